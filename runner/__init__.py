@@ -1,0 +1,3 @@
+"""A declarative sync runner for Salesforce."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""An embedded Salesforce org; a world of its own: imports nothing of the rest of the package."""

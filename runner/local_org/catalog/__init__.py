@@ -1,0 +1,1 @@
+"""What the org holds: sObjects, fields, relationships."""

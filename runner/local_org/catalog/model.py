@@ -1,0 +1,155 @@
+"""The shape of an org: its sObjects and their fields, as describe would tell them.
+
+Plain frozen values. Knows nothing of where they were declared or how records are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class PicklistValue:
+    """One entry of a picklist."""
+
+    value: str
+    label: str
+    active: bool = True
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an sObject; names and meanings are those of describe."""
+
+    name: str
+    label: str
+    type: str
+    """Describe's type: id, reference, string, textarea, boolean, int, double, currency, percent,
+    date, datetime, time, picklist, multipicklist, email, phone, url, address, location, base64…"""
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    digits: int = 0
+    nillable: bool = True
+    createable: bool = True
+    updateable: bool = True
+    defaulted_on_create: bool = False
+    filterable: bool = True
+    sortable: bool = True
+    groupable: bool = True
+    aggregatable: bool = True
+    unique: bool = False
+    external_id: bool = False
+    id_lookup: bool = False
+    name_field: bool = False
+    auto_number: bool = False
+    calculated: bool = False
+    case_sensitive: bool = False
+    custom: bool = False
+    compound_field_name: str | None = None
+    relationship_name: str | None = None
+    """How a path goes from this reference to its parent (`Account` for `AccountId`)."""
+    reference_to: tuple[str, ...] = ()
+    polymorphic: bool = False
+    restricted_picklist: bool = False
+    default: object = None
+    picklist: tuple[PicklistValue, ...] = ()
+    soap_type: str = "xsd:string"
+    cascade_delete: bool = False
+    restricted_delete: bool = False
+    child_relationship_name: str | None = None
+    """How the parent names its list of these children (`Contacts`)."""
+    auto_number_format: str | None = None
+    """Display format of an auto-number, `{00000000}` for CaseNumber."""
+
+    @property
+    def required_on_create(self) -> bool:
+        """Whether a create without a value is refused."""
+        return self.createable and not self.nillable and not self.defaulted_on_create
+
+    @property
+    def stored(self) -> bool:
+        """Whether the field has a column; compounds and formulas are made when read."""
+        return self.type not in {"address", "location"} and not self.calculated
+
+
+@dataclass(frozen=True, slots=True)
+class ChildRelationship:
+    """One list of children a parent has."""
+
+    child_sobject: str
+    field: str
+    relationship_name: str | None
+    cascade_delete: bool = False
+    restricted_delete: bool = False
+
+
+@dataclass(frozen=True)
+class SObject:
+    """One kind of record."""
+
+    name: str
+    label: str
+    label_plural: str
+    key_prefix: str
+    fields: tuple[Field, ...]
+    custom: bool = False
+    children: tuple[ChildRelationship, ...] = ()
+    flags: Mapping[str, bool] = field(default_factory=dict)
+    """Other booleans of describe: createable, deletable, queryable, replicateable, …"""
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {item.name.lower(): item for item in self.fields}
+
+    @cached_property
+    def _by_relationship(self) -> dict[str, Field]:
+        return {
+            item.relationship_name.lower(): item for item in self.fields if item.relationship_name
+        }
+
+    def field(self, name: str) -> Field | None:
+        """Find a field; names are case-insensitive."""
+        return self._by_name.get(name.lower())
+
+    def parent(self, relationship_name: str) -> Field | None:
+        """Find the reference field behind a relationship name; case-insensitive."""
+        return self._by_relationship.get(relationship_name.lower())
+
+    def child(self, relationship_name: str) -> ChildRelationship | None:
+        """Find a child relationship by name; case-insensitive."""
+        wanted = relationship_name.lower()
+        return next(
+            (
+                item
+                for item in self.children
+                if item.relationship_name and item.relationship_name.lower() == wanted
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All sObjects of an org."""
+
+    sobjects: tuple[SObject, ...]
+
+    @cached_property
+    def _by_name(self) -> dict[str, SObject]:
+        return {item.name.lower(): item for item in self.sobjects}
+
+    @cached_property
+    def _by_prefix(self) -> dict[str, SObject]:
+        return {item.key_prefix: item for item in self.sobjects}
+
+    def sobject(self, name: str) -> SObject | None:
+        """Find an sObject; names are case-insensitive."""
+        return self._by_name.get(name.lower())
+
+    def of_id(self, record_id: str) -> SObject | None:
+        """The sObject whose key prefix a record Id bears."""
+        return self._by_prefix.get(record_id[:3])

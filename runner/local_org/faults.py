@@ -1,0 +1,53 @@
+"""What the org answers when it refuses: one exception, carrying Salesforce's own words.
+
+Knows the shape of an API error (status, code, message, fields). Knows nothing of HTTP frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """One Salesforce error: the code, the text, the fields it names."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+    extra: dict[str, object] = field(default_factory=dict)
+    """Members that only some codes carry, `duplicateResult` for one."""
+
+    def as_rest(self) -> dict[str, object]:
+        """Shape of an element of a REST error array (`errorCode`)."""
+        return {
+            "message": self.message,
+            "errorCode": self.code,
+            "fields": list(self.fields),
+            **self.extra,
+        }
+
+    def as_collection(self) -> dict[str, object]:
+        """Shape inside sObject Collections, tree and upsert results (`statusCode`)."""
+        return {
+            "statusCode": self.code,
+            "message": self.message,
+            "fields": list(self.fields),
+            **self.extra,
+        }
+
+
+class ApiFault(Exception):  # noqa: N818 - Salesforce's word; it is an answer, not a defect
+    """A request refused as a whole; the router turns it into a response."""
+
+    def __init__(self, status: int, code: str, message: str, fields: tuple[str, ...] = ()) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.errors: tuple[ApiError, ...] = (ApiError(code, message, fields),)
+
+    @classmethod
+    def of(cls, status: int, *errors: ApiError) -> ApiFault:
+        """Build one refusal out of several errors."""
+        fault = cls(status, errors[0].code, errors[0].message)
+        fault.errors = errors
+        return fault

@@ -1,0 +1,1 @@
+"""The wire: requests, responses, routing, the server."""

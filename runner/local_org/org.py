@@ -1,0 +1,62 @@
+"""The org itself: what it holds and who may ask, handed to every resource.
+
+Knows the parts (catalog, store, settings, clock). Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.local_org.catalog.model import Catalog
+    from runner.local_org.store import Store
+
+
+def now_utc() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who is asking."""
+
+    id: str
+    """18-character Id of the User record."""
+    username: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this org behaves; every default is Salesforce's where it has one."""
+
+    min_version: float = 31.0
+    max_version: float = 68.0
+    serve_retired: bool = False
+    """Also serve 20.0 to 30.0, which Salesforce has retired."""
+    session_seconds: float = 7200.0
+    rotate_refresh_tokens: bool = False
+    bulk_pace_seconds: float = 0.0
+    """How long a Bulk job stays in each state at the least."""
+    query_page_size: int = 2000
+    bulk_query_page_rows: int = 50_000
+    daily_api_requests: int = 15_000
+    hard_delete_allowed: bool = True
+
+
+@dataclass(slots=True)
+class Org:
+    """One embedded Salesforce org."""
+
+    id: str
+    """18-character organization Id."""
+    catalog: Catalog
+    store: Store
+    user: User
+    settings: Settings = field(default_factory=Settings)
+    clock: Callable[[], datetime] = now_utc
