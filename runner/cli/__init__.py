@@ -1,0 +1,1 @@
+"""The command: one module a verb; builds the collaborators and prints."""

@@ -1,0 +1,51 @@
+"""A problem in a job file, with where it stands and what to write instead.
+
+Plain values. Knows nothing of YAML, schemas or terminals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+Location = tuple[str | int, ...]
+"""Where a value stands in a document: keys and indexes from the top."""
+
+
+class Severity(StrEnum):
+    """Whether a problem stops the job."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """A stretch of text on one line; both counted from 1."""
+
+    line: int
+    column: int
+    end_column: int
+    """First column after the stretch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One problem."""
+
+    code: str
+    """Stable, for example `job/unknown-key`."""
+    message: str
+    file: Path
+    position: Position | None = None
+    line_text: str | None = None
+    help: str | None = None
+    severity: Severity = Severity.ERROR
+    path: Location = ()
+
+    @property
+    def sort_key(self) -> tuple[str, int, int, str]:
+        """By file, then position."""
+        at = self.position
+        return (str(self.file), at.line if at else 0, at.column if at else 0, self.message)

@@ -1,0 +1,1 @@
+"""Carries a job out: plan, tasks, outcome; knows no YAML, no terminal, no HTTP."""

@@ -1,0 +1,1 @@
+"""The declared job: text, positions, schema, typed model; binds; secret references."""

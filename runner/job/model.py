@@ -1,0 +1,313 @@
+"""The declared job, typed: what a job file says once it is known to be right.
+
+Frozen values. Knows nothing of YAML, files on disk or the org.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+
+from runner.diagnostics import Diagnostic, Location, Position, Severity
+
+DEFAULT_API_VERSION = "20.0"
+WRITE_BULK_THRESHOLD_ROWS = 2_000
+QUERY_BULK_THRESHOLD_ROWS = 10_000
+
+
+class Environment(StrEnum):
+    """Which kind of org."""
+
+    LIVE = "live"
+    SANDBOX = "sandbox"
+    LOCAL = "local"
+
+
+class Verb(StrEnum):
+    """What a task does."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    UPSERT = "upsert"
+    DELETE = "delete"
+    QUERY = "query"
+
+
+class Api(StrEnum):
+    """Which API carries a task."""
+
+    AUTO = "auto"
+    REST = "rest"
+    BULK = "bulk"
+
+
+class OnError(StrEnum):
+    """What a failed task does to the tasks after it."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
+
+
+class Blank(StrEnum):
+    """What an empty source value does to a field."""
+
+    KEEP = "keep"
+    CLEAR = "clear"
+
+
+class Concurrency(StrEnum):
+    """Whether a task sends several requests at once."""
+
+    PARALLEL = "parallel"
+    SERIAL = "serial"
+
+
+class FileFormat(StrEnum):
+    """How rows stand in a file."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+class TaskRows(StrEnum):
+    """Which rows of another task."""
+
+    RECORDS = "records"
+    """What a query found; the default for a query."""
+    SUCCEEDED = "succeeded"
+    """Rows the org took; the default for a write."""
+    FAILED = "failed"
+    UNPROCESSED = "unprocessed"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret is; exactly one member is set. Never the secret."""
+
+    path: Path | None = None
+    env: str | None = None
+    command: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The one org a job talks to."""
+
+    environment: Environment
+    domain: str | None = None
+    url: str | None = None
+    """Loopback server; local only."""
+    api_version: str | None = None
+    """As written, `"60.0"`; None when left out."""
+    client_id: str | None = None
+    token: SecretReference | None = None
+    org_id: str | None = None
+    source: Path | None = None
+    """The file that holds this block, where it is not the job itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileShape:
+    """How a file is to be read or written."""
+
+    format: FileFormat
+    delimiter: str = ","
+    encoding: str = "utf-8"
+    quote: str = '"'
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """Rows from a file; the path is absolute."""
+
+    path: Path
+    shape: FileShape
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSource:
+    """Rows of an earlier task; None means the default of that task's verb."""
+
+    task: str
+    rows: TaskRows | None = None
+
+
+Source = FileSource | TaskSource
+
+
+@dataclass(frozen=True, slots=True)
+class FileTarget:
+    """A file that a query writes; the path is absolute."""
+
+    path: Path
+    shape: FileShape
+
+
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
+    """One Salesforce field and the SQL expression that fills it."""
+
+    field: str
+    expression: str
+
+
+@dataclass(frozen=True, slots=True)
+class MaxFailures:
+    """How many rows may fail before the task counts as failed; exactly one member is set."""
+
+    rows: int | None = None
+    percent: float | None = None
+
+    def allows(self, failed: int, read: int) -> bool:
+        """Whether this many failures still count as PARTIAL."""
+        if self.rows is not None:
+            return failed <= self.rows
+        return read == 0 or failed * 100 <= (self.percent or 0.0) * read
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How hard to try; seconds."""
+
+    attempts: int = 6
+    longest_wait_seconds: float = 60.0
+    total_seconds: float = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """Headers that steer a write."""
+
+    assignment_rule: str | bool | None = None
+    """False: none runs; True: the default; a rule's Id."""
+    duplicate_rule_allow_save: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What every task has."""
+
+    name: str
+    verb: Verb
+    sobject: str
+    """For a query, the object after FROM."""
+    index: int
+    """Position among the job's tasks, from 0."""
+    needs: tuple[str, ...] | None = None
+    """None: the task before it."""
+    enabled: bool = True
+    on_error: OnError = OnError.STOP
+    on_failure: str | None = None
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    timeout_seconds: float | None = None
+    api: Api = Api.AUTO
+    bulk_threshold: int = WRITE_BULK_THRESHOLD_ROWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteTask(Task):
+    """Rows into the org."""
+
+    source: Source
+    key: str | None = None
+    """The external Id field of an upsert."""
+    fields: tuple[FieldMapping, ...] | None = None
+    """None: the source's header names the fields."""
+    blank: Blank = Blank.KEEP
+    max_failures: MaxFailures | None = None
+    """None: any number, ending as PARTIAL."""
+    all_or_none: bool = False
+    concurrency: Concurrency = Concurrency.PARALLEL
+    batch_size: int | None = None
+    """Rows a REST request; the API's own most when None."""
+    results: Path | None = None
+    """Folder to leave the row results in, besides the run's."""
+    hard: bool = False
+    options: WriteOptions = field(default_factory=WriteOptions)
+    timezone: str = "UTC"
+    """Zone of datetimes that have none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryTask(Task):
+    """Rows out of the org."""
+
+    soql: str
+    """As written, binds and all."""
+    target: FileTarget | None = None
+    """None: the rows are only for other tasks."""
+    deleted: bool = False
+
+
+AnyTask = WriteTask | QueryTask
+ParamValue = str | int | float | bool | date | datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A typed parameter and its default."""
+
+    name: str
+    type: str
+    """string, integer, number, boolean, date or datetime."""
+    default: ParamValue = None
+    required: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a job came from, so that a later finding can still point at its line."""
+
+    file: Path
+    lines: tuple[str, ...] = ()
+    positions: Mapping[Location, Position] = field(default_factory=dict)
+    """Where each value stands; a key's own position is at `(*path, "key()")`."""
+
+    def diagnose(  # noqa: PLR0913 - a diagnostic has as many parts
+        self,
+        path: Location,
+        code: str,
+        message: str,
+        *,
+        help: str | None = None,  # noqa: A002 - the word users see
+        at_key: bool = False,
+        severity: Severity = Severity.ERROR,
+    ) -> Diagnostic:
+        """Make a diagnostic that points at a value, or at the nearest one around it."""
+        position = self._locate((*path, "key()") if at_key else path)
+        line = (
+            self.lines[position.line - 1] if position and position.line <= len(self.lines) else None
+        )
+        return Diagnostic(code, message, self.file, position, line, help, severity, path)
+
+    def _locate(self, path: Location) -> Position | None:
+        while path not in self.positions and path:
+            path = path[:-1]
+        return self.positions.get(path)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job file, ready to be carried out."""
+
+    name: str
+    file: Path
+    """Absolute."""
+    connection: Connection
+    tasks: tuple[AnyTask, ...]
+    description: str = ""
+    params: tuple[Param, ...] = ()
+    origin: Origin = field(default_factory=lambda: Origin(Path()))
+
+    @property
+    def folder(self) -> Path:
+        """What relative paths are relative to."""
+        return self.file.parent
+
+    def task(self, name: str) -> AnyTask | None:
+        """Find a task by name."""
+        return next((task for task in self.tasks if task.name == name), None)

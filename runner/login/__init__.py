@@ -1,0 +1,1 @@
+"""Signing in and out; shares only the token store with the engine."""

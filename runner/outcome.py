@@ -1,0 +1,135 @@
+"""How things ended: a row, a task, a run.
+
+Plain values and the rule that turns outcomes into an exit code. Knows nothing of how a result
+came about or how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from runner.errors import ExitCode
+
+
+class RowStatus(StrEnum):
+    """Where an input row ended; every row ends in exactly one."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    UNPROCESSED = "unprocessed"
+
+
+@dataclass(frozen=True, slots=True)
+class RowResult:
+    """What became of one input row."""
+
+    row: int
+    """The row's number in its source, from 1, the header not counted."""
+    status: RowStatus
+    id: str | None = None
+    created: bool | None = None
+    """True for created, False for updated or deleted, None where unknown."""
+    code: str | None = None
+    message: str | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Rows of a task, by where they ended."""
+
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    unprocessed: int = 0
+    written: int = 0
+    """Rows a query wrote to its target."""
+
+    @property
+    def succeeded(self) -> int:
+        """Rows the org accepted."""
+        return self.created + self.updated + self.deleted
+
+
+class TaskStatus(StrEnum):
+    """How a task ended."""
+
+    DONE = "done"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """The end of one task."""
+
+    name: str
+    verb: str
+    sobject: str
+    status: TaskStatus
+    counts: Counts = field(default_factory=Counts)
+    api: str | None = None
+    """`rest` or `bulk`; None where nothing was sent."""
+    api_calls: int = 0
+    seconds: float = 0.0
+    message: str | None = None
+    code: str | None = None
+    hint: str | None = None
+    exit_code: ExitCode = ExitCode.DONE
+    results: Path | None = None
+    """Folder of the row results of a write."""
+    target: Path | None = None
+    """File a query wrote."""
+    bulk_job_ids: tuple[str, ...] = ()
+    top_errors: tuple[tuple[str, str, int], ...] = ()
+    """The commonest row errors: code, a message, how many rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """The end of a run."""
+
+    run_id: str
+    job: str
+    job_file: Path
+    started: datetime
+    finished: datetime
+    tasks: tuple[TaskOutcome, ...] = ()
+    org_id: str | None = None
+    instance_url: str | None = None
+    username: str | None = None
+    api_version: str | None = None
+    folder: Path | None = None
+    exit_code: ExitCode = ExitCode.DONE
+
+    def with_exit_code(self) -> RunOutcome:
+        """The same run, with the exit code that its tasks make."""
+        return replace(self, exit_code=exit_code_of(task.exit_code for task in self.tasks))
+
+
+_GRAVITY = (
+    ExitCode.INTERRUPTED,
+    ExitCode.TERMINATED,
+    ExitCode.DEFECT,
+    ExitCode.SIGN_IN,
+    ExitCode.TEMPORARY,
+    ExitCode.INVALID,
+    ExitCode.FAILED,
+    ExitCode.PARTIAL,
+    ExitCode.DONE,
+)
+
+
+def exit_code_of(codes: Iterable[ExitCode]) -> ExitCode:
+    """The gravest of several exit codes; DONE for none."""
+    return min(codes, key=_GRAVITY.index, default=ExitCode.DONE)

@@ -1,0 +1,1 @@
+"""Turns events and outcomes into text and JSON."""

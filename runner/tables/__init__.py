@@ -1,0 +1,1 @@
+"""Rows on this machine, carried by DuckDB."""
