@@ -5,14 +5,17 @@ Knows the parts (catalog, store, settings, clock). Knows nothing of HTTP.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from threading import RLock
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from runner.local_org.catalog.model import Catalog
     from runner.local_org.store import Store
+
+PartT = TypeVar("PartT")
 
 
 def now_utc() -> datetime:
@@ -47,6 +50,8 @@ class Settings:
     bulk_query_page_rows: int = 50_000
     daily_api_requests: int = 15_000
     hard_delete_allowed: bool = True
+    seed: int = 0
+    """What every shuffle and every chance is drawn from, so that runs repeat."""
 
 
 @dataclass(slots=True)
@@ -60,3 +65,14 @@ class Org:
     user: User
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], datetime] = now_utc
+    declared: Mapping[str, object] = field(default_factory=dict)
+    """The org file as it was read; each part takes its own section."""
+    _parts: dict[object, object] = field(default_factory=dict)
+    _parts_lock: RLock = field(default_factory=RLock)
+
+    def part(self, kind: Callable[[Org], PartT]) -> PartT:
+        """The org's only `kind` (sessions, jobs, usage…), built as `kind(org)` when first needed."""
+        with self._parts_lock:
+            if kind not in self._parts:
+                self._parts[kind] = kind(self)
+            return cast("PartT", self._parts[kind])

@@ -5,11 +5,12 @@ Knows the shape of a request, a response and a route. Knows no socket and no res
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from runner.local_org.org import Org, User
@@ -36,6 +37,8 @@ class Request:
     """Who the access token stands for; None on routes that need no sign-in."""
     base_url: str = ""
     """Scheme and authority by which the client reached this server."""
+    payload: BinaryIO | None = None
+    """A body too big to hold, as an open file; only routes that stream see one."""
 
     def arg(self, name: str, default: str = "") -> str:
         """First value of a query parameter."""
@@ -45,6 +48,22 @@ class Request:
         """The body as JSON; ValueError when it is not."""
         return json.loads(self.body)
 
+    def open_body(self) -> BinaryIO:
+        """The body as a readable file, whichever way it is held."""
+        return self.payload or io.BytesIO(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class WireFault:
+    """How the answer is to be spoilt on its way, for those who test against bad networks."""
+
+    reset: bool = False
+    """Send nothing and reset the connection (TCP RST)."""
+    truncate_after_bytes: int | None = None
+    """Announce the whole body, send this much of it, close."""
+    bytes_per_second: float | None = None
+    """Drip the body."""
+
 
 @dataclass(slots=True)
 class Response:
@@ -53,6 +72,7 @@ class Response:
     status: int = 200
     body: bytes | Iterable[bytes] = b""
     headers: dict[str, str] = field(default_factory=dict)
+    wire: WireFault | None = None
 
     @classmethod
     def of_json(
@@ -79,6 +99,8 @@ class Route:
     versioned: bool = True
     min_version: float = 0.0
     signed_in: bool = True
+    streams: bool = False
+    """Whether the endpoint takes the body by `open_body` (uploads of any size)."""
 
     def match(self, path: str) -> re.Match[str] | None:
         """Match the (version-stripped) path; case matters but for Bulk's own paths."""
