@@ -21,6 +21,8 @@ class RowStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
+    IN_DOUBT = "in_doubt"
+    """Sent, and the answer was lost: it may have been carried out, so it is never sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Counts:
     skipped: int = 0
     failed: int = 0
     unprocessed: int = 0
+    in_doubt: int = 0
     written: int = 0
     """Rows a query wrote to its target."""
 
