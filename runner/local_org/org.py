@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.local_org.catalog.model import Catalog
     from runner.local_org.store import Store
 
+_RETIRED_SERVED_FROM = 20.0
 PartT = TypeVar("PartT")
 
 
@@ -53,6 +54,12 @@ class Settings:
     seed: int = 0
     """What every shuffle and every chance is drawn from, so that runs repeat."""
 
+    @property
+    def served_versions(self) -> tuple[float, ...]:
+        """Versions that are answered, ascending."""
+        lowest = _RETIRED_SERVED_FROM if self.serve_retired else self.min_version
+        return tuple(float(number) for number in range(int(lowest), int(self.max_version) + 1))
+
 
 @dataclass(slots=True)
 class Org:
@@ -71,7 +78,7 @@ class Org:
     _parts_lock: RLock = field(default_factory=RLock)
 
     def part(self, kind: Callable[[Org], PartT]) -> PartT:
-        """The org's only `kind` (sessions, jobs, usage…), built as `kind(org)` when first needed."""
+        """The org's one `kind` (sessions, jobs…), built as `kind(org)` when first needed."""
         with self._parts_lock:
             if kind not in self._parts:
                 self._parts[kind] = kind(self)

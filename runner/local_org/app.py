@@ -1,0 +1,91 @@
+"""Opens an org in a folder and serves it: the two calls that this package is used by.
+
+    org = open_org(Path("state/org"), declared={}, settings=Settings())
+    with serve(org, port=0) as server:
+        print(server.url, server.access_token)
+
+Knows the parts and the order they start in. Knows nothing of what they do.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from types import TracebackType
+from typing import Self
+
+from runner.local_org.http.messages import Request, Response
+from runner.local_org.http.router import dispatch
+from runner.local_org.http.server import Listeners
+from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
+from runner.local_org.org import Org
+from runner.local_org.presence import Claim, Presence
+
+
+class Server:
+    """An org that answers on loopback; a context manager that starts and stops it.
+
+    Raises (when made):
+        FolderServedError: another server has the org's folder.
+        PortTakenError: the port is not to be had.
+    """
+
+    def __init__(self, org: Org, port: int) -> None:
+        self._org = org
+        self._claim = Claim(org.store.folder)
+        self._stopped = threading.Event()
+        try:
+            self._listeners = Listeners(self._answer, port)
+            self.access_token = self._own_session()
+        except BaseException:
+            self._claim.release()
+            raise
+
+    @property
+    def url(self) -> str:
+        """Where it is reached, without a trailing slash."""
+        return f"http://127.0.0.1:{self._listeners.port}"
+
+    def start(self) -> None:
+        """Answer from now on, in threads of its own."""
+        self._listeners.start()
+
+    def serve_forever(self) -> None:
+        """Answer until `shutdown` is called (from another thread or a signal's)."""
+        self.start()
+        self._stopped.wait()
+
+    def shutdown(self) -> None:
+        """Stop answering, end open connections, give the folder up; may be called again."""
+        if not self._stopped.is_set():
+            self._listeners.stop()
+            self._claim.release()
+            self._stopped.set()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    def _answer(self, request: Request) -> Response:
+        return dispatch(self._org, request)
+
+    def _own_session(self) -> str:
+        sessions = self._org.part(Sessions)
+        sessions.end_own()
+        token = sessions.begin(self._org.user, SERVER_CLIENT).token
+        started = self._org.clock().isoformat()
+        self._claim.announce(Presence(self.url, token, os.getpid(), started))
+        return token
+
+
+def serve(org: Org, port: int = 0) -> Server:
+    """Take the folder and the port; the server answers once started (port 0: any free one)."""
+    return Server(org, port)

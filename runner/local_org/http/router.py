@@ -1,0 +1,167 @@
+"""Finds who answers a request, and turns refusals into Salesforce's error bodies.
+
+Knows versions, tokens, routes. Knows no socket and nothing of what the resources do.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from urllib.parse import unquote
+
+from runner.local_org.faults import ApiError, ApiFault
+from runner.local_org.http.messages import Request, Response, Route
+from runner.local_org.oauth.sessions import Sessions
+from runner.local_org.org import Org, User
+from runner.local_org.resources import ROUTES
+
+_OLDEST_EVER = 7.0
+_BEARERS = ("bearer ", "oauth ")
+_VERSIONED = re.compile(r"/services/data/v([^/]+)(/.*)?")
+_VERSION = re.compile(r"[1-9]\d?\.0")
+_OF_REQUESTS = {
+    "GONE",
+    "INVALID_QUERY_LOCATOR",
+    "INVALID_SESSION_ID",
+    "INVALID_TYPE",
+    "MALFORMED_QUERY",
+    "METHOD_NOT_ALLOWED",
+    "NOT_FOUND",
+    "REQUEST_LIMIT_EXCEEDED",
+    "SERVER_UNAVAILABLE",
+}
+_log = logging.getLogger(__name__)
+
+
+def dispatch(org: Org, request: Request) -> Response:
+    """Answer one request; every refusal and every defect becomes a response."""
+    try:
+        response = _answer(org, _overridden(request))
+    except ApiFault as fault:
+        response = Response.of_json([_told(error) for error in fault.errors], fault.status)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        response = _refusal(400, "JSON_PARSER_ERROR", _parser_words(error))
+    except Exception:  # noqa: BLE001 - a defect in one resource must not end the server
+        _log.exception("%s %s", request.method, request.path)
+        response = _refusal(500, "UNKNOWN_EXCEPTION", _unexpected_words(request))
+    return _pretty(response) if request.headers.get("x-prettyprint") == "1" else response
+
+
+def token_of(request: Request) -> str:
+    """The access token of an Authorization header; Salesforce takes `OAuth` for `Bearer`."""
+    header = request.headers.get("authorization", "")
+    return header.partition(" ")[2].strip() if header.lower().startswith(_BEARERS) else ""
+
+
+def _answer(org: Org, request: Request) -> Response:
+    version, path = _version_of(org, request.path)
+    candidates = [route for route in _routes(version) if route.match(path)]
+    user = _signed_in(org, request) if version is not None and _guarded(candidates) else None
+    if not candidates:
+        raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+    method = "GET" if request.method == "HEAD" else request.method
+    route = next((route for route in candidates if route.method == method), None)
+    if route is None:
+        raise _wrong_method(request.method, candidates)
+    found = route.match(path)
+    params = {
+        name: unquote(value)
+        for name, value in (found.groupdict() if found else {}).items()
+        if value is not None
+    }
+    return route.endpoint(org, _prepared(request, route, params, version, user))
+
+
+def _prepared(
+    request: Request, route: Route, params: dict[str, str], version: float | None, user: User | None
+) -> Request:
+    body, payload = request.body, request.payload
+    if payload is not None and not route.streams:
+        body, payload = payload.read(), None
+    return replace(request, params=params, version=version, user=user, body=body, payload=payload)
+
+
+def _version_of(org: Org, path: str) -> tuple[float | None, str]:
+    """Split a path in version and rest; the rest of `/services/data/vNN.0` is `/`."""
+    found = _VERSIONED.fullmatch(path)
+    if found is None:
+        return None, path
+    if not _VERSION.fullmatch(found[1]):
+        raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+    version = float(found[1])
+    if version in org.settings.served_versions:
+        return version, found[2] or "/"
+    if _OLDEST_EVER <= version < org.settings.min_version:
+        raise ApiFault(410, "GONE", "The requested resource is no longer available")
+    raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+
+
+def _routes(version: float | None) -> Iterable[Route]:
+    if version is None:
+        return (route for route in ROUTES if not route.versioned)
+    return (route for route in ROUTES if route.versioned and route.min_version <= version)
+
+
+def _guarded(candidates: list[Route]) -> bool:
+    """Whether a session is needed; an unknown path asks for one before it is found missing."""
+    return not candidates or any(route.signed_in for route in candidates)
+
+
+def _signed_in(org: Org, request: Request) -> User:
+    session = org.part(Sessions).find(token_of(request))
+    if session is None:
+        raise ApiFault(401, "INVALID_SESSION_ID", "Session expired or invalid")
+    return session.user
+
+
+def _wrong_method(method: str, candidates: list[Route]) -> ApiFault:
+    allowed = {route.method for route in candidates}
+    if "GET" in allowed:
+        allowed.add("HEAD")
+    order = ["HEAD", "GET", "POST", "PUT", "PATCH", "DELETE"]
+    listed = ",".join(sorted(allowed, key=order.index))
+    return ApiFault(
+        405, "METHOD_NOT_ALLOWED", f"HTTP Method '{method}' not allowed. Allowed are {listed}"
+    )
+
+
+def _overridden(request: Request) -> Request:
+    """`POST …?_HttpMethod=PATCH`, for clients that cannot send PATCH."""
+    override = request.arg("_HttpMethod").upper()
+    return replace(request, method=override) if override and request.method == "POST" else request
+
+
+def _told(error: ApiError) -> dict[str, object]:
+    """One error; those of the request as a whole are recorded without `fields`."""
+    told = error.as_rest()
+    if error.code in _OF_REQUESTS and not error.fields:
+        del told["fields"]
+    return told
+
+
+def _refusal(status: int, code: str, message: str) -> Response:
+    return Response.of_json([{"message": message, "errorCode": code}], status)
+
+
+def _parser_words(error: json.JSONDecodeError | UnicodeDecodeError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"Invalid UTF-8 start byte at byte {error.start}"
+    return f"{error.msg} at [line:{error.lineno}, column:{error.colno}]"
+
+
+def _unexpected_words(request: Request) -> str:
+    """The ErrorId is made of the request, so that the same defect bears the same number."""
+    number = sum(f"{request.method} {request.path}".encode()) * 2_654_435_761 % 10**9
+    return (
+        "An unexpected error occurred. Please include this ErrorId if you contact support: "
+        f"{number}-{len(request.body)} (-{number % 10**6})"
+    )
+
+
+def _pretty(response: Response) -> Response:
+    if isinstance(response.body, bytes) and response.body[:1] in {b"[", b"{"}:
+        response.body = json.dumps(json.loads(response.body), indent=2, ensure_ascii=False).encode()
+    return response

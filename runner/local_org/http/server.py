@@ -1,0 +1,277 @@
+"""Sockets: HTTP/1.1 with keep-alive on loopback, one thread a connection.
+
+Knows connections, framing and compression. Knows nothing of what is asked for: each request is
+given to one function, whose answer is sent.
+
+Header names go out in Title-Case, since some clients look them up by exact name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import socketserver
+import struct
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler
+from typing import TypeAlias, cast
+from urllib.parse import parse_qs, urlsplit
+
+from runner.local_org.http import bodies
+from runner.local_org.http.messages import Request, Response, WireFault
+
+Answer = Callable[[Request], Response]
+_Accepted: TypeAlias = socket.socket | tuple[bytes, socket.socket]
+
+MAX_HEAD_BYTES = 16_384
+"""URI and headers together; beyond it Salesforce answers 414 or 431."""
+_IDLE_SECONDS = 900.0
+_DRIPS_PER_SECOND = 20
+_POLL_SECONDS = 0.02
+_log = logging.getLogger(__name__)
+
+
+class PortTakenError(Exception):
+    """Another program listens on the wanted port."""
+
+
+class _Reset(Exception):  # noqa: N818 - ends a connection, is no defect
+    """The connection is to be reset."""
+
+
+class _Connection(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "LocalOrg"
+    sys_version = ""
+    wbufsize = 64 * 1024
+    disable_nagle_algorithm = True
+    timeout = _IDLE_SECONDS
+    server: _Listener
+    raw_requestline: bytes
+
+    def do_GET(self) -> None:
+        try:
+            self._converse()
+        except _Reset:
+            self._reset()
+        except (bodies.FramingError, OSError) as error:
+            _log.debug("connection given up: %s", error)
+            self.close_connection = True
+
+    do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
+        _log.debug(format, *args)
+
+    def handle_expect_100(self) -> bool:
+        going_on = super().handle_expect_100()
+        self.wfile.flush()
+        return going_on
+
+    def _converse(self) -> None:
+        refusal = self._too_long()
+        if refusal is not None:
+            self.close_connection = True
+            self._send(Response(refusal))
+            return
+        request = self._request()
+        try:
+            self._send(self.server.answer(request))
+        finally:
+            if request.payload is not None:
+                request.payload.close()
+
+    def _too_long(self) -> HTTPStatus | None:
+        if len(self.raw_requestline) > MAX_HEAD_BYTES:
+            return HTTPStatus.REQUEST_URI_TOO_LONG
+        size = sum(len(name) + len(value) + 4 for name, value in self.headers.items())
+        if len(self.raw_requestline) + size > MAX_HEAD_BYTES:
+            return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        return None
+
+    def _request(self) -> Request:
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        target = (
+            self.path
+            if self.path.startswith("/")
+            else urlsplit(self.path)._replace(scheme="", netloc="").geturl()
+        )
+        path, _, query = target.partition("?")
+        body, payload = bodies.receive(self.rfile, headers)  # type: ignore[arg-type]
+        return Request(
+            method=self.command,
+            path="/" + "/".join(step for step in path.split("/") if step),
+            query=parse_qs(query, keep_blank_values=True),
+            headers=headers,
+            body=body,
+            payload=payload,
+            base_url=f"http://{headers.get('host') or self.server.authority}",
+        )
+
+    def _send(self, response: Response) -> None:
+        if response.wire is not None and response.wire.reset:
+            raise _Reset
+        blocks = self._send_head(response)
+        if self.command == "HEAD":
+            return
+        for block in _spoilt(blocks, response.wire):
+            self.wfile.write(block)
+            if response.wire is not None:
+                self.wfile.flush()
+        if response.wire is not None and response.wire.truncate_after_bytes is not None:
+            self.close_connection = True
+
+    def _send_head(self, response: Response) -> Iterable[bytes]:
+        self.send_response(response.status)
+        blocks, framing = self._framed(response)
+        for name, value in {**response.headers, **framing}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        return blocks
+
+    def _framed(self, response: Response) -> tuple[Iterable[bytes], dict[str, str]]:
+        """The body as it goes out, and the headers that say how."""
+        gzipped = "Content-Encoding" not in response.headers and bodies.wants_gzip(
+            self.headers.get("Accept-Encoding", "")
+        )
+        if response.status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+            return (), {}
+        if isinstance(response.body, bytes):
+            packed = bodies.deflated(response.body) if gzipped else None
+            body = response.body if packed is None else packed
+            framing = {"Content-Length": str(len(body))}
+            return (body,), framing if packed is None else {**framing, "Content-Encoding": "gzip"}
+        blocks = bodies.deflated_stream(response.body) if gzipped else response.body
+        framing = {"Content-Encoding": "gzip"} if gzipped else {}
+        if self.request_version == "HTTP/1.0":
+            self.close_connection = True
+            return blocks, {**framing, "Connection": "close"}
+        return _chunks(blocks), {**framing, "Transfer-Encoding": "chunked"}
+
+    def _reset(self) -> None:
+        """Drop the connection with a TCP reset: no answer, not even an end."""
+        self.close_connection = True
+        linger_nothing = struct.pack("ii", 1, 0)
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_nothing)
+        # The socket closes for good only when the files made of it are closed.
+        self.rfile.close()
+        with contextlib.suppress(OSError):
+            self.wfile.close()
+        self.connection.close()
+
+
+def _chunks(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    for block in blocks:
+        if block:
+            yield b"%x\r\n%b\r\n" % (len(block), block)
+    yield b"0\r\n\r\n"
+
+
+def _spoilt(blocks: Iterable[bytes], wire: WireFault | None) -> Iterable[bytes]:
+    if wire is None:
+        return blocks
+    if wire.truncate_after_bytes is not None:
+        blocks = _cut(blocks, wire.truncate_after_bytes)
+    if wire.bytes_per_second is not None:
+        blocks = _dripped(blocks, wire.bytes_per_second)
+    return blocks
+
+
+def _cut(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    for block in blocks:
+        yield block[:size]
+        size -= len(block)
+        if size <= 0:
+            return
+
+
+def _dripped(blocks: Iterable[bytes], bytes_per_second: float) -> Iterator[bytes]:
+    size = max(1, int(bytes_per_second / _DRIPS_PER_SECOND))
+    pause = threading.Event()
+    for block in blocks:
+        for start in range(0, len(block), size):
+            pause.wait(size / bytes_per_second)
+            yield block[start : start + size]
+
+
+class _Listener(socketserver.ThreadingTCPServer):
+    """One listening socket; knows its connections, so that it can end them."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+    allow_reuse_address = True
+
+    def __init__(self, family: socket.AddressFamily, host: str, port: int, answer: Answer) -> None:
+        self.address_family = family
+        self.answer = answer
+        self._open: set[_Accepted] = set()
+        self._open_lock = threading.Lock()
+        super().__init__((host, port), _Connection)
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
+    def authority(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def process_request(self, request: _Accepted, client_address: object) -> None:
+        with self._open_lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: _Accepted) -> None:
+        with self._open_lock:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: _Accepted, client_address: object) -> None:  # noqa: ARG002 - the base's
+        _log.exception("connection broken by a defect")
+
+    def end_connections(self) -> None:
+        with self._open_lock:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)
+
+
+class Listeners:
+    """The sockets of one server: 127.0.0.1, and ::1 on the same port where there is one.
+
+    `localhost` may resolve to either, and clients do not all try both.
+    """
+
+    def __init__(self, answer: Answer, port: int) -> None:
+        try:
+            first = _Listener(socket.AF_INET, "127.0.0.1", port, answer)
+        except OSError as error:
+            raise PortTakenError(f"port {port} on 127.0.0.1 cannot be had: {error}") from error
+        self._all = [first]
+        with contextlib.suppress(OSError):
+            self._all.append(_Listener(socket.AF_INET6, "::1", first.port, answer))
+        self._threads: list[threading.Thread] = []
+        self.port = first.port
+
+    def start(self) -> None:
+        """Begin to answer, in threads of its own."""
+        for listener in self._all:
+            thread = threading.Thread(
+                target=listener.serve_forever, args=(_POLL_SECONDS,), daemon=True
+            )
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self) -> None:
+        """Stop to answer; connections that are open end."""
+        for listener in self._all:
+            if self._threads:
+                listener.shutdown()
+            listener.server_close()
+            listener.end_connections()
+        for thread in self._threads:
+            thread.join()

@@ -1,0 +1,20 @@
+"""What an org answers, one module a kind of resource; each lists its own `ROUTES`.
+
+A resource reads the request, asks the org's parts, and shapes the answer. It knows no socket.
+Every module of this package that has `ROUTES` is served.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from runner.local_org.http.messages import Route
+
+
+def _collected() -> tuple[Route, ...]:
+    modules = [import_module(f"{__name__}.{each.name}") for each in iter_modules(__path__)]
+    return tuple(route for module in modules for route in getattr(module, "ROUTES", ()))
+
+
+ROUTES: tuple[Route, ...] = _collected()
