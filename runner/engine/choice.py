@@ -11,7 +11,7 @@ from runner.salesforce.versions import Feature, supports
 
 
 def api_for_write(task: WriteTask, rows: int, version: str) -> Api:
-    """REST for small loads, Bulk above the task's threshold, unless the task or the version decides.
+    """REST for small loads, Bulk above the threshold, unless task or version decide otherwise.
 
     Raises:
         UsageError: the task needs an API that the version does not have.

@@ -1,0 +1,56 @@
+"""A run as one JSON document, as `schemas/run.schema.json` describes it.
+
+Pure: from an outcome to plain values. Knows nothing of where they are printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from runner.outcome import RunOutcome, TaskOutcome
+
+FORMAT_VERSION = 1
+
+
+def run_document(outcome: RunOutcome) -> dict[str, object]:
+    """The whole run."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "run_id": outcome.run_id,
+        "job": outcome.job,
+        "job_file": str(outcome.job_file),
+        "started": outcome.started.isoformat(),
+        "finished": outcome.finished.isoformat(),
+        "exit_code": int(outcome.exit_code),
+        "org_id": outcome.org_id,
+        "instance_url": outcome.instance_url,
+        "username": outcome.username,
+        "api_version": outcome.api_version,
+        "folder": str(outcome.folder) if outcome.folder else None,
+        "tasks": [task_document(task) for task in outcome.tasks],
+    }
+
+
+def task_document(task: TaskOutcome) -> dict[str, object]:
+    """One task of it."""
+    return {
+        "name": task.name,
+        "verb": task.verb,
+        "sobject": task.sobject,
+        "status": task.status.value,
+        "exit_code": int(task.exit_code),
+        "api": task.api,
+        "api_calls": task.api_calls,
+        "seconds": round(task.seconds, 3),
+        "counts": asdict(task.counts),
+        "code": task.code,
+        "message": task.message,
+        "hint": task.hint,
+        "results": str(task.results) if task.results else None,
+        "target": str(task.target) if task.target else None,
+        "bulk_job_ids": list(task.bulk_job_ids),
+        "top_errors": [
+            {"code": code, "message": message, "rows": rows}
+            for code, message, rows in task.top_errors
+        ],
+    }

@@ -1,0 +1,124 @@
+"""What a run says to a person: lines for a log, and the recap at the end.
+
+Pure: from events and outcomes to texts. Knows nothing of terminals or streams.
+"""
+
+from __future__ import annotations
+
+from runner import events
+from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
+
+
+def line_of(event: events.Event) -> str | None:
+    """The log line of an event; None for those that only move a progress bar."""
+    match event:
+        case events.RunStarted(run_id, job, tasks):
+            return f"run {run_id}: {job}, {_count(tasks, 'task')}"
+        case events.Connected():
+            return _connected(event)
+        case events.TaskStarted(task, verb, sobject):
+            return f"{task}: {verb} {sobject}"
+        case events.Retrying(reason, wait_seconds, attempt):
+            return f"trying again in {wait_seconds:.1f} s (attempt {attempt + 1}): {reason}"
+        case events.Warned(message, task):
+            return f"warning: {task + ': ' if task else ''}{message}"
+        case _:
+            return None
+
+
+def progress_line(event: events.Progress) -> str:
+    """How far a task is, on one line."""
+    total = f" of {event.rows_total:,}" if event.rows_total is not None else ""
+    parts = f", part {event.parts_done} of {event.parts_total}" if event.parts_total else ""
+    note = f", {event.note}" if event.note else ""
+    return f"{event.task}: {event.rows_done:,}{total} rows{parts}{note}"
+
+
+def recap(outcome: RunOutcome) -> str:
+    """The end of a run: one line a task, then what failed and where the rows are."""
+    rows = [_recap_cells(task) for task in outcome.tasks]
+    widths = [max(map(len, column)) for column in zip(*(row[:4] for row in rows), strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True))
+        + f"  {row[4]}"
+        for row in rows
+    ]
+    for task in outcome.tasks:
+        lines.extend(_details(task))
+    lines.append(_last_line(outcome))
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _recap_cells(task: TaskOutcome) -> tuple[str, str, str, str, str]:
+    calls = f"API calls {task.api_calls:,}"
+    api = f"({task.api})" if task.api else ""
+    figures = "  ".join([*_figures(task), calls, f"{task.seconds:.1f} s"])
+    return task.name, f"{task.verb} {task.sobject}", task.status.value.upper(), api, figures
+
+
+def _figures(task: TaskOutcome) -> list[str]:
+    counts = task.counts
+    if task.status is TaskStatus.SKIPPED:
+        return [task.message or "not run"]
+    if task.verb == "query":
+        return [f"found {counts.read:,}"]
+    always = [f"read {counts.read:,}", *_accepted(task.verb, counts)]
+    rare = ("unchanged", "skipped", "unprocessed", "in_doubt")
+    present = [(word, getattr(counts, word)) for word in rare]
+    return [
+        *always,
+        *(f"{word.replace('_', ' ')} {number:,}" for word, number in present if number),
+        f"failed {counts.failed:,}",
+    ]
+
+
+def _accepted(verb: str, counts: Counts) -> list[str]:
+    words = {
+        "create": ("created",),
+        "update": ("updated",),
+        "upsert": ("created", "updated"),
+        "delete": ("deleted",),
+    }
+    return [f"{word} {getattr(counts, word):,}" for word in words[verb]]
+
+
+def _details(task: TaskOutcome) -> list[str]:
+    lines: list[str] = []
+    if task.message and task.status is not TaskStatus.SKIPPED:
+        lines.append(f"\n{task.name}: {task.message}")
+        if task.hint:
+            lines.append(f"  {task.hint}")
+    if task.top_errors:
+        lines.append(f"\n{task.name}: why rows failed")
+        lines.extend(
+            f"  {number:,} x {code}: {message}" for code, message, number in task.top_errors
+        )
+    if task.results and (task.counts.failed or task.counts.unprocessed or task.counts.in_doubt):
+        lines.append(f"  rows: {task.results}")
+    return lines
+
+
+def _last_line(outcome: RunOutcome) -> str:
+    meaning = {
+        0: "done",
+        1: "a task failed",
+        2: "not attempted",
+        3: "finished, some rows failed",
+        4: "sign-in needed",
+        5: "try again later",
+        130: "interrupted",
+        143: "terminated",
+    }.get(outcome.exit_code, "failed")
+    return f"\nrun {outcome.run_id}: {meaning} (exit {int(outcome.exit_code)})"
+
+
+def _connected(event: events.Connected) -> str:
+    who = f" as {event.username}" if event.username else ""
+    version = f"API version {event.api_version}"
+    if event.lifted_from:
+        version += f" (the default {event.lifted_from} is no longer served)"
+    return f"connected to {event.instance_url}{who}, {version}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
