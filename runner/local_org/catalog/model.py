@@ -64,6 +64,11 @@ class Field:
     """How the parent names its list of these children (`Contacts`)."""
     auto_number_format: str | None = None
     """Display format of an auto-number, `{00000000}` for CaseNumber."""
+    help: str | None = None
+    html_formatted: bool = False
+    encrypted: bool = False
+    master_detail_order: int | None = None
+    """0 for the first master of a detail object, 1 for the second; None for lookups."""
 
     @property
     def required_on_create(self) -> bool:
@@ -87,6 +92,41 @@ class ChildRelationship:
     restricted_delete: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class RecordType:
+    """One record type of an sObject."""
+
+    id: str
+    """18-character Id of the RecordType record."""
+    developer_name: str
+    label: str
+    active: bool = True
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
+    """Refuses a record for which `condition` holds, as the org file declares it."""
+
+    name: str
+    condition: Mapping[str, object]
+    """Field name to what it must be for the rule to strike; see `records.rules`."""
+    message: str
+    field: str | None = None
+    """Where the error is shown; None puts it on the record as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateRule:
+    """Finds records that agree in all of some fields."""
+
+    name: str
+    fields: tuple[str, ...]
+    message: str
+    block: bool = True
+    """True refuses; False alerts: the caller may save all the same by asking for it."""
+
+
 @dataclass(frozen=True)
 class SObject:
     """One kind of record."""
@@ -100,6 +140,10 @@ class SObject:
     children: tuple[ChildRelationship, ...] = ()
     flags: Mapping[str, bool] = field(default_factory=dict)
     """Other booleans of describe: createable, deletable, queryable, replicateable, …"""
+    record_types: tuple[RecordType, ...] = ()
+    """Those declared, without the master record type that every sObject has."""
+    validation_rules: tuple[ValidationRule, ...] = ()
+    duplicate_rules: tuple[DuplicateRule, ...] = ()
 
     @cached_property
     def _by_name(self) -> dict[str, Field]:

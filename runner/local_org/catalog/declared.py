@@ -1,0 +1,214 @@
+"""Builds the catalog of an org: the standard one, extended by what the org file declares.
+
+Knows the shape of the org file, already parsed to plain mappings. Knows no YAML and no store.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
+
+from runner.local_org.catalog import custom_object
+from runner.local_org.catalog.declared_fields import adjusted_field, declared_fields
+from runner.local_org.catalog.model import (
+    Catalog,
+    ChildRelationship,
+    DuplicateRule,
+    Field,
+    RecordType,
+    SObject,
+    ValidationRule,
+)
+from runner.local_org.catalog.section import DeclarationError, Problem, Section
+from runner.local_org.catalog.standard import with_children
+from runner.local_org.ids import custom_key_prefix, make_id
+
+__all__ = ["DeclarationError", "Problem", "extend"]
+
+_CUSTOM_OBJECT = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
+_SHARED_KEYS = ("fields", "record_types", "validation_rules", "duplicate_rules")
+_CUSTOM_KEYS = ("label", "plural_label", "name_field", *_SHARED_KEYS)
+_TOP_KEYS = ("version", "objects", "seed", "faults")
+
+
+def extend(
+    base: Catalog, declared: Mapping[str, object], known_prefixes: Mapping[str, str] | None = None
+) -> Catalog:
+    """Build the catalog that an org file declares on top of another.
+
+    `known_prefixes` tells the key prefixes that custom objects already bear in a store, so that
+    adding an object to the file never changes the Ids of another.
+
+    Raises:
+        DeclarationError: with every problem found.
+    """
+    problems: list[Problem] = []
+    top = Section(declared, (), problems)
+    top.only(*_TOP_KEYS)
+    if top.raw("version") != 1:
+        top.report("must be 1", *(("version",) if "version" in top else ()))
+    sobjects = {item.name: item for item in base.sobjects}
+    prefixes = _Prefixes(known_prefixes or {})
+    for name, section in top.sections("objects"):
+        made = _sobject(sobjects.get(name), name, section, prefixes)
+        if made is not None:
+            sobjects[name] = made
+    for name, section in top.sections("objects"):
+        if name in sobjects:
+            sobjects[name] = _related(sobjects, sobjects[name], section)
+    if problems:
+        raise DeclarationError(problems)
+    return with_children(tuple(sobjects.values()), _recorded(base))
+
+
+def _recorded(base: Catalog) -> Iterator[tuple[str, ChildRelationship]]:
+    for parent in base.sobjects:
+        for child in parent.children:
+            yield parent.name, child
+
+
+class _Prefixes:
+    """Hands out key prefixes in the order of declaration, around those already taken."""
+
+    def __init__(self, known: Mapping[str, str]) -> None:
+        self._known = dict(known)
+        self._taken = set(known.values())
+        self._next = 0
+
+    def of(self, name: str) -> str:
+        if name not in self._known:
+            while (prefix := custom_key_prefix(self._next)) in self._taken:
+                self._next += 1
+            self._known[name] = prefix
+            self._taken.add(prefix)
+        return self._known[name]
+
+
+def _sobject(
+    standard: SObject | None, name: str, section: Section, prefixes: _Prefixes
+) -> SObject | None:
+    if standard is None and _CUSTOM_OBJECT.fullmatch(name) is None:
+        section.report(
+            "no such standard object here; a custom object's name ends in __c",
+        )
+        return None
+    if standard is None:
+        section.only(*_CUSTOM_KEYS)
+        standard = custom_object.skeleton(name, section, prefixes.of(name))
+    else:
+        section.only(*_SHARED_KEYS)
+    return replace(
+        standard,
+        fields=_fields(standard, section),
+        record_types=tuple(_record_types(name, section)),
+    )
+
+
+def _fields(sobject: SObject, section: Section) -> tuple[Field, ...]:
+    fields = {field.name: field for field in sobject.fields}
+    for name, declaration in section.sections("fields"):
+        known = sobject.field(name)
+        if known is None:
+            made = declared_fields(name, declaration)
+        else:
+            made = adjusted_field(known, declaration)
+            del fields[known.name]
+        fields.update((field.name, field) for field in made)
+    if "record_types" in section and "RecordTypeId" not in fields:
+        fields["RecordTypeId"] = custom_object.RECORD_TYPE_ID
+    return custom_object.without_owner_of_details(sobject, fields)
+
+
+def _record_types(sobject: str, section: Section) -> Iterator[RecordType]:
+    for name, declaration in section.sections("record_types"):
+        declaration.only("label", "active", "default")
+        yield RecordType(
+            _stable_id("012", f"{sobject}.{name}"),
+            name,
+            declaration.text("label", name.replace("_", " ")),
+            active=declaration.flag("active", default=True),
+            default=declaration.flag("default"),
+        )
+
+
+def _stable_id(key_prefix: str, name: str) -> str:
+    """An Id that depends on a name alone, so that every start of the org gives the same."""
+    number = int.from_bytes(sha256(name.encode()).digest()[:6], "big")
+    return make_id(key_prefix, number)
+
+
+def _related(sobjects: Mapping[str, SObject], sobject: SObject, section: Section) -> SObject:
+    """Check what names other sObjects or fields, now that all are known."""
+    fields = tuple(_named_by_parent(sobjects, sobject, field, section) for field in sobject.fields)
+    return replace(
+        sobject,
+        fields=fields,
+        validation_rules=tuple(_validation_rules(sobject, section)),
+        duplicate_rules=tuple(_duplicate_rules(sobject, section)),
+    )
+
+
+def _named_by_parent(
+    sobjects: Mapping[str, SObject], sobject: SObject, field: Field, section: Section
+) -> Field:
+    if not field.custom or not field.reference_to:
+        return field
+    target = field.reference_to[0]
+    if target and target not in sobjects:
+        section.report(f"no sObject {target} in this org", "fields", field.name, "to")
+        return field
+    rivals = [
+        other
+        for other in sobject.fields
+        if other is not field and other.custom and other.reference_to == field.reference_to
+    ]
+    name = field.child_relationship_name
+    if name is not None and any(other.child_relationship_name == name for other in rivals):
+        section.report(
+            f"{name} is taken by another field", "fields", field.name, "child_relationship"
+        )
+    if name is None and not rivals:
+        name = f"{re.sub(r'[^A-Za-z0-9]+', '_', sobject.label_plural)}__r"
+    return replace(field, child_relationship_name=name)
+
+
+def _validation_rules(sobject: SObject, section: Section) -> Iterator[ValidationRule]:
+    for name, rule in section.sections("validation_rules"):
+        rule.only("when", "message", "field")
+        condition = rule.raw("when")
+        if not isinstance(condition, Mapping) or not condition:
+            rule.report("a validation rule needs `when`: fields and what they must be to fail")
+            continue
+        for field in condition:
+            _check_field(sobject, rule, str(field), "when", str(field))
+        if not rule.text("message"):
+            rule.report("a validation rule needs a message")
+        if "field" in rule:
+            _check_field(sobject, rule, rule.text("field"), "field")
+        yield ValidationRule(
+            name, dict(condition), rule.text("message"), rule.text("field") or None
+        )
+
+
+def _duplicate_rules(sobject: SObject, section: Section) -> Iterator[DuplicateRule]:
+    for name, rule in section.sections("duplicate_rules"):
+        rule.only("fields", "action", "message")
+        fields = rule.texts("fields")
+        if not fields:
+            rule.report("a duplicate rule needs the fields that must agree", "fields")
+        for place, field in enumerate(fields):
+            _check_field(sobject, rule, field, "fields", place)
+        yield DuplicateRule(
+            name,
+            tuple(fields),
+            rule.text("message", "Use one of these records?"),
+            block=rule.choice("action", ("block", "alert"), "block") == "block",
+        )
+
+
+def _check_field(sobject: SObject, section: Section, name: str, *keys: str | int) -> None:
+    field = sobject.field(name)
+    if field is None or not field.stored:
+        section.report(f"no field {name} that holds a value on {sobject.name}", *keys)

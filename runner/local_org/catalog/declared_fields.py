@@ -1,0 +1,265 @@
+"""Turns the declaration of one field into the field that describe will tell of.
+
+Knows the field types of the org file. Knows nothing of stores or of other sObjects' fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runner.local_org.catalog.model import Field, PicklistValue
+from runner.local_org.catalog.section import Section
+
+_CUSTOM_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
+_COMMON_KEYS = ("type", "label", "required", "default", "help", "access")
+_ACCESS = ("read_write", "read_only", "hidden")
+_LONG_TEXT = 131_072
+_TEXT = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a type of the org file means in describe's terms."""
+
+    describe_type: str
+    soap_type: str
+    keys: tuple[str, ...] = ()
+    length: int = 0
+    most_length: int = 0
+    groupable: bool = True
+    searchable: bool = True
+    """Whether it may be filtered and sorted by."""
+
+
+KINDS = {
+    "text": Kind(
+        "string", "xsd:string", ("length", "unique", "case_sensitive", "external_id"), 80, _TEXT
+    ),
+    "long_text": Kind(
+        "textarea", "xsd:string", ("length",), 32_768, _LONG_TEXT, groupable=False, searchable=False
+    ),
+    "rich_text": Kind(
+        "textarea", "xsd:string", ("length",), 32_768, _LONG_TEXT, groupable=False, searchable=False
+    ),
+    "email": Kind("email", "xsd:string", ("unique", "external_id"), 80, 80),
+    "phone": Kind("phone", "xsd:string", (), 40, 40),
+    "url": Kind("url", "xsd:string", (), _TEXT, _TEXT),
+    "checkbox": Kind("boolean", "xsd:boolean"),
+    "number": Kind(
+        "double", "xsd:double", ("precision", "scale", "unique", "external_id"), groupable=False
+    ),
+    "currency": Kind("currency", "xsd:double", ("precision", "scale"), groupable=False),
+    "percent": Kind("percent", "xsd:double", ("precision", "scale"), groupable=False),
+    "date": Kind("date", "xsd:date"),
+    "datetime": Kind("datetime", "xsd:dateTime", groupable=False),
+    "time": Kind("time", "xsd:time"),
+    "picklist": Kind("picklist", "xsd:string", ("values", "restricted"), _TEXT, _TEXT),
+    "multi_picklist": Kind(
+        "multipicklist", "xsd:string", ("values", "restricted"), 4099, 4099, groupable=False
+    ),
+    "lookup": Kind(
+        "reference", "tns:ID", ("to", "relationship", "child_relationship", "on_delete"), 18, 18
+    ),
+    "master_detail": Kind(
+        "reference", "tns:ID", ("to", "relationship", "child_relationship", "reparentable"), 18, 18
+    ),
+    "auto_number": Kind("string", "xsd:string", ("format", "external_id"), 30, 30),
+    "location": Kind("location", "urn:location", ("scale",), groupable=False),
+    "encrypted_text": Kind(
+        "encryptedstring", "xsd:string", ("length",), 175, 175, groupable=False, searchable=False
+    ),
+}
+
+
+def declared_fields(name: str, section: Section) -> list[Field]:
+    """The fields that one declared custom field makes: one, or three for a location.
+
+    A field hidden from the running user makes none.
+    """
+    if _CUSTOM_NAME.fullmatch(name) is None:
+        section.report("a custom field's name is letters, digits and single _, ending in __c")
+        return []
+    kind = KINDS.get(section.choice("type", tuple(KINDS), "text"))
+    if "type" not in section or kind is None:
+        section.report("a custom field needs a type", *(("type",) if "type" in section else ()))
+        return []
+    section.only(*_COMMON_KEYS, *kind.keys)
+    if section.text("type") == "location":
+        made = _location(name, section)
+    else:
+        made = [_shaped(_plain(name, section, kind), section)]
+    return with_access(made, section)
+
+
+def adjusted_field(field: Field, section: Section) -> list[Field]:
+    """A standard field as the org file changes it: who may use it, and its picklist."""
+    section.only("access", "values", "restricted", "required")
+    if "values" in section:
+        field = _with_picklist(field, section)
+    if section.flag("required"):
+        field = replace(field, nillable=False)
+    return with_access([field], section)
+
+
+def with_access(fields: list[Field], section: Section) -> list[Field]:
+    """Apply field-level security as the running user meets it."""
+    match section.choice("access", _ACCESS, "read_write"):
+        case "hidden":
+            return []
+        case "read_only":
+            return [replace(field, createable=False, updateable=False) for field in fields]
+        case _:
+            return fields
+
+
+def _plain(name: str, section: Section, kind: Kind) -> Field:
+    required = section.flag("required")
+    searchable = kind.searchable and kind.describe_type != "location"
+    return Field(
+        name=name,
+        label=section.text("label", _label(name)),
+        type=kind.describe_type,
+        length=section.whole("length", kind.length, 1, kind.most_length)
+        if "length" in kind.keys
+        else kind.length,
+        nillable=not required,
+        filterable=searchable,
+        sortable=searchable and kind.describe_type != "multipicklist",
+        groupable=kind.groupable,
+        aggregatable=searchable and kind.describe_type != "boolean",
+        unique="unique" in kind.keys and section.flag("unique"),
+        external_id="external_id" in kind.keys and section.flag("external_id"),
+        id_lookup="external_id" in kind.keys and section.flag("external_id"),
+        case_sensitive="case_sensitive" in kind.keys and section.flag("case_sensitive"),
+        custom=True,
+        default=section.raw("default"),
+        defaulted_on_create=section.raw("default") is not None,
+        soap_type=kind.soap_type,
+        help=section.text("help") or None,
+        encrypted=kind.describe_type == "encryptedstring",
+    )
+
+
+def _label(name: str) -> str:
+    return name.removesuffix("__c").replace("_", " ")
+
+
+def _shaped(field: Field, section: Section) -> Field:
+    """Add what only fields of its type have."""
+    shape = _SHAPES.get(section.text("type"))
+    return field if shape is None else shape(field, section)
+
+
+def _checkbox(field: Field, section: Section) -> Field:
+    ticked = section.flag("default")
+    return replace(field, nillable=False, defaulted_on_create=True, default=ticked)
+
+
+def _rich_text(field: Field, _section: Section) -> Field:
+    return replace(field, html_formatted=True)
+
+
+def _with_digits(field: Field, section: Section) -> Field:
+    precision = section.whole("precision", 18, 1, 18)
+    scale = section.whole("scale", 2 if field.type == "currency" else 0, 0, 17)
+    if scale > precision:
+        section.report("scale counts digits of precision: it cannot be larger", "scale")
+    return replace(field, precision=precision, scale=scale)
+
+
+def _with_picklist(field: Field, section: Section) -> Field:
+    values = section.texts("values")
+    if not values:
+        section.report("a picklist needs values")
+    for place, value in enumerate(values):
+        if value in values[:place]:
+            section.report(f"{value!r} stands twice", "values", place)
+    return replace(
+        field,
+        restricted_picklist=section.flag("restricted", default=field.restricted_picklist),
+        picklist=tuple(
+            PicklistValue(value, value, default=value == field.default) for value in values
+        ),
+    )
+
+
+def _with_parent(field: Field, section: Section) -> Field:
+    stem = field.name.removesuffix("__c")
+    target = section.text("to")
+    if not target:
+        section.report("a relationship needs `to`: the sObject it leads to")
+    field = replace(
+        field,
+        reference_to=(target,),
+        relationship_name=section.text("relationship", f"{stem}__r"),
+        child_relationship_name=section.text("child_relationship") or None,
+    )
+    if section.text("type") == "master_detail":
+        return replace(
+            field,
+            nillable=False,
+            updateable=section.flag("reparentable"),
+            cascade_delete=True,
+            master_detail_order=0,
+        )
+    on_delete = section.choice("on_delete", ("clear", "restrict", "cascade"), "clear")
+    return replace(
+        field,
+        cascade_delete=on_delete == "cascade",
+        restricted_delete=on_delete == "restrict",
+    )
+
+
+def auto_numbered(field: Field, section: Section) -> Field:
+    """Make a field number itself in the format its section declares."""
+    text = section.text("format", "{0}")
+    if re.search(r"\{0+\}", text) is None:
+        section.report("an auto-number format has its number as {0}, {0000} and so on", "format")
+    return replace(
+        field,
+        nillable=False,
+        createable=False,
+        updateable=False,
+        defaulted_on_create=True,
+        auto_number=True,
+        auto_number_format=text,
+    )
+
+
+def _location(name: str, section: Section) -> list[Field]:
+    compound = _plain(name, section, KINDS["location"])
+    scale = section.whole("scale", 6, 0, 15)
+    stem = name.removesuffix("__c")
+    parts = [
+        replace(
+            compound,
+            name=f"{stem}__{part}__s",
+            label=f"{compound.label} ({part})",
+            type="double",
+            precision=scale + 3,
+            scale=scale,
+            filterable=True,
+            sortable=True,
+            aggregatable=True,
+            soap_type="xsd:double",
+            compound_field_name=name,
+        )
+        for part in ("Latitude", "Longitude")
+    ]
+    return [*parts, replace(compound, nillable=True, createable=False, updateable=False)]
+
+
+_SHAPES: dict[str, Callable[[Field, Section], Field]] = {
+    "checkbox": _checkbox,
+    "number": _with_digits,
+    "currency": _with_digits,
+    "percent": _with_digits,
+    "picklist": _with_picklist,
+    "multi_picklist": _with_picklist,
+    "lookup": _with_parent,
+    "master_detail": _with_parent,
+    "auto_number": auto_numbered,
+    "rich_text": _rich_text,
+}

@@ -1,0 +1,159 @@
+"""The sObjects that every org has, read from the tables shipped beside this module.
+
+Knows how those tables are written. Knows nothing of what an org file adds to them.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import cache
+from importlib import resources
+
+from runner.local_org.catalog.model import Catalog, ChildRelationship, Field, PicklistValue, SObject
+
+_AUTO_NUMBER_FORMAT = "{00000000}"
+_FIELD_TABLES = ("standard_fields.csv", "more_fields.csv")
+
+
+@cache
+def standard_catalog() -> Catalog:
+    """The catalog of an org in which nothing was customised."""
+    fields: dict[str, list[Field]] = defaultdict(list)
+    for table in _FIELD_TABLES:
+        for row in _table(table):
+            fields[row["object"]].append(_field(row))
+    sobjects = tuple(_sobject(row, fields[row["object"]]) for row in _table("standard_objects.csv"))
+    return with_children(sobjects, _recorded_children())
+
+
+def with_children(
+    sobjects: tuple[SObject, ...], recorded: Iterable[tuple[str, ChildRelationship]]
+) -> Catalog:
+    """Give each parent its child relationships: the recorded ones first, then those of fields.
+
+    `recorded` pairs a parent's name with one relationship.
+    """
+    children: dict[str, dict[tuple[str, str], ChildRelationship]] = defaultdict(dict)
+    for parent, child in recorded:
+        children[parent][child.child_sobject, child.field] = child
+    for child_sobject in sobjects:
+        for parent, child in _children_of_fields(child_sobject):
+            known = children[parent]
+            if _names_free(known.values(), child):
+                known.setdefault((child.child_sobject, child.field), child)
+    return Catalog(tuple(_parented(item, children[item.name].values()) for item in sobjects))
+
+
+def _names_free(known: Iterable[ChildRelationship], child: ChildRelationship) -> bool:
+    name = child.relationship_name
+    return name is None or all(item.relationship_name != name for item in known)
+
+
+def _parented(sobject: SObject, children: Iterable[ChildRelationship]) -> SObject:
+    ordered = tuple(sorted(children, key=lambda item: (item.child_sobject, item.field)))
+    return replace(sobject, children=ordered)
+
+
+def _children_of_fields(sobject: SObject) -> Iterator[tuple[str, ChildRelationship]]:
+    for field in sobject.fields:
+        for parent in field.reference_to:
+            yield (
+                parent,
+                ChildRelationship(
+                    sobject.name,
+                    field.name,
+                    field.child_relationship_name,
+                    field.cascade_delete,
+                    field.restricted_delete,
+                ),
+            )
+
+
+def _recorded_children() -> Iterator[tuple[str, ChildRelationship]]:
+    for row in _table("child_relationships.csv"):
+        yield (
+            row["parent"],
+            ChildRelationship(
+                row["childSObject"],
+                row["field"],
+                row["relationshipName"] or None,
+                row["cascadeDelete"] == "True",
+                row["restrictedDelete"] == "True",
+            ),
+        )
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def _sobject(row: dict[str, str], fields: list[Field]) -> SObject:
+    return SObject(
+        name=row["object"],
+        label=row["label"],
+        label_plural=row["labelPlural"],
+        key_prefix=row["keyPrefix"],
+        fields=tuple(fields),
+        flags=dict.fromkeys(row["flags"].split(), True),
+    )
+
+
+def _field(row: dict[str, str]) -> Field:
+    def flag(column: str) -> bool:
+        return row[column] == "true"
+
+    return Field(
+        name=row["name"],
+        label=row["label"],
+        type=row["type"],
+        length=int(row["length"]),
+        precision=int(row["precision"]),
+        scale=int(row["scale"]),
+        digits=int(row["digits"]),
+        nillable=flag("nillable"),
+        createable=flag("createable"),
+        updateable=flag("updateable"),
+        defaulted_on_create=flag("defaultedOnCreate"),
+        filterable=flag("filterable"),
+        sortable=flag("sortable"),
+        groupable=flag("groupable"),
+        aggregatable=flag("aggregatable"),
+        unique=flag("unique"),
+        external_id=flag("externalId"),
+        id_lookup=flag("idLookup"),
+        name_field=flag("nameField"),
+        auto_number=flag("autoNumber"),
+        calculated=flag("calculated"),
+        case_sensitive=flag("caseSensitive"),
+        compound_field_name=_compound(row),
+        relationship_name=row["relationshipName"] or None,
+        reference_to=tuple(row["referenceTo"].split(";")) if row["referenceTo"] else (),
+        polymorphic=flag("polymorphicForeignKey"),
+        restricted_picklist=flag("restrictedPicklist"),
+        default=_default(row),
+        picklist=tuple(
+            _picklist_value(value) for value in row["picklistValues"].split("|") if value
+        ),
+        soap_type=row["soapType"],
+        auto_number_format=_AUTO_NUMBER_FORMAT if flag("autoNumber") else None,
+    )
+
+
+def _compound(row: dict[str, str]) -> str | None:
+    name = row["compoundFieldName"]
+    return name if name and name != row["name"] else None
+
+
+def _default(row: dict[str, str]) -> object:
+    if row["type"] == "boolean":
+        return row["defaultValue"] == "true"
+    return row["defaultValue"] or None
+
+
+def _picklist_value(text: str) -> PicklistValue:
+    value = text.removesuffix("*")
+    return PicklistValue(value, value, default=value != text)

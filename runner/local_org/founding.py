@@ -1,0 +1,129 @@
+"""The records that an org has before anyone writes any: itself, a profile, its administrator.
+
+Knows what Salesforce puts into a new org. Knows nothing of records that users write.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+
+from runner.local_org.catalog.model import Catalog, SObject
+from runner.local_org.ids import make_id
+from runner.local_org.org import User
+from runner.local_org.store import Store, quoted
+
+ORGANIZATION_ID = make_id("00D", 1)
+_PROFILE_ID = make_id("00e", 1)
+_USER_ID = make_id("005", 1)
+_STANDARD_PRICEBOOK_ID = make_id("01s", 1)
+_FOUNDED = "2024-01-01T00:00:00.000Z"
+
+_ADMINISTRATOR = User(
+    id=_USER_ID,
+    username="admin@local.example",
+    name="Local Admin",
+    email="admin@local.example",
+)
+
+
+def found(store: Store, moment: datetime | None = None) -> User:
+    """Make sure the founding records are in the store; gives the administrator.
+
+    Runs again on every start: record types follow the org file, the rest is left as it is.
+    """
+    stamp = _FOUNDED if moment is None else _stamp(moment)
+    with store.writing() as conn:
+        for name, record in _founding_records():
+            sobject = store.catalog.sobject(name)
+            if sobject is not None:
+                _insert(conn, sobject, record, stamp)
+        for sobject in store.catalog.sobjects:
+            _write_record_types(conn, store.catalog, sobject, stamp)
+    return _ADMINISTRATOR
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _founding_records() -> list[tuple[str, dict[str, object]]]:
+    locale = {"TimeZoneSidKey": "GMT", "LanguageLocaleKey": "en_US"}
+    organization = {
+        "Id": ORGANIZATION_ID,
+        "Name": "Local Org",
+        "OrganizationType": "Developer Edition",
+        "InstanceName": "LOCAL",
+        "DefaultLocaleSidKey": "en_US",
+        "IsSandbox": 0,
+        "FiscalYearStartMonth": 1,
+        **locale,
+    }
+    profile: dict[str, object] = {"Id": _PROFILE_ID, "Name": "System Administrator", "UserType": "Standard"}
+    user = {
+        "Id": _USER_ID,
+        "Username": _ADMINISTRATOR.username,
+        "FirstName": "Local",
+        "LastName": "Admin",
+        "Name": _ADMINISTRATOR.name,
+        "Email": _ADMINISTRATOR.email,
+        "Alias": "admin",
+        "CommunityNickname": "admin",
+        "IsActive": 1,
+        "LocaleSidKey": "en_US",
+        "EmailEncodingKey": "UTF-8",
+        "ProfileId": _PROFILE_ID,
+        "UserType": "Standard",
+        **locale,
+    }
+    pricebook = {
+        "Id": _STANDARD_PRICEBOOK_ID,
+        "Name": "Standard Price Book",
+        "IsActive": 1,
+        "IsStandard": 1,
+    }
+    return [
+        ("Organization", organization),
+        ("Profile", profile),
+        ("User", user),
+        ("Pricebook2", pricebook),
+    ]
+
+
+def _write_record_types(
+    conn: sqlite3.Connection, catalog: Catalog, sobject: SObject, stamp: str
+) -> None:
+    table = catalog.sobject("RecordType")
+    if table is None:
+        return
+    for record_type in sobject.record_types:
+        record = {
+            "Id": record_type.id,
+            "Name": record_type.label,
+            "DeveloperName": record_type.developer_name,
+            "SobjectType": sobject.name,
+            "IsActive": int(record_type.active),
+        }
+        _insert(conn, table, record, stamp)
+
+
+def _insert(
+    conn: sqlite3.Connection, sobject: SObject, record: dict[str, object], stamp: str
+) -> None:
+    """Insert with system fields, unless a record with this Id is there already."""
+    system = {
+        "CreatedDate": stamp,
+        "LastModifiedDate": stamp,
+        "SystemModstamp": stamp,
+        "CreatedById": _USER_ID,
+        "LastModifiedById": _USER_ID,
+    }
+    values = {**system, **record}
+    columns = [name for name in values if sobject.field(name) is not None]
+    names = ", ".join(quoted(name) for name in columns)
+    marks = ", ".join("?" for _ in columns)
+    conn.execute(
+        f"INSERT INTO {quoted(sobject.name)} ({names}) VALUES ({marks}) "  # noqa: S608 - names
+        "ON CONFLICT DO NOTHING",
+        [values[name] for name in columns],
+    )

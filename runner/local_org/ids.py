@@ -1,0 +1,64 @@
+"""Record Ids: their two lengths, their checksum, how new ones are made.
+
+Knows the shape of an Id. Knows neither sObjects nor the store.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_POD = "LO0"
+"""Characters 4 to 6, where Salesforce names the instance."""
+_COUNTER_WIDTH = 9
+_SHORT = 15
+_LONG = 18
+_UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[A-Z0-5]{3})?")
+
+
+def to18(short: str) -> str:
+    """Lengthen a 15-character Id by its three check characters.
+
+    Each check character tells which of five characters are upper case, the first being bit 0, so
+    that the long form survives where case does not count.
+    """
+    suffix = ""
+    for start in (0, 5, 10):
+        bits = 0
+        for place, letter in enumerate(short[start : start + 5]):
+            if letter in _UPPER:
+                bits |= 1 << place
+        suffix += _CHECKSUM[bits]
+    return short + suffix
+
+
+def normalise(text: object) -> str | None:
+    """The 18-character form of an Id in either form; None when it is malformed.
+
+    A long form whose check characters do not fit is malformed.
+    """
+    if not isinstance(text, str) or _SHAPE.fullmatch(text) is None:
+        return None
+    full = to18(text[:_SHORT])
+    return full if len(text) == _SHORT or text == full else None
+
+
+def base62(number: int, width: int) -> str:
+    """Write a number in the alphabet of Ids, whose ASCII order is its counting order."""
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 62)
+        digits = _DIGITS[digit] + digits
+    return digits
+
+
+def make_id(key_prefix: str, number: int) -> str:
+    """The 18-character Id of the nth record (from 0) with this three-character key prefix."""
+    return to18(f"{key_prefix}{_POD}{base62(number, _COUNTER_WIDTH)}")
+
+
+def custom_key_prefix(number: int) -> str:
+    """Key prefix of the nth custom object: a00, a01, …, in order of creation."""
+    return f"a{base62(number, 2)}"

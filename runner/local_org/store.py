@@ -1,0 +1,236 @@
+"""Where the org's records live: one SQLite file, one table an sObject.
+
+Knows tables, columns, indexes, connections. Knows nothing of what a valid record is.
+
+SQLite rather than DuckDB: the org's life is many small writes, each its own transaction, beside
+readers that must not wait; `tests/benchmarks/store_choice.py` measures both.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from runner.local_org.catalog.model import Catalog, Field, SObject
+
+_COLUMN_TYPES = {
+    "boolean": "INTEGER NOT NULL DEFAULT 0",
+    "int": "INTEGER",
+    "long": "INTEGER",
+    "double": "REAL",
+    "currency": "REAL",
+    "percent": "REAL",
+}
+_KEPT_TABLES = ("_sobjects",)
+_CACHE_KIB = 32_768
+_BUSY_SECONDS = 30.0
+_STATEMENTS = 512
+"""Prepared statements kept a connection: bulk writes repeat a few hundred."""
+
+
+class Store:
+    """The records of one org.
+
+    Readers and the one writer do not wait for each other (WAL). `sf_lower(text)` and the collation
+    SF_NOCASE compare as Salesforce does: without case, beyond ASCII too.
+    """
+
+    def __init__(self, path: Path, catalog: Catalog) -> None:
+        self.path = path
+        self.folder = path.parent
+        self.catalog = catalog
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._writer = threading.RLock()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with self.writing() as conn:
+            _lay_out(conn, catalog)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, in one read transaction: a view that does not move."""
+        conn = self._connection()
+        if conn.in_transaction:
+            yield conn
+            return
+        conn.execute("BEGIN")
+        try:
+            yield conn
+        finally:
+            conn.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, in one write transaction, rolled back on an exception."""
+        with self._writer:
+            conn = self._connection()
+            if conn.in_transaction:
+                if not getattr(self._local, "writes", False):
+                    raise RuntimeError("a read transaction cannot become a write transaction")
+                yield conn
+                return
+            conn.execute("BEGIN IMMEDIATE")
+            self._local.writes = True
+            try:
+                yield conn
+            except BaseException:
+                conn.execute("ROLLBACK")
+                raise
+            else:
+                conn.execute("COMMIT")
+            finally:
+                self._local.writes = False
+
+    def clear(self) -> None:
+        """Empty every table, those of jobs and sessions too; key prefixes stay as they are."""
+        with self.writing() as conn:
+            for (table,) in conn.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            ).fetchall():
+                if table not in _KEPT_TABLES:
+                    conn.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - a table's name
+
+    def close(self) -> None:
+        """Close every thread's connection; the store is of no use afterwards."""
+        with self._writer:
+            for conn in self._opened:
+                conn.close()
+            self._opened.clear()
+
+    def _connection(self) -> sqlite3.Connection:
+        conn: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if conn is None:
+            conn = _connect(self.path)
+            self._local.connection = conn
+            self._opened.append(conn)
+        return conn
+
+
+def known_prefixes(path: Path) -> dict[str, str]:
+    """Key prefixes of the custom objects in a store file; empty when there is no such file."""
+    if not path.exists():
+        return {}
+    with closing(_connect(path)) as conn:
+        if not _columns(conn, "_sobjects"):
+            return {}
+        return dict(conn.execute("SELECT name, key_prefix FROM _sobjects WHERE custom"))
+
+
+def reserve(conn: sqlite3.Connection, counter: str, count: int) -> int:
+    """Take `count` numbers off a counter; gives the first, counting from 0."""
+    conn.execute(
+        "INSERT INTO _counters VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET next = next + excluded.next",
+        (counter, count),
+    )
+    row = conn.execute("SELECT next FROM _counters WHERE name = ?", (counter,)).fetchone()
+    return int(row[0]) - count
+
+
+def quoted(name: str) -> str:
+    """An SQL identifier, quoted."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def fold(text: str | None) -> str | None:
+    """What `sf_lower` does, for values that are compared with its results."""
+    return None if text is None else text.casefold()
+
+
+def key_expression(field: Field) -> str:
+    """The SQL whose values tell two values of a field apart; an index stands on it.
+
+    Without case for text that is not case-sensitive, else the column itself.
+    """
+    column = quoted(field.name)
+    return f"sf_lower({column})" if folds(field) else column
+
+
+def folds(field: Field) -> bool:
+    """Whether values of a field are compared without case."""
+    return field.soap_type == "xsd:string" and not field.case_sensitive
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Threads do not share connections; only close() reaches across, when no one asks any more.
+    conn = sqlite3.connect(
+        path,
+        timeout=_BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=_STATEMENTS,
+    )
+    conn.create_function("sf_lower", 1, fold, deterministic=True)
+    conn.create_collation("SF_NOCASE", _compare)
+    conn.execute("PRAGMA journal_mode = WAL")
+    conn.execute("PRAGMA synchronous = NORMAL")
+    conn.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+    return conn
+
+
+def _compare(left: str, right: str) -> int:
+    one, two = left.casefold(), right.casefold()
+    return (one > two) - (one < two)
+
+
+def _lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
+    conn.execute("CREATE TABLE IF NOT EXISTS _counters (name TEXT PRIMARY KEY, next INTEGER)")
+    conn.execute(
+        "CREATE TABLE IF NOT EXISTS _sobjects "
+        "(name TEXT PRIMARY KEY, key_prefix TEXT NOT NULL, custom INTEGER NOT NULL)"
+    )
+    conn.execute(
+        "CREATE TABLE IF NOT EXISTS _deleted (sobject TEXT, id TEXT, deleted_date TEXT, "
+        "root_id TEXT, purged INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sobject, id))"
+    )
+    for sobject in catalog.sobjects:
+        _lay_out_table(conn, sobject)
+        conn.execute(
+            "INSERT INTO _sobjects VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+            (sobject.name, sobject.key_prefix, sobject.custom),
+        )
+
+
+def _lay_out_table(conn: sqlite3.Connection, sobject: SObject) -> None:
+    stored = [field for field in sobject.fields if field.stored]
+    present = _columns(conn, sobject.name)
+    if not present:
+        columns = ", ".join(_column(field) for field in stored)
+        conn.execute(f"CREATE TABLE {quoted(sobject.name)} ({columns})")
+    else:
+        for field in stored:
+            if field.name not in present:
+                conn.execute(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {_column(field)}")
+    for field in stored:
+        if _indexed(field):
+            _lay_out_index(conn, sobject, field)
+
+
+def _columns(conn: sqlite3.Connection, table: str) -> set[str]:
+    return {row[1] for row in conn.execute(f"PRAGMA table_info({quoted(table)})")}
+
+
+def _column(field: Field) -> str:
+    if field.name == "Id":
+        return '"Id" TEXT PRIMARY KEY NOT NULL'
+    return f"{quoted(field.name)} {_COLUMN_TYPES.get(field.type, 'TEXT')}"
+
+
+def _indexed(field: Field) -> bool:
+    """Keys, cursors, and references along which parents find their children."""
+    if field.name == "Id":
+        return False
+    is_key = field.unique or field.external_id or field.id_lookup
+    leads_to_parent = bool(field.reference_to) and "User" not in field.reference_to
+    return is_key or leads_to_parent or field.name == "SystemModstamp"
+
+
+def _lay_out_index(conn: sqlite3.Connection, sobject: SObject, field: Field) -> None:
+    conn.execute(
+        f"CREATE INDEX IF NOT EXISTS {quoted(f'{sobject.name}.{field.name}')} "
+        f"ON {quoted(sobject.name)} ({key_expression(field)}) "
+        f"WHERE {quoted(field.name)} IS NOT NULL"
+    )
