@@ -93,6 +93,14 @@ class Store:
                 if table not in _KEPT_TABLES:
                     conn.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - a table's name
 
+    def release(self) -> None:
+        """Close this thread's connection: the thread has no more to ask, for now."""
+        conn: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if conn is not None:
+            self._local.connection = None
+            conn.close()
+            self._opened.remove(conn)
+
     def close(self) -> None:
         """Close every thread's connection; the store is of no use afterwards."""
         with self._writer:
