@@ -30,7 +30,7 @@ __all__ = ["DeclarationError", "Problem", "extend"]
 _CUSTOM_OBJECT = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
 _SHARED_KEYS = ("fields", "record_types", "validation_rules", "duplicate_rules")
 _CUSTOM_KEYS = ("label", "plural_label", "name_field", *_SHARED_KEYS)
-_TOP_KEYS = ("version", "objects", "seed", "faults")
+_TOP_KEYS = ("version", "objects", "seed", "faults", "apps")
 
 
 def extend(
