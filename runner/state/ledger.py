@@ -1,0 +1,250 @@
+"""The ledger: what runs, tasks and parts did, written down before anybody forgets.
+
+Each write is on the disk when it returns. Threads may share one ledger, and processes one file.
+Knows nothing of how a run is carried out.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runner.errors import ExitCode, StateError, UsageError
+from runner.outcome import RunOutcome, TaskOutcome
+from runner.state.ledger_file import open_ledger, told, transaction
+from runner.state.presence import Presence
+from runner.state.run_records import (
+    Columns,
+    PartRecord,
+    RunRecord,
+    RunState,
+    TaskRecord,
+    insert_statement,
+    moment_text,
+    outcome_columns,
+    part_columns,
+    part_of,
+    path_text,
+    run_of,
+    task_of,
+    update_statement,
+)
+
+LAST = "last"
+_SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Ledger:
+    """One ledger file, open.
+
+    Every method raises StateError where the file cannot be read or written; a damaged one is kept
+    aside under a new name, and the error says which.
+    """
+
+    def __init__(self, path: Path, *, clock: Callable[[], datetime] = _now) -> None:
+        """Open the file, made when missing."""
+        self.path = path
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._connection = open_ledger(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def start_run(  # noqa: PLR0913 - a run has as many facts
+        self,
+        run_id: str,
+        *,
+        job: str,
+        job_file: Path,
+        job_sha256: str,
+        started: datetime,
+        folder: Path | None = None,
+    ) -> None:
+        """Record that this process begins a run.
+
+        Raises:
+            StateError: There is a run of this id already.
+        """
+        process = Presence.here()
+        self._insert(
+            "runs",
+            {
+                "run_id": run_id,
+                "job": job,
+                "job_file": str(job_file),
+                "job_sha256": job_sha256,
+                "started": moment_text(started),
+                "folder": path_text(folder),
+                "pid": process.pid,
+                "host": process.host,
+                "began": process.began,
+                "state": RunState.RUNNING.value,
+            },
+        )
+
+    def connect_run(
+        self,
+        run_id: str,
+        *,
+        org_id: str | None,
+        instance_url: str,
+        username: str | None,
+        api_version: str,
+    ) -> None:
+        """Record which org a run talks to, once it is known."""
+        columns: Columns = {
+            "org_id": org_id,
+            "instance_url": instance_url,
+            "username": username,
+            "api_version": api_version,
+        }
+        self._update("runs", columns, {"run_id": run_id})
+
+    def start_task(self, run_id: str, name: str, *, position: int, verb: str, sobject: str) -> None:
+        """Record that a task begins; `position` is its place in the job, from 0."""
+        columns: Columns = {"name": name, "position": position, "verb": verb, "sobject": sobject}
+        self._insert("tasks", {"run_id": run_id, **columns})
+
+    def record_part(self, run_id: str, task: str, part: PartRecord) -> None:
+        """Record a part as it stands now, in place of what was recorded of it before."""
+        columns = {"run_id": run_id, "task": task, **part_columns(part, self._clock())}
+        self._insert("parts", columns, replacing=True)
+
+    def finish_task(self, run_id: str, outcome: TaskOutcome) -> None:
+        """Record a task's end; one that never began, a skipped one, is added after the others."""
+        with self._writing() as connection:
+            key = {"run_id": run_id, "name": outcome.name}
+            connection.execute(
+                "INSERT INTO tasks (run_id, name, position, verb, sobject) "
+                "SELECT :run_id, :name, count(*), :verb, :sobject FROM tasks "
+                "WHERE run_id = :run_id ON CONFLICT DO NOTHING",
+                {**key, "verb": outcome.verb, "sobject": outcome.sobject},
+            )
+            self._update("tasks", outcome_columns(outcome), key)
+
+    def finish_run(self, outcome: RunOutcome) -> None:
+        """Record a run's end; its tasks are recorded one by one before."""
+        aborted = outcome.exit_code in _SIGNALLED
+        org: Columns = {
+            "org_id": outcome.org_id,
+            "instance_url": outcome.instance_url,
+            "username": outcome.username,
+            "api_version": outcome.api_version,
+        }
+        columns: Columns = {
+            **{name: value for name, value in org.items() if value is not None},
+            "finished": moment_text(outcome.finished),
+            "exit_code": outcome.exit_code.value,
+            "state": (RunState.ABORTED if aborted else RunState.FINISHED).value,
+        }
+        self._update("runs", columns, {"run_id": outcome.run_id})
+
+    def runs(self, limit: int = 20, job: str | None = None) -> tuple[RunRecord, ...]:
+        """List runs with their tasks, newest first, without their parts."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE :job IS NULL OR job = :job "
+                "ORDER BY started DESC, rowid DESC LIMIT :limit",
+                {"job": job, "limit": limit},
+            ).fetchall()
+            return tuple(run_of(row, self._tasks(row["run_id"])) for row in rows)
+
+    def run(self, wanted: str) -> RunRecord:
+        """Give a run with its tasks and parts.
+
+        Args:
+            wanted: Its id, the beginning of its id, or `last`.
+
+        Raises:
+            UsageError: There is none, or several begin that way.
+        """
+        with self._reading() as connection:
+            row = self._find(connection, wanted)
+            return run_of(row, self._tasks(row["run_id"], with_parts=True))
+
+    def _find(self, connection: sqlite3.Connection, wanted: str) -> sqlite3.Row:
+        rows: list[sqlite3.Row] = connection.execute(
+            "SELECT * FROM runs "
+            "WHERE :wanted = :last OR substr(run_id, 1, length(:wanted)) = :wanted "
+            "ORDER BY run_id = :wanted DESC, started DESC, rowid DESC LIMIT 6",
+            {"wanted": wanted, "last": LAST},
+        ).fetchall()
+        if not rows or not wanted:
+            raise UsageError(
+                "No run has been recorded yet."
+                if wanted == LAST
+                else f"There is no run {wanted!r}.",
+                hint="`runner history` lists the runs.",
+            )
+        if wanted not in (LAST, rows[0]["run_id"]) and len(rows) > 1:
+            names = ", ".join(row["run_id"] for row in rows)
+            raise UsageError(
+                f"Several runs begin with {wanted!r}: {names}.", hint="Write more of the one meant."
+            )
+        return rows[0]
+
+    def _tasks(self, run_id: str, *, with_parts: bool = False) -> tuple[TaskRecord, ...]:
+        rows = self._connection.execute(
+            "SELECT * FROM tasks WHERE run_id = ? ORDER BY position, rowid", (run_id,)
+        ).fetchall()
+        return tuple(
+            task_of(row, self._parts(run_id, row["name"]) if with_parts else ()) for row in rows
+        )
+
+    def _parts(self, run_id: str, task: str) -> tuple[PartRecord, ...]:
+        rows = self._connection.execute(
+            "SELECT * FROM parts WHERE run_id = ? AND task = ? ORDER BY part", (run_id, task)
+        )
+        return tuple(part_of(row) for row in rows)
+
+    def _insert(self, table: str, columns: Columns, *, replacing: bool = False) -> None:
+        statement = insert_statement(table, columns, replacing=replacing)
+        with self._writing() as connection:
+            connection.execute(statement, columns)
+
+    def _update(self, table: str, columns: Columns, key: dict[str, str]) -> None:
+        statement = update_statement(table, columns, key)
+        with self._writing() as connection:
+            if connection.execute(statement, {**columns, **key}).rowcount == 0:
+                raise StateError(
+                    f"The ledger {self.path} knows nothing of {' / '.join(key.values())}."
+                )
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; a block within a block is part of it."""
+        with self._reading() as connection:
+            if connection.in_transaction:
+                yield connection
+            else:
+                with transaction(connection):
+                    yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, told(self.path):
+            yield self._connection

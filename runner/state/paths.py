@@ -1,0 +1,87 @@
+"""Where things stand in the state folder.
+
+Knows names and the order in which the folder is chosen. Knows nothing of what the files hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from runner.errors import StateError
+from runner.state.files import private_folder
+
+VARIABLE = "SFRUNNER_STATE_DIR"
+
+
+def state_root(given: Path | None, environ: Mapping[str, str]) -> Path:
+    """Choose the state folder: the option, SFRUNNER_STATE_DIR, XDG_STATE_HOME, or the home folder.
+
+    A relative XDG_STATE_HOME counts for nothing, as the XDG Base Directory Specification has it.
+
+    Raises:
+        StateError: None of them is set and this user has no home folder.
+    """
+    if given is not None:
+        return given.absolute()
+    if named := environ.get(VARIABLE):
+        return Path(named).expanduser().absolute()
+    xdg = Path(environ.get("XDG_STATE_HOME") or ".")
+    return (xdg if xdg.is_absolute() else _home() / ".local" / "state") / "sfrunner"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as error:
+        raise StateError(
+            "There is no home folder to keep the state in.",
+            hint=f"Name a folder with `--state-dir` or {VARIABLE}.",
+        ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """The folder of everything that outlives a run; `root` is absolute."""
+
+    root: Path
+
+    def create(self) -> StateFolder:
+        """Make the folder, with mode 0700, where it is missing.
+
+        Raises:
+            StateError: It cannot be made.
+        """
+        private_folder(self.root)
+        return self
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger's file."""
+        return self.root / "ledger.sqlite"
+
+    @property
+    def runs(self) -> Path:
+        """The folders of the runs."""
+        return self.root / "runs"
+
+    @property
+    def locks(self) -> Path:
+        """The locks of the runs under way."""
+        return self.root / "locks"
+
+    @property
+    def local_org(self) -> Path:
+        """The embedded org's folder."""
+        return self.root / "local_org"
+
+    def run(self, run_id: str) -> Path:
+        """Give a run's folder; it need not exist."""
+        return self.runs / run_id
+
+    def task(self, run_id: str, task: str) -> Path:
+        """Give a task's folder in its run's; any task name makes a file name of its own."""
+        name = quote(task, safe=" ")
+        return self.run(run_id) / (f"%2E{name[1:]}" if name.startswith(".") else name)

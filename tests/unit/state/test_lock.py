@@ -1,0 +1,113 @@
+import os
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from runner.errors import ExitCode, LockHeldError, StateError
+from runner.state.lock import run_lock
+
+SINCE = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
+HOLD_UNTIL_KILLED = """
+import sys
+from pathlib import Path
+from runner.state.lock import run_lock
+with run_lock(Path(sys.argv[1]), Path(sys.argv[2]), "00D1", run_id="run-of-child"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def job(tmp_path):
+    file = tmp_path / "accounts.yaml"
+    file.write_text("")
+    return file
+
+
+def take(folder, job, org="00D1", run_id="run-2"):
+    with run_lock(folder, job, org, run_id=run_id):
+        pass
+
+
+def in_thread(work):
+    """Run in a thread of its own and give what it raised."""
+    raised = []
+
+    def run():
+        try:
+            work()
+        except LockHeldError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return raised
+
+
+def test_a_second_run_is_told_who_holds_the_lock(tmp_path, job):
+    with run_lock(tmp_path / "locks", job, "00D1", run_id="run-1", since=SINCE):
+        with pytest.raises(LockHeldError) as caught:
+            take(tmp_path / "locks", job)
+        assert in_thread(lambda: take(tmp_path / "locks", job))
+    message = str(caught.value)
+    assert "run-1" in message
+    assert f"pid {os.getpid()}" in message
+    assert os.uname().nodename in message
+    assert "2026-11-23 13:05:01 UTC" in message
+    assert "runner show run-1" in caught.value.hint
+    assert caught.value.exit_code is ExitCode.LOCKED
+
+
+def test_the_lock_is_free_after_the_run_and_after_one_that_raised(tmp_path, job):
+    with pytest.raises(KeyError), run_lock(tmp_path, job, "00D1", run_id="run-1"):
+        raise KeyError
+    take(tmp_path, job)
+    assert not list(tmp_path.glob("*-*.json"))
+
+
+def test_another_job_or_org_has_a_lock_of_its_own(tmp_path, job):
+    other = job.with_name("other.yaml")
+    with run_lock(tmp_path, job, "00D1", run_id="run-1"):
+        take(tmp_path, job, org="00D2")
+        take(tmp_path, job, org=None)
+        take(tmp_path, other)
+
+
+def test_two_names_of_one_file_are_one_job(tmp_path, job):
+    link = tmp_path / "link.yaml"
+    link.symlink_to(job)
+    with run_lock(tmp_path, job, "00D1", run_id="run-1"), pytest.raises(LockHeldError):
+        take(tmp_path, link)
+
+
+def test_a_killed_holders_lock_is_free_at_once(tmp_path, job):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_UNTIL_KILLED, tmp_path / "locks", job],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LockHeldError, match=f"run-of-child .* pid {holder.pid}"):
+            take(tmp_path / "locks", job)
+        holder.kill()
+    take(tmp_path / "locks", job)
+
+
+@pytest.mark.parametrize("note", [None, "", "{", "[]", '{"pid": 1}'])
+def test_a_holder_that_has_not_said_who_it_is_is_told_too(tmp_path, job, note):
+    with run_lock(tmp_path, job, "00D1", run_id="run-1"):
+        (written,) = tmp_path.glob("accounts-*.json")
+        written.unlink() if note is None else written.write_text(note)
+        with pytest.raises(LockHeldError, match="has just begun"):
+            take(tmp_path, job)
+
+
+def test_a_file_in_the_folders_place_is_told(job):
+    with pytest.raises(StateError):
+        take(job, job)

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+
+from runner.state import paths
+from runner.state.paths import StateFolder, state_root
+
+
+def test_the_option_beats_the_variable_beats_xdg_beats_home(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    environ = {"SFRUNNER_STATE_DIR": "/srv/state", "XDG_STATE_HOME": "/xdg"}
+    assert state_root(Path("/given"), environ) == Path("/given")
+    assert state_root(None, environ) == Path("/srv/state")
+    assert state_root(None, {"XDG_STATE_HOME": "/xdg"}) == Path("/xdg/sfrunner")
+    assert state_root(None, {}) == Path("/home/ada/.local/state/sfrunner")
+
+
+@pytest.mark.parametrize("xdg", ["", "relative/state"])
+def test_an_xdg_folder_that_is_empty_or_relative_counts_for_nothing(monkeypatch, xdg):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert state_root(None, {"XDG_STATE_HOME": xdg}) == Path("/home/ada/.local/state/sfrunner")
+
+
+def test_a_relative_option_is_made_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert state_root(Path("state"), {}) == tmp_path / "state"
+
+
+def test_no_home_folder_is_told(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(paths.Path, "home", homeless)
+    with pytest.raises(paths.StateError, match="no home folder") as caught:
+        state_root(None, {})
+    assert "--state-dir" in caught.value.hint
+
+
+def test_the_folder_is_made_private(tmp_path):
+    folder = StateFolder(tmp_path / "a" / "state").create()
+    assert folder.root.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("task", ["..", ".", "a/b", "naïve task", ".hidden"])
+def test_any_task_name_stays_within_its_runs_folder(tmp_path, task):
+    folder = StateFolder(tmp_path)
+    path = folder.task("20261123-130501-7f3a", task)
+    assert path.parent == folder.run("20261123-130501-7f3a")
+    assert path.name not in {"", ".", ".."}
+
+
+def test_ordinary_task_names_are_file_names_as_they_are(tmp_path):
+    assert StateFolder(tmp_path).task("r", "dead_leads-2").name == "dead_leads-2"

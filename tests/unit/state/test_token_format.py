@@ -1,0 +1,101 @@
+import contextlib
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.credentials import Secret, Token
+from runner.state.token_format import TokenFormatError, token_from, token_text
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[3] / "schemas" / "token.schema.json").read_text(encoding="utf-8")
+)
+FULL = Token(
+    access_token=Secret("00D5g00000ABCDE!AQ.access"),
+    instance_url="https://acme.my.salesforce.com",
+    refresh_token=Secret("5Aep.refresh"),
+    client_id="3MVG9.key",
+    login_url="https://login.salesforce.com",
+    org_id="00D5g00000ABCDEEA4",
+    user_id="0055g00000ABCDEAA4",
+    username="ada@acme.example",
+    scopes=("api", "refresh_token"),
+    issued_at=datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC),
+)
+LEAST = Token(Secret("00D!a"), "http://127.0.0.1:8123")
+
+
+@pytest.mark.parametrize("token", [FULL, LEAST])
+def test_what_is_written_is_read_back_and_fits_the_schema(token):
+    text = token_text(token)
+    assert token_from(text) == token
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(json.loads(text), SCHEMA)
+
+
+def test_the_schema_tells_every_member():
+    assert set(json.loads(token_text(FULL))) == set(SCHEMA["properties"])
+    assert all(member["description"] for member in SCHEMA["properties"].values())
+
+
+def test_times_are_kept_in_utc():
+    text = json.dumps(
+        {**json.loads(token_text(LEAST)), "issued_at": "2026-11-23T14:05:01+01:00"},
+    )
+    assert token_from(text).issued_at == FULL.issued_at
+    eastern = timezone(timedelta(hours=-5))
+    token = Token(Secret("a"), "https://a", issued_at=FULL.issued_at.astimezone(eastern))
+    assert json.loads(token_text(token))["issued_at"] == "2026-11-23T13:05:01+00:00"
+
+
+def test_a_member_of_a_later_release_is_passed_over():
+    assert token_from(json.dumps({**json.loads(token_text(LEAST)), "colour": "red"})) == LEAST
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"version": None}, 'no "version"'),
+        ({"version": True}, 'no "version"'),
+        ({"version": 2}, "version 2; this release reads version 1"),
+        ({"access_token": None}, 'no "access_token"'),
+        ({"access_token": ""}, '"access_token" that is not a text'),
+        ({"refresh_token": 7}, '"refresh_token" that is not a text'),
+        ({"instance_url": None}, 'no "instance_url"'),
+        ({"instance_url": "acme.my.salesforce.com"}, "not an http or https address"),
+        ({"instance_url": "file:///etc/passwd"}, "not an http or https address"),
+        ({"instance_url": "https://[oops"}, "not an http or https address"),
+        ({"login_url": "ftp://x"}, '"login_url" that is not'),
+        ({"scopes": "api"}, '"scopes"'),
+        ({"scopes": [1]}, '"scopes"'),
+        ({"issued_at": "yesterday"}, '"issued_at" that is not a time'),
+    ],
+)
+def test_what_is_wrong_is_told(change, reason):
+    text = json.dumps({**json.loads(token_text(FULL)), **change})
+    with pytest.raises(TokenFormatError, match=reason):
+        token_from(text)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"00D!token"', "[" * 100_000, "\0"])
+def test_what_is_no_json_object_is_refused(text):
+    with pytest.raises(TokenFormatError):
+        token_from(text)
+
+
+@given(st.text() | st.from_regex(r'\{"version": ?1, ?"(access_token|scopes)": ?.*\}'))
+def test_any_text_is_a_token_or_is_refused(text):
+    with contextlib.suppress(TokenFormatError):
+        token_from(text)
+
+
+def test_the_reason_never_shows_the_token():
+    broken = token_text(FULL)[:-5]
+    with pytest.raises(TokenFormatError) as caught:
+        token_from(broken)
+    assert "5Aep" not in str(caught.value)
+    assert caught.value.__cause__ is None
