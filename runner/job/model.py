@@ -105,6 +105,8 @@ class Connection:
     client_id: str | None = None
     token: SecretReference | None = None
     org_id: str | None = None
+    org_file: Path | None = None
+    """What the local org has besides the standard objects; local only, absolute."""
     source: Path | None = None
     """The file that holds this block, where it is not the job itself."""
 

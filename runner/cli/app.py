@@ -1,0 +1,49 @@
+"""The command line: its verbs and where each is found.
+
+Knows the verbs. Imports only what reading the command line takes; each verb imports its own
+collaborators when it runs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runner import __version__
+from runner.cli import history, init, login, org, run, schema, show, validate, whoami
+
+app = typer.Typer(
+    name="runner",
+    help="Carry out Salesforce jobs that are declared in YAML.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("validate")(validate.validate)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
+app.command("whoami")(whoami.whoami)
+app.command("history")(history.history)
+app.command("show")(show.show)
+app.command("init")(init.init)
+app.command("schema")(schema.schema)
+app.add_typer(org.app, name="org")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"runner {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _all_verbs(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version."),
+    ] = False,
+) -> None:
+    """Carry out Salesforce jobs that are declared in YAML."""

@@ -1,0 +1,109 @@
+"""The edge of the program: whatever happens becomes a text and an exit code, never a traceback.
+
+Knows every error's exit code and how errors are printed. Knows nothing of the verbs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner import __version__
+from runner.errors import ExitCode, JobError, RunnerError
+
+_SECRET = re.compile(r"00D\w{12,15}!\S+|(?<=Bearer )\S+|(?<=token=)[^&\s]+")
+
+
+def run_command() -> None:
+    """Run the verb that the command line names; leave with its exit code."""
+    from runner.cli.app import app  # noqa: PLC0415 - an error in it must be caught as well
+
+    try:
+        app()
+    except RunnerError as error:
+        _tell(error)
+        _leave(error.exit_code)
+    except KeyboardInterrupt:
+        _leave(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has gone; a flush at exit would fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave(ExitCode.FAILED)
+    except Exception as error:  # noqa: BLE001 - the one place where everything is caught
+        _tell_defect(error)
+        _leave(ExitCode.DEFECT)
+
+
+def _leave(code: ExitCode) -> None:
+    sys.exit(int(code))
+
+
+def _tell(error: RunnerError) -> None:
+    if _wants_json():
+        sys.stdout.write(json.dumps(_document(error)) + "\n")
+        return
+    from runner.report.sinks import printable  # noqa: PLC0415 - only failures need it
+
+    if isinstance(error, JobError):
+        from runner.report.diagnostics import render_diagnostic  # noqa: PLC0415
+
+        for diagnostic in error.diagnostics:
+            sys.stderr.write(printable(render_diagnostic(diagnostic)) + "\n")
+    sys.stderr.write(printable(f"error: {error.message}") + "\n")
+    if error.hint:
+        sys.stderr.write(printable(f"help: {error.hint}") + "\n")
+
+
+def _document(error: RunnerError) -> dict[str, object]:
+    document: dict[str, object] = {
+        "error": error.message,
+        "hint": error.hint,
+        "exit_code": int(error.exit_code),
+    }
+    if isinstance(error, JobError):
+        from runner.report.diagnostics import diagnostic_document  # noqa: PLC0415
+
+        document["diagnostics"] = [diagnostic_document(each) for each in error.diagnostics]
+    return document
+
+
+def _wants_json() -> bool:
+    """Whether the command line asked for JSON; read here because the verb may not have begun."""
+    words = sys.argv[1:]
+    asked = any(
+        word in {"-ojson", "--output=json"} or (word in {"-o", "--output"} and after == "json")
+        for word, after in zip(words, [*words[1:], ""], strict=True)
+    )
+    return asked or os.environ.get("SFRUNNER_OUTPUT") == "json"
+
+
+def _tell_defect(error: Exception) -> None:
+    report = _crash_report(error)
+    where = _keep(report)
+    sys.stderr.write(
+        f"error: the runner met a defect of its own ({type(error).__name__}).\n"
+        f"help: please report it with the crash report, which holds no values: {where}\n"
+    )
+
+
+def _crash_report(error: Exception) -> str:
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f"runner {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"{datetime.now(UTC).isoformat(timespec='seconds')}\n\n" + _SECRET.sub("***", trace)
+    )
+
+
+def _keep(report: str) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="runner-crash-", suffix=".txt")
+    with suppress(OSError), os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(report)
+    return Path(name)

@@ -1,0 +1,98 @@
+"""The local org as a run needs it: the one that runs already, or one started for the run.
+
+Knows how the server is started as a process of its own and found again. Knows nothing of what the
+org holds.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.credentials import Secret
+from runner.errors import StateError
+from runner.state.paths import StateFolder
+
+STOP_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocalOrg:
+    """A local org that answers."""
+
+    url: str
+    access_token: Secret
+
+
+def running_org(state: StateFolder) -> LocalOrg | None:
+    """The local org that serves this state folder now; None when none does."""
+    from runner.local_org.presence import find
+
+    found = find(state.local_org)
+    return LocalOrg(found.url, Secret(found.access_token)) if found else None
+
+
+@contextmanager
+def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
+    """The running local org, or one that lives as long as this block.
+
+    Raises:
+        StateError: it does not start.
+    """
+    if running := running_org(state):
+        yield running
+        return
+    command = [sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json"]
+    command += ["--until-stdin-ends", "--state-dir", str(state.root)]
+    command += ["--org-file", str(org_file)] if org_file else []
+    # Its own session: a Ctrl-C meant for the run must not end the org under it.
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        yield _ready(process)
+    finally:
+        _stop(process)
+
+
+def _ready(process: subprocess.Popen[str]) -> LocalOrg:
+    line = process.stdout.readline() if process.stdout else ""
+    try:
+        told = json.loads(line)
+        return LocalOrg(told["url"], Secret(told["access_token"]))
+    except (ValueError, KeyError) as error:
+        raise StateError(
+            "The local org did not start.", hint="Its own message stands above."
+        ) from error
+
+
+def _stop(process: subprocess.Popen[str]) -> None:
+    """End it by ending its input, as it would end if this process were killed."""
+    for stream in (process.stdin, process.stdout):
+        if stream:
+            stream.close()
+    try:
+        process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def declared_org(file: Path | None) -> Mapping[str, object]:
+    """Read an org file; an empty org without one.
+
+    Raises:
+        JobError: the file is wrong; every problem with its position.
+    """
+    if file is None:
+        return {}
+    from runner.job.org_file import load_org_file
+
+    return load_org_file(file)
+
+

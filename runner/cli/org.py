@@ -1,0 +1,112 @@
+"""`runner org serve` and `runner org reset`: the embedded local org."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import Output, OutputOption, StateDir
+
+if TYPE_CHECKING:
+    from runner.local_org.app import Server
+
+app = typer.Typer(
+    help="An embedded Salesforce org, to try jobs without an account.", no_args_is_help=True
+)
+OrgFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--org-file",
+        envvar="SFRUNNER_ORG_FILE",
+        help="YAML file of custom objects and fields.",
+        show_default=False,
+    ),
+]
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 8123,
+    org_file: OrgFile = None,
+    serve_retired: Annotated[
+        bool, typer.Option("--serve-retired", help="Also serve the retired versions 20.0 to 30.0.")
+    ] = False,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="Give a new refresh token with each refresh.")
+    ] = False,
+    session_seconds: Annotated[
+        float, typer.Option(help="How long an access token lives unused.")
+    ] = 7200.0,
+    bulk_pace_seconds: Annotated[
+        float, typer.Option(help="How long a Bulk job stays in each state at the least.")
+    ] = 0.0,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+    until_stdin_ends: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Serve the local org until Ctrl-C; its records are kept between runs."""
+    from runner.cli.compose import state_folder
+    from runner.cli.local import declared_org
+    from runner.errors import StateError, UsageError
+    from runner.local_org.app import open_org
+    from runner.local_org.app import serve as serve_org
+    from runner.local_org.http.server import PortTakenError
+    from runner.local_org.org import Settings
+    from runner.local_org.presence import FolderServedError
+
+    settings = Settings(
+        serve_retired=serve_retired,
+        rotate_refresh_tokens=rotate,
+        session_seconds=session_seconds,
+        bulk_pace_seconds=bulk_pace_seconds,
+    )
+    folder = state_folder(state_dir).local_org
+    declared = declared_org(org_file)
+    try:
+        server = serve_org(open_org(folder, declared, settings), port)
+    except FolderServedError as error:
+        raise StateError(f"The local org runs already: {error}.") from error
+    except PortTakenError as error:
+        raise UsageError(f"{error}.", hint="Choose another with `--port`; 0 takes any.") from error
+    _serve(server, output, until_stdin_ends=until_stdin_ends)
+
+
+def _serve(server: Server, output: Output, *, until_stdin_ends: bool) -> None:
+    def stop(*_: object) -> None:
+        threading.Thread(target=server.shutdown, daemon=True).start()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    server.start()
+    if output is Output.JSON:
+        told = {"url": server.url, "access_token": server.access_token, "pid": os.getpid()}
+        typer.echo(json.dumps(told))
+    else:
+        typer.echo(f"The local org answers at {server.url} (Ctrl-C ends it).")
+    sys.stdout.flush()
+    if until_stdin_ends:
+        threading.Thread(target=lambda: (sys.stdin.read(), stop()), daemon=True).start()
+    server.serve_forever()
+
+
+@app.command()
+def reset(state_dir: StateDir = None) -> None:
+    """Empty the local org: every record, job and session."""
+    import shutil
+
+    from runner.cli.compose import state_folder
+    from runner.cli.local import running_org
+    from runner.errors import StateError
+
+    state = state_folder(state_dir)
+    if running := running_org(state):
+        raise StateError(f"The local org runs at {running.url}.", hint="End it first.")
+    shutil.rmtree(state.local_org, ignore_errors=True)
+    typer.echo("The local org is empty.")

@@ -1,0 +1,26 @@
+"""`runner schema`: print a JSON Schema."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class SchemaName(StrEnum):
+    """The files that have a schema."""
+
+    JOB = "job"
+    ORG = "org"
+    RUN = "run"
+    TOKEN = "token"  # noqa: S105 - a schema's name
+
+
+def schema(
+    name: Annotated[SchemaName, typer.Argument(help="Which file it describes.")] = SchemaName.JOB,
+) -> None:
+    """Print the JSON Schema of job files, org files, run documents or token files."""
+    from runner.job.schema import schema_text
+
+    typer.echo(schema_text(name.value), nl=False)

@@ -1,0 +1,96 @@
+"""`runner show RUN`: one run with its tasks, parts and Bulk jobs."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import Output, OutputOption, StateDir
+
+if TYPE_CHECKING:
+    from runner.state.run_records import PartRecord, RunRecord
+
+
+def show(
+    run: Annotated[
+        str, typer.Argument(help="A run's id, the beginning of one, or `last`.", metavar="RUN")
+    ] = "last",
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+) -> None:
+    """Show one run with its tasks, parts and Bulk jobs."""
+    from runner.cli.compose import state_folder
+    from runner.state.ledger import Ledger
+
+    with Ledger(state_folder(state_dir).ledger) as ledger:
+        found = ledger.run(run)
+    if output is Output.JSON:
+        typer.echo(json.dumps(_document(found), indent=2, ensure_ascii=False))
+    else:
+        typer.echo(_text(found))
+
+
+def _document(run: RunRecord) -> dict[str, object]:
+    from runner.report.document import task_document
+
+    return {
+        "run_id": run.run_id,
+        "job": run.job,
+        "job_file": str(run.job_file),
+        "state": run.state.value,
+        "started": run.started.isoformat(),
+        "finished": run.finished.isoformat() if run.finished else None,
+        "exit_code": None if run.exit_code is None else int(run.exit_code),
+        "org_id": run.org_id,
+        "instance_url": run.instance_url,
+        "username": run.username,
+        "api_version": run.api_version,
+        "folder": str(run.folder) if run.folder else None,
+        "tasks": [
+            {
+                "name": task.name,
+                "outcome": task_document(task.outcome) if task.outcome else None,
+                "parts": [_part(part) for part in task.parts],
+            }
+            for task in run.tasks
+        ],
+    }
+
+
+def _part(part: PartRecord) -> dict[str, object]:
+    return {
+        "part": part.part,
+        "state": part.state,
+        "rows": part.rows,
+        "bytes": part.bytes,
+        "sha256": part.sha256,
+        "bulk_job_id": part.bulk_job_id,
+    }
+
+
+def _text(run: RunRecord) -> str:
+    from runner.report.sinks import printable
+    from runner.report.text import recap
+
+    lines = [
+        f"run {run.run_id}: {run.job} ({run.job_file})",
+        f"state {run.state.value}, started {run.started:%Y-%m-%d %H:%M:%S} UTC",
+    ]
+    if run.instance_url:
+        who = f" as {run.username}" if run.username else ""
+        lines.append(f"org {run.org_id} at {run.instance_url}{who}, API version {run.api_version}")
+    if run.folder:
+        lines.append(f"files {run.folder}")
+    if run.outcome and run.outcome.tasks:
+        lines += ["", recap(run.outcome)]
+    jobs = [(task.name, part) for task in run.tasks for part in task.parts]
+    if jobs:
+        lines += ["", "parts"]
+    lines += [
+        f"  {name} {part.part + 1}: {part.state}, {part.rows or 0:,} rows"
+        + (f", Bulk job {part.bulk_job_id}" if part.bulk_job_id else "")
+        for name, part in jobs
+    ]
+    return printable("\n".join(lines))

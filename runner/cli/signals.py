@@ -1,0 +1,37 @@
+"""Ctrl-C and SIGTERM: the first ends the run in order, the second at once.
+
+Knows signals. Knows nothing of what a run does when it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from runner.errors import AbortedError, ExitCode
+
+_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+
+@contextmanager
+def signals_end_the_run() -> Iterator[None]:
+    """Raise AbortedError in the main thread at the first signal; leave at once at the second."""
+    before = {number: signal.signal(number, _abort) for number in _CODES}
+    try:
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _abort(number: int, _frame: FrameType | None) -> None:
+    for each in _CODES:
+        signal.signal(each, _leave)
+    raise AbortedError(_CODES[signal.Signals(number)])
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    os._exit(int(_CODES[signal.Signals(number)]))

@@ -1,0 +1,54 @@
+"""Tasks run as written, unless their needs say otherwise."""
+
+from runner.engine.order import chosen, in_order
+from runner.job.model import QueryTask, Verb
+
+
+def tasks(*declared):
+    return tuple(
+        QueryTask(
+            name=name,
+            verb=Verb.QUERY,
+            sobject="Account",
+            index=index,
+            soql="SELECT Id FROM Account",
+            needs=needs,
+            on_failure=on_failure,
+        )
+        for index, (name, needs, on_failure) in enumerate(declared)
+    )
+
+
+def names(ordered):
+    return [task.name for task in ordered]
+
+
+def test_tasks_without_needs_run_as_written():
+    assert names(in_order(tasks(("a", None, None), ("b", None, None), ("c", None, None)))) == list(
+        "abc"
+    )
+
+
+def test_a_task_waits_for_what_it_needs():
+    declared = tasks(("a", ("c",), None), ("b", (), None), ("c", (), None))
+    assert names(in_order(declared)) == ["b", "c", "a"]
+
+
+def test_a_task_without_needs_waits_for_all_written_before_it():
+    declared = tasks(("a", ("b",), None), ("b", (), None), ("c", None, None))
+    assert names(in_order(declared)) == ["b", "a", "c"]
+
+
+def test_a_task_that_answers_a_failure_is_not_in_the_order():
+    declared = tasks(("a", None, "rescue"), ("rescue", None, None), ("b", None, None))
+    assert names(in_order(declared)) == ["a", "b"]
+
+
+def test_a_need_that_was_not_chosen_is_not_waited_for():
+    declared = tasks(("a", None, None), ("b", ("a",), None))
+    assert names(in_order(chosen(declared, {"b"}))) == ["b"]
+
+
+def test_without_names_every_task_is_chosen():
+    declared = tasks(("a", None, None), ("b", None, None))
+    assert chosen(declared, ()) == declared
