@@ -11,15 +11,48 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from runner.local_org.catalog.declared import extend
+from runner.local_org.catalog.standard import standard_catalog
+from runner.local_org.founding import ORGANIZATION_ID, found
 from runner.local_org.http.messages import Request, Response
 from runner.local_org.http.router import dispatch
 from runner.local_org.http.server import Listeners
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
-from runner.local_org.org import Org
+from runner.local_org.org import Org, Settings
 from runner.local_org.presence import Claim, Presence
+from runner.local_org.store import Store, known_prefixes
+
+STORE_NAME = "org.sqlite3"
+
+
+def open_org(
+    folder: Path, declared: Mapping[str, object] | None = None, settings: Settings | None = None
+) -> Org:
+    """The org that lives in a folder, made when there is none yet.
+
+    `declared` is the org file as plain mappings: what it adds to a new Salesforce org.
+
+    Raises:
+        DeclarationError: with every problem of the org file.
+    """
+    path = folder / STORE_NAME
+    catalog = standard_catalog()
+    if declared:
+        catalog = extend(catalog, declared, known_prefixes(path))
+    store = Store(path, catalog)
+    return Org(
+        id=ORGANIZATION_ID,
+        catalog=catalog,
+        store=store,
+        user=found(store),
+        settings=settings or Settings(),
+        declared=declared or {},
+    )
 
 
 class Server:
@@ -35,7 +68,7 @@ class Server:
         self._claim = Claim(org.store.folder)
         self._stopped = threading.Event()
         try:
-            self._listeners = Listeners(self._answer, port)
+            self._listeners = Listeners(self._answer, port, done=org.store.release)
             self.access_token = self._own_session()
         except BaseException:
             self._claim.release()

@@ -99,7 +99,8 @@ class Store:
         if conn is not None:
             self._local.connection = None
             conn.close()
-            self._opened.remove(conn)
+            with self._writer:
+                self._opened = [other for other in self._opened if other is not conn]
 
     def close(self) -> None:
         """Close every thread's connection; the store is of no use afterwards."""

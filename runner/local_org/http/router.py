@@ -14,12 +14,12 @@ from urllib.parse import unquote
 
 from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
+from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org, User
 from runner.local_org.resources import ROUTES
 
 _OLDEST_EVER = 7.0
-_BEARERS = ("bearer ", "oauth ")
 _VERSIONED = re.compile(r"/services/data/v([^/]+)(/.*)?")
 _VERSION = re.compile(r"[1-9]\d?\.0")
 _OF_REQUESTS = {
@@ -48,12 +48,6 @@ def dispatch(org: Org, request: Request) -> Response:
         _log.exception("%s %s", request.method, request.path)
         response = _refusal(500, "UNKNOWN_EXCEPTION", _unexpected_words(request))
     return _pretty(response) if request.headers.get("x-prettyprint") == "1" else response
-
-
-def token_of(request: Request) -> str:
-    """The access token of an Authorization header; Salesforce takes `OAuth` for `Bearer`."""
-    header = request.headers.get("authorization", "")
-    return header.partition(" ")[2].strip() if header.lower().startswith(_BEARERS) else ""
 
 
 def _answer(org: Org, request: Request) -> Response:

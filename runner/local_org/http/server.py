@@ -24,6 +24,7 @@ from runner.local_org.http import bodies
 from runner.local_org.http.messages import Request, Response, WireFault
 
 Answer = Callable[[Request], Response]
+_Address: TypeAlias = tuple[socket.AddressFamily, str, int]
 _Accepted: TypeAlias = socket.socket | tuple[bytes, socket.socket]
 
 MAX_HEAD_BYTES = 16_384
@@ -31,6 +32,8 @@ MAX_HEAD_BYTES = 16_384
 _IDLE_SECONDS = 900.0
 _DRIPS_PER_SECOND = 20
 _POLL_SECONDS = 0.02
+_PARTING_SECONDS = 5.0
+"""How long a stopping server waits for an answer that is under way."""
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +60,7 @@ class _Connection(BaseHTTPRequestHandler):
             self._converse()
         except _Reset:
             self._reset()
-        except (bodies.FramingError, OSError) as error:
+        except OSError as error:
             _log.debug("connection given up: %s", error)
             self.close_connection = True
 
@@ -77,7 +80,12 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             self._send(Response(refusal))
             return
-        request = self._request()
+        try:
+            request = self._request()
+        except bodies.FramingError as error:
+            self.close_connection = True
+            self._send(Response(HTTPStatus.BAD_REQUEST, str(error).encode()))
+            return
         try:
             self._send(self.server.answer(request))
         finally:
@@ -205,11 +213,13 @@ class _Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, family: socket.AddressFamily, host: str, port: int, answer: Answer) -> None:
-        self.address_family = family
+    def __init__(self, address: _Address, answer: Answer, done: Callable[[], None]) -> None:
+        self.address_family, host, port = address
         self.answer = answer
+        self._done = done
         self._open: set[_Accepted] = set()
         self._open_lock = threading.Lock()
+        self._conversing: set[threading.Thread] = set()
         super().__init__((host, port), _Connection)
 
     @property
@@ -233,27 +243,38 @@ class _Listener(socketserver.ThreadingTCPServer):
     def handle_error(self, request: _Accepted, client_address: object) -> None:  # noqa: ARG002 - the base's
         _log.exception("connection broken by a defect")
 
+    def process_request_thread(self, request: _Accepted, client_address: object) -> None:
+        self._conversing.add(threading.current_thread())
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._done()
+            self._conversing.discard(threading.current_thread())
+
     def end_connections(self) -> None:
         with self._open_lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)
+        for thread in list(self._conversing):
+            thread.join(_PARTING_SECONDS)
 
 
 class Listeners:
     """The sockets of one server: 127.0.0.1, and ::1 on the same port where there is one.
 
-    `localhost` may resolve to either, and clients do not all try both.
+    `localhost` may resolve to either, and clients do not all try both. `done` is called in each
+    connection's thread when the connection ends.
     """
 
-    def __init__(self, answer: Answer, port: int) -> None:
+    def __init__(self, answer: Answer, port: int, done: Callable[[], None]) -> None:
         try:
-            first = _Listener(socket.AF_INET, "127.0.0.1", port, answer)
+            first = _Listener((socket.AF_INET, "127.0.0.1", port), answer, done)
         except OSError as error:
             raise PortTakenError(f"port {port} on 127.0.0.1 cannot be had: {error}") from error
         self._all = [first]
         with contextlib.suppress(OSError):
-            self._all.append(_Listener(socket.AF_INET6, "::1", first.port, answer))
+            self._all.append(_Listener((socket.AF_INET6, "::1", first.port), answer, done))
         self._threads: list[threading.Thread] = []
         self.port = first.port
 

@@ -1,0 +1,118 @@
+"""The apps that may ask for tokens: those of the org file, or any client when it declares none.
+
+An app in the org file:
+
+    apps:
+      - client_id: 3MVG9local
+        client_secret: s3cret            # optional; asked for unless require_secret is false
+        callbacks: ["http://localhost:1717/callback"]
+        rotate: true                     # each refresh replaces the refresh token
+        require_pkce: true
+        certificate: "-----BEGIN …"      # a certificate or public key: enables JWT bearer
+        users_preauthorized: true
+        client_credentials_user: integration@example.com
+
+Knows what each app allows. Knows no request and no token.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from runner.local_org.oauth.refusal import OAuthRefusal, unknown_client
+from runner.local_org.org import Org
+
+DEFAULT_SCOPES = ("refresh_token", "api")
+KNOWN_SCOPES = frozenset(
+    (
+        "address",
+        "api",
+        "chatter_api",
+        "content",
+        "custom_permissions",
+        "email",
+        "full",
+        "id",
+        "lightning",
+        "offline_access",
+        "openid",
+        "phone",
+        "profile",
+        "refresh_token",
+        "visualforce",
+        "web",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """One connected app or External Client App."""
+
+    client_id: str
+    client_secret: str = ""
+    require_secret: bool = True
+    callbacks: tuple[str, ...] | None = None
+    """None takes any callback: an org without declared apps does."""
+    rotate: bool = False
+    require_pkce: bool = False
+    certificate: str = ""
+    users_preauthorized: bool = False
+    client_credentials_user: str = ""
+
+    def takes_callback(self, redirect_uri: str) -> bool:
+        """Whether a callback is registered; compared letter for letter, port included."""
+        return bool(redirect_uri) and (self.callbacks is None or redirect_uri in self.callbacks)
+
+    def check_secret(self, secret: str) -> None:
+        """Refuse a wrong secret, and a missing one where the app asks for it.
+
+        Raises:
+            OAuthRefusal: invalid_client.
+        """
+        if not self.client_secret:
+            return
+        if not secret and self.require_secret:
+            raise OAuthRefusal("invalid_client", "client secret required")
+        if secret and not hmac.compare_digest(secret.encode(), self.client_secret.encode()):
+            raise OAuthRefusal("invalid_client", "invalid client credentials")
+
+
+class Apps:
+    """All apps of an org."""
+
+    def __init__(self, org: Org) -> None:
+        declared = cast("Sequence[Mapping[str, object]]", org.declared.get("apps") or ())
+        self._rotate = org.settings.rotate_refresh_tokens
+        self._by_id = {app.client_id: app for app in map(self._declared, declared)}
+
+    def get(self, client_id: str) -> App:
+        """The app of a consumer key.
+
+        Raises:
+            OAuthRefusal: invalid_client_id.
+        """
+        if not client_id:
+            raise unknown_client()
+        if not self._by_id:
+            return App(client_id, rotate=self._rotate)
+        app = self._by_id.get(client_id)
+        if app is None:
+            raise unknown_client()
+        return app
+
+    def _declared(self, told: Mapping[str, object]) -> App:
+        return App(
+            client_id=str(told["client_id"]),
+            client_secret=str(told.get("client_secret") or ""),
+            require_secret=bool(told.get("require_secret", True)),
+            callbacks=tuple(cast("Sequence[str]", told.get("callbacks") or ())),
+            rotate=bool(told.get("rotate", self._rotate)),
+            require_pkce=bool(told.get("require_pkce", False)),
+            certificate=str(told.get("certificate") or ""),
+            users_preauthorized=bool(told.get("users_preauthorized", False)),
+            client_credentials_user=str(told.get("client_credentials_user") or ""),
+        )

@@ -1,0 +1,94 @@
+"""JWT bearer: who a signed assertion speaks for.
+
+Knows claims and keys (RS256 with RSA of 2048 bits or more, as Salesforce takes). Knows no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificate
+
+from runner.local_org.oauth.refusal import OAuthRefusal
+
+AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
+MOST_SECONDS_AHEAD = 300
+"""How far ahead `exp` may lie, clocks that differ by three minutes aside."""
+SKEW_SECONDS = 180
+_LEAST_KEY_BITS = 2048
+
+
+def issuer_of(assertion: str) -> str:
+    """The consumer key an assertion names, before anything is proven.
+
+    Raises:
+        OAuthRefusal: invalid_grant.
+    """
+    try:
+        claims = jwt.decode(assertion, options={"verify_signature": False})
+    except jwt.PyJWTError:
+        raise _invalid() from None
+    return str(claims.get("iss", ""))
+
+
+def subject_of(assertion: str, certificate: str, own_url: str, now: datetime) -> str:
+    """The username that an assertion proves.
+
+    Raises:
+        OAuthRefusal: invalid_grant.
+    """
+    try:
+        claims = jwt.decode(
+            assertion,
+            _key_of(certificate),
+            algorithms=["RS256"],
+            # Times are measured by the org's clock below.
+            options={
+                "verify_exp": False,
+                "verify_aud": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "require": ["iss", "sub", "aud", "exp"],
+            },
+        )
+    except (jwt.PyJWTError, ValueError, UnsupportedAlgorithm):
+        raise _invalid() from None
+    _check_time(claims, now)
+    _check_audience(claims["aud"], own_url)
+    return str(claims["sub"])
+
+
+def _check_time(claims: Mapping[str, object], now: datetime) -> None:
+    expires = claims["exp"]
+    if not isinstance(expires, int | float) or isinstance(expires, bool):
+        raise _invalid()
+    ahead = expires - now.timestamp()
+    if ahead <= 0:
+        raise OAuthRefusal("invalid_grant", "expired assertion")
+    if ahead > MOST_SECONDS_AHEAD + SKEW_SECONDS:
+        raise _invalid()
+
+
+def _check_audience(audience: object, own_url: str) -> None:
+    told = audience if isinstance(audience, list) else [audience]
+    taken = {*AUDIENCES, own_url}
+    if not any(isinstance(each, str) and each.rstrip("/") in taken for each in told):
+        raise OAuthRefusal("invalid_grant", "Audience validation failed")
+
+
+def _key_of(pem: str) -> RSAPublicKey:
+    text = pem.encode()
+    certified = "BEGIN CERTIFICATE" in pem
+    key = load_pem_x509_certificate(text).public_key() if certified else load_pem_public_key(text)
+    if not isinstance(key, RSAPublicKey) or key.key_size < _LEAST_KEY_BITS:
+        raise ValueError("not an RSA key of 2048 bits or more")
+    return key
+
+
+def _invalid() -> OAuthRefusal:
+    return OAuthRefusal("invalid_grant", "invalid assertion")

@@ -1,0 +1,47 @@
+"""One server a folder, which others can find."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from runner.local_org import presence
+from runner.local_org.app import open_org, serve
+
+
+def test_a_running_server_is_found_by_its_folder(served, tmp_path):
+    org = served(folder=tmp_path)
+    told = presence.find(tmp_path)
+    assert told is not None
+    assert told.url == org.server.url
+    assert told.access_token == org.server.access_token
+    assert told.pid == os.getpid()
+    assert stat.S_IMODE((tmp_path / presence.FILE_NAME).stat().st_mode) == 0o600
+
+
+def test_a_stopped_server_is_not_found(served, tmp_path):
+    assert presence.find(tmp_path) is None
+    served(folder=tmp_path).server.shutdown()
+    assert presence.find(tmp_path) is None
+
+
+def test_a_second_server_on_a_folder_is_refused_and_told_of_the_first(served, tmp_path):
+    first = served(folder=tmp_path)
+    org = open_org(tmp_path)
+    with pytest.raises(presence.FolderServedError, match=str(os.getpid())) as caught:
+        serve(org)
+    assert first.server.url in str(caught.value)
+    org.store.close()
+    assert first.client.get("/services/data").status_code == 200
+
+
+def test_the_next_server_takes_over_with_a_token_of_its_own(served, tmp_path):
+    first = served(folder=tmp_path)
+    old = first.server.access_token
+    first.stop()
+    second = served(folder=tmp_path)
+    assert second.client.get("/services/data/v60.0").status_code == 200
+    stale = second.client.get("/services/data/v60.0", headers={"Authorization": f"Bearer {old}"})
+    assert stale.status_code == 401
