@@ -1,0 +1,108 @@
+"""Which host a connection signs in at, and which hosts may be given a token at all.
+
+Knows the host names of Salesforce (production, sandboxes, My Domain). Opens nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from runner.errors import UsageError
+from runner.job.model import Connection, Environment
+
+LIVE_LOGIN = "https://login.salesforce.com"
+SANDBOX_LOGIN = "https://test.salesforce.com"
+_SANDBOX_MARK = "--"
+_SANDBOX_SUFFIX = ".sandbox.my.salesforce.com"
+_LIVE_SUFFIX = ".my.salesforce.com"
+
+
+def login_url(connection: Connection) -> str:
+    """The origin that signs a connection in, without a slash at its end.
+
+    `acme` is My Domain's `https://acme.my.salesforce.com`, `acme--uat` a sandbox's
+    `https://acme--uat.sandbox.my.salesforce.com`, `acme.develop` a partition's; a whole host is
+    taken as it is.
+
+    Raises:
+        UsageError: The domain is none, or one of the other kind of org.
+    """
+    if connection.environment is Environment.LOCAL:
+        return _local_url(connection)
+    if connection.domain is None:
+        live = connection.environment is Environment.LIVE
+        return LIVE_LOGIN if live else SANDBOX_LOGIN
+    host = _host(connection.domain, connection.environment)
+    _refuse_the_other_kind(host, connection)
+    return f"https://{host}"
+
+
+def environment_of(url: str) -> Environment | None:
+    """Which kind of org a host belongs to; None where its name does not tell."""
+    host = (urlsplit(url).hostname or "").lower()
+    if is_loopback(host):
+        return Environment.LOCAL
+    if host == "test.salesforce.com" or host.endswith(_SANDBOX_SUFFIX) or _SANDBOX_MARK in host:
+        return Environment.SANDBOX
+    partitioned = host.removesuffix(_LIVE_SUFFIX).count(".") > 0
+    if host == "login.salesforce.com" or (host.endswith(_LIVE_SUFFIX) and not partitioned):
+        return Environment.LIVE
+    return None
+
+
+def origin_of(url: str) -> str:
+    """Scheme and host of a URL that a token may be sent to: https, or http on loopback.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    parts = urlsplit(url.strip())
+    host = parts.hostname or ""
+    secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+    if not host or not secure or parts.username is not None:
+        raise UsageError(
+            f"{url} is no address of an org: https is needed, or http on loopback",
+            hint="Write it as https://acme.my.salesforce.com.",
+        )
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _local_url(connection: Connection) -> str:
+    if connection.url is None:
+        raise UsageError(
+            "The local org needs no sign-in", hint="`runner org serve` starts it; just run the job."
+        )
+    return origin_of(connection.url)
+
+
+def _host(domain: str, environment: Environment) -> str:
+    name = domain.strip().lower().removeprefix("https://").rstrip("/")
+    if name.endswith((".com", ".mil")):
+        return name
+    sandbox = environment is Environment.SANDBOX and "." not in name
+    return f"{name}{_SANDBOX_SUFFIX if sandbox else _LIVE_SUFFIX}"
+
+
+def _refuse_the_other_kind(host: str, connection: Connection) -> None:
+    sandbox_named = _SANDBOX_MARK in host
+    if connection.environment is Environment.LIVE and sandbox_named:
+        raise UsageError(
+            f"{connection.domain} is the domain of a sandbox, and the environment is live",
+            hint="Write `environment: sandbox`, or the domain without `--` and what follows.",
+        )
+    if host.endswith(_SANDBOX_SUFFIX) and not sandbox_named:
+        raise UsageError(
+            f"{connection.domain} does not say which sandbox",
+            hint="A sandbox's domain is written with its name, `acme--uat`.",
+        )

@@ -1,0 +1,288 @@
+"""A signed-in conversation with one org: every request with the token, replayed once when it dies.
+
+Knows the token in use, the API version, what the org says of its limits. Knows nothing of what
+the requests mean, nor where the token is kept: that is a TokenStore. Several threads share one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from threading import Lock
+from typing import Protocol
+
+from runner.credentials import Secret, Token
+from runner.errors import SignInError, TransportError
+from runner.salesforce import oauth
+from runner.salesforce.faults import error_of
+from runner.salesforce.hosts import origin_of
+from runner.salesforce.retry import Retrier, refusal
+from runner.salesforce.retry_table import Action, decide
+from runner.salesforce.transport import Transport
+from runner.salesforce.wire import OrgRequest, OrgResponse, json_body
+
+CLIENT_NAME = "sfrunner"
+_API_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
+
+
+class TokenStore(Protocol):
+    """Where the token is kept, on this machine and between its processes."""
+
+    def load(self) -> Token:
+        """Read the token.
+
+        Raises:
+            SignInError: There is none, or it may not be used.
+        """
+        ...
+
+    def save(self, token: Token) -> None:
+        """Keep a token; once this returns it outlives the process."""
+        ...
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other threads and processes from renewing the token meanwhile."""
+        ...
+
+    def describe(self) -> str:
+        """Say where the token is, for messages."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LimitInfo:
+    """API requests of the org in the last 24 hours, as its last answer said."""
+
+    used: int
+    most: int
+
+
+class Session:
+    """Requests to one org as one user. Threads may share it."""
+
+    def __init__(
+        self, transport: Transport, tokens: TokenStore, retrier: Retrier, *, login_command: str
+    ) -> None:
+        """Load the token.
+
+        Args:
+            transport: Sends.
+            tokens: Keeps the token.
+            retrier: Tries again.
+            login_command: What to type for a new sign-in, for messages.
+
+        Raises:
+            SignInError: There is no token that may be used.
+        """
+        self.retrier = retrier
+        self.api_version: str | None = None
+        """As in a path, `66.0`; must be set before the first versioned path."""
+        self.api_calls = 0
+        """Requests sent to the org, repeated ones included."""
+        self.limit_info: LimitInfo | None = None
+        self._transport = transport
+        self._tokens = tokens
+        self._login_command = login_command
+        self._token = tokens.load()
+        self._renewing = Lock()
+        self._counting = Lock()
+
+    @property
+    def token(self) -> Token:
+        """The token in use."""
+        return self._token
+
+    @property
+    def instance_url(self) -> str:
+        """Origin of the org, the only host that is given the access token."""
+        return origin_of(self._token.instance_url)
+
+    def request(  # noqa: PLR0913 - the parts of a request
+        self,
+        method: str,
+        path: str,
+        *,
+        json: object | None = None,
+        content: bytes | Path | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        retry: bool = True,
+    ) -> OrgResponse:
+        """Send a request and give its successful answer.
+
+        Args:
+            method: GET, POST, PATCH, PUT or DELETE.
+            path: `/services/...`, or relative to the API version, `/sobjects` for one.
+            json: The body as JSON.
+            content: The body as bytes, or a file that is sent from its start on each try.
+            headers: Besides the session's own; they win over them and survive a refresh.
+            params: The query string, unencoded.
+            idempotent: Whether it may be carried out twice; None: as the method says.
+            retry: False for one try only.
+
+        Raises:
+            OrgError: The org refused; TransientError and LimitError where it may work later.
+            TransportError: No answer came; see its `may_have_arrived`.
+            SignInError: The org takes neither the token nor a renewed one.
+        """
+        sent = dict(headers or {})
+        if json is not None:
+            sent = {"Content-Type": "application/json", **sent}
+            content = json_body(json)
+        request = OrgRequest(method, path, sent, params or {}, body=content, idempotent=idempotent)
+        return self.send(request, retry=retry)
+
+    def send(self, request: OrgRequest, *, retry: bool = True) -> OrgResponse:
+        """Send a request value; like `request`."""
+        response = self.answer(request, retry=retry)
+        if not response.ok:
+            raise error_of(response)
+        return response
+
+    def answer(self, request: OrgRequest, *, retry: bool = True) -> OrgResponse:
+        """Send a request value and give the last answer, a refusal too.
+
+        Raises:
+            TransportError: No answer came; see its `may_have_arrived`.
+            SignInError: The org takes neither the token nor a renewed one.
+        """
+        return self._with_live_token(request, self._transport.send, retry=retry)
+
+    def download(
+        self, request: OrgRequest, receive: Callable[[Iterator[bytes]], None]
+    ) -> OrgResponse:
+        """Send a request whose answer is too large for memory.
+
+        Args:
+            request: What to ask.
+            receive: Is given the body's pieces, decompressed. It is called anew, from the body's
+                start, whenever a body breaks off.
+
+        Returns:
+            The answer without its body.
+
+        Raises:
+            OrgError: As for `request`.
+        """
+
+        def send_once(signed: OrgRequest) -> OrgResponse:
+            with self._transport.stream(signed) as streamed:
+                answer = OrgResponse(streamed.status, streamed.headers)
+                if not answer.ok:
+                    return streamed.read()
+                receive(streamed.iter_bytes())
+                return answer
+
+        response = self._with_live_token(request, send_once)
+        if not response.ok:
+            raise error_of(response)
+        return response
+
+    def _with_live_token(
+        self,
+        request: OrgRequest,
+        send_once: Callable[[OrgRequest], OrgResponse],
+        *,
+        retry: bool = True,
+    ) -> OrgResponse:
+        refreshed = renewed = replayed = False
+        while True:
+            token = self._token
+            signed = self._signed(request, token)
+            response = self.retrier.send(
+                partial(self._sent, send_once, signed), request, refreshed=refreshed, retry=retry
+            )
+            replayed |= response.replayed
+            if response.status != HTTPStatus.UNAUTHORIZED:
+                return replace(response, replayed=replayed)
+            self._refuse_a_hopeless_session(response, request, refreshed=refreshed)
+            # A token that another process has renewed may be stale too: then once more.
+            refreshed = self._renew(token.access_token) or renewed
+            renewed = True
+
+    def _signed(self, request: OrgRequest, token: Token) -> OrgRequest:
+        headers: dict[str, str | Secret] = {
+            "Authorization": oauth.bearer(token.access_token),
+            "Accept": "application/json",
+            "Sforce-Call-Options": f"client={CLIENT_NAME}",
+            **request.headers,
+        }
+        url = f"{origin_of(token.instance_url)}{self._path(request.url)}"
+        return replace(request, url=url, headers=headers)
+
+    def _path(self, path: str) -> str:
+        if not path.startswith("/"):
+            raise ValueError(f"not a path of the org: {path}")
+        if path.startswith("/services/"):
+            return path
+        if self.api_version is None:
+            raise ValueError(f"no API version is set for {path}")
+        return f"/services/data/v{self.api_version}{path}"
+
+    def _sent(
+        self, send_once: Callable[[OrgRequest], OrgResponse], signed: OrgRequest
+    ) -> OrgResponse:
+        with self._counting:
+            self.api_calls += 1
+        response = send_once(signed)
+        usage = _API_USAGE.search(response.headers.get("sforce-limit-info", ""))
+        if usage:
+            self.limit_info = LimitInfo(int(usage[1]), int(usage[2]))
+        return response
+
+    def _refuse_a_hopeless_session(
+        self, response: OrgResponse, request: OrgRequest, *, refreshed: bool
+    ) -> None:
+        situation = refusal(response, request, refreshed=refreshed)
+        if situation is not None and decide(situation).action is Action.REFRESH:
+            return
+        raise SignInError(
+            f"The org refuses the token of {self._tokens.describe()}: {error_of(response).message}",
+            hint="Check that the user may use the API and the app is allowed in the org; "
+            f"then `{self._login_command}`.",
+        )
+
+    def _renew(self, stale: Secret) -> bool:
+        """Have another access token than this one; whether the org was asked for it."""
+        with self._renewing:
+            if self._token.access_token != stale:
+                return False
+            with self._tokens.locked():
+                stored = self._tokens.load()
+                if stored.access_token != stale:
+                    self._token = stored
+                    return False
+                token = self._refreshed(stored)
+                # Where refresh tokens rotate the old one is dead by now: first keep, then use.
+                self._tokens.save(token)
+                self._token = token
+                return True
+
+    def _refreshed(self, stored: Token) -> Token:
+        if stored.refresh_token is None or stored.client_id is None:
+            raise SignInError(
+                f"The org no longer takes the access token of {self._tokens.describe()}, "
+                "and there is no refresh token to renew it with",
+                hint=f"Run `{self._login_command}`.",
+            )
+        client = oauth.Client(origin_of(stored.login_url or stored.instance_url), stored.client_id)
+        request = oauth.refresh(client, stored.refresh_token)
+        try:
+            response = self.retrier.send(lambda: self._transport.send(request), request)
+            return oauth.token_of(response, client, previous=stored)
+        except TransportError as error:
+            # Said of the refresh only: the request that waits for it was not carried out.
+            raise TransportError(
+                f"The access token could not be renewed: {error.message}",
+                may_have_arrived=False,
+                hint=f"Try again; if the org then refuses, `{self._login_command}`.",
+            ) from error
+        except SignInError as error:
+            hint = (error.hint or "").replace("runner login", self._login_command)
+            raise SignInError(f"{error.message} ({self._tokens.describe()})", hint=hint) from error
