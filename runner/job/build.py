@@ -1,0 +1,186 @@
+"""From plain values that the schema has passed to the typed job.
+
+Pure but for the folder that paths are relative to. Knows the model and how things are written;
+finds no problems: what cannot be made out is left at its default, for the checks to tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from runner.job import params, written
+from runner.job.model import (
+    QUERY_BULK_THRESHOLD_ROWS,
+    WRITE_BULK_THRESHOLD_ROWS,
+    AnyTask,
+    Api,
+    Blank,
+    Concurrency,
+    Connection,
+    Environment,
+    FieldMapping,
+    FileFormat,
+    FileShape,
+    FileSource,
+    FileTarget,
+    OnError,
+    Param,
+    QueryTask,
+    RetryPolicy,
+    SecretReference,
+    Source,
+    TaskRows,
+    TaskSource,
+    Verb,
+    WriteOptions,
+    WriteTask,
+)
+from runner.job.soql import from_object
+
+Values = Mapping[str, Any]
+
+_NESTED = ("retry", "options")
+"""Defaults that a task takes key by key."""
+_FOR_ALL = {"on_error", "retry", "timeout", "api", "bulk_threshold"}
+"""Defaults that a query knows too."""
+
+
+def connection(values: Values, folder: Path, source: Path | None) -> Connection:
+    """Build the connection; paths are relative to `folder`."""
+    org_file = values.get("org_file")
+    return Connection(
+        environment=Environment(values["environment"]),
+        domain=values.get("domain") or None,
+        url=values.get("url") or None,
+        api_version=values.get("api_version"),
+        client_id=values.get("client_id") or None,
+        token=_secret(values.get("token"), folder),
+        org_id=values.get("org_id") or None,
+        org_file=written.path_from(org_file, folder) if org_file else None,
+        source=source,
+    )
+
+
+def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401 - as YAML has it
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return SecretReference(path=written.path_from(value, folder))
+    if "env" in value:
+        return SecretReference(env=value["env"])
+    return SecretReference(command=tuple(value["command"]))
+
+
+def param(name: str, values: Values) -> Param:
+    """Build one parameter; a default that does not fit its type is left out."""
+    kind = values["type"]
+    try:
+        default = params.declared_default(values.get("default"), kind, name)
+    except ValueError:
+        default = None
+    return Param(name, kind, default, "default" not in values, values.get("description", ""))
+
+
+def verb_of(values: Values) -> Verb | None:
+    """The verb of a task; the first where there are several."""
+    return next((verb for verb in Verb if verb in values), None)
+
+
+def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
+    """Build one task; what `defaults` say holds where the task says nothing."""
+    verb = verb_of(values) or Verb.QUERY
+    merged = _with_defaults(values, defaults, verb)
+    if verb is Verb.QUERY:
+        return _query(merged, index, folder)
+    return _write(merged, verb, index, folder)
+
+
+def _with_defaults(values: Values, defaults: Values, verb: Verb) -> dict[str, Any]:
+    taken = {key: defaults[key] for key in defaults if verb is not Verb.QUERY or key in _FOR_ALL}
+    nested = {
+        key: {**taken[key], **values[key]} for key in _NESTED if key in taken and key in values
+    }
+    return {**taken, **values, **nested}
+
+
+def _common(values: Values, index: int, threshold: int) -> dict[str, Any]:
+    needs = values.get("needs")
+    timeout = values.get("timeout")
+    return {
+        "name": values["name"],
+        "index": index,
+        "needs": None if needs is None else tuple(needs),
+        "enabled": values.get("enabled", True),
+        "on_error": OnError(values.get("on_error", OnError.STOP)),
+        "on_failure": values.get("on_failure"),
+        "retry": _retry(values.get("retry", {})),
+        "timeout_seconds": written.duration_seconds(timeout) if timeout else None,
+        "api": Api(values.get("api", Api.AUTO)),
+        "bulk_threshold": values.get("bulk_threshold", threshold),
+    }
+
+
+def _retry(values: Values) -> RetryPolicy:
+    usual = RetryPolicy()
+    wait, total = values.get("longest_wait"), values.get("total_time")
+    return RetryPolicy(
+        values.get("attempts", usual.attempts),
+        written.duration_seconds(wait) if wait else usual.longest_wait_seconds,
+        written.duration_seconds(total) if total else usual.total_seconds,
+    )
+
+
+def _query(values: Values, index: int, folder: Path) -> QueryTask:
+    target = values.get("to")
+    return QueryTask(
+        **_common(values, index, QUERY_BULK_THRESHOLD_ROWS),
+        verb=Verb.QUERY,
+        sobject=from_object(values["query"]) or "",
+        soql=values["query"],
+        target=FileTarget(*_file(target, folder)) if target else None,
+        deleted=values.get("deleted", False),
+    )
+
+
+def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
+    fields, limit = values.get("fields"), values.get("max_failures")
+    results = values.get("results")
+    return WriteTask(
+        **_common(values, index, WRITE_BULK_THRESHOLD_ROWS),
+        verb=verb,
+        sobject=values[verb],
+        source=_source(values["from"], folder),
+        key=values.get("key"),
+        fields=tuple(FieldMapping(*each) for each in fields.items()) if fields else None,
+        blank=Blank(values.get("blank", Blank.KEEP)),
+        max_failures=None if limit is None else written.max_failures(limit),
+        all_or_none=values.get("all_or_none", False),
+        concurrency=Concurrency(values.get("concurrency", Concurrency.PARALLEL)),
+        batch_size=values.get("batch_size"),
+        results=written.path_from(results, folder) if results else None,
+        hard=values.get("hard", False),
+        options=WriteOptions(**values.get("options", {})),
+        timezone=values.get("timezone", "UTC"),
+    )
+
+
+def _source(value: str | Values, folder: Path) -> Source:
+    if isinstance(value, Mapping) and "task" in value:
+        rows = value.get("rows")
+        return TaskSource(value["task"], TaskRows(rows) if rows else None)
+    return FileSource(*_file(value, folder))
+
+
+def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape]:
+    values: Values = {"file": value} if isinstance(value, str) else value
+    path = written.path_from(values["file"], folder)
+    declared = values.get("format")
+    form = FileFormat(declared) if declared else written.format_of(path) or FileFormat.CSV
+    return path, FileShape(
+        form,
+        written.delimiter(values.get("delimiter"), path),
+        values.get("encoding", "utf-8"),
+        values.get("quote", '"'),
+    )

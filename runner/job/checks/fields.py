@@ -1,0 +1,2 @@
+from collections.abc import Callable
+ExpressionChecker = Callable[[str], str | None]

@@ -1,0 +1,121 @@
+"""What could be made of a job file, for the checks that look at its meaning.
+
+A job with problems is made out as far as it goes, so that all problems are told at once: a task
+with an unknown key is still a task. Knows which problems leave a task in the dark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.diagnostics import Diagnostic, Location
+from runner.job import build
+from runner.job.model import AnyTask, Connection, Origin, Param, QueryTask, Verb, WriteTask
+
+_DECISIVE = frozenset(("name", "from", "key", "fields", "needs", "to", "on_failure", *Verb))
+"""Task keys without which nothing can be said of the task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A job as far as it could be made out."""
+
+    origin: Origin
+    folder: Path
+    """Absolute; what paths in the job are relative to."""
+    connection: Connection | None
+    connection_origin: Origin
+    """Of the file that holds the connection."""
+    connection_path: Location
+    """Where in that file."""
+    params: tuple[Param, ...]
+    names: tuple[str | None, ...]
+    """Name of each written task, whether it could be made out or not."""
+    tasks: tuple[AnyTask, ...]
+
+    @property
+    def writes(self) -> Iterator[WriteTask]:
+        """Tasks that write to the org."""
+        return (task for task in self.tasks if isinstance(task, WriteTask))
+
+    @property
+    def queries(self) -> Iterator[QueryTask]:
+        """Tasks that read from the org."""
+        return (task for task in self.tasks if isinstance(task, QueryTask))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every written task could be made out."""
+        return len(self.tasks) == len(self.names)
+
+
+def task_path(task: AnyTask, *keys: str | int) -> Location:
+    """Where a task, or something in it, stands in the job."""
+    return ("tasks", task.index, *keys)
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """The value, or an empty mapping where it is none."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def as_list(value: object) -> Sequence[Any]:
+    """The value, or an empty list where it is none."""
+    return value if isinstance(value, list) else []
+
+
+def names_of(values: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Name of each task; None where it has none."""
+    names = (as_mapping(task).get("name") for task in as_list(values.get("tasks")))
+    return tuple(name if isinstance(name, str) else None for name in names)
+
+
+def params_of(values: Mapping[str, Any], problems: Iterable[Diagnostic]) -> tuple[Param, ...]:
+    """Every param that could be made out."""
+    bad = {found.path[1] for found in problems if _is_below(found.path, ("params",))}
+    declared = as_mapping(values.get("params"))
+    return tuple(build.param(name, each) for name, each in declared.items() if name not in bad)
+
+
+def tasks_of(
+    values: Mapping[str, Any], folder: Path, problems: Sequence[Diagnostic]
+) -> tuple[AnyTask, ...]:
+    """Every task that could be made out."""
+    defaults = _without(as_mapping(values.get("defaults")), ("defaults",), problems)
+    made: list[AnyTask] = []
+    for index, each in enumerate(as_list(values.get("tasks"))):
+        sound = _sound_task(each, ("tasks", index), problems)
+        if sound is not None:
+            made.append(build.task(sound, index, folder, defaults))
+    return tuple(made)
+
+
+def _sound_task(
+    task: object, path: Location, problems: Sequence[Diagnostic]
+) -> Mapping[str, Any] | None:
+    """The task without its faulty keys; None where those that are left say too little."""
+    bad = {found.path[len(path)] for found in problems if _is_below(found.path, path)}
+    in_the_dark = bad & _DECISIVE or any(path[: len(each.path)] == each.path for each in problems)
+    if in_the_dark or not isinstance(task, Mapping):
+        return None
+    sound = _without(task, path, problems)
+    verb = build.verb_of(sound)
+    needed = {"name", *(() if verb is Verb.QUERY else ("from",)), *_KEYED.get(verb, ())}
+    return sound if verb and needed <= sound.keys() else None
+
+
+_KEYED: Mapping[Verb | None, tuple[str, ...]] = {Verb.UPSERT: ("key",)}
+
+
+def _without(
+    values: Mapping[str, Any], path: Location, problems: Iterable[Diagnostic]
+) -> Mapping[str, Any]:
+    bad = {found.path[len(path)] for found in problems if _is_below(found.path, path)}
+    return {key: value for key, value in values.items() if key not in bad}
+
+
+def _is_below(path: Location, above: Location) -> bool:
+    return len(path) > len(above) and path[: len(above)] == above

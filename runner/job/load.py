@@ -1,0 +1,151 @@
+"""A job file, read, checked and typed.
+
+Brings text, schema and meaning together and reports all problems at once, sorted. Touches no org
+and no network; looks at files only as far as the job names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.diagnostics import Diagnostic, Location, Severity
+from runner.errors import JobError
+from runner.job import build, lookalikes
+from runner.job.checks import ExpressionChecker, meaning, verbs
+from runner.job.document import Document, read_document
+from runner.job.draft import Draft, names_of, params_of, tasks_of
+from runner.job.model import Connection, Job, Origin
+from runner.job.schema import validate
+
+__all__ = ["ExpressionChecker", "check_job", "load_checked", "load_job"]
+
+
+def load_job(file: Path, *, expressions: ExpressionChecker | None = None) -> Job:
+    """Read a job file.
+
+    Raises:
+        JobError: The job has problems; it carries all of them, sorted.
+    """
+    job, problems = check_job(file, expressions=expressions)
+    if job is None:
+        raise JobError(problems)
+    return job
+
+
+def check_job(
+    file: Path, *, expressions: ExpressionChecker | None = None
+) -> tuple[Job | None, tuple[Diagnostic, ...]]:
+    """Read a job file; give the job where it has no errors, and all problems, sorted.
+
+    Args:
+        file: The job file.
+        expressions: Says of a `fields` expression why it does not parse; None where it does.
+    """
+    document = read_document(file)
+    values, origin = document.values, document.origin
+    if document.is_broken:
+        return None, _sorted(document.problems)
+    problems = _problems_of(document, "job")
+    folder = file.absolute().parent
+    connection = _Connection(values.get("connection"), origin, folder, problems)
+    problems += connection.problems
+    own = [found for found in problems if found.file == file]
+    draft = Draft(
+        origin, folder, connection.made, connection.origin, connection.path,
+        params_of(values, own), names_of(values), tasks_of(values, folder, own),
+    )  # fmt: skip
+    problems += meaning(draft, expressions)
+    ordered = _sorted(problems)
+    if any(found.severity is Severity.ERROR for found in ordered) or draft.connection is None:
+        return None, ordered
+    return _job(values, draft.connection, file, draft), ordered
+
+
+def load_checked(file: Path, schema: str) -> Mapping[str, Any]:
+    """Read a YAML file and hold it against a shipped schema; its plain values.
+
+    Raises:
+        JobError: The file has problems; it carries all of them, sorted.
+    """
+    document = read_document(file)
+    problems = list(document.problems)
+    if not document.is_broken:
+        problems = _problems_of(document, schema)
+    if problems:
+        raise JobError(_sorted(problems))
+    return document.values
+
+
+def _job(values: Mapping[str, Any], connection: Connection, file: Path, draft: Draft) -> Job:
+    return Job(
+        name=values.get("name") or file.stem,
+        file=file.absolute(),
+        connection=connection,
+        tasks=draft.tasks,
+        description=values.get("description", ""),
+        params=draft.params,
+        origin=draft.origin,
+    )
+
+
+def _problems_of(
+    document: Document, schema: str, *, definition: str | None = None
+) -> list[Diagnostic]:
+    """What is wrong with a document by itself."""
+    values, origin = document.values, document.origin
+    known = [*document.problems, *lookalikes.find(values, origin)]
+    if schema == "job" and definition is None:
+        known += verbs.check(values, origin)
+    against = validate(values, origin, schema, definition=definition)
+    return known + [found for found in against if not _is_told(found.path, known)]
+
+
+def _is_told(path: Location, known: Iterable[Diagnostic]) -> bool:
+    """Whether a problem above or at the path makes it pointless to look closer."""
+    return any(path[: len(each.path)] == each.path for each in known)
+
+
+class _Connection:
+    """The connection of a job, wherever it stands."""
+
+    def __init__(
+        self, value: object, origin: Origin, folder: Path, problems: Sequence[Diagnostic]
+    ) -> None:
+        self.origin = origin
+        self.path: Location = ("connection",)
+        self.made: Connection | None = None
+        self.problems: list[Diagnostic] = []
+        if any(found.path[:1] == self.path or not found.path for found in problems):
+            return
+        if isinstance(value, str):
+            self._read(value, folder)
+        elif isinstance(value, Mapping):
+            self.made = build.connection(value, folder, None)
+
+    def _read(self, text: str, folder: Path) -> None:
+        """Read the file that holds it; its problems are told in that file."""
+        path = folder / Path(text).expanduser()
+        document = read_document(self.origin.file.parent / Path(text).expanduser())
+        missing = [found for found in document.problems if found.position is None]
+        if document.is_broken and missing:
+            message = f"the connection cannot be read from {text}: {missing[0].message}"
+            code = missing[0].code.replace("yaml/", "job/connection-")
+            found = self.origin.diagnose(self.path, code, message, help=missing[0].help)
+            self.problems = [found]
+            return
+        if document.is_broken:
+            self.problems = list(document.problems)
+        else:
+            self.problems = _problems_of(document, "job", definition="connection")
+        self.origin, self.path = document.origin, ()
+        if not self.problems:
+            self.made = build.connection(document.values, path.parent, path)
+
+
+def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    shown = (lookalikes.concealed(found) for found in problems)
+    return tuple(sorted(dict.fromkeys(shown), key=lambda found: found.sort_key))
+
+

@@ -1,0 +1,150 @@
+"""Params: typed values from the job's defaults and from the command line.
+
+Knows the types. Knows nothing of SOQL or of how a value is given.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from runner.errors import UsageError
+from runner.job.model import Param, ParamValue
+from runner.job.suggest import did_you_mean, in_words
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_LONGEST_NUMBER = 300
+
+
+def resolve(params: Sequence[Param], given: Mapping[str, str]) -> dict[str, ParamValue]:
+    """Give every param its value: as given, or its default.
+
+    Raises:
+        UsageError: A name that the job does not declare, a value that does not fit its type, a
+            param without default that is not given; all of them in one message.
+    """
+    declared = {param.name: param for param in params}
+    problems = [_unknown(name, list(declared)) for name in given if name not in declared]
+    values: dict[str, ParamValue] = {}
+    for param in params:
+        try:
+            values[param.name] = _value(param, given.get(param.name))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise UsageError("; ".join(problems), hint=_usage(params))
+    return values
+
+
+def _unknown(name: str, declared: Sequence[str]) -> str:
+    otherwise = f"it declares {in_words(declared, 'and')}" if declared else "it declares none"
+    return f"the job has no param `{name}`: {did_you_mean(name, declared, otherwise)}"
+
+
+def _usage(params: Sequence[Param]) -> str:
+    missing = next((param for param in params if param.required), None)
+    name = missing.name if missing else "name"
+    return f"Give each as `--param {name}=value`."
+
+
+def _value(param: Param, text: str | None) -> ParamValue:
+    if text is not None:
+        return parse(text, param.type, param.name)
+    if param.required:
+        message = f"the param `{param.name}` ({param.type}) has no default and is not given"
+        raise ValueError(message)
+    return param.default
+
+
+def parse(text: str, kind: str, name: str) -> ParamValue:
+    """Read a value of a type from text.
+
+    Raises:
+        ValueError: The text is no such value; the message says what is.
+    """
+    try:
+        return _PARSERS[kind](text.strip() if kind != "string" else text)
+    except (ValueError, OverflowError):
+        message = f"the param `{name}` takes {EXPECTED[kind]}, not `{text[:60]}`"
+        raise ValueError(message) from None
+
+
+def declared_default(value: object, kind: str, name: str) -> ParamValue:
+    """Read a default as YAML has it.
+
+    Raises:
+        ValueError: The default is no value of that type; the message says what is.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) and kind in {"string", "date", "datetime"}:
+        return parse(value, kind, name)
+    fits = {
+        "integer": isinstance(value, int) and not isinstance(value, bool),
+        "number": isinstance(value, int | float) and not isinstance(value, bool),
+        "boolean": isinstance(value, bool),
+    }
+    if fits.get(kind) and isinstance(value, int | float):
+        return value
+    message = f"the param `{name}` takes {EXPECTED[kind]}"
+    raise ValueError(message)
+
+
+def _integer(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER or not _INTEGER.fullmatch(text):
+        raise ValueError
+    return int(text)
+
+
+def _number(text: str) -> float | int:
+    if _INTEGER.fullmatch(text):
+        return _integer(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError
+    return value
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[_known(text.lower(), ("true", "false"))]
+
+
+def _known(word: str, options: Sequence[str]) -> str:
+    if word not in options:
+        raise ValueError
+    return word
+
+
+def _date(text: str) -> date:
+    if not _DATE.fullmatch(text):
+        raise ValueError
+    return date.fromisoformat(text)
+
+
+def _datetime(text: str) -> datetime:
+    if "T" not in text.upper():
+        raise ValueError
+    value = datetime.fromisoformat(text)
+    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+_PARSERS: dict[str, Callable[[str], ParamValue]] = {
+    "string": str,
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "date": _date,
+    "datetime": _datetime,
+}
+EXPECTED = {
+    "string": "text (in quotes)",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "date": "a date such as 2024-01-31",
+    "datetime": "a datetime such as 2024-01-31T10:00:00Z",
+}
+"""What each type takes, in words."""

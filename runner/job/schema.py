@@ -1,0 +1,111 @@
+"""The shipped schemas, and what a document has against them. The only importer of jsonschema.
+
+Chooses, where a schema leaves a choice, the branch that the author meant, so that only its problems
+are told. Knows nothing of files that hold documents; how a problem is worded stands in `wording`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from runner.diagnostics import Diagnostic
+from runner.job.model import Origin
+from runner.job.wording import Violation, word
+
+_PACKAGE = Path(__file__).parent.parent
+_FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
+"""In an installed wheel; in a checkout."""
+
+Schema = Mapping[str, Any]
+
+
+def schema_text(name: str) -> str:
+    """Text of a shipped schema: `job`, `org`, `token`, `run`."""
+    files = [folder / f"{name}.schema.json" for folder in _FOLDERS]
+    file = next((file for file in files if file.is_file()), files[0])
+    return file.read_text(encoding="utf-8")
+
+
+def validate(
+    values: object, origin: Origin, schema: str, *, definition: str | None = None
+) -> list[Diagnostic]:
+    """Find everything that a document has against a schema, or against one of its definitions."""
+    root = _schema(schema)
+    validator = _validator(schema, definition)
+    violations = _violations(validator.iter_errors(values), root)
+    return [found for each in violations for found in word(each, root, origin, schema)]
+
+
+@cache
+def _schema(name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(schema_text(name))
+    return schema
+
+
+@cache
+def _validator(name: str, definition: str | None) -> Draft202012Validator:
+    root = _schema(name)
+    if definition is None:
+        return Draft202012Validator(root)
+    part = {"$schema": root["$schema"], "$defs": root["$defs"], "$ref": f"#/$defs/{definition}"}
+    return Draft202012Validator(part)
+
+
+def _violations(errors: Iterable[ValidationError], root: Schema) -> Iterator[Violation]:
+    for error in errors:
+        if error.validator == "anyOf":
+            yield from _of_branch(error, root)
+        else:
+            yield _violation(error)
+
+
+def _violation(error: ValidationError) -> Violation:
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    return Violation(
+        tuple(error.absolute_path), str(error.validator), error.validator_value, error.instance,
+        schema,
+    )  # fmt: skip
+
+
+def _of_branch(error: ValidationError, root: Schema) -> Iterator[Violation]:
+    """Problems of the branch that was meant; of the value's type, where no branch takes it."""
+    options: list[Schema] = error.schema["anyOf"] if isinstance(error.schema, dict) else []
+    branches = [_resolved(branch, root) for branch in options]
+    fitting = [
+        index for index, branch in enumerate(branches) if _takes(error.instance, branch["type"])
+    ]
+    if not fitting:
+        types = [branch["type"] for branch in branches]
+        path = tuple(error.absolute_path)
+        yield Violation(path, "type", list(dict.fromkeys(types)), error.instance, {})
+        return
+    meant = max(fitting, key=lambda index: _likeness(error.instance, branches[index]))
+    context = error.context or []
+    yield from _violations((each for each in context if each.schema_path[0] == meant), root)
+
+
+def _resolved(schema: Schema, root: Schema) -> Schema:
+    """Follow a reference into `$defs`."""
+    reference = schema.get("$ref")
+    if reference is None:
+        return schema
+    found: Schema = root["$defs"][reference.removeprefix("#/$defs/")]
+    return found
+
+
+def _takes(instance: object, kind: str) -> bool:
+    return bool(Draft202012Validator.TYPE_CHECKER.is_type(instance, kind))
+
+
+def _likeness(instance: object, branch: Schema) -> int:
+    """How many keys a mapping shares with a branch; the first of equals wins."""
+    if not isinstance(instance, dict):
+        return 0
+    return len(instance.keys() & branch.get("properties", {}).keys())

@@ -1,0 +1,57 @@
+"""As much of SOQL as a job needs: where literals and binds stand, and the object after FROM.
+
+A scanner, not a parser: the org is the judge of a query. Knows nothing of params or tasks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
+_BIND = re.compile(r"(?<!:):([A-Za-z_]\w*)")
+_FROM = re.compile(r"\bFROM\s+([A-Za-z]\w*)", re.IGNORECASE)
+_COUNT = re.compile(r"\s*SELECT\s+COUNT\s*\(\s*\)", re.IGNORECASE)
+_SELECT = re.compile(r"\s*SELECT\b", re.IGNORECASE)
+
+
+def masked(soql: str) -> str:
+    """The query with every string literal blanked out, at the same length."""
+    return _LITERAL.sub(lambda found: " " * len(found[0]), soql)
+
+
+def binds(soql: str) -> Iterator[re.Match[str]]:
+    """Each `:name` outside string literals; group 1 is the name."""
+    return _BIND.finditer(masked(soql))
+
+
+def has_open_literal(soql: str) -> bool:
+    """Whether a quote is opened and never closed."""
+    return "'" in masked(soql)
+
+
+def is_select(soql: str) -> bool:
+    """Whether the query begins as SOQL does."""
+    return _SELECT.match(soql) is not None
+
+
+def is_count(soql: str) -> bool:
+    """Whether the query is `SELECT COUNT()`, which answers a number and no rows."""
+    return _COUNT.match(soql) is not None
+
+
+def from_object(soql: str) -> str | None:
+    """The object after FROM, subqueries left aside; None where there is none."""
+    found = _FROM.search(_outermost(masked(soql)))
+    return found[1] if found else None
+
+
+def _outermost(text: str) -> str:
+    """The text with everything in parentheses blanked out."""
+    depth = 0
+    kept: list[str] = []
+    for character in text:
+        depth += character == "("
+        kept.append(character if depth == 0 else " ")
+        depth -= character == ")" and depth > 0
+    return "".join(kept)

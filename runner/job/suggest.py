@@ -1,0 +1,35 @@
+"""Words close to a misspelt one.
+
+Pure. Knows nothing of what the words stand for.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+_LONGEST_WORD = 80
+"""Characters; beyond it nothing is a slip of the hand, and comparing takes long."""
+
+
+def closest(word: str, options: Iterable[str]) -> str | None:
+    """The option that `word` was most likely meant to be; None when none is near."""
+    if len(word) > _LONGEST_WORD:
+        return None
+    folded = {option.casefold(): option for option in options if len(option) <= _LONGEST_WORD}
+    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return folded[near[0]] if near else None
+
+
+def did_you_mean(word: str, options: Sequence[str], otherwise: str | None = None) -> str | None:
+    """The question, or what to say where nothing is near."""
+    near = closest(word, options)
+    return f"did you mean `{near}`?" if near else otherwise
+
+
+def in_words(options: Sequence[str], conjunction: str = "or") -> str:
+    """`a`, `b` or `c`."""
+    quoted = [f"`{option}`" for option in options]
+    if len(quoted) < 2:  # noqa: PLR2004 - a conjunction joins two
+        return "".join(quoted)
+    return f"{', '.join(quoted[:-1])} {conjunction} {quoted[-1]}"

@@ -1,0 +1,243 @@
+"""What a schema violation is called in front of people.
+
+Pure: from a violation to diagnostics. Knows the schemas' own annotations (`title`, `description`,
+`examples`, `errorMessage`); imports no schema library.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.diagnostics import Diagnostic, Location
+from runner.job.model import Origin
+from runner.job.suggest import closest, did_you_mean, in_words
+
+_LONGEST_QUOTE = 40
+"""Characters of a value that a message repeats."""
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "a mapping (`key: value`)",
+    "array": "a list",
+    "null": "nothing",
+}
+_YES_OR_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that a document has against a schema."""
+
+    path: Location
+    keyword: str
+    """The schema's keyword that is not met: `required`, `type`, …"""
+    expected: Any
+    """That keyword's value."""
+    instance: Any
+    """What the document has at `path`."""
+    schema: Mapping[str, Any]
+    """The part of the schema that holds the keyword."""
+
+    @property
+    def advice(self) -> str | None:
+        """What the schema's author says for this case."""
+        return self.schema.get("errorMessage")
+
+    @property
+    def subject(self) -> str:
+        """The value by the name of its key."""
+        if not self.path:
+            return "the file"
+        last = self.path[-1]
+        if isinstance(last, str):
+            return f"`{last}`"
+        owner = self.path[-2] if len(self.path) > 1 else "the list"
+        return f"element {last + 1} of `{owner}`"
+
+    @property
+    def kind(self) -> str:
+        """What the mapping at `path` is: `a job`, `an upsert task`."""
+        title = self.schema.get("title") or str(self.path[-1] if self.path else "mapping")
+        if title in {"fields", "params", "options", "objects", "defaults"}:
+            return f"`{title}`"
+        return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
+
+
+def word(
+    violation: Violation, root: Mapping[str, Any], origin: Origin, prefix: str
+) -> Iterator[Diagnostic]:
+    """Tell one violation; codes begin with `prefix`."""
+    if violation.keyword == "additionalProperties":
+        yield from _unknown_keys(violation, root, origin, prefix)
+    elif violation.keyword == "required":
+        yield from _missing_keys(violation, origin, prefix)
+    else:
+        teller = _TELLERS.get(violation.keyword, _anything)
+        code, message, hint = teller(violation)
+        yield origin.diagnose(violation.path, f"{prefix}/{code}", message, help=hint)
+
+
+def _unknown_keys(
+    violation: Violation, root: Mapping[str, Any], origin: Origin, prefix: str
+) -> Iterator[Diagnostic]:
+    known = list(violation.schema.get("properties", {}))
+    extra = [key for key in violation.instance if key not in known]
+    if "patternProperties" in violation.schema:
+        yield from _misnamed(violation, origin, prefix)
+        return
+    absent = [key for key in known if key not in violation.instance]
+    for key in extra:
+        message = f"{_quoted(key)} is no key of {violation.kind}"
+        hint = did_you_mean(key, absent) or _home_of(key, root) or f"it takes {in_words(known)}"
+        path = (*violation.path, key)
+        yield origin.diagnose(path, f"{prefix}/unknown-key", message, help=hint, at_key=True)
+
+
+def _misnamed(violation: Violation, origin: Origin, prefix: str) -> Iterator[Diagnostic]:
+
+    patterns = list(violation.schema["patternProperties"])
+    for key in violation.instance:
+        if not any(re.search(pattern, key) for pattern in patterns):
+            message = f"{_quoted(key)} cannot be a name in {violation.kind}"
+            path = (*violation.path, key)
+            code = f"{prefix}/bad-name"
+            yield origin.diagnose(path, code, message, help=violation.advice, at_key=True)
+
+
+def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
+    """Which kinds of mapping would take the key."""
+    definitions = root.get("$defs", {}).values()
+    homes = [each["title"] for each in definitions if key in each.get("properties", {})]
+    tasks = [home.removesuffix(" task") for home in homes if home.endswith(" task")]
+    if tasks:
+        return f"it is for {in_words(tasks, 'and')} tasks"
+    return f"it is for `{homes[0]}`" if homes else None
+
+
+def _missing_keys(violation: Violation, origin: Origin, prefix: str) -> Iterator[Diagnostic]:
+    properties = violation.schema.get("properties", {})
+    for key in violation.expected:
+        if key in violation.instance or _is_misspelt(key, violation.instance, properties):
+            continue
+        message = f"{violation.kind} needs `{key}`"
+        code = f"{prefix}/missing-key"
+        yield origin.diagnose(violation.path, code, message, help=f"add `{key}:`", at_key=True)
+
+
+def _is_misspelt(key: str, instance: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
+    """Whether a key that is not known was meant to be this one: then that is told, once."""
+    absent = [name for name in known if name not in instance]
+    return any(closest(each, absent) == key for each in instance if each not in known)
+
+
+def _wrong_type(violation: Violation) -> tuple[str, str, str | None]:
+    expected = violation.expected
+    types = [expected] if isinstance(expected, str) else list(expected)
+    wanted = " or ".join(dict.fromkeys(_TYPES[each] for each in types))
+    value = violation.instance
+    if value is None:
+        return "no-value", f"{violation.subject} has no value", f"it takes {wanted}"
+    message = f"{violation.subject} must be {wanted}, not {_named(value)}"
+    return "wrong-type", message, violation.advice or _type_hint(value, types)
+
+
+def _type_hint(value: object, types: Sequence[str]) -> str | None:
+    if isinstance(value, bool | int | float) and "string" in types:
+        return f'put it in quotes: "{json.dumps(value)}"'
+    if isinstance(value, str) and "boolean" in types:
+        known = _YES_OR_NO.get(value.casefold()) or value.casefold()
+        return f"write `{known}`" if known in {"true", "false"} else "write `true` or `false`"
+    if isinstance(value, str) and {"integer", "number"} & set(types) and value.isdecimal():
+        return f"write it without quotes: {value[:_LONGEST_QUOTE]}"
+    if isinstance(value, str) and types == ["array"]:
+        return f"write it as a list: [{value[:_LONGEST_QUOTE]}]"
+    return None
+
+
+def _unknown_value(violation: Violation) -> tuple[str, str, str | None]:
+    options = [str(option) for option in violation.expected]
+    if violation.instance is None:
+        return "no-value", f"{violation.subject} has no value", f"it takes {in_words(options)}"
+    message = f"{violation.subject} cannot be {_named(violation.instance)}"
+    takes = f"it takes {in_words(options)}"
+    return "unknown-value", message, did_you_mean(str(violation.instance), options, takes)
+
+
+def _wrong_constant(violation: Violation) -> tuple[str, str, str | None]:
+    message = f"{violation.subject} cannot be {_named(violation.instance)}"
+    return "unknown-value", message, f"this release reads {json.dumps(violation.expected)}"
+
+
+def _bad_text(violation: Violation) -> tuple[str, str, str | None]:
+    if violation.instance == "":
+        return "no-value", f"{violation.subject} is empty", violation.advice
+    message = f"{_quoted(violation.instance)} cannot be {violation.subject}"
+    return "bad-value", message, violation.advice or violation.schema.get("description")
+
+
+def _out_of_range(violation: Violation) -> tuple[str, str, str | None]:
+    schema = violation.schema
+    least, most = schema.get("minimum"), schema.get("maximum")
+    message = f"{violation.subject} cannot be {_named(violation.instance)}"
+    takes = f"it takes {least} to {most}" if most is not None else f"it takes {least} or more"
+    return "out-of-range", message, takes
+
+
+def _wrong_length(violation: Violation) -> tuple[str, str, str | None]:
+    if not violation.instance:
+        return "no-value", f"{violation.subject} is empty", violation.advice
+    unit = "characters" if isinstance(violation.instance, str) else "elements"
+    most = f"it takes at most {violation.expected:,} {unit}"
+    return "too-long", f"{violation.subject} is too long", most
+
+
+def _repeated(violation: Violation) -> tuple[str, str, str | None]:
+    return "repeated", f"{violation.subject} names something twice", "name each once"
+
+
+def _anything(violation: Violation) -> tuple[str, str, str | None]:
+    return "bad-value", f"{violation.subject} is not as it should be", violation.advice
+
+
+_TELLERS: dict[str, Callable[[Violation], tuple[str, str, str | None]]] = {
+    "type": _wrong_type,
+    "enum": _unknown_value,
+    "const": _wrong_constant,
+    "pattern": _bad_text,
+    "minimum": _out_of_range,
+    "maximum": _out_of_range,
+    "minLength": _wrong_length,
+    "maxLength": _wrong_length,
+    "minItems": _wrong_length,
+    "maxItems": _wrong_length,
+    "minProperties": _wrong_length,
+    "uniqueItems": _repeated,
+}
+
+
+def _named(value: object) -> str:
+    """A value with its type, as far as people care."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return json.dumps(value)
+        case int() | float():
+            return f"the number {json.dumps(value)[:_LONGEST_QUOTE]}"
+        case str():
+            return _quoted(value)
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+def _quoted(text: str) -> str:
+    first = text.splitlines()[0] if text.strip() else text.strip()
+    cut = first if len(first) <= _LONGEST_QUOTE else f"{first[:_LONGEST_QUOTE]}…"
+    return f"`{cut}`"
