@@ -1,0 +1,155 @@
+"""What Salesforce fills in by itself on its own objects: stages, statuses, names, numbers.
+
+Knows the fields that follow from others, as stored values. Knows no SQL and no errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+
+from runner.local_org.catalog.model import SObject
+from runner.local_org.records.values import Stored
+
+Record = dict[str, Stored]
+Derivation = Callable[[Record, frozenset[str], str], None]
+"""Completes a record in place: the record, the names given by the caller, the moment."""
+
+_CLOSED_CASE = frozenset({"Closed"})
+_CLOSED_TASK = frozenset({"Completed"})
+_HUNDRED = 100.0
+
+_STAGES: Mapping[str, tuple[float, str]] = {
+    "Prospecting": (10.0, "Pipeline"),
+    "Qualification": (10.0, "Pipeline"),
+    "Needs Analysis": (20.0, "Pipeline"),
+    "Value Proposition": (50.0, "Pipeline"),
+    "Id. Decision Makers": (60.0, "Pipeline"),
+    "Perception Analysis": (70.0, "Pipeline"),
+    "Proposal/Price Quote": (75.0, "Pipeline"),
+    "Negotiation/Review": (90.0, "Pipeline"),
+    "Closed Won": (100.0, "Closed"),
+    "Closed Lost": (0.0, "Omitted"),
+}
+_UNKNOWN_STAGE = (0.0, "Pipeline")
+_CATEGORY_NAMES = {"BestCase": "Best Case", "MostLikely": "Commit", "Forecast": "Commit"}
+
+
+def derivation_of(sobject: SObject) -> Derivation:
+    """What completes a record of this sObject before it is stored."""
+    name_parts = tuple(
+        part
+        for part in ("FirstName", "LastName")
+        if (field := sobject.field(part)) is not None and field.compound_field_name == "Name"
+    )
+    own = _DERIVATIONS.get(sobject.name)
+
+    def derive(record: Record, given: frozenset[str], moment: str) -> None:
+        if name_parts:
+            record["Name"] = " ".join(str(record[part]) for part in name_parts if record.get(part))
+        if own is not None:
+            own(record, given, moment)
+
+    return derive
+
+
+def _opportunity(record: Record, given: frozenset[str], moment: str) -> None:
+    stage = str(record.get("StageName"))
+    probability, category = _STAGES.get(stage, _UNKNOWN_STAGE)
+    if "StageName" in given:
+        record["LastStageChangeDate"] = moment
+        record["IsWon"] = int(stage == "Closed Won")
+        record["IsClosed"] = int(stage in {"Closed Won", "Closed Lost"})
+        if "Probability" not in given:
+            record["Probability"] = probability
+        if "ForecastCategoryName" not in given:
+            record["ForecastCategory"] = category
+            record["ForecastCategoryName"] = _CATEGORY_NAMES.get(category, category)
+    if record.get("Amount") is not None:
+        share = float(record.get("Probability") or 0) / _HUNDRED
+        record["ExpectedRevenue"] = round(float(record["Amount"] or 0) * share, 2)
+    _fiscal(record)
+
+
+def _fiscal(record: Record) -> None:
+    close = record.get("CloseDate")
+    if close is None:
+        return
+    day = date.fromisoformat(str(close))
+    record["FiscalYear"] = day.year
+    record["FiscalQuarter"] = (day.month + 2) // 3
+    record["Fiscal"] = f"{day.year} {record['FiscalQuarter']}"
+
+
+def _case(record: Record, given: frozenset[str], moment: str) -> None:
+    if "Status" in given or "IsClosed" not in record or record.get("CreatedDate") == moment:
+        closed = record.get("Status") in _CLOSED_CASE
+        if closed and not record.get("IsClosed"):
+            record["ClosedDate"] = moment
+        elif not closed:
+            record["ClosedDate"] = None
+        record["IsClosed"] = int(closed)
+
+
+def _task(record: Record, _given: frozenset[str], _moment: str) -> None:
+    record["IsClosed"] = int(record.get("Status") in _CLOSED_TASK)
+    record["IsHighPriority"] = int(record.get("Priority") == "High")
+
+
+def _event(record: Record, given: frozenset[str], _moment: str) -> None:
+    """Start, end and duration say the same; whichever was left out follows from the others."""
+    start = record.get("ActivityDateTime") or record.get("StartDateTime")
+    if "StartDateTime" in given:
+        start = record.get("StartDateTime")
+    if start is None:
+        return
+    record["ActivityDateTime"] = record["StartDateTime"] = start
+    record["ActivityDate"] = str(start)[:10]
+    minutes = record.get("DurationInMinutes")
+    if minutes is not None and "EndDateTime" not in given:
+        begin = _moment_of(str(start))
+        end = begin + timedelta(minutes=int(minutes))
+        record["EndDateTime"] = f"{end:%Y-%m-%dT%H:%M:%S}.000Z"
+    elif record.get("EndDateTime") is not None:
+        length = _moment_of(str(record["EndDateTime"])) - _moment_of(str(start))
+        record["DurationInMinutes"] = int(length.total_seconds() // 60)
+    record["EndDate"] = str(record.get("EndDateTime") or start)[:10]
+
+
+def _line_item(record: Record, given: frozenset[str], _moment: str) -> None:
+    quantity = float(record.get("Quantity") or 0)
+    if record.get("UnitPrice") is not None and "TotalPrice" not in given:
+        record["TotalPrice"] = round(quantity * float(record["UnitPrice"] or 0), 2)
+    elif record.get("TotalPrice") is not None and quantity and "UnitPrice" not in given:
+        record["UnitPrice"] = round(float(record["TotalPrice"] or 0) / quantity, 2)
+
+
+def _coded_status(record: Record, _given: frozenset[str], _moment: str) -> None:
+    """Contract and Order: the status category behind the status."""
+    status = str(record.get("Status") or "Draft")
+    codes = {"In Approval Process": "InApproval", "Activated": "Activated"}
+    record["StatusCode"] = codes.get(status, "Draft")
+
+
+def _user(record: Record, _given: frozenset[str], _moment: str) -> None:
+    if record.get("CommunityNickname") is None:
+        record["CommunityNickname"] = str(record.get("Username") or "").split("@")[0][:40]
+    if record.get("UserType") is None:
+        record["UserType"] = "Standard"
+
+
+def _moment_of(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+_DERIVATIONS: Mapping[str, Derivation] = {
+    "Opportunity": _opportunity,
+    "Case": _case,
+    "Task": _task,
+    "Event": _event,
+    "OpportunityLineItem": _line_item,
+    "OrderItem": _line_item,
+    "Contract": _coded_status,
+    "Order": _coded_status,
+    "User": _user,
+}

@@ -1,0 +1,58 @@
+"""Which field, or which parent's field, a name in a request means.
+
+Knows the catalog and the two ways of naming a parent by external Id. Knows no values.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from runner.local_org.catalog.model import Catalog, Field, SObject
+
+_PATH = re.compile(r"(?:(?P<type>\w+):)?(?P<relationship>\w+)\.(?P<field>\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: a field, or the reference that a parent's key fills."""
+
+    field: Field
+    parent: SObject | None = None
+    """The parent's sObject, where the column holds a key of a parent."""
+    key: Field | None = None
+    """The parent's field that the column holds."""
+
+
+def column_of(catalog: Catalog, sobject: SObject, name: str) -> Column | None:
+    """What a CSV header means: `Name`, `Account.Ext__c`, `Contact:Who.Ext__c`.
+
+    A polymorphic relationship must name its type. None when it means nothing.
+    """
+    field = sobject.field(name)
+    if field is not None:
+        return Column(field)
+    match = _PATH.fullmatch(name)
+    if match is None:
+        return None
+    reference = sobject.parent(match["relationship"])
+    if reference is None:
+        return None
+    parent = parent_of(catalog, reference, match["type"])
+    key = parent.field(match["field"]) if parent else None
+    if parent is None or key is None or not is_key(key):
+        return None
+    return Column(reference, parent, key)
+
+
+def parent_of(catalog: Catalog, reference: Field, named: str | None) -> SObject | None:
+    """The sObject a reference leads to, by its name where the reference is polymorphic."""
+    if named is None:
+        return catalog.sobject(reference.reference_to[0]) if not reference.polymorphic else None
+    found = catalog.sobject(named)
+    return found if found is not None and found.name in reference.reference_to else None
+
+
+def is_key(field: Field) -> bool:
+    """Whether records can be found by this field in an upsert or a relationship column."""
+    return field.external_id or field.id_lookup

@@ -1,0 +1,119 @@
+"""What a new record holds beyond what its row says: Id, system fields, defaults, numbers.
+
+Knows defaults and formats. Knows nothing of what a row may say.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.ids import make_id
+from runner.local_org.records.business import derivation_of
+from runner.local_org.records.plan import Draft
+from runner.local_org.records.values import Stored, stamp
+from runner.local_org.store import quoted, reserve
+
+_NUMBER = re.compile(r"\{(0+)\}")
+_FIRST_NUMBERS = {"CaseNumber": 1000, "ContractNumber": 100, "OrderNumber": 100}
+_FIRST_CUSTOM_NUMBER = 1
+_FIRST_STANDARD_NUMBER = 1
+_STANDARD_NAME_LENGTH = 15
+
+
+class Creation:
+    """Completes and inserts the new records of one sObject for one user."""
+
+    def __init__(self, sobject: SObject, user_id: str) -> None:
+        self._sobject = sobject
+        self._stored = [field.name for field in sobject.fields if field.stored]
+        self._template = _template(sobject, user_id)
+        self._numbered = [field for field in sobject.fields if field.auto_number]
+        self._derive = derivation_of(sobject)
+        self.required = tuple(field.name for field in sobject.fields if field.required_on_create)
+        columns = ", ".join(quoted(name) for name in self._stored)
+        places = ", ".join("?" * len(self._stored))
+        self._insert = f"INSERT INTO {quoted(sobject.name)} ({columns}) VALUES ({places})"  # noqa: S608
+
+    def complete(self, conn: sqlite3.Connection, drafts: Sequence[Draft], now: datetime) -> None:
+        """Give each draft its Id and everything it does not say itself.
+
+        An Id given to a draft that fails later is not used again, as in Salesforce.
+        """
+        if not drafts:
+            return
+        moment = stamp(now)
+        first = reserve(conn, self._sobject.name, len(drafts))
+        for number, draft in enumerate(drafts, first):
+            draft.id = make_id(self._sobject.key_prefix, number)
+            self._fill(draft, moment)
+
+    def _fill(self, draft: Draft, moment: str) -> None:
+        given = draft.values
+        record = {**self._template, **given}
+        for name, value in self._template.items():
+            if record[name] is None:
+                record[name] = value
+        record["Id"] = draft.id
+        record["CreatedDate"] = record["LastModifiedDate"] = record["SystemModstamp"] = moment
+        self._derive(record, frozenset(given), moment)
+        if self._sobject.custom and not record.get("Name"):
+            record["Name"] = draft.id
+        draft.values = record
+
+    def number(self, conn: sqlite3.Connection, drafts: Sequence[Draft], now: datetime) -> None:
+        """Give auto-numbers to drafts about to be inserted."""
+        for field in self._numbered:
+            first = reserve(conn, f"{self._sobject.name}.{field.name}", len(drafts))
+            start = first + _first_number(field)
+            for number, draft in enumerate(drafts, start):
+                draft.values[field.name] = auto_number(
+                    field.auto_number_format or "{0}", number, now
+                )
+
+    def insert(self, conn: sqlite3.Connection, drafts: Sequence[Draft]) -> None:
+        """Insert records that are complete."""
+        names = self._stored
+        conn.executemany(
+            self._insert, [[draft.values.get(name) for name in names] for draft in drafts]
+        )
+
+
+def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
+    """What a record of an sObject holds when nobody says anything."""
+    template: dict[str, Stored] = {}
+    for field in sobject.fields:
+        if field.type == "boolean":
+            template[field.name] = int(bool(field.default))
+        elif isinstance(field.default, str | int | float):
+            template[field.name] = _stored_default(field)
+    for name in ("OwnerId", "CreatedById", "LastModifiedById"):
+        if sobject.field(name) is not None:
+            template[name] = user_id
+    return {name: value for name, value in template.items() if sobject.field(name) is not None}
+
+
+def _stored_default(field: Field) -> Stored:
+    if field.type in {"double", "currency", "percent"}:
+        return float(str(field.default))
+    return field.default if isinstance(field.default, str | int) else None
+
+
+def _first_number(field: Field) -> int:
+    if field.custom:
+        return _FIRST_CUSTOM_NUMBER
+    return _FIRST_NUMBERS.get(field.name, _FIRST_STANDARD_NUMBER)
+
+
+def auto_number(display_format: str, number: int, now: datetime) -> str:
+    """Write an auto-number: `INV-{0000}` gives INV-0007; {YYYY}, {MM}, {DD} are the day's."""
+    text = (
+        display_format.replace("{YYYY}", f"{now:%Y}")
+        .replace("{YY}", f"{now:%y}")
+        .replace("{MM}", f"{now:%m}")
+        .replace("{DD}", f"{now:%d}")
+    )
+    return _NUMBER.sub(lambda match: str(number).zfill(len(match[1])), text)

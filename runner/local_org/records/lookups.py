@@ -1,0 +1,108 @@
+"""Finds records by Id and by key, many at once, remembering what it found during one write.
+
+Knows queries over the store. Knows nothing of rows or of errors.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from enum import StrEnum
+from itertools import islice
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.records.values import Stored
+from runner.local_org.store import key_expression, quoted
+
+_BATCH = 500
+"""Values asked for at once: few statements, each prepared once."""
+
+
+class Presence(StrEnum):
+    """How a record is there."""
+
+    ALIVE = "alive"
+    BINNED = "binned"
+    MISSING = "missing"
+
+
+class Lookups:
+    """Questions about other records, asked in batches within one write."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        self._conn = conn
+        self._alive: dict[str, set[str]] = defaultdict(set)
+        self._by_key: dict[tuple[str, str], dict[Stored, list[str]]] = defaultdict(dict)
+
+    def presence(self, sobject: SObject, ids: Collection[str]) -> dict[str, Presence]:
+        """Whether records are there; what is alive is asked once a write."""
+        known = self._alive[sobject.name]
+        found = dict.fromkeys(ids, Presence.MISSING)
+        rows = self._select(
+            f"SELECT Id, IsDeleted FROM {quoted(sobject.name)} WHERE Id IN",  # noqa: S608
+            [record_id for record_id in found if record_id not in known],
+        )
+        for record_id, deleted in rows:
+            found[record_id] = Presence.BINNED if deleted else Presence.ALIVE
+        for record_id, presence in found.items():
+            if record_id in known:
+                found[record_id] = Presence.ALIVE
+            elif presence is Presence.ALIVE:
+                known.add(record_id)
+        return found
+
+    def by_key(
+        self, sobject: SObject, key: Field, values: Collection[Stored]
+    ) -> dict[Stored, list[str]]:
+        """Ids of the records alive that bear each of the (comparable) values.
+
+        What was found stays found for this write; what was not is asked again.
+        """
+        known = self._by_key[sobject.name, key.name]
+        known.update(
+            self.fresh_by_key(sobject, key, [value for value in values if value not in known])
+        )
+        return known
+
+    def fresh_by_key(
+        self, sobject: SObject, key: Field, values: Collection[Stored]
+    ) -> dict[Stored, list[str]]:
+        """As by_key, from the store as it is now."""
+        expression = key_expression(key)
+        rows = self._select(
+            f"SELECT {expression}, Id FROM {quoted(sobject.name)} "  # noqa: S608 - names
+            f"WHERE {quoted(key.name)} IS NOT NULL AND IsDeleted = 0 AND {expression} IN",
+            values,
+        )
+        found: dict[Stored, list[str]] = defaultdict(list)
+        for value, record_id in rows:
+            found[value].append(record_id)
+        return dict(found)
+
+    def records(self, sobject: SObject, ids: Collection[str]) -> dict[str, dict[str, Stored]]:
+        """Whole records by Id, as stored, those in the recycle bin too."""
+        names = [field.name for field in sobject.fields if field.stored]
+        columns = ", ".join(quoted(name) for name in names)
+        rows = self._select(
+            f"SELECT {columns} FROM {quoted(sobject.name)} WHERE Id IN",  # noqa: S608 - names
+            ids,
+        )
+        records: Iterator[dict[str, Stored]] = (dict(zip(names, row, strict=True)) for row in rows)
+        return {str(record["Id"]): record for record in records}
+
+    def _select(self, statement: str, values: Iterable[Stored]) -> Iterator[tuple[str, ...]]:
+        for batch in batches(values, _BATCH):
+            yield from self._conn.execute(f"{statement} ({marks(len(batch))})", batch)
+
+
+def batches(values: Iterable[Stored], size: int) -> Iterator[Sequence[Stored]]:
+    """Cut values into lists of at most `size`."""
+    rest = iter(values)
+    while batch := list(islice(rest, size)):
+        yield batch
+
+
+def marks(count: int) -> str:
+    """So many question marks."""
+    return ", ".join("?" * count)

@@ -1,0 +1,42 @@
+"""What became of one row of a write.
+
+Knows the three parts of an answer: Id, success, errors. Knows nothing of how they are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.local_org.faults import ApiError
+
+_ROLLED_BACK = ApiError(
+    "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+    "Record rolled back because not all records were valid and the request was using AllOrNone"
+    " header",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """The result of one row; `created` tells an upsert that inserted from one that updated."""
+
+    id: str | None
+    success: bool
+    created: bool
+    errors: tuple[ApiError, ...] = ()
+
+
+def refused(*errors: ApiError, record_id: str | None = None) -> RowOutcome:
+    """A row that failed; `record_id` where the row named its record."""
+    return RowOutcome(record_id, success=False, created=False, errors=errors)
+
+
+def rolled_back(outcomes: Sequence[RowOutcome]) -> list[RowOutcome]:
+    """What all-or-none makes of outcomes of which one failed: none succeeded."""
+    return [
+        RowOutcome(None, success=False, created=False, errors=(_ROLLED_BACK,))
+        if outcome.success
+        else outcome
+        for outcome in outcomes
+    ]

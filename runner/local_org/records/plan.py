@@ -1,0 +1,220 @@
+"""How the rows of one write are read: worked out once for the call, used for every row.
+
+Knows names, values and what may be written. Knows nothing of the store or of other records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from runner.local_org.catalog.model import Catalog, Field, SObject
+from runner.local_org.faults import ApiError
+from runner.local_org.ids import normalise
+from runner.local_org.records import refusals
+from runner.local_org.records.columns import Column, column_of, is_key, parent_of
+from runner.local_org.records.values import (
+    RefusedError,
+    Stored,
+    UnreadableError,
+    csv_reader,
+    json_reader,
+    null_text,
+)
+
+_NULL_TEXT = "#N/A"
+
+
+@dataclass(slots=True)
+class Draft:
+    """One row on its way: what it says so far, and what is wrong with it."""
+
+    place: int
+    """Position in the call, from 0."""
+    values: dict[str, Stored] = field(default_factory=dict)
+    """Stored values by field name."""
+    parents: list[tuple[Column, Stored, object]] = field(default_factory=list)
+    """Parents named by key: the column, the key as stored, the key as given."""
+    errors: list[ApiError] = field(default_factory=list)
+    id: str | None = None
+    id_given: object = None
+    read_only: list[str] = field(default_factory=list)
+    """Fields the row names that nobody may write."""
+    before: dict[str, Stored] | None = None
+    """The record as it was, for an update."""
+
+
+Setter = Callable[[Draft, object], None]
+
+
+class Reading:
+    """Turns rows into drafts for one sObject; remembers what each name means."""
+
+    def __init__(self, catalog: Catalog, sobject: SObject, *, from_text: bool) -> None:
+        self._catalog = catalog
+        self._sobject = sobject
+        self._from_text = from_text
+        self._setters: dict[str, Setter] = {}
+
+    def draft(self, place: int, row: Mapping[str, object]) -> Draft:
+        """Read one row; whatever is wrong with it is in the draft's errors."""
+        draft = Draft(place)
+        setters = self._setters
+        for name, value in row.items():
+            setter = setters.get(name)
+            if setter is None:
+                setter = setters[name] = self._setter(name, list(row))
+            setter(draft, value)
+        return draft
+
+    def _setter(self, name: str, names: list[str]) -> Setter:
+        if self._from_text:
+            column = column_of(self._catalog, self._sobject, name)
+            if column is None:
+                return partial(_refuse, refusals.unknown_column(name, self._sobject.name))
+            return _text_setter(column, names.index(name))
+        if name == "attributes":
+            return _ignore
+        known = self._sobject.field(name)
+        if known is not None:
+            return _field_setter(known, json_reader(known))
+        reference = self._sobject.parent(name)
+        if reference is None:
+            return partial(_refuse, refusals.unknown_column(name, self._sobject.name))
+        return partial(self._set_parent, name, reference)
+
+    def _set_parent(self, name: str, reference: Field, draft: Draft, value: object) -> None:
+        """Take `{"Account": {"Ext__c": "A1"}}`."""
+        if value is None:
+            draft.values[reference.name] = None
+            return
+        if not isinstance(value, Mapping):
+            draft.errors.append(refusals.not_deserializable(reference, value))
+            return
+        column = self._column_of_parent(name, reference, value)
+        if isinstance(column, ApiError):
+            draft.errors.append(column)
+        elif column.key is not None:
+            given = next(entry for key, entry in value.items() if key != "attributes")
+            _set_key(column, json_reader(column.key), draft, given)
+
+    def _column_of_parent(
+        self, name: str, reference: Field, value: Mapping[str, object]
+    ) -> Column | ApiError:
+        attributes = value.get("attributes")
+        named = attributes.get("type") if isinstance(attributes, Mapping) else None
+        if named is None and reference.polymorphic:
+            return refusals.foreign_key_needs_type(name)
+        keys = [key for key in value if key != "attributes"]
+        if len(keys) != 1:
+            return refusals.foreign_key_not_single(name)
+        parent = parent_of(self._catalog, reference, named)
+        if parent is None:
+            return refusals.unknown_column(name, self._sobject.name)
+        key = parent.field(keys[0])
+        if key is None:
+            return refusals.unknown_column(keys[0], parent.name)
+        if not is_key(key):
+            return refusals.not_an_external_id(key.name, parent.name)
+        return Column(reference, parent, key)
+
+
+def _ignore(_draft: Draft, _value: object) -> None:
+    """`attributes` says what is known already."""
+
+
+def _refuse(error: ApiError, draft: Draft, _value: object) -> None:
+    draft.errors.append(error)
+
+
+def _set_id(draft: Draft, value: object) -> None:
+    if value is None or value == "":
+        return
+    draft.id_given = value
+    draft.id = normalise(value)
+    if draft.id is None:
+        draft.errors.append(refusals.malformed_id(value))
+
+
+def _field_setter(target: Field, read: Callable[[object], Stored]) -> Setter:
+    """What takes a JSON value into a field."""
+    if target.name == "Id":
+        return _set_id
+    if not (target.createable or target.updateable):
+        return partial(_note_read_only, target.name)
+    name = target.name
+
+    def set_value(draft: Draft, value: object) -> None:
+        try:
+            draft.values[name] = read(value)
+        except UnreadableError:
+            draft.errors.append(refusals.not_deserializable(target, value))
+        except RefusedError as refusal:
+            draft.errors.append(refusal.error)
+
+    return set_value
+
+
+def _note_read_only(name: str, draft: Draft, _value: object) -> None:
+    draft.read_only.append(name)
+
+
+def _set_key(column: Column, read: Callable[[object], Stored], draft: Draft, value: object) -> None:
+    if column.key is None:
+        return
+    try:
+        draft.parents.append((column, read(value), value))
+    except UnreadableError:
+        draft.errors.append(refusals.not_deserializable(column.key, value))
+    except RefusedError as refusal:
+        draft.errors.append(refusal.error)
+
+
+def _text_setter(column: Column, index: int) -> Setter:
+    """What takes a CSV text: empty says nothing, `#N/A` is null."""
+    if column.key is not None:
+        return _text_key_setter(column, index)
+    target = column.field
+    if target.name == "Id":
+        return _set_id
+    read_only = not (target.createable or target.updateable)
+    read = csv_reader(target)
+    name = target.name
+
+    def set_value(draft: Draft, value: object) -> None:
+        if value == "":
+            return
+        if read_only:
+            draft.read_only.append(name)
+            return
+        try:
+            draft.values[name] = null_text(target) if value == _NULL_TEXT else read(value)
+        except UnreadableError:
+            draft.errors.append(refusals.not_deserializable_text(target, str(value), index))
+        except RefusedError as refusal:
+            draft.errors.append(refusal.error)
+
+    return set_value
+
+
+def _text_key_setter(column: Column, index: int) -> Setter:
+    key = column.key
+    if key is None:
+        raise TypeError("not a parent's column")
+    read = csv_reader(key)
+
+    def set_key(draft: Draft, value: object) -> None:
+        if value == "":
+            return
+        if value == _NULL_TEXT:
+            draft.values[column.field.name] = None
+            return
+        try:
+            draft.parents.append((column, read(value), value))
+        except UnreadableError:
+            draft.errors.append(refusals.not_deserializable_text(key, str(value), index))
+        except RefusedError as refusal:
+            draft.errors.append(refusal.error)
+
+    return set_key

@@ -1,0 +1,250 @@
+"""The errors that a record can meet, in Salesforce's codes and words.
+
+Knows texts only. Who meets which error is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from runner.local_org.catalog.model import Field
+from runner.local_org.faults import ApiError
+
+POSITION = "[line:1, column:1]"
+"""Where a parser error says it is; who knows the request's text puts the true position in."""
+_SHORT_ID = 15
+
+
+def unknown_column(name: str, sobject: str) -> ApiError:
+    """A name that is no field and no relationship."""
+    return ApiError("INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject}")
+
+
+def not_deserializable(field: Field, value: object) -> ApiError:
+    """A JSON value that is not of the field's type."""
+    kind = "string" if field.soap_type in {"xsd:string", "tns:ID"} else field.type
+    return ApiError(
+        "JSON_PARSER_ERROR",
+        f"Cannot deserialize instance of {kind} from {_json_token(value)} or request may be"
+        f" missing a required field at {POSITION}",
+        (field.name,),
+    )
+
+
+def _json_token(value: object) -> str:
+    match value:
+        case bool():
+            return f"VALUE_{str(value).upper()} value {str(value).lower()}"
+        case int():
+            return f"VALUE_NUMBER_INT value {value}"
+        case float():
+            return f"VALUE_NUMBER_FLOAT value {value}"
+        case list():
+            return "START_ARRAY value ["
+        case dict():
+            return "START_OBJECT value {"
+        case _:
+            return f"VALUE_STRING value {value}"
+
+
+def not_deserializable_text(field: Field, text: str, column: int) -> ApiError:
+    """A CSV text that is not of the field's type; `column` counts from 0."""
+    return ApiError(
+        "INVALID_FIELD",
+        f"Failed to deserialize field at col {column}. Due to, '{text}' is not a valid value for"
+        f" the type {field.soap_type}",
+        (field.name,),
+    )
+
+
+def not_of_required_type(field: Field) -> ApiError:
+    """Null for a checkbox."""
+    return ApiError(
+        "INVALID_TYPE_ON_FIELD_IN_RECORD",
+        f"{field.label}: value not of required type: ",
+        (field.name,),
+    )
+
+
+def too_long(field: Field, text: str) -> ApiError:
+    """More characters than the field's length."""
+    return ApiError(
+        "STRING_TOO_LONG",
+        f"{field.label}: data value too large: {text} (max length={field.length})",
+        (field.name,),
+    )
+
+
+def out_of_range(field: Field, value: object) -> ApiError:
+    """More digits before the decimal point than the field has."""
+    return ApiError(
+        "NUMBER_OUTSIDE_VALID_RANGE",
+        f"{field.label}: value outside of valid range on numeric field: {value}",
+        (field.name,),
+    )
+
+
+def bad_picklist_value(field: Field, text: str) -> ApiError:
+    """Not a value of a restricted picklist; upper and lower case differ."""
+    return ApiError(
+        "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
+        f"{field.label}: bad value for restricted picklist field: {text}",
+        (field.name,),
+    )
+
+
+def bad_email(field: Field, text: str) -> ApiError:
+    """Not an e-mail address."""
+    return ApiError(
+        "INVALID_EMAIL_ADDRESS", f"{field.label}: invalid email address: {text}", (field.name,)
+    )
+
+
+def malformed_id(text: object) -> ApiError:
+    """Not 15 or 18 characters of an Id, or with check characters that do not fit."""
+    return ApiError("MALFORMED_ID", f"malformed id {text}")
+
+
+def id_of_wrong_type(field: Field, text: object) -> ApiError:
+    """An Id that cannot stand in this reference."""
+    return ApiError(
+        "MALFORMED_ID", f"{field.name}: id value of incorrect type: {text}", (field.name,)
+    )
+
+
+def invalid_cross_reference() -> ApiError:
+    """An Id of no record."""
+    return ApiError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+
+
+def record_type_of_other(text: object) -> ApiError:
+    """A record type that this sObject does not have."""
+    return ApiError(
+        "INVALID_CROSS_REFERENCE_KEY",
+        f"Record Type ID: this ID value isn't valid for the user: {text}",
+        ("RecordTypeId",),
+    )
+
+
+def entity_is_deleted() -> ApiError:
+    """A record in the recycle bin."""
+    return ApiError("ENTITY_IS_DELETED", "entity is deleted")
+
+
+def foreign_key_not_found(value: object, field: str, parent: str) -> ApiError:
+    """No parent bears this external Id."""
+    return ApiError(
+        "INVALID_FIELD",
+        f"Foreign key external ID: {value} not found for field {field} in entity {parent}",
+    )
+
+
+def foreign_key_not_single(name: str) -> ApiError:
+    """A nested parent that does not name exactly one field."""
+    return ApiError(
+        "INVALID_FIELD",
+        f"The relationship {name} must be given by exactly one external ID field",
+    )
+
+
+def foreign_key_needs_type(name: str) -> ApiError:
+    """A nested parent of a polymorphic reference that does not say its type."""
+    return ApiError(
+        "INVALID_FIELD",
+        f"The polymorphic relationship {name} must specify attributes.type",
+    )
+
+
+def not_an_external_id(field: str, sobject: str) -> ApiError:
+    """A field by which records cannot be found."""
+    return ApiError(
+        "INVALID_FIELD",
+        f"Field name provided, {field} does not match an External ID, Salesforce Id, or indexed"
+        f" field for {sobject}",
+    )
+
+
+def several_for_external_id(field: Field, ids: Sequence[str]) -> ApiError:
+    """An external Id that several records bear."""
+    return ApiError(
+        "DUPLICATE_EXTERNAL_ID",
+        f"{field.label}: more than one record found for external id field: [{', '.join(ids)}]",
+        (field.name,),
+    )
+
+
+def required_missing(names: Sequence[str]) -> ApiError:
+    """Fields that must have a value."""
+    return ApiError(
+        "REQUIRED_FIELD_MISSING",
+        f"Required fields are missing: [{', '.join(names)}]",
+        tuple(names),
+    )
+
+
+def not_writeable(names: Sequence[str]) -> ApiError:
+    """Fields that may not be written, or not by this user."""
+    return ApiError(
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        f"Unable to create/update fields: {', '.join(names)}. Please check the security settings"
+        " of this field and verify that it is read/write for your profile or permission set.",
+        tuple(names),
+    )
+
+
+def id_in_insert() -> ApiError:
+    """A create that names the Id it wants."""
+    return ApiError(
+        "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
+    )
+
+
+def id_missing(operation: str) -> ApiError:
+    """An update or delete of nothing in particular."""
+    call = {"update": "an update", "undelete": "an undelete"}.get(operation, "a delete")
+    return ApiError("MISSING_ARGUMENT", f"Id not specified in {call} call")
+
+
+def external_id_missing(name: str) -> ApiError:
+    """An upsert row without its key."""
+    return ApiError("MISSING_ARGUMENT", f"{name} not specified")
+
+
+def duplicate_id(record_id: str) -> ApiError:
+    """The same record twice in one chunk."""
+    return ApiError("DUPLICATE_VALUE", f"duplicate id specified: {record_id}")
+
+
+def duplicate_external_id(value: object) -> ApiError:
+    """The same key twice in one chunk of an upsert."""
+    return ApiError("DUPLICATE_VALUE", f"Duplicate external id specified: {value}")
+
+
+def duplicate_value(field: Field, record_id: str) -> ApiError:
+    """A value that another record has in a unique field."""
+    return ApiError(
+        "DUPLICATE_VALUE",
+        f"duplicate value found: {field.name} duplicates value on record with id:"
+        f" {record_id[:_SHORT_ID]}",
+    )
+
+
+def operation_not_supported(sobject: str, operation: str) -> ApiError:
+    """An sObject whose records the API may not write in this way."""
+    return ApiError(
+        "INVALID_TYPE_FOR_OPERATION", f"entity type {sobject} does not support {operation}"
+    )
+
+
+def delete_restricted(name: str, children: str, child_names: Sequence[str]) -> ApiError:
+    """Records that forbid the delete of their parent; `children` is their plural label."""
+    return ApiError(
+        "DELETE_FAILED",
+        f"Your attempt to delete {name} could not be completed because it is associated with the"
+        f" following {children}.: {', '.join(child_names)}\n",
+    )
+
+
+def not_in_recycle_bin() -> ApiError:
+    """An undelete of a record that was not deleted."""
+    return ApiError("UNDELETE_FAILED", "Entity is not in the recycle bin")

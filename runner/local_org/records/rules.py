@@ -1,0 +1,133 @@
+"""The rules that an org file declares on whole records: validation rules and duplicate rules.
+
+Knows conditions and agreement of fields. Knows nothing of single values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from runner.local_org.catalog.model import DuplicateRule, Field, SObject, ValidationRule
+from runner.local_org.faults import ApiError
+from runner.local_org.records.lookups import Lookups
+from runner.local_org.records.plan import Draft
+from runner.local_org.records.values import Stored, comparable
+
+Test = Callable[[Stored], bool]
+
+
+class Rules:
+    """The declared rules of one sObject."""
+
+    def __init__(self, sobject: SObject, lookups: Lookups, *, alert: bool) -> None:
+        self._sobject = sobject
+        self._lookups = lookups
+        self._validations = [
+            (rule, _tests(sobject, rule.condition)) for rule in sobject.validation_rules
+        ]
+        self._duplicates = [rule for rule in sobject.duplicate_rules if rule.block or alert]
+
+    def validate(self, drafts: Sequence[Draft]) -> None:
+        """Refuse records that a validation rule strikes."""
+        if not self._validations:
+            return
+        for draft in drafts:
+            if not draft.errors:
+                draft.errors.extend(
+                    _violation(rule)
+                    for rule, tests in self._validations
+                    if all(test(draft.values.get(name)) for name, test in tests.items())
+                )
+
+    def find_duplicates(self, drafts: Sequence[Draft]) -> None:
+        """Refuse records that agree with another in all fields of a duplicate rule."""
+        for rule in self._duplicates:
+            fields = [field for name in rule.fields if (field := self._sobject.field(name))]
+            for draft in drafts:
+                if not draft.errors and _touched(draft, fields):
+                    self._find_duplicates_of(draft, rule, fields)
+
+    def _find_duplicates_of(
+        self, draft: Draft, rule: DuplicateRule, fields: Sequence[Field]
+    ) -> None:
+        values = [comparable(field, draft.values.get(field.name)) for field in fields]
+        if any(value is None for value in values):
+            return
+        matching: set[str] | None = None
+        for field, value in zip(fields, values, strict=True):
+            found = self._lookups.fresh_by_key(self._sobject, field, [value]).get(value, [])
+            matching = set(found) if matching is None else matching & set(found)
+        others = sorted((matching or set()) - {str(draft.id)})
+        if others:
+            draft.errors.append(_duplicates_detected(self._sobject, rule, others))
+
+
+def _touched(draft: Draft, fields: Sequence[Field]) -> bool:
+    """A rule looks at new records and at those whose fields it compares have changed."""
+    before = draft.before
+    return before is None or any(
+        before.get(field.name) != draft.values.get(field.name) for field in fields
+    )
+
+
+def _tests(sobject: SObject, condition: Mapping[str, object]) -> dict[str, Test]:
+    tests = {}
+    for name, wanted in condition.items():
+        field = sobject.field(name)
+        if field is not None:
+            tests[field.name] = _test(wanted)
+    return tests
+
+
+def _test(wanted: object) -> Test:
+    """`null` is blank; a list is any of; {not:}, {above:}, {below:} compare; else equal."""
+    match wanted:
+        case {"not": other}:
+            test = _test(other)
+            return lambda value: not test(value)
+        case {"above": int() | float() as bound}:
+            return lambda value: isinstance(value, int | float) and value > bound
+        case {"below": int() | float() as bound}:
+            return lambda value: isinstance(value, int | float) and value < bound
+        case list():
+            tests = [_test(entry) for entry in wanted]
+            return lambda value: any(test(value) for test in tests)
+        case _:
+            return lambda value: value == wanted
+
+
+def _violation(rule: ValidationRule) -> ApiError:
+    return ApiError(
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION", rule.message, (rule.field,) if rule.field else ()
+    )
+
+
+def _duplicates_detected(
+    sobject: SObject, rule: DuplicateRule, record_ids: Sequence[str]
+) -> ApiError:
+    records = [
+        {
+            "additionalInformation": [],
+            "fieldDiffs": [],
+            "matchConfidence": 100.0,
+            "record": {"attributes": {"type": sobject.name}, "Id": record_id},
+        }
+        for record_id in record_ids
+    ]
+    match = {
+        "entityType": sobject.name,
+        "errors": [],
+        "matchEngine": "ExactMatchEngine",
+        "matchRecords": records,
+        "rule": rule.name,
+        "size": len(records),
+        "success": True,
+    }
+    result = {
+        "allowSave": not rule.block,
+        "duplicateRule": rule.name,
+        "duplicateRuleEntityType": sobject.name,
+        "errorMessage": rule.message,
+        "matchResults": [match],
+    }
+    return ApiError("DUPLICATES_DETECTED", rule.message, (), {"duplicateResult": result})

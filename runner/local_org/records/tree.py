@@ -1,0 +1,151 @@
+"""What goes with a record when it is deleted, and what forbids that it goes.
+
+Knows cascades and restrictions between sObjects. Changes nothing.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from runner.local_org.catalog.model import Catalog, ChildRelationship, SObject
+from runner.local_org.faults import ApiError
+from runner.local_org.records import refusals
+from runner.local_org.records.lookups import batches, marks
+from runner.local_org.store import quoted
+
+_BATCH = 500
+_SHOWN_CHILDREN = 10
+
+
+@dataclass(slots=True)
+class Tree:
+    """Records that go together: by sObject, each with the record whose delete takes it along."""
+
+    going: dict[str, dict[str, str]]
+    refusals: dict[str, ApiError] = field(default_factory=dict)
+    """Records asked for that cannot go, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocker:
+    """A child that forbids the delete of its parent."""
+
+    parent: SObject
+    parent_id: str
+    child: SObject
+    child_id: str
+    root: str
+
+
+def grow(conn: sqlite3.Connection, catalog: Catalog, sobject: SObject, ids: Sequence[str]) -> Tree:
+    """Find everything that goes with some records.
+
+    A record of which any descendant is held back by a child that does not go itself is refused,
+    and all that would have gone with it stays.
+    """
+    going: dict[str, dict[str, str]] = defaultdict(dict)
+    blockers: list[_Blocker] = []
+    level: list[tuple[SObject, dict[str, str]]] = [(sobject, {each: each for each in ids})]
+    while level:
+        below: list[tuple[SObject, dict[str, str]]] = []
+        for parent, roots in level:
+            going[parent.name].update(roots)
+            blockers.extend(_blockers(conn, catalog, parent, roots))
+            below.extend(_taken_along(conn, catalog, parent, roots, going))
+        level = below
+    return _pruned(conn, Tree(dict(going)), blockers)
+
+
+def _taken_along(
+    conn: sqlite3.Connection,
+    catalog: Catalog,
+    parent: SObject,
+    roots: Mapping[str, str],
+    going: Mapping[str, Mapping[str, str]],
+) -> Iterator[tuple[SObject, dict[str, str]]]:
+    for relationship in parent.children:
+        child = catalog.sobject(relationship.child_sobject)
+        if child is None or not relationship.cascade_delete:
+            continue
+        if child.field(relationship.field) is None:
+            continue
+        found = {
+            child_id: roots[parent_id]
+            for child_id, parent_id in _children(conn, child, relationship, list(roots))
+            if child_id not in going.get(child.name, {})
+        }
+        if found:
+            yield child, found
+
+
+def _blockers(
+    conn: sqlite3.Connection, catalog: Catalog, parent: SObject, roots: Mapping[str, str]
+) -> Iterator[_Blocker]:
+    for relationship in parent.children:
+        child = catalog.sobject(relationship.child_sobject)
+        if child is None or not relationship.restricted_delete:
+            continue
+        if child.field(relationship.field) is None:
+            continue
+        # Where a child both goes along and restricts, only one that is activated holds back.
+        only = " AND StatusCode = 'Activated'" if relationship.cascade_delete else ""
+        for child_id, parent_id in _children(conn, child, relationship, list(roots), only):
+            yield _Blocker(parent, parent_id, child, child_id, roots[parent_id])
+
+
+def _children(
+    conn: sqlite3.Connection,
+    child: SObject,
+    relationship: ChildRelationship,
+    parent_ids: Sequence[str],
+    condition: str = "",
+) -> Iterator[tuple[str, str]]:
+    column = quoted(relationship.field)
+    for batch in batches(parent_ids, _BATCH):
+        yield from conn.execute(
+            f"SELECT Id, {column} FROM {quoted(child.name)} WHERE {column} "  # noqa: S608
+            f"IN ({marks(len(batch))}) AND IsDeleted = 0{condition}",
+            batch,
+        )
+
+
+def _pruned(conn: sqlite3.Connection, tree: Tree, blockers: Sequence[_Blocker]) -> Tree:
+    held: dict[str, list[_Blocker]] = defaultdict(list)
+    for blocker in blockers:
+        goes = blocker.child_id in tree.going.get(blocker.child.name, {})
+        if not goes or blocker.child.field("StatusCode") is not None:
+            held[blocker.root].append(blocker)
+    for root, reasons in held.items():
+        tree.refusals[root] = _refusal(conn, reasons)
+    for name, roots in tree.going.items():
+        tree.going[name] = {
+            record_id: root for record_id, root in roots.items() if root not in held
+        }
+    return tree
+
+
+def _refusal(conn: sqlite3.Connection, blockers: Sequence[_Blocker]) -> ApiError:
+    first = blockers[0]
+    alike = [
+        blocker
+        for blocker in blockers
+        if blocker.child is first.child and blocker.parent_id == first.parent_id
+    ]
+    names = [_name(conn, item.child, item.child_id) for item in alike[:_SHOWN_CHILDREN]]
+    parent_name = _name(conn, first.parent, first.parent_id)
+    return refusals.delete_restricted(parent_name, first.child.label_plural.lower(), names)
+
+
+def _name(conn: sqlite3.Connection, sobject: SObject, record_id: str) -> str:
+    """How a person calls a record: its name field, after the salutation of people."""
+    name_field = next((item.name for item in sobject.fields if item.name_field), "Id")
+    columns = [name_field, *(["Salutation"] if sobject.field("Salutation") else [])]
+    names = ", ".join(quoted(column) for column in reversed(columns))
+    row = conn.execute(
+        f"SELECT {names} FROM {quoted(sobject.name)} WHERE Id = ?",  # noqa: S608 - names
+        (record_id,),
+    ).fetchone()
+    return " ".join(str(part) for part in row if part)

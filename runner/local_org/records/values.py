@@ -1,0 +1,362 @@
+"""One field's value in its four forms: as stored, in JSON, in Bulk's CSV, as a key to compare.
+
+Knows types, lengths and ranges. Knows nothing of records or of other fields, but for compounds.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.faults import ApiError
+from runner.local_org.ids import normalise
+from runner.local_org.records import refusals
+from runner.local_org.store import folds
+
+Stored = str | int | float | None
+Reader = Callable[[object], Stored]
+
+_EMAIL = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z0-9-]{2,}"
+)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
+_DATETIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?")
+_TIME = re.compile(r"(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?")
+_TRUE = frozenset({"true", "1", "yes", "y", "on"})
+_FALSE = frozenset({"false", "0", "no", "n", "off"})
+_NUMBERS = frozenset({"double", "currency", "percent"})
+_FIRST_YEAR, _LAST_YEAR = 1700, 4000
+
+
+class UnreadableError(ValueError):
+    """A value that is not of its field's type."""
+
+
+class RefusedError(ValueError):
+    """A value of the right type that the field cannot hold."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+def stamp(moment: datetime) -> str:
+    """A moment as stored; system fields have whole seconds, as in Salesforce."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def to_json(field: Field, stored: Stored) -> object:
+    """The form of REST answers: `true`, `100.0`, `2011-07-07T00:37:00.000+0000`."""
+    convert = json_writer(field)
+    return stored if convert is None or stored is None else convert(stored)
+
+
+def json_writer(field: Field) -> Callable[[Stored], object] | None:
+    """What turns a stored value that is not null into JSON; None where they are the same."""
+    if field.type == "boolean":
+        return bool
+    return _datetime_to_json if field.type == "datetime" else None
+
+
+def _datetime_to_json(stored: Stored) -> str:
+    return f"{str(stored)[:-1]}+0000"
+
+
+def to_csv(field: Field, stored: Stored) -> str:
+    """The form of Bulk results: null is empty, doubles always have a decimal."""
+    if stored is None:
+        return ""
+    if field.type == "boolean":
+        return "true" if stored else "false"
+    return _double_text(float(stored)) if field.type in _NUMBERS else str(stored)
+
+
+def _double_text(value: float) -> str:
+    """Plain decimal: never the exponent that repr has for large and small numbers."""
+    text = repr(value)
+    return text if "e" not in text else f"{value:.15f}".rstrip("0").ljust(3, "0")
+
+
+def from_json(field: Field, value: object) -> Stored:
+    """Read a JSON value.
+
+    Raises:
+        UnreadableError: it is not of the field's type.
+        RefusedError: the field cannot hold it.
+    """
+    return json_reader(field)(value)
+
+
+def from_csv(field: Field, text: str) -> Stored:
+    """Read a CSV text that is neither empty nor `#N/A`; raises what from_json raises."""
+    return csv_reader(field)(text)
+
+
+def json_reader(field: Field) -> Reader:
+    """What reads the JSON values of a field; see from_json."""
+    read = _READERS.get(field.type, _text_reader)(field)
+
+    def read_json(value: object) -> Stored:
+        if value is None:
+            return _null(field)
+        return read(value)
+
+    return read_json
+
+
+def csv_reader(field: Field) -> Reader:
+    """What reads the CSV texts of a field; see from_csv."""
+    if field.type == "boolean":
+        return _csv_boolean
+    if field.type == "datetime":
+        return _csv_datetime
+    return _READERS.get(field.type, _text_reader)(field)
+
+
+def null_text(field: Field) -> Stored:
+    """What `#N/A` stores; raises RefusedError where there is no null."""
+    return _null(field)
+
+
+def _null(field: Field) -> Stored:
+    if field.type == "boolean":
+        raise RefusedError(refusals.not_of_required_type(field))
+    return None
+
+
+def _boolean_reader(_field: Field) -> Reader:
+    def read(value: object) -> Stored:
+        if isinstance(value, bool):
+            return int(value)
+        if isinstance(value, str) and value.lower() in {"true", "false"}:
+            return int(value.lower() == "true")
+        raise UnreadableError
+
+    return read
+
+
+def _csv_boolean(value: object) -> Stored:
+    text = str(value).lower()
+    if text in _TRUE:
+        return 1
+    if text in _FALSE:
+        return 0
+    raise UnreadableError
+
+
+def _int_reader(field: Field) -> Reader:
+    bound = 10 ** (field.digits or 9)
+
+    def read(value: object) -> Stored:
+        number = _number(value)
+        if number != int(number):
+            raise UnreadableError
+        if abs(number) >= bound:
+            raise RefusedError(refusals.out_of_range(field, value))
+        return int(number)
+
+    return read
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise UnreadableError
+    return float(value)
+
+
+def _double_reader(field: Field) -> Reader:
+    scale = field.scale
+    bound = 10.0 ** (field.precision - scale) if field.precision else math.inf
+
+    def read(value: object) -> Stored:
+        number = _number(value)
+        if abs(number) >= bound:
+            raise RefusedError(refusals.out_of_range(field, value))
+        return round(number, scale)
+
+    return read
+
+
+def _date_reader(_field: Field) -> Reader:
+    def read(value: object) -> Stored:
+        if not isinstance(value, str) or _DATE.fullmatch(value) is None:
+            raise UnreadableError
+        return _checked_date(value)
+
+    return read
+
+
+def _checked_date(text: str) -> str:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise UnreadableError from None
+    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
+        raise UnreadableError
+    return text
+
+
+def _datetime_reader(_field: Field) -> Reader:
+    return _csv_datetime
+
+
+def _csv_datetime(value: object) -> Stored:
+    match = _DATETIME.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise UnreadableError
+    day, clock, fraction, zone = match.groups()
+    millis = (fraction or "")[:3].ljust(3, "0")
+    if zone in (None, "Z"):
+        _checked_date(day)
+        _checked_clock(clock)
+        return f"{day}T{clock}.{millis}Z"
+    return _shifted(day, clock, millis, zone)
+
+
+def _shifted(day: str, clock: str, millis: str, zone: str) -> str:
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock}.{millis}{zone}").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise UnreadableError from None
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UnreadableError
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis}Z"
+
+
+def _checked_clock(text: str) -> str:
+    try:
+        time.fromisoformat(text)
+    except ValueError:
+        raise UnreadableError from None
+    return text
+
+
+def _time_reader(_field: Field) -> Reader:
+    def read(value: object) -> Stored:
+        match = _TIME.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise UnreadableError
+        clock, fraction = match.groups()
+        return f"{_checked_clock(clock)}.{(fraction or '')[:3].ljust(3, '0')}Z"
+
+    return read
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    raise UnreadableError
+
+
+def _text_reader(field: Field) -> Reader:
+    length = field.length or math.inf
+
+    def read(value: object) -> Stored:
+        text = value if isinstance(value, str) else _text(value)
+        if len(text) > length:
+            raise RefusedError(refusals.too_long(field, text))
+        return text or None
+
+    return read
+
+
+def _email_reader(field: Field) -> Reader:
+    read_text = _text_reader(field)
+
+    def read(value: object) -> Stored:
+        text = read_text(value)
+        if text is not None and _EMAIL.fullmatch(str(text)) is None:
+            raise RefusedError(refusals.bad_email(field, str(text)))
+        return text
+
+    return read
+
+
+def _picklist_reader(field: Field) -> Reader:
+    read_text = _text_reader(field)
+    if not field.restricted_picklist or not field.picklist:
+        return read_text
+    allowed = frozenset(entry.value for entry in field.picklist if entry.active)
+    several = field.type == "multipicklist"
+
+    def read(value: object) -> Stored:
+        text = read_text(value)
+        if text is None:
+            return None
+        for part in str(text).split(";") if several else (str(text),):
+            if part not in allowed:
+                raise RefusedError(refusals.bad_picklist_value(field, part))
+        return text
+
+    return read
+
+
+def _reference_reader(field: Field) -> Reader:
+    def read(value: object) -> Stored:
+        if value == "":
+            return None
+        full = normalise(value)
+        if full is None:
+            raise RefusedError(refusals.id_of_wrong_type(field, value))
+        return full
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[Field], Reader]] = {
+    "boolean": _boolean_reader,
+    "int": _int_reader,
+    "long": _int_reader,
+    "double": _double_reader,
+    "currency": _double_reader,
+    "percent": _double_reader,
+    "date": _date_reader,
+    "datetime": _datetime_reader,
+    "time": _time_reader,
+    "email": _email_reader,
+    "picklist": _picklist_reader,
+    "multipicklist": _picklist_reader,
+    "reference": _reference_reader,
+    "id": _reference_reader,
+}
+
+
+def comparable(field: Field, stored: Stored) -> Stored:
+    """The form in which two values of a field are the same value, as `key_expression` has it."""
+    return stored.casefold() if isinstance(stored, str) and folds(field) else stored
+
+
+def compound_parts(sobject: SObject, compound: Field) -> tuple[tuple[str, Field], ...]:
+    """Members of an address or location in the order of answers, with the fields they come from."""
+    parts = [item for item in sobject.fields if item.compound_field_name == compound.name]
+    return tuple(sorted((_member(compound, part), part) for part in parts))
+
+
+def _member(compound: Field, part: Field) -> str:
+    """`BillingPostalCode` of `BillingAddress` is `postalCode`; `Geo__Latitude__s`, `latitude`."""
+    if compound.type == "location":
+        return part.name.removesuffix("__s").rsplit("__", 1)[-1].lower()
+    name = part.name.removeprefix(compound.name.removesuffix("Address"))
+    return name[0].lower() + name[1:]
+
+
+def compound_json(
+    parts: tuple[tuple[str, Field], ...], stored: Callable[[str], Stored]
+) -> dict[str, object] | None:
+    """An address or location out of its parts; null when all of them are.
+
+    `stored` gives the stored value of a field by name.
+    """
+    members: dict[str, object] = {name: stored(part.name) for name, part in parts}
+    return None if all(value is None for value in members.values()) else members

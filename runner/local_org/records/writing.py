@@ -1,0 +1,292 @@
+"""Carries out the writes of one sObject: insert, update, upsert, and the three kinds of delete.
+
+Knows the order in which a chunk of rows is judged and stored. The judgements stand in the
+modules it calls; the wire stands elsewhere.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.faults import ApiFault
+from runner.local_org.org import Org, User
+from runner.local_org.records import refusals
+from runner.local_org.records.business import derivation_of
+from runner.local_org.records.columns import is_key
+from runner.local_org.records.creation import Creation
+from runner.local_org.records.deletion import Deletion
+from runner.local_org.records.lookups import Lookups
+from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
+from runner.local_org.records.parents import Parents
+from runner.local_org.records.plan import Draft, Reading
+from runner.local_org.records.rules import Rules
+from runner.local_org.records.uniqueness import check_unique
+from runner.local_org.records.values import comparable, stamp
+from runner.local_org.store import quoted
+
+CHUNK_ROWS = 200
+"""Rows that Salesforce stores in one transaction and judges together."""
+_FLAGS = {
+    "insert": "createable",
+    "update": "updateable",
+    "upsert": "createable",
+    "delete": "deletable",
+    "hardDelete": "deletable",
+    "undelete": "undeletable",
+}
+_SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
+
+
+def write(  # noqa: PLR0913 - what every resource says about a write
+    org: Org,
+    conn: sqlite3.Connection,
+    operation: str,
+    sobject: SObject,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    external_id: str | None = None,
+    user: User,
+    version: float,
+    all_or_none: bool = False,
+    from_text: bool = False,
+    allow_duplicates: bool = False,
+) -> list[RowOutcome]:
+    """Write rows of one sObject; one outcome a row, in order.
+
+    `operation` is insert, update, upsert, delete, hardDelete or undelete; `external_id` names an
+    upsert's key (default Id). Rows map field names to JSON values or, with `from_text`, to CSV
+    texts ('' says nothing, '#N/A' is null). `allow_duplicates` saves in spite of duplicate rules
+    that only alert. `conn` is in a write transaction; with `all_or_none` nothing stays of a call
+    in which a row failed.
+
+    Raises:
+        ApiFault: the call as a whole cannot be: a key that is none.
+    """
+    del version  # every served version judges records alike
+    if not sobject.flags.get(_FLAGS[operation], False):
+        error = refusals.operation_not_supported(sobject.name, operation)
+        return [refused(error) for _ in rows]
+    conn.execute("SAVEPOINT call")
+    if operation in {"insert", "update", "upsert"}:
+        key = _upsert_key(sobject, external_id) if operation == "upsert" else None
+        call = _Call(org, conn, sobject, user, from_text, not allow_duplicates)
+        outcomes = _Writer(call).write(operation, rows, key)
+    else:
+        outcomes = Deletion(org, conn, sobject, user).run(operation, rows)
+    if all_or_none and not all(outcome.success for outcome in outcomes):
+        conn.execute("ROLLBACK TO call")
+        outcomes = rolled_back(outcomes)
+    conn.execute("RELEASE call")
+    return outcomes
+
+
+def _upsert_key(sobject: SObject, external_id: str | None) -> Field:
+    field = sobject.field(external_id or "Id")
+    if field is None or not is_key(field):
+        error = refusals.not_an_external_id(external_id or "Id", sobject.name)
+        raise ApiFault.of(400, error)
+    return field
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What stays the same for all rows of one call."""
+
+    org: Org
+    conn: sqlite3.Connection
+    sobject: SObject
+    user: User
+    from_text: bool
+    alert: bool
+    """Whether duplicate rules that only alert refuse."""
+
+
+class _Writer:
+    """One call's worth of inserts and updates."""
+
+    def __init__(self, call: _Call) -> None:
+        catalog, sobject = call.org.catalog, call.sobject
+        self._conn = call.conn
+        self._sobject = sobject
+        self._user = call.user
+        self._clock = call.org.clock
+        self._lookups = Lookups(call.conn)
+        self._reading = Reading(catalog, sobject, from_text=call.from_text)
+        self._parents = Parents(catalog, sobject, self._lookups)
+        self._creation = Creation(sobject, call.user.id)
+        self._derive = derivation_of(sobject)
+        self._rules = Rules(sobject, self._lookups, alert=call.alert)
+        fields = sobject.fields
+        self._not_createable = frozenset(item.name for item in fields if not item.createable)
+        self._not_updateable = frozenset(item.name for item in fields if not item.updateable)
+        self._not_null = frozenset(
+            item.name for item in fields if not item.nillable and item.type != "boolean"
+        )
+
+    def write(
+        self, operation: str, rows: Sequence[Mapping[str, object]], key: Field | None
+    ) -> list[RowOutcome]:
+        outcomes: list[RowOutcome] = []
+        for start in range(0, len(rows), CHUNK_ROWS):
+            drafts = [
+                self._reading.draft(place, row)
+                for place, row in enumerate(rows[start : start + CHUNK_ROWS], start)
+            ]
+            outcomes.extend(self._chunk(operation, drafts, key))
+        return outcomes
+
+    def _chunk(self, operation: str, drafts: list[Draft], key: Field | None) -> list[RowOutcome]:
+        now = self._clock()
+        if key is not None:
+            creating = self._tell_apart(drafts, key)
+        else:
+            creating = {draft.place for draft in drafts} if operation == "insert" else set()
+        new = [draft for draft in drafts if draft.place in creating]
+        old = [draft for draft in drafts if draft.place not in creating]
+        if operation == "insert":
+            _refuse_ids(new)
+        self._parents.settle(drafts)
+        self._create(new, now)
+        self._update(old, now)
+        return [_outcome(draft, created=draft.place in creating) for draft in drafts]
+
+    def _tell_apart(self, drafts: Sequence[Draft], key: Field) -> set[int]:
+        """Places of an upsert's rows that create; the others get the Id of their record."""
+        if key.name == "Id":
+            return {draft.place for draft in drafts if draft.id_given is None}
+        sound = [draft for draft in drafts if not draft.errors]
+        _refuse_ids(sound)
+        keys = {
+            draft.place: comparable(key, draft.values[key.name])
+            for draft in sound
+            if draft.values.get(key.name) is not None
+        }
+        found = self._lookups.fresh_by_key(self._sobject, key, set(keys.values()))
+        shared = Counter(keys.values())
+        creating = set()
+        for draft in sound:
+            value = keys.get(draft.place)
+            if value is None:
+                draft.errors.append(refusals.external_id_missing(key.name))
+            elif shared[value] > 1:
+                given = draft.values[key.name]
+                draft.errors.append(refusals.duplicate_external_id(given))
+            elif _take_match(draft, key, found.get(value, [])):
+                creating.add(draft.place)
+        return creating
+
+    def _create(self, drafts: Sequence[Draft], now: datetime) -> None:
+        for draft in drafts:
+            self._refuse_unwriteable(draft, self._not_createable)
+        drafts = [draft for draft in drafts if not draft.errors]
+        self._creation.complete(self._conn, drafts, now)
+        for draft in drafts:
+            missing = [name for name in self._creation.required if draft.values.get(name) is None]
+            if missing:
+                draft.errors.append(refusals.required_missing(missing))
+        self._judge(drafts)
+        sound = [draft for draft in drafts if not draft.errors]
+        if sound:
+            self._creation.number(self._conn, sound, now)
+            self._creation.insert(self._conn, sound)
+        for draft in drafts:
+            if draft.errors:
+                draft.id = None
+
+    def _update(self, drafts: Sequence[Draft], now: datetime) -> None:
+        drafts = [draft for draft in drafts if not draft.errors]
+        self._find(drafts)
+        changed: dict[tuple[str, ...], list[Draft]] = defaultdict(list)
+        found = [draft for draft in drafts if not draft.errors]
+        given = [self._changed(draft, now) for draft in found]
+        self._judge(found)
+        for draft, names in zip(found, given, strict=True):
+            if not draft.errors:
+                changed[names].append(draft)
+        for names, group in changed.items():
+            self._store_changes(names, group)
+
+    def _find(self, drafts: Sequence[Draft]) -> None:
+        """Give each draft the record it changes, as it is."""
+        records = self._lookups.records(
+            self._sobject, {draft.id for draft in drafts if draft.id is not None}
+        )
+        seen: set[str] = set()
+        for draft in drafts:
+            before = records.get(draft.id or "")
+            if draft.id is None:
+                draft.errors.append(refusals.id_missing("update"))
+            elif draft.id in seen:
+                draft.errors.append(refusals.duplicate_id(draft.id))
+            elif before is None:
+                draft.errors.append(refusals.invalid_cross_reference())
+            elif before["IsDeleted"]:
+                draft.errors.append(refusals.entity_is_deleted())
+            else:
+                draft.before = before
+                self._refuse_unwriteable(draft, self._not_updateable)
+            seen.add(draft.id or "")
+
+    def _changed(self, draft: Draft, now: datetime) -> tuple[str, ...]:
+        """Complete an update to a whole record; gives the names of what changes."""
+        before = draft.before or {}
+        moment = stamp(now)
+        emptied = [
+            name for name, value in draft.values.items() if value is None and name in self._not_null
+        ]
+        if emptied:
+            draft.errors.append(refusals.required_missing(emptied))
+        given = frozenset(draft.values)
+        record = {**before, **draft.values}
+        self._derive(record, given, moment)
+        record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
+        draft.values = record
+        differing = {name for name, value in record.items() if before.get(name) != value}
+        return tuple(sorted(differing | set(_SYSTEM)))
+
+    def _store_changes(self, names: tuple[str, ...], drafts: Sequence[Draft]) -> None:
+        setting = ", ".join(f"{quoted(name)} = ?" for name in names)
+        self._conn.executemany(
+            f"UPDATE {quoted(self._sobject.name)} SET {setting} WHERE Id = ?",  # noqa: S608
+            [[*(draft.values.get(name) for name in names), draft.id] for draft in drafts],
+        )
+
+    def _judge(self, drafts: Sequence[Draft]) -> None:
+        """The judgements on whole records that inserts and updates share."""
+        self._rules.validate(drafts)
+        check_unique(self._sobject, drafts, self._lookups)
+        self._rules.find_duplicates(drafts)
+
+    def _refuse_unwriteable(self, draft: Draft, names: frozenset[str]) -> None:
+        fields = [*draft.read_only, *(name for name in draft.values if name in names)]
+        if fields:
+            draft.errors.append(refusals.not_writeable(fields))
+
+
+def _refuse_ids(drafts: Sequence[Draft]) -> None:
+    for draft in drafts:
+        if draft.id_given is not None:
+            draft.errors.append(refusals.id_in_insert())
+
+
+def _take_match(draft: Draft, key: Field, ids: list[str]) -> bool:
+    """Take the one record found; True when there is none and the row creates."""
+    if len(ids) > 1:
+        draft.errors.append(refusals.several_for_external_id(key, ids))
+        return False
+    if ids:
+        draft.id = ids[0]
+        if key.name in draft.values and not key.updateable:
+            del draft.values[key.name]
+    return not ids
+
+
+def _outcome(draft: Draft, *, created: bool) -> RowOutcome:
+    if draft.errors:
+        return refused(*draft.errors, record_id=draft.id)
+    return RowOutcome(draft.id, success=True, created=created)
