@@ -147,5 +147,3 @@ class _Connection:
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     shown = (lookalikes.concealed(found) for found in problems)
     return tuple(sorted(dict.fromkeys(shown), key=lambda found: found.sort_key))
-
-

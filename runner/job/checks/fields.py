@@ -1,2 +1,3 @@
 from collections.abc import Callable
+
 ExpressionChecker = Callable[[str], str | None]

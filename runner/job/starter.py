@@ -1,0 +1,61 @@
+"""The job that `runner init` writes: it validates as it is, and shows where to go on.
+
+A text with one gap. Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TEXT = """\
+# yaml-language-server: $schema=job.schema.json
+# The line above gives completion in editors. `runner validate` finds mistakes in this file,
+# `runner run` carries it out.
+version: 1
+name: {name}
+description: What this job is for.
+
+connection:
+  environment: local              # live | sandbox | local (an org on this machine, no sign-in)
+  # A real org: choose live or sandbox above, uncomment these, then `runner login` once.
+  # domain: acme--uat             # My Domain; without it login.salesforce.com or test.salesforce.com
+  # client_id: 3MVG9...           # consumer key of your External Client App; not a secret
+  # token: tokens/acme-uat.json   # where `runner login` keeps the sign-in; do not commit it
+
+params:
+  industry: {{type: string, default: Retail, description: Accounts of this industry.}}
+
+tasks:
+  - name: accounts_out
+    query: |
+      SELECT Id, Name, Industry, Phone
+      FROM Account
+      WHERE Industry = :industry
+    to: out/accounts.csv
+
+  # Rows into the org: uncomment, put a file in place, name its columns.
+  # - name: accounts_in
+  #   upsert: Account             # or create, update, delete
+  #   key: ERP_Id__c              # external Id field that says which record a row is
+  #   from: data/accounts.csv
+  #   fields:                     # Salesforce field: a SQL expression over the file's columns
+  #     ERP_Id__c: customer_no
+  #     Name: trim(company)
+  #     Industry: "'Retail'"      # a fixed text stands in single quotes
+  #   max_failures: 1%            # more failed rows than that, and the task counts as failed
+"""
+
+
+def starter_job(name: str) -> str:
+    """Write a commented job of that name; characters that no name takes become `-`."""
+    return _TEXT.format(name=_as_name(name))
+
+
+def _as_name(text: str) -> str:
+    """A job name, which YAML must read as text too."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100] or "job"
+    return (
+        name
+        if name[0].isalpha() and name.lower() not in {"null", "true", "false"}
+        else f"job-{name}"
+    )
