@@ -11,7 +11,7 @@ import shlex
 import stat
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -175,9 +175,11 @@ class FixedToken:
         """Keep a new token for the rest of this process."""
         self._token = token
 
-    def locked(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
         """Keep the other threads from refreshing meanwhile."""
-        return self._lock
+        with self._lock:
+            yield
 
     def describe(self) -> str:
         """Say where the token came from."""

@@ -1,0 +1,135 @@
+"""What the browser shows when a sign-in is over.
+
+Pure: a verdict to HTML that needs nothing else, not even JavaScript, and reads well on a phone.
+Never given a token or a code.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from html import escape
+from http import HTTPStatus
+
+
+class Ending(StrEnum):
+    """How a sign-in ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    PENDING = "pending"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it ended, with a sentence of its own where there is one."""
+
+    ending: Ending
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer to the browser."""
+
+    status: HTTPStatus
+    body: bytes
+
+
+_TEXTS: Mapping[Ending, tuple[HTTPStatus, str, str, str]] = {
+    Ending.DONE: (
+        HTTPStatus.OK,
+        "✓",
+        "Signed in",
+        "You can close this page and go back to the terminal.",
+    ),
+    Ending.REFUSED: (
+        HTTPStatus.FORBIDDEN,
+        "✗",
+        "Access was refused",
+        "Nothing was saved. To try again, run the command again and choose Allow.",
+    ),
+    Ending.FAILED: (
+        HTTPStatus.BAD_REQUEST,
+        "✗",
+        "The sign-in failed",
+        "Nothing was saved. The terminal says why and what to do.",
+    ),
+    Ending.EXPIRED: (
+        HTTPStatus.GONE,
+        "✗",
+        "This sign-in is over",
+        "It was answered already or has timed out. To sign in, run the command again.",
+    ),
+    Ending.PENDING: (
+        HTTPStatus.OK,
+        "…",
+        "Almost done",
+        "The terminal says how it ends. You can close this page.",
+    ),
+}
+_STYLE = """
+:root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#f6f8fa;--card:#fff;
+--good:#1a7f37;--bad:#b42318}
+@media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9da7b1;--paper:#0d1117;
+--card:#161b22;--good:#3fb950;--bad:#f97066}}
+body{margin:0;min-height:100vh;display:grid;place-items:center;background:var(--paper);
+color:var(--ink);font:1.0625rem/1.5 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}
+main{box-sizing:border-box;width:min(28rem,100% - 2rem);padding:2rem;border-radius:1rem;
+background:var(--card);text-align:center;box-shadow:0 1px 3px #0003}
+.mark{font-size:2.5rem;line-height:1;color:var(--bad)}
+.done .mark{color:var(--good)}.pending .mark{color:var(--soft)}
+h1{margin:.75rem 0 .5rem;font-size:1.5rem}
+p{margin:.5rem 0 0;color:var(--soft);overflow-wrap:anywhere}
+"""
+_STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+
+HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Connection": "close",
+}
+"""Sent with every page: nothing is kept, nothing is told on, nothing else is loaded."""
+
+
+def page_of(verdict: Verdict) -> Page:
+    """Make the page that tells a verdict."""
+    status, mark, heading, advice = _TEXTS[verdict.ending]
+    return Page(status, _html(verdict.ending, mark, heading, (verdict.detail, advice)))
+
+
+def not_found() -> Page:
+    """Make the page for every address that is not the callback."""
+    texts = ("Only a sign-in that is under way is answered here.",)
+    return Page(HTTPStatus.NOT_FOUND, _html(Ending.FAILED, "✗", "Nothing here", texts))
+
+
+def _html(tone: str, mark: str, heading: str, texts: tuple[str, ...]) -> bytes:
+    paragraphs = "\n".join(f"<p>{escape(text)}</p>" for text in texts if text)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{escape(heading)} - Salesforce runner</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<main class="{escape(tone)}">
+<div class="mark" aria-hidden="true">{mark}</div>
+<h1>{escape(heading)}</h1>
+{paragraphs}
+</main>
+</body>
+</html>
+""".encode()

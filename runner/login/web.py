@@ -1,0 +1,238 @@
+"""The sign-in in the browser: authorize, come back with a code, trade it for a token, keep that.
+
+Knows the order of the steps and when to refuse what came back. Knows nothing of terminals: who
+shows the address, opens the browser or reads what is pasted is passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from runner.credentials import Secret, Token
+from runner.errors import RunnerError, SignInError
+from runner.job.model import Environment, RetryPolicy
+from runner.login.callback import Callback, RefusedError, code_of, pasted_callback, redirect_uri
+from runner.login.listener import DEFAULT_PORT, FAREWELL_SECONDS, Listener, listening
+from runner.login.logout import sign_out
+from runner.login.pages import Ending, Verdict
+from runner.login.pkce import Proof, new_state
+from runner.salesforce import oauth, versions
+from runner.salesforce.hosts import environment_of
+from runner.salesforce.identity import Identity, who
+from runner.salesforce.ids import eighteen
+from runner.salesforce.retry import Retrier
+from runner.salesforce.session import Session, TokenStore
+from runner.salesforce.transport import Transport
+from runner.state.tokens import FixedToken
+
+TIMEOUT_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPlan:
+    """What a sign-in is to lead to."""
+
+    environment: Environment
+    login_url: str
+    """Origin, `https://login.salesforce.com` for one."""
+    client_id: str
+    login_command: str
+    """What to type to sign in again, for messages."""
+    org_id: str | None = None
+    """The org that the job insists on; 15 or 18 characters."""
+    port: int = DEFAULT_PORT
+    timeout_seconds: float = TIMEOUT_SECONDS
+    farewell_seconds: float = FAREWELL_SECONDS
+    """How long the last page is kept for a browser that does not fetch it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in that succeeded and whose token is kept."""
+
+    token: Token
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """One trip to the authorize page."""
+
+    client: oauth.Client
+    redirect_uri: str
+    proof: Proof
+    state: str
+
+    @classmethod
+    def new(cls, plan: SignInPlan, callback: str) -> _Question:
+        client = oauth.Client(plan.login_url, plan.client_id)
+        return cls(client, callback, Proof.new(), new_state())
+
+    @property
+    def url(self) -> str:
+        return oauth.authorize_url(
+            self.client,
+            redirect_uri=self.redirect_uri,
+            state=self.state,
+            code_challenge=self.proof.challenge,
+        )
+
+
+def sign_in(
+    plan: SignInPlan, transport: Transport, store: TokenStore, *, present: Callable[[str], None]
+) -> SignedIn:
+    """Sign in through a browser on this machine.
+
+    Args:
+        plan: Where, as which app, for which org.
+        transport: Sends to the org.
+        store: Keeps the token.
+        present: Shows the address to the person, and opens the browser.
+
+    Raises:
+        SignInError: Refused, out of time, the port taken, the answer to another sign-in, or an
+            org other than the plan's.
+        TransportError: The org cannot be reached.
+        StateError: The token cannot be kept.
+    """
+    _check_that_it_can_be_kept(store)
+    with listening(plan.port) as listener:
+        question = _Question.new(plan, listener.redirect_uri)
+        present(question.url)
+        callback = listener.wait(plan.timeout_seconds)
+        if callback is None:
+            raise _timed_out(plan, question.redirect_uri)
+        return _concluded(
+            listener, plan, lambda: _finish(plan, transport, store, question, callback)
+        )
+
+
+def sign_in_by_paste(
+    plan: SignInPlan, transport: Transport, store: TokenStore, *, ask: Callable[[str], str]
+) -> SignedIn:
+    """Sign in through a browser on any machine, whose last address is copied back here.
+
+    Args:
+        plan: As for `sign_in`; nobody listens on its port.
+        transport: Sends to the org.
+        store: Keeps the token.
+        ask: Shows the address to the person and gives what is pasted.
+
+    Raises:
+        SignInError: As for `sign_in`; what was pasted is not the address.
+        TransportError: The org cannot be reached.
+        StateError: The token cannot be kept.
+    """
+    _check_that_it_can_be_kept(store)
+    question = _Question.new(plan, redirect_uri(plan.port))
+    callback = pasted_callback(ask(question.url))
+    return _finish(plan, transport, store, question, callback)
+
+
+def _check_that_it_can_be_kept(store: TokenStore) -> None:
+    """Fail before a person is asked for anything, where the token's folder is read-only."""
+    with store.locked():
+        pass
+
+
+def _concluded(listener: Listener, plan: SignInPlan, finish: Callable[[], SignedIn]) -> SignedIn:
+    """Finish, and let the browser show what came of it."""
+    try:
+        signed_in = finish()
+    except RunnerError as error:
+        refused = isinstance(error, RefusedError)
+        verdict = Verdict(Ending.REFUSED if refused else Ending.FAILED)
+        listener.conclude(verdict, plan.farewell_seconds)
+        raise
+    listener.conclude(Verdict(Ending.DONE, signed_in.identity.username), plan.farewell_seconds)
+    return signed_in
+
+
+def _finish(
+    plan: SignInPlan,
+    transport: Transport,
+    store: TokenStore,
+    question: _Question,
+    callback: Callback,
+) -> SignedIn:
+    code = code_of(callback, question.state)
+    token, identity_url = _exchanged(transport, question, code)
+    mismatch = _mismatch(plan, token, identity_url)
+    if mismatch is not None:
+        sign_out(transport, token)  # nobody asked for a sign-in to that org
+        raise mismatch
+    identity = _identified(plan, transport, token)
+    token = replace(
+        token, username=identity.username, user_id=identity.user_id, org_id=identity.org_id
+    )
+    with store.locked():
+        store.save(token)
+    return SignedIn(token, identity)
+
+
+def _exchanged(transport: Transport, question: _Question, code: Secret) -> tuple[Token, str]:
+    """Trade the code for a token and the identity URL that came with it."""
+    response = transport.send(
+        oauth.code_exchange(
+            question.client,
+            redirect_uri=question.redirect_uri,
+            code=code,
+            code_verifier=question.proof.verifier,
+        )
+    )
+    token = oauth.token_of(response, question.client)
+    return token, str(response.json_object().get("id") or "")
+
+
+def _identified(plan: SignInPlan, transport: Transport, token: Token) -> Identity:
+    store = FixedToken(token, origin="the sign-in just made")
+    session = Session(transport, store, Retrier(RetryPolicy()), login_command=plan.login_command)
+    session.api_version = versions.choose(None, versions.served(session)).version
+    return who(session)
+
+
+def _mismatch(plan: SignInPlan, token: Token, identity_url: str) -> SignInError | None:
+    """Tell when the browser was signed in to another org than the job is for."""
+    found = _environment_found(token.instance_url, identity_url)
+    if found not in (None, plan.environment):
+        return SignInError(
+            f"The browser signed in to a {found} org, {token.instance_url}; the job's environment "
+            f"is {plan.environment}. Nothing was saved.",
+            hint="Log out of Salesforce in the browser, or use a private window, and run the "
+            "command again; or correct `environment` and `domain` in the job.",
+        )
+    if plan.org_id and token.org_id and eighteen(plan.org_id) != eighteen(token.org_id):
+        return SignInError(
+            f"The browser signed in to org {token.org_id}; the job insists on {plan.org_id}. "
+            "Nothing was saved.",
+            hint="Sign in as a user of that org, or correct `org_id` in the job.",
+        )
+    return None
+
+
+def _environment_found(*urls: str) -> Environment | None:
+    """Tell the kind of an org by its address and its login host: one that is sure is enough.
+
+    A sandbox without My Domain has an address that tells nothing, and the login host
+    test.salesforce.com; no live org has either mark of a sandbox.
+    """
+    found = {environment_of(url) for url in urls}
+    for environment in (Environment.LOCAL, Environment.SANDBOX, Environment.LIVE):
+        if environment in found:
+            return environment
+    return None
+
+
+def _timed_out(plan: SignInPlan, callback: str) -> SignInError:
+    return SignInError(
+        f"Nobody finished the sign-in in the browser within {plan.timeout_seconds:g} seconds.",
+        hint="Run the command again. Where the browser showed an error of Salesforce instead:\n"
+        f"- redirect_uri_mismatch: register {callback} in the app, exactly so, port included.\n"
+        "- OAUTH_APP_BLOCKED, OAUTH_APP_ACCESS_DENIED: an admin allows the app, and this user, in "
+        "Setup.\n"
+        "- OAUTH_EC_APP_NOT_FOUND, app not installed: install the External Client App in this "
+        "org; a sandbox needs its own.\n"
+        "- client identifier invalid: check `client_id`; a new app takes up to 10 minutes.\n"
+        "Where the browser is on another machine: `--no-browser`.",
+    )
