@@ -101,7 +101,7 @@ def hint_of(status: int, fault: Fault) -> str | None:
     """What to do about a complaint; None where its own text says it."""
     if is_spent(fault):
         return _HINTS.get(fault.code or "", _DAILY_HINT)
-    if status in TRANSIENT_STATUSES or fault.code == "REQUEST_LIMIT_EXCEEDED":
+    if _may_pass(status, fault):
         return _RETRY_HINT
     return _HINTS.get(fault.code or "")
 
@@ -133,9 +133,14 @@ def _first(entry: Mapping[str, object], *names: str) -> str | None:
 def _kind(status: int, fault: Fault) -> type[OrgError]:
     if is_spent(fault):
         return LimitError
-    if status in TRANSIENT_STATUSES or fault.code == "REQUEST_LIMIT_EXCEEDED":
-        return TransientError
-    return OrgError
+    return TransientError if _may_pass(status, fault) else OrgError
+
+
+def _may_pass(status: int, fault: Fault) -> bool:
+    """Whether time may mend it. A 500 with a code of its own is a defect in the org's Apex."""
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return fault.code == "UNKNOWN_EXCEPTION"
+    return status in TRANSIENT_STATUSES or fault.code == "REQUEST_LIMIT_EXCEEDED"
 
 
 def _foreign_error(response: OrgResponse) -> OrgError:

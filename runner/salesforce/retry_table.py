@@ -237,9 +237,17 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         Action.RETRY,
-        "the org, or something before it, is failing",
+        "something before the org answered for it; a replay is safe",
         _REFUSED,
         statuses=GATEWAY_STATUSES,
+        coded=False,
+        wait=Wait.BACKOFF,
+    ),
+    Rule(
+        Action.RETRY,
+        "the org asks to come back later",
+        _REFUSED,
+        statuses=(502, 503, 504),
         wait=Wait.BACKOFF,
     ),
     Rule(Action.FAIL, "refused", (Phase.UNSENT, Phase.LOST, Phase.REFUSED, Phase.ROW)),

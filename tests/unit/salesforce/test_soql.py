@@ -11,11 +11,20 @@ from runner.salesforce.soql import ItemKind, selection
         ("SELECT Id, Name FROM Account", ["Id", "Name"]),
         ("select id , account.name from Contact c where Name = 'from, (x'", ["id", "account.name"]),
         ("SELECT a.Name, a.Owner.Email FROM Account a", ["Name", "Owner.Email"]),
-        ("SELECT COUNT(Id) n, MAX(Amount), Name FROM Opportunity GROUP BY Name", ["n", "expr0", "Name"]),
+        (
+            "SELECT COUNT(Id) n, MAX(Amount), Name FROM Opportunity GROUP BY Name",
+            ["n", "expr0", "Name"],
+        ),
         ("SELECT Name, (SELECT Id FROM Contacts) FROM Account", ["Name", "Contacts"]),
         ("SELECT toLabel(Status), FORMAT(Amount) shown FROM Lead", ["Status", "shown"]),
-        ("SELECT Account.Name acc, SUM(Amount) FROM Opportunity GROUP BY Account.Name", ["acc", "expr0"]),
-        ("SELECT CALENDAR_YEAR(CreatedDate) y FROM Case GROUP BY CALENDAR_YEAR(CreatedDate)", ["y"]),
+        (
+            "SELECT Account.Name acc, SUM(Amount) FROM Opportunity GROUP BY Account.Name",
+            ["acc", "expr0"],
+        ),
+        (
+            "SELECT CALENDAR_YEAR(CreatedDate) y FROM Case GROUP BY CALENDAR_YEAR(CreatedDate)",
+            ["y"],
+        ),
     ],
 )
 def test_columns_are_named_as_the_result_names_them(soql, columns):
@@ -24,7 +33,10 @@ def test_columns_are_named_as_the_result_names_them(soql, columns):
 
 @pytest.mark.parametrize(
     "soql",
-    ["SELECT FIELDS(ALL) FROM Account LIMIT 5", "SELECT TYPEOF What WHEN Account THEN Name END FROM Task"],
+    [
+        "SELECT FIELDS(ALL) FROM Account LIMIT 5",
+        "SELECT TYPEOF What WHEN Account THEN Name END FROM Task",
+    ],
 )
 def test_fields_and_typeof_leave_the_columns_to_the_records(soql):
     assert selection(soql).is_open

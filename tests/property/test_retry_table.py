@@ -1,0 +1,104 @@
+"""What must hold of the retry table in every situation, known or not."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.salesforce.retry_table import (
+    GATEWAY_STATUSES,
+    TABLE,
+    Action,
+    Phase,
+    Situation,
+    Wait,
+    decide,
+)
+
+CODES = [*sorted({code for rule in TABLE for code in rule.codes}), "INVALID_FIELD", "WHATEVER"]
+TEXTS = [
+    "",
+    "TotalRequests Limit exceeded.",
+    "ConcurrentRequests Limit exceeded",
+    "UNABLE_TO_LOCK_ROW",
+]
+
+situations = st.builds(
+    Situation,
+    phase=st.sampled_from(Phase),
+    status=st.none() | st.sampled_from([300, 400, 401, 403, 404, 420, 429, 500, 502, 503, 504]),
+    code=st.none() | st.sampled_from(CODES) | st.text(max_size=8),
+    message=st.sampled_from(TEXTS) | st.text(max_size=8),
+    attempt=st.integers(1, 100),
+    idempotent=st.booleans(),
+    refreshed=st.booleans(),
+)
+
+
+@given(situations)
+def test_every_situation_has_a_decision_with_a_reason(situation):
+    decision = decide(situation)
+    assert decision.reason
+    assert decision == decide(situation)
+
+
+@given(situations)
+def test_who_tries_again_waits_and_who_does_not_does_not(situation):
+    decision = decide(situation)
+    again = decision.action in {Action.RETRY, Action.SPLIT}
+    assert again == (decision.wait is not Wait.NONE)
+
+
+@given(situations)
+def test_a_create_that_may_have_been_carried_out_is_never_sent_again(situation):
+    unknown = situation.phase is Phase.LOST or (
+        situation.phase is Phase.REFUSED
+        and situation.code is None
+        and situation.status in GATEWAY_STATUSES
+        and "per 24 hrs has" not in situation.message
+    )
+    decision = decide(replace(situation, idempotent=False))
+    if unknown:
+        assert decision.action is Action.DOUBT
+
+
+@given(situations)
+def test_only_what_is_not_idempotent_is_ever_in_doubt(situation):
+    assert decide(replace(situation, idempotent=True)).action is not Action.DOUBT
+
+
+@given(situations)
+def test_a_token_is_renewed_once_at_most(situation):
+    assert decide(replace(situation, refreshed=True)).action is not Action.REFRESH
+
+
+@given(situations)
+def test_a_used_up_day_always_stops(situation):
+    spent = replace(
+        situation,
+        phase=Phase.ROW,
+        code="REQUEST_LIMIT_EXCEEDED",
+        message="TotalRequests Limit exceeded.",
+    )
+    assert decide(spent).action is Action.STOP
+
+
+@given(situations)
+def test_more_tries_never_turn_an_end_into_another_try(situation):
+    ended = decide(situation).action not in {Action.RETRY, Action.SPLIT}
+    later = decide(replace(situation, attempt=situation.attempt + 1))
+    assert not ended or later.action not in {Action.RETRY, Action.SPLIT}
+
+
+def test_every_line_of_the_table_decides_something():
+    """A line that another before it always overtakes would only mislead."""
+    for position, rule in enumerate(TABLE):
+        example = Situation(
+            rule.phases[-1],
+            status=rule.statuses[0] if rule.statuses else 400,
+            code=rule.codes[0] if rule.codes else (None if rule.coded is False else "OTHER"),
+            message=rule.texts[0] if rule.texts else "",
+            idempotent=rule.idempotent is not False,
+            refreshed=rule.refreshed is None,
+        )
+        assert next(i for i, other in enumerate(TABLE) if other.fits(example)) == position
