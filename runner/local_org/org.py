@@ -33,6 +33,8 @@ class User:
     username: str
     name: str
     email: str
+    time_zone: str = "UTC"
+    """IANA name; where the days of date literals begin."""
 
 
 @dataclass(frozen=True, slots=True)

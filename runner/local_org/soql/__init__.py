@@ -1,0 +1,5 @@
+"""SOQL: its grammar, its meaning over a catalog, and its answers out of the store."""
+
+from runner.local_org.soql.prepare import Prepared, prepare
+
+__all__ = ["Prepared", "prepare"]

@@ -1,0 +1,375 @@
+"""WHERE and HAVING: from a condition to SQL that is never unknown in the wrong place.
+
+Knows operators, null logic and which literals a field may be compared with. Knows no clauses.
+
+Salesforce's logic has two values. SQL that may come out NULL counts as false here, and NOT is put
+around `COALESCE(…, 0)`, so that `NOT Name = 'x'` finds empty names as Salesforce does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from runner.local_org.faults import ApiFault
+from runner.local_org.ids import normalise
+from runner.local_org.soql.expressions import Expression, Operands
+from runner.local_org.soql.kinds import DATED, NUMERIC, Kind
+from runner.local_org.soql.periods import Span, span_of
+from runner.local_org.soql.syntax import (
+    Boolean,
+    Comparator,
+    Comparison,
+    Condition,
+    Day,
+    Holding,
+    Hour,
+    Junction,
+    Literal,
+    Membership,
+    Moment,
+    Money,
+    Negation,
+    Null,
+    Number,
+    Operand,
+    Period,
+    Query,
+    SemiJoin,
+    Text,
+)
+
+_ORDERINGS = {
+    Comparator.LESS,
+    Comparator.LESS_OR_EQUAL,
+    Comparator.GREATER,
+    Comparator.GREATER_OR_EQUAL,
+}
+_UNORDERED = {Kind.BOOLEAN, Kind.CHOICES}
+_FALSE = "0"
+_MOST_SEMI_JOINS = 2
+
+
+class Bindings:
+    """The values of a statement, by the names under which its SQL asks for them."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, object] = {}
+
+    def add(self, value: object) -> str:
+        """Keep a value; gives the SQL that stands for it."""
+        name = f"v{len(self.values)}"
+        self.values[name] = value
+        return f":{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The present, as date literals need it."""
+
+    now: datetime
+    zone: str
+
+    @property
+    def today(self) -> date:
+        """The day it is for the user."""
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+    def midnight(self, day: date) -> datetime:
+        """When a day begins for the user."""
+        return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC)
+
+
+SubSelect = Callable[[Query, "Bindings", Expression], str]
+"""Compiles the inner SELECT of a semi-join, given the expression that it is compared with."""
+
+
+class Conditions:
+    """Compiles the conditions of one SELECT."""
+
+    def __init__(
+        self,
+        operands: Operands,
+        bindings: Bindings,
+        clock: Clock,
+        sub_select: SubSelect,
+        *,
+        grouped: bool = False,
+    ) -> None:
+        """`grouped` says that conditions are those of HAVING, which may use aggregates."""
+        self._operands = operands
+        self._statement = operands.scope.statement
+        self._bind = bindings.add
+        self._bindings = bindings
+        self._clock = clock
+        self._sub_select = sub_select
+        self._grouped = grouped
+        self._semi_joins = 0
+
+    def compile(self, condition: Condition, *, under: str = "AND") -> str:
+        """The SQL of a condition; `under` is the word above it that a semi-join may not stand."""
+        match condition:
+            case Junction(word, parts):
+                above = under if word == "AND" else word
+                inner = [self.compile(part, under=above) for part in parts]
+                return "(" + f" {word} ".join(inner) + ")"
+            case Negation(part):
+                return f"NOT COALESCE({self.compile(part, under='NOT')}, 0)"
+            case Comparison(left, comparator, right):
+                return self._comparison(self._filterable(left), left, comparator, right)
+            case Membership():
+                return self._membership(condition)
+            case Holding():
+                return self._holding(condition)
+            case SemiJoin():
+                return self._semi_join(condition, under)
+
+    def _filterable(self, operand: Operand) -> Expression:
+        found = self._operands.resolve(operand)
+        if found.aggregate and not self._grouped:
+            raise self._statement.malformed(
+                operand.at, f"Aggregate functions are not allowed in WHERE: {found.name}"
+            )
+        if found.kind is Kind.COMPOUND:
+            raise self._statement.fault(
+                "INVALID_FIELD",
+                operand.at,
+                "Address fields can only be filtered using Distance expressions",
+            )
+        if found.field is not None and not found.aggregate and not found.field.filterable:
+            raise self._statement.cannot_be("filtered", operand.at, found.field.name)
+        return found
+
+    # --- comparisons
+
+    def _comparison(
+        self, left: Expression, operand: Operand, comparator: Comparator, right: Literal
+    ) -> str:
+        self._check_operator(left, operand, comparator)
+        if comparator is Comparator.LIKE:
+            return self._like(left, operand, right)
+        if _is_empty(right):
+            return _empty(left, comparator)
+        if isinstance(right, Period) and left.kind in DATED:
+            return self._within(left, comparator, self._span(right))
+        value = self._value(left, operand, right)
+        if left.kind is Kind.TEXT or left.kind is Kind.CHOICES:
+            return self._text(left, comparator, str(value))
+        return _compared(left.sql, comparator, self._bind(value))
+
+    def _check_operator(
+        self, left: Expression, operand: Operand, comparator: Comparator
+    ) -> None:
+        wrong = (comparator in _ORDERINGS and left.kind in _UNORDERED) or (
+            comparator is Comparator.LIKE and left.kind is not Kind.TEXT
+        )
+        if wrong:
+            raise self._statement.fault(
+                "INVALID_QUERY_FILTER_OPERATOR",
+                operand.at,
+                f"invalid operator on {_spoken(left)} field",
+            )
+
+    def _text(self, left: Expression, comparator: Comparator, value: str) -> str:
+        if not left.folded:
+            return _compared(left.sql, comparator, self._bind(value))
+        if comparator is Comparator.EQUAL and _is_key(left):
+            # The very expression on which the store has its index.
+            folded = f"sf_lower({left.sql}) = {self._bind(value.casefold())}"
+            return f"({left.sql} IS NOT NULL AND {folded})"
+        return _compared(f"{left.sql} COLLATE {_collation(value)}", comparator, self._bind(value))
+
+    def _like(self, left: Expression, operand: Operand, right: Literal) -> str:
+        if isinstance(right, Null):
+            return _FALSE
+        if not isinstance(right, Text):
+            raise self._wrong(left, operand)
+        if right.pattern.isascii():
+            return f"{left.sql} LIKE {self._bind(right.pattern)} ESCAPE '\\'"
+        pattern = self._bind(right.pattern.casefold())
+        return f"sf_lower({left.sql}) LIKE {pattern} ESCAPE '\\'"
+
+    # --- date literals
+
+    def _span(self, period: Period) -> Span:
+        try:
+            span = span_of(period.name, period.count, self._clock.today)
+        except OverflowError:
+            raise self._statement.malformed(period.at, f"Invalid date: {period.name}") from None
+        if span is None:
+            raise self._statement.unexpected(period.at)
+        return span
+
+    def _within(self, left: Expression, comparator: Comparator, span: Span) -> str:
+        if left.kind is Kind.DATE:
+            first, end = span.start.isoformat(), span.end.isoformat()
+        else:
+            last = self._clock.midnight(span.end)
+            if span.until_now:
+                last = self._clock.now.replace(microsecond=0) + timedelta(seconds=1)
+            first, end = stored(self._clock.midnight(span.start)), stored(last)
+        start_sql, end_sql = self._bind(first), self._bind(end)
+        inside = f"({left.sql} >= {start_sql} AND {left.sql} < {end_sql})"
+        return {
+            Comparator.EQUAL: inside,
+            Comparator.UNEQUAL: f"NOT COALESCE({inside}, 0)",
+            Comparator.LESS: f"{left.sql} < {start_sql}",
+            Comparator.LESS_OR_EQUAL: f"{left.sql} < {end_sql}",
+            Comparator.GREATER: f"{left.sql} >= {end_sql}",
+            Comparator.GREATER_OR_EQUAL: f"{left.sql} >= {start_sql}",
+        }[comparator]
+
+    # --- lists
+
+    def _membership(self, condition: Membership) -> str:
+        left = self._filterable(condition.left)
+        listed: list[object] = []
+        others: list[str] = []
+        for member in condition.members:
+            if _is_empty(member) or isinstance(member, Period):
+                others.append(self._comparison(left, condition.left, Comparator.EQUAL, member))
+            else:
+                listed.append(self._value(left, condition.left, member))
+        if listed:
+            others.append(self._in(left, listed))
+        either = "(" + " OR ".join(others) + ")"
+        return f"NOT COALESCE({either}, 0)" if condition.negated else either
+
+    def _in(self, left: Expression, values: list[object]) -> str:
+        if not left.folded:
+            return f"{left.sql} IN ({self._bound(values)})"
+        texts = [str(value) for value in values]
+        if _is_key(left):
+            folded = self._bound(text.casefold() for text in texts)
+            return f"({left.sql} IS NOT NULL AND sf_lower({left.sql}) IN ({folded}))"
+        collation = _collation("".join(texts))
+        return f"{left.sql} COLLATE {collation} IN ({self._bound(texts)})"
+
+    def _bound(self, values: Iterable[object]) -> str:
+        return ", ".join(self._bind(value) for value in values)
+
+    def _holding(self, condition: Holding) -> str:
+        left = self._filterable(condition.left)
+        if left.kind is not Kind.CHOICES:
+            raise self._statement.fault(
+                "INVALID_QUERY_FILTER_OPERATOR",
+                condition.left.at,
+                "includes and excludes operators may only be used on multipicklist fields",
+            )
+        held: list[str] = []
+        for member in condition.members:
+            if not isinstance(member, Text):
+                raise self._wrong(left, condition.left)
+            wanted = [choice for choice in member.value.casefold().split(";") if choice]
+            found = [
+                f"instr(sf_lower(';' || {left.sql} || ';'), {self._bind(f';{choice};')}) > 0"
+                for choice in wanted
+            ]
+            held.append("(" + (" AND ".join(found) or _FALSE) + ")")
+        either = "(" + " OR ".join(held) + ")"
+        return f"NOT COALESCE({either}, 0)" if condition.negated else either
+
+    def _semi_join(self, condition: SemiJoin, under: str) -> str:
+        at = condition.left.at
+        left = self._filterable(condition.left)
+        if under != "AND":
+            raise self._statement.malformed(
+                at, f"Semi join sub-selects are not allowed with the '{under}' operator"
+            )
+        if left.column is None or left.column.place.relationships:
+            raise self._statement.malformed(
+                at, f"The left operand '{condition.left}' cannot have more than one level"
+            )
+        if left.kind is not Kind.ID:
+            raise self._statement.malformed(
+                at,
+                "The left operand field in the where expression for outer query should be an id "
+                f"field, cannot use: '{left.name}'",
+            )
+        self._semi_joins += 1
+        if self._semi_joins > _MOST_SEMI_JOINS:
+            raise self._statement.malformed(at, "Maximum 2 semi join sub-selects are allowed")
+        inside = f"{left.sql} IN {self._sub_select(condition.query, self._bindings, left)}"
+        return f"NOT COALESCE({inside}, 0)" if condition.negated else inside
+
+    # --- literals
+
+    def _value(self, left: Expression, operand: Operand, literal: Literal) -> object:
+        """The literal as the store keeps such values; ApiFault when it is of another type."""
+        match literal:
+            case Text(value) if left.kind is Kind.ID:
+                return self._id(value, literal.at)
+            case Text(value) if left.kind in {Kind.TEXT, Kind.CHOICES}:
+                return value
+            case Number(value) if left.kind in NUMERIC:
+                return int(value) if value == value.to_integral_value() else float(value)
+            case Money(_, amount) if left.field is not None and left.field.type == "currency":
+                return float(amount)
+            case Boolean(value) if left.kind is Kind.BOOLEAN:
+                return int(value)
+            case Day(value) if left.kind is Kind.DATE:
+                return value.isoformat()
+            case Hour(value) if left.kind is Kind.TIME:
+                return value.isoformat(timespec="milliseconds") + "Z"
+            case Moment(value) if left.kind is Kind.DATETIME:
+                return stored(value)
+            case Period(name) if span_of(name, literal.count, self._clock.today) is None:
+                raise self._statement.unexpected(literal.at)
+        raise self._wrong(left, operand)
+
+    def _id(self, text: str, at: int) -> str:
+        full = normalise(text)
+        if full is None:
+            raise self._statement.fault(
+                "INVALID_QUERY_FILTER_OPERATOR", at, f"invalid ID field: {text}"
+            )
+        return full
+
+    def _wrong(self, left: Expression, operand: Operand) -> ApiFault:
+        quoted = left.kind in {Kind.TEXT, Kind.CHOICES, Kind.ID}
+        wanted = "string" if left.kind in {Kind.TEXT, Kind.CHOICES} else str(left.kind)
+        return self._statement.wrong_literal(operand.at, left.name, wanted, quoted=quoted)
+
+
+def stored(moment: datetime) -> str:
+    """A datetime as the store keeps it."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _is_empty(literal: Literal) -> bool:
+    return isinstance(literal, Null) or (isinstance(literal, Text) and not literal.value)
+
+
+def _empty(left: Expression, comparator: Comparator) -> str:
+    """Comparing with null: only = and != can hold; a checkbox that is null is false."""
+    if comparator in _ORDERINGS:
+        return _FALSE
+    equal = comparator is Comparator.EQUAL
+    if left.kind is Kind.BOOLEAN:
+        return f"{left.sql} = {0 if equal else 1}"
+    return f"{left.sql} IS {'' if equal else 'NOT '}NULL"
+
+
+def _compared(sql: str, comparator: Comparator, value: str) -> str:
+    if comparator is Comparator.UNEQUAL:
+        return f"{sql} IS NOT {value}"
+    return f"{sql} {comparator.value} {value}"
+
+
+def _collation(value: str) -> str:
+    """SQLite's own collation wherever it agrees, since it is many times faster."""
+    return "NOCASE" if value.isascii() else "SF_NOCASE"
+
+
+def _is_key(left: Expression) -> bool:
+    field = left.field
+    return field is not None and left.plain and (
+        field.unique or field.external_id or field.id_lookup
+    )
+
+
+def _spoken(left: Expression) -> str:
+    return left.field.type if left.field is not None and left.plain else str(left.kind)

@@ -1,0 +1,221 @@
+"""Queries that give no records: COUNT() and aggregates, with or without GROUP BY.
+
+Knows grouping, subtotals and how their results are named. Knows nothing of WHERE.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+from runner.local_org.faults import ApiFault
+from runner.local_org.soql.expressions import GROUPING, Expression
+from runner.local_org.soql.functions import register
+from runner.local_org.soql.kinds import Kind
+from runner.local_org.soql.printing import rest_sql
+from runner.local_org.soql.select_list import ColumnNote
+from runner.local_org.soql.selects import Select
+from runner.local_org.soql.shapes import Record
+from runner.local_org.soql.syntax import Call, FieldItem, Operand, Query, Subtotals
+
+_MOST_GROUPS = 2_000
+_MOST_SUBTOTALS = 3
+_TOO_MANY = (
+    "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single "
+    "batch"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CountQuery:
+    """`SELECT COUNT() FROM …`: only totalSize is told."""
+
+    sql: str
+    bindings: Mapping[str, object]
+
+    def total(self, conn: sqlite3.Connection) -> int:
+        """How many records there are."""
+        register(conn)
+        return int(conn.execute(self.sql, self.bindings).fetchone()[0])
+
+    def execute(self, _conn: sqlite3.Connection) -> Iterator[Record]:
+        """No records."""
+        return iter(())
+
+
+@dataclass(frozen=True, slots=True)
+class GroupedQuery:
+    """Aggregates: one AggregateResult a group."""
+
+    sql: str
+    bindings: Mapping[str, object]
+    keys: tuple[tuple[str, Kind], ...]
+
+    def execute(self, conn: sqlite3.Connection) -> Iterator[Record]:
+        """Every group; ApiFault EXCEEDED_ID_LIMIT when there are more than 2,000."""
+        register(conn)
+        rows = conn.execute(self.sql, self.bindings).fetchmany(_MOST_GROUPS + 1)
+        if len(rows) > _MOST_GROUPS:
+            raise ApiFault(400, "EXCEEDED_ID_LIMIT", _TOO_MANY)
+        for row in rows:
+            record: Record = {"attributes": {"type": "AggregateResult"}}
+            for (key, kind), value in zip(self.keys, row, strict=False):
+                is_flag = kind is Kind.BOOLEAN and value is not None
+                record[key] = bool(value) if is_flag else value
+            yield record
+
+    def total(self, conn: sqlite3.Connection) -> int:
+        """How many groups there are."""
+        return sum(1 for _ in self.execute(conn))
+
+
+def count_query(select: Select) -> CountQuery:
+    """Compile `SELECT COUNT()`."""
+    query, statement = select.query, select.context.statement
+    if query.group or query.order:
+        at = (query.group or tuple(sort.operand for sort in query.order))[0].at
+        raise statement.malformed(at, "COUNT() cannot be used with GROUP BY or ORDER BY")
+    rest = f"{select.where_sql()}{select.limit_sql()}"
+    sql = f"SELECT COUNT(*) FROM (SELECT 1 FROM {select.scope.from_sql}{rest})"  # noqa: S608
+    return CountQuery(sql, select.bindings.values)
+
+
+class Grouping:
+    """Compiles one query with aggregates."""
+
+    def __init__(self, select: Select) -> None:
+        self._select = select
+        self._statement = select.context.statement
+        self._query: Query = select.query
+        self._groups = [self._groupable(operand) for operand in self._query.group]
+        self._next_unnamed = 0
+        self.notes: list[ColumnNote] = []
+
+    def compile(self) -> GroupedQuery:
+        """The compiled query; ApiFault for what may not be grouped."""
+        self._check_whole()
+        outputs = [self._output(item) for item in self._query.items]
+        sorts = self._select.sorts()
+        for (expression, _), sort in zip(sorts, self._query.order, strict=True):
+            self._check_grouped(expression, sort.operand)
+        where, having = self._select.where_sql(), self._select.having_sql()
+        wanted = [
+            *((expression, rest_sql(expression, self._select.context.version)) for expression in outputs),
+            *((expression, expression.key_sql) for expression, _ in sorts),
+        ]
+        selects = [
+            self._grouping_set(kept, wanted, where, having) for kept in self._grouping_sets()
+        ]
+        order = [
+            f"{len(outputs) + place} {how}" for place, (_, how) in enumerate(sorts, start=1)
+        ]
+        order_sql = f" ORDER BY {', '.join(order)}" if order else ""
+        sql = f"{' UNION ALL '.join(selects)}{order_sql}{self._select.limit_sql()}"
+        keys = tuple(
+            (note.path[-1], each.kind) for note, each in zip(self.notes, outputs, strict=True)
+        )
+        return GroupedQuery(sql, self._select.bindings.values, keys)
+
+    # --- groups
+
+    def _groupable(self, operand: Operand) -> Expression:
+        found = self._select.operands.resolve(operand)
+        refused = found.aggregate or found.kind in {Kind.COMPOUND, Kind.BLOB, Kind.CHOICES}
+        if found.plain and found.field is not None:
+            refused = refused or not found.field.groupable
+        if refused:
+            raise self._statement.cannot_be("grouped", operand.at, found.name)
+        return found
+
+    def _grouping_sets(self) -> Iterator[frozenset[str]]:
+        """SQL of the groups that each set of rows keeps; the full set first."""
+        all_groups = [group.sql for group in self._groups]
+        if self._query.subtotals is not Subtotals.NONE and len(all_groups) > _MOST_SUBTOTALS:
+            raise self._statement.malformed(
+                self._query.group[-1].at, "ROLLUP and CUBE take at most 3 fields"
+            )
+        if self._query.subtotals is Subtotals.ROLLUP:
+            for count in range(len(all_groups), -1, -1):
+                yield frozenset(all_groups[:count])
+        elif self._query.subtotals is Subtotals.CUBE:
+            for count in range(len(all_groups), -1, -1):
+                yield from map(frozenset, combinations(all_groups, count))
+        else:
+            yield frozenset(all_groups)
+
+    def _grouping_set(
+        self,
+        kept: frozenset[str],
+        wanted: Sequence[tuple[Expression, str]],
+        where: str,
+        having: str,
+    ) -> str:
+        columns = ", ".join(self._in_set(each, sql, kept) for each, sql in wanted)
+        keys = [group.key_sql for group in self._groups if group.sql in kept]
+        # A total over no rows at all is no row, unless nothing is grouped.
+        group_sql = f" GROUP BY {', '.join(keys)}" if keys else ""
+        if self._groups and not keys:
+            having = f"{having} AND COUNT(*) > 0" if having else " HAVING COUNT(*) > 0"
+        source = self._select.scope.from_sql
+        return f"SELECT {columns} FROM {source}{where}{group_sql}{having}"  # noqa: S608 - compiled
+
+    def _in_set(self, expression: Expression, sql: str, kept: frozenset[str]) -> str:
+        if expression.name.startswith(GROUPING):
+            return "0" if expression.sql in kept else "1"
+        return sql if expression.aggregate or expression.sql in kept else "NULL"
+
+    # --- select list
+
+    def _output(self, item: object) -> Expression:
+        if not isinstance(item, FieldItem):
+            raise self._statement.malformed(
+                self._query.at, "Grouped queries can only select grouped fields and aggregates"
+            )
+        found = self._resolved(item.operand)
+        self._check_grouped(found, item.operand)
+        self.notes.append(ColumnNote((self._key(found, item),), found))
+        return found
+
+    def _resolved(self, operand: Operand) -> Expression:
+        if isinstance(operand, Call) and operand.name.upper() == GROUPING:
+            if operand.argument is None:
+                raise self._statement.unexpected(operand.at)
+            inner = self._select.operands.resolve(operand.argument)
+            self._check_grouped(inner, operand)
+            return Expression(inner.sql, Kind.INTEGER, f"{GROUPING}({inner.name})", inner.column)
+        return self._select.operands.resolve(operand)
+
+    def _key(self, found: Expression, item: FieldItem) -> str:
+        key = item.alias
+        if key is None and found.plain:
+            key = found.name
+        if key is None:
+            key = f"expr{self._next_unnamed}"
+            self._next_unnamed += 1
+        if any(note.path[-1].lower() == key.lower() for note in self.notes):
+            raise self._statement.malformed(item.operand.at, f"duplicate alias: {key}")
+        return key
+
+    def _check_grouped(self, found: Expression, operand: Operand) -> None:
+        if found.aggregate or any(group.sql == found.sql for group in self._groups):
+            return
+        raise self._statement.malformed(
+            operand.at, f"Field must be grouped or aggregated: {_spelt(operand)}"
+        )
+
+    def _check_whole(self) -> None:
+        if not self._groups and self._query.limit is not None:
+            raise self._statement.malformed(
+                self._query.at,
+                "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
+            )
+        if self._query.having is not None and not self._groups:
+            raise self._statement.malformed(
+                self._query.at, "HAVING cannot be used without GROUP BY"
+            )
+
+
+def _spelt(operand: Operand) -> str:
+    return str(operand.argument) if isinstance(operand, Call) else str(operand)

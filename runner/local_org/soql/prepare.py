@@ -1,0 +1,245 @@
+"""From the text of a query to something that runs: the one way into this package.
+
+    prepared = prepare(org, "SELECT Id FROM Account", user=user, version=66.0)
+    with org.store.reading() as conn:
+        for record in prepared.execute(conn): ...
+
+Knows which kind of query a text is. Leaves the how to the modules that compile each kind.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.local_org.catalog.model import SObject
+from runner.local_org.org import Org, User
+from runner.local_org.soql.conditions import Clock
+from runner.local_org.soql.expressions import AGGREGATES, GROUPING
+from runner.local_org.soql.grouped_query import CountQuery, GroupedQuery, Grouping, count_query
+from runner.local_org.soql.kinds import Kind
+from runner.local_org.soql.parser import parse
+from runner.local_org.soql.record_query import Body, ChildQuery, RecordQuery
+from runner.local_org.soql.refusals import Statement
+from runner.local_org.soql.schema import Schema
+from runner.local_org.soql.select_list import ColumnNote, SelectList
+from runner.local_org.soql.selects import Context, Select
+from runner.local_org.soql.shapes import Record
+from runner.local_org.soql.syntax import Call, ChildItem, FieldItem, Operand, Query
+from runner.local_org.store import quoted
+
+_NESTED_CHILDREN_FROM = 58.0
+_DEEPEST_CHILDREN = 5
+_MOST_CHILDREN = 20
+_ORDERED_CSV_FROM = 50.0
+"""Before it, the columns of a Bulk result came in alphabetical order."""
+_NO_AGGREGATES = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A query that was understood and may be run, as often as one likes."""
+
+    entity: SObject
+    plan: RecordQuery | GroupedQuery | CountQuery
+    notes: tuple[ColumnNote, ...]
+    """What was selected, in order."""
+    bulk_refusal: str | None
+    """Why Bulk may not run it; None when it may."""
+    grouped: bool
+
+    @property
+    def count_only(self) -> bool:
+        """Whether it is `SELECT COUNT()`, which has a total and no records."""
+        return isinstance(self.plan, CountQuery)
+
+    @property
+    def columns(self) -> list[str]:
+        """Header of a flat result."""
+        if isinstance(self.plan, RecordQuery):
+            return [name for name, _ in self.plan.csv_columns]
+        return [note.path[-1] for note in self.notes]
+
+    def total(self, conn: sqlite3.Connection) -> int:
+        """How many records, or groups, it finds."""
+        return self.plan.total(conn)
+
+    def execute(self, conn: sqlite3.Connection) -> Iterator[Record]:
+        """Its records as REST shows them; memory does not grow with their number."""
+        return self.plan.execute(conn)
+
+    def flat(self, conn: sqlite3.Connection) -> Iterator[list[str]]:
+        """Its records as the texts of a Bulk result.
+
+        Raises:
+            TypeError: it does not query records; `bulk_refusal` says so beforehand.
+        """
+        if not isinstance(self.plan, RecordQuery):
+            raise TypeError(self.bulk_refusal)
+        return self.plan.flat(conn)
+
+
+def prepare(
+    org: Org, text: str, *, user: User, version: float, all_rows: bool = False
+) -> Prepared:
+    """Understand a query.
+
+    Args:
+        org: whose records.
+        text: SOQL.
+        user: who asks.
+        version: API version; some of SOQL is newer than others.
+        all_rows: whether deleted records show, as in queryAll.
+
+    Raises:
+        ApiFault: 400 MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE…, in Salesforce's words.
+    """
+    statement = Statement(text)
+    query = parse(statement)
+    context = Context(
+        Schema.of(org, user),
+        statement,
+        Clock(org.clock(), user.time_zone),
+        version,
+        user.id,
+        all_rows,
+    )
+    return _Preparation(context).prepared(query)
+
+
+class _Preparation:
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._statement = context.statement
+
+    def prepared(self, query: Query) -> Prepared:
+        root = self._context.schema.sobject(str(query.source.path))
+        if root is None:
+            raise self._statement.no_sobject(query.at, str(query.source.path))
+        select = Select(self._context, query, root)
+        if _is_count(query):
+            return Prepared(root, count_query(select), (), _NO_AGGREGATES, grouped=False)
+        if _is_grouped(query):
+            return self._grouped(select)
+        return self._records(select)
+
+    def _grouped(self, select: Select) -> Prepared:
+        grouping = Grouping(select)
+        plan = grouping.compile()
+        notes = tuple(grouping.notes)
+        return Prepared(select.root, plan, notes, _NO_AGGREGATES, grouped=True)
+
+    def _records(self, select: Select) -> Prepared:
+        children: list[ChildQuery] = []
+        listed = SelectList(select, lambda item: self._child(select, item, (), children))
+        where, order = select.where_sql(), select.order_sql()
+        body = Body(
+            tuple(listed.columns),
+            listed.shape,
+            select.scope.from_sql,
+            where,
+            select.bindings.values,
+            tuple(children),
+        )
+        csv_columns = listed.csv_columns()
+        if self._context.version < _ORDERED_CSV_FROM:
+            csv_columns.sort()
+        plan = RecordQuery(body, tuple(csv_columns), order, select.limit_sql())
+        return Prepared(
+            select.root, plan, tuple(listed.notes), _bulk_refusal(select, listed), grouped=False
+        )
+
+    def _child(
+        self, above: Select, item: ChildItem, path: tuple[int, ...], siblings: list[ChildQuery]
+    ) -> ColumnNote:
+        if len(siblings) >= _MOST_CHILDREN:
+            raise self._statement.malformed(item.at, "Too many child subqueries")
+        root, link, name = self._child_root(above, item, path)
+        own_path = (*path, len(siblings))
+        select = Select(self._context, item.query, root)
+        grandchildren: list[ChildQuery] = []
+        listed = SelectList(
+            select, lambda inner: self._child(select, inner, own_path, grandchildren)
+        )
+        parent_sql = f"t0.{quoted(link)}"
+        parents = "(SELECT value FROM json_each(:_parents))"
+        where = select.where_sql(f"{parent_sql} IN {parents}")
+        sorts = [f"{expression.key_sql} {how}" for expression, how in select.sorts()]
+        body = Body(
+            tuple(listed.columns),
+            listed.shape,
+            select.scope.from_sql,
+            where,
+            select.bindings.values,
+            tuple(grandchildren),
+        )
+        order = ", ".join([*sorts, 't0."Id"'])
+        limit, offset = item.query.limit, item.query.offset or 0
+        siblings.append(ChildQuery(name, own_path, parent_sql, body, order, limit, offset))
+        return ColumnNote((name,), None, tuple(listed.notes))
+
+    def _child_root(
+        self, above: Select, item: ChildItem, path: tuple[int, ...]
+    ) -> tuple[SObject, str, str]:
+        """What sObject a child subquery reads, by which field, and the relationship's name."""
+        query = item.query
+        deepest = 1 if self._context.version < _NESTED_CHILDREN_FROM else _DEEPEST_CHILDREN
+        if len(path) >= deepest:
+            levels = "1 level" if deepest == 1 else f"{deepest} levels"
+            raise self._statement.malformed(
+                item.at,
+                f"SOQL statements cannot query aggregate relationships more than {levels} away "
+                "from the root entity object.",
+            )
+        if _is_count(query) or _is_grouped(query):
+            raise self._statement.malformed(
+                item.at, "Aggregate functions are not supported in child subqueries"
+            )
+        name = query.source.path.names[-1]
+        relation = above.root.child(name)
+        root = self._context.schema.sobject(relation.child_sobject) if relation else None
+        if relation is None or root is None:
+            raise self._statement.no_relationship(item.at, name, child=True)
+        return root, relation.field, relation.relationship_name or name
+
+
+def _calls(query: Query) -> Iterator[Operand]:
+    return (item.operand for item in query.items if isinstance(item, FieldItem))
+
+
+def _is_count(query: Query) -> bool:
+    first = query.items[0]
+    return (
+        len(query.items) == 1
+        and isinstance(first, FieldItem)
+        and isinstance(first.operand, Call)
+        and first.operand.name.upper() == "COUNT"
+        and first.operand.argument is None
+    )
+
+
+def _is_grouped(query: Query) -> bool:
+    return bool(query.group) or any(
+        isinstance(operand, Call) and operand.name.upper() in AGGREGATES | {GROUPING}
+        for operand in _calls(query)
+    )
+
+
+def _bulk_refusal(select: Select, listed: SelectList) -> str | None:
+    expressions = [note.expression for note in listed.notes]
+    reasons = [
+        (None in expressions, _NO_AGGREGATES),
+        (listed.compound, "Selecting compound data not supported in Bulk Query"),
+        (listed.has_typeof, "TypeOf expressions not supported in Bulk Query"),
+        (
+            listed.unbounded,
+            "The SOQL FIELDS function is not supported with an unbounded set of fields in this API",
+        ),
+        (select.query.offset is not None, "Offset not supported in Bulk Query"),
+        (
+            any(each is not None and each.kind is Kind.BLOB for each in expressions),
+            "Binary fields not supported in Bulk Query",
+        ),
+    ]
+    return next((reason for refused, reason in reasons if refused), None)

@@ -1,0 +1,54 @@
+"""How a value leaves the org, written as SQL so that SQLite does the formatting.
+
+Knows the forms of REST's JSON and of Bulk's CSV. Knows nothing of clauses.
+"""
+
+from __future__ import annotations
+
+from runner.local_org.soql.expressions import Expression
+from runner.local_org.soql.kinds import Kind
+
+_LONGEST_EXACT = "1e15"
+"""From here on SQLite writes an exponent."""
+_SMALLEST_PLAIN = "1e-4"
+
+
+def rest_sql(expression: Expression, version: float) -> str:
+    """SQL of the JSON value; booleans come as 0 and 1.
+
+    A datetime always in UTC with milliseconds and `+0000`; a blob as the path it is fetched from.
+    """
+    sql = expression.sql
+    if expression.kind is Kind.DATETIME:
+        return f"substr({sql}, 1, 23) || '+0000'"
+    if expression.kind is Kind.BLOB and expression.column is not None:
+        place, name = expression.column.place, expression.column.field.name
+        path = f"/services/data/v{version}/sobjects/{place.entity}/"
+        return f"CASE WHEN {sql} IS NULL THEN NULL ELSE '{path}' || {place.id_sql} || '/{name}' END"
+    return sql
+
+
+def csv_sql(expression: Expression) -> str:
+    """SQL of the text in a Bulk result: null is empty, a double always has a decimal point."""
+    sql = expression.sql
+    if expression.kind is Kind.BOOLEAN:
+        shown = f"WHEN {sql} THEN 'true' ELSE 'false' END"
+        if expression.column is not None and expression.column.place.relationships:
+            return f"CASE WHEN {expression.column.place.id_sql} IS NULL THEN '' {shown}"
+        return f"CASE {shown}"
+    if expression.kind is Kind.DOUBLE:
+        return _double_sql(sql)
+    if expression.kind is Kind.INTEGER:
+        return f"ifnull(CAST({sql} AS TEXT), '')"
+    return f"ifnull({sql}, '')"
+
+
+def _double_sql(sql: str) -> str:
+    """SQLite's own text where it is exact and plain, else the slower function's."""
+    text = f"CAST({sql} AS TEXT)"
+    plain = f"{sql} = 0 OR abs({sql}) BETWEEN {_SMALLEST_PLAIN} AND {_LONGEST_EXACT} - 1"
+    return (
+        f"CASE WHEN {sql} IS NULL THEN '' "
+        f"WHEN ({plain}) AND CAST({text} AS REAL) = {sql} THEN {text} "
+        f"ELSE sf_number({sql}) END"
+    )

@@ -1,0 +1,52 @@
+"""What a query may read: the org's sObjects, and those that describe the org itself.
+
+Knows where each one's rows are found in SQL. Knows nothing of syntax.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from runner.local_org.catalog.model import Catalog, Field, SObject
+from runner.local_org.org import Org, User
+from runner.local_org.soql import about
+from runner.local_org.store import quoted
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The sObjects that one user of an org may query."""
+
+    catalog: Catalog
+    described: tuple[about.Described, ...] = ()
+    """sObjects whose rows are made of the catalog."""
+
+    @classmethod
+    def of(cls, org: Org, user: User) -> Schema:
+        """What `user` may query."""
+        return cls(org.catalog, about.described(org, user))
+
+    @cached_property
+    def _described(self) -> dict[str, about.Described]:
+        return {each.sobject.name.lower(): each for each in self.described}
+
+    def sobject(self, name: str) -> SObject | None:
+        """Find an sObject by name, in any case; one with a table of its own goes first."""
+        stored = self.catalog.sobject(name)
+        if stored is not None:
+            return stored
+        described = self._described.get(name.lower())
+        return described.sobject if described else None
+
+    def targets(self, field: Field) -> tuple[SObject, ...]:
+        """The sObjects of this org that a reference may point at."""
+        found = (self.sobject(name) for name in field.reference_to)
+        return tuple(sobject for sobject in found if sobject is not None)
+
+    def table(self, sobject: SObject) -> str:
+        """What stands in an SQL FROM for an sObject's rows."""
+        described = self._described.get(sobject.name.lower())
+        if described is None or self.catalog.sobject(sobject.name) is not None:
+            return quoted(sobject.name)
+        return described.table()

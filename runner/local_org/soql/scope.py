@@ -1,0 +1,218 @@
+"""Where the names in one SELECT lead: from its sObject through parents to columns.
+
+Knows relationships and the joins that they cost. Knows nothing of operators or result shapes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.soql.kinds import Kind, kind_of
+from runner.local_org.soql.refusals import Statement
+from runner.local_org.soql.schema import Schema
+from runner.local_org.soql.syntax import Path
+from runner.local_org.store import quoted
+
+_MOST_LEVELS = 5
+_MOST_PARENTS = 55
+_NAME = "Name"
+"""What Salesforce calls the sObject that a polymorphic path leads to."""
+_NAME_FIELDS = frozenset(
+    {
+        "id",
+        "name",
+        "type",
+        "firstname",
+        "lastname",
+        "email",
+        "phone",
+        "title",
+        "alias",
+        "username",
+        "isactive",
+        "userroleid",
+        "profileid",
+        "lastvieweddate",
+        "lastreferenceddate",
+    }
+)
+_TYPE = Field("Type", "Type", "string", length=40)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One sObject that a path may lead to, and its alias in the SQL."""
+
+    alias: str
+    sobject: SObject
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a path stands: at a record of one sObject, or of one of several."""
+
+    relationships: tuple[str, ...]
+    """The way here, in the catalog's spelling; empty at the root."""
+    variants: tuple[Variant, ...]
+    polymorphic: bool = False
+
+    @property
+    def entity(self) -> str:
+        """What messages and `attributes` call it."""
+        return _NAME if self.polymorphic else self.variants[0].sobject.name
+
+    @property
+    def id_sql(self) -> str:
+        """The SQL of the record's Id; NULL when there is no such parent."""
+        return _either([f'{variant.alias}."Id"' for variant in self.variants])
+
+    def of(self, sobject: SObject) -> Place:
+        """This place, taken for a record of one sObject."""
+        chosen = tuple(each for each in self.variants if each.sobject.name == sobject.name)
+        return Place(self.relationships, chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field found: what it is and its SQL."""
+
+    place: Place
+    field: Field
+    sql: str
+
+    @property
+    def kind(self) -> Kind:
+        """What it holds."""
+        return kind_of(self.field)
+
+    @property
+    def path(self) -> str:
+        """Its path in the catalog's spelling."""
+        return ".".join((*self.place.relationships, self.field.name))
+
+
+class Scope:
+    """The names of one SELECT.
+
+    Raises, from its methods, ApiFault INVALID_FIELD for names that the org does not have.
+    """
+
+    def __init__(
+        self, schema: Schema, statement: Statement, root: SObject, own_names: frozenset[str]
+    ) -> None:
+        """Open a scope.
+
+        Args:
+            schema: what may be queried.
+            statement: the text, for complaints.
+            root: the sObject of FROM.
+            own_names: what may stand before a field of the root itself, in lower case.
+        """
+        self.schema = schema
+        self.statement = statement
+        self.root = Place((), (Variant("t0", root),))
+        self._own_names = own_names
+        self._aliases: dict[str, Place] = {}
+        self._places: dict[tuple[str, ...], Place] = {(): self.root}
+        self._joins: list[str] = []
+        self._next_alias = 1
+
+    @property
+    def from_sql(self) -> str:
+        """What follows FROM: the root's table and every join asked for so far."""
+        root = self.root.variants[0]
+        return " ".join([f"{self.schema.table(root.sobject)} AS {root.alias}", *self._joins])
+
+    def name(self, alias: str, path: Path) -> None:
+        """Let an alias stand for the place a path leads to (`FROM Contact c, c.Account a`)."""
+        self._aliases[alias.lower()] = self.follow(path.names, path.at)
+
+    def column(self, path: Path, start: Place | None = None) -> Column:
+        """The field that a path means, from the root or another place."""
+        place = self.follow(path.names[:-1], path.at, start)
+        return self.field(place, path.names[-1], path.at)
+
+    def field(self, place: Place, name: str, at: int) -> Column:
+        """A field of the record at a place."""
+        if place.polymorphic and name.lower() == "type":
+            return Column(place, _TYPE, _type_sql(place))
+        found = [
+            (variant, field)
+            for variant in place.variants
+            if (field := variant.sobject.field(name)) is not None
+        ]
+        if not found or (place.polymorphic and name.lower() not in _NAME_FIELDS):
+            raise self.statement.no_column(at, name, place.entity)
+        field = found[0][1]
+        sql = _either([_column_sql(variant, each) for variant, each in found])
+        if kind_of(field) is Kind.BOOLEAN and place.relationships:
+            sql = f"COALESCE({sql}, 0)"
+        return Column(place, field, sql)
+
+    def follow(self, names: tuple[str, ...], at: int, start: Place | None = None) -> Place:
+        """The place that relationship names lead to."""
+        place = start or self.root
+        if start is None and names:
+            head = names[0].lower()
+            if head in self._aliases:
+                place, names = self._aliases[head], names[1:]
+            elif head in self._own_names and self.root.variants[0].sobject.parent(head) is None:
+                names = names[1:]
+        for name in names:
+            place = self._parent(place, name, at)
+        return place
+
+    def _parent(self, place: Place, name: str, at: int) -> Place:
+        key = (*(each.lower() for each in place.relationships), name.lower())
+        if key not in self._places:
+            self._places[key] = self._joined(place, name, at)
+        return self._places[key]
+
+    def _joined(self, place: Place, name: str, at: int) -> Place:
+        found = [
+            (variant, field)
+            for variant in place.variants
+            if (field := variant.sobject.parent(name)) is not None
+        ]
+        targets = {
+            target.name: target for _, field in found for target in self.schema.targets(field)
+        }
+        if not found or not targets:
+            raise self.statement.no_relationship(at, name)
+        if len(place.relationships) >= _MOST_LEVELS or len(self._places) > _MOST_PARENTS:
+            raise self.statement.malformed(at, "Too many levels or number of parent relationships")
+        key_sql = _either([_column_sql(variant, field) for variant, field in found])
+        first = found[0][1]
+        return Place(
+            (*place.relationships, first.relationship_name or name),
+            tuple(self._join(target, key_sql) for target in targets.values()),
+            polymorphic=any(len(field.reference_to) > 1 for _, field in found),
+        )
+
+    def _join(self, target: SObject, key_sql: str) -> Variant:
+        variant = Variant(f"t{self._next_alias}", target)
+        self._next_alias += 1
+        table = self.schema.table(target)
+        on = f'{variant.alias}."Id" = {key_sql}'
+        self._joins.append(f"LEFT JOIN {table} AS {variant.alias} ON {on}")
+        return variant
+
+
+def _either(expressions: list[str]) -> str:
+    return expressions[0] if len(expressions) == 1 else f"COALESCE({', '.join(expressions)})"
+
+
+def _column_sql(variant: Variant, field: Field) -> str:
+    """A field's SQL; fields without a column read as empty."""
+    if not field.stored:
+        return "0" if kind_of(field) is Kind.BOOLEAN else "NULL"
+    return f"{variant.alias}.{quoted(field.name)}"
+
+
+def _type_sql(place: Place) -> str:
+    cases = " ".join(
+        f"WHEN {variant.alias}.\"Id\" IS NOT NULL THEN '{variant.sobject.name}'"
+        for variant in place.variants
+    )
+    return f"CASE {cases} END"

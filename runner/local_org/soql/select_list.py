@@ -1,0 +1,247 @@
+"""The select list of a record query: which columns SQLite fetches and how they become a record.
+
+Knows fields, parents, TYPEOF, compounds, FIELDS(). Knows nothing of filters and of grouping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.soql import shapes
+from runner.local_org.soql.expressions import AGGREGATES, CONVERSIONS, Expression
+from runner.local_org.soql.kinds import Kind
+from runner.local_org.soql.printing import csv_sql, rest_sql
+from runner.local_org.soql.scope import Place
+from runner.local_org.soql.selects import Select
+from runner.local_org.soql.syntax import Call, ChildItem, FieldItem, Path, TypeofItem
+
+_FIELDS_FROM = 51.0
+_TYPEOF_FROM = 46.0
+_MOST_UNBOUNDED = 200
+_FIELD_SETS: dict[str, Callable[[Field], bool]] = {
+    "ALL": lambda _field: True,
+    "STANDARD": lambda field: not field.custom,
+    "CUSTOM": lambda field: field.custom,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnNote:
+    """One selected column, as `columns=true` and Bulk's header tell it."""
+
+    path: tuple[str, ...]
+    """Its key, after the keys of its parents."""
+    expression: Expression | None
+    """None for a child subquery."""
+    children: tuple[ColumnNote, ...] = ()
+
+
+class SelectList:
+    """Reads a select list item by item; what it found is in its attributes."""
+
+    def __init__(self, select: Select, add_child: Callable[[ChildItem], ColumnNote]) -> None:
+        """`add_child` compiles a child subquery and says what its columns are."""
+        self.columns: list[str] = []
+        """SQL of what is fetched."""
+        self.notes: list[ColumnNote] = []
+        self.compound = False
+        self.has_typeof = False
+        self.unbounded = False
+        """Whether FIELDS(ALL) or FIELDS(CUSTOM) was asked for."""
+        self._select = select
+        self._statement = select.context.statement
+        self._add_child = add_child
+        self._places: dict[str, int] = {}
+        self._shapes: dict[tuple[str, ...], shapes.RecordShape] = {}
+        self._selected: set[str] = set()
+        self.shape = self._shape_of(select.scope.root)
+        for item in select.query.items:
+            self._read(item)
+
+    def csv_columns(self) -> list[tuple[str, str]]:
+        """Header and SQL of each column of a Bulk result."""
+        return [
+            (".".join(note.path), csv_sql(note.expression))
+            for note in self.notes
+            if note.expression is not None
+        ]
+
+    def _read(self, item: FieldItem | ChildItem | TypeofItem) -> None:
+        match item:
+            case ChildItem():
+                self._child(item)
+            case TypeofItem():
+                self._typeof(item)
+            case FieldItem(Call() as call, alias):
+                self._call(call, alias)
+            case FieldItem(Path() as path, alias):
+                if alias is not None:
+                    raise self._statement.malformed(
+                        path.at, "only aggregate expressions use field aliasing"
+                    )
+                self._path(path)
+
+    # --- fields
+
+    def _path(self, path: Path, alias: str | None = None) -> None:
+        found = self._select.operands.resolve(path)
+        self._add(found, path.at, alias)
+
+    def _add(self, found: Expression, at: int, alias: str | None = None) -> None:
+        column = found.column
+        if column is None:
+            return
+        key = alias or column.field.name
+        own = column.place if alias is None else self._select.scope.root
+        self._once((*own.relationships, key), at)
+        self.notes.append(ColumnNote((*own.relationships, key), found))
+        output = self._output(key, found, column.place)
+        self._shape_of(own).outputs.append(output)
+
+    def _once(self, path: tuple[str, ...], at: int) -> None:
+        spelt = ".".join(path)
+        if spelt.lower() in self._selected:
+            raise self._statement.fault("INVALID_FIELD", at, f"duplicate field selected: {spelt}")
+        self._selected.add(spelt.lower())
+
+    def _output(self, key: str, found: Expression, place: Place) -> shapes.Output:
+        if found.kind is Kind.COMPOUND and found.field is not None:
+            self.compound = True
+            return shapes.Compound(key, self._parts(found.field, place))
+        at = self._fetch(rest_sql(found, self._select.context.version))
+        return shapes.Flag(key, at) if found.kind is Kind.BOOLEAN else shapes.Plain(key, at)
+
+    def _parts(self, compound: Field, place: Place) -> tuple[tuple[str, int], ...]:
+        """The parts of a compound, named as REST does and in alphabetical order."""
+        fields = place.variants[0].sobject.fields
+        parts = {
+            _part_name(part.name, compound): self._fetch(
+                self._select.scope.field(place, part.name, 0).sql
+            )
+            for part in fields
+            if part.compound_field_name == compound.name and part.name != compound.name
+        }
+        return tuple(sorted(parts.items()))
+
+    def _fetch(self, sql: str) -> int:
+        """The place in the row of a piece of SQL; the same piece is fetched once."""
+        if sql not in self._places:
+            self._places[sql] = len(self.columns)
+            self.columns.append(sql)
+        return self._places[sql]
+
+    def _shape_of(self, place: Place) -> shapes.RecordShape:
+        key = place.relationships
+        if key not in self._shapes:
+            shape = self._new_shape(place)
+            self._shapes[key] = shape
+            if key:
+                above = self._shapes.get(key[:-1]) or self._shape_of(self._above(place))
+                above.outputs.append(shapes.Parent(key[-1], shape))
+        return self._shapes[key]
+
+    def _above(self, place: Place) -> Place:
+        return self._select.scope.follow(place.relationships[:-1], 0, self._select.scope.root)
+
+    def _new_shape(self, place: Place) -> shapes.RecordShape:
+        return shapes.RecordShape(
+            url=f"/services/data/v{self._select.context.version}/sobjects/",
+            entity=place.entity,
+            id_place=self._fetch(place.id_sql),
+            sobject_of=self._namer(place),
+        )
+
+    def _namer(self, place: Place) -> Callable[[str], str]:
+        names = {each.sobject.key_prefix: each.sobject.name for each in place.variants}
+        only = place.variants[0].sobject.name
+        return (lambda record_id: names.get(record_id[:3], only)) if len(names) > 1 else (
+            lambda _record_id: only
+        )
+
+    # --- functions
+
+    def _call(self, call: Call, alias: str | None) -> None:
+        name = call.name.upper()
+        if name == "FIELDS":
+            self._field_set(call)
+        elif name in CONVERSIONS:
+            self._add(self._select.operands.resolve(call), call.at, alias)
+        elif name in AGGREGATES:
+            raise self._statement.malformed(call.at, f"Invalid use of aggregate function: {call}")
+        else:
+            self._select.operands.resolve(call)
+            raise self._statement.malformed(
+                call.at, f"Field must be grouped or aggregated: {call.argument}"
+            )
+
+    def _field_set(self, call: Call) -> None:
+        word = str(call.argument or "").upper()
+        if self._select.context.version < _FIELDS_FROM or word not in _FIELD_SETS:
+            raise self._statement.unexpected(call.at)
+        if word != "STANDARD":
+            self.unbounded = True
+            limit = self._select.query.limit
+            if limit is None or limit > _MOST_UNBOUNDED:
+                raise self._statement.malformed(
+                    call.at, "The SOQL FIELDS function must have a LIMIT of at most 200"
+                )
+        for field in self._select.root.fields:
+            if _FIELD_SETS[word](field):
+                self._path(Path((field.name,), call.at))
+
+    # --- children and TYPEOF
+
+    def _child(self, item: ChildItem) -> None:
+        note = self._add_child(item)
+        self._once(note.path, item.at)
+        self.notes.append(note)
+        self.shape.outputs.append(shapes.Kids(note.path[-1], self.shape.id_place))
+
+    def _typeof(self, item: TypeofItem) -> None:
+        self.has_typeof = True
+        if self._select.context.version < _TYPEOF_FROM:
+            raise self._statement.unexpected(item.at)
+        place = self._select.scope.follow(item.relationship.names, item.relationship.at)
+        if not place.polymorphic:
+            raise self._statement.fault(
+                "INVALID_FIELD",
+                item.relationship.at,
+                f"TYPEOF can only be used with a polymorphic relationship: {item.relationship}",
+            )
+        self._once(place.relationships, item.at)
+        branches = {
+            variant.name: self._branch(place.of(variant), fields)
+            for variant, fields in self._variants(place, item)
+        }
+        otherwise = self._branch(place, item.otherwise) if item.otherwise else None
+        key = place.relationships[-1]
+        switch = shapes.Switch(
+            key, self._fetch(place.id_sql), self._namer(place), branches, otherwise
+        )
+        self._shape_of(self._above(place)).outputs.append(switch)
+
+    def _variants(
+        self, place: Place, item: TypeofItem
+    ) -> Iterator[tuple[SObject, tuple[Path, ...]]]:
+        known = {each.sobject.name.lower(): each.sobject for each in place.variants}
+        for branch in item.branches:
+            if branch.sobject.lower() not in known:
+                raise self._statement.no_sobject(item.at, branch.sobject)
+            yield known[branch.sobject.lower()], branch.fields
+
+    def _branch(self, place: Place, paths: tuple[Path, ...]) -> shapes.RecordShape:
+        shape = self._new_shape(place)
+        for path in paths:
+            column = self._select.scope.column(path, place)
+            found = Expression(column.sql, column.kind, column.field.name, column, plain=True)
+            shape.outputs.append(self._output(column.field.name, found, column.place))
+        return shape
+
+
+def _part_name(name: str, compound: Field) -> str:
+    """`BillingPostalCode` of BillingAddress is `postalCode`; `Place__Latitude__s` is `latitude`."""
+    stem = compound.name.removesuffix("__c").removesuffix("Address")
+    part = name.removeprefix(stem).removesuffix("__s").strip("_")
+    return part[:1].lower() + part[1:]

@@ -1,0 +1,134 @@
+"""From a row of SQLite to a record of REST: attributes first, then keys in the order selected.
+
+Knows the shapes of answers. Knows no SQL and no syntax.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+Row = Sequence[object]
+Record = dict[str, object]
+Children = Mapping[str, Mapping[str, object]]
+"""Lists of children already fetched: relationship name, then the parent's Id."""
+
+
+class Output(Protocol):
+    """One key of a record."""
+
+    @property
+    def key(self) -> str:
+        """The key."""
+        ...
+
+    def read(self, row: Row, children: Children) -> object:
+        """Its value."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """A value as SQLite gives it."""
+
+    key: str
+    place: int
+
+    def read(self, row: Row, _children: Children) -> object:
+        """The value."""
+        return row[self.place]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A checkbox, which SQLite keeps as 0 or 1."""
+
+    key: str
+    place: int
+
+    def read(self, row: Row, _children: Children) -> object:
+        """True or False."""
+        return bool(row[self.place])
+
+
+@dataclass(frozen=True, slots=True)
+class Compound:
+    """An address or a location, made of its parts; null when all of them are."""
+
+    key: str
+    parts: tuple[tuple[str, int], ...]
+
+    def read(self, row: Row, _children: Children) -> object:
+        """The parts by name, or None."""
+        value = {name: row[place] for name, place in self.parts}
+        return value if any(part is not None for part in value.values()) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Kids:
+    """A child subquery."""
+
+    key: str
+    id_place: int
+
+    def read(self, row: Row, children: Children) -> object:
+        """The list's shape, or None when it is empty."""
+        return children[self.key].get(str(row[self.id_place]))
+
+
+@dataclass(slots=True)
+class RecordShape:
+    """A record, or the parent of one."""
+
+    url: str
+    """Path of all records, up to and with the slash before the sObject's name."""
+    entity: str
+    """The type that attributes tell."""
+    id_place: int
+    sobject_of: Callable[[str], str]
+    """The sObject of an Id, which a polymorphic parent's URL is made with."""
+    outputs: list[Output] = field(default_factory=list)
+
+    def read(self, row: Row, children: Children) -> Record | None:
+        """The record; None when the parent is missing."""
+        record_id = row[self.id_place]
+        if record_id is None:
+            return None
+        url = f"{self.url}{self.sobject_of(str(record_id))}/{record_id}"
+        record: Record = {"attributes": {"type": self.entity, "url": url}}
+        for output in self.outputs:
+            record[output.key] = output.read(row, children)
+        return record
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """A parent record inside its child's."""
+
+    key: str
+    shape: RecordShape
+
+    def read(self, row: Row, children: Children) -> object:
+        """The parent's record, or None."""
+        return self.shape.read(row, children)
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """TYPEOF: the shape depends on which sObject the parent is."""
+
+    key: str
+    id_place: int
+    sobject_of: Callable[[str], str]
+    shapes: Mapping[str, RecordShape]
+    """By sObject name."""
+    otherwise: RecordShape | None
+
+    def read(self, row: Row, children: Children) -> object:
+        """The parent's record; None where no branch fits."""
+        record_id = row[self.id_place]
+        if record_id is None:
+            return None
+        shape = self.shapes.get(self.sobject_of(str(record_id)), self.otherwise)
+        return None if shape is None else shape.read(row, children)

@@ -1,0 +1,266 @@
+"""A SOQL statement as plain values, just as it was written.
+
+Knows the shape of the language. Knows no catalog: names here may mean nothing.
+Every `at` is the offset, in characters from 0, at which the thing begins in the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A field, perhaps through parents: `Account.Owner.Name`."""
+
+    names: tuple[str, ...]
+    at: int
+
+    def __str__(self) -> str:
+        return ".".join(self.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function over one field or one other call: `COUNT(Id)`, `DAY_ONLY(convertTimezone(x))`."""
+
+    name: str
+    argument: Operand | None
+    at: int
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.argument or ''})"
+
+
+Operand = Path | Call
+
+
+@dataclass(frozen=True, slots=True)
+class FieldItem:
+    """A field or a call in the select list, with its alias if it has one."""
+
+    operand: Operand
+    alias: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChildItem:
+    """A child subquery in the select list."""
+
+    query: Query
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TypeBranch:
+    """`WHEN Account THEN Phone, Name`."""
+
+    sobject: str
+    fields: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TypeofItem:
+    """`TYPEOF What WHEN … ELSE … END`."""
+
+    relationship: Path
+    branches: tuple[TypeBranch, ...]
+    otherwise: tuple[Path, ...]
+    at: int
+
+
+Item = FieldItem | ChildItem | TypeofItem
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string."""
+
+    value: str
+    """Its escapes resolved."""
+    pattern: str
+    """What LIKE makes of it, with a backslash before what is no wildcard."""
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number."""
+
+    value: Decimal
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount with its currency: `USD5000`."""
+
+    code: str
+    amount: Decimal
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Boolean:
+    """`true` or `false`."""
+
+    value: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Null:
+    """`null`."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A date, `2024-01-31`."""
+
+    value: date
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """A time of day, `10:30:00.000Z`."""
+
+    value: time
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A datetime with its zone; the value is aware, in UTC."""
+
+    value: datetime
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A date literal: `TODAY`, `LAST_N_DAYS:3`."""
+
+    name: str
+    """Upper case."""
+    count: int | None
+    at: int
+
+
+Literal = Text | Number | Money | Boolean | Null | Day | Hour | Moment | Period
+
+
+class Comparator(StrEnum):
+    """How one value is compared with another."""
+
+    EQUAL = "="
+    UNEQUAL = "!="
+    LESS = "<"
+    LESS_OR_EQUAL = "<="
+    GREATER = ">"
+    GREATER_OR_EQUAL = ">="
+    LIKE = "LIKE"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`Name = 'x'`."""
+
+    left: Operand
+    comparator: Comparator
+    right: Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """`Name IN ('x', 'y')` and its negation."""
+
+    left: Operand
+    members: tuple[Literal, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SemiJoin:
+    """`Id IN (SELECT AccountId FROM Contact)` and its negation."""
+
+    left: Operand
+    query: Query
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """`Colours__c INCLUDES ('Red;Blue', 'Green')` and EXCLUDES."""
+
+    left: Operand
+    members: tuple[Literal, ...]
+    negated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Junction:
+    """Conditions joined by AND, or by OR."""
+
+    word: str
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Negation:
+    """`NOT …`."""
+
+    part: Condition
+
+
+Condition = Comparison | Membership | SemiJoin | Holding | Junction | Negation
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One entry of FROM: an sObject, a child relationship or `alias.relationship`."""
+
+    path: Path
+    alias: str | None
+
+
+class Subtotals(StrEnum):
+    """Which subtotals a GROUP BY adds."""
+
+    NONE = "none"
+    ROLLUP = "rollup"
+    CUBE = "cube"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """One entry of ORDER BY."""
+
+    operand: Operand
+    descending: bool
+    nulls_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One SELECT."""
+
+    items: tuple[Item, ...]
+    source: Source
+    joined: tuple[Source, ...]
+    scope: str | None
+    scope_at: int
+    where: Condition | None
+    group: tuple[Operand, ...]
+    subtotals: Subtotals
+    having: Condition | None
+    order: tuple[Sort, ...]
+    limit: int | None
+    offset: int | None
+    offset_at: int
+    at: int
