@@ -43,7 +43,7 @@ def _print_version(wanted: bool) -> None:
 def _all_verbs(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version."),
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
     ] = False,
 ) -> None:
     """Carry out Salesforce jobs that are declared in YAML."""

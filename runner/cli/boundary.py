@@ -24,7 +24,7 @@ _SECRET = re.compile(r"00D\w{12,15}!\S+|(?<=Bearer )\S+|(?<=token=)[^&\s]+")
 
 def run_command() -> None:
     """Run the verb that the command line names; leave with its exit code."""
-    from runner.cli.app import app  # noqa: PLC0415 - an error in it must be caught as well
+    from runner.cli.app import app
 
     try:
         app()
@@ -50,10 +50,10 @@ def _tell(error: RunnerError) -> None:
     if _wants_json():
         sys.stdout.write(json.dumps(_document(error)) + "\n")
         return
-    from runner.report.sinks import printable  # noqa: PLC0415 - only failures need it
+    from runner.report.sinks import printable
 
     if isinstance(error, JobError):
-        from runner.report.diagnostics import render_diagnostic  # noqa: PLC0415
+        from runner.report.diagnostics import render_diagnostic
 
         for diagnostic in error.diagnostics:
             sys.stderr.write(printable(render_diagnostic(diagnostic)) + "\n")
@@ -69,7 +69,7 @@ def _document(error: RunnerError) -> dict[str, object]:
         "exit_code": int(error.exit_code),
     }
     if isinstance(error, JobError):
-        from runner.report.diagnostics import diagnostic_document  # noqa: PLC0415
+        from runner.report.diagnostics import diagnostic_document
 
         document["diagnostics"] = [diagnostic_document(each) for each in error.diagnostics]
     return document

@@ -51,7 +51,7 @@ def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
     command += ["--until-stdin-ends", "--state-dir", str(state.root)]
     command += ["--org-file", str(org_file)] if org_file else []
     # Its own session: a Ctrl-C meant for the run must not end the org under it.
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - this very program
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
@@ -94,5 +94,3 @@ def declared_org(file: Path | None) -> Mapping[str, object]:
     from runner.job.org_file import load_org_file
 
     return load_org_file(file)
-
-

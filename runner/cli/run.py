@@ -33,7 +33,9 @@ def run(
     ] = None,
     param: Annotated[
         list[str] | None,
-        typer.Option("--param", "-p", help="A parameter's value; may be given again.", metavar="K=V"),
+        typer.Option(
+            "--param", "-p", help="A parameter's value; may be given again.", metavar="K=V"
+        ),
     ] = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -98,5 +100,3 @@ def _leave(code: int) -> None:
     if code in {130, 143}:
         os._exit(code)
     raise typer.Exit(code)
-
-

@@ -1,0 +1,131 @@
+"""Builds the collaborators that verbs share, out of options, the environment and the job.
+
+Knows every constructor. Knows nothing of what is done with what it builds.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.events import Sink
+    from runner.job.model import Connection, Job
+    from runner.salesforce.session import Session, TokenStore
+    from runner.salesforce.transport import Transport
+    from runner.state.paths import StateFolder
+
+
+def state_folder(given: Path | None) -> StateFolder:
+    """The state folder that the option or the environment names; made when missing."""
+    from runner.state.paths import StateFolder, state_root
+
+    return StateFolder(state_root(given, os.environ)).create()
+
+
+def expression_checker(expression: str) -> str | None:
+    """Why an expression of `fields` does not parse; None when it does."""
+    from runner.tables.expressions import problem_of
+
+    return problem_of(expression)
+
+
+def loaded_job(file: Path) -> Job:
+    """Read a job.
+
+    Raises:
+        JobError: it is wrong; every problem with its position.
+    """
+    from runner.job.load import load_job
+
+    return load_job(file, expressions=expression_checker)
+
+
+def login_command(job_file: Path) -> str:
+    """What to type to sign this job's connection in."""
+    return f"runner login {shlex.quote(str(job_file))}"
+
+
+def token_store(connection: Connection, job_file: Path) -> TokenStore:
+    """Where a connection's token is, by its reference.
+
+    Raises:
+        SignInError: the connection names none, or its variable or command gives none.
+    """
+    from runner.errors import SignInError
+    from runner.job.secrets import read_secret
+    from runner.state.tokens import FixedToken, TokenFile, token_of
+
+    mend = login_command(job_file)
+    reference = connection.token
+    if reference is None:
+        raise SignInError(
+            "The connection names no token.",
+            hint=f"Add `token: tokens/{connection.environment}.json` to it, then run `{mend}`.",
+        )
+    if reference.path is not None:
+        return TokenFile(reference.path, login_command=mend)
+    origin = f"variable {reference.env}" if reference.env else "the token command"
+    text = read_secret(reference).reveal()
+    token = token_of(
+        text, origin=origin, login_command=mend, instance_url=_instance_url(connection)
+    )
+    return FixedToken(token, origin=origin)
+
+
+def _instance_url(connection: Connection) -> str | None:
+    """Where a lone access token belongs, as far as the connection tells."""
+    from runner.salesforce.hosts import login_url
+
+    known = connection.url is not None or connection.domain is not None
+    return login_url(connection) if known else None
+
+
+@contextmanager
+def connection_tokens(
+    connection: Connection, job_file: Path, state: StateFolder
+) -> Iterator[TokenStore]:
+    """A connection's token; for the local org its own, started where none runs."""
+    from runner.job.model import Environment
+
+    if connection.environment is not Environment.LOCAL or connection.token is not None:
+        yield token_store(connection, job_file)
+        return
+    from runner.cli.local import local_org
+    from runner.credentials import Token
+    from runner.state.tokens import FixedToken
+
+    with local_org(state, connection.org_file) as org:
+        token = Token(org.access_token, connection.url or org.url)
+        yield FixedToken(token, origin="the local org")
+
+
+@contextmanager
+def transport() -> Iterator[Transport]:
+    """The one HTTP client of a process."""
+    from runner.salesforce.transport import Transport
+
+    with Transport() as made:
+        yield made
+
+
+@contextmanager
+def signed_in(
+    connection: Connection, job_file: Path, state: StateFolder, sink: Sink
+) -> Iterator[Session]:
+    """A session with a connection's org.
+
+    Raises:
+        SignInError: there is no token that may be used.
+    """
+    from runner.job.model import RetryPolicy
+    from runner.salesforce.retry import Retrier
+    from runner.salesforce.session import Session
+
+    with connection_tokens(connection, job_file, state) as tokens, transport() as wire:
+        retrier = Retrier(RetryPolicy(), sink=sink)
+        yield Session(wire, tokens, retrier, login_command=login_command(job_file))

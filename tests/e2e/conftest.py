@@ -1,0 +1,146 @@
+"""The command in a process of its own, and a local org on a real socket."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+ORG_FILE = """\
+version: 1
+objects:
+  Account:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
+      Tier__c: {type: picklist, label: Tier, values: [Gold, Silver, Bronze], restricted: true}
+      Active__c: {type: checkbox, label: Active}
+      Since__c: {type: date, label: Since}
+      Checked__c: {type: datetime, label: Checked}
+      Score__c: {type: number, label: Score, precision: 16, scale: 2}
+  Contact:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
+"""
+COMMAND_SECONDS = 120
+
+
+@dataclass
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        return json.loads(self.out)
+
+    def task(self, name):
+        return next(task for task in self.document["tasks"] if task["name"] == name)
+
+
+@dataclass
+class Bench:
+    """A folder with job files, a state folder, and the command."""
+
+    folder: Path
+    env: dict = field(default_factory=dict)
+
+    @property
+    def state(self):
+        return self.folder / "state"
+
+    def environ(self):
+        kept = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8"}
+        return {**kept, "SFRUNNER_STATE_DIR": str(self.state), **self.env}
+
+    def start(self, *words, **options):
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+        return subprocess.Popen(
+            [sys.executable, "-m", "runner", *map(str, words)],
+            cwd=self.folder,
+            env=self.environ(),
+            **options,
+        )
+
+    def run(self, *words, given=None):
+        process = self.start(*words, stdin=subprocess.PIPE)
+        out, err = process.communicate(given, timeout=COMMAND_SECONDS)
+        return Ended(process.returncode, out, err)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def job(self, tasks, *, name="job.yaml", connection="{environment: local}", head=""):
+        text = f"version: 1\nname: test\nconnection: {connection}\n{head}tasks:\n"
+        lines = (f"  {line}" if line else "" for line in tasks.strip("\n").split("\n"))
+        return self.write(name, text + "\n".join(lines) + "\n")
+
+
+@dataclass
+class Org:
+    """A local org that answers."""
+
+    url: str
+    token: str
+    process: subprocess.Popen
+
+    def request(self, method, path, **options):
+        headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
+        return httpx.request(method, self.url + path, headers=headers, timeout=60, **options)
+
+    def rows(self, soql):
+        answer = self.request("GET", "/services/data/v62.0/query", params={"q": soql})
+        assert answer.status_code == 200, answer.text
+        return [without_attributes(record) for record in answer.json()["records"]]
+
+    def create(self, sobject, **values):
+        answer = self.request("POST", f"/services/data/v62.0/sobjects/{sobject}", json=values)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+
+def without_attributes(value):
+    """A record as plain values, the parents' too."""
+    if not isinstance(value, dict):
+        return value
+    return {name: without_attributes(each) for name, each in value.items() if name != "attributes"}
+
+
+@pytest.fixture
+def bench(tmp_path):
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def serve_org(bench):
+    """Start a local org with more options than none; ended with the test."""
+    running = []
+
+    def start(*options, org_file=ORG_FILE):
+        file = bench.write("org.yaml", org_file)
+        words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", file, *options)
+        process = bench.start(*words, stderr=None)
+        running.append(process)
+        told = json.loads(process.stdout.readline())
+        return Org(told["url"], told["access_token"], process)
+
+    yield start
+    for process in running:
+        process.terminate()
+        process.wait(timeout=30)
+        process.stdout.close()
+
+
+@pytest.fixture
+def org(serve_org):
+    """A local org in the bench's state folder, so that `environment: local` finds it."""
+    return serve_org()
