@@ -20,13 +20,14 @@ from runner.login.pkce import Proof, new_state
 from runner.salesforce import oauth, versions
 from runner.salesforce.hosts import environment_of
 from runner.salesforce.identity import Identity, who
-from runner.salesforce.ids import eighteen
 from runner.salesforce.retry import Retrier
 from runner.salesforce.session import Session, TokenStore
 from runner.salesforce.transport import Transport
 from runner.state.tokens import FixedToken
 
 TIMEOUT_SECONDS = 120.0
+_ID_LENGTH = 15
+"""What follows in an Id of 18 characters is a checksum of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def _mismatch(plan: SignInPlan, token: Token, identity_url: str) -> SignInError 
             hint="Log out of Salesforce in the browser, or use a private window, and run the "
             "command again; or correct `environment` and `domain` in the job.",
         )
-    if plan.org_id and token.org_id and eighteen(plan.org_id) != eighteen(token.org_id):
+    if plan.org_id and token.org_id and plan.org_id[:_ID_LENGTH] != token.org_id[:_ID_LENGTH]:
         return SignInError(
             f"The browser signed in to org {token.org_id}; the job insists on {plan.org_id}. "
             "Nothing was saved.",
