@@ -57,6 +57,13 @@ def task_path(task: AnyTask, *keys: str | int) -> Location:
     return ("tasks", task.index, *keys)
 
 
+def option_path(draft: Draft, task: AnyTask, key: str) -> Location:
+    """Where a task's option stands: in the task, or among the defaults."""
+    own = task_path(task, key)
+    shared = ("defaults", key)
+    return own if own in draft.origin.positions or shared not in draft.origin.positions else shared
+
+
 def as_mapping(value: object) -> Mapping[str, Any]:
     """The value, or an empty mapping where it is none."""
     return value if isinstance(value, Mapping) else {}

@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
-from runner.job import build, lookalikes
+from runner.job import build, lookalikes, written
 from runner.job.checks import ExpressionChecker, meaning, verbs
 from runner.job.document import Document, read_document
 from runner.job.draft import Draft, names_of, params_of, tasks_of
@@ -50,13 +50,13 @@ def check_job(
     problems = _problems_of(document, "job")
     folder = file.absolute().parent
     connection = _Connection(values.get("connection"), origin, folder, problems)
-    problems += connection.problems
+    problems += [*connection.problems, *_of_org_file(connection)]
     own = [found for found in problems if found.file == file]
     draft = Draft(
         origin, folder, connection.made, connection.origin, connection.path,
         params_of(values, own), names_of(values), tasks_of(values, folder, own),
     )  # fmt: skip
-    problems += meaning(draft, expressions)
+    problems += meaning(draft, values, expressions)
     ordered = _sorted(problems)
     if any(found.severity is Severity.ERROR for found in ordered) or draft.connection is None:
         return None, ordered
@@ -126,22 +126,44 @@ class _Connection:
 
     def _read(self, text: str, folder: Path) -> None:
         """Read the file that holds it; its problems are told in that file."""
-        path = folder / Path(text).expanduser()
-        document = read_document(self.origin.file.parent / Path(text).expanduser())
-        missing = [found for found in document.problems if found.position is None]
-        if document.is_broken and missing:
-            message = f"the connection cannot be read from {text}: {missing[0].message}"
-            code = missing[0].code.replace("yaml/", "job/connection-")
-            found = self.origin.diagnose(self.path, code, message, help=missing[0].help)
-            self.problems = [found]
+        file = written.path_from(text, folder)
+        document = read_document(_as_named(file, self.origin.file))
+        if document.is_broken and not any(found.position for found in document.problems):
+            self.problems = [_unreadable(document, "connection", self.origin, self.path)]
             return
-        if document.is_broken:
-            self.problems = list(document.problems)
-        else:
-            self.problems = _problems_of(document, "job", definition="connection")
         self.origin, self.path = document.origin, ()
+        self.problems = list(document.problems)
+        if not document.is_broken:
+            self.problems = _problems_of(document, "job", definition="connection")
         if not self.problems:
-            self.made = build.connection(document.values, path.parent, path)
+            self.made = build.connection(document.values, file.parent, file)
+
+
+def _of_org_file(connection: _Connection) -> list[Diagnostic]:
+    """What is wrong with the file that says what the local org has."""
+    file = connection.made.org_file if connection.made else None
+    if file is None:
+        return []
+    document = read_document(_as_named(file, connection.origin.file))
+    if not document.is_broken:
+        return _problems_of(document, "org")
+    if any(found.position for found in document.problems):
+        return list(document.problems)
+    return [_unreadable(document, "org-file", connection.origin, (*connection.path, "org_file"))]
+
+
+def _unreadable(document: Document, what: str, origin: Origin, path: Location) -> Diagnostic:
+    """Why a file that another one names cannot be read, told where it is named."""
+    found = document.problems[0]
+    message = f"{document.origin.file}: {found.message}"
+    code = found.code.replace("yaml/", f"job/{what}-")
+    return origin.diagnose(path, code, message, help=found.help)
+
+
+def _as_named(file: Path, beside: Path) -> Path:
+    """The file as a message should name it: like the file that names it, so often relative."""
+    folder = beside.absolute().parent
+    return beside.parent / file.relative_to(folder) if file.is_relative_to(folder) else file
 
 
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

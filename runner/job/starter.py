@@ -18,7 +18,7 @@ description: What this job is for.
 connection:
   environment: local              # live | sandbox | local (an org on this machine, no sign-in)
   # A real org: choose live or sandbox above, uncomment these, then `runner login` once.
-  # domain: acme--uat             # My Domain; without it login.salesforce.com or test.salesforce.com
+  # domain: acme--uat             # My Domain of the org
   # client_id: 3MVG9...           # consumer key of your External Client App; not a secret
   # token: tokens/acme-uat.json   # where `runner login` keeps the sign-in; do not commit it
 

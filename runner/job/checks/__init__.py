@@ -6,17 +6,41 @@ function from a draft to diagnostics and put it in the table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from runner.diagnostics import Diagnostic
+from runner.job.checks import connections, fields, files, names, options, order, queries
 from runner.job.checks.fields import ExpressionChecker
 from runner.job.draft import Draft
 
 __all__ = ["ExpressionChecker", "meaning"]
 
-_CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = ()
+_CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
+    connections.check,
+    names.duplicates,
+    names.references,
+    order.check,
+    files.sources,
+    files.targets,
+    files.shapes,
+    fields.duplicates,
+    fields.identity,
+    queries.shape,
+    queries.rows,
+    queries.kinds_of_rows,
+    options.check,
+    options.timezones,
+)
 
 
-def meaning(draft: Draft, expressions: ExpressionChecker | None) -> list[Diagnostic]:
-    """Run every check."""
-    return [found for check in _CHECKS for found in check(draft)]
+def meaning(
+    draft: Draft, values: Mapping[str, Any], expressions: ExpressionChecker | None
+) -> list[Diagnostic]:
+    """Run every check; `values` are the job's own, as they were written."""
+    found = [each for check in _CHECKS for each in check(draft)]
+    found += queries.defaults_of_params(draft, values.get("params"))
+    found += queries.binds(draft, values.get("params"))
+    if expressions is not None:
+        found += fields.expressions(draft, expressions)
+    return found

@@ -1,3 +1,80 @@
-from collections.abc import Callable
+"""Fields of a write: expressions parse, and what says which record a row is is among them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from runner.diagnostics import Diagnostic
+from runner.job.draft import Draft, task_path
+from runner.job.header import header_of
+from runner.job.model import FileFormat, FileSource, Verb, WriteTask
+from runner.job.suggest import did_you_mean, in_words
 
 ExpressionChecker = Callable[[str], str | None]
+"""Why an expression does not parse; None where it does."""
+
+_BY_ID = {Verb.UPDATE, Verb.DELETE}
+
+
+def expressions(draft: Draft, checker: ExpressionChecker) -> Iterator[Diagnostic]:
+    """Expressions that do not parse."""
+    for task in draft.writes:
+        for mapping in task.fields or ():
+            reason = checker(mapping.expression)
+            if reason is not None:
+                path = task_path(task, "fields", mapping.field)
+                message = f"`{mapping.field}` is no SQL expression: {reason}"
+                hint = "a column stands by its name, a fixed text as \"'Retail'\""
+                yield draft.origin.diagnose(path, "job/bad-expression", message, help=hint)
+
+
+def duplicates(draft: Draft) -> Iterator[Diagnostic]:
+    """Fields that differ only in case: Salesforce knows no case in names."""
+    for task in draft.writes:
+        seen: dict[str, str] = {}
+        for mapping in task.fields or ():
+            first = seen.setdefault(mapping.field.casefold(), mapping.field)
+            if first != mapping.field:
+                path = task_path(task, "fields", mapping.field)
+                message = f"`{mapping.field}` and `{first}` are the same field"
+                code = "job/duplicate-field"
+                hint = "keep one of the two"
+                yield draft.origin.diagnose(path, code, message, help=hint, at_key=True)
+
+
+def identity(draft: Draft) -> Iterator[Diagnostic]:
+    """Upserts without a value for their key, updates and deletes without one for Id."""
+    written = {query.target.path for query in draft.queries if query.target}
+    for task in draft.writes:
+        if isinstance(task.source, FileSource) and task.source.path in written and not task.fields:
+            continue  # its columns are not there to be seen yet
+        wanted = "Id" if task.verb in _BY_ID else task.key
+        columns = _columns(task)
+        if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:
+            yield _missing(task, wanted, columns, draft)
+
+
+def _columns(task: WriteTask) -> tuple[str, ...] | None:
+    """Names of the fields that a write sends, as far as they can be seen."""
+    if task.fields is not None:
+        return tuple(mapping.field for mapping in task.fields)
+    if isinstance(task.source, FileSource) and task.source.shape.format is FileFormat.CSV:
+        return header_of(task.source)
+    return None
+
+
+def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], draft: Draft) -> Diagnostic:
+    what = f"the key `{wanted}`" if task.key else f"`Id`, which a {task.verb} finds records by,"
+    has = f"it has {in_words(columns[:12], 'and')}{', …' if len(columns) > 12 else ''}"  # noqa: PLR2004 - as many as a line holds
+    if task.fields is not None:
+        message = f"{what} is not among the `fields`"
+        path = task_path(task, "key" if task.key else "fields")
+        hint = did_you_mean(wanted, columns, f"add `{wanted}: <column>` to `fields`")
+        return draft.origin.diagnose(
+            path, "job/key-not-mapped", message, help=hint, at_key=task.key is None
+        )
+    message = f"{what} is no column of the source"
+    hint = did_you_mean(wanted, columns, f"{has}; map one with `fields`")
+    return draft.origin.diagnose(
+        task_path(task, "from"), "job/key-not-in-header", message, help=hint
+    )

@@ -1,0 +1,134 @@
+"""Queries: they read as SOQL, their binds have params, their rows go somewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+from runner.diagnostics import Diagnostic, Location, Position, Severity
+from runner.job import soql
+from runner.job.binds import names
+from runner.job.draft import Draft, as_mapping, task_path
+from runner.job.model import QueryTask, TaskRows, TaskSource, Verb
+from runner.job.params import EXPECTED, declared_default
+from runner.job.suggest import did_you_mean, in_words
+
+
+def shape(draft: Draft) -> Iterator[Diagnostic]:
+    """Queries that cannot be SOQL."""
+    for task in draft.queries:
+        problem = _problem(task.soql)
+        if problem:
+            code, message, hint = problem
+            path = task_path(task, "query")
+            yield draft.origin.diagnose(path, code, message, help=hint)
+
+
+def _problem(text: str) -> tuple[str, str, str] | None:
+    if not soql.is_select(text):
+        return "job/not-soql", "a query begins with SELECT", "write SELECT fields FROM object"
+    if soql.has_open_literal(text):
+        hint = "close it; a quote in a text is written \\'"
+        return "job/soql-quote", "a quote in the query is never closed", hint
+    if soql.from_object(text) is None:
+        return "job/no-from", "the query names no object", "write FROM and the object's API name"
+    return None
+
+
+def rows(draft: Draft) -> Iterator[Diagnostic]:
+    """Rows that nobody takes, and rows that there are none of."""
+    taken = {task.source.task for task in draft.writes if isinstance(task.source, TaskSource)}
+    for task in draft.queries:
+        used = task.target is not None or task.name in taken
+        path = task_path(task, "query")
+        if soql.is_count(task.soql) and used:
+            message = "SELECT COUNT() answers a number and gives no rows"
+            hint = "write SELECT COUNT(Id) total FROM …"
+            yield draft.origin.diagnose(path, "job/query-without-rows", message, help=hint)
+        elif not used and draft.is_whole:
+            message = f"nobody takes the rows of `{task.name}`"
+            hint = (
+                f"write them to a file with `to`, or read them with `from: {{task: {task.name}}}`"
+            )
+            code = "job/unused-rows"
+            yield draft.origin.diagnose(
+                path, code, message, help=hint, severity=Severity.WARNING, at_key=True
+            )
+
+
+def kinds_of_rows(draft: Draft) -> Iterator[Diagnostic]:
+    """Rows of a kind that the other task does not have."""
+    verbs = {task.name: task.verb for task in draft.tasks}
+    for task in draft.writes:
+        source = task.source
+        if not isinstance(source, TaskSource) or source.rows is None:
+            continue
+        verb = verbs.get(source.task)
+        is_query = verb is Verb.QUERY
+        if verb is None or is_query == (source.rows is TaskRows.RECORDS):
+            continue
+        has = ["records"] if is_query else ["succeeded", "failed", "unprocessed"]
+        what = "a query" if is_query else "a write"
+        message = f"`{source.task}` is {what} and has no `{source.rows}` rows"
+        path = task_path(task, "from", "rows")
+        hint = f"it has {in_words(has)}"
+        yield draft.origin.diagnose(path, "job/wrong-rows", message, help=hint)
+
+
+def defaults_of_params(draft: Draft, declared: object) -> Iterator[Diagnostic]:
+    """Defaults that are no value of their type."""
+    for param in draft.params:
+        written = as_mapping(as_mapping(declared).get(param.name))
+        try:
+            declared_default(written.get("default"), param.type, param.name)
+        except ValueError:
+            path = ("params", param.name, "default")
+            message = f"the default of `{param.name}` must be {EXPECTED[param.type]}"
+            hint = f"write a {param.type}, or change `type`"
+            yield draft.origin.diagnose(path, "job/bad-default", message, help=hint)
+
+
+def binds(draft: Draft, declared: object) -> Iterator[Diagnostic]:
+    """Binds without a param, and params without a bind."""
+    known = list(as_mapping(declared))
+    used: set[str] = set()
+    for task in draft.queries:
+        for name in names(task.soql):
+            used.add(name)
+            if name not in known:
+                yield _unknown(task, name, known, draft)
+    if not draft.is_whole:
+        return
+    for name in known:
+        if name not in used:
+            path: Location = ("params", name)
+            message = f"no query uses the param `{name}`"
+            hint = f"write `:{name}` in a query, or remove it"
+            code = "job/unused-param"
+            yield draft.origin.diagnose(
+                path, code, message, help=hint, severity=Severity.WARNING, at_key=True
+            )
+
+
+def _unknown(task: QueryTask, name: str, known: list[str], draft: Draft) -> Diagnostic:
+    message = f"the query takes `:{name}`, and there is no such param"
+    hint = did_you_mean(name, known, f"declare it: params: {{{name}: {{type: string}}}}")
+    path = task_path(task, "query")
+    found = draft.origin.diagnose(path, "job/unknown-param", message, help=hint)
+    return _at_bind(found, name, task.soql, draft)
+
+
+def _at_bind(found: Diagnostic, name: str, text: str, draft: Draft) -> Diagnostic:
+    """The same problem, pointing into a query of several lines."""
+    if found.position is None:
+        return found
+    lines = draft.origin.lines
+    first = found.position.line
+    pattern = re.compile(rf"(?<!:):{name}\b")
+    for number in range(first, min(first + text.count("\n") + 2, len(lines) + 1)):
+        at = pattern.search(lines[number - 1])
+        if at:
+            position = Position(number, at.start() + 1, at.end() + 1)
+            return replace(found, position=position, line_text=lines[number - 1])
+    return found
