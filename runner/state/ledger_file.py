@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from runner.errors import StateError
 from runner.state.files import PRIVATE_FILE, private_folder
 
@@ -92,7 +94,8 @@ def open_ledger(path: Path) -> sqlite3.Connection:
             cannot be read or written.
     """
     private_folder(path.parent)
-    with told(path):
+    # One at a time: SQLite does not wait for its turn where two turn a new file to WAL.
+    with told(path), FileLock(f"{path}.lock", PATIENCE_SECONDS, PRIVATE_FILE):
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
         connection = sqlite3.connect(
@@ -151,6 +154,11 @@ def told(path: Path) -> Iterator[None]:
     """Turn what SQLite and the system raise into a StateError; put a damaged ledger aside."""
     try:
         yield
+    except Timeout as error:
+        raise StateError(
+            f"Another process has kept the ledger {path} locked for {PATIENCE_SECONDS:g} s.",
+            hint="Run again; or end the process that hangs.",
+        ) from error
     except OSError as error:
         raise StateError(f"The ledger {path} cannot be opened: {error.strerror}.") from error
     except sqlite3.Error as error:

@@ -51,4 +51,6 @@ def _began(pid: int) -> str | None:
         return None
     # The command's name may hold spaces and brackets; nothing after the last bracket does.
     fields = status.rpartition(")")[2].split()
+    if fields[0] == "Z":
+        return None  # it has ended, though nobody has asked how: so it is with some pid 1
     return f"{boot}/{fields[_STARTED_FIELD]}"

@@ -11,8 +11,8 @@ import pytest
 
 from runner.salesforce.transport import Transport
 
-ORG = "00D5g00000ABCDEEA4"
-USER = "0055g00000ABCDEAA4"
+ORG = "00D5g00000ABCDEEA5"
+USER = "0055g00000ABCDEAA5"
 USERNAME = "ada@acme.example"
 
 

@@ -13,8 +13,8 @@ from runner.login.pkce import Proof
 from runner.login.web import SignInPlan, sign_in, sign_in_by_paste
 from runner.state.tokens import TokenFile
 
-ORG = "00D5g00000ABCDEEA4"
-USER = "0055g00000ABCDEAA4"
+ORG = "00D5g00000ABCDEEA5"
+USER = "0055g00000ABCDEAA5"
 USERNAME = "ada@acme.example"
 
 

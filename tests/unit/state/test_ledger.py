@@ -3,6 +3,7 @@ import stat
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -246,6 +247,20 @@ def test_two_ledgers_share_one_file(ledger):
         assert other.run(FIRST).run_id == FIRST
         begin(other, "r2")
     assert len(ledger.runs()) == 2
+
+
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path):
+    together = threading.Barrier(6)
+
+    def open_and_begin(run_id):
+        together.wait()
+        with Ledger(tmp_path / "ledger.sqlite") as opened:
+            begin(opened, run_id)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(open_and_begin, [f"r{number}" for number in range(6)]))
+    with Ledger(tmp_path / "ledger.sqlite") as opened:
+        assert len(opened.runs()) == 6
 
 
 def test_the_file_is_private(ledger):
