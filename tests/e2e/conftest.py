@@ -125,10 +125,10 @@ def serve_org(bench):
     """Start a local org with more options than none; ended with the test."""
     running = []
 
-    def start(*options, org_file=ORG_FILE):
-        file = bench.write("org.yaml", org_file)
+    def start(*options, org_file=ORG_FILE, place=bench):
+        file = place.write("org.yaml", org_file)
         words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", file, *options)
-        process = bench.start(*words, stderr=None)
+        process = place.start(*words, stderr=None)
         running.append(process)
         told = json.loads(process.stdout.readline())
         return Org(told["url"], told["access_token"], process)
