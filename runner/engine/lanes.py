@@ -8,36 +8,59 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
-from typing import TypeVar
+from types import TracebackType
+from typing import Generic, Self, TypeVar
 
 Ask = TypeVar("Ask")
 Answer = TypeVar("Answer")
 
 SETTLE_SECONDS = 5.0
-"""How long what is on the wire may take to settle once the run is to end."""
+"""How long what is on the wire may take to settle once a run is to end."""
 
 
-def side_by_side(
-    work: Callable[[Ask], Answer], asks: Iterable[Ask], *, width: int
-) -> Iterator[tuple[Ask, Future[Answer]]]:
-    """Carry out `work` on each ask, at most `width` at once; yield each as it settles.
+class Lanes(Generic[Ask, Answer]):
+    """Carries out `work` on each ask, at most `width` at once.
 
-    Asks are drawn only as lanes fall free, so that memory does not grow with their number. A
-    consumer that stops early, or an exception in it, starts nothing new and waits a few seconds
-    for what is on the wire.
+    Leaving the block starts nothing new and waits for nothing: whoever must know how the asks
+    under way end calls `settled` first.
     """
-    pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="lane")
-    under_way: dict[Future[Answer], Ask] = {}
-    remaining = iter(asks)
-    try:
+
+    def __init__(self, work: Callable[[Ask], Answer], width: int) -> None:
+        self._work = work
+        self._width = width
+        self._pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="lane")
+        self._under_way: dict[Future[Answer], Ask] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def run(self, asks: Iterable[Ask]) -> Iterator[tuple[Ask, Future[Answer]]]:
+        """Yield each ask as it is answered; asks are drawn only as lanes fall free."""
+        remaining = iter(asks)
         while True:
-            for ask in islice(remaining, width - len(under_way)):
-                under_way[pool.submit(work, ask)] = ask
-            if not under_way:
+            for ask in islice(remaining, self._width - len(self._under_way)):
+                self._under_way[self._pool.submit(self._work, ask)] = ask
+            if not self._under_way:
                 return
-            settled, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in settled:
-                yield under_way.pop(future), future
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-        wait(under_way, timeout=SETTLE_SECONDS)
+            done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield self._under_way.pop(future), future
+
+    def settled(self, seconds: float = SETTLE_SECONDS) -> list[tuple[Ask, Future[Answer] | None]]:
+        """Wait a while for the asks under way, start none; None for those that take longer."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        done, _ = wait(self._under_way, timeout=seconds)
+        ends = [
+            (ask, future if future in done and not future.cancelled() else None)
+            for future, ask in self._under_way.items()
+        ]
+        self._under_way.clear()
+        return ends

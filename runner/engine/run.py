@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from runner import events
 from runner.engine.context import Context, ended_by
@@ -57,19 +56,8 @@ def run_tasks(context: Context, *, only: Collection[str] = ()) -> tuple[TaskOutc
     return tuple(run.outcomes)
 
 
-def finish(context: Context, started: datetime, tasks: tuple[TaskOutcome, ...]) -> RunOutcome:
-    """Sum a run up and write its end into the ledger."""
-    outcome = RunOutcome(
-        run_id=context.run_id,
-        job=context.job.name,
-        job_file=context.job.file,
-        started=started,
-        finished=datetime.now(UTC),
-        tasks=tasks,
-        folder=context.folder,
-        api_version=context.version,
-        instance_url=context.session.instance_url,
-    ).with_exit_code()
+def finish(context: Context, outcome: RunOutcome) -> RunOutcome:
+    """Write a run's end into the ledger and tell it."""
     context.ledger.finish_run(outcome)
     context.sink(events.RunFinished(outcome))
     return outcome

@@ -1,16 +1,13 @@
-"""Requests run side by side, no wider than asked, and stop when the consumer does."""
+"""Requests run side by side, no wider than asked, and none is forgotten when a run ends early."""
 
 import threading
 
-import pytest
-
-from runner.engine.lanes import side_by_side
+from runner.engine.lanes import Lanes
 
 
 def test_every_ask_is_answered_once():
-    answers = {
-        ask: future.result() for ask, future in side_by_side(lambda n: n * n, range(50), width=4)
-    }
+    with Lanes(lambda n: n * n, 4) as lanes:
+        answers = {ask: future.result() for ask, future in lanes.run(range(50))}
     assert answers == {n: n * n for n in range(50)}
 
 
@@ -28,7 +25,8 @@ def test_as_many_run_at_once_as_the_width_says_and_no_more():
         with lock:
             running.discard(ask)
 
-    assert len(list(side_by_side(work, range(9), width=width))) == 9
+    with Lanes(work, width) as lanes:
+        assert len(list(lanes.run(range(9)))) == 9
     assert max(most) == width
 
 
@@ -40,9 +38,9 @@ def test_asks_are_drawn_only_as_lanes_fall_free():
             drawn.append(number)
             yield number
 
-    for _ask, _future in side_by_side(lambda n: n, asks(), width=2):
-        assert len(drawn) <= 4
-        break
+    with Lanes(lambda n: n, 2) as lanes:
+        for _ask, _future in lanes.run(asks()):
+            break
     assert len(drawn) <= 4
 
 
@@ -52,21 +50,38 @@ def test_a_failure_reaches_the_consumer_through_its_own_answer():
             raise ValueError(ask)
         return ask
 
-    failed = [ask for ask, future in side_by_side(work, range(5), width=2) if future.exception()]
-    assert failed == [2]
+    with Lanes(work, 2) as lanes:
+        assert [ask for ask, future in lanes.run(range(5)) if future.exception()] == [2]
 
 
-def test_a_consumer_that_raises_starts_nothing_new():
-    begun = []
+def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
+    first_may_end = threading.Event()
+    first_may_end.set()
+    others_may_end = threading.Event()
 
     def work(ask):
-        begun.append(ask)
+        (first_may_end if ask == 0 else others_may_end).wait(30)
+        return ask * 10
+
+    with Lanes(work, 3) as lanes:
+        for ask, _future in lanes.run(range(100)):
+            assert ask == 0
+            break
+        others_may_end.set()
+        ends = {ask: future.result() for ask, future in lanes.settled(30)}
+    assert ends == {1: 10, 2: 20}
+
+
+def test_what_takes_too_long_to_settle_is_told_without_an_answer():
+    hold = threading.Event()
+
+    def work(ask):
+        if ask:
+            hold.wait(30)
         return ask
 
-    def consume():
-        for _ask, _future in side_by_side(work, range(1000), width=2):
-            raise KeyError
-
-    with pytest.raises(KeyError):
-        consume()
-    assert len(begun) <= 4
+    with Lanes(work, 2) as lanes:
+        for _ask, _future in lanes.run(range(2)):
+            break
+        assert lanes.settled(0) == [(1, None)]
+        hold.set()

@@ -1,0 +1,60 @@
+"""Meets the org before anything is done: which version, as whom, and whether it is the right org.
+
+Knows the questions to ask first. Knows nothing of tasks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner import events
+from runner.errors import SignInError
+from runner.events import Sink
+from runner.job.model import Job
+from runner.salesforce.identity import Identity, who
+from runner.salesforce.session import Session
+from runner.salesforce.versions import Choice, choose, served
+
+SHORT_ID = 15
+"""Characters of an Id that name the record; three more are a checksum."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """The org as it was met."""
+
+    identity: Identity
+    choice: Choice
+
+
+def connect(job: Job, session: Session, sink: Sink) -> Connection:
+    """Settle the API version and check that this is the org the job means.
+
+    Raises:
+        UsageError: the org does not serve the version that the job writes.
+        SignInError: the token is of another org than `org_id` pins.
+    """
+    choice = choose(job.connection.api_version, served(session))
+    session.api_version = choice.version
+    identity = who(session)
+    _check_pin(job, identity)
+    sink(
+        events.Connected(
+            session.instance_url,
+            identity.org_id,
+            identity.username,
+            choice.version,
+            choice.lifted_from,
+        )
+    )
+    return Connection(identity, choice)
+
+
+def _check_pin(job: Job, identity: Identity) -> None:
+    pinned = job.connection.org_id
+    if pinned is None or pinned[:SHORT_ID] == (identity.org_id or "")[:SHORT_ID]:
+        return
+    raise SignInError(
+        f"The token is of org {identity.org_id}, and the job is pinned to {pinned}.",
+        hint="Sign in to the pinned org, or change `connection.org_id`. Nothing was sent.",
+    )
