@@ -12,7 +12,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from zlib import crc32
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 
@@ -24,7 +26,7 @@ _COLUMN_TYPES = {
     "currency": "REAL",
     "percent": "REAL",
 }
-_KEPT_TABLES = ("_sobjects",)
+_KEPT_TABLES = ("_sobjects", "_catalog")
 _CACHE_KIB = 32_768
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
@@ -48,6 +50,8 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.writing() as conn:
             _lay_out(conn, catalog)
+            self.catalog_changed = _catalog_changed(conn, catalog)
+            """When what describe tells last changed: the first opening with this catalog."""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -64,13 +68,17 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, in one write transaction, rolled back on an exception."""
+        """This thread's connection, in one write transaction, rolled back on an exception.
+
+        Within another write of the same thread it is a part of that one, which can fail alone.
+        """
         with self._writer:
             conn = self._connection()
             if conn.in_transaction:
                 if not getattr(self._local, "writes", False):
                     raise RuntimeError("a read transaction cannot become a write transaction")
-                yield conn
+                with _nested(conn):
+                    yield conn
                 return
             conn.execute("BEGIN IMMEDIATE")
             self._local.writes = True
@@ -116,6 +124,18 @@ class Store:
             self._local.connection = conn
             self._opened.append(conn)
         return conn
+
+
+@contextmanager
+def _nested(conn: sqlite3.Connection) -> Iterator[None]:
+    conn.execute("SAVEPOINT nested")
+    try:
+        yield
+    except BaseException:
+        conn.execute("ROLLBACK TO nested")
+        raise
+    finally:
+        conn.execute("RELEASE nested")
 
 
 def known_prefixes(path: Path) -> dict[str, str]:
@@ -201,6 +221,20 @@ def _lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
             "INSERT INTO _sobjects VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (sobject.name, sobject.key_prefix, sobject.custom),
         )
+
+
+def _catalog_changed(conn: sqlite3.Connection, catalog: Catalog) -> datetime:
+    print_of_catalog = str(crc32(repr(catalog.sobjects).encode()))
+    conn.execute("CREATE TABLE IF NOT EXISTS _catalog (fingerprint TEXT PRIMARY KEY, changed TEXT)")
+    now = datetime.now(UTC).replace(microsecond=0)
+    row = conn.execute(
+        "SELECT changed FROM _catalog WHERE fingerprint = ?", (print_of_catalog,)
+    ).fetchone()
+    if row is not None:
+        return datetime.fromisoformat(row[0])
+    conn.execute("DELETE FROM _catalog")
+    conn.execute("INSERT INTO _catalog VALUES (?, ?)", (print_of_catalog, now.isoformat()))
+    return now
 
 
 def _lay_out_table(conn: sqlite3.Connection, sobject: SObject) -> None:

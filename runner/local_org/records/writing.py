@@ -39,6 +39,8 @@ _FLAGS = {
     "hardDelete": "deletable",
     "undelete": "undeletable",
 }
+_UNREAD = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD"})
+"""Errors that end the reading of a row: nothing else is said of it."""
 _SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
@@ -288,5 +290,6 @@ def _take_match(draft: Draft, key: Field, ids: list[str]) -> bool:
 
 def _outcome(draft: Draft, *, created: bool) -> RowOutcome:
     if draft.errors:
-        return refused(*draft.errors, record_id=draft.id)
+        unread = next((error for error in draft.errors if error.code in _UNREAD), None)
+        return refused(*([unread] if unread else draft.errors), record_id=draft.id)
     return RowOutcome(draft.id, success=True, created=created)

@@ -1,0 +1,133 @@
+"""What requests about records have in common: the sObject in the path, a JSON body, conditions.
+
+Knows how a request names things. Knows nothing of what is then done.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.faults import ApiError, ApiFault
+from runner.local_org.http.messages import Request
+from runner.local_org.org import Org, User
+from runner.local_org.records import RowOutcome
+from runner.local_org.records.refusals import POSITION
+
+_STATUS = {
+    "INSUFFICIENT_ACCESS": 403,
+    "INSUFFICIENT_ACCESS_OR_READONLY": 403,
+    "STORAGE_LIMIT_EXCEEDED": 403,
+    "UNKNOWN_EXCEPTION": 500,
+}
+_ALLOW_SAVE = re.compile(r"allowsave\s*=\s*true", re.IGNORECASE)
+
+
+def not_found(message: str = "The requested resource does not exist") -> ApiFault:
+    """404 in Salesforce's words."""
+    return ApiFault(404, "NOT_FOUND", message)
+
+
+def named_sobject(org: Org, request: Request) -> SObject:
+    """The sObject in the path.
+
+    Raises:
+        ApiFault: 404, there is no such sObject.
+    """
+    sobject = org.catalog.sobject(request.params["sobject"])
+    if sobject is None:
+        raise not_found()
+    return sobject
+
+
+def asking_user(org: Org, request: Request) -> User:
+    """Who asks; the org's administrator where a route needs no sign-in."""
+    return request.user or org.user
+
+
+def version_of(org: Org, request: Request) -> float:
+    """The version in the path."""
+    return request.version or org.settings.max_version
+
+
+def json_object(request: Request) -> dict[str, object]:
+    """The body as a JSON object.
+
+    Raises:
+        ApiFault: 400, it is JSON of another kind.
+        json.JSONDecodeError: it is no JSON.
+    """
+    body = request.json()
+    if not isinstance(body, dict):
+        raise ApiFault(
+            400,
+            "JSON_PARSER_ERROR",
+            "The HTTP entity body is required, but this request has no entity body."
+            if not request.body
+            else f"Unexpected parameter encountered during deserialization at {POSITION}",
+        )
+    return body
+
+
+def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | None:
+    """Fields by name, from `a,b` or a list; None when none is named.
+
+    Raises:
+        ApiFault: 400 INVALID_FIELD, one of them does not exist.
+    """
+    listed = names.split(",") if isinstance(names, str) else names
+    fields = []
+    for name in (each.strip() for each in listed):
+        if not name:
+            continue
+        field = sobject.field(name)
+        if field is None:
+            raise ApiFault(
+                400,
+                "INVALID_FIELD",
+                f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to"
+                " use a custom field, be sure to append the '__c' after the custom field name."
+                " Please reference your WSDL or the describe call for the appropriate names.",
+            )
+        fields.append(field)
+    return fields or None
+
+
+def allows_duplicates(request: Request) -> bool:
+    """Whether the caller saves in spite of duplicate rules that only alert (from 52.0)."""
+    header = request.headers.get("sforce-duplicate-rule-header", "")
+    return _ALLOW_SAVE.search(header) is not None
+
+
+def refusal(outcome: RowOutcome, request: Request) -> ApiFault:
+    """The answer to a single record that was refused."""
+    errors = tuple(_positioned(error, request.body) for error in outcome.errors)
+    return ApiFault.of(_STATUS.get(errors[0].code, 400), *errors)
+
+
+def _positioned(error: ApiError, body: bytes) -> ApiError:
+    """Put the place of the value into a parser error, as well as the request's text tells it."""
+    if POSITION not in error.message or not error.fields:
+        return error
+    text = body.decode(errors="replace")
+    found = re.search(rf'"{re.escape(error.fields[0])}"\s*:\s*', text, re.IGNORECASE)
+    end = found.end() if found else 0
+    line = text.count("\n", 0, end) + 1
+    column = end - (text.rfind("\n", 0, end) + 1) + 1
+    message = error.message.replace(POSITION, f"[line:{line}, column:{column}]")
+    return replace(error, message=message, fields=())
+
+
+def header_moment(request: Request, name: str) -> datetime | None:
+    """The date of `If-Modified-Since` and its kin (RFC 1123); None when absent or unreadable."""
+    text = request.headers.get(name)
+    if text is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

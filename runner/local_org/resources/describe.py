@@ -1,0 +1,268 @@
+"""`/sobjects`, `/sobjects/X` and `/sobjects/X/describe`: what an org tells about its shape.
+
+Knows which members each answer has, in which order. Knows no records.
+"""
+
+from __future__ import annotations
+
+from email.utils import format_datetime
+
+from runner.local_org.catalog.model import ChildRelationship, Field, RecordType, SObject
+from runner.local_org.http.messages import Request, Response, Route
+from runner.local_org.org import Org
+from runner.local_org.resources.asked import header_moment, named_sobject, version_of
+
+_MASTER_RECORD_TYPE = "012000000000000AAA"
+_MOST_RECORDS = 200
+_GLOBAL_FLAGS = (
+    "activateable",
+    "createable",
+    "custom",
+    "customSetting",
+    "deepCloneable",
+    "deletable",
+    "deprecatedAndHidden",
+    "feedEnabled",
+    "hasSubtypes",
+    "isInterface",
+    "isSubtype",
+    "layoutable",
+    "mergeable",
+    "mruEnabled",
+    "queryable",
+    "replicateable",
+    "retrieveable",
+    "searchable",
+    "triggerable",
+    "undeletable",
+    "updateable",
+)
+_FULL_FLAGS = ("compactLayoutable", "searchLayoutable")
+_ABSENT = (
+    "associateEntityType",
+    "associateParentEntity",
+    "defaultImplementation",
+    "extendedBy",
+    "extendsInterfaces",
+    "implementedBy",
+    "implementsInterfaces",
+    "listviewable",
+    "lookupLayoutable",
+    "networkScopeFieldName",
+)
+_GLOBAL_ABSENT = _ABSENT[:2]
+_TEXT_BYTES = 3
+"""Bytes that describe reckons for a character."""
+
+
+def _global(org: Org, request: Request) -> Response:
+    version = version_of(org, request)
+    return _cached(
+        org,
+        request,
+        {
+            "encoding": "UTF-8",
+            "maxBatchSize": _MOST_RECORDS,
+            "sobjects": [
+                _summary(sobject, version)
+                for sobject in sorted(org.catalog.sobjects, key=lambda each: each.name)
+            ],
+        },
+    )
+
+
+def _basic(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    summary = _summary(sobject, version_of(org, request))
+    return Response.of_json({"objectDescribe": summary, "recentItems": []})
+
+
+def _full(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    return _cached(org, request, describe(sobject, version_of(org, request)))
+
+
+def _cached(org: Org, request: Request, answer: dict[str, object]) -> Response:
+    """Answer 304 to who has it already."""
+    changed = org.store.catalog_changed
+    stamp = {"Last-Modified": format_datetime(changed, usegmt=True)}
+    since = header_moment(request, "if-modified-since")
+    if since is not None and changed <= since:
+        return Response(304, b"", stamp)
+    return Response.of_json(answer, headers=stamp)
+
+
+def _summary(sobject: SObject, version: float) -> dict[str, object]:
+    """One sObject in the global describe; members in alphabetical order, as recorded."""
+    root = f"/services/data/v{version:.1f}/sobjects/{sobject.name}"
+    members: dict[str, object] = {
+        name: sobject.flags.get(name, False) for name in _GLOBAL_FLAGS
+    } | dict.fromkeys(_GLOBAL_ABSENT)
+    members |= {
+        "custom": sobject.custom,
+        "keyPrefix": sobject.key_prefix,
+        "label": sobject.label,
+        "labelPlural": sobject.label_plural,
+        "name": sobject.name,
+        "urls": {
+            "rowTemplate": f"{root}/{{ID}}",
+            "describe": f"{root}/describe",
+            "sobject": root,
+        },
+    }
+    return dict(sorted(members.items()))
+
+
+def describe(sobject: SObject, version: float) -> dict[str, object]:
+    """The full describe of one sObject."""
+    members = _summary(sobject, version) | dict.fromkeys(_ABSENT)
+    members |= {name: sobject.flags.get(name, False) for name in _FULL_FLAGS}
+    root = f"/services/data/v{version:.1f}/sobjects/{sobject.name}"
+    members |= {
+        "actionOverrides": [],
+        "childRelationships": [_child(each) for each in sobject.children],
+        "fields": [_field(each) for each in sobject.fields],
+        "namedLayoutInfos": [],
+        "recordTypeInfos": _record_types(sobject, root),
+        "sobjectDescribeOption": "FULL",
+        "supportedScopes": _scopes(sobject),
+    }
+    urls = members["urls"]
+    if isinstance(urls, dict):
+        members["urls"] = {**urls, "layouts": f"{root}/describe/layouts"}
+    return dict(sorted(members.items()))
+
+
+def _scopes(sobject: SObject) -> list[dict[str, str]]:
+    scopes = [{"label": f"All {sobject.label_plural}", "name": "everything"}]
+    if sobject.field("OwnerId") is not None:
+        scopes.append({"label": f"My {sobject.label_plural}", "name": "mine"})
+    return scopes
+
+
+def _child(child: ChildRelationship) -> dict[str, object]:
+    return {
+        "cascadeDelete": child.cascade_delete,
+        "childSObject": child.child_sobject,
+        "deprecatedAndHidden": False,
+        "field": child.field,
+        "junctionIdListNames": [],
+        "junctionReferenceTo": [],
+        "relationshipName": child.relationship_name,
+        "restrictedDelete": child.restricted_delete,
+    }
+
+
+def _record_types(sobject: SObject, root: str) -> list[dict[str, object]]:
+    master = RecordType(
+        _MASTER_RECORD_TYPE,
+        "Master",
+        "Master",
+        default=not any(each.default for each in sobject.record_types),
+    )
+    return [
+        {
+            "active": each.active,
+            "available": each.active,
+            "defaultRecordTypeMapping": each.default,
+            "developerName": each.developer_name,
+            "master": each is master,
+            "name": each.label,
+            "recordTypeId": each.id,
+            "urls": {"layout": f"{root}/describe/layouts/{each.id}"},
+        }
+        for each in (*sobject.record_types, master)
+    ]
+
+
+def _field(field: Field) -> dict[str, object]:
+    """All members of a field; none is ever left out."""
+    return {
+        "aggregatable": field.aggregatable,
+        "aiPredictionField": False,
+        "autoNumber": field.auto_number,
+        "byteLength": _byte_length(field),
+        "calculated": field.calculated,
+        "calculatedFormula": None,
+        "cascadeDelete": field.cascade_delete,
+        "caseSensitive": field.case_sensitive,
+        "compoundFieldName": field.compound_field_name,
+        "controllerName": None,
+        "createable": field.createable,
+        "custom": field.custom,
+        "defaultValue": _default(field),
+        "defaultValueFormula": None,
+        "defaultedOnCreate": field.defaulted_on_create,
+        "dependentPicklist": False,
+        "deprecatedAndHidden": False,
+        "digits": field.digits,
+        "displayLocationInDecimal": field.type == "location",
+        "encrypted": field.encrypted,
+        "externalId": field.external_id,
+        "extraTypeInfo": _extra_type(field),
+        "filterable": field.filterable,
+        "filteredLookupInfo": None,
+        "formulaTreatNullNumberAsZero": False,
+        "groupable": field.groupable,
+        "highScaleNumber": False,
+        "htmlFormatted": field.html_formatted,
+        "idLookup": field.id_lookup,
+        "inlineHelpText": field.help,
+        "label": field.label,
+        "length": field.length,
+        "mask": None,
+        "maskType": None,
+        "name": field.name,
+        "nameField": field.name_field,
+        "namePointing": field.polymorphic,
+        "nillable": field.nillable,
+        "permissionable": field.nillable and field.name != "Id",
+        "picklistValues": [
+            {
+                "active": entry.active,
+                "defaultValue": entry.default,
+                "label": entry.label,
+                "validFor": None,
+                "value": entry.value,
+            }
+            for entry in field.picklist
+        ],
+        "polymorphicForeignKey": field.polymorphic,
+        "precision": field.precision,
+        "queryByDistance": field.type in {"address", "location"},
+        "referenceTargetField": None,
+        "referenceTo": list(field.reference_to),
+        "relationshipName": field.relationship_name,
+        "relationshipOrder": field.master_detail_order,
+        "restrictedDelete": field.restricted_delete,
+        "restrictedPicklist": field.restricted_picklist,
+        "scale": field.scale,
+        "searchPrefilterable": field.type == "reference" and not field.polymorphic,
+        "soapType": field.soap_type,
+        "sortable": field.sortable,
+        "type": field.type,
+        "unique": field.unique,
+        "updateable": field.updateable,
+        "writeRequiresMasterRead": False,
+    }
+
+
+def _byte_length(field: Field) -> int:
+    return field.length if field.type in {"id", "reference"} else field.length * _TEXT_BYTES
+
+
+def _default(field: Field) -> object:
+    return field.default if field.type == "boolean" else None
+
+
+def _extra_type(field: Field) -> str | None:
+    if field.html_formatted:
+        return "richtextarea"
+    return "plaintextarea" if field.type == "textarea" else None
+
+
+ROUTES = (
+    Route("GET", "/sobjects", _global),
+    Route("GET", r"/sobjects/(?P<sobject>\w+)", _basic),
+    Route("GET", r"/sobjects/(?P<sobject>\w+)/describe", _full),
+)

@@ -1,0 +1,245 @@
+"""`/sobjects/X/…`: one record created, read, changed, deleted, upserted.
+
+Knows paths, statuses and shapes of single-record calls. What a record may be is decided in
+`records`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import quote
+
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.faults import ApiFault
+from runner.local_org.http.messages import Request, Response, Route
+from runner.local_org.ids import normalise
+from runner.local_org.org import Org
+from runner.local_org.records import RowOutcome, is_key, read, write
+from runner.local_org.records.lookups import Lookups, Presence
+from runner.local_org.records.values import Stored, comparable, json_reader
+from runner.local_org.resources.asked import (
+    allows_duplicates,
+    asking_user,
+    header_moment,
+    json_object,
+    named_sobject,
+    not_found,
+    refusal,
+    version_of,
+    wanted_fields,
+)
+
+_UPSERT_TELLS_CREATED = 46.0
+
+
+def _create(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    outcome = _write(org, request, "insert", sobject, json_object(request))
+    return _created(org, request, sobject, outcome)
+
+
+def _created(org: Org, request: Request, sobject: SObject, outcome: RowOutcome) -> Response:
+    return Response.of_json(
+        {"id": outcome.id, "success": True, "errors": []},
+        201,
+        {"Location": _record_url(org, request, sobject, str(outcome.id))},
+    )
+
+
+def _record_url(org: Org, request: Request, sobject: SObject, tail: str) -> str:
+    version = version_of(org, request)
+    return f"/services/data/v{version:.1f}/sobjects/{sobject.name}/{tail}"
+
+
+def _write(
+    org: Org, request: Request, operation: str, sobject: SObject, row: Mapping[str, object]
+) -> RowOutcome:
+    with org.store.writing() as conn:
+        outcome = write(
+            org,
+            conn,
+            operation,
+            sobject,
+            [row],
+            user=asking_user(org, request),
+            version=version_of(org, request),
+            allow_duplicates=allows_duplicates(request),
+        )[0]
+    if not outcome.success:
+        raise refusal(outcome, request)
+    return outcome
+
+
+def _read(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    return _read_by_id(org, request, sobject, normalise(request.params["id"]))
+
+
+def _read_by_id(org: Org, request: Request, sobject: SObject, record_id: str | None) -> Response:
+    fields = wanted_fields(sobject, request.arg("fields"))
+    if record_id is None:
+        raise not_found("Provided external ID field does not exist or is not accessible")
+    with org.store.reading() as conn:
+        record = read(org, conn, sobject, record_id, fields, version=version_of(org, request))
+        modified = _modified(org, sobject, record_id)
+    if record is None:
+        raise not_found()
+    since = header_moment(request, "if-modified-since")
+    if since is not None and modified is not None and modified <= since:
+        return Response(304)
+    return Response.of_json(record)
+
+
+def _modified(org: Org, sobject: SObject, record_id: str) -> datetime | None:
+    with org.store.reading() as conn:
+        stored = Lookups(conn).records(sobject, [record_id]).get(record_id)
+    return datetime.fromisoformat(str(stored["LastModifiedDate"])) if stored else None
+
+
+def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
+    """The Id in the path of a change or a delete.
+
+    Raises:
+        ApiFault: 404 for one that names no record or a deleted one; 412 for one that changed
+            since the moment the caller gave.
+    """
+    record_id = normalise(request.params["id"])
+    if record_id is None:
+        raise not_found()
+    with org.store.reading() as conn:
+        presence = Lookups(conn).presence(sobject, [record_id])[record_id]
+    if presence is Presence.BINNED:
+        raise ApiFault(404, "ENTITY_IS_DELETED", "entity is deleted")
+    if presence is Presence.MISSING:
+        raise ApiFault(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+    _check_unmodified(org, request, sobject, record_id)
+    return record_id
+
+
+def _check_unmodified(org: Org, request: Request, sobject: SObject, record_id: str) -> None:
+    since = header_moment(request, "if-unmodified-since")
+    modified = _modified(org, sobject, record_id)
+    if since is not None and modified is not None and modified > since:
+        raise ApiFault(412, "PRECONDITION_FAILED", "The record was modified after the given date")
+
+
+def _update(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    body = json_object(request)
+    _forbid(body, "Id")
+    record_id = _existing_id(org, request, sobject)
+    _write(org, request, "update", sobject, {**body, "Id": record_id})
+    return Response(204)
+
+
+def _forbid(body: Mapping[str, object], name: str) -> None:
+    """What the path says the body must not say again."""
+    if any(key.lower() == name.lower() for key in body):
+        raise ApiFault(
+            400,
+            "INVALID_FIELD",
+            f"The {name} field should not be specified in the sobject data.",
+        )
+
+
+def _delete(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    _write(org, request, "delete", sobject, {"Id": _existing_id(org, request, sobject)})
+    return Response(204)
+
+
+def _key(sobject: SObject, request: Request) -> Field:
+    name = request.params["field"]
+    field = sobject.field(name)
+    if field is None or not is_key(field):
+        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+    return field
+
+
+def _matches(org: Org, sobject: SObject, key: Field, text: str) -> list[str]:
+    """Ids of the records that bear a key."""
+    if key.name == "Id":
+        record_id = normalise(text)
+        return [record_id] if record_id else []
+    try:
+        value: Stored = comparable(key, json_reader(key)(text))
+    except ValueError:
+        return []
+    with org.store.reading() as conn:
+        return Lookups(conn).fresh_by_key(sobject, key, [value]).get(value, [])
+
+
+def _several(org: Org, request: Request, sobject: SObject, ids: list[str]) -> Response:
+    return Response.of_json([_record_url(org, request, sobject, each) for each in ids], 300)
+
+
+def _read_by_key(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    ids = _matches(org, sobject, _key(sobject, request), request.params["value"])
+    if len(ids) > 1:
+        return _several(org, request, sobject, ids)
+    if not ids:
+        raise not_found()
+    return _read_by_id(org, request, sobject, ids[0])
+
+
+def _delete_by_key(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    ids = _matches(org, sobject, _key(sobject, request), request.params["value"])
+    if len(ids) > 1:
+        return _several(org, request, sobject, ids)
+    if not ids:
+        raise not_found()
+    _write(org, request, "delete", sobject, {"Id": ids[0]})
+    return Response(204)
+
+
+def _upsert(org: Org, request: Request) -> Response:
+    sobject = named_sobject(org, request)
+    key = _key(sobject, request)
+    value = request.params["value"]
+    body = json_object(request)
+    _forbid(body, key.name)
+    _forbid(body, "Id")
+    with org.store.writing():
+        ids = _matches(org, sobject, key, value)
+        if len(ids) > 1:
+            return _several(org, request, sobject, ids)
+        if ids:
+            outcome = _write(org, request, "update", sobject, {**body, "Id": ids[0]})
+            return _upserted(org, request, sobject, outcome, created=False)
+        if request.arg("updateOnly") == "true" or key.name == "Id":
+            raise not_found()
+        outcome = _write(org, request, "insert", sobject, {**body, key.name: value})
+        return _upserted(org, request, sobject, outcome, created=True)
+
+
+def _upserted(
+    org: Org, request: Request, sobject: SObject, outcome: RowOutcome, *, created: bool
+) -> Response:
+    """Below 46.0 a create does not say so, and an update says nothing at all."""
+    if version_of(org, request) < _UPSERT_TELLS_CREATED:
+        return _created(org, request, sobject, outcome) if created else Response(204)
+    location = {"Location": _record_url(org, request, sobject, quote(str(outcome.id)))}
+    return Response.of_json(
+        {"id": outcome.id, "success": True, "errors": [], "created": created},
+        201 if created else 200,
+        location if created else {},
+    )
+
+
+_SOBJECT = r"/sobjects/(?P<sobject>\w+)"
+_ID = rf"{_SOBJECT}/(?P<id>(?!(?:describe|updated|deleted|Id)$)[^/]+)"
+_BY_KEY = rf"{_SOBJECT}/(?P<field>\w+)/(?P<value>[^/]+)"
+
+ROUTES = (
+    Route("POST", _SOBJECT, _create),
+    Route("POST", rf"{_SOBJECT}/Id", _create, min_version=37.0),
+    Route("GET", _ID, _read),
+    Route("PATCH", _ID, _update),
+    Route("DELETE", _ID, _delete),
+    Route("GET", _BY_KEY, _read_by_key),
+    Route("PATCH", _BY_KEY, _upsert),
+    Route("DELETE", _BY_KEY, _delete_by_key),
+)
