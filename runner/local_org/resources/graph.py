@@ -1,0 +1,89 @@
+"""`/composite/graph`: up to 75 composites in one request, each all or nothing (from 50.0).
+
+Knows the limits on graphs and nodes. Each graph runs as a composite does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from runner.local_org.faults import ApiFault
+from runner.local_org.http.messages import Request, Response, Route
+from runner.local_org.org import Org
+from runner.local_org.resources.asked import json_object
+from runner.local_org.resources.composite import run_parts
+from runner.local_org.resources.references import referred
+from runner.local_org.resources.subrequests import Answer, Part, halted, mappings_of, text_of
+
+_MOST_GRAPHS = 75
+_MOST_NODES = 500
+_MOST_DEPTH = 15
+_MOST_KINDS = 15
+_MOST_FAILED_GRAPHS = 14
+_KIND = re.compile(r"/services/data/v[\d.]+/(?:sobjects/)?(\w+)")
+
+
+def _graphs(org: Org, request: Request) -> Response:
+    graphs = mappings_of(json_object(request), "graphs", _MOST_GRAPHS)
+    parts_by_graph = {text_of(graph, "graphId"): _parts(graph) for graph in graphs}
+    if len(parts_by_graph) != len(graphs):
+        raise ApiFault(400, "DUPLICATE_VALUE", "The graphId of each graph must be unique")
+    if sum(map(len, parts_by_graph.values())) > _MOST_NODES:
+        raise ApiFault(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_NODES} nodes")
+    shown: list[dict[str, object]] = []
+    failed = 0
+    for name, parts in parts_by_graph.items():
+        if failed >= _MOST_FAILED_GRAPHS:
+            answers = [halted("Too many graphs of this request failed.") for _ in parts]
+        else:
+            answers = run_parts(org, request, parts, all_or_none=True)
+        good = all(answer.good for answer in answers)
+        failed += not good
+        shown.append(_shown(name, parts, answers, good=good))
+    return Response.of_json({"graphs": shown})
+
+
+def _parts(graph: Mapping[str, object]) -> list[Part]:
+    parts = [
+        Part(
+            text_of(each, "method"),
+            text_of(each, "url"),
+            each.get("body"),
+            text_of(each, "referenceId"),
+        )
+        for each in mappings_of(graph, "compositeRequest", _MOST_NODES)
+    ]
+    kinds = {match[1] for part in parts if (match := _KIND.match(part.url))}
+    if len(kinds) > _MOST_KINDS:
+        raise ApiFault(
+            400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_KINDS} kinds of node in a graph"
+        )
+    if _depth(parts) > _MOST_DEPTH:
+        raise ApiFault(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_DEPTH} levels")
+    return parts
+
+
+def _depth(parts: Sequence[Part]) -> int:
+    """How many nodes the longest chain of references has."""
+    depths: dict[str, int] = {}
+    for part in parts:
+        needed = referred([part.url, part.body])
+        depths[part.reference_id] = 1 + max((depths.get(name, 0) for name in needed), default=0)
+    return max(depths.values(), default=0)
+
+
+def _shown(
+    name: str, parts: Sequence[Part], answers: Sequence[Answer], *, good: bool
+) -> dict[str, object]:
+    responses = [
+        answer.as_composite(part.reference_id) for part, answer in zip(parts, answers, strict=True)
+    ]
+    return {
+        "graphId": name,
+        "graphResponse": {"compositeResponse": responses},
+        "isSuccessful": good,
+    }
+
+
+ROUTES = (Route("POST", "/composite/graph", _graphs, min_version=50.0),)

@@ -1,0 +1,68 @@
+"""`@{a.id}`: what one subrequest of a composite takes from the answer of another.
+
+Knows the notation. Knows nothing of requests.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_REFERENCE = re.compile(r"@\{([^}]*)\}")
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+
+
+class InvalidReferenceError(LookupError):
+    """A reference to nothing; its argument is the text between the braces."""
+
+
+def resolved(value: object, answers: Mapping[str, object]) -> object:
+    """A value with every reference in its texts replaced.
+
+    `answers` maps referenceIds to the bodies answered so far. A text that is one reference and
+    nothing else becomes the value referred to; within other text it becomes that value's text.
+
+    Raises:
+        InvalidReferenceError: it refers to nothing.
+    """
+    match value:
+        case str():
+            return _resolved_text(value, answers)
+        case dict():
+            return {key: resolved(each, answers) for key, each in value.items()}
+        case list():
+            return [resolved(each, answers) for each in value]
+        case _:
+            return value
+
+
+def referred(value: object) -> set[str]:
+    """The referenceIds that a value refers to."""
+    match value:
+        case str():
+            return {found.split(".")[0].split("[")[0] for found in _REFERENCE.findall(value)}
+        case dict():
+            return set().union(*(referred(each) for each in value.values()))
+        case list():
+            return set().union(*(referred(each) for each in value))
+        case _:
+            return set()
+
+
+def _resolved_text(text: str, answers: Mapping[str, object]) -> object:
+    whole = _REFERENCE.fullmatch(text)
+    if whole is not None:
+        return _found(whole[1], answers)
+    return _REFERENCE.sub(lambda match: str(_found(match[1], answers)), text)
+
+
+def _found(path: str, answers: Mapping[str, object]) -> object:
+    value: object = answers
+    for name, index in _STEP.findall(path):
+        if name and isinstance(value, Mapping) and name in value:
+            value = value[name]
+        elif index and isinstance(value, list) and int(index) < len(value):
+            value = value[int(index)]
+        else:
+            raise InvalidReferenceError(path)
+    return value

@@ -1,0 +1,150 @@
+"""Requests within a request: how composite, batch and graph carry out their parts.
+
+Knows how a part becomes a request of its own, and one transaction for several of them. The
+router answers each part as if it had come alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from urllib.parse import parse_qs, urlsplit
+
+from runner.local_org.faults import ApiFault
+from runner.local_org.http.messages import Request, Response
+from runner.local_org.org import Org
+from runner.local_org.resources.references import InvalidReferenceError, resolved
+
+_GOOD = range(200, 300)
+_NEVER_PASSED_ON = frozenset({"content-length", "content-type", "content-encoding"})
+_LISTS_OF_URLS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One subrequest as it was sent."""
+
+    method: str
+    url: str
+    body: object = None
+    reference_id: str = ""
+    headers: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one subrequest was answered."""
+
+    status: int
+    body: object
+    headers: Mapping[str, str]
+
+    @property
+    def good(self) -> bool:
+        """Whether the subrequest did what it was to do."""
+        return self.status in _GOOD
+
+    def as_composite(self, reference_id: str) -> dict[str, object]:
+        """Shape of an element of `compositeResponse`."""
+        location = self.headers.get("Location")
+        return {
+            "body": self.body,
+            "httpHeaders": {"Location": location} if location else {},
+            "httpStatusCode": self.status,
+            "referenceId": reference_id,
+        }
+
+
+class RolledBackError(Exception):
+    """Ends a transaction of subrequests of which one failed."""
+
+
+def halted(message: str) -> Answer:
+    """A subrequest that was not carried out, or undone, because of another."""
+    return Answer(400, [{"errorCode": "PROCESSING_HALTED", "message": message}], {})
+
+
+@contextmanager
+def undone_on_failure(org: Org) -> Iterator[None]:
+    """One transaction; RolledBackError undoes it and goes no further."""
+    try:
+        with org.store.writing():
+            yield
+    except RolledBackError:
+        return
+
+
+def carry_out(org: Org, outer: Request, part: Part) -> Answer:
+    """Send one part through the router, in the name of the outer request's session."""
+    from runner.local_org.http.router import dispatch  # noqa: PLC0415 - the router imports us
+
+    split = urlsplit(part.url)
+    headers = {name: value for name, value in outer.headers.items() if name not in _NEVER_PASSED_ON}
+    headers.update({name.lower(): value for name, value in (part.headers or {}).items()})
+    response = dispatch(
+        org,
+        replace(
+            outer,
+            method=part.method.upper(),
+            path=split.path.rstrip("/"),
+            query=parse_qs(split.query, keep_blank_values=True),
+            headers={**headers, "content-type": "application/json"},
+            body=b"" if part.body is None else json.dumps(part.body).encode(),
+            params={},
+            payload=None,
+        ),
+    )
+    return Answer(response.status, _body_of(response), response.headers)
+
+
+def _body_of(response: Response) -> object:
+    raw = response.body if isinstance(response.body, bytes) else b"".join(response.body)
+    if not raw:
+        return None
+    return (
+        json.loads(raw) if raw[:1] in b'[{"' or response.status == _LISTS_OF_URLS else raw.decode()
+    )
+
+
+def carry_out_referring(
+    org: Org, outer: Request, part: Part, answers: Mapping[str, object]
+) -> Answer:
+    """Carry out a part whose URL, body and headers may refer to earlier answers."""
+    try:
+        url = str(resolved(part.url, answers))
+        body = resolved(part.body, answers)
+        headers = resolved(dict(part.headers or {}), answers)
+    except InvalidReferenceError as error:
+        return halted(f"Invalid reference specified. No value for {error} found.")
+    settled = (
+        {str(key): str(each) for key, each in headers.items()} if isinstance(headers, dict) else {}
+    )
+    return carry_out(org, outer, replace(part, url=url, body=body, headers=settled))
+
+
+def text_of(mapping: Mapping[str, object], key: str) -> str:
+    """A member that must be a text.
+
+    Raises:
+        ApiFault: 400, it is missing or of another kind.
+    """
+    value = mapping.get(key)
+    if not isinstance(value, str) or not value:
+        raise ApiFault(400, "INVALID_INPUT", f"Required field is missing or not a string: {key}")
+    return value
+
+
+def mappings_of(body: Mapping[str, object], key: str, most: int) -> list[dict[str, object]]:
+    """A member that must be a list of at most so many objects.
+
+    Raises:
+        ApiFault: 400, it is not, or has too many.
+    """
+    value = body.get(key)
+    if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
+        raise ApiFault(400, "JSON_PARSER_ERROR", f"A list of objects is required: {key}")
+    if len(value) > most:
+        raise ApiFault(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {most} {key} in a request")
+    return value
