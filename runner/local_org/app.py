@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.catalog.declared import extend
 from runner.local_org.catalog.standard import standard_catalog
 from runner.local_org.founding import ORGANIZATION_ID, found
@@ -82,6 +83,7 @@ class Server:
     def start(self) -> None:
         """Answer from now on, in threads of its own."""
         self._listeners.start()
+        self._org.part(BulkWorker).resume()
 
     def serve_forever(self) -> None:
         """Answer until `shutdown` is called (from another thread or a signal's)."""
@@ -92,6 +94,7 @@ class Server:
         """Stop answering, end open connections, give the folder up; may be called again."""
         if not self._stopped.is_set():
             self._listeners.stop()
+            self._org.part(BulkWorker).stop()
             self._claim.release()
             self._stopped.set()
 

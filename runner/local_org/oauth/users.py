@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from runner.local_org.org import Org, User
 
-_BY_ID = 'SELECT "Id", "Username", "Name", "Email" FROM "User" WHERE "Id" = ?'
+_BY_ID = 'SELECT "Id", "Username", "Name", "Email", "TimeZoneSidKey" FROM "User" WHERE "Id" = ?'
 _BY_USERNAME = (
-    'SELECT "Id", "Username", "Name", "Email" FROM "User"'
+    'SELECT "Id", "Username", "Name", "Email", "TimeZoneSidKey" FROM "User"'
     ' WHERE lower("Username") = lower(?) AND "IsActive" = 1'
 )
 
@@ -31,4 +31,4 @@ def _found(org: Org, statement: str, argument: str) -> User | None:
         row = conn.execute(statement, (argument,)).fetchone()
     if row is None:
         return None
-    return User(id=row[0], username=row[1] or "", name=row[2] or "", email=row[3] or "")
+    return User(row[0], row[1] or "", row[2] or "", row[3] or "", row[4] or "UTC")

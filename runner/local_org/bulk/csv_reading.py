@@ -1,0 +1,176 @@
+"""Reads an uploaded CSV as strictly as Salesforce does, row by row, knowing where each row begins.
+
+Knows delimiters, line endings, quotes and limits. Knows no sObject.
+
+Line endings must be what the job says in the whole content, in quoted values too; a byte order
+mark is not taken off, so that it becomes part of the first column's name.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from runner.local_org.bulk.failure import JobFailure
+from runner.local_org.bulk.jobs import DELIMITERS, Job
+
+MAX_HEADER_CHARACTERS = 32_000
+MAX_COLUMNS = 5_000
+MAX_FIELD_CHARACTERS = 131_072
+MAX_ROW_CHARACTERS = 400_000
+_BLOCK = 1024 * 1024
+_UNQUOTED = (
+    "Failed to parse CSV. Found unescaped quote. A value with quote should be within a quote"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row, and where the next one begins."""
+
+    values: list[str]
+    end_byte: int
+
+
+class Upload:
+    """The content of one ingest job. Not for two threads."""
+
+    def __init__(self, path: Path, job: Job) -> None:
+        self._job = job
+        self._file = path.open("rb") if path.exists() else None
+        self._taken: list[str] = []
+        self._at = 0
+        self._delimiter = DELIMITERS[job.delimiter]
+        self._proper = _proper_record(self._delimiter)
+        self.raw_header = ""
+        """The header as it was sent, without its line ending."""
+        self.header: list[str] = []
+        self.rows_start = 0
+        """Where the first row begins, in bytes."""
+
+    def read_header(self) -> bool:
+        """Read the header; False when there is no content at all.
+
+        Raises:
+            JobFailure: in Salesforce's words.
+        """
+        if self._file is None:
+            return False
+        first = next(self._records(self._file), None)
+        if first is None:
+            return False
+        self.header = first
+        self.raw_header = "".join(self._taken).rstrip("\r\n")
+        self.rows_start = self._at
+        if len(self.raw_header) > MAX_HEADER_CHARACTERS:
+            raise JobFailure.invalid_batch(
+                f"Header is longer than {MAX_HEADER_CHARACTERS} characters"
+            )
+        if len(self.header) > MAX_COLUMNS:
+            raise JobFailure.invalid_batch(f"Header has more than {MAX_COLUMNS} fields")
+        return True
+
+    def rows(self, start_byte: int) -> Iterator[Row]:
+        """The rows from where one begins; after `read_header`.
+
+        Raises:
+            JobFailure: in Salesforce's words where they are known.
+        """
+        if self._file is None:
+            return
+        self._at = start_byte
+        self._file.seek(start_byte)
+        width = len(self.header)
+        for values in self._records(self._file):
+            if len(values) != width:
+                raise JobFailure.invalid_batch(
+                    f"Number of fields in a row ({len(values)}) differs from the header ({width})"
+                )
+            yield Row(values, self._at)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def check_line_endings(self) -> None:
+        """Look at every line ending of the content, those inside quotes too.
+
+        Raises:
+            JobFailure: one is not what the job says.
+        """
+        if self._file is None:
+            return
+        wanted = self._job.line_ending
+        last = b""
+        self._file.seek(0)
+        while block := self._file.read(_BLOCK):
+            ends = block.count(b"\r\n") + (last == b"\r" and block[:1] == b"\n")
+            wrong = ends if wanted == "LF" else block.count(b"\n") - ends
+            if wrong:
+                raise JobFailure(
+                    "ClientInputError : LineEnding is invalid on user data. "
+                    f"Current LineEnding setting is {wanted}"
+                )
+            last = block[-1:]
+
+    def _lines(self, file: BinaryIO) -> Iterator[str]:
+        for line in file:
+            self._at += len(line)
+            try:
+                text = line.decode()
+            except UnicodeDecodeError:
+                raise JobFailure.invalid_batch("Content is not valid UTF-8") from None
+            self._taken.append(text)
+            yield text
+
+    def _records(self, file: BinaryIO) -> Iterator[list[str]]:
+        self._taken.clear()
+        reader = csv.reader(self._lines(file), delimiter=self._delimiter, strict=True)
+        while True:
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise JobFailure.invalid_batch(_words_for(error)) from None
+            if values:
+                self._check(values)
+                yield values
+            self._taken.clear()
+
+    def _check(self, values: list[str]) -> None:
+        lengths = [len(value) for value in values]
+        if max(lengths) > MAX_FIELD_CHARACTERS:
+            raise JobFailure.invalid_batch(_too_long())
+        if sum(lengths) > MAX_ROW_CHARACTERS:
+            raise JobFailure.invalid_batch(f"A row is longer than {MAX_ROW_CHARACTERS} characters")
+        quotes_inside = any('"' in value for value in values)
+        if quotes_inside and not self._proper.fullmatch("".join(self._taken)):
+            raise JobFailure.invalid_batch(_UNQUOTED)
+
+
+def _proper_record(delimiter: str) -> re.Pattern[str]:
+    """A record in which quotes stand only around whole values, doubled inside."""
+    mark = re.escape(delimiter)
+    value = rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{mark}\r\n]*+)'
+    return re.compile(rf"{value}(?:{mark}{value})*+\r?\n?")
+
+
+def _words_for(error: csv.Error) -> str:
+    words = str(error)
+    if "field larger" in words:
+        return _too_long()
+    if "unexpected end" in words:
+        return "Failed to parse CSV. EOF reached before closing an opened quote"
+    if "new-line" in words:
+        return "Failed to parse CSV. Found a line ending outside quotes that is not the job's"
+    return _UNQUOTED
+
+
+def _too_long() -> str:
+    return f"A field is longer than {MAX_FIELD_CHARACTERS} characters"

@@ -1,0 +1,233 @@
+"""Carries out one ingest job: batches of 10,000 rows, in chunks of 200 that are one transaction.
+
+Each chunk's rows, its part of the result files and the job's progress are committed together, so
+that a job goes on after a crash where it was, with no row done twice. Rows come out shuffled
+within their chunk: Salesforce does not promise the order of the input, and clients that rely on
+it must not work here.
+
+Knows jobs, their files and `records.write`. Knows no HTTP and no threads.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from time import monotonic
+from typing import BinaryIO
+
+from runner.local_org import records
+from runner.local_org.bulk.csv_reading import Row, Upload
+from runner.local_org.bulk.csv_writing import csv_bytes, java_double
+from runner.local_org.bulk.failure import JobFailure
+from runner.local_org.bulk.jobs import DELIMITERS, LINE_ENDINGS, Job, Jobs, JobState
+from runner.local_org.catalog.model import SObject
+from runner.local_org.oauth.users import user_of_id
+from runner.local_org.org import Org
+from runner.local_org.records.columns import column_of
+from runner.local_org.records.outcome import RowOutcome
+
+UPLOAD = "upload.csv"
+SUCCEEDED = "succeeded.csv"
+FAILED = "failed.csv"
+CHUNK_ROWS = 200
+_ID_IN_FAILURES_SINCE = 53.0
+_ECHOED_AS_DOUBLES = frozenset({"double", "currency", "percent"})
+_NEEDS_ID = frozenset({"update", "delete", "hardDelete"})
+
+Goes = Callable[[Job], bool]
+"""Asked before each chunk, within its transaction: whether the job shall go on."""
+
+
+def run_ingest(org: Org, job: Job, goes: Goes) -> Job | None:
+    """Process what is left of a job; gives it complete, or None when it was told to stop.
+
+    Raises:
+        JobFailure: the job is to end as Failed; what was committed stays.
+    """
+    sobject = org.catalog.sobject(job.object)
+    if sobject is None:
+        raise JobFailure(f"InvalidEntity : {job.object} is not supported by the Bulk API")
+    upload = Upload(org.part(Jobs).folder(job) / UPLOAD, job)
+    try:
+        return _Run(org, job, sobject, upload, goes).go()
+    finally:
+        upload.close()
+
+
+class _Run:
+    """One job under way. Keeps the current version of the job."""
+
+    def __init__(self, org: Org, job: Job, sobject: SObject, upload: Upload, goes: Goes) -> None:
+        self._org = org
+        self._jobs = org.part(Jobs)
+        self._job = job
+        self._sobject = sobject
+        self._upload = upload
+        self._goes = goes
+        self._user = user_of_id(org, job.user_id) or org.user
+        self._doubles: list[int] = []
+
+    def go(self) -> Job | None:
+        if not self._upload.read_header():
+            return self._job
+        start = self._job.upload_done_bytes or self._upload.rows_start
+        if self._job.upload_done_bytes == 0:
+            # Known before anything can fail: all rows of a job that fails at once are unprocessed.
+            self._job = self._jobs.change(self._job, upload_done_bytes=start)
+        self._upload.check_line_endings()
+        self._check_columns()
+        folder = self._jobs.folder(self._job)
+        with (
+            _appending(folder / SUCCEEDED, self._job.succeeded_bytes) as succeeded,
+            _appending(folder / FAILED, self._job.failed_bytes) as failed,
+        ):
+            for chunk in _chunks(self._upload.rows(start)):
+                if not self._process(chunk, succeeded, failed):
+                    return None
+        return self._job
+
+    def _check_columns(self) -> None:
+        header = self._upload.header
+        for place, name in enumerate(header):
+            column = column_of(self._org.catalog, self._sobject, name)
+            if column is None:
+                raise _not_found(name)
+            if column.key is None and column.field.type in _ECHOED_AS_DOUBLES:
+                self._doubles.append(place)
+        names = {name.lower() for name in header}
+        if len(names) < len(header):
+            raise JobFailure.invalid_batch("Field name is given more than once")
+        key = "Id" if self._job.operation in _NEEDS_ID else self._job.external_id
+        if key is not None and key.lower() not in names:
+            raise _not_found(key)
+
+    def _process(self, chunk: Sequence[Row], succeeded: BinaryIO, failed: BinaryIO) -> bool:
+        begun = monotonic()
+        with self._org.store.writing() as conn:
+            if not self._goes(self._job):
+                return False
+            outcomes = records.write(
+                self._org,
+                conn,
+                self._job.operation,
+                self._sobject,
+                [dict(zip(self._upload.header, row.values, strict=True)) for row in chunk],
+                external_id=self._job.external_id,
+                user=self._user,
+                version=self._job.api_version,
+                from_text=True,
+            )
+            good, bad = self._told(chunk, outcomes)
+            taken = int((monotonic() - begun) * 1000)
+            self._job = self._jobs.change(
+                self._job,
+                rows_done=self._job.rows_done + len(chunk),
+                rows_failed=self._job.rows_failed + len(bad),
+                upload_done_bytes=chunk[-1].end_byte,
+                succeeded_bytes=self._job.succeeded_bytes + self._write(succeeded, good),
+                failed_bytes=self._job.failed_bytes + self._write(failed, bad),
+                active_ms=self._job.active_ms + taken,
+                total_ms=self._job.total_ms + taken,
+            )
+        return True
+
+    def _told(
+        self, chunk: Sequence[Row], outcomes: Sequence[RowOutcome]
+    ) -> tuple[list[list[str]], list[list[str]]]:
+        pairs = list(zip(chunk, outcomes, strict=True))
+        chance = random.Random(  # noqa: S311 - an order, not a secret
+            f"{self._org.settings.seed} {self._job.id} {self._job.rows_done}"
+        )
+        chance.shuffle(pairs)
+        good = [
+            [outcome.id or "", "true" if outcome.created else "false", *self._echo(row.values)]
+            for row, outcome in pairs
+            if outcome.success
+        ]
+        tells_id = self._job.api_version >= _ID_IN_FAILURES_SINCE
+        bad = [
+            [(outcome.id or "") if tells_id else "", _error_text(outcome), *row.values]
+            for row, outcome in pairs
+            if not outcome.success
+        ]
+        return good, bad
+
+    def _echo(self, values: list[str]) -> list[str]:
+        if not self._doubles:
+            return values
+        echoed = list(values)
+        for place in self._doubles:
+            echoed[place] = java_double(echoed[place])
+        return echoed
+
+    def _write(self, file: BinaryIO, rows: list[list[str]]) -> int:
+        text = csv_bytes(rows, DELIMITERS[self._job.delimiter], LINE_ENDINGS[self._job.line_ending])
+        file.write(text)
+        # Before the commit that says how far the file is true.
+        file.flush()
+        return len(text)
+
+
+def result_header(job: Job, folder: Path, *names: str) -> bytes:
+    """The header of a result file: the `sf__` columns quoted, then the header as it was sent."""
+    upload = Upload(folder / UPLOAD, job)
+    try:
+        known = upload.read_header()
+    except JobFailure:
+        known = bool(upload.raw_header)
+    finally:
+        upload.close()
+    own = [f'"{name}"' for name in names]
+    sent = [upload.raw_header] if known else []
+    return (DELIMITERS[job.delimiter].join([*own, *sent]) + LINE_ENDINGS[job.line_ending]).encode()
+
+
+def rows_left(job: Job, folder: Path) -> tuple[int, int]:
+    """Where in the upload the rows that were not processed lie: first byte and end."""
+    path = folder / UPLOAD
+    size = path.stat().st_size if path.exists() else 0
+    if job.state is JobState.JOB_COMPLETE:
+        return size, size
+    return (job.upload_done_bytes or _header_end(job, folder)), size
+
+
+def _header_end(job: Job, folder: Path) -> int:
+    """Where the rows begin in the upload of a job that never began."""
+    upload = Upload(folder / UPLOAD, job)
+    try:
+        upload.read_header()
+    except JobFailure:
+        pass
+    finally:
+        upload.close()
+    return upload.rows_start
+
+
+def _appending(path: Path, true_bytes: int) -> BinaryIO:
+    """A result file, cut back to what was committed."""
+    file = path.open("r+b" if path.exists() else "w+b")
+    file.truncate(true_bytes)
+    file.seek(true_bytes)
+    return file
+
+
+def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
+    while chunk := list(islice(rows, CHUNK_ROWS)):
+        yield chunk
+
+
+def _error_text(outcome: RowOutcome) -> str:
+    """`CODE:message:field1 field2 --`, without fields `CODE:message:--`."""
+    error = outcome.errors[0]
+    fields = " ".join(error.fields)
+    return (
+        f"{error.code}:{error.message}:{fields} --"
+        if fields
+        else f"{error.code}:{error.message}:--"
+    )
+
+
+def _not_found(name: str) -> JobFailure:
+    return JobFailure.invalid_batch(f"Field name not found : {name}")

@@ -1,0 +1,206 @@
+"""Bulk jobs as the org remembers them: their settings, their state, how far they have come.
+
+Knows jobs and where their files lie. Knows no HTTP and does none of their work. Jobs outlive the
+server; like Salesforce's, they are forgotten after seven days.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+
+from runner.local_org.faults import ApiFault
+from runner.local_org.ids import make_id, normalise
+from runner.local_org.org import Org
+from runner.local_org.store import reserve
+
+KEPT = timedelta(days=7)
+DELIMITERS = {
+    "COMMA": ",",
+    "BACKQUOTE": "`",
+    "CARET": "^",
+    "PIPE": "|",
+    "SEMICOLON": ";",
+    "TAB": "\t",
+}
+LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
+_KEY_PREFIX = "750"
+_SCHEMA = (
+    'CREATE TABLE IF NOT EXISTS "_jobs" (id TEXT PRIMARY KEY, kind TEXT, made TEXT, body TEXT)'
+)
+
+
+class JobKind(StrEnum):
+    """Which API a job belongs to, in the words of its `jobType`."""
+
+    INGEST = "V2Ingest"
+    QUERY = "V2Query"
+
+
+class JobState(StrEnum):
+    """Where a job stands."""
+
+    OPEN = "Open"
+    UPLOAD_COMPLETE = "UploadComplete"
+    IN_PROGRESS = "InProgress"
+    JOB_COMPLETE = "JobComplete"
+    FAILED = "Failed"
+    ABORTED = "Aborted"
+
+
+TERMINAL = frozenset({JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED})
+UNDER_WAY = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job; `Jobs.change` makes the next version of it."""
+
+    id: str
+    kind: JobKind
+    operation: str
+    object: str
+    user_id: str
+    api_version: float
+    made: str
+    """ISO 8601, UTC; so is `modstamp`."""
+    modstamp: str
+    state: JobState
+    line_ending: str = "LF"
+    delimiter: str = "COMMA"
+    external_id: str | None = None
+    assignment_rule: str | None = None
+    query: str = ""
+    uploads: int = 0
+    """How many times content was put; more than once spoils the job."""
+    failure: str | None = None
+    """Salesforce's `errorMessage`."""
+    rows_done: int = 0
+    rows_failed: int = 0
+    upload_done_bytes: int = 0
+    """Where the first row that was not processed begins in the upload."""
+    succeeded_bytes: int = 0
+    """How much of each result file is true; what lies beyond was not committed."""
+    failed_bytes: int = 0
+    total_ms: int = 0
+    active_ms: int = 0
+
+    @property
+    def number(self) -> str:
+        """The 15-character Id, as some messages write it."""
+        return self.id[:15]
+
+
+class Jobs:
+    """All Bulk jobs of an org; safe to use from many threads."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        with org.store.writing() as conn:
+            conn.execute(_SCHEMA)
+        self._forget_old()
+
+    def create(self, kind: JobKind, draft: Job) -> Job:
+        """Keep a new job under an Id of its own."""
+        now = self._org.clock().isoformat()
+        with self._org.store.writing() as conn:
+            job_id = make_id(_KEY_PREFIX, reserve(conn, "_jobs", 1) + 1)
+            job = replace(draft, id=job_id, kind=kind, made=now, modstamp=now)
+            conn.execute(
+                'INSERT INTO "_jobs" VALUES (?, ?, ?, ?)', (job_id, kind, now, _packed(job))
+            )
+        self.folder(job).mkdir(parents=True, exist_ok=True)
+        return job
+
+    def find(self, job_id: str) -> Job | None:
+        """A job by either form of its Id; None when there is none (any more)."""
+        with self._org.store.reading() as conn:
+            row = conn.execute(
+                'SELECT body FROM "_jobs" WHERE id = ?', (normalise(job_id),)
+            ).fetchone()
+        return _unpacked(row[0]) if row else None
+
+    def get(self, job_id: str, kind: JobKind) -> Job:
+        """A job of one kind.
+
+        Raises:
+            ApiFault: 404 when there is none (any more).
+        """
+        job = self.find(job_id)
+        if job is None or job.kind is not kind:
+            raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+        return job
+
+    def listed(self, kind: JobKind, start: int, most: int) -> list[Job]:
+        """Jobs of one kind, oldest first."""
+        with self._org.store.reading() as conn:
+            rows = conn.execute(
+                'SELECT body FROM "_jobs" WHERE kind = ? ORDER BY made, id LIMIT ? OFFSET ?',
+                (kind, most, start),
+            ).fetchall()
+        return [_unpacked(row[0]) for row in rows]
+
+    def recent(self, most: int) -> list[Job]:
+        """Jobs of every kind, newest first."""
+        with self._org.store.reading() as conn:
+            rows = conn.execute(
+                'SELECT body FROM "_jobs" ORDER BY made DESC, id DESC LIMIT ?', (most,)
+            ).fetchall()
+        return [_unpacked(row[0]) for row in rows]
+
+    def unfinished(self) -> list[Job]:
+        """Jobs that are waiting for work or were being worked on."""
+        with self._org.store.reading() as conn:
+            rows = conn.execute('SELECT body FROM "_jobs" ORDER BY made, id').fetchall()
+        jobs = (_unpacked(row[0]) for row in rows)
+        return [job for job in jobs if job.state in UNDER_WAY]
+
+    def change(self, job: Job, **changes: object) -> Job:
+        """Keep a changed version; goes into the caller's transaction where there is one."""
+        changed = replace(job, modstamp=self._org.clock().isoformat(), **changes)  # type: ignore[arg-type]
+        with self._org.store.writing() as conn:
+            conn.execute('UPDATE "_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id))
+        return changed
+
+    def move(self, job_id: str, state: JobState, *, out_of: frozenset[JobState]) -> Job | None:
+        """Put a job in another state if it is in one of `out_of`; None when it is not."""
+        with self._org.store.writing():
+            job = self.find(job_id)
+            if job is None or job.state not in out_of:
+                return None
+            return self.change(job, state=state)
+
+    def delete(self, job: Job) -> None:
+        """Forget a job and its files."""
+        with self._org.store.writing() as conn:
+            conn.execute('DELETE FROM "_jobs" WHERE id = ?', (job.id,))
+        shutil.rmtree(self.folder(job), ignore_errors=True)
+
+    def folder(self, job: Job) -> Path:
+        """Where a job's files lie."""
+        return self._org.store.folder / "jobs" / job.id
+
+    def _forget_old(self) -> None:
+        limit = (self._org.clock() - KEPT).isoformat()
+        with self._org.store.reading() as conn:
+            rows = conn.execute('SELECT body FROM "_jobs" WHERE made < ?', (limit,)).fetchall()
+        for row in rows:
+            self.delete(_unpacked(row[0]))
+
+
+def _packed(job: Job) -> str:
+    return json.dumps(asdict(job))
+
+
+def _unpacked(body: str) -> Job:
+    told = json.loads(body)
+    return Job(**{**told, "kind": JobKind(told["kind"]), "state": JobState(told["state"])})
+
+
+def stamp(moment: str) -> str:
+    """A moment as job JSON writes it: whole seconds, `2022-01-02T21:33:43.000+0000`."""
+    return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000+0000"

@@ -1,0 +1,220 @@
+"""What ingest and query jobs ask and answer alike: reading a draft, moving, listing, shapes.
+
+Knows the JSON of Bulk API 2.0. Carries no job out.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from runner.local_org.bulk.jobs import (
+    DELIMITERS,
+    LINE_ENDINGS,
+    TERMINAL,
+    UNDER_WAY,
+    Job,
+    JobKind,
+    Jobs,
+    JobState,
+    stamp,
+)
+from runner.local_org.faults import ApiFault
+from runner.local_org.http.messages import Request, Response
+from runner.local_org.org import Org, User
+
+LISTED_AT_ONCE = 1_000
+_SAID = {
+    JobState.OPEN: "Open",
+    JobState.UPLOAD_COMPLETE: "Closed",
+    JobState.IN_PROGRESS: "InProgress",
+    JobState.JOB_COMPLETE: "Completed",
+    JobState.FAILED: "Failed",
+    JobState.ABORTED: "Aborted",
+}
+
+
+def asker(request: Request) -> User:
+    """Who asks; the router lets nobody else through."""
+    if request.user is None:
+        raise ApiFault(401, "INVALID_SESSION_ID", "Session expired or invalid")
+    return request.user
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The body of a create or a change, each member read with its rules."""
+
+    told: Mapping[str, object]
+
+    @classmethod
+    def of(cls, told: object, known: Collection[str]) -> Draft:
+        """Refuse what is not an object, or has members that are not known.
+
+        Raises:
+            ApiFault: 400 JSON_PARSER_ERROR.
+        """
+        if not isinstance(told, dict):
+            raise ApiFault(400, "JSON_PARSER_ERROR", "The request body is not a JSON object")
+        for name in told:
+            if name not in known:
+                raise ApiFault(400, "JSON_PARSER_ERROR", f'Unrecognized field "{name}"')
+        return cls(told)
+
+    def text(self, name: str) -> str | None:
+        """A member's text; None when it is absent, null or empty."""
+        value = self.told.get(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            raise ApiFault(400, "JSON_PARSER_ERROR", f"{name} is not a string")
+        return value
+
+    def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
+        """A member that is one of a closed set.
+
+        Raises:
+            ApiFault: 400 INVALIDJOB.
+        """
+        value = self.text(name) or default
+        if value is None:
+            raise ApiFault(400, "INVALIDJOB", f"{name} is required")
+        if value not in allowed:
+            raise ApiFault(400, "INVALIDJOB", f"Unable to parse Job: {value} is no {name}")
+        return value
+
+
+def draft_of(request: Request, kind: JobKind, *, operation: str, sobject: str, draft: Draft) -> Job:
+    """The job that a draft asks for, not yet kept."""
+    draft.choice("contentType", ("CSV",), "CSV")
+    draft.choice("concurrencyMode", ("Parallel",), "Parallel")
+    return Job(
+        id="",
+        kind=kind,
+        operation=operation,
+        object=sobject,
+        user_id=asker(request).id,
+        api_version=request.version or 0.0,
+        made="",
+        modstamp="",
+        state=JobState.OPEN,
+        line_ending=draft.choice("lineEnding", LINE_ENDINGS, "LF"),
+        delimiter=draft.choice("columnDelimiter", DELIMITERS, "COMMA"),
+    )
+
+
+def job_of(org: Org, request: Request, kind: JobKind) -> Job:
+    """The job that a path names, asked for by the version it was made with.
+
+    Raises:
+        ApiFault: 404, or 409 for another version.
+    """
+    job = org.part(Jobs).get(request.params["job_id"], kind)
+    if job.api_version != request.version:
+        raise ApiFault(
+            409,
+            "INVALIDVERSION",
+            f"The job was created with version {job.api_version}, not {request.version}",
+        )
+    return job
+
+
+def abort(org: Org, job: Job) -> Job:
+    """Abort a job that has not ended.
+
+    Raises:
+        ApiFault: 400 INVALIDJOBSTATE.
+    """
+    aborted = org.part(Jobs).move(
+        job.id, JobState.ABORTED, out_of=frozenset({JobState.OPEN, *UNDER_WAY})
+    )
+    if aborted is None:
+        raise wrong_state("Aborting", job)
+    return aborted
+
+
+def delete(org: Org, job: Job, *, allowed: Collection[JobState]) -> Response:
+    """Forget a job that is in a state to be forgotten.
+
+    Raises:
+        ApiFault: 400 API_ERROR.
+    """
+    if job.state not in allowed:
+        raise ApiFault(
+            400,
+            "API_ERROR",
+            "Error encountered when deleting the job because the job is not terminated",
+        )
+    org.part(Jobs).delete(job)
+    return Response(204)
+
+
+def wrong_state(doing: str, job: Job) -> ApiFault:
+    """A transition that the job's state does not allow."""
+    return ApiFault(400, "INVALIDJOBSTATE", f"{doing} already {_SAID[job.state]} Job not allowed")
+
+
+def check_ended(job: Job) -> None:
+    """Results are there once a job has ended.
+
+    Raises:
+        ApiFault: 400 INVALIDJOBSTATE.
+    """
+    if job.state not in TERMINAL:
+        raise ApiFault(400, "INVALIDJOBSTATE", f"Results are not available: the job is {job.state}")
+
+
+def short_shape(job: Job) -> dict[str, object]:
+    """What every answer about a job has; a change is answered with just this."""
+    shape: dict[str, object] = {
+        "id": job.id,
+        "operation": job.operation,
+        "object": job.object,
+        "createdById": job.user_id,
+        "createdDate": stamp(job.made),
+        "systemModstamp": stamp(job.modstamp),
+        "state": job.state,
+    }
+    if job.external_id is not None:
+        shape["externalIdFieldName"] = job.external_id
+    if job.assignment_rule is not None:
+        shape["assignmentRuleId"] = job.assignment_rule
+    return shape | {
+        "concurrencyMode": "Parallel",
+        "contentType": "CSV",
+        "apiVersion": job.api_version,
+    }
+
+
+def made_shape(job: Job) -> dict[str, object]:
+    """A job as it is answered when made; `contentUrl` only while it takes content."""
+    shape = short_shape(job)
+    if job.kind is JobKind.INGEST and job.state is JobState.OPEN:
+        shape["contentUrl"] = f"services/data/v{job.api_version}/jobs/ingest/{job.id}/batches"
+    return shape | {"lineEnding": job.line_ending, "columnDelimiter": job.delimiter}
+
+
+def listing(org: Org, request: Request, kind: JobKind, path: str) -> Response:
+    """Jobs of one kind, a thousand at a time."""
+    start = _start_of(request.arg("queryLocator"))
+    wanted = request.arg("jobType")
+    jobs = org.part(Jobs).listed(kind, start, LISTED_AT_ONCE + 1) if wanted in {"", kind} else []
+    more = len(jobs) > LISTED_AT_ONCE
+    locator = base64.urlsafe_b64encode(str(start + LISTED_AT_ONCE).encode()).decode()
+    base = f"/services/data/v{request.version}{path}"
+    return Response.of_json(
+        {
+            "done": not more,
+            "nextRecordsUrl": f"{base}?queryLocator={locator}" if more else None,
+            "records": [made_shape(job) | {"jobType": kind} for job in jobs[:LISTED_AT_ONCE]],
+        }
+    )
+
+
+def _start_of(locator: str) -> int:
+    try:
+        return int(base64.urlsafe_b64decode(locator)) if locator else 0
+    except (binascii.Error, ValueError):
+        raise ApiFault(400, "INVALID_QUERY_LOCATOR", "invalid query locator") from None

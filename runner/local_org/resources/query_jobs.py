@@ -1,0 +1,148 @@
+"""`/jobs/query`: Bulk API 2.0's jobs that read.
+
+Knows requests and shapes; the work is `bulk/`'s. Source of shapes and messages: the Bulk API 2.0
+developer guide and recorded answers of real orgs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from runner.local_org.bulk.jobs import TERMINAL, Job, JobKind, Jobs, JobState
+from runner.local_org.bulk.queries import Page, page_of, prepared, row_of
+from runner.local_org.bulk.worker import BulkWorker
+from runner.local_org.faults import ApiFault
+from runner.local_org.http.messages import Request, Response, Route
+from runner.local_org.org import Org
+from runner.local_org.resources.job_requests import (
+    Draft,
+    abort,
+    asker,
+    check_ended,
+    delete,
+    draft_of,
+    job_of,
+    listing,
+    made_shape,
+    short_shape,
+)
+
+_MEMBERS = frozenset({"operation", "query", "contentType", "lineEnding", "columnDelimiter"})
+_PAGES_LISTED = 5
+
+
+def _create(org: Org, request: Request) -> Response:
+    draft = Draft.of(request.json(), _MEMBERS)
+    operation = draft.text("operation")
+    if operation not in {"query", "queryAll"}:
+        raise ApiFault(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
+    text = draft.text("query")
+    if text is None:
+        raise ApiFault(400, "INVALIDJOB", "query is required")
+    job = draft_of(request, JobKind.QUERY, operation=operation, sobject="", draft=draft)
+    job = replace(job, query=text, state=JobState.UPLOAD_COMPLETE)
+    query = prepared(org, job, asker(request))
+    if query.bulk_refusal is not None:
+        raise ApiFault(400, "API_ERROR", query.bulk_refusal)
+    job = org.part(Jobs).create(JobKind.QUERY, replace(job, object=query.entity.name))
+    org.part(BulkWorker).begin(job)
+    return Response.of_json(made_shape(job))
+
+
+def _info(org: Org, request: Request) -> Response:
+    job = job_of(org, request, JobKind.QUERY)
+    shape = made_shape(job) | {"jobType": job.kind}
+    if job.state in TERMINAL or job.state is JobState.IN_PROGRESS:
+        shape["numberRecordsProcessed"] = job.rows_done
+    shape |= {"retries": 0, "totalProcessingTime": job.total_ms, "isPkChunkingSupported": True}
+    if job.state is JobState.FAILED:
+        shape["errorMessage"] = job.failure
+    return Response.of_json(shape)
+
+
+def _change(org: Org, request: Request) -> Response:
+    job = job_of(org, request, JobKind.QUERY)
+    wanted = Draft.of(request.json(), {"state"}).text("state")
+    if wanted != JobState.ABORTED:
+        raise ApiFault(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
+    return Response.of_json(short_shape(abort(org, job)))
+
+
+def _list(org: Org, request: Request) -> Response:
+    return listing(org, request, JobKind.QUERY, "/jobs/query")
+
+
+def _delete(org: Org, request: Request) -> Response:
+    return delete(org, job_of(org, request, JobKind.QUERY), allowed=TERMINAL)
+
+
+def _results(org: Org, request: Request) -> Response:
+    job = job_of(org, request, JobKind.QUERY)
+    page = _page(_complete(org, job), request, _page_rows(org, request))
+    return Response(
+        200,
+        page.blocks(),
+        {
+            "Content-Type": "text/csv",
+            "Sforce-NumberOfRecords": str(page.rows),
+            # The word, not an empty header, says that this was the last page.
+            "Sforce-Locator": page.next_locator or "null",
+        },
+    )
+
+
+def _result_pages(org: Org, request: Request) -> Response:
+    """Addresses of the next five pages, which may be fetched side by side."""
+    job = job_of(org, request, JobKind.QUERY)
+    folder, most = _complete(org, job), _page_rows(org, request)
+    base = f"/services/data/v{job.api_version}/jobs/query/{job.id}"
+    page: Page | None = _page(folder, request, most)
+    urls: list[dict[str, str]] = []
+    locator = request.arg("locator") or None
+    while page is not None and len(urls) < _PAGES_LISTED:
+        urls.append({"resultUrl": f"{base}/results" + (f"?locator={locator}" if locator else "")})
+        locator = page.next_locator
+        page = page_of(folder, row_of(locator) or 0, most) if locator else None
+    shape: dict[str, object] = {"resultPages": urls, "done": locator is None}
+    if locator is not None:
+        shape["nextRecordsUrl"] = f"{base}/resultpages?locator={locator}"
+    return Response.of_json(shape)
+
+
+def _complete(org: Org, job: Job) -> Path:
+    check_ended(job)
+    if job.state is not JobState.JOB_COMPLETE:
+        raise ApiFault(400, "INVALIDJOBSTATE", f"Results are not available: the job is {job.state}")
+    return org.part(Jobs).folder(job)
+
+
+def _page(folder: Path, request: Request, most: int) -> Page:
+    start = row_of(request.arg("locator")) if request.arg("locator") else 0
+    page = page_of(folder, start, most) if start is not None else None
+    if page is None:
+        raise ApiFault(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+    return page
+
+
+def _page_rows(org: Org, request: Request) -> int:
+    told = request.arg("maxRecords")
+    if not told:
+        return org.settings.bulk_query_page_rows
+    if not told.isdigit() or int(told) == 0:
+        raise ApiFault(400, "CLIENTINPUTERROR", f"maxRecords is not a positive number: {told}")
+    return int(told)
+
+
+_JOB = r"/jobs/query/(?P<job_id>[A-Za-z0-9]+)"
+_SINCE = 47.0
+_PAGES_SINCE = 58.0
+ROUTES = (
+    Route("POST", "/jobs/query", _create, min_version=_SINCE),
+    Route("GET", "/jobs/query", _list, min_version=_SINCE),
+    Route("GET", _JOB, _info, min_version=_SINCE),
+    Route("PATCH", _JOB, _change, min_version=_SINCE),
+    Route("DELETE", _JOB, _delete, min_version=_SINCE),
+    Route("GET", f"{_JOB}/results", _results, min_version=_SINCE),
+    Route("GET", f"{_JOB}/(?i:resultPages)", _result_pages, min_version=_PAGES_SINCE),
+)
