@@ -1,0 +1,309 @@
+"""What the org says of an object and its fields, and which field a column means.
+
+Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
+`Contact:Who.Ext__c`. Knows nothing of sources or mappings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from http import HTTPStatus
+from threading import Lock
+from typing import Any
+
+from runner.errors import OrgError, UsageError
+from runner.salesforce.session import Session
+from runner.salesforce.wire import segment
+
+
+class ColumnError(UsageError):
+    """A column that means no field of its object."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDescribe:
+    """One field, as `describe` has it."""
+
+    name: str
+    type: str
+    """`string`, `reference`, `double` and so on."""
+    label: str = ""
+    createable: bool = False
+    updateable: bool = False
+    nillable: bool = True
+    defaulted_on_create: bool = False
+    external_id: bool = False
+    id_lookup: bool = False
+    unique: bool = False
+    calculated: bool = False
+    auto_number: bool = False
+    restricted_picklist: bool = False
+    length: int = 0
+    precision: int = 0
+    scale: int = 0
+    reference_to: tuple[str, ...] = ()
+    relationship_name: str | None = None
+    picklist_values: tuple[str, ...] = ()
+    """The active ones."""
+
+    @property
+    def required(self) -> bool:
+        """Whether a create must give it."""
+        return self.createable and not self.nillable and not self.defaulted_on_create
+
+    @property
+    def identifies(self) -> bool:
+        """Whether it can be the key of an upsert, or stand for a parent in a relationship."""
+        return self.external_id or self.id_lookup
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectDescribe:
+    """One object, as `describe` has it."""
+
+    name: str
+    fields: Mapping[str, FieldDescribe]
+    """By name in lower case."""
+    label: str = ""
+    createable: bool = False
+    updateable: bool = False
+    deletable: bool = False
+    queryable: bool = False
+
+    def field(self, name: str) -> FieldDescribe | None:
+        """Find a field, letter case aside."""
+        return self.fields.get(name.lower())
+
+    def reference(self, relationship: str) -> FieldDescribe | None:
+        """Find the reference field behind a relationship's name, letter case aside."""
+        wanted = relationship.lower()
+        return next(
+            (
+                field
+                for field in self.fields.values()
+                if field.relationship_name and field.relationship_name.lower() == wanted
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedColumn:
+    """What a column means."""
+
+    name: str
+    """The column in the org's own letter case, as it is to be sent."""
+    field: FieldDescribe
+    """The object's own field; of a relationship column, the reference."""
+    parent: str | None = None
+    """Object that a relationship column leads to."""
+    parent_field: FieldDescribe | None = None
+
+    @property
+    def type(self) -> str:
+        """Describe type of the values."""
+        return (self.parent_field or self.field).type
+
+    @property
+    def lookup(self) -> str | None:
+        """Name of the reference field behind a relationship column; None for a plain one."""
+        return self.field.name if self.parent_field else None
+
+
+class Describes:
+    """Describes of one org, each asked for once. Threads may share it."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._known: dict[str, ObjectDescribe] = {}
+        self._lock = Lock()
+
+    def of(self, sobject: str) -> ObjectDescribe:
+        """The describe of an object.
+
+        Raises:
+            OrgError: The org has no such object, or the user may not see it.
+        """
+        with self._lock:
+            if sobject.lower() not in self._known:
+                self._known[sobject.lower()] = describe(self._session, sobject)
+            return self._known[sobject.lower()]
+
+    def resolve(self, sobject: str, column: str) -> ResolvedColumn:
+        """Find what a column of a write means: a field, or one of a parent's keys.
+
+        Raises:
+            ColumnError: It means none; the hint says what comes near.
+        """
+        return resolve(self.of(sobject), column, self.of)
+
+    def follow(self, sobject: str, path: str) -> FieldDescribe | None:
+        """Find the field at the end of a path in a query, `Account.Owner.Name`; None for none.
+
+        Where a relationship leads to several objects, the first that has the field is taken.
+        """
+        step, _, rest = path.partition(".")
+        described = self.of(sobject)
+        if not rest:
+            return described.field(step)
+        reference = described.reference(step)
+        parents = reference.reference_to if reference else ()
+        return next((found for parent in parents if (found := self.follow(parent, rest))), None)
+
+
+def describe(session: Session, sobject: str) -> ObjectDescribe:
+    """Ask for an object's describe.
+
+    Raises:
+        OrgError: The org has no such object, or the user may not see it.
+    """
+    try:
+        answer = session.request("GET", f"/sobjects/{segment(sobject)}/describe")
+    except OrgError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise OrgError(
+            f"The org has no object {sobject} that this user may see",
+            status=error.status,
+            code=error.code,
+            hint=near(sobject, _object_names(session))
+            or "Check its API name, `__c` included, and the user's permissions.",
+        ) from error
+    return object_of(answer.json_object())
+
+
+def object_of(answer: Mapping[str, Any]) -> ObjectDescribe:
+    """Read a describe answer."""
+    fields = (_field_of(entry) for entry in answer["fields"])
+    return ObjectDescribe(
+        name=answer["name"],
+        fields={field.name.lower(): field for field in fields},
+        label=answer.get("label") or "",
+        createable=bool(answer.get("createable")),
+        updateable=bool(answer.get("updateable")),
+        deletable=bool(answer.get("deletable")),
+        queryable=bool(answer.get("queryable")),
+    )
+
+
+def resolve(
+    described: ObjectDescribe, column: str, describe_parent: Callable[[str], ObjectDescribe]
+) -> ResolvedColumn:
+    """Find what a column of a write means.
+
+    Args:
+        described: The object that is written.
+        column: `Field`, `Relationship.Field`, or `Object:Relationship.Field`.
+        describe_parent: Gives the describe of a parent.
+
+    Raises:
+        ColumnError: It means no field.
+    """
+    target, _, path = column.strip().rpartition(":")
+    relationship, dot, last = path.partition(".")
+    if not dot and not target:
+        return _plain(described, path)
+    if not dot or "." in last:
+        raise ColumnError(
+            f"{column} is no column of {described.name}: a relationship goes one step, to a key of "
+            "the parent",
+            hint="Write it as `Account.ERP_Id__c`, or `Contact:Who.Ext__c` where a parent can be "
+            "of several objects.",
+        )
+    reference = _reference(described, relationship, column)
+    parent = describe_parent(_parent_of(reference, target, column))
+    return _key_of_parent(parent, reference, last, prefixed=len(reference.reference_to) > 1)
+
+
+def near(name: str, known: Iterable[str]) -> str | None:
+    """A "did you mean" for a name; None where nothing comes near."""
+    by_lower = {candidate.lower(): candidate for candidate in known}
+    found = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
+    return f"Did you mean {' or '.join(by_lower[match] for match in found)}?" if found else None
+
+
+def _plain(described: ObjectDescribe, name: str) -> ResolvedColumn:
+    field = described.field(name)
+    if field is None:
+        raise ColumnError(
+            f"{described.name} has no field {name} that this user may see",
+            hint=near(name, (known.name for known in described.fields.values()))
+            or "Check its API name, `__c` included, and the field's permissions.",
+        )
+    return ResolvedColumn(field.name, field)
+
+
+def _reference(described: ObjectDescribe, relationship: str, column: str) -> FieldDescribe:
+    reference = described.reference(relationship)
+    if reference is None:
+        named = (field.relationship_name for field in described.fields.values())
+        raise ColumnError(
+            f"{column}: {described.name} has no relationship {relationship}",
+            hint=near(relationship, filter(None, named))
+            or "A custom relationship's name ends in `__r`, `Parent__r` for the field `Parent__c`.",
+        )
+    return reference
+
+
+def _parent_of(reference: FieldDescribe, target: str, column: str) -> str:
+    parents = {name.lower(): name for name in reference.reference_to}
+    if target and target.lower() not in parents:
+        raise ColumnError(
+            f"{column}: {reference.name} does not lead to {target}",
+            hint=f"It leads to {', '.join(reference.reference_to)}.",
+        )
+    if not target and len(parents) > 1:
+        raise ColumnError(
+            f"{column}: {reference.name} leads to several objects",
+            hint=f"Say which: `{reference.reference_to[0]}:{column}`, for one; it leads to "
+            f"{', '.join(reference.reference_to)}.",
+        )
+    return parents[target.lower()] if target else reference.reference_to[0]
+
+
+def _key_of_parent(
+    parent: ObjectDescribe, reference: FieldDescribe, name: str, *, prefixed: bool
+) -> ResolvedColumn:
+    key = _plain(parent, name).field
+    if not key.identifies:
+        usable = [field.name for field in parent.fields.values() if field.identifies]
+        raise ColumnError(
+            f"{key.name} of {parent.name} does not identify a record",
+            hint=f"A relationship goes through an external Id; {parent.name} has "
+            f"{', '.join(usable)}.",
+        )
+    prefix = f"{parent.name}:" if prefixed else ""
+    column = f"{prefix}{reference.relationship_name}.{key.name}"
+    return ResolvedColumn(column, reference, parent.name, key)
+
+
+def _field_of(entry: Mapping[str, Any]) -> FieldDescribe:
+    values = entry.get("picklistValues") or ()
+    return FieldDescribe(
+        name=entry["name"],
+        type=entry["type"],
+        label=entry.get("label") or "",
+        createable=bool(entry.get("createable")),
+        updateable=bool(entry.get("updateable")),
+        nillable=bool(entry.get("nillable")),
+        defaulted_on_create=bool(entry.get("defaultedOnCreate")),
+        external_id=bool(entry.get("externalId")),
+        id_lookup=bool(entry.get("idLookup")),
+        unique=bool(entry.get("unique")),
+        calculated=bool(entry.get("calculated")),
+        auto_number=bool(entry.get("autoNumber")),
+        restricted_picklist=bool(entry.get("restrictedPicklist")),
+        length=entry.get("length") or 0,
+        precision=entry.get("precision") or 0,
+        scale=entry.get("scale") or 0,
+        reference_to=tuple(entry.get("referenceTo") or ()),
+        relationship_name=entry.get("relationshipName"),
+        picklist_values=tuple(value["value"] for value in values if value.get("active")),
+    )
+
+
+def _object_names(session: Session) -> list[str]:
+    listed = session.request("GET", "/sobjects").json_object()
+    return [entry["name"] for entry in listed.get("sobjects", ())]

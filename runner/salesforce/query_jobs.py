@@ -1,0 +1,90 @@
+"""Bulk API 2.0 query: rows out of the org, however many.
+
+Knows the calls of a query job's life. Knows nothing of what a query selects. Source: Bulk API 2.0
+guide, API version 47.0; columns in the order of the SELECT from 50.0 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from runner.errors import UnexpectedAnswerError
+from runner.salesforce.bulk_job import JobInfo, JobState, Pace, job_of, wait_for_end
+from runner.salesforce.downloads import save_pages
+from runner.salesforce.session import Session
+from runner.salesforce.wire import OrgRequest, json_body, segment
+
+_PATH = "/jobs/query"
+_JSON = {"Content-Type": "application/json"}
+
+
+def create_request(soql: str, *, deleted: bool) -> OrgRequest:
+    """Ask for a job. It only reads, so it may be repeated."""
+    asked = {
+        "operation": "queryAll" if deleted else "query",
+        "query": soql,
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+    }
+    return OrgRequest("POST", _PATH, _JSON, body=json_body(asked), idempotent=True)
+
+
+def create_job(session: Session, soql: str, *, deleted: bool = False) -> JobInfo:
+    """Make a job; it begins at once.
+
+    Raises:
+        OrgError: The org refused: the query, or one that Bulk does not carry.
+    """
+    return job_of(session.send(create_request(soql, deleted=deleted)).json_object())
+
+
+def state(session: Session, job_id: str) -> JobInfo:
+    """Ask how a job is."""
+    return job_of(session.request("GET", _job_path(job_id)).json_object())
+
+
+def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:
+    """Wait until a job is complete, failed or aborted.
+
+    Raises:
+        TransientError: The time is up.
+    """
+    return wait_for_end(lambda: state(session, job_id), pace, told)
+
+
+def abort(session: Session, job_id: str) -> JobInfo:
+    """Stop a job."""
+    return job_of(
+        session.request(
+            "PATCH", _job_path(job_id), json={"state": JobState.ABORTED.value}
+        ).json_object()
+    )
+
+
+def download(
+    session: Session, job_id: str, to: Path, *, told: Callable[[int], None] | None = None
+) -> int:
+    """Save the rows of a complete job as one CSV with one header.
+
+    Args:
+        session: The org.
+        job_id: A job in state JobComplete.
+        to: The file; appears when it is whole.
+        told: Is given the rows so far, after each page.
+
+    Returns:
+        Rows, as the org counts them.
+
+    Raises:
+        UnexpectedAnswerError: The org does not say how many rows there are.
+    """
+    rows = save_pages(session, f"{_job_path(job_id)}/results", to, told=told)
+    if rows is None:
+        raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
+    return rows
+
+
+def _job_path(job_id: str) -> str:
+    return f"{_PATH}/{segment(job_id)}"
