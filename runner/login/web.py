@@ -13,12 +13,12 @@ from runner.credentials import Secret, Token
 from runner.errors import RunnerError, SignInError
 from runner.job.model import Environment, RetryPolicy
 from runner.login.callback import Callback, RefusedError, code_of, pasted_callback, redirect_uri
+from runner.login.checks import check_environment, check_identity
 from runner.login.listener import DEFAULT_PORT, FAREWELL_SECONDS, Listener, listening
 from runner.login.logout import sign_out
 from runner.login.pages import Ending, Verdict
 from runner.login.pkce import Proof, new_state
 from runner.salesforce import oauth, versions
-from runner.salesforce.hosts import environment_of
 from runner.salesforce.identity import Identity, who
 from runner.salesforce.retry import Retrier
 from runner.salesforce.session import Session, TokenStore
@@ -26,8 +26,6 @@ from runner.salesforce.transport import Transport
 from runner.state.tokens import FixedToken
 
 TIMEOUT_SECONDS = 120.0
-_ID_LENGTH = 15
-"""What follows in an Id of 18 characters is a checksum of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +157,13 @@ def _finish(
 ) -> SignedIn:
     code = code_of(callback, question.state)
     token, identity_url = _exchanged(transport, question, code)
-    mismatch = _mismatch(plan, token, identity_url)
-    if mismatch is not None:
+    try:
+        check_environment(plan.environment, token.instance_url, identity_url)
+        identity = _identified(plan, transport, token)
+        check_identity(plan.environment, plan.org_id, identity)
+    except SignInError:
         sign_out(transport, token)  # nobody asked for a sign-in to that org
-        raise mismatch
-    identity = _identified(plan, transport, token)
+        raise
     token = replace(
         token, username=identity.username, user_id=identity.user_id, org_id=identity.org_id
     )
@@ -191,38 +191,6 @@ def _identified(plan: SignInPlan, transport: Transport, token: Token) -> Identit
     session = Session(transport, store, Retrier(RetryPolicy()), login_command=plan.login_command)
     session.api_version = versions.choose(None, versions.served(session)).version
     return who(session)
-
-
-def _mismatch(plan: SignInPlan, token: Token, identity_url: str) -> SignInError | None:
-    """Tell when the browser was signed in to another org than the job is for."""
-    found = _environment_found(token.instance_url, identity_url)
-    if found not in (None, plan.environment):
-        return SignInError(
-            f"The browser signed in to a {found} org, {token.instance_url}; the job's environment "
-            f"is {plan.environment}. Nothing was saved.",
-            hint="Log out of Salesforce in the browser, or use a private window, and run the "
-            "command again; or correct `environment` and `domain` in the job.",
-        )
-    if plan.org_id and token.org_id and plan.org_id[:_ID_LENGTH] != token.org_id[:_ID_LENGTH]:
-        return SignInError(
-            f"The browser signed in to org {token.org_id}; the job insists on {plan.org_id}. "
-            "Nothing was saved.",
-            hint="Sign in as a user of that org, or correct `org_id` in the job.",
-        )
-    return None
-
-
-def _environment_found(*urls: str) -> Environment | None:
-    """Tell the kind of an org by its address and its login host: one that is sure is enough.
-
-    A sandbox without My Domain has an address that tells nothing, and the login host
-    test.salesforce.com; no live org has either mark of a sandbox.
-    """
-    found = {environment_of(url) for url in urls}
-    for environment in (Environment.LOCAL, Environment.SANDBOX, Environment.LIVE):
-        if environment in found:
-            return environment
-    return None
 
 
 def _timed_out(plan: SignInPlan, callback: str) -> SignInError:

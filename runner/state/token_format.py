@@ -20,7 +20,7 @@ class TokenFormatError(ValueError):
 
 
 def token_text(token: Token) -> str:
-    """Write a token down: one JSON object, members that are unknown left out."""
+    """Write a token down: one JSON object; what is unknown or empty is left out."""
     members = {
         "version": VERSION,
         "access_token": token.access_token.reveal(),
@@ -31,10 +31,10 @@ def token_text(token: Token) -> str:
         "org_id": token.org_id,
         "user_id": token.user_id,
         "username": token.username,
-        "scopes": list(token.scopes) or None,
+        "scopes": list(token.scopes),
         "issued_at": token.issued_at.astimezone(UTC).isoformat() if token.issued_at else None,
     }
-    present = {name: value for name, value in members.items() if value is not None}
+    present = {name: value for name, value in members.items() if value}
     return json.dumps(present, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -37,6 +37,11 @@ def test_what_is_written_is_read_back_and_fits_the_schema(token):
     jsonschema.validate(json.loads(text), SCHEMA)
 
 
+def test_what_is_empty_is_left_out_so_that_it_can_be_read_back():
+    token = Token(Secret("00D!a"), "https://a", username="", org_id="")
+    assert token_from(token_text(token)) == Token(Secret("00D!a"), "https://a")
+
+
 def test_the_schema_tells_every_member():
     assert set(json.loads(token_text(FULL))) == set(SCHEMA["properties"])
     assert all(member["description"] for member in SCHEMA["properties"].values())
