@@ -16,30 +16,25 @@ from zoneinfo import ZoneInfo
 from runner.local_org.faults import ApiFault
 from runner.local_org.ids import normalise
 from runner.local_org.soql.expressions import Expression, Operands
-from runner.local_org.soql.kinds import DATED, NUMERIC, Kind
-from runner.local_org.soql.periods import Span, span_of
+from runner.local_org.soql.kinds import DATED, Kind
+from runner.local_org.soql.periods import Span, is_period, span_of
 from runner.local_org.soql.syntax import (
-    Boolean,
     Comparator,
     Comparison,
     Condition,
-    Day,
     Holding,
-    Hour,
     Junction,
     Literal,
     Membership,
-    Moment,
-    Money,
     Negation,
     Null,
-    Number,
     Operand,
     Period,
     Query,
     SemiJoin,
     Text,
 )
+from runner.local_org.soql.values import stored_moment, stored_value
 
 _ORDERINGS = {
     Comparator.LESS,
@@ -159,9 +154,7 @@ class Conditions:
             return self._text(left, comparator, str(value))
         return _compared(left.sql, comparator, self._bind(value))
 
-    def _check_operator(
-        self, left: Expression, operand: Operand, comparator: Comparator
-    ) -> None:
+    def _check_operator(self, left: Expression, operand: Operand, comparator: Comparator) -> None:
         wrong = (comparator in _ORDERINGS and left.kind in _UNORDERED) or (
             comparator is Comparator.LIKE and left.kind is not Kind.TEXT
         )
@@ -209,7 +202,7 @@ class Conditions:
             last = self._clock.midnight(span.end)
             if span.until_now:
                 last = self._clock.now.replace(microsecond=0) + timedelta(seconds=1)
-            first, end = stored(self._clock.midnight(span.start)), stored(last)
+            first, end = stored_moment(self._clock.midnight(span.start)), stored_moment(last)
         start_sql, end_sql = self._bind(first), self._bind(end)
         inside = f"({left.sql} >= {start_sql} AND {left.sql} < {end_sql})"
         return {
@@ -298,32 +291,20 @@ class Conditions:
 
     def _value(self, left: Expression, operand: Operand, literal: Literal) -> object:
         """The literal as the store keeps such values; ApiFault when it is of another type."""
-        match literal:
-            case Text(value) if left.kind is Kind.ID:
-                return self._id(value, literal.at)
-            case Text(value) if left.kind in {Kind.TEXT, Kind.CHOICES}:
-                return value
-            case Number(value) if left.kind in NUMERIC:
-                return int(value) if value == value.to_integral_value() else float(value)
-            case Money(_, amount) if left.field is not None and left.field.type == "currency":
-                return float(amount)
-            case Boolean(value) if left.kind is Kind.BOOLEAN:
-                return int(value)
-            case Day(value) if left.kind is Kind.DATE:
-                return value.isoformat()
-            case Hour(value) if left.kind is Kind.TIME:
-                return value.isoformat(timespec="milliseconds") + "Z"
-            case Moment(value) if left.kind is Kind.DATETIME:
-                return stored(value)
-            case Period(name) if span_of(name, literal.count, self._clock.today) is None:
-                raise self._statement.unexpected(literal.at)
-        raise self._wrong(left, operand)
+        if isinstance(literal, Text) and left.kind is Kind.ID:
+            return self._id(literal)
+        if isinstance(literal, Period) and not is_period(literal.name, literal.count):
+            raise self._statement.unexpected(literal.at)
+        value = stored_value(literal, left)
+        if value is None:
+            raise self._wrong(left, operand)
+        return value
 
-    def _id(self, text: str, at: int) -> str:
-        full = normalise(text)
+    def _id(self, literal: Text) -> str:
+        full = normalise(literal.value)
         if full is None:
             raise self._statement.fault(
-                "INVALID_QUERY_FILTER_OPERATOR", at, f"invalid ID field: {text}"
+                "INVALID_QUERY_FILTER_OPERATOR", literal.at, f"invalid ID field: {literal.value}"
             )
         return full
 
@@ -331,12 +312,6 @@ class Conditions:
         quoted = left.kind in {Kind.TEXT, Kind.CHOICES, Kind.ID}
         wanted = "string" if left.kind in {Kind.TEXT, Kind.CHOICES} else str(left.kind)
         return self._statement.wrong_literal(operand.at, left.name, wanted, quoted=quoted)
-
-
-def stored(moment: datetime) -> str:
-    """A datetime as the store keeps it."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def _is_empty(literal: Literal) -> bool:
@@ -366,8 +341,8 @@ def _collation(value: str) -> str:
 
 def _is_key(left: Expression) -> bool:
     field = left.field
-    return field is not None and left.plain and (
-        field.unique or field.external_id or field.id_lookup
+    return (
+        field is not None and left.plain and (field.unique or field.external_id or field.id_lookup)
     )
 
 

@@ -63,9 +63,7 @@ class Expression:
     def folded(self) -> bool:
         """Whether its text is compared without case."""
         return (
-            self.kind in {Kind.TEXT, Kind.CHOICES}
-            and self.field is not None
-            and folds(self.field)
+            self.kind in {Kind.TEXT, Kind.CHOICES} and self.field is not None and folds(self.field)
         )
 
     @property
@@ -153,7 +151,9 @@ class Operands:
         if name == "CONVERTCURRENCY" or inner.field is None:
             return inner
         if name == "TOLABEL":
-            return Expression(_label_sql(inner.sql, inner.field), Kind.TEXT, inner.name, inner.column)
+            return Expression(
+                _label_sql(inner.sql, inner.field), Kind.TEXT, inner.name, inner.column
+            )
         sql = f"sf_format({inner.sql}, '{inner.field.type}')"
         return Expression(sql, Kind.TEXT, inner.name, inner.column, inner.aggregate)
 

@@ -102,15 +102,16 @@ class Grouping:
             self._check_grouped(expression, sort.operand)
         where, having = self._select.where_sql(), self._select.having_sql()
         wanted = [
-            *((expression, rest_sql(expression, self._select.context.version)) for expression in outputs),
+            *(
+                (expression, rest_sql(expression, self._select.context.version))
+                for expression in outputs
+            ),
             *((expression, expression.key_sql) for expression, _ in sorts),
         ]
         selects = [
             self._grouping_set(kept, wanted, where, having) for kept in self._grouping_sets()
         ]
-        order = [
-            f"{len(outputs) + place} {how}" for place, (_, how) in enumerate(sorts, start=1)
-        ]
+        order = [f"{len(outputs) + place} {how}" for place, (_, how) in enumerate(sorts, start=1)]
         order_sql = f" ORDER BY {', '.join(order)}" if order else ""
         sql = f"{' UNION ALL '.join(selects)}{order_sql}{self._select.limit_sql()}"
         keys = tuple(

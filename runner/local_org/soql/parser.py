@@ -33,7 +33,7 @@ def parse(statement: Statement) -> syntax.Query:
         tree = _grammar().parse(statement.text)
         return cast("syntax.Query", _Builder(statement).transform(tree))
     except UnexpectedCharacters as error:
-        raise statement.unexpected(error.pos_in_stream) from None
+        raise statement.unexpected(cast("int", error.pos_in_stream)) from None
     except UnexpectedToken as error:
         raise statement.unexpected(_position(error, statement)) from None
     except VisitError as error:

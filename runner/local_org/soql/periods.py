@@ -33,6 +33,11 @@ class Span:
     """Whether a datetime's span ends with the present moment rather than with the day."""
 
 
+def is_period(name: str, count: int | None) -> bool:
+    """Whether there is such a date literal."""
+    return span_of(name, None if count is None else 1, date(2000, 1, 1)) is not None
+
+
 def span_of(name: str, count: int | None, today: date) -> Span | None:
     """The days that a date literal means on a given day; None when there is no such literal.
 

@@ -80,9 +80,7 @@ class Prepared:
         return self.plan.flat(conn)
 
 
-def prepare(
-    org: Org, text: str, *, user: User, version: float, all_rows: bool = False
-) -> Prepared:
+def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool = False) -> Prepared:
     """Understand a query.
 
     Args:

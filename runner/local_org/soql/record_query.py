@@ -69,7 +69,12 @@ class ChildQuery:
     offset: int
 
     def fetch(
-        self, conn: sqlite3.Connection, parents: Sequence[str], *, start: int, paging: ChildPaging | None
+        self,
+        conn: sqlite3.Connection,
+        parents: Sequence[str],
+        *,
+        start: int,
+        paging: ChildPaging | None,
     ) -> dict[str, object]:
         """Shape of each parent's list, from the `start`th child on; empty lists are left out."""
         size = _EVERYTHING if paging is None else paging.size
@@ -144,8 +149,8 @@ class RecordQuery:
 
     def records(
         self, conn: sqlite3.Connection, ids: Sequence[str], paging: ChildPaging
-    ) -> Iterator[Record]:
-        """The records with these Ids, in this order; those that are gone are left out."""
+    ) -> Iterator[Record | None]:
+        """The record with each of these Ids, in this order; None for one that is gone."""
         size = _CHUNK_WITH_CHILDREN if self.body.children else _CHUNK
         sql = (
             f"SELECT {', '.join(self.body.columns)} FROM {self.body.from_sql} "  # noqa: S608
@@ -156,7 +161,9 @@ class RecordQuery:
             place = self.body.shape.id_place
             found = {row[place]: row for row in self._run(conn, sql, _ids=json.dumps(wanted))}
             rows = [found[each] for each in wanted if each in found]
-            yield from self.body.records(conn, rows, paging)
+            records = self.body.records(conn, rows, paging)
+            for each in wanted:
+                yield next(records) if each in found else None
 
     def flat(self, conn: sqlite3.Connection) -> Iterator[list[str]]:
         """Every record as the texts of a Bulk result."""

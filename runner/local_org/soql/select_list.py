@@ -156,8 +156,10 @@ class SelectList:
     def _namer(self, place: Place) -> Callable[[str], str]:
         names = {each.sobject.key_prefix: each.sobject.name for each in place.variants}
         only = place.variants[0].sobject.name
-        return (lambda record_id: names.get(record_id[:3], only)) if len(names) > 1 else (
-            lambda _record_id: only
+        return (
+            (lambda record_id: names.get(record_id[:3], only))
+            if len(names) > 1
+            else (lambda _record_id: only)
         )
 
     # --- functions

@@ -70,9 +70,7 @@ class Select:
         """`WHERE …` with the query's own condition, what the resource hides, and `extra`."""
         parts = list(extra)
         if self.query.where is not None:
-            compiler = Conditions(
-                self.operands, self.bindings, self.context.clock, self._semi_join
-            )
+            compiler = Conditions(self.operands, self.bindings, self.context.clock, self._semi_join)
             parts.append(compiler.compile(self.query.where))
         if not self.context.all_rows and self.root.field("IsDeleted") is not None:
             parts.append('t0."IsDeleted" = 0')

@@ -1,0 +1,110 @@
+"""Results of queries that were too long for one page, kept until they are fetched or too old.
+
+Knows where a cursor's Ids lie: a file of 18 bytes a record beside the store, so that a result of a
+million rows costs no memory and any page of it is one seek. Knows nothing of HTTP.
+
+A cursor holds which records were found; what they say is read when their page is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import string
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import chain, islice
+from pathlib import Path
+from threading import Lock
+
+from runner.local_org.org import Org
+
+_LIFE = timedelta(days=2)
+_MOST_KEPT = 1_000
+_ID_BYTES = 18
+_WRITTEN_AT_ONCE = 10_000
+_LETTERS = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A query whose result goes on."""
+
+    id: str
+    """18 characters, 0r8 first."""
+    soql: str
+    user_id: str
+    page_size: int
+    all_rows: bool
+    created: str
+    """ISO 8601."""
+
+
+class Cursors:
+    """The org's cursors."""
+
+    def __init__(self, org: Org) -> None:
+        self._clock = org.clock
+        self._folder = org.store.folder / "cursors"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = Lock()
+        self._kept = {cursor.id: cursor for cursor in self._found()}
+
+    def new(self, soql: str, user_id: str, page_size: int, *, all_rows: bool) -> Cursor:
+        """A cursor that is not kept yet."""
+        cursor_id = "0r8" + "".join(secrets.choice(_LETTERS) for _ in range(15))
+        return Cursor(cursor_id, soql, user_id, page_size, all_rows, self._clock().isoformat())
+
+    def keep(self, cursor: Cursor, *ids: Iterable[str]) -> int:
+        """Keep a cursor with the Ids that its query found; gives how many they are."""
+        with self._ids_path(cursor.id).open("wb") as kept:
+            every = chain(*ids)
+            while some := list(islice(every, _WRITTEN_AT_ONCE)):
+                kept.write("".join(some).encode("ascii"))
+        self._note_path(cursor.id).write_text(json.dumps(asdict(cursor)), encoding="utf-8")
+        with self._lock:
+            self._kept[cursor.id] = cursor
+            self._drop_old()
+        return self.total(cursor)
+
+    def find(self, cursor_id: str, user_id: str) -> Cursor | None:
+        """A user's cursor; None when it is unknown, another's or older than two days."""
+        with self._lock:
+            cursor = self._kept.get(cursor_id)
+        if cursor is None or cursor.user_id != user_id or self._is_old(cursor):
+            return None
+        return cursor
+
+    def ids(self, cursor: Cursor, start: int, count: int) -> list[str]:
+        """Up to `count` Ids, from the `start`th on."""
+        with self._ids_path(cursor.id).open("rb") as kept:
+            kept.seek(start * _ID_BYTES)
+            text = kept.read(count * _ID_BYTES).decode("ascii")
+        return [text[at : at + _ID_BYTES] for at in range(0, len(text), _ID_BYTES)]
+
+    def total(self, cursor: Cursor) -> int:
+        """How many records its query found."""
+        return self._ids_path(cursor.id).stat().st_size // _ID_BYTES
+
+    def _is_old(self, cursor: Cursor) -> bool:
+        return datetime.fromisoformat(cursor.created) + _LIFE < self._clock()
+
+    def _drop_old(self) -> None:
+        by_age = sorted(self._kept.values(), key=lambda cursor: cursor.created)
+        excess = len(by_age) - _MOST_KEPT
+        for place, cursor in enumerate(by_age):
+            if place < excess or self._is_old(cursor):
+                del self._kept[cursor.id]
+                self._note_path(cursor.id).unlink(missing_ok=True)
+                self._ids_path(cursor.id).unlink(missing_ok=True)
+
+    def _found(self) -> Iterator[Cursor]:
+        for path in self._folder.glob("*.json"):
+            yield Cursor(**json.loads(path.read_text(encoding="utf-8")))
+
+    def _note_path(self, cursor_id: str) -> Path:
+        return self._folder / f"{cursor_id}.json"
+
+    def _ids_path(self, cursor_id: str) -> Path:
+        return self._folder / f"{cursor_id}.ids"

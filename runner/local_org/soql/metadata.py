@@ -1,0 +1,79 @@
+"""What `columns=true` tells of a query instead of running it.
+
+Knows the shape that clients read: one entry a column, the columns of parents and children inside
+`joinColumns`, where `aggregate` marks a list of children. Source: the Salesforce CLI's reader.
+"""
+
+from __future__ import annotations
+
+from runner.local_org.soql.kinds import NUMERIC, Kind
+from runner.local_org.soql.prepare import Prepared
+from runner.local_org.soql.select_list import ColumnNote
+
+_APEX_TYPES = {
+    Kind.TEXT: "String",
+    Kind.ID: "Id",
+    Kind.BOOLEAN: "Boolean",
+    Kind.INTEGER: "Integer",
+    Kind.DOUBLE: "Double",
+    Kind.DATE: "Date",
+    Kind.DATETIME: "Datetime",
+    Kind.TIME: "Time",
+    Kind.CHOICES: "String",
+    Kind.COMPOUND: "Address",
+    Kind.BLOB: "Blob",
+}
+
+
+def column_metadata(prepared: Prepared) -> dict[str, object]:
+    """The whole answer."""
+    return {
+        "columnMetadata": _columns(prepared.notes),
+        "entityName": prepared.entity.name,
+        "groupBy": prepared.grouped,
+        "idSelected": any(note.path == ("Id",) for note in prepared.notes),
+        "keyPrefix": prepared.entity.key_prefix,
+    }
+
+
+def _columns(notes: tuple[ColumnNote, ...]) -> list[dict[str, object]]:
+    parents: dict[str, list[ColumnNote]] = {}
+    for note in notes:
+        parents.setdefault(note.path[0], []).append(note)
+    return [_entry(name, inside) for name, inside in parents.items()]
+
+
+def _entry(name: str, inside: list[ColumnNote]) -> dict[str, object]:
+    first = inside[0]
+    if first.expression is None:
+        return _column(name, joined=_columns(first.children), aggregate=True)
+    if len(first.path) > 1:
+        deeper = tuple(ColumnNote(note.path[1:], note.expression) for note in inside)
+        return _column(name, joined=_columns(deeper))
+    return _column(name, first)
+
+
+def _column(
+    name: str,
+    note: ColumnNote | None = None,
+    *,
+    joined: list[dict[str, object]] | None = None,
+    aggregate: bool = False,
+) -> dict[str, object]:
+    expression = note.expression if note else None
+    kind = expression.kind if expression else None
+    field = expression.field if expression and expression.plain else None
+    return {
+        "aggregate": aggregate or bool(expression and expression.aggregate),
+        "apexType": _APEX_TYPES[kind] if kind else None,
+        "booleanType": kind is Kind.BOOLEAN,
+        "columnName": name,
+        "custom": bool(field and field.custom),
+        "displayName": expression.name if expression and not field else name,
+        "foreignKeyName": field.relationship_name if field else None,
+        "insertable": bool(field and field.createable),
+        "joinColumns": joined or [],
+        "numberType": kind in NUMERIC,
+        "textType": kind in {Kind.TEXT, Kind.CHOICES},
+        "updatable": bool(field and field.updateable),
+    }
