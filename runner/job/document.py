@@ -125,7 +125,7 @@ def _mark(mark: _HasPlace | None) -> Mark:
 def _explained(error: yaml.MarkedYAMLError, origin: Origin) -> tuple[Complaint, Position | None]:
     mark = error.problem_mark or error.context_mark
     line = origin.lines[mark.line] if mark and mark.line < len(origin.lines) else ""
-    words = yaml_words.explain(error.problem or "", line)
+    words = yaml_words.explain(error.problem or "", line, mark.column if mark else 0)
     if words.at_start and error.context_mark:
         mark = error.context_mark
     at = Position(mark.line + 1, mark.column + 1, mark.column + 2) if mark else None

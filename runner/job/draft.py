@@ -35,6 +35,8 @@ class Draft:
     names: tuple[str | None, ...]
     """Name of each written task, whether it could be made out or not."""
     tasks: tuple[AnyTask, ...]
+    is_clean: bool
+    """Whether no task has a problem so far; if not, what seems unused may only be misspelt."""
 
     @property
     def writes(self) -> Iterator[WriteTask]:

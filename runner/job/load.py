@@ -16,7 +16,7 @@ from runner.job import build, lookalikes, written
 from runner.job.checks import ExpressionChecker, meaning, verbs
 from runner.job.document import Document, read_document
 from runner.job.draft import Draft, names_of, params_of, tasks_of
-from runner.job.model import Connection, Job, Origin
+from runner.job.model import Connection, Environment, Job, Origin
 from runner.job.schema import validate
 
 __all__ = ["ExpressionChecker", "check_job", "load_checked", "load_job"]
@@ -55,6 +55,7 @@ def check_job(
     draft = Draft(
         origin, folder, connection.made, connection.origin, connection.path,
         params_of(values, own), names_of(values), tasks_of(values, folder, own),
+        is_clean=not any(found.path[:1] in {(), ("tasks",)} for found in own),
     )  # fmt: skip
     problems += meaning(draft, values, expressions)
     ordered = _sorted(problems)
@@ -141,9 +142,10 @@ class _Connection:
 
 def _of_org_file(connection: _Connection) -> list[Diagnostic]:
     """What is wrong with the file that says what the local org has."""
-    file = connection.made.org_file if connection.made else None
-    if file is None:
+    made = connection.made
+    if made is None or made.org_file is None or made.environment is not Environment.LOCAL:
         return []
+    file = made.org_file
     document = read_document(_as_named(file, connection.origin.file))
     if not document.is_broken:
         return _problems_of(document, "org")

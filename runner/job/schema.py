@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,10 @@ def _of_branch(error: ValidationError, root: Schema) -> Iterator[Violation]:
     """Problems of the branch that was meant; of the value's type, where no branch takes it."""
     options: list[Schema] = error.schema["anyOf"] if isinstance(error.schema, dict) else []
     branches = [_resolved(branch, root) for branch in options]
-    fitting = [
-        index for index, branch in enumerate(branches) if _takes(error.instance, branch["type"])
-    ]
+    fitting = [index for index, branch in enumerate(branches) if _takes(error.instance, branch)]
     if not fitting:
-        types = [branch["type"] for branch in branches]
-        path = tuple(error.absolute_path)
-        yield Violation(path, "type", list(dict.fromkeys(types)), error.instance, {})
+        types = dict.fromkeys(branch["type"] for branch in branches)
+        yield replace(_violation(error), keyword="type", expected=list(types))
         return
     meant = max(fitting, key=lambda index: _likeness(error.instance, branches[index]))
     context = error.context or []
@@ -100,8 +98,9 @@ def _resolved(schema: Schema, root: Schema) -> Schema:
     return found
 
 
-def _takes(instance: object, kind: str) -> bool:
-    return bool(Draft202012Validator.TYPE_CHECKER.is_type(instance, kind))
+def _takes(instance: object, branch: Schema) -> bool:
+    kind = branch.get("type")
+    return kind is None or bool(Draft202012Validator.TYPE_CHECKER.is_type(instance, kind))
 
 
 def _likeness(instance: object, branch: Schema) -> int:

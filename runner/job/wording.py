@@ -46,8 +46,9 @@ class Violation:
 
     @property
     def advice(self) -> str | None:
-        """What the schema's author says for this case."""
-        return self.schema.get("errorMessage")
+        """What the schema says for this case, as a clause like all other help."""
+        sentence: str | None = self.schema.get("errorMessage")
+        return sentence and f"{sentence[0].lower()}{sentence[1:].removesuffix('.')}"
 
     @property
     def subject(self) -> str:
@@ -59,6 +60,12 @@ class Violation:
             return f"`{last}`"
         owner = self.path[-2] if len(self.path) > 1 else "the list"
         return f"element {last + 1} of `{owner}`"
+
+    @property
+    def example(self) -> str | None:
+        """A value that would do."""
+        examples = self.schema.get("examples")
+        return f"for example {json.dumps(examples[0])}" if examples else None
 
     @property
     def kind(self) -> str:
@@ -122,12 +129,19 @@ def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
 
 def _missing_keys(violation: Violation, origin: Origin, prefix: str) -> Iterator[Diagnostic]:
     properties = violation.schema.get("properties", {})
-    for key in violation.expected:
-        if key in violation.instance or _is_misspelt(key, violation.instance, properties):
-            continue
-        message = f"{violation.kind} needs `{key}`"
-        code = f"{prefix}/missing-key"
-        yield origin.diagnose(violation.path, code, message, help=f"add `{key}:`", at_key=True)
+    missing = [
+        key
+        for key in violation.expected
+        if key not in violation.instance and not _is_misspelt(key, violation.instance, properties)
+    ]
+    if missing:
+        # The schema library finds each missing key by itself; they are told as one.
+        message = f"{violation.kind} needs {in_words(missing, 'and')}"
+        code, hint = (
+            f"{prefix}/missing-key",
+            f"add {in_words([f'{key}:' for key in missing], 'and')}",
+        )
+        yield origin.diagnose(violation.path, code, message, help=hint, at_key=True)
 
 
 def _is_misspelt(key: str, instance: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
@@ -142,14 +156,18 @@ def _wrong_type(violation: Violation) -> tuple[str, str, str | None]:
     wanted = " or ".join(dict.fromkeys(_TYPES[each] for each in types))
     value = violation.instance
     if value is None:
-        return "no-value", f"{violation.subject} has no value", f"it takes {wanted}"
+        usual = violation.advice or violation.example or f"it takes {wanted}"
+        return "no-value", f"{violation.subject} has no value", usual
     message = f"{violation.subject} must be {wanted}, not {_named(value)}"
-    return "wrong-type", message, violation.advice or _type_hint(value, types)
+    hint = _type_hint(value, types, violation.schema) or violation.advice or violation.example
+    return "wrong-type", message, hint
 
 
-def _type_hint(value: object, types: Sequence[str]) -> str | None:
-    if isinstance(value, bool | int | float) and "string" in types:
-        return f'put it in quotes: "{json.dumps(value)}"'
+def _type_hint(value: object, types: Sequence[str], schema: Mapping[str, Any]) -> str | None:
+    if isinstance(value, bool | int | float) and types == ["string"]:
+        text = json.dumps(value)
+        fits = re.search(schema.get("pattern", ""), text)
+        return f'put it in quotes: "{text}"' if fits else None
     if isinstance(value, str) and "boolean" in types:
         known = _YES_OR_NO.get(value.casefold()) or value.casefold()
         return f"write `{known}`" if known in {"true", "false"} else "write `true` or `false`"
@@ -185,13 +203,13 @@ def _out_of_range(violation: Violation) -> tuple[str, str, str | None]:
     schema = violation.schema
     least, most = schema.get("minimum"), schema.get("maximum")
     message = f"{violation.subject} cannot be {_named(violation.instance)}"
-    takes = f"it takes {least} to {most}" if most is not None else f"it takes {least} or more"
+    takes = f"it takes {least:,} to {most:,}" if most is not None else f"it takes {least} or more"
     return "out-of-range", message, takes
 
 
 def _wrong_length(violation: Violation) -> tuple[str, str, str | None]:
     if not violation.instance:
-        return "no-value", f"{violation.subject} is empty", violation.advice
+        return "no-value", f"{violation.subject} is empty", violation.advice or violation.example
     unit = "characters" if isinstance(violation.instance, str) else "elements"
     most = f"it takes at most {violation.expected:,} {unit}"
     return "too-long", f"{violation.subject} is too long", most

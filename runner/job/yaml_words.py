@@ -43,6 +43,11 @@ _INDENT = Complaint(
     "this does not fit the lines above it",
     "line it up with its neighbours; a value that goes on after a closing quote needs other quotes",
 )
+_QUOTE_ENDED = Complaint(
+    "yaml/quote-in-quotes",
+    "the text goes on after its closing quote",
+    "a quote inside single quotes is written twice: 'it''s'; inside double quotes, as \\\"",
+)
 _TABLE: tuple[tuple[str, Complaint], ...] = (
     ("tab character", _TAB),
     ("\\t", _TAB),
@@ -202,14 +207,18 @@ def anchor(name: str) -> Complaint:
 
 
 def tag(name: str) -> Complaint:
-    """`!name`."""
+    """`!name`; the parser writes `!!` out."""
+    name = name.replace("tag:yaml.org,2002:", "!!")
     hint = "remove the tag; a text that begins with `!` stands in quotes"
     return Complaint("yaml/tag", f"tags (`{name}`) are not read", hint)
 
 
-def explain(problem: str, line: str) -> Complaint:
-    """Word a parser's `problem`; `line` is the line that it stands on."""
+def explain(problem: str, line: str, column: int = 0) -> Complaint:
+    """Word a parser's `problem`, noticed at `column` (from 0) of `line`."""
     indentation = line[: len(line) - len(line.lstrip())]
+    before = line[:column].rstrip()
+    if before.endswith(("'", '"')) and ("expected key" in problem or "block end" in problem):
+        return _QUOTE_ENDED
     if "\t" in indentation and "quote" not in problem:
         return _TAB
     for words, complaint in _TABLE:

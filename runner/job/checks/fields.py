@@ -64,7 +64,9 @@ def _columns(task: WriteTask) -> tuple[str, ...] | None:
 
 
 def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], draft: Draft) -> Diagnostic:
-    what = f"the key `{wanted}`" if task.key else f"`Id`, which a {task.verb} finds records by,"
+    what = (
+        f"the key `{wanted}`" if task.key else f"`Id`, by which records are found to {task.verb},"
+    )
     has = f"it has {in_words(columns[:12], 'and')}{', …' if len(columns) > 12 else ''}"  # noqa: PLR2004 - as many as a line holds
     if task.fields is not None:
         message = f"{what} is not among the `fields`"

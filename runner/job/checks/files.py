@@ -24,11 +24,10 @@ def sources(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _absent(file: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
-    kind = _kind(file)
-    if kind is None:
+    if _mode(file) is None:
         message = f"there is no file {_relative(file, draft)}"
         yield draft.origin.diagnose(path, "job/no-source", message, help=_neighbour(file, draft))
-    elif stat.S_ISDIR(kind):
+    elif _is_folder(file):
         message = f"{_relative(file, draft)} is a folder"
         hint = "name a file in it"
         yield draft.origin.diagnose(path, "job/source-is-folder", message, help=hint)
@@ -63,8 +62,7 @@ def targets(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _folder(place: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
-    kind = _kind(place)
-    if kind is not None and stat.S_ISDIR(kind):
+    if _is_folder(place):
         message = f"{_relative(place, draft)} is a folder"
         yield draft.origin.diagnose(path, "job/target-is-folder", message, help="name a file in it")
 
@@ -90,7 +88,8 @@ def shapes(draft: Draft) -> Iterator[Diagnostic]:
 
 def _shape(file: Path, shape: FileShape, path: Location, draft: Draft) -> Iterator[Diagnostic]:
     origin = draft.origin
-    if format_of(file) is None and (*path, "format") not in origin.positions:
+    is_told = (*path, "format") in origin.positions or _is_folder(file)
+    if format_of(file) is None and not is_told:
         ending = f"the ending `{file.suffix}`" if file.suffix else "a name without an ending"
         message = f"{ending} does not say how rows stand in the file"
         known = in_words(tuple(FORMATS), "or")
@@ -115,7 +114,7 @@ def _shape(file: Path, shape: FileShape, path: Location, draft: Draft) -> Iterat
 
 def _is_encoding(name: str) -> bool:
     try:
-        b"".decode(name)
+        " ".encode(name)
     except (LookupError, ValueError):
         return False
     return True
@@ -132,7 +131,11 @@ def _relative(file: Path, draft: Draft) -> str:
     return str(file.relative_to(draft.folder)) if file.is_relative_to(draft.folder) else str(file)
 
 
-def _kind(file: Path) -> int | None:
+def _is_folder(file: Path) -> bool:
+    return stat.S_ISDIR(_mode(file) or 0)
+
+
+def _mode(file: Path) -> int | None:
     """Mode of a file; None where there is none that can be seen."""
     try:
         return file.stat().st_mode

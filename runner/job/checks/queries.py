@@ -46,7 +46,7 @@ def rows(draft: Draft) -> Iterator[Diagnostic]:
             message = "SELECT COUNT() answers a number and gives no rows"
             hint = "write SELECT COUNT(Id) total FROM …"
             yield draft.origin.diagnose(path, "job/query-without-rows", message, help=hint)
-        elif not used and draft.is_whole:
+        elif not used and draft.is_clean and taken <= set(draft.names):
             message = f"nobody takes the rows of `{task.name}`"
             hint = (
                 f"write them to a file with `to`, or read them with `from: {{task: {task.name}}}`"
@@ -85,7 +85,7 @@ def defaults_of_params(draft: Draft, declared: object) -> Iterator[Diagnostic]:
         except ValueError:
             path = ("params", param.name, "default")
             message = f"the default of `{param.name}` must be {EXPECTED[param.type]}"
-            hint = f"write a {param.type}, or change `type`"
+            hint = "write one, or change its `type`"
             yield draft.origin.diagnose(path, "job/bad-default", message, help=hint)
 
 
@@ -98,9 +98,9 @@ def binds(draft: Draft, declared: object) -> Iterator[Diagnostic]:
             used.add(name)
             if name not in known:
                 yield _unknown(task, name, known, draft)
-    if not draft.is_whole:
+    if not draft.is_clean:
         return
-    for name in known:
+    for name in (param.name for param in draft.params):
         if name not in used:
             path: Location = ("params", name)
             message = f"no query uses the param `{name}`"
