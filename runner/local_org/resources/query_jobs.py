@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 from runner.local_org.bulk.jobs import TERMINAL, Job, JobKind, Jobs, JobState
 from runner.local_org.bulk.queries import Page, page_of, prepared, row_of
@@ -101,13 +102,20 @@ def _result_pages(org: Org, request: Request) -> Response:
     urls: list[dict[str, str]] = []
     locator = request.arg("locator") or None
     while page is not None and len(urls) < _PAGES_LISTED:
-        urls.append({"resultUrl": f"{base}/results" + (f"?locator={locator}" if locator else "")})
+        urls.append({"resultUrl": _address(f"{base}/results", request, locator)})
         locator = page.next_locator
         page = page_of(folder, row_of(locator) or 0, most) if locator else None
     shape: dict[str, object] = {"resultPages": urls, "done": locator is None}
     if locator is not None:
-        shape["nextRecordsUrl"] = f"{base}/resultpages?locator={locator}"
+        shape["nextRecordsUrl"] = _address(f"{base}/resultpages", request, locator)
     return Response.of_json(shape)
+
+
+def _address(path: str, request: Request, locator: str | None) -> str:
+    """A page's address; the size that was asked for goes along, or pages would overlap."""
+    told = {"locator": locator, "maxRecords": request.arg("maxRecords")}
+    query = urlencode({name: value for name, value in told.items() if value})
+    return f"{path}?{query}" if query else path
 
 
 def _complete(org: Org, job: Job) -> Path:
