@@ -1,0 +1,178 @@
+"""The tables of the reference pages, made of the job schema and of the command itself.
+
+`python tests/examples/reference_tables.py` rewrites them in the pages; a test holds the pages to them.
+Knows where a table stands in a page. Knows nothing of the texts around it.
+"""
+
+import json
+import re
+from pathlib import Path
+
+import typer.main
+import yaml
+
+from runner.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+WRITES = ("create_task", "update_task", "upsert_task", "delete_task")
+TASKS = (*WRITES, "query_task")
+
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+    "object": "mapping",
+    "array": "list",
+    "null": "`null`",
+}
+_TABLE = re.compile(r"<!-- table: (?P<name>[\w -]+) -->\n.*?<!-- table end -->", re.DOTALL)
+
+
+def page_tables():
+    """Each generated page, and its tables by name."""
+    return {
+        REFERENCE / "job-file.md": _job_tables(job_schema()),
+        REFERENCE / "cli.md": {name: _options(verb) for name, verb in commands().items()},
+    }
+
+
+def filled(text, tables):
+    """A page's text with every table as it should be; KeyError for one that nobody knows."""
+    return _TABLE.sub(
+        lambda found: f"<!-- table: {found['name']} -->\n{tables[found['name']]}<!-- table end -->",
+        text,
+    )
+
+
+def job_schema():
+    """The schema of job files."""
+    return json.loads((ROOT / "schemas" / "job.schema.json").read_text(encoding="utf-8"))
+
+
+def commands():
+    """Every command by what is typed for it: `run`, `org serve`."""
+    found = {}
+    open_ends = [("", typer.main.get_command(app))]
+    while open_ends:
+        name, command = open_ends.pop()
+        children = getattr(command, "commands", None)
+        if children is None:
+            found[name] = command
+        else:
+            open_ends += [(f"{name} {child}".strip(), each) for child, each in children.items()]
+    return found
+
+
+def _job_tables(schema):
+    definitions = schema["$defs"]
+    tasks = {name: definitions[name]["properties"] for name in TASKS}
+    shared = {key for key in tasks["query_task"] if all(key in tasks[name] for name in WRITES)}
+    of_writes = {key for key in tasks["create_task"] if all(key in tasks[name] for name in WRITES)}
+    tables = {
+        "job": _keys(schema, schema),
+        "every task": _keys(definitions["query_task"], schema, shared),
+        "every write": _keys(definitions["create_task"], schema, of_writes - shared),
+    }
+    for name in ("connection", "param", "retry", "options", "defaults"):
+        tables[name] = _keys(definitions[name], schema)
+    for name in ("file_source", "task_source", "file_target", "token_env", "token_command"):
+        tables[name] = _keys(definitions[name], schema)
+    for name in TASKS:
+        own = tasks[name].keys() - shared - of_writes
+        tables[name] = _keys(definitions[name], schema, own)
+    return tables
+
+
+def _keys(mapping, schema, only=None):
+    """The table of a mapping's keys."""
+    rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
+    for key, written in mapping["properties"].items():
+        if only is not None and key not in only:
+            continue
+        meant = _resolved(written, schema)
+        name = f"**`{key}`**" if key in mapping.get("required", ()) else f"`{key}`"
+        cells = (name, _takes(meant, schema), _default(meant), _meaning(meant))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _resolved(written, schema):
+    reference = written.get("$ref")
+    return schema["$defs"][reference.removeprefix("#/$defs/")] if reference else written
+
+
+def _takes(meant, schema):
+    if "const" in meant:
+        return _code(meant["const"])
+    if "enum" in meant:
+        return ", ".join(map(_code, meant["enum"]))
+    if "anyOf" in meant:
+        branches = (_takes(_resolved(each, schema), schema) for each in meant["anyOf"])
+        return ", or ".join(dict.fromkeys(branches))
+    types = meant["type"] if isinstance(meant["type"], list) else [meant["type"]]
+    words = ", ".join(_WORDS[each] for each in types)
+    if words == "text" and "A duration" in meant.get("errorMessage", ""):
+        words = "duration"
+    if "maximum" in meant:
+        words += f", {meant['minimum']:,} to {meant['maximum']:,}"
+    return words
+
+
+def _default(meant):
+    default = meant.get("default")
+    return "" if default in (None, "", {}, []) else _code(default)
+
+
+def _meaning(meant):
+    examples = [_code(each) for each in meant.get("examples", ()) if not _is_long(each)]
+    text = meant["description"].replace("|", "\\|")
+    return f"{text} Example: {', '.join(examples)}." if examples and "enum" not in meant else text
+
+
+def _is_long(value):
+    return len(_written(value)) > 60
+
+
+def _code(value):
+    return f"`{_written(value)}`".replace("|", "\\|")
+
+
+def _written(value):
+    """A value as a job file has it."""
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
+    style = '"' if isinstance(value, str) and re.fullmatch(r"[\d.]+", value) else None
+    text = yaml.safe_dump(
+        value, default_flow_style=True, default_style=style, width=10_000, allow_unicode=True
+    )
+    return text.strip().removesuffix("...").strip()
+
+
+def _options(command):
+    rows = ["| argument or option | variable | default | meaning |", "|---|---|---|---|"]
+    for each in command.params:
+        if not each.hidden:
+            rows.append(f"| {' | '.join(_option_cells(each))} |")
+    return "\n".join(rows) + "\n"
+
+
+def _option_cells(parameter):
+    names = [each for each in parameter.opts if each.startswith("-")]
+    metavar = f" {parameter.metavar}" if parameter.metavar else ""
+    spelled = ", ".join(f"`{each}{metavar}`" for each in names) or f"`{parameter.metavar}`"
+    default = parameter.default
+    shown = "" if default in (None, False, 0) and str(default) != "0.0" else f"`{default}`"
+    variable = f"`{parameter.envvar}`" if parameter.envvar else ""
+    return spelled, variable, shown, (parameter.help or "").replace("|", "\\|")
+
+
+def main():
+    """Rewrite the tables."""
+    for page, tables in page_tables().items():
+        page.write_text(filled(page.read_text(encoding="utf-8"), tables), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""What the docs say is so: blocks validate, links lead somewhere, and nothing is left untold.
+
+A YAML block that begins with a comment naming a file is that file, for the jobs of the same page.
+Blocks of GitHub Actions and GitLab CI are told by `jobs:` or `stages:`; every other one is a job, an
+org file, or a fragment that is put into the smallest job around it.
+"""
+
+import ast
+import importlib.util
+import re
+import shlex
+import textwrap
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import yaml
+
+from runner.errors import ExitCode
+from runner.job.load import check_job
+from runner.job.org_file import load_org_file
+from runner.tables.expressions import problem_of
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = ROOT / "docs" / "reference"
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+every_page = pytest.mark.parametrize("page", PAGES, ids=NAMES)
+
+CONNECTION = "connection: {environment: local}\n"
+TASK = "tasks:\n  - {name: all, query: SELECT Id FROM Account, to: all.csv}\n"
+
+
+def _load_tables():
+    file = Path(__file__).parent / "reference_tables.py"
+    spec = importlib.util.spec_from_file_location("reference_tables", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+tables = _load_tables()
+
+
+def blocks(page, *languages):
+    """The code blocks of a page in these languages, and the line each begins at."""
+    text = page.read_text(encoding="utf-8")
+    pattern = r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^ *```$"
+    for found in re.finditer(pattern, text, re.DOTALL | re.MULTILINE):
+        if found["language"] in languages:
+            yield text.count("\n", 0, found.start()) + 2, textwrap.dedent(found["code"])
+
+
+def prose(page):
+    """A page without its code blocks."""
+    return re.sub(r"^ *```.*?^ *```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def kind_of(block):
+    """What a YAML block is."""
+    if named_file(block) is not None and re.search(r"^environment:", block, re.MULTILINE):
+        return "connection"
+    for key, kind in (("jobs|stages", "workflow"), ("objects", "org"), ("script", "workflow")):
+        if re.search(rf"^(?:{key}):|^\w[\w-]*:\n(?:  .*\n)*?  {key}:\n  +- ", block, re.MULTILINE):
+            return kind
+    return "job"
+
+
+def named_file(block):
+    """The file that a block says it is, in its first line."""
+    found = re.match(r"# ([\w./-]+\.ya?ml)$", block, re.MULTILINE)
+    return found[1] if found else None
+
+
+def completed(block):
+    """A fragment of a job as a job."""
+    if block.lstrip().startswith("- "):
+        block = "tasks:\n" + textwrap.indent(block, "  ")
+    keys = set(re.findall(r"^(\w+):", block, re.MULTILINE))
+    text = block if "version" in keys else f"version: 1\n{block}"
+    text += "" if "connection" in keys else CONNECTION
+    return text if "tasks" in keys else text + TASK
+
+
+@every_page
+def test_yaml_blocks_are_valid_jobs(page, tmp_path):
+    found = list(blocks(page, "yaml", "yml"))
+    for _, block in found:
+        if (name := named_file(block)) and kind_of(block) in {"connection", "org"}:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(block, encoding="utf-8")
+    problems = [each for line, block in found for each in block_problems(block, line, tmp_path)]
+    assert problems == []
+
+
+def block_problems(block, line, folder):
+    """What is wrong with one YAML block of a page."""
+    kind = kind_of(block)
+    if kind == "workflow":
+        assert isinstance(yaml.safe_load(block), dict)
+    elif kind == "org":
+        load_org_file(written(block, folder, f"block-{line}.org.yaml"))
+    elif kind == "job":
+        job = written(completed(block), folder, f"block-{line}.yaml")
+        for each in check_job(job, expressions=problem_of)[1]:
+            # The files that examples read are the reader's own, and so are an org file's rows.
+            if each.code != "job/no-source":
+                yield f"block at line {line}: {each.code}: {each.message}"
+
+
+def written(text, folder, name):
+    (folder / name).write_text(text, encoding="utf-8")
+    return folder / name
+
+
+@every_page
+def test_commands_in_blocks_exist_with_their_options(page):
+    known = tables.commands()
+    for line, block in blocks(page, "sh", "yaml", "ini", "console"):
+        for command in re.findall(r"(?<![\w/.-])runner ((?:[a-z]+)\b[^\n`|&;)]*)", block):
+            words = shlex.split(command.replace("\\", ""), comments=True)
+            name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+            assert name in known, f"block at line {line}: there is no `runner {name}`"
+            options = {name for each in known[name].params for name in each.opts} | {"--help"}
+            given = {word.split("=")[0] for word in words if re.match(r"--?[a-z]", word)}
+            assert given <= options, f"block at line {line}: `runner {name}` lacks an option"
+
+
+def anchors(page):
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@every_page
+def test_relative_links_lead_somewhere(page):
+    links = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"", prose(page))
+    for link in (markdown or html for markdown, html in links):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), f"{link} leads nowhere"
+        if anchor and target.suffix == ".md":
+            assert anchor in anchors(target), f"{link} has no such heading"
+
+
+def test_every_page_is_linked_from_the_index():
+    index = ROOT / "docs" / "index.md"
+    linked = {
+        (index.parent / each).resolve() for each in re.findall(r"\]\(([^)#\s]+)", prose(index))
+    }
+    pages = {page.resolve() for page in ROOT.glob("docs/**/*.md")} - {index}
+    assert pages - linked == set()
+
+
+@pytest.mark.parametrize("page", ["job-file.md", "cli.md"])
+def test_generated_tables_are_as_the_program_is(page):
+    """Where it fails: `python tests/examples/reference_tables.py`."""
+    file = REFERENCE / page
+    text = file.read_text(encoding="utf-8")
+    expected = tables.page_tables()[file]
+    assert text == tables.filled(text, expected)
+    assert re.findall(r"<!-- table: ([\w -]+) -->", text).sort() == list(expected).sort()
+    assert all(f"<!-- table: {name} -->" in text for name in expected)
+
+
+def test_every_command_and_option_is_told():
+    text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
+    sections = dict(re.findall(r"^## `runner ([a-z ]+)`\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.M))
+    for name, command in tables.commands().items():
+        visible = [each for each in command.params if not each.hidden]
+        options = {option for each in visible for option in each.opts if option.startswith("--")}
+        assert name in sections
+        assert {each for each in options if each not in sections[name]} == set()
+
+
+def test_every_key_of_a_job_is_told():
+    text = (REFERENCE / "job-file.md").read_text(encoding="utf-8")
+    schema = tables.job_schema()
+    mappings = [schema, *schema["$defs"].values()]
+    keys = {key for each in mappings for key in each.get("properties", {})}
+    assert {key for key in keys if not re.search(rf"^\| \**`{key}`", text, re.MULTILINE)} == set()
+
+
+def diagnostic_codes():
+    """Every code that runner/job gives, read off its source."""
+    codes = set()
+    for file in (ROOT / "runner" / "job").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        codes |= {t for t in texts if isinstance(t, str) and re.fullmatch(r"[a-z]+/[a-z0-9-]+", t)}
+        # `wording` puts the schema's name before its codes: f"{prefix}/unknown-key".
+        tails = {t for t in texts if isinstance(t, str) and re.fullmatch(r"/[a-z-]+", t)}
+        codes |= {f"job{tail}" for tail in tails}
+        if file.name == "wording.py":
+            codes |= {f"job/{code}" for code in _returned_codes(tree)}
+    return codes
+
+
+def _returned_codes(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
+            first = node.value.elts[0]
+            if isinstance(first, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z]+)+", first.value):
+                yield first.value
+
+
+def row_codes():
+    """Every code that the runner itself gives a row: constants of tables and engine."""
+    files = [
+        file for part in ("tables", "engine") for file in (ROOT / "runner" / part).rglob("*.py")
+    ]
+    pattern = r"^[A-Z_]+ = \"([A-Z]+(?:_[A-Z]+)+)\"$"
+    return {code for f in files for code in re.findall(pattern, f.read_text("utf-8"), re.MULTILINE)}
+
+
+@pytest.mark.parametrize("codes", [diagnostic_codes, row_codes])
+def test_every_code_is_told(codes):
+    text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
+    assert {code for code in codes() if f"`{code}`" not in text} == set()
+
+
+def test_no_code_is_told_that_nobody_gives():
+    told = set(
+        re.findall(r"^\| `([a-z]+/[a-z0-9-]+)`", (REFERENCE / "errors.md").read_text("utf-8"), re.M)
+    )
+    assert told - diagnostic_codes() == set()
+
+
+def test_every_error_class_is_told():
+    text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
+    source = (ROOT / "runner" / "errors.py").read_text(encoding="utf-8")
+    classes = re.findall(r"^class (\w+Error)\(", source, re.MULTILINE)
+    assert {name for name in classes if f"`{name}`" not in text} == set()
+
+
+@pytest.mark.parametrize("page", ["docs/reference/exit-codes.md", "README.md"])
+def test_every_exit_code_is_told(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    told = {
+        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", text, re.M) for code in row.split(",")
+    }
+    # Nothing answers 8 yet: it is kept for a verb to come.
+    assert told == {int(code) for code in ExitCode} - {8}
+
+
+def test_every_variable_is_told_and_no_other():
+    files = (ROOT / "runner").rglob("*.py")
+    named = {name for f in files for name in re.findall(r"SFRUNNER_[A-Z_]+", f.read_text("utf-8"))}
+    text = (REFERENCE / "environment.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(SFRUNNER_[A-Z_]+)`", text)) == named
+
+
+@every_page
+def test_every_docs_page_says_first_for_whom_it_is(page):
+    if page.is_relative_to(ROOT / "docs"):
+        paragraphs = page.read_text(encoding="utf-8").split("\n\n")
+        assert paragraphs[0].startswith("# ")
+        assert paragraphs[1].startswith("For ")
