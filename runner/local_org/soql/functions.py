@@ -14,7 +14,17 @@ _STORED_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def register(conn: sqlite3.Connection) -> None:
-    """Give a connection the functions; doing it again changes nothing."""
+    """Give a connection the functions, unless it has them.
+
+    SQLite takes no function while a statement runs, so only the first query may bring them.
+    """
+    try:
+        conn.execute("SELECT sf_number(NULL)")
+    except sqlite3.OperationalError:
+        _register(conn)
+
+
+def _register(conn: sqlite3.Connection) -> None:
     conn.create_function("sf_number", 1, number_text, deterministic=True)
     conn.create_function("sf_format", 2, formatted, deterministic=True)
     conn.create_function("sf_local", 2, local_moment, deterministic=True)

@@ -228,12 +228,12 @@ def _bulk_refusal(select: Select, listed: SelectList) -> str | None:
     expressions = [note.expression for note in listed.notes]
     reasons = [
         (None in expressions, _NO_AGGREGATES),
-        (listed.compound, "Selecting compound data not supported in Bulk Query"),
         (listed.has_typeof, "TypeOf expressions not supported in Bulk Query"),
         (
             listed.unbounded,
             "The SOQL FIELDS function is not supported with an unbounded set of fields in this API",
         ),
+        (listed.compound, "Selecting compound data not supported in Bulk Query"),
         (select.query.offset is not None, "Offset not supported in Bulk Query"),
         (
             any(each is not None and each.kind is Kind.BLOB for each in expressions),

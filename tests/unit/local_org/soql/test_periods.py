@@ -62,7 +62,9 @@ def test_a_week_begins_on_sunday():
     assert span_of("THIS_WEEK", None, sunday).start == sunday
 
 
-@pytest.mark.parametrize(("name", "count"), [("SOMEDAY", None), ("LAST_N_DAYS", None), ("TODAY", 1)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("SOMEDAY", None), ("LAST_N_DAYS", None), ("TODAY", 1)]
+)
 def test_no_such_literal(name, count):
     assert span_of(name, count, TODAY) is None
 

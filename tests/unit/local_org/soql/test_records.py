@@ -85,9 +85,7 @@ def test_a_polymorphic_parent_is_a_name(world):
     queue = world.add("Group", Name="Queue")
     world.add("Case", Subject="owned by a queue", OwnerId=queue)
     world.add("Case", Subject="owned by a user")
-    first, second = world.query(
-        "SELECT Owner.Name, Owner.Type FROM Case ORDER BY Subject"
-    )
+    first, second = world.query("SELECT Owner.Name, Owner.Type FROM Case ORDER BY Subject")
     assert first["Owner"] == {
         "attributes": attributes("Name", queue, path="Group"),
         "Name": "Queue",
@@ -260,13 +258,17 @@ def test_results_are_streamed(world):
     ("soql", "found"),
     [
         (
-            "SELECT QualifiedApiName, KeyPrefix, IsCustomizable FROM EntityDefinition "
-            "WHERE QualifiedApiName IN ('account')",
+            (
+                "SELECT QualifiedApiName, KeyPrefix, IsCustomizable FROM EntityDefinition "
+                "WHERE QualifiedApiName IN ('account')"
+            ),
             ["Account", "001", True],
         ),
         (
-            "SELECT DataType, EntityDefinition.QualifiedApiName FROM FieldDefinition WHERE "
-            "EntityDefinition.QualifiedApiName = 'Widget__c' AND QualifiedApiName = 'Price__c'",
+            (
+                "SELECT DataType, EntityDefinition.QualifiedApiName FROM FieldDefinition WHERE "
+                "EntityDefinition.QualifiedApiName = 'Widget__c' AND QualifiedApiName = 'Price__c'"
+            ),
             ["currency"],
         ),
     ],
@@ -279,7 +281,10 @@ def test_the_org_tells_of_itself(world, soql, found):
 def test_user_record_access_says_yes_for_records_there_are(world):
     account = world.add("Account", Name="Acme")
     user = make_id("005", 1)
-    soql = "SELECT RecordId, HasEditAccess FROM UserRecordAccess WHERE UserId = '{}' AND RecordId = '{}'"
+    soql = (
+        "SELECT RecordId, HasEditAccess FROM UserRecordAccess "
+        "WHERE UserId = '{}' AND RecordId = '{}'"
+    )
     (record,) = world.query(soql.format(user, account))
     assert (record["RecordId"], record["HasEditAccess"]) == (account, True)
     assert world.query(soql.format(user, make_id("001", 99))) == []
