@@ -91,6 +91,6 @@ def declared_org(file: Path | None) -> Mapping[str, object]:
     """
     if file is None:
         return {}
-    from runner.job.org_file import load_org_file
+    from runner.job.load import load_checked
 
-    return load_org_file(file)
+    return load_checked(file, "org")

@@ -50,6 +50,7 @@ class Bench:
 
     folder: Path
     env: dict = field(default_factory=dict)
+    started: list = field(default_factory=list)
 
     @property
     def state(self):
@@ -61,12 +62,24 @@ class Bench:
 
     def start(self, *words, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "runner", *map(str, words)],
             cwd=self.folder,
             env=self.environ(),
             **options,
         )
+        self.started.append(process)
+        return process
+
+    def end(self):
+        """End what a test left running."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                if stream and not stream.closed:
+                    stream.close()
 
     def run(self, *words, given=None):
         process = self.start(*words, stdin=subprocess.PIPE)
@@ -117,27 +130,23 @@ def without_attributes(value):
 
 @pytest.fixture
 def bench(tmp_path):
-    return Bench(tmp_path)
+    made = Bench(tmp_path)
+    yield made
+    made.end()
 
 
 @pytest.fixture
 def serve_org(bench):
     """Start a local org with more options than none; ended with the test."""
-    running = []
 
     def start(*options, org_file=ORG_FILE, place=bench):
         file = place.write("org.yaml", org_file)
         words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", file, *options)
         process = place.start(*words, stderr=None)
-        running.append(process)
         told = json.loads(process.stdout.readline())
         return Org(told["url"], told["access_token"], process)
 
-    yield start
-    for process in running:
-        process.terminate()
-        process.wait(timeout=30)
-        process.stdout.close()
+    return start
 
 
 @pytest.fixture
