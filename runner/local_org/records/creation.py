@@ -31,6 +31,11 @@ class Creation:
         self._sobject = sobject
         self._stored = [field.name for field in sobject.fields if field.stored]
         self._template = _template(sobject, user_id)
+        self._never_null = [
+            (field.name, self._template[field.name])
+            for field in sobject.fields
+            if not field.nillable and field.name in self._template
+        ]
         self._numbered = [field for field in sobject.fields if field.auto_number]
         self._derive = derivation_of(sobject)
         self.required = tuple(field.name for field in sobject.fields if field.required_on_create)
@@ -54,7 +59,7 @@ class Creation:
     def _fill(self, draft: Draft, moment: str) -> None:
         given = draft.values
         record = {**self._template, **given}
-        for name, value in self._template.items():
+        for name, value in self._never_null:
             if record[name] is None:
                 record[name] = value
         record["Id"] = draft.id

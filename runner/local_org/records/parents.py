@@ -58,7 +58,15 @@ class Parents:
         }
         for draft in drafts:
             for column, key, given in draft.parents:
-                _take_parent(draft, column, key, given, found)
+                if column.key is not None:
+                    ids = found[_target(column)].get(comparable(column.key, key), [])
+                    _take_parent(draft, column, self._own(column, ids), given)
+
+    def _own(self, column: Column, ids: list[str]) -> list[str]:
+        """Record types of other sObjects may have the same names; they are not meant."""
+        if column.field.name != "RecordTypeId":
+            return ids
+        return [each for each in ids if each in self._record_types]
 
     def _check(self, drafts: Sequence[Draft]) -> None:
         present = [
@@ -103,16 +111,9 @@ class Parents:
                 return None
 
 
-def _take_parent(
-    draft: Draft,
-    column: Column,
-    key: Stored,
-    given: object,
-    found: Mapping[_Target, Mapping[Stored, list[str]]],
-) -> None:
+def _take_parent(draft: Draft, column: Column, ids: list[str], given: object) -> None:
     if column.key is None or column.parent is None:
         return
-    ids = found[_target(column)].get(comparable(column.key, key), [])
     if len(ids) == 1:
         draft.values[column.field.name] = ids[0]
     elif ids:

@@ -51,9 +51,13 @@ Setter = Callable[[Draft, object], None]
 class Reading:
     """Turns rows into drafts for one sObject; remembers what each name means."""
 
-    def __init__(self, catalog: Catalog, sobject: SObject, *, from_text: bool) -> None:
+    def __init__(
+        self, catalog: Catalog, sobject: SObject, key: Field | None, *, from_text: bool
+    ) -> None:
         self._catalog = catalog
         self._sobject = sobject
+        self._key = key
+        """An upsert's key: rows may name it even where it cannot be written (an auto-number)."""
         self._from_text = from_text
         self._setters: dict[str, Setter] = {}
 
@@ -73,16 +77,19 @@ class Reading:
             column = column_of(self._catalog, self._sobject, name)
             if column is None:
                 return partial(_refuse, refusals.unknown_column(name, self._sobject.name))
-            return _text_setter(column, names.index(name))
+            return _text_setter(column, names.index(name), named=self._is_key(column.field))
         if name == "attributes":
             return _ignore
         known = self._sobject.field(name)
         if known is not None:
-            return _field_setter(known, json_reader(known))
+            return _field_setter(known, json_reader(known), named=self._is_key(known))
         reference = self._sobject.parent(name)
         if reference is None:
             return partial(_refuse, refusals.unknown_column(name, self._sobject.name))
         return partial(self._set_parent, name, reference)
+
+    def _is_key(self, field: Field) -> bool:
+        return self._key is not None and field.name == self._key.name
 
     def _set_parent(self, name: str, reference: Field, draft: Draft, value: object) -> None:
         """Take `{"Account": {"Ext__c": "A1"}}`."""
@@ -137,11 +144,11 @@ def _set_id(draft: Draft, value: object) -> None:
         draft.errors.append(refusals.malformed_id(value))
 
 
-def _field_setter(target: Field, read: Callable[[object], Stored]) -> Setter:
+def _field_setter(target: Field, read: Callable[[object], Stored], *, named: bool) -> Setter:
     """What takes a JSON value into a field."""
     if target.name == "Id":
         return _set_id
-    if not (target.createable or target.updateable):
+    if not (named or target.createable or target.updateable):
         return partial(_note_read_only, target.name)
     name = target.name
 
@@ -171,14 +178,14 @@ def _set_key(column: Column, read: Callable[[object], Stored], draft: Draft, val
         draft.errors.append(refusal.error)
 
 
-def _text_setter(column: Column, index: int) -> Setter:
+def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
     """What takes a CSV text: empty says nothing, `#N/A` is null."""
     if column.key is not None:
         return _text_key_setter(column, index)
     target = column.field
     if target.name == "Id":
         return _set_id
-    read_only = not (target.createable or target.updateable)
+    read_only = not (named or target.createable or target.updateable)
     read = csv_reader(target)
     name = target.name
 

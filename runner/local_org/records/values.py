@@ -79,7 +79,10 @@ def to_csv(field: Field, stored: Stored) -> str:
 def _double_text(value: float) -> str:
     """Plain decimal: never the exponent that repr has for large and small numbers."""
     text = repr(value)
-    return text if "e" not in text else f"{value:.15f}".rstrip("0").ljust(3, "0")
+    if "e" not in text:
+        return text
+    plain = f"{value:.15f}".rstrip("0")
+    return f"{plain}0" if plain.endswith(".") else plain
 
 
 def from_json(field: Field, value: object) -> Stored:

@@ -77,7 +77,7 @@ def write(  # noqa: PLR0913 - what every resource says about a write
     if operation in {"insert", "update", "upsert"}:
         key = _upsert_key(sobject, external_id) if operation == "upsert" else None
         call = _Call(org, conn, sobject, user, from_text, not allow_duplicates)
-        outcomes = _Writer(call).write(operation, rows, key)
+        outcomes = _Writer(call, key).write(operation, rows)
     else:
         outcomes = Deletion(org, conn, sobject, user).run(operation, rows)
     if all_or_none and not all(outcome.success for outcome in outcomes):
@@ -111,14 +111,15 @@ class _Call:
 class _Writer:
     """One call's worth of inserts and updates."""
 
-    def __init__(self, call: _Call) -> None:
+    def __init__(self, call: _Call, key: Field | None) -> None:
         catalog, sobject = call.org.catalog, call.sobject
         self._conn = call.conn
+        self._key = key
         self._sobject = sobject
         self._user = call.user
         self._clock = call.org.clock
         self._lookups = Lookups(call.conn)
-        self._reading = Reading(catalog, sobject, from_text=call.from_text)
+        self._reading = Reading(catalog, sobject, key, from_text=call.from_text)
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
         self._derive = derivation_of(sobject)
@@ -130,22 +131,20 @@ class _Writer:
             item.name for item in fields if not item.nillable and item.type != "boolean"
         )
 
-    def write(
-        self, operation: str, rows: Sequence[Mapping[str, object]], key: Field | None
-    ) -> list[RowOutcome]:
+    def write(self, operation: str, rows: Sequence[Mapping[str, object]]) -> list[RowOutcome]:
         outcomes: list[RowOutcome] = []
         for start in range(0, len(rows), CHUNK_ROWS):
             drafts = [
                 self._reading.draft(place, row)
                 for place, row in enumerate(rows[start : start + CHUNK_ROWS], start)
             ]
-            outcomes.extend(self._chunk(operation, drafts, key))
+            outcomes.extend(self._chunk(operation, drafts))
         return outcomes
 
-    def _chunk(self, operation: str, drafts: list[Draft], key: Field | None) -> list[RowOutcome]:
+    def _chunk(self, operation: str, drafts: list[Draft]) -> list[RowOutcome]:
         now = self._clock()
-        if key is not None:
-            creating = self._tell_apart(drafts, key)
+        if self._key is not None:
+            creating = self._tell_apart(drafts, self._key)
         else:
             creating = {draft.place for draft in drafts} if operation == "insert" else set()
         new = [draft for draft in drafts if draft.place in creating]

@@ -1,0 +1,147 @@
+import pytest
+
+from runner.local_org.catalog.declared import DeclarationError, extend
+from runner.local_org.catalog.standard import standard_catalog
+
+
+def _catalog(**objects):
+    return extend(standard_catalog(), {"version": 1, "objects": objects})
+
+
+def _field(declaration, name="X__c"):
+    return _catalog(Account={"fields": {name: declaration}}).sobject("Account").field(name)
+
+
+def _problems(**objects):
+    with pytest.raises(DeclarationError) as caught:
+        _catalog(**objects)
+    return {problem.path: problem.message for problem in caught.value.problems}
+
+
+@pytest.mark.parametrize(
+    ("kind", "describe_type"),
+    [
+        ("text", "string"),
+        ("long_text", "textarea"),
+        ("rich_text", "textarea"),
+        ("email", "email"),
+        ("phone", "phone"),
+        ("url", "url"),
+        ("checkbox", "boolean"),
+        ("number", "double"),
+        ("currency", "currency"),
+        ("percent", "percent"),
+        ("date", "date"),
+        ("datetime", "datetime"),
+        ("time", "time"),
+        ("auto_number", "string"),
+        ("location", "location"),
+        ("encrypted_text", "encryptedstring"),
+    ],
+)
+def test_every_type_of_the_org_file_has_its_type_in_describe(kind, describe_type):
+    field = _field({"type": kind})
+    assert (field.type, field.custom, field.label) == (describe_type, True, "X")
+
+
+def test_an_external_id_can_be_found_and_a_unique_one_is_unique():
+    field = _field({"type": "text", "length": 20, "external_id": True, "unique": True})
+    assert (field.length, field.external_id, field.id_lookup, field.unique) == (
+        20,
+        True,
+        True,
+        True,
+    )
+
+
+def test_a_location_is_three_fields():
+    account = _catalog(Account={"fields": {"Geo__c": {"type": "location", "scale": 4}}}).sobject(
+        "Account"
+    )
+    assert not account.field("Geo__c").stored
+    assert account.field("Geo__Latitude__s").compound_field_name == "Geo__c"
+    assert account.field("Geo__Longitude__s").scale == 4
+
+
+def test_a_custom_object_has_owner_name_and_system_fields():
+    invoice = _catalog(Invoice__c={"label": "Invoice"}).sobject("Invoice__c")
+    assert invoice.key_prefix == "a00"
+    assert invoice.label_plural == "Invoices"
+    assert [field.name for field in invoice.fields if field.required_on_create] == []
+    assert invoice.field("OwnerId").polymorphic
+    assert invoice.field("Name").name_field
+
+
+def test_a_detail_is_owned_through_its_master_and_goes_with_it():
+    catalog = _catalog(
+        Invoice__c={"fields": {"Account__c": {"type": "master_detail", "to": "Account"}}}
+    )
+    invoice = catalog.sobject("Invoice__c")
+    assert invoice.field("OwnerId") is None
+    assert invoice.field("Account__c").required_on_create
+    child = catalog.sobject("Account").child("Invoices__r")
+    assert (child.field, child.cascade_delete) == ("Account__c", True)
+
+
+def test_hidden_fields_are_gone_and_read_only_fields_cannot_be_written():
+    account = _catalog(
+        Account={"fields": {"Site": {"access": "hidden"}, "Phone": {"access": "read_only"}}}
+    ).sobject("Account")
+    assert account.field("Site") is None
+    assert not account.field("Phone").updateable
+
+
+def test_record_types_keep_their_ids_from_start_to_start():
+    declared = {"record_types": {"Retail": {"label": "Shops", "default": True}}}
+    first, second = (_catalog(Contact=declared).sobject("Contact") for _ in range(2))
+    assert first.record_types == second.record_types
+    assert first.record_types[0].id.startswith("012")
+    assert first.field("RecordTypeId") is not None
+
+
+def test_all_problems_are_told_at_once_with_their_paths():
+    problems = _problems(
+        Nope={},
+        Invoice__c={
+            "colour": "red",
+            "fields": {
+                "bad name": {"type": "text"},
+                "A__c": {"type": "texxt"},
+                "B__c": {"type": "text", "length": 300},
+                "C__c": {"type": "lookup", "to": "Missing"},
+                "D__c": {"type": "picklist"},
+                "E__c": {"length": 3},
+                "F__c": {"type": "auto_number", "format": "F-"},
+                "G__c": {"type": "text", "values": ["x"]},
+            },
+            "validation_rules": {"R": {"when": {"Nix__c": 1}, "message": "no"}},
+            "duplicate_rules": {"D": {"fields": ["Nix__c"]}},
+        },
+    )
+    top = ("objects", "Invoice__c")
+    assert set(problems) >= {
+        ("objects", "Nope"),
+        (*top, "colour"),
+        (*top, "fields", "bad name"),
+        (*top, "fields", "A__c", "type"),
+        (*top, "fields", "B__c", "length"),
+        (*top, "fields", "C__c", "to"),
+        (*top, "fields", "D__c"),
+        (*top, "fields", "E__c"),
+        (*top, "fields", "F__c", "format"),
+        (*top, "fields", "G__c", "values"),
+        (*top, "validation_rules", "R", "when", "Nix__c"),
+        (*top, "duplicate_rules", "D", "fields", 0),
+    }
+
+
+def test_two_children_of_one_parent_cannot_share_a_name():
+    lookup = {"type": "lookup", "to": "Account", "child_relationship": "Bills__r"}
+    problems = _problems(Bill__c={"fields": {"A__c": lookup, "B__c": lookup}})
+    assert ("objects", "Bill__c", "fields", "A__c", "child_relationship") in problems
+
+
+def test_another_version_of_the_file_is_refused():
+    with pytest.raises(DeclarationError) as caught:
+        extend(standard_catalog(), {"version": 2})
+    assert caught.value.path == ("version",)

@@ -1,0 +1,69 @@
+import pytest
+
+
+@pytest.fixture
+def strict(open_book):
+    return open_book(
+        Opportunity={
+            "validation_rules": {
+                "Won_needs_amount": {
+                    "when": {"StageName": ["Closed Won"], "Amount": None},
+                    "message": "A won deal has an amount.",
+                    "field": "Amount",
+                },
+                "Not_too_big": {"when": {"Amount": {"above": 1000}}, "message": "Too big."},
+            }
+        },
+        Lead={
+            "duplicate_rules": {
+                "Same_person": {"fields": ["LastName", "Email"], "message": "Known already."},
+                "Same_company": {"fields": ["Company"], "action": "alert"},
+            }
+        },
+    )
+
+
+def _deal(**fields):
+    return {"Name": "A", "CloseDate": "2024-01-01", "StageName": "Prospecting", **fields}
+
+
+def test_a_validation_rule_strikes_when_all_of_its_conditions_hold(strict):
+    refusal = strict.refusal("insert", "Opportunity", _deal(StageName="Closed Won"))
+    assert refusal == (
+        "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+        "A won deal has an amount.",
+        ("Amount",),
+    )
+    assert strict.one("insert", "Opportunity", _deal(StageName="Closed Won", Amount=1)).success
+
+
+def test_a_validation_rule_sees_the_whole_record_of_an_update(strict):
+    deal = strict.insert("Opportunity", **_deal())
+    refusal = strict.refusal("update", "Opportunity", {"Id": deal, "StageName": "Closed Won"})
+    assert refusal[0] == "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+    assert strict.refusal("update", "Opportunity", {"Id": deal, "Amount": 1001})[2] == ()
+
+
+def test_a_duplicate_rule_blocks_who_agrees_in_all_its_fields(strict):
+    person = {"LastName": "Ada", "Email": "ada@x.org"}
+    known = strict.insert("Lead", **person, Company="A")
+    outcome = strict.one("insert", "Lead", {**person, "Company": "B"}, allow_duplicates=True)
+    error = outcome.errors[0]
+    assert (error.code, error.message) == ("DUPLICATES_DETECTED", "Known already.")
+    result = error.extra["duplicateResult"]
+    assert result["allowSave"] is False
+    assert result["matchResults"][0]["matchRecords"][0]["record"]["Id"] == known
+    assert strict.one("insert", "Lead", {**person, "Email": "b@x.org", "Company": "C"}).success
+
+
+def test_a_rule_that_only_alerts_gives_way_to_who_insists(strict):
+    strict.insert("Lead", LastName="A", Company="Acme")
+    row = {"LastName": "B", "Company": "ACME"}
+    assert strict.refusal("insert", "Lead", row)[0] == "DUPLICATES_DETECTED"
+    assert strict.one("insert", "Lead", row, allow_duplicates=True).success
+
+
+def test_an_update_elsewhere_does_not_ask_the_duplicate_rules_again(strict):
+    strict.insert("Lead", LastName="A", Company="Acme")
+    lead = strict.one("insert", "Lead", {"LastName": "B", "Company": "Acme"}, allow_duplicates=True)
+    assert strict.one("update", "Lead", {"Id": lead.id, "Title": "Boss"}).success

@@ -1,0 +1,121 @@
+import pytest
+
+from runner.local_org.catalog.model import Field
+from runner.local_org.records.values import (
+    RefusedError,
+    UnreadableError,
+    from_csv,
+    from_json,
+    to_csv,
+    to_json,
+)
+
+SOAP = {"double": "xsd:double", "int": "xsd:int", "boolean": "xsd:boolean"}
+
+
+def _field(kind, **members):
+    return Field("F__c", "F", kind, soap_type=SOAP.get(kind, "xsd:string"), **members)
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "json", "csv"),
+    [
+        ("boolean", 1, True, "true"),
+        ("int", 5, 5, "5"),
+        ("double", 100.0, 100.0, "100.0"),
+        ("currency", 1e20, 1e20, "100000000000000000000.0"),
+        ("double", 1e-7, 1e-7, "0.0000001"),
+        ("date", "2011-07-07", "2011-07-07", "2011-07-07"),
+        (
+            "datetime",
+            "2011-07-07T00:37:00.000Z",
+            "2011-07-07T00:37:00.000+0000",
+            "2011-07-07T00:37:00.000Z",
+        ),
+        ("time", "11:59:59.000Z", "11:59:59.000Z", "11:59:59.000Z"),
+        ("multipicklist", "A;B", "A;B", "A;B"),
+        ("string", None, None, ""),
+    ],
+)
+def test_the_forms_of_a_value(kind, stored, json, csv):
+    assert to_json(_field(kind), stored) == json
+    assert to_csv(_field(kind), stored) == csv
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "stored"),
+    [
+        ("datetime", "2024-01-02T03:04:05Z", "2024-01-02T03:04:05.000Z"),
+        ("datetime", "2024-01-02T03:04:05.5+0000", "2024-01-02T03:04:05.500Z"),
+        ("datetime", "2024-01-02T03:04:05.123456-08:00", "2024-01-02T11:04:05.123Z"),
+        ("boolean", "TRUE", 1),
+        ("double", "12.5", 12.5),
+        ("int", 5.0, 5),
+        ("string", 12, "12"),
+        ("string", "", None),
+        ("string", " kept ", " kept "),
+        ("reference", "", None),
+    ],
+)
+def test_json_is_read_leniently_where_salesforce_is_lenient(kind, given, stored):
+    assert from_json(_field(kind, scale=2), given) == stored
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        ("datetime", "2024-01-02"),
+        ("datetime", "2024-02-30T00:00:00Z"),
+        ("datetime", "2024-01-02T25:00:00Z"),
+        ("datetime", 5),
+        ("date", "2024-1-2"),
+        ("date", "1600-01-01"),
+        ("date", "2023-02-29"),
+        ("boolean", "yes"),
+        ("boolean", 1),
+        ("double", "1,5"),
+        ("double", "nan"),
+        ("double", "1_000"),
+        ("double", True),
+        ("int", 1.5),
+        ("string", {"a": 1}),
+        ("time", "8:30"),
+    ],
+)
+def test_json_of_another_type_is_unreadable(kind, given):
+    with pytest.raises(UnreadableError):
+        from_json(_field(kind), given)
+
+
+def test_numbers_are_rounded_to_their_scale_and_bounded_by_their_precision():
+    field = _field("double", precision=5, scale=2)
+    assert from_json(field, 1.239) == 1.24
+    with pytest.raises(RefusedError):
+        from_json(field, 1000)
+
+
+def test_a_whole_number_has_at_most_its_digits():
+    with pytest.raises(RefusedError):
+        from_json(_field("int", digits=8), 100_000_000)
+
+
+@pytest.mark.parametrize("text", ["true", "1", "Yes", "y"])
+def test_csv_has_many_words_for_true(text):
+    assert from_csv(_field("boolean"), text) == 1
+
+
+@pytest.mark.parametrize("address", ["a@b.co", "a.b+c@sub.example.org", "o'neil@x.io"])
+def test_email_addresses(address):
+    assert from_json(_field("email", length=80), address) == address
+
+
+@pytest.mark.parametrize("address", ["a", "a@b", "@b.co", "a b@c.de", "a@b..co", ".a@b.co"])
+def test_what_is_no_email_address(address):
+    with pytest.raises(RefusedError):
+        from_json(_field("email", length=80), address)
+
+
+def test_an_id_is_lengthened_and_a_wrong_checksum_refused():
+    assert from_json(_field("reference"), "0015500001QdQWa") == "0015500001QdQWaAAN"
+    with pytest.raises(RefusedError):
+        from_json(_field("reference"), "0015500001QdQWaAAA")
