@@ -77,8 +77,7 @@ def _append(session: Session, request: OrgRequest, file: BinaryIO, *, first: boo
     def receive(chunks: Iterator[bytes]) -> None:
         file.seek(start)
         file.truncate()
-        for chunk in chunks if first else _without_header(chunks):
-            file.write(chunk)
+        file.writelines(chunks if first else _without_header(chunks))
 
     answer = session.download(request, receive)
     _end_line(file)

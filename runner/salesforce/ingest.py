@@ -121,7 +121,7 @@ def upload(session: Session, job_id: str, file: Path) -> None:
         session.send(upload_request(job_id, file))
     except TransportError as error:
         with suppress(OrgError):
-            abort(session, job_id)
+            session.send(state_request(job_id, JobState.ABORTED), retry=False)
         raise TransportError(
             f"The upload to ingest job {job_id} broke off; the job was given up before it began: "
             f"{error.message}",

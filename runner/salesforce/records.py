@@ -89,7 +89,7 @@ class _Batch:
                 return [result for result in self._results if result is not None]
             retrier.pause(attempt, decision)
             attempt += 1
-            if not self._write.all_or_none:
+            if decision.action is Action.SPLIT and not self._write.all_or_none:
                 size = next((smaller for smaller in _SMALLER if smaller < size), 1)
 
     def _with_sound_ids(self) -> list[int]:
@@ -198,7 +198,9 @@ class _Batch:
             again = self._wholly_passing(_chunks(pending, size), decisions)
         else:
             again = [at for at, decision in decisions.items() if decision.action in _AGAIN]
-        return again, (decisions[again[0]] if again else None)
+        # One record that needs smaller requests decides for all.
+        gravest = sorted((decisions[at] for at in again if at in decisions), key=_splits)
+        return again, (gravest[-1] if gravest else None)
 
     def _wholly_passing(
         self, chunks: Iterable[Sequence[int]], decisions: dict[int, Decision]
@@ -235,6 +237,10 @@ class _Batch:
         for position in in_doubt:
             self._results[position] = None  # what an earlier try said holds no longer
         return BrokenOffError(cause, self._results, in_doubt)
+
+
+def _splits(decision: Decision) -> bool:
+    return decision.action is Action.SPLIT
 
 
 def _chunks(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

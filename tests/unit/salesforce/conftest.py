@@ -62,6 +62,7 @@ class StubOrg:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
 
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -166,8 +167,9 @@ def org() -> Iterator[StubOrg]:
     stub.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def transport() -> Iterator[Transport]:
+    """One for all tests: it holds nothing but connections, and certificates take time to read."""
     with Transport(connect_timeout_seconds=5, read_timeout_seconds=5) as made:
         yield made
 

@@ -1,0 +1,277 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+
+import pytest
+
+from runner.credentials import Secret
+from runner.errors import LimitError, OrgError, SignInError, StateError, TransportError
+from runner.salesforce.session import LimitInfo
+from runner.salesforce.wire import OrgRequest
+
+EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
+
+
+def bearer(asked):
+    return asked.headers["authorization"].removeprefix("Bearer ")
+
+
+def token_answer(world, access="new", **more):
+    return {"access_token": access, "instance_url": world.org.url, "token_type": "Bearer", **more}
+
+
+def test_a_path_is_relative_to_the_version_unless_it_is_whole(world):
+    world.org.say(200, {})
+    world.org.say(200, {})
+    world.session.request("GET", "/sobjects")
+    world.session.request("GET", "/services/data")
+    assert world.org.paths() == ["GET /services/data/v66.0/sobjects", "GET /services/data"]
+
+
+def test_a_request_says_who_asks(world):
+    world.org.say(200, {})
+    world.session.request("GET", "/limits")
+    headers = world.org.asked[0].headers
+    assert headers["authorization"] == "Bearer 00Dxx0000001gER!old"
+    assert headers["accept"] == "application/json"
+    assert headers["sforce-call-options"] == "client=sfrunner"
+
+
+@pytest.mark.parametrize(
+    "path", ["https://evil.example/services/data", "services/data", "@evil.example/x"]
+)
+def test_the_token_goes_nowhere_but_to_the_org(world, path):
+    with pytest.raises(ValueError, match="path"):
+        world.session.request("GET", path)
+    assert world.org.asked == []
+
+
+def test_json_is_sent_as_json(world):
+    world.org.say(201, {"id": "1"})
+    world.session.request("POST", "/sobjects/Account", json={"Name": "Größe"})
+    assert world.org.asked[0].json == {"Name": "Größe"}
+    assert world.org.asked[0].headers["content-type"] == "application/json"
+
+
+def test_calls_are_counted_and_limits_kept(world):
+    world.org.say(
+        200, {}, Sforce_Limit_Info="api-usage=18/5000; per-app-api-usage=17/250(appName=x)"
+    )
+    world.session.request("GET", "/limits")
+    assert world.session.limit_info == LimitInfo(18, 5000)
+    assert world.session.api_calls == 1
+
+
+def test_an_expired_token_is_refreshed_saved_and_the_request_replayed_once(world):
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world, refresh_token="refresh-2"))
+    world.org.say(201, {"id": "1"})
+    answer = world.session.request("POST", "/sobjects/Account", json={"Name": "a"})
+    assert answer.json() == {"id": "1"}
+    assert [asked.path for asked in world.org.asked] == [
+        "/services/data/v66.0/sobjects/Account",
+        "/services/oauth2/token",
+        "/services/data/v66.0/sobjects/Account",
+    ]
+    assert world.org.asked[1].body == (
+        b"grant_type=refresh_token&refresh_token=refresh-1&client_id=3MVG9"
+    )
+    assert "authorization" not in world.org.asked[1].headers
+    assert bearer(world.org.asked[2]) == "new"
+    assert world.tokens.saved[0].refresh_token == Secret("refresh-2")
+    assert world.session.api_calls == 2
+
+
+def test_a_rotated_refresh_token_is_saved_before_the_new_access_token_is_used(world):
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world, refresh_token="refresh-2"))
+    used = []
+    world.org.respond = lambda asked: (
+        used.append((bearer(asked), len(world.tokens.saved))),
+        (200, {}),
+    )[1]
+    world.session.request("GET", "/limits")
+    assert used == [("new", 1)]
+
+
+def test_a_token_that_cannot_be_saved_is_not_used(world):
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world, refresh_token="refresh-2"))
+
+    def full(_token):
+        raise StateError("disk full")
+
+    world.tokens.save = full
+    with pytest.raises(StateError):
+        world.session.request("GET", "/limits")
+    assert len(world.org.asked) == 2
+
+
+def test_custom_headers_and_a_file_survive_the_replay(world, tmp_path):
+    part = tmp_path / "part.csv"
+    part.write_bytes(b"Name\na\n")
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world))
+    world.org.say(201)
+    world.session.request(
+        "PUT",
+        "/jobs/ingest/1/batches",
+        content=part,
+        headers={"Content-Type": "text/csv", "Sforce-Auto-Assign": "FALSE"},
+    )
+    first, _, second = world.org.asked
+    assert second.body == first.body == b"Name\na\n"
+    assert second.headers["sforce-auto-assign"] == "FALSE"
+    assert second.headers["content-type"] == "text/csv"
+
+
+def test_a_token_that_another_process_renewed_is_taken_without_asking(world):
+    world.tokens.token = replace(world.tokens.token, access_token=Secret("theirs"))
+    world.org.say(401, EXPIRED)
+    world.org.say(200, {})
+    world.session.request("GET", "/limits")
+    assert [bearer(asked) for asked in world.org.asked] == ["00Dxx0000001gER!old", "theirs"]
+    assert world.tokens.saved == []
+
+
+def test_a_renewed_token_of_another_process_may_be_stale_too(world):
+    world.tokens.token = replace(world.tokens.token, access_token=Secret("theirs"))
+    world.org.say(401, EXPIRED)
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world))
+    world.org.say(200, {})
+    world.session.request("GET", "/limits")
+    assert bearer(world.org.asked[3]) == "new"
+
+
+def test_a_new_token_that_is_refused_too_is_a_sign_in_error_and_no_loop(world):
+    world.org.respond = lambda asked: (
+        (200, token_answer(world)) if asked.path.endswith("/token") else (401, EXPIRED)
+    )
+    with pytest.raises(SignInError) as caught:
+        world.session.request("GET", "/limits")
+    assert len(world.org.asked) == 3
+    assert "runner login jobs/a.yaml" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Connected app is not attached to Agent",
+        "This session is not valid for use with the REST API",
+    ],
+)
+def test_a_session_of_the_wrong_kind_is_not_renewed(world, text):
+    world.org.say(401, [{"message": text, "errorCode": "INVALID_SESSION_ID"}])
+    with pytest.raises(SignInError, match=text):
+        world.session.request("GET", "/limits")
+    assert len(world.org.asked) == 1
+
+
+def test_without_a_refresh_token_the_mending_command_is_told(world):
+    world.tokens.token = replace(world.tokens.token, refresh_token=None)
+    world.org.say(401, EXPIRED)
+    with pytest.raises(SignInError) as caught:
+        world.session.request("GET", "/limits")
+    assert "tokens/acme.json" in caught.value.message
+    assert caught.value.hint == "Run `runner login jobs/a.yaml`."
+
+
+def test_a_dead_refresh_token_is_asked_with_once(world):
+    world.org.say(401, EXPIRED)
+    world.org.say(
+        400, {"error": "invalid_grant", "error_description": "expired access/refresh token"}
+    )
+    with pytest.raises(SignInError) as caught:
+        world.session.request("GET", "/limits")
+    assert len(world.org.asked) == 2
+    assert "invalid_grant" in caught.value.message
+    assert "`runner login jobs/a.yaml`" in caught.value.hint
+    assert "refresh-1" not in caught.value.message + caught.value.hint
+
+
+def test_a_lost_refresh_is_not_repeated_and_says_nothing_of_the_create_that_waits(world):
+    world.org.say(401, EXPIRED)
+    world.org.lose()
+    with pytest.raises(TransportError) as caught:
+        world.session.request("POST", "/sobjects/Account", json={})
+    assert caught.value.may_have_arrived is False
+    assert len(world.org.asked) == 2
+
+
+def test_threads_share_one_refresh(world):
+    together = Barrier(10)
+    world.org.respond = lambda asked: (
+        (200, token_answer(world, refresh_token="refresh-2"))
+        if asked.path.endswith("/token")
+        else ((200, {}) if bearer(asked) == "new" else (401, EXPIRED))
+    )
+
+    def ask(_):
+        together.wait(5)
+        return world.session.request("GET", "/limits").status
+
+    with ThreadPoolExecutor(10) as pool:
+        assert set(pool.map(ask, range(10))) == {200}
+    assert sum(asked.path.endswith("/token") for asked in world.org.asked) == 1
+    assert len(world.tokens.saved) == 1
+
+
+def test_a_refusal_is_an_error_with_the_orgs_code(world):
+    world.org.refuse(404, "NOT_FOUND", "The requested resource does not exist")
+    with pytest.raises(OrgError) as caught:
+        world.session.request("GET", "/sobjects/Nope/describe")
+    assert (caught.value.status, caught.value.code) == (404, "NOT_FOUND")
+
+
+def test_the_daily_limit_is_a_limit_error_at_once(world):
+    world.org.refuse(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+    with pytest.raises(LimitError):
+        world.session.request("GET", "/limits")
+    assert world.waits == []
+
+
+def test_a_create_whose_answer_was_lost_is_not_sent_again(world):
+    world.org.lose()
+    with pytest.raises(TransportError) as caught:
+        world.session.request("POST", "/sobjects/Account", json={})
+    assert caught.value.may_have_arrived is True
+    assert len(world.org.asked) == 1
+
+
+def test_a_question_whose_answer_was_lost_is_asked_again(world):
+    world.org.lose(2)
+    world.org.say(200, {})
+    assert world.session.request("GET", "/limits").replayed is True
+    assert world.session.api_calls == 3
+
+
+def test_that_an_answer_was_lost_is_remembered_over_a_refresh(world):
+    world.org.lose()
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world))
+    world.org.say(204)
+    assert world.session.request("DELETE", "/sobjects/Account/1").replayed is True
+
+
+def test_a_download_that_breaks_off_begins_again(world):
+    world.org.cut(b"half")
+    world.org.say(200, b"whole")
+    received = []
+    answer = world.session.download(
+        OrgRequest("GET", "/jobs/query/1/results"), lambda chunks: received.append(b"".join(chunks))
+    )
+    assert received == [b"whole"]
+    assert (answer.status, answer.body, answer.tries) == (200, b"", 2)
+
+
+def test_a_refused_download_is_an_error_and_receives_nothing(world):
+    world.org.refuse(400, "INVALIDJOBSTATE")
+    with pytest.raises(OrgError, match="INVALIDJOBSTATE"):
+        world.session.download(OrgRequest("GET", "/x"), lambda _: pytest.fail("received"))
+
+
+def test_a_versioned_path_needs_a_version(world):
+    world.session.api_version = None
+    with pytest.raises(ValueError, match="API version"):
+        world.session.request("GET", "/limits")
