@@ -1,6 +1,6 @@
 """The tables of the reference pages, made of the job schema and of the command itself.
 
-`python tests/examples/reference_tables.py` rewrites them in the pages; a test holds the pages to them.
+`python tests/examples/reference_tables.py` rewrites them in the pages; a test compares them.
 Knows where a table stands in a page. Knows nothing of the texts around it.
 """
 
@@ -152,9 +152,8 @@ def _written(value):
 
 def _options(command):
     rows = ["| argument or option | variable | default | meaning |", "|---|---|---|---|"]
-    for each in command.params:
-        if not each.hidden:
-            rows.append(f"| {' | '.join(_option_cells(each))} |")
+    visible = (each for each in command.params if not each.hidden)
+    rows.extend(f"| {' | '.join(_option_cells(each))} |" for each in visible)
     return "\n".join(rows) + "\n"
 
 

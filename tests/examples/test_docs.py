@@ -1,8 +1,8 @@
 """What the docs say is so: blocks validate, links lead somewhere, and nothing is left untold.
 
 A YAML block that begins with a comment naming a file is that file, for the jobs of the same page.
-Blocks of GitHub Actions and GitLab CI are told by `jobs:` or `stages:`; every other one is a job, an
-org file, or a fragment that is put into the smallest job around it.
+Blocks of GitHub Actions and GitLab CI are told by `jobs:` or `stages:`; every other one is a job,
+an org file, or a fragment that is put into the smallest job around it.
 """
 
 import ast
@@ -10,6 +10,7 @@ import importlib.util
 import re
 import shlex
 import textwrap
+import tomllib
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -17,8 +18,7 @@ import pytest
 import yaml
 
 from runner.errors import ExitCode
-from runner.job.load import check_job
-from runner.job.org_file import load_org_file
+from runner.job.load import check_job, load_checked
 from runner.tables.expressions import problem_of
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def block_problems(block, line, folder):
     if kind == "workflow":
         assert isinstance(yaml.safe_load(block), dict)
     elif kind == "org":
-        load_org_file(written(block, folder, f"block-{line}.org.yaml"))
+        load_checked(written(block, folder, f"block-{line}.org.yaml"), "org")
     elif kind == "job":
         job = written(completed(block), folder, f"block-{line}.yaml")
         for each in check_job(job, expressions=problem_of)[1]:
@@ -167,7 +167,8 @@ def test_generated_tables_are_as_the_program_is(page):
 
 def test_every_command_and_option_is_told():
     text = (REFERENCE / "cli.md").read_text(encoding="utf-8")
-    sections = dict(re.findall(r"^## `runner ([a-z ]+)`\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.M))
+    pattern = r"^## `runner ([a-z ]+)`\n(.*?)(?=^## |\Z)"
+    sections = dict(re.findall(pattern, text, re.DOTALL | re.MULTILINE))
     for name, command in tables.commands().items():
         visible = [each for each in command.params if not each.hidden]
         options = {option for each in visible for option in each.opts if option.startswith("--")}
@@ -184,9 +185,9 @@ def test_every_key_of_a_job_is_told():
 
 
 def diagnostic_codes():
-    """Every code that runner/job gives, read off its source."""
+    """Every code that a diagnostic has, read off the source."""
     codes = set()
-    for file in (ROOT / "runner" / "job").rglob("*.py"):
+    for file in sources("job", "engine"):
         tree = ast.parse(file.read_text(encoding="utf-8"))
         texts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
         codes |= {t for t in texts if isinstance(t, str) and re.fullmatch(r"[a-z]+/[a-z0-9-]+", t)}
@@ -199,11 +200,17 @@ def diagnostic_codes():
 
 
 def _returned_codes(tree):
+    """First of the three texts that each teller of a violation returns."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple):
             first = node.value.elts[0]
-            if isinstance(first, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z]+)+", first.value):
+            if isinstance(first, ast.Constant) and len(node.value.elts) == 3:
                 yield first.value
+
+
+def sources(*packages):
+    """The source files of some of the runner's packages."""
+    return [file for part in packages for file in (ROOT / "runner" / part).rglob("*.py")]
 
 
 def row_codes():
@@ -222,9 +229,8 @@ def test_every_code_is_told(codes):
 
 
 def test_no_code_is_told_that_nobody_gives():
-    told = set(
-        re.findall(r"^\| `([a-z]+/[a-z0-9-]+)`", (REFERENCE / "errors.md").read_text("utf-8"), re.M)
-    )
+    text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `([a-z]+/[a-z0-9-]+)`", text, re.MULTILINE))
     assert told - diagnostic_codes() == set()
 
 
@@ -238,9 +244,8 @@ def test_every_error_class_is_told():
 @pytest.mark.parametrize("page", ["docs/reference/exit-codes.md", "README.md"])
 def test_every_exit_code_is_told(page):
     text = (ROOT / page).read_text(encoding="utf-8")
-    told = {
-        int(code) for row in re.findall(r"^\| ([\d, ]+) \|", text, re.M) for code in row.split(",")
-    }
+    rows = re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE)
+    told = {int(code) for row in rows for code in row.split(",")}
     # Nothing answers 8 yet: it is kept for a verb to come.
     assert told == {int(code) for code in ExitCode} - {8}
 
@@ -250,6 +255,24 @@ def test_every_variable_is_told_and_no_other():
     named = {name for f in files for name in re.findall(r"SFRUNNER_[A-Z_]+", f.read_text("utf-8"))}
     text = (REFERENCE / "environment.md").read_text(encoding="utf-8")
     assert set(re.findall(r"`(SFRUNNER_[A-Z_]+)`", text)) == named
+
+
+def test_the_layers_are_those_that_are_checked():
+    text = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    linted = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    layers = next(each["layers"] for each in linted["contracts"] if each["type"] == "layers")
+    rows = re.findall(r"^\| \d \| ([^|]+) \|", text, re.MULTILINE)
+    assert [re.findall(r"\w+", row) for row in rows] == [
+        re.findall(r"\w+", each) for each in layers
+    ]
+    protected = {
+        (library, importer.removeprefix("runner."))
+        for contract in linted["contracts"]
+        if contract["type"] == "protected"
+        for library in contract["protected_modules"]
+        for importer in contract["allowed_importers"]
+    }
+    assert set(re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|$", text, re.MULTILINE)) == protected
 
 
 @every_page
