@@ -1,0 +1,112 @@
+"""The one place that opens DuckDB and says what its errors mean.
+
+Knows DuckDB's settings: nothing is fetched from the network, memory is bounded, what does not fit
+goes to the given folder. Knows nothing of sources, mappings or results.
+
+Each piece of work runs on one thread (`threads = 1`), so that rows keep their order and memory
+stays flat; several pieces run side by side through `side_by_side`. DuckDB's own parallel
+insertion keeps the order only by holding batches in memory, and an `IN` list of many values turns
+into a join that keeps none: that rewriting is off.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+
+from runner.errors import StateError
+
+MEMORY_LIMIT = "150MB"
+MOST_WORKERS = 4
+
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": MEMORY_LIMIT,
+    "preserve_insertion_order": "true",
+    "threads": "1",
+}
+_ORDER_KEEPING = "SET disabled_optimizers = 'in_clause,join_order,build_side_probe_side'"
+
+
+class Database:
+    """An in-memory DuckDB that spills into a folder."""
+
+    def __init__(self, folder: Path, *, timezone: str = "UTC") -> None:
+        self._timezone = timezone
+        with state_errors("Rows cannot be kept on this machine"):
+            config = _SETTINGS | {"temp_directory": str(folder / "spill")}
+            self._connection = duckdb.connect(":memory:", config=config)
+            self._connection.execute(_ORDER_KEEPING)
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The connection of the thread that opened the database."""
+        return self._connection
+
+    def set_timezone(self, timezone: str) -> None:
+        """Take datetimes without a zone to be of this one from now on."""
+        self._timezone = timezone
+        self._connection.execute("SET TimeZone = ?", [timezone])
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection of its own to one thread."""
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute("SET TimeZone = ?", [self._timezone])
+            yield cursor
+        finally:
+            cursor.close()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._connection.close()
+
+
+@contextmanager
+def state_errors(what: str) -> Iterator[None]:
+    """Turn DuckDB's errors into StateError.
+
+    Args:
+        what: The beginning of the message, for example `Parts cannot be written`.
+    """
+    try:
+        yield
+    except duckdb.Error as error:
+        raise StateError(
+            f"{what}: {first_line(error)}.",
+            hint="Check that the disk of the state folder has room.",
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Give the first line of an error, without a full stop."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(" .")
+
+
+def side_by_side(work: Callable[[_In], _Out], pieces: Iterable[_In]) -> Iterator[_Out]:
+    """Do pieces of work on a few threads; give results in order, a few pieces ahead at most."""
+    workers = min(os.cpu_count() or 1, MOST_WORKERS)
+    with ThreadPoolExecutor(workers) as pool:
+        source = iter(pieces)
+        running: list[Future[_Out]] = [pool.submit(work, p) for p in islice(source, workers)]
+        try:
+            while running:
+                done = running.pop(0).result()
+                running.extend(pool.submit(work, p) for p in islice(source, 1))
+                yield done
+        finally:
+            for future in running:
+                future.cancel()

@@ -1,0 +1,59 @@
+"""What kinds of values Salesforce fields hold, and what a mapped column is.
+
+Knows the describe types (REST `describe`, `fields[].type`). Knows nothing of SQL or files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FieldKind(StrEnum):
+    """How a field's values are written."""
+
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    NUMBER = "number"
+    DATE = "date"
+    DATETIME = "datetime"
+    TIME = "time"
+    ID = "id"
+
+    @classmethod
+    def of(cls, describe_type: str) -> FieldKind:
+        """Give the kind of a describe type; types that no rule speaks of are text."""
+        return _KINDS.get(describe_type.lower(), cls.TEXT)
+
+
+_KINDS = {
+    "boolean": FieldKind.BOOLEAN,
+    "int": FieldKind.INTEGER,
+    "long": FieldKind.INTEGER,
+    "double": FieldKind.NUMBER,
+    "currency": FieldKind.NUMBER,
+    "percent": FieldKind.NUMBER,
+    "date": FieldKind.DATE,
+    "datetime": FieldKind.DATETIME,
+    "time": FieldKind.TIME,
+    "id": FieldKind.ID,
+    "reference": FieldKind.ID,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
+    """One field to send and where its values come from."""
+
+    field: str
+    """API name or relationship path, as it is sent: `Name`, `Account.ERP_Id__c`."""
+    expression: str | None
+    """SQL over the source's columns; None: the source column of the field's own name."""
+    kind: FieldKind = FieldKind.TEXT
+    required: bool = False
+    """A row that leaves it blank fails: the key of an upsert, the Id of an update or delete."""
+
+
+EXPLICIT_NULL = "#N/A"
+"""A value that empties its field: Bulk API 2.0 takes it as null, so REST is sent null."""

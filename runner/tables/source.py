@@ -1,0 +1,158 @@
+"""Where rows come from, and what their header says.
+
+Knows CSV and JSON Lines files and the rows another task left. Gives every source one shape: named
+columns and UTF-8 CSV records in slabs. The fast way only cuts bytes; what it cannot take is
+respelled record by record (`respell`), which also finds the row of every fault. Knows nothing of
+Salesforce fields.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from runner.errors import SourceError
+from runner.job.model import FileFormat, FileShape, FileSource
+from runner.tables.lines import Digest, slabs, unreadable, utf8_blocks
+
+RESULT_PREFIX = "sf__"
+"""Columns that a result file adds to the source's own."""
+PLAIN_CSV = FileShape(FileFormat.CSV)
+
+
+@dataclass(frozen=True, slots=True)
+class RowsSource:
+    """Rows that another task left: a query's records or a write's result file, as plain CSV.
+
+    Unlike in a file that a person hands in, columns such as `sf__Id` can be used in expressions.
+    """
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShape:
+    """What is known of a source before its rows are read."""
+
+    columns: tuple[str, ...]
+    """As the header spells them; columns of an earlier run's result file (`sf__…`) left out.
+    Empty for JSON Lines, where only the rows tell."""
+    bytes: int
+
+
+@dataclass(slots=True)
+class Records:
+    """CSV records after their header, ready to be read once."""
+
+    path: Path
+    """What to call them in messages."""
+    columns: tuple[str, ...]
+    """All of them, in order."""
+    shape: FileShape
+    blocks: Iterator[bytes]
+    digest: Digest = field(default_factory=hashlib.sha256)
+    line_end: str = "\n"
+    ragged: bool = False
+    """Rows may end early: what is missing is blank."""
+
+    def slabs(self) -> Iterator[bytes]:
+        """Cut the records into pieces that can be read side by side."""
+        return slabs(self.blocks, self.shape.quote.encode())
+
+
+def inspect(source: FileSource) -> SourceShape:
+    """Read a source's header and size.
+
+    Raises:
+        SourceError: The file cannot be read, or its header has a blank or a doubled name.
+    """
+    size = size_of(source.path)
+    if source.shape.format is FileFormat.JSONL:
+        return SourceShape((), size)
+    return SourceShape(own_columns(open_csv(source.path, source.shape).columns), size)
+
+
+def size_of(path: Path) -> int:
+    """Give a source file's size in bytes.
+
+    Raises:
+        SourceError: There is no such file, or it may not be read.
+    """
+    try:
+        if path.is_dir():
+            raise SourceError(f"{path} is a folder.", hint="Name one file in `from`.")
+        return path.stat().st_size
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def own_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out what a result file added."""
+    return tuple(c for c in columns if not c.lower().startswith(RESULT_PREFIX))
+
+
+def open_csv(path: Path, shape: FileShape) -> Records:
+    """Read a CSV file's header and stand before its first record.
+
+    Raises:
+        SourceError: As `inspect` says.
+    """
+    digest = hashlib.sha256()
+    blocks = utf8_blocks(path, shape.encoding, digest)
+    first = next(blocks, b"").lstrip(b"\r\n")
+    header = _header_bytes(first, shape.quote)
+    columns = _header_names(path, header, shape)
+    records = chain([first[len(header) :]], blocks)
+    return Records(path, columns, shape, records, digest, line_end=_line_end(header))
+
+
+def _line_end(header: bytes) -> str:
+    ends = (end for end in ("\r\n", "\n", "\r") if header.endswith(end.encode()))
+    return next(ends, "\n")
+
+
+def _header_bytes(block: bytes, quote: str) -> bytes:
+    marks = re.escape(quote.encode())
+    record = rb"(?:[^\r\n%(q)s]|%(q)s[^%(q)s]*%(q)s)*(?:\r\n|\n|\r)?" % {b"q": marks}
+    found = re.match(record, block)
+    return found.group() if found else block
+
+
+def _header_names(path: Path, header: bytes, shape: FileShape) -> tuple[str, ...]:
+    try:
+        lines = header.decode().splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise SourceError(
+            f"{path}: the header is not {shape.encoding}: byte {error.start + 1:,}.",
+            hint="Say the file's real encoding in `from`.",
+        ) from error
+    rows = list(csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote or None))
+    names = tuple(rows[0]) if rows else ()
+    check_header(path, names)
+    return names
+
+
+def check_header(path: Path, names: tuple[str, ...]) -> None:
+    """Refuse blank and doubled names; Salesforce and SQL take `Name` and `NAME` for the same.
+
+    Raises:
+        SourceError: Names the column and its place.
+    """
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            raise SourceError(
+                f"{path}: column {place} of {len(names)} has no name.",
+                hint="Give it one in the first line, or check `delimiter` in `from`.",
+            )
+        first = seen.setdefault(name.lower(), place)
+        if first != place:
+            raise SourceError(
+                f"{path}: column {name!r} stands twice in the header, at {first} and {place}.",
+                hint="Rename or drop one; upper and lower case make no difference.",
+            )

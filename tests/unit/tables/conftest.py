@@ -1,0 +1,54 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.job.model import FileFormat, FileShape, FileSource
+from runner.tables.kinds import MappedColumn
+from runner.tables.staging import Staging
+
+
+class Stage:
+    """Puts bytes into a file and a staging, mapped by header unless told otherwise."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.opened: list[Staging] = []
+
+    def source(self, content: bytes, form: FileFormat = FileFormat.CSV, **shape: str) -> FileSource:
+        path = self.folder / f"source{len(self.opened)}.{form}"
+        path.write_bytes(content)
+        return FileSource(path, FileShape(form, **shape))
+
+    def loaded(self, content: bytes, form: FileFormat = FileFormat.CSV, **shape: str) -> Staging:
+        staging = Staging(self.folder / f"staging{len(self.opened)}")
+        self.opened.append(staging)
+        staging.load(self.source(content, form, **shape))
+        return staging
+
+    def __call__(
+        self,
+        content: bytes,
+        columns: list[MappedColumn] | None = None,
+        *,
+        form: FileFormat = FileFormat.CSV,
+        shape: dict[str, str] | None = None,
+        **mapping,
+    ) -> Staging:
+        staging = self.loaded(content, form, **(shape or {}))
+        named = [MappedColumn(name, None) for name in staging.columns]
+        staging.map(named if columns is None else columns, **mapping)
+        return staging
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path)
+    yield stage
+    for staging in stage.opened:
+        staging.discard()
+
+
+@pytest.fixture
+def rows_of() -> Callable[[Staging], list[dict[str, object]]]:
+    return lambda staging: [record for _, record in staging.records(limit=1_000)]
