@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -107,7 +107,7 @@ def _connection(
     if job is None and token is None:
         raise UsageError("Which token?", hint="Name a job file, or a token file with `--token`.")
     named = {"environment": _environment(environment), "domain": domain, "client_id": client_id}
-    given = {name: value for name, value in named.items() if value is not None}
+    given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
     if token is not None:
         given["token"] = SecretReference(path=token.absolute())
     if job is not None:

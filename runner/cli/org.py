@@ -15,6 +15,8 @@ import typer
 from runner.cli.options import Output, OutputOption, StateDir
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.local_org.app import Server
 
 app = typer.Typer(
@@ -92,8 +94,14 @@ def _serve(server: Server, output: Output, *, until_stdin_ends: bool) -> None:
         typer.echo(f"The local org answers at {server.url} (Ctrl-C ends it).")
     sys.stdout.flush()
     if until_stdin_ends:
-        threading.Thread(target=lambda: (sys.stdin.read(), stop()), daemon=True).start()
+        threading.Thread(target=_when_stdin_ends, args=(stop,), daemon=True).start()
     server.serve_forever()
+
+
+def _when_stdin_ends(stop: Callable[[], None]) -> None:
+    """Stop once whoever started this server closes its end, or dies."""
+    sys.stdin.read()
+    stop()
 
 
 @app.command()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.errors import AbortedError, RunnerError
+from runner.errors import AbortedError, RunnerError, TransientError
 from runner.events import Sink
 from runner.job.model import AnyTask, Job, ParamValue, TaskRows, TaskSource, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
@@ -19,21 +19,30 @@ from runner.state.ledger import Ledger
 
 
 class Deadline:
-    """A moment after which nothing new begins; None never comes."""
+    """The moment at which a task's `timeout` is up; without one it never comes."""
 
-    def __init__(self, seconds: float | None, clock: Callable[[], float]) -> None:
+    def __init__(self, task: AnyTask, clock: Callable[[], float]) -> None:
+        self._task = task
         self._clock = clock
-        self._at = None if seconds is None else clock() + seconds
+        self._at = None if task.timeout_seconds is None else clock() + task.timeout_seconds
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until it; None when there is none; never below zero."""
+        """Seconds until it, never below zero; None where it never comes."""
         return None if self._at is None else max(0.0, self._at - self._clock())
 
     @property
     def passed(self) -> bool:
         """Whether it has come."""
         return self.seconds_left == 0.0
+
+    def error(self) -> TransientError:
+        """What to end the task with once it has."""
+        return TransientError(
+            f"Task {self._task.name!r} took longer than its timeout of "
+            f"{self._task.timeout_seconds:g} s.",
+            hint="Raise `timeout`, or run again.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,185 @@
+"""Which fields a write fills, from which expressions, checked against the org's describe.
+
+Knows mapping and describe. Knows nothing of how rows are read or sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from runner.diagnostics import Diagnostic, Location
+from runner.job.model import Job, Verb, WriteTask
+from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn, near
+from runner.tables.kinds import FieldKind, MappedColumn
+from runner.tables.source import own_columns
+
+_ID = "Id"
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
+    """The fields that a write fills."""
+
+    columns: tuple[MappedColumn, ...]
+    key: str | None
+    """The key of an upsert, in the org's own letter case."""
+    lookups: dict[str, str]
+    """Relationship column to the reference field behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One field as the job or the header names it."""
+
+    name: str
+    expression: str | None
+    location: Location
+    """Where the job says so, for a finding to point at."""
+
+
+def plan_columns(
+    job: Job, task: WriteTask, header: Sequence[str] | None, describes: Describes
+) -> tuple[ColumnPlan, tuple[Diagnostic, ...]]:
+    """Settle what a write sends.
+
+    Args:
+        job: For the positions of its findings.
+        task: The write.
+        header: The source's columns; None where they are not known yet, and `fields` names all.
+        describes: The org's describes.
+
+    Returns:
+        The plan, and every problem; a plan with problems is not to be carried out.
+
+    Raises:
+        OrgError: the org does not know the object.
+    """
+    wishes = _wishes(task, header)
+    problems: list[Diagnostic] = []
+    resolved: list[tuple[_Wish, ResolvedColumn]] = []
+    for wish in wishes:
+        try:
+            found = describes.resolve(task.sobject, wish.name)
+        except ColumnError as error:
+            problems.append(_diagnostic(job, wish, "org/unknown-field", error.message, error.hint))
+            continue
+        resolved.append((wish, found))
+    problems += _misplaced(job, task, resolved)
+    problems += _missing(job, task, [column.name for _, column in resolved], describes)
+    required = _required(task)
+    columns = tuple(
+        MappedColumn(
+            column.name,
+            wish.expression,
+            FieldKind.of(column.type),
+            required=column.name.lower() == required,
+        )
+        for wish, column in resolved
+    )
+    lookups = {column.name: column.lookup for _, column in resolved if column.lookup}
+    return ColumnPlan(columns, _key(task, describes), lookups), tuple(problems)
+
+
+def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
+    here: Location = ("tasks", task.index)
+    if task.fields is not None:
+        wishes = [
+            _Wish(each.field, each.expression, (*here, "fields", each.field))
+            for each in task.fields
+        ]
+    else:
+        wishes = [_Wish(name, None, (*here, "from")) for name in own_columns(tuple(header or ()))]
+    if task.verb is Verb.DELETE:
+        # A delete takes the Id alone; rows from a query bring more.
+        return [wish for wish in wishes if wish.name.lower() == _ID.lower()]
+    return wishes
+
+
+def _required(task: WriteTask) -> str | None:
+    """The column without which a row means nothing, in lower case."""
+    if task.verb is Verb.UPSERT:
+        return (task.key or "").lower()
+    return _ID.lower() if task.verb in {Verb.UPDATE, Verb.DELETE} else None
+
+
+def _key(task: WriteTask, describes: Describes) -> str | None:
+    if task.key is None:
+        return None
+    field = describes.of(task.sobject).field(task.key)
+    return field.name if field else task.key
+
+
+def _misplaced(
+    job: Job, task: WriteTask, resolved: Sequence[tuple[_Wish, ResolvedColumn]]
+) -> list[Diagnostic]:
+    """Fields that exist and cannot be written by this verb, and fields that are named twice."""
+    may_write = _WRITABLE[task.verb]
+    problems = []
+    seen: set[str] = set()
+    for wish, column in resolved:
+        if column.name in seen:
+            message = f"{column.name} is filled twice"
+            problems.append(_diagnostic(job, wish, "org/field-twice", message, "Drop one."))
+        seen.add(column.name)
+        is_key = column.name.lower() == _required(task)
+        if not is_key and not may_write(column.field):
+            message = f"{column.field.name} of {task.sobject} cannot be written by {task.verb}"
+            problems.append(
+                _diagnostic(
+                    job,
+                    wish,
+                    "org/read-only-field",
+                    message,
+                    "Take it out, or give the user the right to write it.",
+                )
+            )
+    return problems
+
+
+_WRITABLE: dict[Verb, Callable[[FieldDescribe], bool]] = {
+    Verb.CREATE: lambda field: field.createable,
+    Verb.UPDATE: lambda field: field.updateable,
+    Verb.UPSERT: lambda field: field.createable or field.updateable,
+    Verb.DELETE: lambda _field: True,
+}
+
+
+def _missing(
+    job: Job, task: WriteTask, names: Sequence[str], describes: Describes
+) -> list[Diagnostic]:
+    """The key that is no key, or that no column fills."""
+    problems = []
+    here: Location = ("tasks", task.index)
+    if task.verb is Verb.UPSERT and task.key:
+        described = describes.of(task.sobject)
+        field = described.field(task.key)
+        keys = [each.name for each in described.fields.values() if each.identifies]
+        if field is None or not field.identifies:
+            problems.append(
+                job.origin.diagnose(
+                    (*here, "key"),
+                    "org/not-a-key",
+                    f"{task.key} of {task.sobject} is no external Id",
+                    help=near(task.key, keys)
+                    or f"Mark it as External ID in Setup, or take one of {', '.join(keys)}.",
+                )
+            )
+    required = _required(task)
+    if required and required not in {name.lower() for name in names}:
+        wanted = task.key if task.verb is Verb.UPSERT else _ID
+        problems.append(
+            job.origin.diagnose(
+                (*here, "fields" if task.fields is not None else "from"),
+                "job/no-key-column",
+                f"{task.verb} needs a column {wanted}, and there is none",
+                help=f"Map {wanted} in `fields`, or name a column of the source so.",
+            )
+        )
+    return problems
+
+
+def _diagnostic(job: Job, wish: _Wish, code: str, message: str, hint: str | None) -> Diagnostic:
+    return job.origin.diagnose(
+        wish.location, code, message, help=hint, at_key=wish.location[-1] == wish.name
+    )

@@ -1,0 +1,24 @@
+"""How often a Bulk job is asked for its state, and for how long.
+
+Pure. Knows deadlines. Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+from runner.engine.context import Context, Deadline
+from runner.salesforce.bulk_job import Pace
+
+PATIENCE_SECONDS = 24 * 3600.0
+"""How long a job may take where the task has no timeout."""
+LONGEST_IN_FIRST_WAITS = 30.0
+
+
+def job_pace(context: Context, deadline: Deadline) -> Pace:
+    """Growing waits from the run's first to thirty times that, up to the task's deadline."""
+    first = context.first_poll_seconds
+    left = deadline.seconds_left
+    return Pace(
+        first_seconds=first,
+        longest_seconds=first * LONGEST_IN_FIRST_WAITS,
+        total_seconds=PATIENCE_SECONDS if left is None else left,
+    )

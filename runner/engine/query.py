@@ -1,0 +1,146 @@
+"""Carries a query out: records to a file, over REST or Bulk, with the same bytes on either.
+
+Knows when to change from REST to Bulk. Knows nothing of pages, jobs or how a file is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain
+from pathlib import Path
+
+from runner import events
+from runner.engine.columns import query_columns
+from runner.engine.context import Context, Deadline
+from runner.engine.pace import job_pace
+from runner.errors import OrgError, TransientError
+from runner.job.binds import bind
+from runner.job.model import Api, QueryTask, TaskSource, WriteTask
+from runner.outcome import Counts, TaskOutcome, TaskStatus
+from runner.salesforce import query_jobs
+from runner.salesforce.bulk_job import JobInfo, failure_of
+from runner.salesforce.query import QueryPage, fits_url, pages
+from runner.salesforce.soql import selection
+from runner.salesforce.versions import Feature, require, supports
+from runner.state.run_records import PartRecord
+from runner.tables.target import RestWriter, deliver
+
+RECORDS = "records.csv"
+"""The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""
+
+
+def run_query(task: QueryTask, context: Context) -> TaskOutcome:
+    """Carry a query out; its target appears whole or not at all.
+
+    Raises:
+        RunnerError: it ended early; no target was written.
+    """
+    folder = context.task_folder(task)
+    folder.mkdir(parents=True, exist_ok=True)
+    query = _Query(task, context)
+    api, rows = query.fetch(folder / RECORDS)
+    if task.target is not None:
+        deliver(folder / RECORDS, task.target, query.columns, keep=_is_source(task, context))
+    return TaskOutcome(
+        name=task.name,
+        verb=task.verb.value,
+        sobject=task.sobject,
+        status=TaskStatus.DONE,
+        counts=Counts(read=rows, written=rows if task.target else 0),
+        api=api.value,
+        target=task.target.path if task.target else None,
+        bulk_job_ids=tuple(query.job_ids),
+    )
+
+
+def _is_source(task: QueryTask, context: Context) -> bool:
+    """Whether another task takes this one's rows."""
+    return any(
+        isinstance(other, WriteTask)
+        and isinstance(other.source, TaskSource)
+        and other.source.task == task.name
+        for other in context.job.tasks
+    )
+
+
+class _Query:
+    """One query, its binds replaced."""
+
+    def __init__(self, task: QueryTask, context: Context) -> None:
+        self._task = task
+        self._context = context
+        self._deadline = Deadline(task, context.clock)
+        self._soql = bind(task.soql, context.params)
+        self._selection = selection(self._soql)
+        self.columns = query_columns(self._selection, context.describes)
+        self.job_ids: list[str] = []
+
+    def fetch(self, to: Path) -> tuple[Api, int]:
+        """Bring the rows into a file; says over which API, and how many there are."""
+        if self._task.api is Api.BULK or not fits_url(self._soql):
+            require(self._context.version, Feature.BULK_QUERY, self._why_bulk())
+            return Api.BULK, self._over_bulk(to)
+        found = pages(self._context.session, self._soql, deleted=self._task.deleted)
+        first = next(found)
+        if self._is_for_bulk(first):
+            try:
+                return Api.BULK, self._over_bulk(to)
+            except TransientError:
+                raise
+            except OrgError as error:
+                # Bulk carries less of SOQL than REST does, and says so only when asked.
+                message = f"not carried by Bulk, so REST goes on ({error.message})"
+                self._context.sink(events.Warned(message, self._task.name))
+        return Api.REST, self._over_rest(chain([first], found), to)
+
+    def _why_bulk(self) -> str:
+        if self._task.api is Api.BULK:
+            return f"Task {self._task.name!r}, carried by Bulk API 2.0,"
+        return f"Task {self._task.name!r}, whose query is too long for a URL,"
+
+    def _is_for_bulk(self, first: QueryPage) -> bool:
+        return (
+            self._task.api is Api.AUTO
+            and first.total_size > self._task.bulk_threshold
+            and supports(self._context.version, Feature.BULK_QUERY_COLUMN_ORDER)
+            and self._selection.is_flat
+        )
+
+    def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
+        rows = 0
+        with RestWriter(to, self.columns) as writer:
+            for page in found:
+                if self._deadline.passed:
+                    raise self._deadline.error()
+                records = self._records(page)
+                writer.write(records)
+                rows += len(records)
+                self._tell(rows, page.total_size)
+        return rows
+
+    def _records(self, page: QueryPage) -> list[dict[str, object]]:
+        """A page's records; `SELECT COUNT()` has none but its number."""
+        return [{"COUNT()": page.total_size}] if self._selection.counts_only else page.records
+
+    def _over_bulk(self, to: Path) -> int:
+        session, task = self._context.session, self._task
+        job = query_jobs.create_job(session, self._soql, deleted=task.deleted)
+        self.job_ids.append(job.id)
+        self._note(job)
+        pace = job_pace(self._context, self._deadline)
+        ended = query_jobs.poll(session, job.id, pace, self._note)
+        failure = failure_of(ended)
+        if failure is not None:
+            raise failure
+        return query_jobs.download(
+            session, job.id, to, told=lambda rows: self._tell(rows, ended.processed)
+        )
+
+    def _note(self, job: JobInfo) -> None:
+        part = PartRecord(part=0, state=job.state, rows=job.processed, bulk_job_id=job.id)
+        self._context.ledger.record_part(self._context.run_id, self._task.name, part)
+        note = f"{job.state} {job.id}"
+        self._context.sink(events.Progress(self._task.name, job.processed, note=note))
+
+    def _tell(self, rows: int, total: int) -> None:
+        self._context.sink(events.Progress(self._task.name, rows, max(rows, total)))

@@ -1,0 +1,118 @@
+"""Files as people have them: what is read, what is refused, and that nothing was sent before."""
+
+import pytest
+
+TASK = """
+- name: load
+  create: Account
+  from: {source}
+"""
+
+
+def load(bench, content, source="a.csv", name="a.csv"):
+    (bench.folder / name).write_bytes(content)
+    return bench.run("run", bench.job(TASK.format(source=source)), "-o", "json")
+
+
+@pytest.mark.parametrize(
+    ("content", "source"),
+    [
+        ("\ufeffName,Phone\r\nÄ,1\r\n".encode(), "a.csv"),
+        ("Name;Phone\nÄ;1\n".encode("cp1252"), "{file: a.csv, delimiter: ';', encoding: cp1252}"),
+        ("Name\tPhone\nÄ\t1\n".encode(), "{file: a.csv, delimiter: tab}"),
+        ("Name|Phone\nÄ|1".encode("utf-16"), "{file: a.csv, delimiter: pipe, encoding: utf-16}"),
+        ('{"Name": "Ä", "Phone": "1"}\n'.encode(), "{file: a.csv, format: jsonl}"),
+    ],
+)
+def test_the_same_rows_in_any_shape(bench, org, content, source):
+    ended = load(bench, content, source)
+    assert ended.code == 0, ended.err
+    assert org.rows("SELECT Name, Phone FROM Account") == [{"Name": "Ä", "Phone": "1"}]
+
+
+@pytest.mark.parametrize("content", [b"", b"Name,Phone\n", b"Name,Phone", b"\xef\xbb\xbf"])
+def test_no_rows_is_success(bench, org, content):
+    ended = load(bench, content)
+    assert ended.code == 0, ended.err + ended.out
+    counts = ended.task("load")["counts"]
+    assert (counts["read"], counts["created"], counts["failed"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"Name,Phone\nok,1\nbad,2,3\n", "row 2"),
+        (b"Name,Name\nx,y\n", "'Name' stands twice"),
+        (b"Name,\nx,y\n", "column 2 of 2 has no name"),
+        (b"Name,Phone\nok,1\n\xff,2\n", "byte 17"),
+        (b'Name,Phone\nok,1\n"never closed,2\n', "row 2"),
+    ],
+)
+def test_a_file_that_is_wrong_is_told_with_its_place_before_anything_is_sent(
+    bench, org, content, told
+):
+    ended = load(bench, content)
+    assert ended.code == 1, ended.out
+    assert told in (ended.out + ended.err)
+    assert "a.csv" in (ended.out + ended.err)
+    assert org.rows("SELECT Id FROM Account") == []
+
+
+def test_a_header_without_the_key_is_told_before_anything_is_sent(bench, org):
+    bench.write("a.csv", "Name\nx\n")
+    job = bench.job("""
+- name: load
+  upsert: Account
+  key: ERP_Id__c
+  from: a.csv
+""")
+    ended = bench.run("run", job)
+    assert ended.code == 2
+    assert "ERP_Id__c" in ended.err
+    assert org.rows("SELECT Id FROM Account") == []
+
+
+def test_a_long_value_arrives_whole_on_either_api(bench, org):
+    text = ("é" * 999 + "\n") * 32
+    bench.write("a.csv", f'Name,Description\nA,"{text[:31999]}"\n')
+    for api in ("rest", "bulk"):
+        ended = bench.run(
+            "run", bench.job(TASK.format(source="a.csv") + f"  api: {api}\n"), "-o", "json"
+        )
+        assert ended.code == 0, ended.out + ended.err
+    found = [row["Description"] for row in org.rows("SELECT Description FROM Account")]
+    assert found == [text[:31999]] * 2
+
+
+def test_expressions_see_every_column_and_one_bad_row_fails_alone(bench, org):
+    bench.write("a.csv", "first,last,born\nAda,Byron,10.12.1815\nBen,,31.02.1990\n")
+    job = bench.job("""
+- name: load
+  create: Contact
+  from: a.csv
+  fields:
+    FirstName: first
+    LastName: upper(coalesce(last, 'unknown'))
+    Birthdate: strptime(born, '%d.%m.%Y')
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.out + ended.err
+    assert org.rows("SELECT LastName, Birthdate FROM Contact") == [
+        {"LastName": "BYRON", "Birthdate": "1815-12-10"}
+    ]
+
+
+def test_an_expression_may_not_reach_for_files(bench, org):
+    bench.write("a.csv", "x\n1\n")
+    bench.write("secret.txt", "hidden")
+    job = bench.job("""
+- name: load
+  create: Account
+  from: a.csv
+  fields:
+    Name: (SELECT content FROM read_text('secret.txt'))
+""")
+    ended = bench.run("run", job)
+    assert ended.code == 2
+    assert "job.yaml:9:" in ended.err
+    assert "hidden" not in ended.err
