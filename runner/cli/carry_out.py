@@ -94,7 +94,7 @@ class _Bench:
 
 def _with_org(bench: _Bench, unmet: RunOutcome, only: tuple[str, ...]) -> RunOutcome:
     job, session = bench.job, bench.session
-    met = connect(job, session, bench.sink)
+    met = connect(job.connection, session, bench.sink)
     bench.ledger.connect_run(
         unmet.run_id,
         org_id=met.identity.org_id,

@@ -100,8 +100,9 @@ def _connection(
     """The connection that a job or the options name, and the command to sign it in again."""
     from dataclasses import replace
 
-    from runner.cli.compose import loaded_job, login_command
+    from runner.cli.compose import login_command
     from runner.errors import UsageError
+    from runner.job.load import load_connection
     from runner.job.model import Connection, Environment, SecretReference
 
     if job is None and token is None:
@@ -111,7 +112,7 @@ def _connection(
     if token is not None:
         given["token"] = SecretReference(path=token.absolute())
     if job is not None:
-        return replace(loaded_job(job).connection, **given), login_command(job)
+        return replace(load_connection(job), **given), login_command(job)
     base = Connection(Environment.LIVE)
     command = f"runner login --environment {environment or 'live'} --token {token}"
     return replace(base, **given), command

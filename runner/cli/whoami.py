@@ -11,21 +11,22 @@ from runner.cli.options import JobFile, Output, OutputOption, StateDir
 
 def whoami(job: JobFile, output: OutputOption = Output.TEXT, state_dir: StateDir = None) -> None:
     """Say as whom a job runs; exit 4 with the command that mends it where the token is dead."""
-    from runner.cli.compose import loaded_job, signed_in, state_folder
+    from runner.cli.compose import signed_in, state_folder
     from runner.engine.connect import connect
     from runner.events import ignore
+    from runner.job.load import load_connection
     from runner.report.sinks import printable
 
-    declared = loaded_job(job)
-    with signed_in(declared.connection, job, state_folder(state_dir), ignore) as session:
-        met = connect(declared, session, ignore)
+    connection = load_connection(job)
+    with signed_in(connection, job, state_folder(state_dir), ignore) as session:
+        met = connect(connection, session, ignore)
         told = {
             "username": met.identity.username,
             "display_name": met.identity.display_name,
             "user_id": met.identity.user_id,
             "org_id": met.identity.org_id,
             "instance_url": session.instance_url,
-            "environment": declared.connection.environment.value,
+            "environment": connection.environment.value,
             "api_version": met.choice.version,
         }
     if output is Output.JSON:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from runner import events
 from runner.errors import SignInError
 from runner.events import Sink
-from runner.job.model import Job
+from runner.job.model import Connection
 from runner.salesforce.identity import Identity, who
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Choice, choose, served
@@ -20,24 +20,24 @@ SHORT_ID = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
+class Meeting:
     """The org as it was met."""
 
     identity: Identity
     choice: Choice
 
 
-def connect(job: Job, session: Session, sink: Sink) -> Connection:
+def connect(connection: Connection, session: Session, sink: Sink) -> Meeting:
     """Settle the API version and check that this is the org the job means.
 
     Raises:
         UsageError: the org does not serve the version that the job writes.
         SignInError: the token is of another org than `org_id` pins.
     """
-    choice = choose(job.connection.api_version, served(session))
+    choice = choose(connection.api_version, served(session))
     session.api_version = choice.version
     identity = who(session)
-    _check_pin(job, identity)
+    _check_pin(connection, identity)
     sink(
         events.Connected(
             session.instance_url,
@@ -47,11 +47,11 @@ def connect(job: Job, session: Session, sink: Sink) -> Connection:
             choice.lifted_from,
         )
     )
-    return Connection(identity, choice)
+    return Meeting(identity, choice)
 
 
-def _check_pin(job: Job, identity: Identity) -> None:
-    pinned = job.connection.org_id
+def _check_pin(connection: Connection, identity: Identity) -> None:
+    pinned = connection.org_id
     if pinned is None or pinned[:SHORT_ID] == (identity.org_id or "")[:SHORT_ID]:
         return
     raise SignInError(

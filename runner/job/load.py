@@ -19,7 +19,7 @@ from runner.job.draft import Draft, names_of, params_of, tasks_of
 from runner.job.model import Connection, Environment, Job, Origin
 from runner.job.schema import validate
 
-__all__ = ["ExpressionChecker", "check_job", "load_checked", "load_job"]
+__all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
 
 
 def load_job(file: Path, *, expressions: ExpressionChecker | None = None) -> Job:
@@ -32,6 +32,26 @@ def load_job(file: Path, *, expressions: ExpressionChecker | None = None) -> Job
     if job is None:
         raise JobError(problems)
     return job
+
+
+def load_connection(file: Path) -> Connection:
+    """Read a job's connection alone: a sign-in does not wait for the job's files to be there.
+
+    Raises:
+        JobError: The file is no YAML, or its connection has problems.
+    """
+    document = read_document(file)
+    problems = list(document.problems)
+    if not document.is_broken:
+        found = _problems_of(document, "job")
+        problems = [each for each in found if each.path[:1] in {(), ("connection",)}]
+        connection = _Connection(
+            document.values.get("connection"), document.origin, file.absolute().parent, problems
+        )
+        problems += connection.problems
+        if connection.made is not None:
+            return connection.made
+    raise JobError(_sorted(problems))
 
 
 def check_job(
