@@ -18,6 +18,7 @@ from runner.local_org.ids import normalise
 from runner.local_org.soql.expressions import Expression, Operands
 from runner.local_org.soql.kinds import DATED, Kind
 from runner.local_org.soql.periods import Span, is_period, span_of
+from runner.local_org.soql.refusals import too_complicated
 from runner.local_org.soql.syntax import (
     Comparator,
     Comparison,
@@ -45,6 +46,8 @@ _ORDERINGS = {
 _UNORDERED = {Kind.BOOLEAN, Kind.CHOICES}
 _FALSE = "0"
 _MOST_SEMI_JOINS = 2
+_DEEPEST = 20
+"""How deep conditions may nest; SQLite's parser bears a little more."""
 
 
 class Bindings:
@@ -103,15 +106,21 @@ class Conditions:
         self._grouped = grouped
         self._semi_joins = 0
 
-    def compile(self, condition: Condition, *, under: str = "AND") -> str:
-        """The SQL of a condition; `under` is the word above it that a semi-join may not stand."""
+    def compile(self, condition: Condition) -> str:
+        """The SQL of a condition."""
+        if _depth(condition) > _DEEPEST:
+            raise too_complicated()
+        return self._compile(condition, "AND")
+
+    def _compile(self, condition: Condition, under: str) -> str:
+        """The SQL of a condition; `under` is the word above it, which a semi-join may not bear."""
         match condition:
             case Junction(word, parts):
                 above = under if word == "AND" else word
-                inner = [self.compile(part, under=above) for part in parts]
-                return "(" + f" {word} ".join(inner) + ")"
+                inner = [self._compile(part, above) for part in parts]
+                return _joined(word, inner)
             case Negation(part):
-                return f"NOT COALESCE({self.compile(part, under='NOT')}, 0)"
+                return f"NOT COALESCE({self._compile(part, 'NOT')}, 0)"
             case Comparison(left, comparator, right):
                 return self._comparison(self._filterable(left), left, comparator, right)
             case Membership():
@@ -227,7 +236,7 @@ class Conditions:
                 listed.append(self._value(left, condition.left, member))
         if listed:
             others.append(self._in(left, listed))
-        either = "(" + " OR ".join(others) + ")"
+        either = _joined("OR", others)
         return f"NOT COALESCE({either}, 0)" if condition.negated else either
 
     def _in(self, left: Expression, values: list[object]) -> str:
@@ -261,7 +270,7 @@ class Conditions:
                 for choice in wanted
             ]
             held.append("(" + (" AND ".join(found) or _FALSE) + ")")
-        either = "(" + " OR ".join(held) + ")"
+        either = _joined("OR", held)
         return f"NOT COALESCE({either}, 0)" if condition.negated else either
 
     def _semi_join(self, condition: SemiJoin, under: str) -> str:
@@ -312,6 +321,23 @@ class Conditions:
         quoted = left.kind in {Kind.TEXT, Kind.CHOICES, Kind.ID}
         wanted = "string" if left.kind in {Kind.TEXT, Kind.CHOICES} else str(left.kind)
         return self._statement.wrong_literal(operand.at, left.name, wanted, quoted=quoted)
+
+
+def _depth(condition: Condition) -> int:
+    match condition:
+        case Junction(_, parts):
+            return 1 + max(map(_depth, parts))
+        case Negation(part):
+            return 1 + _depth(part)
+    return 0
+
+
+def _joined(word: str, parts: list[str]) -> str:
+    """Conditions joined in pairs of pairs, since SQLite bounds how deep they may nest."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return f"({_joined(word, parts[:middle])} {word} {_joined(word, parts[middle:])})"
 
 
 def _is_empty(literal: Literal) -> bool:

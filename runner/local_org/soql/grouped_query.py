@@ -155,10 +155,8 @@ class Grouping:
     ) -> str:
         columns = ", ".join(self._in_set(each, sql, kept) for each, sql in wanted)
         keys = [group.key_sql for group in self._groups if group.sql in kept]
-        # A total over no rows at all is no row, unless nothing is grouped.
-        group_sql = f" GROUP BY {', '.join(keys)}" if keys else ""
-        if self._groups and not keys:
-            having = f"{having} AND COUNT(*) > 0" if having else " HAVING COUNT(*) > 0"
+        # A grand total is a group too: over no rows at all it is no row.
+        group_sql = f" GROUP BY {', '.join(keys) or 'NULL'}" if self._groups else ""
         source = self._select.scope.from_sql
         return f"SELECT {columns} FROM {source}{where}{group_sql}{having}"  # noqa: S608 - compiled
 

@@ -16,10 +16,12 @@ from lark.exceptions import VisitError
 
 from runner.local_org.faults import ApiFault
 from runner.local_org.soql import literals, syntax
-from runner.local_org.soql.refusals import Statement
+from runner.local_org.soql.refusals import Statement, too_complicated
 
 _LONGEST_TEXT = 100_000
 _LONGEST_STRING = 4_000
+_COUNT_DIGITS = 10
+_LARGEST_COUNT = 10**_COUNT_DIGITS
 _NodeT = TypeVar("_NodeT")
 _Parts = list[object]
 _COMPARATORS = {"<>": "!="}
@@ -38,6 +40,8 @@ def parse(statement: Statement) -> syntax.Query:
         raise statement.unexpected(_position(error, statement)) from None
     except VisitError as error:
         raise error.orig_exc from None
+    except RecursionError:
+        raise too_complicated() from None
 
 
 @cache
@@ -241,9 +245,10 @@ class _Builder(Transformer[Token, object]):
         return _Clause(("offset", self._whole(parts[1]), _at(parts[0])))
 
     def _whole(self, token: object) -> int:
-        if not str(token).isdecimal():
+        text = str(token)
+        if not text.isdecimal():
             raise self._statement.unexpected(_at(token))
-        return int(str(token))
+        return int(text) if len(text) < _COUNT_DIGITS else _LARGEST_COUNT
 
     def all_rows(self, parts: _Parts) -> object:
         raise self._statement.malformed(_at(parts[0]), "ALL ROWS not allowed in this context")

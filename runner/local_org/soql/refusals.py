@@ -96,6 +96,11 @@ class Statement:
         )
 
 
+def too_complicated() -> ApiFault:
+    """A refusal of a query that is well put but too much."""
+    return ApiFault(400, "QUERY_TOO_COMPLICATED", "Query is too complicated")
+
+
 def _piece(row: str, place: int) -> tuple[str, int]:
     start = max(place - _BEFORE, 0)
     while start > 0 and row[start - 1] not in _GAPS:

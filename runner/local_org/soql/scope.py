@@ -9,13 +9,15 @@ from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.soql.kinds import Kind, kind_of
-from runner.local_org.soql.refusals import Statement
+from runner.local_org.soql.refusals import Statement, too_complicated
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.syntax import Path
 from runner.local_org.store import quoted
 
 _MOST_LEVELS = 5
 _MOST_PARENTS = 55
+_MOST_TABLES = 64
+"""SQLite joins no more."""
 _NAME = "Name"
 """What Salesforce calls the sObject that a polymorphic path leads to."""
 _NAME_FIELDS = frozenset(
@@ -191,6 +193,8 @@ class Scope:
         )
 
     def _join(self, target: SObject, key_sql: str) -> Variant:
+        if self._next_alias >= _MOST_TABLES:
+            raise too_complicated()
         variant = Variant(f"t{self._next_alias}", target)
         self._next_alias += 1
         table = self.schema.table(target)
@@ -206,7 +210,7 @@ def _either(expressions: list[str]) -> str:
 def _column_sql(variant: Variant, field: Field) -> str:
     """A field's SQL; fields without a column read as empty."""
     if not field.stored:
-        return "0" if kind_of(field) is Kind.BOOLEAN else "NULL"
+        return "CAST(0 AS INTEGER)" if kind_of(field) is Kind.BOOLEAN else "NULL"
     return f"{variant.alias}.{quoted(field.name)}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.records.values import compound_parts
 from runner.local_org.soql import shapes
 from runner.local_org.soql.expressions import AGGREGATES, CONVERSIONS, Expression
 from runner.local_org.soql.kinds import Kind
@@ -114,16 +115,12 @@ class SelectList:
         return shapes.Flag(key, at) if found.kind is Kind.BOOLEAN else shapes.Plain(key, at)
 
     def _parts(self, compound: Field, place: Place) -> tuple[tuple[str, int], ...]:
-        """The parts of a compound, named as REST does and in alphabetical order."""
-        fields = place.variants[0].sobject.fields
-        parts = {
-            _part_name(part.name, compound): self._fetch(
-                self._select.scope.field(place, part.name, 0).sql
-            )
-            for part in fields
-            if part.compound_field_name == compound.name and part.name != compound.name
-        }
-        return tuple(sorted(parts.items()))
+        """The parts of a compound, and where in the row each one is."""
+        scope, sobject = self._select.scope, place.variants[0].sobject
+        return tuple(
+            (name, self._fetch(scope.field(place, part.name, 0).sql))
+            for name, part in compound_parts(sobject, compound)
+        )
 
     def _fetch(self, sql: str) -> int:
         """The place in the row of a piece of SQL; the same piece is fetched once."""
@@ -240,10 +237,3 @@ class SelectList:
             found = Expression(column.sql, column.kind, column.field.name, column, plain=True)
             shape.outputs.append(self._output(column.field.name, found, column.place))
         return shape
-
-
-def _part_name(name: str, compound: Field) -> str:
-    """`BillingPostalCode` of BillingAddress is `postalCode`; `Place__Latitude__s` is `latitude`."""
-    stem = compound.name.removesuffix("__c").removesuffix("Address")
-    part = name.removeprefix(stem).removesuffix("__s").strip("_")
-    return part[:1].lower() + part[1:]

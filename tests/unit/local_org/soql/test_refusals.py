@@ -297,3 +297,44 @@ def test_values_never_become_sql(world):
     world.add("Account", Name="it's; DROP TABLE Account--")
     assert world.names(r"Name = 'it\'s; DROP TABLE Account--'", "Account") != []
     assert world.names(f"Name = '\" OR 1=1 --' OR Id = '{make_id('001', 9)}'", "Account") == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "NOT " * 21 + "Name = 'x'",
+        "(" * 3000 + "Name = 'x'" + ")" * 3000,
+        "(Name = 'a' AND (Name = 'b' OR " * 20 + "Name = 'c'" + "))" * 20,
+    ],
+)
+def test_conditions_that_nest_too_deep_are_too_complicated(world, condition):
+    code, _ = world.refusal(f"SELECT Id FROM Account WHERE {condition}")
+    assert code == "QUERY_TOO_COMPLICATED"
+
+
+def test_long_conditions_are_no_trouble(world):
+    world.add("Account", Name="777")
+    names = [f"'{number}'" for number in range(3000)]
+    either = " OR ".join(f"Name = {name}" for name in names)
+    assert world.names(either, "Account") == ["777"]
+    assert world.names(f"Name IN ({', '.join(names)})", "Account") == ["777"]
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        f"LIMIT {'9' * 5000}",
+        f"WHERE NumberOfEmployees != {'9' * 5000}",
+        "WHERE NumberOfEmployees != 1e999",
+        "WHERE Name != 'a\0b'",
+    ],
+)
+def test_extreme_values_are_values(world, tail):
+    world.add("Account", Name="Acme")
+    assert len(world.query(f"SELECT Id FROM Account {tail}")) == 1
+
+
+@pytest.mark.parametrize("days", ["9" * 20, "999999999"])
+def test_extreme_periods_are_malformed(world, days):
+    code, _ = world.refusal(f"SELECT Id FROM Account WHERE CreatedDate = LAST_N_DAYS:{days}")
+    assert code == "MALFORMED_QUERY"
