@@ -18,15 +18,18 @@ from typing import Self
 
 from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.catalog.declared import extend
+from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.catalog.standard import standard_catalog
 from runner.local_org.founding import ORGANIZATION_ID, found
+from runner.local_org.http.front import answer
 from runner.local_org.http.messages import Request, Response
-from runner.local_org.http.router import dispatch
 from runner.local_org.http.server import Listeners
+from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, Settings
 from runner.local_org.presence import Claim, Presence
 from runner.local_org.store import Store, known_prefixes
+from runner.local_org.trouble.rule import declared_rules
 
 STORE_NAME = "org.sqlite3"
 
@@ -44,6 +47,7 @@ def open_org(
     path = folder / STORE_NAME
     catalog = standard_catalog()
     if declared:
+        _check_parts(declared)
         catalog = extend(catalog, declared, known_prefixes(path))
     store = Store(path, catalog)
     return Org(
@@ -54,6 +58,15 @@ def open_org(
         settings=settings or Settings(),
         declared=declared or {},
     )
+
+
+def _check_parts(declared: Mapping[str, object]) -> None:
+    """What stands beside the objects of an org file is read here, lest a request trip over it."""
+    problems: list[Problem] = []
+    declared_apps(declared, problems)
+    declared_rules(declared, problems)
+    if problems:
+        raise DeclarationError(problems)
 
 
 class Server:
@@ -111,7 +124,7 @@ class Server:
         self.shutdown()
 
     def _answer(self, request: Request) -> Response:
-        return dispatch(self._org, request)
+        return answer(self._org, request)
 
     def _own_session(self) -> str:
         sessions = self._org.part(Sessions)

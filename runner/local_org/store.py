@@ -26,7 +26,7 @@ _COLUMN_TYPES = {
     "currency": "REAL",
     "percent": "REAL",
 }
-_KEPT_TABLES = ("_sobjects", "_catalog")
+_KEPT_TABLES = ("_sobjects", "_catalog", "_sessions", "_approvals", "_refresh_tokens")
 _CACHE_KIB = 32_768
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
@@ -93,7 +93,7 @@ class Store:
                 self._local.writes = False
 
     def clear(self) -> None:
-        """Empty every table, those of jobs and sessions too; key prefixes stay as they are."""
+        """Empty every table of records and jobs; key prefixes and sign-ins stay as they are."""
         with self.writing() as conn:
             for (table,) in conn.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -215,6 +215,15 @@ def _lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
         "CREATE TABLE IF NOT EXISTS _deleted (sobject TEXT, id TEXT, deleted_date TEXT, "
         "root_id TEXT, purged INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (sobject, id))"
     )
+    conn.execute("CREATE INDEX IF NOT EXISTS _deleted_root ON _deleted (root_id) WHERE purged = 0")
+    conn.execute(
+        "CREATE INDEX IF NOT EXISTS _deleted_date ON _deleted (deleted_date) WHERE purged = 0"
+    )
+    conn.execute(
+        "CREATE TABLE IF NOT EXISTS _cleared "
+        "(parent_id TEXT, sobject TEXT, field TEXT, child_id TEXT)"
+    )
+    conn.execute("CREATE INDEX IF NOT EXISTS _cleared_parent ON _cleared (parent_id)")
     for sobject in catalog.sobjects:
         _lay_out_table(conn, sobject)
         conn.execute(

@@ -180,6 +180,12 @@ class Jobs:
             conn.execute('DELETE FROM "_jobs" WHERE id = ?', (job.id,))
         shutil.rmtree(self.folder(job), ignore_errors=True)
 
+    def delete_all(self) -> None:
+        """Forget every job and its files."""
+        with self._org.store.writing() as conn:
+            conn.execute('DELETE FROM "_jobs"')
+        shutil.rmtree(self._org.store.folder / "jobs", ignore_errors=True)
+
     def folder(self, job: Job) -> Path:
         """Where a job's files lie."""
         return self._org.store.folder / "jobs" / job.id

@@ -18,6 +18,13 @@ from runner.local_org.bulk.jobs import UNDER_WAY, Job, JobKind, Jobs, JobState
 from runner.local_org.bulk.queries import run_query
 from runner.local_org.faults import ApiFault
 from runner.local_org.org import Org
+from runner.local_org.trouble.rule import Kind
+from runner.local_org.trouble.troubles import InForce, Troubles
+
+
+class AbortedError(Exception):
+    """The job is to end as Aborted, by a fault on demand."""
+
 
 _AT_ONCE = 4
 _STOP_SECONDS = 10.0
@@ -70,9 +77,12 @@ class BulkWorker:
         if started is None:
             return
         begun = monotonic()
+        fate = self._org.part(Troubles).of_job(job.object, job.operation)
         try:
-            with self._turns:
-                done = _RUNS[job.kind](self._org, started, self._goes)
+            done = self._run(started, fate)
+        except AbortedError:
+            self._end(job, JobState.ABORTED)
+            return
         except JobFailure as failure:
             self._rest(begun, pace)
             self._end(job, JobState.FAILED, str(failure))
@@ -82,6 +92,20 @@ class BulkWorker:
             return
         if done is not None and not self._rest(begun, pace):
             self._end(job, JobState.JOB_COMPLETE)
+
+    def _run(self, job: Job, fate: InForce | None) -> Job | None:
+        """Work on a job until it is done or told to stop; a stalled one goes on when it may."""
+        run = _RUNS[job.kind]
+        with self._turns:
+            done = run(self._org, job, lambda now: not _strikes(fate, now) and self._goes(now))
+        if done is not None or fate is None or not self._goes(job):
+            return done
+        self._org.part(Troubles).wait_for_release(fate.id, lambda: not self._goes(job))
+        current = self._jobs.find(job.id)
+        if current is None or not self._goes(current):
+            return None
+        with self._turns:
+            return run(self._org, current, self._goes)
 
     def _goes(self, job: Job) -> bool:
         """Whether nobody has aborted or deleted it, and the server is not stopping."""
@@ -101,3 +125,19 @@ class BulkWorker:
             current = self._jobs.find(job.id)
             if current is not None and current.state in UNDER_WAY:
                 self._jobs.change(current, state=state, failure=failure)
+
+
+def _strikes(fate: InForce | None, job: Job) -> bool:
+    """Whether a job is to stall now.
+
+    Raises:
+        JobFailure: it is to fail.
+        AbortedError: it is to be aborted.
+    """
+    if fate is None or job.rows_done < fate.rule.rows:
+        return False
+    if fate.rule.kind is Kind.JOB_FAILS:
+        raise JobFailure(fate.rule.message or "InternalServerError : the job failed on demand")
+    if fate.rule.kind is Kind.JOB_ABORTS:
+        raise AbortedError
+    return True

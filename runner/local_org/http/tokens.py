@@ -14,3 +14,8 @@ def token_of(request: Request) -> str:
     """The access token, or ''; Salesforce takes the scheme `OAuth` for `Bearer`."""
     header = request.headers.get("authorization", "")
     return header.partition(" ")[2].strip() if header.lower().startswith(_SCHEMES) else ""
+
+
+def session_token_of(request: Request) -> str:
+    """The token in whichever header an API takes it: Bulk API 1.0 has one of its own."""
+    return request.headers.get("x-sfdc-session") or token_of(request)

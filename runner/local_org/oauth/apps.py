@@ -18,10 +18,10 @@ Knows what each app allows. Knows no request and no token.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 
+from runner.local_org.catalog.section import Problem, Section
 from runner.local_org.oauth.refusal import OAuthRefusal, unknown_client
 from runner.local_org.org import Org
 
@@ -85,9 +85,9 @@ class Apps:
     """All apps of an org."""
 
     def __init__(self, org: Org) -> None:
-        declared = cast("Sequence[Mapping[str, object]]", org.declared.get("apps") or ())
         self._rotate = org.settings.rotate_refresh_tokens
-        self._by_id = {app.client_id: app for app in map(self._declared, declared)}
+        apps = declared_apps(org.declared, [], rotate=self._rotate)
+        self._by_id = {app.client_id: app for app in apps}
 
     def get(self, client_id: str) -> App:
         """The app of a consumer key.
@@ -104,15 +104,34 @@ class Apps:
             raise unknown_client()
         return app
 
-    def _declared(self, told: Mapping[str, object]) -> App:
-        return App(
-            client_id=str(told["client_id"]),
-            client_secret=str(told.get("client_secret") or ""),
-            require_secret=bool(told.get("require_secret", True)),
-            callbacks=tuple(cast("Sequence[str]", told.get("callbacks") or ())),
-            rotate=bool(told.get("rotate", self._rotate)),
-            require_pkce=bool(told.get("require_pkce", False)),
-            certificate=str(told.get("certificate") or ""),
-            users_preauthorized=bool(told.get("users_preauthorized", False)),
-            client_credentials_user=str(told.get("client_credentials_user") or ""),
-        )
+
+def declared_apps(
+    declared: Mapping[str, object], problems: list[Problem], *, rotate: bool = False
+) -> list[App]:
+    """The apps of an org file; what is wrong with them is added to `problems`."""
+    told = declared.get("apps") or []
+    if not isinstance(told, list):
+        problems.append(Problem(("apps",), "must be a list"))
+        return []
+    return [
+        _app(Section(each, ("apps", place), problems), rotate=rotate)
+        for place, each in enumerate(told)
+    ]
+
+
+def _app(section: Section, *, rotate: bool) -> App:
+    section.only(*(each.name for each in fields(App)))
+    client_id = section.text("client_id")
+    if not client_id:
+        section.report("is needed", "client_id")
+    return App(
+        client_id=client_id,
+        client_secret=section.text("client_secret"),
+        require_secret=section.flag("require_secret", default=True),
+        callbacks=tuple(section.texts("callbacks")),
+        rotate=section.flag("rotate", default=rotate),
+        require_pkce=section.flag("require_pkce"),
+        certificate=section.text("certificate"),
+        users_preauthorized=section.flag("users_preauthorized"),
+        client_credentials_user=section.text("client_credentials_user"),
+    )

@@ -106,9 +106,9 @@ class Sessions:
         return self._end(tokens)
 
     def end_all(self) -> int:
-        """End every session, the server's own too; how many."""
+        """End every session but the server's own; how many."""
         with self._lock:
-            return self._end(list(self._open))
+            return self._end([each.token for each in self._open.values() if each.expires_at])
 
     def end_own(self) -> None:
         """End the sessions that earlier servers opened for themselves."""

@@ -1,0 +1,118 @@
+"""What stands before the router: the count of API requests, faults on demand, the log.
+
+Knows requests and responses as wholes. Knows no route and no resource.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter
+from urllib.parse import urlencode
+
+from runner.local_org.http.log import LoggedRequest, RequestLog
+from runner.local_org.http.messages import Request, Response, WireFault
+from runner.local_org.http.router import dispatch
+from runner.local_org.http.tokens import session_token_of
+from runner.local_org.oauth.sessions import Sessions
+from runner.local_org.org import Org
+from runner.local_org.trouble.rule import Kind, Rule
+from runner.local_org.trouble.troubles import Troubles
+from runner.local_org.usage import ApiUsage
+
+API = ("/services/data/v", "/services/async/")
+OWN = "/__org"
+"""Where the org itself is spoken to; no fault strikes there, or none could be taken away."""
+_SERVICES = "/services/"
+_CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
+_DAILY = "TotalRequests Limit exceeded."
+_HTML = (
+    b"<html><head><title>Service Unavailable</title></head>"
+    b"<body><h1>We are down for maintenance</h1></body></html>"
+)
+
+
+def answer(org: Org, request: Request) -> Response:
+    """Answer one request as it came in."""
+    if not request.path.startswith(_SERVICES):
+        return dispatch(org, request)
+    begun = perf_counter()
+    rule = org.part(Troubles).of_request(request.method, request.path)
+    response = _counted(org, request) if rule is None else _troubled(org, request, rule)
+    org.part(RequestLog).add(
+        LoggedRequest(
+            time=org.clock().isoformat(),
+            method=request.method,
+            path=request.path,
+            query=urlencode(request.query, doseq=True),
+            status=response.status,
+            milliseconds=round((perf_counter() - begun) * 1000, 2),
+            fault=rule.kind if rule else None,
+        )
+    )
+    return response
+
+
+def _counted(org: Org, request: Request) -> Response:
+    """Count what is asked in a session; none is answered beyond the day's limit."""
+    token = session_token_of(request)
+    if not request.path.startswith(API) or org.part(Sessions).look(token) is None:
+        return dispatch(org, request)
+    usage = org.part(ApiUsage)
+    if usage.exhausted:
+        response = _limit_exceeded(_DAILY)
+    else:
+        usage.count()
+        response = dispatch(org, request)
+    response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.maximum}"
+    return response
+
+
+def _troubled(org: Org, request: Request, rule: Rule) -> Response:  # noqa: PLR0911 - a table of kinds
+    match rule.kind:
+        case Kind.STATUS:
+            return _status(rule)
+        case Kind.RESET_BEFORE:
+            return Response(wire=WireFault(reset=True))
+        case Kind.CONCURRENCY_LIMIT:
+            return _limit_exceeded(_CONCURRENT)
+        case Kind.DAILY_LIMIT:
+            response = _limit_exceeded(_DAILY)
+            most = org.part(ApiUsage).maximum
+            response.headers["Sforce-Limit-Info"] = f"api-usage={most}/{most}"
+            return response
+        case Kind.STALE_SESSION:
+            org.part(Sessions).end(session_token_of(request))
+            return _counted(org, request)
+        case Kind.ANSWER_LOST:
+            _counted(org, request)
+            return Response(rule.status or 504)
+    response = _counted(org, request)
+    response.wire = _wire_fault(rule, response)
+    return response
+
+
+def _wire_fault(rule: Rule, response: Response) -> WireFault:
+    if rule.kind is Kind.RESET_AFTER:
+        return WireFault(reset=True)
+    if rule.kind is Kind.SLOW:
+        return WireFault(bytes_per_second=max(rule.bytes_per_second, 1.0))
+    if rule.body_bytes is not None:
+        return WireFault(truncate_after_bytes=rule.body_bytes)
+    length = len(response.body) if isinstance(response.body, bytes) else 0
+    return WireFault(truncate_after_bytes=length // 2)
+
+
+def _status(rule: Rule) -> Response:
+    status = rule.status or 503
+    if rule.code:
+        told = [{"message": rule.message, "errorCode": rule.code}]
+        response = Response.of_json(told, status)
+    elif rule.html:
+        response = Response(status, _HTML, {"Content-Type": "text/html"})
+    else:
+        response = Response(status, rule.body.encode())
+    response.headers.update(rule.headers)
+    return response
+
+
+def _limit_exceeded(message: str) -> Response:
+    return Response.of_json([{"message": message, "errorCode": "REQUEST_LIMIT_EXCEEDED"}], 403)

@@ -1,0 +1,52 @@
+"""The requests that were answered lately, for the page and for those who test.
+
+Knows what a request was and what came of it. Keeps no bodies and no tokens.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from threading import Lock
+
+from runner.local_org.org import Org
+
+_KEPT = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedRequest:
+    """One request and its answer."""
+
+    time: str
+    """ISO 8601, UTC."""
+    method: str
+    path: str
+    query: str
+    status: int
+    milliseconds: float
+    fault: str | None
+    """The kind of the fault it met on demand."""
+
+
+class RequestLog:
+    """The latest requests of an org."""
+
+    def __init__(self, _org: Org) -> None:
+        self._lock = Lock()
+        self._entries: deque[LoggedRequest] = deque(maxlen=_KEPT)
+
+    def add(self, entry: LoggedRequest) -> None:
+        """Note a request."""
+        with self._lock:
+            self._entries.append(entry)
+
+    def latest(self, most: int = _KEPT) -> list[LoggedRequest]:
+        """The latest requests, newest first."""
+        with self._lock:
+            return list(reversed(self._entries))[:most]
+
+    def clear(self) -> None:
+        """Forget them."""
+        with self._lock:
+            self._entries.clear()

@@ -1,0 +1,114 @@
+"""`/__org/…`: the org itself, spoken to by those who test with it. Needs no sign-in.
+
+    GET    /__org/faults            the rules in force, how often each was met and struck
+    POST   /__org/faults            one rule or a list of them (`trouble/rule.py` says which);
+                                    201 with their numbers
+    DELETE /__org/faults[/{n}]      take all away, or one; jobs they stalled go on
+    GET    /__org/requests?limit=n  the latest requests: time, method, path, status, milliseconds
+    DELETE /__org/requests          forget them
+    POST   /__org/reset             empty the org of records and jobs; who is signed in stays so
+    POST   /__org/sessions/expire   end every session but the server's own; how many
+
+A page of another origin may not call these: browsers say where a request comes from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from runner.local_org.bulk.jobs import Jobs
+from runner.local_org.faults import ApiFault
+from runner.local_org.founding import found
+from runner.local_org.http.log import RequestLog
+from runner.local_org.http.messages import Endpoint, Request, Response, Route
+from runner.local_org.oauth.sessions import Sessions
+from runner.local_org.org import Org
+from runner.local_org.trouble.rule import Rule, RuleError
+from runner.local_org.trouble.troubles import InForce, Troubles
+
+
+def check_origin(request: Request) -> None:
+    """Refuse what a page of another origin makes a browser send.
+
+    Raises:
+        ApiFault: 403.
+    """
+    origin = request.headers.get("origin")
+    if origin is not None and origin != request.base_url:
+        raise ApiFault(403, "FORBIDDEN", f"Pages of {origin} may not do this")
+
+
+def reset(org: Org) -> None:
+    """Empty an org of records and jobs, as if it were new."""
+    org.part(Jobs).delete_all()
+    org.store.clear()
+    found(org.store)
+
+
+def _list_faults(org: Org, _request: Request) -> Response:
+    return Response.of_json([_told(each) for each in org.part(Troubles).listed()])
+
+
+def _add_faults(org: Org, request: Request) -> Response:
+    told = request.json()
+    try:
+        rules = [Rule.of(each) for each in (told if isinstance(told, list) else [told])]
+    except RuleError as error:
+        raise ApiFault(400, "INVALID_FAULT", str(error)) from None
+    troubles = org.part(Troubles)
+    return Response.of_json({"ids": [troubles.add(rule) for rule in rules]}, 201)
+
+
+def _remove_faults(org: Org, request: Request) -> Response:
+    number = request.params.get("number")
+    removed = org.part(Troubles).remove(int(number) if number else None)
+    return Response.of_json({"removed": removed})
+
+
+def _told(each: InForce) -> dict[str, object]:
+    return {"id": each.id, "met": each.met, "struck": each.struck, **each.rule.as_told()}
+
+
+def _list_requests(org: Org, request: Request) -> Response:
+    limit = request.arg("limit", "200")
+    if not limit.isdigit():
+        raise ApiFault(400, "INVALID_LIMIT", "limit is a whole number")
+    latest = org.part(RequestLog).latest(int(limit))
+    return Response.of_json([asdict(entry) for entry in latest])
+
+
+def _forget_requests(org: Org, _request: Request) -> Response:
+    org.part(RequestLog).clear()
+    return Response(204)
+
+
+def _reset(org: Org, _request: Request) -> Response:
+    reset(org)
+    return Response(204)
+
+
+def _expire_sessions(org: Org, _request: Request) -> Response:
+    return Response.of_json({"ended": org.part(Sessions).end_all()})
+
+
+def _guarded(endpoint: Endpoint) -> Endpoint:
+    def answer(org: Org, request: Request) -> Response:
+        check_origin(request)
+        return endpoint(org, request)
+
+    return answer
+
+
+ROUTES = tuple(
+    Route(method, f"/__org/{path}", _guarded(endpoint), versioned=False, signed_in=False)
+    for method, path, endpoint in (
+        ("GET", "faults", _list_faults),
+        ("POST", "faults", _add_faults),
+        ("DELETE", "faults", _remove_faults),
+        ("DELETE", r"faults/(?P<number>\d{1,9})", _remove_faults),
+        ("GET", "requests", _list_requests),
+        ("DELETE", "requests", _forget_requests),
+        ("POST", "reset", _reset),
+        ("POST", "sessions/expire", _expire_sessions),
+    )
+)

@@ -1,0 +1,180 @@
+"""One rule of trouble, as it is asked for in JSON or in the org file.
+
+Shared members: `kind`; `times` (at most so often), `after` (let so many pass first), `nth` (just
+the nth, from 1), `probability` (drawn from the org's seed, so that it repeats).
+
+Kinds of requests, chosen by `method` and `path` (a regular expression searched in the path):
+
+    status             answers `status` (503) and does nothing; with `code` and `message` in
+                       Salesforce's shape, with `body` just that, with `html` true an edge's page,
+                       else nothing; `headers` go along
+    reset_before       resets the connection, nothing done
+    reset_after        does the work, then resets the connection
+    answer_lost        does the work, then answers `status` (504) without a body
+    truncated          cuts the body off at `bytes` (half of it)
+    slow               drips the body at `bytes_per_second` (1000)
+    stale_session      ends the caller's session, so that the answer is 401
+    concurrency_limit  403 REQUEST_LIMIT_EXCEEDED, too many at once
+    daily_limit        403 REQUEST_LIMIT_EXCEEDED, none left today
+
+Kind of rows, chosen by `object`, `values` (Ids or external Ids that stand in the row, those of its
+parents above all) or `probability`:
+
+    lock_rows          UNABLE_TO_LOCK_ROW for these rows
+
+Kinds of Bulk jobs, chosen by `object` and `operation`, once `rows` (0) are done:
+
+    job_stalls         the job stays InProgress until the rule is taken away
+    job_fails          the job ends Failed with `message`
+    job_aborts         the job ends Aborted
+
+Knows what a rule says. Knows neither requests nor jobs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+
+from runner.local_org.catalog.section import Problem
+
+
+class Kind(StrEnum):
+    """What goes wrong."""
+
+    STATUS = "status"
+    RESET_BEFORE = "reset_before"
+    RESET_AFTER = "reset_after"
+    ANSWER_LOST = "answer_lost"
+    TRUNCATED = "truncated"
+    SLOW = "slow"
+    STALE_SESSION = "stale_session"
+    CONCURRENCY_LIMIT = "concurrency_limit"
+    DAILY_LIMIT = "daily_limit"
+    LOCK_ROWS = "lock_rows"
+    JOB_STALLS = "job_stalls"
+    JOB_FAILS = "job_fails"
+    JOB_ABORTS = "job_aborts"
+
+
+OF_JOBS = frozenset({Kind.JOB_STALLS, Kind.JOB_FAILS, Kind.JOB_ABORTS})
+OF_REQUESTS = frozenset(Kind) - OF_JOBS - {Kind.LOCK_ROWS}
+
+
+class RuleError(ValueError):
+    """A rule says what none can say; the text tells which member and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; members as the module's docstring names them."""
+
+    kind: Kind
+    method: str = ""
+    path: str = ""
+    sobject: str = ""
+    operation: str = ""
+    values: tuple[str, ...] = ()
+    times: int | None = None
+    after: int = 0
+    nth: int | None = None
+    probability: float | None = None
+    status: int | None = None
+    code: str = ""
+    message: str = ""
+    body: str = ""
+    html: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body_bytes: int | None = None
+    bytes_per_second: float = 1000.0
+    rows: int = 0
+
+    @classmethod
+    def of(cls, told: object) -> Rule:
+        """Read a rule.
+
+        Raises:
+            RuleError: a member is unknown, of the wrong type or out of range.
+        """
+        if not isinstance(told, Mapping):
+            raise RuleError("a fault is an object with a kind")
+        values = {str(name): _checked(str(name), value) for name, value in told.items()}
+        if "kind" not in values:
+            raise RuleError(f"kind is missing; it is one of: {', '.join(Kind)}")
+        # JSON says `object`, as jobs do; Python has its own use for the word.
+        return cls(**{_OWN_NAMES.get(name, name): value for name, value in values.items()})  # type: ignore[arg-type]
+
+    def as_told(self) -> dict[str, object]:
+        """The rule as it was asked for, without what was left out."""
+        told = {_TOLD_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        return {name: value for name, value in told.items() if value not in _NOTHING}
+
+
+def declared_rules(declared: Mapping[str, object], problems: list[Problem]) -> list[Rule]:
+    """The rules of an org file; what is wrong with them is added to `problems`."""
+    told = declared.get("faults") or []
+    if not isinstance(told, list):
+        problems.append(Problem(("faults",), "must be a list"))
+        return []
+    rules = []
+    for place, each in enumerate(told):
+        try:
+            rules.append(Rule.of(each))
+        except RuleError as error:
+            problems.append(Problem(("faults", place), str(error)))
+    return rules
+
+
+_WHOLE = frozenset({"times", "after", "nth", "status", "bytes", "rows"})
+_NOTHING: tuple[object, ...] = (None, "", (), {}, False)
+_LISTS = frozenset({"values"})
+_OWN_NAMES = {"object": "sobject", "bytes": "body_bytes"}
+_TOLD_NAMES = {own: told for told, own in _OWN_NAMES.items()}
+
+
+def _checked(name: str, value: object) -> object:
+    known = [_TOLD_NAMES.get(each.name, each.name) for each in fields(Rule)]
+    if name not in known:
+        raise RuleError(f"{name} is not known; a fault has: {', '.join(known)}")
+    if name == "kind":
+        if value not in list(Kind):
+            raise RuleError(f"kind is one of: {', '.join(Kind)}")
+        return Kind(str(value))
+    if name in _WHOLE:
+        return _number(name, value, whole=True)
+    if name in {"probability", "bytes_per_second"}:
+        return _number(name, value, whole=False)
+    return _other(name, value)
+
+
+def _other(name: str, value: object) -> object:
+    if name == "html":
+        if not isinstance(value, bool):
+            raise RuleError("html is true or false")
+        return value
+    if name == "headers":
+        if not isinstance(value, Mapping):
+            raise RuleError("headers is an object of texts")
+        return {str(key): str(each) for key, each in value.items()}
+    if name in _LISTS:
+        if not isinstance(value, list | tuple):
+            raise RuleError(f"{name} is a list of texts")
+        return tuple(str(each) for each in value)
+    if not isinstance(value, str):
+        raise RuleError(f"{name} is a text")
+    if name == "path":
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise RuleError(f"path is not a regular expression: {error}") from None
+    return value.upper() if name == "method" else value
+
+
+def _number(name: str, value: object, *, whole: bool) -> float | int:
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        raise RuleError(f"{name} is a {'whole ' if whole else ''}number")
+    if value < 0 or (name == "probability" and value > 1):
+        raise RuleError(f"{name} is out of range")
+    return value
