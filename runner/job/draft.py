@@ -84,16 +84,15 @@ def names_of(values: Mapping[str, Any]) -> tuple[str | None, ...]:
 
 def params_of(values: Mapping[str, Any], problems: Iterable[Diagnostic]) -> tuple[Param, ...]:
     """Every param that could be made out."""
-    bad = {found.path[1] for found in problems if _is_below(found.path, ("params",))}
-    declared = as_mapping(values.get("params"))
-    return tuple(build.param(name, each) for name, each in declared.items() if name not in bad)
+    declared = _sound(as_mapping(values.get("params")), ("params",), problems)
+    return tuple(build.param(name, each) for name, each in declared.items())
 
 
 def tasks_of(
     values: Mapping[str, Any], folder: Path, problems: Sequence[Diagnostic]
 ) -> tuple[AnyTask, ...]:
     """Every task that could be made out."""
-    defaults = _without(as_mapping(values.get("defaults")), ("defaults",), problems)
+    defaults = _sound(as_mapping(values.get("defaults")), ("defaults",), problems)
     made: list[AnyTask] = []
     for index, each in enumerate(as_list(values.get("tasks"))):
         sound = _sound_task(each, ("tasks", index), problems)
@@ -106,11 +105,10 @@ def _sound_task(
     task: object, path: Location, problems: Sequence[Diagnostic]
 ) -> Mapping[str, Any] | None:
     """The task without its faulty keys; None where those that are left say too little."""
-    bad = {found.path[len(path)] for found in problems if _is_below(found.path, path)}
-    in_the_dark = bad & _DECISIVE or any(path[: len(each.path)] == each.path for each in problems)
-    if in_the_dark or not isinstance(task, Mapping):
+    written = as_mapping(task)
+    sound = _sound(written, path, problems)
+    if (written.keys() - sound.keys()) & _DECISIVE:
         return None
-    sound = _without(task, path, problems)
     verb = build.verb_of(sound)
     needed = {"name", *(() if verb is Verb.QUERY else ("from",)), *_KEYED.get(verb, ())}
     return sound if verb and needed <= sound.keys() else None
@@ -119,12 +117,14 @@ def _sound_task(
 _KEYED: Mapping[Verb | None, tuple[str, ...]] = {Verb.UPSERT: ("key",)}
 
 
-def _without(
+def _sound(
     values: Mapping[str, Any], path: Location, problems: Iterable[Diagnostic]
 ) -> Mapping[str, Any]:
-    bad = {found.path[len(path)] for found in problems if _is_below(found.path, path)}
+    """What stands at `path` without its faulty keys; nothing where it is faulty as a whole."""
+    bad: set[str | int] = set()
+    for found in problems:
+        if path[: len(found.path)] == found.path:
+            return {}
+        if found.path[: len(path)] == path:
+            bad.add(found.path[len(path)])
     return {key: value for key, value in values.items() if key not in bad}
-
-
-def _is_below(path: Location, above: Location) -> bool:
-    return len(path) > len(above) and path[: len(above)] == above

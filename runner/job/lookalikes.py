@@ -49,6 +49,7 @@ def concealed(diagnostic: Diagnostic) -> Diagnostic:
         message=hidden(diagnostic.message),
         line_text=None if line is None else hidden(line),
         help=None if hint is None else hidden(hint),
+        path=tuple(hidden(each) if isinstance(each, str) else each for each in diagnostic.path),
     )
 
 

@@ -6,7 +6,8 @@ failure (`on_failure`): they stand outside the order and run when their task fai
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 from runner.diagnostics import Diagnostic
 from runner.job.draft import Draft, task_path
@@ -41,39 +42,46 @@ def check(draft: Draft) -> Iterator[Diagnostic]:
 
 
 def _circles(before: Prerequisites) -> Iterator[list[str]]:
-    """Circles that share no task; each begins with the task written first."""
-    waiting = {name: set(needed) & before.keys() for name, needed in before.items()}
+    """Circles that share no task, each as short as it can be told."""
+    graph = _sparse(before)
     while True:
-        _take_ready(waiting)
-        if not waiting:
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError as error:
+            circle: list[str] = error.args[1][:0:-1]  # it ends as it begins, and goes the other way
+        else:
             return
-        circle = _walk(waiting)
-        yield circle
-        for name in circle:
-            del waiting[name]
+        yield _shortened(circle, before)
+        graph = {
+            name: [each for each in needed if each not in circle]
+            for name, needed in graph.items()
+            if name not in circle
+        }
 
 
-def _take_ready(waiting: dict[str, set[str]]) -> None:
-    """Remove every task whose prerequisites can all be met."""
-    progress = True
-    while progress:
-        ready = [name for name, needed in waiting.items() if not needed & waiting.keys()]
-        for name in ready:
-            del waiting[name]
-        progress = bool(ready)
+def _sparse(before: Prerequisites) -> dict[str, Sequence[str]]:
+    """The same order with fewer edges: a task that waits for all above it stands for them."""
+    graph: dict[str, Sequence[str]] = {}
+    since = 0
+    for index, (name, needed) in enumerate(before.items()):
+        waits_for_all = len(needed) == index and needed == tuple(graph)
+        graph[name] = (
+            needed[since:] if waits_for_all else [each for each in needed if each in before]
+        )
+        since = index if waits_for_all else since
+    return graph
 
 
-def _walk(waiting: Mapping[str, Collection[str]]) -> list[str]:
-    """Follow prerequisites until a task comes round again."""
-    order = list(waiting)
-    path = [order[0]]
-    while True:
-        following = next(name for name in order if name in waiting[path[-1]])
-        if following in path:
-            circle = path[path.index(following) :]
-            start = circle.index(min(circle, key=order.index))
-            return circle[start:] + circle[:start]
-        path.append(following)
+def _shortened(circle: Sequence[str], before: Prerequisites) -> list[str]:
+    """The circle, begun at the task written first and cut short where a task waits for many."""
+    order = list(before)
+    start = circle.index(min(circle, key=order.index))
+    rest = [*circle[start:], *circle[:start]]
+    path = [rest[0]]
+    while rest[0] not in before[path[-1]]:
+        needed = set(before[path[-1]])
+        path.append(next(name for name in reversed(rest) if name in needed))
+    return path
 
 
 def _tell(circle: Sequence[str], draft: Draft) -> Diagnostic:

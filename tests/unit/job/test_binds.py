@@ -1,0 +1,57 @@
+from datetime import UTC, date, datetime, timedelta, timezone
+
+import pytest
+
+from runner.job.binds import bind, literal, names
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (False, "false"),
+        (17, "17"),
+        (-0.5, "-0.5"),
+        (1e21, "1000000000000000000000"),
+        (1e-7, "0.0000001"),
+        (date(2024, 1, 31), "2024-01-31"),
+        (datetime(2024, 1, 31, 10, 0, tzinfo=UTC), "2024-01-31T10:00:00.000Z"),
+        (
+            datetime(2024, 1, 31, 10, 0, 0, 123_456, tzinfo=timezone(timedelta(hours=2))),
+            "2024-01-31T08:00:00.123Z",
+        ),
+        ("EMEA", "'EMEA'"),
+        ("", "''"),
+        ("O'Neil", r"'O\'Neil'"),
+        ("a\\", r"'a\\'"),
+        ("a\nb\r\t\b\f", r"'a\nb\r\t\b\f'"),
+        ("\x01", r"'\u0001'"),
+        ("' OR Name != '", r"'\' OR Name != \''"),
+        ("%_", "'%_'"),
+    ],
+)
+def test_each_type_has_its_literal(value, written):
+    assert literal(value) == written
+
+
+def test_binds_stand_outside_literals_only():
+    soql = r"SELECT Id FROM A WHERE B = :b AND C = ':c' AND D = 'it\'s :d' AND E IN (:e,:b)"
+    assert names(soql) == ("b", "e")
+    assert bind(soql, {"b": 1, "e": "x"}) == (
+        r"SELECT Id FROM A WHERE B = 1 AND C = ':c' AND D = 'it\'s :d' AND E IN ('x',1)"
+    )
+
+
+def test_colons_of_datetimes_and_date_functions_are_no_binds():
+    soql = "WHERE A > 2024-01-31T10:00:00Z AND B = LAST_N_DAYS:30"
+    assert names(soql) == ()
+    assert bind(soql, {}) == soql
+
+
+def test_a_date_function_takes_a_bind_after_its_own_colon():
+    assert bind("WHERE B = LAST_N_DAYS:days", {"days": 7}) == "WHERE B = LAST_N_DAYS:7"
+
+
+def test_a_filled_value_is_not_filled_again():
+    assert bind("WHERE A = :a AND B = :b", {"a": ":b", "b": "x"}) == "WHERE A = ':b' AND B = 'x'"

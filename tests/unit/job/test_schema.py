@@ -1,0 +1,101 @@
+import json
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from runner.job.document import parse_document
+from runner.job.model import Origin
+from runner.job.schema import schema_text, validate
+
+OWN = ["job", "org"]
+ORIGIN = Origin(Path("x.yaml"))
+
+
+def schema(name):
+    return json.loads(schema_text(name))
+
+
+def objects(node, path=()):
+    """Every part of a schema that describes a mapping."""
+    if isinstance(node, dict):
+        if node.get("type") == "object" and ("properties" in node or "patternProperties" in node):
+            yield path, node
+        for key, value in node.items():
+            yield from objects(value, (*path, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from objects(value, (*path, index))
+
+
+def properties(name):
+    """Every property of a schema, its definition followed, and whether it must be there."""
+    root = schema(name)
+    for path, node in objects(root):
+        for key, value in node.get("properties", {}).items():
+            reference = value.get("$ref")
+            found = root["$defs"][reference.rpartition("/")[2]] if reference else value
+            yield pytest.param(
+                found, key in node.get("required", []), id="/".join(map(str, (*path[1:], key)))
+            )
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_schemas_are_schemas(name):
+    Draft202012Validator.check_schema(schema(name))
+    assert schema(name)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize(("found", "required"), [each for name in OWN for each in properties(name)])
+def test_every_property_is_described_and_shown(found, required):
+    assert found["description"].endswith((".", ")"))
+    assert found["examples"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_no_mapping_takes_unknown_keys(name):
+    for path, node in objects(schema(name)):
+        assert node.get("additionalProperties") is False, path
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_defaults_and_examples_fit_their_own_schema(name):
+    root = schema(name)
+    for each in properties(name):
+        found, _ = each.values
+        part = {**found, "$defs": root["$defs"]}
+        validator = Draft202012Validator(part)
+        shown = [*found["examples"], *([found["default"]] if "default" in found else [])]
+        for value in shown:
+            assert not list(validator.iter_errors(value)), (each.id, value)
+
+
+def told(text, name="job", **options):
+    document = parse_document(text.encode(), Path("x.yaml"))
+    found = validate(document.values, document.origin, name, **options)
+    return [(each.code, each.message) for each in found]
+
+
+def test_a_choice_is_judged_by_the_branch_that_was_meant():
+    head = "version: 1\nconnection: {environment: local}\ntasks:\n  - name: a\n    create: Lead\n"
+    by_task = told(f"{head}    from: {{task: x, row: failed}}\n")
+    by_file = told(f"{head}    from: {{file: x.csv, row: failed}}\n")
+    assert by_task == [("job/unknown-key", "`row` is no key of a task source")]
+    assert by_file == [("job/unknown-key", "`row` is no key of a file source")]
+
+
+def test_one_definition_can_be_asked_alone():
+    assert told("environment: locl\n", definition="connection") == [
+        ("job/unknown-value", "`environment` cannot be `locl`")
+    ]
+
+
+def test_codes_bear_the_name_of_the_schema():
+    assert told("version: 1\nobject: {}\n", "org") == [
+        ("org/unknown-key", "`object` is no key of an org file")
+    ]
+
+
+def test_a_document_without_positions_is_judged_too():
+    found = validate({"version": 1, "objects": 5}, ORIGIN, "org")
+    assert [(each.code, each.position) for each in found] == [("org/wrong-type", None)]

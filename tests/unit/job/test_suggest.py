@@ -1,0 +1,24 @@
+import pytest
+
+from runner.job.suggest import closest, did_you_mean, in_words
+
+
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [("upsrt", "upsert"), ("NAME", "name"), ("xyz", None), ("", None), ("n" * 1_000_000, None)],
+)
+def test_the_nearest_word_is_found_or_none(word, near):
+    assert closest(word, ["name", "upsert", "x" * 1000]) == near
+
+
+def test_the_question_or_what_to_say_instead():
+    assert did_you_mean("nmae", ["name"]) == "did you mean `name`?"
+    assert did_you_mean("zzz", ["name"], "it takes `name`") == "it takes `name`"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [([], ""), (["a"], "`a`"), (["a", "b"], "`a` or `b`"), (["a", "b", "c"], "`a`, `b` or `c`")],
+)
+def test_words_are_listed_as_people_do(words, told):
+    assert in_words(words) == told
