@@ -58,6 +58,9 @@ def extend(
     for name, section in top.sections("objects"):
         if name in sobjects:
             sobjects[name] = _related(sobjects, sobjects[name], section)
+    for name, _ in top.section("seed").entries():
+        if name not in sobjects:
+            top.report(f"no sObject {name} in this org", "seed", name)
     if problems:
         raise DeclarationError(problems)
     return with_children(tuple(sobjects.values()), _recorded(base))
@@ -155,14 +158,15 @@ def _named_by_parent(
 ) -> Field:
     if not field.custom or not field.reference_to:
         return field
-    target = field.reference_to[0]
-    if target and target not in sobjects:
+    missing = [target for target in field.reference_to if target and target not in sobjects]
+    for target in missing:
         section.report(f"no sObject {target} in this org", "fields", field.name, "to")
+    if missing:
         return field
     rivals = [
         other
         for other in sobject.fields
-        if other is not field and other.custom and other.reference_to == field.reference_to
+        if other is not field and other.custom and set(other.reference_to) & set(field.reference_to)
     ]
     name = field.child_relationship_name
     if name is not None and any(other.child_relationship_name == name for other in rivals):

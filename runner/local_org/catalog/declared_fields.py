@@ -35,7 +35,7 @@ class Kind:
 
 KINDS = {
     "text": Kind(
-        "string", "xsd:string", ("length", "unique", "case_sensitive", "external_id"), 80, _TEXT
+        "string", "xsd:string", ("length", "unique", "case_sensitive", "external_id"), _TEXT, _TEXT
     ),
     "long_text": Kind(
         "textarea", "xsd:string", ("length",), 32_768, _LONG_TEXT, groupable=False, searchable=False
@@ -187,12 +187,13 @@ def _with_picklist(field: Field, section: Section) -> Field:
 
 def _with_parent(field: Field, section: Section) -> Field:
     stem = field.name.removesuffix("__c")
-    target = section.text("to")
-    if not target:
+    targets = section.texts("to") if isinstance(section.raw("to"), list) else [section.text("to")]
+    if not all(targets):
         section.report("a relationship needs `to`: the sObject it leads to")
     field = replace(
         field,
-        reference_to=(target,),
+        reference_to=tuple(targets),
+        polymorphic=len(targets) > 1,
         relationship_name=section.text("relationship", f"{stem}__r"),
         child_relationship_name=section.text("child_relationship") or None,
     )

@@ -100,6 +100,11 @@ class Section:
         """The mapping under a key, empty when it is absent."""
         return Section(self._mapping.get(key), (*self.path, key), self.problems)
 
+    def entries(self) -> Iterator[tuple[str, str]]:
+        """The texts under all of this section's keys."""
+        for key in self._mapping:
+            yield str(key), self.text(str(key))
+
     def sections(self, key: str) -> Iterator[tuple[str, Section]]:
         """The named mappings under a key."""
         inner = self.section(key)

@@ -53,6 +53,20 @@ def derivation_of(sobject: SObject) -> Derivation:
     return derive
 
 
+def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
+    """Fields that a new record lacks although describe does not call them required.
+
+    An event needs a start and, unless it lasts all day, an end or a length.
+    """
+    if sobject != "Event":
+        return []
+    if record.get("IsAllDayEvent") and record.get("ActivityDate") is not None:
+        return []
+    lacking = [] if record.get("ActivityDateTime") is not None else ["ActivityDateTime"]
+    timed = record.get("DurationInMinutes") is not None or record.get("EndDateTime") is not None
+    return lacking if timed else ["DurationInMinutes", *lacking]
+
+
 def _opportunity(record: Record, given: frozenset[str], moment: str) -> None:
     stage = str(record.get("StageName"))
     probability, category = _STAGES.get(stage, _UNKNOWN_STAGE)

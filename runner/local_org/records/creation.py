@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import make_id
-from runner.local_org.records.business import derivation_of
+from runner.local_org.records.business import derivation_of, lacking_by_rule
 from runner.local_org.records.plan import Draft
 from runner.local_org.records.values import Stored, stamp
 from runner.local_org.store import quoted, reserve
@@ -38,7 +38,7 @@ class Creation:
         ]
         self._numbered = [field for field in sobject.fields if field.auto_number]
         self._derive = derivation_of(sobject)
-        self.required = tuple(field.name for field in sobject.fields if field.required_on_create)
+        self._required = tuple(field.name for field in sobject.fields if field.required_on_create)
         columns = ", ".join(quoted(name) for name in self._stored)
         places = ", ".join("?" * len(self._stored))
         self._insert = f"INSERT INTO {quoted(sobject.name)} ({columns}) VALUES ({places})"  # noqa: S608
@@ -68,6 +68,11 @@ class Creation:
         if self._sobject.custom and not record.get("Name"):
             record["Name"] = draft.id
         draft.values = record
+
+    def missing(self, record: Mapping[str, Stored]) -> list[str]:
+        """Names of the fields that a new record must have and lacks."""
+        lacking = [name for name in self._required if record.get(name) is None]
+        return lacking + lacking_by_rule(self._sobject.name, record)
 
     def number(self, conn: sqlite3.Connection, drafts: Sequence[Draft], now: datetime) -> None:
         """Give auto-numbers to drafts about to be inserted."""

@@ -6,7 +6,6 @@ Knows what hangs on a record and what becomes of it. Knows nothing of creating o
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from runner.local_org.catalog.model import Catalog, ChildRelationship, SObject
@@ -14,8 +13,14 @@ from runner.local_org.faults import ApiError
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org, User
 from runner.local_org.records import refusals
-from runner.local_org.records.lookups import Lookups, Presence, batches, marks
+from runner.local_org.records.lookups import Lookups, Presence
 from runner.local_org.records.outcome import RowOutcome, refused
+from runner.local_org.records.recycle_bin import (
+    clear_references,
+    empty_what_is_old,
+    note_deleted,
+    undelete,
+)
 from runner.local_org.records.tree import Tree, grow
 from runner.local_org.records.values import stamp
 from runner.local_org.store import quoted
@@ -35,6 +40,7 @@ class Deletion:
 
     def run(self, operation: str, rows: Sequence[Mapping[str, object]]) -> list[RowOutcome]:
         """Carry out delete, hardDelete or undelete for rows that name an Id."""
+        empty_what_is_old(self._conn, self._clock())
         outcomes: list[RowOutcome] = []
         for start in range(0, len(rows), _CHUNK_ROWS):
             given = [_id_of(row) for row in rows[start : start + _CHUNK_ROWS]]
@@ -86,16 +92,15 @@ class Deletion:
 
     def _carry_out(self, operation: str, ids: Sequence[str]) -> dict[str, ApiError]:
         """Do it; gives the records that refused, with their reason."""
+        now = self._clock()
         if operation == "undelete":
-            self._undelete(ids)
-            return {}
+            return undelete(self._conn, self._sobject, ids, now)
         tree = grow(self._conn, self._catalog, self._sobject, ids)
-        moment = stamp(self._clock())
-        self._clear_references(tree, moment)
+        self._clear_references(tree, stamp(now))
         if operation == "delete":
-            self._bin(tree, moment)
+            self._bin(tree, stamp(now))
         else:
-            self._purge(tree, moment)
+            self._purge(tree, stamp(now))
         return tree.refusals
 
     def _clear_references(self, tree: Tree, moment: str) -> None:
@@ -104,16 +109,9 @@ class Deletion:
             parent = self._catalog.sobject(name)
             for child in parent.children if parent else ():
                 if clears(self._catalog, child):
-                    self._clear(child, list(gone), moment)
-
-    def _clear(self, child: ChildRelationship, ids: Sequence[str], moment: str) -> None:
-        column = quoted(child.field)
-        for batch in batches(ids, 500):
-            self._conn.execute(
-                f"UPDATE {quoted(child.child_sobject)} SET {column} = NULL, "  # noqa: S608
-                f"SystemModstamp = ? WHERE {column} IN ({marks(len(batch))}) AND IsDeleted = 0",
-                [moment, *batch],
-            )
+                    clear_references(
+                        self._conn, child.child_sobject, child.field, list(gone), moment
+                    )
 
     def _bin(self, tree: Tree, moment: str) -> None:
         for name, roots in tree.going.items():
@@ -122,7 +120,7 @@ class Deletion:
                 "LastModifiedById = ?, SystemModstamp = ? WHERE Id = ?",
                 [(moment, self._user.id, moment, record_id) for record_id in roots],
             )
-            self._note(name, roots, moment, purged=False)
+            note_deleted(self._conn, name, roots, moment, purged=False)
 
     def _purge(self, tree: Tree, moment: str) -> None:
         for name, roots in tree.going.items():
@@ -130,35 +128,7 @@ class Deletion:
                 f"DELETE FROM {quoted(name)} WHERE Id = ?",  # noqa: S608 - a table's name
                 [(record_id,) for record_id in roots],
             )
-            self._note(name, roots, moment, purged=True)
-
-    def _note(self, name: str, roots: Mapping[str, str], moment: str, *, purged: bool) -> None:
-        self._conn.executemany(
-            "INSERT INTO _deleted VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-            "purged = excluded.purged",
-            [(name, record_id, moment, root, purged) for record_id, root in roots.items()],
-        )
-
-    def _undelete(self, ids: Sequence[str]) -> None:
-        """Bring back records and all that went with them."""
-        back: dict[str, list[str]] = defaultdict(list)
-        for batch in batches(ids, 500):
-            for name, record_id in self._conn.execute(
-                "SELECT sobject, id FROM _deleted WHERE purged = 0 "  # noqa: S608 - marks
-                f"AND root_id IN ({marks(len(batch))})",
-                batch,
-            ):
-                back[name].append(record_id)
-        moment = stamp(self._clock())
-        for name, record_ids in back.items():
-            self._conn.executemany(
-                f"UPDATE {quoted(name)} SET IsDeleted = 0, SystemModstamp = ? WHERE Id = ?",  # noqa: S608
-                [(moment, record_id) for record_id in record_ids],
-            )
-            self._conn.executemany(
-                "DELETE FROM _deleted WHERE sobject = ? AND id = ?",
-                [(name, record_id) for record_id in record_ids],
-            )
+            note_deleted(self._conn, name, roots, moment, purged=True)
 
 
 def clears(catalog: Catalog, child: ChildRelationship) -> bool:

@@ -187,7 +187,7 @@ class _Writer:
         drafts = [draft for draft in drafts if not draft.errors]
         self._creation.complete(self._conn, drafts, now)
         for draft in drafts:
-            missing = [name for name in self._creation.required if draft.values.get(name) is None]
+            missing = self._creation.missing(draft.values)
             if missing:
                 draft.errors.append(refusals.required_missing(missing))
         self._judge(drafts)

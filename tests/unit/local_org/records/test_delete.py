@@ -74,6 +74,38 @@ def test_undelete_brings_back_what_went_along(book):
     assert _deleted(book, "Contact", alone)
 
 
+def test_undelete_fills_the_lookups_that_the_delete_emptied(book):
+    account, other = book.insert("Account", Name="A"), book.insert("Account", Name="B")
+    left = book.insert("Note__c", Freed__c=account)
+    moved = book.insert("Note__c", Freed__c=account)
+    book.one("delete", "Account", {"Id": account})
+    book.one("update", "Note__c", {"Id": moved, "Freed__c": other})
+    book.one("undelete", "Account", {"Id": account})
+    assert book.get("Note__c", left)["Freed__c"] == account
+    assert book.get("Note__c", moved)["Freed__c"] == other
+
+
+def test_a_record_whose_unique_value_was_taken_stays_in_the_bin(book):
+    account = book.insert("Account", Name="A", Ext__c="e")
+    book.one("delete", "Account", {"Id": account})
+    book.insert("Account", Name="B", Ext__c="e")
+    assert book.refusal("undelete", "Account", {"Id": account})[0] == "DUPLICATE_VALUE"
+    assert _deleted(book, "Account", account)
+
+
+def test_the_bin_keeps_for_fifteen_days(book):
+    old = book.insert("Account", Name="A")
+    book.one("delete", "Account", {"Id": old})
+    book.clock.advance(days=14)
+    young = book.insert("Account", Name="B")
+    book.one("delete", "Account", {"Id": young})
+    assert _deleted(book, "Account", old)
+    book.clock.advance(days=2)
+    book.one("delete", "Account", {"Id": book.insert("Account", Name="C")})
+    assert _deleted(book, "Account", old) is None
+    assert _deleted(book, "Account", young)
+
+
 def test_what_was_not_deleted_cannot_be_undeleted(book):
     account = book.insert("Account", Name="A")
     assert book.refusal("undelete", "Account", {"Id": account})[0] == "UNDELETE_FAILED"

@@ -191,6 +191,23 @@ def test_an_opportunity_follows_its_stage(book):
     assert (won["FiscalYear"], won["FiscalQuarter"], won["Fiscal"]) == (2024, 3, "2024 3")
 
 
+def test_an_event_needs_a_start_and_a_length(book):
+    refusal = book.refusal("insert", "Event", {"Subject": "x"})
+    assert refusal[2] == ("DurationInMinutes", "ActivityDateTime")
+    event = book.get(
+        "Event",
+        book.insert("Event", ActivityDateTime="2024-01-02T23:30:00Z", DurationInMinutes=60),
+    )
+    assert event["StartDateTime"] == "2024-01-02T23:30:00.000+0000"
+    assert event["EndDateTime"] == "2024-01-03T00:30:00.000+0000"
+    assert (event["ActivityDate"], event["EndDate"]) == ("2024-01-02", "2024-01-03")
+    other = book.insert(
+        "Event", StartDateTime="2024-01-02T10:00:00Z", EndDateTime="2024-01-02T10:45:00Z"
+    )
+    assert book.get("Event", other)["DurationInMinutes"] == 45
+    assert book.insert("Event", IsAllDayEvent=True, ActivityDate="2024-01-02")
+
+
 def test_people_are_called_by_both_their_names(book):
     contact = book.get("Contact", book.insert("Contact", FirstName="Ada", LastName="King"))
     assert contact["Name"] == "Ada King"
