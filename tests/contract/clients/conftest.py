@@ -1,0 +1,127 @@
+"""A local org on a real socket for other people's clients, and where those are installed.
+
+The org serves all tests of a module. It is never emptied, so each test marks its own records with
+`tag`, and looks for no others.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+ORG_FILE = """\
+version: 1
+objects:
+  Account:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 60, external_id: true, unique: true}
+      Tier__c: {type: picklist, label: Tier, values: [Gold, Silver], restricted: true}
+      Score__c: {type: number, label: Score, precision: 16, scale: 2}
+      Active__c: {type: checkbox, label: Active}
+      Since__c: {type: date, label: Since}
+      Checked__c: {type: datetime, label: Checked}
+  Contact:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 60, external_id: true, unique: true}
+  Invoice__c:
+    label: Invoice
+    plural_label: Invoices
+    name_field: {type: auto_number, format: "INV-{0000}"}
+    fields:
+      Account__c: {type: lookup, label: Account, to: Account, relationship: Account__r, child_relationship: Invoices__r}
+      Amount__c: {type: currency, label: Amount, precision: 16, scale: 2}
+"""
+SERVE = (sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json")
+DEFAULT_CLIENTS = "~/.cache/sfrunner-clients"
+
+
+@dataclass(frozen=True)
+class Org:
+    """A local org that answers."""
+
+    url: str
+    token: str
+
+    def request(self, method, path, **options):
+        headers = {"Authorization": f"Bearer {self.token}"}
+        path = f"/services/data/v62.0/{path}"
+        return httpx.request(method, self.url + path, headers=headers, timeout=60, **options)
+
+    def rows(self, soql):
+        """What the org holds, asked without the client that is being tested."""
+        answer = self.request("GET", "query", params={"q": soql})
+        assert answer.status_code == 200, answer.text
+        return [without_attributes(record) for record in answer.json()["records"]]
+
+    def create(self, sobject, **values):
+        answer = self.request("POST", f"sobjects/{sobject}", json=values)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["id"]
+
+    def create_many(self, sobject, rows):
+        """Ids of new records, 200 a request."""
+        ids = []
+        for start in range(0, len(rows), 200):
+            records = [{"attributes": {"type": sobject}, **r} for r in rows[start : start + 200]]
+            sent = {"allOrNone": True, "records": records}
+            answer = self.request("POST", "composite/sobjects", json=sent)
+            assert answer.status_code == 200, answer.text
+            ids += [each["id"] for each in answer.json()]
+        return ids
+
+
+def without_attributes(value):
+    """A record as plain values, the parents' too."""
+    if not isinstance(value, dict):
+        return value
+    return {name: without_attributes(each) for name, each in value.items() if name != "attributes"}
+
+
+@pytest.fixture(scope="module")
+def org(tmp_path_factory):
+    """A local org with a folder of its own, ended with the module's last test."""
+    folder = tmp_path_factory.mktemp("org")
+    org_file = folder / "org.yaml"
+    org_file.write_text(ORG_FILE, encoding="utf-8")
+    kept = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+    server = subprocess.Popen(
+        [*SERVE, "--org-file", org_file, "--state-dir", folder / "state"],
+        cwd=folder,
+        env=kept,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with server:
+        told = json.loads(server.stdout.readline())
+        yield Org(told["url"], told["access_token"])
+        server.terminate()
+
+
+@pytest.fixture
+def tag():
+    """What a test's records are known by."""
+    return uuid.uuid4().hex[:12]
+
+
+@pytest.fixture(scope="session")
+def clients():
+    """The folder that CONTRIBUTING.md installs the heavy clients into."""
+    return Path(os.environ.get("SFRUNNER_TEST_CLIENTS", DEFAULT_CLIENTS)).expanduser()
+
+
+@pytest.fixture(scope="session")
+def installed(clients):
+    """A function that gives a file of the heavy clients, or skips the test."""
+
+    def find(path):
+        if not (clients / path).exists():
+            pytest.skip(f"{path} is not in {clients}: see CONTRIBUTING.md, Other people's clients")
+        return clients / path
+
+    return find

@@ -1,0 +1,207 @@
+"""simple-salesforce over REST: what its README shows, against the local org.
+
+It builds https addresses whatever it is given, so its session takes them back to http.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+from simple_salesforce import Salesforce, SFType, format_soql
+from simple_salesforce.exceptions import (
+    SalesforceExpiredSession,
+    SalesforceMalformedRequest,
+    SalesforceMoreThanOneRecord,
+    SalesforceResourceNotFound,
+)
+from simple_salesforce.format import format_external_id
+
+DAY = timedelta(days=1)
+PAGES_OF_200 = {"Sforce-Query-Options": "batchSize=200"}
+
+
+class PlainHttp(requests.Session):
+    """Speaks http to loopback, where the client asks for https."""
+
+    def request(self, method, url, *args, **kwargs):
+        url = url.replace("https://127.0.0.1:", "http://127.0.0.1:", 1)
+        return super().request(method, url, *args, **kwargs)
+
+
+@pytest.fixture
+def session():
+    with PlainHttp() as session:
+        yield session
+
+
+@pytest.fixture
+def sf(org, session):
+    return Salesforce(session_id=org.token, instance_url=org.url, session=session)
+
+
+def test_a_record_is_created_read_updated_and_deleted(sf, tag):
+    created = sf.Contact.create({"LastName": tag, "Email": "smith@example.com"})
+    assert created == {"id": created["id"], "success": True, "errors": []}
+    assert sf.Contact.update(created["id"], {"LastName": "Jones", "FirstName": "John"}) == 204
+
+    contact = sf.Contact.get(created["id"])
+    assert contact["attributes"]["type"] == "Contact"
+    assert (contact["Name"], contact["Email"]) == ("John Jones", "smith@example.com")
+
+    assert sf.Contact.delete(created["id"]) == 204
+    with pytest.raises(SalesforceResourceNotFound) as gone:
+        sf.Contact.get(created["id"])
+    assert gone.value.content[0]["errorCode"] == "NOT_FOUND"
+
+
+def test_an_external_id_finds_creates_and_updates(sf, org, tag):
+    key = format_external_id("ERP_Id__c", f"{tag}/this & that")
+    assert sf.Contact.upsert(key, {"LastName": "Smith"}) == 201
+    assert sf.Contact.upsert(key, {"LastName": "Jones"}) == 200
+
+    plain = sf.Contact.upsert(f"ERP_Id__c/{tag}", {"LastName": tag}, raw_response=True)
+    assert plain.json()["created"]
+    found = sf.Contact.get_by_custom_id("ERP_Id__c", tag)
+    assert (found["Id"], found["LastName"]) == (plain.json()["id"], tag)
+    soql = f"SELECT LastName FROM Contact WHERE ERP_Id__c = '{tag}/this & that'"
+    assert org.rows(soql) == [{"LastName": "Jones"}]
+
+
+def test_what_salesforce_refuses_is_raised_with_its_code(sf, tag):
+    with pytest.raises(SalesforceMalformedRequest) as refused:
+        sf.Account.create({"Industry": "Retail"})
+    assert refused.value.content == [
+        {
+            "message": "Required fields are missing: [Name]",
+            "errorCode": "REQUIRED_FIELD_MISSING",
+            "fields": ["Name"],
+        }
+    ]
+    with pytest.raises(SalesforceMalformedRequest) as malformed:
+        sf.query("SELECT Id FRM Account")
+    assert malformed.value.content[0]["errorCode"] == "MALFORMED_QUERY"
+    with pytest.raises(SalesforceMalformedRequest) as unknown:
+        sf.query("SELECT Nmae FROM Account")
+    assert unknown.value.content[0]["errorCode"] == "INVALID_FIELD"
+
+
+def test_a_session_that_has_ended_is_told_as_such(org, session):
+    sf = Salesforce(session_id="00D000000000001EAA!spent", instance_url=org.url, session=session)
+    with pytest.raises(SalesforceExpiredSession) as expired:
+        sf.query("SELECT Id FROM Account")
+    assert expired.value.content[0]["errorCode"] == "INVALID_SESSION_ID"
+
+
+def test_updated_and_deleted_records_are_listed(sf, org, tag):
+    kept, dropped = (org.create("Contact", LastName=tag) for _ in range(2))
+    sf.Contact.delete(dropped)
+    # Salesforce cuts seconds off both ends.
+    end = datetime.now(UTC) + DAY
+    deleted = sf.Contact.deleted(end - 2 * DAY, end)
+    updated = sf.Contact.updated(end - 2 * DAY, end)
+    assert dropped in [each["id"] for each in deleted["deletedRecords"]]
+    assert kept in updated["ids"]
+    assert set(updated) == {"ids", "latestDateCovered"}
+    assert set(deleted) == {"deletedRecords", "earliestDateAvailable", "latestDateCovered"}
+
+
+def test_queries_reach_parents_and_children(sf, org, tag):
+    account = org.create("Account", Name=f"{tag} Ltd")
+    org.create("Contact", LastName=tag, AccountId=account)
+
+    child = sf.query(f"SELECT Id, Email, Account.Name FROM Contact WHERE LastName = '{tag}'")
+    assert (child["totalSize"], child["done"]) == (1, True)
+    assert child["records"][0]["Account"]["Name"] == f"{tag} Ltd"
+    parent = sf.query(f"SELECT (SELECT LastName FROM Contacts) FROM Account WHERE Id = '{account}'")
+    assert parent["records"][0]["Contacts"]["records"][0]["LastName"] == tag
+
+
+def test_long_results_come_in_pages(sf, org, tag):
+    org.create_many("Contact", [{"LastName": f"{tag} {n:03}"} for n in range(450)])
+    soql = format_soql("SELECT LastName FROM Contact WHERE LastName LIKE '{:like}%'", tag)
+    ordered = f"{soql} ORDER BY LastName"
+
+    first = sf.query(ordered, headers=PAGES_OF_200)
+    assert (first["totalSize"], first["done"], len(first["records"])) == (450, False, 200)
+    by_url = sf.query_more(first["nextRecordsUrl"], identifier_is_url=True)
+    by_id = sf.query_more(first["nextRecordsUrl"].rpartition("/")[2])
+    assert by_url == by_id
+    assert by_url["records"][0]["LastName"] == f"{tag} 200"
+
+    everything = sf.query_all(ordered, headers=PAGES_OF_200)
+    assert (everything["totalSize"], everything["done"]) == (450, True)
+    lazily = [each["LastName"] for each in sf.query_all_iter(ordered, headers=PAGES_OF_200)]
+    assert lazily == [f"{tag} {n:03}" for n in range(450)]
+
+
+def test_literals_are_quoted_as_soql_reads_them(sf, org, tag):
+    odd = f"{tag} O'Brien \\ 100% \"new\""
+    org.create("Contact", LastName=odd)
+    equal = format_soql("SELECT LastName FROM Contact WHERE LastName = {name}", name=odd)
+    among = format_soql("SELECT LastName FROM Contact WHERE LastName IN {}", [odd, "Smith"])
+    alike = format_soql("SELECT LastName FROM Contact WHERE Name LIKE '{:like}%'", odd)
+    since = format_soql(
+        "SELECT LastName FROM Contact WHERE LastName = {} AND CreatedDate > {:literal}",
+        odd,
+        "2020-01-01T00:00:00Z",
+    )
+    for soql in (equal, among, alike, since):
+        assert [each["LastName"] for each in sf.query(soql)["records"]] == [odd]
+
+
+def test_deleted_records_are_queried_when_asked_for(sf, org, tag):
+    sf.Contact.delete(org.create("Contact", LastName=tag))
+    soql = f"SELECT IsDeleted FROM Contact WHERE LastName = '{tag}'"
+    assert sf.query(soql)["totalSize"] == 0
+    assert sf.query(soql, include_deleted=True)["records"][0]["IsDeleted"]
+    assert sf.query_all(soql, include_deleted=True)["totalSize"] == 1
+
+
+def test_the_org_and_its_objects_describe_themselves(sf):
+    told = sf.describe()
+    assert {"Account", "Contact", "Invoice__c"} <= {each["name"] for each in told["sobjects"]}
+    described = sf.Contact.describe()
+    fields = {each["name"]: each for each in described["fields"]}
+    assert described["keyPrefix"] == "003"
+    assert fields["ERP_Id__c"]["externalId"]
+    assert fields["AccountId"]["referenceTo"] == ["Account"]
+    metadata = sf.Contact.metadata()
+    assert metadata["objectDescribe"]["name"] == "Contact"
+    assert set(metadata) == {"objectDescribe", "recentItems"}
+
+
+def test_limits_are_counted(sf):
+    limits = sf.limits()["DailyApiRequests"]
+    assert 0 < limits["Remaining"] < limits["Max"]
+    used = sf.api_usage["api-usage"]
+    assert used.total == limits["Max"]
+    assert used.used >= limits["Max"] - limits["Remaining"]
+
+
+def test_the_org_says_what_kind_it_is_and_who_asks(sf):
+    assert sf.is_sandbox() in (True, False)
+    assert sf.oauth2("userinfo")["preferred_username"]
+
+
+def test_any_rest_path_can_be_called(sf, tag):
+    sent = {"records": [{"attributes": {"type": "Contact"}, "LastName": tag}]}
+    answer = sf.restful("composite/sobjects", method="POST", json=sent)
+    assert answer[0]["success"]
+    found = sf.restful("query", params={"q": f"SELECT Id FROM Contact WHERE LastName = '{tag}'"})
+    assert found["records"][0]["Id"] == answer[0]["id"]
+    assert sf.restful(f"sobjects/Contact/{answer[0]['id']}", method="DELETE") is None
+
+
+def test_an_object_is_used_without_the_whole_client(org, session, tag):
+    instance = org.url.removeprefix("http://")
+    contact = SFType("Contact", org.token, instance, session=session)
+    assert contact.create({"LastName": tag})["success"]
+
+
+def test_a_value_that_two_records_have_is_no_key(sf, org, tag):
+    # Unique for each record alone: the org refuses a second one, so it cannot answer 300 here.
+    org.create("Contact", LastName="Smith", ERP_Id__c=tag)
+    with pytest.raises(SalesforceMalformedRequest) as twice:
+        sf.Contact.create({"LastName": "Jones", "ERP_Id__c": tag})
+    assert twice.value.content[0]["errorCode"] == "DUPLICATE_VALUE"
+    assert not isinstance(twice.value, SalesforceMoreThanOneRecord)
