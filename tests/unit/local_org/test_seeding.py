@@ -1,0 +1,68 @@
+import pytest
+
+from runner.local_org.app import open_org
+from runner.local_org.seeding import SeedError, sow
+
+FIELDS = {"Ext__c": {"type": "text", "external_id": True}}
+
+
+@pytest.fixture
+def sown(tmp_path):
+    """Sows seeds given as text: `sown(Account="Name\\nA\\n")`, in an org that stays the same."""
+    opened = []
+
+    def start(**seeds):
+        for name, text in seeds.items():
+            (tmp_path / f"{name}.csv").write_text(text, encoding="utf-8")
+        declared = {
+            "version": 1,
+            "objects": {"Account": {"fields": FIELDS}},
+            "seed": {name: f"{name}.csv" for name in seeds},
+        }
+        opened.append(open_org(tmp_path / "org", declared))
+        return opened[-1], sow(opened[-1], tmp_path)
+
+    yield start
+    for org in opened:
+        org.store.close()
+
+
+def _count(org, sobject):
+    with org.store.reading() as conn:
+        return conn.execute(f'SELECT COUNT(*) FROM "{sobject}"').fetchone()[0]
+
+
+def test_seeds_are_sown_in_their_order_once(sown):
+    seeds = {
+        "Account": "\ufeffName,Ext__c\nAcme,a1\n",
+        "Contact": "LastName,Account.Ext__c\nAda,A1\n",
+    }
+    org, count = sown(**seeds)
+    assert (count, _count(org, "Account"), _count(org, "Contact")) == (2, 1, 1)
+    again, count = sown(**seeds)
+    assert (count, _count(again, "Account")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("Nope\nx\n", 1, "Account has no field 'Nope'"),
+        ("Name,Name\nx,y\n", 1, "stands twice"),
+        ("Name,Site\nA,b\nB\n", 3, "1 cells under a header of 2"),
+        ('Name\nA\n"two\nlines"\n' + "B" * 300 + "\n", 5, "STRING_TOO_LONG"),
+        ('Name\n"A\n', 1, "is no CSV"),
+    ],
+)
+def test_a_seed_that_cannot_grow_is_told_by_line_and_leaves_nothing(sown, text, line, said):
+    with pytest.raises(SeedError) as caught:
+        sown(Account=text)
+    assert (caught.value.line, said in caught.value.message) == (line, True)
+    org, count = sown(Account="Name\nA\n")
+    assert (count, _count(org, "Account")) == (1, 1)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    org = open_org(tmp_path / "org", {"version": 1, "seed": {"Account": "nope.csv"}})
+    with pytest.raises(SeedError, match=r"nope\.csv"):
+        sow(org, tmp_path)
+    org.store.close()
