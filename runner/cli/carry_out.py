@@ -72,7 +72,10 @@ def carry_out(request: RunRequest, sink: Sink) -> RunOutcome:
         sink(events.RunStarted(run_id, job.name, len(job.tasks)))
         unmet = RunOutcome(run_id, job.name, job.file, started, started)
         try:
-            session = stack.enter_context(signed_in(job.connection, job.file, state, sink))
+            first_policy = job.tasks[0].retry
+            session = stack.enter_context(
+                signed_in(job.connection, job.file, state, sink, first_policy)
+            )
             return _with_org(_Bench(job, session, ledger, state, sink, params), unmet, request.only)
         except RunnerError as error:
             ended = replace(unmet, finished=datetime.now(UTC), exit_code=error.exit_code)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.events import Sink
-    from runner.job.model import Connection, Job
+    from runner.job.model import Connection, Job, RetryPolicy
     from runner.salesforce.session import Session, TokenStore
     from runner.salesforce.transport import Transport
     from runner.state.paths import StateFolder
@@ -115,9 +115,20 @@ def transport() -> Iterator[Transport]:
 
 @contextmanager
 def signed_in(
-    connection: Connection, job_file: Path, state: StateFolder, sink: Sink
+    connection: Connection,
+    job_file: Path,
+    state: StateFolder,
+    sink: Sink,
+    policy: RetryPolicy | None = None,
 ) -> Iterator[Session]:
     """A session with a connection's org.
+
+    Args:
+        connection: Which org, and where its token is.
+        job_file: For the command that signs in again.
+        state: Where a local org is found.
+        sink: Is told of every wait.
+        policy: How hard to try until a task says otherwise.
 
     Raises:
         SignInError: there is no token that may be used.
@@ -127,5 +138,5 @@ def signed_in(
     from runner.salesforce.session import Session
 
     with connection_tokens(connection, job_file, state) as tokens, transport() as wire:
-        retrier = Retrier(RetryPolicy(), sink=sink)
+        retrier = Retrier(policy or RetryPolicy(), sink=sink)
         yield Session(wire, tokens, retrier, login_command=login_command(job_file))

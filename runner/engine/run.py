@@ -89,6 +89,7 @@ def _carry_out(task: AnyTask, run: _Ledgered) -> TaskOutcome:
         context.run_id, task.name, position=position, verb=task.verb.value, sobject=task.sobject
     )
     context.sink(events.TaskStarted(task.name, task.verb.value, task.sobject))
+    context.session.retrier.policy = task.retry
     began, calls = context.clock(), context.session.api_calls
     try:
         outcome = _run_one(task, context)

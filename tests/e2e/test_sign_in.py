@@ -151,3 +151,47 @@ def approve_by_hand(address):
         for step in ("login", "approve"):
             answer = client.post(address, data={"username": user, "step": step})
     return answer.headers["location"]
+
+
+@pytest.mark.parametrize("rotate", [False, True])
+def test_a_dead_access_token_is_renewed_and_what_the_org_gives_is_kept(
+    bench, serve_org, port, rotate
+):
+    org = serve_org(*(["--rotate"] if rotate else []))
+    job = connected_job(bench, org)
+    process, address = begun(bench, job, port, "--no-browser")
+    process.communicate(approve_by_hand(address) + "\n", timeout=60)
+    token = bench.folder / "tokens/org.json"
+    before = json.loads(token.read_text())
+    for _ in range(3):
+        answer = org.request("POST", "/__org/sessions/expire")
+        assert answer.status_code < 300, answer.text
+        ended = bench.run("run", job)
+        assert ended.code == 0, ended.err
+    after = json.loads(token.read_text())
+    assert after["access_token"] != before["access_token"]
+    assert (after["refresh_token"] != before["refresh_token"]) is rotate
+
+
+def test_a_token_that_dies_in_the_middle_of_a_run_is_renewed_there(bench, serve_org, port):
+    org = serve_org("--rotate")
+    connection = f"{{environment: local, url: '{org.url}', client_id: app, token: tokens/org.json}}"
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(1000)))
+    job = bench.job(
+        """
+- name: load
+  create: Account
+  from: a.csv
+  api: rest
+""",
+        connection=connection,
+    )
+    process, address = begun(bench, job, port, "--no-browser")
+    process.communicate(approve_by_hand(address) + "\n", timeout=60)
+    fault = {"kind": "stale_session", "path": ".*/composite/sobjects", "nth": 3}
+    answer = org.request("POST", "/__org/faults", json=fault)
+    assert answer.status_code < 300, answer.text
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.task("load")["counts"]["created"] == 1000
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 1000}]

@@ -1,0 +1,149 @@
+"""What a run makes of an org, or a network, that does not behave."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+LOAD = """
+- name: load
+  {verb}: Account
+  from: a.csv
+  api: {api}
+  retry: {{attempts: 4, longest_wait: 1s}}
+"""
+
+
+@pytest.fixture
+def trouble(org):
+    def ask(kind, **more):
+        answer = org.request("POST", "/__org/faults", json={"kind": kind, **more})
+        assert answer.status_code == 201, answer.text
+
+    return ask
+
+
+def write_rows(bench, count):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(count)))
+
+
+def rows_of(ended, kind):
+    file = Path(ended.task("load")["results"]) / f"{kind}.csv"
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+@APIS
+@pytest.mark.parametrize("status", [500, 502, 503, 429])
+def test_a_passing_outage_is_waited_out(bench, org, trouble, api, status):
+    write_rows(bench, 300)
+    trouble(
+        "status", path="composite|jobs", method="GET|PATCH|PUT", status=status, html=True, times=2
+    )
+    ended = bench.run("run", bench.job(LOAD.format(verb="create", api=api)), "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 300}]
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "reset_after"])
+def test_a_create_whose_answer_was_lost_is_told_and_never_sent_again(bench, org, trouble, kind):
+    write_rows(bench, 500)
+    trouble(kind, path="/composite/sobjects", method="POST", nth=2)
+    ended = bench.run("run", bench.job(LOAD.format(verb="create", api="rest")), "-o", "json")
+    assert ended.code in {3, 5}, ended.err + ended.out
+    assert org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"] <= 500
+    counts = ended.task("load")["counts"]
+    assert counts["in_doubt"] == 200
+    assert counts["created"] + counts["in_doubt"] + counts["unprocessed"] == 500
+    doubtful = rows_of(ended, "in_doubt")
+    assert len(doubtful) == 200
+    assert doubtful[0]["sf__Code"] == "ANSWER_LOST"
+    names = {row["Name"] for row in org.rows("SELECT Name FROM Account")}
+    assert {row["Name"] for row in doubtful} <= names, "they had been carried out"
+    assert not {row["Name"] for row in rows_of(ended, "unprocessed")} & names
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "reset_after", "reset_before"])
+def test_an_upsert_whose_answer_was_lost_is_sent_again(bench, org, trouble, kind):
+    bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"E{n},n {n}\n" for n in range(500)))
+    trouble(kind, path="/composite/sobjects", nth=2)
+    job = bench.job(LOAD.format(verb="upsert", api="rest") + "  key: ERP_Id__c\n")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 500}]
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "reset_after", "reset_before"])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/jobs/ingest$"), ("PUT", "/batches"), ("PATCH", "/jobs/ingest/")]
+)
+def test_a_bulk_create_is_carried_out_once_whichever_answer_is_lost(
+    bench, org, trouble, kind, method, path
+):
+    write_rows(bench, 300)
+    trouble(kind, path=path, method=method, nth=1)
+    ended = bench.run("run", bench.job(LOAD.format(verb="create", api="bulk")), "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 300}]
+    assert ended.task("load")["counts"]["created"] == 300
+
+
+@APIS
+def test_locked_rows_are_tried_again(bench, org, trouble, api):
+    write_rows(bench, 300)
+    trouble("lock_rows", probability=0.3, times=60)
+    ended = bench.run("run", bench.job(LOAD.format(verb="create", api=api)), "-o", "json")
+    counts = ended.task("load")["counts"]
+    if api == "rest":
+        assert ended.code == 0, ended.err + ended.out
+        assert counts["created"] == 300
+    else:
+        assert counts["created"] + counts["failed"] == 300
+        assert {row["sf__Code"] for row in rows_of(ended, "failed")} <= {"UNABLE_TO_LOCK_ROW"}
+
+
+@APIS
+def test_the_daily_limit_stops_the_run_and_says_when_to_come_back(bench, org, trouble, api):
+    write_rows(bench, 500)
+    trouble("daily_limit", path="composite/sobjects|jobs/ingest$")
+    ended = bench.run("run", bench.job(LOAD.format(verb="create", api=api)), "-o", "json")
+    assert ended.code == 5, ended.err + ended.out
+    task = ended.task("load")
+    assert task["code"] == "REQUEST_LIMIT_EXCEEDED"
+    assert task["counts"]["unprocessed"] == 500
+    assert len(rows_of(ended, "unprocessed")) == 500
+
+
+@pytest.mark.parametrize(("kind", "word"), [("job_fails", "Failed"), ("job_aborts", "Aborted")])
+def test_a_job_that_ends_badly_half_way_is_accounted_row_by_row(bench, org, trouble, kind, word):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(20_500)))
+    trouble(kind, rows=10_000)
+    ended = bench.run("run", bench.job(LOAD.format(verb="create", api="bulk")), "-o", "json")
+    assert ended.code == 1, ended.err + ended.out
+    counts = ended.task("load")["counts"]
+    in_org = org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"]
+    assert counts["created"] == in_org == len(rows_of(ended, "succeeded"))
+    assert 0 < counts["created"] < 20_500
+    assert counts["created"] + counts["failed"] + counts["unprocessed"] == 20_500
+    assert word in ended.task("load")["message"]
+
+
+def test_a_task_timeout_ends_it_with_its_rows_accounted_for(bench, serve_org):
+    serve_org("--bulk-pace-seconds", "60")
+    write_rows(bench, 10)
+    job = bench.job(LOAD.format(verb="create", api="bulk") + "  timeout: 1s\n")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 5, ended.err
+    assert ended.task("load")["counts"]["in_doubt"] == 10
+
+
+def test_nothing_there_is_told_as_such(bench):
+    connection = "{environment: local, url: 'http://127.0.0.1:9', token: {env: T}}"
+    bench.env["T"] = "00D000000000001!x"
+    one_try = LOAD.format(verb="create", api="rest").replace("attempts: 4", "attempts: 1")
+    job = bench.job(one_try, connection=connection)
+    write_rows(bench, 1)
+    ended = bench.run("run", job)
+    assert ended.code == 5
+    assert "127.0.0.1:9" in ended.err
