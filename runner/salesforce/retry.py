@@ -9,6 +9,7 @@ from __future__ import annotations
 import random as chance
 import time
 from collections.abc import Callable
+from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -58,6 +59,12 @@ class Retrier:
         self.random = random
         self.sink = sink
         self.first_wait_seconds = first_wait_seconds
+
+    def with_policy(self, policy: RetryPolicy) -> Retrier:
+        """The same, with another patience."""
+        other = copy(self)
+        other.policy = policy
+        return other
 
     def send(
         self,

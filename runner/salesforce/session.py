@@ -1,57 +1,36 @@
 """A signed-in conversation with one org: every request with the token, replayed once when it dies.
 
-Knows the token in use, the API version, what the org says of its limits. Knows nothing of what
-the requests mean, nor where the token is kept: that is a TokenStore. Several threads share one.
+Knows the API version and what the org says of its limits. Knows nothing of what the requests
+mean, nor how a token is kept and renewed: that is a LiveToken. Several threads share one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
 
 from runner.credentials import Secret, Token
-from runner.errors import SignInError, TransportError
+from runner.errors import SignInError
+from runner.job.model import RetryPolicy
 from runner.salesforce import oauth
 from runner.salesforce.faults import error_of
 from runner.salesforce.hosts import origin_of
+from runner.salesforce.live_token import LiveToken, TokenStore
 from runner.salesforce.retry import Retrier, refusal
 from runner.salesforce.retry_table import Action, decide
 from runner.salesforce.transport import Transport
 from runner.salesforce.wire import OrgRequest, OrgResponse, json_body
 
 CLIENT_NAME = "sfrunner"
+__all__ = ["LimitInfo", "Session", "TokenStore"]
+
 _API_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
-
-
-class TokenStore(Protocol):
-    """Where the token is kept, on this machine and between its processes."""
-
-    def load(self) -> Token:
-        """Read the token.
-
-        Raises:
-            SignInError: There is none, or it may not be used.
-        """
-        ...
-
-    def save(self, token: Token) -> None:
-        """Keep a token; once this returns it outlives the process."""
-        ...
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Keep other threads and processes from renewing the token meanwhile."""
-        ...
-
-    def describe(self) -> str:
-        """Say where the token is, for messages."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +39,27 @@ class LimitInfo:
 
     used: int
     most: int
+
+
+class _Usage:
+    """What requests cost; a scope's counts for the session around it too."""
+
+    def __init__(self, around: _Usage | None = None) -> None:
+        self.calls = 0
+        self.limit_info: LimitInfo | None = around.limit_info if around else None
+        self._around = around
+        self._lock = Lock()
+
+    def count(self) -> None:
+        with self._lock:
+            self.calls += 1
+        if self._around is not None:
+            self._around.count()
+
+    def learn(self, limit_info: LimitInfo) -> None:
+        self.limit_info = limit_info
+        if self._around is not None:
+            self._around.learn(limit_info)
 
 
 class Session:
@@ -82,25 +82,39 @@ class Session:
         self.retrier = retrier
         self.api_version: str | None = None
         """As in a path, `66.0`; must be set before the first versioned path."""
-        self.api_calls = 0
-        """Requests sent to the org, repeated ones included."""
-        self.limit_info: LimitInfo | None = None
         self._transport = transport
-        self._tokens = tokens
-        self._login_command = login_command
-        self._token = tokens.load()
-        self._renewing = Lock()
-        self._counting = Lock()
+        self._live = LiveToken(transport, tokens, login_command)
+        self._usage = _Usage()
+
+    def scoped(self, policy: RetryPolicy) -> Session:
+        """The same conversation with another patience, and a count of its own.
+
+        It shares the token, and its requests count for this session too.
+        """
+        scoped = copy(self)
+        scoped.retrier = self.retrier.with_policy(policy)
+        scoped._usage = _Usage(self._usage)  # noqa: SLF001 - it is this one's copy
+        return scoped
 
     @property
     def token(self) -> Token:
         """The token in use."""
-        return self._token
+        return self._live.token
 
     @property
     def instance_url(self) -> str:
         """Origin of the org, the only host that is given the access token."""
-        return origin_of(self._token.instance_url)
+        return origin_of(self.token.instance_url)
+
+    @property
+    def api_calls(self) -> int:
+        """Requests sent to the org, repeated ones included."""
+        return self._usage.calls
+
+    @property
+    def limit_info(self) -> LimitInfo | None:
+        """What the org last said of its API requests."""
+        return self._usage.limit_info
 
     def request(  # noqa: PLR0913 - the parts of a request
         self,
@@ -193,7 +207,7 @@ class Session:
     ) -> OrgResponse:
         refreshed = renewed = replayed = False
         while True:
-            token = self._token
+            token = self.token
             signed = self._signed(request, token)
             response = self.retrier.send(
                 partial(self._sent, send_once, signed), request, refreshed=refreshed, retry=retry
@@ -203,7 +217,7 @@ class Session:
                 return replace(response, replayed=replayed)
             self._refuse_a_hopeless_session(response, request, refreshed=refreshed)
             # A token that another process has renewed may be stale too: then once more.
-            refreshed = self._renew(token.access_token) or renewed
+            refreshed = self._live.renew(token.access_token, self.retrier) or renewed
             renewed = True
 
     def _signed(self, request: OrgRequest, token: Token) -> OrgRequest:
@@ -228,12 +242,11 @@ class Session:
     def _sent(
         self, send_once: Callable[[OrgRequest], OrgResponse], signed: OrgRequest
     ) -> OrgResponse:
-        with self._counting:
-            self.api_calls += 1
+        self._usage.count()
         response = send_once(signed)
-        usage = _API_USAGE.search(response.headers.get("sforce-limit-info", ""))
-        if usage:
-            self.limit_info = LimitInfo(int(usage[1]), int(usage[2]))
+        told = _API_USAGE.search(response.headers.get("sforce-limit-info", ""))
+        if told:
+            self._usage.learn(LimitInfo(int(told[1]), int(told[2])))
         return response
 
     def _refuse_a_hopeless_session(
@@ -243,46 +256,7 @@ class Session:
         if situation is not None and decide(situation).action is Action.REFRESH:
             return
         raise SignInError(
-            f"The org refuses the token of {self._tokens.describe()}: {error_of(response).message}",
+            f"The org refuses the token of {self._live.place}: {error_of(response).message}",
             hint="Check that the user may use the API and the app is allowed in the org; "
-            f"then `{self._login_command}`.",
+            f"then `{self._live.login_command}`.",
         )
-
-    def _renew(self, stale: Secret) -> bool:
-        """Have another access token than this one; whether the org was asked for it."""
-        with self._renewing:
-            if self._token.access_token != stale:
-                return False
-            with self._tokens.locked():
-                stored = self._tokens.load()
-                if stored.access_token != stale:
-                    self._token = stored
-                    return False
-                token = self._refreshed(stored)
-                # Where refresh tokens rotate the old one is dead by now: first keep, then use.
-                self._tokens.save(token)
-                self._token = token
-                return True
-
-    def _refreshed(self, stored: Token) -> Token:
-        if stored.refresh_token is None or stored.client_id is None:
-            raise SignInError(
-                f"The org no longer takes the access token of {self._tokens.describe()}, "
-                "and there is no refresh token to renew it with",
-                hint=f"Run `{self._login_command}`.",
-            )
-        client = oauth.Client(origin_of(stored.login_url or stored.instance_url), stored.client_id)
-        request = oauth.refresh(client, stored.refresh_token)
-        try:
-            response = self.retrier.send(lambda: self._transport.send(request), request)
-            return oauth.token_of(response, client, previous=stored)
-        except TransportError as error:
-            # Said of the refresh only: the request that waits for it was not carried out.
-            raise TransportError(
-                f"The access token could not be renewed: {error.message}",
-                may_have_arrived=False,
-                hint=f"Try again; if the org then refuses, `{self._login_command}`.",
-            ) from error
-        except SignInError as error:
-            hint = (error.hint or "").replace("runner login", self._login_command)
-            raise SignInError(f"{error.message} ({self._tokens.describe()})", hint=hint) from error

@@ -5,7 +5,15 @@ from threading import Barrier
 import pytest
 
 from runner.credentials import Secret
-from runner.errors import LimitError, OrgError, SignInError, StateError, TransportError
+from runner.errors import (
+    LimitError,
+    OrgError,
+    SignInError,
+    StateError,
+    TransientError,
+    TransportError,
+)
+from runner.job.model import RetryPolicy
 from runner.salesforce.session import LimitInfo
 from runner.salesforce.wire import OrgRequest
 
@@ -275,3 +283,25 @@ def test_a_versioned_path_needs_a_version(world):
     world.session.api_version = None
     with pytest.raises(ValueError, match="API version"):
         world.session.request("GET", "/limits")
+
+
+def test_a_scope_has_a_patience_and_a_count_of_its_own(world):
+    world.org.respond = lambda _: (503, b"")
+    hasty = world.session.scoped(RetryPolicy(attempts=2))
+    with pytest.raises(TransientError, match="tried 2 times"):
+        hasty.request("GET", "/limits")
+    with pytest.raises(TransientError, match="tried 4 times"):
+        world.session.request("GET", "/limits")
+    assert (hasty.api_calls, world.session.api_calls) == (2, 6)
+
+
+def test_a_scope_shares_the_token_and_what_the_org_says(world):
+    scope = world.session.scoped(RetryPolicy())
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world))
+    world.org.say(200, {}, Sforce_Limit_Info="api-usage=7/9")
+    world.org.say(200, {})
+    scope.request("GET", "/limits")
+    world.session.request("GET", "/limits")
+    assert bearer(world.org.asked[3]) == "new"
+    assert world.session.limit_info == scope.limit_info == LimitInfo(7, 9)
