@@ -248,3 +248,11 @@ def delete_restricted(name: str, children: str, child_names: Sequence[str]) -> A
 def not_in_recycle_bin() -> ApiError:
     """An undelete of a record that was not deleted."""
     return ApiError("UNDELETE_FAILED", "Entity is not in the recycle bin")
+
+
+def row_locked(record_id: str) -> ApiError:
+    """A record, or a parent of one, that another transaction holds."""
+    return ApiError(
+        "UNABLE_TO_LOCK_ROW",
+        f"unable to obtain exclusive access to this record or 1 records: {record_id}",
+    )

@@ -28,6 +28,7 @@ from runner.local_org.records.rules import Rules
 from runner.local_org.records.uniqueness import check_unique
 from runner.local_org.records.values import comparable, stamp
 from runner.local_org.store import quoted
+from runner.local_org.trouble.troubles import Troubles
 
 CHUNK_ROWS = 200
 """Rows that Salesforce stores in one transaction and judges together."""
@@ -73,13 +74,17 @@ def write(  # noqa: PLR0913 - what every resource says about a write
     if not sobject.flags.get(_FLAGS[operation], False):
         error = refusals.operation_not_supported(sobject.name, operation)
         return [refused(error) for _ in rows]
+    key = _upsert_key(sobject, external_id) if operation == "upsert" else None
+    call = _Call(org, conn, sobject, user, from_text, not allow_duplicates)
     conn.execute("SAVEPOINT call")
+    held = org.part(Troubles).locks(sobject.name, rows)
+    free = [row for place, row in enumerate(rows) if place not in held] if held else rows
     if operation in {"insert", "update", "upsert"}:
-        key = _upsert_key(sobject, external_id) if operation == "upsert" else None
-        call = _Call(org, conn, sobject, user, from_text, not allow_duplicates)
-        outcomes = _Writer(call, key).write(operation, rows)
+        outcomes = _Writer(call, key).write(operation, free)
     else:
-        outcomes = Deletion(org, conn, sobject, user).run(operation, rows)
+        outcomes = Deletion(org, conn, sobject, user).run(operation, free)
+    for place, record_id in sorted(held.items()):
+        outcomes.insert(place, refused(refusals.row_locked(record_id)))
     if all_or_none and not all(outcome.success for outcome in outcomes):
         conn.execute("ROLLBACK TO call")
         outcomes = rolled_back(outcomes)

@@ -1,5 +1,8 @@
 import pytest
 
+from runner.local_org.app import open_org
+from runner.local_org.records import write
+
 
 def test_a_new_record_gets_an_id_an_owner_and_its_system_fields(book):
     record = book.get("Account", book.insert("Account", Name="Acme"))
@@ -318,6 +321,20 @@ def test_rows_that_are_good_are_kept_beside_rows_that_are_not(book):
     outcomes = book.write("insert", "Account", [{"Name": "A"}, {}, {"Name": "B"}])
     assert [outcome.success for outcome in outcomes] == [True, False, True]
     assert book.count("Account") == 2
+
+
+def test_rows_under_a_locked_parent_fail_and_the_others_do_not(tmp_path):
+    org = open_org(tmp_path, {"version": 1, "faults": [{"kind": "lock_rows", "values": ["Held"]}]})
+    rows = [{"Name": "A"}, {"Name": "Held"}, {"Name": "C"}]
+    with org.store.writing() as conn:
+        account = org.catalog.sobject("Account")
+        outcomes = write(org, conn, "insert", account, rows, user=org.user, version=60.0)
+    assert [outcome.success for outcome in outcomes] == [True, False, True]
+    assert (outcomes[1].errors[0].code, outcomes[1].errors[0].message) == (
+        "UNABLE_TO_LOCK_ROW",
+        "unable to obtain exclusive access to this record or 1 records: Held",
+    )
+    org.store.close()
 
 
 def test_all_or_none_keeps_nothing_when_a_row_fails(book):
