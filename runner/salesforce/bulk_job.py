@@ -7,13 +7,13 @@ Source: Bulk API 2.0 guide.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from runner.errors import OrgError, TransientError
 from runner.salesforce.faults import Fault, hint_of, is_spent
+from runner.salesforce.wire import OrgResponse
 
 
 class JobState(StrEnum):
@@ -63,8 +63,13 @@ class Pace:
     sleep: Callable[[float], None] = time.sleep
 
 
-def job_of(answer: Mapping[str, Any]) -> JobInfo:
-    """Read a job; what an answer leaves out is not known."""
+def job_of(response: OrgResponse) -> JobInfo:
+    """Read a job; what an answer leaves out is not known.
+
+    Raises:
+        UnexpectedAnswerError: It tells of no job.
+    """
+    answer = response.json_object("id", "state")
     return JobInfo(
         id=str(answer["id"]),
         state=str(answer["state"]),

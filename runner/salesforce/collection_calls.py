@@ -65,7 +65,7 @@ def collection_results(
     Raises:
         UnexpectedAnswerError: The answer speaks of another number of records.
     """
-    entries = response.json_list()
+    entries = [entry for entry in response.json_list() if isinstance(entry, dict)]
     if len(entries) != count:
         raise UnexpectedAnswerError(
             f"The org answered for {len(entries)} records where {count} were sent"

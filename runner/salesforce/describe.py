@@ -171,7 +171,7 @@ def describe(session: Session, sobject: str) -> ObjectDescribe:
             hint=near(sobject, _object_names(session))
             or "Check its API name, `__c` included, and the user's permissions.",
         ) from error
-    return object_of(answer.json_object())
+    return object_of(answer.json_object("name", "fields"))
 
 
 def object_of(answer: Mapping[str, Any]) -> ObjectDescribe:

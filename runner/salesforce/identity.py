@@ -56,7 +56,7 @@ def _claimed(session: Session) -> dict[str, str] | None:
     answer = session.answer(OrgRequest("GET", "/services/oauth2/userinfo"))
     if not answer.ok:
         return None
-    claims = answer.json_object()
+    claims = answer.json_object("user_id", "organization_id")
     return {
         "user_id": str(claims["user_id"]),
         "org_id": str(claims["organization_id"]),

@@ -106,7 +106,7 @@ def create_job(session: Session, spec: IngestSpec) -> JobInfo:
     Raises:
         OrgError: The org refused: the object, the operation, the key, a permission, a quota.
     """
-    return job_of(session.send(create_request(spec)).json_object())
+    return job_of(session.send(create_request(spec)))
 
 
 def upload(session: Session, job_id: str, file: Path) -> None:
@@ -141,9 +141,7 @@ def close(session: Session, job_id: str) -> JobInfo:
     attempt = 1
     while True:
         try:
-            return job_of(
-                session.send(state_request(job_id, JobState.UPLOAD_COMPLETE)).json_object()
-            )
+            return job_of(session.send(state_request(job_id, JobState.UPLOAD_COMPLETE)))
         except OrgError as error:
             info = state(session, job_id)
             if info.state not in {JobState.OPEN, JobState.ABORTED}:
@@ -193,12 +191,12 @@ def deliver(
 
 def abort(session: Session, job_id: str) -> JobInfo:
     """Stop a job; rows that are done stay done."""
-    return job_of(session.send(state_request(job_id, JobState.ABORTED)).json_object())
+    return job_of(session.send(state_request(job_id, JobState.ABORTED)))
 
 
 def state(session: Session, job_id: str) -> JobInfo:
     """Ask how a job is."""
-    return job_of(session.request("GET", _job_path(job_id)).json_object())
+    return job_of(session.request("GET", _job_path(job_id)))
 
 
 def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:

@@ -1,4 +1,4 @@
-"""The web-server sign-in with PKCE, refresh, revoke, user info: requests to send, answers to read.
+"""The web-server sign-in with PKCE, refresh, revoke: requests to send, answers to read.
 
 Pure: builds request values and reads answers; whoever imports it sends them. Knows nothing of
 browsers, files or retries.
@@ -35,15 +35,13 @@ class Client:
     """The External Client App's consumer key; not a secret."""
 
 
-def authorize_url(  # noqa: PLR0913 - the parameters of the endpoint
+def authorize_url(
     client: Client,
     *,
     redirect_uri: str,
     state: str,
     code_challenge: str,
     scopes: Sequence[str] = SCOPES,
-    prompt: str | None = None,
-    login_hint: str | None = None,
 ) -> str:
     """The page where a person allows the access.
 
@@ -53,8 +51,6 @@ def authorize_url(  # noqa: PLR0913 - the parameters of the endpoint
         state: Comes back in the redirect.
         code_challenge: BASE64URL(SHA256(verifier)), unpadded; the method is S256.
         scopes: What to ask for.
-        prompt: `login`, `consent` or `select_account`.
-        login_hint: A username to begin with.
     """
     asked = {
         "response_type": "code",
@@ -65,8 +61,6 @@ def authorize_url(  # noqa: PLR0913 - the parameters of the endpoint
         "code_challenge": code_challenge,
         "code_challenge_method": "S256",
     }
-    optional = {"prompt": prompt, "login_hint": login_hint}
-    asked |= {name: value for name, value in optional.items() if value is not None}
     return f"{client.login_url}/services/oauth2/authorize?{urlencode(asked, quote_via=quote)}"
 
 
@@ -98,15 +92,6 @@ def revoke(login_url: str, token: Secret) -> OrgRequest:
     """Make a token worthless. With a refresh token, its access tokens end too."""
     return OrgRequest(
         "POST", f"{login_url}/services/oauth2/revoke", form={"token": token}, idempotent=True
-    )
-
-
-def userinfo(instance_url: str, access_token: Secret) -> OrgRequest:
-    """Ask whose token it is. Some apps' tokens are refused here and work elsewhere."""
-    return OrgRequest(
-        "GET",
-        f"{instance_url}/services/oauth2/userinfo",
-        headers={"Authorization": bearer(access_token)},
     )
 
 

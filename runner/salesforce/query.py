@@ -16,6 +16,7 @@ from runner.salesforce.wire import OrgRequest, path_of
 
 URL_LIMIT_BYTES = 16_384
 """The org's most for the URL and the headers together; above it answers 414 or 431."""
+_PARTS = ("totalSize", "done", "records")
 _HEADERS_BYTES = 4_096
 """Left for the headers: an access token may be a long JWT."""
 
@@ -42,11 +43,11 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
         OrgError: The org refused the query or one of its pages.
         UnexpectedAnswerError: Its pages lead in a circle.
     """
-    answer = session.send(query_request(soql, deleted=deleted)).json_object()
+    answer = session.send(query_request(soql, deleted=deleted)).json_object(*_PARTS)
     followed: set[str] = set()
     while True:
-        yield QueryPage(int(answer.get("totalSize", 0)), answer.get("records", []))
-        if answer.get("done", True):
+        yield QueryPage(int(answer["totalSize"]), answer["records"])
+        if answer["done"]:
             return
         following = path_of(str(answer.get("nextRecordsUrl") or ""))
         if following == "/" or following in followed:
@@ -55,7 +56,7 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
                 hint="Run the query again, or as `api: bulk`.",
             )
         followed.add(following)
-        answer = session.request("GET", following).json_object()
+        answer = session.request("GET", following).json_object(*_PARTS)
 
 
 def query_request(soql: str, *, deleted: bool = False) -> OrgRequest:

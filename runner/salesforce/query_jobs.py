@@ -37,12 +37,12 @@ def create_job(session: Session, soql: str, *, deleted: bool = False) -> JobInfo
     Raises:
         OrgError: The org refused: the query, or one that Bulk does not carry.
     """
-    return job_of(session.send(create_request(soql, deleted=deleted)).json_object())
+    return job_of(session.send(create_request(soql, deleted=deleted)))
 
 
 def state(session: Session, job_id: str) -> JobInfo:
     """Ask how a job is."""
-    return job_of(session.request("GET", _job_path(job_id)).json_object())
+    return job_of(session.request("GET", _job_path(job_id)))
 
 
 def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:
@@ -57,9 +57,7 @@ def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], No
 def abort(session: Session, job_id: str) -> JobInfo:
     """Stop a job."""
     return job_of(
-        session.request(
-            "PATCH", _job_path(job_id), json={"state": JobState.ABORTED.value}
-        ).json_object()
+        session.request("PATCH", _job_path(job_id), json={"state": JobState.ABORTED.value})
     )
 
 

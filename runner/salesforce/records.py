@@ -130,10 +130,13 @@ class _Batch:
         record = self._records[position]
         request = single_request(self._write, record, self._headers)
         response = self._answer(request, [position])
-        if response.ok:
-            self._results[position] = single_result(self._write, record, response)
-        else:
+        if not response.ok:
             self._keep_refusal([position], request, response)
+            return
+        try:
+            self._results[position] = single_result(self._write, record, response)
+        except UnexpectedAnswerError as error:
+            raise self._broken_off(error, [position]) from error
 
     def _answer(self, request: OrgRequest, chunk: Sequence[int]) -> OrgResponse:
         try:

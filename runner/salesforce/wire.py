@@ -103,9 +103,16 @@ class OrgResponse:
                 hint="A proxy or a login page may stand between; check the host and HTTPS_PROXY.",
             ) from error
 
-    def json_object(self) -> dict[str, Any]:
-        """The body, parsed, where only a JSON object makes sense."""
-        return self._json_of(dict, "a JSON object")
+    def json_object(self, *required: str) -> dict[str, Any]:
+        """The body, parsed, where only a JSON object makes sense, one that has these keys."""
+        parsed = self._json_of(dict, "a JSON object")
+        missing = [key for key in required if key not in parsed]
+        if missing:
+            raise UnexpectedAnswerError(
+                f"The org's answer lacks {', '.join(missing)}: {shown(self.text)}",
+                status=self.status,
+            )
+        return parsed
 
     def json_list(self) -> list[Any]:
         """The body, parsed, where only a JSON array makes sense."""

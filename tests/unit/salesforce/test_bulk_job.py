@@ -1,7 +1,8 @@
 import pytest
 
-from runner.errors import OrgError, TransientError
+from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.bulk_job import JobInfo, Pace, failure_of, job_of, wait_for_end
+from runner.salesforce.wire import OrgResponse, json_body
 
 
 class Job:
@@ -52,7 +53,8 @@ def test_a_state_of_a_later_release_is_waited_over():
 
 
 def test_a_job_is_read_whatever_is_left_out():
-    assert job_of({"id": "750x", "state": "Open"}) == JobInfo("750x", "Open")
+    bare = {"id": "750x", "state": "Open"}
+    assert job_of(OrgResponse(200, {}, json_body(bare))) == JobInfo("750x", "Open")
     whole = {
         "id": "750x",
         "state": "Failed",
@@ -61,7 +63,7 @@ def test_a_job_is_read_whatever_is_left_out():
         "numberRecordsFailed": 2,
         "errorMessage": "InvalidBatch : Field name not found : Foo",
     }
-    assert job_of(whole) == JobInfo(
+    assert job_of(OrgResponse(200, {}, json_body(whole))) == JobInfo(
         "750x", "Failed", "Account", 5, 2, "InvalidBatch : Field name not found : Foo"
     )
 
@@ -84,3 +86,8 @@ def test_a_job_that_met_a_quota_may_work_later():
 def test_a_job_without_a_reason_and_one_without_a_failure():
     assert "no reason" in failure_of(JobInfo("750x", "Aborted")).message
     assert failure_of(JobInfo("750x", "JobComplete")) is None
+
+
+def test_an_answer_that_tells_of_no_job_is_unexpected():
+    with pytest.raises(UnexpectedAnswerError, match="lacks state"):
+        job_of(OrgResponse(200, {}, json_body({"id": "750x"})))

@@ -31,7 +31,6 @@ def test_the_authorize_page_is_asked_with_pkce_and_state():
         redirect_uri="http://localhost:1717/OauthRedirect",
         state="s+t",
         code_challenge="c",
-        prompt="login",
     )
     parts = urlsplit(url)
     assert f"{parts.scheme}://{parts.netloc}{parts.path}" == (
@@ -45,7 +44,6 @@ def test_the_authorize_page_is_asked_with_pkce_and_state():
         "state": "s+t",
         "code_challenge": "c",
         "code_challenge_method": "S256",
-        "prompt": "login",
     }
 
 
@@ -73,11 +71,8 @@ def test_a_refresh_names_no_scopes_and_is_not_repeatable():
     assert "5Aep861" not in repr(request)
 
 
-def test_revoke_and_user_info():
+def test_a_token_is_revoked_by_its_name():
     assert oauth.revoke("https://x", Secret("t")).encoded_form() == b"token=t"
-    assert oauth.userinfo("https://x", Secret("t")).revealed_headers() == {
-        "Authorization": "Bearer t"
-    }
 
 
 def test_a_whole_token_is_read():

@@ -71,3 +71,9 @@ def test_an_expired_cursor_says_to_run_the_query_again(world):
 def test_a_query_that_is_too_long_for_a_url_is_told_beforehand():
     assert fits_url("SELECT Id FROM Account")
     assert not fits_url("SELECT Id FROM Account WHERE Name IN (" + "'ä'," * 1000 + "'b')")
+
+
+def test_a_page_that_does_not_say_whether_it_is_the_last_is_not_taken_for_it(world):
+    world.org.say(200, {"totalSize": 3, "records": []})
+    with pytest.raises(UnexpectedAnswerError, match="lacks done"):
+        list(pages(world.session, "SELECT Id FROM A"))

@@ -413,6 +413,13 @@ class TestOneRecordARequest:
         with pytest.raises(BrokenOffError, match="Nothing here"):
             write_batch(world.session, CREATE, [{"Name": "a"}])
 
+    @pytest.mark.parametrize("body", [b"<html>welcome to the hotel</html>", b"[]"])
+    def test_a_success_that_no_org_gives_leaves_the_record_in_doubt(self, world, body):
+        world.org.say(200, body)
+        with pytest.raises(BrokenOffError) as caught:
+            write_batch(world.session, CREATE, [{"Name": "a"}])
+        assert caught.value.in_doubt == (0,)
+
     def test_all_or_none_needs_collections(self, world):
         write = WriteRequest(Verb.CREATE, "Account", all_or_none=True)
         with pytest.raises(UsageError, match=r"42\.0"):

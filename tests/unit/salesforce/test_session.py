@@ -305,3 +305,12 @@ def test_a_scope_shares_the_token_and_what_the_org_says(world):
     world.session.request("GET", "/limits")
     assert bearer(world.org.asked[3]) == "new"
     assert world.session.limit_info == scope.limit_info == LimitInfo(7, 9)
+
+
+def test_a_token_that_expires_before_a_download_is_renewed(world):
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world))
+    world.org.say(200, b"Id\n1\n")
+    received = []
+    world.session.download(OrgRequest("GET", "/jobs/query/1/results"), received.extend)
+    assert received == [b"Id\n1\n"]
