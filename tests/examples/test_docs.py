@@ -116,8 +116,8 @@ def written(text, folder, name):
 @every_page
 def test_commands_in_blocks_exist_with_their_options(page):
     known = tables.commands()
-    for line, block in blocks(page, "sh", "yaml", "ini", "console"):
-        for command in re.findall(r"(?<![\w/.-])runner ((?:[a-z]+)\b[^\n`|&;)]*)", block):
+    for line, block in blocks(page, "sh", "yaml", "ini", "cron"):
+        for command in re.findall(r"(?<![\w.-])runner ((?:[a-z]+)\b[^\n`|&;)]*)", block):
             words = shlex.split(command.replace("\\", ""), comments=True)
             name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
             assert name in known, f"block at line {line}: there is no `runner {name}`"
