@@ -6,6 +6,7 @@ Knows the shape of an Id. Knows neither sObjects nor the store.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -24,14 +25,17 @@ def to18(short: str) -> str:
     Each check character tells which of five characters are upper case, the first being bit 0, so
     that the long form survives where case does not count.
     """
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = 0
-        for place, letter in enumerate(short[start : start + 5]):
-            if letter in _UPPER:
-                bits |= 1 << place
-        suffix += _CHECKSUM[bits]
-    return short + suffix
+    return short + _check(short[:5]) + _check(short[5:10]) + _check(short[10:])
+
+
+@lru_cache(maxsize=4096)
+def _check(group: str) -> str:
+    """The check character of five; most Ids of an org share their first ten characters."""
+    bits = 0
+    for place, letter in enumerate(group):
+        if letter in _UPPER:
+            bits |= 1 << place
+    return _CHECKSUM[bits]
 
 
 def normalise(text: object) -> str | None:

@@ -35,6 +35,11 @@ _UNKNOWN_STAGE = (0.0, "Pipeline")
 _CATEGORY_NAMES = {"BestCase": "Best Case", "MostLikely": "Commit", "Forecast": "Commit"}
 
 
+def derives_much(sobject: SObject) -> bool:
+    """Whether more fields than Name may follow from what a row says."""
+    return sobject.name in _DERIVATIONS
+
+
 def derivation_of(sobject: SObject) -> Derivation:
     """What completes a record of this sObject before it is stored."""
     name_parts = tuple(

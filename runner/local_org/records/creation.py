@@ -39,9 +39,6 @@ class Creation:
         self._numbered = [field for field in sobject.fields if field.auto_number]
         self._derive = derivation_of(sobject)
         self._required = tuple(field.name for field in sobject.fields if field.required_on_create)
-        columns = ", ".join(quoted(name) for name in self._stored)
-        places = ", ".join("?" * len(self._stored))
-        self._insert = f"INSERT INTO {quoted(sobject.name)} ({columns}) VALUES ({places})"  # noqa: S608
 
     def complete(self, conn: sqlite3.Connection, drafts: Sequence[Draft], now: datetime) -> None:
         """Give each draft its Id and everything it does not say itself.
@@ -85,10 +82,16 @@ class Creation:
                 )
 
     def insert(self, conn: sqlite3.Connection, drafts: Sequence[Draft]) -> None:
-        """Insert records that are complete."""
-        names = self._stored
+        """Insert records that are complete; only columns in which any of them has a value."""
+        used = {
+            name for draft in drafts for name, value in draft.values.items() if value is not None
+        }
+        names = [name for name in self._stored if name in used]
+        columns = ", ".join(quoted(name) for name in names)
+        places = ", ".join("?" * len(names))
         conn.executemany(
-            self._insert, [[draft.values.get(name) for name in names] for draft in drafts]
+            f"INSERT INTO {quoted(self._sobject.name)} ({columns}) VALUES ({places})",  # noqa: S608
+            [[draft.values.get(name) for name in names] for draft in drafts],
         )
 
 
@@ -103,7 +106,10 @@ def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
     for name in ("OwnerId", "CreatedById", "LastModifiedById"):
         if sobject.field(name) is not None:
             template[name] = user_id
-    return {name: value for name, value in template.items() if sobject.field(name) is not None}
+    for record_type in sobject.record_types:
+        if record_type.default and record_type.active:
+            template["RecordTypeId"] = record_type.id
+    return template
 
 
 def _stored_default(field: Field) -> Stored:

@@ -16,7 +16,7 @@ from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.faults import ApiFault
 from runner.local_org.org import Org, User
 from runner.local_org.records import refusals
-from runner.local_org.records.business import derivation_of
+from runner.local_org.records.business import derivation_of, derives_much
 from runner.local_org.records.columns import is_key
 from runner.local_org.records.creation import Creation
 from runner.local_org.records.deletion import Deletion
@@ -128,6 +128,7 @@ class _Writer:
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
         self._derive = derivation_of(sobject)
+        self._derives_much = derives_much(sobject)
         self._rules = Rules(sobject, self._lookups, alert=call.alert)
         fields = sobject.fields
         self._not_createable = frozenset(item.name for item in fields if not item.createable)
@@ -252,7 +253,8 @@ class _Writer:
         self._derive(record, given, moment)
         record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
         draft.values = record
-        differing = {name for name, value in record.items() if before.get(name) != value}
+        touched = record if self._derives_much else (*given, "Name")
+        differing = {name for name in touched if before.get(name) != record.get(name)}
         return tuple(sorted(differing | set(_SYSTEM)))
 
     def _store_changes(self, names: tuple[str, ...], drafts: Sequence[Draft]) -> None:

@@ -67,3 +67,30 @@ def test_an_update_elsewhere_does_not_ask_the_duplicate_rules_again(strict):
     strict.insert("Lead", LastName="A", Company="Acme")
     lead = strict.one("insert", "Lead", {"LastName": "B", "Company": "Acme"}, allow_duplicates=True)
     assert strict.one("update", "Lead", {"Id": lead.id, "Title": "Boss"}).success
+
+
+def test_the_default_record_type_is_given_to_who_names_none(open_book):
+    book = open_book(Account={"record_types": {"Retail": {"default": True}, "Other": {}}})
+    retail, other = book.org.catalog.sobject("Account").record_types
+    assert book.get("Account", book.insert("Account", Name="A"))["RecordTypeId"] == retail.id
+    said = book.insert("Account", Name="A", RecordType={"DeveloperName": "Other"})
+    assert book.get("Account", said)["RecordTypeId"] == other.id
+
+
+def test_a_record_type_of_another_object_is_none_here(open_book):
+    book = open_book(Account={"record_types": {"Same": {}}}, Contact={"record_types": {"Same": {}}})
+    theirs = book.org.catalog.sobject("Contact").record_types[0].id
+    refusal = book.refusal("insert", "Account", {"Name": "A", "RecordTypeId": theirs})
+    assert refusal == (
+        "INVALID_CROSS_REFERENCE_KEY",
+        f"Record Type ID: this ID value isn't valid for the user: {theirs}",
+        ("RecordTypeId",),
+    )
+    assert book.insert("Account", Name="A", RecordType={"DeveloperName": "Same"})
+
+
+def test_a_hidden_field_is_not_there_for_the_user(open_book):
+    book = open_book(Account={"fields": {"Site": {"access": "hidden"}}})
+    refusal = book.refusal("insert", "Account", {"Name": "A", "Site": "x"})
+    assert refusal[1] == "No such column 'Site' on sobject of type Account"
+    assert "Site" not in book.get("Account", book.insert("Account", Name="A"))
