@@ -148,7 +148,7 @@ class _Run:
         ]
         tells_id = self._job.api_version >= _ID_IN_FAILURES_SINCE
         bad = [
-            [(outcome.id or "") if tells_id else "", _error_text(outcome), *row.values]
+            [(outcome.id or "") if tells_id else "", error_text(outcome), *row.values]
             for row, outcome in pairs
             if not outcome.success
         ]
@@ -218,8 +218,8 @@ def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
         yield chunk
 
 
-def _error_text(outcome: RowOutcome) -> str:
-    """`CODE:message:field1 field2 --`, without fields `CODE:message:--`."""
+def error_text(outcome: RowOutcome) -> str:
+    """A failed row's first error: `CODE:message:field1 field2 --`; no fields: `CODE:message:--`."""
     error = outcome.errors[0]
     fields = " ".join(error.fields)
     return (

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from time import monotonic
 
+from runner.local_org.bulk.classic import Batch, BatchState, ClassicJobs
+from runner.local_org.bulk.classic_work import work_on
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.ingest import run_ingest
 from runner.local_org.bulk.jobs import UNDER_WAY, Job, JobKind, Jobs, JobState
@@ -44,14 +47,18 @@ class BulkWorker:
 
     def resume(self) -> None:
         """Go on with what an earlier server left."""
+        for batch in self._org.part(ClassicJobs).unfinished():
+            self.begin_batch(batch)
         for job in self._jobs.unfinished():
             self.begin(job)
 
     def begin(self, job: Job) -> None:
         """Work on a job that is UploadComplete or InProgress."""
-        thread = threading.Thread(target=self._work, args=(job,), name=job.id, daemon=True)
-        self._threads.add(thread)
-        thread.start()
+        self._spawn(job.id, lambda: self._work(job))
+
+    def begin_batch(self, batch: Batch) -> None:
+        """Work on a batch of Bulk API 1.0."""
+        self._spawn(batch.id, lambda: self._work_on_batch(batch))
 
     def stop(self) -> None:
         """End all work after the chunks that are under way; jobs stay where they are."""
@@ -59,15 +66,36 @@ class BulkWorker:
         for thread in list(self._threads):
             thread.join(_STOP_SECONDS)
 
+    def _spawn(self, name: str, work: Callable[[], None]) -> None:
+        thread = threading.Thread(target=self._threaded, args=(work,), name=name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _threaded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        finally:
+            self._org.store.release()
+            self._threads.discard(threading.current_thread())
+
+    def _work_on_batch(self, batch: Batch) -> None:
+        if self._stopping.wait(self._org.settings.bulk_pace_seconds):
+            return
+        try:
+            with self._turns:
+                work_on(self._org, batch)
+        except Exception:  # noqa: BLE001 - a defect ends the batch, not the server
+            _log.exception("batch %s", batch.id)
+            self._org.part(ClassicJobs).change(
+                batch, state=BatchState.FAILED, message="UnknownException"
+            )
+
     def _work(self, job: Job) -> None:
         try:
             self._carry_out(job)
         except Exception:  # noqa: BLE001 - a defect ends the job, not the server
             _log.exception("job %s", job.id)
             self._end(job, JobState.FAILED, "UnknownException : an unexpected error occurred")
-        finally:
-            self._org.store.release()
-            self._threads.discard(threading.current_thread())
 
     def _carry_out(self, job: Job) -> None:
         pace = self._org.settings.bulk_pace_seconds

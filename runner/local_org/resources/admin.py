@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from runner.local_org.bulk.classic import ClassicJobs
 from runner.local_org.bulk.jobs import Jobs
 from runner.local_org.faults import ApiFault
 from runner.local_org.founding import found
@@ -40,6 +41,7 @@ def check_origin(request: Request) -> None:
 
 def reset(org: Org) -> None:
     """Empty an org of records and jobs, as if it were new."""
+    org.part(ClassicJobs).delete_all()
     org.part(Jobs).delete_all()
     org.store.clear()
     found(org.store)

@@ -1,4 +1,4 @@
-"""simple-salesforce's two Bulk clients against the local org.
+"""simple-salesforce's two Bulk clients as judges.
 
 It builds https addresses only; a session that rewrites them brings it to loopback.
 """
@@ -12,6 +12,17 @@ import pytest
 import requests
 from simple_salesforce import Salesforce
 
+DECLARED = {
+    "version": 1,
+    "objects": {
+        "Account": {
+            "fields": {
+                "ERP_Id__c": {"type": "text", "length": 20, "external_id": True, "unique": True}
+            }
+        }
+    },
+}
+
 
 class Loopback(requests.Session):
     def request(self, method, url, **more):
@@ -19,10 +30,11 @@ class Loopback(requests.Session):
 
 
 @pytest.fixture
-def salesforce(org):
+def salesforce(served):
+    server = served(DECLARED).server
     with Loopback() as session:
         yield Salesforce(
-            instance_url=org.url, session_id=org.access_token, session=session, version="60.0"
+            instance_url=server.url, session_id=server.access_token, session=session, version="60.0"
         )
 
 
@@ -62,3 +74,25 @@ def test_bulk2_deletes(salesforce):
     (job,) = salesforce.bulk2.Account.delete(records=[{"Id": found[0]["Id"]}], wait=0.01)
     assert job["numberRecordsFailed"] == 0
     assert salesforce.query("SELECT COUNT() FROM Account")["totalSize"] == 0
+
+
+def test_bulk1_rows_come_back_in_the_order_they_were_sent(salesforce):
+    records = [{"Name": "Acme", "ERP_Id__c": "E1"}, {"ERP_Id__c": "E2"}, {"Name": "Globex"}]
+    results = salesforce.bulk.Account.insert(records, wait=0.01)
+    assert [row["success"] for row in results] == [True, False, True]
+    assert results[0]["created"] is True
+    assert results[1]["id"] is None
+    assert results[1]["errors"][0]["statusCode"] == "REQUIRED_FIELD_MISSING"
+
+
+def test_bulk1_upsert_query_and_delete(salesforce):
+    records = [{"Name": f"Acme {n}", "ERP_Id__c": f"E{n}"} for n in range(5)]
+    for created in (True, False):
+        results = salesforce.bulk.Account.upsert(records, "ERP_Id__c", wait=0.01)
+        assert [row["created"] for row in results] == [created] * 5
+    found = salesforce.bulk.Account.query("SELECT Id, Name, CreatedDate FROM Account", wait=0.01)
+    assert {row["Name"] for row in found} == {f"Acme {n}" for n in range(5)}
+    assert all(isinstance(row["CreatedDate"], int) for row in found)
+    results = salesforce.bulk.Account.delete([{"Id": row["Id"]} for row in found], wait=0.01)
+    assert all(row["success"] for row in results)
+    assert salesforce.bulk.Account.query("SELECT Id FROM Account", wait=0.01) == []

@@ -1,0 +1,204 @@
+"""Jobs and batches of Bulk API 1.0 as the org remembers them.
+
+Knows their settings, states and files. Knows no HTTP and does none of their work.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from runner.local_org.ids import make_id, normalise
+from runner.local_org.org import Org
+from runner.local_org.store import reserve
+
+_SCHEMA = (
+    'CREATE TABLE IF NOT EXISTS "_classic_jobs" (id TEXT PRIMARY KEY, body TEXT)',
+    """CREATE TABLE IF NOT EXISTS "_classic_batches" (
+         id TEXT PRIMARY KEY, job_id TEXT, place INTEGER, body TEXT)""",
+)
+QUERIES = frozenset({"query", "queryAll"})
+
+
+class ClassicState(StrEnum):
+    """Where a job stands: it takes batches, or no more."""
+
+    OPEN = "Open"
+    CLOSED = "Closed"
+    ABORTED = "Aborted"
+
+
+class BatchState(StrEnum):
+    """Where a batch stands."""
+
+    QUEUED = "Queued"
+    IN_PROGRESS = "InProgress"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    NOT_PROCESSED = "NotProcessed"
+
+
+@dataclass(frozen=True, slots=True)
+class ClassicJob:
+    """One job of Bulk API 1.0."""
+
+    id: str
+    operation: str
+    object: str
+    user_id: str
+    api_version: float
+    made: str
+    """ISO 8601, UTC; so is `modstamp`."""
+    modstamp: str
+    content_type: str
+    """CSV or JSON."""
+    concurrency: str = "Parallel"
+    external_id: str | None = None
+    state: ClassicState = ClassicState.OPEN
+
+    @property
+    def queries(self) -> bool:
+        """Whether it reads."""
+        return self.operation in QUERIES
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch of a job."""
+
+    id: str
+    job_id: str
+    made: str
+    modstamp: str
+    state: BatchState = BatchState.QUEUED
+    message: str | None = None
+    """Salesforce's `stateMessage`."""
+    rows_done: int = 0
+    rows_failed: int = 0
+    total_ms: int = 0
+
+    @property
+    def result_id(self) -> str:
+        """The Id under which a query batch's only result is fetched."""
+        return "752" + self.id[3:]
+
+
+class ClassicJobs:
+    """All jobs of Bulk API 1.0 of an org; safe to use from many threads."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        with org.store.writing() as conn:
+            for statement in _SCHEMA:
+                conn.execute(statement)
+
+    def create(self, draft: ClassicJob) -> ClassicJob:
+        """Keep a new job under an Id of its own."""
+        now = self._org.clock().isoformat()
+        with self._org.store.writing() as conn:
+            job_id = make_id("750", reserve(conn, "_jobs", 1) + 1)
+            job = replace(draft, id=job_id, made=now, modstamp=now)
+            conn.execute('INSERT INTO "_classic_jobs" VALUES (?, ?)', (job_id, _packed(job)))
+        self._folder(job_id).mkdir(parents=True, exist_ok=True)
+        return job
+
+    def add(self, job: ClassicJob, content: bytes) -> Batch:
+        """Keep a new batch and its content."""
+        now = self._org.clock().isoformat()
+        with self._org.store.writing() as conn:
+            place = reserve(conn, "_batches", 1) + 1
+            batch = Batch(make_id("751", place), job.id, now, now)
+            self.request_path(batch).write_bytes(content)
+            conn.execute(
+                'INSERT INTO "_classic_batches" VALUES (?, ?, ?, ?)',
+                (batch.id, job.id, place, _packed(batch)),
+            )
+        return batch
+
+    def find(self, job_id: str) -> ClassicJob | None:
+        """A job by either form of its Id."""
+        with self._org.store.reading() as conn:
+            row = conn.execute(
+                'SELECT body FROM "_classic_jobs" WHERE id = ?', (normalise(job_id),)
+            ).fetchone()
+        if row is None:
+            return None
+        told = json.loads(row[0])
+        return ClassicJob(**{**told, "state": ClassicState(told["state"])})
+
+    def batches(self, job_id: str) -> list[Batch]:
+        """The batches of a job, in the order they came."""
+        return self._batches("WHERE job_id = ? ORDER BY place", job_id)
+
+    def batch(self, job_id: str, batch_id: str) -> Batch | None:
+        """One batch by either form of its Id."""
+        found = self._batches("WHERE id = ?", normalise(batch_id) or "")
+        return next((batch for batch in found if batch.job_id == job_id), None)
+
+    def unfinished(self) -> list[Batch]:
+        """Batches that are waiting for work or were being worked on."""
+        under_way = {BatchState.QUEUED, BatchState.IN_PROGRESS}
+        return [each for each in self._batches("WHERE ? = ''", "") if each.state in under_way]
+
+    def change_job(self, job: ClassicJob, state: ClassicState) -> ClassicJob:
+        """Close or abort a job; batches that have not begun stay undone by an abort."""
+        now = self._org.clock().isoformat()
+        changed = replace(job, state=state, modstamp=now)
+        with self._org.store.writing() as conn:
+            conn.execute(
+                'UPDATE "_classic_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id)
+            )
+            if state is ClassicState.ABORTED:
+                for batch in self.batches(job.id):
+                    if batch.state is BatchState.QUEUED:
+                        self.change(batch, state=BatchState.NOT_PROCESSED)
+        return changed
+
+    def change(self, batch: Batch, **changes: object) -> Batch:
+        """Keep a changed version; goes into the caller's transaction where there is one."""
+        now = self._org.clock().isoformat()
+        changed = replace(batch, modstamp=now, **changes)  # type: ignore[arg-type]
+        with self._org.store.writing() as conn:
+            conn.execute(
+                'UPDATE "_classic_batches" SET body = ? WHERE id = ?', (_packed(changed), batch.id)
+            )
+        return changed
+
+    def delete_all(self) -> None:
+        """Forget every job, its batches and their files."""
+        for job_id in self._ids():
+            shutil.rmtree(self._folder(job_id), ignore_errors=True)
+        with self._org.store.writing() as conn:
+            conn.execute('DELETE FROM "_classic_jobs"')
+            conn.execute('DELETE FROM "_classic_batches"')
+
+    def request_path(self, batch: Batch) -> Path:
+        """Where a batch's content lies."""
+        return self._folder(batch.job_id) / f"{batch.id}.request"
+
+    def result_path(self, batch: Batch) -> Path:
+        """Where a batch's result lies."""
+        return self._folder(batch.job_id) / f"{batch.id}.result"
+
+    def _ids(self) -> list[str]:
+        with self._org.store.reading() as conn:
+            return [row[0] for row in conn.execute('SELECT id FROM "_classic_jobs"')]
+
+    def _folder(self, job_id: str) -> Path:
+        return self._org.store.folder / "jobs" / job_id
+
+    def _batches(self, where: str, argument: str) -> list[Batch]:
+        with self._org.store.reading() as conn:
+            rows = conn.execute(
+                f'SELECT body FROM "_classic_batches" {where}',  # noqa: S608 - constants above
+                (argument,),
+            ).fetchall()
+        told = (json.loads(row[0]) for row in rows)
+        return [Batch(**{**each, "state": BatchState(each["state"])}) for each in told]
+
+
+def _packed(value: ClassicJob | Batch) -> str:
+    return json.dumps(asdict(value))

@@ -1,0 +1,215 @@
+"""Carries out one batch of Bulk API 1.0 and writes its result file.
+
+Knows batches, `records.write` and `soql.prepare`. Knows no HTTP and no threads. Unlike Bulk API
+2.0, results stand in the order of the rows that were sent.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from time import monotonic
+
+from runner.local_org import records, soql
+from runner.local_org.bulk.classic import Batch, BatchState, ClassicJob, ClassicJobs
+from runner.local_org.bulk.csv_reading import Upload
+from runner.local_org.bulk.csv_writing import csv_bytes
+from runner.local_org.bulk.failure import JobFailure
+from runner.local_org.bulk.ingest import CHUNK_ROWS, error_text
+from runner.local_org.bulk.jobs import Job, JobKind, JobState
+from runner.local_org.catalog.model import SObject
+from runner.local_org.faults import ApiFault
+from runner.local_org.oauth.users import user_of_id
+from runner.local_org.org import Org
+from runner.local_org.records.columns import column_of
+from runner.local_org.records.outcome import RowOutcome
+
+MAX_BATCH_ROWS = 10_000
+_NOTHING_FOUND = b"Records not found for this query\n"
+_WRITTEN_AT_ONCE = 2_000
+
+
+def work_on(org: Org, batch: Batch) -> None:
+    """Take a batch from Queued to Completed or Failed."""
+    jobs = org.part(ClassicJobs)
+    with org.store.writing():
+        current = jobs.batch(batch.job_id, batch.id)
+        job = jobs.find(batch.job_id)
+        if current is None or job is None or current.state is BatchState.NOT_PROCESSED:
+            return
+        current = jobs.change(current, state=BatchState.IN_PROGRESS)
+    try:
+        if job.queries:
+            _finish(jobs, current, lambda: _query(org, job, current))
+        else:
+            # The rows and the word that they are done are one transaction: a crash repeats neither.
+            with org.store.writing():
+                _finish(jobs, current, lambda: _ingest(org, job, current))
+    except JobFailure as failure:
+        jobs.change(current, state=BatchState.FAILED, message=str(failure))
+    except ApiFault as fault:
+        words = f"InvalidBatch : Failed to process query: {fault.errors[0].code}: "
+        jobs.change(current, state=BatchState.FAILED, message=words + fault.errors[0].message)
+
+
+def _finish(jobs: ClassicJobs, batch: Batch, work: Callable[[], tuple[int, int]]) -> None:
+    begun = monotonic()
+    done, failed = work()
+    jobs.change(
+        batch,
+        state=BatchState.COMPLETED,
+        rows_done=done,
+        rows_failed=failed,
+        total_ms=int((monotonic() - begun) * 1000),
+    )
+
+
+def _ingest(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
+    sobject = org.catalog.sobject(job.object)
+    if sobject is None:
+        raise JobFailure(f"InvalidEntity : {job.object} is not supported by the Bulk API")
+    from_text = job.content_type == "CSV"
+    rows = list(
+        islice(
+            (_csv_rows if from_text else _json_rows)(org, sobject, job, batch), MAX_BATCH_ROWS + 1
+        )
+    )
+    if len(rows) > MAX_BATCH_ROWS:
+        raise JobFailure.invalid_batch(f"Too many rows in a batch: at most {MAX_BATCH_ROWS}")
+    outcomes: list[RowOutcome] = []
+    user = user_of_id(org, job.user_id) or org.user
+    with org.store.writing() as conn:
+        for start in range(0, len(rows), CHUNK_ROWS):
+            outcomes += records.write(
+                org,
+                conn,
+                job.operation,
+                sobject,
+                rows[start : start + CHUNK_ROWS],
+                external_id=job.external_id,
+                user=user,
+                version=job.api_version,
+                from_text=from_text,
+            )
+    told = _csv_results(outcomes) if from_text else _json_results(outcomes)
+    org.part(ClassicJobs).result_path(batch).write_bytes(told)
+    return len(rows), sum(not outcome.success for outcome in outcomes)
+
+
+def _csv_rows(
+    org: Org, sobject: SObject, job: ClassicJob, batch: Batch
+) -> Iterator[Mapping[str, object]]:
+    upload = Upload(org.part(ClassicJobs).request_path(batch), _as_job(job))
+    try:
+        if not upload.read_header():
+            raise JobFailure.invalid_batch("Records not found")
+        for name in upload.header:
+            if column_of(org.catalog, sobject, name) is None:
+                raise JobFailure.invalid_batch(f"Field name not found : {name}")
+        for row in upload.rows(upload.rows_start):
+            yield dict(zip(upload.header, row.values, strict=True))
+    finally:
+        upload.close()
+
+
+def _json_rows(
+    org: Org, _sobject: SObject, _job: ClassicJob, batch: Batch
+) -> Iterator[Mapping[str, object]]:
+    content = org.part(ClassicJobs).request_path(batch).read_bytes()
+    try:
+        rows = json.loads(content)
+    except ValueError:
+        raise JobFailure.invalid_batch("Content is not valid JSON") from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise JobFailure.invalid_batch("Content is not a list of records")
+    for row in rows:
+        yield {name: value for name, value in row.items() if name != "attributes"}
+
+
+def _csv_results(outcomes: Sequence[RowOutcome]) -> bytes:
+    rows = [
+        [
+            outcome.id or "" if outcome.success else "",
+            "true" if outcome.success else "false",
+            "true" if outcome.created else "false",
+            "" if outcome.success else error_text(outcome),
+        ]
+        for outcome in outcomes
+    ]
+    return csv_bytes([["Id", "Success", "Created", "Error"], *rows], ",", "\n")
+
+
+def _json_results(outcomes: Sequence[RowOutcome]) -> bytes:
+    return json.dumps(
+        [
+            {
+                "success": outcome.success,
+                "created": outcome.created,
+                "id": outcome.id if outcome.success else None,
+                "errors": [
+                    {**error.as_collection(), "extendedErrorDetails": None}
+                    for error in outcome.errors
+                ],
+            }
+            for outcome in outcomes
+        ]
+    ).encode()
+
+
+def _query(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
+    jobs = org.part(ClassicJobs)
+    query = soql.prepare(
+        org,
+        jobs.request_path(batch).read_text("utf-8").strip(),
+        user=user_of_id(org, job.user_id) or org.user,
+        version=job.api_version,
+        all_rows=job.operation == "queryAll",
+    )
+    if query.bulk_refusal is not None:
+        raise JobFailure(f"FeatureNotEnabled : {query.bulk_refusal}")
+    with org.store.reading() as conn, jobs.result_path(batch).open("wb") as file:
+        if job.content_type == "JSON":
+            found = [_in_epoch(record) for record in query.execute(conn)]
+            file.write(json.dumps(found).encode())
+            return len(found), 0
+        count, rows = 0, query.flat(conn)
+        while block := list(islice(rows, _WRITTEN_AT_ONCE)):
+            file.write(csv_bytes([query.columns, *block] if count == 0 else block, ",", "\n"))
+            count += len(block)
+        if count == 0:
+            file.write(_NOTHING_FOUND)
+    return count, 0
+
+
+def _in_epoch(value: object) -> object:
+    """A record with its datetimes in milliseconds since the epoch, as JSON batches have them."""
+    if isinstance(value, dict):
+        return {name: _in_epoch(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_in_epoch(each) for each in value]
+    if isinstance(value, str) and value.endswith("+0000") and len(value) == len(_A_DATETIME):
+        try:
+            return int(datetime.fromisoformat(value).timestamp() * 1000)
+        except ValueError:
+            return value
+    return value
+
+
+_A_DATETIME = "2011-07-07T00:37:00.000+0000"
+
+
+def _as_job(job: ClassicJob) -> Job:
+    """What the CSV reader asks of a job."""
+    return Job(
+        id=job.id,
+        kind=JobKind.INGEST,
+        operation=job.operation,
+        object=job.object,
+        user_id=job.user_id,
+        api_version=job.api_version,
+        made=job.made,
+        modstamp=job.modstamp,
+        state=JobState.IN_PROGRESS,
+    )

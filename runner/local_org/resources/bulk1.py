@@ -1,0 +1,260 @@
+"""`/services/async/NN.0/job`: Bulk API 1.0, for clients that still use it.
+
+Jobs with CSV or JSON content. What concerns a job is answered in the format of the request, what
+concerns a batch in that of the job's content, where CSV means XML. The session is in a header of
+its own, `X-SFDC-Session`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.local_org.bulk.classic import (
+    QUERIES,
+    Batch,
+    BatchState,
+    ClassicJob,
+    ClassicJobs,
+    ClassicState,
+)
+from runner.local_org.bulk.worker import BulkWorker
+from runner.local_org.catalog.model import SObject
+from runner.local_org.http.messages import Endpoint, Request, Response, Route
+from runner.local_org.http.tokens import session_token_of
+from runner.local_org.oauth.sessions import Session, Sessions
+from runner.local_org.org import Org
+from runner.local_org.records import is_key
+from runner.local_org.resources import bulk1_shapes as shapes
+from runner.local_org.resources.bulk1_shapes import ClassicRefusal
+
+MAX_BATCH_BYTES = 10_000_000
+_OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"}) | QUERIES
+_MODES = {
+    "": "Parallel",
+    "0": "Parallel",
+    "1": "Serial",
+    "Parallel": "Parallel",
+    "Serial": "Serial",
+}
+_VERSION = re.compile(r"[1-9]\d?\.0")
+_BLOCK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One request in a session, with what its path and headers say."""
+
+    org: Org
+    request: Request
+    session: Session
+    version: float
+
+    @property
+    def jobs(self) -> ClassicJobs:
+        return self.org.part(ClassicJobs)
+
+    @property
+    def job(self) -> ClassicJob:
+        job = self.jobs.find(self.request.params["job_id"])
+        if job is None:
+            raise ClassicRefusal("InvalidJob", "Invalid job id: " + self.request.params["job_id"])
+        return job
+
+    @property
+    def batch(self) -> Batch:
+        batch_id = self.request.params["batch_id"]
+        batch = self.jobs.batch(self.job.id, batch_id)
+        if batch is None:
+            raise ClassicRefusal("InvalidBatch", f"Invalid batch id: {batch_id}")
+        return batch
+
+
+def _speaks_json(request: Request) -> bool:
+    told = request.headers.get("content-type") or request.headers.get("accept", "")
+    return "json" in told.lower()
+
+
+def _members(request: Request) -> Mapping[str, object]:
+    if not _speaks_json(request):
+        return shapes.members_of(request.body)
+    try:
+        told = request.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise ClassicRefusal("InvalidJob", "Unable to parse Job")
+    return told
+
+
+def _create(call: _Call) -> Response:
+    told = {
+        name: "" if value is None else str(value) for name, value in _members(call.request).items()
+    }
+    operation = told.get("operation", "")
+    if operation not in _OPERATIONS:
+        raise ClassicRefusal("InvalidJob", f"Unable to parse Job: operation {operation!r}")
+    if told.get("contentType") not in {"CSV", "JSON"}:
+        raise ClassicRefusal("InvalidJob", "The local org takes the content types CSV and JSON")
+    if told.get("concurrencyMode", "") not in _MODES:
+        raise ClassicRefusal("InvalidJob", "Unable to parse Job: concurrencyMode")
+    sobject = call.org.catalog.sobject(told.get("object", ""))
+    if sobject is None:
+        named = told.get("object", "")
+        raise ClassicRefusal("InvalidEntity", f"Entity '{named}' is not supported by the Bulk API.")
+    if operation == "hardDelete" and not call.org.settings.hard_delete_allowed:
+        raise ClassicRefusal("FeatureNotEnabled", "hardDelete needs Bulk API Hard Delete")
+    job = call.jobs.create(
+        ClassicJob(
+            id="",
+            operation=operation,
+            object=sobject.name,
+            user_id=call.session.user.id,
+            api_version=call.version,
+            made="",
+            modstamp="",
+            content_type=told["contentType"],
+            concurrency=_MODES[told.get("concurrencyMode", "")],
+            external_id=_key(sobject, told) if operation == "upsert" else None,
+        )
+    )
+    return _of_job(call, job, 201)
+
+
+def _key(sobject: SObject, told: Mapping[str, str]) -> str:
+    name = told.get("externalIdFieldName", "")
+    field = sobject.field(name)
+    if not name:
+        raise ClassicRefusal(
+            "InvalidJob",
+            f"External ID was blank for {sobject.name}. "
+            "An External ID must be specified for upsert.",
+        )
+    if field is None or not is_key(field):
+        raise ClassicRefusal(
+            "InvalidJob",
+            f"Field name provided, {name} does not match an External ID, Salesforce Id, or "
+            f"indexed field for {sobject.name}",
+        )
+    return field.name
+
+
+def _of_job(call: _Call, job: ClassicJob, status: int = 200) -> Response:
+    as_json = _speaks_json(call.request)
+    info = shapes.job_info(job, call.jobs.batches(job.id), as_json=as_json)
+    return shapes.shaped("jobInfo", info, as_json=as_json, status=status)
+
+
+def _info(call: _Call) -> Response:
+    return _of_job(call, call.job)
+
+
+def _change(call: _Call) -> Response:
+    job, wanted = call.job, _members(call.request).get("state")
+    if wanted not in {ClassicState.CLOSED, ClassicState.ABORTED}:
+        raise ClassicRefusal("InvalidJobState", f"A job cannot be put in the state {wanted}")
+    if job.state is not ClassicState.OPEN and wanted != job.state:
+        raise ClassicRefusal("InvalidJobState", f"{wanted} already {job.state} Job not allowed")
+    return _of_job(call, call.jobs.change_job(job, ClassicState(str(wanted))))
+
+
+def _add(call: _Call) -> Response:
+    job = call.job
+    if job.state is not ClassicState.OPEN:
+        raise ClassicRefusal("InvalidJobState", f"Job is {job.state}: it takes no batches")
+    if len(call.request.body) > MAX_BATCH_BYTES:
+        raise ClassicRefusal("InvalidBatch", f"A batch is at most {MAX_BATCH_BYTES} bytes")
+    batch = call.jobs.add(job, call.request.body)
+    call.org.part(BulkWorker).begin_batch(batch)
+    return _of_batch(job, batch, 201)
+
+
+def _of_batch(job: ClassicJob, batch: Batch, status: int = 200) -> Response:
+    as_json = job.content_type == "JSON"
+    info = shapes.batch_info(batch, as_json=as_json)
+    return shapes.shaped("batchInfo", info, as_json=as_json, status=status)
+
+
+def _list(call: _Call) -> Response:
+    job = call.job
+    as_json = job.content_type == "JSON"
+    batches = [shapes.batch_info(batch, as_json=as_json) for batch in call.jobs.batches(job.id)]
+    return shapes.batch_list(batches, as_json=as_json)
+
+
+def _batch(call: _Call) -> Response:
+    return _of_batch(call.job, call.batch)
+
+
+def _sent(call: _Call) -> Response:
+    return _content(call.job, call.jobs.request_path(call.batch))
+
+
+def _result(call: _Call) -> Response:
+    job, batch = call.job, call.batch
+    if batch.state is not BatchState.COMPLETED:
+        raise ClassicRefusal("InvalidBatch", f"Batch not completed: it is {batch.state}")
+    if job.queries:
+        return shapes.result_list(batch.result_id, as_json=job.content_type == "JSON")
+    return _content(job, call.jobs.result_path(batch))
+
+
+def _found(call: _Call) -> Response:
+    batch = call.batch
+    if batch.state is not BatchState.COMPLETED or call.request.params["result_id"] not in {
+        batch.result_id,
+        batch.result_id[:15],
+    }:
+        raise ClassicRefusal("InvalidBatch", "Invalid result id")
+    return _content(call.job, call.jobs.result_path(batch))
+
+
+def _content(job: ClassicJob, path: Path) -> Response:
+    return Response(200, _blocks(path), shapes.content_headers(as_json=job.content_type == "JSON"))
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+
+
+def _answering(ask: Callable[[_Call], Response]) -> Endpoint:
+    def answer(org: Org, request: Request) -> Response:
+        try:
+            return ask(_signed_in(org, request))
+        except ClassicRefusal as refusal:
+            return refusal.response(as_json=_speaks_json(request))
+
+    return answer
+
+
+def _signed_in(org: Org, request: Request) -> _Call:
+    session = org.part(Sessions).find(session_token_of(request))
+    if session is None:
+        raise ClassicRefusal("InvalidSessionId", "Invalid session id", 401)
+    told = request.params["version"]
+    if not _VERSION.fullmatch(told) or float(told) not in org.settings.served_versions:
+        raise ClassicRefusal("InvalidVersion", f"Api version {told} is not supported")
+    return _Call(org, request, session, float(told))
+
+
+_JOBS = r"/services/async/(?P<version>[^/]+)/job"
+_JOB = rf"{_JOBS}/(?P<job_id>[^/]+)"
+_BATCH = rf"{_JOB}/batch/(?P<batch_id>[^/]+)"
+ROUTES = tuple(
+    Route(method, path, _answering(ask), versioned=False, signed_in=False)
+    for method, path, ask in (
+        ("POST", _JOBS, _create),
+        ("GET", _JOB, _info),
+        ("POST", _JOB, _change),
+        ("POST", f"{_JOB}/batch", _add),
+        ("GET", f"{_JOB}/batch", _list),
+        ("GET", _BATCH, _batch),
+        ("GET", f"{_BATCH}/request", _sent),
+        ("GET", f"{_BATCH}/result", _result),
+        ("GET", rf"{_BATCH}/result/(?P<result_id>[^/]+)", _found),
+    )
+)

@@ -1,0 +1,149 @@
+"""Bulk API 1.0 with CSV batches and XML answers."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+
+NAMESPACE = "{http://www.force.com/2009/06/asyncapi/dataload}"
+JOB = """<?xml version="1.0" encoding="UTF-8"?>
+<jobInfo xmlns="http://www.force.com/2009/06/asyncapi/dataload">
+ <operation>{operation}</operation><object>Account</object><contentType>CSV</contentType>
+</jobInfo>"""
+
+
+class Classic:
+    def __init__(self, served):
+        self.client = served.client
+        self.headers = {
+            "X-SFDC-Session": served.server.access_token,
+            "Authorization": "",
+            "Content-Type": "application/xml",
+        }
+
+    def ask(self, method, path, content=None, kind=None):
+        headers = self.headers | ({"Content-Type": kind} if kind else {})
+        return self.client.request(
+            method, f"/services/async/60.0/{path}", content=content, headers=headers
+        )
+
+    def told(self, *args):
+        answer = self.ask(*args)
+        assert answer.status_code in {200, 201}, answer.text
+        root = ET.fromstring(answer.text)  # noqa: S314 - our own answer
+        return {child.tag.removeprefix(NAMESPACE): child.text for child in root}
+
+    def create(self, operation="insert"):
+        return self.told("POST", "job", JOB.format(operation=operation))["id"]
+
+    def batch(self, job_id, content):
+        return self.told("POST", f"job/{job_id}/batch", content, "text/csv; charset=UTF-8")["id"]
+
+    def ended(self, job_id, batch_id):
+        for _ in range(100_000):
+            batch = self.told("GET", f"job/{job_id}/batch/{batch_id}")
+            if batch["state"] not in {"Queued", "InProgress"}:
+                return batch
+        raise AssertionError("the batch did not end")
+
+
+@pytest.fixture
+def classic(served):
+    return Classic(served())
+
+
+def test_a_job_is_told_in_xml_with_its_namespace(classic):
+    answer = classic.ask("POST", "job", JOB.format(operation="insert"))
+    assert answer.status_code == 201
+    assert answer.headers["content-type"] == "application/xml"
+    root = ET.fromstring(answer.text)  # noqa: S314 - our own answer
+    assert root.tag == f"{NAMESPACE}jobInfo"
+    told = {child.tag.removeprefix(NAMESPACE): child.text for child in root}
+    assert told["state"] == "Open"
+    assert told["createdDate"].endswith(".000Z")
+    assert told["apiVersion"] == "60.0"
+
+
+def test_results_stand_in_the_order_of_the_rows(classic):
+    job = classic.create()
+    content = "Name,BillingState\nAcme,CA\n,NY\nGlobex,WA\n"
+    batch = classic.batch(job, content)
+    told = classic.ended(job, batch)
+    assert told["state"] == "Completed"
+    assert (told["numberRecordsProcessed"], told["numberRecordsFailed"]) == ("3", "1")
+    lines = classic.ask("GET", f"job/{job}/batch/{batch}/result").text.splitlines()
+    assert lines[0] == '"Id","Success","Created","Error"'
+    assert lines[2] == (
+        '"","false","false","REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"'
+    )
+    assert lines[1].endswith('","true","true",""')
+    assert lines[3].endswith('","true","true",""')
+    assert classic.ask("GET", f"job/{job}/batch/{batch}/request").text == content
+
+
+def test_a_job_closes_and_counts_its_batches(classic):
+    job = classic.create()
+    for name in ("A", "B"):
+        classic.ended(job, classic.batch(job, f"Name\n{name}\n"))
+    closed = classic.told("POST", f"job/{job}", "<jobInfo><state>Closed</state></jobInfo>")
+    assert closed["state"] == "Closed"
+    assert closed["numberBatchesCompleted"] == "2"
+    late = classic.ask("POST", f"job/{job}/batch", "Name\nC\n", "text/csv")
+    assert late.status_code == 400
+    assert "InvalidJobState" in late.text
+
+
+def test_an_unknown_column_fails_the_batch(classic):
+    job = classic.create()
+    told = classic.ended(job, classic.batch(job, "Name,Foo\nA,B\n"))
+    assert told["state"] == "Failed"
+    assert told["stateMessage"] == "InvalidBatch : Field name not found : Foo"
+
+
+def test_a_query_lists_its_result_and_hands_it_out(classic):
+    job = classic.create()
+    classic.ended(job, classic.batch(job, "Name\nAcme\nGlobex\n"))
+    query = classic.create("query")
+    soql = "SELECT Name FROM Account ORDER BY Name"
+    batch = classic.batch(query, soql)
+    assert classic.ended(query, batch)["state"] == "Completed"
+    listed = classic.told("GET", f"job/{query}/batch/{batch}/result")
+    found = classic.ask("GET", f"job/{query}/batch/{batch}/result/{listed['result']}")
+    assert found.text == '"Name"\n"Acme"\n"Globex"\n'
+
+
+def test_a_query_of_nothing_says_so(classic):
+    query = classic.create("query")
+    batch = classic.batch(query, "SELECT Id FROM Account")
+    classic.ended(query, batch)
+    listed = classic.told("GET", f"job/{query}/batch/{batch}/result")
+    found = classic.ask("GET", f"job/{query}/batch/{batch}/result/{listed['result']}")
+    assert found.text == "Records not found for this query\n"
+
+
+def test_refusals_are_one_object_in_the_format_of_the_request(classic):
+    assert "<exceptionCode>InvalidJob</exceptionCode>" in classic.ask("GET", "job/750x").text
+    answer = classic.ask("GET", "job/750x", None, "application/json")
+    assert answer.status_code == 400
+    assert answer.json()["exceptionCode"] == "InvalidJob"
+    classic.headers["X-SFDC-Session"] = "stale"
+    answer = classic.ask("GET", "job/750x", None, "application/json")
+    assert answer.status_code == 401
+    assert answer.json()["exceptionCode"] == "InvalidSessionId"
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (JOB.format(operation="merge"), "InvalidJob"),
+        (JOB.format(operation="upsert"), "InvalidJob"),
+        (JOB.format(operation="insert").replace("Account", "Nothing"), "InvalidEntity"),
+        ("<!DOCTYPE x><jobInfo/>", "InvalidXML"),
+        ("no xml", "InvalidXML"),
+    ],
+)
+def test_a_job_that_cannot_be_is_refused(classic, body, code):
+    answer = classic.ask("POST", "job", body)
+    assert answer.status_code == 400
+    assert code in answer.text
