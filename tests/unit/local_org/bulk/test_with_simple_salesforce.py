@@ -30,7 +30,9 @@ class Loopback(requests.Session):
 
 
 @pytest.fixture
-def salesforce(served):
+def salesforce(served, monkeypatch):
+    # Its Bulk API 1.0 client waits five seconds between two looks, and takes no other number.
+    monkeypatch.setattr("simple_salesforce.bulk.sleep", lambda _seconds: None)
     server = served(DECLARED).server
     with Loopback() as session:
         yield Salesforce(
@@ -78,7 +80,7 @@ def test_bulk2_deletes(salesforce):
 
 def test_bulk1_rows_come_back_in_the_order_they_were_sent(salesforce):
     records = [{"Name": "Acme", "ERP_Id__c": "E1"}, {"ERP_Id__c": "E2"}, {"Name": "Globex"}]
-    results = salesforce.bulk.Account.insert(records, wait=0.01)
+    results = salesforce.bulk.Account.insert(records)
     assert [row["success"] for row in results] == [True, False, True]
     assert results[0]["created"] is True
     assert results[1]["id"] is None
@@ -88,11 +90,11 @@ def test_bulk1_rows_come_back_in_the_order_they_were_sent(salesforce):
 def test_bulk1_upsert_query_and_delete(salesforce):
     records = [{"Name": f"Acme {n}", "ERP_Id__c": f"E{n}"} for n in range(5)]
     for created in (True, False):
-        results = salesforce.bulk.Account.upsert(records, "ERP_Id__c", wait=0.01)
+        results = salesforce.bulk.Account.upsert(records, "ERP_Id__c")
         assert [row["created"] for row in results] == [created] * 5
-    found = salesforce.bulk.Account.query("SELECT Id, Name, CreatedDate FROM Account", wait=0.01)
+    found = salesforce.bulk.Account.query("SELECT Id, Name, CreatedDate FROM Account")
     assert {row["Name"] for row in found} == {f"Acme {n}" for n in range(5)}
     assert all(isinstance(row["CreatedDate"], int) for row in found)
-    results = salesforce.bulk.Account.delete([{"Id": row["Id"]} for row in found], wait=0.01)
+    results = salesforce.bulk.Account.delete([{"Id": row["Id"]} for row in found])
     assert all(row["success"] for row in results)
-    assert salesforce.bulk.Account.query("SELECT Id FROM Account", wait=0.01) == []
+    assert salesforce.bulk.Account.query("SELECT Id FROM Account") == []
