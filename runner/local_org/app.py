@@ -80,6 +80,7 @@ class Server:
     def __init__(self, org: Org, port: int) -> None:
         self._org = org
         self._claim = Claim(org.store.folder)
+        self._started = False
         self._stopped = threading.Event()
         try:
             self._listeners = Listeners(self._answer, port, done=org.store.release)
@@ -94,9 +95,11 @@ class Server:
         return f"http://127.0.0.1:{self._listeners.port}"
 
     def start(self) -> None:
-        """Answer from now on, in threads of its own."""
-        self._listeners.start()
-        self._org.part(BulkWorker).resume()
+        """Answer from now on, in threads of its own; only the first call counts."""
+        if not self._started:
+            self._started = True
+            self._listeners.start()
+            self._org.part(BulkWorker).resume()
 
     def serve_forever(self) -> None:
         """Answer until `shutdown` is called (from another thread or a signal's)."""
