@@ -89,7 +89,7 @@ def _text(run: RunRecord) -> str:
     if jobs:
         lines += ["", "parts"]
     lines += [
-        f"  {name} {part.part + 1}: {part.state}, {part.rows or 0:,} rows"
+        f"  {name} {part.part}: {part.state}, {part.rows or 0:,} rows"
         + (f", Bulk job {part.bulk_job_id}" if part.bulk_job_id else "")
         for name, part in jobs
     ]

@@ -59,6 +59,7 @@ class BulkWrite:
         """Of every job made, in the order they were made."""
         self._closed: set[int] = set()
         """Parts whose job was handed over whole: it may begin at any time."""
+        self._noted: dict[int, tuple[str, str]] = {}
         self._progress = _Progress(task.name, context.sink)
         self._stopped_by: RunnerError | None = None
 
@@ -68,8 +69,8 @@ class BulkWrite:
         Raises:
             RunnerError: what ended it early; rows without a result were not carried out.
         """
-        parts = staging.write_parts(staging.folder / "parts", max_bytes=ingest.MOST_BYTES)
-        self._progress.begin(staging.rows_total, staging.rejected_total, len(parts))
+        parts = staging.parts(staging.folder / "parts", max_bytes=ingest.MOST_BYTES)
+        self._progress.begin(staging.rows_total, staging.rejected_total)
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
         with Lanes(self._carry, width) as lanes:
             try:
@@ -82,7 +83,7 @@ class BulkWrite:
         if self._stopped_by is not None:
             raise self._stopped_by
 
-    def _until_stopped(self, parts: list[Part]) -> Iterator[Part]:
+    def _until_stopped(self, parts: Iterator[Part]) -> Iterator[Part]:
         for part in parts:
             if self._deadline.passed:
                 self._stopped_by = self._deadline.error()
@@ -118,7 +119,11 @@ class BulkWrite:
         return PartEnd(ended, files)
 
     def _note(self, part: Part, job: JobInfo) -> None:
-        """Write down and tell how a part's job stands."""
+        """Tell how a part's job stands; write it down when its state is new."""
+        self._progress.tell(part.index, job)
+        if self._noted.get(part.index) == (job.id, job.state):
+            return  # each line of the ledger waits for the disk
+        self._noted[part.index] = (job.id, job.state)
         self._context.ledger.record_part(
             self._context.run_id,
             self._task.name,
@@ -132,7 +137,6 @@ class BulkWrite:
                 bulk_job_id=job.id,
             ),
         )
-        self._progress.tell(part.index, job)
 
     def _take(self, part: Part, end: Future[PartEnd] | None, results: Results) -> None:
         """Take in what became of a part."""
@@ -163,10 +167,10 @@ class _Progress:
         self._lock = Lock()
         self._done: dict[int, int] = {}
         self._ended: set[int] = set()
-        self._total = self._rejected = self._parts = 0
+        self._total = self._rejected = 0
 
-    def begin(self, total: int, rejected: int, parts: int) -> None:
-        self._total, self._rejected, self._parts = total, rejected, parts
+    def begin(self, total: int, rejected: int) -> None:
+        self._total, self._rejected = total, rejected
 
     def tell(self, part: int, job: JobInfo) -> None:
         with self._lock:
@@ -177,6 +181,6 @@ class _Progress:
             ended = len(self._ended)
         self._sink(
             events.Progress(
-                self._task, done, self._total, ended, self._parts, f"{job.state} {job.id}"
+                self._task, done, self._total, parts_done=ended, note=f"{job.state} {job.id}"
             )
         )

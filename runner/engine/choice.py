@@ -24,9 +24,10 @@ def api_for_write(task: WriteTask, rows: int, version: str) -> Api:
 
 
 def _needs_rest(task: WriteTask) -> bool:
-    """Bulk API 2.0 has neither all-or-none, nor a batch size, nor the duplicate rule header."""
+    """Bulk has no all-or-none, no batch size, no duplicate rule header, no default assignment."""
     return (
         task.all_or_none
         or task.batch_size is not None
+        or task.options.assignment_rule is True
         or task.options.duplicate_rule_allow_save is not None
     )

@@ -9,10 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runner.diagnostics import Diagnostic, Location
+from runner.errors import OrgError, TransientError
 from runner.job.model import Job, Verb, WriteTask
 from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn, near
+from runner.salesforce.soql import ItemKind, Selection, SelectItem
 from runner.tables.kinds import FieldKind, MappedColumn
 from runner.tables.source import own_columns
+from runner.tables.target import QueryColumn
 
 _ID = "Id"
 
@@ -183,3 +186,25 @@ def _diagnostic(job: Job, wish: _Wish, code: str, message: str, hint: str | None
     return job.origin.diagnose(
         wish.location, code, message, help=hint, at_key=wish.location[-1] == wish.name
     )
+
+
+def query_columns(selected: Selection, describes: Describes) -> tuple[QueryColumn, ...] | None:
+    """What is known of a query's columns before it runs; None where only its records tell."""
+    if selected.is_open:
+        return None
+    return tuple(
+        QueryColumn(item.column, _kind_of(selected.sobject, item, describes))
+        for item in selected.items
+    )
+
+
+def _kind_of(sobject: str, item: SelectItem, describes: Describes) -> FieldKind | None:
+    if item.path is None or item.kind is not ItemKind.FIELD:
+        return None
+    try:
+        field = describes.follow(sobject, item.path)
+    except TransientError:
+        raise
+    except OrgError:
+        return None  # the query itself will be refused, in the org's own words
+    return FieldKind.of(field.type) if field else None

@@ -72,8 +72,10 @@ class _Query:
         self._deadline = Deadline(task, context.clock)
         self._soql = bind(task.soql, context.params)
         self._selection = selection(self._soql)
-        self.columns = query_columns(self._selection, context.describes)
+        self._columns = query_columns(self._selection, context.describes)
+        self.columns = self._columns or ()
         self.job_ids: list[str] = []
+        self._noted = ""
 
     def fetch(self, to: Path) -> tuple[Api, int]:
         """Bring the rows into a file; says over which API, and how many there are."""
@@ -108,7 +110,7 @@ class _Query:
 
     def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
         rows = 0
-        with RestWriter(to, self.columns) as writer:
+        with RestWriter(to, self._columns) as writer:
             for page in found:
                 if self._deadline.passed:
                     raise self._deadline.error()
@@ -116,6 +118,7 @@ class _Query:
                 writer.write(records)
                 rows += len(records)
                 self._tell(rows, page.total_size)
+        self.columns = writer.columns
         return rows
 
     def _records(self, page: QueryPage) -> list[dict[str, object]]:
@@ -137,8 +140,10 @@ class _Query:
         )
 
     def _note(self, job: JobInfo) -> None:
-        part = PartRecord(part=0, state=job.state, rows=job.processed, bulk_job_id=job.id)
-        self._context.ledger.record_part(self._context.run_id, self._task.name, part)
+        if job.state != self._noted:  # each line of the ledger waits for the disk
+            self._noted = job.state
+            part = PartRecord(part=1, state=job.state, rows=job.processed, bulk_job_id=job.id)
+            self._context.ledger.record_part(self._context.run_id, self._task.name, part)
         note = f"{job.state} {job.id}"
         self._context.sink(events.Progress(self._task.name, job.processed, note=note))
 

@@ -89,15 +89,13 @@ def _carry_out(task: AnyTask, run: _Ledgered) -> TaskOutcome:
         context.run_id, task.name, position=position, verb=task.verb.value, sobject=task.sobject
     )
     context.sink(events.TaskStarted(task.name, task.verb.value, task.sobject))
-    context.session.retrier.policy = task.retry
-    began, calls = context.clock(), context.session.api_calls
+    began = context.clock()
+    session = context.session.scoped(task.retry)
     try:
-        outcome = _run_one(task, context)
+        outcome = _run_one(task, replace(context, session=session))
     except RunnerError as error:
         outcome = ended_by(task, error)
-    return replace(
-        outcome, seconds=context.clock() - began, api_calls=context.session.api_calls - calls
-    )
+    return replace(outcome, seconds=context.clock() - began, api_calls=session.api_calls)
 
 
 def _run_one(task: AnyTask, context: Context) -> TaskOutcome:

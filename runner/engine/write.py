@@ -39,7 +39,7 @@ def run_write(task: WriteTask, context: Context) -> TaskOutcome:
         plan = _plan(task, context, staging)
         staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
         api, send, job_ids = _sender(task, context, plan, staging)
-        results = Results(staging)
+        results = Results(staging, verb=task.verb)
         stopped_by = _sent(send, staging, results)
         outcome = _account(task, folder, results, stopped_by)
         return replace(outcome, api=api, bulk_job_ids=tuple(job_ids))

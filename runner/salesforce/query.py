@@ -6,13 +6,14 @@ records.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import UnexpectedAnswerError
 from runner.salesforce.session import Session
-from runner.salesforce.wire import OrgRequest, path_of
+from runner.salesforce.wire import OrgRequest, OrgResponse, path_of
 
 URL_LIMIT_BYTES = 16_384
 """The org's most for the URL and the headers together; above it answers 414 or 431."""
@@ -57,6 +58,13 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
             )
         followed.add(following)
         answer = session.request("GET", following).json_object(*_PARTS)
+
+
+def _page(response: OrgResponse) -> dict[str, Any]:
+    """A page with its fractional numbers as the org spelled them: a float would lose digits."""
+    response.json_object()
+    page: dict[str, Any] = json.loads(response.body, parse_float=str)
+    return page
 
 
 def query_request(soql: str, *, deleted: bool = False) -> OrgRequest:
