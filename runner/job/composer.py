@@ -19,10 +19,13 @@ from runner.job.scalars import Plain, resolve
 from runner.job.yaml_words import Complaint
 
 MAX_DEPTH = 60
+MAX_PROBLEMS = 200
+"""Refusals after which reading ends: the author has seen enough."""
 
 Mark = tuple[int, int]
 """Line and column, both from 0."""
 
+_BREAK = re.compile("[\n\r\x85\u2028\u2029]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -119,6 +122,8 @@ class Composer:
                     return False
             elif node.kind is NodeKind.END:
                 self._close(node)
+            elif len(self.problems) >= MAX_PROBLEMS:
+                return False
             elif len(self._stack) >= MAX_DEPTH:
                 self.complain(yaml_words.too_deep(MAX_DEPTH), self._place(node))
                 return False
@@ -159,6 +164,8 @@ class Composer:
         if words is None and node.is_plain and node.text == "<<":
             # What it would have merged in is unknown, so nothing around it can be judged.
             words, path = yaml_words.MERGE_KEY, frame.path
+        if words is None and _BREAK.search(node.text):
+            words, path = yaml_words.KEY_WITH_BREAK, frame.path
         if words is None and node.text in frame.lines:
             words = yaml_words.duplicate_key(node.text, frame.lines[node.text])
         if words is not None:

@@ -21,7 +21,7 @@ from runner.job.model import Origin
 from runner.job.scalars import Plain
 from runner.job.yaml_words import Complaint
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 1_000_000
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")

@@ -82,31 +82,46 @@ def names_of(values: Mapping[str, Any]) -> tuple[str | None, ...]:
     return tuple(name if isinstance(name, str) else None for name in names)
 
 
-def params_of(values: Mapping[str, Any], problems: Iterable[Diagnostic]) -> tuple[Param, ...]:
+class Faults:
+    """Where problems stand, for quick asking."""
+
+    def __init__(self, problems: Iterable[Diagnostic]) -> None:
+        self._paths = {found.path for found in problems}
+        self._below: dict[Location, set[str | int]] = {}
+        for path in self._paths:
+            for depth in range(len(path)):
+                self._below.setdefault(path[:depth], set()).add(path[depth])
+
+    def covers(self, path: Location) -> bool:
+        """Whether there is a problem at the path or around it."""
+        return any(path[:depth] in self._paths for depth in range(len(path) + 1))
+
+    def below(self, path: Location) -> set[str | int]:
+        """Keys of the value at the path that have a problem at them or inside."""
+        return self._below.get(path, set())
+
+
+def params_of(values: Mapping[str, Any], faults: Faults) -> tuple[Param, ...]:
     """Every param that could be made out."""
-    declared = _sound(as_mapping(values.get("params")), ("params",), problems)
+    declared = _sound(as_mapping(values.get("params")), ("params",), faults)
     return tuple(build.param(name, each) for name, each in declared.items())
 
 
-def tasks_of(
-    values: Mapping[str, Any], folder: Path, problems: Sequence[Diagnostic]
-) -> tuple[AnyTask, ...]:
+def tasks_of(values: Mapping[str, Any], folder: Path, faults: Faults) -> tuple[AnyTask, ...]:
     """Every task that could be made out."""
-    defaults = _sound(as_mapping(values.get("defaults")), ("defaults",), problems)
+    defaults = _sound(as_mapping(values.get("defaults")), ("defaults",), faults)
     made: list[AnyTask] = []
     for index, each in enumerate(as_list(values.get("tasks"))):
-        sound = _sound_task(each, ("tasks", index), problems)
+        sound = _sound_task(each, ("tasks", index), faults)
         if sound is not None:
             made.append(build.task(sound, index, folder, defaults))
     return tuple(made)
 
 
-def _sound_task(
-    task: object, path: Location, problems: Sequence[Diagnostic]
-) -> Mapping[str, Any] | None:
+def _sound_task(task: object, path: Location, faults: Faults) -> Mapping[str, Any] | None:
     """The task without its faulty keys; None where those that are left say too little."""
     written = as_mapping(task)
-    sound = _sound(written, path, problems)
+    sound = _sound(written, path, faults)
     if (written.keys() - sound.keys()) & _DECISIVE:
         return None
     verb = build.verb_of(sound)
@@ -117,14 +132,9 @@ def _sound_task(
 _KEYED: Mapping[Verb | None, tuple[str, ...]] = {Verb.UPSERT: ("key",)}
 
 
-def _sound(
-    values: Mapping[str, Any], path: Location, problems: Iterable[Diagnostic]
-) -> Mapping[str, Any]:
+def _sound(values: Mapping[str, Any], path: Location, faults: Faults) -> Mapping[str, Any]:
     """What stands at `path` without its faulty keys; nothing where it is faulty as a whole."""
-    bad: set[str | int] = set()
-    for found in problems:
-        if path[: len(found.path)] == found.path:
-            return {}
-        if found.path[: len(path)] == path:
-            bad.add(found.path[len(path)])
+    if faults.covers(path):
+        return {}
+    bad = faults.below(path)
     return {key: value for key, value in values.items() if key not in bad}

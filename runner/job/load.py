@@ -15,11 +15,14 @@ from runner.errors import JobError
 from runner.job import build, lookalikes, written
 from runner.job.checks import ExpressionChecker, meaning, verbs
 from runner.job.document import Document, read_document
-from runner.job.draft import Draft, names_of, params_of, tasks_of
+from runner.job.draft import Draft, Faults, names_of, params_of, tasks_of
 from runner.job.model import Connection, Environment, Job, Origin
 from runner.job.schema import validate
 
 __all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
+
+MAX_PROBLEMS = 200
+"""Problems that are told at once."""
 
 
 def load_job(file: Path, *, expressions: ExpressionChecker | None = None) -> Job:
@@ -71,12 +74,18 @@ def check_job(
     folder = file.absolute().parent
     connection = _Connection(values.get("connection"), origin, folder, problems)
     problems += [*connection.problems, *_of_org_file(connection)]
-    own = [found for found in problems if found.file == file]
+    faults = Faults(found for found in problems if found.file == file)
     draft = Draft(
-        origin, folder, connection.made, connection.origin, connection.path,
-        params_of(values, own), names_of(values), tasks_of(values, folder, own),
-        is_clean=not any(found.path[:1] in {(), ("tasks",)} for found in own),
-    )  # fmt: skip
+        origin,
+        folder,
+        connection.made,
+        connection.origin,
+        connection.path,
+        params_of(values, faults),
+        names_of(values),
+        tasks_of(values, folder, faults),
+        is_clean=not faults.covers(("tasks",)) and not faults.below(("tasks",)),
+    )
     problems += meaning(draft, values, expressions)
     ordered = _sorted(problems)
     if any(found.severity is Severity.ERROR for found in ordered) or draft.connection is None:
@@ -120,12 +129,8 @@ def _problems_of(
     if schema == "job" and definition is None:
         known += verbs.check(values, origin)
     against = validate(values, origin, schema, definition=definition)
-    return known + [found for found in against if not _is_told(found.path, known)]
-
-
-def _is_told(path: Location, known: Iterable[Diagnostic]) -> bool:
-    """Whether a problem above or at the path makes it pointless to look closer."""
-    return any(path[: len(each.path)] == each.path for each in known)
+    told = Faults(known)
+    return known + [found for found in against if not told.covers(found.path)]
 
 
 class _Connection:
@@ -138,7 +143,8 @@ class _Connection:
         self.path: Location = ("connection",)
         self.made: Connection | None = None
         self.problems: list[Diagnostic] = []
-        if any(found.path[:1] == self.path or not found.path for found in problems):
+        faults = Faults(problems)
+        if faults.covers(self.path) or faults.below(self.path):
             return
         if isinstance(value, str):
             self._read(value, folder)
@@ -189,5 +195,10 @@ def _as_named(file: Path, beside: Path) -> Path:
 
 
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    shown = (lookalikes.concealed(found) for found in problems)
-    return tuple(sorted(dict.fromkeys(shown), key=lambda found: found.sort_key))
+    ordered = sorted(dict.fromkeys(problems), key=lambda found: found.sort_key)
+    shown = tuple(lookalikes.concealed(found) for found in ordered[:MAX_PROBLEMS])
+    more = len(ordered) - len(shown)
+    if not more:
+        return shown
+    words, hint = f"and at least {more:,} more problems", "mend these first"
+    return (*shown, Diagnostic("job/more-problems", words, ordered[0].file, help=hint))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Origin
@@ -34,6 +35,7 @@ _HELP = (
 )
 
 
+@lru_cache(maxsize=64)  # many problems stand on the same, perhaps very long, line
 def hidden(text: str) -> str:
     """The text with everything that looks like a secret starred out, at the same length."""
     for _, shape in _SHAPES:

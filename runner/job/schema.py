@@ -7,24 +7,42 @@ are told. Knows nothing of files that hold documents; how a problem is worded st
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from runner.diagnostics import Diagnostic
 from runner.job.model import Origin
 from runner.job.wording import Violation, word
 
+MAX_PROBLEMS = 1_000
+"""Problems after which looking ends, so that no file takes minutes to be refused."""
+
 _PACKAGE = Path(__file__).parent.parent
 _FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
 """In an installed wheel; in a checkout."""
 
 Schema = Mapping[str, Any]
+
+
+def _pattern(
+    _validator: object, pattern: str, instance: object, _schema: object
+) -> Iterator[ValidationError]:
+    """Match as JSON Schema would have it: `$` is the very end, which in Python it is not."""
+    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+        yield ValidationError("the text does not match")
+
+
+_Validator: type[Draft202012Validator] = validators.extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator, {"pattern": _pattern}
+)
 
 
 def schema_text(name: str) -> str:
@@ -41,7 +59,8 @@ def validate(
     root = _schema(schema)
     validator = _validator(schema, definition)
     violations = _violations(validator.iter_errors(values), root)
-    return [found for each in violations for found in word(each, root, origin, schema)]
+    worded = (found for each in violations for found in word(each, root, origin, schema))
+    return list(islice(worded, MAX_PROBLEMS))
 
 
 @cache
@@ -54,9 +73,9 @@ def _schema(name: str) -> dict[str, Any]:
 def _validator(name: str, definition: str | None) -> Draft202012Validator:
     root = _schema(name)
     if definition is None:
-        return Draft202012Validator(root)
+        return _Validator(root)
     part = {"$schema": root["$schema"], "$defs": root["$defs"], "$ref": f"#/$defs/{definition}"}
-    return Draft202012Validator(part)
+    return _Validator(part)
 
 
 def _violations(errors: Iterable[ValidationError], root: Schema) -> Iterator[Violation]:

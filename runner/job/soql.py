@@ -11,6 +11,8 @@ from collections.abc import Iterator
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _BIND = re.compile(r"(?<!:):([A-Za-z_]\w*)")
 _FROM = re.compile(r"\bFROM\s+([A-Za-z]\w*)", re.IGNORECASE)
+_SELECTED = re.compile(r"\s*SELECT\s(.*?)\sFROM\s", re.IGNORECASE | re.DOTALL)
+_NAME = re.compile(r"[A-Za-z][\w.]*")
 _COUNT = re.compile(r"\s*SELECT\s+COUNT\s*\(\s*\)", re.IGNORECASE)
 _SELECT = re.compile(r"\s*SELECT\b", re.IGNORECASE)
 
@@ -44,6 +46,16 @@ def from_object(soql: str) -> str | None:
     """The object after FROM, subqueries left aside; None where there is none."""
     found = _FROM.search(_outermost(masked(soql)))
     return found[1] if found else None
+
+
+def selected(soql: str) -> tuple[str, ...] | None:
+    """Names that the query selects, as written; None where they cannot be told."""
+    bare = masked(soql)
+    found = _SELECTED.match(_outermost(bare))
+    if found is None or "(" in bare[: found.end()]:
+        return None
+    names = tuple(name.strip() for name in found[1].split(","))
+    return names if all(_NAME.fullmatch(name) for name in names) else None
 
 
 def _outermost(text: str) -> str:

@@ -27,9 +27,14 @@ def did_you_mean(word: str, options: Sequence[str], otherwise: str | None = None
     return f"did you mean `{near}`?" if near else otherwise
 
 
+_MOST_WORDS = 20
+
+
 def in_words(options: Sequence[str], conjunction: str = "or") -> str:
-    """`a`, `b` or `c`."""
-    quoted = [f"`{option}`" for option in options]
+    """`a`, `b` or `c`; of very many the first ones."""
+    quoted = [f"`{option}`" for option in options[:_MOST_WORDS]]
+    if len(options) > _MOST_WORDS:
+        return f"{', '.join(quoted)}, …"
     if len(quoted) < 2:  # noqa: PLR2004 - a conjunction joins two
         return "".join(quoted)
     return f"{', '.join(quoted[:-1])} {conjunction} {quoted[-1]}"

@@ -73,7 +73,7 @@ class Violation:
         title = self.schema.get("title") or str(self.path[-1] if self.path else "mapping")
         if title in {"fields", "params", "options", "objects", "defaults"}:
             return f"`{title}`"
-        return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
+        return _one(title)
 
 
 def word(
@@ -124,7 +124,11 @@ def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
     tasks = [home.removesuffix(" task") for home in homes if home.endswith(" task")]
     if tasks:
         return f"it is for {in_words(tasks, 'and')} tasks"
-    return f"it is for `{homes[0]}`" if homes else None
+    return f"it belongs in {_one(homes[0])}" if homes else None
+
+
+def _one(title: str) -> str:
+    return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
 
 
 def _missing_keys(violation: Violation, origin: Origin, prefix: str) -> Iterator[Diagnostic]:

@@ -137,6 +137,9 @@ COMPLEX_KEY = Complaint(
     "a list or a mapping stands where a key must be",
     "write `key: value`; a key that begins with [ or { stands in quotes",
 )
+KEY_WITH_BREAK = Complaint(
+    "yaml/complex-key", "a key goes over several lines", "write `key: value` on one line"
+)
 MERGE_KEY = Complaint(
     "yaml/merge-key",
     "merge keys (`<<`) are not read",

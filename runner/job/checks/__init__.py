@@ -7,6 +7,7 @@ function from a draft to diagnostics and put it in the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from runner.diagnostics import Diagnostic
@@ -15,6 +16,9 @@ from runner.job.checks.fields import ExpressionChecker
 from runner.job.draft import Draft
 
 __all__ = ["ExpressionChecker", "meaning"]
+
+_MOST_PROBLEMS = 300
+"""Problems of one sort after which looking ends."""
 
 _CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     connections.check,
@@ -38,7 +42,7 @@ def meaning(
     draft: Draft, values: Mapping[str, Any], expressions: ExpressionChecker | None
 ) -> list[Diagnostic]:
     """Run every check; `values` are the job's own, as they were written."""
-    found = [each for check in _CHECKS for each in check(draft)]
+    found = [each for check in _CHECKS for each in islice(check(draft), _MOST_PROBLEMS)]
     found += queries.defaults_of_params(draft, values.get("params"))
     found += queries.binds(draft, values.get("params"))
     if expressions is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from runner.diagnostics import Diagnostic
 from runner.job.draft import Draft, task_path
 from runner.job.header import header_of
-from runner.job.model import FileFormat, FileSource, Verb, WriteTask
+from runner.job.model import FileFormat, FileSource, TaskSource, Verb, WriteTask
+from runner.job.soql import selected
 from runner.job.suggest import did_you_mean, in_words
 
 ExpressionChecker = Callable[[str], str | None]
@@ -45,21 +46,24 @@ def duplicates(draft: Draft) -> Iterator[Diagnostic]:
 def identity(draft: Draft) -> Iterator[Diagnostic]:
     """Upserts without a value for their key, updates and deletes without one for Id."""
     written = {query.target.path for query in draft.queries if query.target}
+    queries = {query.name: query.soql for query in draft.queries}
     for task in draft.writes:
         if isinstance(task.source, FileSource) and task.source.path in written and not task.fields:
             continue  # its columns are not there to be seen yet
         wanted = "Id" if task.verb in _BY_ID else task.key
-        columns = _columns(task)
+        columns = _columns(task, queries)
         if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:
             yield _missing(task, wanted, columns, draft)
 
 
-def _columns(task: WriteTask) -> tuple[str, ...] | None:
+def _columns(task: WriteTask, queries: Mapping[str, str]) -> tuple[str, ...] | None:
     """Names of the fields that a write sends, as far as they can be seen."""
     if task.fields is not None:
         return tuple(mapping.field for mapping in task.fields)
     if isinstance(task.source, FileSource) and task.source.shape.format is FileFormat.CSV:
         return header_of(task.source)
+    if isinstance(task.source, TaskSource):
+        return selected(queries.get(task.source.task, ""))
     return None
 
 
@@ -67,7 +71,7 @@ def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], draft: Draf
     what = (
         f"the key `{wanted}`" if task.key else f"`Id`, by which records are found to {task.verb},"
     )
-    has = f"it has {in_words(columns[:12], 'and')}{', …' if len(columns) > 12 else ''}"  # noqa: PLR2004 - as many as a line holds
+    has = f"it has {in_words(columns, 'and')}"
     if task.fields is not None:
         message = f"{what} is not among the `fields`"
         path = task_path(task, "key" if task.key else "fields")

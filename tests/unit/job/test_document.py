@@ -84,6 +84,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key():
         ("a: !x!y z\n", "yaml/tag"),
         ("? [a]\n: 1\n", "yaml/complex-key"),
         ("? {a: 1}\n: {b: 2}\n", "yaml/complex-key"),
+        ("? |\n  a\n: 2\n", "yaml/complex-key"),
+        ('"a\\nb": 2\n', "yaml/complex-key"),
         ("a:\n\tb: 1\n", "yaml/tab"),
         ("a: x\n\tb: 1\n", "yaml/tab"),
         ("\ta: 1\n", "yaml/tab"),

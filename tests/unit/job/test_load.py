@@ -245,6 +245,26 @@ def test_a_long_job_is_checked_quickly_enough_to_be_typed_against(write):
     ]
 
 
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "  - {name: a}\n" * 2_000,
+        f"  - [{'*a, ' * 5_000}]\n",
+        "".join(f"  - k{n}\n" for n in range(3_000)),
+    ],
+)
+def test_very_many_problems_are_told_up_to_a_number(tasks, write):
+    _, found = check_job(write(f"{HEAD}tasks:\n{tasks}"))
+    assert 200 <= len(found) <= 201
+
+
+def test_how_many_more_there_are_is_told_last(write):
+    keys = "".join(f"k{n}: 1\n" for n in range(300))
+    _, found = check_job(write(f"{HEAD}tasks: [{{name: a, query: SELECT Id FROM A}}]\n{keys}"))
+    assert found[-1].code == "job/more-problems"
+    assert found[-1].message.startswith("and at least 10")
+
+
 def test_no_job_pulls_in_what_only_a_run_needs():
     heavy = "{'duckdb', 'httpx', 'tenacity', 'typer', 'lark'}"
     code = f"import sys, runner.job.load; print({heavy} & set(sys.modules))"

@@ -84,6 +84,12 @@ def test_a_choice_is_judged_by_the_branch_that_was_meant():
     assert by_file == [("job/unknown-key", "`row` is no key of a file source")]
 
 
+def test_a_name_that_ends_in_a_line_break_is_no_name():
+    head = "version: 1\nconnection: {environment: local}\ntasks:\n"
+    found = told(f"{head}  - name: a\n    create: |\n      Account\n    from: a.csv\n")
+    assert [code for code, _ in found] == ["job/bad-value"]
+
+
 def test_one_definition_can_be_asked_alone():
     assert told("environment: locl\n", definition="connection") == [
         ("job/unknown-value", "`environment` cannot be `locl`")

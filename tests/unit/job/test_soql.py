@@ -1,6 +1,6 @@
 import pytest
 
-from runner.job.soql import from_object, has_open_literal, is_count, is_select
+from runner.job.soql import from_object, has_open_literal, is_count, is_select, selected
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,21 @@ from runner.job.soql import from_object, has_open_literal, is_count, is_select
 )
 def test_the_object_after_from_is_found(soql, sobject):
     assert from_object(soql) == sobject
+
+
+@pytest.mark.parametrize(
+    ("soql", "names"),
+    [
+        ("SELECT Id, Account.Name FROM Contact", ("Id", "Account.Name")),
+        ("select\n  Id\nfrom Lead", ("Id",)),
+        ("SELECT COUNT(Id) n FROM Lead", None),
+        ("SELECT Id, (SELECT Id FROM Contacts) FROM Account", None),
+        ("SELECT FIELDS(ALL) FROM Account LIMIT 200", None),
+        ("", None),
+    ],
+)
+def test_selected_names_are_told_where_they_are_plain(soql, names):
+    assert selected(soql) == names
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,13 @@ def test_the_question_or_what_to_say_instead():
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [([], ""), (["a"], "`a`"), (["a", "b"], "`a` or `b`"), (["a", "b", "c"], "`a`, `b` or `c`")],
+    [
+        ([], ""),
+        (["a"], "`a`"),
+        (["a", "b"], "`a` or `b`"),
+        (["a", "b", "c"], "`a`, `b` or `c`"),
+        (["a"] * 50, f"{', '.join(['`a`'] * 20)}, …"),
+    ],
 )
 def test_words_are_listed_as_people_do(words, told):
     assert in_words(words) == told
