@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.job.model import FileShape
-from runner.tables.sql import literal, name
+from runner.tables.sql import literal
 
 _LEAST_BUFFER_BYTES = 2_000_000
 _ESCAPED = {"\n": r"\n", "\r\n": r"\r\n", "\r": r"\r"}
@@ -51,11 +51,7 @@ def read_csv(  # noqa: PLR0913 - how a file is spelled has as many sides
         "buffer_size": str(size),
     }
     written = ", ".join(f"{key} = {value}" for key, value in options.items())
-    read = f"read_csv({literal(str(file))}, {written})"
-    if len(columns) > 1 or ragged:
-        return read
-    # In a file of one column an empty line cannot be told from an empty value: it is no row.
-    return f"(FROM {read} WHERE {name(columns[0])} IS NOT NULL)"
+    return f"read_csv({literal(str(file))}, {written})"
 
 
 def copy_csv(query: str, file: Path, *, header: bool) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,9 @@ from runner.tables.json_values import JsonValue, with_json_values
 from runner.tables.kinds import MappedColumn
 from runner.tables.lines import UncutError
 from runner.tables.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, Plan, check, plan, select
+from runner.tables.parts import MOST_BYTES, Limits, Part, PartWriter
 from runner.tables.respell import respell_csv, respell_jsonl
+from runner.tables.slab import Slab
 from runner.tables.source import (
     PLAIN_CSV,
     Records,
@@ -35,25 +36,10 @@ from runner.tables.source import (
     own_columns,
     size_of,
 )
+from runner.tables.sql import name
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Slab:
-    """A run of staged rows in one table."""
-
-    table: str
-    first_row: int
-    """Number of its first row in the source, from 1."""
-    rows: int
-    rejected: int
-
-    @property
-    def relation(self) -> str:
-        """SQL of its rows with their number in the source as `row`."""
-        return f"(SELECT *, rowid + {self.first_row} AS row FROM {self.table})"
 
 
 class Staging:
@@ -183,6 +169,29 @@ class Staging:
         while batch := list(islice(rows, size)):
             yield batch
 
+    def write_parts(
+        self, folder: Path, max_bytes: int = MOST_BYTES, max_rows: int | None = None
+    ) -> list[Part]:
+        """Write the rows to send as Bulk API 2.0 CSV, in their order.
+
+        Args:
+            folder: Where to; made where it is missing.
+            max_bytes: No part is larger.
+            max_rows: No part has more rows.
+
+        Raises:
+            SourceError: One row alone is larger than a part may be.
+            StateError: A part cannot be written.
+        """
+        return list(self.parts(folder, max_bytes, max_rows))
+
+    def parts(
+        self, folder: Path, max_bytes: int = MOST_BYTES, max_rows: int | None = None
+    ) -> Iterator[Part]:
+        """Like `write_parts`, each part made when it is asked for."""
+        limits = Limits(max_bytes, max_rows)
+        return PartWriter(self.database, self.plans, self.blank, folder, limits).write(self.slabs)
+
     def duplicate_keys(self, field: str, limit: int = 10) -> list[tuple[str, int]]:
         """Find values that more than one row would send for a field, the commonest first."""
         cell = next(p.cell for p in self.plans if p.column.field.lower() == field.lower())
@@ -247,6 +256,9 @@ class Staging:
                 line_end=records.line_end,
                 ragged=records.ragged,
             )
+            if len(columns) == 1 and isinstance(self._source, FileSource) and not records.ragged:
+                # In a file of one column an empty line cannot be told from a blank: it is no row.
+                read = f"(FROM {read} WHERE {name(columns[0])} IS NOT NULL)"
             query = select(self.plans, columns, read)
             with self.database.cursor() as cursor:
                 cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")

@@ -1,0 +1,236 @@
+"""What became of every row of a write: gathered, counted, written beside the source's columns.
+
+Every row of the source ends in exactly one of four: succeeded, failed (by the org, or here before
+it was sent), in doubt (sent, its answer lost), unprocessed. Knows staged rows and results. Knows
+nothing of how a result was had.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.job.model import Verb
+from runner.outcome import Counts, RowResult, RowStatus
+from runner.tables.atomic import unwritable, written_whole
+from runner.tables.bulk_results import PartFiles, PartJoin
+from runner.tables.csv_sql import copy_csv, read_csv
+from runner.tables.database import side_by_side, state_errors
+from runner.tables.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
+from runner.tables.parts import Part, header_line
+from runner.tables.slab import Slab
+from runner.tables.source import PLAIN_CSV, RESULT_PREFIX
+from runner.tables.sql import literal
+from runner.tables.staging import Staging
+
+_TABLE = (
+    "CREATE TABLE outcome (row BIGINT, status VARCHAR, id VARCHAR, created BOOLEAN,"
+    " code VARCHAR, message VARCHAR, fields VARCHAR)"
+)
+_NAMES = ("row", "status", "id", "created", "code", "message", "fields")
+_LONGEST_BYTES = 4_000_000
+_KEPT_IN_MEMORY = 5_000
+_TOP_ERRORS = 5
+
+_SUCCEEDED_COLUMNS = ("sf__Row", "sf__Id", "sf__Created")
+_FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
+_UNPROCESSED_COLUMNS = ("sf__Row",)
+
+
+class Results:
+    """The results of one staging's rows, as they come in."""
+
+    def __init__(self, staging: Staging, *, verb: Verb | None = None) -> None:
+        """Begin with the rows that the staging rejected as failed.
+
+        Args:
+            staging: Mapped already; not discarded before `write_files`.
+            verb: Tells deleted from updated rows; without it both count as updated.
+        """
+        self._staging = staging
+        self._verb = verb
+        self._pending: list[RowResult] = []
+        self._connection = staging.database.connection
+        with state_errors("Row results cannot be kept"):
+            self._connection.execute(_TABLE)
+            for slab in staging.slabs:
+                if slab.rejected:
+                    self._connection.execute(_rejections(slab))
+
+    def add(self, results: Sequence[RowResult]) -> None:
+        """Take in results of single rows; one for each row at most."""
+        self._pending.extend(r for r in results if r.status is not RowStatus.UNPROCESSED)
+        if len(self._pending) >= _KEPT_IN_MEMORY:
+            self._flush()
+
+    def add_part(
+        self,
+        part: Part,
+        *,
+        succeeded: Path | None,
+        failed: Path | None,
+        unprocessed: Path | None,
+    ) -> None:
+        """Take in the result files of an ingest job that has ended; None for no rows.
+
+        Raises:
+            UnexpectedAnswerError: The files hold not exactly the part's rows. What could be
+                matched is kept; rows without a result are in doubt.
+            StateError: The files cannot be read.
+        """
+        with state_errors(f"The results of part {part.index} cannot be read"):
+            self._join(part).take_in(PartFiles(succeeded, failed, unprocessed))
+
+    def add_in_doubt(self, part: Part) -> None:
+        """Put down every row of a part as sent with its answer lost."""
+        with state_errors("Row results cannot be kept"):
+            self._join(part).doubt("The ingest job was begun and its results could not be had.")
+
+    def counts(self) -> Counts:
+        """Count rows by where they ended."""
+        self._flush()
+        query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
+        with state_errors("Row results cannot be read"):
+            found = self._connection.execute(query).fetchall()
+        tally = dict.fromkeys(RowStatus, 0)
+        created = 0
+        for status, was_created, rows in found:
+            tally[RowStatus(status)] += rows
+            is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
+            created += rows if is_new and status == RowStatus.SUCCEEDED else 0
+        others = tally[RowStatus.SUCCEEDED] - created
+        deletes = self._verb is Verb.DELETE
+        settled = sum(tally.values()) - tally[RowStatus.UNPROCESSED]
+        return Counts(
+            read=self._staging.rows_total,
+            created=created,
+            updated=0 if deletes else others,
+            deleted=others if deletes else 0,
+            failed=tally[RowStatus.FAILED],
+            in_doubt=tally[RowStatus.IN_DOUBT],
+            unprocessed=self._staging.rows_total - settled,
+        )
+
+    def top_errors(self) -> tuple[tuple[str, str, int], ...]:
+        """Give the commonest errors: code, the message of the first such row, how many rows."""
+        self._flush()
+        query = (
+            "SELECT code, arg_min(message, row), count(*) AS rows FROM outcome"
+            f" WHERE status IN ('{RowStatus.FAILED}', '{RowStatus.IN_DOUBT}')"
+            f" GROUP BY code ORDER BY rows DESC, code LIMIT {_TOP_ERRORS}"
+        )
+        with state_errors("Row results cannot be read"):
+            found = self._connection.execute(query).fetchall()
+        return tuple((code or "", message or "", rows) for code, message, rows in found)
+
+    def write_files(self, folder: Path) -> None:
+        """Write succeeded.csv, failed.csv and unprocessed.csv; in_doubt.csv where there are any.
+
+        Each has the source's own columns, then `sf__Row` and what the org said. Rows stand in
+        the source's order. `failed.csv` can be a source as it is.
+
+        Raises:
+            StateError: A file cannot be written.
+        """
+        self._flush()
+        said = {
+            RowStatus.SUCCEEDED: _SUCCEEDED_COLUMNS,
+            RowStatus.FAILED: _FAILED_COLUMNS,
+            RowStatus.UNPROCESSED: _UNPROCESSED_COLUMNS,
+        }
+        if self.counts().in_doubt:
+            said[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
+        for status, columns in said.items():
+            self._write(folder / f"{status}.csv", status, columns)
+
+    def _write(self, file: Path, status: RowStatus, said: tuple[str, ...]) -> None:
+        own = [
+            (place, column)
+            for place, column in enumerate(self._staging.source_columns)
+            if not column.lower().startswith(RESULT_PREFIX)
+        ]
+        cells = [f"s.s{place}" for place, _ in own] + [_SAID[column] for column in said]
+
+        def rendered(slab: Slab) -> Path:
+            piece = self._staging.folder / f"{status}-{slab.table}.csv"
+            query = f"SELECT {', '.join(cells)} FROM {_ended(slab, status)}"
+            with self._staging.database.cursor() as cursor:
+                cursor.execute(copy_csv(query, piece, header=False))
+            return piece
+
+        with (
+            state_errors("Result files cannot be written"),
+            written_whole(file) as beside,
+            beside.open("wb") as out,
+        ):
+            out.write(header_line([*(column for _, column in own), *said]))
+            for piece in side_by_side(rendered, self._staging.slabs):
+                out.write(piece.read_bytes())
+                piece.unlink()
+
+    def _join(self, part: Part) -> PartJoin:
+        return PartJoin(self._connection, self._staging.plans, self._staging.slabs, part)
+
+    def _flush(self) -> None:
+        """Bring what was added row by row into the database, through a file: its fast way."""
+        if not self._pending:
+            return
+        file = self._staging.folder / "added.csv"
+        try:
+            with file.open("w", encoding="utf-8", newline="") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                writer.writerows(map(_cells, self._pending))
+        except OSError as error:
+            raise unwritable(file, error) from error
+        read = read_csv(file, _NAMES, PLAIN_CSV, longest_row_bytes=_LONGEST_BYTES)
+        with state_errors("Row results cannot be kept"):
+            self._connection.execute(f"INSERT INTO outcome FROM {read}")
+        file.unlink()
+        self._pending.clear()
+
+
+_SAID = {
+    "sf__Row": "s.row",
+    "sf__Id": "o.id",
+    "sf__Created": "o.created",
+    "sf__Code": "o.code",
+    "sf__Message": "o.message",
+    "sf__Fields": "o.fields",
+}
+
+
+def _cells(result: RowResult) -> tuple[object, ...]:
+    fields = " ".join(result.fields)
+    return (
+        result.row,
+        result.status.value,
+        result.id,
+        result.created,
+        result.code,
+        result.message,
+        fields,
+    )
+
+
+def _ended(slab: Slab, status: RowStatus) -> str:
+    rows = f"{slab.relation} s"
+    known = f"FROM outcome WHERE row BETWEEN {slab.first_row} AND {slab.last_row} AND status"
+    if status is RowStatus.UNPROCESSED:
+        return f"{rows} ANTI JOIN ({known} <> {literal(status)}) o ON s.row = o.row"
+    return f"{rows} JOIN ({known} = {literal(status)}) o ON s.row = o.row"
+
+
+def _rejections(slab: Slab) -> str:
+    problems = f"string_split(problem, {literal(BETWEEN_PROBLEMS)})"
+
+    def member(place: int) -> str:
+        return f"lambda p: split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
+
+    return (
+        f"INSERT INTO outcome SELECT row, {literal(RowStatus.FAILED)}, NULL, NULL,"
+        f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
+        f" array_to_string(list_transform({problems}, {member(3)}), '; '),"
+        f" array_to_string(list_distinct(list_transform({problems}, {member(2)})), ' ')"
+        f" FROM {slab.relation} WHERE problem IS NOT NULL"
+    )
