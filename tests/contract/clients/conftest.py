@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+import requests
+from simple_salesforce import Salesforce
 
 ORG_FILE = """\
 version: 1
@@ -29,12 +31,13 @@ objects:
   Contact:
     fields:
       ERP_Id__c: {type: text, label: ERP Id, length: 60, external_id: true, unique: true}
+      Batch__c: {type: text, label: Batch, length: 60, external_id: true}
   Invoice__c:
     label: Invoice
     plural_label: Invoices
     name_field: {type: auto_number, format: "INV-{0000}"}
     fields:
-      Account__c: {type: lookup, label: Account, to: Account, relationship: Account__r, child_relationship: Invoices__r}
+      Account__c: {type: lookup, label: Account, to: Account, relationship: Account__r}
       Amount__c: {type: currency, label: Amount, precision: 16, scale: 2}
 """
 SERVE = (sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json")
@@ -107,6 +110,26 @@ def org(tmp_path_factory):
 def tag():
     """What a test's records are known by."""
     return uuid.uuid4().hex[:12]
+
+
+class PlainHttp(requests.Session):
+    """Speaks http to loopback: simple-salesforce builds https addresses whatever it is given."""
+
+    def request(self, method, url, *args, **kwargs):
+        url = url.replace("https://127.0.0.1:", "http://127.0.0.1:", 1)
+        return super().request(method, url, *args, **kwargs)
+
+
+@pytest.fixture
+def session():
+    with PlainHttp() as session:
+        yield session
+
+
+@pytest.fixture
+def sf(org, session):
+    """simple-salesforce, signed in."""
+    return Salesforce(session_id=org.token, instance_url=org.url, session=session)
 
 
 @pytest.fixture(scope="session")

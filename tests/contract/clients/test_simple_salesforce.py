@@ -1,12 +1,8 @@
-"""simple-salesforce over REST: what its README shows, against the local org.
-
-It builds https addresses whatever it is given, so its session takes them back to http.
-"""
+"""simple-salesforce over REST: what its README shows, against the local org."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import requests
 from simple_salesforce import Salesforce, SFType, format_soql
 from simple_salesforce.exceptions import (
     SalesforceExpiredSession,
@@ -18,25 +14,6 @@ from simple_salesforce.format import format_external_id
 
 DAY = timedelta(days=1)
 PAGES_OF_200 = {"Sforce-Query-Options": "batchSize=200"}
-
-
-class PlainHttp(requests.Session):
-    """Speaks http to loopback, where the client asks for https."""
-
-    def request(self, method, url, *args, **kwargs):
-        url = url.replace("https://127.0.0.1:", "http://127.0.0.1:", 1)
-        return super().request(method, url, *args, **kwargs)
-
-
-@pytest.fixture
-def session():
-    with PlainHttp() as session:
-        yield session
-
-
-@pytest.fixture
-def sf(org, session):
-    return Salesforce(session_id=org.token, instance_url=org.url, session=session)
 
 
 def test_a_record_is_created_read_updated_and_deleted(sf, tag):
@@ -135,10 +112,10 @@ def test_long_results_come_in_pages(sf, org, tag):
 
 
 def test_literals_are_quoted_as_soql_reads_them(sf, org, tag):
-    odd = f"{tag} O'Brien \\ 100% \"new\""
+    odd = f'{tag} O\'Brien \\ 100% "new"'
     org.create("Contact", LastName=odd)
     equal = format_soql("SELECT LastName FROM Contact WHERE LastName = {name}", name=odd)
-    among = format_soql("SELECT LastName FROM Contact WHERE LastName IN {}", [odd, "Smith"])
+    among = format_soql("SELECT LastName FROM Contact WHERE LastName IN {}", [odd, tag])
     alike = format_soql("SELECT LastName FROM Contact WHERE Name LIKE '{:like}%'", odd)
     since = format_soql(
         "SELECT LastName FROM Contact WHERE LastName = {} AND CreatedDate > {:literal}",
@@ -199,9 +176,20 @@ def test_an_object_is_used_without_the_whole_client(org, session, tag):
 
 
 def test_a_value_that_two_records_have_is_no_key(sf, org, tag):
-    # Unique for each record alone: the org refuses a second one, so it cannot answer 300 here.
-    org.create("Contact", LastName="Smith", ERP_Id__c=tag)
+    for _ in range(2):
+        org.create("Contact", LastName=tag, Batch__c=tag)
+    with pytest.raises(SalesforceMoreThanOneRecord) as both:
+        sf.Contact.get_by_custom_id("Batch__c", tag)
+    found = {path.rpartition("/")[2] for path in both.value.content}
+    assert found == {
+        each["Id"] for each in org.rows(f"SELECT Id FROM Contact WHERE Name = '{tag}'")
+    }
+
+
+def test_a_unique_value_is_given_once(sf, org, tag):
+    first = org.create("Contact", LastName="Smith", ERP_Id__c=tag)
     with pytest.raises(SalesforceMalformedRequest) as twice:
         sf.Contact.create({"LastName": "Jones", "ERP_Id__c": tag})
-    assert twice.value.content[0]["errorCode"] == "DUPLICATE_VALUE"
-    assert not isinstance(twice.value, SalesforceMoreThanOneRecord)
+    (error,) = twice.value.content
+    assert error["errorCode"] == "DUPLICATE_VALUE"
+    assert first[:15] in error["message"]
