@@ -116,7 +116,7 @@ class Reading:
         keys = [key for key in value if key != "attributes"]
         if len(keys) != 1:
             return refusals.foreign_key_not_single(name)
-        parent = parent_of(self._catalog, reference, named)
+        parent = parent_of(self._catalog, reference, None if named is None else str(named))
         if parent is None:
             return refusals.unknown_column(name, self._sobject.name)
         key = parent.field(keys[0])

@@ -5,6 +5,7 @@ Knows how a request names things. Knows nothing of what is then done.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -69,7 +70,13 @@ def json_object(request: Request) -> dict[str, object]:
             if not request.body
             else f"Unexpected parameter encountered during deserialization at {POSITION}",
         )
-    return body
+    return _in_unicode(body) if rb"\ud" in request.body.lower() else body
+
+
+def _in_unicode(body: dict[str, object]) -> dict[str, object]:
+    """JSON can escape half a surrogate pair, which is no character; it becomes a `?`."""
+    text = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    return dict(json.loads(text))
 
 
 def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | None:

@@ -39,6 +39,15 @@ def test_a_body_that_is_no_object_is_refused(rest, content):
     assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
 
 
+def test_half_a_surrogate_pair_is_no_character(rest):
+    answer = rest.client.post(
+        "/services/data/v60.0/sobjects/Account",
+        content='{"Name":"a\\ud800b","Site":"\\ud83d\\ude00"}',
+    )
+    record = rest.read("Account", answer.json()["id"])
+    assert (record["Name"], record["Site"]) == ("a?b", "\U0001f600")
+
+
 def test_an_unknown_object_is_not_found(rest):
     answer = rest.post("/sobjects/Nope", {})
     assert answer.status_code == 404
