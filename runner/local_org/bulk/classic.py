@@ -124,10 +124,15 @@ class ClassicJobs:
             row = conn.execute(
                 'SELECT body FROM "_classic_jobs" WHERE id = ?', (normalise(job_id),)
             ).fetchone()
-        if row is None:
-            return None
-        told = json.loads(row[0])
-        return ClassicJob(**{**told, "state": ClassicState(told["state"])})
+        return _unpacked(row[0]) if row else None
+
+    def recent(self, most: int) -> list[ClassicJob]:
+        """The latest jobs, newest first."""
+        with self._org.store.reading() as conn:
+            rows = conn.execute(
+                'SELECT body FROM "_classic_jobs" ORDER BY rowid DESC LIMIT ?', (most,)
+            ).fetchall()
+        return [_unpacked(row[0]) for row in rows]
 
     def batches(self, job_id: str) -> list[Batch]:
         """The batches of a job, in the order they came."""
@@ -202,3 +207,8 @@ class ClassicJobs:
 
 def _packed(value: ClassicJob | Batch) -> str:
     return json.dumps(asdict(value))
+
+
+def _unpacked(body: str) -> ClassicJob:
+    told = json.loads(body)
+    return ClassicJob(**{**told, "state": ClassicState(told["state"])})

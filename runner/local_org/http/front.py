@@ -24,6 +24,7 @@ OWN = "/__org"
 _SERVICES = "/services/"
 _CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 _DAILY = "TotalRequests Limit exceeded."
+_EXPIRED = {"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}
 _HTML = (
     b"<html><head><title>Service Unavailable</title></head>"
     b"<body><h1>We are down for maintenance</h1></body></html>"
@@ -42,13 +43,18 @@ def answer(org: Org, request: Request) -> Response:
             time=org.clock().isoformat(),
             method=request.method,
             path=request.path,
-            query=urlencode(request.query, doseq=True),
+            query=_shown_query(request),
             status=response.status,
             milliseconds=round((perf_counter() - begun) * 1000, 2),
             fault=rule.kind if rule else None,
         )
     )
     return response
+
+
+def _shown_query(request: Request) -> str:
+    """The query for the log; that of a sign-in may hold codes and tokens."""
+    return urlencode(request.query, doseq=True) if request.path.startswith(API) else ""
 
 
 def _counted(org: Org, request: Request) -> Response:
@@ -80,8 +86,8 @@ def _troubled(org: Org, request: Request, rule: Rule) -> Response:  # noqa: PLR0
             response.headers["Sforce-Limit-Info"] = f"api-usage={most}/{most}"
             return response
         case Kind.STALE_SESSION:
-            org.part(Sessions).end(session_token_of(request))
-            return _counted(org, request)
+            org.part(Sessions).end(session_token_of(request), own_too=False)
+            return Response.of_json([_EXPIRED], 401)
         case Kind.ANSWER_LOST:
             _counted(org, request)
             return Response(rule.status or 504)

@@ -95,9 +95,13 @@ class Sessions:
             return None
         return session
 
-    def end(self, token: str) -> bool:
-        """End one session; whether there was one."""
-        return self._end([token]) > 0
+    def end(self, token: str, *, own_too: bool = True) -> bool:
+        """End one session, the server's own only with `own_too`; whether there was one to end."""
+        with self._lock:
+            session = self._open.get(token)
+            if session is None or (session.expires_at is None and not own_too):
+                return False
+            return self._end([token]) > 0
 
     def end_family(self, family: str) -> int:
         """End every session that descends from an approval; how many."""

@@ -13,7 +13,8 @@ Kinds of requests, chosen by `method` and `path` (a regular expression searched 
     answer_lost        does the work, then answers `status` (504) without a body
     truncated          cuts the body off at `bytes` (half of it)
     slow               drips the body at `bytes_per_second` (1000)
-    stale_session      ends the caller's session, so that the answer is 401
+    stale_session      ends the caller's session and answers 401; the server's own session, which
+                       others find it by, is refused but goes on
     concurrency_limit  403 REQUEST_LIMIT_EXCEEDED, too many at once
     daily_limit        403 REQUEST_LIMIT_EXCEEDED, none left today
 

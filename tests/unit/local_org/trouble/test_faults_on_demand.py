@@ -10,6 +10,7 @@ import pytest
 
 from runner.local_org.app import open_org
 from runner.local_org.catalog.section import DeclarationError
+from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Settings
 
 ACCOUNTS = "/services/data/v60.0/sobjects/Account"
@@ -111,10 +112,17 @@ def test_a_slow_body_arrives_whole(org, fault):
 
 
 def test_a_stale_session_is_really_over(org, fault):
+    token = org.org.part(Sessions).begin(org.org.user, "3MVG9").token
     fault(kind="stale_session", times=1)
-    answers = [org.client.get(SAYS) for _ in range(2)]
+    headers = {"Authorization": f"Bearer {token}"}
+    answers = [org.client.get(SAYS, headers=headers) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert answers[0].json()[0]["errorCode"] == "INVALID_SESSION_ID"
+
+
+def test_the_servers_own_session_is_refused_and_goes_on(org, fault):
+    fault(kind="stale_session", times=1)
+    assert [org.client.get(SAYS).status_code for _ in range(2)] == [401, 200]
 
 
 @pytest.mark.parametrize(
@@ -316,11 +324,10 @@ def test_a_reset_empties_the_org_and_keeps_the_sign_in(org):
 
 
 def test_sessions_can_be_ended_but_for_the_servers_own(org):
-    token = httpx.post(
-        f"{org.server.url}/services/oauth2/token", data={"grant_type": "refresh_token"}
-    )
-    assert token.status_code == 400
-    assert org.client.post("/__org/sessions/expire").json() == {"ended": 0}
+    token = org.org.part(Sessions).begin(org.org.user, "3MVG9").token
+    assert org.client.post("/__org/sessions/expire").json() == {"ended": 1}
+    ended = org.client.get(SAYS, headers={"Authorization": f"Bearer {token}"})
+    assert ended.status_code == 401
     assert org.client.get(SAYS).status_code == 200
 
 

@@ -1,0 +1,175 @@
+"""What the pages show of an org: counts, a table of records, one record, jobs.
+
+Knows the store and the catalog. Knows no template and no request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from runner.local_org.bulk.classic import ClassicJobs
+from runner.local_org.bulk.jobs import Job
+from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.ids import normalise
+from runner.local_org.org import Org
+from runner.local_org.store import quoted
+
+ROWS_SHOWN = 50
+_COLUMNS_SHOWN = 8
+_LATEST_FIRST = ' ORDER BY "SystemModstamp" DESC, "Id" DESC LIMIT ? OFFSET ?'
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An sObject and how many records it has that are not deleted."""
+
+    sobject: SObject
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Some records, newest first."""
+
+    columns: list[Field]
+    rows: list[list[str]]
+    total: int
+    pages: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """One Bulk job of either API, as the page lists it."""
+
+    id: str
+    what: str
+    state: str
+    made: str
+    rows_done: int
+    rows_failed: int
+    message: str
+
+
+def counted(org: Org) -> list[Counted]:
+    """All sObjects: those with records first, then by name."""
+    with org.store.reading() as conn:
+        found = [
+            Counted(
+                sobject,
+                conn.execute(
+                    f"SELECT COUNT(*) FROM {quoted(sobject.name)} WHERE IsDeleted = 0"  # noqa: S608
+                ).fetchone()[0],
+            )
+            for sobject in org.catalog.sobjects
+            if sobject.field("IsDeleted")
+        ]
+    return sorted(found, key=lambda each: (each.count == 0, each.sobject.name.lower()))
+
+
+def table(org: Org, sobject: SObject, search: str, page: int) -> Table:
+    """One page of records, of which a column shown holds the text that is searched for."""
+    columns = _telling(sobject)
+    names = ", ".join(quoted(field.name) for field in columns)
+    where, arguments = "WHERE IsDeleted = 0", []
+    if search:
+        parts = [f"instr(sf_lower({quoted(field.name)}), ?) > 0" for field in columns]
+        where += f" AND ({' OR '.join(parts)})"
+        arguments = [search.casefold()] * len(columns)
+    source = f"FROM {quoted(sobject.name)} {where}"
+    with org.store.reading() as conn:
+        total = conn.execute(f"SELECT COUNT(*) {source}", arguments).fetchone()[0]
+        rows = conn.execute(
+            f"SELECT {names} {source}{_LATEST_FIRST}",
+            [*arguments, ROWS_SHOWN, (page - 1) * ROWS_SHOWN],
+        ).fetchall()
+    shown = [
+        [_shown(field, value) for field, value in zip(columns, row, strict=True)] for row in rows
+    ]
+    return Table(columns, shown, total, max(1, -(-total // ROWS_SHOWN)))
+
+
+def record(org: Org, sobject: SObject, record_id: str) -> list[tuple[Field, str]] | None:
+    """All stored fields of a record, deleted or not; None when there is none."""
+    fields = [field for field in sobject.fields if field.stored]
+    names = ", ".join(quoted(field.name) for field in fields)
+    with org.store.reading() as conn:
+        row = conn.execute(
+            f"SELECT {names} FROM {quoted(sobject.name)} WHERE Id = ?",  # noqa: S608
+            (normalise(record_id),),
+        ).fetchone()
+    if row is None:
+        return None
+    return [(field, _shown(field, value)) for field, value in zip(fields, row, strict=True)]
+
+
+def job_lines(jobs: Iterable[Job], classic: ClassicJobs, most: int) -> list[JobLine]:
+    """Jobs of both Bulk APIs, newest first."""
+    lines = [
+        JobLine(
+            job.id,
+            f"{job.operation} {job.object}",
+            job.state,
+            job.made,
+            job.rows_done,
+            job.rows_failed,
+            job.failure or "",
+        )
+        for job in jobs
+    ]
+    for each in classic.recent(most):
+        batches = classic.batches(each.id)
+        lines.append(
+            JobLine(
+                each.id,
+                f"{each.operation} {each.object} (1.0)",
+                each.state,
+                each.made,
+                sum(batch.rows_done for batch in batches),
+                sum(batch.rows_failed for batch in batches),
+                next((batch.message for batch in batches if batch.message), ""),
+            )
+        )
+    return sorted(lines, key=lambda line: line.made, reverse=True)[:most]
+
+
+def _telling(sobject: SObject) -> list[Field]:
+    """The columns that tell records apart: Id, name, keys, what is required, what is custom."""
+
+    def rank(field: Field) -> int:
+        if field.name == "Id":
+            return 0
+        if field.name_field:
+            return 1
+        if field.external_id or field.id_lookup:
+            return 2
+        return 3 if field.custom or field.required_on_create else 4
+
+    stored = [field for field in sobject.fields if field.stored and field.type != "boolean"]
+    useful = [field for field in stored if rank(field) < 4 or field.name in _OFTEN_ASKED]  # noqa: PLR2004
+    first = sorted(useful, key=rank)[: _COLUMNS_SHOWN - 1]
+    last = [field for field in stored if field.name == "SystemModstamp" and field not in first]
+    return first + last
+
+
+_OFTEN_ASKED = frozenset(
+    {
+        "Email",
+        "Phone",
+        "Company",
+        "AccountId",
+        "StageName",
+        "Status",
+        "Amount",
+        "Subject",
+        "Industry",
+    }
+)
+
+
+def _shown(field: Field, value: object) -> str:
+    if value is None:
+        return ""
+    if field.type == "boolean":
+        return "true" if value else "false"
+    return str(value)
