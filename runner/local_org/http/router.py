@@ -22,6 +22,7 @@ from runner.local_org.resources import ROUTES
 _OLDEST_EVER = 7.0
 _VERSIONED = re.compile(r"/services/data/v([^/]+)(/.*)?")
 _VERSION = re.compile(r"[1-9]\d?\.0")
+_MEDIA_TYPES = {"", "application/json", "multipart/form-data"}
 _OF_REQUESTS = {
     "GONE",
     "INVALID_QUERY_LOCATOR",
@@ -32,6 +33,7 @@ _OF_REQUESTS = {
     "NOT_FOUND",
     "REQUEST_LIMIT_EXCEEDED",
     "SERVER_UNAVAILABLE",
+    "UNSUPPORTED_MEDIA_TYPE",
 }
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,7 @@ def _answer(org: Org, request: Request) -> Response:
     route = next((route for route in candidates if route.method == method), None)
     if route is None:
         raise _wrong_method(request.method, candidates)
+    _check_media_type(request, route)
     found = route.match(path)
     params = {
         name: unquote(value)
@@ -109,6 +112,17 @@ def _signed_in(org: Org, request: Request) -> User:
     if session is None:
         raise ApiFault(401, "INVALID_SESSION_ID", "Session expired or invalid")
     return session.user
+
+
+def _check_media_type(request: Request, route: Route) -> None:
+    """What the REST API takes is JSON; uploads and forms have rules of their own."""
+    told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if route.versioned and not route.streams and request.body and told not in _MEDIA_TYPES:
+        raise ApiFault(
+            415,
+            "UNSUPPORTED_MEDIA_TYPE",
+            f"Content-Type header specified in HTTP request is not supported: {told}",
+        )
 
 
 def _wrong_method(method: str, candidates: list[Route]) -> ApiFault:

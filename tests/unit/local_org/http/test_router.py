@@ -101,6 +101,17 @@ def test_a_body_that_is_not_json_is_told_with_its_position(served, monkeypatch):
     assert "[line:1, column:7]" in answer.json()[0]["message"]
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
+def test_a_body_of_another_kind_is_refused(served, kind):
+    answer = served().client.post(
+        "/services/data/v60.0/sobjects/Account",
+        content='{"Name": "A"}',
+        headers={"Content-Type": kind},
+    )
+    assert answer.status_code == 415
+    assert answer.json()[0]["errorCode"] == "UNSUPPORTED_MEDIA_TYPE"
+
+
 def test_post_can_stand_for_another_method(served):
     answer = served().client.post("/services/data/v60.0?_HttpMethod=GET")
     assert answer.status_code == 200
