@@ -137,5 +137,5 @@ def unreadable(path: Path, error: OSError) -> SourceError:
 def _undecodable(path: Path, encoding: str, offset: int) -> SourceError:
     return SourceError(
         f"{path}: byte {offset + 1:,} is not {encoding}.",
-        hint="Say the file's real encoding in `from`: {path: …, encoding: windows-1252}, say.",
+        hint="Say the file's real encoding in `from`: {file: …, encoding: windows-1252}, say.",
     )
