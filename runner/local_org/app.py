@@ -81,6 +81,7 @@ class Server:
         self._org = org
         self._claim = Claim(org.store.folder)
         self._started = False
+        self._ending = threading.Lock()
         self._stopped = threading.Event()
         try:
             self._listeners = Listeners(self._answer, port, done=org.store.release)
@@ -108,11 +109,12 @@ class Server:
 
     def shutdown(self) -> None:
         """Stop answering, end open connections, give the folder up; may be called again."""
-        if not self._stopped.is_set():
-            self._listeners.stop()
-            self._org.part(BulkWorker).stop()
-            self._claim.release()
-            self._stopped.set()
+        with self._ending:
+            if not self._stopped.is_set():
+                self._listeners.stop()
+                self._org.part(BulkWorker).stop()
+                self._claim.release()
+                self._stopped.set()
 
     def __enter__(self) -> Self:
         self.start()

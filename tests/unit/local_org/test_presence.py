@@ -37,6 +37,16 @@ def test_a_second_server_on_a_folder_is_refused_and_told_of_the_first(served, tm
     assert first.client.get("/services/data").status_code == 200
 
 
+def test_starting_and_stopping_twice_is_starting_and_stopping_once(served, tmp_path):
+    org = served(folder=tmp_path)
+    org.server.start()
+    assert org.client.get("/services/data").status_code == 200
+    org.server.shutdown()
+    org.server.shutdown()
+    org.server.serve_forever()
+    assert presence.find(tmp_path) is None
+
+
 def test_the_next_server_takes_over_with_a_token_of_its_own(served, tmp_path):
     first = served(folder=tmp_path)
     old = first.server.access_token
