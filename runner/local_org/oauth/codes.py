@@ -18,7 +18,9 @@ from runner.local_org.oauth.sessions import opaque
 from runner.local_org.org import Org, User
 
 LIFE = timedelta(minutes=15)
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+# RFC 7636 ends at 128 characters; Salesforce takes 128 random bytes, which are 171 of them (jsforce
+# and its own command line send that many).
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,172}")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
