@@ -1,0 +1,27 @@
+"""jsforce (npm `@jsforce/jsforce-node`): what it does in Node, against the local org."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("jsforce_scenarios.cjs")
+SCENARIOS = re.findall(r"^  async (\w+)\(\)", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_jsforce(scenario, org, tag, installed):
+    installed("node_modules/@jsforce/jsforce-node")
+    node = installed("node_modules/node/bin/node")
+    told = {"NODE_PATH": str(node.parents[2]), "ORG_URL": org.url, "ORG_TOKEN": org.token}
+    run = subprocess.run(
+        [node, SCRIPT, scenario],
+        env={"PATH": os.environ["PATH"], "TAG": tag, **told},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
