@@ -24,10 +24,19 @@ _VERSIONED = re.compile(r"/services/data/v([^/]+)(/.*)?")
 _VERSION = re.compile(r"[1-9]\d?\.0")
 _MEDIA_TYPES = {"", "application/json", "multipart/form-data"}
 _OF_REQUESTS = {
+    "API_ERROR",
+    "CLIENTINPUTERROR",
+    "FEATURENOTENABLED",
     "GONE",
+    "INVALIDENTITY",
+    "INVALIDJOB",
+    "INVALIDJOBSTATE",
+    "INVALIDOPERATION",
+    "INVALIDVERSION",
     "INVALID_QUERY_LOCATOR",
     "INVALID_SESSION_ID",
     "INVALID_TYPE",
+    "JSON_PARSER_ERROR",
     "MALFORMED_QUERY",
     "METHOD_NOT_ALLOWED",
     "NOT_FOUND",

@@ -66,6 +66,9 @@ class _Connection(BaseHTTPRequestHandler):
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
 
+    def version_string(self) -> str:
+        return self.server_version
+
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - named by http.server
         _log.debug(format, *args)
 

@@ -15,6 +15,7 @@ A page of another origin may not call these: browsers say where a request comes 
 from __future__ import annotations
 
 from dataclasses import asdict
+from urllib.parse import urlsplit
 
 from runner.local_org.bulk.classic import ClassicJobs
 from runner.local_org.bulk.jobs import Jobs
@@ -27,16 +28,22 @@ from runner.local_org.org import Org
 from runner.local_org.trouble.rule import Rule, RuleError
 from runner.local_org.trouble.troubles import InForce, Troubles
 
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
 
 def check_origin(request: Request) -> None:
     """Refuse what a page of another origin makes a browser send.
+
+    A name that only pretends to lead here (DNS rebinding) would be its own origin, so the name by
+    which the server is reached counts too.
 
     Raises:
         ApiFault: 403.
     """
     origin = request.headers.get("origin")
-    if origin is not None and origin != request.base_url:
-        raise ApiFault(403, "FORBIDDEN", f"Pages of {origin} may not do this")
+    host = urlsplit(request.base_url).hostname
+    if host not in _LOOPBACK or (origin is not None and origin != request.base_url):
+        raise ApiFault(403, "FORBIDDEN", f"Pages of {origin or host} may not do this")
 
 
 def reset(org: Org) -> None:

@@ -336,6 +336,11 @@ def test_a_page_of_another_origin_may_not_reset(org):
     assert answer.status_code == 403
 
 
+def test_a_name_that_only_pretends_to_lead_here_may_not_reset(org):
+    answer = org.client.post("/__org/reset", headers={"Host": "evil.example:80"})
+    assert answer.status_code == 403
+
+
 def test_requests_are_counted_and_run_out(served, tmp_path):
     org = served(settings=Settings(daily_api_requests=3), folder=tmp_path / "small")
     answers = [org.client.get(SAYS) for _ in range(4)]
