@@ -1,4 +1,4 @@
-"""The tables of the reference pages, made of the job schema and of the command itself.
+"""The tables of the reference pages, made of the schemas and of the command itself.
 
 `python tests/examples/reference_tables.py` rewrites them in the pages; a test compares them.
 Knows where a table stands in a page. Knows nothing of the texts around it.
@@ -34,6 +34,7 @@ def page_tables():
     """Each generated page, and its tables by name."""
     return {
         REFERENCE / "job-file.md": _job_tables(job_schema()),
+        REFERENCE / "local-org.md": _org_tables(_schema("org")),
         REFERENCE / "cli.md": {name: _options(verb) for name, verb in commands().items()},
     }
 
@@ -48,7 +49,11 @@ def filled(text, tables):
 
 def job_schema():
     """The schema of job files."""
-    return json.loads((ROOT / "schemas" / "job.schema.json").read_text(encoding="utf-8"))
+    return _schema("job")
+
+
+def _schema(name):
+    return json.loads((ROOT / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8"))
 
 
 def commands():
@@ -83,6 +88,12 @@ def _job_tables(schema):
         own = tasks[name].keys() - shared - of_writes
         tables[name] = _keys(definitions[name], schema, own)
     return tables
+
+
+def _org_tables(schema):
+    definitions = schema["$defs"].items()
+    parts = {name: _keys(part, schema) for name, part in definitions if "properties" in part}
+    return {"org": _keys(schema, schema), **parts}
 
 
 def _keys(mapping, schema, only=None):

@@ -154,14 +154,13 @@ def test_every_page_is_linked_from_the_index():
     assert pages - linked == set()
 
 
-@pytest.mark.parametrize("page", ["job-file.md", "cli.md"])
+@pytest.mark.parametrize("page", ["job-file.md", "local-org.md", "cli.md"])
 def test_generated_tables_are_as_the_program_is(page):
     """Where it fails: `python tests/examples/reference_tables.py`."""
     file = REFERENCE / page
     text = file.read_text(encoding="utf-8")
     expected = tables.page_tables()[file]
     assert text == tables.filled(text, expected)
-    assert re.findall(r"<!-- table: ([\w -]+) -->", text).sort() == list(expected).sort()
     assert all(f"<!-- table: {name} -->" in text for name in expected)
 
 
