@@ -5,13 +5,16 @@ Knows: write beside, flush to disk, rename. Knows nothing of what is written.
 
 from __future__ import annotations
 
+import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import StateError
+
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 @contextmanager
@@ -24,21 +27,19 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         StateError: The folder or the file cannot be written.
     """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(number)
+        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except OSError as error:
         raise unwritable(path, error) from error
-    beside = Path(name)
     try:
         yield beside
-        with beside.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        beside.chmod(0o666 & ~_umask())
-        beside.replace(path)
+        _put_in_place(beside, path)
     except OSError as error:
-        raise unwritable(path, error) from error
+        if error.errno in _NO_ROOM:
+            raise unwritable(path, error) from error
+        raise  # what the block reads from may break too; that is not for here to tell
     finally:
         beside.unlink(missing_ok=True)
 
@@ -51,7 +52,10 @@ def unwritable(path: Path, error: OSError) -> StateError:
     )
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _put_in_place(beside: Path, path: Path) -> None:
+    try:
+        with beside.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as error:
+        raise unwritable(path, error) from error

@@ -31,7 +31,7 @@ def respell_csv(path: Path, shape: FileShape, to: Path) -> Records:
     _check_bytes(path, shape)
     csv.field_size_limit(sys.maxsize)
     with _opened(path, shape.encoding) as stream, to.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerows(_checked_rows(path, shape, stream))
     return _renamed(open_csv(to, PLAIN_CSV), path)
 
@@ -48,7 +48,7 @@ def respell_jsonl(path: Path, shape: FileShape, to: Path) -> Records:
     _check_bytes(path, shape)
     places: dict[str, int] = {}
     with _opened(path, shape.encoding) as stream, to.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for record in _objects(path, stream):
             for key in record:
                 places.setdefault(key, len(places))

@@ -179,7 +179,7 @@ class Results:
         file = self._staging.folder / "added.csv"
         try:
             with file.open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
+                writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
                 writer.writerows(map(_cells, self._pending))
         except OSError as error:
             raise unwritable(file, error) from error

@@ -26,6 +26,7 @@ from runner.tables.database import Database, state_errors
 from runner.tables.kinds import FieldKind
 from runner.tables.sql import literal, name
 
+_JSON_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 LONGEST_ROW_BYTES = 4_000_000
 _COPY_BYTES = 1 << 20
 _ROWS = FileShape(FileFormat.CSV)
@@ -118,13 +119,15 @@ def _without_attributes(value: object) -> object:
     return [_without_attributes(each) for each in value] if isinstance(value, list) else value
 
 
-def deliver(rows: Path, target: FileTarget, columns: Sequence[QueryColumn], *, keep: bool) -> None:
+def deliver(
+    rows: Path, target: FileTarget, columns: Sequence[QueryColumn] | None, *, keep: bool
+) -> None:
     """Make a target of a query's rows; it appears whole or not at all.
 
     Args:
         rows: In Bulk's form.
         target: What the job asks for.
-        columns: What is known of the columns; others are text.
+        columns: What is known of the columns; of others, JSON stays JSON and the rest is text.
         keep: Whether `rows` is still needed afterwards.
 
     Raises:
@@ -132,7 +135,7 @@ def deliver(rows: Path, target: FileTarget, columns: Sequence[QueryColumn], *, k
     """
     shape = target.shape
     if shape.format is FileFormat.JSONL:
-        _write_lines(rows, target.path, {each.name: each.kind for each in columns})
+        _write_lines(rows, target.path, {each.name: each.kind for each in columns or ()})
     elif (shape.delimiter, shape.quote) != (_ROWS.delimiter, _ROWS.quote):
         _write_csv(rows, target.path, shape)
     elif not _is_utf8(shape):
@@ -148,18 +151,24 @@ def deliver(rows: Path, target: FileTarget, columns: Sequence[QueryColumn], *, k
 
 def _write_lines(rows: Path, to: Path, kinds: Mapping[str, FieldKind | None]) -> None:
     header = _header(rows)
-    cells = ", ".join(f"{_json(each, kinds.get(each))} AS {name(each)}" for each in header)
-    _through_duckdb(rows, header, to, f"SELECT {cells}", "FORMAT json")
+    # Put together as text: DuckDB's own JSON writer passes numbers through a double.
+    members = (literal(f"{json.dumps(c)}:") + f" || {_json(c, kinds.get(c))}" for c in header)
+    line = " || ',' || ".join(members) or "''"
+    options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f'"
+    _through_duckdb(rows, header, to, f"SELECT '{{' || {line} || '}}'", options)
 
 
 def _json(column: str, kind: FieldKind | None) -> str:
-    """SQL of a cell as JSON has it; a number keeps its digits."""
-    if kind is FieldKind.BOOLEAN:
-        return f"({name(column)} = 'true')"
-    if kind in {FieldKind.INTEGER, FieldKind.NUMBER, None}:
-        other = "NULL" if kind else f"to_json({name(column)})"
-        return f"coalesce(TRY_CAST({name(column)} AS JSON), {other})"
-    return name(column)
+    """Write the SQL of a cell as JSON text; a number keeps its digits."""
+    cell = name(column)
+    text = f"CAST(to_json({cell}) AS VARCHAR)"
+    as_it_stands = {
+        FieldKind.BOOLEAN: f"{cell} IN ('true', 'false')",
+        FieldKind.INTEGER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
+        FieldKind.NUMBER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
+        None: f"json_valid({cell}) AND NOT contains({cell}, chr(10))",
+    }.get(kind, "false")
+    return f"CASE WHEN {cell} IS NULL THEN 'null' WHEN {as_it_stands} THEN {cell} ELSE {text} END"
 
 
 def _write_csv(rows: Path, to: Path, shape: FileShape) -> None:
@@ -168,12 +177,14 @@ def _write_csv(rows: Path, to: Path, shape: FileShape) -> None:
         f"FORMAT csv, HEADER true, DELIMITER {literal(shape.delimiter)},"
         f" QUOTE {literal(shape.quote)}, ESCAPE {literal(shape.quote)}, FORCE_QUOTE *"
     )
+    # A blank is written as two quotes, as Bulk does: NULL would make a row of one blank no row.
+    cells = ", ".join(f"coalesce({name(c)}, '') AS {name(c)}" for c in header)
     if _is_utf8(shape):
-        _through_duckdb(rows, header, to, "SELECT *", options)
+        _through_duckdb(rows, header, to, f"SELECT {cells}", options)
         return
     between = rows.with_suffix(".shaped")
     try:
-        _through_duckdb(rows, header, between, "SELECT *", options)
+        _through_duckdb(rows, header, between, f"SELECT {cells}", options)
         _transcode(between, to, shape.encoding)
     finally:
         between.unlink(missing_ok=True)

@@ -1,0 +1,38 @@
+import errno
+
+import pytest
+
+from runner.errors import StateError
+from runner.tables.atomic import written_whole
+
+
+def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
+    path = tmp_path / "new" / "x.csv"
+    with written_whole(path) as beside:
+        beside.write_text("done")
+        assert not path.exists()
+    assert path.read_text() == "done"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def raised_while_writing(path, error):
+    with written_whole(path) as beside:
+        beside.write_text("half")
+        raise error
+
+
+def test_an_error_leaves_what_was_there(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("before")
+    with pytest.raises(ConnectionError):
+        raised_while_writing(path, ConnectionError())
+    assert path.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_and_a_file_in_the_way_are_told(tmp_path):
+    with pytest.raises(StateError, match="cannot be written: No space"):
+        raised_while_writing(tmp_path / "x.csv", OSError(errno.ENOSPC, "No space left"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateError, match="cannot be written"), written_whole(tmp_path / "file/x"):
+        pass
