@@ -77,7 +77,7 @@ def test_an_invalid_job_is_not_attempted(bench, org):
 """)
     ended = bench.run("run", job)
     assert ended.code == 2
-    assert f"{job}:5:" in ended.err or "job.yaml:5:" in ended.err
+    assert f"{job}:6:" in ended.err
     assert "query" in ended.err
     assert ended.out == ""
 
@@ -101,13 +101,13 @@ def test_a_field_that_the_org_does_not_have_is_found_before_anything_is_sent(ben
     assert ended.code == 2
     assert "job.yaml:13:" in ended.err
     assert "Nmae" in ended.err
-    assert "`Name`" in ended.err
+    assert "Did you mean Name?" in ended.err
     assert "job.yaml:15:" in ended.err, "every problem at once"
     assert org.rows("SELECT Id FROM Account") == []
 
 
 def test_max_failures_turns_partial_into_failed(bench, org):
-    bench.write("a.csv", 'Name\nx\ny\n""\n')
+    bench.write("a.csv", "Name,Phone\nx,1\ny,2\n,3\n")
     tasks = """
 - name: load
   create: Account
@@ -271,4 +271,4 @@ def test_errors_are_documents_where_json_is_asked_for(bench, org):
     ended = bench.run("run", bench.job("- name: x\n  qury: y\n"), "-o", "json")
     assert ended.code == 2
     assert ended.document["exit_code"] == 2
-    assert ended.document["diagnostics"][0]["line"] == 5
+    assert ended.document["diagnostics"][0]["line"] == 6

@@ -48,14 +48,14 @@ def test_a_passing_outage_is_waited_out(bench, org, trouble, api, status):
 
 @pytest.mark.parametrize("kind", ["answer_lost", "reset_after"])
 def test_a_create_whose_answer_was_lost_is_told_and_never_sent_again(bench, org, trouble, kind):
-    write_rows(bench, 500)
+    write_rows(bench, 600)
     trouble(kind, path="/composite/sobjects", method="POST", nth=2)
     ended = bench.run("run", bench.job(LOAD.format(verb="create", api="rest")), "-o", "json")
     assert ended.code in {3, 5}, ended.err + ended.out
-    assert org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"] <= 500
+    assert org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"] <= 600
     counts = ended.task("load")["counts"]
     assert counts["in_doubt"] == 200
-    assert counts["created"] + counts["in_doubt"] + counts["unprocessed"] == 500
+    assert counts["created"] + counts["in_doubt"] + counts["unprocessed"] == 600
     doubtful = rows_of(ended, "in_doubt")
     assert len(doubtful) == 200
     assert doubtful[0]["sf__Code"] == "ANSWER_LOST"

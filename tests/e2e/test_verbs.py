@@ -155,12 +155,12 @@ def test_query_writes_the_same_bytes_on_either_api(bench, org, api):
     job = bench.job(f"""
 - name: list
   query: |
-    SELECT LastName, Birthdate, DoNotCall, Account.Name, Account.AnnualRevenue, Account.Score__c
+    SELECT LastName, Birthdate, IsDeleted, Account.Name, Account.AnnualRevenue, Account.Score__c
     FROM Contact ORDER BY LastName
   to: out/list.csv
   api: {api}
 - name: lines
-  query: SELECT LastName, Birthdate, DoNotCall, Account.AnnualRevenue FROM Contact ORDER BY LastName
+  query: SELECT LastName, Birthdate, IsDeleted, Account.AnnualRevenue FROM Contact ORDER BY LastName
   to: out/list.jsonl
   api: {api}
 """)
@@ -168,7 +168,7 @@ def test_query_writes_the_same_bytes_on_either_api(bench, org, api):
     assert ended.code == 0, ended.err
     assert ended.task("list")["api"] == api
     assert (bench.folder / "out/list.csv").read_text() == (
-        '"LastName","Birthdate","DoNotCall","Account.Name","Account.AnnualRevenue","Account.Score__c"\n'
+        '"LastName","Birthdate","IsDeleted","Account.Name","Account.AnnualRevenue","Account.Score__c"\n'
         '"Child","1999-12-31","false","Say ""hi"",\nPöl","1000000000.0","1.5"\n'
         '"Orphan","","false","","",""\n'
     )
@@ -179,13 +179,13 @@ def test_query_writes_the_same_bytes_on_either_api(bench, org, api):
         {
             "LastName": "Child",
             "Birthdate": "1999-12-31",
-            "DoNotCall": False,
+            "IsDeleted": False,
             "Account.AnnualRevenue": 1e9,
         },
         {
             "LastName": "Orphan",
             "Birthdate": None,
-            "DoNotCall": False,
+            "IsDeleted": False,
             "Account.AnnualRevenue": None,
         },
     ]

@@ -1,0 +1,125 @@
+"""Fields are checked against the org's describe before anything is sent, all at once."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.engine.columns import plan_columns
+from runner.job.model import (
+    Connection,
+    Environment,
+    FieldMapping,
+    FileFormat,
+    FileShape,
+    FileSource,
+    Job,
+    Verb,
+    WriteTask,
+)
+from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.tables.kinds import FieldKind
+
+
+def field(name, type_="string", *, write=True, **more):
+    return FieldDescribe(name, type_, createable=write, updateable=write, **more)
+
+
+ACCOUNT = ObjectDescribe(
+    "Account",
+    {
+        each.name.lower(): each
+        for each in (
+            field("Id", "id", write=False, id_lookup=True),
+            field("Name"),
+            field("ERP_Id__c", external_id=True),
+            field("Since__c", "date"),
+            field("CreatedDate", "datetime", write=False),
+            field("ParentId", "reference", reference_to=("Account",), relationship_name="Parent"),
+        )
+    },
+)
+
+
+class Known(Describes):
+    """The describes of an org that has one object."""
+
+    def __init__(self):
+        pass
+
+    def of(self, sobject):
+        assert sobject.lower() == "account"
+        return ACCOUNT
+
+
+def plan(verb, header=None, fields=None, key=None):
+    task = WriteTask(
+        name="t",
+        verb=verb,
+        sobject="Account",
+        index=0,
+        source=FileSource(Path("/a.csv"), FileShape(FileFormat.CSV)),
+        key=key,
+        fields=None if fields is None else tuple(FieldMapping(*pair) for pair in fields.items()),
+    )
+    job = Job("j", Path("/job.yaml"), Connection(Environment.LOCAL), (task,))
+    return plan_columns(job, task, header, Known())
+
+
+def codes(problems):
+    return [problem.code for problem in problems]
+
+
+def test_the_header_names_the_fields_in_any_letter_case():
+    planned, problems = plan(Verb.CREATE, ["NAME", "since__C", "sf__Row"])
+    assert problems == ()
+    assert [(c.field, c.expression, c.kind) for c in planned.columns] == [
+        ("Name", None, FieldKind.TEXT),
+        ("Since__c", None, FieldKind.DATE),
+    ]
+
+
+def test_relationship_columns_bring_their_reference_field():
+    planned, problems = plan(Verb.UPDATE, fields={"Id": "a", "parent.erp_id__c": "b"})
+    assert problems == ()
+    assert [c.field for c in planned.columns] == ["Id", "Parent.ERP_Id__c"]
+    assert planned.lookups == {"Parent.ERP_Id__c": "ParentId"}
+
+
+@pytest.mark.parametrize(
+    ("verb", "fields", "key", "found"),
+    [
+        (Verb.CREATE, {"Nmae": "a"}, None, ["org/unknown-field"]),
+        (Verb.CREATE, {"CreatedDate": "a"}, None, ["org/read-only-field"]),
+        (Verb.CREATE, {"Name": "a", "NAME": "b"}, None, ["org/field-twice"]),
+        (Verb.UPSERT, {"Name": "a"}, "Name", ["org/not-a-key"]),
+        (Verb.UPSERT, {"Name": "a"}, "ERP_Id__c", ["job/no-key-column"]),
+        (Verb.UPDATE, {"Name": "a"}, None, ["job/no-key-column"]),
+        (Verb.UPSERT, {"Nmae": "a", "CreatedDate": "b"}, "Nope__c", None),
+    ],
+)
+def test_what_the_org_would_refuse_is_a_problem(verb, fields, key, found):
+    problems = plan(verb, fields=fields, key=key)[1]
+    if found is None:
+        assert len(problems) == 4, "all at once"
+    else:
+        assert codes(problems) == found
+
+
+def test_a_misspelt_field_gets_a_suggestion():
+    (problem,) = plan(Verb.CREATE, fields={"Nmae": "a"})[1]
+    assert "Did you mean Name?" in problem.help
+
+
+def test_a_delete_takes_the_id_alone_whatever_else_the_rows_hold():
+    planned, problems = plan(Verb.DELETE, ["Id", "Name", "CreatedDate"])
+    assert problems == ()
+    assert [(c.field, c.required) for c in planned.columns] == [("Id", True)]
+
+
+def test_rows_without_their_key_fail_alone():
+    planned, _ = plan(Verb.UPSERT, ["ERP_Id__c", "Name"], key="erp_id__c")
+    assert [(c.field, c.required) for c in planned.columns] == [
+        ("ERP_Id__c", True),
+        ("Name", False),
+    ]
+    assert planned.key == "ERP_Id__c"
