@@ -64,11 +64,11 @@ def _ready(process: subprocess.Popen[str]) -> LocalOrg:
     line = process.stdout.readline() if process.stdout else ""
     try:
         told = json.loads(line)
-        return LocalOrg(told["url"], Secret(told["access_token"]))
-    except (ValueError, KeyError) as error:
-        raise StateError(
-            "The local org did not start.", hint="Its own message stands above."
-        ) from error
+    except ValueError as error:
+        raise StateError("The local org did not start.", hint="See what stands above.") from error
+    if "url" not in told:
+        raise StateError(f"The local org did not start: {told['error']}", hint=told.get("hint"))
+    return LocalOrg(told["url"], Secret(told["access_token"]))
 
 
 def _stop(process: subprocess.Popen[str]) -> None:

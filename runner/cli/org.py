@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.local_org.app import Server
+    from runner.local_org.org import Settings
 
 app = typer.Typer(
     help="An embedded Salesforce org, to try jobs without an account.", no_args_is_help=True
@@ -55,13 +56,7 @@ def serve(
 ) -> None:
     """Serve the local org until Ctrl-C; its records are kept between runs."""
     from runner.cli.compose import state_folder
-    from runner.cli.local import declared_org
-    from runner.errors import StateError, UsageError
-    from runner.local_org.app import open_org
-    from runner.local_org.app import serve as serve_org
-    from runner.local_org.http.server import PortTakenError
     from runner.local_org.org import Settings
-    from runner.local_org.presence import FolderServedError
 
     settings = Settings(
         serve_retired=serve_retired,
@@ -69,15 +64,44 @@ def serve(
         session_seconds=session_seconds,
         bulk_pace_seconds=bulk_pace_seconds,
     )
-    folder = state_folder(state_dir).local_org
-    declared = declared_org(org_file)
+    server = _opened(state_folder(state_dir).local_org, org_file, settings, port)
+    _serve(server, output, until_stdin_ends=until_stdin_ends)
+
+
+def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) -> Server:
+    """The org of a folder behind a port, its seeds sown; it answers once it is started.
+
+    Raises:
+        JobError: The org file is wrong.
+        UsageError: It declares what no org can have, or the port is taken.
+        StateError: The org runs already.
+        SourceError: A seed is wrong.
+    """
+    from runner.cli.local import declared_org
+    from runner.errors import SourceError, StateError, UsageError
+    from runner.local_org.app import open_org
+    from runner.local_org.app import serve as serve_org
+    from runner.local_org.catalog.section import DeclarationError
+    from runner.local_org.http.server import PortTakenError
+    from runner.local_org.presence import FolderServedError
+    from runner.local_org.seeding import SeedError, sow
+
     try:
-        server = serve_org(open_org(folder, declared, settings), port)
+        org = open_org(folder, declared_org(org_file), settings)
+        server = serve_org(org, port)
+    except DeclarationError as error:
+        raise UsageError(f"{org_file}: {error}.", hint="Correct the org file.") from error
     except FolderServedError as error:
         raise StateError(f"The local org runs already: {error}.") from error
     except PortTakenError as error:
         raise UsageError(f"{error}.", hint="Choose another with `--port`; 0 takes any.") from error
-    _serve(server, output, until_stdin_ends=until_stdin_ends)
+    try:
+        # Only now is the folder this process's own.
+        sow(org, org_file.absolute().parent if org_file else folder)
+    except SeedError as error:
+        server.shutdown()
+        raise SourceError(f"{error}.", hint="Correct the seed, or the org file.") from error
+    return server
 
 
 def _serve(server: Server, output: Output, *, until_stdin_ends: bool) -> None:
