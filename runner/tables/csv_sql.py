@@ -47,10 +47,12 @@ def read_csv(  # noqa: PLR0913 - how a file is spelled has as many sides
         "new_line": literal(_ESCAPED[line_end]),
         "columns": f"{{{types}}}",
         "null_padding": str(ragged).lower(),
-        "parallel": "false",  # slabs run side by side already, and padding takes no less
         "max_line_size": str(size),
         "buffer_size": str(size),
     }
+    if ragged:
+        # Padding takes no less; elsewhere it would let a quote that is never closed go by.
+        options["parallel"] = "false"
     written = ", ".join(f"{key} = {value}" for key, value in options.items())
     return f"read_csv({literal(str(file))}, {written})"
 

@@ -95,7 +95,7 @@ def slabs(blocks: Iterator[bytes], quote: bytes, slab_bytes: int = SLAB_BYTES) -
     """Cut UTF-8 CSV into slabs of about `slab_bytes` that end where a record ends.
 
     Raises:
-        UncutError: A record of more than 64 MB, which is a quote without its partner.
+        UncutError: A quote without its partner: at the end, or after 64 MB without a record's end.
     """
     held = bytearray()
     for block in blocks:
@@ -110,6 +110,8 @@ def slabs(blocks: Iterator[bytes], quote: bytes, slab_bytes: int = SLAB_BYTES) -
             yield piece
         elif len(held) > LONGEST_RECORD_BYTES:
             raise UncutError
+    if held.count(quote) % 2:
+        raise UncutError
     if held:
         yield bytes(held)
 
