@@ -1,4 +1,4 @@
-"""The org that a run starts for itself: seeded once, or refused with the reason in the run's words."""
+"""The org that a run starts for itself: seeded once, or refused with the reason."""
 
 CONNECTION = "{environment: local, org_file: org.yaml}"
 QUERY = "- {name: all, query: SELECT Name FROM Account, to: out.csv}"
