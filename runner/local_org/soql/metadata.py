@@ -49,7 +49,7 @@ def _entry(name: str, inside: list[ColumnNote]) -> dict[str, object]:
         return _column(name, joined=_columns(first.children), aggregate=True)
     if len(first.path) > 1:
         deeper = tuple(ColumnNote(note.path[1:], note.expression) for note in inside)
-        return _column(name, joined=_columns(deeper))
+        return _column(name, joined=_columns(deeper), foreign_key=_foreign_key(name))
     return _column(name, first)
 
 
@@ -59,21 +59,35 @@ def _column(
     *,
     joined: list[dict[str, object]] | None = None,
     aggregate: bool = False,
+    foreign_key: str | None = None,
 ) -> dict[str, object]:
     expression = note.expression if note else None
     kind = expression.kind if expression else None
     field = expression.field if expression and expression.plain else None
+    aggregate = aggregate or bool(expression and expression.aggregate)
     return {
-        "aggregate": aggregate or bool(expression and expression.aggregate),
-        "apexType": _APEX_TYPES[kind] if kind else None,
+        "aggregate": aggregate,
+        "apexType": _APEX_TYPES[kind] if kind and not aggregate else None,
         "booleanType": kind is Kind.BOOLEAN,
         "columnName": name,
         "custom": bool(field and field.custom),
-        "displayName": expression.name if expression and not field else name,
-        "foreignKeyName": field.relationship_name if field else None,
+        "displayName": _spelled(expression.name) if expression and not field else name,
+        "foreignKeyName": foreign_key,
         "insertable": bool(field and field.createable),
         "joinColumns": joined or [],
         "numberType": kind in NUMERIC,
         "textType": kind in {Kind.TEXT, Kind.CHOICES},
         "updatable": bool(field and field.updateable),
     }
+
+
+def _foreign_key(relationship: str) -> str:
+    """The lookup field behind a relationship's name."""
+    custom = relationship.lower().endswith("__r")
+    return f"{relationship[:-1]}c" if custom else f"{relationship}Id"
+
+
+def _spelled(call: str) -> str:
+    """`AVG(Amount)` as Salesforce shows it: `avg(Amount)`, however the query has it."""
+    function, opening, rest = call.partition("(")
+    return function.lower() + opening + rest

@@ -262,7 +262,7 @@ def test_columns_are_told_instead_of_records(caller):
         "textType": False,
         "updatable": False,
     }
-    assert parent["columnName"] == "Account"
+    assert (parent["columnName"], parent["foreignKeyName"]) == ("Account", "AccountId")
     assert [each["columnName"] for each in parent["joinColumns"]] == ["Name", "Owner"]
     assert parent["joinColumns"][1]["joinColumns"][0]["columnName"] == "Email"
     assert (children["aggregate"], children["columnName"]) == (True, "Cases")
@@ -279,8 +279,8 @@ def test_columns_of_aggregates_tell_alias_and_function(caller):
     ]
     assert told == [
         ("Name", "Name", False),
-        ("expr0", "COUNT(Id)", True),
-        ("last", "MAX(CreatedDate)", True),
+        ("expr0", "count(Id)", True),
+        ("last", "max(CreatedDate)", True),
     ]
 
 
