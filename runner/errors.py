@@ -67,7 +67,7 @@ class JobError(RunnerError):
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         count = len(diagnostics)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''} in the job")
+        super().__init__(f"{count} problem{'s' if count != 1 else ''}; nothing was attempted.")
         self.diagnostics = diagnostics
 
 

@@ -42,7 +42,8 @@ Verbose = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)
 ]
 Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", envvar="SFRUNNER_QUIET", help="Say only what failed.")
+    bool,
+    typer.Option("--quiet", "-q", envvar="SFRUNNER_QUIET", help="Say nothing of what went well."),
 ]
 NoInput = Annotated[
     bool, typer.Option("--no-input", envvar="SFRUNNER_NO_INPUT", help="Never ask anything.")

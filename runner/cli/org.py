@@ -36,7 +36,9 @@ OrgFile = Annotated[
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(help="Port on loopback; 0 takes any free one.")] = 8123,
+    port: Annotated[
+        int, typer.Option(envvar="SFRUNNER_PORT", help="Port on loopback; 0 takes any free one.")
+    ] = 8123,
     org_file: OrgFile = None,
     serve_retired: Annotated[
         bool, typer.Option("--serve-retired", help="Also serve the retired versions 20.0 to 30.0.")

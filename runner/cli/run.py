@@ -29,12 +29,22 @@ def run(
     jobs: JobFiles,
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", "-t", help="Only this task; may be given again.", metavar="NAME"),
+        typer.Option(
+            "--task",
+            "-t",
+            envvar="SFRUNNER_TASK",
+            help="Only this task; may be given again.",
+            metavar="NAME",
+        ),
     ] = None,
     param: Annotated[
         list[str] | None,
         typer.Option(
-            "--param", "-p", help="A parameter's value; may be given again.", metavar="K=V"
+            "--param",
+            "-p",
+            envvar="SFRUNNER_PARAM",
+            help="A parameter's value; may be given again.",
+            metavar="K=V",
         ),
     ] = None,
     output: OutputOption = Output.TEXT,
@@ -50,11 +60,14 @@ def run(
     from runner.outcome import exit_code_of
 
     outcomes: list[RunOutcome] = []
-    with signals_end_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
-        for file in jobs:
-            request = RunRequest(file, tuple(task or ()), tuple(param or ()), state_dir)
-            outcomes.append(carry_out(request, sink))
-    _print(outcomes, output)
+    try:
+        with signals_end_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
+            for file in jobs:
+                request = RunRequest(file, tuple(task or ()), tuple(param or ()), state_dir)
+                outcomes.append(carry_out(request, sink))
+    finally:
+        # Also where a later job cannot begin: what the earlier ones did is told all the same.
+        _print(outcomes, output, quiet=quiet)
     _leave(exit_code_of(outcome.exit_code for outcome in outcomes))
 
 
@@ -75,13 +88,17 @@ def _sink(output: Output, *, verbose: int, quiet: bool) -> Iterator[Sink]:
         yield PlainSink(sys.stderr, time.monotonic, verbose=verbose > 0)
 
 
-def _print(outcomes: list[RunOutcome], output: Output) -> None:
+def _print(outcomes: list[RunOutcome], output: Output, *, quiet: bool) -> None:
     from runner.report.document import run_document
     from runner.report.sinks import printable
     from runner.report.text import recap
 
     if output is Output.TEXT:
-        typer.echo(printable("\n\n".join(map(recap, outcomes))))
+        shown = [each for each in outcomes if each.exit_code or not quiet]
+        if shown:
+            typer.echo(printable("\n\n".join(map(recap, shown))))
+        return
+    if not outcomes:
         return
     documents = [run_document(outcome) for outcome in outcomes]
     typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, ensure_ascii=False))

@@ -13,6 +13,7 @@ from runner.errors import OrgError, TransientError
 from runner.job.model import Job, Verb, WriteTask
 from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn, near
 from runner.salesforce.soql import ItemKind, Selection, SelectItem
+from runner.tables.expressions import columns_of
 from runner.tables.kinds import FieldKind, MappedColumn
 from runner.tables.source import own_columns
 from runner.tables.target import QueryColumn
@@ -68,6 +69,7 @@ def plan_columns(
             problems.append(_diagnostic(job, wish, "org/unknown-field", error.message, error.hint))
             continue
         resolved.append((wish, found))
+    problems += _unfilled(job, wishes, header)
     problems += _misplaced(job, task, resolved)
     problems += _missing(job, task, [column.name for _, column in resolved], describes)
     required = _required(task)
@@ -97,6 +99,28 @@ def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
         # A delete takes the Id alone; rows from a query bring more.
         return [wish for wish in wishes if wish.name.lower() == _ID.lower()]
     return wishes
+
+
+def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -> list[Diagnostic]:
+    """Expressions over columns that the source does not have."""
+    known = {name.lower() for name in header or ()}
+    missing = [
+        (wish, column)
+        for wish in wishes
+        if header is not None and wish.expression is not None
+        for column in columns_of(wish.expression)
+        if column.lower() not in known
+    ]
+    return [
+        job.origin.diagnose(
+            wish.location,
+            "job/unknown-column",
+            f"the source has no column {column}",
+            help=near(column, header or ())
+            or f"It has {', '.join(header or ())}. A text is written in single quotes.",
+        )
+        for wish, column in missing
+    ]
 
 
 def _required(task: WriteTask) -> str | None:

@@ -55,12 +55,16 @@ class Lanes(Generic[Ask, Answer]):
                 yield self._under_way.pop(future), future
 
     def settled(self, seconds: float = SETTLE_SECONDS) -> list[tuple[Ask, Future[Answer] | None]]:
-        """Wait a while for the asks under way, start none; None for those that take longer."""
+        """Wait a while for the asks under way, start none; None for those that take longer.
+
+        An ask that no lane had begun is not among them: nothing was done about it.
+        """
         self._pool.shutdown(wait=False, cancel_futures=True)
         done, _ = wait(self._under_way, timeout=seconds)
         ends = [
-            (ask, future if future in done and not future.cancelled() else None)
+            (ask, future if future in done else None)
             for future, ask in self._under_way.items()
+            if not future.cancelled()
         ]
         self._under_way.clear()
         return ends

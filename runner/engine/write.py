@@ -62,7 +62,7 @@ def _source(task: WriteTask, context: Context) -> FileSource | RowsSource:
 def _plan(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
     if not staging.source_columns:
         return ColumnPlan((), task.key, {})
-    plan, problems = plan_columns(context.job, task, staging.columns, context.describes)
+    plan, problems = plan_columns(context.job, task, staging.source_columns, context.describes)
     if problems:
         raise JobError(problems)
     return plan

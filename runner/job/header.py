@@ -26,7 +26,7 @@ def header_of(source: FileSource) -> tuple[str, ...] | None:
         # Not final: a character that the limit cuts in two is no mistake of the file's.
         text = codecs.getincrementaldecoder(shape.encoding)().decode(content)
         lines = io.StringIO(text.removeprefix("\ufeff"), newline="")
-        rows = csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote)
+        rows = csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote, strict=True)
         columns = next(rows, [])
     except (OSError, ValueError, LookupError, TypeError, csv.Error):
         return None

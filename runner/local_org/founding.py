@@ -59,7 +59,11 @@ def _founding_records() -> list[tuple[str, dict[str, object]]]:
         "FiscalYearStartMonth": 1,
         **locale,
     }
-    profile: dict[str, object] = {"Id": _PROFILE_ID, "Name": "System Administrator", "UserType": "Standard"}
+    profile: dict[str, object] = {
+        "Id": _PROFILE_ID,
+        "Name": "System Administrator",
+        "UserType": "Standard",
+    }
     user = {
         "Id": _USER_ID,
         "Username": _ADMINISTRATOR.username,

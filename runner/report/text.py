@@ -8,6 +8,9 @@ from __future__ import annotations
 from runner import events
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 
+LONGEST_MESSAGE = 120
+"""Characters of a row error in the recap."""
+
 
 def line_of(event: events.Event) -> str | None:
     """The log line of an event; None for those that only move a progress bar."""
@@ -91,11 +94,17 @@ def _details(task: TaskOutcome) -> list[str]:
     if task.top_errors:
         lines.append(f"\n{task.name}: why rows failed")
         lines.extend(
-            f"  {number:,} x {code}: {message}" for code, message, number in task.top_errors
+            f"  {number:,} x {code}: {_shortened(message)}"
+            for code, message, number in task.top_errors
         )
     if task.results and (task.counts.failed or task.counts.unprocessed or task.counts.in_doubt):
         lines.append(f"  rows: {task.results}")
     return lines
+
+
+def _shortened(message: str) -> str:
+    """The org may repeat a whole value in its message; the result file has it in full."""
+    return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
 
 
 def _last_line(outcome: RunOutcome) -> str:

@@ -48,6 +48,11 @@ class Selection:
         return any(item.kind is ItemKind.OPEN for item in self.items)
 
     @property
+    def is_flat(self) -> bool:
+        """Whether it selects plain fields only, which is what a Bulk query can carry."""
+        return all(item.kind is ItemKind.FIELD and item.column == item.path for item in self.items)
+
+    @property
     def counts_only(self) -> bool:
         """Whether it is `SELECT COUNT() FROM …`, which gives a number and no rows."""
         return [item.path for item in self.items] == ["COUNT()"]
@@ -76,8 +81,8 @@ def _outer_from(words: list[str]) -> int | None:
 
 
 _AFTER_FROM = frozenset(
-    ["using", "where", "with", "group", "having", "order"]
-    + ["limit", "offset", "for", "update", "all"]
+    {"using", "where", "with", "group", "having", "order", "limit", "offset"}
+    | {"for", "update", "all"}
 )
 
 

@@ -55,12 +55,13 @@ def test_a_failure_reaches_the_consumer_through_its_own_answer():
 
 
 def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
-    first_may_end = threading.Event()
-    first_may_end.set()
+    all_begun = threading.Barrier(3, timeout=30)
     others_may_end = threading.Event()
 
     def work(ask):
-        (first_may_end if ask == 0 else others_may_end).wait(30)
+        all_begun.wait()
+        if ask:
+            others_may_end.wait(30)
         return ask * 10
 
     with Lanes(work, 3) as lanes:
@@ -72,10 +73,30 @@ def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
     assert ends == {1: 10, 2: 20}
 
 
+def test_what_no_lane_had_begun_is_not_told_as_under_way():
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work(ask):
+        begun.set()
+        may_end.wait(30)
+        return ask
+
+    with Lanes(work, 1) as lanes:
+        asks = lanes.run(range(100))
+        waiting = threading.Thread(target=next, args=(asks,))
+        waiting.start()
+        assert begun.wait(30)
+        may_end.set()
+        waiting.join(30)
+        assert lanes.settled(30) == []
+
+
 def test_what_takes_too_long_to_settle_is_told_without_an_answer():
+    both_begun = threading.Barrier(2, timeout=30)
     hold = threading.Event()
 
     def work(ask):
+        both_begun.wait()
         if ask:
             hold.wait(30)
         return ask
