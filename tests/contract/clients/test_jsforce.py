@@ -11,10 +11,15 @@ SCRIPT = Path(__file__).with_name("jsforce_scenarios.cjs")
 SCENARIOS = re.findall(r"^  async (\w+)\(\)", SCRIPT.read_text(encoding="utf-8"), re.MULTILINE)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_jsforce(scenario, org, tag, installed):
+@pytest.fixture(scope="session")
+def node(installed):
+    """Node, with jsforce beside it; asked for before an org is started for nothing."""
     installed("node_modules/@jsforce/jsforce-node")
-    node = installed("node_modules/node/bin/node")
+    return installed("node_modules/node/bin/node")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_jsforce(scenario, node, org, tag):
     told = {"NODE_PATH": str(node.parents[2]), "ORG_URL": org.url, "ORG_TOKEN": org.token}
     run = subprocess.run(
         [node, SCRIPT, scenario],
