@@ -64,14 +64,21 @@ def subject_of(assertion: str, certificate: str, own_url: str, now: datetime) ->
 
 
 def _check_time(claims: Mapping[str, object], now: datetime) -> None:
-    expires = claims["exp"]
-    if not isinstance(expires, int | float) or isinstance(expires, bool):
-        raise _invalid()
-    ahead = expires - now.timestamp()
+    ahead = _seconds(claims["exp"]) - now.timestamp()
     if ahead <= 0:
         raise OAuthRefusal("invalid_grant", "expired assertion")
-    if ahead > MOST_SECONDS_AHEAD + SKEW_SECONDS:
+    if not ahead <= MOST_SECONDS_AHEAD + SKEW_SECONDS:  # NaN is no time either
         raise _invalid()
+
+
+def _seconds(told: object) -> float:
+    """A NumericDate; Salesforce takes it as text too, which is what simple-salesforce sends."""
+    if isinstance(told, bool) or not isinstance(told, int | float | str):
+        raise _invalid()
+    try:
+        return float(told)
+    except ValueError:
+        raise _invalid() from None
 
 
 def _check_audience(audience: object, own_url: str) -> None:
