@@ -87,8 +87,8 @@ def _kind(path: Location, text: str) -> str | None:
 
 
 def _may_hold_one(path: Location) -> bool:
-    """Outside the names that authors choose: fields and params may be called anything."""
-    return "fields" not in path and "params" not in path
+    """Outside the names that authors choose, and the apps of an org file, which is no real org."""
+    return "fields" not in path and "params" not in path and path[:1] != ("apps",)
 
 
 def _diagnose(path: Location, kind: str, origin: Origin) -> Diagnostic:

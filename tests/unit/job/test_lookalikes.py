@@ -1,6 +1,6 @@
 import pytest
 
-from runner.job.load import check_job
+from runner.job.load import check_job, load_checked
 from runner.report.diagnostics import diagnostic_document, render_diagnostic
 
 ACCESS = "00D5g00000ABCDE!AQEAQKv0000000000000000000000000.abcdefgh"
@@ -74,3 +74,10 @@ def test_a_field_and_a_param_may_be_called_password(tmp_path):
         "  - {name: b, query: 'SELECT Id FROM A WHERE B = :password', to: b.csv}\n",
     )
     assert codes == []
+
+
+def test_the_apps_of_an_org_file_have_pretend_secrets(tmp_path):
+    (tmp_path / "org.yaml").write_text(
+        "version: 1\napps: [{client_id: a, client_secret: pretend}]\n", encoding="utf-8"
+    )
+    assert load_checked(tmp_path / "org.yaml", "org")["apps"][0]["client_secret"] == "pretend"
