@@ -6,9 +6,11 @@ The org serves all tests of a module. It is never emptied, so each test marks it
 
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,24 +88,36 @@ def without_attributes(value):
     return {name: without_attributes(each) for name, each in value.items() if name != "attributes"}
 
 
-@pytest.fixture(scope="module")
-def org(tmp_path_factory):
-    """A local org with a folder of its own, ended with the module's last test."""
-    folder = tmp_path_factory.mktemp("org")
-    org_file = folder / "org.yaml"
-    org_file.write_text(ORG_FILE, encoding="utf-8")
-    kept = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
+@contextmanager
+def serving(folder, org_file):
+    """A local org that lives in a folder, as a process of its own."""
+    (folder / "org.yaml").write_text(org_file, encoding="utf-8")
     server = subprocess.Popen(
-        [*SERVE, "--org-file", org_file, "--state-dir", folder / "state"],
+        [*SERVE, "--org-file", folder / "org.yaml", "--state-dir", folder / "state"],
         cwd=folder,
-        env=kept,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
         stdout=subprocess.PIPE,
         text=True,
     )
     with server:
         told = json.loads(server.stdout.readline())
-        yield Org(told["url"], told["access_token"])
-        server.terminate()
+        try:
+            yield Org(told["url"], told["access_token"])
+        finally:
+            server.terminate()
+
+
+@pytest.fixture(scope="module")
+def org_file():
+    """What the org has besides the standard objects; a module may have its own."""
+    return ORG_FILE
+
+
+@pytest.fixture(scope="module")
+def org(tmp_path_factory, org_file):
+    """A local org with a folder of its own, ended with the module's last test."""
+    with serving(tmp_path_factory.mktemp("org"), org_file) as served:
+        yield served
 
 
 @pytest.fixture
@@ -112,17 +126,24 @@ def tag():
     return uuid.uuid4().hex[:12]
 
 
-class PlainHttp(requests.Session):
-    """Speaks http to loopback: simple-salesforce builds https addresses whatever it is given."""
+class ToLoopback(requests.Session):
+    """Takes simple-salesforce to the org: it builds https addresses, and login hosts of its own."""
+
+    LOGIN_HOST = re.compile(r"https://[\w.-]+\.salesforce\.com")
+
+    def __init__(self, org_url):
+        super().__init__()
+        self._org_url = org_url
 
     def request(self, method, url, *args, **kwargs):
         url = url.replace("https://127.0.0.1:", "http://127.0.0.1:", 1)
+        url = self.LOGIN_HOST.sub(self._org_url, url, count=1)
         return super().request(method, url, *args, **kwargs)
 
 
 @pytest.fixture
-def session():
-    with PlainHttp() as session:
+def session(org):
+    with ToLoopback(org.url) as session:
         yield session
 
 
