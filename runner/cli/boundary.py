@@ -14,6 +14,7 @@ import tempfile
 import traceback
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from runner import __version__
@@ -80,7 +81,7 @@ def _wants_json() -> bool:
     words = sys.argv[1:]
     asked = any(
         word in {"-ojson", "--output=json"} or (word in {"-o", "--output"} and after == "json")
-        for word, after in zip(words, [*words[1:], ""], strict=True)
+        for word, after in pairwise([*words, ""])
     )
     return asked or os.environ.get("SFRUNNER_OUTPUT") == "json"
 

@@ -248,3 +248,31 @@ def test_the_failed_rows_of_a_task_are_another_tasks_source(bench, org):
         {"Name": "Nameless E1"},
         {"Name": "Two"},
     ]
+
+
+@APIS
+def test_a_parent_that_may_be_of_several_objects_is_named_with_its_object(bench, org, api):
+    org.create("Contact", LastName="Ada", ERP_Id__c="P1")
+    org.create("Account", Name="Acme", ERP_Id__c="A1")
+    bench.write("t.csv", "subject,who,what\nCall,P1,A1\nLost,P9,A1\n")
+    job = bench.job(f"""
+- name: tasks
+  create: Task
+  from: t.csv
+  api: {api}
+  fields:
+    Subject: subject
+    Contact:Who.ERP_Id__c: who
+    Account:What.ERP_Id__c: what
+    Owner.Username: "'admin@local.example'"
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.out + ended.err
+    assert org.rows("SELECT Subject, Who.Name, What.Name, Owner.Name FROM Task") == [
+        {
+            "Subject": "Call",
+            "Who": {"Name": "Ada"},
+            "What": {"Name": "Acme"},
+            "Owner": org.rows("SELECT Name FROM User WHERE Username = 'admin@local.example'")[0],
+        }
+    ]

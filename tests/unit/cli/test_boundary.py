@@ -1,0 +1,86 @@
+"""Whatever happens becomes a text and an exit code; a traceback reaches nobody."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import runner.cli.app
+from runner.cli.boundary import run_command
+from runner.errors import (
+    ExitCode,
+    JobError,
+    LimitError,
+    LockHeldError,
+    RunnerError,
+    SignInError,
+    SourceError,
+    UsageError,
+)
+
+TOKEN = "00D5g00000ABCDE!AQ0AQPretendToken.of_nobody"
+
+
+@pytest.fixture
+def meet(monkeypatch, capsys):
+    """Run the command so that it meets an error; give its exit code and what it said."""
+
+    def run(error, *words):
+        def app():
+            raise error
+
+        monkeypatch.setattr(runner.cli.app, "app", app)
+        monkeypatch.setattr(sys, "argv", ["runner", *words])
+        with pytest.raises(SystemExit) as left:
+            run_command()
+        said = capsys.readouterr()
+        return left.value.code, said.out, said.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (RunnerError("x"), 1),
+        (SourceError("x"), 1),
+        (UsageError("x"), 2),
+        (JobError(()), 2),
+        (SignInError("x"), 4),
+        (LimitError("x"), 5),
+        (LockHeldError("x"), 11),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_error_has_its_exit_code(meet, error, code):
+    assert meet(error)[0] == code
+
+
+def test_an_error_says_what_and_what_to_do_next(meet):
+    _, out, err = meet(SignInError("No token.", hint="Run `runner login job.yaml`."))
+    assert out == ""
+    assert err == "error: No token.\nhelp: Run `runner login job.yaml`.\n"
+
+
+def test_an_error_of_the_org_cannot_steer_the_terminal(meet):
+    assert "\x1b" not in meet(RunnerError("\x1b[2J", hint="\x1b]0;x\x07"))[2]
+
+
+def test_where_json_is_asked_for_the_error_is_a_document(meet):
+    _, out, err = meet(UsageError("x", hint="y"), "run", "job.yaml", "-o", "json")
+    assert out == '{"error": "x", "hint": "y", "exit_code": 2}\n'
+    assert err == ""
+
+
+def test_a_defect_leaves_a_report_without_secrets_and_no_traceback(meet, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = meet(ValueError(f"Bearer {TOKEN} and token={TOKEN}"))
+    assert code == ExitCode.DEFECT == 70
+    assert out == ""
+    assert "Traceback" not in err
+    (report,) = tmp_path.glob("runner-crash-*.txt")
+    assert str(report) in err
+    text = Path(report).read_text(encoding="utf-8")
+    assert "ValueError" in text
+    assert TOKEN not in text
+    assert "***" in text
