@@ -264,7 +264,7 @@ def test_a_parent_that_may_be_of_several_objects_is_named_with_its_object(bench,
     Subject: subject
     Contact:Who.ERP_Id__c: who
     Account:What.ERP_Id__c: what
-    Owner.Username: "'admin@local.example'"
+    User:Owner.Username: "'admin@local.example'"
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 3, ended.out + ended.err
