@@ -200,6 +200,19 @@ def test_data_export_bulk(sf, org, tag):
 
 
 @slow
+def test_data_export_bulk_fetches_every_page(sf, tag):
+    count = 60_000
+    rows = (f"{tag},{n:06}" for n in range(count))
+    file = sf.write("leads.csv", "Company,LastName", *rows)
+    assert sf.on("data import bulk --sobject Lead --wait 5", *file).result["failedRecords"] == 0
+    soql = f"SELECT LastName FROM Lead WHERE Company = '{tag}'"
+    words = ("--query", soql, "--output-file", "out.csv", "--result-format", "csv")
+    assert sf.on("data export bulk --wait 5", *words).result["totalSize"] == count
+    lines = (sf.home / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert len(set(lines)) == len(lines) == count + 1
+
+
+@slow
 def test_data_delete_bulk(sf, org, tag):
     ids = org.create_many("Contact", [{"LastName": tag} for _ in range(3)])
     file = sf.write("ids.csv", "Id", *ids)

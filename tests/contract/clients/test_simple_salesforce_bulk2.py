@@ -188,3 +188,16 @@ def test_a_query_that_bulk_cannot_carry_out_is_refused(sf):
     with pytest.raises(SalesforceMalformedRequest) as malformed:
         list(ask("SELECT Nmae FROM Account"))
     assert malformed.value.content[0]["errorCode"] == "INVALID_FIELD"
+
+
+@pytest.mark.slow
+def test_many_rows_go_in_and_come_back_once(sf, tag, tmp_path):
+    bulk, count = sf.bulk2.Lead, 120_000
+    rows = [{"LastName": f"{n:06}", "Company": tag} for n in range(count)]
+    jobs = bulk.insert(records=rows, batch_size=50_000, concurrency=3, wait=WAIT)
+    assert sum(each["numberRecordsProcessed"] for each in jobs) == count
+    soql = f"SELECT LastName FROM Lead WHERE Company = '{tag}'"
+    found = [row["LastName"] for page in bulk.query(soql, wait=WAIT) for row in read(page)]
+    assert sorted(found) == [f"{n:06}" for n in range(count)]
+    parts = bulk.download(soql, path=str(tmp_path), max_records=35_000, wait=WAIT)
+    assert [each["number_of_records"] for each in parts] == [35_000, 35_000, 35_000, 15_000]
