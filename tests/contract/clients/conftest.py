@@ -43,6 +43,7 @@ objects:
       Amount__c: {type: currency, label: Amount, precision: 16, scale: 2}
 """
 SERVE = (sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json")
+END_SECONDS = 30
 DEFAULT_CLIENTS = "~/.cache/sfrunner-clients"
 
 
@@ -105,6 +106,7 @@ def serving(folder, org_file):
             yield Org(told["url"], told["access_token"])
         finally:
             server.terminate()
+            server.wait(END_SECONDS)
 
 
 @pytest.fixture(scope="module")

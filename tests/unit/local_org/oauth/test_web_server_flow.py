@@ -118,6 +118,13 @@ def test_a_code_dies_after_fifteen_minutes(served, login, tmp_path):
     assert refused(login.by_code(code)) == ("invalid_grant", "expired authorization code")
 
 
+def test_a_verifier_of_128_random_bytes_is_taken(login):
+    verifier = "v" * 171
+    challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
+    code = login.code(code_challenge=challenge.decode())
+    assert login.by_code(code, code_verifier=verifier).status_code == 200
+
+
 def test_a_challenge_without_a_method_means_s256(login):
     code = login.code(code_challenge_method="")
     assert login.by_code(code).status_code == 200
