@@ -16,6 +16,7 @@ from pathlib import Path
 
 from runner.credentials import Secret
 from runner.errors import StateError
+from runner.job.model import Origin
 from runner.state.paths import StateFolder
 
 STOP_SECONDS = 5.0
@@ -47,6 +48,12 @@ def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
     if running := running_org(state):
         yield running
         return
+    with _started(state, org_file) as org:
+        yield org
+
+
+@contextmanager
+def _started(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
     command = [sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json"]
     command += ["--until-stdin-ends", "--state-dir", str(state.root)]
     command += ["--org-file", str(org_file)] if org_file else []
@@ -55,17 +62,19 @@ def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        yield _ready(process)
+        yield _ready(process, state)
     finally:
         _stop(process)
 
 
-def _ready(process: subprocess.Popen[str]) -> LocalOrg:
+def _ready(process: subprocess.Popen[str], state: StateFolder) -> LocalOrg:
     line = process.stdout.readline() if process.stdout else ""
     try:
         told = json.loads(line)
     except ValueError as error:
         raise StateError("The local org did not start.", hint="See what stands above.") from error
+    if "url" not in told and (running := running_org(state)):
+        return running  # another run was quicker to start it
     if "url" not in told:
         raise StateError(f"The local org did not start: {told['error']}", hint=told.get("hint"))
     return LocalOrg(told["url"], Secret(told["access_token"]))
@@ -83,14 +92,15 @@ def _stop(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def declared_org(file: Path | None) -> Mapping[str, object]:
-    """Read an org file; an empty org without one.
+def declared_org(file: Path | None) -> tuple[Mapping[str, object], Origin]:
+    """Read an org file; an empty org without one. Gives its values, and where each stands.
 
     Raises:
         JobError: the file is wrong; every problem with its position.
     """
-    if file is None:
-        return {}
     from runner.job.load import load_checked
 
-    return load_checked(file, "org")
+    if file is None:
+        return {}, Origin(Path())
+    document = load_checked(file, "org")
+    return document.values, document.origin

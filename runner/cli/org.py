@@ -74,13 +74,13 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     """The org of a folder behind a port, its seeds sown; it answers once it is started.
 
     Raises:
-        JobError: The org file is wrong.
-        UsageError: It declares what no org can have, or the port is taken.
+        JobError: The org file is wrong, or declares what no org can have.
+        UsageError: The port is taken.
         StateError: The org runs already.
         SourceError: A seed is wrong.
     """
     from runner.cli.local import declared_org
-    from runner.errors import SourceError, StateError, UsageError
+    from runner.errors import JobError, SourceError, StateError, UsageError
     from runner.local_org.app import open_org
     from runner.local_org.app import serve as serve_org
     from runner.local_org.catalog.section import DeclarationError
@@ -88,11 +88,15 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.local_org.presence import FolderServedError
     from runner.local_org.seeding import SeedError, sow
 
+    declared, origin = declared_org(org_file)
     try:
-        org = open_org(folder, declared_org(org_file), settings)
+        org = open_org(folder, declared, settings)
         server = serve_org(org, port)
     except DeclarationError as error:
-        raise UsageError(f"{org_file}: {error}.", hint="Correct the org file.") from error
+        found = (
+            origin.diagnose(each.path, "org/impossible", each.message) for each in error.problems
+        )
+        raise JobError(tuple(sorted(found, key=lambda each: each.sort_key))) from error
     except FolderServedError as error:
         raise StateError(f"The local org runs already: {error}.") from error
     except PortTakenError as error:

@@ -93,8 +93,8 @@ def check_job(
     return _job(values, draft.connection, file, draft), ordered
 
 
-def load_checked(file: Path, schema: str) -> Mapping[str, Any]:
-    """Read a YAML file and hold it against a shipped schema; its plain values.
+def load_checked(file: Path, schema: str) -> Document:
+    """Read a YAML file and hold it against a shipped schema; its values and where they stand.
 
     Raises:
         JobError: The file has problems; it carries all of them, sorted.
@@ -105,7 +105,7 @@ def load_checked(file: Path, schema: str) -> Mapping[str, Any]:
         problems = _problems_of(document, schema)
     if problems:
         raise JobError(_sorted(problems))
-    return document.values
+    return document
 
 
 def _job(values: Mapping[str, Any], connection: Connection, file: Path, draft: Draft) -> Job:

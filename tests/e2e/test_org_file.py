@@ -28,4 +28,5 @@ def test_an_org_that_cannot_be_ends_the_command_with_where_and_why(bench):
     text = f"version: 1\nobjects: {{Account: {{fields: {{To__c: {field}}}}}}}\n"
     ended = bench.run("org", "serve", "--port", "0", "--org-file", bench.write("org.yaml", text))
     assert ended.code == 2
-    assert "objects.Account.fields.To__c.to: no sObject Nix__c in this org" in ended.err
+    assert "org.yaml:2:" in ended.err
+    assert "no sObject Nix__c in this org" in ended.err

@@ -227,7 +227,7 @@ def test_an_expression_is_judged_by_whoever_knows_sql(write):
 
 def test_an_org_file_is_held_against_its_schema(write):
     good = "version: 1\nobjects:\n  Account: {fields: {A__c: {type: text, length: 20}}}\n"
-    assert load_checked(write(good, "org.yaml"), "org")["objects"]
+    assert load_checked(write(good, "org.yaml"), "org").values["objects"]
     with pytest.raises(JobError) as raised:
         load_checked(write("version: 1\nobjekts: {}\n", "org.yaml"), "org")
     assert [each.code for each in raised.value.diagnostics] == ["org/unknown-key"]
