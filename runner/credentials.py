@@ -1,15 +1,95 @@
-"""Secrets and tokens as values that do not give themselves away.
+"""Secrets and tokens as values that do not give themselves away, and where a secret is kept.
 
-Knows what a token is. Knows nothing of where one is kept or how one is had.
+Knows what a token is and how a new one is had. Every secret that this process meets is remembered
+here, so that `redacted` can take it out of any text. Knows nothing of files, of the wire or of who
+prints.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote, quote_plus
 
 MASK = "***"
+LEAST_CHARACTERS = 8
+"""Shorter texts are no secrets worth the name, and starring them out would riddle every message."""
+
+_SHAPES = re.compile(
+    r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}"  # access token
+    r"|5Aep861[A-Za-z0-9._=-]{8,}"  # refresh token
+    r"|force://\S+"  # the Salesforce CLI's sign-in URL
+    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"  # JSON Web Token
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
+    r"|(?<=Bearer )\S+"
+    r"|(?<=://)[^/\s:@'\"]+:[^/\s@'\"]+(?=@)"  # user and password of a proxy
+    r"|(?<=[?&]code=)[^&\s]+"
+    r"|(?<=token=)[^&\s]+|(?<=assertion=)[^&\s]+|(?<=client_secret=)[^&\s]+",
+    re.DOTALL,
+)
+
+
+class _Known:
+    """Every secret text that this process has met."""
+
+    def __init__(self) -> None:
+        self._texts: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+        self._told: list[Callable[[str], None]] = []
+
+    def learn(self, text: str) -> None:
+        """Remember a text, and the forms in which it may turn up."""
+        if len(text) < LEAST_CHARACTERS or text in self._texts:
+            return
+        forms = {text, quote(text, safe=""), quote_plus(text), *_lines(text)}
+        self._texts = self._texts | forms
+        self._pattern = None
+        for listener in self._told:
+            listener(text)
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        self._told.append(listener)
+
+    def without(self, text: str) -> str:
+        """The text with every known secret starred out, the longest first."""
+        if not self._texts:
+            return text
+        pattern = self._pattern
+        if pattern is None:
+            ordered = sorted(self._texts, key=len, reverse=True)
+            pattern = self._pattern = re.compile("|".join(map(re.escape, ordered)))
+        return pattern.sub(MASK, text)
+
+
+_known = _Known()
+
+
+def _lines(text: str) -> set[str]:
+    """The lines of a key, any of which may be quoted alone; its first and last tell nothing."""
+    if "\n" not in text:
+        return set()
+    stripped = (line.strip() for line in text.splitlines())
+    return {line for line in stripped if len(line) > LEAST_CHARACTERS and line[:5] != "-----"}
+
+
+def redacted(text: str, *, shapes: bool = False) -> str:
+    """The text without any secret that this process has met.
+
+    Args:
+        text: What is about to be shown or written.
+        shapes: Whether also to star out what only looks like a token, a key or a password.
+    """
+    clean = _known.without(text)
+    return _SHAPES.sub(MASK, clean) if shapes else clean
+
+
+def on_secret(listener: Callable[[str], None]) -> None:
+    """Have `listener` called with each secret text that this process meets from now on."""
+    _known.listen(listener)
 
 
 class Secret:
@@ -19,10 +99,14 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        _known.learn(text)
 
     def reveal(self) -> str:
         """Give the text itself: only where it goes on the wire or into the token store."""
         return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
 
     def __repr__(self) -> str:
         return MASK
@@ -44,13 +128,55 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
+class SecretReference:
+    """Where a secret is; exactly one of path, env, command and keyring is set. Never the secret."""
+
+    path: Path | None = None
+    env: str | None = None
+    command: tuple[str, ...] | None = None
+    keyring: str | None = None
+    """Name of an entry in the operating system's keyring; tokens only."""
+    key: SecretReference | None = None
+    """What the file at `path` is encrypted with; tokens only."""
+
+    def __str__(self) -> str:
+        if self.env is not None:
+            return f"variable {self.env}"
+        if self.command is not None:
+            return f"command {self.command[0]}"
+        return str(self.path) if self.path is not None else f"keyring entry {self.keyring}"
+
+
+@dataclass(frozen=True, slots=True)
+class JwtBearer:
+    """Signing in by an assertion that a private key signs; nobody has to be there."""
+
+    username: str
+    key: SecretReference
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """Signing in as the app itself, with its secret; the org says which user that is."""
+
+    secret: SecretReference
+
+
+Grant = JwtBearer | ClientCredentials
+"""A sign-in that is repeated instead of renewed: it gives no refresh token."""
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """What a sign-in gives; the content of a token file."""
 
     access_token: Secret
+    """Empty before the first sign-in of a grant, or of a refresh token that came alone."""
     instance_url: str
     refresh_token: Secret | None = None
     client_id: str | None = None
+    client_secret: Secret | None = None
+    """Only for apps that ask for it with a refresh token."""
     login_url: str | None = None
     """Host that refreshes and revokes, `https://login.salesforce.com` for one."""
     org_id: str | None = None
@@ -60,3 +186,8 @@ class Token:
     scopes: tuple[str, ...] = ()
     issued_at: datetime | None = None
     """Aware, UTC."""
+    grant: Grant | None = None
+    rotates: bool = False
+    """Whether the org has been seen to replace the refresh token when it is used."""
+    renewal_began: datetime | None = field(default=None, compare=False)
+    """When a refresh was begun whose end was never written down; aware, UTC."""

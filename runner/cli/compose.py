@@ -6,11 +6,13 @@ Knows every constructor. Knows nothing of what is done with what it builds.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from runner.cli.allowed_hosts import allowed_hosts
+from runner.cli.token_places import login_command, token_store
 
 if TYPE_CHECKING:
     from runner.events import Sink
@@ -45,46 +47,6 @@ def loaded_job(file: Path) -> Job:
     return load_job(file, expressions=expression_checker)
 
 
-def login_command(job_file: Path) -> str:
-    """What to type to sign this job's connection in."""
-    return f"runner login {shlex.quote(str(job_file))}"
-
-
-def token_store(connection: Connection, job_file: Path) -> TokenStore:
-    """Where a connection's token is, by its reference.
-
-    Raises:
-        SignInError: the connection names none, or its variable or command gives none.
-    """
-    from runner.errors import SignInError
-    from runner.job.secrets import read_secret
-    from runner.state.tokens import FixedToken, TokenFile, token_of
-
-    mend = login_command(job_file)
-    reference = connection.token
-    if reference is None:
-        raise SignInError(
-            "The connection names no token.",
-            hint=f"Add `token: tokens/{connection.environment}.json` to it, then run `{mend}`.",
-        )
-    if reference.path is not None:
-        return TokenFile(reference.path, login_command=mend)
-    origin = f"variable {reference.env}" if reference.env else "the token command"
-    text = read_secret(reference).reveal()
-    token = token_of(
-        text, origin=origin, login_command=mend, instance_url=_instance_url(connection)
-    )
-    return FixedToken(token, origin=origin)
-
-
-def _instance_url(connection: Connection) -> str | None:
-    """Where a lone access token belongs, as far as the connection tells."""
-    from runner.salesforce.hosts import login_url
-
-    known = connection.url is not None or connection.domain is not None
-    return login_url(connection) if known else None
-
-
 @contextmanager
 def connection_tokens(
     connection: Connection, job_file: Path, state: StateFolder
@@ -92,12 +54,13 @@ def connection_tokens(
     """A connection's token; for the local org its own, started where none runs."""
     from runner.job.model import Environment
 
-    if connection.environment is not Environment.LOCAL or connection.token is not None:
-        yield token_store(connection, job_file)
+    elsewhere = connection.url or connection.token or connection.auth
+    if connection.environment is not Environment.LOCAL or elsewhere:
+        yield token_store(connection, login_command(job_file))
         return
     from runner.cli.local import local_org
     from runner.credentials import Token
-    from runner.state.tokens import FixedToken
+    from runner.state.token_texts import FixedToken
 
     with local_org(state, connection.org_file) as org:
         token = Token(org.access_token, connection.url or org.url)
@@ -109,7 +72,7 @@ def transport() -> Iterator[Transport]:
     """The one HTTP client of a process."""
     from runner.salesforce.transport import Transport
 
-    with Transport() as made:
+    with Transport(allowed_hosts=allowed_hosts()) as made:
         yield made
 
 

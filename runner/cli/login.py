@@ -1,4 +1,4 @@
-"""`runner login` and `runner logout`: a person gives access once, and takes it away again."""
+"""`runner login` and `runner logout`: access is given once, and taken away again."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.allowed_hosts import AllowHost
 from runner.cli.options import NoInput, Output, OutputOption
 
 if TYPE_CHECKING:
-    from runner.job.model import Connection, Environment
-    from runner.login.web import SignedIn, SignInPlan
-    from runner.state.tokens import TokenFile
+    from runner.cli.sign_in import Named
+    from runner.login.keeping import SignedIn
+    from runner.login.logout import KeptToken, SignedOut
+    from runner.salesforce.session import TokenStore
 
 OptionalJob = Annotated[
     Path | None, typer.Argument(help="A job whose connection it is.", metavar="[JOB]")
@@ -32,6 +34,7 @@ ClientOption = Annotated[
 TokenOption = Annotated[
     Path | None, typer.Option("--token", help="Where the token file goes, where no job is named.")
 ]
+FileOption = Path | None
 
 
 def login(
@@ -47,120 +50,160 @@ def login(
         bool, typer.Option("--no-browser", help="Print the address; paste the last one back.")
     ] = False,
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the browser.")] = 120.0,
+    jwt: Annotated[
+        bool, typer.Option("--jwt", help="Sign in with a private key; nobody has to be there.")
+    ] = False,
+    username: Annotated[
+        str | None, typer.Option("--username", help="With --jwt: whom to sign in.")
+    ] = None,
+    key_file: Annotated[
+        FileOption, typer.Option("--key-file", help="With --jwt: private key, a PEM file.")
+    ] = None,
+    key_env: Annotated[
+        str | None, typer.Option("--key-env", help="With --jwt: variable that holds the key.")
+    ] = None,
+    key_command: Annotated[
+        str | None, typer.Option("--key-command", help="With --jwt: command that prints the key.")
+    ] = None,
+    client_credentials: Annotated[
+        bool,
+        typer.Option("--client-credentials", help="Sign in as the app itself, with its secret."),
+    ] = False,
+    secret_file: Annotated[
+        FileOption,
+        typer.Option("--secret-file", help="With --client-credentials: file of the secret."),
+    ] = None,
+    secret_env: Annotated[
+        str | None,
+        typer.Option("--secret-env", help="With --client-credentials: variable of the secret."),
+    ] = None,
+    secret_command: Annotated[
+        str | None,
+        typer.Option("--secret-command", help="With --client-credentials: command that prints it."),
+    ] = None,
+    with_token: Annotated[
+        bool,
+        typer.Option(
+            "--with-token",
+            help="Take a token on stdin: an access token, a token file, or an sfdx auth URL.",
+        ),
+    ] = False,
+    from_sf: Annotated[
+        str | None,
+        typer.Option("--from-sf", metavar="ALIAS", help="Take over a Salesforce CLI sign-in."),
+    ] = None,
+    allow_host: AllowHost = None,
     output: OutputOption = Output.TEXT,
     no_input: NoInput = False,
 ) -> None:
-    """Sign in once in the browser; the runs use the token file from then on."""
-    from runner.cli.compose import transport
-    from runner.errors import UsageError
-    from runner.login.web import sign_in, sign_in_by_paste
+    """Sign in once, in the browser or with a key; the runs use the token file from then on."""
+    del allow_host  # remembered where it was read
+    from runner.cli import sign_in
 
-    connection, command = _connection(job, environment, domain, client_id, token)
-    plan, store = _plan(connection, command, port, timeout), _token_file(connection, command)
-    if no_browser and no_input:
-        raise UsageError("--no-browser asks for the pasted address, and --no-input forbids it.")
-    with transport() as wire:
-        if no_browser:
-            signed_in = sign_in_by_paste(plan, wire, store, ask=_ask)
-        else:
-            signed_in = sign_in(plan, wire, store, present=_present)
+    sign_in.check_one_flow(
+        jwt=jwt,
+        client_credentials=client_credentials,
+        with_token=with_token,
+        from_sf=from_sf is not None,
+        no_browser=no_browser,
+    )
+    grant = sign_in.grant_of(
+        jwt=jwt,
+        client_credentials=client_credentials,
+        username=username,
+        key=sign_in.Place(key_file, key_env, key_command),
+        secret=sign_in.Place(secret_file, secret_env, secret_command),
+    )
+    named = sign_in.named(
+        job,
+        environment=environment,
+        domain=domain,
+        client_id=client_id,
+        token=token,
+        grant=grant,
+    )
+    signed_in: SignedIn
+    store: TokenStore | None
+    if with_token or from_sf is not None:
+        signed_in, store = _taken_over(named, from_sf)
+    elif named.connection.auth is not None and not no_browser:
+        signed_in, store = _by_grant(named)
+    else:
+        signed_in, store = _in_browser(named, port, timeout, paste=no_browser, no_input=no_input)
     _tell(signed_in, store, output)
 
 
 def logout(
-    job: OptionalJob = None, token: TokenOption = None, output: OutputOption = Output.TEXT
+    job: OptionalJob = None,
+    token: TokenOption = None,
+    allow_host: AllowHost = None,
+    output: OutputOption = Output.TEXT,
 ) -> None:
     """Revoke the tokens at the org, then delete the token file."""
+    del allow_host  # remembered where it was read
     from runner.cli.compose import transport
+    from runner.cli.sign_in import named
     from runner.login.logout import log_out
 
-    connection, command = _connection(job, None, None, None, token)
-    store = _token_file(connection, command)
+    store = _kept(named(job, token=token))
     with transport() as wire:
         ended = log_out(store, wire)
-    if output is Output.JSON:
-        document = {"revoked": ended.revoked.done, "deleted": str(store.path)}
-        typer.echo(json.dumps({**document, "remaining": ended.remaining}))
-        return
-    if ended.revoked.done:
-        typer.echo("The tokens are revoked at the org.")
-    else:
-        typer.echo(f"The tokens could not be revoked: {ended.revoked.problem}", err=True)
-        typer.echo(str(ended.remaining), err=True)
-    typer.echo(f"Deleted {store.path}.")
+    _tell_ended(ended, store, output)
 
 
-def _connection(
-    job: Path | None,
-    environment: str | None,
-    domain: str | None,
-    client_id: str | None,
-    token: Path | None,
-) -> tuple[Connection, str]:
-    """The connection that a job or the options name, and the command to sign it in again."""
-    from dataclasses import replace
-
-    from runner.cli.compose import login_command
+def _in_browser(
+    named: Named, port: int, timeout: float, *, paste: bool, no_input: bool
+) -> tuple[SignedIn, TokenStore]:
+    from runner.cli.compose import transport
+    from runner.cli.sign_in import browser_plan
     from runner.errors import UsageError
-    from runner.job.load import load_connection
-    from runner.job.model import Connection, Environment, SecretReference
+    from runner.login.web import sign_in, sign_in_by_paste
 
-    if job is None and token is None:
-        raise UsageError("Which token?", hint="Name a job file, or a token file with `--token`.")
-    named = {"environment": _environment(environment), "domain": domain, "client_id": client_id}
-    given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
-    if token is not None:
-        given["token"] = SecretReference(path=token.absolute())
-    if job is not None:
-        return replace(load_connection(job), **given), login_command(job)
-    base = Connection(Environment.LIVE)
-    command = f"runner login --environment {environment or 'live'} --token {token}"
-    return replace(base, **given), command
+    plan, store = browser_plan(named, port, timeout), _store(named)
+    if paste and no_input:
+        raise UsageError("--no-browser asks for the pasted address, and --no-input forbids it.")
+    with transport() as wire:
+        if paste:
+            return sign_in_by_paste(plan, wire, store, ask=_ask), store
+        return sign_in(plan, wire, store, present=_present), store
 
 
-def _environment(name: str | None) -> Environment | None:
-    from runner.errors import UsageError
-    from runner.job.model import Environment
+def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
+    """Sign in with a key or secret; without a place for the token, only to see that it works."""
+    from runner.cli.compose import transport
+    from runner.cli.sign_in import seed_from_grant
+    from runner.login.keeping import keep
 
-    if name is None:
-        return None
-    if name not in set(Environment):
-        raise UsageError(f"There is no environment {name!r}.", hint="Write live or sandbox.")
-    return Environment(name)
-
-
-def _plan(connection: Connection, command: str, port: int, timeout: float) -> SignInPlan:
-    from runner.errors import UsageError
-    from runner.login.web import SignInPlan
-    from runner.salesforce.hosts import login_url
-
-    if connection.client_id is None:
-        raise UsageError(
-            "The connection names no External Client App.",
-            hint="Write its consumer key as `client_id` in the connection, or give `--client-id`; "
-            "the README says how to create one.",
-        )
-    return SignInPlan(
-        environment=connection.environment,
-        login_url=login_url(connection),
-        client_id=connection.client_id,
-        login_command=command,
-        org_id=connection.org_id,
-        port=port,
-        timeout_seconds=timeout,
-    )
+    store = _store(named) if named.connection.token is not None else None
+    with transport() as wire:
+        return keep(named.wanted, wire, store, seed_from_grant(named.connection)), store
 
 
-def _token_file(connection: Connection, command: str) -> TokenFile:
-    from runner.errors import UsageError
-    from runner.state.tokens import TokenFile
+def _taken_over(named: Named, alias: str | None) -> tuple[SignedIn, TokenStore]:
+    from runner.cli.compose import transport
+    from runner.cli.sign_in import token_given, token_of_cli
+    from runner.login.keeping import keep
 
-    if connection.token is None or connection.token.path is None:
-        raise UsageError(
-            "The connection's token is not a file.",
-            hint="Write `token: tokens/NAME.json` in the connection, or give `--token`.",
-        )
-    return TokenFile(connection.token.path, login_command=command)
+    store = _store(named)
+    mend = named.login_command
+    token = token_given(named.connection, mend) if alias is None else token_of_cli(alias, mend)
+    with transport() as wire:
+        return keep(named.wanted, wire, store, token, ours=False), store
+
+
+def _store(named: Named) -> KeptToken:
+    """The place that the token goes to, found fit for it before anybody signs in."""
+    store = _kept(named)
+    store.check_place()
+    return store
+
+
+def _kept(named: Named) -> KeptToken:
+    from runner.cli.token_places import kept_store_of
+    from runner.credentials import SecretReference
+
+    reference = named.connection.token or SecretReference()
+    return kept_store_of(reference, named.login_command)
 
 
 def _present(url: str) -> None:
@@ -187,22 +230,40 @@ def _unechoed() -> str:
     return getpass("")
 
 
-def _tell(signed_in: SignedIn, store: TokenFile, output: Output) -> None:
+def _tell(signed_in: SignedIn, store: TokenStore | None, output: Output) -> None:
     from runner.report.sinks import printable
 
-    who = signed_in.identity
+    who, instance_url = signed_in.identity, signed_in.token.instance_url
+    place = store.describe() if store is not None else None
     told = {
         "username": who.username,
         "org_id": who.org_id,
-        "instance_url": signed_in.token.instance_url,
-        "token": str(store.path),
+        "instance_url": instance_url,
+        "token": place,
     }
     if output is Output.JSON:
         typer.echo(json.dumps(told))
         return
-    typer.echo(
-        printable(
-            f"Signed in as {who.username} to org {who.org_id} at {signed_in.token.instance_url}.\n"
-            f"The token is kept in {store.path}."
-        )
+    kept = (
+        f"The token is kept in {place}." if place else "Nothing is kept: runs sign in themselves."
     )
+    typer.echo(
+        printable(f"Signed in as {who.username} to org {who.org_id} at {instance_url}.\n{kept}")
+    )
+
+
+def _tell_ended(ended: SignedOut, store: TokenStore, output: Output) -> None:
+    from runner.report.sinks import printable
+
+    place = store.describe()
+    if output is Output.JSON:
+        document = {"revoked": ended.revoked.done, "deleted": place}
+        typer.echo(json.dumps({**document, "remaining": ended.remaining}))
+        return
+    if ended.revoked.done:
+        typer.echo("The tokens are revoked at the org.")
+    else:
+        typer.echo(printable(f"The tokens could not be revoked: {ended.revoked.problem}"), err=True)
+    if ended.remaining:
+        typer.echo(printable(ended.remaining), err=True)
+    typer.echo(f"Deleted {place}.")

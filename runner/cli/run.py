@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.allowed_hosts import AllowHost
 from runner.cli.options import (
     JobFiles,
     NoInput,
@@ -52,8 +53,10 @@ def run(
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_input: NoInput = False,
+    allow_host: AllowHost = None,
 ) -> None:
     """Carry jobs out, one after the other; every row is accounted for."""
+    del allow_host  # remembered where it was read
     del no_input  # a run never asks; the option is there so that scripts may say so everywhere
     from runner.cli.carry_out import RunRequest, carry_out
     from runner.cli.signals import signals_end_the_run

@@ -6,11 +6,18 @@ import json
 
 import typer
 
+from runner.cli.allowed_hosts import AllowHost
 from runner.cli.options import JobFile, Output, OutputOption, StateDir
 
 
-def whoami(job: JobFile, output: OutputOption = Output.TEXT, state_dir: StateDir = None) -> None:
+def whoami(
+    job: JobFile,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+    allow_host: AllowHost = None,
+) -> None:
     """Say as whom a job runs; exit 4 with the command that mends it where the token is dead."""
+    del allow_host  # remembered where it was read
     from runner.cli.compose import signed_in, state_folder
     from runner.engine.connect import connect
     from runner.events import ignore

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
 from runner.job import params, written
 from runner.job.model import (
     QUERY_BULK_THRESHOLD_ROWS,
@@ -29,7 +30,6 @@ from runner.job.model import (
     Param,
     QueryTask,
     RetryPolicy,
-    SecretReference,
     Source,
     TaskRows,
     TaskSource,
@@ -57,6 +57,7 @@ def connection(values: Values, folder: Path, source: Path | None) -> Connection:
         api_version=values.get("api_version"),
         client_id=values.get("client_id") or None,
         token=_secret(values.get("token"), folder),
+        auth=_grant(values.get("auth"), folder),
         org_id=values.get("org_id") or None,
         org_file=written.path_from(org_file, folder) if org_file else None,
         source=source,
@@ -68,9 +69,32 @@ def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401
         return None
     if isinstance(value, str):
         return SecretReference(path=written.path_from(value, folder))
-    if "env" in value:
-        return SecretReference(env=value["env"])
-    return SecretReference(command=tuple(value["command"]))
+    if "file" in value:
+        path = written.path_from(value["file"], folder)
+        return SecretReference(path=path, key=_reference(value["key"]))
+    if "keyring" in value:
+        return SecretReference(keyring=value["keyring"])
+    return _reference(value)
+
+
+def _grant(value: Values | None, folder: Path) -> Grant | None:
+    """How runs sign in by themselves."""
+    if value is None:
+        return None
+    if "client_credentials" in value:
+        return ClientCredentials(_reference(value["client_credentials"]["secret"]))
+    key = value["jwt"]["key"]
+    if isinstance(key, str):
+        place = SecretReference(path=written.path_from(key, folder))
+    else:
+        place = _reference(key)
+    return JwtBearer(value["jwt"]["username"], place)
+
+
+def _reference(values: Values) -> SecretReference:
+    if "env" in values:
+        return SecretReference(env=values["env"])
+    return SecretReference(command=tuple(values["command"]))
 
 
 def param(name: str, values: Values) -> Param:

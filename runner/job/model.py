@@ -11,6 +11,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 
+from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
 
 DEFAULT_API_VERSION = "20.0"
@@ -84,15 +85,6 @@ class TaskRows(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SecretReference:
-    """Where a secret is; exactly one member is set. Never the secret."""
-
-    path: Path | None = None
-    env: str | None = None
-    command: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Connection:
     """The one org a job talks to."""
 
@@ -104,6 +96,8 @@ class Connection:
     """As written, `"60.0"`; None when left out."""
     client_id: str | None = None
     token: SecretReference | None = None
+    auth: Grant | None = None
+    """How a run signs in by itself; None where somebody signs in first."""
     org_id: str | None = None
     org_file: Path | None = None
     """What the local org has besides the standard objects; local only, absolute."""

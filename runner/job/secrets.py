@@ -1,32 +1,37 @@
-"""Secrets by reference: from an environment variable or from a command's output.
+"""Secrets by reference: from an environment variable, a command's output or a file.
 
-Knows the two kinds of reference that hold a secret in text; token files are the token store's. The
-text is never shown, and neither is what a command printed.
+Token files are the token store's; the files read here hold a key. The text is never shown, and
+neither is what a command printed.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
+import stat
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
-from runner.credentials import Secret
+from runner.credentials import Secret, SecretReference
 from runner.errors import SignInError
-from runner.job.model import SecretReference
 
 COMMAND_TIMEOUT_SECONDS = 60.0
+LARGEST_BYTES = 1 << 20
 
 
 def read_secret(
     reference: SecretReference,
     *,
+    what: str = "the token",
     environ: Mapping[str, str] | None = None,
     timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
 ) -> Secret:
     """Read the secret that a reference names; without the line break at its end.
 
     Args:
-        reference: An `env` or a `command` reference.
+        reference: An `env`, a `command` or a `path` reference.
+        what: What it is to give, for messages.
         environ: Environment variables; this process's own when None.
         timeout_seconds: How long a command may take.
 
@@ -34,25 +39,50 @@ def read_secret(
         SignInError: The variable is unset or empty; the command fails or prints nothing.
     """
     if reference.env is not None:
-        return _of_variable(reference.env, os.environ if environ is None else environ)
+        return _of_variable(reference.env, os.environ if environ is None else environ, what)
     if reference.command is not None:
-        return _of_command(reference.command, timeout_seconds)
-    message = "a path is read by the token store"
+        return _of_command(reference.command, timeout_seconds, what)
+    if reference.path is not None:
+        return _of_file(reference.path, what)
+    message = "a keyring is read by the token store"
     raise ValueError(message)
 
 
-def _of_variable(name: str, environ: Mapping[str, str]) -> Secret:
+def _of_file(path: Path, what: str) -> Secret:
+    """Read a file that only this user may read, where it is this user's: as ssh does with keys."""
+    try:
+        found = path.stat()
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
+            raise SignInError(
+                f"{path}, which holds {what}, is open to other users "
+                f"(mode {stat.S_IMODE(found.st_mode):04o}).",
+                hint=f"Run `chmod 600 {shlex.quote(str(path))}`; where somebody else may have "
+                "read it, make a new one.",
+            )
+        with path.open("rb") as stream:
+            text = stream.read(LARGEST_BYTES).decode("utf-8", "replace").strip()
+    except OSError as error:
+        raise SignInError(
+            f"{path}, which is to hold {what}, cannot be read: {error.strerror}.",
+            hint="Check the path; it is relative to the file that names it.",
+        ) from None
+    if not text:
+        raise SignInError(f"{path}, which is to hold {what}, is empty.", hint="Fill it.")
+    return Secret(text)
+
+
+def _of_variable(name: str, environ: Mapping[str, str], what: str) -> Secret:
     text = environ.get(name, "").strip()
     if not text:
         state = "is empty" if name in environ else "is not set"
         raise SignInError(
-            f"The environment variable {name}, which holds the token, {state}.",
-            hint=f"Set {name}, or name another place in the connection's `token`.",
+            f"The environment variable {name}, which holds {what}, {state}.",
+            hint=f"Set {name}, or name another place in the connection.",
         )
     return Secret(text)
 
 
-def _of_command(command: tuple[str, ...], timeout_seconds: float) -> Secret:
+def _of_command(command: tuple[str, ...], timeout_seconds: float, what: str) -> Secret:
     program = command[0]
     try:
         # Its complaints go to our stderr by themselves; only stdout may hold the secret.
@@ -61,20 +91,20 @@ def _of_command(command: tuple[str, ...], timeout_seconds: float) -> Secret:
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise _failed(program, f"did not end within {timeout_seconds:g} s") from None
+        raise _failed(program, what, f"did not end within {timeout_seconds:g} s") from None
     except OSError as error:
-        raise _failed(program, f"cannot be started: {error.strerror}") from None
+        raise _failed(program, what, f"cannot be started: {error.strerror}") from None
     if ended.returncode != 0:
-        raise _failed(program, f"ended with exit code {ended.returncode}")
+        raise _failed(program, what, f"ended with exit code {ended.returncode}")
     text = ended.stdout.decode("utf-8", "replace").strip()
     if not text:
-        raise _failed(program, "printed nothing")
+        raise _failed(program, what, "printed nothing")
     return Secret(text)
 
 
-def _failed(program: str, how: str) -> SignInError:
+def _failed(program: str, what: str, how: str) -> SignInError:
     return SignInError(
-        f"The command that gives the token ({program}) {how}.",
-        hint="Run it by hand as the same user; it must print the token, and nothing else, and "
+        f"The command that gives {what} ({program}) {how}.",
+        hint=f"Run it by hand as the same user; it must print {what}, and nothing else, and "
         "end with 0.",
     )

@@ -1,6 +1,7 @@
-"""Whether the browser was signed in to the org that was meant.
+"""Whether a sign-in led to the org that was meant.
 
-Pure. Somebody who is signed in elsewhere in the same browser gets there without noticing.
+Pure. Who is signed in elsewhere in the same browser, or has the key of another org, gets there
+without noticing.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def check_identity(wanted: Environment, org_id: str | None, identity: Identity) 
         _check(wanted, told, f"{identity.org_name} ({identity.org_id})")
     if org_id is not None and org_id[:_ID_LENGTH] != identity.org_id[:_ID_LENGTH]:
         raise SignInError(
-            f"The browser signed in to org {identity.org_id}; the job insists on {org_id}. "
+            f"The sign-in led to org {identity.org_id}; the job insists on {org_id}. "
             "Nothing was saved.",
             hint="Sign in as a user of that org, or correct `org_id` in the job.",
         )
@@ -58,7 +59,7 @@ def check_identity(wanted: Environment, org_id: str | None, identity: Identity) 
 def _check(wanted: Environment, found: Environment, org: str) -> None:
     if found is not wanted:
         raise SignInError(
-            f"The browser signed in to a {found} org, {org}; the job's environment is {wanted}. "
+            f"The sign-in led to a {found} org, {org}; the job's environment is {wanted}. "
             "Nothing was saved.",
             hint="Log out of Salesforce in the browser, or use a private window, and run the "
             "command again; or correct `environment` and `domain` in the job.",

@@ -7,14 +7,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Protocol
 
-from runner.credentials import Token
+from runner.credentials import JwtBearer, Token
 from runner.errors import TransportError
 from runner.salesforce import oauth
 from runner.salesforce.faults import error_of
 from runner.salesforce.hosts import origin_of
+from runner.salesforce.session import TokenStore
 from runner.salesforce.transport import Transport
-from runner.state.tokens import TokenFile
+
+
+class KeptToken(TokenStore, Protocol):
+    """A token that outlives this process, and can be deleted."""
+
+    def check_place(self) -> None:
+        """Find out, before anybody signs in, whether a token may be kept here.
+
+        Raises:
+            SignInError: It may not.
+            StateError: It cannot.
+        """
+        ...
+
+    def remove(self) -> bool:
+        """Delete it; tell whether there was one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +60,28 @@ class SignedOut:
     def remaining(self) -> str | None:
         """What is left to do by hand; None for nothing."""
         if self.revoked.done:
-            return None
+            return self._still_opens()
         whose = f"of {self.token.username} " if self.token.username else ""
         return (
             f"The sign-in {whose}is still valid at {self.token.instance_url}. End it there: the "
             "user in Settings > Connections > OAuth Connected Apps, or an admin in Setup > "
             "Connected Apps OAuth Usage."
+        )
+
+    def _still_opens(self) -> str | None:
+        """What signs in again although every token is revoked."""
+        grant = self.token.grant
+        if grant is None:
+            return None
+        if isinstance(grant, JwtBearer):
+            what = f"the private key still signs {grant.username} in"
+            end = "remove the certificate, or the user's permission to use the app"
+        else:
+            what = "the app's secret still signs in"
+            end = "rotate the secret, or clear the run-as user"
+        return (
+            f"No token is left, and {what}. To end that too: Setup > External Client App Manager "
+            f"> the app; {end}."
         )
 
 
@@ -68,8 +102,8 @@ def sign_out(transport: Transport, token: Token) -> Revoked:
     return Revoked()
 
 
-def log_out(store: TokenFile, transport: Transport) -> SignedOut:
-    """Revoke what a token file holds, then delete it, whatever the org answered.
+def log_out(store: KeptToken, transport: Transport) -> SignedOut:
+    """Revoke what a store holds, then delete it, whatever the org answered.
 
     Raises:
         SignInError: There is no token, or none that may be used.

@@ -7,51 +7,34 @@ shows the address, opens the browser or reads what is pasted is passed in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runner.credentials import Secret, Token
 from runner.errors import RunnerError, SignInError
-from runner.job.model import Environment, RetryPolicy
 from runner.login.callback import Callback, RefusedError, code_of, pasted_callback, redirect_uri
-from runner.login.checks import check_environment, check_identity
+from runner.login.keeping import SignedIn, Wanted, keep
 from runner.login.listener import DEFAULT_PORT, FAREWELL_SECONDS, Listener, listening
-from runner.login.logout import sign_out
 from runner.login.pages import Ending, Verdict
 from runner.login.pkce import Proof, new_state
-from runner.salesforce import oauth, versions
-from runner.salesforce.identity import Identity, who
-from runner.salesforce.retry import Retrier
-from runner.salesforce.session import Session, TokenStore
+from runner.salesforce import oauth
+from runner.salesforce.session import TokenStore
 from runner.salesforce.transport import Transport
-from runner.state.tokens import FixedToken
 
 TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class SignInPlan:
-    """What a sign-in is to lead to."""
+    """How to get to the page, and what a sign-in is to lead to."""
 
-    environment: Environment
+    wanted: Wanted
     login_url: str
     """Origin, `https://login.salesforce.com` for one."""
     client_id: str
-    login_command: str
-    """What to type to sign in again, for messages."""
-    org_id: str | None = None
-    """The org that the job insists on; 15 or 18 characters."""
     port: int = DEFAULT_PORT
     timeout_seconds: float = TIMEOUT_SECONDS
     farewell_seconds: float = FAREWELL_SECONDS
     """How long the last page is kept for a browser that does not fetch it."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """A sign-in that succeeded and whose token is kept."""
-
-    token: Token
-    identity: Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,19 +140,7 @@ def _finish(
 ) -> SignedIn:
     code = code_of(callback, question.state)
     token, identity_url = _exchanged(transport, question, code)
-    try:
-        check_environment(plan.environment, token.instance_url, identity_url)
-        identity = _identified(plan, transport, token)
-        check_identity(plan.environment, plan.org_id, identity)
-    except SignInError:
-        sign_out(transport, token)  # nobody asked for a sign-in to that org
-        raise
-    token = replace(
-        token, username=identity.username, user_id=identity.user_id, org_id=identity.org_id
-    )
-    with store.locked():
-        store.save(token)
-    return SignedIn(token, identity)
+    return keep(plan.wanted, transport, store, token, identity_url=identity_url)
 
 
 def _exchanged(transport: Transport, question: _Question, code: Secret) -> tuple[Token, str]:
@@ -184,13 +155,6 @@ def _exchanged(transport: Transport, question: _Question, code: Secret) -> tuple
     )
     token = oauth.token_of(response, question.client)
     return token, str(response.json_object().get("id") or "")
-
-
-def _identified(plan: SignInPlan, transport: Transport, token: Token) -> Identity:
-    store = FixedToken(token, origin="the sign-in just made")
-    session = Session(transport, store, Retrier(RetryPolicy()), login_command=plan.login_command)
-    session.api_version = versions.choose(None, versions.served(session)).version
-    return who(session)
 
 
 def _timed_out(plan: SignInPlan, callback: str) -> SignInError:

@@ -6,9 +6,11 @@ Knows the host names of Salesforce (production, sandboxes, My Domain). Opens not
 from __future__ import annotations
 
 import ipaddress
+import re
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from runner.errors import UsageError
+from runner.errors import SignInError, UsageError
 from runner.job.model import Connection, Environment
 
 LIVE_LOGIN = "https://login.salesforce.com"
@@ -16,6 +18,18 @@ SANDBOX_LOGIN = "https://test.salesforce.com"
 _SANDBOX_MARK = "--"
 _SANDBOX_SUFFIX = ".sandbox.my.salesforce.com"
 _LIVE_SUFFIX = ".my.salesforce.com"
+_SCRATCH_SUFFIX = ".scratch.my.salesforce.com"
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+SALESFORCE_DOMAINS = (
+    ".salesforce.com",
+    ".force.com",
+    ".cloudforce.com",
+    ".database.com",
+    ".salesforce.mil",
+    ".sfcrmproducts.cn",
+    ".sfcrmapps.cn",
+)
+"""Domains that Salesforce alone has names in: its own, Government Cloud, and that of China."""
 
 
 def login_url(connection: Connection) -> str:
@@ -36,6 +50,52 @@ def login_url(connection: Connection) -> str:
     host = _host(connection.domain, connection.environment)
     _refuse_the_other_kind(host, connection)
     return f"https://{host}"
+
+
+def audience_of(url: str) -> str:
+    """What the assertion of a JWT sign-in is addressed to: the kind of org, not its own host."""
+    environment = environment_of(url)
+    if environment is Environment.LOCAL:
+        return url
+    host = urlsplit(url).hostname or ""
+    if environment is Environment.SANDBOX or host.endswith(_SCRATCH_SUFFIX):
+        return SANDBOX_LOGIN
+    return LIVE_LOGIN
+
+
+def refuse_common_host(url: str) -> None:
+    """Refuse the hosts that all orgs share, for a sign-in that works on My Domain only.
+
+    Raises:
+        SignInError: It is one of them.
+    """
+    if url in {LIVE_LOGIN, SANDBOX_LOGIN}:
+        raise SignInError(
+            f"The client credentials sign-in does not work at {url}, only on the org's My Domain.",
+            hint="Write `domain` in the connection, `acme` for https://acme.my.salesforce.com.",
+        )
+
+
+def check_may_have_secrets(url: str, allowed: Collection[str] = ()) -> None:
+    """Refuse to send a secret to a host that is neither Salesforce's nor this machine.
+
+    Args:
+        url: Where a request with a secret in it is about to go.
+        allowed: Further hosts that the user vouches for, `gateway.acme.example` for one.
+
+    Raises:
+        UsageError: It is none of these, or not reached by https.
+    """
+    host = (urlsplit(origin_of(url)).hostname or "").lower()
+    if is_loopback(host) or host in {each.lower() for each in allowed}:
+        return
+    if _HOST.fullmatch(host) and host.endswith(SALESFORCE_DOMAINS):
+        return
+    raise UsageError(
+        f"{host} is no host of Salesforce; no token is sent there.",
+        hint="Correct `domain` in the connection, or the token's addresses. Where it is a gateway "
+        f"of your own in front of the org: `--allow-host {host}`, or SFRUNNER_ALLOW_HOST.",
+    )
 
 
 def environment_of(url: str) -> Environment | None:

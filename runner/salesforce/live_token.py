@@ -7,15 +7,19 @@ nothing of the requests that need it.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError, TransportError
 from runner.salesforce import oauth
-from runner.salesforce.hosts import origin_of
+from runner.salesforce.faults import faults_of
+from runner.salesforce.renewal import can_renew, client_of, lost_sign_in, request_of
 from runner.salesforce.retry import Retrier
 from runner.salesforce.transport import Transport
+from runner.salesforce.wire import OrgRequest, OrgResponse
 
 
 class TokenStore(Protocol):
@@ -52,6 +56,16 @@ class LiveToken:
         self._token = tokens.load()
         self._renewing = Lock()
 
+    def begin(self, retrier: Retrier) -> None:
+        """Sign in where there is no access token yet.
+
+        Raises:
+            SignInError: The org refuses.
+            TransportError: The org cannot be reached.
+        """
+        if not self._token.access_token:
+            self.renew(self._token.access_token, retrier)
+
     @property
     def token(self) -> Token:
         """The token as it is now."""
@@ -80,23 +94,24 @@ class LiveToken:
                 if stored.access_token != stale:
                     self._token = stored
                     return False
-                token = self._refreshed(stored, retrier)
+                token = self._renewed(stored, retrier)
                 # Where refresh tokens rotate the old one is dead by now: first keep, then use.
                 self._tokens.save(token)
                 self._token = token
                 return True
 
-    def _refreshed(self, stored: Token, retrier: Retrier) -> Token:
-        if stored.refresh_token is None or stored.client_id is None:
+    def _renewed(self, stored: Token, retrier: Retrier) -> Token:
+        if not can_renew(stored):
             raise SignInError(
                 f"The org no longer takes the access token of {self.place}, "
                 "and there is no refresh token to renew it with",
                 hint=f"Run `{self.login_command}`.",
             )
-        client = oauth.Client(origin_of(stored.login_url or stored.instance_url), stored.client_id)
-        request = oauth.refresh(client, stored.refresh_token)
         try:
-            response = retrier.send(lambda: self._transport.send(request), request)
+            client = client_of(stored)
+            request = request_of(stored, client)
+            response = self._asked(stored, request, retrier)
+            self._explain_a_lost_sign_in(stored, response)
             return oauth.token_of(response, client, previous=stored)
         except TransportError as error:
             # Said of the refresh only: the request that waits for it was not carried out.
@@ -108,3 +123,24 @@ class LiveToken:
         except SignInError as error:
             hint = (error.hint or "").replace("runner login", self.login_command)
             raise SignInError(f"{error.message} ({self.place})", hint=hint) from error
+
+    def _asked(self, stored: Token, request: OrgRequest, retrier: Retrier) -> OrgResponse:
+        """Ask the org; where that may use a refresh token up, write down first that it is asked.
+
+        Should this process die before the answer is kept, the next one can say what happened. That
+        the token can be written at all is found out before the old one is spent, too.
+        """
+        if stored.grant is None and stored.access_token:
+            self._tokens.save(replace(stored, renewal_began=datetime.now(UTC)))
+        return retrier.send(lambda: self._transport.send(request), request)
+
+    def _explain_a_lost_sign_in(self, stored: Token, response: OrgResponse) -> None:
+        found = () if response.ok or stored.grant else faults_of(response)
+        if not found or found[0].code != "invalid_grant":
+            return
+        why = lost_sign_in(stored, self.place)
+        if why is not None:
+            raise SignInError(
+                f"The org refused the sign-in: {found[0].code}: {found[0].message}. {why}",
+                hint="Sign in again with `runner login`.",
+            )

@@ -1,4 +1,4 @@
-"""The web-server sign-in with PKCE, refresh, revoke: requests to send, answers to read.
+"""Every sign-in, refresh and revoke: requests to send, answers to read.
 
 Pure: builds request values and reads answers; whoever imports it sends them. Knows nothing of
 browsers, files or retries.
@@ -21,6 +21,7 @@ from runner.salesforce.sign_in_hints import refusal_hint
 from runner.salesforce.wire import OrgRequest, OrgResponse
 
 SCOPES = ("api", "refresh_token")
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _TRANSIENT_CODES = frozenset({"rate_limit_exceeded", "unknown_error", "temporarily_unavailable"})
 _IDENTITY_PARTS = 3
 
@@ -33,6 +34,8 @@ class Client:
     """Origin, `https://login.salesforce.com` for one."""
     client_id: str
     """The External Client App's consumer key; not a secret."""
+    client_secret: Secret | None = None
+    """Only where the app asks for it."""
 
 
 def authorize_url(
@@ -88,6 +91,23 @@ def refresh(client: Client, refresh_token: Secret) -> OrgRequest:
     return _token_request(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
 
+def jwt_bearer(client: Client, assertion: Secret) -> OrgRequest:
+    """Trade a signed assertion for an access token; it may be asked as often as one likes."""
+    return OrgRequest(
+        "POST",
+        f"{client.login_url}/services/oauth2/token",
+        headers={"Accept": "application/json"},
+        form={"grant_type": JWT_BEARER, "assertion": assertion},
+        idempotent=True,
+    )
+
+
+def client_credentials(client: Client) -> OrgRequest:
+    """Trade the app's key and secret for an access token; My Domain only."""
+    request = _token_request(client, {"grant_type": "client_credentials"})
+    return replace(request, idempotent=True)
+
+
 def revoke(login_url: str, token: Secret) -> OrgRequest:
     """Make a token worthless. With a refresh token, its access tokens end too."""
     return OrgRequest(
@@ -136,6 +156,8 @@ def token_of(response: OrgResponse, client: Client, *, previous: Token | None = 
         user_id=user_id or base.user_id,
         scopes=tuple(str(answer.get("scope") or "").split()) or base.scopes,
         issued_at=_issued_at(answer) or base.issued_at,
+        rotates=base.rotates or bool(rotated and base.refresh_token),
+        renewal_began=None,
     )
 
 
@@ -154,11 +176,12 @@ def sign_in_error_of(response: OrgResponse) -> SignInError | OrgError:
 
 
 def _token_request(client: Client, form: Mapping[str, str | Secret]) -> OrgRequest:
+    secret = {"client_secret": client.client_secret} if client.client_secret else {}
     return OrgRequest(
         "POST",
         f"{client.login_url}/services/oauth2/token",
         headers={"Accept": "application/json"},
-        form={**form, "client_id": client.client_id},
+        form={**form, "client_id": client.client_id, **secret},
     )
 
 

@@ -77,13 +77,14 @@ class Session:
             login_command: What to type for a new sign-in, for messages.
 
         Raises:
-            SignInError: There is no token that may be used.
+            SignInError: There is no token that may be used, or none is given for a grant.
         """
         self.retrier = retrier
         self.api_version: str | None = None
         """As in a path, `66.0`; must be set before the first versioned path."""
         self._transport = transport
         self._live = LiveToken(transport, tokens, login_command)
+        self._live.begin(retrier)
         self._usage = _Usage()
 
     def scoped(self, policy: RetryPolicy) -> Session:

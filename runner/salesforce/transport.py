@@ -6,8 +6,9 @@ or what an answer means.
 
 from __future__ import annotations
 
+import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -17,9 +18,11 @@ from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 import httpx
+import truststore
 
 from runner import __version__
 from runner.errors import StateError, TransportError, UsageError
+from runner.salesforce.hosts import check_may_have_secrets
 from runner.salesforce.wire import OrgRequest, OrgResponse
 
 CONNECT_TIMEOUT_SECONDS = 30.0
@@ -73,7 +76,10 @@ class Transport:
         *,
         connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
         read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+        allowed_hosts: Collection[str] = (),
     ) -> None:
+        """Open nothing yet; `allowed_hosts` may be given secrets besides Salesforce's own."""
+        self._allowed_hosts = allowed_hosts
         self._timeout = httpx.Timeout(read_timeout_seconds, connect=connect_timeout_seconds)
         self._question_timeout = httpx.Timeout(
             min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS), connect=connect_timeout_seconds
@@ -95,7 +101,10 @@ class Transport:
 
         Raises:
             TransportError: There was no answer, or half of one.
+            UsageError: It holds a secret, and the host is none that may be given one.
         """
+        if request.has_secret:
+            check_may_have_secrets(request.url, self._allowed_hosts)
         with ExitStack() as stack:
             with mapped_failures(request):
                 outgoing = self._outgoing(request, stack)
@@ -182,6 +191,16 @@ def _opened(file: Path) -> BinaryIO:
         ) from error
 
 
+def _trusted() -> ssl.SSLContext | bool:
+    """The certificates that this machine trusts, unless SSL_CERT_FILE or SSL_CERT_DIR says others.
+
+    httpx alone would trust the list that it brings along, and not a company's own.
+    """
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return True
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _client() -> httpx.Client:
     try:
         return httpx.Client(
@@ -193,6 +212,7 @@ def _client() -> httpx.Client:
             ),
             # A proxy never stands between this machine and itself.
             mounts=dict.fromkeys(_LOOPBACK),
+            verify=_trusted(),
         )
     except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL, ImportError) as error:
         raise UsageError(

@@ -48,6 +48,12 @@ class OrgRequest:
         return self.method in _REPEATABLE_METHODS
 
     @property
+    def has_secret(self) -> bool:
+        """Whether it may go only where secrets may go."""
+        values = (*self.headers.values(), *(self.form or {}).values())
+        return any(isinstance(value, Secret) for value in values)
+
+    @property
     def target(self) -> str:
         """The URL with its query string; `+`, `#` and `&` in a value stay what they are."""
         if not self.params:

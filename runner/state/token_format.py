@@ -8,11 +8,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner.credentials import Secret, Token
+from runner.credentials import (
+    ClientCredentials,
+    Grant,
+    JwtBearer,
+    Secret,
+    SecretReference,
+    Token,
+)
 
 VERSION = 1
+_JWT = "jwt"
+_CLIENT = "client_credentials"
+
+
+class SealError(ValueError):
+    """An encrypted text does not open; the message finishes "it …"."""
 
 
 class TokenFormatError(ValueError):
@@ -32,7 +46,11 @@ def token_text(token: Token) -> str:
         "user_id": token.user_id,
         "username": token.username,
         "scopes": list(token.scopes),
-        "issued_at": token.issued_at.astimezone(UTC).isoformat() if token.issued_at else None,
+        "client_secret": token.client_secret.reveal() if token.client_secret else None,
+        "issued_at": _written(token.issued_at),
+        "grant": _grant_members(token.grant),
+        "rotates": token.rotates,
+        "renewal_began": _written(token.renewal_began),
     }
     present = {name: value for name, value in members.items() if value}
     return json.dumps(present, indent=2, ensure_ascii=False) + "\n"
@@ -60,7 +78,56 @@ def token_from(text: str) -> Token:
         username=_text(members, "username"),
         scopes=_scopes(members),
         issued_at=_moment(members, "issued_at"),
+        client_secret=_secret(members, "client_secret"),
+        grant=_grant(members),
+        rotates=members.get("rotates") is True,
+        renewal_began=_moment(members, "renewal_began"),
     )
+
+
+def _written(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat() if moment else None
+
+
+def _grant_members(grant: Grant | None) -> dict[str, object] | None:
+    match grant:
+        case JwtBearer(username, key):
+            return {"kind": _JWT, "username": username, "key": _reference_members(key)}
+        case ClientCredentials(secret):
+            return {"kind": _CLIENT, "secret": _reference_members(secret)}
+        case None:
+            return None
+
+
+def _reference_members(reference: SecretReference) -> dict[str, object]:
+    if reference.env is not None:
+        return {"env": reference.env}
+    if reference.command is not None:
+        return {"command": list(reference.command)}
+    return {"path": str(reference.path)}
+
+
+def _grant(members: Mapping[str, object]) -> Grant | None:
+    written = members.get("grant")
+    if written is None:
+        return None
+    if isinstance(written, dict):
+        if written.get("kind") == _JWT and isinstance(written.get("username"), str):
+            return JwtBearer(written["username"], _reference(written.get("key")))
+        if written.get("kind") == _CLIENT:
+            return ClientCredentials(_reference(written.get("secret")))
+    raise TokenFormatError('has a "grant" that this release does not know')
+
+
+def _reference(written: object) -> SecretReference:
+    match written:
+        case {"env": str(name)}:
+            return SecretReference(env=name)
+        case {"path": str(path)}:
+            return SecretReference(path=Path(path))
+        case {"command": [str(), *_] as words} if all(isinstance(each, str) for each in words):
+            return SecretReference(command=tuple(words))
+    raise TokenFormatError('has a "grant" without the place of its key or secret')
 
 
 def _members(text: str) -> Mapping[str, object]:

@@ -1,7 +1,7 @@
-"""Where tokens are kept: a private file, or the memory of this process.
+"""Tokens in private files, in clear or encrypted.
 
-Knows modes, owners and the lock between processes. Knows nothing of the wire: when a token is to
-be refreshed is the session's business, which takes either store by its shape.
+Knows modes, owners, git work trees and the lock between processes. Knows nothing of the wire: when
+a token is to be refreshed is the session's business, which takes a store by its shape.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from runner.credentials import Secret, Token
+from runner.credentials import Secret, SecretReference, Token
 from runner.errors import SignInError, StateError
+from runner.job.secrets import read_secret
 from runner.state.files import PRIVATE_FILE, private_folder, write_atomic
-from runner.state.token_format import TokenFormatError, token_from, token_text
+from runner.state.locking import LOCK_PATIENCE_SECONDS, locked_file
+from runner.state.token_format import SealError, TokenFormatError, token_from, token_text
+from runner.state.worktree import exposing_work_tree
 
-LOCK_PATIENCE_SECONDS = 120.0
-"""Longer than any one refresh takes, its retries included."""
 LARGEST_BYTES = 1 << 20
 
 
@@ -34,10 +33,23 @@ class TokenFile:
         path: Path,
         *,
         login_command: str,
+        key: SecretReference | None = None,
+        seed: Token | None = None,
         lock_patience_seconds: float = LOCK_PATIENCE_SECONDS,
     ) -> None:
-        """Take the file's path and the command that makes a new one, told in every error."""
+        """Take the file's path and the command that makes a new one, told in every error.
+
+        Args:
+            path: The file; it need not be there yet.
+            login_command: What to type for a new token.
+            key: Where the passphrase is that the file is encrypted with.
+            seed: What to begin with where there is no file: a grant that signs in by itself. How
+                it signs in beats what the file says.
+            lock_patience_seconds: How long to wait for another process.
+        """
         self.path = path
+        self._key = key
+        self._seed = seed
         self._login_command = login_command
         self._lock_patience_seconds = lock_patience_seconds
 
@@ -46,21 +58,88 @@ class TokenFile:
 
         Raises:
             SignInError: The file is missing, unreadable, of another owner, open to others than
-                its owner, or damaged.
+                its owner, in a git work tree that does not ignore it, or damaged.
         """
+        if self._seed is not None and not self.path.exists():
+            return self._seed
         try:
-            return token_from(self._text())
-        except TokenFormatError as error:
+            token = token_from(self._clear(self._text()))
+        except (TokenFormatError, SealError) as error:
             raise self._refused(f"The token file {self.path} is damaged: it {error}.") from None
+        if self._seed is None:
+            return token
+        seed = self._seed
+        return replace(token, grant=seed.grant, client_id=seed.client_id, login_url=seed.login_url)
 
     def save(self, token: Token) -> None:
         """Replace the token; on return it is on the disk.
 
         Raises:
-            StateError: The file cannot be written.
+            StateError: The file cannot be written, or git would take it along.
         """
+        self._refuse_in_work_tree()
         private_folder(self.path.parent)
-        write_atomic(self.path, token_text(token), PRIVATE_FILE)
+        text = token_text(token)
+        if self._key is not None:
+            from runner.state.sealing import sealed  # noqa: PLC0415 - slow to import
+
+            text = sealed(text, self._passphrase(self._key))
+        write_atomic(self.path, text, PRIVATE_FILE)
+
+    def check_place(self) -> None:
+        """Find out, before anybody signs in, whether a token may be kept here.
+
+        Raises:
+            SignInError: Git would take it along, or its key cannot be had.
+            StateError: Something else than a token stands there, or the folder is read-only.
+        """
+        self._refuse_in_work_tree()
+        if self._key is not None:
+            self._passphrase(self._key)
+        if self.path.exists() and not self._looks_like_one():
+            raise StateError(
+                f"{self.path} is no token file, and it is not overwritten.",
+                hint="Correct the connection's `token`, or move that file away.",
+            )
+        with self.locked():
+            pass
+
+    def _looks_like_one(self) -> bool:
+        try:
+            beginning = self.path.read_bytes()[:LARGEST_BYTES].strip()
+        except OSError:
+            return False
+        return not beginning or (beginning[:1] == b"{" and b'"version"' in beginning)
+
+    def _refuse_in_work_tree(self) -> None:
+        root = exposing_work_tree(self.path)
+        if root is None:
+            return
+        inside = self.path.absolute().relative_to(root)
+        folder = f"{inside.parent}/" if inside.parent != Path() else str(inside)
+        raise SignInError(
+            f"The token file {self.path} stands in the git work tree {root}, which does not ignore "
+            "it: the next commit would give it to everybody.",
+            hint=f"Run `echo {shlex.quote('/' + folder)} >> "
+            f"{shlex.quote(str(root / '.gitignore'))}`, or keep the token elsewhere. Where it is "
+            f"committed already: `git rm --cached {shlex.quote(str(inside))}`, `runner logout`, "
+            f"`{self._login_command}`.",
+        )
+
+    def _clear(self, text: str) -> str:
+        if self._key is None:
+            if '"sealed"' in text[:200]:
+                raise TokenFormatError(
+                    "is encrypted, and the connection names no key: write "
+                    "`token: {file: …, key: {env: NAME}}`"
+                )
+            return text
+        from runner.state.sealing import is_sealed, opened  # noqa: PLC0415 - slow to import
+
+        return opened(text, self._passphrase(self._key)) if is_sealed(text) else text
+
+    def _passphrase(self, key: SecretReference) -> Secret:
+        return read_secret(key, what="the key of the token file")
 
     def remove(self) -> bool:
         """Delete the file; tell whether there was one.
@@ -87,24 +166,9 @@ class TokenFile:
             StateError: Another holds the lock for too long, or the folder is read-only.
         """
         private_folder(self.path.parent)
-        lock = FileLock(f"{os.path.realpath(self.path)}.lock", mode=PRIVATE_FILE)
-        try:
-            lock.acquire(timeout=self._lock_patience_seconds)
-        except Timeout as error:
-            raise StateError(
-                f"Another run has kept {self.path} locked for {self._lock_patience_seconds:g} s.",
-                hint="See with `runner history` which run that is, end it, then run again.",
-            ) from error
-        except OSError as error:
-            raise StateError(
-                f"{self.path} cannot be locked for a refresh: {error.strerror}.",
-                hint="Keep the token in a folder that this user may write to: the org may replace "
-                "the refresh token each time it is used.",
-            ) from error
-        try:
+        lock = Path(f"{os.path.realpath(self.path)}.lock")
+        with locked_file(lock, str(self.path), self._lock_patience_seconds):
             yield
-        finally:
-            lock.release()
 
     def describe(self) -> str:
         """Say where the token is."""
@@ -123,6 +187,7 @@ class TokenFile:
             ) from error
         try:
             self._check(os.fstat(descriptor))
+            self._refuse_in_work_tree()
             content = os.read(descriptor, LARGEST_BYTES)
         finally:
             os.close(descriptor)
@@ -156,70 +221,3 @@ class TokenFile:
             hint=f"Run `{mend}`, or, where somebody else may have used it, "
             f"`{self._login_command}` for a new one.",
         )
-
-
-class FixedToken:
-    """A token that came with the start of this process and is kept nowhere else."""
-
-    def __init__(self, token: Token, *, origin: str) -> None:
-        """Take the token and where it came from, such as `environment variable ACME_TOKEN`."""
-        self._token = token
-        self._origin = origin
-        self._lock = threading.Lock()
-
-    def load(self) -> Token:
-        """Give the token, or the one that replaced it."""
-        return self._token
-
-    def save(self, token: Token) -> None:
-        """Keep a new token for the rest of this process."""
-        self._token = token
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep the other threads from refreshing meanwhile."""
-        with self._lock:
-            yield
-
-    def describe(self) -> str:
-        """Say where the token came from."""
-        return self._origin
-
-
-def token_of(
-    text: str, *, origin: str, login_command: str, instance_url: str | None = None
-) -> Token:
-    """Understand what an environment variable or a command gave: a token file's text, or a token.
-
-    Args:
-        text: The JSON of a token file, or the access token alone.
-        origin: Where it came from, for the error.
-        login_command: The command that makes a token.
-        instance_url: Where a lone access token is to be used.
-
-    Raises:
-        SignInError: It is neither, or an access token alone and the org's address is not known.
-    """
-    text = text.strip()
-    try:
-        if text.startswith("{"):
-            return token_from(text)
-        return _lone_token(text, instance_url)
-    except TokenFormatError as error:
-        raise SignInError(
-            f"The token from {origin} cannot be used: it {error}.",
-            hint=f"Give the content of a token file, which `{login_command}` makes.",
-        ) from None
-
-
-def _lone_token(text: str, instance_url: str | None) -> Token:
-    if not text:
-        raise TokenFormatError("is empty")
-    if any(character.isspace() or not character.isprintable() for character in text):
-        raise TokenFormatError("has spaces or line ends within")
-    if instance_url is None:
-        raise TokenFormatError(
-            "is an access token alone, and without `domain` or `url` in the connection nothing "
-            "says which org it is of"
-        )
-    return Token(Secret(text), instance_url)

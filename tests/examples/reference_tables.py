@@ -84,6 +84,11 @@ def _job_tables(schema):
         tables[name] = _keys(definitions[name], schema)
     for name in ("file_source", "task_source", "file_target", "token_env", "token_command"):
         tables[name] = _keys(definitions[name], schema)
+    for name in ("token_file", "token_keyring", "jwt", "client_credentials"):
+        tables[name] = _keys(definitions[name], schema)
+    branches = definitions["auth_jwt"], definitions["auth_client_credentials"]
+    flows = {key: value for each in branches for key, value in each["properties"].items()}
+    tables["auth"] = _keys({"properties": flows}, schema)
     for name in TASKS:
         own = tasks[name].keys() - shared - of_writes
         tables[name] = _keys(definitions[name], schema, own)

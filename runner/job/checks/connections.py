@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from runner.credentials import ClientCredentials
 from runner.diagnostics import Diagnostic, Severity
 from runner.job.draft import Draft
 from runner.job.model import Connection, Environment
@@ -35,14 +36,18 @@ def _local(connection: Connection) -> Iterator[_Found]:
         message = "the local org has no My Domain"
         yield "domain", "job/domain-with-local", message, "remove it, or choose live or sandbox"
     if connection.url is None:
+        if connection.auth is not None:
+            message = "the embedded local org needs no sign-in"
+            yield "auth", "job/auth-with-local", message, "remove it, or name a server by its `url`"
         return
     if not _is_loopback(connection.url):
         message = f"{connection.url[:60]} is not this machine's own address"
         hint = "write http://127.0.0.1:PORT; a real org is `environment: live` or `sandbox`"
         yield "url", "job/url-not-loopback", message, hint
-    if connection.token is None:
-        message = "a `url` needs a `token`"
+    if connection.token is None and connection.auth is None:
+        message = "a `url` needs a `token`, or an `auth`"
         yield "token", "job/no-token", message, "for one `token: {env: ORG_TOKEN}`"
+    yield from _auth(connection)
     if connection.org_file is not None:
         message = "`org_file` is for the embedded local org, not for a server at a `url`"
         yield "org_file", "job/org-file-with-url", message, "remove one of the two"
@@ -56,12 +61,30 @@ def _remote(connection: Connection) -> Iterator[_Found]:
     if connection.org_file is not None:
         message = f"`org_file` goes with `environment: local` only, not with `{environment}`"
         yield "org_file", "job/org-file-not-local", message, "remove it"
-    if connection.token is None:
+    if connection.token is None and connection.auth is None:
         message = f"`environment: {environment}` needs a `token`: the place of one, not the token"
-        hint = f"add `token: tokens/{environment}.json`, then run `runner login`"
+        hint = f"add `token: tokens/{environment}.json`, then run `runner login`; or `auth`"
         yield "token", "job/no-token", message, hint
+    yield from _auth(connection)
     if connection.domain:
         yield from _domain(connection.domain, environment)
+
+
+def _auth(connection: Connection) -> Iterator[_Found]:
+    auth, token = connection.auth, connection.token
+    if auth is None:
+        return
+    if connection.client_id is None:
+        message = "`auth` needs a `client_id`: the consumer key of the app that signs in"
+        yield "client_id", "job/no-client-id", message, "add `client_id: 3MVG9…`"
+    if token is not None and token.path is None and token.keyring is None:
+        message = "`auth` gives the token, and so does this `token`"
+        hint = "remove one of the two; a path is where `auth` keeps its token between runs"
+        yield "token", "job/auth-with-token", message, hint
+    remote = connection.environment is not Environment.LOCAL
+    if isinstance(auth, ClientCredentials) and remote and connection.domain is None:
+        message = "client credentials work on the org's My Domain only"
+        yield "domain", "job/no-domain", message, "add `domain: acme`"
 
 
 def _domain(domain: str, environment: Environment) -> Iterator[_Found]:

@@ -80,4 +80,6 @@ def test_the_apps_of_an_org_file_have_pretend_secrets(tmp_path):
     (tmp_path / "org.yaml").write_text(
         "version: 1\napps: [{client_id: a, client_secret: pretend}]\n", encoding="utf-8"
     )
-    assert load_checked(tmp_path / "org.yaml", "org").values["apps"][0]["client_secret"] == "pretend"
+    assert (
+        load_checked(tmp_path / "org.yaml", "org").values["apps"][0]["client_secret"] == "pretend"
+    )

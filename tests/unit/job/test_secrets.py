@@ -1,10 +1,9 @@
 import sys
-from pathlib import Path
 
 import pytest
 
+from runner.credentials import SecretReference
 from runner.errors import SignInError
-from runner.job.model import SecretReference
 from runner.job.secrets import read_secret
 
 
@@ -50,6 +49,32 @@ def test_a_command_that_does_not_end_is_ended():
         read_secret(command("import time; time.sleep(60)"), timeout_seconds=0.05)
 
 
-def test_a_path_is_not_for_here():
+def test_a_key_file_gives_its_text(tmp_path):
+    file = tmp_path / "key.pem"
+    file.write_text("a key\n")
+    file.chmod(0o600)
+    assert read_secret(SecretReference(path=file)).reveal() == "a key"
+
+
+def test_a_key_file_that_others_may_read_is_refused_with_the_chmod_to_run(tmp_path):
+    file = tmp_path / "key.pem"
+    file.write_text("a key\n")
+    file.chmod(0o640)
+    with pytest.raises(SignInError, match="open to other users") as refused:
+        read_secret(SecretReference(path=file), what="the private key")
+    assert f"chmod 600 {file}" in refused.value.hint
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_key_file_that_gives_nothing_is_told(tmp_path, content):
+    file = tmp_path / "key.pem"
+    if content is not None:
+        file.write_text(content)
+        file.chmod(0o600)
+    with pytest.raises(SignInError, match="the private key"):
+        read_secret(SecretReference(path=file), what="the private key")
+
+
+def test_a_keyring_is_not_for_here():
     with pytest.raises(ValueError, match="token store"):
-        read_secret(SecretReference(path=Path("x")))
+        read_secret(SecretReference(keyring="acme"))

@@ -9,6 +9,7 @@ import pytest
 
 from runner.errors import SignInError, StateError
 from runner.job.model import Environment
+from runner.login.keeping import Wanted
 from runner.login.pkce import Proof
 from runner.login.web import SignInPlan, sign_in, sign_in_by_paste
 from runner.state.tokens import TokenFile
@@ -21,10 +22,9 @@ USERNAME = "ada@acme.example"
 @pytest.fixture
 def plan(org):
     return SignInPlan(
-        environment=Environment.LOCAL,
+        Wanted(Environment.LOCAL, "runner login job.yaml"),
         login_url=org.url,
         client_id="3MVG9.key",
-        login_command="runner login job.yaml",
         port=0,
         timeout_seconds=10,
         farewell_seconds=10,
@@ -154,7 +154,10 @@ def test_an_org_of_another_kind_is_refused_and_its_token_revoked(plan, org, tran
     instance_url = "https://acme--uat.sandbox.my.salesforce.com"
     org.grants(instance_url=instance_url, id=f"https://test.salesforce.com/id/{ORG}/{USER}")
     error = refused(
-        replace(plan, environment=Environment.LIVE), transport, store, Person(code="aPrx==")
+        replace(plan, wanted=replace(plan.wanted, environment=Environment.LIVE)),
+        transport,
+        store,
+        Person(code="aPrx=="),
     )
     assert f"sandbox org, {instance_url}" in error.message
     assert "the job's environment is live" in error.message
@@ -166,7 +169,10 @@ def test_an_org_of_another_kind_is_refused_and_its_token_revoked(plan, org, tran
 
 def test_an_org_other_than_the_pinned_one_is_refused(plan, org, transport, store):
     error = refused(
-        replace(plan, org_id="00D5g00000OTHER"), transport, store, Person(code="aPrx==")
+        replace(plan, wanted=replace(plan.wanted, org_id="00D5g00000OTHER")),
+        transport,
+        store,
+        Person(code="aPrx=="),
     )
     assert ORG in error.message
     assert "00D5g00000OTHER" in error.message

@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from threading import Barrier
 
 import pytest
@@ -86,7 +87,7 @@ def test_an_expired_token_is_refreshed_saved_and_the_request_replayed_once(world
     )
     assert "authorization" not in world.org.asked[1].headers
     assert bearer(world.org.asked[2]) == "new"
-    assert world.tokens.saved[0].refresh_token == Secret("refresh-2")
+    assert world.tokens.saved[-1].refresh_token == Secret("refresh-2")
     assert world.session.api_calls == 2
 
 
@@ -95,16 +96,47 @@ def test_a_rotated_refresh_token_is_saved_before_the_new_access_token_is_used(wo
     world.org.say(200, token_answer(world, refresh_token="refresh-2"))
     used = []
     world.org.respond = lambda asked: (
-        used.append((bearer(asked), len(world.tokens.saved))),
+        used.append((bearer(asked), world.tokens.saved[-1].access_token.reveal())),
         (200, {}),
     )[1]
     world.session.request("GET", "/limits")
-    assert used == [("new", 1)]
+    assert used == [("new", "new")]
 
 
-def test_a_token_that_cannot_be_saved_is_not_used(world):
+def test_that_a_refresh_begins_is_kept_before_the_refresh_token_is_spent(world):
     world.org.say(401, EXPIRED)
     world.org.say(200, token_answer(world, refresh_token="refresh-2"))
+    world.org.say(200, {})
+    world.session.request("GET", "/limits")
+    before, after = world.tokens.saved
+    assert (before.refresh_token, before.access_token) == (
+        Secret("refresh-1"),
+        Secret("00Dxx0000001gER!old"),
+    )
+    assert before.renewal_began is not None
+    assert (after.renewal_began, after.rotates) == (None, True)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"rotates": True}, "another copy of this token file was used"),
+        ({"renewal_began": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}, "2026-01-02 03:04:05 UTC"),
+    ],
+)
+def test_a_refresh_token_that_was_replaced_is_explained(world, facts, told):
+    world.tokens.token = replace(world.tokens.token, **facts)
+    world.org.say(401, EXPIRED)
+    world.org.say(
+        400, {"error": "invalid_grant", "error_description": "expired access/refresh token"}
+    )
+    with pytest.raises(SignInError, match=told) as refused:
+        world.session.request("GET", "/limits")
+    assert "runner login jobs/a.yaml" in refused.value.hint
+
+
+def test_a_token_that_cannot_be_kept_is_found_out_before_the_old_one_is_spent(world):
+    world.org.say(401, EXPIRED)
 
     def full(_token):
         raise StateError("disk full")
@@ -112,7 +144,7 @@ def test_a_token_that_cannot_be_saved_is_not_used(world):
     world.tokens.save = full
     with pytest.raises(StateError):
         world.session.request("GET", "/limits")
-    assert len(world.org.asked) == 2
+    assert len(world.org.asked) == 1
 
 
 def test_custom_headers_and_a_file_survive_the_replay(world, tmp_path):
@@ -222,7 +254,7 @@ def test_threads_share_one_refresh(world):
     with ThreadPoolExecutor(10) as pool:
         assert set(pool.map(ask, range(10))) == {200}
     assert sum(asked.path.endswith("/token") for asked in world.org.asked) == 1
-    assert len(world.tokens.saved) == 1
+    assert len(world.tokens.saved) == 2, "that it begins, and what came of it"
 
 
 def test_a_refusal_is_an_error_with_the_orgs_code(world):

@@ -1,5 +1,6 @@
 import contextlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.credentials import Secret, Token
+from runner.credentials import ClientCredentials, JwtBearer, Secret, SecretReference, Token
 from runner.state.token_format import TokenFormatError, token_from, token_text
 
 SCHEMA = json.loads(
@@ -25,11 +26,20 @@ FULL = Token(
     username="ada@acme.example",
     scopes=("api", "refresh_token"),
     issued_at=datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC),
+    client_secret=Secret("0123456789ABCDEF"),
+    grant=JwtBearer("ada@acme.example", SecretReference(env="ACME_KEY")),
+    rotates=True,
+    renewal_began=datetime(2026, 11, 23, 14, 0, 0, tzinfo=UTC),
+)
+GRANTS = (
+    JwtBearer("ada@acme.example", SecretReference(path=Path("/keys/acme.pem"))),
+    JwtBearer("ada@acme.example", SecretReference(command=("pass", "show", "acme"))),
+    ClientCredentials(SecretReference(env="ACME_SECRET")),
 )
 LEAST = Token(Secret("00D!a"), "http://127.0.0.1:8123")
 
 
-@pytest.mark.parametrize("token", [FULL, LEAST])
+@pytest.mark.parametrize("token", [FULL, LEAST, *(replace(LEAST, grant=each) for each in GRANTS)])
 def test_what_is_written_is_read_back_and_fits_the_schema(token):
     text = token_text(token)
     assert token_from(text) == token
@@ -77,6 +87,10 @@ def test_a_member_of_a_later_release_is_passed_over():
         ({"login_url": "ftp://x"}, '"login_url" that is not'),
         ({"scopes": "api"}, '"scopes"'),
         ({"scopes": [1]}, '"scopes"'),
+        ({"grant": "jwt"}, '"grant" that this release does not know'),
+        ({"grant": {"kind": "saml"}}, '"grant" that this release does not know'),
+        ({"grant": {"kind": "client_credentials"}}, "without the place"),
+        ({"grant": {"kind": "client_credentials", "secret": {"command": []}}}, "without the place"),
         ({"issued_at": "yesterday"}, '"issued_at" that is not a time'),
     ],
 )

@@ -8,7 +8,8 @@ import pytest
 
 from runner.credentials import Secret, Token
 from runner.errors import ExitCode, SignInError, StateError
-from runner.state.tokens import FixedToken, TokenFile, token_of
+from runner.state.token_texts import FixedToken, token_of
+from runner.state.tokens import TokenFile
 
 TOKEN = Token(Secret("00D!access"), "https://acme.my.salesforce.com", Secret("5Aep.refresh"))
 COMMAND = "runner login jobs/accounts.yaml"

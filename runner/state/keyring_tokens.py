@@ -1,0 +1,139 @@
+"""Tokens in the operating system's keyring (the extra `sfrunner[keyring]`).
+
+Knows the keyring library, which knows the Keychain, the Credential Locker, the Secret Service and
+KWallet. Knows nothing of the wire.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+from runner.credentials import Token
+from runner.errors import SignInError, StateError
+from runner.state.files import private_folder
+from runner.state.locking import locked_file
+from runner.state.token_format import TokenFormatError, token_from, token_text
+
+SERVICE = "sfrunner"
+
+
+class KeyringToken:
+    """One token under one name."""
+
+    def __init__(
+        self, name: str, *, login_command: str, lock_folder: Path, seed: Token | None = None
+    ) -> None:
+        """Take the entry's name.
+
+        Args:
+            name: Of the entry, under the service `sfrunner`.
+            login_command: What to type for a new token.
+            lock_folder: Where the lock between processes is; a keyring has none.
+            seed: What to begin with where there is no entry; how it signs in beats the entry.
+        """
+        self.name = name
+        self._login_command = login_command
+        self._lock = lock_folder / f"keyring-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
+        self._seed = seed
+        self._library = _library()
+
+    def load(self) -> Token:
+        """Read the token.
+
+        Raises:
+            SignInError: There is none, the keyring does not open, or the entry is damaged.
+        """
+        with _told(self.name):
+            text = self._library.get_password(SERVICE, self.name)
+        if text is None and self._seed is not None:
+            return self._seed
+        if text is None:
+            raise self._refused(f"There is no token {self.name} in the keyring.")
+        try:
+            token = token_from(text)
+        except TokenFormatError as error:
+            raise self._refused(
+                f"The keyring's entry {self.name} is damaged: it {error}."
+            ) from None
+        if self._seed is None:
+            return token
+        seed = self._seed
+        return replace(token, grant=seed.grant, client_id=seed.client_id, login_url=seed.login_url)
+
+    def save(self, token: Token) -> None:
+        """Replace the token.
+
+        Raises:
+            SignInError: The keyring does not open.
+        """
+        with _told(self.name):
+            self._library.set_password(SERVICE, self.name, token_text(token))
+
+    def check_place(self) -> None:
+        """Find out, before anybody signs in, whether the keyring opens.
+
+        Raises:
+            SignInError: It does not.
+        """
+        with _told(self.name):
+            self._library.get_password(SERVICE, self.name)
+
+    def remove(self) -> bool:
+        """Delete the entry; tell whether there was one.
+
+        Raises:
+            SignInError: The keyring does not open.
+        """
+        with _told(self.name):
+            if self._library.get_password(SERVICE, self.name) is None:
+                return False
+            self._library.delete_password(SERVICE, self.name)
+        return True
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep every other thread and process from refreshing this token meanwhile.
+
+        Raises:
+            StateError: Another holds the lock for too long, or the folder is read-only.
+        """
+        private_folder(self._lock.parent)
+        with locked_file(self._lock, self.describe()):
+            yield
+
+    def describe(self) -> str:
+        """Say where the token is."""
+        return f"keyring entry {self.name}"
+
+    def _refused(self, message: str) -> SignInError:
+        return SignInError(message, hint=f"Run `{self._login_command}`.")
+
+
+def _library() -> ModuleType:
+    try:
+        import keyring  # noqa: PLC0415 - an extra, which most installations do without
+    except ImportError:
+        raise StateError(
+            "The token is in the operating system's keyring, and the library for it is missing.",
+            hint="Run `pip install 'sfrunner[keyring]'`, or keep the token in a file.",
+        ) from None
+    return keyring
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    from keyring.errors import KeyringError  # noqa: PLC0415 - as above
+
+    try:
+        yield
+    except KeyringError as error:
+        raise SignInError(
+            f"The keyring does not open for {name}: {type(error).__name__}.",
+            hint="Unlock it, or install a backend (`python -m keyring --list-backends`); where "
+            "nobody logs in, keep the token in a file: `token: tokens/NAME.json`.",
+        ) from None

@@ -1,0 +1,45 @@
+"""Whether git would take a file along: a token in a commit is a token for everybody.
+
+Asks git itself, since only git knows all its ignore files. Knows nothing of what the file holds.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+_NOT_IGNORED = 1
+PATIENCE_SECONDS = 10.0
+
+
+def exposing_work_tree(path: Path) -> Path | None:
+    """The git work tree that a file stands in without being ignored; None where there is none.
+
+    None too where git is not installed or may not read the repository: then nobody commits here.
+    A file that is tracked already counts as not ignored, whatever the ignore files say.
+    """
+    folder = next((each for each in path.absolute().parents if each.is_dir()), None)
+    root = _root_above(folder) if folder else None
+    if folder is None or root is None:
+        return None
+    return root if _git(folder, "check-ignore", "-q", "--", str(path.absolute())) else None
+
+
+def _root_above(folder: Path) -> Path | None:
+    return next((each for each in (folder, *folder.parents) if (each / ".git").exists()), None)
+
+
+def _git(folder: Path, *words: str) -> bool:
+    """Whether git says that a path is not ignored."""
+    # A hook's GIT_DIR means another repository; and no setting of this one may start a program.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *words]
+    try:
+        ended = subprocess.run(  # noqa: S603 - a fixed command and a path
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, timeout=PATIENCE_SECONDS, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return ended.returncode == _NOT_IGNORED

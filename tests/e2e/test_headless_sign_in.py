@@ -1,0 +1,355 @@
+"""Signing in with nobody there: by a key, a secret, a token that is handed over, the CLI's own."""
+
+import json
+import os
+import stat
+import subprocess
+from datetime import UTC, datetime, timedelta
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
+
+USER = "admin@local.example"
+SECRET = "C0FFEE" * 5 + "x"
+ONE = """
+- name: list
+  query: SELECT Id FROM Account
+  to: out/list.csv
+"""
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A private key and its certificate, PEM."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "acme")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .sign(key, hashes.SHA256())
+    )
+    pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return pem.decode(), certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+@pytest.fixture
+def org(serve_org, pair):
+    indented = pair[1].strip().replace("\n", "\n      ")
+    apps = f"""\
+version: 1
+apps:
+  - client_id: jwt-app
+    certificate: |
+      {indented}
+    users_preauthorized: true
+  - client_id: secret-app
+    client_secret: {SECRET}
+    client_credentials_user: {USER}
+  - client_id: web-app
+    callbacks: ["http://localhost:1717/OauthRedirect"]
+  - client_id: closed-app
+    client_secret: {SECRET}
+"""
+    return serve_org(org_file=apps)
+
+
+@pytest.fixture
+def key_file(bench, pair):
+    file = bench.write("keys/acme.pem", pair[0])
+    file.chmod(0o600)
+    return file
+
+
+def job(bench, org, more):
+    connection = f"{{environment: local, url: '{org.url}', {more}}}"
+    return bench.job(ONE, connection=connection)
+
+
+def sign_ins(org):
+    """How often the token endpoint was asked."""
+    log = org.request("GET", "/__org/requests").json()
+    requests = log["requests"] if isinstance(log, dict) else log
+    return sum(each["path"].endswith("/oauth2/token") for each in requests)
+
+
+def expire(org):
+    assert org.request("POST", "/__org/sessions/expire").status_code < 300
+
+
+def kept(bench):
+    return json.loads((bench.folder / "tokens/org.json").read_text())
+
+
+def test_a_key_signs_in_once_and_then_runs_sign_anew_when_the_session_ends(bench, org, key_file):
+    file = job(bench, org, "client_id: jwt-app, token: tokens/org.json")
+    words = ("login", file, "--jwt", "--username", USER, "--key-file", key_file)
+    ended = bench.run(*words, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.document["username"] == USER
+    first = kept(bench)
+    assert "refresh_token" not in first
+    assert first["grant"] == {"kind": "jwt", "username": USER, "key": {"path": str(key_file)}}
+    mode = stat.S_IMODE((bench.folder / "tokens/org.json").stat().st_mode)
+    assert mode == 0o600
+
+    assert bench.run("run", file).code == 0
+    assert kept(bench) == first, "a session that lives is used"
+    expire(org)
+    ended = bench.run("run", file)
+    assert ended.code == 0, ended.err
+    assert kept(bench)["access_token"] != first["access_token"]
+
+    ended = bench.run("logout", file)
+    assert ended.code == 0
+    assert "certificate" in ended.err, "what still signs in is told"
+
+
+@pytest.mark.parametrize("place", ["key: keys/acme.pem", "key: {env: ACME_KEY}"])
+def test_a_connection_with_a_key_needs_no_login(bench, org, key_file, pair, place):
+    bench.env["ACME_KEY"] = pair[0]
+    more = f"client_id: jwt-app, auth: {{jwt: {{username: {USER}, {place}}}}}"
+    file = job(bench, org, more)
+    assert bench.run("validate", file).code == 0
+    ended = bench.run("run", file)
+    assert ended.code == 0, ended.err
+    assert sign_ins(org) == 1
+    ended = bench.run("login", file)
+    assert ended.code == 0, ended.err
+    assert "Nothing is kept" in ended.out
+
+
+def test_a_connection_with_a_key_and_a_place_keeps_its_token_between_runs(bench, org, pair):
+    bench.env["ACME_KEY"] = pair[0].replace("\n", "\\n")
+    auth = f"auth: {{jwt: {{username: {USER}, key: {{env: ACME_KEY}}}}}}"
+    file = job(bench, org, f"client_id: jwt-app, token: tokens/org.json, {auth}")
+    for _ in range(2):
+        ended = bench.run("run", file)
+        assert ended.code == 0, ended.err
+    assert sign_ins(org) == 1
+    expire(org)
+    assert bench.run("run", file).code == 0
+    assert sign_ins(org) == 2
+
+
+def test_an_app_signs_in_as_itself(bench, org):
+    bench.env["ACME_SECRET"] = SECRET
+    auth = "auth: {client_credentials: {secret: {env: ACME_SECRET}}}"
+    ended = bench.run("run", job(bench, org, f"client_id: secret-app, {auth}"))
+    assert ended.code == 0, ended.err
+
+    file = job(bench, org, "client_id: secret-app, token: tokens/org.json")
+    ended = bench.run("login", file, "--client-credentials", "--secret-env", "ACME_SECRET")
+    assert ended.code == 0, ended.err
+    assert SECRET not in (bench.folder / "tokens/org.json").read_text()
+    expire(org)
+    assert bench.run("whoami", file).code == 0
+    del bench.env["ACME_SECRET"]
+    expire(org)
+    ended = bench.run("run", file)
+    assert (ended.code, "ACME_SECRET" in ended.err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("app", "username", "told"),
+    [
+        ("jwt-app", "nobody@local.example", "pre-authorise"),
+        ("web-app", USER, "certificate"),
+        ("no-such-app", USER, "consumer key"),
+    ],
+)
+def test_a_key_that_the_org_does_not_take_is_told_with_what_to_do(
+    bench, org, key_file, app, username, told
+):
+    file = job(bench, org, f"client_id: {app}, token: tokens/org.json")
+    ended = bench.run("login", file, "--jwt", "--username", username, "--key-file", key_file)
+    assert ended.code == 4
+    assert told in ended.err
+    assert not (bench.folder / "tokens/org.json").exists()
+
+
+def test_an_app_without_a_run_as_user_is_told(bench, org):
+    bench.env["ACME_SECRET"] = SECRET
+    auth = "auth: {client_credentials: {secret: {env: ACME_SECRET}}}"
+    ended = bench.run("run", job(bench, org, f"client_id: closed-app, {auth}"))
+    assert ended.code == 4
+    assert "run-as user" in ended.err
+
+
+def test_a_key_that_others_may_read_is_refused(bench, org, key_file):
+    key_file.chmod(0o644)
+    file = job(bench, org, "client_id: jwt-app, token: tokens/org.json")
+    ended = bench.run("login", file, "--jwt", "--username", USER, "--key-file", key_file)
+    assert ended.code == 4
+    assert f"chmod 600 {key_file}" in ended.err
+
+
+def test_a_token_on_standard_input_is_taken_in_three_forms(bench, org):
+    file = job(bench, org, "client_id: web-app, token: tokens/org.json")
+    ended = bench.run("login", file, "--with-token", given=org.token + "\n")
+    assert ended.code == 0, ended.err
+    assert kept(bench)["access_token"] == org.token
+    whole = (bench.folder / "tokens/org.json").read_text()
+    assert bench.run("login", file, "--with-token", given=whole).code == 0
+    assert bench.run("run", file).code == 0
+
+    refresh_token = granted(org)
+    host = org.url.removeprefix("http://")
+    url = f"force://web-app::{refresh_token}@{host}"
+    ended = bench.run("login", file, "--with-token", given=url)
+    assert ended.code == 0, ended.err
+    assert kept(bench)["refresh_token"] == refresh_token
+    assert refresh_token not in ended.out + ended.err
+    assert bench.run("run", file).code == 0
+
+
+@pytest.mark.parametrize("text", ["", "two words", "force://nothing", '{"version": 1}'])
+def test_what_is_no_token_is_refused_and_not_repeated(bench, org, text):
+    file = job(bench, org, "client_id: web-app, token: tokens/org.json")
+    ended = bench.run("login", file, "--with-token", given=text)
+    assert ended.code == 4
+    assert "standard input" in ended.err
+    assert not (bench.folder / "tokens/org.json").exists()
+
+
+def granted(org):
+    """A refresh token of `web-app`, had as any other program would."""
+    callback = "http://localhost:1717/OauthRedirect"
+    asked = {
+        "response_type": "code",
+        "client_id": "web-app",
+        "redirect_uri": callback,
+        "scope": "api refresh_token",
+    }
+    address = f"{org.url}/services/oauth2/authorize?{urlencode(asked)}"
+    with httpx.Client(follow_redirects=False) as client:
+        for step in ("login", "approve"):
+            answer = client.post(address, data={"username": USER, "step": step})
+        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+        form = {"grant_type": "authorization_code", "client_id": "web-app", "code": code}
+        token = client.post(
+            f"{org.url}/services/oauth2/token", data={**form, "redirect_uri": callback}
+        )
+    return token.json()["refresh_token"]
+
+
+def test_the_environment_names_the_token_instead_of_the_job(bench, org):
+    file = job(bench, org, "token: tokens/none.json")
+    assert bench.run("whoami", file).code == 4
+    bench.env["SFRUNNER_TOKEN"] = org.token
+    assert bench.run("run", file).code == 0
+    bench.env["SFRUNNER_TOKEN_COMMAND"] = "cat token.txt"
+    ended = bench.run("run", file)
+    assert (ended.code, "both set" in ended.err) == (2, True)
+    del bench.env["SFRUNNER_TOKEN"]
+    bench.write("token.txt", org.token)
+    assert bench.run("run", file).code == 0
+    del bench.env["SFRUNNER_TOKEN_COMMAND"]
+    bench.env["SFRUNNER_TOKEN_FILE"] = "elsewhere.json"
+    assert bench.run("login", file, "--with-token", given=org.token).code == 0
+    assert (bench.folder / "elsewhere.json").exists()
+    assert bench.run("run", file).code == 0
+
+
+SF = """\
+#!/usr/bin/env python3
+import json, os, sys
+words = sys.argv[1:]
+asked = " ".join(words[:3])
+if asked == os.environ["SF_ANSWERS"]:
+    print(json.dumps({"status": 0, "result": {"sfdxAuthUrl": os.environ["SF_URL"]}}))
+elif asked == "org display --verbose":
+    print(json.dumps({"status": 0, "result": {"sfdxAuthUrl": "[REDACTED]"}}))
+else:
+    print(json.dumps({"status": 1, "name": "Error", "message": "No authorization found"}))
+    sys.exit(1)
+"""
+
+
+@pytest.mark.parametrize(
+    ("answers", "code"),
+    [("org auth show-sfdx-auth-url", 0), ("org display --verbose", 0), ("nothing", 4)],
+)
+def test_a_sign_in_of_the_salesforce_cli_is_taken_over(bench, org, answers, code):
+    url = f"force://web-app::{granted(org)}@{org.url.removeprefix('http://')}"
+    cli = bench.write("bin/sf", SF)
+    cli.chmod(0o755)
+    bench.env |= {"SF_URL": url, "SF_ANSWERS": answers}
+    bench.env["PATH"] = f"{cli.parent}{os.pathsep}{os.environ['PATH']}"
+    file = job(bench, org, "token: tokens/org.json")
+    ended = bench.run("login", file, "--from-sf", "acme")
+    assert ended.code == code, ended.err
+    if code:
+        assert "No authorization found" in ended.err
+        assert "--jwt" in ended.err
+    else:
+        assert bench.run("run", file).code == 0
+
+
+def test_two_flows_at_once_are_refused(bench):
+    ended = bench.run("login", "job.yaml", "--jwt", "--from-sf", "acme")
+    assert ended.code == 2
+    assert "two ways" in ended.err
+
+
+def test_a_token_in_a_git_work_tree_is_refused_until_git_ignores_it(bench, org):
+    subprocess.run(["git", "init", "-q", bench.folder], check=True)
+    file = job(bench, org, "token: tokens/org.json")
+    ended = bench.run("login", file, "--with-token", given=org.token)
+    assert ended.code == 4
+    assert ".gitignore" in ended.err
+    bench.write(".gitignore", "/tokens/\n")
+    assert bench.run("login", file, "--with-token", given=org.token).code == 0
+    assert bench.run("run", file).code == 0
+    bench.write(".gitignore", "")
+    assert bench.run("run", file).code == 4, "read neither, once it is no longer ignored"
+
+
+def test_what_is_no_token_file_is_not_overwritten(bench, org):
+    notes = bench.write("notes.txt", "do not lose me")
+    ended = bench.run("login", job(bench, org, "token: notes.txt"), "--with-token", given=org.token)
+    assert ended.code == 1
+    assert notes.read_text() == "do not lose me"
+
+
+def test_an_encrypted_token_file_opens_with_its_key_alone(bench, org):
+    bench.env["ACME_TOKEN_KEY"] = "correct horse battery staple"
+    file = job(bench, org, "token: {file: tokens/org.json, key: {env: ACME_TOKEN_KEY}}")
+    assert bench.run("login", file, "--with-token", given=org.token).code == 0
+    assert org.token not in (bench.folder / "tokens/org.json").read_text()
+    assert bench.run("run", file).code == 0
+    bench.env["ACME_TOKEN_KEY"] = "another"
+    ended = bench.run("run", file)
+    assert ended.code == 4
+    assert "does not open with this key" in ended.err
+    plain = job(bench, org, "token: tokens/org.json")
+    ended = bench.run("run", plain)
+    assert (ended.code, "is encrypted" in ended.err) == (4, True)
+
+
+@pytest.mark.parametrize("domain", ["evil.example.com", "salesforce.com.evil.com"])
+def test_a_token_goes_to_no_host_but_salesforces(bench, domain):
+    bench.env["ACME_TOKEN"] = "00D5g00000ABCDE!AQ0AQ.pretended.token"
+    file = bench.job(
+        ONE, connection=f"{{environment: live, domain: {domain}, token: {{env: ACME_TOKEN}}}}"
+    )
+    ended = bench.run("whoami", file)
+    assert ended.code == 2
+    assert f"--allow-host {domain}" in ended.err
+    bench.env["HTTPS_PROXY"] = "http://127.0.0.1:1"
+    ended = bench.run("whoami", file, "--allow-host", domain)
+    assert "cannot be reached" in ended.err
