@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -30,6 +32,7 @@ from runner.salesforce.wire import OrgRequest, OrgResponse, json_body
 CLIENT_NAME = "sfrunner"
 __all__ = ["LimitInfo", "Session", "TokenStore"]
 
+_SAME_TIME = timedelta(seconds=2)
 _API_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
 
 
@@ -86,6 +89,7 @@ class Session:
         self._live = LiveToken(transport, tokens, login_command)
         self._live.begin(retrier)
         self._usage = _Usage()
+        self._told_time: tuple[str, datetime] | None = None
 
     def scoped(self, policy: RetryPolicy) -> Session:
         """The same conversation with another patience, and a count of its own.
@@ -111,6 +115,18 @@ class Session:
     def api_calls(self) -> int:
         """Requests sent to the org, repeated ones included."""
         return self._usage.calls
+
+    @property
+    def clock_offset(self) -> timedelta:
+        """How far the org's clock is ahead of this machine's; nothing where less than two seconds.
+
+        Answers tell the time in whole seconds.
+        """
+        if self._told_time is None:
+            return timedelta()
+        told, here = self._told_time
+        ahead = parsedate_to_datetime(told) - here
+        return ahead if abs(ahead) >= _SAME_TIME else timedelta()
 
     @property
     def limit_info(self) -> LimitInfo | None:
@@ -245,6 +261,8 @@ class Session:
     ) -> OrgResponse:
         self._usage.count()
         response = send_once(signed)
+        if "date" in response.headers:
+            self._told_time = response.headers["date"], datetime.now(UTC)
         told = _API_USAGE.search(response.headers.get("sforce-limit-info", ""))
         if told:
             self._usage.learn(LimitInfo(int(told[1]), int(told[2])))
