@@ -36,6 +36,13 @@ def expression_checker(expression: str) -> str | None:
     return problem_of(expression)
 
 
+def statement_checker(statement: str) -> str | None:
+    """Why the SQL of a source does not parse; None when it does."""
+    from runner.tables.expressions import problem_of_select
+
+    return problem_of_select(statement)
+
+
 def loaded_job(file: Path) -> Job:
     """Read a job.
 
@@ -44,7 +51,7 @@ def loaded_job(file: Path) -> Job:
     """
     from runner.job.load import load_job
 
-    return load_job(file, expressions=expression_checker)
+    return load_job(file, expressions=expression_checker, statements=statement_checker)
 
 
 @contextmanager

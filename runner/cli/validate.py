@@ -14,12 +14,14 @@ from runner.errors import ExitCode
 
 def validate(jobs: JobFiles, output: OutputOption = Output.TEXT, quiet: Quiet = False) -> None:
     """Find every mistake in job files, offline: nothing is sent anywhere."""
-    from runner.cli.compose import expression_checker
+    from runner.cli.compose import expression_checker, statement_checker
     from runner.job.load import check_job
 
     found: list[Diagnostic] = []
     for file in jobs:
-        found.extend(check_job(file, expressions=expression_checker)[1])
+        found.extend(
+            check_job(file, expressions=expression_checker, statements=statement_checker)[1]
+        )
     if output is Output.JSON:
         _print_json(found)
     else:

@@ -216,19 +216,22 @@ def query_columns(selected: Selection, describes: Describes) -> tuple[QueryColum
     """What is known of a query's columns before it runs; None where only its records tell."""
     if selected.is_open:
         return None
-    return tuple(
-        QueryColumn(item.column, _kind_of(selected.sobject, item, describes))
-        for item in selected.items
-    )
+    return tuple(_query_column(selected.sobject, item, describes) for item in selected.items)
 
 
-def _kind_of(sobject: str, item: SelectItem, describes: Describes) -> FieldKind | None:
+def _query_column(sobject: str, item: SelectItem, describes: Describes) -> QueryColumn:
+    field = _field_of(sobject, item, describes)
+    if field is None:
+        return QueryColumn(item.column)
+    return QueryColumn(item.column, FieldKind.of(field.type), field.precision, field.scale)
+
+
+def _field_of(sobject: str, item: SelectItem, describes: Describes) -> FieldDescribe | None:
     if item.path is None or item.kind is not ItemKind.FIELD:
         return None
     try:
-        field = describes.follow(sobject, item.path)
+        return describes.follow(sobject, item.path)
     except TransientError:
         raise
     except OrgError:
         return None  # the query itself will be refused, in the org's own words
-    return FieldKind.of(field.type) if field else None

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from runner.errors import AbortedError, RunnerError, TransientError
 from runner.events import Sink
-from runner.job.model import AnyTask, Job, ParamValue, TaskRows, TaskSource, WriteTask
+from runner.job.model import AnyTask, Job, ParamValue, WriteTask
+from runner.job.places import TaskRows, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session

@@ -12,8 +12,9 @@ from runner.engine.columns import plan_columns
 from runner.engine.context import Context
 from runner.engine.order import chosen
 from runner.errors import JobError, OrgError, TransientError
-from runner.job.model import AnyTask, FileFormat, FileSource, WriteTask
-from runner.tables.source import inspect
+from runner.job.model import AnyTask, WriteTask
+from runner.job.places import FileSource
+from runner.tables.opening import columns_beforehand
 
 
 def check_against_org(context: Context, only: Collection[str] = ()) -> None:
@@ -46,11 +47,9 @@ def _problems(task: WriteTask, context: Context) -> Iterator[Diagnostic]:
 
 
 def _header(task: WriteTask) -> Sequence[str] | None:
-    """The source's columns, where its first line tells; an empty file has none and needs none."""
+    """The source's columns, where they are told at once; an empty file has and needs none."""
     source = task.source
-    if not isinstance(source, FileSource) or source.shape.format is not FileFormat.CSV:
-        return None
-    return inspect(source).columns or None
+    return (columns_beforehand(source) or None) if isinstance(source, FileSource) else None
 
 
 def _unknown_object(task: AnyTask, context: Context, error: OrgError) -> Diagnostic:

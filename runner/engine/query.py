@@ -15,7 +15,8 @@ from runner.engine.context import Context, Deadline
 from runner.engine.pace import job_pace
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
-from runner.job.model import Api, QueryTask, TaskSource, WriteTask
+from runner.job.model import Api, QueryTask, WriteTask
+from runner.job.places import DatabaseTarget, Target, tasks_of
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce import query_jobs
 from runner.salesforce.bulk_job import JobInfo, failure_of
@@ -23,7 +24,8 @@ from runner.salesforce.query import QueryPage, fits_url, pages
 from runner.salesforce.soql import selection
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
-from runner.tables.target import RestWriter, deliver
+from runner.tables.delivery import deliver
+from runner.tables.target import RestWriter
 
 RECORDS = "records.csv"
 """The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""
@@ -48,19 +50,22 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
         status=TaskStatus.DONE,
         counts=Counts(read=rows, written=rows if task.target else 0),
         api=api.value,
-        target=task.target.path if task.target else None,
+        target=_place(task.target),
         bulk_job_ids=tuple(query.job_ids),
     )
 
 
+def _place(target: Target | None) -> Path | None:
+    """Where the rows went, for people to read."""
+    if isinstance(target, DatabaseTarget):
+        return Path(target.table)
+    return target.path if target else None
+
+
 def _is_source(task: QueryTask, context: Context) -> bool:
     """Whether another task takes this one's rows."""
-    return any(
-        isinstance(other, WriteTask)
-        and isinstance(other.source, TaskSource)
-        and other.source.task == task.name
-        for other in context.job.tasks
-    )
+    writes = (other for other in context.job.tasks if isinstance(other, WriteTask))
+    return any(each.task == task.name for other in writes for each in tasks_of(other.source))
 
 
 class _Query:

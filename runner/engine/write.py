@@ -17,8 +17,10 @@ from runner.engine.context import Context, Deadline
 from runner.engine.rest import RestWrite
 from runner.engine.verdict import verdict_of
 from runner.errors import JobError, RunnerError, StateError
-from runner.job.model import Api, FileSource, TaskSource, WriteTask
+from runner.job.model import Api, WriteTask
+from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.tables.opening import AnySource, JoinedSource
 from runner.tables.results import Results
 from runner.tables.source import RowsSource
 from runner.tables.staging import Staging
@@ -47,13 +49,23 @@ def run_write(task: WriteTask, context: Context) -> TaskOutcome:
         staging.discard()
 
 
-def _source(task: WriteTask, context: Context) -> FileSource | RowsSource:
-    if not isinstance(task.source, TaskSource):
-        return task.source
-    file = context.rows_file(task.source)
+def _source(task: WriteTask, context: Context) -> AnySource:
+    source = task.source
+    if isinstance(source, SqlSource):
+        rows = {each.name: _rows(each.source, task, context) for each in source.tables}
+        return JoinedSource(source.sql, rows)
+    return source if isinstance(source, DatabaseSource) else _rows(source, task, context)
+
+
+def _rows(
+    source: FileSource | TaskSource, task: WriteTask, context: Context
+) -> FileSource | RowsSource:
+    if isinstance(source, FileSource):
+        return source
+    file = context.rows_file(source)
     if not file.exists():
         raise StateError(
-            f"Task {task.source.task!r} left no rows for {task.name!r}: it did not run to its end.",
+            f"Task {source.task!r} left no rows for {task.name!r}: it did not run to its end.",
             hint="Run the whole job, or write `needs` so that both run.",
         )
     return RowsSource(file)

@@ -22,20 +22,31 @@ from runner.job.model import (
     Connection,
     Environment,
     FieldMapping,
-    FileFormat,
-    FileShape,
-    FileSource,
-    FileTarget,
     OnError,
     Param,
     QueryTask,
     RetryPolicy,
-    Source,
-    TaskRows,
-    TaskSource,
     Verb,
     WriteOptions,
     WriteTask,
+)
+from runner.job.places import (
+    STANDARD_STREAM,
+    Compression,
+    DatabaseSource,
+    DatabaseTarget,
+    FileFormat,
+    FileShape,
+    FileSource,
+    FileTarget,
+    FolderTarget,
+    Source,
+    SqlSource,
+    Table,
+    TableMode,
+    Target,
+    TaskRows,
+    TaskSource,
 )
 from runner.job.soql import from_object
 
@@ -89,12 +100,6 @@ def _grant(value: Values | None, folder: Path) -> Grant | None:
     else:
         place = _reference(key)
     return JwtBearer(value["jwt"]["username"], place)
-
-
-def _reference(values: Values) -> SecretReference:
-    if "env" in values:
-        return SecretReference(env=values["env"])
-    return SecretReference(command=tuple(values["command"]))
 
 
 def param(name: str, values: Values) -> Param:
@@ -163,7 +168,7 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
         verb=Verb.QUERY,
         sobject=from_object(values["query"]) or "",
         soql=values["query"],
-        target=FileTarget(*_file(target, folder)) if target else None,
+        target=_target(target, folder) if target else None,
         deleted=values.get("deleted", False),
     )
 
@@ -191,20 +196,66 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
 
 
 def _source(value: str | Values, folder: Path) -> Source:
+    if isinstance(value, Mapping) and "database" in value:
+        return DatabaseSource(_reference(value["database"]), value["sql"])
+    if isinstance(value, Mapping) and "sql" in value:
+        tables = (Table(name, _rows(each, folder)) for name, each in value["tables"].items())
+        return SqlSource(value["sql"], tuple(tables))
+    return _rows(value, folder)
+
+
+def _rows(value: str | Values, folder: Path) -> FileSource | TaskSource:
     if isinstance(value, Mapping) and "task" in value:
         rows = value.get("rows")
         return TaskSource(value["task"], TaskRows(rows) if rows else None)
     return FileSource(*_file(value, folder))
 
 
-def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape]:
+def _target(value: str | Values, folder: Path) -> Target:
+    if isinstance(value, str) or "file" in value:
+        return FileTarget(*_file(value, folder))
+    if "database" in value:
+        mode = TableMode(value.get("mode", TableMode.REPLACE))
+        return DatabaseTarget(_reference(value["database"]), value["table"], mode)
+    path = written.path_from(value["folder"], folder)
+    split = value.get("split")
+    return FolderTarget(
+        path,
+        _shape(value, path),
+        tuple(value.get("partition_by", ())),
+        written.size_bytes(split) if split else None,
+    )
+
+
+def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape, str | None]:
     values: Values = {"file": value} if isinstance(value, str) else value
-    path = written.path_from(values["file"], folder)
-    declared = values.get("format")
+    text = values["file"]
+    if written.is_url(text):
+        path = Path(text.partition("?")[0])
+        return path, _shape(values, path), text
+    path = STANDARD_STREAM if text == "-" else written.path_from(text, folder)
+    return path, _shape(values, path), None
+
+
+def _shape(values: Values, path: Path) -> FileShape:
+    declared, packed = values.get("format"), values.get("compression")
     form = FileFormat(declared) if declared else written.format_of(path) or FileFormat.CSV
-    return path, FileShape(
+    return FileShape(
         form,
         written.delimiter(values.get("delimiter"), path),
         values.get("encoding", "utf-8"),
         values.get("quote", '"'),
+        Compression(packed) if packed else written.compression_of(path),
+        tuple(values.get("header", ())),
+        values.get("sheet"),
+        values.get("record"),
+        values.get("decimal", "."),
+        values.get("dates"),
+        values.get("datetimes"),
     )
+
+
+def _reference(values: Values) -> SecretReference:
+    if "env" in values:
+        return SecretReference(env=values["env"])
+    return SecretReference(command=tuple(values["command"]))

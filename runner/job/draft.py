@@ -14,6 +14,7 @@ from typing import Any
 from runner.diagnostics import Diagnostic, Location
 from runner.job import build
 from runner.job.model import AnyTask, Connection, Origin, Param, QueryTask, Verb, WriteTask
+from runner.job.places import FileSource, FileTarget, Source, SqlSource, TaskSource
 
 _DECISIVE = frozenset(("name", "from", "key", "fields", "needs", "to", "on_failure", *Verb))
 """Task keys without which nothing can be said of the task."""
@@ -57,6 +58,30 @@ class Draft:
 def task_path(task: AnyTask, *keys: str | int) -> Location:
     """Where a task, or something in it, stands in the job."""
     return ("tasks", task.index, *keys)
+
+
+def source_files(task: WriteTask) -> Iterator[tuple[Location, FileSource]]:
+    """Every file that a write reads, and where the job says so."""
+    return ((path, each) for path, each in _sources(task) if isinstance(each, FileSource))
+
+
+def source_tasks(task: WriteTask) -> Iterator[tuple[Location, TaskSource]]:
+    """Every other task whose rows a write takes, and where the job says so."""
+    return ((path, each) for path, each in _sources(task) if isinstance(each, TaskSource))
+
+
+def _sources(task: WriteTask) -> Iterator[tuple[Location, Source]]:
+    here = task_path(task, "from")
+    if isinstance(task.source, SqlSource):
+        yield from (((*here, "tables", each.name), each.source) for each in task.source.tables)
+    else:
+        yield here, task.source
+
+
+def written_files(draft: Draft) -> set[Path]:
+    """Files that queries of the job write, which may come later."""
+    targets = (query.target for query in draft.queries)
+    return {target.path for target in targets if isinstance(target, FileTarget)}
 
 
 def option_path(draft: Draft, task: AnyTask, key: str) -> Location:

@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 
-from runner.job.model import FileSource
+from runner.job.places import FileSource
 
 _MOST_BYTES = 1_000_000
 _RESULT_PREFIX = "sf__"

@@ -25,13 +25,18 @@ MAX_PROBLEMS = 200
 """Problems that are told at once."""
 
 
-def load_job(file: Path, *, expressions: ExpressionChecker | None = None) -> Job:
+def load_job(
+    file: Path,
+    *,
+    expressions: ExpressionChecker | None = None,
+    statements: ExpressionChecker | None = None,
+) -> Job:
     """Read a job file.
 
     Raises:
         JobError: The job has problems; it carries all of them, sorted.
     """
-    job, problems = check_job(file, expressions=expressions)
+    job, problems = check_job(file, expressions=expressions, statements=statements)
     if job is None:
         raise JobError(problems)
     return job
@@ -58,13 +63,17 @@ def load_connection(file: Path) -> Connection:
 
 
 def check_job(
-    file: Path, *, expressions: ExpressionChecker | None = None
+    file: Path,
+    *,
+    expressions: ExpressionChecker | None = None,
+    statements: ExpressionChecker | None = None,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job file; give the job where it has no errors, and all problems, sorted.
 
     Args:
         file: The job file.
         expressions: Says of a `fields` expression why it does not parse; None where it does.
+        statements: The same of the SQL of a source.
     """
     document = read_document(file)
     values, origin = document.values, document.origin
@@ -86,7 +95,7 @@ def check_job(
         tasks_of(values, folder, faults),
         is_clean=not faults.covers(("tasks",)) and not faults.below(("tasks",)),
     )
-    problems += meaning(draft, values, expressions)
+    problems += meaning(draft, values, expressions, statements)
     ordered = _sorted(problems)
     if any(found.severity is Severity.ERROR for found in ordered) or draft.connection is None:
         return None, ordered

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
+from runner.job.places import Source, Target
 
 DEFAULT_API_VERSION = "20.0"
 WRITE_BULK_THRESHOLD_ROWS = 2_000
@@ -66,24 +67,6 @@ class Concurrency(StrEnum):
     SERIAL = "serial"
 
 
-class FileFormat(StrEnum):
-    """How rows stand in a file."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
-class TaskRows(StrEnum):
-    """Which rows of another task."""
-
-    RECORDS = "records"
-    """What a query found; the default for a query."""
-    SUCCEEDED = "succeeded"
-    """Rows the org took; the default for a write."""
-    FAILED = "failed"
-    UNPROCESSED = "unprocessed"
-
-
 @dataclass(frozen=True, slots=True)
 class Connection:
     """The one org a job talks to."""
@@ -103,43 +86,6 @@ class Connection:
     """What the local org has besides the standard objects; local only, absolute."""
     source: Path | None = None
     """The file that holds this block, where it is not the job itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileShape:
-    """How a file is to be read or written."""
-
-    format: FileFormat
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    quote: str = '"'
-
-
-@dataclass(frozen=True, slots=True)
-class FileSource:
-    """Rows from a file; the path is absolute."""
-
-    path: Path
-    shape: FileShape
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSource:
-    """Rows of an earlier task; None means the default of that task's verb."""
-
-    task: str
-    rows: TaskRows | None = None
-
-
-Source = FileSource | TaskSource
-
-
-@dataclass(frozen=True, slots=True)
-class FileTarget:
-    """A file that a query writes; the path is absolute."""
-
-    path: Path
-    shape: FileShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +179,7 @@ class QueryTask(Task):
 
     soql: str
     """As written, binds and all."""
-    target: FileTarget | None = None
+    target: Target | None = None
     """None: the rows are only for other tasks."""
     deleted: bool = False
 

@@ -7,9 +7,11 @@ disk.
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path, PurePath
 
-from runner.job.model import FileFormat, MaxFailures
+from runner.job.model import MaxFailures
+from runner.job.places import Compression, FileFormat
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 FORMATS = {
@@ -18,7 +20,14 @@ FORMATS = {
     ".txt": FileFormat.CSV,
     ".jsonl": FileFormat.JSONL,
     ".ndjson": FileFormat.JSONL,
+    ".json": FileFormat.JSON,
+    ".parquet": FileFormat.PARQUET,
+    ".xlsx": FileFormat.EXCEL,
+    ".xml": FileFormat.XML,
 }
+COMPRESSIONS = {".gz": Compression.GZIP, ".zst": Compression.ZSTD}
+_BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -34,16 +43,41 @@ def max_failures(value: int | str) -> MaxFailures:
     return MaxFailures(rows=value)
 
 
+def size_bytes(text: str) -> int:
+    """Bytes of `100MB`: KB, MB and GB by thousands."""
+    return int(text[:-2]) * _BYTES[text[-2:].upper()]
+
+
 def format_of(path: PurePath) -> FileFormat | None:
     """The format that a file's extension says; None where it says none."""
-    return FORMATS.get(path.suffix.lower())
+    return FORMATS.get(_unpacked(path).suffix.lower())
+
+
+def compression_of(path: PurePath) -> Compression:
+    """What a file's last extension says it is packed with."""
+    return COMPRESSIONS.get(path.suffix.lower(), Compression.NONE)
 
 
 def delimiter(text: str | None, path: PurePath) -> str:
     """The character meant by a word or a character; by the extension where nothing is written."""
     if text is None:
-        return "\t" if path.suffix.lower() == ".tsv" else ","
+        return "\t" if _unpacked(path).suffix.lower() == ".tsv" else ","
     return DELIMITERS.get(text, text)
+
+
+def _unpacked(path: PurePath) -> PurePath:
+    """`a.csv` for `a.csv.gz`."""
+    return path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+
+
+def is_url(text: str) -> bool:
+    """Whether a place is not on this machine: `https://…`, `s3://…`."""
+    return _URL.match(text) is not None
+
+
+def is_pattern(path: PurePath) -> bool:
+    """Whether a path may stand for many files."""
+    return any(sign in str(path) for sign in "*?[")
 
 
 def path_from(text: str, folder: Path) -> Path:

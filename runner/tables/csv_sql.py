@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.job.model import FileShape
+from runner.job.places import FileShape
 from runner.tables.sql import literal
 
 _LEAST_BUFFER_BYTES = 2_000_000
@@ -24,6 +24,7 @@ def read_csv(  # noqa: PLR0913 - how a file is spelled has as many sides
     line_end: str = "\n",
     header: bool = False,
     ragged: bool = False,
+    tell_blank: bool = False,
 ) -> str:
     """Write the relation of a UTF-8 CSV file whose columns are all text, blank being NULL.
 
@@ -35,6 +36,7 @@ def read_csv(  # noqa: PLR0913 - how a file is spelled has as many sides
         line_end: LF, CRLF or CR: what ends a record; values may hold any of them.
         header: Whether the first record is to be left out.
         ragged: Whether rows may end early.
+        tell_blank: Whether two quotes are an empty text and not NULL.
     """
     types = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in columns)
     size = max(longest_row_bytes + 2, _LEAST_BUFFER_BYTES)
@@ -47,6 +49,7 @@ def read_csv(  # noqa: PLR0913 - how a file is spelled has as many sides
         "new_line": literal(_ESCAPED[line_end]),
         "columns": f"{{{types}}}",
         "null_padding": str(ragged).lower(),
+        "allow_quoted_nulls": str(not tell_blank).lower(),
         "max_line_size": str(size),
         "buffer_size": str(size),
     }

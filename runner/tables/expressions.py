@@ -56,6 +56,29 @@ def problem_of(expression: str) -> str | None:
     return next((text for node in _nodes(chosen[0]) if (text := _refusal(node))), None)
 
 
+def problem_of_select(statement: str) -> str | None:
+    """Say why SQL is no single SELECT; None when it is one."""
+    tree = _parsed(statement)
+    if tree.get("error"):
+        message = str(tree["error_message"]).splitlines()[0]
+        return "it is another statement" if message.startswith("Only SELECT") else message
+    if len(tree["statements"]) != 1:
+        return "one statement is wanted"
+    return next((f"{each} is not possible here" for each in _outside(tree)), None)
+
+
+def _outside(tree: object) -> Iterator[str]:
+    """Table functions, which may read files; FROM 'file.csv' is a name that is not there."""
+    if isinstance(tree, dict):
+        if tree.get("type") == "TABLE_FUNCTION":
+            yield f"{tree['function'].get('function_name', '')}()"
+        for child in tree.values():
+            yield from _outside(child)
+    elif isinstance(tree, list):
+        for child in tree:
+            yield from _outside(child)
+
+
 def columns_of(expression: str) -> tuple[str, ...]:
     """List the columns that a valid expression names, each once, as written."""
     return dissect(expression).columns

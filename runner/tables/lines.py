@@ -11,11 +11,14 @@ Knows bytes, encodings and quotes. Knows nothing of columns.
 from __future__ import annotations
 
 import codecs
+import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TextIO
 
 from runner.errors import SourceError
+from runner.job.places import Compression, FileShape
+from runner.tables.packing import opened
 
 SLAB_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
@@ -37,7 +40,9 @@ class UncutError(Exception):
     """No record ends where one should: the quotes do not match. Never leaves this package."""
 
 
-def utf8_blocks(path: Path, encoding: str, digest: Digest) -> Iterator[bytes]:
+def utf8_blocks(
+    path: Path, encoding: str, digest: Digest, compression: Compression = Compression.NONE
+) -> Iterator[bytes]:
     """Give a file's bytes in blocks, as UTF-8, without a byte order mark.
 
     A file declared as UTF-8 is passed on as it is: whoever reads it finds what cannot be decoded.
@@ -45,19 +50,38 @@ def utf8_blocks(path: Path, encoding: str, digest: Digest) -> Iterator[bytes]:
     Args:
         path: The file.
         encoding: A name that Python's codecs know.
-        digest: Told every byte as it stands in the file.
+        digest: Told every byte as it stands in the file, unpacked.
+        compression: What the file is packed with.
 
     Raises:
         SourceError: The file cannot be read or, with another encoding, decoded.
     """
     try:
-        with path.open("rb") as stream:
+        with opened(path, compression) as stream:
             raw = _told(stream, digest)
             plain = codecs.lookup(encoding).name == "utf-8"
             blocks = raw if plain else decoded(raw, path, encoding)
             first = next(blocks, b"")
             yield first.removeprefix(_BOM)
             yield from blocks
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def decoded_text(path: Path, shape: FileShape) -> TextIO:
+    """Open a file as text, its line ends as they are, once every byte of it is known to be text.
+
+    Raises:
+        SourceError: The file cannot be read or decoded; names the byte.
+    """
+    try:
+        with opened(path, shape.compression) as stream:
+            raw = iter(lambda: stream.read(_BLOCK_BYTES), b"")
+            for _ in decoded(raw, path, shape.encoding):
+                pass
+        plain = codecs.lookup(shape.encoding).name == "utf-8"
+        encoding = "utf-8-sig" if plain else shape.encoding
+        return io.TextIOWrapper(opened(path, shape.compression), encoding, newline="")
     except OSError as error:
         raise unreadable(path, error) from error
 

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from runner.errors import SourceError
+from runner.job.places import FileShape
 from runner.tables.conversion import EXPECTED, canonical, filled
 from runner.tables.database import first_line
 from runner.tables.expressions import columns_of, dissect
 from runner.tables.kinds import EXPLICIT_NULL, FieldKind, MappedColumn
+from runner.tables.spelling import Spelling, spelling
 from runner.tables.sql import literal, name
 
 MISFIT = "VALUE_DOES_NOT_FIT"
@@ -39,6 +41,8 @@ class Plan:
     source: int | None
     """Place of the source column whose text this is; None for a computed value."""
     volatile: bool
+    spelling: Spelling | None = None
+    """How the source writes values of this kind, where it is not as SQL does."""
 
     @property
     def stored(self) -> bool:
@@ -64,15 +68,28 @@ class Plan:
         raw = f"__e{self.index}" if self.source is None else f"s{self.source}"
         return filled(self.column.kind, raw)
 
+    @property
+    def converted(self) -> str:
+        """SQL of the canonical text, of the text before its kind is looked at."""
+        return canonical(self.column.kind, f"__{'c' if self.spelling else 't'}{self.index}")
 
-def plan(columns: Sequence[MappedColumn], source_columns: Sequence[str]) -> tuple[Plan, ...]:
+
+def plan(
+    columns: Sequence[MappedColumn], source_columns: Sequence[str], shape: FileShape
+) -> tuple[Plan, ...]:
     """Settle where each mapped column comes from.
 
     Raises:
         SourceError: A field without an expression that the header does not name.
     """
     places = {column.lower(): place for place, column in enumerate(source_columns)}
-    return tuple(_plan_one(c, i, places, source_columns) for i, c in enumerate(columns))
+    plans = (_plan_one(c, i, places, source_columns) for i, c in enumerate(columns))
+    return tuple(
+        replace(each, spelling=spelling(shape, each.column.kind))
+        if each.source is not None
+        else each
+        for each in plans
+    )
 
 
 def _plan_one(
@@ -111,12 +128,12 @@ def select(plans: Sequence[Plan], source_columns: Sequence[str], relation: str) 
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
     boxes = [f"{p.computed} AS __e{p.index}" for p in plans if p.computed]
     texts = [f"{p.text} AS __t{p.index}" for p in plans]
-    values = [
-        f"{canonical(p.column.kind, f'__t{p.index}')} AS m{p.index}" for p in plans if p.stored
-    ]
+    respelled = [f"{p.spelling.sql(f'__t{p.index}')} AS __c{p.index}" for p in plans if p.spelling]
+    values = [f"{p.converted} AS m{p.index}" for p in plans if p.stored]
     staged = [*own, *(f"m{p.index}" for p in plans if p.stored), f"{_problem(plans)} AS problem"]
     query = f"SELECT {', '.join([*renamed, *boxes])} FROM {relation}"
-    for level in (["*", *texts], ["*", *values], staged):
+    levels = [["*", *texts], ["*", *respelled], ["*", *values], staged]
+    for level in (each for each in levels if each != ["*"]):
         query = f"SELECT {', '.join(level)} FROM ({query})"
     return query
 
@@ -136,7 +153,7 @@ def _clauses(plan: Plan) -> list[str]:
         told = literal(f"{column.field}: the expression `{shown}` fails for this row")
         clauses.append(_clause(plan, f"__e{plan.index} IS NULL", UNCOMPUTABLE, told))
     if column.kind is not FieldKind.TEXT:
-        before, after = literal(f"{column.field}: '"), literal(f"' is not {EXPECTED[column.kind]}")
+        before, after = literal(f"{column.field}: '"), literal(f"' is not {_expected(plan)}")
         shown = (
             f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
             f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
@@ -149,6 +166,10 @@ def _clauses(plan: Plan) -> list[str]:
         told = literal(f"{column.field}: the row has no value for it, so no record can be named")
         clauses.append(_clause(plan, empty, BLANK_KEY, told))
     return clauses
+
+
+def _expected(plan: Plan) -> str:
+    return plan.spelling.example if plan.spelling else EXPECTED[plan.column.kind]
 
 
 def _clause(plan: Plan, condition: str, code: str, message: str) -> str:

@@ -1,9 +1,8 @@
-"""Where rows come from, and what their header says.
+"""The one shape that every source is given, and CSV files, which nearly have it.
 
-Knows CSV and JSON Lines files and the rows another task left. Gives every source one shape: named
-columns and UTF-8 CSV records in slabs. The fast way only cuts bytes; what it cannot take is
-respelled record by record (`respell`), which also finds the row of every fault. Knows nothing of
-Salesforce fields.
+The shape is named columns and UTF-8 CSV records in slabs. The fast way only cuts bytes; what it
+cannot take is respelled record by record (`respell`), which also finds the row of every fault.
+Knows nothing of other formats (`opening`) or of Salesforce fields.
 """
 
 from __future__ import annotations
@@ -11,13 +10,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
 from runner.errors import SourceError
-from runner.job.model import FileFormat, FileShape, FileSource
+from runner.job.places import FileFormat, FileShape
 from runner.tables.lines import Digest, slabs, unreadable, utf8_blocks
 
 RESULT_PREFIX = "sf__"
@@ -35,16 +34,6 @@ class RowsSource:
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class SourceShape:
-    """What is known of a source before its rows are read."""
-
-    columns: tuple[str, ...]
-    """As the header spells them; columns of an earlier run's result file (`sf__…`) left out.
-    Empty for JSON Lines, where only the rows tell."""
-    bytes: int
-
-
 @dataclass(slots=True)
 class Records:
     """CSV records after their header, ready to be read once."""
@@ -59,22 +48,12 @@ class Records:
     line_end: str = "\n"
     ragged: bool = False
     """Rows may end early: what is missing is blank."""
+    respell: Callable[[Path], Records] | None = None
+    """Writes them anew in plain spelling, for a reader that would not take them as they are."""
 
     def slabs(self) -> Iterator[bytes]:
         """Cut the records into pieces that can be read side by side."""
         return slabs(self.blocks, self.shape.quote.encode())
-
-
-def inspect(source: FileSource) -> SourceShape:
-    """Read a source's header and size.
-
-    Raises:
-        SourceError: The file cannot be read, or its header has a blank or a doubled name.
-    """
-    size = size_of(source.path)
-    if source.shape.format is FileFormat.JSONL:
-        return SourceShape((), size)
-    return SourceShape(own_columns(open_csv(source.path, source.shape).columns), size)
 
 
 def size_of(path: Path) -> int:
@@ -100,15 +79,19 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     """Read a CSV file's header and stand before its first record.
 
     Raises:
-        SourceError: As `inspect` says.
+        SourceError: The file cannot be read, or its header has a blank or a doubled name.
     """
     digest = hashlib.sha256()
-    blocks = utf8_blocks(path, shape.encoding, digest)
+    blocks = utf8_blocks(path, shape.encoding, digest, shape.compression)
     first = next(blocks, b"").lstrip(b"\r\n")
+    if shape.header:
+        check_header(path, shape.header)
+        line_end = _line_end(_header_bytes(first, shape.quote))
+        return Records(path, shape.header, shape, chain([first], blocks), digest, line_end)
     header = _header_bytes(first, shape.quote)
     columns = _header_names(path, header, shape)
     records = chain([first[len(header) :]], blocks)
-    return Records(path, columns, shape, records, digest, line_end=_line_end(header))
+    return Records(path, columns, shape, records, digest, _line_end(header))
 
 
 def _line_end(header: bytes) -> str:

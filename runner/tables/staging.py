@@ -7,36 +7,29 @@ source, and rows keep their numbers. Knows nothing of the org.
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from runner.errors import SourceError, StateError
-from runner.job.model import Blank, FileFormat, FileSource
+from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
 from runner.tables.conversion import MACROS
-from runner.tables.csv_sql import read_csv
-from runner.tables.database import Database, first_line, side_by_side, state_errors
+from runner.tables.database import Database, side_by_side, state_errors
 from runner.tables.json_values import JsonValue, with_json_values
 from runner.tables.kinds import MappedColumn
 from runner.tables.lines import UncutError
 from runner.tables.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, Plan, check, plan, select
+from runner.tables.opening import AnySource, open_source
 from runner.tables.parts import MOST_BYTES, Limits, Part, PartWriter
-from runner.tables.respell import respell_csv, respell_jsonl
+from runner.tables.reading import load_error, relation_of
 from runner.tables.slab import Slab
-from runner.tables.source import (
-    PLAIN_CSV,
-    Records,
-    RowsSource,
-    open_csv,
-    own_columns,
-    size_of,
-)
-from runner.tables.sql import name
+from runner.tables.source import Records, own_columns
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
@@ -50,7 +43,6 @@ class Staging:
         plans: How each mapped column is found in a staged row.
         slabs: Where the staged rows are.
         blank: What an empty value does to its field.
-        source_sha256: Of the source file's bytes, once its rows are read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -62,13 +54,13 @@ class Staging:
         self.database = Database(folder)
         for macro in MACROS:
             self.database.connection.execute(macro)
-        self._source: FileSource | RowsSource | None = None
-        self._records: Records | None = None
+        self._records: tuple[Records, ...] = ()
+        self._numbers = count()
         self.columns: tuple[str, ...] = ()
         self.plans: tuple[Plan, ...] = ()
         self.slabs: tuple[Slab, ...] = ()
         self.blank = Blank.KEEP
-        self.source_sha256 = ""
+        self._digests: list[str] = []
 
     @property
     def folder(self) -> Path:
@@ -78,23 +70,16 @@ class Staging:
     @property
     def source_columns(self) -> tuple[str, ...]:
         """All columns of the source, `sf__` ones too, in the order of `s0, s1, …`."""
-        return self._records.columns if self._records else ()
+        return self._records[0].columns if self._records else ()
 
-    def load(self, source: FileSource | RowsSource) -> None:
+    def load(self, source: AnySource) -> None:
         """Open a source and read its header; its rows are read by `map`.
 
         Raises:
-            SourceError: The file cannot be read or its header is wrong.
+            SourceError: The source cannot be read or its header is wrong.
         """
-        self._source = source
-        size_of(source.path)
-        if isinstance(source, RowsSource):
-            self._records = open_csv(source.path, PLAIN_CSV)
-        elif source.shape.format is FileFormat.JSONL:
-            self._records = respell_jsonl(source.path, source.shape, self._respelled)
-        else:
-            self._records = open_csv(source.path, source.shape)
-        self.columns = own_columns(self._records.columns)
+        self._records = open_source(source, self._folder)
+        self.columns = own_columns(self.source_columns)
 
     def map(
         self, columns: Sequence[MappedColumn], *, blank: Blank = Blank.KEEP, timezone: str = "UTC"
@@ -113,19 +98,20 @@ class Staging:
             SourceError: A row, byte, column or expression that is wrong for the whole source.
             StateError: The rows cannot be kept, for want of room for one.
         """
-        records = self._opened()
+        if not self._records:
+            raise StateError("Rows are mapped before a source is loaded.")
         self.blank = blank
         self._set_timezone(timezone)
-        self.plans = plan(columns, records.columns)
-        check(self.database.connection, self.plans, records.columns)
-        try:
-            self.slabs = self._staged(records)
-        except (duckdb.InvalidInputException, UncutError) as error:
-            self.slabs = self._staged_slowly(error)
-        except duckdb.Error as error:
-            raise _load_error(records.path, error) from error
-        self._respelled.unlink(missing_ok=True)
-        self.source_sha256 = records.digest.hexdigest()
+        self.plans = plan(columns, self.source_columns, self._records[0].shape)
+        check(self.database.connection, self.plans, self.source_columns)
+        self._digests = [self._taken_in(records) for records in self._records]
+
+    @property
+    def source_sha256(self) -> str:
+        """Of the rows as they were read, and in which order; tells a source that has changed."""
+        if len(self._digests) == 1:
+            return self._digests[0]
+        return hashlib.sha256("".join(self._digests).encode()).hexdigest()
 
     @property
     def rows_total(self) -> int:
@@ -214,15 +200,6 @@ class Staging:
         self.database.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    @property
-    def _respelled(self) -> Path:
-        return self._folder / "respelled.csv"
-
-    def _opened(self) -> Records:
-        if self._records is None:
-            raise StateError("Rows are mapped before a source is loaded.")
-        return self._records
-
     def _set_timezone(self, timezone: str) -> None:
         try:
             self.database.set_timezone(timezone)
@@ -231,12 +208,30 @@ class Staging:
                 f"There is no time zone {timezone!r}.", hint="Write one like Europe/Berlin."
             ) from error
 
+    def _taken_in(self, records: Records) -> str:
+        """Stage records the fast way, or in plain spelling; gives the digest of what was read."""
+        try:
+            self.slabs += self._staged(records)
+        except (duckdb.Error, UncutError) as error:
+            is_misread = isinstance(error, duckdb.InvalidInputException | UncutError)
+            if records.respell is None or not is_misread:
+                raise load_error(records.path, error) from error
+        else:
+            return records.digest.hexdigest()
+        # Either this finds what is wrong, with its row, or the spelling alone was in the way.
+        plain = records.respell(self._folder / "respelled.csv")
+        try:
+            self.slabs += self._staged(plain)
+        except (duckdb.Error, UncutError) as error:
+            raise load_error(records.path, error) from error
+        return plain.digest.hexdigest()
+
     def _staged(self, records: Records) -> tuple[Slab, ...]:
         if not records.columns:
             return ()
         slabs: list[Slab] = []
-        first_row = 1
-        pieces = enumerate(records.slabs())
+        first_row = self.rows_total + 1
+        pieces = zip(self._numbers, records.slabs(), strict=False)
         for table, rows, rejected in side_by_side(lambda p: self._stage(records, *p), pieces):
             slabs.append(Slab(table, first_row, rows, rejected))
             first_row += rows
@@ -247,19 +242,8 @@ class Staging:
         text = self._folder / f"{table}.csv"
         try:
             text.write_bytes(piece)
-            shape, columns = records.shape, records.columns
-            read = read_csv(
-                text,
-                columns,
-                shape,
-                longest_row_bytes=len(piece),
-                line_end=records.line_end,
-                ragged=records.ragged,
-            )
-            if len(columns) == 1 and isinstance(self._source, FileSource) and not records.ragged:
-                # In a file of one column an empty line cannot be told from a blank: it is no row.
-                read = f"(FROM {read} WHERE {name(columns[0])} IS NOT NULL)"
-            query = select(self.plans, columns, read)
+            read = relation_of(records, self.source_columns, text, len(piece))
+            query = select(self.plans, self.source_columns, read)
             with self.database.cursor() as cursor:
                 cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
                 counted = f"SELECT count(*), count(problem) FROM {table}"
@@ -269,17 +253,6 @@ class Staging:
         finally:
             text.unlink(missing_ok=True)
         return table, rows, rejected
-
-    def _staged_slowly(self, first: Exception) -> tuple[Slab, ...]:
-        """Find the row that DuckDB would not read, or read the source in plain spelling."""
-        source = self._source
-        if not isinstance(source, FileSource) or source.shape.format is FileFormat.JSONL:
-            raise _load_error(self._opened().path, first) from first
-        records = respell_csv(source.path, source.shape, self._respelled)
-        try:
-            return self._staged(records)
-        except (duckdb.Error, UncutError) as error:
-            raise _load_error(source.path, error) from error
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         with state_errors("Staged rows cannot be read"), self.database.cursor() as cursor:
@@ -307,17 +280,3 @@ def _rejection(number: int, problem: str) -> RowResult:
         message="; ".join(message for _, _, message in found),
         fields=tuple(dict.fromkeys(field for _, field, _ in found)),
     )
-
-
-def _load_error(path: Path, error: Exception) -> SourceError | StateError:
-    if isinstance(error, UncutError):
-        return SourceError(
-            f"{path}: a value that begins with a quote is never closed.",
-            hint="A quote inside a quoted value is written twice.",
-        )
-    if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
-        return StateError(
-            f"{path}: its rows cannot be kept: {first_line(error)}.",
-            hint="Check that the disk of the state folder has room.",
-        )
-    return SourceError(f"{path}: {first_line(error)}.")

@@ -17,6 +17,17 @@ ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
 WRITES = ("create_task", "update_task", "upsert_task", "delete_task")
 TASKS = (*WRITES, "query_task")
+PLACES = (
+    "file_source",
+    "task_source",
+    "database_source",
+    "database_env",
+    "database_command",
+    "sql_source",
+    "file_target",
+    "folder_target",
+    "database_target",
+)
 
 _WORDS = {
     "string": "text",
@@ -82,7 +93,7 @@ def _job_tables(schema):
     }
     for name in ("connection", "param", "retry", "options", "defaults"):
         tables[name] = _keys(definitions[name], schema)
-    for name in ("file_source", "task_source", "file_target", "token_env", "token_command"):
+    for name in (*PLACES, "token_env", "token_command"):
         tables[name] = _keys(definitions[name], schema)
     for name in ("token_file", "token_keyring", "jwt", "client_credentials"):
         tables[name] = _keys(definitions[name], schema)

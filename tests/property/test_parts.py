@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.job.model import FileFormat, FileShape, FileSource
+from runner.job.places import FileFormat, FileShape, FileSource
 from runner.tables import lines
 from runner.tables.kinds import FieldKind, MappedColumn
 from runner.tables.staging import Staging

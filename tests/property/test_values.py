@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from runner.job.model import FileFormat, FileShape, FileSource
+from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import RowResult, RowStatus
 from runner.tables.kinds import FieldKind, MappedColumn
 from runner.tables.results import Results

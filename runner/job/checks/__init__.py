@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Any
 
 from runner.diagnostics import Diagnostic
-from runner.job.checks import connections, fields, files, names, options, order, queries
+from runner.job.checks import connections, fields, files, names, options, order, queries, shapes
 from runner.job.checks.fields import ExpressionChecker
 from runner.job.draft import Draft
 
@@ -27,7 +27,8 @@ _CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     order.check,
     files.sources,
     files.targets,
-    files.shapes,
+    files.standard_input,
+    shapes.check,
     fields.duplicates,
     fields.identity,
     queries.shape,
@@ -39,7 +40,10 @@ _CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
 
 
 def meaning(
-    draft: Draft, values: Mapping[str, Any], expressions: ExpressionChecker | None
+    draft: Draft,
+    values: Mapping[str, Any],
+    expressions: ExpressionChecker | None,
+    statements: ExpressionChecker | None,
 ) -> list[Diagnostic]:
     """Run every check; `values` are the job's own, as they were written."""
     found = [each for check in _CHECKS for each in islice(check(draft), _MOST_PROBLEMS)]
@@ -47,4 +51,6 @@ def meaning(
     found += queries.binds(draft, values.get("params"))
     if expressions is not None:
         found += fields.expressions(draft, expressions)
+    if statements is not None:
+        found += fields.statements(draft, statements)
     return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from runner.diagnostics import Diagnostic
-from runner.job.draft import Draft, task_path
+from runner.job.draft import Draft, task_path, written_files
 from runner.job.header import header_of
-from runner.job.model import FileFormat, FileSource, TaskSource, Verb, WriteTask
+from runner.job.model import Verb, WriteTask
+from runner.job.places import FileFormat, FileSource, SqlSource, TaskSource
 from runner.job.soql import selected
 from runner.job.suggest import did_you_mean, in_words
 
@@ -29,6 +30,17 @@ def expressions(draft: Draft, checker: ExpressionChecker) -> Iterator[Diagnostic
                 yield draft.origin.diagnose(path, "job/bad-expression", message, help=hint)
 
 
+def statements(draft: Draft, checker: ExpressionChecker) -> Iterator[Diagnostic]:
+    """SQL of sources that is no single SELECT."""
+    for task in draft.writes:
+        reason = checker(task.source.sql) if isinstance(task.source, SqlSource) else None
+        if reason is not None:
+            message = f"`sql` is no SELECT: {reason}"
+            hint = "write one SELECT over the names in `tables`"
+            path = task_path(task, "from", "sql")
+            yield draft.origin.diagnose(path, "job/bad-sql", message, help=hint)
+
+
 def duplicates(draft: Draft) -> Iterator[Diagnostic]:
     """Fields that differ only in case: Salesforce knows no case in names."""
     for task in draft.writes:
@@ -45,7 +57,7 @@ def duplicates(draft: Draft) -> Iterator[Diagnostic]:
 
 def identity(draft: Draft) -> Iterator[Diagnostic]:
     """Upserts without a value for their key, updates and deletes without one for Id."""
-    written = {query.target.path for query in draft.queries if query.target}
+    written = written_files(draft)
     queries = {query.name: query.soql for query in draft.queries}
     for task in draft.writes:
         if isinstance(task.source, FileSource) and task.source.path in written and not task.fields:

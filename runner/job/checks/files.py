@@ -1,34 +1,65 @@
-"""Files that a job names: sources exist, formats are known, no two tasks write the same place."""
+"""Places that a job names: sources exist, no two tasks write the same one."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Iterator
+from glob import iglob
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.draft import Draft, task_path
-from runner.job.model import AnyTask, FileFormat, FileShape, FileSource, QueryTask
-from runner.job.suggest import closest, in_words
-from runner.job.written import FORMATS, format_of
+from runner.job.draft import Draft, source_files, task_path, written_files
+from runner.job.model import AnyTask, QueryTask
+from runner.job.places import (
+    STANDARD_STREAM,
+    DatabaseTarget,
+    FileSource,
+    FileTarget,
+    FolderTarget,
+)
+from runner.job.suggest import closest
+from runner.job.written import is_pattern
 
 
 def sources(draft: Draft) -> Iterator[Diagnostic]:
     """Source files that are not there; those that a query of the job writes may come later."""
-    written = {query.target.path for query in draft.queries if query.target}
+    written = written_files(draft)
     for task in draft.writes:
-        if isinstance(task.source, FileSource) and task.source.path not in written:
-            path = _file_path(task_path(task, "from"), draft)
-            yield from _absent(task.source.path, path, draft)
+        for path, source in source_files(task):
+            is_here = source.url is None and source.path != STANDARD_STREAM
+            if is_here and source.path not in written:
+                yield from _absent(source, file_path(path, draft), draft)
 
 
-def _absent(file: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
-    if _mode(file) is None:
-        message = f"there is no file {_relative(file, draft)}"
+def standard_input(draft: Draft) -> Iterator[Diagnostic]:
+    """Sources that read standard input after another has: it can be read once."""
+    readers = (
+        (task, path)
+        for task in draft.writes
+        for path, source in source_files(task)
+        if source.path == STANDARD_STREAM
+    )
+    first = next(readers, None)
+    for _, path in readers:
+        message = f"the task `{first[0].name if first else ''}` reads standard input already"
+        hint = "standard input can be read once: put its rows into a file"
+        at = file_path(path, draft)
+        yield draft.origin.diagnose(at, "job/stdin-twice", message, help=hint)
+
+
+def _absent(source: FileSource, path: Location, draft: Draft) -> Iterator[Diagnostic]:
+    file = source.path
+    if mode(file) is None and is_pattern(file):
+        if next(iglob(str(file), recursive=True), None) is None:  # noqa: PTH207 - absolute
+            message = f"no file is like {relative(file, draft)}"
+            hint = f"paths start at the job's folder, {draft.folder}"
+            yield draft.origin.diagnose(path, "job/no-source", message, help=hint)
+    elif mode(file) is None:
+        message = f"there is no file {relative(file, draft)}"
         yield draft.origin.diagnose(path, "job/no-source", message, help=_neighbour(file, draft))
-    elif _is_folder(file):
-        message = f"{_relative(file, draft)} is a folder"
+    elif is_folder(file):
+        message = f"{relative(file, draft)} is a folder"
         hint = "name a file in it"
         yield draft.origin.diagnose(path, "job/source-is-folder", message, help=hint)
 
@@ -38,104 +69,74 @@ def _neighbour(file: Path, draft: Draft) -> str:
     try:
         near = closest(file.name, os.listdir(file.parent))  # noqa: PTH208 - names are enough
     except (OSError, ValueError):
-        return f"there is no folder {_relative(file.parent, draft)}; paths start at the job's own"
+        return f"there is no folder {relative(file.parent, draft)}; paths start at the job's own"
     if near:
-        return f"did you mean `{_relative(file.parent / near, draft)}`?"
+        return f"did you mean `{relative(file.parent / near, draft)}`?"
     return f"paths start at the job's folder, {draft.folder}"
 
 
 def targets(draft: Draft) -> Iterator[Diagnostic]:
-    """Files and folders that two tasks would write, and files that are folders already."""
-    first: dict[Path, AnyTask] = {}
+    """Places that two tasks would write, and files that are folders already."""
+    first: dict[Path | DatabaseTarget, AnyTask] = {}
     for task in draft.tasks:
         key, place = _place(task)
         if place is None:
             continue
-        path = _file_path(task_path(task, key), draft)
+        path = file_path(task_path(task, key), draft)
         earlier = first.setdefault(place, task)
         if earlier is not task:
-            message = f"the task `{earlier.name}` writes {_relative(place, draft)} too"
+            message = f"the task `{earlier.name}` writes {_named(place, draft)} too"
             hint = "give each task a place of its own"
             yield draft.origin.diagnose(path, "job/same-target", message, help=hint)
-        elif isinstance(task, QueryTask):
-            yield from _folder(place, path, draft)
+        elif isinstance(task, QueryTask) and isinstance(place, Path):
+            yield from _wrong_kind(task, place, path, draft)
 
 
-def _folder(place: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
-    if _is_folder(place):
-        message = f"{_relative(place, draft)} is a folder"
+def _wrong_kind(task: QueryTask, place: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
+    wants_folder = isinstance(task.target, FolderTarget)
+    if is_folder(place) and not wants_folder:
+        message = f"{relative(place, draft)} is a folder"
         yield draft.origin.diagnose(path, "job/target-is-folder", message, help="name a file in it")
+    elif wants_folder and mode(place) is not None and not is_folder(place):
+        message = f"{relative(place, draft)} is a file"
+        hint = "name a folder, which the run makes"
+        yield draft.origin.diagnose(path, "job/target-is-file", message, help=hint)
 
 
-def _place(task: AnyTask) -> tuple[str, Path | None]:
-    """Key and place of what a task writes on this machine."""
-    if isinstance(task, QueryTask):
-        return "to", task.target.path if task.target else None
-    return "results", task.results
+def _place(task: AnyTask) -> tuple[str, Path | DatabaseTarget | None]:
+    """Key and place of what a task writes."""
+    if not isinstance(task, QueryTask):
+        return "results", task.results
+    if isinstance(task.target, FileTarget | FolderTarget):
+        return "to", task.target.path
+    # Two queries may add their rows to one table.
+    appends = task.target is not None and task.target.mode == "append"
+    return "to", None if appends else task.target
 
 
-def shapes(draft: Draft) -> Iterator[Diagnostic]:
-    """Formats, encodings and delimiters that nothing can be read or written with."""
-    for task in draft.writes:
-        if isinstance(task.source, FileSource):
-            path = task_path(task, "from")
-            yield from _shape(task.source.path, task.source.shape, path, draft)
-    for query in draft.queries:
-        if query.target:
-            path = task_path(query, "to")
-            yield from _shape(query.target.path, query.target.shape, path, draft)
+def _named(place: Path | DatabaseTarget, draft: Draft) -> str:
+    if isinstance(place, DatabaseTarget):
+        return f"the table {place.table}"
+    return "standard output" if place == STANDARD_STREAM else relative(place, draft)
 
 
-def _shape(file: Path, shape: FileShape, path: Location, draft: Draft) -> Iterator[Diagnostic]:
-    origin = draft.origin
-    is_told = (*path, "format") in origin.positions or _is_folder(file)
-    if format_of(file) is None and not is_told:
-        ending = f"the ending `{file.suffix}`" if file.suffix else "a name without an ending"
-        message = f"{ending} does not say how rows stand in the file"
-        known = in_words(tuple(FORMATS), "or")
-        hint = f"end it in {known}, or write {{file: {file.name}, format: csv}}"
-        at = _file_path(path, draft)
-        yield origin.diagnose(at, "job/unknown-format", message, help=hint)
-    if not _is_encoding(shape.encoding):
-        message = f"there is no encoding `{shape.encoding}`"
-        hint = "utf-8, utf-16, iso-8859-1 and windows-1252 are common ones"
-        yield origin.diagnose((*path, "encoding"), "job/unknown-encoding", message, help=hint)
-    if shape.format is FileFormat.JSONL:
-        for key in ("delimiter", "quote"):
-            if (*path, key) in origin.positions:
-                message = f"JSON Lines have no `{key}`"
-                at = (*path, key)
-                yield origin.diagnose(at, "job/not-csv", message, help="leave it out", at_key=True)
-    elif shape.delimiter == shape.quote:
-        message = "the delimiter and the quote are the same character"
-        hint = "choose another delimiter"
-        yield origin.diagnose((*path, "delimiter"), "job/same-delimiter", message, help=hint)
+def file_path(path: Location, draft: Draft) -> Location:
+    """Where a file's name stands: by itself, or under `file` or `folder`."""
+    inner = ((*path, key) for key in ("file", "folder"))
+    return next((each for each in inner if each in draft.origin.positions), path)
 
 
-def _is_encoding(name: str) -> bool:
-    try:
-        " ".encode(name)
-    except (LookupError, ValueError):
-        return False
-    return True
-
-
-def _file_path(path: Location, draft: Draft) -> Location:
-    """Where the file's name stands: by itself, or under `file`."""
-    inner = (*path, "file")
-    return inner if inner in draft.origin.positions else path
-
-
-def _relative(file: Path, draft: Draft) -> str:
+def relative(file: Path, draft: Draft) -> str:
     """The path as the job would write it."""
     return str(file.relative_to(draft.folder)) if file.is_relative_to(draft.folder) else str(file)
 
 
-def _is_folder(file: Path) -> bool:
-    return stat.S_ISDIR(_mode(file) or 0)
+def is_folder(file: Path) -> bool:
+    """Whether there is a folder."""
+    return stat.S_ISDIR(mode(file) or 0)
 
 
-def _mode(file: Path) -> int | None:
+def mode(file: Path) -> int | None:
     """Mode of a file; None where there is none that can be seen."""
     try:
         return file.stat().st_mode

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.draft import Draft, task_path
-from runner.job.model import AnyTask, TaskSource, WriteTask
+from runner.job.draft import Draft, source_tasks, task_path
+from runner.job.model import AnyTask, WriteTask
 from runner.job.suggest import did_you_mean, in_words
 
 
@@ -49,5 +49,5 @@ def _named(task: AnyTask) -> Iterator[tuple[Location, str]]:
         yield task_path(task, "needs", position), name
     if task.on_failure is not None:
         yield task_path(task, "on_failure"), task.on_failure
-    if isinstance(task, WriteTask) and isinstance(task.source, TaskSource):
-        yield task_path(task, "from", "task"), task.source.task
+    if isinstance(task, WriteTask):
+        yield from (((*path, "task"), each.task) for path, each in source_tasks(task))

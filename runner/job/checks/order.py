@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from runner.diagnostics import Diagnostic
-from runner.job.draft import Draft, task_path
-from runner.job.model import AnyTask, TaskSource
+from runner.job.draft import Draft, source_tasks, task_path
+from runner.job.model import AnyTask
 from runner.job.suggest import in_words
 
 Prerequisites = Mapping[str, tuple[str, ...]]
@@ -128,13 +128,13 @@ def _needed_answers(before: Prerequisites, draft: Draft) -> Iterator[Diagnostic]
 
 def _early_sources(before: Prerequisites, draft: Draft) -> Iterator[Diagnostic]:
     tasks = {task.name: task for task in draft.tasks}
-    for task in draft.writes:
-        source = task.source
-        if not isinstance(source, TaskSource) or source.task == task.name:
+    takers = ((task, *found) for task in draft.writes for found in source_tasks(task))
+    for task, where, source in takers:
+        if source.task == task.name:
             continue
         if source.task not in tasks or source.task in _earlier(task.name, before, draft):
             continue
-        path = task_path(task, "from", "task")
+        path = (*where, "task")
         later = tasks[source.task].index > task.index
         what = "comes later" if later else f"is not waited for by `{task.name}`"
         message = f"the rows of `{source.task}` may not be there yet: it {what}"

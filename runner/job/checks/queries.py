@@ -9,9 +9,10 @@ from dataclasses import replace
 from runner.diagnostics import Diagnostic, Location, Position, Severity
 from runner.job import soql
 from runner.job.binds import names
-from runner.job.draft import Draft, as_mapping, task_path
-from runner.job.model import QueryTask, TaskRows, TaskSource, Verb
+from runner.job.draft import Draft, as_mapping, source_tasks, task_path
+from runner.job.model import QueryTask, Verb
 from runner.job.params import EXPECTED, declared_default
+from runner.job.places import TaskRows
 from runner.job.suggest import did_you_mean, in_words
 
 
@@ -38,7 +39,7 @@ def _problem(text: str) -> tuple[str, str, str] | None:
 
 def rows(draft: Draft) -> Iterator[Diagnostic]:
     """Rows that nobody takes, and rows that there are none of."""
-    taken = {task.source.task for task in draft.writes if isinstance(task.source, TaskSource)}
+    taken = {each.task for task in draft.writes for _, each in source_tasks(task)}
     for task in draft.queries:
         used = task.target is not None or task.name in taken
         path = task_path(task, "query")
@@ -60,9 +61,9 @@ def rows(draft: Draft) -> Iterator[Diagnostic]:
 def kinds_of_rows(draft: Draft) -> Iterator[Diagnostic]:
     """Rows of a kind that the other task does not have."""
     verbs = {task.name: task.verb for task in draft.tasks}
-    for task in draft.writes:
-        source = task.source
-        if not isinstance(source, TaskSource) or source.rows is None:
+    takers = (found for task in draft.writes for found in source_tasks(task))
+    for where, source in takers:
+        if source.rows is None:
             continue
         verb = verbs.get(source.task)
         is_query = verb is Verb.QUERY
@@ -71,7 +72,7 @@ def kinds_of_rows(draft: Draft) -> Iterator[Diagnostic]:
         has = ["records"] if is_query else ["succeeded", "failed", "unprocessed"]
         what = "a query" if is_query else "a write"
         message = f"`{source.task}` is {what} and has no `{source.rows}` rows"
-        path = task_path(task, "from", "rows")
+        path = (*where, "rows")
         hint = f"it has {in_words(has)}"
         yield draft.origin.diagnose(path, "job/wrong-rows", message, help=hint)
 

@@ -6,7 +6,8 @@ import pytest
 
 from runner.engine.verdict import verdict_of
 from runner.errors import AbortedError, ExitCode, LimitError
-from runner.job.model import FileFormat, FileShape, FileSource, MaxFailures, Verb, WriteTask
+from runner.job.model import MaxFailures, Verb, WriteTask
+from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import Counts, TaskStatus
 
 

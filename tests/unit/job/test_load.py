@@ -16,18 +16,20 @@ from runner.job.model import (
     Concurrency,
     Environment,
     FieldMapping,
+    MaxFailures,
+    OnError,
+    RetryPolicy,
+    Verb,
+    WriteOptions,
+)
+from runner.job.places import (
     FileFormat,
     FileShape,
     FileSource,
     FileTarget,
-    MaxFailures,
-    OnError,
-    RetryPolicy,
     SecretReference,
     TaskRows,
     TaskSource,
-    Verb,
-    WriteOptions,
 )
 
 VALID = Path(__file__).parents[2] / "examples" / "valid"

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.job.model import FileFormat, FileShape, FileSource
+from runner.job.places import FileFormat, FileShape, FileSource
 from runner.tables.kinds import MappedColumn
 from runner.tables.staging import Staging
 

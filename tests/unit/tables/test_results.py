@@ -3,11 +3,12 @@ import csv
 import pytest
 
 from runner.errors import UnexpectedAnswerError
-from runner.job.model import FileFormat, FileShape, FileSource, Verb
+from runner.job.model import Verb
+from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.kinds import FieldKind, MappedColumn
+from runner.tables.opening import columns_beforehand
 from runner.tables.results import Results
-from runner.tables.source import inspect
 
 KEYED = [
     MappedColumn("Key__c", "k", required=True),
@@ -96,7 +97,7 @@ def test_failed_rows_are_a_source_as_they_are(stage, tmp_path):
     results.add([RowResult(1, RowStatus.FAILED, code="BAD", message="no")])
     results.write_files(tmp_path)
     failed = FileSource(tmp_path / "failed.csv", FileShape(FileFormat.CSV))
-    assert inspect(failed).columns == ("Name", "Phone")
+    assert columns_beforehand(failed) == ("Name", "Phone")
     again = stage((tmp_path / "failed.csv").read_bytes())
     Results(again).write_files(tmp_path / "again")
     header = (tmp_path / "again" / "failed.csv").read_text().splitlines()[0]

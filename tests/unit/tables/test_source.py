@@ -3,8 +3,8 @@ import codecs
 import pytest
 
 from runner.errors import SourceError
-from runner.job.model import FileFormat, FileShape, FileSource
-from runner.tables.source import SourceShape, inspect
+from runner.job.places import FileFormat, FileShape, FileSource
+from runner.tables.opening import columns_beforehand
 
 HUGE = "x" * 131_072
 
@@ -29,6 +29,8 @@ HUGE = "x" * 131_072
         ("a,b\nä,€\n".encode("cp1252"), {"encoding": "windows-1252"}, [{"a": "ä", "b": "€"}]),
         (b"a,b\n1,2\n\n3,4\n\n", {}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
         (b"a\n1\n\n2\n", {}, [{"a": "1"}, {"a": "2"}]),
+        (b'a\n1\n""\n\n2\n""\n', {}, [{"a": "1"}, {}, {"a": "2"}, {}]),
+        (b"1,2\n3,4\n", {"header": ("a", "b")}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
         (b"a,b\n,0123\n", {}, [{"b": "0123"}]),
         (f"a,b\n{HUGE},2\n".encode(), {}, [{"a": HUGE, "b": "2"}]),
         (b"a,b\n", {}, []),
@@ -94,14 +96,13 @@ def test_what_is_wrong_in_json_lines_is_told_with_its_line(stage, content, said)
 def test_a_missing_file_and_a_folder_are_told(stage, tmp_path):
     shape = FileShape(FileFormat.CSV)
     with pytest.raises(SourceError, match="cannot be read: No such file"):
-        inspect(FileSource(tmp_path / "nowhere.csv", shape))
+        columns_beforehand(FileSource(tmp_path / "nowhere.csv", shape))
     with pytest.raises(SourceError, match="is a folder"):
-        inspect(FileSource(tmp_path, shape))
+        columns_beforehand(FileSource(tmp_path, shape))
 
 
-def test_inspect_gives_header_and_size_without_columns_of_an_earlier_result(stage):
-    found = inspect(stage.source(b"Name,sf__Row,sf__Code\nx,1,BAD\n"))
-    assert found == SourceShape(("Name",), 30)
+def test_columns_are_told_beforehand_without_those_of_an_earlier_result(stage):
+    assert columns_beforehand(stage.source(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == ("Name",)
 
 
 def test_failed_rows_of_a_run_are_a_source_as_they_are(stage, rows_of):

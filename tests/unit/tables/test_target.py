@@ -3,9 +3,10 @@ import json
 import pytest
 
 from runner.errors import StateError
-from runner.job.model import FileFormat, FileShape, FileTarget
+from runner.job.places import FileFormat, FileShape, FileTarget
+from runner.tables.delivery import deliver
 from runner.tables.kinds import FieldKind
-from runner.tables.target import QueryColumn, RestWriter, deliver
+from runner.tables.target import QueryColumn, RestWriter
 
 COLUMNS = (
     QueryColumn("Id", FieldKind.ID),

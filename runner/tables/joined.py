@@ -1,0 +1,99 @@
+"""SQL over other rows, on this machine: reads what it is given a name for, and nothing else.
+
+Knows how SQL is kept from everything but its tables. Knows nothing of where their rows come from.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from runner.errors import SourceError
+from runner.tables.csv_sql import copy_csv
+from runner.tables.database import Database, first_line
+from runner.tables.lines import UncutError
+from runner.tables.opening import AnySource, JoinedSource, open_source
+from runner.tables.reading import load_error, relation_of
+from runner.tables.source import Records, check_header
+from runner.tables.spool import spooled
+from runner.tables.sql import literal, name
+
+_FROM = Path("from")
+"""What messages call the rows of a SELECT."""
+
+
+def read_joined(source: JoinedSource, folder: Path) -> Records:
+    """Carry a SELECT out over its tables, every column of which is text.
+
+    Raises:
+        SourceError: A table cannot be read, or the SELECT names what is not there or fails.
+    """
+    to = folder / "rows.csv"
+    database = Database(folder)
+    try:
+        for table, rows in source.tables.items():
+            _load(database, table, rows, folder / table)
+        _shut(database, to)
+        found = database.connection.execute(f"DESCRIBE (\n{source.sql}\n)").fetchall()
+        columns = tuple(str(row[0]) for row in found)
+        check_header(_FROM, columns)
+        cells = ", ".join(f"coalesce(CAST({name(c)} AS VARCHAR), '')" for c in columns)
+        query = f"SELECT {cells} FROM (\n{source.sql}\n)"
+        database.connection.execute(copy_csv(query, to, header=False))
+    except duckdb.Error as error:
+        raise SourceError(
+            f"The SQL of the source fails: {first_line(error)}.",
+            hint="It sees the names in `tables`, whose columns are text: CAST(amount AS DECIMAL).",
+        ) from error
+    finally:
+        database.close()
+    return spooled(_FROM, columns, to)
+
+
+def _load(database: Database, table: str, rows: AnySource, folder: Path) -> None:
+    """Keep a source's rows as a table."""
+    folder.mkdir(exist_ok=True)
+    opened = open_source(rows, folder)
+    columns = opened[0].columns
+    if not columns:
+        raise SourceError(
+            f"{opened[0].path} has no columns.", hint="It is empty, without a header."
+        )
+    typed = ", ".join(f"{name(c)} VARCHAR" for c in columns)
+    database.connection.execute(f"CREATE TABLE {name(table)} ({typed})")
+    for records in opened:
+        _insert(database, table, columns, records, folder)
+
+
+def _insert(
+    database: Database, table: str, columns: tuple[str, ...], records: Records, folder: Path
+) -> None:
+    try:
+        _insert_as_is(database, table, columns, records, folder)
+    except (duckdb.Error, UncutError) as error:
+        database.connection.execute("ROLLBACK")
+        if records.respell is None:
+            raise load_error(records.path, error) from error
+        plain = records.respell(folder / "respelled.csv")
+        _insert_as_is(database, table, columns, plain, folder)
+
+
+def _insert_as_is(
+    database: Database, table: str, columns: tuple[str, ...], records: Records, folder: Path
+) -> None:
+    text = folder / "slab.csv"
+    database.connection.execute("BEGIN")
+    for piece in records.slabs():
+        text.write_bytes(piece)
+        read = relation_of(records, columns, text, len(piece))
+        database.connection.execute(f"INSERT INTO {name(table)} FROM {read}")
+    database.connection.execute("COMMIT")
+    text.unlink(missing_ok=True)
+
+
+def _shut(database: Database, to: Path) -> None:
+    """Let nothing be reached from now on but the tables, and the file to write."""
+    allow = f"SET allowed_paths = [{literal(str(to))}]"
+    for setting in (allow, "SET enable_external_access = false", "SET lock_configuration = true"):
+        database.connection.execute(setting)

@@ -1,0 +1,202 @@
+"""Opens a source, whatever its format and place, as the records that the rest reads.
+
+Knows formats, patterns, standard input. A format beside CSV is put down as plain CSV first. Knows
+nothing of mapping.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from glob import glob
+from itertools import chain
+from pathlib import Path
+
+from runner.errors import SourceError
+from runner.job.places import (
+    STANDARD_STREAM,
+    DatabaseSource,
+    FileFormat,
+    FileShape,
+    FileSource,
+)
+from runner.tables.json_reading import JsonObject, json_array, json_cell, json_lines
+from runner.tables.respell import respell_csv
+from runner.tables.source import PLAIN_CSV, Records, RowsSource, open_csv, own_columns, size_of
+from runner.tables.spool import spool_records
+
+_COPY_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """SQL over rows of other tasks and files."""
+
+    sql: str
+    tables: Mapping[str, FileSource | RowsSource]
+
+
+AnySource = FileSource | RowsSource | DatabaseSource | JoinedSource
+
+
+def columns_beforehand(source: FileSource) -> tuple[str, ...] | None:
+    """Tell a source's columns at little cost; None where only reading it would.
+
+    Raises:
+        SourceError: The file cannot be read, or its header is wrong.
+    """
+    if source.url is not None or source.path == STANDARD_STREAM:
+        return None
+    first = _files(source.path)[0]
+    size_of(first)
+    if source.shape.format is FileFormat.CSV:
+        return own_columns(open_csv(first, source.shape).columns)
+    if source.shape.format is FileFormat.PARQUET:
+        from runner.tables.parquet import parquet_columns  # noqa: PLC0415 - DuckDB is heavy
+
+        return own_columns(parquet_columns(first))
+    return None
+
+
+def open_source(source: AnySource, folder: Path) -> tuple[Records, ...]:
+    """Open a source; each of the records has the columns of the first, in an order of its own.
+
+    Args:
+        source: Where the rows are.
+        folder: Where to put what must be put down.
+
+    Raises:
+        SourceError: It cannot be read, or says what it cannot mean.
+    """
+    if isinstance(source, RowsSource):
+        return (open_csv(source.path, PLAIN_CSV),)
+    if isinstance(source, FileSource):
+        return _opened_files(source, folder)
+    if isinstance(source, DatabaseSource):
+        from runner.tables.sql_reading import read_database  # noqa: PLC0415 - an extra
+
+        return (read_database(source, folder / "rows.csv"),)
+    from runner.tables.joined import read_joined  # noqa: PLC0415 - it opens sources itself
+
+    return (read_joined(source, folder),)
+
+
+def _opened_files(source: FileSource, folder: Path) -> tuple[Records, ...]:
+    files = _local_files(source, folder)
+    for file in files:
+        size_of(file)
+    shape = source.shape
+    if shape.format in _NAMED:
+        read_named = _NAMED[shape.format]
+        found = chain.from_iterable(read_named(file, shape) for file in files)
+        records = spool_records(source.path, found, json_cell, folder / "rows.csv")
+        return (replace(records, shape=_spelled(shape)),)
+    read = _READERS[shape.format]
+    opened = tuple(
+        read(file, shape, folder / f"rows-{number}.csv") for number, file in enumerate(files)
+    )
+    for each in opened[1:]:
+        _check_same(opened[0], each)
+    return opened
+
+
+def _spelled(shape: FileShape) -> FileShape:
+    """Plain CSV with the values as the source writes them."""
+    said = shape.decimal, shape.dates, shape.datetimes
+    return replace(PLAIN_CSV, decimal=said[0], dates=said[1], datetimes=said[2])
+
+
+def _local_files(source: FileSource, folder: Path) -> list[Path]:
+    """The files of a source on this machine."""
+    if source.path == STANDARD_STREAM:
+        return [_from_standard_input(folder / "standard-input")]
+    if source.url is not None:
+        from runner.tables.remote import fetch  # noqa: PLC0415 - an extra
+
+        return [fetch(source.url, folder / "fetched")]
+    return _files(source.path)
+
+
+def _files(path: Path) -> list[Path]:
+    """The file of that name, or all that are like it, by name."""
+    if path.exists() or not any(sign in str(path) for sign in "*?["):
+        return [path]
+    found = sorted(glob(str(path), recursive=True))  # noqa: PTH207 - the pattern is absolute
+    files = [file for file in map(Path, found) if file.is_file()]
+    if not files:
+        raise SourceError(f"No file is like {path}.", hint="Check the pattern in `from`.")
+    return files
+
+
+def _from_standard_input(to: Path) -> Path:
+    """Put standard input down, so that it can be looked at twice."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise SourceError(
+            "Standard input has been read already, or there is none.",
+            hint="One task of one job can read it: put its rows into a file.",
+        )
+    if sys.stdin.isatty():
+        raise SourceError(
+            "Standard input is a terminal, not rows.",
+            hint="Pipe them in: `cat accounts.csv | runner run job.yaml`.",
+        )
+    with to.open("wb") as out:
+        shutil.copyfileobj(sys.stdin.buffer, out, _COPY_BYTES)
+    sys.stdin.close()
+    return to
+
+
+def _read_csv(file: Path, shape: FileShape, _to: Path) -> Records:
+    return replace(open_csv(file, shape), respell=partial(respell_csv, file, shape))
+
+
+def _read_parquet(file: Path, _shape: FileShape, to: Path) -> Records:
+    from runner.tables.parquet import read_parquet  # noqa: PLC0415 - only where it is used
+
+    return read_parquet(file, to)
+
+
+def _read_excel(file: Path, shape: FileShape, to: Path) -> Records:
+    from runner.tables.excel_reading import read_excel  # noqa: PLC0415 - an extra
+
+    return read_excel(file, shape.sheet, to)
+
+
+def _read_xml(file: Path, shape: FileShape) -> Iterator[JsonObject]:
+    from runner.tables.xml_reading import xml_records  # noqa: PLC0415 - only where it is used
+
+    return xml_records(file, shape)
+
+
+_NAMED: Mapping[FileFormat, Callable[[Path, FileShape], Iterator[JsonObject]]] = {
+    FileFormat.JSONL: json_lines,
+    FileFormat.JSON: json_array,
+    FileFormat.XML: _read_xml,
+}
+"""Formats whose records name their columns one by one: many files have the columns of all."""
+
+_READERS: Mapping[FileFormat, Callable[[Path, FileShape, Path], Records]] = {
+    FileFormat.CSV: _read_csv,
+    FileFormat.PARQUET: _read_parquet,
+    FileFormat.EXCEL: _read_excel,
+}
+"""Formats whose columns are told once: many files have the columns of the first."""
+
+
+def _check_same(first: Records, other: Records) -> None:
+    missing = _listed(first.columns, other.columns)
+    added = _listed(other.columns, first.columns)
+    if missing or added:
+        what = [f"lacks {missing}" if missing else "", f"has {added} besides" if added else ""]
+        raise SourceError(
+            f"{other.path}: its columns are not those of {first.path}: it"
+            f" {' and '.join(filter(None, what))}.",
+            hint="Files of one pattern have the same columns, in any order.",
+        )
+
+
+def _listed(columns: Sequence[str], others: Sequence[str]) -> str:
+    return ", ".join(column for column in columns if column not in others)

@@ -1,0 +1,55 @@
+"""Rows of any format as plain CSV on this machine, which is what the rest reads.
+
+Knows how rows are put down and read again. Knows nothing of where they come from.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from runner.tables.lines import utf8_blocks
+from runner.tables.source import PLAIN_CSV, Records, check_header
+
+
+def spool_records(
+    path: Path, records: Iterable[Mapping[str, object]], cell: Callable[[object], str], to: Path
+) -> Records:
+    """Put down records that name their columns: all names, in the order they are first met.
+
+    Raises:
+        SourceError: Two names that differ in nothing but letter case.
+    """
+    places: dict[str, int] = {}
+    with to.open("w", encoding="utf-8", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        for record in records:
+            for key in record:
+                places.setdefault(key, len(places))
+            # A line of its own even for a record without values: an empty line is no row.
+            writer.writerow([cell(record.get(key)) for key in places] or [""])
+    check_header(path, tuple(places))
+    return spooled(path, tuple(places), to, ragged=True)
+
+
+def spool_rows(
+    path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]], to: Path
+) -> Records:
+    """Put down rows that all have the same columns.
+
+    Raises:
+        SourceError: A column without a name, or of the same name as another.
+    """
+    check_header(path, tuple(columns))
+    with to.open("w", encoding="utf-8", newline="") as out:
+        csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+    return spooled(path, tuple(columns), to)
+
+
+def spooled(path: Path, columns: tuple[str, ...], file: Path, *, ragged: bool = False) -> Records:
+    """Read again what has been put down without a header."""
+    digest = hashlib.sha256()
+    blocks = utf8_blocks(file, "utf-8", digest)
+    return Records(path, columns, PLAIN_CSV, blocks, digest, ragged=ragged)
