@@ -119,16 +119,17 @@ class _Query:
             for page in found:
                 if self._deadline.passed:
                     raise self._deadline.error()
-                records = self._records(page)
-                writer.write(records)
-                rows += len(records)
+                rows += self._write(writer, page)
                 self._tell(rows, page.total_size)
         self.columns = writer.columns
         return rows
 
-    def _records(self, page: QueryPage) -> list[dict[str, object]]:
-        """A page's records; `SELECT COUNT()` has none but its number."""
-        return [{"COUNT()": page.total_size}] if self._selection.counts_only else page.records
+    def _write(self, writer: RestWriter, page: QueryPage) -> int:
+        """Write a page's records; `SELECT COUNT()` has none but its number."""
+        if self._selection.counts_only:
+            writer.write([{"COUNT()": page.total_size}])
+            return 1
+        return writer.write_page(bytes(page.raw))
 
     def _over_bulk(self, to: Path) -> int:
         session, task = self._context.session, self._task

@@ -17,7 +17,7 @@ from runner.job.checks import ExpressionChecker, meaning, verbs
 from runner.job.document import Document, read_document
 from runner.job.draft import Draft, Faults, names_of, params_of, tasks_of
 from runner.job.model import Connection, Environment, Job, Origin
-from runner.job.schema import validate
+from runner.job.schema_files import is_valid
 
 __all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
 
@@ -137,9 +137,20 @@ def _problems_of(
     known = [*document.problems, *lookalikes.find(values, origin)]
     if schema == "job" and definition is None:
         known += verbs.check(values, origin)
-    against = validate(values, origin, schema, definition=definition)
+    against = _against(values, origin, schema, definition)
     told = Faults(known)
     return known + [found for found in against if not told.covers(found.path)]
+
+
+def _against(
+    values: object, origin: Origin, schema: str, definition: str | None
+) -> list[Diagnostic]:
+    """What a document has against its schema, which mostly is nothing."""
+    if is_valid(values, schema, definition=definition):
+        return []
+    from runner.job.schema import validate  # noqa: PLC0415 - a tenth of a second to load
+
+    return validate(values, origin, schema, definition=definition)
 
 
 class _Connection:

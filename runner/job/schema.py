@@ -1,4 +1,4 @@
-"""The shipped schemas, and what a document has against them. The only importer of jsonschema.
+"""What a document has against a shipped schema. The only importer of jsonschema.
 
 Chooses, where a schema leaves a choice, the branch that the author meant, so that only its problems
 are told. Knows nothing of files that hold documents; how a problem is worded stands in `wording`.
@@ -6,37 +6,28 @@ are told. Knows nothing of files that hold documents; how a problem is worded st
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
 
 from runner.diagnostics import Diagnostic
 from runner.job.model import Origin
+from runner.job.schema_files import Schema, matches, schema_of
 from runner.job.wording import Violation, word
 
 MAX_PROBLEMS = 1_000
 """Problems after which looking ends, so that no file takes minutes to be refused."""
 
-_PACKAGE = Path(__file__).parent.parent
-_FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
-"""In an installed wheel; in a checkout."""
-
-Schema = Mapping[str, Any]
-
 
 def _pattern(
     _validator: object, pattern: str, instance: object, _schema: object
 ) -> Iterator[ValidationError]:
-    """Match as JSON Schema would have it: `$` is the very end, which in Python it is not."""
-    if isinstance(instance, str) and not re.search(pattern.replace("$", r"\Z"), instance):
+    """Match as the quick answer does."""
+    if isinstance(instance, str) and not matches(pattern, instance):
         yield ValidationError("the text does not match")
 
 
@@ -45,18 +36,11 @@ _Validator: type[Draft202012Validator] = validators.extend(  # type: ignore[no-u
 )
 
 
-def schema_text(name: str) -> str:
-    """Text of a shipped schema: `job`, `org`, `token`, `run`."""
-    files = [folder / f"{name}.schema.json" for folder in _FOLDERS]
-    file = next((file for file in files if file.is_file()), files[0])
-    return file.read_text(encoding="utf-8")
-
-
 def validate(
     values: object, origin: Origin, schema: str, *, definition: str | None = None
 ) -> list[Diagnostic]:
     """Find everything that a document has against a schema, or against one of its definitions."""
-    root = _schema(schema)
+    root = schema_of(schema)
     validator = _validator(schema, definition)
     violations = _violations(validator.iter_errors(values), root)
     worded = (found for each in violations for found in word(each, root, origin, schema))
@@ -64,14 +48,8 @@ def validate(
 
 
 @cache
-def _schema(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads(schema_text(name))
-    return schema
-
-
-@cache
 def _validator(name: str, definition: str | None) -> Draft202012Validator:
-    root = _schema(name)
+    root = schema_of(name)
     if definition is None:
         return _Validator(root)
     part = {"$schema": root["$schema"], "$defs": root["$defs"], "$ref": f"#/$defs/{definition}"}

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import msgspec
 
 from runner.errors import UnexpectedAnswerError
 from runner.salesforce.session import Session
@@ -17,23 +19,34 @@ from runner.salesforce.wire import OrgRequest, OrgResponse, path_of
 
 URL_LIMIT_BYTES = 16_384
 """The org's most for the URL and the headers together; above it answers 414 or 431."""
-_PARTS = ("totalSize", "done", "records")
 _HEADERS_BYTES = 4_096
 """Left for the headers: an access token may be a long JWT."""
 
 
-@dataclass(frozen=True, slots=True)
-class QueryPage:
+class QueryPage(msgspec.Struct, frozen=True, rename="camel"):
     """Up to 2,000 records."""
 
     total_size: int
     """Records of the whole query, as the org counted them at its start."""
-    records: list[dict[str, Any]]
-    """As the org gave them: `attributes` first, parents nested, child queries as they came."""
+    done: bool
+    raw: msgspec.Raw = msgspec.field(name="records")
+    """The records as a JSON array, as the org gave it."""
+    next_records_url: str | None = None
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records read: `attributes` first, parents and child queries nested."""
+        found: list[dict[str, Any]] = json.loads(bytes(self.raw))
+        return found
+
+
+_PAGE = msgspec.json.Decoder(QueryPage)
 
 
 def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[QueryPage]:
     """Run a query; a query that finds nothing gives one empty page.
+
+    Each page is asked for while the one before it is made use of.
 
     Args:
         session: The org.
@@ -44,27 +57,46 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
         OrgError: The org refused the query or one of its pages.
         UnexpectedAnswerError: Its pages lead in a circle.
     """
-    answer = session.send(query_request(soql, deleted=deleted)).json_object(*_PARTS)
+    page = _page_of(session.send(query_request(soql, deleted=deleted)))
+    yield page
+    if page.done:
+        return
     followed: set[str] = set()
-    while True:
-        yield QueryPage(int(answer["totalSize"]), answer["records"])
-        if answer["done"]:
-            return
-        following = path_of(str(answer.get("nextRecordsUrl") or ""))
-        if following == "/" or following in followed:
-            raise UnexpectedAnswerError(
-                "The pages of the query lead nowhere",
-                hint="Run the query again, or as `api: bulk`.",
-            )
-        followed.add(following)
-        answer = session.request("GET", following).json_object(*_PARTS)
+
+    def ask(path: str) -> QueryPage:
+        return _page_of(session.request("GET", path))
+
+    ahead = ThreadPoolExecutor(1, thread_name_prefix="page")
+    try:
+        coming = ahead.submit(ask, _following(page, followed))
+        while not page.done:
+            page = coming.result()
+            if not page.done:
+                coming = ahead.submit(ask, _following(page, followed))
+            yield page
+    finally:
+        ahead.shutdown(wait=False, cancel_futures=True)
 
 
-def _page(response: OrgResponse) -> dict[str, Any]:
-    """A page with its fractional numbers as the org spelled them: a float would lose digits."""
-    response.json_object()
-    page: dict[str, Any] = json.loads(response.body, parse_float=str)
-    return page
+def _following(page: QueryPage, followed: set[str]) -> str:
+    path = path_of(page.next_records_url or "")
+    if path == "/" or path in followed:
+        raise UnexpectedAnswerError(
+            "The pages of the query lead nowhere",
+            hint="Run the query again, or as `api: bulk`.",
+        )
+    followed.add(path)
+    return path
+
+
+def _page_of(answer: OrgResponse) -> QueryPage:
+    try:
+        return _PAGE.decode(answer.body)
+    except msgspec.MsgspecError as error:
+        answer.json_object("totalSize", "done", "records")  # says what is missing
+        raise UnexpectedAnswerError(
+            f"The org's answer is no page of a query: {error}", status=answer.status
+        ) from error
 
 
 def query_request(soql: str, *, deleted: bool = False) -> OrgRequest:

@@ -8,7 +8,6 @@ it (`delivery`). Knows nothing of requests.
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Self
 
 from runner.tables.atomic import written_whole
 from runner.tables.kinds import FieldKind
+from runner.tables.rest_pages import PageReader, csv_of, records_of, text_of, value_at
 
 Record = Mapping[str, object]
 
@@ -44,12 +44,14 @@ class RestWriter:
         self._file = file
         self._given = columns
         self.columns: tuple[QueryColumn, ...] = tuple(columns or ())
+        paths = [(tuple(column.name.split(".")), column.kind) for column in self.columns]
+        self._reader = PageReader(paths)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         beside = self._stack.enter_context(written_whole(self._file))
-        stream = self._stack.enter_context(beside.open("w", encoding="utf-8", newline=""))
-        self._rows = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        self._stream = self._stack.enter_context(beside.open("w", encoding="utf-8", newline=""))
+        self._rows = csv.writer(self._stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if self._given is not None:
             self._rows.writerow([column.name for column in self.columns])
         return self
@@ -62,8 +64,20 @@ class RestWriter:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
+    def write_page(self, page: bytes) -> int:
+        """Append a page of records, a JSON array as the org gave it; says how many they are."""
+        texts = self._reader.texts(page) if self._given is not None else None
+        if texts is None:
+            records = records_of(page)
+            self.write(records)
+            return len(records)
+        count = len(texts[0])
+        if count:
+            self._stream.write(csv_of(texts))
+        return count
+
     def write(self, records: Iterable[Record]) -> None:
-        """Append a page of records."""
+        """Append records."""
         for record in records:
             if self._given is None and not self.columns:
                 self.columns = tuple(QueryColumn(key) for key in record if key != "attributes")
@@ -72,41 +86,4 @@ class RestWriter:
 
     def _cell(self, record: Record, column: QueryColumn) -> str:
         path = (column.name,) if self._given is None else tuple(column.name.split("."))
-        return _text(_at(record, path), column.kind)
-
-
-def _at(record: Record, path: tuple[str, ...]) -> object:
-    """The value at the end of a path; None where a parent is missing."""
-    value: object = record
-    for step in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value[step] if step in value else _in_any_case(value, step)
-    return value
-
-
-def _in_any_case(record: Mapping[str, object], step: str) -> object:
-    """Field names come back in the org's letter case, whatever the query's was."""
-    wanted = step.lower()
-    return next((value for key, value in record.items() if key.lower() == wanted), None)
-
-
-def _text(value: object, kind: FieldKind | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping | list):
-        return json.dumps(_without_attributes(value), ensure_ascii=False)
-    text = str(value)
-    if kind is FieldKind.DATETIME and text.endswith("+0000"):
-        return text.removesuffix("+0000") + "Z"
-    if kind is FieldKind.NUMBER and text.lstrip("-").isdigit():
-        return f"{text}.0"
-    return text
-
-
-def _without_attributes(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {k: _without_attributes(each) for k, each in value.items() if k != "attributes"}
-    return [_without_attributes(each) for each in value] if isinstance(value, list) else value
+        return text_of(value_at(record, path), column.kind)

@@ -6,7 +6,8 @@ from jsonschema import Draft202012Validator
 
 from runner.job.document import parse_document
 from runner.job.model import Origin
-from runner.job.schema import schema_text, validate
+from runner.job.schema import validate
+from runner.job.schema_files import schema_text
 
 OWN = ["job", "org"]
 ORIGIN = Origin(Path("x.yaml"))
