@@ -7,6 +7,7 @@ prints.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,7 +46,8 @@ class _Known:
         """Remember a text, and the forms in which it may turn up."""
         if len(text) < LEAST_CHARACTERS or text in self._texts:
             return
-        forms = {text, quote(text, safe=""), quote_plus(text), *_lines(text)}
+        in_json = json.dumps(text)[1:-1]
+        forms = {text, quote(text, safe=""), quote_plus(text), in_json, *_lines(text)}
         self._texts = self._texts | forms
         self._pattern = None
         for listener in self._told:

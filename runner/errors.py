@@ -23,6 +23,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
+from runner.credentials import redacted
+
 if TYPE_CHECKING:
     from runner.diagnostics import Diagnostic
 
@@ -49,9 +51,10 @@ class RunnerError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        # Messages quote what others said; they go into logs, the ledger and files from here.
+        self.message = redacted(message)
+        self.hint = None if hint is None else redacted(hint)
+        super().__init__(self.message)
 
 
 class UsageError(RunnerError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import re
 import sys
 import tempfile
 import traceback
@@ -18,13 +17,19 @@ from itertools import pairwise
 from pathlib import Path
 
 from runner import __version__
+from runner.cli.guard import guarded_streams, tell_github
+from runner.credentials import redacted
 from runner.errors import ExitCode, JobError, RunnerError
-
-_SECRET = re.compile(r"00D\w{12,15}!\S+|(?<=Bearer )\S+|(?<=token=)[^&\s]+")
 
 
 def run_command() -> None:
     """Run the verb that the command line names; leave with its exit code."""
+    tell_github(os.environ)
+    with guarded_streams():
+        _run()
+
+
+def _run() -> None:
     from runner.cli.app import app
 
     try:
@@ -99,7 +104,7 @@ def _crash_report(error: Exception) -> str:
     trace = "".join(traceback.format_exception(error))
     return (
         f"runner {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
-        f"{datetime.now(UTC).isoformat(timespec='seconds')}\n\n" + _SECRET.sub("***", trace)
+        f"{datetime.now(UTC).isoformat(timespec='seconds')}\n\n" + redacted(trace, shapes=True)
     )
 
 

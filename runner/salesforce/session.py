@@ -107,6 +107,11 @@ class Session:
         return self._live.token
 
     @property
+    def token_place(self) -> str:
+        """Where the token is kept, for messages."""
+        return self._live.place
+
+    @property
     def instance_url(self) -> str:
         """Origin of the org, the only host that is given the access token."""
         return origin_of(self.token.instance_url)

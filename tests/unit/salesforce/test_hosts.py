@@ -1,8 +1,17 @@
 import pytest
 
-from runner.errors import UsageError
+from runner.errors import SignInError, UsageError
 from runner.job.model import Connection, Environment
-from runner.salesforce.hosts import environment_of, login_url, origin_of
+from runner.salesforce.hosts import (
+    LIVE_LOGIN,
+    SANDBOX_LOGIN,
+    audience_of,
+    check_may_have_secrets,
+    environment_of,
+    login_url,
+    origin_of,
+    refuse_common_host,
+)
 
 LIVE, SANDBOX, LOCAL = Environment.LIVE, Environment.SANDBOX, Environment.LOCAL
 
@@ -80,3 +89,72 @@ def test_what_a_host_tells_of_its_org(url, environment):
 def test_where_no_token_is_sent(url):
     with pytest.raises(UsageError):
         origin_of(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://login.salesforce.com/services/oauth2/token",
+        "https://acme--uat.sandbox.my.salesforce.com",
+        "https://ACME.my.salesforce.com",
+        "https://acme.my.site.force.com",
+        "https://acme.my.salesforce.mil",
+        "http://127.0.0.1:8123/x",
+        "http://[::1]:8123",
+    ],
+)
+def test_salesforce_and_this_machine_may_have_secrets(url):
+    check_may_have_secrets(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example.com",
+        "https://evilsalesforce.com",
+        "https://salesforce.com.evil.com",
+        "https://login.salesforce.com@evil.com",
+        "https://login.salesforce.com:x@evil.com",
+        "https://evil.com\\.salesforce.com",
+        "https://evil.com#.salesforce.com",
+        "https://evil.com/.salesforce.com",
+        "https://evil.com?.salesforce.com",
+        "http://login.salesforce.com",
+        "https://127.0.0.1.evil.com",
+        "https://[::ffff:8.8.8.8]",
+        "file:///etc/passwd",
+        "https://",
+        "//evil.com",
+    ],
+)
+def test_nobody_else_may(url):
+    with pytest.raises(UsageError):
+        check_may_have_secrets(url)
+
+
+def test_a_host_that_the_user_vouches_for_may():
+    check_may_have_secrets("https://gateway.acme.example/x", {"gateway.acme.example"})
+    with pytest.raises(UsageError, match="no host of Salesforce"):
+        check_may_have_secrets("https://other.acme.example", {"gateway.acme.example"})
+
+
+@pytest.mark.parametrize(
+    ("url", "audience"),
+    [
+        ("https://login.salesforce.com", LIVE_LOGIN),
+        ("https://acme.my.salesforce.com", LIVE_LOGIN),
+        ("https://acme-dev-ed.develop.my.salesforce.com", LIVE_LOGIN),
+        ("https://test.salesforce.com", SANDBOX_LOGIN),
+        ("https://acme--uat.sandbox.my.salesforce.com", SANDBOX_LOGIN),
+        ("https://brave-fox.scratch.my.salesforce.com", SANDBOX_LOGIN),
+        ("http://127.0.0.1:8123", "http://127.0.0.1:8123"),
+    ],
+)
+def test_an_assertion_is_addressed_to_the_kind_of_org(url, audience):
+    assert audience_of(url) == audience
+
+
+def test_client_credentials_do_not_go_to_a_host_that_all_orgs_share():
+    refuse_common_host("https://acme.my.salesforce.com")
+    with pytest.raises(SignInError, match="My Domain"):
+        refuse_common_host(LIVE_LOGIN)

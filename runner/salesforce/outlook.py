@@ -1,0 +1,61 @@
+"""How long a sign-in will last: what it lacks, and what would end it.
+
+Pure: from a token to sentences. Knows the rules that Salesforce ends sign-ins by.
+"""
+
+from __future__ import annotations
+
+from runner.credentials import JwtBearer, Token
+
+_API = frozenset(("api", "full"))
+_REFRESH = frozenset(("refresh_token", "offline_access"))
+
+
+def missing_scopes(token: Token) -> tuple[str, ...]:
+    """Scopes that a run needs and the sign-in was not given; none where it does not tell."""
+    if not token.scopes:
+        return ()
+    given = set(token.scopes)
+    missing = [] if given & _API else ["api"]
+    if token.grant is None and token.refresh_token is None and not given & _REFRESH:
+        missing.append("refresh_token")
+    return tuple(missing)
+
+
+def what_ends_it(token: Token, *, kept: bool) -> str:
+    """What would end the sign-in, in one sentence.
+
+    Args:
+        token: The sign-in.
+        kept: Whether a new refresh token can be written back to where this one came from.
+    """
+    if token.grant is not None:
+        return _JWT if isinstance(token.grant, JwtBearer) else _CLIENT
+    if token.refresh_token is None:
+        return _ALONE
+    if not kept:
+        return _NOT_KEPT
+    return _ROTATED if token.rotates else _REFRESHED
+
+
+_JWT = (
+    "the certificate in the app expires, the app is taken away from the user, or the user is "
+    "deactivated"
+)
+_CLIENT = "the app's secret is replaced, or its run-as user is changed or deactivated"
+_ALONE = (
+    "its session ends (two hours without a request, unless the org says otherwise); nothing "
+    "renews it"
+)
+_NOT_KEPT = (
+    "it is revoked, or the org replaces refresh tokens: a new one cannot be put back where this "
+    "one came from"
+)
+_ROTATED = (
+    "a second copy of it is used (the org replaces the refresh token each time), it is not used "
+    "for as long as the app's policy says, or it is revoked"
+)
+_REFRESHED = (
+    "the app's refresh token policy says so, the user signs in with the app for the sixth time, "
+    "or it is revoked"
+)

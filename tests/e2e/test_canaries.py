@@ -1,0 +1,206 @@
+"""Nothing leaks: distinctive secrets wherever one can be, then every command, well and badly."""
+
+import json
+import os
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+ACCESS = "00D5g00000ABCDE!AQ.canary.access.0001"
+REFRESH = "5Aep861canary.refresh.0002"
+CLIENT_SECRET = "CANARYSECRET00030003"
+PASSPHRASE = "canary passphrase 0004"
+PROXY = "canaryproxy0005"
+PASTED = "canaryCode0006=="
+COMMANDED = "00D5g00000ABCDE!AQ.canary.commanded.0007"
+JOB = """
+- name: list
+  query: SELECT Id FROM Account
+  to: out/list.csv
+"""
+BOOM = """\
+import runner.salesforce.session as session
+def boom(self, *_args, **_more):
+    token = self.token
+    raise RuntimeError(
+        f"{token!r} Bearer {token.access_token.reveal()} {token.refresh_token.reveal()}"
+    )
+session.Session.answer = boom
+"""
+
+
+@pytest.fixture(scope="module")
+def pem():
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(
+        serialization.Encoding.PEM, form, serialization.NoEncryption()
+    ).decode()
+
+
+class Watch:
+    """What every command said, and every argument that any process had meanwhile."""
+
+    def __init__(self, bench, secrets):
+        self.bench = bench
+        self.secrets = [secret.encode() for secret in secrets]
+        self.codes = []
+        self.found = []
+
+    def run(self, *words, given=None, code=None):
+        ended = self.bench.run(*words, given=given)
+        self.codes.append(ended.code)
+        if code is not None:
+            assert ended.code == code, (words, ended.out, ended.err)
+        self.look(" ".join(map(str, words)), (ended.out + ended.err).encode())
+        return ended
+
+    def look(self, where, content):
+        self.found += [(where, secret) for secret in self.secrets if secret in content]
+
+    def look_at_files(self, besides):
+        for file in self.bench.folder.rglob("*"):
+            if file.is_file() and file not in besides and not file.is_symlink():
+                self.look(file, file.read_bytes())
+
+    @contextmanager
+    def looking_at_processes(self):
+        ends = threading.Event()
+
+        def look():
+            while not ends.wait(0.01):
+                for file in Path("/proc").glob("[0-9]*/cmdline"):
+                    try:
+                        self.look(file, file.read_bytes())
+                    except OSError:
+                        continue
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        yield
+        ends.set()
+        thread.join()
+
+
+def test_no_secret_is_seen_anywhere(bench, org, pem):
+    lines = [line for line in pem.splitlines() if len(line) == 64]
+    watch = Watch(
+        bench,
+        [ACCESS, REFRESH, CLIENT_SECRET, PASSPHRASE, PROXY, PASTED, COMMANDED, org.token, *lines],
+    )
+    bench.env |= {"TMPDIR": str(bench.folder / "tmp"), "ACME_SECRET": CLIENT_SECRET}
+    (bench.folder / "tmp").mkdir()
+    key = bench.write("key.pem", pem)
+    dead = bench.write("tokens/dead.json", token_text(org.url))
+    for file in (key, dead):
+        file.chmod(0o600)
+    places = {
+        "dead": "token: tokens/dead.json",
+        "live": "token: tokens/live.json",
+        "sealed": "token: {file: tokens/sealed.json, key: {env: PASSPHRASE}}",
+        "jwt": "auth: {jwt: {username: admin@local.example, key: key.pem}}",
+        "secret": "auth: {client_credentials: {secret: {env: ACME_SECRET}}}",
+        "command": "token: {command: [cat, commanded.txt]}",
+    }
+    jobs = {
+        name: bench.job(
+            JOB,
+            name=f"{name}.yaml",
+            connection=f"{{environment: local, url: '{org.url}', client_id: app, {place}}}",
+        )
+        for name, place in places.items()
+    }
+    commanded = bench.write("commanded.txt", COMMANDED)
+    pasted = bench.write("pasted.yaml", jobs["dead"].read_text() + f"# x\nname: '{ACCESS}'\n")
+    bench.env["PASSPHRASE"] = PASSPHRASE
+
+    with watch.looking_at_processes():
+        watch.run("login", jobs["live"], "--with-token", given=org.token, code=0)
+        watch.run("login", jobs["sealed"], "--with-token", given=org.token, code=0)
+        watch.run("run", jobs["live"], "-v", code=0)
+        watch.run("whoami", jobs["sealed"], code=0)
+        for name in ("dead", "jwt", "secret", "command"):
+            watch.run("run", jobs[name], "-v", code=4)
+        watch.run("whoami", jobs["dead"], "-o", "json", code=4)
+        watch.run("run", jobs["dead"], "-o", "json", code=4)
+        watch.run("validate", pasted, code=2)
+        watch.run("login", jobs["live"], "--with-token", given=f"force://{REFRESH}", code=4)
+        watch.run("login", jobs["live"], "--with-token", given=f"{ACCESS} {REFRESH}", code=4)
+        url = f"http://localhost:1717/OauthRedirect?code={PASTED}&state=x"
+        watch.run("login", jobs["live"], "--no-browser", given=url + "\n", code=4)
+        bench.env["SFRUNNER_TOKEN"] = ACCESS
+        watch.run("run", jobs["live"], code=4)
+        del bench.env["SFRUNNER_TOKEN"]
+        real = bench.job(
+            JOB,
+            name="real.yaml",
+            connection="{environment: live, domain: acme, token: tokens/real.json}",
+        )
+        bench.write("tokens/real.json", token_text("https://acme.my.salesforce.com")).chmod(0o600)
+        bench.env["HTTPS_PROXY"] = f"http://user:{PROXY}@127.0.0.1:1"
+        watch.run("whoami", real, "-o", "json", code=5)
+        watch.run("logout", real, code=0)
+        bench.env["HTTPS_PROXY"] = f"nonsense://user:{PROXY}@127.0.0.1:1"
+        watch.run("whoami", jobs["live"])
+        del bench.env["HTTPS_PROXY"]
+        bench.write("boom/sitecustomize.py", BOOM)
+        bench.env["PYTHONPATH"] = os.pathsep.join(
+            filter(None, (str(bench.folder / "boom"), os.environ.get("PYTHONPATH")))
+        )
+        crashed = watch.run("run", jobs["dead"], "-v", code=70)
+        assert list((bench.folder / "tmp").glob("runner-crash-*")), crashed.err
+        del bench.env["PYTHONPATH"]
+        watch.run("history", "-o", "json", code=0)
+        watch.run("show", "-o", "json")
+        watch.run("logout", jobs["live"], code=0)
+
+    log = org.request("GET", "/__org/requests")
+    watch.look("the org's request log", log.content)
+    sealed = bench.folder / "tokens/sealed.json"
+    watch.look(sealed, sealed.read_bytes())
+    watch.look_at_files(
+        besides={key, dead, commanded, pasted, *(bench.state / "local_org").rglob("*")}
+    )
+    assert watch.found == []
+
+
+def test_github_is_told_what_to_star_out(bench, org):
+    file = bench.job(
+        JOB, connection=f"{{environment: local, url: '{org.url}', token: {{env: ORG_TOKEN}}}}"
+    )
+    bench.env |= {"ORG_TOKEN": org.token, "GITHUB_ACTIONS": "true"}
+    ended = bench.run("run", file, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert f"::add-mask::{org.token}\n" in ended.err
+    assert org.token not in ended.out
+    assert ended.err.count(org.token) == 1
+
+
+def test_a_file_that_stderr_goes_to_is_told_nothing(bench, org):
+    file = bench.job(
+        JOB, connection=f"{{environment: local, url: '{org.url}', token: {{env: ORG_TOKEN}}}}"
+    )
+    bench.env |= {"ORG_TOKEN": org.token, "GITHUB_ACTIONS": "true"}
+    with (bench.folder / "err.txt").open("w") as stderr:
+        assert bench.start("run", file, stderr=stderr).wait(60) == 0
+    assert org.token not in (bench.folder / "err.txt").read_text()
+
+
+def token_text(url):
+    """A token file that no org takes."""
+    members = {
+        "version": 1,
+        "access_token": ACCESS,
+        "refresh_token": REFRESH,
+        "client_secret": CLIENT_SECRET,
+        "instance_url": url,
+        "login_url": url,
+        "client_id": "app",
+        "username": "ada@acme.example",
+        "rotates": True,
+    }
+    return json.dumps(members)

@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from runner.credentials import Secret
+from runner.state.sealing import is_sealed, opened, sealed
+from runner.state.token_format import SealError
+
+KEY = Secret("correct horse battery staple")
+TEXT = '{"version": 1, "access_token": "ä"}'
+
+
+def test_what_is_sealed_opens_with_its_key_and_shows_nothing():
+    envelope = sealed(TEXT, KEY)
+    assert is_sealed(envelope)
+    assert not is_sealed(TEXT)
+    assert "access_token" not in envelope
+    assert opened(envelope, KEY) == TEXT
+
+
+def test_no_two_envelopes_are_the_same():
+    assert sealed(TEXT, KEY) != sealed(TEXT, KEY)
+
+
+def test_another_key_does_not_open_it():
+    with pytest.raises(SealError, match="this key"):
+        opened(sealed(TEXT, KEY), Secret("another"))
+
+
+@pytest.mark.parametrize("part", ["salt", "nonce", "ciphertext"])
+def test_a_changed_envelope_does_not_open(part):
+    envelope = json.loads(sealed(TEXT, KEY))
+    written = envelope["sealed"][part]
+    envelope["sealed"][part] = ("B" if written[0] == "A" else "A") + written[1:]
+    with pytest.raises(SealError):
+        opened(json.dumps(envelope), KEY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"sealed": 1}',
+        '{"sealed": {"cipher": "ROT13", "salt": "", "nonce": ""}}',
+        "[" * 9999,
+    ],
+)
+def test_a_damaged_envelope_is_told(text):
+    with pytest.raises(SealError):
+        opened(text, KEY)
