@@ -6,6 +6,7 @@ Knows every constructor. Knows nothing of what is done with what it builds.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -55,7 +56,19 @@ def loaded_job(file: Path) -> Job:
     """
     from runner.job.load import load_job
 
-    return load_job(file, expressions=expression_checker, statements=statement_checker)
+    job = load_job(file, expressions=expression_checker, statements=statement_checker)
+    if _writes_standard_output(job):
+        # Rows are all that stands there; recaps and documents go where the logs go.
+        sys.stdout = sys.stderr
+    return job
+
+
+def _writes_standard_output(job: Job) -> bool:
+    from runner.job.model import QueryTask
+    from runner.job.places import STANDARD_STREAM, FileTarget
+
+    targets = (task.target for task in job.tasks if isinstance(task, QueryTask))
+    return any(isinstance(each, FileTarget) and each.path == STANDARD_STREAM for each in targets)
 
 
 @contextmanager

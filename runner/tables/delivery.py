@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from runner.errors import StateError
 from runner.job.places import (
     STANDARD_STREAM,
     Compression,
@@ -85,10 +86,21 @@ _DELIVERERS: Mapping[type, Callable[..., None]] = {
 
 
 def _to_standard_output(file: Path) -> None:
-    """Pass a file on. Whoever reads may leave early: that is told like any broken pipe."""
-    with file.open("rb") as read:
-        shutil.copyfileobj(read, sys.stdout.buffer, _COPY_BYTES)
-    sys.stdout.buffer.flush()
+    """Pass a file on to the process's own output, whatever stands in for it meanwhile."""
+    out = sys.__stdout__
+    if out is None:
+        raise StateError("There is no standard output.", hint="Name a file in `to`.")
+    try:
+        with file.open("rb") as read:
+            shutil.copyfileobj(read, out.buffer, _COPY_BYTES)
+        out.buffer.flush()
+    except BrokenPipeError as error:
+        # What could not be written would be tried again when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        raise StateError(
+            "Whoever read standard output closed it before the last row.",
+            hint="Write a file with `to`, and read that.",
+        ) from error
 
 
 def _is_as_it_is(target: FileTarget) -> bool:

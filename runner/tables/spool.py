@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from runner.errors import SourceError
 from runner.tables.lines import utf8_blocks
 from runner.tables.source import PLAIN_CSV, Records, check_header
 
@@ -20,16 +21,23 @@ def spool_records(
     """Put down records that name their columns: all names, in the order they are first met.
 
     Raises:
-        SourceError: Two names that differ in nothing but letter case.
+        SourceError: Two names that differ in nothing but letter case, or no name at all.
     """
     places: dict[str, int] = {}
+    rows = 0
     with to.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         for record in records:
+            rows += 1
             for key in record:
                 places.setdefault(key, len(places))
             # A line of its own even for a record without values: an empty line is no row.
             writer.writerow([cell(record.get(key)) for key in places] or [""])
+    if rows and not places:
+        raise SourceError(
+            f"{path}: none of its {rows:,} records has a value.",
+            hint="Check `record` or the file: each record names its columns.",
+        )
     check_header(path, tuple(places))
     return spooled(path, tuple(places), to, ragged=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
@@ -39,8 +40,8 @@ def read_database(source: DatabaseSource, to: Path) -> Records:
             # The SQL is the database's own: a % or a :name in it is nobody's placeholder.
             "no_parameters": True,
         }
-        result = connection.exec_driver_sql(source.sql, execution_options=options)
-        return spool_rows(_FROM, tuple(result.keys()), _rows(result), to)
+        with closing(connection.exec_driver_sql(source.sql, execution_options=options)) as result:
+            return spool_rows(_FROM, tuple(result.keys()), _rows(result), to)
 
 
 def _rows(result: CursorResult[Any]) -> Iterator[Iterator[str]]:

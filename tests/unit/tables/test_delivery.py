@@ -276,7 +276,7 @@ def test_a_folder_with_other_files_is_not_replaced(rows, tmp_path):
 
 def test_standard_output_gets_the_bytes(rows, tmp_path, monkeypatch):
     got = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(got, "utf-8"))
+    monkeypatch.setattr(sys, "__stdout__", io.TextIOWrapper(got, "utf-8"))
     deliver(rows, target(Path("-")), COLUMNS, keep=True)
     assert got.getvalue().decode() == ROWS
 

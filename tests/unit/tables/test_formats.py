@@ -229,6 +229,7 @@ NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
         ("a.json", b'[{"a": 1}, {"a": ', "json", {}, r"line 1, column \d+: not JSON"),
         ("b.json", b'[{"a": 1}\n', "json", {}, "no JSON array of objects"),
         ("c.json", b'{"a": 1}\n', "json", {}, "line 1: no JSON array"),
+        ("e.jsonl", b"{}\n{}\n", "jsonl", {}, "none of its 2 records has a value"),
         ("d.json", b"[1]", "json", {}, "no JSON array of objects"),
         ("a.xlsx", excel(["a"], [1], ["=1/0"]), "excel", {}, "cell A3 of sheet 'Sheet1' holds the error #DIV/0!"),
         ("b.xlsx", b"PK no", "excel", {}, "cannot be read as Excel"),

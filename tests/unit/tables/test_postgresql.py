@@ -1,0 +1,207 @@
+# ruff: noqa: E501 - a case reads best in one line
+"""A real PostgreSQL as a source and as a target, started for these tests alone."""
+
+import csv
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from runner.credentials import SecretReference
+from runner.errors import SourceError, StateError
+from runner.job.places import DatabaseSource, DatabaseTarget, TableMode
+from runner.tables.delivery import deliver
+from runner.tables.kinds import FieldKind
+from runner.tables.opening import open_source
+from runner.tables.target import QueryColumn
+
+PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None) or next(
+    (Path(found).parent for found in [shutil.which("initdb")] if found), None
+)
+pytestmark = [
+    pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed here: apt install postgresql"),
+]  # fmt: skip
+REFERENCE = SecretReference(env="A_POSTGRESQL")
+COLUMNS = (
+    QueryColumn("Id", FieldKind.ID),
+    QueryColumn("Account.Name", FieldKind.TEXT),
+    QueryColumn("Amount", FieldKind.NUMBER, 18, 2),
+    QueryColumn("At", FieldKind.DATETIME),
+    QueryColumn("Closed", FieldKind.BOOLEAN),
+    QueryColumn("Day", FieldKind.DATE),
+    QueryColumn("N", FieldKind.INTEGER),
+)
+ROWS = (
+    ",".join(f'"{column.name}"' for column in COLUMNS)
+    + '\n"006A","Ä ""x"", y\nz\u2028 % :a","1234567890123456.50","2026-03-29T01:30:00.123Z",'
+    '"false","4000-12-31","7"\n"006B","","","","true","1700-01-01",""\n'
+)
+
+
+def as_nobody():
+    """What runs a program as another user: PostgreSQL refuses to be root."""
+    return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A cluster on a socket in a folder of its own; gives the socket's folder."""
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a socket's path must be short
+        root = Path(folder)
+        if os.geteuid() == 0:
+            shutil.chown(root, "nobody", "nogroup")
+        cluster = root / "cluster"
+        ran = {"capture_output": True, "timeout": 60, "cwd": folder, **as_nobody()}
+        words = (
+            "-D",
+            cluster,
+            "-A",
+            "trust",
+            "-U",
+            "sync",
+            "-E",
+            "UTF8",
+            "--no-sync",
+            "--locale=C",
+        )
+        subprocess.run([PROGRAMS / "initdb", *words], check=True, **ran)
+        options = f"-c listen_addresses= -c unix_socket_directories={root} -c fsync=off"
+        control = (PROGRAMS / "pg_ctl", "-D", cluster, "-w", "-s")
+        log = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "capture_output": False}
+        subprocess.run(
+            [*control, "-l", root / "log", "-o", options, "start"], check=True, **(ran | log)
+        )
+        try:
+            yield root
+        finally:
+            subprocess.run([*control, "-m", "immediate", "stop"], check=True, **(ran | log))
+
+
+@pytest.fixture
+def database(server, monkeypatch):
+    url = f"postgresql+psycopg://sync:pass-word@/postgres?host={server}"
+    monkeypatch.setenv("A_POSTGRESQL", url)
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+
+    def ask(sql):
+        with engine.begin() as connection:
+            found = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+            return [tuple(row) for row in found] if found.returns_rows else []
+
+    ask("DROP TABLE IF EXISTS cases, other")
+    yield ask
+    engine.dispose()
+
+
+def read(sql, folder):
+    [records] = open_source(DatabaseSource(REFERENCE, sql), folder)
+    content = b"".join(records.blocks).decode()
+    return records.columns, list(csv.reader(content.splitlines(keepends=True)))
+
+
+def test_values_are_spelled_as_fields_take_them(database, tmp_path):
+    sql = """SELECT true AS flag, DATE '4000-12-31' AS day, 1234567890123456.50::numeric(18,2) AS n,
+        TIMESTAMP '2026-03-29 02:30:00.123' AS local,
+        TIMESTAMPTZ '2026-03-29 02:30:00+02' AT TIME ZONE 'UTC' AS utc, 9007199254740993 AS i,
+        '50% :x' AS t, NULL AS nothing, '{"a": [1]}'::jsonb AS j, '\\x6162'::bytea AS raw
+        WHERE 'a' LIKE '%a'"""
+    columns, [row] = read(sql, tmp_path)
+    assert dict(zip(columns, row, strict=True)) == {
+        "flag": "true", "day": "4000-12-31", "n": "1234567890123456.50",
+        "local": "2026-03-29 02:30:00.123000", "utc": "2026-03-29 00:30:00",
+        "i": "9007199254740993", "t": "50% :x", "nothing": "", "j": '{"a": [1]}', "raw": "YWI=",
+    }  # fmt: skip
+
+
+def test_rows_come_through_a_cursor_of_the_server(database, tmp_path):
+    """A cursor of the server's own is what pg_cursors shows; without it all rows would be here."""
+    _, rows = read("SELECT (SELECT count(*) FROM pg_cursors WHERE NOT is_holdable), g FROM"
+                   " generate_series(1, 5000) g", tmp_path)  # fmt: skip
+    assert len(rows) == 5000
+    assert rows[0] == ["1", "1"]
+
+
+def test_a_connection_that_is_dropped_on_the_way_is_told(database, tmp_path):
+    sql = (
+        "SELECT g, CASE WHEN g = 4500 THEN pg_terminate_backend(pg_backend_pid())::text END"
+        " FROM generate_series(1, 5000) g"
+    )
+    with pytest.raises(SourceError, match="dropped the connection") as raised:
+        read(sql, tmp_path)
+    assert "pass-word" not in f"{raised.value.message}{raised.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [("SELEKT 1", "syntax error"), ("SELECT * FROM nowhere", "does not exist"), ("SELECT 1/0", "division by zero")],
+)  # fmt: skip
+def test_sql_that_is_refused_is_told_in_the_databases_words(database, tmp_path, sql, said):
+    with pytest.raises(SourceError, match=said):
+        read(sql, tmp_path)
+
+
+def test_a_source_changes_nothing(database, tmp_path):
+    database("CREATE TABLE other AS SELECT 1 AS a")
+    with suppress(SourceError):
+        read("DELETE FROM other RETURNING a", tmp_path)
+    assert database("SELECT a FROM other") == [(1,)]
+
+
+def test_a_server_that_is_not_there_is_told_without_the_password(server, monkeypatch, tmp_path):
+    url = f"postgresql+psycopg://sync:pass-word@/postgres?host={server}/nowhere"
+    monkeypatch.setenv("A_POSTGRESQL", url)
+    with pytest.raises(SourceError, match="could not be reached") as raised:
+        read("SELECT 1", tmp_path)
+    assert "pass-word" not in f"{raised.value.message}{raised.value.hint}"
+
+
+@pytest.fixture
+def rows(tmp_path):
+    file = tmp_path / "records.csv"
+    file.write_text(ROWS, encoding="utf-8")
+    return file
+
+
+def test_a_table_has_the_types_of_the_describe_and_every_digit(database, rows):
+    for mode, count in ((TableMode.REPLACE, 2), (TableMode.APPEND, 4), (TableMode.REPLACE, 2)):
+        deliver(rows, DatabaseTarget(REFERENCE, "public.cases", mode), COLUMNS, keep=True)
+        assert database("SELECT count(*) FROM cases") == [(count,)]
+    types = database(
+        "SELECT column_name, data_type FROM information_schema.columns"
+        " WHERE table_name = 'cases' ORDER BY ordinal_position"
+    )
+    assert [each[1] for each in types] == [
+        "text", "text", "numeric", "timestamp with time zone", "boolean", "date", "bigint",
+    ]  # fmt: skip
+    first, second = database('SELECT * FROM cases ORDER BY "Id"')
+    assert first == (
+        "006A",
+        'Ä "x", y\nz\u2028 % :a',
+        Decimal("1234567890123456.50"),
+        datetime(2026, 3, 29, 1, 30, 0, 123000, UTC),
+        False,
+        date(4000, 12, 31),
+        7,
+    )
+    assert second == ("006B", None, None, None, True, date(1700, 1, 1), None)
+
+
+def test_a_row_that_is_refused_leaves_the_table_as_it_was(database, rows):
+    database('CREATE TABLE cases ("Id" text, "Account.Name" text NOT NULL, "Amount" numeric,'
+             ' "At" timestamptz, "Closed" boolean, "Day" date, "N" bigint)')  # fmt: skip
+    database("INSERT INTO cases (\"Id\", \"Account.Name\") VALUES ('old', 'x')")
+    with pytest.raises(StateError, match="null value in column"):
+        deliver(rows, DatabaseTarget(REFERENCE, "cases", TableMode.APPEND), COLUMNS, keep=True)
+    assert database('SELECT "Id" FROM cases') == [("old",)]
+    broken = rows.with_name("broken.csv")
+    broken.write_text(ROWS.replace("Ä", "\x00"), encoding="utf-8")
+    with pytest.raises(StateError):
+        deliver(broken, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep=True)
+    assert database('SELECT "Id" FROM cases') == [("old",)]
