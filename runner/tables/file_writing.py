@@ -29,6 +29,7 @@ from runner.tables.typed import (
     relation,
     typed_cell,
     typed_columns,
+    typing_database,
     widened,
 )
 
@@ -134,12 +135,12 @@ def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> Non
 
 
 def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
-    database = Database(rows.parent)
+    database = typing_database(rows.parent)
     try:
         typed = typed_columns(rows, columns)
         try:
             _copy_parquet(database, rows, to, typed)
-        except (duckdb.InvalidInputException, duckdb.ConversionException, duckdb.CatalogException):
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
             _copy_parquet(database, rows, to, widened(database, rows, typed))
     finally:
         database.close()

@@ -16,7 +16,6 @@ from pathlib import Path
 from runner.errors import StateError
 from runner.job.places import Compression, FileFormat, FolderTarget
 from runner.tables.atomic import unwritable
-from runner.tables.database import Database
 from runner.tables.file_writing import Columns, json_line, told_of
 from runner.tables.sql import literal, name
 from runner.tables.typed import (
@@ -25,6 +24,7 @@ from runner.tables.typed import (
     relation,
     typed_cell,
     typed_columns,
+    typing_database,
     widened,
 )
 
@@ -41,7 +41,7 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
     _check_columns(rows, target)
     _check_ours(target.path, ending)
     with _written_whole(target.path) as beside, told_of(target.path):
-        database = Database(rows.parent)
+        database = typing_database(rows.parent)
         try:
             typed = widened(database, rows, typed_columns(rows, columns))
             query = f"SELECT {_cells(target, typed, columns)} FROM {relation(rows)}"

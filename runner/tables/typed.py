@@ -67,12 +67,18 @@ def relation(rows: Path) -> str:
     return read_csv(rows, header, PLAIN_CSV, longest_row_bytes=LONGEST_ROW_BYTES, header=True)
 
 
+def typing_database(folder: Path) -> Database:
+    """Open a database that knows how numbers are written."""
+    database = Database(folder)
+    for macro in MACROS:
+        database.connection.execute(macro)
+    return database
+
+
 def widened(
     database: Database, rows: Path, columns: Sequence[TypedColumn]
 ) -> tuple[TypedColumn, ...]:
     """Make every number column as wide as its widest value."""
-    for macro in MACROS:
-        database.connection.execute(macro.replace("CREATE MACRO", "CREATE OR REPLACE MACRO"))
     numbers = [each for each in columns if each.kind is FieldKind.NUMBER]
     if not numbers:
         return tuple(columns)
@@ -133,7 +139,7 @@ def typed_rows(
     rows: Path, known: Sequence[QueryColumn] | None
 ) -> Iterator[tuple[tuple[TypedColumn, ...], Iterator[list[tuple[Any, ...]]]]]:
     """Give the columns and the rows, some at a time, as Python values; moments are naive UTC."""
-    database = Database(rows.parent)
+    database = typing_database(rows.parent)
     try:
         columns = widened(database, rows, typed_columns(rows, known))
         cells = ", ".join(f"{_naive(each)} AS c{at}" for at, each in enumerate(columns)) or "NULL"
