@@ -99,7 +99,7 @@ class AbortedError(RunnerError):
 
     def __init__(self, exit_code: ExitCode) -> None:
         word = "interrupted" if exit_code is ExitCode.INTERRUPTED else "terminated"
-        super().__init__(f"The run was {word}.", hint="`runner history` shows what it had done.")
+        super().__init__(f"The run was {word}.", hint="`runner resume` goes on where it stopped.")
         self.exit_code = exit_code
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from runner import __version__
-from runner.cli import history, init, login, org, run, schema, show, validate, whoami
+from runner.cli import history, init, login, org, resume, retry, run, schema, show, validate, whoami
 
 app = typer.Typer(
     name="runner",
@@ -22,6 +22,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("resume")(resume.resume)
+app.command("retry")(retry.retry)
 app.command("validate")(validate.validate)
 app.command("login")(login.login)
 app.command("logout")(login.logout)

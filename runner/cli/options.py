@@ -38,6 +38,26 @@ StateDir = Annotated[
         show_default=False,
     ),
 ]
+Timeout = Annotated[
+    str | None,
+    typer.Option(
+        "--timeout",
+        envvar="SFRUNNER_TIMEOUT",
+        help="Stop in order after this time, such as 90m; `runner resume` goes on.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
+WaitLock = Annotated[
+    str | None,
+    typer.Option(
+        "--wait-lock",
+        envvar="SFRUNNER_WAIT_LOCK",
+        help="Wait so long for another run of the job to end, such as 10m.",
+        metavar="TIME",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)
 ]

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,12 +14,10 @@ from runner.cli.options import (
     OutputOption,
     Quiet,
     StateDir,
+    Timeout,
     Verbose,
+    WaitLock,
 )
-
-if TYPE_CHECKING:
-    from runner.events import Sink
-    from runner.outcome import RunOutcome
 
 
 def run(
@@ -48,6 +42,16 @@ def run(
             metavar="K=V",
         ),
     ] = None,
+    afresh: Annotated[
+        bool,
+        typer.Option(
+            "--anew",
+            help="Give an unfinished run of the job up and begin a new one; rows that it sent "
+            "may be sent again.",
+        ),
+    ] = False,
+    timeout: Timeout = None,
+    wait_lock: WaitLock = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -55,68 +59,18 @@ def run(
     no_input: NoInput = False,
     allow_host: AllowHost = None,
 ) -> None:
-    """Carry jobs out, one after the other; every row is accounted for."""
+    """Carry jobs out, one after the other; every row is accounted for.
+
+    A run of the job that died or was interrupted is brought to its end instead of a new one.
+    """
     del allow_host  # remembered where it was read
     del no_input  # a run never asks; the option is there so that scripts may say so everywhere
-    from runner.cli.carry_out import RunRequest, carry_out
-    from runner.cli.signals import signals_end_the_run
-    from runner.outcome import exit_code_of
+    from runner.cli.carry_out import carry_out
+    from runner.cli.carrying import carrying, manner_of
+    from runner.state.run_records import Asked
 
-    outcomes: list[RunOutcome] = []
-    try:
-        with signals_end_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
-            for file in jobs:
-                request = RunRequest(file, tuple(task or ()), tuple(param or ()), state_dir)
-                outcomes.append(carry_out(request, sink))
-    finally:
-        # Also where a later job cannot begin: what the earlier ones did is told all the same.
-        _print(outcomes, output, quiet=quiet)
-    _leave(exit_code_of(outcome.exit_code for outcome in outcomes))
-
-
-@contextmanager
-def _sink(output: Output, *, verbose: int, quiet: bool) -> Iterator[Sink]:
-    """Bars on a terminal, plain lines elsewhere; both on stderr."""
-    import time
-
-    from runner.events import ignore
-    from runner.report.sinks import PlainSink, live_sink
-
-    if quiet:
-        yield ignore
-    elif sys.stderr.isatty() and output is Output.TEXT and not verbose:
-        with live_sink(sys.stderr) as sink:
-            yield sink
-    else:
-        yield PlainSink(sys.stderr, time.monotonic, verbose=verbose > 0)
-
-
-def _print(outcomes: list[RunOutcome], output: Output, *, quiet: bool) -> None:
-    from runner.report.document import run_document
-    from runner.report.sinks import printable
-    from runner.report.text import recap
-
-    if output is Output.TEXT:
-        shown = [each for each in outcomes if each.exit_code or not quiet]
-        if shown:
-            typer.echo(printable("\n\n".join(map(recap, shown))))
-        return
-    if not outcomes:
-        return
-    documents = [run_document(outcome) for outcome in outcomes]
-    typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, ensure_ascii=False))
-
-
-def _leave(code: int) -> None:
-    """Leave with the run's code.
-
-    A request that a signal left on the wire may still hold a thread; waiting for it would make
-    the end take minutes, and nothing is lost: the ledger and the files are written.
-    """
-    import os
-
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if code in {130, 143}:
-        os._exit(code)
-    raise typer.Exit(code)
+    asked = Asked(only=tuple(task or ()), params=tuple(param or ()))
+    with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        manner = manner_of(sink, state_dir, timeout, wait_lock)
+        for file in jobs:
+            outcomes.append(carry_out(file, asked, manner, afresh=afresh))

@@ -1,67 +1,75 @@
 """Sends a write's rows through Bulk API 2.0: a part a job, its results taken in when it has ended.
 
-Knows parts, ingest jobs and what the ledger must know of them. Knows nothing of how a job is
-talked to or how results find their rows.
+Knows parts, what is left of them, and when to stop. Knows nothing of how a job is talked to or
+how results find their rows.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass
-from pathlib import Path
 from threading import Lock
 
 from runner import events
+from runner.engine.bulk_part import Carrier, PartCourse
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context, Deadline
+from runner.engine.journal import Collected, Journal
 from runner.engine.lanes import Lanes
-from runner.engine.pace import job_pace
-from runner.errors import AbortedError, ExitCode, RunnerError
+from runner.errors import (
+    AbortedError,
+    ExitCode,
+    OrgError,
+    RunnerError,
+    TransientError,
+    UnexpectedAnswerError,
+)
 from runner.events import Sink
 from runner.job.model import Concurrency, WriteTask
 from runner.salesforce import ingest
-from runner.salesforce.bulk_job import JobInfo, failure_of
+from runner.salesforce.bulk_job import JobInfo, JobState, failure_of
 from runner.salesforce.ingest import IngestSpec, ResultSet, operation_of
-from runner.state.run_records import PartRecord
+from runner.salesforce.retry_table import passing_refusals
+from runner.tables.again import Passing, release, write_again
 from runner.tables.parts import Part
 from runner.tables.results import Results
 from runner.tables.staging import Staging
 
 LANES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class PartEnd:
-    """An ended job and the files it left."""
-
-    info: JobInfo
-    files: dict[ResultSet, Path | None]
+_HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidEntity", "FeatureNotEnabled"})
+"""What a job fails with that a further job with the same rows would fail with too."""
 
 
 class BulkWrite:
-    """One write through Bulk API 2.0."""
+    """One write through Bulk API 2.0.
+
+    Attributes:
+        job_ids: Of every job made, in the order they were made.
+        left_open: Whether the org may still know what became of rows that are in doubt here.
+    """
 
     def __init__(
-        self, task: WriteTask, context: Context, plan: ColumnPlan, deadline: Deadline
+        self, task: WriteTask, context: Context, plan: ColumnPlan, journal: Journal
     ) -> None:
         self._task = task
         self._context = context
-        self._deadline = deadline
+        self._deadline: Deadline = context.deadline(task)
         rule = task.options.assignment_rule
-        self._spec = IngestSpec(
+        spec = IngestSpec(
             sobject=task.sobject,
             operation=operation_of(task.verb, hard=task.hard),
             key=plan.key,
             assignment_rule_id=rule if isinstance(rule, str) else None,
         )
-        self.job_ids: list[str] = []
-        """Of every job made, in the order they were made."""
-        self._closed: set[int] = set()
-        """Parts whose job was handed over whole: it may begin at any time."""
-        self._noted: dict[int, tuple[str, str]] = {}
+        self._carrier = Carrier(context, journal, spec, self._deadline, self._told)
+        self._passing = _passing()
+        self._again: deque[Part] = deque()
+        self._courses: dict[tuple[int, int], PartCourse] = {}
         self._progress = _Progress(task.name, context.sink)
         self._stopped_by: RunnerError | None = None
+        self.job_ids = journal.inherited_job_ids
+        self.left_open = False
 
     def send(self, staging: Staging, results: Results) -> None:
         """Send every row that is to be sent; each result is in `results` when this ends.
@@ -69,93 +77,112 @@ class BulkWrite:
         Raises:
             RunnerError: what ended it early; rows without a result were not carried out.
         """
-        parts = staging.parts(staging.folder / "parts", max_bytes=ingest.MOST_BYTES)
+        parts = staging.parts(staging.folder.parent / "parts", max_bytes=ingest.MOST_BYTES)
         self._progress.begin(staging.rows_total, staging.rejected_total)
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
         with Lanes(self._carry, width) as lanes:
             try:
-                for part, end in lanes.run(self._until_stopped(parts)):
-                    self._take(part, end, results)
+                for part, end in lanes.run(_Queue(self, parts)):
+                    self._take(part, end, staging, results)
             except AbortedError:
                 for part, late in lanes.settled():
-                    self._take(part, late, results)
+                    self._take(part, late, staging, results)
                 raise
         if self._stopped_by is not None:
             raise self._stopped_by
 
-    def _until_stopped(self, parts: Iterator[Part]) -> Iterator[Part]:
-        for part in parts:
-            if self._deadline.passed:
-                self._stopped_by = self._deadline.error()
-            if self._stopped_by is not None:
-                return
-            yield part
+    def next_part(self, fresh: Iterator[Part]) -> Part | None:
+        """What is left of an earlier part, else the next one; None where nothing is to be begun."""
+        if self._deadline.passed:
+            self._stop(self._deadline.error())
+        if self._stopped_by is not None:
+            return None
+        return self._again.popleft() if self._again else next(fresh, None)
 
-    def _carry(self, part: Part) -> PartEnd:
-        """One part, in a lane of its own: deliver, wait, fetch what the job left."""
-        session = self._context.session
-        made: list[JobInfo] = []
+    def _carry(self, part: Part) -> Collected:
+        course = PartCourse(part, self._carrier)
+        self._courses[part.index, part.attempt] = course
+        return course.run()
 
-        def created(job: JobInfo) -> None:
-            made.append(job)
+    def _told(self, part: Part, job: JobInfo) -> None:
+        if job.id not in self.job_ids:
             self.job_ids.append(job.id)
-            self._note(part, job)
+        self._progress.tell(part, job)
 
-        closed = ingest.deliver(session, self._spec, part.file, created)
-        self._closed.add(part.index)
-        self._note(part, closed)
-        ended = ingest.poll(
-            session,
-            closed.id,
-            job_pace(self._context, self._deadline),
-            lambda job: self._note(part, job),
-        )
-        files = {
-            kind: ingest.download_results(
-                session, ended.id, kind, part.file.with_suffix(f".{kind.name.lower()}.csv")
-            )
-            for kind in ResultSet
-        }
-        return PartEnd(ended, files)
-
-    def _note(self, part: Part, job: JobInfo) -> None:
-        """Tell how a part's job stands; write it down when its state is new."""
-        self._progress.tell(part.index, job)
-        if self._noted.get(part.index) == (job.id, job.state):
-            return  # each line of the ledger waits for the disk
-        self._noted[part.index] = (job.id, job.state)
-        self._context.ledger.record_part(
-            self._context.run_id,
-            self._task.name,
-            PartRecord(
-                part=part.index,
-                state=job.state,
-                rows=part.rows,
-                bytes=part.bytes,
-                sha256=part.sha256,
-                file=part.file,
-                bulk_job_id=job.id,
-            ),
-        )
-
-    def _take(self, part: Part, end: Future[PartEnd] | None, results: Results) -> None:
+    def _take(
+        self, part: Part, end: Future[Collected] | None, staging: Staging, results: Results
+    ) -> None:
         """Take in what became of a part."""
         error = end.exception() if end else AbortedError(ExitCode.INTERRUPTED)
         if end is None or error is not None:
-            if not isinstance(error, RunnerError):
-                raise error or AssertionError
-            self._stopped_by = self._stopped_by or error
-            if part.index in self._closed:
-                results.add_in_doubt(part)
+            self._take_nothing(part, error, results)
             return
-        ended = end.result()
-        results.add_part(
-            part,
-            succeeded=ended.files[ResultSet.SUCCEEDED],
-            failed=ended.files[ResultSet.FAILED],
-            unprocessed=ended.files[ResultSet.UNPROCESSED],
-        )
-        self._stopped_by = self._stopped_by or failure_of(ended.info)
+        found = end.result()
+        failure = failure_of(found.info)
+        if not (failure and found.is_empty):
+            self._take_in(part, found, results)
+        if self._stopped_by is None:
+            self._go_on(part, found, failure, staging)
+
+    def _take_nothing(self, part: Part, error: BaseException | None, results: Results) -> None:
+        if not isinstance(error, RunnerError):
+            raise error or AssertionError
+        self._stop(error)
+        course = self._courses.get((part.index, part.attempt))
+        if course is not None and course.may_have_run:
+            results.add_in_doubt(part)
+            self.left_open |= not course.is_lost
+
+    def _take_in(self, part: Part, found: Collected, results: Results) -> None:
+        try:
+            results.add_part(
+                part,
+                succeeded=found.files[ResultSet.SUCCEEDED],
+                failed=found.files[ResultSet.FAILED],
+                unprocessed=found.files[ResultSet.UNPROCESSED],
+            )
+        except UnexpectedAnswerError as error:
+            self._stop(error)
+
+    def _go_on(
+        self, part: Part, found: Collected, failure: OrgError | None, staging: Staging
+    ) -> None:
+        """Send what is left of a part once more, where that may help."""
+        if isinstance(failure, TransientError):
+            self._stop(failure)
+            return
+        last = part.attempt + 1 >= self._task.retry.attempts
+        if last or (failure is not None and failure.code in _HOPELESS):
+            self._stop(failure)
+            return
+        if failure is None and not found.info.failed:
+            return
+        if release(staging, part, self._passing):
+            self._again.append(write_again(staging, part))
+
+    def _stop(self, error: RunnerError | None) -> None:
+        self._stopped_by = self._stopped_by or error
+
+
+class _Queue:
+    """Parts as lanes fall free; it may be empty for a while, until a part comes back."""
+
+    def __init__(self, write: BulkWrite, fresh: Iterator[Part]) -> None:
+        self._write = write
+        self._fresh = fresh
+
+    def __iter__(self) -> _Queue:
+        return self
+
+    def __next__(self) -> Part:
+        part = self._write.next_part(self._fresh)
+        if part is None:
+            raise StopIteration
+        return part
+
+
+def _passing() -> tuple[Passing, ...]:
+    return tuple(Passing(rule.codes, rule.texts) for rule in passing_refusals())
 
 
 class _Progress:
@@ -172,11 +199,12 @@ class _Progress:
     def begin(self, total: int, rejected: int) -> None:
         self._total, self._rejected = total, rejected
 
-    def tell(self, part: int, job: JobInfo) -> None:
+    def tell(self, part: Part, job: JobInfo) -> None:
         with self._lock:
-            self._done[part] = job.processed
-            if job.ended:
-                self._ended.add(part)
+            if part.attempt == 0:
+                self._done[part.index] = job.processed
+            if job.state == JobState.JOB_COMPLETE:
+                self._ended.add(part.index)
             done = self._rejected + sum(self._done.values())
             ended = len(self._ended)
         self._sink(

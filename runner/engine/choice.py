@@ -5,12 +5,21 @@ Pure: from the task, its rows and the version to a choice. Knows nothing of how 
 
 from __future__ import annotations
 
-from runner.job.model import Api, WriteTask
+from runner.job.model import Api, Verb, WriteTask
 from runner.salesforce.versions import Feature, require, supports
 
 
-def api_for_write(task: WriteTask, rows: int, version: str) -> Api:
+def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = True) -> Api:
     """REST for small loads, Bulk above the threshold, unless task or version decide otherwise.
+
+    Creates whose rows cannot be found again go by Bulk from the first row on: a lost answer over
+    REST would leave them in doubt, while an ingest job can always be asked.
+
+    Args:
+        task: The write.
+        rows: How many there are to send.
+        version: The API version.
+        findable: Whether the rows fill a field whose values no two records share.
 
     Raises:
         UsageError: the task needs an API that the version does not have.
@@ -20,6 +29,8 @@ def api_for_write(task: WriteTask, rows: int, version: str) -> Api:
         return Api.BULK
     if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
         return Api.REST
+    if task.verb is Verb.CREATE and not findable:
+        return Api.BULK
     return Api.BULK if rows > task.bulk_threshold else Api.REST
 
 

@@ -30,6 +30,8 @@ class ColumnPlan:
     """The key of an upsert, in the org's own letter case."""
     lookups: dict[str, str]
     """Relationship column to the reference field behind it."""
+    unique: tuple[str, ...] = ()
+    """Fields of text whose values no two records share, so that a lost create can be found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,12 @@ def plan_columns(
         for wish, column in resolved
     )
     lookups = {column.name: column.lookup for _, column in resolved if column.lookup}
-    return ColumnPlan(columns, _key(task, describes), lookups), tuple(problems)
+    unique = tuple(
+        column.name
+        for _, column in resolved
+        if column.field.unique and not column.lookup and FieldKind.of(column.type) is FieldKind.TEXT
+    )
+    return ColumnPlan(columns, _key(task, describes), lookups, unique), tuple(problems)
 
 
 def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:

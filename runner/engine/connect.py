@@ -27,14 +27,23 @@ class Meeting:
     choice: Choice
 
 
-def connect(connection: Connection, session: Session, sink: Sink) -> Meeting:
+def connect(
+    connection: Connection, session: Session, sink: Sink, *, begun_with: str | None = None
+) -> Meeting:
     """Settle the API version and check that this is the org the job means.
+
+    Args:
+        connection: The org, and the version that the job writes.
+        session: Asks.
+        sink: Is told of the meeting.
+        begun_with: The version that a run began with which is gone on with: the org tells of a
+            Bulk job only to the version that made it.
 
     Raises:
         UsageError: the org does not serve the version that the job writes.
         SignInError: the token is of another org than `org_id` pins.
     """
-    choice = choose(connection.api_version, served(session))
+    choice = choose(begun_with or connection.api_version, served(session))
     session.api_version = choice.version
     identity = who(session)
     _check_pin(connection, identity)

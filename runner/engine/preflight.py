@@ -27,7 +27,7 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
     problems = [
         problem
         for task in chosen(context.job.tasks, only)
-        if task.enabled and isinstance(task, WriteTask)
+        if task.enabled and isinstance(task, WriteTask) and context.kept(task) is None
         for problem in _problems(task, context)
     ]
     if problems:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from runner import events
 from runner.engine.columns import query_columns
-from runner.engine.context import Context, Deadline
+from runner.engine.context import Context
 from runner.engine.pace import job_pace
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
@@ -74,7 +74,7 @@ class _Query:
     def __init__(self, task: QueryTask, context: Context) -> None:
         self._task = task
         self._context = context
-        self._deadline = Deadline(task, context.clock)
+        self._deadline = context.deadline(task)
         self._soql = bind(task.soql, context.params)
         self._selection = selection(self._soql)
         self._columns = query_columns(self._selection, context.describes)

@@ -6,15 +6,16 @@ terminals or of HTTP.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from runner import events
-from runner.engine.context import Context, ended_by
+from runner.engine.context import Context, TaskEnd, ended_by
 from runner.engine.order import chosen, in_order
 from runner.engine.query import run_query
 from runner.engine.write import run_write
-from runner.errors import ExitCode, RunnerError
+from runner.errors import AbortedError, ExitCode, RunnerError
 from runner.job.model import AnyTask, OnError, QueryTask
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 
@@ -30,9 +31,16 @@ class _Ledgered:
     outcomes: list[TaskOutcome] = field(default_factory=list)
     stopped_by: str | None = None
 
-    def keep(self, outcome: TaskOutcome) -> None:
+    settled: bool = True
+
+    def keep(self, end: TaskEnd) -> None:
+        """Write a task's end down; what a resume would have needed can go after that."""
+        outcome = end.outcome
         self.outcomes.append(outcome)
-        self.context.ledger.finish_task(self.context.run_id, outcome)
+        self.settled &= end.settled
+        self.context.ledger.finish_task(self.context.run_id, outcome, settled=end.settled)
+        if end.settled and outcome.results is not None:
+            shutil.rmtree(outcome.results / "parts", ignore_errors=True)
         self.context.sink(events.TaskFinished(outcome))
 
     def failed(self, name: str) -> bool:
@@ -40,25 +48,43 @@ class _Ledgered:
         return any(each.name == name and each.status in bad for each in self.outcomes)
 
 
-def run_tasks(context: Context, *, only: Collection[str] = ()) -> tuple[TaskOutcome, ...]:
+@dataclass(frozen=True, slots=True)
+class RunEnd:
+    """How the tasks of a run ended, and whether a resume has anything to add."""
+
+    outcomes: tuple[TaskOutcome, ...]
+    settled: bool
+
+
+def run_tasks(context: Context, *, only: Collection[str] = ()) -> RunEnd:
     """Carry out the job's tasks; every task that could run has an outcome, in the order they ran.
 
-    A signal ends the task under way as ABORTED and leaves the others out.
+    Tasks that came to their end before a resume are not repeated. A signal ends the task under
+    way as ABORTED and leaves the others out.
     """
     run = _Ledgered(context)
     for task in in_order(chosen(context.job.tasks, only)):
-        reason = _reason_to_skip(task, run)
-        run.keep(_skipped(task, reason) if reason else _carry_out(task, run))
+        _bring_to_its_end(task, run, _reason_to_skip(task, run))
         if run.outcomes[-1].status is TaskStatus.ABORTED:
             run.stopped_by = task.name
         if run.outcomes[-1].status is TaskStatus.FAILED:
             _answer_failure(task, run)
-    return tuple(run.outcomes)
+    return RunEnd(tuple(run.outcomes), run.settled)
 
 
-def finish(context: Context, outcome: RunOutcome) -> RunOutcome:
+def _bring_to_its_end(task: AnyTask, run: _Ledgered, reason: str | None = None) -> None:
+    kept = run.context.kept(task)
+    if kept is not None:
+        run.outcomes.append(kept)
+    elif reason:
+        run.keep(TaskEnd(_skipped(task, reason)))
+    else:
+        run.keep(_carry_out(task, run))
+
+
+def finish(context: Context, outcome: RunOutcome, *, settled: bool) -> RunOutcome:
     """Write a run's end into the ledger and tell it."""
-    context.ledger.finish_run(outcome)
+    context.ledger.finish_run(outcome, settled=settled)
     context.sink(events.RunFinished(outcome))
     return outcome
 
@@ -78,10 +104,10 @@ def _answer_failure(task: AnyTask, run: _Ledgered) -> None:
         run.stopped_by = task.name
     answer = run.context.job.task(task.on_failure) if task.on_failure else None
     if answer and outcome.exit_code not in _ENDS_THE_RUN:
-        run.keep(_carry_out(answer, run))
+        _bring_to_its_end(answer, run)
 
 
-def _carry_out(task: AnyTask, run: _Ledgered) -> TaskOutcome:
+def _carry_out(task: AnyTask, run: _Ledgered) -> TaskEnd:
     """One task from its start to its outcome."""
     context = run.context
     position = len(run.outcomes)
@@ -92,16 +118,25 @@ def _carry_out(task: AnyTask, run: _Ledgered) -> TaskOutcome:
     began = context.clock()
     session = context.session.scoped(task.retry)
     try:
-        outcome = _run_one(task, replace(context, session=session))
+        end = _run_one(task, replace(context, session=session))
     except RunnerError as error:
-        outcome = ended_by(task, error)
-    return replace(outcome, seconds=context.clock() - began, api_calls=session.api_calls)
+        end = TaskEnd(ended_by(task, error), settled=not _may_pass(task, error, context))
+    seconds = context.clock() - began
+    outcome = replace(end.outcome, seconds=seconds, api_calls=session.api_calls)
+    return replace(end, outcome=outcome)
 
 
-def _run_one(task: AnyTask, context: Context) -> TaskOutcome:
+def _run_one(task: AnyTask, context: Context) -> TaskEnd:
     if isinstance(task, QueryTask):
-        return run_query(task, context)
+        return TaskEnd(run_query(task, context))
     return run_write(task, context)
+
+
+def _may_pass(task: AnyTask, error: RunnerError, context: Context) -> bool:
+    """Whether a resume may bring a task further that ended before it had an outcome."""
+    past = context.past.task(task.name) if context.past else None
+    has_begun = past is not None and past.plan is not None
+    return has_begun or isinstance(error, AbortedError) or error.exit_code in _ENDS_THE_RUN
 
 
 def _skipped(task: AnyTask, reason: str) -> TaskOutcome:

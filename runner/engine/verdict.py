@@ -41,7 +41,7 @@ def verdict_of(task: WriteTask, counts: Counts, stopped_by: RunnerError | None) 
         return _failed(f"{counts.unprocessed:,} rows were left unprocessed.")
     if task.max_failures is not None and not task.max_failures.allows(bad, counts.read):
         return _failed(f"{bad:,} of {counts.read:,} rows failed, more than max_failures allows.")
-    if bad == counts.read and task.max_failures is None:
+    if bad == counts.read and not counts.in_doubt and task.max_failures is None:
         return _failed("Every row failed.")
     return Verdict(TaskStatus.PARTIAL, ExitCode.PARTIAL)
 

@@ -6,17 +6,18 @@ Knows the order: stage, map, send, account. Knows nothing of requests or SQL.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from runner.engine.bulk import BulkWrite
 from runner.engine.choice import api_for_write
 from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import Context, Deadline
-from runner.engine.rest import RestWrite
+from runner.engine.context import Context, TaskEnd
+from runner.engine.journal import WritePlan, mapping_digest
+from runner.engine.rest import BATCH_ROWS, RestWrite
 from runner.engine.verdict import verdict_of
-from runner.errors import JobError, RunnerError, StateError
+from runner.errors import ExitCode, JobError, RunnerError, StateError
 from runner.job.model import Api, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
@@ -25,28 +26,69 @@ from runner.tables.results import Results
 from runner.tables.source import RowsSource
 from runner.tables.staging import Staging
 
-Sender = Callable[[Staging, Results], None]
+
+class Sender(Protocol):
+    """Brings staged rows to the org."""
+
+    left_open: bool
+    """Whether the org may still know what became of rows that are not settled here."""
+
+    def send(self, staging: Staging, results: Results) -> None:
+        """Send every row; raises what ended it early."""
 
 
-def run_write(task: WriteTask, context: Context) -> TaskOutcome:
-    """Carry a write out.
+_OF_THIS_MOMENT = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
+"""What ended a task with these may be gone when the run is resumed."""
+
+
+def run_write(task: WriteTask, context: Context) -> TaskEnd:
+    """Carry a write out, from its beginning or from where an earlier process left it.
 
     Raises:
-        RunnerError: it could not begin; nothing was sent.
+        RunnerError: it could not begin; nothing was sent by this process.
     """
     folder = context.task_folder(task)
+    shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
     staging = Staging(folder / "staging")
     try:
         staging.load(_source(task, context))
         plan = _plan(task, context, staging)
         staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
-        api, send, job_ids = _sender(task, context, plan, staging)
         results = Results(staging, verb=task.verb)
-        stopped_by = _sent(send, staging, results)
-        outcome = _account(task, folder, results, stopped_by)
-        return replace(outcome, api=api, bulk_job_ids=tuple(job_ids))
+        api = _api(task, context, plan, staging)
+        journal = context.journal(task)
+        journal.begin(_intent(task, api, plan, staging))
+        if api is None:
+            return TaskEnd(_account(task, folder, results, None))
+        sender = (RestWrite if api is Api.REST else BulkWrite)(task, context, plan, journal)
+        stopped_by = _sent(sender, staging, results)
+        outcome = replace(_account(task, folder, results, stopped_by), api=api.value)
+        if isinstance(sender, BulkWrite):
+            outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
+        return _end(outcome, sender, stopped_by)
     finally:
         staging.discard()
+
+
+def _end(outcome: TaskOutcome, sender: Sender, stopped_by: RunnerError | None) -> TaskEnd:
+    open_end = (
+        sender.left_open
+        or outcome.status is TaskStatus.ABORTED
+        or outcome.exit_code in _OF_THIS_MOMENT
+        or isinstance(stopped_by, StateError)
+    )
+    return TaskEnd(outcome, settled=not open_end)
+
+
+def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: Staging) -> WritePlan:
+    return WritePlan(
+        api=api.value if api else "",
+        key=plan.key,
+        source_sha256=staging.source_sha256,
+        rows=staging.rows_total,
+        mapping_sha256=mapping_digest(plan.columns),
+        batch_rows=task.batch_size or BATCH_ROWS,
+    )
 
 
 def _source(task: WriteTask, context: Context) -> AnySource:
@@ -80,24 +122,18 @@ def _plan(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
     return plan
 
 
-def _sender(
-    task: WriteTask, context: Context, plan: ColumnPlan, staging: Staging
-) -> tuple[str | None, Sender, list[str]]:
-    """Which API, and what to call; nothing at all for no rows."""
+def _api(task: WriteTask, context: Context, plan: ColumnPlan, staging: Staging) -> Api | None:
+    """Which API carries it; none where there is nothing to send."""
     rows = staging.rows_total - staging.rejected_total
     if rows == 0:
-        return None, lambda _staging, _results: None, []
-    deadline = Deadline(task, context.clock)
-    if api_for_write(task, rows, context.version) is Api.REST:
-        return Api.REST.value, RestWrite(task, context, plan, deadline).send, []
-    bulk = BulkWrite(task, context, plan, deadline)
-    return Api.BULK.value, bulk.send, bulk.job_ids
+        return None
+    return api_for_write(task, rows, context.version, findable=bool(plan.unique))
 
 
-def _sent(send: Sender, staging: Staging, results: Results) -> RunnerError | None:
+def _sent(sender: Sender, staging: Staging, results: Results) -> RunnerError | None:
     """Send; what ended it early is kept, so that the rows so far are still accounted for."""
     try:
-        send(staging, results)
+        sender.send(staging, results)
     except RunnerError as error:
         return error
     return None

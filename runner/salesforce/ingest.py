@@ -7,11 +7,13 @@ nothing of what is in the files. Source: Bulk API 2.0 guide, API version 41.0; a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from runner.errors import OrgError, TransportError
 from runner.job.model import Verb
@@ -19,11 +21,12 @@ from runner.salesforce.bulk_job import JobInfo, JobState, Pace, job_of, wait_for
 from runner.salesforce.downloads import save_pages
 from runner.salesforce.retry_table import Action, Decision, Wait
 from runner.salesforce.session import Session
-from runner.salesforce.wire import OrgRequest, json_body, segment
+from runner.salesforce.wire import OrgRequest, json_body, path_of, segment
 
 MOST_BYTES = 100_000_000
 """Of one file. The org's own most is 150 MB after it has encoded them as base64."""
 _PATH = "/jobs/ingest"
+_SHORT_ID = 15
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -100,13 +103,64 @@ def state_request(job_id: str, state: JobState) -> OrgRequest:
     return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=False)
 
 
-def create_job(session: Session, spec: IngestSpec) -> JobInfo:
+@dataclass(frozen=True, slots=True)
+class MadeJob:
+    """A job that was just made."""
+
+    info: JobInfo
+    doubled: bool
+    """Whether an answer was lost on the way, so that there may be another open job."""
+
+
+def create_job(session: Session, spec: IngestSpec) -> MadeJob:
     """Make a job.
 
     Raises:
         OrgError: The org refused: the object, the operation, the key, a permission, a quota.
     """
-    return job_of(session.send(create_request(spec)))
+    answer = session.send(create_request(spec))
+    return MadeJob(job_of(answer), doubled=answer.replayed)
+
+
+def open_jobs(
+    session: Session, spec: IngestSpec, user_id: str, since: datetime, until: datetime
+) -> Iterator[str]:
+    """Find open jobs like one that was asked for and whose Id nobody noted.
+
+    Args:
+        session: The org.
+        spec: What was asked for.
+        user_id: Who asked.
+        since: When it was asked for, in the org's time.
+        until: When it can have been made at the latest.
+
+    Yields:
+        Ids of jobs made by this user for this object and operation in that time, still open.
+    """
+    path = f"{_PATH}?jobType=V2Ingest"
+    while True:
+        answer = session.request("GET", path).json_object("records")
+        for told in answer["records"]:
+            if _is_like(told, spec, user_id) and since <= _made(told) <= until:
+                yield str(told["id"])
+        following = path_of(str(answer.get("nextRecordsUrl") or ""))
+        if answer.get("done", True) or following in {"/", path}:
+            return
+        path = following
+
+
+def _is_like(told: dict[str, Any], spec: IngestSpec, user_id: str) -> bool:
+    return (
+        told.get("state") == JobState.OPEN
+        and told.get("object") == spec.sobject
+        and told.get("operation") == spec.operation
+        and (told.get("externalIdFieldName") or None) == spec.key
+        and str(told.get("createdById"))[:_SHORT_ID] == user_id[:_SHORT_ID]
+    )
+
+
+def _made(told: dict[str, Any]) -> datetime:
+    return datetime.strptime(str(told["createdDate"]), "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def upload(session: Session, job_id: str, file: Path) -> None:
@@ -153,40 +207,6 @@ def close(session: Session, job_id: str) -> JobInfo:
 
 
 _CLOSE_AGAIN = Decision(Action.RETRY, Wait.BACKOFF, "the ingest job is still open")
-_DELIVER_AGAIN = Decision(Action.RETRY, Wait.BACKOFF, "the upload broke off; a new job takes it")
-
-
-def deliver(
-    session: Session, spec: IngestSpec, file: Path, created: Callable[[JobInfo], None]
-) -> JobInfo:
-    """Bring a file to the org: make a job, hand it over, close it; anew when the upload breaks off.
-
-    Args:
-        session: The org.
-        spec: What to make.
-        file: At most `MOST_BYTES`.
-        created: Is told each job as soon as it is known, before anything is handed over.
-
-    Returns:
-        The closed job.
-
-    Raises:
-        OrgError: The org refused, or could not be reached often enough.
-    """
-    retrier = session.retrier
-    attempt = 1
-    while True:
-        job = create_job(session, spec)
-        created(job)
-        try:
-            upload(session, job.id, file)
-        except TransportError:
-            if attempt >= retrier.policy.attempts:
-                raise
-        else:
-            return close(session, job.id)
-        retrier.pause(attempt, _DELIVER_AGAIN)
-        attempt += 1
 
 
 def abort(session: Session, job_id: str) -> JobInfo:

@@ -262,6 +262,12 @@ def decide(situation: Situation) -> Decision:
     return Decision(rule.action, rule.wait, rule.reason)
 
 
+def passing_refusals() -> tuple[Rule, ...]:
+    """The lines of rows that are worth sending once more."""
+    again = {Action.RETRY, Action.SPLIT}
+    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in again)
+
+
 def row_decision(code: str | None, message: str, attempt: int = 1) -> Decision:
     """Say what to do about one row that the org refused inside a request it carried out."""
     return decide(Situation(Phase.ROW, code=code, message=message, attempt=attempt))

@@ -20,6 +20,7 @@ from runner.outcome import RunOutcome, TaskOutcome
 from runner.state.ledger_file import open_ledger, told, transaction
 from runner.state.presence import Presence
 from runner.state.run_records import (
+    Asked,
     Columns,
     PartRecord,
     RunRecord,
@@ -42,6 +43,16 @@ _SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _running_here() -> Columns:
+    process = Presence.here()
+    return {
+        "pid": process.pid,
+        "host": process.host,
+        "began": process.began,
+        "state": RunState.RUNNING.value,
+    }
 
 
 class Ledger:
@@ -83,13 +94,14 @@ class Ledger:
         job_sha256: str,
         started: datetime,
         folder: Path | None = None,
+        asked: Asked | None = None,
+        after: str | None = None,
     ) -> None:
-        """Record that this process begins a run.
+        """Record that this process begins a run; `after` is the run it mends or undoes.
 
         Raises:
             StateError: There is a run of this id already.
         """
-        process = Presence.here()
         self._insert(
             "runs",
             {
@@ -99,12 +111,20 @@ class Ledger:
                 "job_sha256": job_sha256,
                 "started": moment_text(started),
                 "folder": path_text(folder),
-                "pid": process.pid,
-                "host": process.host,
-                "began": process.began,
-                "state": RunState.RUNNING.value,
+                "asked": (asked or Asked()).text(),
+                "after": after,
+                **_running_here(),
             },
         )
+
+    def resume_run(self, run_id: str) -> None:
+        """Record that this process goes on with a run."""
+        columns = {**_running_here(), "finished": None, "exit_code": None}
+        self._update("runs", columns, {"run_id": run_id})
+
+    def settle_run(self, run_id: str) -> None:
+        """Record that nobody is to go on with a run."""
+        self._update("runs", {"settled": 1}, {"run_id": run_id})
 
     def connect_run(
         self,
@@ -125,17 +145,29 @@ class Ledger:
         self._update("runs", columns, {"run_id": run_id})
 
     def start_task(self, run_id: str, name: str, *, position: int, verb: str, sobject: str) -> None:
-        """Record that a task begins; `position` is its place in the job, from 0."""
-        columns: Columns = {"name": name, "position": position, "verb": verb, "sobject": sobject}
-        self._insert("tasks", {"run_id": run_id, **columns})
+        """Record that a task begins, or begins again; `position` is its place, from 0."""
+        with self._writing() as connection:
+            connection.execute(
+                "INSERT INTO tasks (run_id, name, position, verb, sobject) "
+                "VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET status = NULL, settled = 0",
+                (run_id, name, position, verb, sobject),
+            )
+
+    def plan_task(self, run_id: str, name: str, plan: str) -> None:
+        """Record what a task is about to do, before it does any of it."""
+        self._update("tasks", {"plan": plan}, {"run_id": run_id, "name": name})
 
     def record_part(self, run_id: str, task: str, part: PartRecord) -> None:
         """Record a part as it stands now, in place of what was recorded of it before."""
         columns = {"run_id": run_id, "task": task, **part_columns(part, self._clock())}
         self._insert("parts", columns, replacing=True)
 
-    def finish_task(self, run_id: str, outcome: TaskOutcome) -> None:
-        """Record a task's end; one that never began, a skipped one, is added after the others."""
+    def finish_task(self, run_id: str, outcome: TaskOutcome, *, settled: bool = True) -> None:
+        """Record a task's end; one that never began, a skipped one, is added after the others.
+
+        Once its end is settled, what its rows came to is in its result files, and the ledger
+        keeps of its parts those that the org knows as Bulk jobs.
+        """
         with self._writing() as connection:
             key = {"run_id": run_id, "name": outcome.name}
             connection.execute(
@@ -144,9 +176,15 @@ class Ledger:
                 "WHERE run_id = :run_id ON CONFLICT DO NOTHING",
                 {**key, "verb": outcome.verb, "sobject": outcome.sobject},
             )
-            self._update("tasks", outcome_columns(outcome), key)
+            self._update("tasks", {**outcome_columns(outcome), "settled": int(settled)}, key)
+            if settled:
+                connection.execute(
+                    "DELETE FROM parts WHERE run_id = :run_id AND task = :name "
+                    "AND bulk_job_id IS NULL",
+                    key,
+                )
 
-    def finish_run(self, outcome: RunOutcome) -> None:
+    def finish_run(self, outcome: RunOutcome, *, settled: bool = True) -> None:
         """Record a run's end; its tasks are recorded one by one before."""
         aborted = outcome.exit_code in _SIGNALLED
         org: Columns = {
@@ -160,6 +198,7 @@ class Ledger:
             "finished": moment_text(outcome.finished),
             "exit_code": outcome.exit_code.value,
             "state": (RunState.ABORTED if aborted else RunState.FINISHED).value,
+            "settled": int(settled),
         }
         self._update("runs", columns, {"run_id": outcome.run_id})
 
@@ -185,6 +224,39 @@ class Ledger:
         with self._reading() as connection:
             row = self._find(connection, wanted)
             return run_of(row, self._tasks(row["run_id"], with_parts=True))
+
+    def unfinished(self, job_file: Path | None = None) -> tuple[RunRecord, ...]:
+        """List runs that can be gone on with, newest first, with tasks and parts.
+
+        Args:
+            job_file: Only runs of this file, as it was recorded.
+        """
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE settled = 0 AND (:file IS NULL OR job_file = :file) "
+                "ORDER BY started DESC, rowid DESC",
+                {"file": path_text(job_file)},
+            ).fetchall()
+            found = (run_of(row, self._tasks(row["run_id"], with_parts=True)) for row in rows)
+            return tuple(run for run in found if run.is_unfinished)
+
+    def knows_job(self, job_id: str) -> bool:
+        """Whether a part of any run is known to be this Bulk job."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT 1 FROM parts WHERE bulk_job_id = ? LIMIT 1", (job_id,)
+            ).fetchone()
+            return found is not None
+
+    def forget(self, run_id: str) -> None:
+        """Take a run, its tasks and its parts out of the ledger."""
+        with self._writing() as connection:
+            connection.execute("DELETE FROM runs WHERE run_id = ?", (run_id,))
+
+    def shrink(self) -> None:
+        """Give the room of forgotten runs back to the disk."""
+        with self._reading() as connection:
+            connection.execute("VACUUM")
 
     def _find(self, connection: sqlite3.Connection, wanted: str) -> sqlite3.Row:
         rows: list[sqlite3.Row] = connection.execute(
@@ -217,7 +289,8 @@ class Ledger:
 
     def _parts(self, run_id: str, task: str) -> tuple[PartRecord, ...]:
         rows = self._connection.execute(
-            "SELECT * FROM parts WHERE run_id = ? AND task = ? ORDER BY part", (run_id, task)
+            "SELECT * FROM parts WHERE run_id = ? AND task = ? ORDER BY part, attempt",
+            (run_id, task),
         )
         return tuple(part_of(row) for row in rows)
 

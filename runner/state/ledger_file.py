@@ -78,6 +78,40 @@ LAYOUTS = (
         FOREIGN KEY (run_id, task) REFERENCES tasks (run_id, name) ON DELETE CASCADE
     ) STRICT;
     """,
+    """
+    ALTER TABLE runs ADD COLUMN asked TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE runs ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE runs ADD COLUMN after TEXT;
+    UPDATE runs SET settled = 1;
+    ALTER TABLE tasks ADD COLUMN plan TEXT;
+    ALTER TABLE tasks ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+    UPDATE tasks SET settled = 1;
+    CREATE TABLE parts_anew (
+        run_id TEXT NOT NULL,
+        task TEXT NOT NULL,
+        part INTEGER NOT NULL,
+        attempt INTEGER NOT NULL DEFAULT 0,
+        first_row INTEGER,
+        last_row INTEGER,
+        rows INTEGER,
+        bytes INTEGER,
+        sha256 TEXT,
+        file TEXT,
+        state TEXT NOT NULL,
+        bulk_job_id TEXT,
+        results TEXT,
+        began TEXT,
+        updated TEXT NOT NULL,
+        PRIMARY KEY (run_id, task, part, attempt),
+        FOREIGN KEY (run_id, task) REFERENCES tasks (run_id, name) ON DELETE CASCADE
+    ) STRICT;
+    INSERT INTO parts_anew (run_id, task, part, rows, bytes, sha256, file, state, bulk_job_id,
+        updated)
+        SELECT run_id, task, part, rows, bytes, sha256, file, state, bulk_job_id, updated
+        FROM parts;
+    DROP TABLE parts;
+    ALTER TABLE parts_anew RENAME TO parts;
+    """,
 )
 """One step a version: a ledger of version n takes the steps after n. Never change a step."""
 

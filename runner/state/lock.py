@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from filelock import FileLock, Timeout
 from runner.errors import LockHeldError, StateError
 from runner.state.files import PRIVATE_FILE, private_folder, write_atomic
 from runner.state.presence import Presence
+
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +56,16 @@ class Holder:
 
 
 @contextmanager
-def run_lock(
+def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
     folder: Path,
     job_file: Path,
     org_id: str | None,
     *,
     run_id: str,
     since: datetime | None = None,
-) -> Iterator[None]:
-    """Hold the lock of one job file on one org; never waits.
+    wait_seconds: float = 0.0,
+) -> Iterator[Callable[[str], None]]:
+    """Hold the lock of one job file on one org.
 
     Args:
         folder: Where the locks are; made when missing.
@@ -70,6 +73,10 @@ def run_lock(
         org_id: None while it is not known, which is an org of its own here.
         run_id: The run that takes it, told to a second one.
         since: When the run began; now, unless given.
+        wait_seconds: How long to wait for another run to let go of it.
+
+    Yields:
+        What to call with the Id of the run, once it is another than `run_id`.
 
     Raises:
         LockHeldError: Another run holds it: which, where, since when.
@@ -79,7 +86,7 @@ def run_lock(
     lock = FileLock(private_folder(folder) / f"{name}.lock", mode=PRIVATE_FILE)
     note = folder / f"{name}.json"
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=wait_seconds, poll_interval=_POLL_SECONDS)
     except Timeout:
         raise _held(job_file, Holder.read(note)) from None
     except OSError as error:
@@ -87,7 +94,7 @@ def run_lock(
     try:
         holder = Holder(run_id, since or datetime.now(UTC), Presence.here())
         write_atomic(note, holder.text())
-        yield
+        yield lambda other: write_atomic(note, replace(holder, run_id=other).text())
     finally:
         note.unlink(missing_ok=True)
         lock.release()
@@ -103,11 +110,12 @@ def _held(job_file: Path, holder: Holder | None) -> LockHeldError:
     if holder is None:  # between taking the lock and writing down who took it
         return LockHeldError(
             f"Another run of {job_file} has just begun.",
-            hint="See it with `runner history`; run again when it is done.",
+            hint="See it with `runner history`; wait for it with `--wait-lock 10m`.",
         )
     since = holder.since.astimezone(UTC)
     return LockHeldError(
         f"Run {holder.run_id} of {job_file} is under way: pid {holder.process.pid} on "
         f"{holder.process.host}, since {since:%Y-%m-%d %H:%M:%S} UTC.",
-        hint=f"`runner show {holder.run_id}` shows how far it is; run again when it is done.",
+        hint=f"`runner show {holder.run_id}` shows how far it is; run again when it is "
+        "done, or wait for it with `--wait-lock 10m`.",
     )

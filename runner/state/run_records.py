@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -39,11 +39,21 @@ class PartRecord:
     """Its number in the task, from 0."""
     state: str
     """In the words of whoever carries it out."""
+    attempt: int = 0
+    """Above 0: what the attempt before left of the part's rows."""
+    first_row: int | None = None
+    last_row: int | None = None
+    """Source rows between these, both included, unless they were rejected."""
     rows: int | None = None
     bytes: int | None = None
     sha256: str | None = None
     file: Path | None = None
     bulk_job_id: str | None = None
+    results: str | None = None
+    """What became of its rows, in the words of whoever carries it out; kept until the task is
+    accounted for."""
+    began: datetime | None = None
+    """When it was first recorded, which is before anything of it was sent."""
     updated: datetime | None = None
     """When it was last recorded; the ledger's own to fill in."""
 
@@ -59,6 +69,33 @@ class TaskRecord:
     outcome: TaskOutcome | None = None
     """None while it has not ended."""
     parts: tuple[PartRecord, ...] = ()
+    plan: str | None = None
+    """What it set out to do, in the words of whoever carries it out."""
+    settled: bool = False
+    """Whether its end is final: nothing of it is left to be done or found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asked of a run, so that it can be finished as it was begun."""
+
+    verb: str = "run"
+    """`run`, `retry` or `undo`."""
+    only: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    """`name=value` each."""
+
+    def text(self) -> str:
+        """Write it down as JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def read(cls, text: str) -> Asked:
+        """Read it back; a run of an earlier release asked for nothing in particular."""
+        found = json.loads(text)
+        return cls(
+            found.get("verb", "run"), tuple(found.get("only", ())), tuple(found.get("params", ()))
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +117,25 @@ class RunRecord:
     folder: Path | None = None
     exit_code: ExitCode | None = None
     tasks: tuple[TaskRecord, ...] = ()
+    asked: Asked = field(default_factory=Asked)
+    settled: bool = False
+    """Whether there is nothing to resume: it came to its end, or was given up."""
+    after: str | None = None
+    """The run whose failed rows it sent again, or that it undid."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether `runner resume` has something to do."""
+        return not self.settled and self.state is not RunState.RUNNING
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything was done for a task."""
+        return any(task.plan or task.outcome for task in self.tasks)
+
+    def task(self, name: str) -> TaskRecord | None:
+        """Find a task by name."""
+        return next((task for task in self.tasks if task.name == name), None)
 
     @property
     def outcome(self) -> RunOutcome | None:
@@ -124,12 +180,23 @@ def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
         folder=_path(row["folder"]),
         exit_code=None if row["exit_code"] is None else ExitCode(row["exit_code"]),
         tasks=tasks,
+        asked=Asked.read(row["asked"]),
+        settled=bool(row["settled"]),
+        after=row["after"],
     )
 
 
 def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
     """Make a task of its row."""
-    task = TaskRecord(row["name"], row["position"], row["verb"], row["sobject"], parts=parts)
+    task = TaskRecord(
+        row["name"],
+        row["position"],
+        row["verb"],
+        row["sobject"],
+        parts=parts,
+        plan=row["plan"],
+        settled=bool(row["settled"]),
+    )
     if row["status"] is None:
         return task
     outcome = TaskOutcome(
@@ -158,11 +225,16 @@ def part_of(row: sqlite3.Row) -> PartRecord:
     return PartRecord(
         part=row["part"],
         state=row["state"],
+        attempt=row["attempt"],
+        first_row=row["first_row"],
+        last_row=row["last_row"],
         rows=row["rows"],
         bytes=row["bytes"],
         sha256=row["sha256"],
         file=_path(row["file"]),
         bulk_job_id=row["bulk_job_id"],
+        results=row["results"],
+        began=_moment(row["began"]),
         updated=_moment(row["updated"]),
     )
 
@@ -190,12 +262,17 @@ def part_columns(part: PartRecord, updated: datetime) -> Columns:
     """Lay a part out in columns."""
     return {
         "part": part.part,
+        "attempt": part.attempt,
         "state": part.state,
+        "first_row": part.first_row,
+        "last_row": part.last_row,
         "rows": part.rows,
         "bytes": part.bytes,
         "sha256": part.sha256,
         "file": path_text(part.file),
         "bulk_job_id": part.bulk_job_id,
+        "results": part.results,
+        "began": moment_text(part.began or updated),
         "updated": moment_text(updated),
     }
 

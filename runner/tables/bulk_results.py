@@ -61,7 +61,8 @@ class PartJoin:
         self._connection = connection
         self._plans = plans
         self._part = part
-        self._rows = rows_between(slabs, part.first_row, part.last_row)
+        rows = rows_between(slabs, part.first_row, part.last_row)
+        self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
 
     def take_in(self, files: PartFiles) -> None:
         """Add one outcome for every row of the part to the table `outcome`.

@@ -46,6 +46,8 @@ class Part:
     first_row: int
     last_row: int
     """Source rows between these, both included, are in it unless they were rejected."""
+    attempt: int = 0
+    """Above 0: of these rows only those without an outcome are in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class PartWriter:
         self._limits = limits
         self._columns = tuple(p.column.field for p in plans)
         self._header = header_line(self._columns)
-        self._cells = ", ".join(self._cell(p, blank, alone=len(plans) == 1) for p in plans)
+        self._cells = ", ".join(cell_of(p, blank, alone=len(plans) == 1) for p in plans)
 
     def write(self, slabs: Sequence[Slab]) -> Iterator[Part]:
         """Give each part once it is on disk.
@@ -151,12 +153,13 @@ class PartWriter:
             hint="Shorten its values, or send it with `api: rest`.",
         )
 
-    @staticmethod
-    def _cell(plan: Plan, blank: Blank, *, alone: bool) -> str:
-        if blank is Blank.CLEAR:
-            return f"coalesce({plan.cell}, {literal(EXPLICIT_NULL)})"
-        # A record of one blank cell must not be an empty line: '' is written as two quotes.
-        return f"coalesce({plan.cell}, '')" if alone else plan.cell
+
+def cell_of(plan: Plan, blank: Blank, *, alone: bool) -> str:
+    """Write the SQL of a part's cell; `alone` where a record has no other."""
+    if blank is Blank.CLEAR:
+        return f"coalesce({plan.cell}, {literal(EXPLICIT_NULL)})"
+    # A record of one blank cell must not be an empty line: '' is written as two quotes.
+    return f"coalesce({plan.cell}, '')" if alone else plan.cell
 
 
 def header_line(columns: Sequence[str]) -> bytes:

@@ -263,7 +263,7 @@ def test_a_killed_run_is_known_to_have_died_and_its_lock_is_free(bench, serve_or
     process.kill()
     process.communicate()
     assert "died" in bench.run("history").out
-    ended = bench.run("run", bench.job(ONE))
+    ended = bench.run("run", bench.job(ONE), "--anew")
     assert ended.code == 0, ended.err
 
 

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime
+
 import pytest
 
 from runner.errors import OrgError, TransportError
@@ -22,7 +24,7 @@ def part(tmp_path):
 
 def test_a_job_is_made_for_lf_and_commas(world):
     world.org.say(200, job())
-    assert ingest.create_job(world.session, SPEC).id == "750x"
+    assert ingest.create_job(world.session, SPEC).info.id == "750x"
     assert world.org.paths() == ["POST /services/data/v66.0/jobs/ingest"]
     assert world.org.asked[0].json == {
         "object": "Account",
@@ -62,49 +64,72 @@ def test_a_hard_delete_without_the_permission_says_which(world):
     assert "Bulk API Hard Delete" in caught.value.hint
 
 
-def test_a_file_is_delivered_in_one_piece(world, part):
+def test_a_file_is_handed_over_in_one_piece(world, part):
     world.org.say(200, job())
     world.org.say(201)
     world.org.say(200, job("UploadComplete"))
-    made = []
-    assert ingest.deliver(world.session, SPEC, part, made.append).state == "UploadComplete"
-    assert [info.id for info in made] == ["750x"]
+    made = ingest.create_job(world.session, SPEC)
+    assert (made.info.id, made.doubled) == ("750x", False)
+    ingest.upload(world.session, made.info.id, part)
+    assert ingest.close(world.session, made.info.id).state == "UploadComplete"
     _, put, patch = world.org.asked
     assert (put.method, put.path) == ("PUT", "/services/data/v66.0/jobs/ingest/750x/batches")
     assert (put.headers["content-type"], put.body) == ("text/csv", part.read_bytes())
     assert (patch.method, patch.json) == ("PATCH", {"state": "UploadComplete"})
 
 
-def test_an_upload_of_unknown_fate_is_given_up_and_a_new_job_made(world, part):
-    """Two uploads spoil a job, and whether the first arrived cannot be asked."""
-    world.org.say(200, job(job_id="750a"))
+def test_a_job_whose_first_answer_was_lost_may_have_a_twin(world):
     world.org.lose()
-    world.org.say(200, job("Aborted", job_id="750a"))
-    world.org.say(200, job(job_id="750b"))
-    world.org.say(201)
-    world.org.say(200, job("UploadComplete", job_id="750b"))
-    made = []
-    assert ingest.deliver(world.session, SPEC, part, made.append).id == "750b"
-    assert [info.id for info in made] == ["750a", "750b"]
-    assert [path.split("/jobs/ingest")[1] for path in world.org.paths()] == [
-        "",
-        "/750a/batches",
-        "/750a",
-        "",
-        "/750b/batches",
-        "/750b",
-    ]
-    assert world.org.asked[2].json == {"state": "Aborted"}
+    world.org.say(200, job())
+    assert ingest.create_job(world.session, SPEC).doubled
 
 
-def test_an_upload_that_keeps_breaking_off_has_processed_nothing(world, part):
-    world.org.respond = lambda asked: (
-        (502, b"<html>bad gateway</html>") if asked.method == "PUT" else (200, job())
-    )
+def test_an_upload_of_unknown_fate_is_given_up(world, part):
+    """Two uploads spoil a job, and whether the first arrived cannot be asked."""
+    world.org.lose()
+    world.org.say(200, job("Aborted"))
     with pytest.raises(TransportError) as caught:
-        ingest.deliver(world.session, SPEC, part, lambda _: None)
+        ingest.upload(world.session, "750x", part)
     assert caught.value.may_have_arrived is False
-    assert sum(asked.method == "PUT" for asked in world.org.asked) == 4
+    assert [path.split("/jobs/ingest")[1] for path in world.org.paths()] == [
+        "/750x/batches",
+        "/750x",
+    ]
+    assert world.org.asked[1].json == {"state": "Aborted"}
+
+
+def listed(job_id, **more):
+    told = {
+        "id": job_id,
+        "object": "Account",
+        "operation": "upsert",
+        "externalIdFieldName": "ERP_Id__c",
+        "createdById": "005000000000001AAA",
+        "createdDate": "2026-11-23T13:05:30.000+0000",
+        "state": "Open",
+    }
+    return {**told, **more}
+
+
+def test_open_jobs_that_nobody_noted_are_found_among_all_pages(world):
+    spec = IngestSpec("Account", IngestOperation.UPSERT, key="ERP_Id__c")
+    unlike = [
+        listed("750b", state="InProgress"),
+        listed("750c", object="Contact"),
+        listed("750d", operation="insert"),
+        listed("750e", externalIdFieldName="Other__c"),
+        listed("750f", createdById="005000000000002AAA"),
+        listed("750g", createdDate="2026-11-23T13:04:59.000+0000"),
+        listed("750h", createdDate="2026-11-23T13:20:00.000+0000"),
+    ]
+    following = "/services/data/v66.0/jobs/ingest?queryLocator=MTAwMA=="
+    world.org.say(
+        200, {"done": False, "nextRecordsUrl": following, "records": [listed("750a"), *unlike]}
+    )
+    world.org.say(200, {"done": True, "nextRecordsUrl": None, "records": [listed("750z")]})
+    since, until = (datetime(2026, 11, 23, 13, minute, tzinfo=UTC) for minute in (5, 6))
+    found = list(ingest.open_jobs(world.session, spec, "005000000000001", since, until))
+    assert found == ["750a", "750z"]
 
 
 def test_a_refused_upload_is_an_error(world, part):

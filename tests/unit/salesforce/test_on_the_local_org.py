@@ -139,12 +139,18 @@ def test_queries_page_and_find_what_was_deleted(local):
     assert sum(len(page.records) for page in everything) == 450
 
 
+def delivered(session, spec, part):
+    job = ingest.create_job(session, spec).info
+    ingest.upload(session, job.id, part)
+    return ingest.close(session, job.id)
+
+
 def test_a_file_goes_in_and_a_query_comes_out(local, tmp_path):
     part = tmp_path / "part.csv"
     part.write_text('ERP_Id__c,Name\nA,"a\nb"\nB,\n', encoding="utf-8", newline="\n")
     session = local.session
     spec = IngestSpec("Account", IngestOperation.UPSERT, key="ERP_Id__c")
-    job = ingest.deliver(session, spec, part, lambda _: None)
+    job = delivered(session, spec, part)
     ended = ingest.poll(session, job.id, PACE, lambda _: None)
     assert (ended.state, ended.processed, ended.failed) == ("JobComplete", 2, 1)
     saved = {
@@ -179,7 +185,7 @@ def test_an_unknown_column_fails_the_whole_job(local, tmp_path):
     part = tmp_path / "part.csv"
     part.write_text("Name,Nope\na,b\n", encoding="utf-8")
     spec = IngestSpec("Account", IngestOperation.INSERT)
-    job = ingest.deliver(local.session, spec, part, lambda _: None)
+    job = delivered(local.session, spec, part)
     ended = ingest.poll(local.session, job.id, PACE, lambda _: None)
     assert ended.state == "Failed"
     assert "Nope" in failure_of(ended).message

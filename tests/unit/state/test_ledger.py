@@ -74,7 +74,15 @@ def test_a_run_comes_back_with_its_org_tasks_and_parts(ledger):
         api_version="60.0",
     )
     ledger.start_task(FIRST, "accounts", position=0, verb="upsert", sobject="Account")
-    part = PartRecord(0, "prepared", rows=12, bytes=900, sha256="cd" * 32, file=Path("/p/0.csv"))
+    part = PartRecord(
+        0,
+        "prepared",
+        rows=12,
+        bytes=900,
+        sha256="cd" * 32,
+        file=Path("/p/0.csv"),
+        bulk_job_id="750x",
+    )
     ledger.record_part(FIRST, "accounts", part)
     ledger.finish_task(FIRST, OUTCOME)
     end(ledger, exit_code=ExitCode.PARTIAL)

@@ -1,0 +1,42 @@
+"""`runner retry RUN`: send the failed rows of a run again."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import (
+    NoInput,
+    Output,
+    OutputOption,
+    Quiet,
+    StateDir,
+    Timeout,
+    Verbose,
+    WaitLock,
+)
+
+
+def retry(
+    run: Annotated[
+        str, typer.Argument(help="A run's id, the beginning of one, or `last`.", metavar="RUN")
+    ] = "last",
+    timeout: Timeout = None,
+    wait_lock: WaitLock = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_input: NoInput = False,
+) -> None:
+    """Send the rows that failed in a run again, and nothing else, as a run of its own.
+
+    They are taken from the run's failed.csv files, so values can be mended there before.
+    """
+    del no_input
+    from runner.cli.carry_out import retry as send_failed_rows
+    from runner.cli.carrying import carrying, manner_of
+
+    with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        outcomes.append(send_failed_rows(run, manner_of(sink, state_dir, timeout, wait_lock)))

@@ -1,0 +1,246 @@
+"""One part of a Bulk write on its way through the org, from wherever it stands to its results.
+
+Asks `next_step` what to do, does it, and writes it down before anybody relies on it. Knows the
+calls of an ingest job's life. Knows nothing of other parts, or of how results find their rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+
+from runner.engine.context import Context, Deadline
+from runner.engine.journal import Collected, Journal
+from runner.engine.next_step import COLLECTED, GONE, INTENDED, Standing, Step, next_step
+from runner.engine.pace import job_pace
+from runner.errors import OrgError, TransientError, TransportError, UsageError
+from runner.salesforce import ingest
+from runner.salesforce.bulk_job import JobInfo, JobState
+from runner.salesforce.ingest import IngestOperation, IngestSpec, ResultSet
+from runner.salesforce.retry_table import Action, Decision, Wait
+from runner.state.run_records import PartRecord
+from runner.tables.parts import Part
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""By how much this machine's clock and the org's may differ when a lost job is looked for."""
+_ANEW = Decision(Action.RETRY, Wait.BACKOFF, "the upload broke off; a new job takes the part")
+_MORE = Decision(Action.RETRY, Wait.BACKOFF, "an ingest job left rows that may pass now")
+
+
+class LostJobError(OrgError):
+    """A job that the org no longer knows, and that may have carried its rows out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """What all parts of a write share."""
+
+    context: Context
+    journal: Journal
+    spec: IngestSpec
+    deadline: Deadline
+    told: Callable[[Part, JobInfo], None]
+    """Is given each job each time something is known of it."""
+
+
+class PartCourse:
+    """The course of one part; `run` in a lane of its own."""
+
+    def __init__(self, part: Part, carrier: Carrier) -> None:
+        self._part = part
+        self._carrier = carrier
+        self._session = carrier.context.session
+        self._tries = 1
+        self._info = JobInfo("", JobState.OPEN)
+        known = carrier.journal.inherited(part.index, part.attempt)
+        self._line = self._checked(known) if known else self._first_line()
+        self._standing = self._as_noted(inherited=known is not None)
+
+    @property
+    def may_have_run(self) -> bool:
+        """Whether the org may have begun with the rows, as far as is known."""
+        standing = self._standing
+        open_for_sure = standing.told == JobState.OPEN and standing.made_here
+        return standing.has_job and not open_for_sure
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nobody can tell any more, however often the org is asked."""
+        return self._standing.told == GONE
+
+    def run(self) -> Collected:
+        """Bring the part to its results.
+
+        Raises:
+            OrgError: The org refused, or could not be reached often enough.
+            LostJobError: Nobody can tell any more what became of its rows.
+            UsageError: What is to be sent now is not what the ledger says was sent.
+        """
+        if not self._standing.inherited:
+            self._note(self._line)
+        while True:
+            step = next_step(self._standing)
+            if step is Step.ACCOUNT:
+                found = Collected.read(self._line.results or "{}", self._part.file.parent)
+                if found is not None:
+                    return found
+                self._standing = replace(self._standing, noted=str(JobState.JOB_COMPLETE))
+            elif step is Step.COLLECT:
+                return self._collect()
+            else:
+                _STEPS[step](self)
+
+    def _checked(self, known: PartRecord) -> PartRecord:
+        """Hold what the ledger has of the part against what would be sent."""
+        part = self._part
+        if known.sha256 != part.sha256:
+            raise UsageError(
+                f"Part {part.index} would be sent with other rows than the ledger has of it.",
+                hint="The source or the job's expressions give other values than before. Give the "
+                f"run up: `runner resume {self._carrier.journal.run_id} --abandon`.",
+            )
+        return known
+
+    def _first_line(self) -> PartRecord:
+        """What the ledger is to have of the part before anything is sent."""
+        part = self._part
+        return PartRecord(
+            part=part.index,
+            attempt=part.attempt,
+            state=INTENDED,
+            first_row=part.first_row,
+            last_row=part.last_row,
+            rows=part.rows,
+            bytes=part.bytes,
+            sha256=part.sha256,
+            file=part.file,
+            began=datetime.now(UTC),
+        )
+
+    def _as_noted(self, *, inherited: bool) -> Standing:
+        return Standing(
+            noted=self._line.state,
+            has_job=self._line.bulk_job_id is not None,
+            inherited=inherited,
+            repeatable=self._carrier.spec.operation is not IngestOperation.INSERT,
+        )
+
+    def _note(self, line: PartRecord) -> None:
+        self._carrier.journal.note(line)
+        self._line = line
+
+    def _learn(self, info: JobInfo) -> None:
+        """Take in how the job stands; write it down when that is new."""
+        self._info = info
+        self._carrier.told(self._part, info)
+        if (info.id, info.state) != (self._line.bulk_job_id, self._line.state):
+            self._note(replace(self._line, state=str(info.state), bulk_job_id=info.id))
+        self._standing = replace(
+            self._standing, noted=self._line.state, told=info.state, inherited=False
+        )
+
+    def _sweep(self) -> None:
+        """Look for the job that an earlier process may have made for this part."""
+        self._abort_strays(self._line.began or datetime.now(UTC))
+        self._standing = replace(self._standing, inherited=False)
+
+    def _abort_strays(self, began: datetime) -> None:
+        carrier = self._carrier
+        patience = timedelta(seconds=self._session.retrier.policy.total_seconds)
+        since, until = began - CLOCKS_DIFFER, began + patience + CLOCKS_DIFFER
+        user = carrier.context.user_id
+        for job_id in ingest.open_jobs(self._session, carrier.spec, user, since, until):
+            if not carrier.journal.knows_job(job_id):
+                with suppress(OrgError):  # it processes nothing as long as nobody closes it
+                    ingest.abort(self._session, job_id)
+
+    def _create(self) -> None:
+        if self._part.attempt and self._tries == 1:
+            self._session.retrier.pause(self._part.attempt, _MORE)
+        asked = datetime.now(UTC)
+        made = ingest.create_job(self._session, self._carrier.spec)
+        self._standing = replace(self._standing, has_job=True, made_here=True)
+        self._learn(made.info)
+        if made.doubled:
+            self._abort_strays(asked - timedelta(seconds=1))
+
+    def _upload(self) -> None:
+        try:
+            ingest.upload(self._session, self._info.id, self._part.file)
+        except TransportError:
+            if self._tries >= self._session.retrier.policy.attempts:
+                raise
+            self._session.retrier.pause(self._tries, _ANEW)
+            self._forget()
+            return
+        self._standing = replace(self._standing, made_here=False)
+        self._learn(ingest.close(self._session, self._info.id))
+
+    def _ask(self) -> None:
+        job_id = self._line.bulk_job_id or ""
+        try:
+            self._learn(ingest.state(self._session, job_id))
+        except TransientError:
+            raise
+        except OrgError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            self._info = replace(self._info, id=job_id)
+            self._standing = replace(self._standing, told=GONE, inherited=False)
+
+    def _abort(self) -> None:
+        try:
+            ingest.abort(self._session, self._info.id)
+        except OrgError:
+            self._ask()
+            if self._standing.told == JobState.OPEN:
+                raise
+            return
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin again with no job: the one there was has carried nothing out."""
+        self._tries += 1
+        self._note(replace(self._line, state=INTENDED, bulk_job_id=None))
+        self._standing = self._as_noted(inherited=False)
+
+    def _wait(self) -> None:
+        pace = job_pace(self._carrier.context, self._carrier.deadline)
+        ingest.poll(self._session, self._info.id, pace, self._learn)
+
+    def _collect(self) -> Collected:
+        job_id = self._info.id
+        files = {
+            kind: ingest.download_results(
+                self._session,
+                job_id,
+                kind,
+                self._part.file.with_suffix(f".{kind.name.lower()}.csv"),
+            )
+            for kind in ResultSet
+        }
+        found = Collected(self._info, files)
+        self._note(replace(self._line, state=COLLECTED, results=found.text()))
+        self._standing = replace(self._standing, noted=COLLECTED)
+        return found
+
+    def _doubt(self) -> None:
+        raise LostJobError(
+            f"The org no longer knows Bulk job {self._info.id}: it keeps jobs for seven days.",
+            hint="Look for the rows of in_doubt.csv in the org before sending them again.",
+        )
+
+
+_STEPS: dict[Step, Callable[[PartCourse], None]] = {
+    Step.SWEEP: PartCourse._sweep,  # noqa: SLF001 - the class's own steps, by their names
+    Step.CREATE: PartCourse._create,  # noqa: SLF001
+    Step.UPLOAD: PartCourse._upload,  # noqa: SLF001
+    Step.ASK: PartCourse._ask,  # noqa: SLF001
+    Step.ABORT: PartCourse._abort,  # noqa: SLF001
+    Step.WAIT: PartCourse._wait,  # noqa: SLF001
+    Step.ANEW: PartCourse._forget,  # noqa: SLF001
+    Step.DOUBT: PartCourse._doubt,  # noqa: SLF001
+}

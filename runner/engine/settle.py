@@ -1,0 +1,162 @@
+"""Finds out what became of records whose answer was lost, and sends again what may be sent again.
+
+Updates, deletes and upserts are sent again; a create is looked for by a unique field first. Knows
+lost answers. Knows nothing of batches, lanes or the ledger.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from runner.engine.columns import ColumnPlan
+from runner.job.binds import literal
+from runner.job.model import Verb
+from runner.salesforce.query import fits_url, pages
+from runner.salesforce.records import BrokenOffError, Record, RecordResult, WriteRequest
+from runner.salesforce.records import write_batch as write_once
+from runner.salesforce.session import Session
+
+_AT_ONCE = 100
+"""Values of one query; fewer where they are long."""
+
+
+class Settler:
+    """One write's way with lost answers. Threads may share it."""
+
+    def __init__(
+        self, session: Session, write: WriteRequest, plan: ColumnPlan, user_id: str
+    ) -> None:
+        self._session = session
+        self._write = write
+        self._unique = plan.unique
+        self._user_id = user_id
+
+    def can_tell(self, record: Record) -> bool:
+        """Whether it can be found out if this record was carried out, or does not matter."""
+        return self._write.operation is not Verb.CREATE or self._field_of(record) is not None
+
+    def write_again(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
+        """Bring records to an end that may have been carried out already; all can be told.
+
+        Args:
+            records: What was sent.
+            since: When it was sent first, in this machine's time.
+
+        Raises:
+            BrokenOffError: It ended early once more.
+        """
+        if self._write.operation is Verb.CREATE:
+            return self._create_missing(records, since)
+        results = write_once(self._session, self._write, records)
+        if self._write.operation is Verb.DELETE:
+            return self._told_deleted(results, records, since)
+        if self._write.operation is Verb.UPSERT:
+            return self._told_new(results, since)
+        return results
+
+    def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
+        """Create what is not there; a unique field lets the org refuse what is."""
+        results = self._found(records, range(len(records)), since)
+        missing = [at for at in range(len(records)) if at not in results]
+        if missing:
+            try:
+                sent = write_once(self._session, self._write, [records[at] for at in missing])
+            except BrokenOffError as error:
+                raise _widened(error, missing, results, len(records)) from error
+            results |= dict(zip(missing, sent, strict=True))
+        twins = [at for at in missing if results[at].code == "DUPLICATE_VALUE"]
+        # The first sending may have been carried out between looking and sending again.
+        results |= self._found(records, twins, since)
+        return [results[at] for at in range(len(records))]
+
+    def _found(
+        self, records: Sequence[Record], positions: Iterable[int], since: datetime
+    ) -> dict[int, RecordResult]:
+        """Records of these that this user has created since then, by position."""
+        by_field: dict[str, dict[str, int]] = {}
+        for at in positions:
+            field = self._field_of(records[at])
+            if field is not None:
+                by_field.setdefault(field, {})[_key(records[at][field])] = at
+        found: dict[int, RecordResult] = {}
+        for field, places in by_field.items():
+            values = [str(records[at][field]) for at in places.values()]
+            for record in self._since("Created", field, values, since):
+                key = _key(record[field])
+                if key in places:
+                    found[places[key]] = RecordResult(record["Id"], success=True, created=True)
+        return found
+
+    def _told_new(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
+        """Upserts that were replayed: what the first sending created counts as created."""
+        ids = [each.id for each in results if each.success and each.id and not each.created]
+        new = {_key(record["Id"]) for record in self._since("Created", "Id", ids, since)}
+        return [
+            replace(each, created=_key(each.id) in new)
+            if each.success and not each.created
+            else each
+            for each in results
+        ]
+
+    def _told_deleted(
+        self, results: Sequence[RecordResult], records: Sequence[Record], since: datetime
+    ) -> list[RecordResult]:
+        """Deletes that were replayed: what the first sending deleted counts as deleted."""
+        ids = [
+            str(record["Id"])
+            for record, each in zip(records, results, strict=True)
+            if each.code == "ENTITY_IS_DELETED"
+        ]
+        gone = {_key(found["Id"]) for found in self._since("LastModified", "Id", ids, since)}
+        return [
+            RecordResult(record["Id"], success=True, created=False)
+            if each.code == "ENTITY_IS_DELETED" and _key(record["Id"]) in gone
+            else each
+            for record, each in zip(records, results, strict=True)
+        ]
+
+    def _since(
+        self, what: str, field: str, values: Sequence[str], since: datetime
+    ) -> Iterator[dict[str, Any]]:
+        """Records with these values that this user has Created or LastModified since then."""
+        began = (since + self._session.clock_offset).astimezone(UTC)
+        for some in _pieces(values):
+            names = "Id" if field == "Id" else f"Id, {field}"
+            conditions = (
+                f"{field} IN ({', '.join(map(literal, some))})",
+                f"{what}ById = {literal(self._user_id)}",
+                f"{what}Date >= {began:%Y-%m-%dT%H:%M:%S}Z",
+            )
+            soql = f"SELECT {names} FROM {self._write.sobject} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names as the org's describe has them, values as literals
+            for page in pages(self._session, soql, deleted=what == "LastModified"):
+                yield from page.records
+
+    def _field_of(self, record: Record) -> str | None:
+        """A unique field that this record fills."""
+        return next((name for name in self._unique if record.get(name) not in (None, "")), None)
+
+
+def _pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    size = _AT_ONCE
+    while size > 1 and not fits_url("'" * 2 * size + "".join(sorted(values, key=len)[-size:])):
+        size //= 2
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def _key(value: object) -> str:
+    """How the org compares texts: letter case and blanks around them aside."""
+    return str(value).strip().casefold()
+
+
+def _widened(
+    error: BrokenOffError, places: Sequence[int], known: dict[int, RecordResult], count: int
+) -> BrokenOffError:
+    """The same end, told of all records instead of those that were sent."""
+    results: list[RecordResult | None] = [known.get(at) for at in range(count)]
+    for at, result in zip(places, error.results, strict=True):
+        results[at] = result
+    return BrokenOffError(error.cause, results, [places[at] for at in error.in_doubt])

@@ -1,0 +1,270 @@
+"""Runs that are killed at a chosen point, and what must be equal afterwards."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+DRIVER = Path(__file__).with_name("driver.py")
+SECONDS = 120
+IDS = {"sf__Id", "Id", "sf__Fields"}
+
+
+@dataclass
+class Killer:
+    """The command in forks of a warm process."""
+
+    process: subprocess.Popen
+    folder: Path
+    env: dict
+    times: int = 0
+
+    def run(self, *words, state, kill_at=None):
+        self.times += 1
+        out = self.folder / "out" / str(self.times)
+        out.mkdir(parents=True)
+        asked = {
+            "argv": [str(word) for word in words],
+            "cwd": str(self.folder),
+            "env": {**self.env, "SFRUNNER_STATE_DIR": str(state)},
+            "kill_at": kill_at,
+            "out": str(out),
+        }
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        return Ended(
+            answer["code"], answer["points"], (out / "out").read_text(), (out / "err").read_text()
+        )
+
+
+@dataclass
+class Ended:
+    """How a run in a fork ended."""
+
+    code: int
+    points: int | None
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        return json.loads(self.out)
+
+
+@dataclass
+class Scenario:
+    """A job, what the org holds before it, and what is compared after it."""
+
+    name: str
+    tasks: str
+    rows: Callable
+    """Makes the source's text, given the seeded records."""
+    seeds: int = 0
+    may_doubt: bool = False
+    """A create that cannot be found again: rows may be in doubt, and then exit 3 is right."""
+    tells_new: bool = False
+    """Whether records made just before the run would be taken for its own."""
+
+
+@dataclass
+class CrashBench:
+    """One scenario on one org, run again and again."""
+
+    scenario: Scenario
+    org: object
+    bench: object
+    killer: Killer
+    job: Path
+    number: int = 0
+    notes: list = field(default_factory=list)
+
+    def prepare(self):
+        """The org and the source as they are before each run; a state folder of its own."""
+        self.number += 1
+        assert self.org.request("POST", "/__org/reset").status_code == 204
+        seeded = self._seed()
+        self.bench.write("a.csv", self.scenario.rows(seeded))
+        return self.bench.folder / "states" / str(self.number)
+
+    def _seed(self):
+        seeds = [
+            {"attributes": {"type": "Account"}, "Name": f"old {n}", "ERP_Id__c": f"E{n:04}"}
+            for n in range(self.scenario.seeds)
+        ]
+        ids = []
+        for start in range(0, len(seeds), 200):
+            body = {"allOrNone": True, "records": seeds[start : start + 200]}
+            path = "/services/data/v62.0/composite/sobjects"
+            answer = self.org.request("POST", path, json=body).json()
+            ids += [each["id"] for each in answer]
+        if self.scenario.tells_new:
+            second = int(time.time())
+            while int(time.time()) == second:
+                time.sleep(0.02)  # the org tells times to the second, like Salesforce
+        return ids
+
+    def undisturbed(self):
+        state = self.prepare()
+        ended = self.killer.run("run", self.job, "-o", "json", state=state)
+        assert ended.code == 0, ended.err + ended.out
+        return ended.points, self.picture(ended.document)
+
+    def killed_and_resumed(self, kill_at, *, by="resume"):
+        """What is there after a kill at a point and a resume; the resume may be killed too."""
+        state = self.prepare()
+        ended = self.killer.run("run", self.job, "-o", "json", state=state, kill_at=kill_at)
+        if ended.code == 0:
+            return self.picture(ended.document), ended.code
+        assert ended.code == -9, ended.err
+        return self.finish(state, by=by)
+
+    def finish(self, state, *, by="resume"):
+        words = ("resume",) if by == "resume" else ("run", self.job)
+        ended = self.killer.run(*words, "-o", "json", state=state)
+        if ended.code == 2:
+            assert "nothing to resume" in ended.out, ended.out
+            shown = self.killer.run("show", "last", "-o", "json", state=state)
+            if shown.code == 0 and shown.document["exit_code"] is not None:
+                document = shown.document
+                document["tasks"] = [task["outcome"] for task in document["tasks"]]
+                return self.picture(document), 0
+            ended = self.killer.run("run", self.job, "-o", "json", state=state)
+        assert ended.code in ({0, 3} if self.scenario.may_doubt else {0}), ended.err + ended.out
+        return self.picture(ended.document), ended.code
+
+    def picture(self, document):
+        """What must be the same however often the run was killed."""
+        soql = "SELECT Name, ERP_Id__c, Phone FROM Account"
+        return {
+            "org": sorted(map(str, self.org.rows(soql))),
+            "counts": {task["name"]: task["counts"] for task in document["tasks"]},
+            "status": {task["name"]: task["status"] for task in document["tasks"]},
+            "files": {
+                f"{task['name']}/{file.name}": rows_without_ids(file)
+                for task in document["tasks"]
+                if task["results"]
+                for file in sorted(Path(task["results"]).glob("*.csv"))
+            },
+            "target": rows_without_ids(self.bench.folder / "out.csv"),
+        }
+
+
+def rows_without_ids(file):
+    if not file.exists():
+        return None
+    with file.open(encoding="utf-8", newline="") as lines:
+        return [
+            sorted((k, v) for k, v in row.items() if k not in IDS) for row in csv.DictReader(lines)
+        ]
+
+
+def names(count, **columns):
+    """A source of accounts; other columns as texts made of the number."""
+    head = ",".join(["Name", *columns])
+    lines = [
+        ",".join([f"n {n}", *(text.format(n=n) for text in columns.values())]) for n in range(count)
+    ]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def by_ids(ids, column=""):
+    return (
+        "\n".join(
+            [
+                f"Id{column and ',' + column}",
+                *(f"{i}{column and f',p {n}'}" for n, i in enumerate(ids)),
+            ]
+        )
+        + "\n"
+    )
+
+
+WRITE = "- name: load\n  {verb}: Account\n  from: a.csv\n  api: {api}\n"
+RETRY = "  retry: {attempts: 4, longest_wait: 1s}\n"
+COUNT = 450
+
+
+def _scenarios():
+    for api in ("rest", "bulk"):
+        yield Scenario(
+            f"create-{api}",
+            WRITE.format(verb="create", api=api) + RETRY,
+            lambda _ids: names(COUNT, Phone="0{n}"),
+            may_doubt=api == "rest",
+        )
+        yield Scenario(
+            f"create-findable-{api}",
+            WRITE.format(verb="create", api=api) + RETRY,
+            lambda _ids: names(COUNT, ERP_Id__c="N{n:04}"),
+        )
+        yield Scenario(
+            f"upsert-{api}",
+            WRITE.format(verb="upsert", api=api) + "  key: ERP_Id__c\n" + RETRY,
+            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}"),
+            seeds=220,
+            tells_new=api == "rest",
+        )
+        yield Scenario(
+            f"update-{api}",
+            WRITE.format(verb="update", api=api) + RETRY,
+            lambda ids: by_ids(ids, "Phone"),
+            seeds=COUNT,
+        )
+        yield Scenario(
+            f"delete-{api}",
+            WRITE.format(verb="delete", api=api) + RETRY,
+            by_ids,
+            seeds=COUNT,
+        )
+        query = "- name: list\n  query: SELECT Name, ERP_Id__c FROM Account ORDER BY Name\n"
+        yield Scenario(
+            f"query-{api}",
+            query + f"  to: out.csv\n  api: {api}\n" + WRITE.format(verb="create", api="bulk"),
+            lambda _ids: names(30),
+            seeds=300,
+        )
+
+
+SCENARIOS = {each.name: each for each in _scenarios()}
+
+
+@pytest.fixture
+def killer(bench):
+    process = subprocess.Popen(
+        [sys.executable, str(DRIVER)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=bench.folder,
+        env=bench.environ(),
+    )
+    yield Killer(process, bench.folder, bench.environ())
+    process.stdin.close()
+    process.wait(timeout=SECONDS)
+    process.stdout.close()
+
+
+@pytest.fixture
+def crash_bench(bench, org, killer):
+    """Makes the bench of a scenario."""
+    killer.env["T"] = org.token
+
+    def make(name):
+        scenario = SCENARIOS[name]
+        connection = f"{{environment: local, url: '{org.url}', token: {{env: T}}}}"
+        job = bench.job(scenario.tasks, connection=connection)
+        return CrashBench(scenario, org, bench, killer, job)
+
+    return make
+
+
+def pytest_generate_tests(metafunc):
+    if "scenario" in metafunc.fixturenames:
+        metafunc.parametrize("scenario", list(SCENARIOS))

@@ -1,0 +1,40 @@
+"""A run that is killed at any point and resumed leaves what an undisturbed run leaves."""
+
+import random
+
+import pytest
+
+SAMPLE = 5
+SEED = 20261123
+
+
+def unharmed(bench, found, expected, point):
+    """Equal; where rows may be in doubt, nothing is there twice and every row is accounted for."""
+    picture, code = found
+    if code == 0:
+        assert picture == expected, f"killed at point {point}"
+        return
+    assert len(set(picture["org"])) == len(picture["org"]), f"twice, killed at point {point}"
+    counts = picture["counts"]["load"]
+    told = counts["created"] + counts["in_doubt"] + counts["failed"] + counts["unprocessed"]
+    assert told == counts["read"], f"killed at point {point}"
+    assert counts["failed"] == counts["unprocessed"] == 0, f"killed at point {point}"
+    assert counts["created"] <= len(picture["org"]) <= counts["read"], f"killed at point {point}"
+
+
+def check(bench, points_of):
+    count, expected = bench.undisturbed()
+    for at in points_of(count):
+        by = "run" if at % 2 else "resume"
+        unharmed(bench, bench.killed_and_resumed(at, by=by), expected, at)
+    return count
+
+
+def test_a_sample_of_points(crash_bench, scenario):
+    chosen = random.Random(f"{SEED} {scenario}")  # noqa: S311 - a sample that repeats
+    check(crash_bench(scenario), lambda count: sorted(chosen.sample(range(1, count + 1), SAMPLE)))
+
+
+@pytest.mark.slow
+def test_every_point(crash_bench, scenario, record_property):
+    record_property("points", check(crash_bench(scenario), lambda count: range(1, count + 1)))
