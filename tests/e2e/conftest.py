@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pytest
@@ -26,6 +27,8 @@ objects:
       ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
 """
 COMMAND_SECONDS = 120
+USER = "admin@local.example"
+CALLBACK = "http://localhost:1717/OauthRedirect"
 
 
 @dataclass
@@ -109,6 +112,33 @@ class Org:
     def request(self, method, path, **options):
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         return httpx.request(method, self.url + path, headers=headers, timeout=60, **options)
+
+    def grant(self, client_id="app"):
+        """A sign-in that another program made: the token endpoint's answer."""
+        asked = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": CALLBACK,
+            "scope": "api refresh_token",
+        }
+        address = f"{self.url}/services/oauth2/authorize?{urlencode(asked)}"
+        with httpx.Client(follow_redirects=False) as client:
+            for step in ("login", "approve"):
+                answer = client.post(address, data={"username": USER, "step": step})
+            code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+            form = {"grant_type": "authorization_code", "client_id": client_id, "code": code}
+            token = client.post(
+                f"{self.url}/services/oauth2/token", data={**form, "redirect_uri": CALLBACK}
+            )
+        return token.json()
+
+    def expire_sessions(self):
+        answer = self.request("POST", "/__org/sessions/expire")
+        assert answer.status_code < 300, answer.text
+
+    def fault(self, **rule):
+        answer = self.request("POST", "/__org/faults", json=rule)
+        assert answer.status_code < 300, answer.text
 
     def rows(self, soql):
         answer = self.request("GET", "/services/data/v62.0/query", params={"q": soql})

@@ -5,9 +5,7 @@ import os
 import stat
 import subprocess
 from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -228,23 +226,7 @@ def test_what_is_no_token_is_refused_and_not_repeated(bench, org, text):
 
 def granted(org):
     """A refresh token of `web-app`, had as any other program would."""
-    callback = "http://localhost:1717/OauthRedirect"
-    asked = {
-        "response_type": "code",
-        "client_id": "web-app",
-        "redirect_uri": callback,
-        "scope": "api refresh_token",
-    }
-    address = f"{org.url}/services/oauth2/authorize?{urlencode(asked)}"
-    with httpx.Client(follow_redirects=False) as client:
-        for step in ("login", "approve"):
-            answer = client.post(address, data={"username": USER, "step": step})
-        code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
-        form = {"grant_type": "authorization_code", "client_id": "web-app", "code": code}
-        token = client.post(
-            f"{org.url}/services/oauth2/token", data={**form, "redirect_uri": callback}
-        )
-    return token.json()["refresh_token"]
+    return org.grant("web-app")["refresh_token"]
 
 
 def test_the_environment_names_the_token_instead_of_the_job(bench, org):
