@@ -142,7 +142,11 @@ class _Query:
         if failure is not None:
             raise failure
         return query_jobs.download(
-            session, job.id, to, told=lambda rows: self._tell(rows, ended.processed)
+            session,
+            job.id,
+            to,
+            expected=ended.processed,
+            told=lambda rows: self._tell(rows, ended.processed),
         )
 
     def _note(self, job: JobInfo) -> None:

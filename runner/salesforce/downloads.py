@@ -45,7 +45,7 @@ def save_pages(
         UnexpectedAnswerError: The pages lead in a circle.
     """
     rows: int | None = None
-    with _appearing(to) as file:
+    with appearing(to) as file:
         for answer in _pages(session, path, file):
             counted = answer.headers.get("sforce-numberofrecords")
             if counted is not None:
@@ -104,7 +104,7 @@ def _end_line(file: BinaryIO) -> None:
 
 
 @contextmanager
-def _appearing(to: Path) -> Iterator[BinaryIO]:
+def appearing(to: Path) -> Iterator[BinaryIO]:
     """A file that has its name only when it is whole."""
     beside = to.with_name(f".{to.name}.part")
     try:

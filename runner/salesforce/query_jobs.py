@@ -7,14 +7,19 @@ guide, API version 47.0; columns in the order of the SELECT from 50.0 on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
-from runner.errors import UnexpectedAnswerError
+from runner.errors import OrgError, UnexpectedAnswerError
 from runner.salesforce.bulk_job import JobInfo, JobState, Pace, job_of, wait_for_end
 from runner.salesforce.downloads import save_pages
 from runner.salesforce.session import Session
+from runner.salesforce.side_pages import save_side_by_side
+from runner.salesforce.versions import Feature, supports
 from runner.salesforce.wire import OrgRequest, json_body, segment
 
+FEW_ROWS = 50_000
+"""Up to here a result is one page, or nearly: one request is the quickest."""
 _PATH = "/jobs/query"
 _JSON = {"Content-Type": "application/json"}
 
@@ -62,7 +67,12 @@ def abort(session: Session, job_id: str) -> JobInfo:
 
 
 def download(
-    session: Session, job_id: str, to: Path, *, told: Callable[[int], None] | None = None
+    session: Session,
+    job_id: str,
+    to: Path,
+    *,
+    expected: int = 0,
+    told: Callable[[int], None] | None = None,
 ) -> int:
     """Save the rows of a complete job as one CSV with one header.
 
@@ -70,6 +80,8 @@ def download(
         session: The org.
         job_id: A job in state JobComplete.
         to: The file; appears when it is whole.
+        expected: Rows that the job says it found; where they are many, and the version can tell
+            where their pages are, these come side by side.
         told: Is given the rows so far, after each page.
 
     Returns:
@@ -78,10 +90,30 @@ def download(
     Raises:
         UnexpectedAnswerError: The org does not say how many rows there are.
     """
-    rows = save_pages(session, f"{_job_path(job_id)}/results", to, told=told)
-    if rows is None:
+    path = _job_path(job_id)
+    version = session.api_version or ""
+    if expected > FEW_ROWS and supports(version, Feature.BULK_RESULT_PAGES):
+        rows = _side_by_side(session, path, to, told or _untold)
+        if rows == expected:
+            return rows
+    saved = save_pages(session, f"{path}/results", to, told=told)
+    if saved is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
-    return rows
+    return saved
+
+
+def _side_by_side(session: Session, path: str, to: Path, told: Callable[[int], None]) -> int | None:
+    """Rows saved; None where the org does not tell its pages, so that they come in turn."""
+    try:
+        return save_side_by_side(session, path, to, told=told)
+    except OrgError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
+
+
+def _untold(_rows: int) -> None:
+    """Nobody asked."""
 
 
 def _job_path(job_id: str) -> str:

@@ -29,6 +29,8 @@ class Feature(Enum):
     BULK_QUERY_COLUMN_ORDER = 50
     """Before it a Bulk query gives its columns in alphabetical order."""
     DUPLICATE_RULE_HEADER = 52
+    BULK_RESULT_PAGES = 58
+    """Where all pages of a Bulk query's result are, told beforehand."""
 
 
 @dataclass(frozen=True, slots=True)

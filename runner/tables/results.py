@@ -139,12 +139,17 @@ class Results:
             RowStatus.FAILED: _FAILED_COLUMNS,
             RowStatus.UNPROCESSED: _UNPROCESSED_COLUMNS,
         }
-        if self.counts().in_doubt:
+        counts = self.counts()
+        rows = {RowStatus.FAILED: counts.failed, RowStatus.UNPROCESSED: counts.unprocessed}
+        if counts.in_doubt:
             said[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
         for status, columns in said.items():
-            self._write(folder / f"{status}.csv", status, columns)
+            slabs = self._staging.slabs if rows.get(status, 1) else ()
+            self._write(folder / f"{status}.csv", status, columns, slabs)
 
-    def _write(self, file: Path, status: RowStatus, said: tuple[str, ...]) -> None:
+    def _write(
+        self, file: Path, status: RowStatus, said: tuple[str, ...], slabs: Sequence[Slab]
+    ) -> None:
         own = [
             (place, column)
             for place, column in enumerate(self._staging.source_columns)
@@ -165,7 +170,7 @@ class Results:
             beside.open("wb") as out,
         ):
             out.write(header_line([*(column for _, column in own), *said]))
-            for piece in side_by_side(rendered, self._staging.slabs):
+            for piece in side_by_side(rendered, slabs):
                 out.write(piece.read_bytes())
                 piece.unlink()
 

@@ -118,3 +118,56 @@ def test_a_refused_download_keeps_the_file_that_was_there(world, tmp_path):
 def test_a_folder_that_is_not_there_is_a_state_error(world, tmp_path):
     with pytest.raises(StateError, match="cannot be written"):
         query_jobs.download(world.session, "750q", tmp_path / "no" / "a.csv")
+
+
+MANY = query_jobs.FEW_ROWS + 1
+PAGES = {
+    "": (b'"Id"\n"1"\n', MANY - 2),
+    "b": (b'"Id"\n"2"', 1),
+    "c": (b'"Id"\n"3"\n', 1),
+}
+
+
+def paged(world):
+    """An org that tells its pages two at a time and gives them in any order."""
+    base = "/services/data/v66.0/jobs/query/750q"
+
+    def answer(asked):
+        path = asked.path
+        if path.endswith("/resultPages"):
+            pages = [{"resultUrl": f"{base}/results"}, {"resultUrl": f"{base}/results?locator=b"}]
+            more = f"{base}/resultpages?locator=c"
+            return 200, {"resultPages": pages, "nextRecordsUrl": more, "done": False}
+        if path == f"{base}/resultpages?locator=c":
+            pages = [{"resultUrl": f"{base}/results?locator=c"}]
+            return 200, {"resultPages": pages, "done": True}
+        text, count = PAGES[path.partition("locator=")[2]]
+        return 200, text, {"Sforce_NumberOfRecords": str(count)}
+
+    world.org.respond = answer
+
+
+def test_many_pages_come_side_by_side_and_stand_in_their_order(world, tmp_path):
+    paged(world)
+    to, told = tmp_path / "a.csv", []
+    found = query_jobs.download(world.session, "750q", to, expected=MANY, told=told.append)
+    assert found == MANY
+    assert to.read_bytes() == b'"Id"\n"1"\n"2"\n"3"\n'
+    assert told == [MANY - 2, MANY - 1, MANY]
+    assert list(tmp_path.iterdir()) == [to]
+
+
+def test_an_org_that_does_not_tell_its_pages_is_asked_for_one_after_the_other(world, tmp_path):
+    world.org.refuse(404, "NOT_FOUND", "no such resource")
+    rows(world, b"Id\n1\n", MANY - 1, "MTA")
+    rows(world, b"Id\n2\n", 1)
+    to = tmp_path / "a.csv"
+    assert query_jobs.download(world.session, "750q", to, expected=MANY) == MANY
+    assert to.read_bytes() == b"Id\n1\n2\n"
+
+
+def test_pages_that_do_not_add_up_are_fetched_one_after_the_other(world, tmp_path):
+    paged(world)
+    to = tmp_path / "a.csv"
+    query_jobs.download(world.session, "750q", to, expected=MANY + 1)
+    assert to.read_bytes() == PAGES[""][0]
