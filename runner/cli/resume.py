@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.allowed_hosts import AllowHost
 from runner.cli.options import (
     NoInput,
     Output,
@@ -40,9 +41,10 @@ def resume(
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_input: NoInput = False,
+    allow_host: AllowHost = None,
 ) -> None:
     """Bring a run to its end: rows that were sent are collected, the others are sent, once."""
-    del no_input
+    del no_input, allow_host  # said everywhere alike; the host is remembered where it was read
     from runner.cli.carrying import carrying, manner_of
 
     if abandon:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from runner.cli.allowed_hosts import AllowHost
 from runner.cli.options import (
     NoInput,
     Output,
@@ -29,12 +30,13 @@ def retry(
     verbose: Verbose = 0,
     quiet: Quiet = False,
     no_input: NoInput = False,
+    allow_host: AllowHost = None,
 ) -> None:
     """Send the rows that failed in a run again, and nothing else, as a run of its own.
 
     They are taken from the run's failed.csv files, so values can be mended there before.
     """
-    del no_input
+    del no_input, allow_host  # said everywhere alike; the host is remembered where it was read
     from runner.cli.carry_out import retry as send_failed_rows
     from runner.cli.carrying import carrying, manner_of
 

@@ -1,0 +1,224 @@
+"""Runs that did not come to their end: gone on with, given up, or refused with what to do."""
+
+import json
+import signal
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+LOAD = """
+- name: load
+  create: Account
+  from: a.csv
+  api: bulk
+- name: list
+  query: SELECT Name FROM Account ORDER BY Name
+  to: out/list.csv
+"""
+
+
+def write_rows(bench, count=10, name="n"):
+    bench.write("a.csv", "Name\n" + "".join(f"{name} {n}\n" for n in range(count)))
+
+
+def latest(bench):
+    return json.loads(bench.run("history", "-o", "json").out)["runs"][0]
+
+
+def stop_midway(bench, job, number=signal.SIGKILL):
+    """End a run while its Bulk job is at work."""
+    process = bench.start("run", job, "-v")
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    process.send_signal(number)
+    process.communicate(timeout=60)
+    return process.returncode
+
+
+@pytest.fixture
+def slow_org(serve_org):
+    return serve_org("--bulk-pace-seconds", "1")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_stopped_run_is_resumed_and_its_job_not_sent_again(bench, slow_org, number, code):
+    write_rows(bench)
+    assert stop_midway(bench, bench.job(LOAD), number) == code
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 10
+    assert len(ended.task("load")["bulk_job_ids"]) == 1
+    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+    assert (bench.folder / "out/list.csv").read_text().count("\n") == 11
+    again = bench.run("resume")
+    assert again.code == 2
+    assert "nothing to resume" in again.err
+
+
+def test_the_next_run_of_the_job_finishes_the_unfinished_one_and_says_so(bench, slow_org):
+    write_rows(bench)
+    job = bench.job(LOAD)
+    stop_midway(bench, job)
+    died = latest(bench)["run_id"]
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.document["run_id"] == died
+    assert f"run {died} is unfinished" in ended.err
+    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+
+
+def test_a_job_that_changed_is_refused_until_the_run_is_given_up(bench, slow_org):
+    write_rows(bench)
+    stop_midway(bench, bench.job(LOAD))
+    job = bench.job(LOAD, head="description: changed\n")
+    for words in (("resume",), ("run", job)):
+        refused = bench.run(*words)
+        assert refused.code == 2, refused.err
+        assert "the job file has changed" in refused.err
+        assert "--abandon" in refused.err
+    given_up = bench.run("resume", "--abandon")
+    assert given_up.code == 0, given_up.err
+    assert "rows 1 to 10 may have been carried out" in given_up.out
+    assert bench.run("resume").code == 2
+
+
+def test_a_source_that_changed_is_refused_and_nothing_is_sent(bench, slow_org):
+    write_rows(bench)
+    job = bench.job(LOAD)
+    stop_midway(bench, job)
+    write_rows(bench, name="other")
+    refused = bench.run("resume")
+    assert refused.code == 2, refused.err
+    assert "its source has changed" in refused.out
+    write_rows(bench)
+    assert bench.run("resume").code == 0, "as it was, it goes on"
+    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+
+
+def test_run_anew_gives_the_unfinished_run_up(bench, slow_org):
+    write_rows(bench)
+    job = bench.job(LOAD)
+    stop_midway(bench, job)
+    died = latest(bench)["run_id"]
+    ended = bench.run("run", job, "--anew", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.document["run_id"] != died
+    assert bench.run("resume", died).code == 2
+
+
+def test_another_org_is_refused(bench, slow_org):
+    write_rows(bench)
+    stop_midway(bench, bench.job(LOAD))
+    with sqlite3.connect(bench.state / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE runs SET org_id = '00D000000000XXX'")
+    ledger.close()
+    refused = bench.run("resume")
+    assert refused.code == 2, refused.err
+    assert "began on org 00D000000000XXX" in refused.err
+
+
+def test_unknown_and_finished_runs_are_refused(bench, org):
+    write_rows(bench)
+    assert bench.run("resume").code == 2
+    assert bench.run("run", bench.job(LOAD)).code == 0
+    finished = latest(bench)["run_id"]
+    refused = bench.run("resume", finished)
+    assert refused.code == 2
+    assert f"runner retry {finished}" in refused.err
+    assert bench.run("resume", "nope").code == 2
+
+
+def test_a_run_out_of_time_is_resumable(bench, slow_org):
+    write_rows(bench)
+    job = bench.job(LOAD)
+    ended = bench.run("run", job, "--timeout", "0.5s", "-o", "json")
+    assert ended.code == 5, ended.err
+    assert "--timeout" in ended.task("load")["message"]
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 10
+    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+    assert bench.run("run", job, "--timeout", "soon").code == 2
+
+
+def test_the_daily_limit_in_the_middle_is_resumable(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"E{n},n {n}\n" for n in range(5_000)))
+    fault = {"kind": "daily_limit", "path": "composite/sobjects", "after": 9}
+    rule = org.request("POST", "/__org/faults", json=fault).json()["ids"][0]
+    job = bench.job("- name: load\n  create: Account\n  from: a.csv\n  api: rest\n")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 5, ended.err
+    sent = ended.task("load")["counts"]["created"]
+    assert 0 < sent < 5_000
+    org.request("DELETE", f"/__org/faults/{rule}")
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 5_000
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 5_000}]
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "reset_after"])
+def test_a_lost_create_is_found_by_its_unique_field(bench, org, kind):
+    bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"E{n},n {n}\n" for n in range(600)))
+    fault = {"kind": kind, "path": "/composite/sobjects", "method": "POST", "nth": 2}
+    org.request("POST", "/__org/faults", json=fault)
+    job = bench.job("- name: load\n  create: Account\n  from: a.csv\n  api: rest\n")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 600
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 600}]
+
+
+def test_retry_sends_the_failed_rows_only(bench, org):
+    bench.write("a.csv", "company,tier\na,Gold\nb,Wood\nc,Iron\n")
+    job = bench.job(
+        "- name: load\n  create: Account\n  from: a.csv\n"
+        "  fields: {Name: company, Tier__c: tier}\n"
+        "- name: list\n  query: SELECT Id FROM Account\n  to: out/list.csv\n"
+    )
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.err
+    failed = bench.folder / ended.task("load")["results"] / "failed.csv"
+    failed.write_text(failed.read_text().replace("Wood", "Silver"), encoding="utf-8")
+    retried = bench.run("retry", "-o", "json")
+    assert retried.code == 3, retried.err + retried.out
+    assert [task["name"] for task in retried.document["tasks"]] == ["load"]
+    assert retried.task("load")["counts"]["read"] == 2
+    assert retried.task("load")["counts"]["created"] == 1
+    assert org.rows("SELECT Name FROM Account ORDER BY Name") == [{"Name": "a"}, {"Name": "b"}]
+    assert bench.run("retry", ended.document["run_id"]).code == 3, "the older run's rows"
+
+
+def test_a_retry_of_nothing_is_refused(bench, org):
+    write_rows(bench)
+    assert bench.run("run", bench.job(LOAD)).code == 0
+    refused = bench.run("retry")
+    assert refused.code == 2
+    assert "no failed rows" in refused.err
+
+
+def test_of_two_runs_at_once_one_waits_and_nothing_is_lost(bench, slow_org):
+    write_rows(bench)
+    job = bench.job(LOAD)
+    with ThreadPoolExecutor(3) as pool:
+        runs = [
+            pool.submit(bench.run, "run", job, "--wait-lock", "2m", "-o", "json") for _ in range(3)
+        ]
+        ends = [each.result() for each in runs]
+    assert [end.code for end in ends] == [0, 0, 0], [end.err for end in ends]
+    assert len({end.document["run_id"] for end in ends}) == 3
+    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 30}]
+
+
+def test_two_jobs_on_one_state_folder_run_side_by_side(bench, org):
+    write_rows(bench)
+    jobs = [bench.job(LOAD.replace("list.csv", f"{n}.csv"), name=f"{n}.yaml") for n in "abcd"]
+    with ThreadPoolExecutor(4) as pool:
+        ends = list(pool.map(lambda job: bench.run("run", job), jobs))
+    assert [end.code for end in ends] == [0, 0, 0, 0], [end.err for end in ends]
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 40}]
+    assert len(json.loads(bench.run("history", "-o", "json").out)["runs"]) == 4
