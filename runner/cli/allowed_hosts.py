@@ -6,13 +6,15 @@ whoever runs it elsewhere. Kept for whoever builds the transport of this command
 
 from __future__ import annotations
 
+import os
 import re
 from contextvars import ContextVar
 from typing import Annotated
 
 import typer
 
-_allowed: ContextVar[frozenset[str]] = ContextVar("allowed_hosts", default=frozenset())
+VARIABLE = "SFRUNNER_ALLOW_HOST"
+_allowed: ContextVar[frozenset[str] | None] = ContextVar("allowed_hosts", default=None)
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
@@ -29,7 +31,7 @@ AllowHost = Annotated[
     typer.Option(
         "--allow-host",
         metavar="HOST",
-        envvar="SFRUNNER_ALLOW_HOST",
+        envvar=VARIABLE,
         callback=_remember,
         help="Tokens may go to this host too, besides Salesforce's own; may be given again.",
     ),
@@ -37,5 +39,8 @@ AllowHost = Annotated[
 
 
 def allowed_hosts() -> frozenset[str]:
-    """What `--allow-host` of the running command says."""
-    return _allowed.get()
+    """What `--allow-host` says; for a verb without that option, its variable."""
+    told = _allowed.get()
+    if told is None:
+        return frozenset(os.environ.get(VARIABLE, "").lower().split())
+    return told

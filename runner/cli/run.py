@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,6 +18,9 @@ from runner.cli.options import (
     Verbose,
     WaitLock,
 )
+
+if TYPE_CHECKING:
+    from runner.outcome import RunOutcome
 
 
 def run(
@@ -58,6 +61,14 @@ def run(
     quiet: Quiet = False,
     no_input: NoInput = False,
     allow_host: AllowHost = None,
+    excel_safe: Annotated[
+        bool,
+        typer.Option(
+            "--excel-safe",
+            envvar="SFRUNNER_EXCEL_SAFE",
+            help="Besides each result file a copy in which no cell is a formula, `*.excel.csv`.",
+        ),
+    ] = False,
 ) -> None:
     """Carry jobs out, one after the other; every row is accounted for.
 
@@ -74,3 +85,12 @@ def run(
         manner = manner_of(sink, state_dir, timeout, wait_lock)
         for file in jobs:
             outcomes.append(carry_out(file, asked, manner, afresh=afresh))
+            if excel_safe:
+                _copy_for_spreadsheets(outcomes[-1])
+
+
+def _copy_for_spreadsheets(outcome: RunOutcome) -> None:
+    from runner.tables.spreadsheet import copies_in
+
+    for folder in {task.results for task in outcome.tasks if task.results is not None}:
+        copies_in(folder)

@@ -1,0 +1,90 @@
+"""Copies of result files that a spreadsheet opens without running anything.
+
+Knows what Excel and LibreOffice take for a formula. A copy is for eyes alone: what it quotes is no
+longer the value, so the result file itself stays as it is, to be a source again.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.errors import StateError
+from runner.job.places import FileFormat, FileShape
+from runner.tables.atomic import written_whole
+from runner.tables.csv_sql import read_csv
+from runner.tables.database import Database, state_errors
+from runner.tables.sql import literal
+
+SUFFIX = ".excel.csv"
+_FORMULA = r"^[\s]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|^[\t\r]"
+"""Also in full width, which some versions take for the same."""
+_NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?$"
+_LONGEST_ROW_BYTES = 64_000_000
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Without it Excel does not read a CSV file as UTF-8."""
+
+
+def copies_in(folder: Path) -> tuple[Path, ...]:
+    """Write a copy beside every result file in a folder: `failed.excel.csv` for `failed.csv`.
+
+    Raises:
+        StateError: A copy cannot be written.
+    """
+    return tuple(safe_copy(file) for file in _result_files(folder))
+
+
+def safe_copy(file: Path) -> Path:
+    """Write one copy: a cell that would run begins with an apostrophe there; numbers are left.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    to = file.with_name(file.name.removesuffix(".csv") + SUFFIX)
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".excel-") as scratch:
+        quoted = Path(scratch) / "quoted.csv"
+        _quote(file, quoted, Path(scratch))
+        with written_whole(to) as beside, beside.open("wb") as target, quoted.open("rb") as source:
+            target.write(_BYTE_ORDER_MARK)
+            shutil.copyfileobj(source, target)
+    return to
+
+
+def _result_files(folder: Path) -> Iterator[Path]:
+    return (file for file in sorted(folder.glob("*.csv")) if not file.name.endswith(SUFFIX))
+
+
+def _quote(file: Path, to: Path, scratch: Path) -> None:
+    names = [f"c{number}" for number in range(_width(file))]
+    if not names:
+        to.write_bytes(file.read_bytes())
+        return
+    longest = min(file.stat().st_size, _LONGEST_ROW_BYTES)
+    rows = read_csv(file, names, FileShape(FileFormat.CSV), longest_row_bytes=longest)
+    # The header is a row like any other here: its names come from strangers too.
+    cells = ", ".join(
+        f"CASE WHEN regexp_matches({name}, {literal(_FORMULA)}) "
+        f"AND NOT regexp_matches({name}, {literal(_NUMBER)}) "
+        f"THEN '''' || {name} ELSE {name} END AS {name}"
+        for name in names
+    )
+    copy = f"COPY (SELECT {cells} FROM {rows}) TO {literal(str(to))} (FORMAT csv, HEADER false)"
+    database = Database(scratch)
+    try:
+        with state_errors(f"{to.name} cannot be written"):
+            database.connection.execute(copy)
+    finally:
+        database.close()
+
+
+def _width(file: Path) -> int:
+    try:
+        with file.open(encoding="utf-8", newline="") as stream:
+            return len(next(csv.reader(stream), []))
+    except (OSError, ValueError, csv.Error) as error:
+        raise StateError(
+            f"{file} cannot be copied for a spreadsheet: {error}.", hint="See whether it is there."
+        ) from error
