@@ -14,7 +14,7 @@ from threading import Lock
 from runner import events
 from runner.engine.bulk_part import Carrier, PartCourse
 from runner.engine.columns import ColumnPlan
-from runner.engine.context import Context, Deadline
+from runner.engine.context import PARTS, Context, Deadline
 from runner.engine.journal import Collected, Journal
 from runner.engine.lanes import Lanes
 from runner.errors import (
@@ -77,7 +77,7 @@ class BulkWrite:
         Raises:
             RunnerError: what ended it early; rows without a result were not carried out.
         """
-        parts = staging.parts(staging.folder.parent / "parts", max_bytes=ingest.MOST_BYTES)
+        parts = staging.parts(staging.folder.parent / PARTS, max_bytes=ingest.MOST_BYTES)
         self._progress.begin(staging.rows_total, staging.rejected_total)
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
         with Lanes(self._carry, width) as lanes:

@@ -20,6 +20,10 @@ from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord
 
+KEPT = "rows"
+PARTS = "parts"
+"""Folders of a task that nobody needs once its end is settled."""
+
 
 class Deadline:
     """The moment at which a task's `timeout` or the run's is up; without one it never comes."""

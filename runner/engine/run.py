@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
 from runner import events
-from runner.engine.context import Context, TaskEnd, ended_by
+from runner.engine.context import KEPT, PARTS, Context, TaskEnd, ended_by
 from runner.engine.order import chosen, in_order
 from runner.engine.query import run_query
 from runner.engine.write import run_write
@@ -40,7 +40,8 @@ class _Ledgered:
         self.settled &= end.settled
         self.context.ledger.finish_task(self.context.run_id, outcome, settled=end.settled)
         if end.settled and outcome.results is not None:
-            shutil.rmtree(outcome.results / "parts", ignore_errors=True)
+            for name in (PARTS, KEPT):
+                shutil.rmtree(outcome.results / name, ignore_errors=True)
         self.context.sink(events.TaskFinished(outcome))
 
     def failed(self, name: str) -> bool:

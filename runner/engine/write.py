@@ -6,6 +6,7 @@ Knows the order: stage, map, send, account. Knows nothing of requests or SQL.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -13,7 +14,7 @@ from typing import Protocol
 from runner.engine.bulk import BulkWrite
 from runner.engine.choice import api_for_write
 from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import Context, TaskEnd
+from runner.engine.context import KEPT, Context, TaskEnd
 from runner.engine.journal import WritePlan, mapping_digest
 from runner.engine.rest import BATCH_ROWS, RestWrite
 from runner.engine.verdict import verdict_of
@@ -21,6 +22,7 @@ from runner.errors import ExitCode, JobError, RunnerError, StateError
 from runner.job.model import Api, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.tables.kept import keep, kept_rows, must_keep
 from runner.tables.opening import AnySource, JoinedSource
 from runner.tables.results import Results
 from runner.tables.source import RowsSource
@@ -51,9 +53,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
     staging = Staging(folder / "staging")
     try:
-        staging.load(_source(task, context))
-        plan = _plan(task, context, staging)
-        staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
+        plan = _staged(task, context, staging)
         results = Results(staging, verb=task.verb)
         api = _api(task, context, plan, staging)
         journal = context.journal(task)
@@ -68,6 +68,23 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         return _end(outcome, sender, stopped_by)
     finally:
         staging.discard()
+
+
+def _staged(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
+    """Read and map the rows; those that an earlier process kept are taken instead."""
+    place = context.task_folder(task) / KEPT
+    kept = kept_rows(place)
+    if kept is not None:
+        plan = _plan(task, context, kept.columns)
+        kept.take_back(staging, plan.columns, blank=task.blank, timezone=task.timezone)
+        return plan
+    source = _source(task, context)
+    staging.load(source)
+    plan = _plan(task, context, staging.source_columns)
+    staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
+    if must_keep(source, plan.columns, staging.source_columns):
+        keep(staging, place)
+    return plan
 
 
 def _end(outcome: TaskOutcome, sender: Sender, stopped_by: RunnerError | None) -> TaskEnd:
@@ -113,10 +130,10 @@ def _rows(
     return RowsSource(file)
 
 
-def _plan(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
-    if not staging.source_columns:
+def _plan(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPlan:
+    if not header:
         return ColumnPlan((), task.key, {})
-    plan, problems = plan_columns(context.job, task, staging.source_columns, context.describes)
+    plan, problems = plan_columns(context.job, task, header, context.describes)
     if problems:
         raise JobError(problems)
     return plan

@@ -8,7 +8,7 @@ tree, offline. Knows nothing of columns or values.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -84,6 +84,23 @@ def columns_of(expression: str) -> tuple[str, ...]:
     return dissect(expression).columns
 
 
+def is_steady(expression: str, columns: Sequence[str]) -> bool:
+    """Whether a valid expression gives the same for the same row whenever it is asked.
+
+    Args:
+        expression: SQL.
+        columns: Of the source: SQL takes `current_date` for a column where there is one.
+    """
+    tree = _parsed(f"SELECT (\n{expression}\n)")["statements"][0]["node"]["select_list"][0]
+    own = {column.lower() for column in columns}
+    named = {
+        (n.get("function_name") or n.get("column_names", [""])[-1]).lower()
+        for n in _nodes(tree)
+        if n["class"] in {"FUNCTION", "COLUMN_REF"}
+    }
+    return (named - own).isdisjoint(_changing())
+
+
 def dissect(expression: str) -> Expression:
     """Say what a valid expression is made of."""
     tree = _parsed(f"SELECT (\n{expression}\n)")["statements"][0]["node"]["select_list"][0]
@@ -145,6 +162,15 @@ def _functions() -> dict[str, frozenset[str]]:
 @cache
 def _volatile() -> frozenset[str]:
     return frozenset(f for f, _, stability in _catalogue() if stability == "VOLATILE")
+
+
+@cache
+def _changing() -> frozenset[str]:
+    """Functions of the moment, and those of chance; some are written like columns."""
+    unsteady = {"VOLATILE", "CONSISTENT_WITHIN_QUERY"}
+    found = {f for f, _, stability in _catalogue() if stability in unsteady}
+    moments = {"age", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+    return frozenset(found | moments)
 
 
 @cache

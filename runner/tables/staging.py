@@ -29,7 +29,7 @@ from runner.tables.opening import AnySource, open_source
 from runner.tables.parts import MOST_BYTES, Limits, Part, PartWriter
 from runner.tables.reading import load_error, relation_of
 from runner.tables.slab import Slab
-from runner.tables.source import Records, own_columns
+from runner.tables.source import PLAIN_CSV, Records, own_columns
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
@@ -42,6 +42,7 @@ class Staging:
         columns: The source's columns that can be mapped by their name alone.
         plans: How each mapped column is found in a staged row.
         slabs: Where the staged rows are.
+        source_sha256: Of the rows as they were read; tells a source that has changed.
         blank: What an empty value does to its field.
     """
 
@@ -60,7 +61,8 @@ class Staging:
         self.plans: tuple[Plan, ...] = ()
         self.slabs: tuple[Slab, ...] = ()
         self.blank = Blank.KEEP
-        self._digests: list[str] = []
+        self.source_sha256 = ""
+        self._columns: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -70,7 +72,7 @@ class Staging:
     @property
     def source_columns(self) -> tuple[str, ...]:
         """All columns of the source, `sf__` ones too, in the order of `s0, s1, …`."""
-        return self._records[0].columns if self._records else ()
+        return self._records[0].columns if self._records else self._columns
 
     def load(self, source: AnySource) -> None:
         """Open a source and read its header; its rows are read by `map`.
@@ -104,14 +106,26 @@ class Staging:
         self._set_timezone(timezone)
         self.plans = plan(columns, self.source_columns, self._records[0].shape)
         check(self.database.connection, self.plans, self.source_columns)
-        self._digests = [self._taken_in(records) for records in self._records]
+        digests = [self._taken_in(records) for records in self._records]
+        joined = hashlib.sha256("".join(digests).encode()).hexdigest()
+        self.source_sha256 = digests[0] if len(digests) == 1 else joined
 
-    @property
-    def source_sha256(self) -> str:
-        """Of the rows as they were read, and in which order; tells a source that has changed."""
-        if len(self._digests) == 1:
-            return self._digests[0]
-        return hashlib.sha256("".join(self._digests).encode()).hexdigest()
+    def restore(
+        self,
+        columns: Sequence[MappedColumn],
+        source_columns: tuple[str, ...],
+        slabs: tuple[Slab, ...],
+        *,
+        blank: Blank,
+        timezone: str,
+    ) -> None:
+        """Go on with rows that another staging has mapped and that are in the database again."""
+        self._columns = source_columns
+        self.columns = own_columns(source_columns)
+        self.blank = blank
+        self._set_timezone(timezone)
+        self.plans = plan(columns, source_columns, PLAIN_CSV)
+        self.slabs = slabs
 
     @property
     def rows_total(self) -> int:

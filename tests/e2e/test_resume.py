@@ -3,6 +3,7 @@
 import json
 import signal
 import sqlite3
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -222,3 +223,27 @@ def test_two_jobs_on_one_state_folder_run_side_by_side(bench, org):
     assert [end.code for end in ends] == [0, 0, 0, 0], [end.err for end in ends]
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 40}]
     assert len(json.loads(bench.run("history", "-o", "json").out)["runs"]) == 4
+
+
+def test_rows_that_cannot_be_read_twice_are_kept(bench, slow_org):
+    """Standard input is gone after a crash, and an expression of the moment gives another."""
+    job = bench.job("""
+- name: load
+  create: Account
+  from: {file: "-", format: csv}
+  api: bulk
+  fields: {Name: "Name || ' ' || uuid()", Description: "strftime(now(), '%Y-%m-%d %H:%M:%S.%g')"}
+""")
+    process = bench.start("run", job, "-v", stdin=subprocess.PIPE)
+    process.stdin.write("Name\n" + "".join(f"n {n}\n" for n in range(20)))
+    process.stdin.close()
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    process.kill()
+    process.wait(timeout=60)
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 20
+    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 20}]
+    assert not (bench.folder / ended.task("load")["results"] / "rows").exists(), "no longer needed"

@@ -1,0 +1,120 @@
+"""Staged rows that outlive the process, where reading the source again would give others.
+
+Standard input is read once, a database moves on, `now()` is another moment. Knows staged rows as
+Parquet files with an index, which is written last. Knows nothing of the org.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runner.errors import StateError
+from runner.job.model import Blank
+from runner.job.places import STANDARD_STREAM, FileSource
+from runner.tables.atomic import written_whole
+from runner.tables.database import state_errors
+from runner.tables.expressions import is_steady
+from runner.tables.kinds import MappedColumn
+from runner.tables.opening import AnySource
+from runner.tables.slab import Slab
+from runner.tables.source import RowsSource
+from runner.tables.sql import literal
+from runner.tables.staging import Staging
+
+_INDEX = "index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is known of kept rows before they are taken back."""
+
+    folder: Path
+    columns: tuple[str, ...]
+    """Of the source."""
+    source_sha256: str
+    slabs: tuple[Slab, ...]
+
+    def take_back(
+        self, staging: Staging, columns: Sequence[MappedColumn], *, blank: Blank, timezone: str
+    ) -> None:
+        """Put the rows into a new staging, as they were.
+
+        Args:
+            staging: Nothing was loaded into it.
+            columns: What was mapped.
+            blank: What an empty value does to its field.
+            timezone: As for `Staging.map`.
+
+        Raises:
+            StateError: The files cannot be read.
+        """
+        with state_errors("The rows that were kept cannot be read"):
+            for slab in self.slabs:
+                file = literal(str(self.folder / f"{slab.table}.parquet"))
+                staging.database.connection.execute(
+                    f"CREATE TABLE {slab.table} AS FROM read_parquet({file})"
+                )
+        staging.restore(columns, self.columns, self.slabs, blank=blank, timezone=timezone)
+        staging.source_sha256 = self.source_sha256
+
+
+def must_keep(source: AnySource, columns: Sequence[MappedColumn], header: Sequence[str]) -> bool:
+    """Whether the source, or what is made of it, will be another when it is read again."""
+    expressions = [column.expression for column in columns if column.expression is not None]
+    if not all(is_steady(each, header) for each in expressions):
+        return True
+    if isinstance(source, RowsSource):
+        return False
+    if not isinstance(source, FileSource):
+        return True
+    return source.path == STANDARD_STREAM or source.url is not None
+
+
+def keep(staging: Staging, folder: Path) -> None:
+    """Write the staged rows down; they are there once this returns.
+
+    Raises:
+        StateError: They cannot be written.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with state_errors("The rows cannot be kept"):
+        for slab in staging.slabs:
+            file = folder / f"{slab.table}.parquet"
+            query = f"COPY (FROM {slab.table}) TO {literal(str(file))} (FORMAT parquet)"
+            staging.database.connection.execute(query)
+            _sync(file)
+    told = {
+        "columns": staging.source_columns,
+        "source_sha256": staging.source_sha256,
+        "slabs": [asdict(slab) for slab in staging.slabs],
+    }
+    with written_whole(folder / _INDEX) as beside:
+        beside.write_text(json.dumps(told), encoding="utf-8")
+
+
+def kept_rows(folder: Path) -> Kept | None:
+    """What an earlier process kept; None where it kept nothing whole.
+
+    Raises:
+        StateError: The index is damaged.
+    """
+    index = folder / _INDEX
+    if not index.exists():
+        return None
+    try:
+        told = json.loads(index.read_text(encoding="utf-8"))
+        slabs = tuple(Slab(**each) for each in told["slabs"])
+        return Kept(folder, tuple(told["columns"]), told["source_sha256"], slabs)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StateError(f"{index} cannot be read: {error}.") from error
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb+") as stream:
+        os.fsync(stream.fileno())
