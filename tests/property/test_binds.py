@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from runner.job.binds import bind, literal, names
 from runner.job.soql import from_object, masked
+from runner.local_org.soql.parser import parse
+from runner.local_org.soql.refusals import Statement
 
 UNESCAPED = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", "\\": "\\", "'": "'"}
 VALUES = st.one_of(
@@ -70,3 +72,12 @@ def test_a_datetime_keeps_its_milliseconds(moment):
 @given(st.dates())
 def test_a_date_never_shifts(day):
     assert date.fromisoformat(literal(day)) == day
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
+def test_the_local_orgs_parser_reads_the_very_text_and_nothing_besides(text):
+    """The other side of the wire, written from Salesforce's documentation alone, agrees."""
+    soql = "SELECT Id FROM Account WHERE Name = :a AND Id = null"
+    query = parse(Statement(bind(soql, {"a": text})))
+    first, _second = query.where.parts
+    assert first.right.value == text

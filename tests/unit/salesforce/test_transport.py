@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from runner import __version__
+from runner.credentials import Secret
 from runner.errors import StateError, TransportError, UsageError
 from runner.salesforce.transport import Transport, mapped_failures
 from runner.salesforce.wire import OrgRequest
@@ -176,3 +177,23 @@ def test_a_proxy_is_used_but_never_for_loopback(org, monkeypatch):
         proxied.send(OrgRequest("GET", f"{org.url}/direct"))
         proxied.send(OrgRequest("GET", "http://acme.example/through"))
     assert [asked.path for asked in org.asked] == ["/direct", "http://acme.example/through"]
+
+
+@pytest.mark.parametrize(
+    "carrying",
+    [
+        {"headers": {"Authorization": Secret("Bearer pretended")}},
+        {"form": {"token": Secret("pretended.token")}},
+    ],
+)
+def test_what_holds_a_secret_leaves_for_no_foreign_host(transport, carrying):
+    request = OrgRequest("POST", "https://evil.example.com/services", **carrying)
+    with pytest.raises(UsageError, match=r"evil\.example\.com is no host of Salesforce"):
+        transport.send(request)
+
+
+def test_a_redirect_is_not_followed_with_a_token(org, transport):
+    org.say(302, b"", Location="https://evil.example.com/")
+    request = OrgRequest("GET", org.url + "/x", {"Authorization": Secret("Bearer pretended")})
+    assert transport.send(request).status == 302
+    assert len(org.asked) == 1
