@@ -23,6 +23,7 @@ from runner.cli.beginning import (
     with_failed_rows,
 )
 from runner.cli.compose import loaded_job, signed_in, state_folder
+from runner.cli.housekeeping import sweep_dead_runs
 from runner.engine.connect import Meeting, connect
 from runner.engine.context import Context
 from runner.engine.preflight import check_against_org
@@ -130,6 +131,7 @@ def _under_lock(job: Job, begin: Callable[[Ledger], Beginning], manner: Manner) 
         wait_seconds=manner.wait_lock_seconds,
     )
     with lock as held, Ledger(state.ledger) as ledger:
+        sweep_dead_runs(ledger, state)
         beginning = begin(ledger)
         held(beginning.run_id)
         beginning.note(ledger, state)

@@ -1,0 +1,53 @@
+"""Old runs go when they are told to; what somebody may resume stays."""
+
+import json
+import signal
+
+ONE = """
+- name: list
+  query: SELECT Id FROM Account
+  to: out/list.csv
+"""
+SLOW = """
+- name: load
+  create: Account
+  from: a.csv
+  api: bulk
+"""
+
+
+def history(bench):
+    return json.loads(bench.run("history", "-o", "json").out)["runs"]
+
+
+def test_prune_keeps_the_newest_and_their_files(bench, org):
+    job = bench.job(ONE)
+    for _ in range(3):
+        assert bench.run("run", job).code == 0
+    newest, *older = [run["run_id"] for run in history(bench)]
+    assert bench.run("history", "--prune").out == "0 runs deleted\n", "none is 90 days old"
+    assert bench.run("history", "--keep", "1").code == 2
+    ended = bench.run("history", "--prune", "--keep", "1", "-o", "json")
+    assert sorted(ended.document["pruned"]) == sorted(older)
+    assert [run["run_id"] for run in history(bench)] == [newest]
+    assert {each.name for each in (bench.state / "runs").iterdir()} == {newest}
+
+
+def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve_org):
+    serve_org("--bulk-pace-seconds", "1")
+    bench.write("a.csv", "Name\nx\n")
+    process = bench.start("run", bench.job(SLOW), "-v")
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    (died,) = history(bench)
+    folder = bench.state / "runs" / died["run_id"] / "load"
+    assert (folder / "staging").exists()
+    assert died["unfinished"]
+    pruned = bench.run("history", "--prune", "--keep", "0")
+    assert f"{died['run_id']} stays" in pruned.out
+    assert bench.run("run", bench.job(ONE, name="other.yaml")).code == 0
+    assert not (folder / "staging").exists(), "any run sweeps what dead ones left"
+    assert bench.run("resume").code == 0
