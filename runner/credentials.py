@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import NoReturn
 from urllib.parse import quote, quote_plus
 
@@ -39,18 +40,18 @@ class _Known:
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self._compiled: tuple[set[str], re.Pattern[str]] | None = None
         self._told: list[Callable[[str], None]] = []
+        self._lock = Lock()
 
     def learn(self, text: str) -> None:
         """Remember a text, and the forms in which it may turn up."""
         if len(text) < LEAST_CHARACTERS or text in self._texts:
             return
-        in_json = json.dumps(text)[1:-1]
-        forms = {text, quote(text, safe=""), quote_plus(text), in_json, *_lines(text)}
-        self._texts = self._texts | forms
-        self._pattern = None
-        for listener in self._told:
+        with self._lock:
+            new = text not in self._texts
+            self._texts = self._texts | _forms(text)
+        for listener in self._told if new else ():
             listener(text)
 
     def listen(self, listener: Callable[[str], None]) -> None:
@@ -58,16 +59,22 @@ class _Known:
 
     def without(self, text: str) -> str:
         """The text with every known secret starred out, the longest first."""
-        if not self._texts:
+        texts, compiled = self._texts, self._compiled
+        if not texts:
             return text
-        pattern = self._pattern
-        if pattern is None:
-            ordered = sorted(self._texts, key=len, reverse=True)
-            pattern = self._pattern = re.compile("|".join(map(re.escape, ordered)))
-        return pattern.sub(MASK, text)
+        if compiled is None or compiled[0] is not texts:
+            ordered = sorted(texts, key=len, reverse=True)
+            compiled = self._compiled = texts, re.compile("|".join(map(re.escape, ordered)))
+        return compiled[1].sub(MASK, text)
 
 
 _known = _Known()
+
+
+def _forms(text: str) -> set[str]:
+    """A text, and how it is written in URLs, in forms and in JSON."""
+    in_json = json.dumps(text)[1:-1]
+    return {text, quote(text, safe=""), quote_plus(text), in_json, *_lines(text)}
 
 
 def _lines(text: str) -> set[str]:

@@ -18,7 +18,7 @@ from runner.state.token_format import SealError, TokenFormatError, token_from
 from runner.state.token_texts import token_of
 from runner.state.tokens import TokenFile
 
-QUICK, LONG = 60, 20_000
+QUICK, LONG = 60, 5_000
 CALM = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 quick = settings(max_examples=QUICK, **CALM)
 long = settings(max_examples=LONG, **CALM)
