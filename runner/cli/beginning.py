@@ -82,7 +82,7 @@ def unfinished_run(ledger: Ledger, job_file: Path) -> RunRecord | None:
     """
     found = None
     for run in ledger.unfinished(job_file):
-        if not run.has_begun:
+        if not run.has_sent:
             ledger.settle_run(run.run_id)
         elif found is None:
             found = run

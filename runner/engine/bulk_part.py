@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from threading import Lock
 
 from runner.engine.context import Context, Deadline
 from runner.engine.journal import Collected, Journal
@@ -44,6 +45,8 @@ class Carrier:
     deadline: Deadline
     told: Callable[[Part, JobInfo], None]
     """Is given each job each time something is known of it."""
+    making: Lock = field(default_factory=Lock)
+    """Held from asking for a job until it is noted, so that no sweep takes it for a stray."""
 
 
 class PartCourse:
@@ -144,7 +147,8 @@ class PartCourse:
 
     def _sweep(self) -> None:
         """Look for the job that an earlier process may have made for this part."""
-        self._abort_strays(self._line.began or datetime.now(UTC))
+        with self._carrier.making:
+            self._abort_strays(self._line.began or datetime.now(UTC))
         self._standing = replace(self._standing, inherited=False)
 
     def _abort_strays(self, began: datetime) -> None:
@@ -160,12 +164,13 @@ class PartCourse:
     def _create(self) -> None:
         if self._part.attempt and self._tries == 1:
             self._session.retrier.pause(self._part.attempt, _MORE)
-        asked = datetime.now(UTC)
-        made = ingest.create_job(self._session, self._carrier.spec)
-        self._standing = replace(self._standing, has_job=True, made_here=True)
-        self._learn(made.info)
-        if made.doubled:
-            self._abort_strays(asked - timedelta(seconds=1))
+        with self._carrier.making:
+            asked = datetime.now(UTC)
+            made = ingest.create_job(self._session, self._carrier.spec)
+            self._standing = replace(self._standing, has_job=True, made_here=True)
+            self._learn(made.info)
+            if made.doubled:
+                self._abort_strays(asked)
 
     def _upload(self) -> None:
         try:

@@ -133,6 +133,11 @@ class RunRecord:
         """Whether anything was done for a task."""
         return any(task.plan or task.outcome for task in self.tasks)
 
+    @property
+    def has_sent(self) -> bool:
+        """Whether it came as far as writing to the org, or was about to."""
+        return any(task.plan for task in self.tasks)
+
     def task(self, name: str) -> TaskRecord | None:
         """Find a task by name."""
         return next((task for task in self.tasks if task.name == name), None)

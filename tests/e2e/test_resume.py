@@ -174,6 +174,16 @@ def test_a_lost_create_is_found_by_its_unique_field(bench, org, kind):
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 600}]
 
 
+def test_a_job_whose_making_was_not_answered_is_not_left_open(bench, org):
+    write_rows(bench)
+    for kind in ("answer_lost", "reset_after"):
+        fault = {"kind": kind, "path": "/jobs/ingest$", "method": "POST", "nth": 1}
+        org.request("POST", "/__org/faults", json=fault)
+    assert bench.run("run", bench.job(LOAD)).code == 0
+    jobs = org.request("GET", "/services/data/v68.0/jobs/ingest").json()["records"]
+    assert {job["state"] for job in jobs} == {"Aborted", "JobComplete"}
+
+
 def test_retry_sends_the_failed_rows_only(bench, org):
     bench.write("a.csv", "company,tier\na,Gold\nb,Wood\nc,Iron\n")
     job = bench.job(

@@ -139,6 +139,10 @@ class CrashBench:
         assert ended.code in ({0, 3} if self.scenario.may_doubt else {0}), ended.err + ended.out
         return self.picture(ended.document), ended.code
 
+    def open_jobs(self):
+        jobs = self.org.request("GET", "/services/data/v68.0/jobs/ingest").json()["records"]
+        return [job["id"] for job in jobs if job["state"] == "Open"]
+
     def picture(self, document):
         """What must be the same however often the run was killed."""
         soql = "SELECT Name, ERP_Id__c, Phone FROM Account"
@@ -152,6 +156,7 @@ class CrashBench:
                 if task["results"]
                 for file in sorted(Path(task["results"]).glob("*.csv"))
             },
+            "jobs left open": self.open_jobs(),
             "target": rows_without_ids(self.bench.folder / "out.csv"),
         }
 
