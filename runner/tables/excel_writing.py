@@ -92,15 +92,18 @@ def _put_number(page: Any, line: int, at: int, value: Decimal | str) -> None:  #
 def _put_moment(page: Any, form: Any, line: int, at: int, value: Any) -> None:  # noqa: ANN401
     day = value.date() if isinstance(value, datetime) else value
     if isinstance(day, date) and day < _FIRST_DAY:
-        page.write_string(line, at, value.isoformat())
+        is_moment = isinstance(value, datetime)
+        text = f"{value.isoformat(timespec='milliseconds')}Z" if is_moment else value.isoformat()
+        page.write_string(line, at, text)
     else:
         page.write_datetime(line, at, value, form)
 
 
 def _put_text(page: Any, column: str, line: int, at: int, value: str) -> None:  # noqa: ANN401
-    if len(value) > _MOST_CHARACTERS:
+    length = len(value.encode("utf-16-le")) // 2  # as Excel counts: an emoji is two
+    if length > _MOST_CHARACTERS:
         raise StateError(
-            f"Row {line:,}, {column}: {len(value):,} characters; an Excel cell takes"
+            f"Row {line:,}, {column}: {length:,} characters; an Excel cell takes"
             f" {_MOST_CHARACTERS:,}.",
             hint="Write CSV or Parquet, or leave the field out.",
         )

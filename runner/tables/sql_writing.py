@@ -66,9 +66,10 @@ def _table(
 
 
 def _type(sqlalchemy: ModuleType, column: TypedColumn, dialect: str) -> Any:  # noqa: ANN401
+    if dialect == "sqlite" and (column.is_decimal or column.kind is FieldKind.DATETIME):
+        # It would keep the one as a double, which loses digits, the other without its zone.
+        return sqlalchemy.Text()
     if column.is_decimal:
-        if dialect == "sqlite":
-            return sqlalchemy.Text()  # it keeps a number with a point as a double: digits go
         return sqlalchemy.Numeric(column.precision, column.scale)
     makers = {
         FieldKind.BOOLEAN: sqlalchemy.Boolean,
@@ -93,5 +94,7 @@ def _value(value: Any, column: TypedColumn, dialect: str) -> object:  # noqa: AN
     if value is None:
         return None
     if column.kind is FieldKind.DATETIME:
+        if dialect == "sqlite":
+            return f"{value.isoformat(timespec='milliseconds')}Z"
         return value.replace(tzinfo=UTC)
     return f"{value:f}" if column.is_decimal and dialect == "sqlite" else value
