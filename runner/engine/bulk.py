@@ -26,7 +26,7 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.events import Sink
-from runner.job.model import Concurrency, WriteTask
+from runner.job.model import Concurrency, RetryPolicy, WriteTask
 from runner.salesforce import ingest
 from runner.salesforce.bulk_job import JobInfo, JobState, failure_of
 from runner.salesforce.ingest import IngestSpec, ResultSet, operation_of
@@ -63,7 +63,7 @@ class BulkWrite:
             assignment_rule_id=rule if isinstance(rule, str) else None,
         )
         self._carrier = Carrier(context, journal, spec, self._deadline, self._told)
-        self._passing = _passing()
+        self._passing = _passing(task.retry)
         self._again: deque[Part] = deque()
         self._courses: dict[tuple[int, int], PartCourse] = {}
         self._progress = _Progress(task.name, context.sink)
@@ -181,8 +181,13 @@ class _Queue:
         return part
 
 
-def _passing() -> tuple[Passing, ...]:
-    return tuple(Passing(rule.codes, rule.texts) for rule in passing_refusals())
+def _passing(policy: RetryPolicy) -> tuple[Passing, ...]:
+    """Refusals of rows that may pass: those of the table, and what the job says of its own."""
+    known = (
+        Passing(tuple(code for code in rule.codes if code not in policy.ignore), rule.texts)
+        for rule in passing_refusals()
+    )
+    return tuple(each for each in (*known, Passing(policy.add)) if each.codes)
 
 
 class _Progress:

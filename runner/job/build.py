@@ -158,6 +158,8 @@ def _retry(values: Values) -> RetryPolicy:
         values.get("attempts", usual.attempts),
         written.duration_seconds(wait) if wait else usual.longest_wait_seconds,
         written.duration_seconds(total) if total else usual.total_seconds,
+        tuple(values.get("add", ())),
+        tuple(values.get("ignore", ())),
     )
 
 

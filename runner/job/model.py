@@ -117,6 +117,10 @@ class RetryPolicy:
     attempts: int = 6
     longest_wait_seconds: float = 60.0
     total_seconds: float = 900.0
+    add: tuple[str, ...] = ()
+    """Error codes of rows that are worth another try besides those that always are."""
+    ignore: tuple[str, ...] = ()
+    """Error codes of rows that are not."""
 
 
 @dataclass(frozen=True, slots=True)

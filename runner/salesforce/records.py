@@ -191,8 +191,15 @@ class _Batch:
         self, pending: Sequence[int], size: int, attempt: int
     ) -> tuple[list[int], Decision | None]:
         """Positions whose refusal may pass, and how to wait for it."""
+        policy = self._session.retrier.policy
         decisions = {
-            position: row_decision(result.code, result.message or "", attempt)
+            position: row_decision(
+                result.code,
+                result.message or "",
+                attempt,
+                add=policy.add,
+                ignore=policy.ignore,
+            )
             for position in pending
             if (result := self._results[position]) is not None and not result.success
         }

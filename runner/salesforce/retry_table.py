@@ -6,6 +6,7 @@ sockets; `retry.py` carries the decisions out.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -254,6 +255,9 @@ TABLE: tuple[Rule, ...] = (
 )
 
 
+_AGAIN = frozenset({Action.RETRY, Action.SPLIT})
+
+
 def decide(situation: Situation) -> Decision:
     """Say what to do about a try that ended without success; total, and the same each time."""
     rule = next(rule for rule in TABLE if rule.fits(situation))
@@ -264,10 +268,29 @@ def decide(situation: Situation) -> Decision:
 
 def passing_refusals() -> tuple[Rule, ...]:
     """The lines of rows that are worth sending once more."""
-    again = {Action.RETRY, Action.SPLIT}
-    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in again)
+    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in _AGAIN)
 
 
-def row_decision(code: str | None, message: str, attempt: int = 1) -> Decision:
-    """Say what to do about one row that the org refused inside a request it carried out."""
-    return decide(Situation(Phase.ROW, code=code, message=message, attempt=attempt))
+def row_decision(
+    code: str | None,
+    message: str,
+    attempt: int = 1,
+    *,
+    add: Collection[str] = (),
+    ignore: Collection[str] = (),
+) -> Decision:
+    """Say what to do about one row that the org refused inside a request it carried out.
+
+    Args:
+        code: The org's.
+        message: The org's.
+        attempt: Tries so far, this one included.
+        add: Codes that the job wants tried again.
+        ignore: Codes that it does not; what ends the run still does.
+    """
+    decision = decide(Situation(Phase.ROW, code=code, message=message, attempt=attempt))
+    if code in ignore and decision.action in _AGAIN:
+        return Decision(Action.FAIL, Wait.NONE, "the job does not want it tried again")
+    if code in add and decision.action is Action.FAIL:
+        return Decision(Action.SPLIT, Wait.BACKOFF, "the job wants it tried again")
+    return decision

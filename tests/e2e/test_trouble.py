@@ -155,3 +155,14 @@ def test_nothing_there_is_told_as_such(bench):
     ended = bench.run("run", job)
     assert ended.code == 5
     assert "127.0.0.1:9" in ended.err
+
+
+@APIS
+def test_a_job_says_itself_which_row_errors_are_tried_again(bench, org, trouble, api):
+    write_rows(bench, 50)
+    trouble("lock_rows", probability=0.5, times=20)
+    tasks = LOAD.format(verb="create", api=api)
+    ignoring = tasks.replace("longest_wait: 1s", "longest_wait: 1s, ignore: [UNABLE_TO_LOCK_ROW]")
+    ended = bench.run("run", bench.job(ignoring), "-o", "json")
+    assert ended.code == 3, ended.err + ended.out
+    assert ended.task("load")["top_errors"][0]["code"] == "UNABLE_TO_LOCK_ROW"
