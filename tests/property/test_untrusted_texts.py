@@ -190,7 +190,7 @@ def test_any_token_file_is_read_or_refused_for_long(tmp_path, content):
 
 
 @pytest.mark.slow
-@settings(max_examples=1_000, **CALM)
+@settings(max_examples=300, **CALM)
 @given(REQUESTS)
 def test_the_listener_outlives_any_request_for_long(content):
     with listening(0) as listener:
