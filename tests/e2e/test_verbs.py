@@ -192,8 +192,10 @@ def test_query_writes_the_same_bytes_on_either_api(bench, org, api):
 
 
 def test_the_threshold_chooses_the_api(bench, org):
-    bench.write("few.csv", "Name\n" + "".join(f"few {n}\n" for n in range(2000)))
-    bench.write("many.csv", "Name\n" + "".join(f"many {n}\n" for n in range(2001)))
+    for name, rows in (("few", 2000), ("many", 2001)):
+        lines = (f"{name[0]}{n},{name} {n}\n" for n in range(rows))
+        bench.write(f"{name}.csv", "ERP_Id__c,Name\n" + "".join(lines))
+    bench.write("unfindable.csv", "Name\nx\n")
     job = bench.job("""
 - name: few
   create: Account
@@ -201,11 +203,15 @@ def test_the_threshold_chooses_the_api(bench, org):
 - name: many
   create: Account
   from: many.csv
+- name: unfindable
+  create: Account
+  from: unfindable.csv
 """)
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
-    assert (ended.task("few")["api"], ended.task("many")["api"]) == ("rest", "bulk")
-    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 4001}]
+    apis = {task["name"]: task["api"] for task in ended.document["tasks"]}
+    assert apis == {"few": "rest", "many": "bulk", "unfindable": "bulk"}
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 4002}]
 
 
 def test_failed_rows_are_a_source_as_they_are(bench, org):
