@@ -16,7 +16,7 @@ from threading import Lock
 from runner.engine.context import Context, Deadline
 from runner.engine.journal import Collected, Journal
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, Standing, Step, next_step
-from runner.engine.pace import job_pace
+from runner.engine.pace import job_pace, told_by
 from runner.errors import OrgError, TransientError, TransportError, UsageError
 from runner.salesforce import ingest
 from runner.salesforce.bulk_job import JobInfo, JobState
@@ -214,7 +214,8 @@ class PartCourse:
 
     def _wait(self) -> None:
         pace = job_pace(self._carrier.context, self._carrier.deadline)
-        ingest.poll(self._session, self._info.id, pace, self._learn)
+        with told_by(self._carrier.deadline):
+            ingest.poll(self._session, self._info.id, pace, self._learn)
 
     def _collect(self) -> Collected:
         job_id = self._info.id

@@ -5,8 +5,11 @@ Pure. Knows deadlines. Knows nothing of jobs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from runner.engine.context import Context, Deadline
-from runner.salesforce.bulk_job import Pace
+from runner.salesforce.bulk_job import Pace, StillUnderWayError
 
 PATIENCE_SECONDS = 24 * 3600.0
 """How long a job may take where the task has no timeout."""
@@ -22,3 +25,12 @@ def job_pace(context: Context, deadline: Deadline) -> Pace:
         longest_seconds=first * LONGEST_IN_FIRST_WAITS,
         total_seconds=PATIENCE_SECONDS if left is None else left,
     )
+
+
+@contextmanager
+def told_by(deadline: Deadline) -> Iterator[None]:
+    """Let the deadline say whose time is up, where it is one that cut a wait short."""
+    try:
+        yield
+    except StillUnderWayError as error:
+        raise (error if deadline.seconds_left is None else deadline.error()) from error

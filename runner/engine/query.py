@@ -12,7 +12,7 @@ from pathlib import Path
 from runner import events
 from runner.engine.columns import query_columns
 from runner.engine.context import Context
-from runner.engine.pace import job_pace
+from runner.engine.pace import job_pace, told_by
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.model import Api, QueryTask, WriteTask
@@ -137,7 +137,8 @@ class _Query:
         self.job_ids.append(job.id)
         self._note(job)
         pace = job_pace(self._context, self._deadline)
-        ended = query_jobs.poll(session, job.id, pace, self._note)
+        with told_by(self._deadline):
+            ended = query_jobs.poll(session, job.id, pace, self._note)
         failure = failure_of(ended)
         if failure is not None:
             raise failure

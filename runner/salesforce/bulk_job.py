@@ -16,6 +16,10 @@ from runner.salesforce.faults import Fault, hint_of, is_spent
 from runner.salesforce.wire import OrgResponse
 
 
+class StillUnderWayError(TransientError):
+    """A job had not ended when the time to wait for it was up; it goes on in the org."""
+
+
 class JobState(StrEnum):
     """Where a job is on its way."""
 
@@ -91,7 +95,7 @@ def wait_for_end(
         told: Is given each answer.
 
     Raises:
-        TransientError: The time is up; the job goes on in the org.
+        StillUnderWayError: The time is up; the job goes on in the org.
     """
     began, wait = pace.clock(), pace.first_seconds
     while True:
@@ -101,7 +105,7 @@ def wait_for_end(
             return info
         passed = pace.clock() - began
         if pace.total_seconds is not None and passed + wait > pace.total_seconds:
-            raise TransientError(
+            raise StillUnderWayError(
                 f"Bulk job {info.id} is still {info.state} after {passed:.0f} s",
                 hint="It goes on in the org: Setup > Bulk Data Load Jobs shows it.",
             )
