@@ -85,6 +85,7 @@ def live_sink(stream: TextIO) -> Iterator[events.Sink]:
                 bars.update(bar, rate=f"{speed:,.0f}/s" if speed else "")
             case events.TaskFinished(outcome):
                 if outcome.name in bar_of:
+                    bars.refresh()  # its last state, however quickly it came
                     bars.remove_task(bar_of.pop(outcome.name))
             case _:
                 line = line_of(event)

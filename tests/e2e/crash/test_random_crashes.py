@@ -42,7 +42,10 @@ def test_however_often_it_is_killed(crash_bench, name):
             if ended.code == 0:
                 assert bench.picture(ended.document) == expected
                 return
-            assert ended.code in {-9, 2}, ended.err
+            if ended.code == 2:
+                break
+            assert ended.code == -9, ended.err
+            words = ("resume",)  # a further `run` would begin anew where the kill came last
         assert bench.finish(state)[0] == expected
 
     killed()
