@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.allowed_hosts import allowed_hosts
+from runner.cli.allowed_places import reach
 from runner.cli.token_places import login_command, token_store
 
 if TYPE_CHECKING:
@@ -56,11 +57,24 @@ def loaded_job(file: Path) -> Job:
     """
     from runner.job.load import load_job
 
-    job = load_job(file, expressions=expression_checker, statements=statement_checker)
+    job = load_job(
+        file, expressions=expression_checker, statements=statement_checker, reach=reach()
+    )
     if _writes_standard_output(job):
         # Rows are all that stands there; recaps and documents go where the logs go.
         sys.stdout = sys.stderr
     return job
+
+
+def loaded_connection(file: Path) -> Connection:
+    """Read a job's connection alone.
+
+    Raises:
+        JobError: it is wrong; every problem with its position.
+    """
+    from runner.job.load import load_connection
+
+    return load_connection(file, reach())
 
 
 def _writes_standard_output(job: Job) -> bool:

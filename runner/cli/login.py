@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.allowed_hosts import AllowHost
+from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import NoInput, Output, OutputOption
 
 if TYPE_CHECKING:
@@ -93,11 +94,12 @@ def login(
         typer.Option("--from-sf", metavar="ALIAS", help="Take over a Salesforce CLI sign-in."),
     ] = None,
     allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
     output: OutputOption = Output.TEXT,
     no_input: NoInput = False,
 ) -> None:
     """Sign in once, in the browser or with a key; the runs use the token file from then on."""
-    del allow_host  # remembered where it was read
+    del allow_host, allow_outside  # remembered where they were read
     from runner.cli import sign_in
 
     sign_in.check_one_flow(
@@ -137,10 +139,11 @@ def logout(
     job: OptionalJob = None,
     token: TokenOption = None,
     allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
     output: OutputOption = Output.TEXT,
 ) -> None:
     """Revoke the tokens at the org, then delete the token file."""
-    del allow_host  # remembered where it was read
+    del allow_host, allow_outside  # remembered where they were read
     from runner.cli.compose import transport
     from runner.cli.sign_in import named
     from runner.login.logout import log_out

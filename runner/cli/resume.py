@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.allowed_hosts import AllowHost
+from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     NoInput,
     Output,
@@ -42,9 +43,11 @@ def resume(
     quiet: Quiet = False,
     no_input: NoInput = False,
     allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
 ) -> None:
     """Bring a run to its end: rows that were sent are collected, the others are sent, once."""
-    del no_input, allow_host  # said everywhere alike; the host is remembered where it was read
+    # Said everywhere alike; what is allowed is remembered where it was read.
+    del no_input, allow_host, allow_outside
     from runner.cli.carrying import carrying, manner_of
 
     if abandon:

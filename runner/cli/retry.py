@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from runner.cli.allowed_hosts import AllowHost
+from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     NoInput,
     Output,
@@ -31,12 +32,14 @@ def retry(
     quiet: Quiet = False,
     no_input: NoInput = False,
     allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
 ) -> None:
     """Send the rows that failed in a run again, and nothing else, as a run of its own.
 
     They are taken from the run's failed.csv files, so values can be mended there before.
     """
-    del no_input, allow_host  # said everywhere alike; the host is remembered where it was read
+    # Said everywhere alike; what is allowed is remembered where it was read.
+    del no_input, allow_host, allow_outside
     from runner.cli.carry_out import retry as send_failed_rows
     from runner.cli.carrying import carrying, manner_of
 

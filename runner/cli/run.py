@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.allowed_hosts import AllowHost
+from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     JobFiles,
     NoInput,
@@ -61,6 +62,7 @@ def run(
     quiet: Quiet = False,
     no_input: NoInput = False,
     allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
     excel_safe: Annotated[
         bool,
         typer.Option(
@@ -74,7 +76,7 @@ def run(
 
     A run of the job that died or was interrupted is brought to its end instead of a new one.
     """
-    del allow_host  # remembered where it was read
+    del allow_host, allow_outside  # remembered where they were read
     del no_input  # a run never asks; the option is there so that scripts may say so everywhere
     from runner.cli.carry_out import carry_out
     from runner.cli.carrying import carrying, manner_of

@@ -91,10 +91,10 @@ def named(
     """
     from dataclasses import replace
 
+    from runner.cli.compose import loaded_connection
     from runner.cli.token_places import reference_instead
     from runner.credentials import SecretReference
     from runner.errors import UsageError
-    from runner.job.load import load_connection
     from runner.job.model import Connection, Environment
 
     told = {
@@ -108,7 +108,7 @@ def named(
     given: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
     if job is None and "token" not in given:
         raise UsageError("Which token?", hint="Name a job file, or a token file with `--token`.")
-    base = load_connection(job) if job is not None else Connection(Environment.LIVE)
+    base = loaded_connection(job) if job is not None else Connection(Environment.LIVE)
     connection = replace(base, **given)
     words = _again(job, connection, given, grant)
     return Named(connection, shlex.join(["runner", "login", *words]))

@@ -7,20 +7,29 @@ from pathlib import Path
 
 import typer
 
+from runner.cli.allowed_places import AllowOutside, reach
 from runner.cli.options import JobFiles, Output, OutputOption, Quiet
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
 
 
-def validate(jobs: JobFiles, output: OutputOption = Output.TEXT, quiet: Quiet = False) -> None:
+def validate(
+    jobs: JobFiles,
+    output: OutputOption = Output.TEXT,
+    quiet: Quiet = False,
+    allow_outside: AllowOutside = None,
+) -> None:
     """Find every mistake in job files, offline: nothing is sent anywhere."""
+    del allow_outside  # remembered where it was read
     from runner.cli.compose import expression_checker, statement_checker
     from runner.job.load import check_job
 
     found: list[Diagnostic] = []
     for file in jobs:
         found.extend(
-            check_job(file, expressions=expression_checker, statements=statement_checker)[1]
+            check_job(
+                file, expressions=expression_checker, statements=statement_checker, reach=reach()
+            )[1]
         )
     if output is Output.JSON:
         _print_json(found)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runner.cli.allowed_hosts import AllowHost
+from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import Output, OutputOption, StateDir
 
 if TYPE_CHECKING:
@@ -35,10 +36,11 @@ def whoami(
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
 ) -> None:
     """Say as whom a job runs; exit 4 with the command that mends it where the token is dead."""
-    del allow_host  # remembered where it was read
-    from runner.errors import RunnerError, UsageError
+    del allow_host, allow_outside  # remembered where they were read
+    from runner.errors import JobError, RunnerError, UsageError
 
     if everything:
         _tell_all(_jobs_below(jobs or [Path()]), output, state_dir)
@@ -51,7 +53,8 @@ def whoami(
     try:
         told = _asked(jobs[0], state_dir)
     except RunnerError as error:
-        error.hint = error.hint or f"Run `{_mend(jobs[0])}`."
+        if not isinstance(error, JobError):
+            error.hint = error.hint or f"Run `{_mend(jobs[0])}`."
         raise
     typer.echo(json.dumps(told) if output is Output.JSON else _text(told))
 
@@ -78,12 +81,11 @@ def _tell_all(files: list[Path], output: Output, state_dir: Path | None) -> None
 
 def _asked(file: Path, state_dir: Path | None) -> Told:
     """Ask the org whose token a job has."""
-    from runner.cli.compose import signed_in, state_folder
+    from runner.cli.compose import loaded_connection, signed_in, state_folder
     from runner.engine.connect import connect
     from runner.events import ignore
-    from runner.job.load import load_connection
 
-    connection = load_connection(file)
+    connection = loaded_connection(file)
     with signed_in(connection, file, state_folder(state_dir), ignore) as session:
         met = connect(connection, session, ignore)
         return {
@@ -154,13 +156,13 @@ def _declares_a_job(file: Path) -> bool:
 
 def _distinct(files: list[Path]) -> dict[str, Path]:
     """One job for each connection; a shared connection file is asked once."""
+    from runner.cli.compose import loaded_connection
     from runner.errors import RunnerError
-    from runner.job.load import load_connection
 
     found: dict[str, Path] = {}
     for file in files:
         try:
-            source = load_connection(file).source
+            source = loaded_connection(file).source
         except RunnerError:
             source = None
         found.setdefault(str(source or file), file)

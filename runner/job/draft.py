@@ -15,6 +15,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.job import build
 from runner.job.model import AnyTask, Connection, Origin, Param, QueryTask, Verb, WriteTask
 from runner.job.places import FileSource, FileTarget, Source, SqlSource, TaskSource
+from runner.job.reach import NOWHERE_ELSE, Reach
 
 _DECISIVE = frozenset(("name", "from", "key", "fields", "needs", "to", "on_failure", *Verb))
 """Task keys without which nothing can be said of the task."""
@@ -38,6 +39,8 @@ class Draft:
     tasks: tuple[AnyTask, ...]
     is_clean: bool
     """Whether no task has a problem so far; if not, what seems unused may only be misspelt."""
+    reach: Reach = NOWHERE_ELSE
+    """Which places outside its folder the job may name."""
 
     @property
     def writes(self) -> Iterator[WriteTask]:

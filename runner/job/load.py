@@ -13,10 +13,11 @@ from typing import Any
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
 from runner.job import build, lookalikes, written
-from runner.job.checks import ExpressionChecker, meaning, verbs
+from runner.job.checks import ExpressionChecker, meaning, outside, verbs
 from runner.job.document import Document, read_document
 from runner.job.draft import Draft, Faults, names_of, params_of, tasks_of
 from runner.job.model import Connection, Environment, Job, Origin
+from runner.job.reach import NOWHERE_ELSE, Reach
 from runner.job.schema_files import is_valid
 
 __all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
@@ -30,19 +31,20 @@ def load_job(
     *,
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
+    reach: Reach = NOWHERE_ELSE,
 ) -> Job:
     """Read a job file.
 
     Raises:
         JobError: The job has problems; it carries all of them, sorted.
     """
-    job, problems = check_job(file, expressions=expressions, statements=statements)
+    job, problems = check_job(file, expressions=expressions, statements=statements, reach=reach)
     if job is None:
         raise JobError(problems)
     return job
 
 
-def load_connection(file: Path) -> Connection:
+def load_connection(file: Path, reach: Reach = NOWHERE_ELSE) -> Connection:
     """Read a job's connection alone: a sign-in does not wait for the job's files to be there.
 
     Raises:
@@ -58,7 +60,9 @@ def load_connection(file: Path) -> Connection:
         )
         problems += connection.problems
         if connection.made is not None:
-            return connection.made
+            problems = connection.out_of(reach, file.absolute().parent)
+            if not problems:
+                return connection.made
     raise JobError(_sorted(problems))
 
 
@@ -67,6 +71,7 @@ def check_job(
     *,
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
+    reach: Reach = NOWHERE_ELSE,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job file; give the job where it has no errors, and all problems, sorted.
 
@@ -74,6 +79,7 @@ def check_job(
         file: The job file.
         expressions: Says of a `fields` expression why it does not parse; None where it does.
         statements: The same of the SQL of a source.
+        reach: Which places outside its folder the job may write, or take secrets from.
     """
     document = read_document(file)
     values, origin = document.values, document.origin
@@ -94,6 +100,7 @@ def check_job(
         names_of(values),
         tasks_of(values, folder, faults),
         is_clean=not faults.covers(("tasks",)) and not faults.below(("tasks",)),
+        reach=reach,
     )
     problems += meaning(draft, values, expressions, statements)
     ordered = _sorted(problems)
@@ -170,6 +177,12 @@ class _Connection:
             self._read(value, folder)
         elif isinstance(value, Mapping):
             self.made = build.connection(value, folder, None)
+
+    def out_of(self, reach: Reach, home: Path) -> list[Diagnostic]:
+        """What it names that a job in the folder `home` may not reach."""
+        if self.made is None:
+            return []
+        return list(outside.secrets(self.made, self.origin, self.path, home, reach))
 
     def _read(self, text: str, folder: Path) -> None:
         """Read the file that holds it; its problems are told in that file."""

@@ -11,7 +11,17 @@ from itertools import islice
 from typing import Any
 
 from runner.diagnostics import Diagnostic
-from runner.job.checks import connections, fields, files, names, options, order, queries, shapes
+from runner.job.checks import (
+    connections,
+    fields,
+    files,
+    names,
+    options,
+    order,
+    outside,
+    queries,
+    shapes,
+)
 from runner.job.checks.fields import ExpressionChecker
 from runner.job.draft import Draft
 
@@ -28,6 +38,7 @@ _CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     files.sources,
     files.targets,
     files.standard_input,
+    outside.check,
     shapes.check,
     fields.duplicates,
     fields.identity,
