@@ -126,6 +126,11 @@ def _sign_in(token: Token, connection: Connection, mend: str) -> Told:
 
 
 def _failure(file: Path, error: RunnerError) -> Told:
+    from runner.errors import JobError
+
+    if isinstance(error, JobError):
+        first = error.diagnostics[0]
+        return {"error": first.message, "hint": first.help, "mend": f"runner validate {file}"}
     return {"error": error.message, "hint": error.hint, "mend": _mend(file)}
 
 

@@ -45,14 +45,17 @@ def test_age_and_missing_scopes_are_told(bench, org):
 def test_all_jobs_are_told_one_that_fails_among_them(bench, org):
     bench.env["ACME"] = org.token
     connected(bench, org, "{env: ACME}", name="jobs/good.yaml")
-    connected(bench, org, "../tokens/none.json", name="jobs/bad.yaml")
+    connected(bench, org, "tokens/none.json", name="jobs/bad.yaml")
+    connected(bench, org, "../tokens/none.json", name="jobs/outside.yaml")
     bench.write("jobs/.hidden/other.yaml", "version: 1")
     bench.write("jobs/notes.yaml", "colour: red")
     ended = bench.run("whoami", "--all", "-o", "json")
     assert ended.code == 4, ended.err
-    bad, good = ended.document
+    bad, good, outside = ended.document
     assert "There is no token" in bad["error"]
     assert bad["mend"] == "runner login jobs/bad.yaml"
+    assert "outside the job's folder" in outside["error"]
+    assert outside["mend"] == "runner validate jobs/outside.yaml"
     assert good["username"] == "admin@local.example"
 
 
