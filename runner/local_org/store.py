@@ -22,10 +22,13 @@ _COLUMN_TYPES = {
     "boolean": "INTEGER NOT NULL DEFAULT 0",
     "int": "INTEGER",
     "long": "INTEGER",
-    "double": "REAL",
-    "currency": "REAL",
-    "percent": "REAL",
+    "double": "",
+    "currency": "",
+    "percent": "",
 }
+"""Numbers are floats, or text where a float would lose digits: their columns convert nothing."""
+_CONVERTING = "REAL"
+"""What columns of numbers were in earlier versions."""
 _KEPT_TABLES = ("_sobjects", "_catalog", "_sessions", "_approvals", "_refresh_tokens")
 _CACHE_KIB = 32_768
 _BUSY_SECONDS = 30.0
@@ -256,19 +259,31 @@ def _lay_out_table(conn: sqlite3.Connection, sobject: SObject) -> None:
         for field in stored:
             if field.name not in present:
                 conn.execute(f"ALTER TABLE {quoted(sobject.name)} ADD COLUMN {_column(field)}")
+            elif present[field.name] == _CONVERTING:
+                _stop_converting(conn, sobject, field)
     for field in stored:
         if _indexed(field):
             _lay_out_index(conn, sobject, field)
 
 
-def _columns(conn: sqlite3.Connection, table: str) -> set[str]:
-    return {row[1] for row in conn.execute(f"PRAGMA table_info({quoted(table)})")}
+def _stop_converting(conn: sqlite3.Connection, sobject: SObject, field: Field) -> None:
+    table, column, old = quoted(sobject.name), quoted(field.name), quoted(f"_{field.name}")
+    conn.execute(f"DROP INDEX IF EXISTS {quoted(f'{sobject.name}.{field.name}')}")
+    conn.execute(f"ALTER TABLE {table} RENAME COLUMN {column} TO {old}")
+    conn.execute(f"ALTER TABLE {table} ADD COLUMN {_column(field)}")
+    conn.execute(f"UPDATE {table} SET {column} = {old}")  # noqa: S608 - names of the catalog
+    conn.execute(f"ALTER TABLE {table} DROP COLUMN {old}")
+
+
+def _columns(conn: sqlite3.Connection, table: str) -> dict[str, str]:
+    """Names and declared types."""
+    return {row[1]: row[2] for row in conn.execute(f"PRAGMA table_info({quoted(table)})")}
 
 
 def _column(field: Field) -> str:
     if field.name == "Id":
         return '"Id" TEXT PRIMARY KEY NOT NULL'
-    return f"{quoted(field.name)} {_COLUMN_TYPES.get(field.type, 'TEXT')}"
+    return f"{quoted(field.name)} {_COLUMN_TYPES.get(field.type, 'TEXT')}".rstrip()
 
 
 def _indexed(field: Field) -> bool:

@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from time import monotonic
 
-from runner.local_org import records, soql
+from runner.local_org import digits, records, soql
 from runner.local_org.bulk.classic import Batch, BatchState, ClassicJob, ClassicJobs
 from runner.local_org.bulk.csv_reading import Upload
 from runner.local_org.bulk.csv_writing import csv_bytes
@@ -119,7 +119,7 @@ def _json_rows(
 ) -> Iterator[Mapping[str, object]]:
     content = org.part(ClassicJobs).request_path(batch).read_bytes()
     try:
-        rows = json.loads(content)
+        rows = digits.loads(content)
     except ValueError:
         raise JobFailure.invalid_batch("Content is not valid JSON") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -172,7 +172,7 @@ def _query(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
     with org.store.reading() as conn, jobs.result_path(batch).open("wb") as file:
         if job.content_type == "JSON":
             found = [_in_epoch(record) for record in query.execute(conn)]
-            file.write(json.dumps(found).encode())
+            file.write(digits.dumps(found).encode())
             return len(found), 0
         count, rows = 0, query.flat(conn)
         while block := list(islice(rows, _WRITTEN_AT_ONCE)):

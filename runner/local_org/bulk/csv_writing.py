@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, InvalidOperation
 from io import StringIO
 
+_AMPLE = Context(prec=400)
 _PLAIN_FROM = -3
 _PLAIN_BELOW = 7
 """Java writes 10**-3 <= x < 10**7 plainly and all else with an exponent."""
@@ -28,15 +29,15 @@ def java_double(text: str) -> str:
     """A number as a Java double prints: `912260031` is `9.12260031E8`, `5` is `5.0`.
 
     Result files echo numbers this way, so that what comes back is not letter for letter what was
-    sent. Text that is no number stays as it is.
+    sent; but no digit is lost. Text that is no number stays as it is.
     """
     try:
-        number = float(text)
-    except ValueError:
+        number = Decimal(text)
+    except InvalidOperation:
         return text
-    if number == 0 or number != number or number in {float("inf"), float("-inf")}:  # noqa: PLR0124
-        return "0.0" if number == 0 else text
-    sign, digits, exponent = Decimal(repr(number)).normalize().as_tuple()
+    if not number or not number.is_finite():
+        return "0.0" if number.is_finite() else text
+    sign, digits, exponent = number.normalize(_AMPLE).as_tuple()
     written = "".join(map(str, digits))
     point = len(written) + int(exponent)
     lead = "-" if sign else ""

@@ -6,11 +6,12 @@ Knows the shape of a request, a response and a route. Knows no socket and no res
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
+
+from runner.local_org import digits
 
 if TYPE_CHECKING:
     from runner.local_org.org import Org, User
@@ -46,7 +47,7 @@ class Request:
 
     def json(self) -> object:
         """The body as JSON; ValueError when it is not."""
-        return json.loads(self.body)
+        return digits.loads(self.body)
 
     def open_body(self) -> BinaryIO:
         """The body as a readable file, whichever way it is held."""
@@ -79,7 +80,7 @@ class Response:
         cls, value: object, status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
         """A JSON response in Salesforce's media type."""
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        body = digits.dumps(value).encode()
         return cls(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
 
 

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import cast
 
+from runner.local_org import digits
 from runner.local_org.catalog.model import SObject
 from runner.local_org.records.values import Stored
 
@@ -17,7 +20,7 @@ Derivation = Callable[[Record, frozenset[str], str], None]
 
 _CLOSED_CASE = frozenset({"Closed"})
 _CLOSED_TASK = frozenset({"Completed"})
-_HUNDRED = 100.0
+_HUNDRED = 100
 
 _STAGES: Mapping[str, tuple[float, str]] = {
     "Prospecting": (10.0, "Pipeline"),
@@ -85,8 +88,8 @@ def _opportunity(record: Record, given: frozenset[str], moment: str) -> None:
             record["ForecastCategory"] = category
             record["ForecastCategoryName"] = _CATEGORY_NAMES.get(category, category)
     if record.get("Amount") is not None:
-        share = float(record.get("Probability") or 0) / _HUNDRED
-        record["ExpectedRevenue"] = round(float(record["Amount"] or 0) * share, 2)
+        share = _exact(record, "Probability") / _HUNDRED
+        record["ExpectedRevenue"] = _in_cents(_exact(record, "Amount") * share)
     _fiscal(record)
 
 
@@ -136,11 +139,19 @@ def _event(record: Record, given: frozenset[str], _moment: str) -> None:
 
 
 def _line_item(record: Record, given: frozenset[str], _moment: str) -> None:
-    quantity = float(record.get("Quantity") or 0)
+    quantity = _exact(record, "Quantity")
     if record.get("UnitPrice") is not None and "TotalPrice" not in given:
-        record["TotalPrice"] = round(quantity * float(record["UnitPrice"] or 0), 2)
+        record["TotalPrice"] = _in_cents(quantity * _exact(record, "UnitPrice"))
     elif record.get("TotalPrice") is not None and quantity and "UnitPrice" not in given:
-        record["UnitPrice"] = round(float(record["TotalPrice"] or 0) / quantity, 2)
+        record["UnitPrice"] = _in_cents(_exact(record, "TotalPrice") / quantity)
+
+
+def _exact(record: Record, name: str) -> Decimal:
+    return digits.exact(cast("digits.Number", record.get(name) or 0.0))
+
+
+def _in_cents(amount: Decimal) -> Stored:
+    return digits.kept(round(amount, 2))
 
 
 def _coded_status(record: Record, _given: frozenset[str], _moment: str) -> None:

@@ -9,7 +9,9 @@ import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 
+from runner.local_org import digits
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import make_id
 from runner.local_org.records.business import derivation_of, lacking_by_rule
@@ -114,7 +116,7 @@ def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
 
 def _stored_default(field: Field) -> Stored:
     if field.type in {"double", "currency", "percent"}:
-        return float(str(field.default))
+        return digits.kept(Decimal(str(field.default)))
     return field.default if isinstance(field.default, str | int) else None
 
 

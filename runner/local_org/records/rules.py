@@ -75,8 +75,14 @@ def _tests(sobject: SObject, condition: Mapping[str, object]) -> dict[str, Test]
     for name, wanted in condition.items():
         field = sobject.field(name)
         if field is not None:
-            tests[field.name] = _test(wanted)
+            test = _test(wanted)
+            tests[field.name] = _of_number(test) if field.soap_type == "xsd:double" else test
     return tests
+
+
+def _of_number(test: Test) -> Test:
+    """Numbers of more digits than a double has are kept as text; rules take what is nearest."""
+    return lambda value: test(float(value) if isinstance(value, str) else value)
 
 
 def _test(wanted: object) -> Test:

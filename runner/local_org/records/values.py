@@ -9,7 +9,9 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
+from runner.local_org import digits
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.faults import ApiError
 from runner.local_org.ids import normalise
@@ -32,6 +34,8 @@ _TIME = re.compile(r"(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?", re.ASCII)
 _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
 _NUMBERS = frozenset({"double", "currency", "percent"})
+_AMPLE = Context(prec=400)
+"""Room for every number that a double comes near, and its places."""
 _FIRST_YEAR, _LAST_YEAR = 1700, 4000
 
 
@@ -62,6 +66,8 @@ def json_writer(field: Field) -> Callable[[Stored], object] | None:
     """What turns a stored value that is not null into JSON; None where they are the same."""
     if field.type == "boolean":
         return bool
+    if field.type in _NUMBERS:
+        return digits.marked
     return _datetime_to_json if field.type == "datetime" else None
 
 
@@ -75,16 +81,7 @@ def to_csv(field: Field, stored: Stored) -> str:
         return ""
     if field.type == "boolean":
         return "true" if stored else "false"
-    return _double_text(float(stored)) if field.type in _NUMBERS else str(stored)
-
-
-def _double_text(value: float) -> str:
-    """Plain decimal: never the exponent that repr has for large and small numbers."""
-    text = repr(value)
-    if "e" not in text:
-        return text
-    plain = f"{value:.15f}".rstrip("0")
-    return f"{plain}0" if plain.endswith(".") else plain
+    return digits.plain(digits.exact(stored)) if field.type in _NUMBERS else str(stored)
 
 
 def from_json(field: Field, value: object) -> Stored:
@@ -159,7 +156,7 @@ def _int_reader(field: Field) -> Reader:
 
     def read(value: object) -> Stored:
         number = _number(value)
-        if number != int(number):
+        if number != number.to_integral_value():
             raise UnreadableError
         if abs(number) >= bound:
             raise RefusedError(refusals.out_of_range(field, value))
@@ -168,29 +165,27 @@ def _int_reader(field: Field) -> Reader:
     return read
 
 
-def _number(value: object) -> float:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _number(value: object) -> Decimal:
+    """A number, exactly; none that a double cannot come near."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise UnreadableError
-    try:
-        number = float(value)
-    except OverflowError:
-        raise UnreadableError from None
-    if not math.isfinite(number):
+    text = digits.unmarked(value) if isinstance(value, str) else repr(value)
+    if _NUMBER.fullmatch(text) is None or not math.isfinite(float(text)):
         raise UnreadableError
-    return number
+    return Decimal(text)
 
 
 def _double_reader(field: Field) -> Reader:
-    scale = field.scale
-    bound = 10.0 ** (field.precision - scale) if field.precision else math.inf
+    scale, precision = field.scale, field.precision
+    bound = Decimal(10) ** (precision - scale) if precision else Decimal("Infinity")
+    last = Decimal(1).scaleb(-scale)
+    rounding = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
 
     def read(value: object) -> Stored:
         number = _number(value)
         if abs(number) >= bound:
             raise RefusedError(refusals.out_of_range(field, value))
-        return round(number, scale)
+        return digits.kept(number.quantize(last, rounding, _AMPLE))
 
     return read
 
@@ -262,7 +257,7 @@ def _time_reader(_field: Field) -> Reader:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return value
+        return digits.unmarked(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):
@@ -274,7 +269,7 @@ def _text_reader(field: Field) -> Reader:
     length = field.length or math.inf
 
     def read(value: object) -> Stored:
-        text = value if isinstance(value, str) else _text(value)
+        text = _text(value)
         if len(text) > length:
             raise RefusedError(refusals.too_long(field, text))
         return text or None
@@ -369,5 +364,5 @@ def compound_json(
 
     `stored` gives the stored value of a field by name.
     """
-    members: dict[str, object] = {name: stored(part.name) for name, part in parts}
+    members: dict[str, object] = {name: to_json(part, stored(part.name)) for name, part in parts}
     return None if all(value is None for value in members.values()) else members

@@ -5,12 +5,13 @@ Knows how a request names things. Knows nothing of what is then done.
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import cast
 
+from runner.local_org import digits
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request
@@ -75,8 +76,8 @@ def json_object(request: Request) -> dict[str, object]:
 
 def _in_unicode(body: dict[str, object]) -> dict[str, object]:
     """JSON can escape half a surrogate pair, which is no character; it becomes a `?`."""
-    text = json.dumps(body, ensure_ascii=False).encode(errors="replace")
-    return dict(json.loads(text))
+    text = digits.dumps(body).encode(errors="replace")
+    return cast("dict[str, object]", digits.loads(text))
 
 
 def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | None:

@@ -6,12 +6,12 @@ router answers each part as if it had come alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
+from runner.local_org import digits
 from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response
 from runner.local_org.org import Org
@@ -91,7 +91,7 @@ def carry_out(org: Org, outer: Request, part: Part) -> Answer:
             path=split.path.rstrip("/"),
             query=parse_qs(split.query, keep_blank_values=True),
             headers={**headers, "content-type": "application/json"},
-            body=b"" if part.body is None else json.dumps(part.body).encode(),
+            body=b"" if part.body is None else digits.dumps(part.body).encode(),
             params={},
             payload=None,
         ),
@@ -104,7 +104,9 @@ def _body_of(response: Response) -> object:
     if not raw:
         return None
     return (
-        json.loads(raw) if raw[:1] in b'[{"' or response.status == _LISTS_OF_URLS else raw.decode()
+        digits.loads(raw)
+        if raw[:1] in b'[{"' or response.status == _LISTS_OF_URLS
+        else raw.decode()
     )
 
 

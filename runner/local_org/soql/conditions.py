@@ -161,6 +161,8 @@ class Conditions:
         value = self._value(left, operand, right)
         if left.kind is Kind.TEXT or left.kind is Kind.CHOICES:
             return self._text(left, comparator, str(value))
+        if left.kind is Kind.DOUBLE and comparator in _ORDERINGS:
+            return _ordered(left.sql, comparator, self._bind(value), is_text=isinstance(value, str))
         return _compared(left.sql, comparator, self._bind(value))
 
     def _check_operator(self, left: Expression, operand: Operand, comparator: Comparator) -> None:
@@ -358,6 +360,15 @@ def _compared(sql: str, comparator: Comparator, value: str) -> str:
     if comparator is Comparator.UNEQUAL:
         return f"{sql} IS NOT {value}"
     return f"{sql} {comparator.value} {value}"
+
+
+def _ordered(sql: str, comparator: Comparator, value: str, *, is_text: bool) -> str:
+    """Compare numbers, of which those with more digits than a double has are kept as text."""
+    exactly = f"sf_compare({sql}, {value}) {comparator.value} 0"
+    if is_text:
+        return exactly
+    plainly = f"{sql} {comparator.value} {value}"
+    return f"CASE WHEN typeof({sql}) = 'text' THEN {exactly} ELSE {plainly} END"
 
 
 def _collation(value: str) -> str:

@@ -16,6 +16,8 @@ from runner.local_org.store import folds
 AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 GROUPING = "GROUPING"
 CONVERSIONS = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})
+_EXACTLY = {"SUM": "sf_sum", "MIN": "sf_min", "MAX": "sf_max"}
+"""Aggregates of numbers that lose no digits."""
 _ZONE = "CONVERTTIMEZONE"
 _MONTH = "CAST(substr({x}, 6, 2) AS INTEGER)"
 _YEAR = "CAST(substr({x}, 1, 4) AS INTEGER)"
@@ -71,6 +73,20 @@ class Expression:
         """SQL whose values sort and group as Salesforce's do: without case."""
         return f"sf_lower({self.sql})" if self.folded else self.sql
 
+    @property
+    def order_sqls(self) -> tuple[str, ...]:
+        """SQL of what to sort by: first, and where that is the same, next.
+
+        A number that is kept as text has its place beside the double next to it.
+        """
+        if self.kind is not Kind.DOUBLE:
+            return (self.key_sql,)
+        is_text = f"CASE WHEN typeof({self.sql}) = 'text' THEN"
+        return (
+            f"{is_text} sf_near({self.sql}) ELSE {self.sql} END",
+            f"{is_text} sf_beyond({self.sql}) ELSE 0 END",
+        )
+
 
 class Operands:
     """Resolves the operands of one SELECT."""
@@ -116,6 +132,9 @@ class Operands:
         if name == "COUNT_DISTINCT":
             sql = f"COUNT(DISTINCT {own.key_sql})"
             return Expression(sql, Kind.INTEGER, spelt, column, aggregate=True)
+        if column.kind is Kind.DOUBLE and name in _EXACTLY:
+            sql = f"{_EXACTLY[name]}({column.sql})"
+            return Expression(sql, Kind.DOUBLE, spelt, column, aggregate=True)
         collation = " COLLATE SF_NOCASE" if own.folded else ""
         kind = Kind.DOUBLE if name == "AVG" else column.kind
         return Expression(f"{name}({column.sql}{collation})", kind, spelt, column, aggregate=True)

@@ -6,9 +6,12 @@ Knows values as the store keeps them. Knows no field and no syntax.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
+
+from runner.local_org import digits
 
 _STORED_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -26,16 +29,74 @@ def register(conn: sqlite3.Connection) -> None:
 
 def _register(conn: sqlite3.Connection) -> None:
     conn.create_function("sf_number", 1, number_text, deterministic=True)
+    conn.create_function("sf_compare", 2, compared, deterministic=True)
+    conn.create_function("sf_near", 1, float, deterministic=True)
+    conn.create_function("sf_beyond", 1, beyond, deterministic=True)
+    for name, aggregate in (("sf_sum", Total), ("sf_min", Least), ("sf_max", Most)):
+        # The stubs know aggregates of whole numbers alone.
+        conn.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]
     conn.create_function("sf_format", 2, formatted, deterministic=True)
     conn.create_function("sf_local", 2, local_moment, deterministic=True)
 
 
-def number_text(value: float | None) -> str | None:
+def number_text(value: digits.Number | None) -> str | None:
     """A number in full, without an exponent, always with a decimal point."""
-    if value is None:
+    return None if value is None else digits.plain(digits.exact(value))
+
+
+def compared(left: digits.Number | None, right: digits.Number) -> int | None:
+    """-1, 0 or 1, as the first is less than, the same as or more than the second."""
+    if left is None:
         return None
-    text = format(Decimal(repr(value)), "f")
-    return text if "." in text else f"{text}.0"
+    one, two = digits.exact(left), digits.exact(right)
+    return (one > two) - (one < two)
+
+
+def beyond(value: str) -> float:
+    """How far a number that is kept as text is from the double next to it."""
+    return float(digits.exact(value) - digits.exact(float(value)))
+
+
+class Total:
+    """SUM, which loses no digits."""
+
+    def __init__(self) -> None:
+        self._sum: Decimal | None = None
+
+    def step(self, value: digits.Number | None) -> None:
+        """Add one value."""
+        if value is not None:
+            self._sum = digits.exact(value) + (self._sum or 0)
+
+    def finalize(self) -> digits.Number | None:
+        """The sum; None of no values."""
+        return None if self._sum is None else digits.kept(self._sum)
+
+
+class Least:
+    """MIN, of numbers of which some are kept as text."""
+
+    beats: Callable[[Decimal, Decimal], bool] = staticmethod(Decimal.__lt__)
+
+    def __init__(self) -> None:
+        self._best: digits.Number | None = None
+
+    def step(self, value: digits.Number | None) -> None:
+        """Look at one value."""
+        if value is None:
+            return
+        if self._best is None or self.beats(digits.exact(value), digits.exact(self._best)):
+            self._best = value
+
+    def finalize(self) -> digits.Number | None:
+        """The value; None of no values."""
+        return self._best
+
+
+class Most(Least):
+    """MAX, likewise."""
+
+    beats = staticmethod(Decimal.__gt__)
 
 
 def local_moment(value: str | None, zone: str) -> str | None:
@@ -51,7 +112,8 @@ def formatted(value: float | str | None, describe_type: str) -> str | None:
     if value is None:
         return None
     if describe_type == "currency":
-        return f"${float(value):,.2f}" if float(value) >= 0 else f"-${-float(value):,.2f}"
+        amount = digits.exact(value)
+        return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
     if describe_type in {"double", "percent", "int", "long"}:
         text = f"{Decimal(str(value)):,f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text

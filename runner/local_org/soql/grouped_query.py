@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+from runner.local_org import digits
 from runner.local_org.faults import ApiFault
 from runner.local_org.soql.expressions import GROUPING, Expression
 from runner.local_org.soql.functions import register
@@ -62,13 +63,18 @@ class GroupedQuery:
         for row in rows:
             record: Record = {"attributes": {"type": "AggregateResult"}}
             for (key, kind), value in zip(self.keys, row, strict=False):
-                is_flag = kind is Kind.BOOLEAN and value is not None
-                record[key] = bool(value) if is_flag else value
+                record[key] = _shown(kind, value)
             yield record
 
     def total(self, conn: sqlite3.Connection) -> int:
         """How many groups there are."""
         return sum(1 for _ in self.execute(conn))
+
+
+def _shown(kind: Kind, value: object) -> object:
+    if kind is Kind.DOUBLE:
+        return digits.marked(value)
+    return bool(value) if kind is Kind.BOOLEAN and value is not None else value
 
 
 def count_query(select: Select) -> CountQuery:
@@ -100,24 +106,25 @@ class Grouping:
         sorts = self._select.sorts()
         for (expression, _), sort in zip(sorts, self._query.order, strict=True):
             self._check_grouped(expression, sort.operand)
+        keys = [(each, sql, how) for each, how in sorts for sql in each.order_sqls]
         where, having = self._select.where_sql(), self._select.having_sql()
         wanted = [
             *(
                 (expression, rest_sql(expression, self._select.context.version))
                 for expression in outputs
             ),
-            *((expression, expression.key_sql) for expression, _ in sorts),
+            *((expression, sql) for expression, sql, _ in keys),
         ]
         selects = [
             self._grouping_set(kept, wanted, where, having) for kept in self._grouping_sets()
         ]
-        order = [f"{len(outputs) + place} {how}" for place, (_, how) in enumerate(sorts, start=1)]
+        order = [f"{len(outputs) + place} {how}" for place, (*_, how) in enumerate(keys, start=1)]
         order_sql = f" ORDER BY {', '.join(order)}" if order else ""
         sql = f"{' UNION ALL '.join(selects)}{order_sql}{self._select.limit_sql()}"
-        keys = tuple(
+        named = tuple(
             (note.path[-1], each.kind) for note, each in zip(self.notes, outputs, strict=True)
         )
-        return GroupedQuery(sql, self._select.bindings.values, keys)
+        return GroupedQuery(sql, self._select.bindings.values, named)
 
     # --- groups
 

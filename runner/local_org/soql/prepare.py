@@ -163,7 +163,7 @@ class _Preparation:
         parent_sql = f"t0.{quoted(link)}"
         parents = "(SELECT value FROM json_each(:_parents))"
         where = select.where_sql(f"{parent_sql} IN {parents}")
-        sorts = [f"{expression.key_sql} {how}" for expression, how in select.sorts()]
+        sorts = [f"{sql} {how}" for each, how in select.sorts() for sql in each.order_sqls]
         body = Body(
             tuple(listed.columns),
             listed.shape,

@@ -48,7 +48,7 @@ def _double_sql(sql: str) -> str:
     text = f"CAST({sql} AS TEXT)"
     plain = f"{sql} = 0 OR abs({sql}) BETWEEN {_SMALLEST_PLAIN} AND {_LONGEST_EXACT} - 1"
     return (
-        f"CASE WHEN {sql} IS NULL THEN '' "
+        f"CASE WHEN {sql} IS NULL THEN '' WHEN typeof({sql}) = 'text' THEN {sql} "
         f"WHEN ({plain}) AND CAST({text} AS REAL) = {sql} THEN {text} "
         f"ELSE sf_number({sql}) END"
     )

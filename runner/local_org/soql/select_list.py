@@ -12,7 +12,7 @@ from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records.values import compound_parts
 from runner.local_org.soql import shapes
 from runner.local_org.soql.expressions import AGGREGATES, CONVERSIONS, Expression
-from runner.local_org.soql.kinds import Kind
+from runner.local_org.soql.kinds import Kind, kind_of
 from runner.local_org.soql.printing import csv_sql, rest_sql
 from runner.local_org.soql.scope import Place
 from runner.local_org.soql.selects import Select
@@ -25,6 +25,12 @@ _FIELD_SETS: dict[str, Callable[[Field], bool]] = {
     "ALL": lambda _field: True,
     "STANDARD": lambda field: not field.custom,
     "CUSTOM": lambda field: field.custom,
+}
+
+
+_SHAPES: dict[Kind, Callable[[str, int], shapes.Output]] = {
+    Kind.BOOLEAN: shapes.Flag,
+    Kind.DOUBLE: shapes.Number,
 }
 
 
@@ -112,13 +118,15 @@ class SelectList:
             self.compound = True
             return shapes.Compound(key, self._parts(found.field, place))
         at = self._fetch(rest_sql(found, self._select.context.version))
-        return shapes.Flag(key, at) if found.kind is Kind.BOOLEAN else shapes.Plain(key, at)
+        return _SHAPES.get(found.kind, shapes.Plain)(key, at)
 
-    def _parts(self, compound: Field, place: Place) -> tuple[tuple[str, int], ...]:
+    def _parts(self, compound: Field, place: Place) -> tuple[shapes.Output, ...]:
         """The parts of a compound, and where in the row each one is."""
         scope, sobject = self._select.scope, place.variants[0].sobject
         return tuple(
-            (name, self._fetch(scope.field(place, part.name, 0).sql))
+            _SHAPES.get(kind_of(part), shapes.Plain)(
+                name, self._fetch(scope.field(place, part.name, 0).sql)
+            )
             for name, part in compound_parts(sobject, compound)
         )
 

@@ -95,7 +95,9 @@ class Select:
 
     def order_sql(self) -> str:
         """`ORDER BY …`, or nothing."""
-        sorts = [f"{expression.key_sql} {how}" for expression, how in self.sorts()]
+        sorts = [
+            f"{sql} {how}" for expression, how in self.sorts() for sql in expression.order_sqls
+        ]
         return f" ORDER BY {', '.join(sorts)}" if sorts else ""
 
     def limit_sql(self) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from runner.local_org import digits
+
 Row = Sequence[object]
 Record = dict[str, object]
 Children = Mapping[str, Mapping[str, object]]
@@ -41,6 +43,18 @@ class Plain:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A number, which the store keeps as text where a double would lose digits."""
+
+    key: str
+    place: int
+
+    def read(self, row: Row, _children: Children) -> object:
+        """The number, as JSON values have it."""
+        return digits.marked(row[self.place])
+
+
+@dataclass(frozen=True, slots=True)
 class Flag:
     """A checkbox, which SQLite keeps as 0 or 1."""
 
@@ -57,11 +71,11 @@ class Compound:
     """An address or a location, made of its parts; null when all of them are."""
 
     key: str
-    parts: tuple[tuple[str, int], ...]
+    parts: tuple[Output, ...]
 
-    def read(self, row: Row, _children: Children) -> object:
+    def read(self, row: Row, children: Children) -> object:
         """The parts by name, or None."""
-        value = {name: row[place] for name, place in self.parts}
+        value = {part.key: part.read(row, children) for part in self.parts}
         return value if any(part is not None for part in value.values()) else None
 
 

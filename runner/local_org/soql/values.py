@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from runner.local_org import digits
 from runner.local_org.soql.expressions import Expression
 from runner.local_org.soql.kinds import NUMERIC, Kind
 from runner.local_org.soql.syntax import (
@@ -32,9 +33,9 @@ def stored_value(literal: Literal, left: Expression) -> Stored | None:
         case Text(text) if left.kind in {Kind.TEXT, Kind.CHOICES}:
             found = text
         case Number(number) if left.kind in NUMERIC:
-            found = _plain_number(number)
+            found = digits.kept(number) if left.kind is Kind.DOUBLE else _plain_number(number)
         case Money(_, amount) if left.field is not None and left.field.type == "currency":
-            found = float(amount)
+            found = digits.kept(amount)
         case Boolean(truth) if left.kind is Kind.BOOLEAN:
             found = int(truth)
         case Day(day) if left.kind is Kind.DATE:

@@ -1,4 +1,6 @@
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -126,3 +128,20 @@ def test_clearing_empties_records_and_counters(store):
     with store.writing() as conn:
         assert conn.execute("SELECT COUNT(*) FROM Account").fetchone() == (0,)
         assert reserve(conn, "Account", 1) == 0
+
+
+def test_numbers_of_an_earlier_version_stay_and_their_columns_take_more_digits(tmp_path):
+    path = tmp_path / "org.sqlite3"
+    Store(path, standard_catalog()).close()
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute("ALTER TABLE Account DROP COLUMN AnnualRevenue")
+        conn.execute("ALTER TABLE Account ADD COLUMN AnnualRevenue REAL")
+        conn.execute("INSERT INTO Account (Id, Name, AnnualRevenue) VALUES ('1', 'a', 12.5)")
+    opened = Store(path, standard_catalog())
+    with opened.writing() as conn:
+        conn.execute(
+            "INSERT INTO Account (Id, Name, AnnualRevenue) VALUES ('2', 'b', '12345678901234.5678')"
+        )
+        found = conn.execute("SELECT AnnualRevenue FROM Account ORDER BY Id").fetchall()
+    opened.close()
+    assert found == [(12.5,), ("12345678901234.5678",)]

@@ -122,3 +122,22 @@ def test_an_id_is_lengthened_and_a_wrong_checksum_refused():
     assert from_json(_field("reference"), "0015500001QdQWa") == "0015500001QdQWaAAN"
     with pytest.raises(RefusedError):
         from_json(_field("reference"), "0015500001QdQWaAAA")
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "stored"),
+    [
+        ("double", "0.125", 0.13),
+        ("double", "0.135", 0.14),
+        ("double", "-0.125", -0.13),
+        ("currency", "0.125", 0.12),
+        ("currency", "0.135", 0.14),
+        ("percent", "2.675", 2.68),
+        ("currency", "1234567890123456.785", "1234567890123456.78"),
+        ("double", 10**17 + 1, "100000000000000001.0"),
+    ],
+)
+def test_decimals_beyond_the_scale_are_rounded_by_their_digits(kind, given, stored):
+    """Currency half to even, other numbers half up; not by what a double made of them."""
+    assert from_json(_field(kind, scale=2), given) == stored
+    assert from_csv(_field(kind, scale=2), str(given)) == stored

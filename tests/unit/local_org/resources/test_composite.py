@@ -145,3 +145,17 @@ def test_graphs_have_their_limits_and_came_with_50(rest):
     assert rest.post("/composite/graph", fine, version="49.0").status_code == 404
     twice = {"graphs": [_graph("g"), _graph("g")]}
     assert rest.post("/composite/graph", twice).status_code == 400
+
+
+def test_a_number_of_many_digits_passes_whole_from_part_to_part(rest):
+    wide = 123456789012345678
+    again = {"Name": "is @{r.AnnualRevenue}", "AnnualRevenue": "@{r.AnnualRevenue}"}
+    *_, made = _composite(
+        rest,
+        _part("POST", "/sobjects/Account", "a", {"Name": "A", "AnnualRevenue": wide}),
+        _part("GET", "/sobjects/Account/@{a.id}", "r"),
+        _part("POST", "/sobjects/Account", "b", again),
+    )
+    text = rest.get(f"/sobjects/Account/{made['body']['id']}").text
+    assert f'"Name":"is {wide}.0"' in text
+    assert f'"AnnualRevenue":{wide}.0' in text
