@@ -87,8 +87,10 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.local_org.http.server import PortTakenError
     from runner.local_org.presence import FolderServedError
     from runner.local_org.seeding import SeedError, sow
+    from runner.state.files import private_folder
 
     declared, origin = declared_org(org_file)
+    private_folder(folder)
     try:
         org = open_org(folder, declared, settings)
         server = serve_org(org, port)

@@ -49,12 +49,14 @@ class StateFolder:
     root: Path
 
     def create(self) -> StateFolder:
-        """Make the folder, with mode 0700, where it is missing.
+        """Make the folder, and the one of the runs, with mode 0700, where they are missing.
+
+        Rows in the runs' folders are for their owner also where the state folder is shared.
 
         Raises:
             StateError: It cannot be made.
         """
-        private_folder(self.root)
+        private_folder(self.runs)
         return self
 
     @property

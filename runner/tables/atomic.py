@@ -9,7 +9,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runner.errors import StateError
@@ -54,8 +54,23 @@ def unwritable(path: Path, error: OSError) -> StateError:
 
 def _put_in_place(beside: Path, path: Path) -> None:
     try:
-        with beside.open("rb+") as stream:
-            os.fsync(stream.fileno())
+        sync(beside)
         beside.replace(path)
+        sync_folder(path)
     except OSError as error:
         raise unwritable(path, error) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until a file's name is on the disk, where its file system can say so: shares may not."""
+    with suppress(OSError):
+        sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -21,7 +21,7 @@ from runner.job.places import (
     FolderTarget,
     Target,
 )
-from runner.tables.atomic import unwritable, written_whole
+from runner.tables.atomic import sync, sync_folder, unwritable, written_whole
 from runner.tables.file_writing import Columns, is_plain, told_of, write_file
 
 _COPY_BYTES = 1 << 20
@@ -114,7 +114,9 @@ def _move(rows: Path, to: Path) -> None:
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         rows.chmod(0o666 & ~_umask())
+        sync(rows)
         os.replace(rows, to)  # noqa: PTH105 - its errno tells another disk
+        sync_folder(to)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise unwritable(to, error) from error

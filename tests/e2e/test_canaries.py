@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import typer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
+from runner.cli.app import app
 
 ACCESS = "00D5g00000ABCDE!AQ.canary.access.0001"
 REFRESH = "5Aep861canary.refresh.0002"
@@ -49,11 +52,13 @@ class Watch:
         self.bench = bench
         self.secrets = [secret.encode() for secret in secrets]
         self.codes = []
+        self.verbs = set()
         self.found = []
 
     def run(self, *words, given=None, code=None):
         ended = self.bench.run(*words, given=given)
         self.codes.append(ended.code)
+        self.verbs |= {str(words[0]), " ".join(map(str, words[:2]))}
         if code is not None:
             assert ended.code == code, (words, ended.out, ended.err)
         self.look(" ".join(map(str, words)), (ended.out + ended.err).encode())
@@ -84,6 +89,31 @@ class Watch:
         yield
         ends.set()
         thread.join()
+
+
+def commands():
+    """Every command of the program, by its words."""
+
+    def below(command, words):
+        inner = getattr(command, "commands", None)
+        if inner is None:
+            return {" ".join(words)}
+        return {name for word, each in inner.items() for name in below(each, (*words, word))}
+
+    return below(typer.main.get_command(app), ())
+
+
+def the_rest(watch):
+    """Commands that meet no secret, or should not."""
+    watch.run("history", "-o", "json", code=0)
+    watch.run("show", "-o", "json")
+    watch.run("resume", "-vv", code=2)
+    watch.run("retry", "-vv", code=2)
+    watch.run("history", "--prune", "--keep", "1", code=0)
+    watch.run("init", "new.yaml", code=0)
+    watch.run("schema", "token", code=0)
+    watch.run("org", "serve", "--port", "0", code=1)
+    watch.run("org", "reset", code=1)
 
 
 def test_no_secret_is_seen_anywhere(bench, org, pem):
@@ -121,10 +151,10 @@ def test_no_secret_is_seen_anywhere(bench, org, pem):
     with watch.looking_at_processes():
         watch.run("login", jobs["live"], "--with-token", given=org.token, code=0)
         watch.run("login", jobs["sealed"], "--with-token", given=org.token, code=0)
-        watch.run("run", jobs["live"], "-v", code=0)
+        watch.run("run", jobs["live"], "-vv", code=0)
         watch.run("whoami", jobs["sealed"], code=0)
         for name in ("dead", "jwt", "secret", "command"):
-            watch.run("run", jobs[name], "-v", code=4)
+            watch.run("run", jobs[name], "-vv", code=4)
         watch.run("whoami", jobs["dead"], "-o", "json", code=4)
         watch.run("run", jobs["dead"], "-o", "json", code=4)
         watch.run("validate", pasted, code=2)
@@ -151,13 +181,13 @@ def test_no_secret_is_seen_anywhere(bench, org, pem):
         bench.env["PYTHONPATH"] = os.pathsep.join(
             filter(None, (str(bench.folder / "boom"), os.environ.get("PYTHONPATH")))
         )
-        crashed = watch.run("run", jobs["dead"], "-v", code=70)
+        crashed = watch.run("run", jobs["dead"], "-vv", code=70)
         assert list((bench.folder / "tmp").glob("runner-crash-*")), crashed.err
         del bench.env["PYTHONPATH"]
-        watch.run("history", "-o", "json", code=0)
-        watch.run("show", "-o", "json")
+        the_rest(watch)
         watch.run("logout", jobs["live"], code=0)
 
+    assert commands() - watch.verbs == set(), "each command there is runs among secrets here"
     log = org.request("GET", "/__org/requests")
     watch.look("the org's request log", log.content)
     sealed = bench.folder / "tokens/sealed.json"

@@ -1,10 +1,10 @@
 """One rotating token and several processes, one of which may die: the sign-in is not lost."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
@@ -16,6 +16,33 @@ ONE = """
   to: out/list.csv
 """
 ROUNDS = 50
+DEATH = """\
+import os, signal
+from pathlib import Path
+from runner.salesforce import oauth
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+point = os.environ.get("DIE_AT")
+replace, token_of = Path.replace, oauth.token_of
+answered = []
+
+def read(*words, **more):
+    if point == "answered":
+        die()
+    answered.append(True)
+    return token_of(*words, **more)
+
+def put(self, target):
+    if answered and point == "written":
+        die()
+    replace(self, target)
+    if answered and point == "kept":
+        die()
+
+oauth.token_of, Path.replace = read, put
+"""
 
 
 @pytest.fixture
@@ -80,35 +107,52 @@ def test_two_processes_renew_one_token_at_the_same_moment_and_neither_loses_it(b
         assert process.wait(30) == 0
 
 
-def old_is_spent(org, refresh_token):
+def is_active(org, refresh_token):
     form = {"token": refresh_token, "client_id": "app"}
     answer = httpx.post(f"{org.url}/services/oauth2/introspect", data=form)
-    return answer.json()["active"] is False
+    return answer.json()["active"]
 
 
-@pytest.mark.parametrize("again", ["run", "whoami"])
+def killed_at(bench, job, point):
+    """Run a job in a process that kills itself at a point of its renewal."""
+    bench.write("death/sitecustomize.py", DEATH)
+    paths = (str(bench.folder / "death"), os.environ.get("PYTHONPATH"))
+    kept = dict(bench.env)
+    bench.env |= {"PYTHONPATH": os.pathsep.join(filter(None, paths)), "DIE_AT": point}
+    assert bench.run("run", job).code == -signal.SIGKILL
+    bench.env = kept
+
+
+@pytest.mark.parametrize(
+    ("point", "again"), [("answered", "run"), ("answered", "whoami"), ("written", "run")]
+)
 def test_a_process_that_dies_with_the_answer_in_hand_is_told_of_by_the_next(
-    bench, org, token, job, again
+    bench, org, token, job, point, again
 ):
+    """Killed once the last byte was read, or with the new token in a file not yet in its place."""
     before = json.loads(token.read_text())
     org.expire_sessions()
-    # The org has replaced the token, and its answer is on its way, byte by byte.
-    org.fault(kind="slow", path="/oauth2/token", bytes_per_second=1, times=1)
-    process = bench.start("run", job)
-    deadline = time.monotonic() + 30
-    while not old_is_spent(org, before["refresh_token"]):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed_at(bench, job, point)
 
     after = json.loads(token.read_text())
+    assert not is_active(org, before["refresh_token"]), "the org has replaced it"
     assert after["refresh_token"] == before["refresh_token"], "the old file is whole"
     assert "renewal_began" in after
     ended = bench.run(again, job)
     assert ended.code == 4
     assert "was cut off before its answer could be kept" in ended.err
     assert f"runner login {job}" in ended.err
+
+
+def test_a_process_that_dies_once_the_answer_is_kept_loses_nothing(bench, org, token, job):
+    before = json.loads(token.read_text())
+    org.expire_sessions()
+    killed_at(bench, job, "kept")
+    after = json.loads(token.read_text())
+    assert after["refresh_token"] != before["refresh_token"]
+    assert "renewal_began" not in after
+    ended = bench.run("run", job)
+    assert ended.code == 0, ended.err
 
 
 def test_a_process_that_dies_before_the_org_heard_of_it_loses_nothing(bench, org, token, job):

@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.job.binds import bind, literal, names
@@ -74,10 +75,44 @@ def test_a_date_never_shifts(day):
     assert date.fromisoformat(literal(day)) == day
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])))
-def test_the_local_orgs_parser_reads_the_very_text_and_nothing_besides(text):
-    """The other side of the wire, written from Salesforce's documentation alone, agrees."""
+def the_parser_reads(text):
     soql = "SELECT Id FROM Account WHERE Name = :a AND Id = null"
     query = parse(Statement(bind(soql, {"a": text})))
     first, _second = query.where.parts
     assert first.right.value == text
+
+
+WHOLE_TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]))
+HOSTILE_TEXTS = st.lists(
+    st.sampled_from(
+        [
+            "'",
+            "\\",
+            "\\'",
+            "\\u0027",
+            "''",
+            "\n",
+            "\r",
+            "\u2028",
+            "\x00",
+            ":a",
+            "%",
+            "_",
+            " OR Id != null",
+        ]
+    )
+    | st.characters(exclude_categories=["Cs"])
+).map("".join)
+
+
+@given(WHOLE_TEXTS | HOSTILE_TEXTS)
+def test_the_local_orgs_parser_reads_the_very_text_and_nothing_besides(text):
+    """The other side of the wire, written from Salesforce's documentation alone, agrees."""
+    the_parser_reads(text)
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None)
+@given(WHOLE_TEXTS | HOSTILE_TEXTS)
+def test_the_local_orgs_parser_reads_the_very_text_for_long(text):
+    the_parser_reads(text)

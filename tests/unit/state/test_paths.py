@@ -41,6 +41,13 @@ def test_the_folder_is_made_private(tmp_path):
     assert folder.root.stat().st_mode & 0o777 == 0o700
 
 
+def test_the_runs_are_private_also_in_a_folder_that_others_may_enter(tmp_path):
+    tmp_path.chmod(0o755)
+    folder = StateFolder(tmp_path).create()
+    assert folder.runs.stat().st_mode & 0o777 == 0o700
+    assert tmp_path.stat().st_mode & 0o777 == 0o755, "a shared folder stays one"
+
+
 @pytest.mark.parametrize("task", ["..", ".", "a/b", "naïve task", ".hidden"])
 def test_any_task_name_stays_within_its_runs_folder(tmp_path, task):
     folder = StateFolder(tmp_path)

@@ -1,4 +1,5 @@
 import errno
+import os
 
 import pytest
 
@@ -36,3 +37,14 @@ def test_a_full_disk_and_a_file_in_the_way_are_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be written"), written_whole(tmp_path / "file/x"):
         pass
+
+
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600)])
+def test_the_mode_follows_the_umask(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        with written_whole(tmp_path / "a.csv") as beside:
+            beside.write_text("x")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.csv").stat().st_mode & 0o777 == mode
