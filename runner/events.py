@@ -72,6 +72,14 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something about a source that a person did not say and should hear."""
+
+    message: str
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
 class TaskFinished:
     """A task ended."""
 
@@ -86,7 +94,15 @@ class RunFinished:
 
 
 Event = (
-    RunStarted | Connected | TaskStarted | Progress | Retrying | Warned | TaskFinished | RunFinished
+    RunStarted
+    | Connected
+    | TaskStarted
+    | Progress
+    | Retrying
+    | Warned
+    | Noticed
+    | TaskFinished
+    | RunFinished
 )
 Sink = Callable[[Event], None]
 

@@ -96,6 +96,8 @@ class TaskOutcome:
     bulk_job_ids: tuple[str, ...] = ()
     top_errors: tuple[tuple[str, str, int], ...] = ()
     """The commonest row errors: code, a message, how many rows."""
+    notes: tuple[str, ...] = ()
+    """What was found about the source that the job does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from runner.engine.journal import WritePlan, mapping_digest
 from runner.engine.rest import BATCH_ROWS, RestWrite
 from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError
+from runner.events import Noticed
 from runner.job.model import Api, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
@@ -59,10 +60,10 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         journal = context.journal(task)
         journal.begin(_intent(task, api, plan, staging))
         if api is None:
-            return TaskEnd(_account(task, folder, results, None))
+            return TaskEnd(_account(task, staging, results, None))
         sender = (RestWrite if api is Api.REST else BulkWrite)(task, context, plan, journal)
         stopped_by = _sent(sender, staging, results)
-        outcome = replace(_account(task, folder, results, stopped_by), api=api.value)
+        outcome = replace(_account(task, staging, results, stopped_by), api=api.value)
         if isinstance(sender, BulkWrite):
             outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
         return _end(outcome, sender, stopped_by)
@@ -80,6 +81,8 @@ def _staged(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
         return plan
     source = _source(task, context)
     staging.load(source)
+    for note in staging.notes:
+        context.sink(Noticed(note, task.name))
     plan = _plan(task, context, staging.source_columns)
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
     if must_keep(source, plan.columns, staging.source_columns):
@@ -157,8 +160,9 @@ def _sent(sender: Sender, staging: Staging, results: Results) -> RunnerError | N
 
 
 def _account(
-    task: WriteTask, folder: Path, results: Results, stopped_by: RunnerError | None
+    task: WriteTask, staging: Staging, results: Results, stopped_by: RunnerError | None
 ) -> TaskOutcome:
+    folder = staging.folder.parent
     results.write_files(folder)
     if task.results is not None:
         _copy_results(folder, task.results)
@@ -176,6 +180,7 @@ def _account(
         exit_code=verdict.exit_code,
         results=folder,
         top_errors=() if verdict.status is TaskStatus.DONE else results.top_errors(),
+        notes=staging.notes,
     )
 
 

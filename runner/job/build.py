@@ -48,6 +48,7 @@ from runner.job.places import (
     TaskRows,
     TaskSource,
 )
+from runner.job.sniffing import DELIMITER, ENCODING
 from runner.job.soql import from_object
 
 Values = Mapping[str, Any]
@@ -254,7 +255,16 @@ def _shape(values: Values, path: Path) -> FileShape:
         values.get("decimal", "."),
         values.get("dates"),
         values.get("datetimes"),
+        _undeclared(form, values, path),
     )
+
+
+def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:
+    """What a CSV file itself is to tell; `.tsv` tells its delimiter by its name."""
+    if form is not FileFormat.CSV:
+        return frozenset()
+    told = {*values, *([DELIMITER] if written.delimiter(None, path) != "," else [])}
+    return frozenset({DELIMITER, ENCODING} - told)
 
 
 def _reference(values: Values) -> SecretReference:

@@ -11,6 +11,7 @@ import csv
 import io
 
 from runner.job.places import FileSource
+from runner.job.sniffing import START_BYTES, sniffed
 
 _MOST_BYTES = 1_000_000
 _RESULT_PREFIX = "sf__"
@@ -19,10 +20,10 @@ _RESULT_PREFIX = "sf__"
 
 def header_of(source: FileSource) -> tuple[str, ...] | None:
     """Column names of a CSV source; None where there are none, or where they cannot be read."""
-    shape = source.shape
     try:
         with source.path.open("rb") as stream:
             content = stream.read(_MOST_BYTES)
+        shape = sniffed(source.shape, content[:START_BYTES])
         # Not final: a character that the limit cuts in two is no mistake of the file's.
         text = codecs.getincrementaldecoder(shape.encoding)().decode(content)
         lines = io.StringIO(text.removeprefix("\ufeff"), newline="")

@@ -5,7 +5,7 @@ Frozen values. Knows nothing of YAML or of what is at these places.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -70,6 +70,8 @@ class FileShape:
     dates: str | None = None
     """How dates are written there, in the codes of strptime; ISO 8601 is taken besides."""
     datetimes: str | None = None
+    undeclared: frozenset[str] = field(default=frozenset(), compare=False)
+    """What the job leaves to a CSV file's first bytes: `delimiter`, `encoding`."""
 
 
 STANDARD_STREAM = Path("-")

@@ -53,4 +53,5 @@ def task_document(task: TaskOutcome) -> dict[str, object]:
             {"code": code, "message": message, "rows": rows}
             for code, message, rows in task.top_errors
         ],
+        "notes": list(task.notes),
     }

@@ -23,8 +23,9 @@ def line_of(event: events.Event) -> str | None:
             return f"{task}: {verb} {sobject}"
         case events.Retrying(reason, wait_seconds, attempt):
             return f"trying again in {wait_seconds:.1f} s (attempt {attempt + 1}): {reason}"
-        case events.Warned(message, task):
-            return f"warning: {task + ': ' if task else ''}{message}"
+        case events.Warned(message, task) | events.Noticed(message, task):
+            warning = "warning: " if isinstance(event, events.Warned) else ""
+            return f"{warning}{task + ': ' if task else ''}{message}"
         case _:
             return None
 

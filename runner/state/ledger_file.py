@@ -112,6 +112,9 @@ LAYOUTS = (
     DROP TABLE parts;
     ALTER TABLE parts_anew RENAME TO parts;
     """,
+    """
+    ALTER TABLE tasks ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'
+    """,
 )
 """One step a version: a ledger of version n takes the steps after n. Never change a step."""
 

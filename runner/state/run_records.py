@@ -221,6 +221,7 @@ def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
         target=_path(row["target"]),
         bulk_job_ids=tuple(json.loads(row["bulk_job_ids"])),
         top_errors=tuple((code, text, rows) for code, text, rows in json.loads(row["top_errors"])),
+        notes=tuple(json.loads(row["notes"])),
     )
     return replace(task, outcome=outcome)
 
@@ -260,6 +261,7 @@ def outcome_columns(outcome: TaskOutcome) -> Columns:
         "target": path_text(outcome.target),
         "bulk_job_ids": json.dumps(outcome.bulk_job_ids),
         "top_errors": json.dumps(outcome.top_errors),
+        "notes": json.dumps(outcome.notes),
     }
 
 

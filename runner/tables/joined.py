@@ -5,6 +5,7 @@ Knows how SQL is kept from everything but its tables. Knows nothing of where the
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
@@ -13,7 +14,7 @@ from runner.errors import SourceError
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, first_line
 from runner.tables.lines import UncutError
-from runner.tables.opening import AnySource, JoinedSource, open_source
+from runner.tables.opening import AnySource, JoinedSource, notes_of, open_source
 from runner.tables.reading import load_error, relation_of
 from runner.tables.source import Records, check_header
 from runner.tables.spool import spooled
@@ -31,9 +32,10 @@ def read_joined(source: JoinedSource, folder: Path) -> Records:
     """
     to = folder / "rows.csv"
     database = Database(folder)
+    notes: list[str] = []
     try:
         for table, rows in source.tables.items():
-            _load(database, table, rows, folder / table)
+            notes += _load(database, table, rows, folder / table)
         _shut(database, to)
         found = database.connection.execute(f"DESCRIBE (\n{source.sql}\n)").fetchall()
         columns = tuple(str(row[0]) for row in found)
@@ -48,11 +50,11 @@ def read_joined(source: JoinedSource, folder: Path) -> Records:
         ) from error
     finally:
         database.close()
-    return spooled(_FROM, columns, to)
+    return replace(spooled(_FROM, columns, to), notes=tuple(notes))
 
 
-def _load(database: Database, table: str, rows: AnySource, folder: Path) -> None:
-    """Keep a source's rows as a table."""
+def _load(database: Database, table: str, rows: AnySource, folder: Path) -> tuple[str, ...]:
+    """Keep a source's rows as a table; gives what should be known of how they were read."""
     folder.mkdir(exist_ok=True)
     opened = open_source(rows, folder)
     columns = opened[0].columns
@@ -64,6 +66,7 @@ def _load(database: Database, table: str, rows: AnySource, folder: Path) -> None
     database.connection.execute(f"CREATE TABLE {name(table)} ({typed})")
     for records in opened:
         _insert(database, table, columns, records, folder)
+    return notes_of(opened)
 
 
 def _insert(

@@ -68,6 +68,19 @@ def utf8_blocks(
         raise unreadable(path, error) from error
 
 
+def first_bytes(path: Path, compression: Compression, size: int) -> bytes:
+    """Give a file's first bytes, unpacked.
+
+    Raises:
+        SourceError: The file cannot be read.
+    """
+    try:
+        with opened(path, compression) as stream:
+            return stream.read(size)
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
 def decoded_text(path: Path, shape: FileShape) -> TextIO:
     """Open a file as text, its line ends as they are, once every byte of it is known to be text.
 
@@ -163,5 +176,10 @@ def unreadable(path: Path, error: OSError) -> SourceError:
 def _undecodable(path: Path, encoding: str, offset: int) -> SourceError:
     return SourceError(
         f"{path}: byte {offset + 1:,} is not {encoding}.",
-        hint="Say the file's real encoding in `from`: {file: …, encoding: windows-1252}, say.",
+        hint=encoding_hint(path),
     )
+
+
+def encoding_hint(path: Path) -> str:
+    """What to write about a file that is not of its encoding."""
+    return f"Write its real encoding in `from`: {{file: {path.name}, encoding: windows-1252}}."

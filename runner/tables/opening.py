@@ -84,6 +84,26 @@ def open_source(source: AnySource, folder: Path) -> tuple[Records, ...]:
     return (read_joined(source, folder),)
 
 
+def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
+    """What a person should know of how a source was read."""
+    return tuple(note for records in opened for note in records.notes)
+
+
+def _noted(opened: Sequence[Records]) -> tuple[Records, ...]:
+    """Files whose notes name them; what is alike is said once, by the first."""
+    named: dict[str, list[str]] = {}
+    for records in opened:
+        for note in records.notes:
+            named.setdefault(note, []).append(records.path.name)
+    notes = tuple(
+        f"{names[0]}{f' and {len(names) - 1:,} more' if names[1:] else ''}: {note}"
+        for note, names in named.items()
+    )
+    return tuple(
+        replace(records, notes=() if place else notes) for place, records in enumerate(opened)
+    )
+
+
 def _opened_files(source: FileSource, folder: Path) -> tuple[Records, ...]:
     files = _local_files(source, folder)
     for file in files:
@@ -100,7 +120,7 @@ def _opened_files(source: FileSource, folder: Path) -> tuple[Records, ...]:
     )
     for each in opened[1:]:
         _check_same(opened[0], each)
-    return opened
+    return _noted(opened)
 
 
 def _spelled(shape: FileShape) -> FileShape:
@@ -150,7 +170,8 @@ def _from_standard_input(to: Path) -> Path:
 
 
 def _read_csv(file: Path, shape: FileShape, _to: Path) -> Records:
-    return replace(open_csv(file, shape), respell=partial(respell_csv, file, shape))
+    records = open_csv(file, shape)
+    return replace(records, respell=partial(respell_csv, file, records.shape))
 
 
 def _read_parquet(file: Path, _shape: FileShape, to: Path) -> Records:

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from runner.errors import SourceError
 from runner.job.places import FileFormat, FileShape
-from runner.tables.lines import Digest, slabs, unreadable, utf8_blocks
+from runner.job.sniffing import START_BYTES, noticed, sniffed
+from runner.tables.lines import Digest, encoding_hint, first_bytes, slabs, unreadable, utf8_blocks
 
 RESULT_PREFIX = "sf__"
 """Columns that a result file adds to the source's own."""
@@ -50,6 +51,8 @@ class Records:
     """Rows may end early: what is missing is blank."""
     respell: Callable[[Path], Records] | None = None
     """Writes them anew in plain spelling, for a reader that would not take them as they are."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how they were read."""
 
     def slabs(self) -> Iterator[bytes]:
         """Cut the records into pieces that can be read side by side."""
@@ -81,17 +84,28 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     Raises:
         SourceError: The file cannot be read, or its header has a blank or a doubled name.
     """
+    shape, notes = _told(path, shape)
     digest = hashlib.sha256()
     blocks = utf8_blocks(path, shape.encoding, digest, shape.compression)
     first = next(blocks, b"").lstrip(b"\r\n")
+    header = _header_bytes(first, shape.quote)
+    line_end = _line_end(header)
     if shape.header:
         check_header(path, shape.header)
-        line_end = _line_end(_header_bytes(first, shape.quote))
-        return Records(path, shape.header, shape, chain([first], blocks), digest, line_end)
-    header = _header_bytes(first, shape.quote)
+        rest = chain([first], blocks)
+        return Records(path, shape.header, shape, rest, digest, line_end, notes=notes)
     columns = _header_names(path, header, shape)
-    records = chain([first[len(header) :]], blocks)
-    return Records(path, columns, shape, records, digest, _line_end(header))
+    rest = chain([first[len(header) :]], blocks)
+    return Records(path, columns, shape, rest, digest, line_end, notes=notes)
+
+
+def _told(path: Path, shape: FileShape) -> tuple[FileShape, tuple[str, ...]]:
+    """How a file is written, and what of that a person should hear."""
+    if not shape.undeclared:
+        return shape, ()
+    found = sniffed(shape, first_bytes(path, shape.compression, START_BYTES))
+    note = noticed(shape, found)
+    return found, (note,) if note else ()
 
 
 def _line_end(header: bytes) -> str:
@@ -112,7 +126,7 @@ def _header_names(path: Path, header: bytes, shape: FileShape) -> tuple[str, ...
     except UnicodeDecodeError as error:
         raise SourceError(
             f"{path}: the header is not {shape.encoding}: byte {error.start + 1:,}.",
-            hint="Say the file's real encoding in `from`.",
+            hint=encoding_hint(path),
         ) from error
     rows = list(csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote or None))
     names = tuple(rows[0]) if rows else ()

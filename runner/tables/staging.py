@@ -25,7 +25,7 @@ from runner.tables.json_values import JsonValue, with_json_values
 from runner.tables.kinds import MappedColumn
 from runner.tables.lines import UncutError
 from runner.tables.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, Plan, check, plan, select
-from runner.tables.opening import AnySource, open_source
+from runner.tables.opening import AnySource, notes_of, open_source
 from runner.tables.parts import MOST_BYTES, Limits, Part, PartWriter
 from runner.tables.reading import load_error, relation_of
 from runner.tables.slab import Slab
@@ -82,6 +82,11 @@ class Staging:
         """
         self._records = open_source(source, self._folder)
         self.columns = own_columns(self.source_columns)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the source was read."""
+        return notes_of(self._records)
 
     def map(
         self, columns: Sequence[MappedColumn], *, blank: Blank = Blank.KEEP, timezone: str = "UTC"

@@ -187,3 +187,21 @@ def test_what_is_heavy_is_imported_only_where_it_is_used(bench):
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stderr.splitlines()[-1] == "[]"
+
+
+def test_what_was_found_about_a_file_is_said_and_recorded(bench, org):
+    """Also where validation looks at its header."""
+    bench.write("leads.csv", "company;no\nMüller, Söhne;E1\n")
+    job = bench.job("""
+- name: load
+  create: Account
+  from: leads.csv
+  fields: {Name: company, ERP_Id__c: "no"}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert "load: leads.csv: delimiter ';' found" in ended.err
+    assert ended.task("load")["notes"] == ["leads.csv: delimiter ';' found"]
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "Müller, Söhne"}]
+    shown = bench.run("show", ended.document["run_id"], "-o", "json")
+    assert shown.task("load")["outcome"]["notes"] == ["leads.csv: delimiter ';' found"]

@@ -16,7 +16,7 @@ import zstandard
 from runner.errors import SourceError
 from runner.job.places import Compression, FileFormat, FileShape, FileSource
 from runner.tables.kinds import FieldKind, MappedColumn
-from runner.tables.opening import columns_beforehand
+from runner.tables.opening import JoinedSource, columns_beforehand
 from runner.tables.staging import Staging
 
 ROWS = [{"a": "1", "b": 'Ä "x"'}, {"a": "2", "b": "y\nz"}]
@@ -301,3 +301,57 @@ def test_an_address_is_read_as_a_file_is(reading):
     with pytest.raises(SourceError) as raised:
         reading.of(missing)
     assert "secret" not in raised.value.message
+
+
+UNDECLARED = frozenset({"delimiter", "encoding"})
+
+
+def test_what_a_file_itself_tells_is_found_in_every_file_and_said_once(reading):
+    reading.file("in-1.csv", b"a;b\n1;x,y\n")
+    reading.file("in-2.csv", b"b;a\ny;2\n")
+    reading.file("in-3.csv", b"a,b\n3,z\n")
+    reading.file("in-4.csv", "\ufeffa\tb\n4\tä\n".encode("utf-16-le"))
+    shape = FileShape(FileFormat.CSV, undeclared=UNDECLARED)
+    staging = reading.staging(FileSource(reading.folder / "in-*.csv", shape))
+    assert [record for _, record in staging.records()] == [
+        {"a": "1", "b": "x,y"},
+        {"a": "2", "b": "y"},
+        {"a": "3", "b": "z"},
+        {"a": "4", "b": "ä"},
+    ]
+    assert staging.notes == (
+        "in-1.csv and 1 more: delimiter ';' found",
+        "in-4.csv: delimiter tab and encoding utf-16 found",
+    )
+
+
+def test_what_was_found_holds_where_a_file_is_read_the_exact_way(reading):
+    content = b'a;b\n1;5" pipe\n'
+    source = FileSource(
+        reading.file("a.csv.gz", gzip.compress(content)),
+        FileShape(FileFormat.CSV, compression=Compression.GZIP, undeclared=UNDECLARED),
+    )
+    assert reading.of(source) == [{"a": "1", "b": '5" pipe'}]
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [(b"Name\nM\xfcller\n", r"byte 7 "), (b"N\xe4me,b\n1,2\n", r"byte 2\b")],
+)
+def test_a_byte_that_is_not_utf_8_is_refused_by_its_place_and_never_guessed(
+    reading, content, place
+):
+    source = FileSource(
+        reading.file("a.csv", content), FileShape(FileFormat.CSV, undeclared=UNDECLARED)
+    )
+    with pytest.raises(SourceError, match=place) as caught:
+        reading.of(source)
+    assert "encoding: windows-1252" in str(caught.value.hint)
+
+
+def test_tables_of_a_select_are_found_too(reading):
+    shape = FileShape(FileFormat.CSV, undeclared=UNDECLARED)
+    tiers = FileSource(reading.file("tiers.csv", b"a;b\n1;2\n"), shape)
+    staging = reading.staging(JoinedSource("SELECT b FROM t", {"t": tiers}))
+    assert staging.records() == [(1, {"b": "2"})]
+    assert staging.notes == ("tiers.csv: delimiter ';' found",)
