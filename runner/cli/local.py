@@ -18,6 +18,7 @@ from runner.credentials import Secret
 from runner.errors import StateError
 from runner.job.model import Origin
 from runner.state.paths import StateFolder
+from runner.state.sharing import held, is_free
 
 STOP_SECONDS = 5.0
 
@@ -40,54 +41,60 @@ def running_org(state: StateFolder) -> LocalOrg | None:
 
 @contextmanager
 def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
-    """The running local org, or one that lives as long as this block.
+    """The running local org, or one that is started, and lives as long as any run uses it.
 
     Raises:
         StateError: it does not start.
     """
-    if running := running_org(state):
-        yield running
-        return
-    with _started(state, org_file) as org:
-        yield org
+    process: subprocess.Popen[str] | None = None
+    try:
+        # An org that is ending keeps users off until it has ended.
+        with held(state.local_org_users, shared=True):
+            with held(state.local_org_start, shared=False):
+                org = running_org(state)
+                if org is None:
+                    process = _started(state, org_file)
+                    org = _ready(process)
+            yield org
+    finally:
+        if process is not None:
+            _let_go(process, state)
 
 
-@contextmanager
-def _started(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
+def _started(state: StateFolder, org_file: Path | None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json"]
-    command += ["--until-stdin-ends", "--state-dir", str(state.root)]
+    command += ["--for-runs", "--state-dir", str(state.root)]
     command += ["--org-file", str(org_file)] if org_file else []
     # Its own session: a Ctrl-C meant for the run must not end the org under it.
-    process = subprocess.Popen(  # noqa: S603 - this very program
+    return subprocess.Popen(  # noqa: S603 - this very program
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
-    try:
-        yield _ready(process, state)
-    finally:
-        _stop(process)
 
 
-def _ready(process: subprocess.Popen[str], state: StateFolder) -> LocalOrg:
+def _ready(process: subprocess.Popen[str]) -> LocalOrg:
     line = process.stdout.readline() if process.stdout else ""
     try:
         told = json.loads(line)
     except ValueError as error:
         raise StateError("The local org did not start.", hint="See what stands above.") from error
-    if "url" not in told and (running := running_org(state)):
-        return running  # another run was quicker to start it
     if "url" not in told:
         raise StateError(f"The local org did not start: {told['error']}", hint=told.get("hint"))
     return LocalOrg(told["url"], Secret(told["access_token"]))
 
 
-def _stop(process: subprocess.Popen[str]) -> None:
-    """End it by ending its input, as it would end if this process were killed."""
+def _let_go(process: subprocess.Popen[str], state: StateFolder) -> None:
+    """End its input, as it would end if this process were killed; wait, unless others use it."""
+    others = not is_free(state.local_org_users, shared=False)
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
+    if others and process.poll() is None:
+        return
     try:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
+        if is_free(state.local_org_users, shared=True):
+            return  # somebody came to use it meanwhile
         process.kill()
         process.wait()
 

@@ -54,7 +54,7 @@ def serve(
     ] = 0.0,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
-    until_stdin_ends: Annotated[bool, typer.Option(hidden=True)] = False,
+    for_runs: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve the local org until Ctrl-C; its records are kept between runs."""
     from runner.cli.compose import state_folder
@@ -66,8 +66,9 @@ def serve(
         session_seconds=session_seconds,
         bulk_pace_seconds=bulk_pace_seconds,
     )
-    server = _opened(state_folder(state_dir).local_org, org_file, settings, port)
-    _serve(server, output, until_stdin_ends=until_stdin_ends)
+    state = state_folder(state_dir)
+    server = _opened(state.local_org, org_file, settings, port)
+    _serve(server, output, users=state.local_org_users if for_runs else None)
 
 
 def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) -> Server:
@@ -112,7 +113,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     return server
 
 
-def _serve(server: Server, output: Output, *, until_stdin_ends: bool) -> None:
+def _serve(server: Server, output: Output, *, users: Path | None) -> None:
     def stop(*_: object) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()
 
@@ -125,14 +126,21 @@ def _serve(server: Server, output: Output, *, until_stdin_ends: bool) -> None:
     else:
         typer.echo(f"The local org answers at {server.url} (Ctrl-C ends it).")
     sys.stdout.flush()
-    if until_stdin_ends:
-        threading.Thread(target=_when_stdin_ends, args=(stop,), daemon=True).start()
+    if users is not None:
+        threading.Thread(target=_when_unused, args=(users, stop), daemon=True).start()
     server.serve_forever()
 
 
-def _when_stdin_ends(stop: Callable[[], None]) -> None:
-    """Stop once whoever started this server closes its end, or dies."""
+def _when_unused(users: Path, stop: Callable[[], None]) -> None:
+    """Stop once the run that started this server has ended, or died, and no other uses it."""
+    from runner.state.sharing import wait_for_all
+
     sys.stdin.read()
+    # Whoever reads what that run says would else wait for this server's end.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+    wait_for_all(users)
     stop()
 
 

@@ -75,6 +75,16 @@ class StateFolder:
         return self.root / "locks"
 
     @property
+    def local_org_users(self) -> Path:
+        """Held by every run that uses the embedded org."""
+        return self.locks / "local_org.users"
+
+    @property
+    def local_org_start(self) -> Path:
+        """Held by the one run that looks for the embedded org, or starts it."""
+        return self.locks / "local_org.start"
+
+    @property
     def local_org(self) -> Path:
         """The embedded org's folder."""
         return self.root / "local_org"
