@@ -91,8 +91,8 @@ class TaskOutcome:
     exit_code: ExitCode = ExitCode.DONE
     results: Path | None = None
     """Folder of the row results of a write."""
-    target: Path | None = None
-    """File a query wrote."""
+    target: str | None = None
+    """What a query wrote: the path of a file or folder, a URL, a table."""
     bulk_job_ids: tuple[str, ...] = ()
     top_errors: tuple[tuple[str, str, int], ...] = ()
     """The commonest row errors: code, a message, how many rows."""

@@ -81,7 +81,8 @@ def _writes_standard_output(job: Job) -> bool:
     from runner.job.model import QueryTask
     from runner.job.places import STANDARD_STREAM, FileTarget
 
-    targets = (task.target for task in job.tasks if isinstance(task, QueryTask))
+    queries = (task for task in job.tasks if isinstance(task, QueryTask))
+    targets = (target for task in queries for target in task.targets)
     return any(isinstance(each, FileTarget) and each.path == STANDARD_STREAM for each in targets)
 
 

@@ -10,13 +10,14 @@ from itertools import chain
 from pathlib import Path
 
 from runner import events
+from runner.engine.children import Children, without_tables
 from runner.engine.columns import query_columns
 from runner.engine.context import Context
 from runner.engine.pace import job_pace, told_by
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.model import Api, QueryTask, WriteTask
-from runner.job.places import DatabaseTarget, Target, tasks_of
+from runner.job.places import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce import query_jobs
 from runner.salesforce.bulk_job import JobInfo, failure_of
@@ -39,8 +40,10 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
     """
     folder = context.task_folder(task)
     folder.mkdir(parents=True, exist_ok=True)
-    query = _Query(task, context)
+    query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
+    for child in query.children.tables:
+        deliver(child.file, child.table.target, child.writer.columns, keep=False)
     if task.target is not None:
         deliver(folder / RECORDS, task.target, query.columns, keep=_is_source(task, context))
     return TaskOutcome(
@@ -50,16 +53,19 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
         status=TaskStatus.DONE,
         counts=Counts(read=rows, written=rows if task.target else 0),
         api=api.value,
-        target=_place(task.target),
+        target=place_of(task.target) if task.target else None,
         bulk_job_ids=tuple(query.job_ids),
+        notes=query.notes(),
     )
 
 
-def _place(target: Target | None) -> Path | None:
+def place_of(target: Target) -> str:
     """Where the rows went, for people to read."""
     if isinstance(target, DatabaseTarget):
-        return Path(target.table)
-    return target.path if target else None
+        return target.table
+    if isinstance(target, FileTarget) and target.url is not None:
+        return shown_url(target.url)
+    return str(target.path)
 
 
 def _is_source(task: QueryTask, context: Context) -> bool:
@@ -71,16 +77,26 @@ def _is_source(task: QueryTask, context: Context) -> bool:
 class _Query:
     """One query, its binds replaced."""
 
-    def __init__(self, task: QueryTask, context: Context) -> None:
+    def __init__(self, task: QueryTask, context: Context, folder: Path) -> None:
         self._task = task
         self._context = context
         self._deadline = context.deadline(task)
         self._soql = bind(task.soql, context.params)
         self._selection = selection(self._soql)
-        self._columns = query_columns(self._selection, context.describes)
+        known = query_columns(self._selection, context.describes)
+        self._columns = without_tables(known, task.children)
+        self.children = Children(context.session, self._selection, task.children, folder)
         self.columns = self._columns or ()
         self.job_ids: list[str] = []
         self._noted = ""
+
+    def notes(self) -> tuple[str, ...]:
+        """What became of the children."""
+        return tuple(
+            f"{each.table.relationship}: {each.rows:,} row{'' if each.rows == 1 else 's'}"
+            f" to {place_of(each.table.target)}"
+            for each in self.children.tables
+        )
 
     def fetch(self, to: Path) -> tuple[Api, int]:
         """Bring the rows into a file; says over which API, and how many there are."""
@@ -115,10 +131,10 @@ class _Query:
 
     def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
         rows = 0
-        with RestWriter(to, self._columns) as writer:
+        children = self.children.open(self._context.describes)
+        with children, RestWriter(to, self._columns) as writer:
             for page in found:
-                if self._deadline.passed:
-                    raise self._deadline.error()
+                self._check_deadline()
                 rows += self._write(writer, page)
                 self._tell(rows, page.total_size)
         self.columns = writer.columns
@@ -129,7 +145,15 @@ class _Query:
         if self._selection.counts_only:
             writer.write([{"COUNT()": page.total_size}])
             return 1
+        if self.children.is_asked_for:
+            records = self.children.settle(bytes(page.raw), self._check_deadline)
+            writer.write(records)
+            return len(records)
         return writer.write_page(bytes(page.raw))
+
+    def _check_deadline(self) -> None:
+        if self._deadline.passed:
+            raise self._deadline.error()
 
     def _over_bulk(self, to: Path) -> int:
         session, task = self._context.session, self._task

@@ -13,11 +13,13 @@ from typing import Any
 from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
 from runner.job import params, written
 from runner.job.model import (
+    PARENT_COLUMN,
     QUERY_BULK_THRESHOLD_ROWS,
     WRITE_BULK_THRESHOLD_ROWS,
     AnyTask,
     Api,
     Blank,
+    ChildTable,
     Concurrency,
     Connection,
     Environment,
@@ -172,6 +174,10 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
         sobject=from_object(values["query"]) or "",
         soql=values["query"],
         target=_target(target, folder) if target else None,
+        children=tuple(
+            ChildTable(name, _target(each["to"], folder), each.get("parent", PARENT_COLUMN))
+            for name, each in values.get("children", {}).items()
+        ),
         deleted=values.get("deleted", False),
     )
 

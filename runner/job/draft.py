@@ -14,10 +14,12 @@ from typing import Any
 from runner.diagnostics import Diagnostic, Location
 from runner.job import build
 from runner.job.model import AnyTask, Connection, Origin, Param, QueryTask, Verb, WriteTask
-from runner.job.places import FileSource, FileTarget, Source, SqlSource, TaskSource
+from runner.job.places import FileSource, FileTarget, Source, SqlSource, Target, TaskSource
 from runner.job.reach import NOWHERE_ELSE, Reach
 
-_DECISIVE = frozenset(("name", "from", "key", "fields", "needs", "to", "on_failure", *Verb))
+_DECISIVE = frozenset(
+    ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *Verb)
+)
 """Task keys without which nothing can be said of the task."""
 
 
@@ -83,8 +85,16 @@ def _sources(task: WriteTask) -> Iterator[tuple[Location, Source]]:
 
 def written_files(draft: Draft) -> set[Path]:
     """Files that queries of the job write, which may come later."""
-    targets = (query.target for query in draft.queries)
+    targets = (target for query in draft.queries for target in query.targets)
     return {target.path for target in targets if isinstance(target, FileTarget)}
+
+
+def query_targets(task: QueryTask) -> Iterator[tuple[Location, Target]]:
+    """Every place that a query writes, and where the job says so."""
+    if task.target is not None:
+        yield task_path(task, "to"), task.target
+    for each in task.children:
+        yield task_path(task, "children", each.relationship, "to"), each.target
 
 
 def option_path(draft: Draft, task: AnyTask, key: str) -> Location:

@@ -177,6 +177,19 @@ class WriteTask(Task):
     """Zone of datetimes that have none."""
 
 
+PARENT_COLUMN = "sf__ParentId"
+"""Of a table of children, unless the job names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildTable:
+    """Where the children go that a query selects beside its records."""
+
+    relationship: str
+    target: Target
+    parent_column: str = PARENT_COLUMN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueryTask(Task):
     """Rows out of the org."""
@@ -185,7 +198,14 @@ class QueryTask(Task):
     """As written, binds and all."""
     target: Target | None = None
     """None: the rows are only for other tasks."""
+    children: tuple[ChildTable, ...] = ()
     deleted: bool = False
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Everything that it writes."""
+        own = (self.target,) if self.target is not None else ()
+        return (*own, *(each.target for each in self.children))
 
 
 AnyTask = WriteTask | QueryTask

@@ -125,6 +125,13 @@ class SqlSource:
 Source = FileSource | TaskSource | DatabaseSource | SqlSource
 
 
+def shown_url(url: str) -> str:
+    """A URL without what follows `?` or stands before `@`: both may be secret."""
+    scheme, _, rest = url.partition("?")[0].partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
+
+
 def tasks_of(source: Source) -> tuple[TaskSource, ...]:
     """Every other task whose rows a source takes."""
     found = [each.source for each in source.tables] if isinstance(source, SqlSource) else [source]

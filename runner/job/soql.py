@@ -11,6 +11,7 @@ from collections.abc import Iterator
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
 _BIND = re.compile(r"(?<!:):([A-Za-z_]\w*)")
 _FROM = re.compile(r"\bFROM\s+([A-Za-z]\w*)", re.IGNORECASE)
+_CHILDREN = re.compile(r"\(\s*SELECT\b[^()]*?\sFROM\s+([A-Za-z][\w.]*)", re.IGNORECASE)
 _SELECTED = re.compile(r"\s*SELECT\s(.*?)\sFROM\s", re.IGNORECASE | re.DOTALL)
 _NAME = re.compile(r"[A-Za-z][\w.]*")
 _COUNT = re.compile(r"\s*SELECT\s+COUNT\s*\(\s*\)", re.IGNORECASE)
@@ -56,6 +57,15 @@ def selected(soql: str) -> tuple[str, ...] | None:
         return None
     names = tuple(name.strip() for name in found[1].split(","))
     return names if all(_NAME.fullmatch(name) for name in names) else None
+
+
+def child_lists(soql: str) -> tuple[str, ...]:
+    """Relationships of the lists of children that the query selects, as written."""
+    bare = masked(soql)
+    top = _outermost(bare)
+    end = _FROM.search(top)
+    found = _CHILDREN.finditer(bare, 0, end.start() if end else len(bare))
+    return tuple(each[1].rpartition(".")[2] for each in found if not top[each.start()].strip())
 
 
 def _outermost(text: str) -> str:

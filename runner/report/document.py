@@ -47,7 +47,7 @@ def task_document(task: TaskOutcome) -> dict[str, object]:
         "message": task.message,
         "hint": task.hint,
         "results": str(task.results) if task.results else None,
-        "target": str(task.target) if task.target else None,
+        "target": task.target,
         "bulk_job_ids": list(task.bulk_job_ids),
         "top_errors": [
             {"code": code, "message": message, "rows": rows}

@@ -7,7 +7,7 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from http import HTTPStatus
 from threading import Lock
@@ -71,6 +71,8 @@ class ObjectDescribe:
     updateable: bool = False
     deletable: bool = False
     queryable: bool = False
+    children: Mapping[str, str] = field(default_factory=dict)
+    """Object of each list of children, by the relationship's name in lower case."""
 
     def field(self, name: str) -> FieldDescribe | None:
         """Find a field, letter case aside."""
@@ -185,6 +187,11 @@ def object_of(answer: Mapping[str, Any]) -> ObjectDescribe:
         updateable=bool(answer.get("updateable")),
         deletable=bool(answer.get("deletable")),
         queryable=bool(answer.get("queryable")),
+        children={
+            entry["relationshipName"].lower(): entry["childSObject"]
+            for entry in answer.get("childRelationships") or ()
+            if entry.get("relationshipName")
+        },
     )
 
 

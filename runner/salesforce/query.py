@@ -78,8 +78,27 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
         ahead.shutdown(wait=False, cancel_futures=True)
 
 
+def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
+    """Follow a `nextRecordsUrl` to the end: what is left of a list of children.
+
+    Raises:
+        OrgError: The org refused one of its pages.
+        UnexpectedAnswerError: Its pages lead in a circle.
+    """
+    followed: set[str] = set()
+    following: str | None = url
+    while following is not None:
+        page = _page_of(session.request("GET", _path_to(following, followed)))
+        following = None if page.done else page.next_records_url or ""
+        yield page
+
+
 def _following(page: QueryPage, followed: set[str]) -> str:
-    path = path_of(page.next_records_url or "")
+    return _path_to(page.next_records_url or "", followed)
+
+
+def _path_to(url: str, followed: set[str]) -> str:
+    path = path_of(url)
     if path == "/" or path in followed:
         raise UnexpectedAnswerError(
             "The pages of the query lead nowhere",

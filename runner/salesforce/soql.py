@@ -33,6 +33,8 @@ class SelectItem:
     """Its name in the result: the path as selected, an alias, `expr0`, a relationship's name."""
     path: str | None = None
     """The field it reads, where it is one."""
+    inner: Selection | None = None
+    """What a list of children selects; its object is that of the relationship."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,10 @@ class Selection:
 
 def selection(soql: str) -> Selection:
     """Read the SELECT list; an unreadable text gives an open selection for the org to refuse."""
-    words = _WORD.findall(soql)
+    return _selection(_WORD.findall(soql))
+
+
+def _selection(words: list[str]) -> Selection:
     end = _outer_from(words)
     if not words or end is None:
         return Selection("", (SelectItem(ItemKind.OPEN, ""),))
@@ -109,9 +114,9 @@ def _item(part: list[str], alias: str | None, number: Iterator[int]) -> SelectIt
     if not part or part[0].lower() in {"typeof", "fields"}:
         return SelectItem(ItemKind.OPEN, "")
     if part[0] == "(":
-        inner = _outer_from(part[1:-1])
-        name = part[inner + 2] if inner is not None and inner + 2 < len(part) else ""
-        return SelectItem(ItemKind.CHILDREN, name.rpartition(".")[2])
+        inner = _selection(part[1:-1])
+        name = inner.sobject.rpartition(".")[2]
+        return SelectItem(ItemKind.CHILDREN, name, inner=inner)
     if len(part) > 1 and part[1] == "(":
         return _function(part, alias, number)
     path = _without_alias(part[0], alias)

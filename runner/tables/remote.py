@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import RunnerError, SourceError, StateError
+from runner.job.places import shown_url
 from runner.tables.extras import extra
 
 _COPY_BYTES = 1 << 20
@@ -24,7 +25,7 @@ def fetch(url: str, to: Path) -> Path:
     Raises:
         SourceError: It cannot be had, or breaks off.
     """
-    fsspec = extra("fsspec", "remote", _shown(url))
+    fsspec = extra("fsspec", "remote", shown_url(url))
     with _told(url, SourceError, "read"), fsspec.open(url, "rb") as read, to.open("wb") as out:
         shutil.copyfileobj(read, out, _COPY_BYTES)
     return to
@@ -36,17 +37,10 @@ def send(file: Path, url: str) -> None:
     Raises:
         StateError: It cannot be written there.
     """
-    fsspec = extra("fsspec", "remote", _shown(url), StateError)
+    fsspec = extra("fsspec", "remote", shown_url(url), StateError)
     told = _told(url, StateError, "written")
     with told, file.open("rb") as read, fsspec.open(url, "wb") as out:
         shutil.copyfileobj(read, out, _COPY_BYTES)
-
-
-def _shown(url: str) -> str:
-    """A URL without what follows `?` or stands before `@`: both may be secret."""
-    scheme, _, rest = url.partition("?")[0].partition("://")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 @contextmanager
@@ -56,14 +50,14 @@ def _told(url: str, kind: type[RunnerError], done: str) -> Iterator[None]:
     except ImportError as error:
         library = error.name or str(error)
         raise kind(
-            f"{_shown(url)} needs a library that is not installed: {library}.",
+            f"{shown_url(url)} needs a library that is not installed: {library}.",
             hint=f"Install it: pip install {error.name or 'what the message names'}",
         ) from error
     except RunnerError:
         raise
     except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        said = str(error).replace(url, _shown(url)).splitlines() or [type(error).__name__]
+        said = str(error).replace(url, shown_url(url)).splitlines() or [type(error).__name__]
         raise kind(
-            f"{_shown(url)} cannot be {done}: {said[0].rstrip('.') or type(error).__name__}.",
+            f"{shown_url(url)} cannot be {done}: {said[0].rstrip('.') or type(error).__name__}.",
             hint="Check the address, the network, and the credentials in the environment.",
         ) from None

@@ -18,13 +18,21 @@ import msgspec
 from runner.tables.kinds import FieldKind
 
 Path = tuple[str, ...]
-_LOOSE = msgspec.json.Decoder(list[dict[str, Any]], float_hook=str)
+
+
+class Digits(str):
+    """A fractional number as it was written: a float would lose digits."""
+
+    __slots__ = ()
+
+
+_LOOSE = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Digits)
 _UNMET = object()
 _OFFSET = "+0000"
 
 
 def records_of(page: bytes) -> list[dict[str, Any]]:
-    """Read the records of a page, fractional numbers as texts: a float would lose digits.
+    """Read the records of a page, fractional numbers as `Digits`.
 
     Raises:
         ValueError: They are no records.
@@ -32,7 +40,7 @@ def records_of(page: bytes) -> list[dict[str, Any]]:
     try:
         return _LOOSE.decode(page)
     except msgspec.MsgspecError:  # a lone surrogate, say: Python's own reader takes more
-        return cast("list[dict[str, Any]]", json.loads(page, parse_float=str))
+        return cast("list[dict[str, Any]]", json.loads(page, parse_float=Digits))
 
 
 def value_at(record: object, path: Path) -> object:
@@ -68,13 +76,17 @@ def text_of(value: object, kind: FieldKind | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping | list):
-        return json.dumps(_without_attributes(value), ensure_ascii=False)
+        return msgspec.json.encode(_without_attributes(value), enc_hook=_as_written).decode()
     text = str(value)
     if kind is FieldKind.DATETIME and text.endswith(_OFFSET):
         return text.removesuffix(_OFFSET) + "Z"
     if kind is FieldKind.NUMBER and text.lstrip("-").isdigit():
         return f"{text}.0"
     return text
+
+
+def _as_written(value: object) -> msgspec.Raw:
+    return msgspec.Raw(str(value).encode())
 
 
 def _without_attributes(value: object) -> object:

@@ -27,6 +27,7 @@ PLACES = (
     "file_target",
     "folder_target",
     "database_target",
+    "child_table",
 )
 
 _WORDS = {

@@ -43,6 +43,7 @@ _CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     fields.duplicates,
     fields.identity,
     queries.shape,
+    queries.children,
     queries.rows,
     queries.kinds_of_rows,
     options.check,

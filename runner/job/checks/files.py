@@ -9,7 +9,7 @@ from glob import iglob
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.draft import Draft, source_files, task_path, written_files
+from runner.job.draft import Draft, query_targets, source_files, task_path, written_files
 from runner.job.model import AnyTask, QueryTask
 from runner.job.places import (
     STANDARD_STREAM,
@@ -17,6 +17,7 @@ from runner.job.places import (
     FileSource,
     FileTarget,
     FolderTarget,
+    Target,
 )
 from runner.job.suggest import closest
 from runner.job.written import is_pattern
@@ -79,21 +80,22 @@ def targets(draft: Draft) -> Iterator[Diagnostic]:
     """Places that two tasks would write, and files that are folders already."""
     first: dict[Path | DatabaseTarget, AnyTask] = {}
     for task in draft.tasks:
-        key, place = _place(task)
-        if place is None:
-            continue
-        path = file_path(task_path(task, key), draft)
-        earlier = first.setdefault(place, task)
-        if earlier is not task:
-            message = f"the task `{earlier.name}` writes {_named(place, draft)} too"
-            hint = "give each task a place of its own"
-            yield draft.origin.diagnose(path, "job/same-target", message, help=hint)
-        elif isinstance(task, QueryTask) and isinstance(place, Path):
-            yield from _wrong_kind(task, place, path, draft)
+        for at, place, target in _places(task):
+            path = file_path(at, draft)
+            if place in first:
+                message = f"the task `{first[place].name}` writes {_named(place, draft)} too"
+                hint = "give each task a place of its own"
+                if first[place] is task:
+                    message = f"{_named(place, draft)} is written twice"
+                    hint = "give each table a place of its own"
+                yield draft.origin.diagnose(path, "job/same-target", message, help=hint)
+            elif target is not None and isinstance(place, Path):
+                yield from _wrong_kind(target, place, path, draft)
+            first.setdefault(place, task)
 
 
-def _wrong_kind(task: QueryTask, place: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
-    wants_folder = isinstance(task.target, FolderTarget)
+def _wrong_kind(target: Target, place: Path, path: Location, draft: Draft) -> Iterator[Diagnostic]:
+    wants_folder = isinstance(target, FolderTarget)
     if is_folder(place) and not wants_folder:
         message = f"{relative(place, draft)} is a folder"
         yield draft.origin.diagnose(path, "job/target-is-folder", message, help="name a file in it")
@@ -103,15 +105,17 @@ def _wrong_kind(task: QueryTask, place: Path, path: Location, draft: Draft) -> I
         yield draft.origin.diagnose(path, "job/target-is-file", message, help=hint)
 
 
-def _place(task: AnyTask) -> tuple[str, Path | DatabaseTarget | None]:
-    """Key and place of what a task writes."""
+def _places(task: AnyTask) -> Iterator[tuple[Location, Path | DatabaseTarget, Target | None]]:
+    """Where the job says that a task writes, and the place; None: a write's results."""
     if not isinstance(task, QueryTask):
-        return "results", task.results
-    if isinstance(task.target, FileTarget | FolderTarget):
-        return "to", task.target.path
-    # Two queries may add their rows to one table.
-    appends = task.target is not None and task.target.mode == "append"
-    return "to", None if appends else task.target
+        if task.results is not None:
+            yield task_path(task, "results"), task.results, None
+        return
+    for path, target in query_targets(task):
+        if isinstance(target, FileTarget | FolderTarget):
+            yield path, target.path, target
+        elif target.mode != "append":  # two queries may add their rows to one table
+            yield path, target, target
 
 
 def _named(place: Path | DatabaseTarget, draft: Draft) -> str:

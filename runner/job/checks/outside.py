@@ -15,9 +15,9 @@ from urllib.parse import unquote, urlsplit
 from runner.credentials import JwtBearer, SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.files import file_path
-from runner.job.draft import Draft, option_path, task_path
+from runner.job.draft import Draft, option_path, query_targets
 from runner.job.model import Connection, Origin, QueryTask, WriteTask
-from runner.job.places import STANDARD_STREAM, FileTarget, FolderTarget
+from runner.job.places import STANDARD_STREAM, FileTarget, FolderTarget, Target
 from runner.job.reach import Reach
 
 _HERE = frozenset(("file", "local"))
@@ -67,14 +67,14 @@ def _written(draft: Draft) -> Iterator[tuple[Location, Path]]:
     for task in draft.tasks:
         if isinstance(task, WriteTask) and task.results is not None:
             yield option_path(draft, task, "results"), task.results
-        place = _target(task) if isinstance(task, QueryTask) else None
-        if place is not None:
-            yield file_path(task_path(task, "to"), draft), place
+        for path, target in query_targets(task) if isinstance(task, QueryTask) else ():
+            place = _place(target)
+            if place is not None:
+                yield file_path(path, draft), place
 
 
-def _target(task: QueryTask) -> Path | None:
+def _place(target: Target) -> Path | None:
     """What a query writes on this machine."""
-    target = task.target
     if isinstance(target, FolderTarget):
         return target.path
     if not isinstance(target, FileTarget) or target.path == STANDARD_STREAM:

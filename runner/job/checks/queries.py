@@ -9,8 +9,8 @@ from dataclasses import replace
 from runner.diagnostics import Diagnostic, Location, Position, Severity
 from runner.job import soql
 from runner.job.binds import names
-from runner.job.draft import Draft, as_mapping, source_tasks, task_path
-from runner.job.model import QueryTask, Verb
+from runner.job.draft import Draft, as_mapping, option_path, source_tasks, task_path
+from runner.job.model import Api, QueryTask, Verb
 from runner.job.params import EXPECTED, declared_default
 from runner.job.places import TaskRows
 from runner.job.suggest import did_you_mean, in_words
@@ -37,11 +37,34 @@ def _problem(text: str) -> tuple[str, str, str] | None:
     return None
 
 
+def children(draft: Draft) -> Iterator[Diagnostic]:
+    """Tables of children that the query does not select, or that Bulk does not carry."""
+    for task in draft.queries:
+        selected = soql.child_lists(task.soql)
+        known = {name.lower() for name in selected}
+        for each in task.children:
+            if each.relationship.lower() not in known:
+                message = f"the query selects no list of children `{each.relationship}`"
+                wanted = f"write a SELECT from {each.relationship} in parentheses into the query"
+                yield draft.origin.diagnose(
+                    task_path(task, "children", each.relationship),
+                    "job/unknown-children",
+                    message,
+                    help=did_you_mean(each.relationship, list(selected), wanted),
+                    at_key=True,
+                )
+        if selected and task.api is Api.BULK:
+            message = "Bulk API 2.0 carries no lists of children"
+            path = option_path(draft, task, "api")
+            hint = "leave `api` out, or write a query of its own for the children"
+            yield draft.origin.diagnose(path, "job/contradiction", message, help=hint)
+
+
 def rows(draft: Draft) -> Iterator[Diagnostic]:
     """Rows that nobody takes, and rows that there are none of."""
     taken = {each.task for task in draft.writes for _, each in source_tasks(task)}
     for task in draft.queries:
-        used = task.target is not None or task.name in taken
+        used = bool(task.targets) or task.name in taken
         path = task_path(task, "query")
         if soql.is_count(task.soql) and used:
             message = "SELECT COUNT() answers a number and gives no rows"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.files import file_path, is_folder
-from runner.job.draft import Draft, source_files, task_path
+from runner.job.draft import Draft, query_targets, source_files
 from runner.job.places import (
     STANDARD_STREAM,
     FileFormat,
@@ -49,12 +50,11 @@ def check(draft: Draft) -> Iterator[Diagnostic]:
                 hint = "write it with the root first: record: /root/account"
                 at = file_path(path, draft)
                 yield draft.origin.diagnose(at, "job/no-record", message, help=hint)
-    for query in draft.queries:
-        path = task_path(query, "to")
-        if isinstance(query.target, FileTarget):
-            yield from _known(query.target.path, query.target.shape, path, draft)
-        if isinstance(query.target, FileTarget | FolderTarget):
-            yield from _shape(query.target.shape, path, draft)
+    for path, target in chain.from_iterable(map(query_targets, draft.queries)):
+        if isinstance(target, FileTarget):
+            yield from _known(target.path, target.shape, path, draft)
+        if isinstance(target, FileTarget | FolderTarget):
+            yield from _shape(target.shape, path, draft)
 
 
 def _known(file: Path, shape: FileShape, path: Location, draft: Draft) -> Iterator[Diagnostic]:

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.errors import OrgError, UnexpectedAnswerError
-from runner.salesforce.query import fits_url, pages
+from runner.salesforce.query import fits_url, pages, pages_from
 
 
 def page(*ids, total, following=None):
@@ -77,3 +77,22 @@ def test_a_page_that_does_not_say_whether_it_is_the_last_is_not_taken_for_it(wor
     world.org.say(200, {"totalSize": 3, "records": []})
     with pytest.raises(UnexpectedAnswerError, match="lacks done"):
         list(pages(world.session, "SELECT Id FROM A"))
+
+
+def test_what_is_left_of_a_list_is_followed_from_its_url(world):
+    world.org.say(200, page("3", total=4, following="/services/data/v66.0/query/0r8-3"))
+    world.org.say(200, page("4", total=4))
+    found = pages_from(world.session, "/services/data/v66.0/query/0r8-2")
+    assert [each.records[0]["Id"] for each in found] == ["3", "4"]
+    assert [each.path for each in world.org.asked] == [
+        "/services/data/v66.0/query/0r8-2",
+        "/services/data/v66.0/query/0r8-3",
+    ]
+
+
+@pytest.mark.parametrize("following", ["/services/data/v66.0/query/0r8-2", ""])
+def test_a_list_that_leads_nowhere_ends(world, following):
+    endless = {**page("1", total=9, following="x"), "nextRecordsUrl": following}
+    world.org.respond = lambda _: (200, endless)
+    with pytest.raises(UnexpectedAnswerError):
+        list(pages_from(world.session, "/services/data/v66.0/query/0r8-2"))

@@ -58,7 +58,7 @@ OUTCOME = TaskOutcome(
     hint="See failed.csv.",
     exit_code=ExitCode.PARTIAL,
     results=Path("/state/runs/x/accounts"),
-    target=Path("/out/x.csv"),
+    target="https://files.example/out/x.csv",
     bulk_job_ids=("7505g1", "7505g2"),
     top_errors=(("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", 1),),
 )
