@@ -115,8 +115,10 @@ def _source(task: WriteTask, context: Context) -> AnySource:
     source = task.source
     if isinstance(source, SqlSource):
         rows = {each.name: _rows(each.source, task, context) for each in source.tables}
-        return JoinedSource(source.sql, rows)
-    return source if isinstance(source, DatabaseSource) else _rows(source, task, context)
+        return JoinedSource(source.sql, rows, context.params)
+    if isinstance(source, DatabaseSource):
+        return replace(source, params=context.params)
+    return _rows(source, task, context)
 
 
 def _rows(

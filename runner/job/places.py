@@ -5,6 +5,7 @@ Frozen values. Knows nothing of YAML or of what is at these places.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -104,6 +105,8 @@ class DatabaseSource:
     url: SecretReference
     """Of SQLAlchemy's form, with the password in it."""
     sql: str
+    params: Mapping[str, object] = field(default_factory=dict, compare=False)
+    """Values of the binds in the SQL, once a run knows them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from runner.errors import SourceError
+from runner.job.sql_binds import for_duckdb, names
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, first_line
 from runner.tables.lines import UncutError
@@ -36,12 +37,15 @@ def read_joined(source: JoinedSource, folder: Path) -> Records:
     try:
         for table, rows in source.tables.items():
             notes += _load(database, table, rows, folder / table)
+        for bind in names(source.sql):
+            database.connection.execute(f"SET VARIABLE {name(bind)} = ?", [source.params[bind]])
         _shut(database, to)
-        found = database.connection.execute(f"DESCRIBE (\n{source.sql}\n)").fetchall()
+        sql = for_duckdb(source.sql)
+        found = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
         columns = tuple(str(row[0]) for row in found)
         check_header(_FROM, columns)
         cells = ", ".join(f"coalesce(CAST({name(c)} AS VARCHAR), '')" for c in columns)
-        query = f"SELECT {cells} FROM (\n{source.sql}\n)"
+        query = f"SELECT {cells} FROM (\n{sql}\n)"
         database.connection.execute(copy_csv(query, to, header=False))
     except duckdb.Error as error:
         raise SourceError(

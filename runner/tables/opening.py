@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from glob import glob
 from itertools import chain
@@ -37,6 +37,8 @@ class JoinedSource:
 
     sql: str
     tables: Mapping[str, FileSource | RowsSource]
+    params: Mapping[str, object] = field(default_factory=dict)
+    """Values of the binds in the SQL."""
 
 
 AnySource = FileSource | RowsSource | DatabaseSource | JoinedSource

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 
@@ -205,3 +206,29 @@ def test_what_was_found_about_a_file_is_said_and_recorded(bench, org):
     assert org.rows("SELECT Name FROM Account") == [{"Name": "Müller, Söhne"}]
     shown = bench.run("show", ended.document["run_id"], "-o", "json")
     assert shown.task("load")["outcome"]["notes"] == ["leads.csv: delimiter ';' found"]
+
+
+def test_params_of_the_command_line_reach_the_sql_of_sources(bench, org):
+    place = bench.folder / "erp.db"
+    with sqlite3.connect(place) as erp:
+        erp.execute("CREATE TABLE c (name, changed)")
+        erp.executemany(
+            "INSERT INTO c VALUES (?, ?)", [("Old", "2026-01-01"), ("New", "2026-03-01")]
+        )
+    erp.close()
+    bench.env["ERP_URL"] = f"sqlite:///{place}"
+    bench.write("more.csv", "name,changed\nOlder,2025-01-01\nNewer,2026-04-01\n")
+    job = bench.job("""
+- name: database
+  create: Account
+  from: {database: {env: ERP_URL}, sql: "SELECT name AS Name FROM c WHERE changed > :since"}
+- name: files
+  create: Account
+  from:
+    sql: SELECT name AS Name FROM more WHERE CAST(changed AS DATE) > :since
+    tables: {more: more.csv}
+""", head="params: {since: {type: date}}\n")  # fmt: skip
+    ended = bench.run("run", job, "--param", "since=2026-02-01")
+    assert ended.code == 0, ended.err + ended.out
+    rows = org.rows("SELECT Name FROM Account ORDER BY Name")
+    assert [row["Name"] for row in rows] == ["New", "Newer"]

@@ -10,6 +10,7 @@ from runner.job.header import header_of
 from runner.job.model import Verb, WriteTask
 from runner.job.places import FileFormat, FileSource, SqlSource, TaskSource
 from runner.job.soql import selected
+from runner.job.sql_binds import for_duckdb
 from runner.job.suggest import did_you_mean, in_words
 
 ExpressionChecker = Callable[[str], str | None]
@@ -33,7 +34,8 @@ def expressions(draft: Draft, checker: ExpressionChecker) -> Iterator[Diagnostic
 def statements(draft: Draft, checker: ExpressionChecker) -> Iterator[Diagnostic]:
     """SQL of sources that is no single SELECT."""
     for task in draft.writes:
-        reason = checker(task.source.sql) if isinstance(task.source, SqlSource) else None
+        source = task.source
+        reason = checker(for_duckdb(source.sql)) if isinstance(source, SqlSource) else None
         if reason is not None:
             message = f"`sql` is no SELECT: {reason}"
             hint = "write one SELECT over the names in `tables`"

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from runner.diagnostics import Diagnostic, Location, Position, Severity
-from runner.job import soql
+from runner.job import soql, sql_binds
 from runner.job.binds import names
 from runner.job.draft import Draft, as_mapping, option_path, source_tasks, task_path
-from runner.job.model import Api, QueryTask, Verb
+from runner.job.model import Api, Verb
 from runner.job.params import EXPECTED, declared_default
-from runner.job.places import TaskRows
+from runner.job.places import DatabaseSource, SqlSource, TaskRows
 from runner.job.suggest import did_you_mean, in_words
 
 
@@ -117,30 +117,41 @@ def binds(draft: Draft, declared: object) -> Iterator[Diagnostic]:
     """Binds without a param, and params without a bind."""
     known = list(as_mapping(declared))
     used: set[str] = set()
-    for task in draft.queries:
-        for name in names(task.soql):
+    path: Location
+    for path, text, taken in _bound(draft):
+        for name in taken:
             used.add(name)
             if name not in known:
-                yield _unknown(task, name, known, draft)
+                yield _unknown(path, text, name, known, draft)
     if not draft.is_clean:
         return
     for name in (param.name for param in draft.params):
         if name not in used:
-            path: Location = ("params", name)
-            message = f"no query uses the param `{name}`"
-            hint = f"write `:{name}` in a query, or remove it"
+            path = ("params", name)
+            message = f"no query and no SQL uses the param `{name}`"
+            hint = f"write `:{name}` in a query or in the SQL of a source, or remove it"
             code = "job/unused-param"
             yield draft.origin.diagnose(
                 path, code, message, help=hint, severity=Severity.WARNING, at_key=True
             )
 
 
-def _unknown(task: QueryTask, name: str, known: list[str], draft: Draft) -> Diagnostic:
-    message = f"the query takes `:{name}`, and there is no such param"
+def _bound(draft: Draft) -> Iterator[tuple[Location, str, tuple[str, ...]]]:
+    """Every text that may take params, where it stands, and the names in it."""
+    for task in draft.queries:
+        yield task_path(task, "query"), task.soql, names(task.soql)
+    for write in draft.writes:
+        if isinstance(write.source, DatabaseSource | SqlSource):
+            sql = write.source.sql
+            yield task_path(write, "from", "sql"), sql, sql_binds.names(sql)
+
+
+def _unknown(path: Location, text: str, name: str, known: list[str], draft: Draft) -> Diagnostic:
+    what = "query" if path[-1] == "query" else "SQL"
+    message = f"the {what} takes `:{name}`, and there is no such param"
     hint = did_you_mean(name, known, f"declare it: params: {{{name}: {{type: string}}}}")
-    path = task_path(task, "query")
     found = draft.origin.diagnose(path, "job/unknown-param", message, help=hint)
-    return _at_bind(found, name, task.soql, draft)
+    return _at_bind(found, name, text, draft)
 
 
 def _at_bind(found: Diagnostic, name: str, text: str, draft: Draft) -> Diagnostic:

@@ -10,6 +10,7 @@ import sys
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import openpyxl
@@ -25,13 +26,15 @@ from runner.job.places import (
     DatabaseTarget,
     FileFormat,
     FileShape,
+    FileSource,
     FileTarget,
     FolderTarget,
     TableMode,
 )
 from runner.tables.delivery import deliver
 from runner.tables.kinds import FieldKind
-from runner.tables.opening import open_source
+from runner.tables.opening import JoinedSource, open_source
+from runner.tables.sql_reading import bound
 from runner.tables.target import QueryColumn
 
 COLUMNS = (
@@ -389,3 +392,45 @@ def test_a_missing_extra_is_told_with_the_command_that_installs_it(
     with pytest.raises(StateError) as raised:
         deliver(rows, to, COLUMNS, keep=True)
     assert raised.value.hint == f"Install it: pip install 'sfrunner[{extra}]'"
+
+
+EVIL = "x'); DROP TABLE t; --"
+
+
+def test_params_are_bound_to_the_sql_of_a_database_as_values(sqlite, tmp_path):
+    params = {"since": datetime(2026, 1, 31, 8, tzinfo=UTC), "day": date(2026, 1, 31), "n": 5}
+    sql = (
+        "SELECT :evil AS e, '50% :evil' AS t, :since AS s, :n + 1 AS n, :none AS g"
+        " WHERE '2026-02-01' > :day AND 'a' LIKE '%a' AND :evil = :evil"
+    )
+    source = DatabaseSource(sqlite, sql, {**params, "evil": EVIL, "none": None, "other": 1})
+    [records] = open_source(source, tmp_path)
+    [row] = csv.reader(records_text([records]).splitlines())
+    assert row == [EVIL, "50% :evil", "2026-01-31 08:00:00", "6", ""]
+
+
+@pytest.mark.parametrize(
+    ("style", "sql", "values"),
+    [
+        ("qmark", "a ? '%' ?, ?", ("1", "2", "1")),
+        ("format", "a %s '%%' %s, %s", ("1", "2", "1")),
+        ("numeric", "a :1 '%' :2, :3", ("1", "2", "1")),
+        ("numeric_dollar", "a $1 '%' $2, $3", ("1", "2", "1")),
+        ("named", "a :x '%' :y, :x", {"x": "1", "y": "2"}),
+        ("pyformat", "a %(x)s '%%' %(y)s, %(x)s", {"x": "1", "y": "2"}),
+    ],
+)
+def test_every_driver_gets_the_placeholders_of_its_style(sqlite, style, sql, values):
+    source = DatabaseSource(sqlite, "a :x '%' :y, :x", {"x": "1", "y": "2", "z": "3"})
+    dialect = SimpleNamespace(paramstyle=style, name="any")
+    assert bound(source, dialect) == (sql, values)
+
+
+def test_params_are_bound_to_sql_over_other_rows_as_values(tmp_path):
+    (tmp_path / "t.csv").write_text("a,day\n1,2026-01-01\n2,2026-02-01\n")
+    tables = {"t": FileSource(tmp_path / "t.csv", FileShape(FileFormat.CSV))}
+    params = {"Since": date(2026, 1, 15), "evil": EVIL, "n": 10**17 + 1, "gone": None}
+    sql = "SELECT a, :evil AS e, :n AS n, :gone AS g FROM t WHERE CAST(day AS DATE) > :Since"
+    [records] = open_source(JoinedSource(sql, tables, params), tmp_path)
+    [row] = csv.reader(records_text([records]).splitlines())
+    assert row == ["2", EVIL, str(10**17 + 1), ""]

@@ -120,6 +120,13 @@ def test_values_are_spelled_as_fields_take_them(database, tmp_path):
     }  # fmt: skip
 
 
+def test_params_are_bound_as_values_of_their_types(database, tmp_path):
+    params = {"since": datetime(2026, 1, 31, tzinfo=UTC), "day": date(2026, 1, 31), "x": "'; --"}
+    sql = "SELECT :x AS x, '%' AS p, :day::date + 1 AS d WHERE TIMESTAMPTZ '2026-02-01' > :since"
+    [records] = open_source(DatabaseSource(REFERENCE, sql, params), tmp_path)
+    assert b"".join(records.blocks).decode() == '"\'; --","%","2026-02-01"\n'
+
+
 def test_rows_come_through_a_cursor_of_the_server(database, tmp_path):
     """A cursor of the server's own is what pg_cursors shows; without it all rows would be here."""
     _, rows = read("SELECT (SELECT count(*) FROM pg_cursors WHERE NOT is_holdable), g FROM"
