@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 
 from runner import events
 from runner.engine.bulk_part import Carrier, PartCourse
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import PARTS, Context, Deadline
-from runner.engine.journal import Collected, Journal
+from runner.engine.journal import Journal
 from runner.engine.lanes import Lanes
 from runner.errors import (
     AbortedError,
@@ -32,13 +34,29 @@ from runner.salesforce.bulk_job import JobInfo, JobState, failure_of
 from runner.salesforce.ingest import IngestSpec, ResultSet, operation_of
 from runner.salesforce.retry_table import passing_refusals
 from runner.tables.again import Passing, release, write_again
+from runner.tables.bulk_results import PartFiles, PartMatch
 from runner.tables.parts import Part
 from runner.tables.results import Results
 from runner.tables.staging import Staging
 
 LANES = 4
+PART_BYTES = 32_000_000
+"""So that the lanes have work at the size of load where it matters; some 300,000 rows."""
 _HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidEntity", "FeatureNotEnabled"})
 """What a job fails with that a further job with the same rows would fail with too."""
+
+
+_IN_ORDER = (ResultSet.SUCCEEDED, ResultSet.FAILED, ResultSet.UNPROCESSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How a part ended."""
+
+    info: JobInfo
+    failure: OrgError | None
+    match: PartMatch | None
+    """None where the job carried nothing out."""
 
 
 class BulkWrite:
@@ -77,10 +95,11 @@ class BulkWrite:
         Raises:
             RunnerError: what ended it early; rows without a result were not carried out.
         """
-        parts = staging.parts(staging.folder.parent / PARTS, max_bytes=ingest.MOST_BYTES)
+        most = min(PART_BYTES, ingest.MOST_BYTES)
+        parts = staging.parts(staging.folder.parent / PARTS, max_bytes=most)
         self._progress.begin(staging.rows_total, staging.rejected_total)
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
-        with Lanes(self._carry, width) as lanes:
+        with Lanes(partial(self._carry, results), width) as lanes:
             try:
                 for part, end in lanes.run(_Queue(self, parts)):
                     self._take(part, end, staging, results)
@@ -99,10 +118,16 @@ class BulkWrite:
             return None
         return self._again.popleft() if self._again else next(fresh, None)
 
-    def _carry(self, part: Part) -> Collected:
+    def _carry(self, results: Results, part: Part) -> Carried:
+        """Bring a part to its results and find their rows, in a lane of its own."""
         course = PartCourse(part, self._carrier)
         self._courses[part.index, part.attempt] = course
-        return course.run()
+        found = course.run()
+        failure = failure_of(found.info)
+        if failure and found.is_empty:
+            return Carried(found.info, failure, None)
+        files = (found.files[kind] for kind in _IN_ORDER)
+        return Carried(found.info, failure, results.match(part, PartFiles(*files)))
 
     def _told(self, part: Part, job: JobInfo) -> None:
         if job.id not in self.job_ids:
@@ -110,19 +135,18 @@ class BulkWrite:
         self._progress.tell(part, job)
 
     def _take(
-        self, part: Part, end: Future[Collected] | None, staging: Staging, results: Results
+        self, part: Part, end: Future[Carried] | None, staging: Staging, results: Results
     ) -> None:
         """Take in what became of a part."""
         error = end.exception() if end else AbortedError(ExitCode.INTERRUPTED)
         if end is None or error is not None:
             self._take_nothing(part, error, results)
             return
-        found = end.result()
-        failure = failure_of(found.info)
-        if not (failure and found.is_empty):
-            self._take_in(part, found, results)
+        carried = end.result()
+        if carried.match is not None:
+            self._take_in(carried.match, results)
         if self._stopped_by is None:
-            self._go_on(part, found, failure, staging)
+            self._go_on(part, carried, staging)
 
     def _take_nothing(self, part: Part, error: BaseException | None, results: Results) -> None:
         if not isinstance(error, RunnerError):
@@ -133,21 +157,15 @@ class BulkWrite:
             results.add_in_doubt(part)
             self.left_open |= not course.is_lost
 
-    def _take_in(self, part: Part, found: Collected, results: Results) -> None:
+    def _take_in(self, match: PartMatch, results: Results) -> None:
         try:
-            results.add_part(
-                part,
-                succeeded=found.files[ResultSet.SUCCEEDED],
-                failed=found.files[ResultSet.FAILED],
-                unprocessed=found.files[ResultSet.UNPROCESSED],
-            )
+            results.add_part(match)
         except UnexpectedAnswerError as error:
             self._stop(error)
 
-    def _go_on(
-        self, part: Part, found: Collected, failure: OrgError | None, staging: Staging
-    ) -> None:
+    def _go_on(self, part: Part, carried: Carried, staging: Staging) -> None:
         """Send what is left of a part once more, where that may help."""
+        failure = carried.failure
         if isinstance(failure, TransientError):
             self._stop(failure)
             return
@@ -155,7 +173,7 @@ class BulkWrite:
         if last or (failure is not None and failure.code in _HOPELESS):
             self._stop(failure)
             return
-        if failure is None and not found.info.failed:
+        if failure is None and not carried.info.failed:
             return
         if release(staging, part, self._passing):
             self._again.append(write_again(staging, part))

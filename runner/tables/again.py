@@ -18,8 +18,8 @@ from runner.outcome import RowStatus
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import state_errors
 from runner.tables.kinds import FieldKind
-from runner.tables.parts import Part, cell_of, header_line
-from runner.tables.slab import rows_between
+from runner.tables.parts import Part, header_line
+from runner.tables.slab import sent_between
 from runner.tables.sql import literal
 from runner.tables.staging import Staging
 
@@ -40,13 +40,12 @@ def release(staging: Staging, part: Part, passing: Sequence[Passing]) -> int:
     """
     refusals = " OR ".join(map(_condition, passing)) or "false"
     among = f"row BETWEEN {part.first_row} AND {part.last_row}"
+    query = (
+        f"DELETE FROM outcome WHERE {among} AND (status = {literal(RowStatus.UNPROCESSED)}"
+        f" OR (status = {literal(RowStatus.FAILED)} AND ({refusals})))"
+    )
     with state_errors("Row results cannot be kept"):
-        staging.database.connection.execute(
-            f"DELETE FROM outcome WHERE {among} AND (status = {literal(RowStatus.UNPROCESSED)}"
-            f" OR (status = {literal(RowStatus.FAILED)} AND ({refusals})))"
-        )
-        counted = f"SELECT count(*) FROM {_without_outcome(staging, part)}"
-        return int(staging.database.connection.execute(counted).fetchall()[0][0])
+        return int(staging.database.connection.execute(query).fetchall()[0][0])
 
 
 def write_again(staging: Staging, part: Part) -> Part:
@@ -57,16 +56,23 @@ def write_again(staging: Staging, part: Part) -> Part:
     """
     attempt = part.attempt + 1
     file = part.file.with_name(f"part-{part.index:04}.{attempt}.csv")
-    alone = len(staging.plans) == 1
-    cells = ", ".join(cell_of(plan, staging.blank, alone=alone) for plan in staging.plans)
+    cells = ", ".join(_spelled(staging))
     order = ", ".join([*_parents(staging), "row"])
-    query = f"SELECT {cells} FROM {_without_outcome(staging, part)} ORDER BY {order}"
+    sent = sent_between(staging.slabs, part.first_row, part.last_row)
+    left = f"(FROM {sent} ANTI JOIN outcome USING (row))"
+    query = f"SELECT {cells} FROM {left} ORDER BY {order}"
     with state_errors("Parts cannot be written"):
-        staging.database.connection.execute(copy_csv(query, file, header=False))
-        rows = release(staging, part, ())
+        copied = staging.database.connection.execute(copy_csv(query, file, header=False))
+        rows = int(copied.fetchall()[0][0])
     content = _with_header(file, header_line(part.columns))
     digest = hashlib.sha256(content).hexdigest()
     return replace(part, attempt=attempt, file=file, rows=rows, bytes=len(content), sha256=digest)
+
+
+def _spelled(staging: Staging) -> list[str]:
+    cells = [plan.cell for plan in staging.plans]
+    # A record of one blank cell must not be an empty line.
+    return [f"coalesce({cells[0]}, '')"] if len(cells) == 1 else cells
 
 
 def _with_header(file: Path, header: bytes) -> bytes:
@@ -85,11 +91,6 @@ def _condition(passing: Passing) -> str:
     codes = ", ".join(map(literal, passing.codes))
     texts = " OR ".join(f"contains(lower(message), {literal(t.lower())})" for t in passing.texts)
     return f"(code IN ({codes}) AND ({texts or 'true'}))"
-
-
-def _without_outcome(staging: Staging, part: Part) -> str:
-    rows = rows_between(staging.slabs, part.first_row, part.last_row)
-    return f"(FROM {rows} ANTI JOIN outcome USING (row))"
 
 
 def _parents(staging: Staging) -> list[str]:

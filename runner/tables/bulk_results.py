@@ -12,20 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.tables.conversion import comparable
 from runner.tables.csv_sql import read_csv
+from runner.tables.database import Database
 from runner.tables.mapping import Plan
 from runner.tables.parts import Part
-from runner.tables.slab import Slab, rows_between
+from runner.tables.slab import Slab, sent_between
 from runner.tables.source import PLAIN_CSV, open_csv
 from runner.tables.sql import literal, name
 
 _LONGEST_ROW_BYTES = 4_000_000
 _SHOWN_ROWS = 10
+_NOT_NAMED = "The org's result files do not name this row."
+_MISSING = "ANSWER_MISSING"
 # STATUSCODE:message:field1 field2 --, where the message may hold colons and line ends.
 _ERROR_FORM = "^([^:]*):(.*):([^:]*?) ?--$"
 
@@ -48,46 +49,79 @@ class PartFiles:
         return [(s, f) for s, f in files.items() if f is not None and f.stat().st_size]
 
 
-class PartJoin:
-    """Finds the row of every answer of one part."""
+ENDINGS = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))})"
+"""What the database must know before outcomes are kept in it."""
 
-    def __init__(
-        self,
-        connection: duckdb.DuckDBPyConnection,
-        plans: Sequence[Plan],
-        slabs: tuple[Slab, ...],
-        part: Part,
-    ) -> None:
-        self._connection = connection
-        self._plans = plans
+
+class PartMatch:
+    """The answers of one part, each beside its row; what it finds is in a database of its own.
+
+    Made in any thread. `put_down` is for the one that keeps the outcomes.
+    """
+
+    def __init__(self, database: Database, slabs: Sequence[Slab], part: Part) -> None:
+        """Look at nothing yet.
+
+        Args:
+            database: Where the table `outcome` is.
+            slabs: The rows that the part was made of.
+            part: What was sent.
+        """
+        self._connection = database.opened_cursor()
         self._part = part
-        rows = rows_between(slabs, part.first_row, part.last_row)
+        rows = sent_between(slabs, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
+        self._strange = self._lost = 0
 
-    def take_in(self, files: PartFiles) -> None:
-        """Add one outcome for every row of the part to the table `outcome`.
+    def find(self, files: PartFiles, plans: Sequence[Plan]) -> None:
+        """Make the table `found` of an outcome for every row of the part, in their order.
 
         Rows that no file names are put down as in doubt.
+        """
+        echoes = [_Echo(status, file) for status, file in files.present()]
+        echoed = {column for echo in echoes for column in echo.spelled}
+        content = [p for p in plans if p.column.field.lower() in echoed]
+        if not echoes or not content:
+            self._find_none(_NOT_NAMED)
+            return
+        match, unique = self._telling_apart(content)
+        self._make("answers", " UNION ALL ".join(echo.answers(match) for echo in echoes))
+        came, different = self._counts("SELECT count(*), count(DISTINCT k) FROM answers")
+        sent, answers, on, order = "sent", "answers", "k", ""
+        if not unique:
+            numbered = "(SELECT *, row_number() OVER (PARTITION BY k) AS n FROM {})"
+            sent, answers = numbered.format(sent), numbered.format(answers)
+            on, order = "k, n", "ORDER BY row"
+        elif came > different:
+            # Who has two outcomes has none that can be relied on.
+            answers = "(FROM answers QUALIFY count(*) OVER (PARTITION BY k) = 1)"
+        self._make("found", f"SELECT {_FOUND} FROM {sent} LEFT JOIN {answers} USING ({on}) {order}")
+        lost = f"count(*) FILTER (code = '{_MISSING}')"
+        rows, self._lost = self._counts(f"SELECT count(*), {lost} FROM found")
+        self._strange = came - (rows - self._lost)
+
+    def doubt(self, message: str) -> None:
+        """Make the table `found` of the rows that have no outcome yet, all in doubt."""
+        self._rows = f"(FROM {self._rows} ANTI JOIN outcome USING (row))"
+        self._find_none(message)
+
+    def put_down(self) -> None:
+        """Add what was found to the table `outcome`.
 
         Raises:
             UnexpectedAnswerError: The files hold not exactly the rows that were sent.
         """
-        echoes = [_Echo(status, file) for status, file in files.present()]
-        echoed = {column for echo in echoes for column in echo.spelled}
-        content = [p for p in self._plans if p.column.field.lower() in echoed]
-        if echoes and content:
-            match, unique = self._telling_apart(content)
-            answers = " UNION ALL ".join(echo.answers(match) for echo in echoes)
-            self._insert(answers, unique=unique)
-        self._check()
+        missing = self._connection.execute(
+            f"SELECT row FROM found WHERE code = '{_MISSING}' ORDER BY row LIMIT {_SHOWN_ROWS}"
+        ).fetchall()
+        self.put_down_as_it_is()
+        if self._lost or self._strange:
+            raise self._mismatch([row for (row,) in missing])
 
-    def doubt(self, message: str) -> int:
-        """Put down rows of the part without an outcome as in doubt; gives how many there are."""
-        told = f"'ANSWER_MISSING', {literal(message)}, NULL"
-        return self._count(
-            f"INSERT INTO outcome SELECT row, {literal(RowStatus.IN_DOUBT)}, NULL, NULL, {told}"
-            f" FROM {self._rows} ANTI JOIN outcome USING (row)"
-        )
+    def put_down_as_it_is(self) -> None:
+        """Add what was found to the table `outcome`, without a word."""
+        self._connection.execute("INSERT INTO outcome FROM found")
+        self._connection.close()
 
     def _telling_apart(self, content: list[Plan]) -> tuple[list[Plan], bool]:
         """Make the table `sent` of rows and their fingerprints, by as few columns as will do."""
@@ -96,53 +130,33 @@ class PartJoin:
             if match:
                 here = _fingerprint([comparable(p.column.kind, p.cell) for p in match])
                 self._make("sent", f"SELECT row, {here} AS k FROM {self._rows}")
-                if not self._count("SELECT count(*) - count(DISTINCT k) FROM sent"):
+                rows, different = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
+                if rows == different:
                     return match, True
         return content, False
 
-    def _insert(self, answers: str, *, unique: bool) -> None:
-        """Insert all answers; one that fits no row has NULL for its row."""
-        sent, on = "sent", "k"
-        if not unique:
-            numbered = "SELECT *, row_number() OVER (PARTITION BY k) AS n"
-            self._make("sent_numbered", f"{numbered} FROM sent")
-            sent, answers, on = "sent_numbered", f"{numbered} FROM ({answers})", "k, n"
-        self._connection.execute(
-            "INSERT INTO outcome SELECT row, status, id, created, code, message, fields"
-            f" FROM ({answers}) LEFT JOIN {sent} USING ({on})"
-        )
+    def _find_none(self, message: str) -> None:
+        told = f"NULL AS id, NULL AS created, '{_MISSING}' AS code, {literal(message)} AS message"
+        doubt = f"{ending(RowStatus.IN_DOUBT)} AS status"
+        query = f"SELECT row, {doubt}, {told}, NULL AS fields FROM {self._rows}"
+        self._make("found", query)
+        (self._lost,) = self._counts("SELECT count(*) FROM found")
 
     def _make(self, table: str, query: str) -> None:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
-    def _count(self, query: str) -> int:
-        return int(self._connection.execute(query).fetchall()[0][0])
+    def _counts(self, query: str) -> tuple[int, ...]:
+        return tuple(map(int, self._connection.execute(query).fetchall()[0]))
 
-    def _check(self) -> None:
-        """Hold what came against what was sent; no row may have two outcomes."""
-        part = self._part
-        among = f"row BETWEEN {part.first_row} AND {part.last_row}"
-        strange = self._count("DELETE FROM outcome WHERE row IS NULL")
-        twice = self._count(f"SELECT count(*) - count(DISTINCT row) FROM outcome WHERE {among}")
-        if twice:
-            self._forget_repeats(among)
-        missing = self._connection.execute(
-            f"SELECT row FROM {self._rows} ANTI JOIN outcome USING (row)"
-            f" ORDER BY row LIMIT {_SHOWN_ROWS}"
-        ).fetchall()
-        lost = self.doubt("The org's result files do not name this row.") if missing else 0
-        if strange or twice or lost:
-            raise self._mismatch(strange + twice, lost, [row for (row,) in missing])
-
-    def _forget_repeats(self, among: str) -> None:
-        repeated = f"SELECT row FROM outcome WHERE {among} GROUP BY row HAVING count(*) > 1"
-        self._connection.execute(f"DELETE FROM outcome WHERE row IN ({repeated})")
-
-    def _mismatch(self, strange: int, lost: int, missing: list[int]) -> UnexpectedAnswerError:
-        found = [f"{strange:,} results are of no row that was sent"] if strange else []
-        if lost:
-            rows = ", ".join(f"{row:,}" for row in missing) + (" …" if lost > len(missing) else "")
-            found.append(f"{lost:,} rows have no result (rows {rows})")
+    def _mismatch(self, missing: list[int]) -> UnexpectedAnswerError:
+        found = []
+        if self._strange:
+            told = "results are of no row that was sent, or of one that has another"
+            found.append(f"{self._strange:,} {told}")
+        if self._lost:
+            more = " …" if self._lost > len(missing) else ""
+            rows = ", ".join(f"{row:,}" for row in missing) + more
+            found.append(f"{self._lost:,} rows have no result (rows {rows})")
         part = self._part
         return UnexpectedAnswerError(
             f"Part {part.index} sent {part.rows:,} rows, and the org's result files do not hold"
@@ -172,7 +186,7 @@ class _Echo:
         echo = [comparable(p.column.kind, self._column(p.column.field)) for p in match]
         error = self._column("sf__Error")
         return (
-            f"SELECT {_fingerprint(echo)} AS k, {literal(self._status)} AS status,"
+            f"SELECT {_fingerprint(echo)} AS k, {ending(self._status)} AS status,"
             f" {self._column('sf__Id')} AS id,"
             f" CAST({self._column('sf__Created')} AS BOOLEAN) AS created,"
             f" {_error_parts(error)} FROM {read}"
@@ -181,6 +195,11 @@ class _Echo:
     def _column(self, column: str) -> str:
         spelled = self.spelled.get(column.lower())
         return name(spelled) if spelled else "CAST(NULL AS VARCHAR)"
+
+
+def ending(status: RowStatus) -> str:
+    """Write a status as what the table `outcome` holds; a text would be looked up row by row."""
+    return f"CAST({literal(status)} AS ending)"
 
 
 def _error_parts(error: str) -> str:
@@ -201,3 +220,10 @@ def _fingerprint(texts: Sequence[str]) -> str:
     if len(texts) == 1:
         return texts[0]
     return f"md5_number(concat_ws(chr(31), {', '.join(texts)}))"
+
+
+_FOUND = (
+    f"row, coalesce(status, {ending(RowStatus.IN_DOUBT)}) AS status, id, created,"
+    f" CASE WHEN status IS NULL THEN '{_MISSING}' ELSE code END AS code,"
+    f" CASE WHEN status IS NULL THEN {literal(_NOT_NAMED)} ELSE message END AS message, fields"
+)

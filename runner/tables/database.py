@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import duckdb
@@ -46,8 +47,11 @@ class Database:
         self._timezone = timezone
         with state_errors("Rows cannot be kept on this machine"):
             config = _SETTINGS | {"temp_directory": str(folder / "spill")}
-            self._connection = duckdb.connect(":memory:", config=config)
-            self._connection.execute(_ORDER_KEEPING)
+            self._root = duckdb.connect(":memory:", config=config)
+            self._root.execute(_ORDER_KEEPING)
+            self._connection = self._root.cursor()
+        # A connection refuses two calls at once; this one is only ever asked for others.
+        self._asking = Lock()
 
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
@@ -61,17 +65,25 @@ class Database:
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection of its own to one thread."""
-        cursor = self._connection.cursor()
+        """Give a connection of its own to one thread, with temporary tables of its own."""
+        cursor = self.opened_cursor()
         try:
-            cursor.execute("SET TimeZone = ?", [self._timezone])
             yield cursor
         finally:
             cursor.close()
 
+    def opened_cursor(self) -> duckdb.DuckDBPyConnection:
+        """Like `cursor`, for whoever closes it."""
+        with self._asking:
+            cursor = self._root.cursor()
+        cursor.execute("SET TimeZone = ?", [self._timezone])
+        return cursor
+
     def close(self) -> None:
-        """Give everything back."""
+        """Give everything back, once no thread works with it any more."""
         self._connection.close()
+        with self._asking:
+            self._root.close()
 
 
 @contextmanager
@@ -101,7 +113,8 @@ def side_by_side(work: Callable[[_In], _Out], pieces: Iterable[_In]) -> Iterator
     workers = min(os.cpu_count() or 1, MOST_WORKERS)
     with ThreadPoolExecutor(workers) as pool:
         source = iter(pieces)
-        running: list[Future[_Out]] = [pool.submit(work, p) for p in islice(source, workers)]
+        # One more than there are workers: the next piece is there when a worker falls free.
+        running: list[Future[_Out]] = [pool.submit(work, p) for p in islice(source, workers + 1)]
         try:
             while running:
                 done = running.pop(0).result()

@@ -16,7 +16,7 @@ from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, first_line
 from runner.tables.lines import UncutError
 from runner.tables.opening import AnySource, JoinedSource, notes_of, open_source
-from runner.tables.reading import load_error, relation_of
+from runner.tables.reading import Reading, load_error, relation_of
 from runner.tables.source import Records, check_header
 from runner.tables.spool import spooled
 from runner.tables.sql import literal, name
@@ -93,7 +93,7 @@ def _insert_as_is(
     database.connection.execute("BEGIN")
     for piece in records.slabs():
         text.write_bytes(piece)
-        read = relation_of(records, columns, text, len(piece))
+        read = relation_of(Reading.of_records(records, piece), columns, text)
         database.connection.execute(f"INSERT INTO {name(table)} FROM {read}")
     database.connection.execute("COMMIT")
     text.unlink(missing_ok=True)

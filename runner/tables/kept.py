@@ -1,7 +1,7 @@
 """Staged rows that outlive the process, where reading the source again would give others.
 
-Standard input is read once, a database moves on, `now()` is another moment. Knows staged rows as
-Parquet files with an index, which is written last. Knows nothing of the org.
+Standard input is read once, a database moves on, `now()` is another moment. Knows the files of
+slabs, and an index, which is written last. Knows nothing of the org.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.errors import StateError
 from runner.job.model import Blank
 from runner.job.places import STANDARD_STREAM, FileSource
-from runner.tables.atomic import written_whole
-from runner.tables.database import state_errors
+from runner.tables.atomic import unwritable, written_whole
 from runner.tables.expressions import is_steady
 from runner.tables.kinds import MappedColumn
 from runner.tables.opening import AnySource
+from runner.tables.reading import Reading
 from runner.tables.slab import Slab
 from runner.tables.source import RowsSource
-from runner.tables.sql import literal
 from runner.tables.staging import Staging
 
 _INDEX = "index.json"
@@ -49,16 +49,7 @@ class Kept:
             columns: What was mapped.
             blank: What an empty value does to its field.
             timezone: As for `Staging.map`.
-
-        Raises:
-            StateError: The files cannot be read.
         """
-        with state_errors("The rows that were kept cannot be read"):
-            for slab in self.slabs:
-                file = literal(str(self.folder / f"{slab.table}.parquet"))
-                staging.database.connection.execute(
-                    f"CREATE TABLE {slab.table} AS FROM read_parquet({file})"
-                )
         staging.restore(columns, self.columns, self.slabs, blank=blank, timezone=timezone)
         staging.source_sha256 = self.source_sha256
 
@@ -76,23 +67,25 @@ def must_keep(source: AnySource, columns: Sequence[MappedColumn], header: Sequen
 
 
 def keep(staging: Staging, folder: Path) -> None:
-    """Write the staged rows down; they are there once this returns.
+    """Put the staged rows where they outlive the staging; they are there once this returns.
 
     Raises:
-        StateError: They cannot be written.
+        StateError: They cannot be put there.
     """
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with state_errors("The rows cannot be kept"):
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         for slab in staging.slabs:
-            file = folder / f"{slab.table}.parquet"
-            query = f"COPY (FROM {slab.table}) TO {literal(str(file))} (FORMAT parquet)"
-            staging.database.connection.execute(query)
-            _sync(file)
+            for file in slab.files:
+                _sync(file)
+                file.replace(folder / file.name)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    staging.slabs = tuple(slab.moved(folder) for slab in staging.slabs)
     told = {
         "columns": staging.source_columns,
         "source_sha256": staging.source_sha256,
-        "slabs": [asdict(slab) for slab in staging.slabs],
+        "slabs": [asdict(slab) | {"stem": slab.stem.name} for slab in staging.slabs],
     }
     with written_whole(folder / _INDEX) as beside:
         beside.write_text(json.dumps(told), encoding="utf-8")
@@ -109,10 +102,15 @@ def kept_rows(folder: Path) -> Kept | None:
         return None
     try:
         told = json.loads(index.read_text(encoding="utf-8"))
-        slabs = tuple(Slab(**each) for each in told["slabs"])
+        slabs = tuple(_slab(folder, each) for each in told["slabs"])
         return Kept(folder, tuple(told["columns"]), told["source_sha256"], slabs)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{index} cannot be read: {error}.") from error
+
+
+def _slab(folder: Path, told: dict[str, Any]) -> Slab:
+    reading = told["reading"] | {"columns": tuple(told["reading"]["columns"])}
+    return Slab(**told | {"stem": folder / told["stem"], "reading": Reading(**reading)})
 
 
 def _sync(file: Path) -> None:

@@ -1,8 +1,7 @@
 """The SELECT that turns a source's records into staged rows.
 
-A staged row holds the source's own columns `s0, s1, …`, the mapped values that had to be computed
-`m0, m1, …`, and `problem`: NULL, or why the row cannot be sent. Text that is sent as it stands is
-not kept twice. Knows SQL. Knows nothing of files or of who reads the rows.
+A staged row holds the cells to send, `c0, c1, …`, as Bulk API 2.0 spells them, and `problem`: NULL,
+or why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads the rows.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from runner.errors import SourceError
+from runner.job.model import Blank
 from runner.job.places import FileShape
 from runner.tables.conversion import EXPECTED, canonical, filled
 from runner.tables.database import first_line
@@ -45,14 +45,9 @@ class Plan:
     """How the source writes values of this kind, where it is not as SQL does."""
 
     @property
-    def stored(self) -> bool:
-        """Whether the staged row holds the value besides the source's own columns."""
-        return self.source is None or self.column.kind is not FieldKind.TEXT
-
-    @property
     def cell(self) -> str:
-        """SQL of the canonical text over a staged row; NULL for blank."""
-        return f"m{self.index}" if self.stored else canonical(FieldKind.TEXT, f"s{self.source}")
+        """Its column in staged rows and in rows to send; NULL for blank."""
+        return f"c{self.index}"
 
     @property
     def computed(self) -> str | None:
@@ -122,20 +117,38 @@ def check(
             raise _unbound(each.column, error, source_columns) from error
 
 
-def select(plans: Sequence[Plan], source_columns: Sequence[str], relation: str) -> str:
-    """Write the SELECT that gives staged rows, in the relation's order."""
-    own = [f"s{place}" for place in range(len(source_columns))]
+def select(
+    plans: Sequence[Plan], source_columns: Sequence[str], relation: str, blank: Blank
+) -> str:
+    """Write the SELECT that gives staged rows, in the relation's order.
+
+    Args:
+        plans: How each cell is computed.
+        source_columns: The relation's.
+        relation: The rows as they were read, blank being NULL.
+        blank: What an empty value does to its field.
+    """
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
     boxes = [f"{p.computed} AS __e{p.index}" for p in plans if p.computed]
     texts = [f"{p.text} AS __t{p.index}" for p in plans]
     respelled = [f"{p.spelling.sql(f'__t{p.index}')} AS __c{p.index}" for p in plans if p.spelling]
-    values = [f"{p.converted} AS m{p.index}" for p in plans if p.stored]
-    staged = [*own, *(f"m{p.index}" for p in plans if p.stored), f"{_problem(plans)} AS problem"]
+    values = [f"{p.converted} AS m{p.index}" for p in plans]
+    cells = [f"{_cell(p, blank, alone=len(plans) == 1)} AS {p.cell}" for p in plans]
+    staged = [*cells, f"{_problem(plans)} AS problem"]
     query = f"SELECT {', '.join([*renamed, *boxes])} FROM {relation}"
     levels = [["*", *texts], ["*", *respelled], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):
         query = f"SELECT {', '.join(level)} FROM ({query})"
     return query
+
+
+def _cell(plan: Plan, blank: Blank, *, alone: bool) -> str:
+    """Write the SQL of a cell to send; `alone` where a record has no other."""
+    value = f"m{plan.index}"
+    if blank is Blank.CLEAR:
+        return f"coalesce({value}, {literal(EXPLICIT_NULL)})"
+    # A record of one blank cell must not be an empty line: '' is written as two quotes.
+    return f"coalesce({value}, '')" if alone else value
 
 
 def _problem(plans: Sequence[Plan]) -> str:

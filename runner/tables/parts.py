@@ -1,8 +1,8 @@
 """Staged rows as Bulk API 2.0 CSV, in parts that are each one ingest job.
 
-A part is UTF-8, LF, with a header of API names, never larger than asked. Slabs are rendered side by
-side and appended; only the slab that a boundary falls into is looked at record by record. Knows
-nothing of jobs or the org.
+A part is UTF-8, LF, with a header of API names, never larger than asked. Slabs are appended as
+they are; only a slab that is too large for a part is looked at record by record. Knows nothing of
+jobs or the org.
 """
 
 from __future__ import annotations
@@ -18,14 +18,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import SourceError
-from runner.job.model import Blank
 from runner.tables.atomic import unwritable
-from runner.tables.csv_sql import copy_csv
-from runner.tables.database import Database, side_by_side, state_errors
-from runner.tables.kinds import EXPLICIT_NULL
-from runner.tables.mapping import Plan
-from runner.tables.slab import Slab, rows_between
-from runner.tables.sql import literal
+from runner.tables.database import Database, state_errors
+from runner.tables.slab import Slab
 
 MOST_BYTES = 100_000_000
 """Bulk API 2.0 takes 150 MB after base64, which is about 100 MB as it stands."""
@@ -62,19 +57,13 @@ class PartWriter:
     """Writes a staging's rows into parts, as they are asked for."""
 
     def __init__(
-        self,
-        database: Database,
-        plans: Sequence[Plan],
-        blank: Blank,
-        folder: Path,
-        limits: Limits,
+        self, database: Database, columns: tuple[str, ...], folder: Path, limits: Limits
     ) -> None:
         self._database = database
         self._folder = folder
         self._limits = limits
-        self._columns = tuple(p.column.field for p in plans)
-        self._header = header_line(self._columns)
-        self._cells = ", ".join(cell_of(p, blank, alone=len(plans) == 1) for p in plans)
+        self._columns = columns
+        self._header = header_line(columns)
 
     def write(self, slabs: Sequence[Slab]) -> Iterator[Part]:
         """Give each part once it is on disk.
@@ -90,12 +79,14 @@ class PartWriter:
             raise unwritable(self._folder, error) from error
 
     def _parts(self, slabs: Sequence[Slab]) -> Iterator[Part]:
-        pieces = zip(slabs, side_by_side(self._rendered, slabs), strict=True)
         growing: _Growing | None = None
         index = 0
         try:
-            for slab, piece in pieces:
-                cut = _Cut(piece, slab.rows - slab.rejected)
+            for slab in slabs:
+                if growing is not None and self._fits_better_alone(slab, growing):
+                    yield growing.part(index, self._columns, None)
+                    growing = None
+                cut = _Cut(slab.sent_file.read_bytes(), slab.rows - slab.rejected)
                 while cut.rows_left:
                     if growing is None:
                         index += 1
@@ -109,6 +100,13 @@ class PartWriter:
         finally:
             if growing is not None:
                 growing.close()
+
+    def _fits_better_alone(self, slab: Slab, growing: _Growing) -> bool:
+        """Whether the slab goes whole into a part of its own, but not into this one."""
+        if self._limits.rows is not None:
+            return False
+        alone = len(self._header) + slab.sent_bytes
+        return growing.bytes + slab.sent_bytes > self._limits.bytes >= alone
 
     def _begun(self, index: int, slab: Slab, cut: _Cut) -> _Growing:
         first = self._row_number(slab, cut.rows_taken) if cut.rows_taken else slab.first_row
@@ -127,24 +125,13 @@ class PartWriter:
         rows = self._limits.rows
         return self._limits.bytes - growing.bytes, None if rows is None else rows - growing.rows
 
-    def _rendered(self, slab: Slab) -> bytes:
-        text = self._folder / f"{slab.table}.csv"
-        rows = rows_between((slab,), slab.first_row, slab.last_row)
-        try:
-            with state_errors("Parts cannot be written"), self._database.cursor() as cursor:
-                query = f"SELECT {self._cells} FROM {rows}"
-                cursor.execute(copy_csv(query, text, header=False))
-            return text.read_bytes()
-        finally:
-            text.unlink(missing_ok=True)
-
     def _row_number(self, slab: Slab, place: int) -> int:
         """Find the source row of the slab's sent row at a place, from 0."""
         if not slab.rejected:
             return slab.first_row + place
-        query = f"SELECT row FROM {slab.relation} WHERE problem IS NULL ORDER BY row"
+        query = f"SELECT row FROM {slab.numbers()} WHERE place = {place + 1}"
         with state_errors("Parts cannot be written"), self._database.cursor() as cursor:
-            found = cursor.execute(f"{query} LIMIT 1 OFFSET {place}").fetchall()
+            found = cursor.execute(query).fetchall()
         return int(found[0][0])
 
     def _oversize(self, row: int) -> SourceError:
@@ -152,14 +139,6 @@ class PartWriter:
             f"Row {row:,} alone is larger than a Bulk part may be: {self._limits.bytes:,} bytes.",
             hint="Shorten its values, or send it with `api: rest`.",
         )
-
-
-def cell_of(plan: Plan, blank: Blank, *, alone: bool) -> str:
-    """Write the SQL of a part's cell; `alone` where a record has no other."""
-    if blank is Blank.CLEAR:
-        return f"coalesce({plan.cell}, {literal(EXPLICIT_NULL)})"
-    # A record of one blank cell must not be an empty line: '' is written as two quotes.
-    return f"coalesce({plan.cell}, '')" if alone else plan.cell
 
 
 def header_line(columns: Sequence[str]) -> bytes:

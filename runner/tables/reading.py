@@ -1,4 +1,4 @@
-"""A slab of a source's records as a relation of DuckDB's, and what its errors mean.
+"""A piece of a source's records as a relation of DuckDB's, and what its errors mean.
 
 Knows SQL and records. Knows nothing of what is done with the rows.
 """
@@ -6,38 +6,77 @@ Knows SQL and records. Knows nothing of what is done with the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 
 from runner.errors import SourceError, StateError
+from runner.job.places import FileShape
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import first_line
 from runner.tables.lines import UncutError
-from runner.tables.source import Records
+from runner.tables.source import PLAIN_CSV, Records
 from runner.tables.sql import name
 
 
-def relation_of(
-    records: Records, columns: Sequence[str], text: Path, longest_row_bytes: int
-) -> str:
-    """Write the relation of one slab, blank being NULL.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How records in a file of their own are spelled."""
+
+    columns: tuple[str, ...]
+    """In the order of the file."""
+    delimiter: str
+    quote: str
+    line_end: str
+    ragged: bool
+    """Rows may end early: what is missing is blank."""
+    longest_row_bytes: int
+    """No row has more."""
+
+    @classmethod
+    def of(
+        cls,
+        shape: FileShape,
+        columns: tuple[str, ...],
+        *,
+        longest_row_bytes: int,
+        line_end: str = "\n",
+        ragged: bool = False,
+    ) -> Reading:
+        """Take what matters of a file's shape."""
+        spelled = (shape.delimiter, shape.quote, line_end)
+        return cls(columns, *spelled, ragged=ragged, longest_row_bytes=longest_row_bytes)
+
+    @classmethod
+    def of_records(cls, records: Records, piece: bytes) -> Reading:
+        """How a piece of a source's records is spelled."""
+        return cls.of(
+            records.shape,
+            records.columns,
+            longest_row_bytes=len(piece),
+            line_end=records.line_end,
+            ragged=records.ragged,
+        )
+
+
+def relation_of(reading: Reading, columns: Sequence[str], text: Path) -> str:
+    """Write the relation of records in a file, in their order, blank being NULL.
 
     Args:
-        records: Where the slab is from.
+        reading: How they are spelled.
         columns: The records' columns, in the order wanted.
-        text: The file that the slab is in.
-        longest_row_bytes: No row has more.
+        text: The file.
     """
-    own = records.columns
-    is_lone = len(own) == 1 and not records.ragged
+    own = reading.columns
+    is_lone = len(own) == 1 and not reading.ragged
     read = read_csv(
         text,
         own,
-        records.shape,
-        longest_row_bytes=longest_row_bytes,
-        line_end=records.line_end,
-        ragged=records.ragged,
+        replace(PLAIN_CSV, delimiter=reading.delimiter, quote=reading.quote),
+        longest_row_bytes=reading.longest_row_bytes,
+        line_end=reading.line_end,
+        ragged=reading.ragged,
         tell_blank=is_lone,
     )
     if is_lone:

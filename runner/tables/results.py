@@ -8,13 +8,17 @@ nothing of how a result was had.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from threading import BoundedSemaphore
+from typing import BinaryIO
 
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.atomic import unwritable, written_whole
-from runner.tables.bulk_results import PartFiles, PartJoin
+from runner.tables.bulk_results import ENDINGS, PartFiles, PartMatch
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import side_by_side, state_errors
 from runner.tables.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
@@ -25,17 +29,22 @@ from runner.tables.sql import literal
 from runner.tables.staging import Staging
 
 _TABLE = (
-    "CREATE TABLE outcome (row BIGINT, status VARCHAR, id VARCHAR, created BOOLEAN,"
+    "CREATE TABLE outcome (row BIGINT, status ending, id VARCHAR, created BOOLEAN,"
     " code VARCHAR, message VARCHAR, fields VARCHAR)"
 )
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
 _LONGEST_BYTES = 4_000_000
 _KEPT_IN_MEMORY = 5_000
 _TOP_ERRORS = 5
+_MATCHED_AT_ONCE = 2
+"""Parts: each takes memory for all its answers."""
 
-_SUCCEEDED_COLUMNS = ("sf__Row", "sf__Id", "sf__Created")
 _FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
-_UNPROCESSED_COLUMNS = ("sf__Row",)
+_SAID_OF = {
+    RowStatus.SUCCEEDED: ("sf__Row", "sf__Id", "sf__Created"),
+    RowStatus.FAILED: _FAILED_COLUMNS,
+    RowStatus.UNPROCESSED: ("sf__Row",),
+}
 
 
 class Results:
@@ -51,8 +60,10 @@ class Results:
         self._staging = staging
         self._verb = verb
         self._pending: list[RowResult] = []
+        self._matching = BoundedSemaphore(_MATCHED_AT_ONCE)
         self._connection = staging.database.connection
         with state_errors("Row results cannot be kept"):
+            self._connection.execute(ENDINGS)
             self._connection.execute(_TABLE)
             for slab in staging.slabs:
                 if slab.rejected:
@@ -64,28 +75,36 @@ class Results:
         if len(self._pending) >= _KEPT_IN_MEMORY:
             self._flush()
 
-    def add_part(
-        self,
-        part: Part,
-        *,
-        succeeded: Path | None,
-        failed: Path | None,
-        unprocessed: Path | None,
-    ) -> None:
-        """Take in the result files of an ingest job that has ended; None for no rows.
+    def match(self, part: Part, files: PartFiles) -> PartMatch:
+        """Find the row of every answer of an ingest job that has ended, for `add_part`.
+
+        May be called by several threads at once.
+
+        Raises:
+            StateError: The files cannot be read.
+        """
+        told = f"The results of part {part.index} cannot be read"
+        with self._matching, state_errors(told):
+            found = PartMatch(self._staging.database, self._staging.slabs, part)
+            found.find(files, self._staging.plans)
+            return found
+
+    def add_part(self, found: PartMatch) -> None:
+        """Take in what became of a part's rows.
 
         Raises:
             UnexpectedAnswerError: The files hold not exactly the part's rows. What could be
                 matched is kept; rows without a result are in doubt.
-            StateError: The files cannot be read.
         """
-        with state_errors(f"The results of part {part.index} cannot be read"):
-            self._join(part).take_in(PartFiles(succeeded, failed, unprocessed))
+        with state_errors("Row results cannot be kept"):
+            found.put_down()
 
     def add_in_doubt(self, part: Part) -> None:
         """Put down every row of a part as sent with its answer lost."""
         with state_errors("Row results cannot be kept"):
-            self._join(part).doubt("The ingest job was begun and its results could not be had.")
+            found = PartMatch(self._staging.database, self._staging.slabs, part)
+            found.doubt("The ingest job was begun and its results could not be had.")
+            found.put_down_as_it_is()
 
     def counts(self) -> Counts:
         """Count rows by where they ended."""
@@ -134,48 +153,45 @@ class Results:
             StateError: A file cannot be written.
         """
         self._flush()
-        said = {
-            RowStatus.SUCCEEDED: _SUCCEEDED_COLUMNS,
-            RowStatus.FAILED: _FAILED_COLUMNS,
-            RowStatus.UNPROCESSED: _UNPROCESSED_COLUMNS,
-        }
         counts = self.counts()
-        rows = {RowStatus.FAILED: counts.failed, RowStatus.UNPROCESSED: counts.unprocessed}
-        if counts.in_doubt:
-            said[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
-        for status, columns in said.items():
-            slabs = self._staging.slabs if rows.get(status, 1) else ()
-            self._write(folder / f"{status}.csv", status, columns, slabs)
-
-    def _write(
-        self, file: Path, status: RowStatus, said: tuple[str, ...], slabs: Sequence[Slab]
-    ) -> None:
+        said = {**_SAID_OF, RowStatus.IN_DOUBT: _FAILED_COLUMNS} if counts.in_doubt else _SAID_OF
         own = [
             (place, column)
             for place, column in enumerate(self._staging.source_columns)
             if not column.lower().startswith(RESULT_PREFIX)
         ]
-        cells = [f"s.s{place}" for place, _ in own] + [_SAID[column] for column in said]
+        cells = {
+            status: ", ".join([f"s{place}" for place, _ in own] + [_SAID[c] for c in columns])
+            for status, columns in said.items()
+        }
+        with state_errors("Result files cannot be written"), ExitStack() as files:
+            outs = {status: _result_file(folder, status, files) for status in said}
+            for status, columns in said.items():
+                outs[status].write(header_line([*(column for _, column in own), *columns]))
+            rendered = partial(self._rendered, cells)
+            for pieces in side_by_side(rendered, self._staging.slabs):
+                for status, piece in pieces.items():
+                    outs[status].write(piece.read_bytes())
+                    piece.unlink()
 
-        def rendered(slab: Slab) -> Path:
-            piece = self._staging.folder / f"{status}-{slab.table}.csv"
-            query = f"SELECT {', '.join(cells)} FROM {_ended(slab, status)}"
-            with self._staging.database.cursor() as cursor:
+    def _rendered(self, cells: Mapping[RowStatus, str], slab: Slab) -> dict[RowStatus, Path]:
+        """Write a slab's rows as pieces of the result files."""
+        numbers = f"(SELECT range AS row FROM range({slab.first_row}, {slab.last_row + 1}))"
+        outcome = f"(FROM outcome WHERE row BETWEEN {slab.first_row} AND {slab.last_row})"
+        own = f"(SELECT * EXCLUDE row FROM {slab.own(self._staging.source_columns)})"
+        pieces = {}
+        with self._staging.database.cursor() as cursor:
+            cursor.execute(
+                "CREATE TEMP TABLE ended AS"
+                f" FROM (FROM {numbers} LEFT JOIN {outcome} USING (row)) POSITIONAL JOIN {own}"
+            )
+            present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
+            for status in {RowStatus(told or RowStatus.UNPROCESSED) for (told,) in present}:
+                piece = self._staging.folder / f"{status}-{slab.stem.name}.csv"
+                query = f"SELECT {cells[status]} FROM ended WHERE {_is(status)}"
                 cursor.execute(copy_csv(query, piece, header=False))
-            return piece
-
-        with (
-            state_errors("Result files cannot be written"),
-            written_whole(file) as beside,
-            beside.open("wb") as out,
-        ):
-            out.write(header_line([*(column for _, column in own), *said]))
-            for piece in side_by_side(rendered, slabs):
-                out.write(piece.read_bytes())
-                piece.unlink()
-
-    def _join(self, part: Part) -> PartJoin:
-        return PartJoin(self._connection, self._staging.plans, self._staging.slabs, part)
+                pieces[status] = piece
+        return pieces
 
     def _flush(self) -> None:
         """Bring what was added row by row into the database, through a file: its fast way."""
@@ -196,12 +212,12 @@ class Results:
 
 
 _SAID = {
-    "sf__Row": "s.row",
-    "sf__Id": "o.id",
-    "sf__Created": "o.created",
-    "sf__Code": "o.code",
-    "sf__Message": "o.message",
-    "sf__Fields": "o.fields",
+    "sf__Row": "row",
+    "sf__Id": "id",
+    "sf__Created": "created",
+    "sf__Code": "code",
+    "sf__Message": "message",
+    "sf__Fields": "fields",
 }
 
 
@@ -218,12 +234,14 @@ def _cells(result: RowResult) -> tuple[object, ...]:
     )
 
 
-def _ended(slab: Slab, status: RowStatus) -> str:
-    rows = f"{slab.relation} s"
-    known = f"FROM outcome WHERE row BETWEEN {slab.first_row} AND {slab.last_row} AND status"
-    if status is RowStatus.UNPROCESSED:
-        return f"{rows} ANTI JOIN ({known} <> {literal(status)}) o ON s.row = o.row"
-    return f"{rows} JOIN ({known} = {literal(status)}) o ON s.row = o.row"
+def _is(status: RowStatus) -> str:
+    known = f"status = {literal(status)}"
+    return f"(status IS NULL OR {known})" if status is RowStatus.UNPROCESSED else known
+
+
+def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:
+    beside = files.enter_context(written_whole(folder / f"{status}.csv"))
+    return files.enter_context(beside.open("wb"))
 
 
 def _rejections(slab: Slab) -> str:
@@ -237,5 +255,5 @@ def _rejections(slab: Slab) -> str:
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
         f" array_to_string(list_transform({problems}, {member(3)}), '; '),"
         f" array_to_string(list_distinct(list_transform({problems}, {member(2)})), ' ')"
-        f" FROM {slab.relation} WHERE problem IS NOT NULL"
+        f" FROM {slab.rejections()}"
     )

@@ -1,8 +1,8 @@
 """The rows of one write task on this machine: read once, mapped, kept until the task is over.
 
-Source records come in slabs; each becomes a table of staged rows (see `mapping`), several side by
-side. DuckDB moves tables to disk as they outgrow its memory, so memory does not grow with the
-source, and rows keep their numbers. Knows nothing of the org.
+Source records come in slabs; each becomes files of its rows as read and as they are to be sent (see
+`slab`), several slabs side by side. Memory does not grow with the source, and rows keep their
+numbers. Knows nothing of the org.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ import duckdb
 from runner.errors import SourceError, StateError
 from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
+from runner.tables.atomic import unwritable
 from runner.tables.conversion import MACROS
+from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, side_by_side, state_errors
 from runner.tables.json_values import JsonValue, with_json_values
 from runner.tables.kinds import MappedColumn
@@ -27,8 +30,8 @@ from runner.tables.lines import UncutError
 from runner.tables.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, Plan, check, plan, select
 from runner.tables.opening import AnySource, notes_of, open_source
 from runner.tables.parts import MOST_BYTES, Limits, Part, PartWriter
-from runner.tables.reading import load_error, relation_of
-from runner.tables.slab import Slab
+from runner.tables.reading import Reading, load_error, relation_of
+from runner.tables.slab import Slab, read_file, rejected_file, sent_between, sent_file, union
 from runner.tables.source import PLAIN_CSV, Records, own_columns
 
 Record = dict[str, JsonValue]
@@ -40,8 +43,8 @@ class Staging:
 
     Attributes:
         columns: The source's columns that can be mapped by their name alone.
-        plans: How each mapped column is found in a staged row.
-        slabs: Where the staged rows are.
+        plans: How each mapped column is computed.
+        slabs: Where the rows are.
         source_sha256: Of the rows as they were read; tells a source that has changed.
         blank: What an empty value does to its field.
     """
@@ -144,11 +147,7 @@ class Staging:
 
     def rejected(self, limit: int | None = None) -> Iterator[RowResult]:
         """Give the rows that are not sent, with why, in their order."""
-        asked = (
-            f"SELECT row, problem FROM {slab.relation} WHERE problem IS NOT NULL ORDER BY row"
-            for slab in self.slabs
-            if slab.rejected
-        )
+        asked = (f"FROM {slab.rejections()}" for slab in self.slabs if slab.rejected)
         rows = (row for query in asked for row in self._rows(query))
         return (_rejection(number, problem) for number, problem in islice(rows, limit))
 
@@ -195,7 +194,8 @@ class Staging:
     ) -> Iterator[Part]:
         """Like `write_parts`, each part made when it is asked for."""
         limits = Limits(max_bytes, max_rows)
-        return PartWriter(self.database, self.plans, self.blank, folder, limits).write(self.slabs)
+        columns = tuple(plan.column.field for plan in self.plans)
+        return PartWriter(self.database, columns, folder, limits).write(self.slabs)
 
     def duplicate_keys(self, field: str, limit: int = 10) -> list[tuple[str, int]]:
         """Find values that more than one row would send for a field, the commonest first."""
@@ -203,16 +203,11 @@ class Staging:
         if not self.slabs:
             return []
         query = (
-            f"SELECT {cell} AS key, count(*) AS rows FROM {self.relation} WHERE problem IS NULL"
+            f"SELECT {cell} AS key, count(*) AS rows FROM {union(s.sent() for s in self.slabs)}"
             " GROUP BY key HAVING rows > 1 AND key IS NOT NULL"
             f" ORDER BY rows DESC, key LIMIT {limit}"
         )
         return list(self._rows(query))
-
-    @property
-    def relation(self) -> str:
-        """SQL of all staged rows with their number as `row`."""
-        return "(" + " UNION ALL ".join(f"FROM {slab.relation}" for slab in self.slabs) + ")"
 
     def discard(self) -> None:
         """Close and delete everything that was kept for the task."""
@@ -251,27 +246,37 @@ class Staging:
         slabs: list[Slab] = []
         first_row = self.rows_total + 1
         pieces = zip(self._numbers, records.slabs(), strict=False)
-        for table, rows, rejected in side_by_side(lambda p: self._stage(records, *p), pieces):
-            slabs.append(Slab(table, first_row, rows, rejected))
-            first_row += rows
+        for slab in side_by_side(lambda piece: self._stage(records, *piece), pieces):
+            slabs.append(replace(slab, first_row=first_row))
+            first_row += slab.rows
         return tuple(slab for slab in slabs if slab.rows)
 
-    def _stage(self, records: Records, index: int, piece: bytes) -> tuple[str, int, int]:
-        table = f"slab_{index}"
-        text = self._folder / f"{table}.csv"
+    def _stage(self, records: Records, index: int, piece: bytes) -> Slab:
+        stem = self._folder / f"slab-{index}"
+        reading = Reading.of_records(records, piece)
         try:
-            text.write_bytes(piece)
-            read = relation_of(records, self.source_columns, text, len(piece))
-            query = select(self.plans, self.source_columns, read)
-            with self.database.cursor() as cursor:
-                cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
-                counted = f"SELECT count(*), count(problem) FROM {table}"
-                rows, rejected = cursor.execute(counted).fetchall()[0]
+            read_file(stem).write_bytes(piece)
+            rows, rejected = self._mapped(stem, reading)
+            sent_bytes = sent_file(stem).stat().st_size
         except OSError as error:
-            raise StateError(f"{text} cannot be written: {error.strerror}.") from error
-        finally:
-            text.unlink(missing_ok=True)
-        return table, rows, rejected
+            raise unwritable(stem, error) from error
+        return Slab(stem, reading, rows, rejected, len(self.plans), sent_bytes)
+
+    def _mapped(self, stem: Path, reading: Reading) -> tuple[int, int]:
+        """Write the rows to send, and those that are not; gives how many there are of both."""
+        read = relation_of(reading, self.source_columns, read_file(stem))
+        cells = ", ".join(plan.cell for plan in self.plans)
+        query = select(self.plans, self.source_columns, read, self.blank)
+        with self.database.cursor() as cursor:
+            cursor.execute(f"CREATE TEMP TABLE staged AS {query}")
+            counted = "SELECT count(*), count(problem) FROM staged"
+            rows, rejected = cursor.execute(counted).fetchall()[0]
+            sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
+            cursor.execute(copy_csv(sent, sent_file(stem), header=False))
+            if rejected:
+                told = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
+                cursor.execute(copy_csv(told, rejected_file(stem), header=False))
+        return rows, rejected
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         with state_errors("Staged rows cannot be read"), self.database.cursor() as cursor:
@@ -280,13 +285,10 @@ class Staging:
                 yield from rows
 
     def _sendable(self, after_row: int) -> Iterator[tuple[Any, ...]]:
-        cells = ", ".join(p.cell for p in self.plans)
         for slab in self.slabs:
-            if slab.first_row + slab.rows > after_row + 1:
-                yield from self._rows(
-                    f"SELECT row, {cells} FROM {slab.relation}"
-                    f" WHERE problem IS NULL AND row > {after_row} ORDER BY row"
-                )
+            if slab.last_row > after_row:
+                sent = sent_between((slab,), after_row + 1, slab.last_row)
+                yield from self._rows(f"FROM {sent}")
 
 
 def _rejection(number: int, problem: str) -> RowResult:
