@@ -38,6 +38,7 @@ class Kept:
     """Of the source."""
     source_sha256: str
     slabs: tuple[Slab, ...]
+    files: tuple[tuple[int, str], ...] = ()
 
     def take_back(
         self, staging: Staging, columns: Sequence[MappedColumn], *, blank: Blank, timezone: str
@@ -51,6 +52,7 @@ class Kept:
             timezone: As for `Staging.map`.
         """
         staging.restore(columns, self.columns, self.slabs, blank=blank, timezone=timezone)
+        staging.files = self.files
         staging.source_sha256 = self.source_sha256
 
 
@@ -86,6 +88,7 @@ def keep(staging: Staging, folder: Path) -> None:
         "columns": staging.source_columns,
         "source_sha256": staging.source_sha256,
         "slabs": [asdict(slab) | {"stem": slab.stem.name} for slab in staging.slabs],
+        "files": staging.files,
     }
     with written_whole(folder / _INDEX) as beside:
         beside.write_text(json.dumps(told), encoding="utf-8")
@@ -103,7 +106,8 @@ def kept_rows(folder: Path) -> Kept | None:
     try:
         told = json.loads(index.read_text(encoding="utf-8"))
         slabs = tuple(_slab(folder, each) for each in told["slabs"])
-        return Kept(folder, tuple(told["columns"]), told["source_sha256"], slabs)
+        files = tuple((row, file) for row, file in told.get("files", ()))
+        return Kept(folder, tuple(told["columns"]), told["source_sha256"], slabs, files)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{index} cannot be read: {error}.") from error
 

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from glob import glob
-from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from runner.errors import SourceError
 from runner.job.places import (
@@ -22,10 +21,19 @@ from runner.job.places import (
     FileFormat,
     FileShape,
     FileSource,
+    shown_url,
 )
 from runner.tables.json_reading import JsonObject, json_array, json_cell, json_lines
 from runner.tables.respell import respell_csv
-from runner.tables.source import PLAIN_CSV, Records, RowsSource, open_csv, own_columns, size_of
+from runner.tables.source import (
+    PLAIN_CSV,
+    Records,
+    RowsSource,
+    called,
+    open_csv,
+    own_columns,
+    size_of,
+)
 from runner.tables.spool import spool_records
 
 _COPY_BYTES = 1 << 20
@@ -108,14 +116,24 @@ def _noted(opened: Sequence[Records]) -> tuple[Records, ...]:
 
 def _opened_files(source: FileSource, folder: Path) -> tuple[Records, ...]:
     files = _local_files(source, folder)
+    if source.url is None:
+        return _read_files(source, files, folder)
+    place = shown_url(source.url)
+    with called(place, files[0]):
+        opened = _read_files(replace(source, path=files[0]), files, folder)
+    return tuple(replace(records, place=place) for records in opened)
+
+
+def _read_files(source: FileSource, files: list[Path], folder: Path) -> tuple[Records, ...]:
     for file in files:
         size_of(file)
     shape = source.shape
     if shape.format in _NAMED:
         read_named = _NAMED[shape.format]
-        found = chain.from_iterable(read_named(file, shape) for file in files)
+        begun: list[tuple[int, Path]] = []
+        found = _one_by_one(files, lambda file: read_named(file, shape), begun)
         records = spool_records(source.path, found, json_cell, folder / "rows.csv")
-        return (replace(records, shape=_spelled(shape)),)
+        return (replace(records, shape=_spelled(shape), files=tuple(begun)),)
     read = _READERS[shape.format]
     opened = tuple(
         read(file, shape, folder / f"rows-{number}.csv") for number, file in enumerate(files)
@@ -123,6 +141,20 @@ def _opened_files(source: FileSource, folder: Path) -> tuple[Records, ...]:
     for each in opened[1:]:
         _check_same(opened[0], each)
     return _noted(opened)
+
+
+def _one_by_one(
+    files: Sequence[Path],
+    read: Callable[[Path], Iterator[JsonObject]],
+    begun: list[tuple[int, Path]],
+) -> Iterator[JsonObject]:
+    """Give the records of many files; notes for each file how many stand before it."""
+    number = 0
+    for file in files:
+        begun.append((number, file))
+        for record in read(file):
+            number += 1
+            yield record
 
 
 def _spelled(shape: FileShape) -> FileShape:
@@ -138,7 +170,9 @@ def _local_files(source: FileSource, folder: Path) -> list[Path]:
     if source.url is not None:
         from runner.tables.remote import fetch  # noqa: PLC0415 - an extra
 
-        return [fetch(source.url, folder / "fetched")]
+        name = PurePosixPath(shown_url(source.url)).name or "fetched"
+        (folder / "fetched").mkdir(parents=True, exist_ok=True)
+        return [fetch(source.url, folder / "fetched" / name)]
     return _files(source.path)
 
 

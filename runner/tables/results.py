@@ -45,6 +45,8 @@ _SAID_OF = {
     RowStatus.FAILED: _FAILED_COLUMNS,
     RowStatus.UNPROCESSED: ("sf__Row",),
 }
+_FILE_COLUMNS = ("sf__File", "sf__FileRow")
+"""Behind the row's number, where a source is many files."""
 
 
 class Results:
@@ -155,6 +157,8 @@ class Results:
         self._flush()
         counts = self.counts()
         said = {**_SAID_OF, RowStatus.IN_DOUBT: _FAILED_COLUMNS} if counts.in_doubt else _SAID_OF
+        if self._staging.files:
+            said = {status: (each[0], *_FILE_COLUMNS, *each[1:]) for status, each in said.items()}
         own = [
             (place, column)
             for place, column in enumerate(self._staging.source_columns)
@@ -183,7 +187,8 @@ class Results:
         with self._staging.database.cursor() as cursor:
             cursor.execute(
                 "CREATE TEMP TABLE ended AS"
-                f" FROM (FROM {numbers} LEFT JOIN {outcome} USING (row)) POSITIONAL JOIN {own}"
+                f" FROM (SELECT *{_of_files(self._staging.files, slab)}"
+                f" FROM {numbers} LEFT JOIN {outcome} USING (row)) POSITIONAL JOIN {own}"
             )
             present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
             for status in {RowStatus(told or RowStatus.UNPROCESSED) for (told,) in present}:
@@ -213,12 +218,25 @@ class Results:
 
 _SAID = {
     "sf__Row": "row",
+    "sf__File": "file",
+    "sf__FileRow": "file_row",
     "sf__Id": "id",
     "sf__Created": "created",
     "sf__Code": "code",
     "sf__Message": "message",
     "sf__Fields": "fields",
 }
+
+
+def _of_files(files: Sequence[tuple[int, str]], slab: Slab) -> str:
+    """SQL of the file that a row of a slab is from, and of its number there."""
+    if not files:
+        return ""
+    last = [each for each in files if each[0] <= slab.first_row][-1:]
+    inside = [*last, *(each for each in files if slab.first_row < each[0] <= slab.last_row)][::-1]
+    names = " ".join(f"WHEN row >= {row} THEN {literal(file)}" for row, file in inside)
+    numbers = " ".join(f"WHEN row >= {row} THEN row - {row - 1}" for row, _ in inside)
+    return f", CASE {names} END AS file, CASE {numbers} END AS file_row"
 
 
 def _cells(result: RowResult) -> tuple[object, ...]:

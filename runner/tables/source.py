@@ -11,6 +11,7 @@ import csv
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -51,12 +52,28 @@ class Records:
     """Rows may end early: what is missing is blank."""
     respell: Callable[[Path], Records] | None = None
     """Writes them anew in plain spelling, for a reader that would not take them as they are."""
+    place: str | None = None
+    """Where they were fetched from, which is what messages name instead of `path`."""
+    files: tuple[tuple[int, Path], ...] = ()
+    """Where many files are one run of records: how many stand before each."""
     notes: tuple[str, ...] = ()
     """What a person should know of how they were read."""
 
     def slabs(self) -> Iterator[bytes]:
         """Cut the records into pieces that can be read side by side."""
         return slabs(self.blocks, self.shape.quote.encode())
+
+
+@contextmanager
+def called(place: str | None, path: Path) -> Iterator[None]:
+    """Name where a file was fetched from, not its copy here, in what goes wrong."""
+    try:
+        yield
+    except SourceError as error:
+        if place is None:
+            raise
+        message = error.message.replace(str(path), place)
+        raise SourceError(message, hint=error.hint) from error
 
 
 def size_of(path: Path) -> int:

@@ -32,7 +32,7 @@ from runner.tables.opening import AnySource, notes_of, open_source
 from runner.tables.parts import MOST_BYTES, Limits, Part, PartWriter
 from runner.tables.reading import Reading, load_error, relation_of
 from runner.tables.slab import Slab, read_file, rejected_file, sent_between, sent_file, union
-from runner.tables.source import PLAIN_CSV, Records, own_columns
+from runner.tables.source import PLAIN_CSV, Records, called, own_columns
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
@@ -46,6 +46,7 @@ class Staging:
         plans: How each mapped column is computed.
         slabs: Where the rows are.
         source_sha256: Of the rows as they were read; tells a source that has changed.
+        files: Where a source is many files, the number of each one's first row, and its name.
         blank: What an empty value does to its field.
     """
 
@@ -65,6 +66,7 @@ class Staging:
         self.slabs: tuple[Slab, ...] = ()
         self.blank = Blank.KEEP
         self.source_sha256 = ""
+        self.files: tuple[tuple[int, str], ...] = ()
         self._columns: tuple[str, ...] = ()
 
     @property
@@ -114,7 +116,15 @@ class Staging:
         self._set_timezone(timezone)
         self.plans = plan(columns, self.source_columns, self._records[0].shape)
         check(self.database.connection, self.plans, self.source_columns)
-        digests = [self._taken_in(records) for records in self._records]
+        begun: list[tuple[int, Path]] = []
+        digests: list[str] = []
+        for records in self._records:
+            before = self.rows_total
+            with called(records.place, records.path):
+                digests.append(self._taken_in(records))
+            files = records.files or ((0, records.path),)
+            begun += [(before + 1 + rows, file) for rows, file in files]
+        self.files = _named(begun)
         joined = hashlib.sha256("".join(digests).encode()).hexdigest()
         self.source_sha256 = digests[0] if len(digests) == 1 else joined
 
@@ -289,6 +299,15 @@ class Staging:
             if slab.last_row > after_row:
                 sent = sent_between((slab,), after_row + 1, slab.last_row)
                 yield from self._rows(f"FROM {sent}")
+
+
+def _named(begun: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:
+    """Files by their names alone where these tell them apart; none where there is but one."""
+    if len(begun) == 1:
+        return ()
+    names = {file.name for _, file in begun}
+    is_told = len(names) == len(begun)
+    return tuple((row, file.name if is_told else str(file)) for row, file in begun)
 
 
 def _rejection(number: int, problem: str) -> RowResult:

@@ -303,6 +303,22 @@ def test_an_address_is_read_as_a_file_is(reading):
     assert "secret" not in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("content", "form", "said"),
+    [
+        (b"a,b\n1\n", FileFormat.CSV, "row 1 (line 2) has 1 cell, the header has 2."),
+        (b"a,\n1,2\n", FileFormat.CSV, "column 2 of 2 has no name."),
+        (b'{"a": 1}\n{"a"\n', FileFormat.JSONL, "2"),
+    ],
+)
+def test_what_is_wrong_with_a_file_that_was_fetched_names_its_address(reading, content, form, said):
+    url = reading.file("there.csv", content).as_uri()
+    with pytest.raises(SourceError) as raised:
+        reading.of(FileSource(Path("file:/there.csv"), FileShape(form), url))
+    assert raised.value.message.startswith(f"{url}: ")
+    assert said in raised.value.message
+
+
 UNDECLARED = frozenset({"delimiter", "encoding"})
 
 

@@ -7,9 +7,11 @@ from runner.job.model import Verb
 from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.bulk_results import PartFiles
+from runner.tables.kept import keep, kept_rows
 from runner.tables.kinds import FieldKind, MappedColumn
 from runner.tables.opening import columns_beforehand
 from runner.tables.results import Results
+from runner.tables.staging import Staging
 
 KEYED = [
     MappedColumn("Key__c", "k", required=True),
@@ -94,6 +96,35 @@ def test_rest_results_are_written_beside_the_sources_own_columns(stage, tmp_path
         ("BAD", 'no "b", sir\nno', 1),
         ("VALUE_DOES_NOT_FIT", "Amount: 'x' is not a number such as 1234.56", 1),
     )
+
+
+@pytest.mark.parametrize(("form", "ending"), [(FileFormat.CSV, "csv"), (FileFormat.JSONL, "jsonl")])
+def test_rows_of_many_files_are_told_by_file_and_number_there(stage, tmp_path, form, ending):
+    lines = {"a": ["1", "2"], "b": [], "c": ["3", "x", "5"]}
+    for name, cells in lines.items():
+        rows = [f'{{"n": "{cell}"}}' if ending == "jsonl" else cell for cell in cells]
+        header = [] if ending == "jsonl" else ["n"]
+        (tmp_path / f"in-{name}.{ending}").write_text("\n".join([*header, *rows, ""]))
+    staging = Staging(tmp_path / "staging")
+    stage.opened.append(staging)
+    staging.load(FileSource(tmp_path / f"in-*.{ending}", FileShape(form)))
+    staging.map([MappedColumn("N__c", "n", FieldKind.NUMBER)])
+    results = Results(staging)
+    results.add([RowResult(2, RowStatus.SUCCEEDED, id="001A"), RowResult(3, RowStatus.FAILED)])
+    results.write_files(tmp_path / "results")
+
+    def told(status):
+        rows = read(tmp_path / "results" / f"{status}.csv")
+        return [(row["n"], row["sf__Row"], row["sf__File"], row["sf__FileRow"]) for row in rows]
+
+    assert told("succeeded") == [("2", "2", f"in-a.{ending}", "2")]
+    assert told("failed") == [("3", "3", f"in-c.{ending}", "1"), ("x", "4", f"in-c.{ending}", "2")]
+    assert told("unprocessed") == [
+        ("1", "1", f"in-a.{ending}", "1"),
+        ("5", "5", f"in-c.{ending}", "3"),
+    ]
+    keep(staging, tmp_path / "kept")
+    assert kept_rows(tmp_path / "kept").files == staging.files
 
 
 def test_failed_rows_are_a_source_as_they_are(stage, tmp_path):
