@@ -6,6 +6,7 @@
     ├── SourceError                exit 1   a source cannot be read as declared: file, row or byte
     ├── StateError                 exit 1   ledger, folder or result file on this machine
     ├── SignInError                exit 4   no token, or one that the org no longer takes
+    ├── NotConfirmedError        exit 8   somebody must say yes first, and nobody did
     ├── LockHeldError              exit 11  another run of this job is under way
     ├── AbortedError               exit 130 or 143   a signal; the ledger is true
     └── OrgError                   exit 1   the org refused; carries its status, code and message
@@ -86,6 +87,12 @@ class SignInError(RunnerError):
     """A token is missing, unreadable, revoked or of another org."""
 
     exit_code = ExitCode.SIGN_IN
+
+
+class NotConfirmedError(RunnerError):
+    """Somebody must say yes first, and nobody did; nothing was changed."""
+
+    exit_code = ExitCode.CHANGES_PENDING
 
 
 class LockHeldError(RunnerError):

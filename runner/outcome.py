@@ -48,6 +48,8 @@ class Counts:
     created: int = 0
     updated: int = 0
     deleted: int = 0
+    undeleted: int = 0
+    """Records brought back from the recycle bin; only an undo does that."""
     unchanged: int = 0
     skipped: int = 0
     failed: int = 0
@@ -59,7 +61,7 @@ class Counts:
     @property
     def succeeded(self) -> int:
         """Rows the org accepted."""
-        return self.created + self.updated + self.deleted
+        return self.created + self.updated + self.deleted + self.undeleted
 
 
 class TaskStatus(StrEnum):

@@ -11,7 +11,20 @@ from typing import Annotated
 import typer
 
 from runner import __version__
-from runner.cli import history, init, login, org, resume, retry, run, schema, show, validate, whoami
+from runner.cli import (
+    history,
+    init,
+    login,
+    org,
+    resume,
+    retry,
+    run,
+    schema,
+    show,
+    undo,
+    validate,
+    whoami,
+)
 
 app = typer.Typer(
     name="runner",
@@ -24,6 +37,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
+app.command("undo")(undo.undo)
 app.command("validate")(validate.validate)
 app.command("login")(login.login)
 app.command("logout")(login.logout)

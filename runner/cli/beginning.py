@@ -17,7 +17,7 @@ from runner.job.places import FileFormat, FileShape, FileSource
 from runner.state.ledger import LAST, Ledger
 from runner.state.paths import StateFolder
 from runner.state.run_ids import new_run_id
-from runner.state.run_records import Asked, RunRecord, RunState
+from runner.state.run_records import UNDO, Asked, RunRecord, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +109,7 @@ def run_to_resume(ledger: Ledger, wanted: str | None) -> RunRecord:
             f"Run {run.run_id} is under way: pid {run.process.pid} on {run.process.host}.",
             hint=f"`runner show {run.run_id}` shows how far it is.",
         )
+    _refuse_undo(run)
     if run.settled:
         raise UsageError(
             f"Run {run.run_id} came to its end: there is nothing to resume.",
@@ -125,12 +126,21 @@ def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
         UsageError: It is under way or unfinished.
     """
     run = ledger.run(wanted or LAST)
+    _refuse_undo(run)
     if run.state is RunState.RUNNING or not run.settled:
         raise UsageError(
             f"Run {run.run_id} has not come to its end, so its failed rows are not known yet.",
             hint=f"`runner resume {run.run_id}` brings it there.",
         )
     return run
+
+
+def _refuse_undo(run: RunRecord) -> None:
+    if run.asked.verb == UNDO:
+        raise UsageError(
+            f"Run {run.run_id} is the undo of run {run.after}: it is neither resumed nor retried.",
+            hint=f"`runner undo {run.after}` again puts back what is left.",
+        )
 
 
 def with_failed_rows(job: Job, run: RunRecord) -> Job:

@@ -80,6 +80,8 @@ def _document(run: RunRecord) -> dict[str, object]:
         "exit_code": None if run.exit_code is None else int(run.exit_code),
         "org_id": run.org_id,
         "username": run.username,
+        "verb": run.asked.verb,
+        "after": run.after,
     }
 
 
@@ -87,6 +89,8 @@ def _line(run: RunRecord) -> str:
     took = f"{(run.finished - run.started).total_seconds():8.1f} s" if run.finished else " " * 10
     code = "" if run.exit_code is None else f"exit {int(run.exit_code)}"
     left = "  unfinished: `runner resume`" if run.is_unfinished and run.has_begun else ""
+    if run.after is not None:
+        left += f"  {run.asked.verb} of {run.after}"
     return (
         f"{run.run_id}  {run.started:%Y-%m-%d %H:%M:%S}  {took}  {run.state.value:<8}  {code:<8}"
         f"  {run.job}{left}"

@@ -10,6 +10,8 @@ import typer
 from runner.cli.options import Output, OutputOption, StateDir
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.state.run_records import PartRecord, RunRecord
 
 
@@ -26,10 +28,12 @@ def show(
 
     with Ledger(state_folder(state_dir).ledger) as ledger:
         found = ledger.run(run)
+        undone_by = ledger.undone_by(found.run_id)
     if output is Output.JSON:
-        typer.echo(json.dumps(_document(found), indent=2, ensure_ascii=False))
+        document = {**_document(found), "undone_by": list(undone_by)}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        typer.echo(_text(found))
+        typer.echo(_text(found, undone_by))
 
 
 def _document(run: RunRecord) -> dict[str, object]:
@@ -37,6 +41,8 @@ def _document(run: RunRecord) -> dict[str, object]:
 
     return {
         "run_id": run.run_id,
+        "verb": run.asked.verb,
+        "after": run.after,
         "job": run.job,
         "job_file": str(run.job_file),
         "state": run.state.value,
@@ -70,7 +76,7 @@ def _part(part: PartRecord) -> dict[str, object]:
     }
 
 
-def _text(run: RunRecord) -> str:
+def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
     from runner.report.sinks import printable
     from runner.report.text import recap
 
@@ -81,8 +87,11 @@ def _text(run: RunRecord) -> str:
     if run.instance_url:
         who = f" as {run.username}" if run.username else ""
         lines.append(f"org {run.org_id} at {run.instance_url}{who}, API version {run.api_version}")
+    if run.after is not None:
+        lines.append(f"{run.asked.verb} of {run.after}")
     if run.folder:
         lines.append(f"files {run.folder}")
+    lines += [f"undone by {each}" for each in undone_by]
     if run.outcome and run.outcome.tasks:
         lines += ["", recap(run.outcome)]
     jobs = [(task.name, part) for task in run.tasks for part in task.parts]

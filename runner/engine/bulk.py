@@ -18,6 +18,7 @@ from runner.engine.bulk_part import Carrier, PartCourse
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import PARTS, Context, Deadline
 from runner.engine.journal import Journal
+from runner.engine.keeping import Keeper
 from runner.engine.lanes import Lanes
 from runner.errors import (
     AbortedError,
@@ -68,8 +69,14 @@ class BulkWrite:
     """
 
     def __init__(
-        self, task: WriteTask, context: Context, plan: ColumnPlan, journal: Journal
+        self,
+        task: WriteTask,
+        context: Context,
+        plan: ColumnPlan,
+        journal: Journal,
+        keeper: Keeper,
     ) -> None:
+        self._keeper = keeper
         self._task = task
         self._context = context
         self._deadline: Deadline = context.deadline(task)
@@ -120,6 +127,7 @@ class BulkWrite:
 
     def _carry(self, results: Results, part: Part) -> Carried:
         """Bring a part to its results and find their rows, in a lane of its own."""
+        self._keeper.keep(part.first_row, part.last_row)
         course = PartCourse(part, self._carrier)
         self._courses[part.index, part.attempt] = course
         found = course.run()

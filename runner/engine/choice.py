@@ -24,6 +24,8 @@ def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = 
     Raises:
         UsageError: the task needs an API that the version does not have.
     """
+    if task.verb is Verb.UNDELETE:
+        return Api.REST  # SOAP, which stands in where REST has no call; Bulk has none either
     if task.hard or task.api is Api.BULK:
         require(version, Feature.BULK_INGEST, f"Task {task.name!r}, carried by Bulk API 2.0,")
         return Api.BULK

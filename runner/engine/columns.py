@@ -19,6 +19,8 @@ from runner.tables.source import own_columns
 from runner.tables.target import QueryColumn
 
 _ID = "Id"
+_OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})
+"""What takes nothing of a row but the Id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
         ]
     else:
         wishes = [_Wish(name, None, (*here, "from")) for name in own_columns(tuple(header or ()))]
-    if task.verb is Verb.DELETE:
+    if task.verb in _OF_IDS:
         # A delete takes the Id alone; rows from a query bring more.
         return [wish for wish in wishes if wish.name.lower() == _ID.lower()]
     return wishes
@@ -134,7 +136,7 @@ def _required(task: WriteTask) -> str | None:
     """The column without which a row means nothing, in lower case."""
     if task.verb is Verb.UPSERT:
         return (task.key or "").lower()
-    return _ID.lower() if task.verb in {Verb.UPDATE, Verb.DELETE} else None
+    return _ID.lower() if task.verb in {Verb.UPDATE, *_OF_IDS} else None
 
 
 def _key(task: WriteTask, describes: Describes) -> str | None:
@@ -176,6 +178,7 @@ _WRITABLE: dict[Verb, Callable[[FieldDescribe], bool]] = {
     Verb.UPDATE: lambda field: field.updateable,
     Verb.UPSERT: lambda field: field.createable or field.updateable,
     Verb.DELETE: lambda _field: True,
+    Verb.UNDELETE: lambda _field: True,
 }
 
 

@@ -35,6 +35,8 @@ class WritePlan:
     rows: int
     mapping_sha256: str
     batch_rows: int
+    hard: bool = False
+    """Whether it deletes past the recycle bin."""
 
     def text(self) -> str:
         """Write it down as JSON."""

@@ -15,6 +15,7 @@ from runner import events
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.journal import ANSWERED, SENT, Journal, rows_of, rows_text
+from runner.engine.keeping import Keeper
 from runner.engine.lanes import Lanes
 from runner.engine.settle import Settler
 from runner.errors import AbortedError, RunnerError
@@ -75,8 +76,14 @@ class RestWrite:
     """
 
     def __init__(
-        self, task: WriteTask, context: Context, plan: ColumnPlan, journal: Journal
+        self,
+        task: WriteTask,
+        context: Context,
+        plan: ColumnPlan,
+        journal: Journal,
+        keeper: Keeper,
     ) -> None:
+        self._keeper = keeper
         self._task = task
         self._context = context
         self._journal = journal
@@ -129,8 +136,21 @@ class RestWrite:
             results.add(batch.known)
             self._count_failed(batch.known)
             if batch.rows:
+                if not self._kept(rows):
+                    return
                 self._journal.note(batch.line)
                 yield batch
+
+    def _kept(self, rows: Rows) -> bool:
+        """Have the rows' records looked at first; what is on the wire is still waited for."""
+        try:
+            self._keeper.keep(rows[0][0], rows[-1][0])
+        except AbortedError:
+            raise
+        except RunnerError as error:
+            self._stop(error)
+            return False
+        return True
 
     def _noted(self, number: int, rows: Rows) -> Batch:
         line = self._journal.inherited(number)

@@ -14,6 +14,7 @@ from runner import events
 from runner.engine.context import KEPT, PARTS, Context, TaskEnd, ended_by
 from runner.engine.order import chosen, in_order
 from runner.engine.query import run_query
+from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
 from runner.errors import AbortedError, ExitCode, RunnerError
 from runner.job.model import AnyTask, OnError, QueryTask
@@ -130,7 +131,7 @@ def _carry_out(task: AnyTask, run: _Ledgered) -> TaskEnd:
 def _run_one(task: AnyTask, context: Context) -> TaskEnd:
     if isinstance(task, QueryTask):
         return TaskEnd(run_query(task, context))
-    return run_write(task, context)
+    return run_undo_step(task, context) if isinstance(task, UndoTask) else run_write(task, context)
 
 
 def _may_pass(task: AnyTask, error: RunnerError, context: Context) -> bool:

@@ -16,11 +16,13 @@ from runner.engine.choice import api_for_write
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import KEPT, Context, TaskEnd
 from runner.engine.journal import WritePlan, mapping_digest
+from runner.engine.keeping import Keeper, keep_what_was_written
 from runner.engine.rest import BATCH_ROWS, RestWrite
+from runner.engine.undelete import UndeleteWrite
 from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError
 from runner.events import Noticed
-from runner.job.model import Api, WriteTask
+from runner.job.model import Api, Verb, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.kept import keep, kept_rows, must_keep
@@ -61,9 +63,11 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         journal.begin(_intent(task, api, plan, staging))
         if api is None:
             return TaskEnd(_account(task, staging, results, None))
-        sender = (RestWrite if api is Api.REST else BulkWrite)(task, context, plan, journal)
+        keeper = Keeper(task, context, plan, staging)
+        sender = _sender(task, api)(task, context, plan, journal, keeper)
         stopped_by = _sent(sender, staging, results)
         outcome = replace(_account(task, staging, results, stopped_by), api=api.value)
+        keep_what_was_written(task, context, plan, staging, outcome.counts)
         if isinstance(sender, BulkWrite):
             outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
         return _end(outcome, sender, stopped_by)
@@ -108,6 +112,7 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: Staging
         rows=staging.rows_total,
         mapping_sha256=mapping_digest(plan.columns),
         batch_rows=task.batch_size or BATCH_ROWS,
+        hard=task.hard,
     )
 
 
@@ -150,6 +155,12 @@ def _api(task: WriteTask, context: Context, plan: ColumnPlan, staging: Staging) 
     if rows == 0:
         return None
     return api_for_write(task, rows, context.version, findable=bool(plan.unique))
+
+
+def _sender(task: WriteTask, api: Api) -> type[RestWrite | BulkWrite | UndeleteWrite]:
+    if task.verb is Verb.UNDELETE:
+        return UndeleteWrite
+    return RestWrite if api is Api.REST else BulkWrite
 
 
 def _sent(sender: Sender, staging: Staging, results: Results) -> RunnerError | None:

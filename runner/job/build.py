@@ -13,6 +13,7 @@ from typing import Any
 from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
 from runner.job import params, written
 from runner.job.model import (
+    DECLARED_VERBS,
     PARENT_COLUMN,
     QUERY_BULK_THRESHOLD_ROWS,
     WRITE_BULK_THRESHOLD_ROWS,
@@ -117,7 +118,7 @@ def param(name: str, values: Values) -> Param:
 
 def verb_of(values: Values) -> Verb | None:
     """The verb of a task; the first where there are several."""
-    return next((verb for verb in Verb if verb in values), None)
+    return next((verb for verb in DECLARED_VERBS if verb in values), None)
 
 
 def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
@@ -199,6 +200,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         batch_size=values.get("batch_size"),
         results=written.path_from(results, folder) if results else None,
         hard=values.get("hard", False),
+        undo=values.get("undo", False),
         options=WriteOptions(**values.get("options", {})),
         timezone=values.get("timezone", "UTC"),
     )

@@ -13,12 +13,21 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job import build
-from runner.job.model import AnyTask, Connection, Origin, Param, QueryTask, Verb, WriteTask
+from runner.job.model import (
+    DECLARED_VERBS,
+    AnyTask,
+    Connection,
+    Origin,
+    Param,
+    QueryTask,
+    Verb,
+    WriteTask,
+)
 from runner.job.places import FileSource, FileTarget, Source, SqlSource, Target, TaskSource
 from runner.job.reach import NOWHERE_ELSE, Reach
 
 _DECISIVE = frozenset(
-    ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *Verb)
+    ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)
 )
 """Task keys without which nothing can be said of the task."""
 

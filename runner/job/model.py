@@ -36,6 +36,12 @@ class Verb(StrEnum):
     UPSERT = "upsert"
     DELETE = "delete"
     QUERY = "query"
+    UNDELETE = "undelete"
+    """Only an undo does this: a job cannot ask for it."""
+
+
+DECLARED_VERBS = tuple(verb for verb in Verb if verb is not Verb.UNDELETE)
+"""Those a job may have."""
 
 
 class Api(StrEnum):
@@ -172,6 +178,8 @@ class WriteTask(Task):
     results: Path | None = None
     """Folder to leave the row results in, besides the run's."""
     hard: bool = False
+    undo: bool = False
+    """Whether what the fields held before is kept, so that it can be put back."""
     options: WriteOptions = field(default_factory=WriteOptions)
     timezone: str = "UTC"
     """Zone of datetimes that have none."""

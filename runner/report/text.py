@@ -82,25 +82,33 @@ def _accepted(verb: str, counts: Counts) -> list[str]:
         "update": ("updated",),
         "upsert": ("created", "updated"),
         "delete": ("deleted",),
+        "undelete": ("undeleted",),
     }
     return [f"{word} {getattr(counts, word):,}" for word in words[verb]]
 
 
 def _details(task: TaskOutcome) -> list[str]:
     lines: list[str] = []
+    counts = task.counts
     if task.message and task.status is not TaskStatus.SKIPPED:
         lines.append(f"\n{task.name}: {task.message}")
         if task.hint:
             lines.append(f"  {task.hint}")
     if task.top_errors:
-        lines.append(f"\n{task.name}: why rows failed")
+        lines.append(f"\n{task.name}: {_why(task)}")
         lines.extend(
             f"  {number:,} x {code}: {_shortened(message)}"
             for code, message, number in task.top_errors
         )
-    if task.results and (task.counts.failed or task.counts.unprocessed or task.counts.in_doubt):
+    if task.results and any((counts.failed, counts.unprocessed, counts.in_doubt, counts.skipped)):
         lines.append(f"  rows: {task.results}")
     return lines
+
+
+def _why(task: TaskOutcome) -> str:
+    """What the reasons below are reasons for."""
+    bad = task.counts.failed + task.counts.in_doubt
+    return "why rows failed" if bad or not task.counts.skipped else "why records were left alone"
 
 
 def _shortened(message: str) -> str:

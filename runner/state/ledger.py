@@ -20,6 +20,7 @@ from runner.outcome import RunOutcome, TaskOutcome
 from runner.state.ledger_file import open_ledger, told, transaction
 from runner.state.presence import Presence
 from runner.state.run_records import (
+    UNDO,
     Asked,
     Columns,
     PartRecord,
@@ -224,6 +225,15 @@ class Ledger:
         with self._reading() as connection:
             row = self._find(connection, wanted)
             return run_of(row, self._tasks(row["run_id"], with_parts=True))
+
+    def undone_by(self, run_id: str) -> tuple[str, ...]:
+        """List the runs that took a run back, or tried to, newest first."""
+        with self._reading() as connection:
+            rows = connection.execute(
+                "SELECT run_id, asked FROM runs WHERE after = ? ORDER BY started DESC, rowid DESC",
+                (run_id,),
+            ).fetchall()
+            return tuple(row["run_id"] for row in rows if Asked.read(row["asked"]).verb == UNDO)
 
     def unfinished(self, job_file: Path | None = None) -> tuple[RunRecord, ...]:
         """List runs that can be gone on with, newest first, with tasks and parts.

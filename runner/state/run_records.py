@@ -17,6 +17,9 @@ from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.state.presence import Presence
 
+UNDO = "undo"
+"""Verb of a run that takes another back."""
+
 Columns = dict[str, str | int | float | None]
 
 

@@ -121,13 +121,15 @@ class Results:
             is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
             created += rows if is_new and status == RowStatus.SUCCEEDED else 0
         others = tally[RowStatus.SUCCEEDED] - created
-        deletes = self._verb is Verb.DELETE
+        others_by = {Verb.DELETE: "deleted", Verb.UNDELETE: "undeleted"}
+        word = others_by.get(self._verb or Verb.UPDATE, "updated")
         settled = sum(tally.values()) - tally[RowStatus.UNPROCESSED]
         return Counts(
             read=self._staging.rows_total,
             created=created,
-            updated=0 if deletes else others,
-            deleted=others if deletes else 0,
+            updated=others if word == "updated" else 0,
+            deleted=others if word == "deleted" else 0,
+            undeleted=others if word == "undeleted" else 0,
             failed=tally[RowStatus.FAILED],
             in_doubt=tally[RowStatus.IN_DOUBT],
             unprocessed=self._staging.rows_total - settled,

@@ -109,6 +109,7 @@ def the_rest(watch):
     watch.run("show", "-o", "json")
     watch.run("resume", "-vv", code=2)
     watch.run("retry", "-vv", code=2)
+    watch.run("undo", "-vv", "--yes")
     watch.run("history", "--prune", "--keep", "1", code=0)
     watch.run("init", "new.yaml", code=0)
     watch.run("schema", "token", code=0)

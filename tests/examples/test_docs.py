@@ -250,8 +250,7 @@ def test_every_exit_code_is_told(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     rows = re.findall(r"^\| ([\d, ]+) \|", text, re.MULTILINE)
     told = {int(code) for row in rows for code in row.split(",")}
-    # Nothing answers 8 yet: it is kept for a verb to come.
-    assert told == {int(code) for code in ExitCode} - {8}
+    assert told == {int(code) for code in ExitCode}
 
 
 def test_every_variable_is_told_and_no_other():

@@ -18,7 +18,7 @@ from runner.local_org.trouble.rule import Kind, Rule
 from runner.local_org.trouble.troubles import Troubles
 from runner.local_org.usage import ApiUsage
 
-API = ("/services/data/v", "/services/async/")
+API = ("/services/data/v", "/services/async/", "/services/Soap/")
 OWN = "/__org"
 """Where the org itself is spoken to; no fault strikes there, or none could be taken away."""
 _SERVICES = "/services/"

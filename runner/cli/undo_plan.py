@@ -1,0 +1,77 @@
+"""What an undo would do, as text for a person and as a JSON document.
+
+Pure. Knows nothing of streams, nor of how the plan came about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.engine.undo import Step, UndoPlan
+from runner.tables.undo_verdict import REASONS, Act
+
+_WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "bring back"}
+
+
+def plan_text(plan: UndoPlan) -> str:
+    """A line a step, then why records are left alone."""
+    if not plan.steps and not plan.unaccounted:
+        return f"undo of run {plan.run_id}: it changed nothing, so there is nothing to do"
+    rows = [_cells(step) for step in plan.steps]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [f"undo of run {plan.run_id}:"]
+    lines += [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    lines += _reasons(plan)
+    if not plan.undo_total and not plan.is_partial:
+        lines.append("everything is as it was: there is nothing to do")
+    return "\n".join(lines)
+
+
+def plan_document(plan: UndoPlan) -> dict[str, object]:
+    """The whole plan."""
+    return {
+        "run_id": plan.run_id,
+        "to_undo": plan.undo_total,
+        "steps": [_step(step) for step in plan.steps],
+        "unaccounted": list(plan.unaccounted),
+    }
+
+
+def _cells(step: Step) -> tuple[str, ...]:
+    task, tally = step.task, step.tally
+    return (
+        task.done_by.name,
+        task.sobject,
+        f"{_WORDS[task.act]} {tally.undo:,}",
+        f"nothing to do {tally.nothing:,}" if tally.nothing else "",
+        f"left alone {tally.left_total:,}" if tally.left else "",
+    )
+
+
+def _reasons(plan: UndoPlan) -> Iterator[str]:
+    for step in plan.steps:
+        for why, count in step.tally.left:
+            yield f"  {step.task.done_by.name}: {count:,} x {why.value}: {REASONS[why]}"
+    for name in plan.unaccounted:
+        yield (
+            f"  {name}: what it wrote is not known, for the run was given up before its rows were "
+            "accounted for; look in the org"
+        )
+
+
+def _step(step: Step) -> dict[str, object]:
+    task, tally = step.task, step.tally
+    return {
+        "task": task.done_by.name,
+        "sobject": task.sobject,
+        "act": task.act.value,
+        "to_undo": tally.undo,
+        "nothing_to_do": tally.nothing,
+        "left": [
+            {"code": why.value, "message": REASONS[why], "rows": count} for why, count in tally.left
+        ],
+    }

@@ -1,0 +1,251 @@
+"""Takes a run back: what it would take, and each step of it as a task of a run of its own.
+
+Knows which tasks can be undone, in which order, and what the org must be asked for that. Knows
+nothing of the rules by which records are judged, nor of how rows are sent.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.engine.context import Context, TaskEnd
+from runner.engine.write import run_write
+from runner.errors import ExitCode, StateError
+from runner.job.model import FieldMapping, Job, OnError, Verb, WriteTask
+from runner.job.places import FileSource
+from runner.outcome import TaskOutcome, TaskStatus
+from runner.salesforce.reading import find_by_key, find_deleted, read_by_id
+from runner.salesforce.session import Session
+from runner.salesforce.versions import Feature, require
+from runner.state.run_records import RunRecord, TaskRecord
+from runner.tables.conversion import MACROS
+from runner.tables.database import Database
+from runner.tables.source import PLAIN_CSV
+from runner.tables.sql import name
+from runner.tables.undo_verdict import ACTS, REASONS, Act
+from runner.tables.undoing import Tally, Undoing
+
+NOT_UNDONE = "not_undone.csv"
+"""The records of a step that were left alone, and why."""
+_TO_UNDO = "to_undo.csv"
+_COMPARING = "comparing"
+_AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})
+_VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoTask(WriteTask):
+    """One step of an undo: one act on the records of one task."""
+
+    act: Act
+    done_by: TaskRecord
+    """The task that is undone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step would do, as the org stands now."""
+
+    task: UndoTask
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
+    """What an undo would do."""
+
+    run_id: str
+    """The run to be undone."""
+    steps: tuple[Step, ...]
+    """In the order they are to be done; those without any record are left out."""
+    unaccounted: tuple[str, ...] = ()
+    """Tasks that wrote, and were given up before anybody knew what."""
+
+    @property
+    def undo_total(self) -> int:
+        """Records that would be put back."""
+        return sum(step.tally.undo for step in self.steps)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether something cannot be put back."""
+        return bool(self.unaccounted) or any(step.tally.left for step in self.steps)
+
+
+def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPlan:
+    """Find out what it takes to take a run back; nothing is changed.
+
+    Args:
+        run: Settled; with its tasks.
+        job: As it is now; says how tasks of the same names are sent.
+        session: The run's org.
+        work: A folder of the moment; gone afterwards.
+
+    Raises:
+        OrgError: The org does not tell.
+        StateError: What the run left cannot be read.
+        UsageError: The API version is too old.
+    """
+    require(session.api_version or "", Feature.COLLECTIONS, "`runner undo`")
+    steps: list[Step] = []
+    with _database(work) as database:
+        for done in reversed(run.tasks):
+            if done.outcome is None or done.outcome.results is None or not _is_write(done):
+                continue
+            undoing = _opened(done, database, work)
+            _learn(undoing, done, session, undoing.acts)
+            undoing.judge()
+            for act in undoing.acts:
+                tally = undoing.tally(act)
+                if tally.total:
+                    steps.append(Step(_task(done, act, job, len(steps)), tally))
+            undoing.project()
+    return UndoPlan(run.run_id, tuple(steps), tuple(_unaccounted(run)))
+
+
+def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
+    """Carry one step out, by what the records hold at this moment.
+
+    Raises:
+        RunnerError: It could not begin; nothing was sent.
+    """
+    folder = context.task_folder(task)
+    work = folder / _COMPARING
+    with _database(work) as database:
+        undoing = _opened(task.done_by, database, work)
+        _learn(undoing, task.done_by, context.session, (task.act,))
+        undoing.judge()
+        tally = undoing.tally(task.act)
+        fields = undoing.write_rows(task.act, folder / _TO_UNDO)
+        if tally.left:
+            undoing.write_left(task.act, folder / NOT_UNDONE)
+    if not tally.undo:
+        return TaskEnd(_with_the_rest(_idle(task, folder), tally))
+    mapping = tuple(FieldMapping(each, name(each)) for each in fields)
+    source = FileSource(folder / _TO_UNDO, PLAIN_CSV)
+    end = run_write(replace(task, source=source, fields=mapping), context)
+    return TaskEnd(_with_the_rest(end.outcome, tally))
+
+
+def leftovers(folder: Path) -> Iterator[Path]:
+    """Folders of the moment in the folder of an undo that died."""
+    for each in ("staging", _COMPARING):
+        yield from folder.glob(f"*/{each}")
+
+
+@contextmanager
+def _database(work: Path) -> Iterator[Database]:
+    shutil.rmtree(work, ignore_errors=True)
+    private = 0o700
+    try:
+        work.mkdir(parents=True, mode=private)
+    except OSError as error:
+        raise StateError(f"{work} cannot be made: {error.strerror}.") from error
+    database = Database(work)
+    try:
+        for macro in MACROS:
+            database.connection.execute(macro)
+        yield database
+    finally:
+        database.close()
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _is_write(done: TaskRecord) -> bool:
+    return done.verb in {verb.value for verb in ACTS}
+
+
+def _unaccounted(run: RunRecord) -> Iterator[str]:
+    return (
+        each.name
+        for each in run.tasks
+        if _is_write(each) and each.parts and (each.outcome is None or each.outcome.results is None)
+    )
+
+
+def _opened(done: TaskRecord, database: Database, work: Path) -> Undoing:
+    folder = done.outcome.results if done.outcome else None
+    if folder is None or not (folder / "succeeded.csv").exists():
+        raise StateError(
+            f"The row results of task {done.name!r} are gone: there is no {folder}/succeeded.csv.",
+            hint="Runs are kept for a time only: `runner history --prune`.",
+        )
+    return Undoing(database, work, folder, Verb(done.verb), hard=_was_hard(done))
+
+
+def _was_hard(done: TaskRecord) -> bool:
+    return bool(json.loads(done.plan or "{}").get("hard"))
+
+
+def _learn(undoing: Undoing, done: TaskRecord, session: Session, acts: Sequence[Act]) -> None:
+    """Ask the org what it takes to judge the records of some acts."""
+    for act in acts:
+        for ids in undoing.ids(act):
+            if act is Act.UNDELETE:
+                undoing.take_deleted(find_deleted(session, done.sobject, ids))
+            elif act is Act.DELETE or undoing.index.kept:
+                fields = undoing.index.fields
+                undoing.take_present(read_by_id(session, done.sobject, ids, fields))
+    for place, column, keys in undoing.parents():
+        quoted = not column.parent_key_is_number
+        parent, key = column.parent or "", column.parent_key or ""
+        undoing.take_parents(place, find_by_key(session, parent, key, keys, quoted=quoted))
+
+
+def _task(done: TaskRecord, act: Act, job: Job, index: int) -> UndoTask:
+    task = UndoTask(
+        # No task of a job has a full stop in its name, so that none is called like this one.
+        name=f"{done.name}.{act}",
+        verb=_VERBS[act],
+        sobject=done.sobject,
+        index=index,
+        needs=(),
+        on_error=OnError.CONTINUE,
+        source=FileSource(Path(_TO_UNDO), PLAIN_CSV),
+        act=act,
+        done_by=done,
+    )
+    declared = job.task(done.name)
+    if not isinstance(declared, WriteTask):
+        return task
+    return replace(
+        task,
+        api=declared.api,
+        bulk_threshold=declared.bulk_threshold,
+        concurrency=declared.concurrency,
+        retry=declared.retry,
+    )
+
+
+def _idle(task: UndoTask, folder: Path) -> TaskOutcome:
+    """The end of a step that had nothing to send."""
+    return TaskOutcome(
+        name=task.name,
+        verb=task.verb.value,
+        sobject=task.sobject,
+        status=TaskStatus.DONE,
+        results=folder,
+    )
+
+
+def _with_the_rest(outcome: TaskOutcome, tally: Tally) -> TaskOutcome:
+    """An outcome that accounts for the records that were not sent, too."""
+    counts = replace(
+        outcome.counts,
+        read=tally.total,
+        unchanged=tally.nothing,
+        skipped=tally.left_total,
+    )
+    reasons = tuple((why.value, REASONS[why], count) for why, count in tally.left)
+    hint = outcome.hint
+    if outcome.exit_code in _AGAIN:
+        hint = "`runner undo` of the same run again puts back what is left."
+    outcome = replace(outcome, counts=counts, hint=hint, top_errors=outcome.top_errors + reasons)
+    if tally.left and outcome.status is TaskStatus.DONE:
+        return replace(outcome, status=TaskStatus.PARTIAL, exit_code=ExitCode.PARTIAL)
+    return outcome

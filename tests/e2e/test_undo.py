@@ -1,0 +1,243 @@
+"""`runner undo`: what a run changed is put back, where nobody has changed it since."""
+
+import csv
+import json
+import signal
+import sqlite3
+
+import pytest
+
+ALL_VERBS = """
+- name: renamed
+  update: Account
+  from: renamed.csv
+  undo: true
+  api: {api}
+- name: merged
+  upsert: Account
+  key: ERP_Id__c
+  from: merged.csv
+  undo: true
+  api: {api}
+- name: people
+  create: Contact
+  from: people.csv
+  api: {api}
+- name: gone
+  delete: Account
+  from: gone.csv
+  api: {api}
+"""
+ALIVE = "SELECT Id, Name, Score__c, Checked__c, Active__c, ERP_Id__c FROM Account ORDER BY Name"
+
+
+def write_csv(bench, name, header, *rows):
+    bench.write(name, "\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n")
+
+
+def rows_of(file):
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def undo(bench, *words):
+    return bench.run("undo", *words, "--yes", "-o", "json")
+
+
+def last_run(bench):
+    return json.loads(bench.run("history", "-o", "json").out)["runs"][0]["run_id"]
+
+
+def a_run_of_all_verbs(bench, org, api):
+    """Four accounts, and a run that changes each of them in its own way."""
+    full = {"Score__c": 12.5, "Checked__c": "2026-01-02T03:04:05Z", "Active__c": True}
+    one = org.create("Account", Name="One", ERP_Id__c="E1", **full)
+    two = org.create("Account", Name="Two", ERP_Id__c="E2")
+    three = org.create("Account", Name="Three", ERP_Id__c="E3", Score__c=1)
+    org.create("Account", Name="Four", ERP_Id__c="E4")
+    head = "Id,Name,Score__c,Checked__c,Active__c"
+    write_csv(
+        bench,
+        "renamed.csv",
+        head,
+        (one, '"Uno, ""1"""', "1.239", "2027-01-01T00:00:00.123+02:00", "no"),
+        (two, "Due", "7", "2027-01-01T00:00:00Z", "yes"),
+    )
+    write_csv(
+        bench, "merged.csv", "ERP_Id__c,Name,Score__c", ("E4", "Quattro", 4), ("E5", "Cinque", 5)
+    )
+    write_csv(
+        bench, "people.csv", "LastName,Account.ERP_Id__c", ("Ada", "E5"), ("Bob", "E1"), ("Cy", "")
+    )
+    write_csv(bench, "gone.csv", "Id", (three,))
+    before = org.rows(ALIVE)
+    ended = bench.run("run", bench.job(ALL_VERBS.format(api=api)), "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert [task["api"] for task in ended.document["tasks"]] == [api] * 4
+    assert org.rows(ALIVE) != before
+    return before, ended.document["run_id"]
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_everything_is_as_it_was(bench, org, api):
+    """All verbs together; null comes back as null, and a second undo finds nothing to do."""
+    before, run_id = a_run_of_all_verbs(bench, org, api)
+    shown = bench.run("undo", run_id, "--dry-run", "-o", "json")
+    assert shown.code == 0, shown.err
+    assert [(each["task"], each["act"], each["to_undo"]) for each in shown.document["steps"]] == [
+        ("gone", "undelete", 1),
+        ("people", "delete", 3),
+        ("merged", "restore", 1),
+        ("merged", "delete", 1),
+        ("renamed", "restore", 2),
+    ]
+    unasked = bench.run("undo", run_id)
+    assert unasked.code == 8
+    assert "--yes" in unasked.err
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 3}]
+
+    ended = undo(bench, run_id)
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows(ALIVE) == before
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 0}]
+    assert ended.task("gone.undelete")["counts"]["undeleted"] == 1
+    assert ended.task("renamed.restore")["counts"]["updated"] == 2
+    assert ended.task("people.delete")["counts"]["deleted"] == 3
+
+    if api == "rest":
+        and_then_nothing(bench, run_id, ended)
+
+
+def and_then_nothing(bench, run_id, ended):
+    """What is undone stays so, whatever is asked next."""
+    again = undo(bench, run_id)
+    assert again.code == 0, again.err
+    assert again.document["to_undo"] == 0
+    refused = bench.run("retry", ended.document["run_id"])
+    assert refused.code == 2
+    assert f"runner undo {run_id}" in refused.err
+    of_undo = bench.run("undo", ended.document["run_id"])
+    assert of_undo.code == 2
+    assert "an undo is not undone" in of_undo.err
+    history = bench.run("history").out
+    assert f"undo of {run_id}" in history
+    assert f"undone by {ended.document['run_id']}" in bench.run("show", run_id).out
+
+
+def test_what_somebody_has_changed_since_is_left_and_listed(bench, org):
+    _, run_id = a_run_of_all_verbs(bench, org, "rest")
+    by_name = {each["Name"]: each["Id"] for each in org.rows("SELECT Id, Name FROM Account")}
+    ada = org.rows("SELECT Id FROM Contact WHERE LastName = 'Ada'")[0]["Id"]
+    path = "/services/data/v62.0/sobjects"
+    org.request("PATCH", f"{path}/Account/{by_name['Due']}", json={"Name": "Somebody's"})
+    org.request("PATCH", f"{path}/Contact/{ada}", json={"AccountId": by_name["Due"]})
+    org.request("PATCH", f"{path}/Account/{by_name['Cinque']}", json={"Phone": "not the run's"})
+    org.request("DELETE", f"{path}/Account/{by_name['Quattro']}")
+    ended = undo(bench, run_id)
+    assert ended.code == 3, ended.err + ended.out
+    counts = {task["name"]: task["counts"] for task in ended.document["tasks"]}
+    assert {name: (each["read"], each["skipped"]) for name, each in counts.items()} == {
+        "gone.undelete": (1, 0),
+        "people.delete": (3, 1),
+        "merged.restore": (1, 1),
+        "merged.delete": (1, 0),
+        "renamed.restore": (2, 1),
+    }
+    folder = bench.state / "runs" / ended.document["run_id"]
+    left = rows_of(folder / "renamed.restore" / "not_undone.csv")
+    assert [(each["sf__Row"], each["sf__Code"], each["sf__Fields"]) for each in left] == [
+        ("2", "CHANGED_SINCE", "Name")
+    ]
+    assert rows_of(folder / "people.delete" / "not_undone.csv")[0]["sf__Fields"] == "AccountId"
+    gone = rows_of(folder / "merged.restore" / "not_undone.csv")
+    assert [each["sf__Code"] for each in gone] == ["DELETED_SINCE"]
+    names = [each["Name"] for each in org.rows("SELECT Name FROM Account ORDER BY Name")]
+    assert names == ["One", "Somebody's", "Three"]
+
+
+def test_without_undo_true_updates_are_listed_and_creates_still_go(bench, org):
+    org.create("Account", Name="Old", ERP_Id__c="E1")
+    write_csv(bench, "a.csv", "ERP_Id__c,Name", ("E1", "New"), ("E2", "Fresh"))
+    job = bench.job("- {name: a, upsert: Account, key: ERP_Id__c, from: a.csv}")
+    assert bench.run("run", job).code == 0
+    ended = undo(bench)
+    assert ended.code == 3, ended.err
+    assert ended.task("a.restore")["top_errors"][0]["code"] == "NOT_KEPT"
+    assert [each["Name"] for each in org.rows("SELECT Name FROM Account")] == ["New"]
+
+
+def test_later_tasks_on_the_same_records_are_taken_back_first(bench, org):
+    """A record that one task creates, a second changes and a third deletes: the plan knows."""
+    old = org.create("Account", Name="Old", ERP_Id__c="E0")
+    write_csv(bench, "a.csv", "ERP_Id__c,Name", ("E1", "First"), ("E2", "Other"))
+    job = bench.job("""
+- {name: made, create: Account, from: a.csv}
+- name: found
+  query: SELECT Id FROM Account WHERE ERP_Id__c = 'E1'
+- name: changed
+  update: Account
+  from: {task: found}
+  fields: {Id: Id, Name: "'Second'", Score__c: "'3'"}
+  undo: true
+- name: again
+  update: Account
+  from: {task: found}
+  fields: {Id: Id, Name: "'Third'"}
+  undo: true
+- {name: dropped, delete: Account, from: {task: found}}
+- {name: old, delete: Account, from: old.csv}
+""")
+    write_csv(bench, "old.csv", "Id", (old,))
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    shown = bench.run("undo", "--dry-run", "-o", "json").document
+    assert [each["to_undo"] for each in shown["steps"]] == [1, 1, 1, 1, 2]
+    assert not any(each["left"] for each in shown["steps"])
+    ended = undo(bench)
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "Old"}]
+
+
+def test_an_undo_that_is_killed_is_called_again_and_finds_less_to_do(bench, serve_org):
+    org = serve_org("--bulk-pace-seconds", "1")
+    org.create("Account", Name="Old", ERP_Id__c="E0")
+    rows = [("E0", "New"), *((f"F{at}", f"Made {at}") for at in range(5))]
+    write_csv(bench, "a.csv", "ERP_Id__c,Name", *rows)
+    task = "- {name: a, upsert: Account, key: ERP_Id__c, from: a.csv, undo: true}"
+    other = "- {name: b, create: Contact, from: b.csv, api: bulk}"
+    write_csv(bench, "b.csv", "LastName", ("Ada",), ("Bob",))
+    assert bench.run("run", bench.job(f"{other}\n{task}")).code == 0
+    run_id = last_run(bench)
+    process = bench.start("undo", run_id, "--yes", "-v")
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.communicate(timeout=60)
+    ended = undo(bench, run_id)
+    assert ended.code == 0, ended.err + ended.out
+    assert "a.restore" not in {
+        task["name"] for task in ended.document.get("tasks", ()) if task["counts"]["updated"]
+    }
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "Old"}]
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 0}]
+    assert not list(bench.state.glob("runs/*/*/staging"))
+    fresh = bench.run("run", "job.yaml", "-o", "json")
+    assert fresh.document["run_id"] not in {run_id, ended.document.get("run_id")}
+
+
+def test_a_run_that_is_not_at_its_end_or_wrote_to_another_org_is_refused(bench, org):
+    write_csv(bench, "a.csv", "Id,Name", (org.create("Account", Name="Old"), "New"))
+    job = bench.job("- {name: a, update: Account, from: a.csv, undo: true, retry: {attempts: 1}}")
+    org.fault(kind="status", status=503, method="PATCH", path="/composite/sobjects", times=1)
+    assert bench.run("run", job).code == 5
+    refused = bench.run("undo", "--yes")
+    assert refused.code == 2
+    assert "runner resume" in refused.err
+    assert bench.run("resume").code == 0
+    with sqlite3.connect(bench.state / "ledger.sqlite") as ledger:
+        ledger.execute("UPDATE runs SET org_id = '00D000000000001AAA'")
+    refused = bench.run("undo", "--yes")
+    assert refused.code == 2
+    assert "wrote to org 00D000000000001AAA" in refused.err
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "New"}]
