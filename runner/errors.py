@@ -5,6 +5,7 @@
     ├── JobError                   exit 2   the job is wrong; carries every problem, with positions
     ├── SourceError                exit 1   a source cannot be read as declared: file, row or byte
     ├── StateError                 exit 1   ledger, folder or result file on this machine
+    │   └── StorageError           exit 1   no room, no right to write; a resume goes on later
     ├── SignInError                exit 4   no token, or one that the org no longer takes
     ├── NotConfirmedError        exit 8   somebody must say yes first, and nobody did
     ├── LockHeldError              exit 11  another run of this job is under way
@@ -81,6 +82,13 @@ class SourceError(RunnerError):
 
 class StateError(RunnerError):
     """Something on this machine that outlives a run cannot be read or written."""
+
+
+class StorageError(StateError):
+    """Something cannot be written on this machine, for want of room or of the right to.
+
+    It passes once somebody mends it: the run that met it can be resumed.
+    """
 
 
 class SignInError(RunnerError):

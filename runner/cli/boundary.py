@@ -5,6 +5,7 @@ Knows every error's exit code and how errors are printed. Knows nothing of the v
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import platform
@@ -15,11 +16,14 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 from runner import __version__
 from runner.cli.guard import guarded_streams, tell_github
 from runner.credentials import redacted
-from runner.errors import ExitCode, JobError, RunnerError
+from runner.errors import ExitCode, JobError, RunnerError, StorageError
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def run_command() -> None:
@@ -40,12 +44,28 @@ def _run() -> None:
     except KeyboardInterrupt:
         _leave(ExitCode.INTERRUPTED)
     except BrokenPipeError:
-        # Whoever read the output has gone; a flush at exit would fail once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()
         _leave(ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - the one place where everything is caught
+        if getattr(error, "errno", None) in _NO_ROOM:
+            _give_up_stdout()
+            sys.stdout = sys.stderr
+            _tell(_unwritable(cast("OSError", error)))
+            _leave(ExitCode.FAILED)
         _tell_defect(error)
         _leave(ExitCode.DEFECT)
+
+
+def _give_up_stdout() -> None:
+    """Send what is left nowhere: whoever read it has gone, and a flush at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unwritable(error: OSError) -> StorageError:
+    return StorageError(
+        f"{error.filename or 'Standard output'} cannot be written: {error.strerror}.",
+        hint="Make room on the disk; `runner history` tells what a run had come to.",
+    )
 
 
 def _leave(code: ExitCode) -> None:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from runner.errors import AbortedError, ExitCode
 
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+
+_STOPPING = b"stopping: what is on the wire may settle; a second signal leaves at once\n"
 
 
 @contextmanager
@@ -30,6 +33,8 @@ def signals_end_the_run() -> Iterator[None]:
 def _abort(number: int, _frame: FrameType | None) -> None:
     for each in _CODES:
         signal.signal(each, _leave)
+    with suppress(OSError):  # whoever reads it may have gone first
+        os.write(sys.stderr.fileno(), _STOPPING)  # a stream may be in the middle of a write
     raise AbortedError(_CODES[signal.Signals(number)])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -18,7 +19,7 @@ from runner.engine.journal import ANSWERED, SENT, Journal, rows_of, rows_text
 from runner.engine.keeping import Keeper
 from runner.engine.lanes import Lanes
 from runner.engine.settle import Settler
-from runner.errors import AbortedError, RunnerError
+from runner.errors import RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.salesforce.records import BrokenOffError, RecordResult, WriteRequest, write_batch
@@ -116,10 +117,11 @@ class RestWrite:
                     self._take(batch, answer, results)
                     done += len(batch.rows)
                     self._context.sink(events.Progress(self._task.name, done, total))
-            except AbortedError:
+            except RunnerError:
                 self.left_open = True
                 for batch, late in lanes.settled():
-                    self._take(batch, late, results)
+                    with suppress(StateError):  # what is not written down a resume settles
+                        self._take(batch, late, results)
                 raise
         if self._stopped_by is not None:
             raise self._stopped_by
@@ -214,11 +216,11 @@ class RestWrite:
         answer = end.result() if end else Answer([], doubtful=True)
         state = SENT if answer.doubtful else ANSWERED
         noted = rows_text([*batch.known, *answer.results])
-        self._journal.note(replace(batch.line, state=state, results=noted))
         results.add(answer.results)
         if answer.doubtful:
             results.add([_doubt(number) for number, _ in answer.left(batch.rows)])
             self.left_open = True
+        self._journal.note(replace(batch.line, state=state, results=noted))
         self._count_failed(answer.results)
         if answer.stopped_by is not None:
             self._stop(answer.stopped_by)

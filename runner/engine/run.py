@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from runner import events
 from runner.engine.context import KEPT, PARTS, Context, TaskEnd, ended_by
@@ -16,9 +17,10 @@ from runner.engine.order import chosen, in_order
 from runner.engine.query import run_query
 from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
-from runner.errors import AbortedError, ExitCode, RunnerError
+from runner.errors import AbortedError, ExitCode, RunnerError, StorageError
 from runner.job.model import AnyTask, OnError, QueryTask
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
+from runner.tables.atomic import NO_ROOM, unwritable
 
 _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
 """Whatever `on_error` says: every further request would meet the same answer."""
@@ -123,6 +125,11 @@ def _carry_out(task: AnyTask, run: _Ledgered) -> TaskEnd:
         end = _run_one(task, replace(context, session=session))
     except RunnerError as error:
         end = TaskEnd(ended_by(task, error), settled=not _may_pass(task, error, context))
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        place = Path(error.filename or context.folder)
+        end = TaskEnd(ended_by(task, unwritable(place, error)), settled=False)
     seconds = context.clock() - began
     outcome = replace(end.outcome, seconds=seconds, api_calls=session.api_calls)
     return replace(end, outcome=outcome)
@@ -138,7 +145,8 @@ def _may_pass(task: AnyTask, error: RunnerError, context: Context) -> bool:
     """Whether a resume may bring a task further that ended before it had an outcome."""
     past = context.past.task(task.name) if context.past else None
     has_begun = past is not None and past.plan is not None
-    return has_begun or isinstance(error, AbortedError) or error.exit_code in _ENDS_THE_RUN
+    passes = isinstance(error, AbortedError | StorageError) or error.exit_code in _ENDS_THE_RUN
+    return has_begun or passes
 
 
 def _skipped(task: AnyTask, reason: str) -> TaskOutcome:

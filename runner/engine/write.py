@@ -25,6 +25,7 @@ from runner.events import Noticed
 from runner.job.model import Api, Verb, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.tables.atomic import written_whole
 from runner.tables.kept import keep, kept_rows, must_keep
 from runner.tables.opening import AnySource, JoinedSource
 from runner.tables.results import Results
@@ -198,12 +199,6 @@ def _account(
 
 
 def _copy_results(folder: Path, to: Path) -> None:
-    try:
-        to.mkdir(parents=True, exist_ok=True)
-        for file in folder.glob("*.csv"):
-            shutil.copyfile(file, to / file.name)
-    except OSError as error:
-        raise StateError(
-            f"The row results cannot be copied to {to}: {error.strerror}.",
-            hint=f"They are in {folder}.",
-        ) from error
+    for file in folder.glob("*.csv"):
+        with written_whole(to / file.name) as beside:
+            shutil.copyfile(file, beside)

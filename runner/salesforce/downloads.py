@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.errors import StateError, UnexpectedAnswerError
+from runner.errors import StorageError, UnexpectedAnswerError
 from runner.salesforce.session import Session
 from runner.salesforce.wire import OrgRequest, OrgResponse
 
@@ -114,9 +114,9 @@ def appearing(to: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         beside.replace(to)
     except OSError as error:
-        raise StateError(
+        raise StorageError(
             f"{to} cannot be written: {error.strerror or error}",
-            hint="Free space, or check the folder's permissions; then run again.",
+            hint="Free space, or check the folder's permissions; then `runner resume`.",
         ) from error
     finally:
         beside.unlink(missing_ok=True)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.errors import StateError
+from runner.errors import StorageError
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
@@ -88,7 +88,7 @@ def _told(what: str, *, about: Path | None = None) -> Iterator[None]:
     except OSError as error:
         if about is not None and error.filename not in (None, str(about), str(about.parent)):
             raise
-        raise StateError(
+        raise StorageError(
             f"{what}: {error.strerror or error}.",
             hint="Check that the folder exists, that this user may write there and that the disk "
             "is not full.",

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from runner.errors import StateError
+from runner.errors import StateError, StorageError
 from runner.state.files import PRIVATE_FILE, private_folder
 
 PATIENCE_SECONDS = 30.0
@@ -197,12 +197,12 @@ def told(path: Path) -> Iterator[None]:
             hint="Run again; or end the process that hangs.",
         ) from error
     except OSError as error:
-        raise StateError(f"The ledger {path} cannot be opened: {error.strerror}.") from error
+        raise StorageError(f"The ledger {path} cannot be opened: {error.strerror}.") from error
     except sqlite3.Error as error:
         # The low byte is the kind of error; the rest only says where it was noticed.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
             raise _set_aside(path, str(error)) from error
-        raise StateError(
+        raise StorageError(
             f"The ledger {path} cannot be used: {error}.",
             hint="Check that the disk is not full, that this user may write there, and that the "
             "folder is on a local disk; `--state-dir` names another.",

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.errors import StateError
 from runner.outcome import RowStatus
+from runner.tables.atomic import unwritable
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import state_errors
 from runner.tables.kinds import FieldKind
@@ -80,10 +80,7 @@ def _with_header(file: Path, header: bytes) -> bytes:
         content = header + file.read_bytes()
         file.write_bytes(content)
     except OSError as error:
-        raise StateError(
-            f"{file} cannot be written: {error.strerror or error}.",
-            hint="Check that the disk of the state folder has room.",
-        ) from error
+        raise unwritable(file, error) from error
     return content
 
 

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from runner.errors import StateError
+from runner.errors import StorageError
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     missing.
 
     Raises:
-        StateError: The folder or the file cannot be written.
+        StorageError: The folder or the file cannot be written.
     """
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
@@ -37,18 +37,18 @@ def written_whole(path: Path) -> Iterator[Path]:
         yield beside
         _put_in_place(beside, path)
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise unwritable(path, error) from error
         raise  # what the block reads from may break too; that is not for here to tell
     finally:
         beside.unlink(missing_ok=True)
 
 
-def unwritable(path: Path, error: OSError) -> StateError:
+def unwritable(path: Path, error: OSError) -> StorageError:
     """Say that a file cannot be written, and why."""
-    return StateError(
+    return StorageError(
         f"{path} cannot be written: {error.strerror or error}.",
-        hint="Check that the folder exists, is writable and has room.",
+        hint="Check that the folder exists, is writable and has room; then `runner resume`.",
     )
 
 

@@ -11,10 +11,12 @@ into a join that keeps none: that rewriting is off.
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -22,7 +24,7 @@ from typing import TypeVar
 
 import duckdb
 
-from runner.errors import StateError
+from runner.errors import StorageError
 
 MEMORY_LIMIT = "150MB"
 MOST_WORKERS = 4
@@ -37,6 +39,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "preserve_insertion_order": "true",
     "threads": "1",
 }
+_IN_A_THREAD = re.compile(r'\{"exception_type":.*\}')
 _ORDER_KEEPING = "SET disabled_optimizers = 'in_clause,join_order,build_side_probe_side'"
 
 
@@ -88,7 +91,7 @@ class Database:
 
 @contextmanager
 def state_errors(what: str) -> Iterator[None]:
-    """Turn DuckDB's errors into StateError.
+    """Turn DuckDB's errors into StorageError.
 
     Args:
         what: The beginning of the message, for example `Parts cannot be written`.
@@ -96,15 +99,23 @@ def state_errors(what: str) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise StateError(
+        raise StorageError(
             f"{what}: {first_line(error)}.",
-            hint="Check that the disk of the state folder has room.",
+            hint="Check that the disk has room; then `runner resume`.",
         ) from error
 
 
 def first_line(error: BaseException) -> str:
-    """Give the first line of an error, without a full stop."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
+    """Give the first line of an error, without a full stop.
+
+    What went wrong with a file in a thread of DuckDB's stands as JSON in its message.
+    """
+    said = str(error).strip()
+    within = _IN_A_THREAD.search(said)
+    if within is not None:
+        with suppress(ValueError):
+            said = str(json.loads(within[0])["exception_message"])
+    lines = said.splitlines() or [type(error).__name__]
     return lines[0].rstrip(" .")
 
 

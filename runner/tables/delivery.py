@@ -101,6 +101,9 @@ def _to_standard_output(file: Path) -> None:
             "Whoever read standard output closed it before the last row.",
             hint="Write a file with `to`, and read that.",
         ) from error
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        raise unwritable(Path("Standard output"), error) from error
 
 
 def _is_as_it_is(target: FileTarget) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from runner.errors import SourceError, StateError
+from runner.errors import SourceError, StorageError
 from runner.job.places import FileShape
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import first_line
@@ -88,7 +88,7 @@ def relation_of(reading: Reading, columns: Sequence[str], text: Path) -> str:
     return read
 
 
-def load_error(path: Path, error: Exception) -> SourceError | StateError:
+def load_error(path: Path, error: Exception) -> SourceError | StorageError:
     """Say what it means that records cannot be read, or cannot be kept."""
     if isinstance(error, UncutError):
         return SourceError(
@@ -96,8 +96,8 @@ def load_error(path: Path, error: Exception) -> SourceError | StateError:
             hint="A quote inside a quoted value is written twice.",
         )
     if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
-        return StateError(
+        return StorageError(
             f"{path}: its rows cannot be kept: {first_line(error)}.",
-            hint="Check that the disk of the state folder has room.",
+            hint="Check that the disk of the state folder has room; then `runner resume`.",
         )
     return SourceError(f"{path}: {first_line(error)}.")

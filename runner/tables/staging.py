@@ -55,7 +55,7 @@ class Staging:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StateError(f"{folder} cannot be made: {error.strerror}.") from error
+            raise unwritable(folder, error) from error
         self.database = Database(folder)
         for macro in MACROS:
             self.database.connection.execute(macro)

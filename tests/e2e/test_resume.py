@@ -60,6 +60,27 @@ def test_a_stopped_run_is_resumed_and_its_job_not_sent_again(bench, slow_org, nu
     assert "nothing to resume" in again.err
 
 
+def test_a_second_signal_leaves_at_once_and_the_run_is_still_resumed(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"E{n},n {n}\n" for n in range(100)))
+    job = bench.job("- name: load\n  create: Account\n  from: a.csv\n  api: rest\n")
+    # Carried out, and the answer takes minutes: longer than a first signal would wait.
+    org.fault(kind="slow", path="/composite/sobjects", bytes_per_second=1, times=1)
+    process = bench.start("run", job)
+    while org.rows("SELECT COUNT(Id) n FROM Account") != [{"n": 100}]:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    for line in process.stderr:
+        if line.startswith("stopping"):
+            break
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 143
+    assert latest(bench)["state"] == "died", "it wrote nothing more"
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.task("load")["counts"]["created"] == 100
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 100}]
+
+
 def test_the_next_run_of_the_job_finishes_the_unfinished_one_and_says_so(bench, slow_org):
     write_rows(bench)
     job = bench.job(LOAD)
@@ -95,6 +116,10 @@ def test_a_source_that_changed_is_refused_and_nothing_is_sent(bench, slow_org):
     refused = bench.run("resume")
     assert refused.code == 2, refused.err
     assert "its source has changed" in refused.out
+    (bench.folder / "a.csv").unlink()
+    refused = bench.run("resume")
+    assert refused.code == 2
+    assert "there is no file a.csv" in refused.err
     write_rows(bench)
     assert bench.run("resume").code == 0, "as it was, it goes on"
     assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
