@@ -19,7 +19,7 @@ from runner.engine.journal import ANSWERED, SENT, Journal, rows_of, rows_text
 from runner.engine.keeping import Keeper
 from runner.engine.lanes import Lanes
 from runner.engine.settle import Settler
-from runner.errors import RunnerError, StateError
+from runner.errors import AbortedError, RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.salesforce.records import BrokenOffError, RecordResult, WriteRequest, write_batch
