@@ -96,8 +96,9 @@ class TaskOutcome:
     target: str | None = None
     """What a query wrote: the path of a file or folder, a URL, a table."""
     bulk_job_ids: tuple[str, ...] = ()
-    top_errors: tuple[tuple[str, str, int], ...] = ()
-    """The commonest row errors: code, a message, how many rows."""
+    top_errors: tuple[tuple[str, str, int, int], ...] = ()
+    """The commonest row errors: code, message of the first such row, how many rows, and its
+    number; 0 where none is known."""
     notes: tuple[str, ...] = ()
     """What was found about the source that the job does not say."""
 

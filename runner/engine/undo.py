@@ -241,7 +241,7 @@ def _with_the_rest(outcome: TaskOutcome, tally: Tally) -> TaskOutcome:
         unchanged=tally.nothing,
         skipped=tally.left_total,
     )
-    reasons = tuple((why.value, REASONS[why], count) for why, count in tally.left)
+    reasons = tuple((why.value, REASONS[why], count, 0) for why, count in tally.left)
     hint = outcome.hint
     if outcome.exit_code in _AGAIN:
         hint = "`runner undo` of the same run again puts back what is left."

@@ -50,8 +50,8 @@ def task_document(task: TaskOutcome) -> dict[str, object]:
         "target": task.target,
         "bulk_job_ids": list(task.bulk_job_ids),
         "top_errors": [
-            {"code": code, "message": message, "rows": rows}
-            for code, message, rows in task.top_errors
+            {"code": code, "message": message, "rows": rows, "first_row": first or None}
+            for code, message, rows, first in task.top_errors
         ],
         "notes": list(task.notes),
     }

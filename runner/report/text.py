@@ -97,8 +97,8 @@ def _details(task: TaskOutcome) -> list[str]:
     if task.top_errors:
         lines.append(f"\n{task.name}: {_why(task)}")
         lines.extend(
-            f"  {number:,} x {code}: {_shortened(message)}"
-            for code, message, number in task.top_errors
+            f"  {number:,} x {code}: {_shortened(message)}{_first(number, first)}"
+            for code, message, number, first in task.top_errors
         )
     if task.results and any((counts.failed, counts.unprocessed, counts.in_doubt, counts.skipped)):
         lines.append(f"  rows: {task.results}")
@@ -109,6 +109,13 @@ def _why(task: TaskOutcome) -> str:
     """What the reasons below are reasons for."""
     bad = task.counts.failed + task.counts.in_doubt
     return "why rows failed" if bad or not task.counts.skipped else "why records were left alone"
+
+
+def _first(rows: int, first: int) -> str:
+    """Where to look; nothing for runs of a release that did not note it."""
+    if not first:
+        return ""
+    return f" (row {first:,})" if rows == 1 else f" (first: row {first:,})"
 
 
 def _shortened(message: str) -> str:

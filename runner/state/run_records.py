@@ -223,7 +223,10 @@ def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
         results=_path(row["results"]),
         target=row["target"],
         bulk_job_ids=tuple(json.loads(row["bulk_job_ids"])),
-        top_errors=tuple((code, text, rows) for code, text, rows in json.loads(row["top_errors"])),
+        top_errors=tuple(
+            (code, text, rows, first[0] if first else 0)
+            for code, text, rows, *first in json.loads(row["top_errors"])
+        ),
         notes=tuple(json.loads(row["notes"])),
     )
     return replace(task, outcome=outcome)

@@ -166,7 +166,7 @@ def _clauses(plan: Plan) -> list[str]:
         told = literal(f"{column.field}: the expression `{shown}` fails for this row")
         clauses.append(_clause(plan, f"__e{plan.index} IS NULL", UNCOMPUTABLE, told))
     if column.kind is not FieldKind.TEXT:
-        before, after = literal(f"{column.field}: '"), literal(f"' is not {_expected(plan)}")
+        before, after = literal(f"{_called(column)}: '"), literal(f"' is not {_expected(plan)}")
         shown = (
             f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
             f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
@@ -179,6 +179,14 @@ def _clauses(plan: Plan) -> list[str]:
         told = literal(f"{column.field}: the row has no value for it, so no record can be named")
         clauses.append(_clause(plan, empty, BLANK_KEY, told))
     return clauses
+
+
+def _called(column: MappedColumn) -> str:
+    """The field, and what fills it where that is not a column of its name."""
+    shown = " ".join((column.expression or "").split())
+    if shown.lower() in {"", column.field.lower()}:
+        return column.field
+    return f"{column.field} (`{shown if len(shown) <= _SHOWN_CHARACTERS else '…'}`)"
 
 
 def _expected(plan: Plan) -> str:

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 BLOCK_BYTES = 1_000_000
 _ZSTD_LEVEL = 3
 _GZIP_LEVEL = 6
+_GZIP_START = b"\x1f\x8b"
+_ZSTD_START = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPED = b"\x2a\x4d\x18"
+"""How a frame goes on that holds no rows, which may come first (RFC 8878)."""
 
 
 def opened(path: Path, compression: Compression) -> BinaryIO:
@@ -98,6 +102,11 @@ def _blocks(path: Path, stream: BinaryIO, compression: Compression) -> Iterator[
             f"{path} ends in the middle of its compressed bytes.",
             hint="The file was not written or copied whole: fetch it again.",
         ) from error
+    except _DamagedError as error:
+        raise SourceError(
+            f"{path} is damaged: {error}.",
+            hint="Its compressed bytes are not what was packed: fetch it again.",
+        ) from error
     except _NotPackedError as error:
         raise SourceError(
             f"{path} is not packed with {compression}: {error}.",
@@ -106,21 +115,33 @@ def _blocks(path: Path, stream: BinaryIO, compression: Compression) -> Iterator[
 
 
 class _NotPackedError(Exception):
-    """The bytes are not what they should be."""
+    """The bytes are not packed so."""
+
+
+class _DamagedError(Exception):
+    """They are, and some of them are wrong."""
 
 
 def _gzip(stream: BinaryIO) -> Iterator[bytes]:
+    start = stream.read(len(_GZIP_START))
+    if start != _GZIP_START:
+        raise _NotPackedError(f"it begins with {start!r}" if start else "it is empty")
+    stream.seek(0)
     try:
         with gzip.GzipFile(fileobj=stream) as unpacked:
             while block := unpacked.read(BLOCK_BYTES):
                 yield block
     except (gzip.BadGzipFile, zlib.error) as error:
-        raise _NotPackedError(str(error).rstrip(".")) from error
+        raise _DamagedError(str(error).rstrip(".")) from error
 
 
 def _zstd(stream: BinaryIO) -> Iterator[bytes]:
     import zstandard  # noqa: PLC0415 - only where it is used
 
+    start = stream.read(len(_ZSTD_START))
+    if start != _ZSTD_START and start[1:] != _ZSTD_SKIPPED:
+        raise _NotPackedError(f"it begins with {start!r}" if start else "it is empty")
+    stream.seek(0)
     unpacker = None
     try:
         while block := stream.read(BLOCK_BYTES // 4):
@@ -130,6 +151,6 @@ def _zstd(stream: BinaryIO) -> Iterator[bytes]:
                 block = unpacker.unused_data if unpacker.eof else b""
                 unpacker = None if unpacker.eof else unpacker
     except zstandard.ZstdError as error:
-        raise _NotPackedError(str(error)) from error
+        raise _DamagedError(str(error).rstrip(".")) from error
     if unpacker is not None:
         raise EOFError

@@ -135,17 +135,17 @@ class Results:
             unprocessed=self._staging.rows_total - settled,
         )
 
-    def top_errors(self) -> tuple[tuple[str, str, int], ...]:
-        """Give the commonest errors: code, the message of the first such row, how many rows."""
+    def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:
+        """Give the commonest errors: code, message and number of the first such row, how many."""
         self._flush()
         query = (
-            "SELECT code, arg_min(message, row), count(*) AS rows FROM outcome"
+            "SELECT code, arg_min(message, row), count(*) AS rows, min(row) FROM outcome"
             f" WHERE status IN ('{RowStatus.FAILED}', '{RowStatus.IN_DOUBT}')"
             f" GROUP BY code ORDER BY rows DESC, code LIMIT {_TOP_ERRORS}"
         )
         with state_errors("Row results cannot be read"):
             found = self._connection.execute(query).fetchall()
-        return tuple((code or "", message or "", rows) for code, message, rows in found)
+        return tuple((code or "", message or "", *numbers) for code, message, *numbers in found)
 
     def write_files(self, folder: Path) -> None:
         """Write succeeded.csv, failed.csv and unprocessed.csv; in_doubt.csv where there are any.

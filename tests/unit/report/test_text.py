@@ -33,7 +33,7 @@ UPSERT = TaskOutcome(
     api_calls=14,
     seconds=41.24,
     results=Path("/runs/1/accounts"),
-    top_errors=(("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", 9),),
+    top_errors=(("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", 9, 4),),
 )
 
 

@@ -60,7 +60,7 @@ OUTCOME = TaskOutcome(
     results=Path("/state/runs/x/accounts"),
     target="https://files.example/out/x.csv",
     bulk_job_ids=("7505g1", "7505g2"),
-    top_errors=(("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", 1),),
+    top_errors=(("REQUIRED_FIELD_MISSING", "Required fields are missing: [Name]", 1, 3),),
 )
 
 

@@ -138,6 +138,16 @@ def test_parquet_values_are_spelled_as_fields_take_them(reading):
     assert set(columns_beforehand(source) or ()) == set(kinds)
 
 
+def test_a_parquet_file_that_was_not_written_whole_is_told(reading):
+    path = reading.folder / "a.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT range AS a FROM range(9999)) TO '{path}'")
+    path.write_bytes(path.read_bytes()[:-99])
+    with pytest.raises(SourceError, match="cannot be read as Parquet") as raised:
+        reading.rows(path, FileFormat.PARQUET)
+    assert "not be written whole" in str(raised.value.hint)
+
+
 def test_a_parquet_row_of_one_null_is_a_row(reading):
     path = parquet(reading.folder / "a.parquet", "SELECT NULL::VARCHAR AS a UNION ALL SELECT 'x'")
     assert reading.rows(path, FileFormat.PARQUET) == [{}, {"a": "x"}]
@@ -213,6 +223,13 @@ def test_decimal_commas_and_dates_are_read_as_declared(reading):
     assert "'1.2.26' is not a date such as 31.01.2026" in problem.message
 
 
+def damaged(content, at):
+    """The same bytes but for one."""
+    changed = bytearray(content)
+    changed[at] ^= 0xFF
+    return bytes(changed)
+
+
 BOMB = b"<!DOCTYPE r [<!ENTITY a 'x'>]><root><account><b>&a;</b></account></root>"
 NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
 
@@ -224,6 +241,10 @@ NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
         ("a.csv.zst", zstd(CSV * 999)[:-3], "csv", {"compression": "zstd"}, "ends in the middle of its"),
         ("b.csv.gz", CSV, "csv", {"compression": "gzip"}, "is not packed with gzip"),
         ("b.csv.zst", CSV, "csv", {"compression": "zstd"}, "is not packed with zstd"),
+        ("d.csv.gz", damaged(gzip.compress(CSV * 999, mtime=0), -8), "csv", {"compression": "gzip"}, "is damaged: CRC check failed"),
+        ("d.csv.zst", damaged(zstd(CSV * 999), -1), "csv", {"compression": "zstd"}, "is damaged: "),
+        ("e.csv.gz", b"", "csv", {"compression": "gzip"}, "is not packed with gzip: it is empty"),
+        ("e.csv.zst", b"", "csv", {"compression": "zstd"}, "is not packed with zstd: it is empty"),
         ("c.csv.gz", gzip.compress(b'a,b\n1,"2', mtime=0), "csv", {"compression": "gzip"}, "row 1 .* never closed"),
         ("a.jsonl.gz", gzip.compress(b'{"a":1}\n' * 9999, mtime=0)[:-20], "jsonl", {"compression": "gzip"}, "ends in the middle"),
         ("a.json", b'[{"a": 1}, {"a": ', "json", {}, r"line 1, column \d+: not JSON"),

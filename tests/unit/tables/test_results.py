@@ -93,8 +93,8 @@ def test_rest_results_are_written_beside_the_sources_own_columns(stage, tmp_path
     assert not (tmp_path / "in_doubt.csv").exists()
     assert results.counts() == Counts(read=4, created=1, failed=2, unprocessed=1)
     assert results.top_errors() == (
-        ("BAD", 'no "b", sir\nno', 1),
-        ("VALUE_DOES_NOT_FIT", "Amount: 'x' is not a number such as 1234.56", 1),
+        ("BAD", 'no "b", sir\nno', 1, 2),
+        ("VALUE_DOES_NOT_FIT", "Amount: 'x' is not a number such as 1234.56", 1, 3),
     )
 
 

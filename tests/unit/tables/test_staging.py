@@ -59,8 +59,8 @@ def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage):
     assert (blank_key.row, blank_key.code, blank_key.fields) == (2, "KEY_IS_BLANK", ("Key__c",))
     assert (misfit.row, misfit.code) == (3, "VALUE_DOES_NOT_FIT")
     assert misfit.fields == ("Amount", "CloseDate")
-    assert "Amount: 'lots' is not a number such as 1234.56" in misfit.message
-    assert "CloseDate: '31.1.26' is not a date such as 2026-01-31" in misfit.message
+    assert "Amount (`n`): 'lots' is not a number such as 1234.56" in misfit.message
+    assert "CloseDate (`d`): '31.1.26' is not a date such as 2026-01-31" in misfit.message
 
 
 def test_an_expression_that_fails_for_a_row_rejects_that_row(stage):
