@@ -17,13 +17,15 @@ from runner.engine.order import chosen, in_order
 from runner.engine.query import run_query
 from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
-from runner.errors import AbortedError, ExitCode, RunnerError, StorageError
+from runner.errors import AbortedError, ExitCode, RunnerError, StorageError, UnexpectedAnswerError
 from runner.job.model import AnyTask, OnError, QueryTask
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 from runner.tables.atomic import NO_ROOM, unwritable
 
 _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
 """Whatever `on_error` says: every further request would meet the same answer."""
+_PASSING = (AbortedError, StorageError, UnexpectedAnswerError)
+"""What a later process need not meet again."""
 
 
 @dataclass(slots=True)
@@ -145,8 +147,7 @@ def _may_pass(task: AnyTask, error: RunnerError, context: Context) -> bool:
     """Whether a resume may bring a task further that ended before it had an outcome."""
     past = context.past.task(task.name) if context.past else None
     has_begun = past is not None and past.plan is not None
-    passes = isinstance(error, AbortedError | StorageError) or error.exit_code in _ENDS_THE_RUN
-    return has_begun or passes
+    return has_begun or isinstance(error, _PASSING) or error.exit_code in _ENDS_THE_RUN
 
 
 def _skipped(task: AnyTask, reason: str) -> TaskOutcome:

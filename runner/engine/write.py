@@ -20,7 +20,7 @@ from runner.engine.keeping import Keeper, keep_what_was_written
 from runner.engine.rest import BATCH_ROWS, RestWrite
 from runner.engine.undelete import UndeleteWrite
 from runner.engine.verdict import verdict_of
-from runner.errors import ExitCode, JobError, RunnerError, StateError
+from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError
 from runner.events import Noticed
 from runner.job.model import Api, Verb, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
@@ -28,7 +28,7 @@ from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.atomic import written_whole
 from runner.tables.kept import keep, kept_rows, must_keep
 from runner.tables.opening import AnySource, JoinedSource
-from runner.tables.results import Results
+from runner.tables.results import IN_DOUBT_FILE, Results
 from runner.tables.source import RowsSource
 from runner.tables.staging import Staging
 
@@ -100,7 +100,7 @@ def _end(outcome: TaskOutcome, sender: Sender, stopped_by: RunnerError | None) -
         sender.left_open
         or outcome.status is TaskStatus.ABORTED
         or outcome.exit_code in _OF_THIS_MOMENT
-        or isinstance(stopped_by, StateError)
+        or isinstance(stopped_by, StateError | UnexpectedAnswerError)
     )
     return TaskEnd(outcome, settled=not open_end)
 
@@ -199,6 +199,8 @@ def _account(
 
 
 def _copy_results(folder: Path, to: Path) -> None:
+    if not (folder / IN_DOUBT_FILE).exists():
+        (to / IN_DOUBT_FILE).unlink(missing_ok=True)  # of an earlier run
     for file in folder.glob("*.csv"):
         with written_whole(to / file.name) as beside:
             shutil.copyfile(file, beside)

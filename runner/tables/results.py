@@ -39,6 +39,8 @@ _TOP_ERRORS = 5
 _MATCHED_AT_ONCE = 2
 """Parts: each takes memory for all its answers."""
 
+IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
+"""There only where rows are in doubt."""
 _FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
 _SAID_OF = {
     RowStatus.SUCCEEDED: ("sf__Row", "sf__Id", "sf__Created"),
@@ -158,6 +160,7 @@ class Results:
         """
         self._flush()
         counts = self.counts()
+        (folder / IN_DOUBT_FILE).unlink(missing_ok=True)  # of a process that knew less
         said = {**_SAID_OF, RowStatus.IN_DOUBT: _FAILED_COLUMNS} if counts.in_doubt else _SAID_OF
         if self._staging.files:
             said = {status: (each[0], *_FILE_COLUMNS, *each[1:]) for status, each in said.items()}
