@@ -23,7 +23,7 @@ from runner.cli.beginning import (
     with_failed_rows,
 )
 from runner.cli.compose import loaded_job, signed_in, state_folder
-from runner.cli.housekeeping import sweep_dead_runs
+from runner.cli.housekeeping import lost_ledger, sweep_dead_runs
 from runner.engine.connect import Meeting, connect
 from runner.engine.context import Context
 from runner.engine.preflight import check_against_org
@@ -132,6 +132,9 @@ def _under_lock(job: Job, begin: Callable[[Ledger], Beginning], manner: Manner) 
     )
     with lock as held, Ledger(state.ledger) as ledger:
         sweep_dead_runs(ledger, state)
+        lost = lost_ledger(ledger, state)
+        if lost is not None:
+            manner.sink(events.Warned(lost))
         beginning = begin(ledger)
         held(beginning.run_id)
         beginning.note(ledger, state)

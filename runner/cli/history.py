@@ -39,6 +39,7 @@ def history(
 ) -> None:
     """List the runs, newest first; or delete old ones."""
     from runner.cli.compose import state_folder
+    from runner.cli.housekeeping import lost_ledger
     from runner.state.ledger import Ledger
 
     if keep is not None and not prune:
@@ -48,12 +49,15 @@ def history(
             _prune(ledger, state_folder(state_dir), keep, output)
             return
         runs = ledger.runs(limit=limit, job=job)
+        lost = lost_ledger(ledger, state_folder(state_dir))
     if output is Output.JSON:
         typer.echo(json.dumps({"runs": [_document(run) for run in runs]}, indent=2))
     elif runs:
         typer.echo("\n".join(map(_line, runs)))
     else:
         typer.echo("No run has been recorded yet.")
+    if lost is not None:
+        typer.echo(f"warning: {lost}", err=True)
 
 
 def _prune(ledger: Ledger, state: StateFolder, keep: int | None, output: Output) -> None:

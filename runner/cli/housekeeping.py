@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runner.state.ledger import Ledger
+from runner.state.ledger_file import DAMAGED
 from runner.state.paths import StateFolder
 from runner.state.run_records import RunRecord, RunState
 
@@ -62,6 +63,21 @@ def sweep_dead_runs(ledger: Ledger, state: StateFolder) -> None:
         if _is_gone(run):
             for folder in state.run(run.run_id).glob(f"*/{_OF_THE_MOMENT}"):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:
+    """What to tell where the ledger is new, but there were runs before; None where all is well."""
+    if ledger.runs(limit=1):
+        return None
+    damaged = sorted(state.root.glob(f"{ledger.path.name}{DAMAGED}*"))
+    if not damaged and not any(state.runs.iterdir()):
+        return None
+    kept = f"; the damaged one is kept as {damaged[-1]}" if damaged else ""
+    return (
+        f"the ledger is new, though there were runs before{kept}. Where one of them was "
+        f"unfinished, that is not known any more, and rows that it sent are sent again: see "
+        f"{state.runs}"
+    )
 
 
 def _is_gone(run: RunRecord) -> bool:

@@ -118,6 +118,8 @@ LAYOUTS = (
 )
 """One step a version: a ledger of version n takes the steps after n. Never change a step."""
 
+DAMAGED = ".damaged-"
+"""Stands in the name of a ledger that was put aside, before the moment."""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -210,7 +212,7 @@ def told(path: Path) -> Iterator[None]:
 
 
 def _set_aside(path: Path, finding: str) -> StateError:
-    aside = path.with_name(f"{path.name}.damaged-{datetime.now(UTC):%Y%m%d-%H%M%S}")
+    aside = path.with_name(f"{path.name}{DAMAGED}{datetime.now(UTC):%Y%m%d-%H%M%S}")
     for ending in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):  # another process was faster
             Path(f"{path}{ending}").replace(f"{aside}{ending}")

@@ -3,6 +3,8 @@
 import json
 import signal
 
+import pytest
+
 ONE = """
 - name: list
   query: SELECT Id FROM Account
@@ -31,6 +33,25 @@ def test_prune_keeps_the_newest_and_their_files(bench, org):
     assert sorted(ended.document["pruned"]) == sorted(older)
     assert [run["run_id"] for run in history(bench)] == [newest]
     assert {each.name for each in (bench.state / "runs").iterdir()} == {newest}
+
+
+@pytest.mark.parametrize("damage", [b"no ledger at all" * 300, b""], ids=["scribbled", "emptied"])
+def test_a_damaged_ledger_is_never_silently_begun_anew(bench, org, damage):
+    job = bench.job(ONE)
+    assert bench.run("run", job).code == 0
+    for file in bench.state.glob("ledger.sqlite-*"):
+        file.unlink()
+    (bench.state / "ledger.sqlite").write_bytes(damage)
+    if damage:
+        refused = bench.run("run", job)
+        assert refused.code == 1
+        assert "is damaged" in refused.err
+    assert "the ledger is new, though there were runs before" in bench.run("history").err
+    anew = bench.run("run", job)
+    assert anew.code == 0
+    assert "the ledger is new, though there were runs before" in anew.err
+    assert len(list(bench.state.glob("ledger.sqlite.damaged-*"))) == bool(damage)
+    assert "the ledger is new" not in bench.run("run", job).err
 
 
 def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve_org):
