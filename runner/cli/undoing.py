@@ -147,7 +147,8 @@ def prepared(wanted: str, manner: Manner) -> Iterator[Undo]:
     """
     state = state_folder(manner.state_dir)
     with Ledger(state.ledger) as ledger:
-        job = loaded_job(run_to_undo(ledger, wanted).job_file)
+        found = run_to_undo(ledger, wanted)
+    job = loaded_job(found.job_file)
     started = datetime.now(UTC)
     run_id = new_run_id(started)
     lock = run_lock(
@@ -163,7 +164,7 @@ def prepared(wanted: str, manner: Manner) -> Iterator[Undo]:
         ends_at = time.monotonic() + manner.timeout_seconds
     relay = Relay(manner.sink)
     with lock, Ledger(state.ledger) as ledger:
-        run = run_to_undo(ledger, wanted)
+        run = run_to_undo(ledger, found.run_id)
         _sweep(ledger, state, run)
         with signed_in(job.connection, job.file, state, relay, job.tasks[0].retry) as session:
             met = _met(job, run, session, relay)
@@ -185,7 +186,8 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
     if run.asked.verb == UNDO:
         raise UsageError(
             f"Run {run.run_id} is itself the undo of {run.after}: an undo is not undone.",
-            hint=f"`runner run {run.job_file}` carries the job out anew.",
+            hint=f"`runner undo {run.after}` puts back what it left; `runner run {run.job_file}` "
+            "carries the job out anew.",
         )
     if run.state is RunState.RUNNING or not run.settled:
         raise UsageError(

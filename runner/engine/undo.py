@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -94,17 +94,16 @@ def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPla
     require(session.api_version or "", Feature.COLLECTIONS, "`runner undo`")
     steps: list[Step] = []
     with _database(work) as database:
-        for done in reversed(run.tasks):
+        for place, done in reversed(list(enumerate(run.tasks))):
             if done.outcome is None or done.outcome.results is None or not _is_write(done):
                 continue
-            undoing = _opened(done, database, work)
-            _learn(undoing, done, session, undoing.acts)
-            undoing.judge()
+            shared = any(each.sobject == done.sobject for each in run.tasks[:place])
+            undoing = _opened(done, database, work, projects=shared)
+            _judge(undoing, done, session)
             for act in undoing.acts:
                 tally = undoing.tally(act)
                 if tally.total:
                     steps.append(Step(_task(done, act, job, len(steps)), tally))
-            undoing.project()
     return UndoPlan(run.run_id, tuple(steps), tuple(_unaccounted(run)))
 
 
@@ -117,11 +116,10 @@ def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
     folder = context.task_folder(task)
     work = folder / _COMPARING
     with _database(work) as database:
-        undoing = _opened(task.done_by, database, work)
-        _learn(undoing, task.done_by, context.session, (task.act,))
-        undoing.judge()
+        undoing = _opened(task.done_by, database, work, act=task.act)
+        _judge(undoing, task.done_by, context.session)
         tally = undoing.tally(task.act)
-        fields = undoing.write_rows(task.act, folder / _TO_UNDO)
+        fields = undoing.write_rows(folder / _TO_UNDO)
         if tally.left:
             undoing.write_left(task.act, folder / NOT_UNDONE)
     if not tally.undo:
@@ -168,23 +166,45 @@ def _unaccounted(run: RunRecord) -> Iterator[str]:
     )
 
 
-def _opened(done: TaskRecord, database: Database, work: Path) -> Undoing:
+def _opened(
+    done: TaskRecord,
+    database: Database,
+    work: Path,
+    *,
+    act: Act | None = None,
+    projects: bool = False,
+) -> Undoing:
     folder = done.outcome.results if done.outcome else None
     if folder is None or not (folder / "succeeded.csv").exists():
         raise StateError(
             f"The row results of task {done.name!r} are gone: there is no {folder}/succeeded.csv.",
             hint="Runs are kept for a time only: `runner history --prune`.",
         )
-    return Undoing(database, work, folder, Verb(done.verb), hard=_was_hard(done))
+    return Undoing(
+        database,
+        work,
+        folder,
+        Verb(done.verb),
+        hard=_was_hard(done),
+        act=act,
+        projects=projects,
+    )
 
 
 def _was_hard(done: TaskRecord) -> bool:
     return bool(json.loads(done.plan or "{}").get("hard"))
 
 
-def _learn(undoing: Undoing, done: TaskRecord, session: Session, acts: Sequence[Act]) -> None:
-    """Ask the org what it takes to judge the records of some acts."""
-    for act in acts:
+def _judge(undoing: Undoing, done: TaskRecord, session: Session) -> None:
+    for group in undoing.groups:
+        undoing.open(group)
+        _learn(undoing, done, session)
+        undoing.judge()
+
+
+def _learn(undoing: Undoing, done: TaskRecord, session: Session) -> None:
+    """Ask the org what it takes to judge a group of records."""
+    for act in undoing.acts:
         for ids in undoing.ids(act):
             if act is Act.UNDELETE:
                 undoing.take_deleted(find_deleted(session, done.sobject, ids))

@@ -112,7 +112,7 @@ def _among(  # noqa: PLR0913 - a query has as many sides
     names = ", ".join(dict.fromkeys(("Id", *also)))
 
     def soql(some: Sequence[str]) -> str:
-        listed = ", ".join(map(literal, some) if quoted else some)
+        listed = ",".join(map(literal, some) if quoted else some)
         return f"SELECT {names} FROM {sobject} WHERE {field} IN ({listed})"  # noqa: S608 - names as describe has them, values as literals
 
     for some in _fitting(values, soql):
@@ -125,9 +125,9 @@ def _fitting(
 ) -> Iterator[Sequence[str]]:
     start = 0
     while start < len(values):
-        size = _MOST_VALUES
+        size = min(_MOST_VALUES, len(values) - start)
         while size > 1 and not fits_url(soql(values[start : start + size])):
-            size //= 2
+            size = size * 4 // 5
         yield values[start : start + size]
         start += size
 

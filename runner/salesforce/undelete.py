@@ -12,7 +12,7 @@ from http import HTTPStatus
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from runner.errors import UnexpectedAnswerError
+from runner.errors import OrgError, UnexpectedAnswerError
 from runner.salesforce.faults import error_of, faults_of
 from runner.salesforce.session import Session
 from runner.salesforce.wire import OrgRequest, OrgResponse
@@ -44,13 +44,23 @@ def undelete(session: Session, ids: Sequence[str]) -> list[RecordResult]:
         session.request("GET", "/limits")
         answer = _asked(session, ids)
     if not answer.ok:
-        raise error_of(answer)
+        raise _refused(answer)
     results = list(_results(answer))
     if len(results) != len(ids):
         raise UnexpectedAnswerError(
             f"The org answered for {len(results)} records where {len(ids)} were to come back"
         )
     return results
+
+
+def _refused(answer: OrgResponse) -> OrgError:
+    error = error_of(answer)
+    if error.code == _STALE:
+        error.hint = (
+            "SOAP takes access tokens that are JWTs from API version 68.0 on: leave `api_version` "
+            "out, or have the app issue opaque tokens."
+        )
+    return error
 
 
 def undelete_envelope(session_id: str, ids: Sequence[str]) -> bytes:

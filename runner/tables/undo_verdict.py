@@ -81,12 +81,18 @@ _NULL = literal(EXPLICIT_NULL)
 _RESTORE, _DELETE, _UNDELETE = (literal(act) for act in Act)
 
 
-def act_of(verb: Verb, *, kept: bool) -> str:
-    """SQL of the act that undoes a row of `told`; a record that any row created is deleted."""
+def act_of(verb: Verb, *, twice: bool, earlier: str | None) -> str:
+    """SQL of the act that undoes a row; a record that any row created is deleted.
+
+    Args:
+        verb: What the rows were sent for.
+        twice: Whether several rows are of one record.
+        earlier: The table of what was there before, where that must tell what was created.
+    """
     if verb is not Verb.UPSERT:
         return literal(ACTS[verb][0])
-    created = "bool_or(created) OVER (PARTITION BY id15)"
-    new = "id15 NOT IN (SELECT id15 FROM before)" if kept else "false"
+    created = "bool_or(created) OVER (PARTITION BY id15)" if twice else "created"
+    new = f"id15 NOT IN (SELECT id15 FROM {earlier})" if earlier else "false"
     return f"CASE WHEN NOT doubt AND coalesce({created}, {new}) THEN {_DELETE} ELSE {_RESTORE} END"
 
 

@@ -1,13 +1,15 @@
-"""One task of a run on its way back: its records in a database, from its files to a write's rows.
+"""One task of a run on its way back: from the files it left to the rows of a write.
 
-Knows the files that a write leaves for its undo and those that an undo makes. Knows nothing of the
-org, nor of the rules (`undo_verdict`).
+Records are judged some ten thousand at a time, so that memory stays flat. Knows the files that a
+write leaves for its undo and those that an undo makes. Knows nothing of the org, nor of the rules
+(`undo_verdict`).
 """
 
 from __future__ import annotations
 
 import csv
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,7 @@ from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.earlier import PRIVATE_FILE, READ, text_relation
 from runner.tables.kinds import EXPLICIT_NULL
+from runner.tables.parts import header_line
 from runner.tables.source import PLAIN_CSV, open_csv
 from runner.tables.sql import literal, name
 from runner.tables.undo_verdict import ACTS, REASONS, Act, Decision, Why, act_of, verdicts
@@ -34,7 +37,10 @@ from runner.tables.written import (
 ROW = "Undone_Row"
 """Column that says in which row of the run's source a record was."""
 _LONGEST_ROW_BYTES = 4_000_000
-_FETCHED_ROWS = 2_000
+_ASKED_AT_ONCE = 2_000
+_CELLS_AT_ONCE = 250_000
+_MOST_AT_ONCE = 50_000
+_COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +64,33 @@ class Tally:
 
 
 class Undoing:
-    """One task's records: loaded from its folder, completed by what the org says, judged."""
+    """One task's records: loaded from its folder, completed by what the org says, judged.
 
-    def __init__(
-        self, database: Database, work: Path, folder: Path, verb: Verb, *, hard: bool
+    For each number of `groups`: `open` it, ask the org and `take_…` what it says, `judge`. Then
+    `tally` and `write_…` speak of all.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a task left, and what is wanted of it
+        self,
+        database: Database,
+        work: Path,
+        folder: Path,
+        verb: Verb,
+        *,
+        hard: bool,
+        act: Act | None = None,
+        projects: bool = False,
     ) -> None:
         """Load what the run left.
 
         Args:
-            database: Its tables of an earlier task are replaced, but for what `project` noted.
+            database: Its tables of an earlier task are replaced, but for what was projected.
             work: For files of the moment.
             folder: The task's, with its row results.
             verb: What the task did.
             hard: Whether it deleted past the recycle bin.
+            act: The one that is to be carried out; None for all of them, which only counts.
+            projects: Whether to note what records will hold afterwards, for tasks before it.
 
         Raises:
             StateError: The files cannot be read.
@@ -79,18 +99,36 @@ class Undoing:
         self._work = work
         self._undo = folder / UNDO
         self._hard = hard
-        self.acts = ACTS[verb]
+        self._act = act
+        self._projects = projects
+        self._pieces: list[Path] = []
+        self.acts = ACTS[verb] if act is None else (act,)
         self.index = written_index(self._undo) or WrittenIndex((), kept=False)
+        most = _CELLS_AT_ONCE // (len(self.index.fields) + 1)
+        self._size = max(_ASKED_AT_ONCE, min(_MOST_AT_ONCE, most))
         with state_errors("What the run did cannot be read"):
             self._load(folder, verb)
+            last = self._all("SELECT max(part) FROM all_done")[0][0]
+        self.groups = range(0 if last is None else last + 1)
+
+    def open(self, group: int) -> None:
+        """Turn to one group of records; what is taken next is about these."""
+        fields = self.index.fields
+        acts = ", ".join(map(literal, self.acts))
+        with state_errors("What the run did cannot be read"):
+            self._make("done", f"SELECT * FROM all_done WHERE part = {group} AND act IN ({acts})")
+            self._make("written", "SELECT w.* FROM all_written w SEMI JOIN done d USING (row)")
+            self._make("before", "SELECT b.* FROM all_before b SEMI JOIN done d USING (id15)")
+            self._make("parent", _nothing(["place", "id", "key"]))
+            self._make("held", _nothing(["id15", *(f"n{at}" for at in range(len(fields)))]))
+            self._make("bin", _nothing(["id15", "gone"]))
 
     def ids(self, act: Act) -> Iterator[list[str]]:
-        """Records of an act whose present state decides, some at a time."""
+        """Records of an act whose present state decides, as many as the org tells of at once."""
         query = f"SELECT DISTINCT id FROM done WHERE id IS NOT NULL AND act = {literal(act)}"
-        with self._database.cursor() as cursor, state_errors("Row results cannot be read"):
-            cursor.execute(f"{query} ORDER BY id")
-            while rows := cursor.fetchmany(_FETCHED_ROWS):
-                yield [record_id for (record_id,) in rows]
+        found = [record_id for (record_id,) in self._all(f"{query} ORDER BY id")]
+        for start in range(0, len(found), _ASKED_AT_ONCE):
+            yield found[start : start + _ASKED_AT_ONCE]
 
     def parents(self) -> Iterator[tuple[int, WrittenColumn, list[str]]]:
         """Relationship columns, each with its place and the keys of parents that were sent."""
@@ -114,30 +152,18 @@ class Undoing:
         self._insert("bin", [(record_id, str(gone).lower()) for record_id, gone in found])
 
     def judge(self) -> None:
-        """Decide what becomes of every record."""
+        """Decide what becomes of every record of the group."""
         with state_errors("What is to be undone cannot be worked out"):
-            self._execute("UPDATE held SET id15 = left(id15, 15)")
-            self._execute("UPDATE bin SET id15 = left(id15, 15)")
-            self._execute("DELETE FROM held WHERE id15 IN (SELECT id15 FROM gone)")
-            for at, each in enumerate(self.index.fields):
-                self._execute(
-                    f"UPDATE held SET n{at} = l.value FROM later l"
-                    f" WHERE l.id15 = held.id15 AND l.field = {literal(each)}"
-                )
-            self._make("verdict", verdicts(self.index, hard=self._hard))
-
-    def project(self) -> None:
-        """Note what records will hold once this task is undone, for the tasks before it."""
-        undone = f"decision = '{Decision.UNDO}' AND act ="
-        with state_errors("What is to be undone cannot be worked out"):
-            for at, each in enumerate(self.index.fields):
-                self._execute(
-                    f"INSERT INTO later SELECT v.id15, {literal(each)}, b.b{at} FROM verdict v"
-                    f" JOIN before b USING (id15) WHERE {undone} '{Act.RESTORE}' AND restore_{at}"
-                )
-            for table, act in (("gone", Act.DELETE), ("back", Act.UNDELETE)):
-                query = f"SELECT id15 FROM verdict WHERE {undone} '{act}'"
-                self._execute(f"INSERT INTO {table} {query}")
+            for table in ("held", "bin"):
+                self._execute(f"UPDATE {table} SET id15 = left(id15, 15)")
+            self._foresee()
+            self._make("judged", verdicts(self.index, hard=self._hard))
+            told = "SELECT act, row, id, decision, why, fields FROM judged"
+            self._execute(f"INSERT INTO verdict {told}")
+            if self._projects:
+                self._project()
+            if self._act is not None:
+                self._pieces.append(self._piece(self._act))
 
     def tally(self, act: Act) -> Tally:
         """Count what becomes of the records of an act."""
@@ -149,35 +175,45 @@ class Undoing:
         left = tuple((Why(why), count) for _, why, count in counted if why is not None)
         return Tally(by.get(Decision.UNDO, 0), by.get(Decision.NOTHING, 0), left)
 
-    def write_rows(self, act: Act, file: Path) -> tuple[str, ...]:
-        """Write the records to put back as a source; gives the fields that a write takes of it."""
-        fields = self._restored_fields() if act is Act.RESTORE else ()
-        cells = [f"v.id AS {name('Id')}"]
-        cells += [
-            f"CASE WHEN v.restore_{at} THEN coalesce(b.b{at}, {literal(EXPLICIT_NULL)}) END"
-            f" AS {name(each)}"
-            for at, each in fields
-        ]
-        # What was written last goes first, so that no parent goes before its children.
-        order = "v.row" if act is Act.RESTORE else "v.row DESC"
-        self._write(
-            f"SELECT {', '.join(cells)}, v.row AS {name(ROW)} FROM verdict v"
-            f" LEFT JOIN before b USING (id15) WHERE v.act = {literal(act)}"
-            f" AND v.decision = '{Decision.UNDO}' ORDER BY {order}",
-            file,
-        )
-        return ("Id", *(each for _, each in fields))
+    def write_rows(self, file: Path) -> tuple[str, ...]:
+        """Write the records to put back as a source; gives the fields that a write takes of it.
+
+        What was written last goes first where records go, so that no parent goes before its
+        children.
+        """
+        fields = ("Id", *(each for _, each in self._restorable)) if self._restores else ("Id",)
+        pieces = self._pieces if self._restores else self._pieces[::-1]
+        with written_whole(file) as beside:
+            beside.chmod(PRIVATE_FILE)
+            with beside.open("wb") as out:
+                out.write(header_line([*fields, ROW]))
+                for piece in pieces:
+                    with piece.open("rb") as read:
+                        shutil.copyfileobj(read, out, _COPY_BYTES)
+        return fields
 
     def write_left(self, act: Act, file: Path) -> None:
         """Write the records that are left alone, and why."""
         cases = " ".join(f"WHEN {literal(why)} THEN {literal(REASONS[why])}" for why in Why)
         blamed = f"CASE WHEN why = '{Why.CHANGED}' THEN fields END"
-        self._write(
+        query = (
             f"SELECT row AS sf__Row, id AS sf__Id, why AS sf__Code, CASE why {cases} END"
             f" AS sf__Message, {blamed} AS sf__Fields FROM verdict WHERE act = {literal(act)}"
-            f" AND decision = '{Decision.LEFT}' ORDER BY row",
-            file,
+            f" AND decision = '{Decision.LEFT}' ORDER BY row"
         )
+        with state_errors(f"{file} cannot be written"), written_whole(file) as beside:
+            self._execute(copy_csv(query, beside, header=True))
+            beside.chmod(PRIVATE_FILE)
+
+    @property
+    def _restores(self) -> bool:
+        return self._act is Act.RESTORE
+
+    @property
+    def _restorable(self) -> list[tuple[int, str]]:
+        """Places and names of the fields that an update may give back."""
+        by_field = {column.field: column.restorable for column in self.index.columns}
+        return [(at, each) for at, each in enumerate(self.index.fields) if by_field[each]]
 
     def _load(self, folder: Path, verb: Verb) -> None:
         taken = _rows_of(folder / "succeeded.csv", ("sf__Row", "sf__Id", "sf__Created"))
@@ -188,47 +224,89 @@ class Undoing:
             f"SELECT {told}, CAST(sf__Created AS BOOLEAN) AS created, false AS doubt FROM {taken}"
             f" UNION ALL SELECT {told}, NULL, true FROM {doubt}",
         )
-        fields, columns = self.index.fields, self.index.columns
-        self._make("written", _written(self._undo, columns))
-        self._make("before", self._before())
-        kept = self.index.kept
-        self._make("done", f"SELECT *, {act_of(verb, kept=kept)} AS act FROM told")
-        for table, cells in {
-            "parent": ["place", "id", "key"],
-            "held": ["id15", *(f"n{at}" for at in range(len(fields)))],
-            "bin": ["id15", "gone"],
-        }.items():
-            self._make(table, _nothing(cells))
-        for table, cells in {
-            "later": ["id15", "field", "value"],
-            "gone": ["id15"],
-            "back": ["id15"],
-        }.items():
-            self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(cells)}")
+        self._view("all_written", _written(self._undo, self.index.columns))
+        self._load_earlier()
+        twice = self._has_twice("told WHERE id15 IS NOT NULL")
+        untold = self._all("SELECT count(*) FROM told WHERE created IS NULL AND NOT doubt")[0][0]
+        earlier = "all_before" if self.index.kept and untold else None
+        first = "coalesce(min(row) OVER (PARTITION BY id15), row)" if twice else "row"
+        self._make(
+            "all_done",
+            f"SELECT *, {act_of(verb, twice=twice, earlier=earlier)} AS act,"
+            f" ({first} - 1) // {self._size} AS part FROM told",
+        )
+        self._make(
+            "verdict",
+            "SELECT '' AS act, CAST(0 AS BIGINT) AS row, '' AS id, '' AS decision, '' AS why,"
+            " '' AS fields WHERE false",
+        )
+        for table, cells in {"later": 3, "gone": 1, "back": 1}.items():
+            columns = ["id15", "field", "value"][:cells]
+            self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(columns)}")
 
-    def _before(self) -> str:
+    def _load_earlier(self) -> None:
         """What each record held when it was first read."""
         fields = self.index.fields
         files = earlier_files(self._undo) if self.index.kept else ()
         if not files:
-            return _nothing(["id15", *(f"b{at}" for at in range(len(fields)))])
+            self._view("all_before", _nothing(["id15", *(f"b{at}" for at in range(len(fields)))]))
+            return
         cells = "".join(f", {name(each)} AS b{at}" for at, each in enumerate(fields))
         read = f"SELECT left(Id, 15) AS id15, {name(READ)} AS read{cells} FROM {_parquet(files)}"
-        twice = self._all(f"SELECT count(*) > count(DISTINCT id15) FROM ({read})")[0][0]
-        first = "QUALIFY row_number() OVER (PARTITION BY id15 ORDER BY read) = 1" if twice else ""
-        return f"SELECT * FROM ({read}) {first}"
+        if self._has_twice(f"({read})"):
+            first = "QUALIFY row_number() OVER (PARTITION BY id15 ORDER BY read) = 1"
+            self._make("first_read", f"SELECT * FROM ({read}) {first}")
+            read = "SELECT * FROM first_read"
+        self._view("all_before", read)
 
-    def _restored_fields(self) -> tuple[tuple[int, str], ...]:
-        """Places and names of the fields that any record needs back."""
-        fields = self.index.fields
-        if not fields:
-            return ()
-        asked = ", ".join(f"bool_or(restore_{at})" for at in range(len(fields)))
-        row = self._all(f"SELECT {asked} FROM verdict WHERE decision = '{Decision.UNDO}'")[0]
-        return tuple((at, each) for at, each in enumerate(fields) if row[at])
+    def _has_twice(self, relation: str) -> bool:
+        """Whether several rows are of one record."""
+        groups = f"SELECT id15 FROM {relation} GROUP BY id15 HAVING count(*) > 1 LIMIT 1"
+        return bool(self._all(groups))
+
+    def _foresee(self) -> None:
+        """Put what later tasks' undo will have done into what records hold now."""
+        self._execute("DELETE FROM held WHERE id15 IN (SELECT id15 FROM gone)")
+        self._make("sooner", "SELECT l.* FROM later l SEMI JOIN held h USING (id15)")
+        for at, each in enumerate(self.index.fields):
+            self._execute(
+                f"UPDATE held SET n{at} = l.value FROM sooner l"
+                f" WHERE l.id15 = held.id15 AND l.field = {literal(each)}"
+            )
+
+    def _project(self) -> None:
+        """Note what records will hold once this task is undone."""
+        undone = f"decision = '{Decision.UNDO}' AND act ="
+        for at, each in enumerate(self.index.fields):
+            self._execute(
+                f"INSERT INTO later SELECT v.id15, {literal(each)}, b.b{at} FROM judged v"
+                f" JOIN before b USING (id15) WHERE {undone} '{Act.RESTORE}' AND restore_{at}"
+            )
+        for table, act in (("gone", Act.DELETE), ("back", Act.UNDELETE)):
+            query = f"SELECT id15 FROM judged WHERE {undone} '{act}'"
+            self._execute(f"INSERT INTO {table} {query}")
+
+    def _piece(self, act: Act) -> Path:
+        """Write the group's records to put back as a piece of the rows."""
+        fields = self._restorable if self._restores else []
+        cells = "".join(
+            f", CASE WHEN v.restore_{at} THEN coalesce(b.b{at}, {literal(EXPLICIT_NULL)}) END"
+            for at, _ in fields
+        )
+        piece = self._work / f"rows-{len(self._pieces)}.csv"
+        order = "v.row" if self._restores else "v.row DESC"
+        query = (
+            f"SELECT v.id{cells}, v.row FROM judged v LEFT JOIN before b USING (id15)"
+            f" WHERE v.act = {literal(act)} AND v.decision = '{Decision.UNDO}' ORDER BY {order}"
+        )
+        self._execute(copy_csv(query, piece, header=False))
+        return piece
 
     def _make(self, table: str, query: str) -> None:
         self._execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
+
+    def _view(self, view: str, query: str) -> None:
+        self._execute(f"CREATE OR REPLACE VIEW {view} AS {query}")
 
     def _execute(self, statement: str) -> None:
         self._database.connection.execute(statement)
@@ -253,11 +331,6 @@ class Undoing:
             raise unwritable(file, error) from error
         finally:
             file.unlink(missing_ok=True)
-
-    def _write(self, query: str, file: Path) -> None:
-        with state_errors(f"{file} cannot be written"), written_whole(file) as beside:
-            self._execute(copy_csv(query, beside, header=True))
-            beside.chmod(PRIVATE_FILE)
 
 
 def _rows_of(file: Path, columns: Sequence[str]) -> str:

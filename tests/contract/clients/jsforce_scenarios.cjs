@@ -98,6 +98,28 @@ const scenarios = {
     assert.ok(gone.deletedRecords.some(({ id }) => id === made.id));
   },
 
+  // jsforce has no call for it, but the means to make any call of SOAP.
+  async soap_undelete() {
+    const { SOAP } = require("@jsforce/jsforce-node/lib/soap");
+    const conn = connect();
+    const endpointUrl = `${ORG_URL}/services/Soap/u/60.0`;
+    const undelete = (ids, by = conn) => new SOAP(by, { endpointUrl }).invoke("undelete", { ids });
+    const account = conn.sobject("Account");
+    const made = await account.create([{ Name: `${TAG} 1` }, { Name: `${TAG} 2` }]);
+    const ids = made.map(({ id }) => id);
+    await account.destroy(ids[0]);
+    const { result } = await undelete(ids);
+    assert.deepEqual(result.map(({ id, success }) => [id, success]), [
+      [ids[0], "true"],
+      [ids[1], "false"],
+    ]);
+    assert.equal(result[1].errors.statusCode, "UNDELETE_FAILED");
+    assert.equal((await account.retrieve(ids[0])).Name, `${TAG} 1`);
+    const spent = new jsforce.Connection({ instanceUrl: ORG_URL, accessToken: "00D!spent" });
+    await assert.rejects(undelete(ids, spent), { errorCode: "sf:INVALID_SESSION_ID" });
+    await assert.rejects(undelete(Array(201).fill(ids[0])), { errorCode: "sf:EXCEEDED_ID_LIMIT" });
+  },
+
   async upsert() {
     const contact = connect().sobject("Contact");
     const row = { ERP_Id__c: TAG, LastName: TAG };

@@ -73,7 +73,7 @@ def test_keys_are_asked_for_in_pieces_that_fit_a_url(world):
 def test_numbers_stand_bare_in_a_query(world):
     world.org.say(200, {"totalSize": 0, "done": True, "records": []})
     assert list(find_by_key(world.session, "Account", "No__c", ["1", "2"], quoted=False)) == []
-    assert unquote(world.org.paths()[0]).endswith("WHERE No__c IN (1, 2)")
+    assert unquote(world.org.paths()[0]).endswith("WHERE No__c IN (1,2)")
 
 
 def test_the_recycle_bin_is_looked_into(world):

@@ -85,9 +85,10 @@ class Task:
         write_records(self.database, file, ("Id", *fields, READ), rows)
         return self
 
-    def now(self, *records, deleted=None, parents=None):
+    def now(self, *records, deleted=None, parents=None, act=None):
         """Judge by what is there now."""
-        undoing = Undoing(self.database, self.work, self.folder, self.verb, hard=self.hard)
+        undoing = Undoing(self.database, self.work, self.folder, self.verb, hard=self.hard, act=act)
+        undoing.open(0)
         fields = undoing.index.fields
         undoing.take_present(
             {"Id": record_id, **dict(zip(fields, values, strict=True))}
@@ -100,8 +101,8 @@ class Task:
         return undoing
 
 
-def rows_of(undoing, act, tmp_path):
-    undoing.write_rows(act, tmp_path / "rows.csv")
+def rows_of(undoing, tmp_path):
+    undoing.write_rows(tmp_path / "rows.csv")
     with (tmp_path / "rows.csv").open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -121,8 +122,8 @@ def test_fields_that_hold_what_was_written_get_their_earlier_values(tmp_path, da
     task = Task(tmp_path, database, Verb.UPDATE, [NAME, SCORE])
     task.did((A, "false", "New", "2"), (B, "false", "Bee", None), (C, "false", "#N/A", "3"))
     task.over((A, "Old", None), (B, "B", "9"), (C, "See", "3.00"))
-    undoing = task.now((A, "New", "2.0"), (B, "Bee", "77"), (C, None, "3"))
-    assert rows_of(undoing, Act.RESTORE, tmp_path) == [
+    undoing = task.now((A, "New", "2.0"), (B, "Bee", "77"), (C, None, "3"), act=Act.RESTORE)
+    assert rows_of(undoing, tmp_path) == [
         {"Id": A, "Name": "Old", "Score__c": "#N/A", "Undone_Row": "1"},
         {"Id": B, "Name": "B", "Score__c": "", "Undone_Row": "2"},
         {"Id": C, "Name": "See", "Score__c": "", "Undone_Row": "3"},
@@ -189,8 +190,8 @@ def test_values_that_differ_are_a_change(tmp_path, database, type_, sent, held):
 def test_what_was_created_is_deleted_the_last_first(tmp_path, database):
     task = Task(tmp_path, database, Verb.CREATE, [NAME], kept=False)
     task.did((A, "", "a"), (B, "", "b"), (C, "", None), doubt=[7])
-    undoing = task.now((A, "a"), (C, "named by somebody since"))
-    assert [row["Id"] for row in rows_of(undoing, Act.DELETE, tmp_path)] == [C, A]
+    undoing = task.now((A, "a"), (C, "named by somebody since"), act=Act.DELETE)
+    assert [row["Id"] for row in rows_of(undoing, tmp_path)] == [C, A]
     tally = undoing.tally(Act.DELETE)
     assert (tally.nothing, tally.left, tally.total) == (1, ((Why.DOUBT, 1),), 4)
 
@@ -207,9 +208,11 @@ def test_upserts_are_told_apart(tmp_path, database):
     task = Task(tmp_path, database, Verb.UPSERT, [NAME])
     task.did((A, "false", "a2"), (B, "true", "b1"), (B, "false", "b2"), (C, "", "c"), (D, "", "d2"))
     task.over((A, "a1"), (D, "d1"))
-    undoing = task.now((A, "a2"), (B, "b2"), (C, "c"), (D, "d2"))
-    assert [r["Name"] for r in rows_of(undoing, Act.RESTORE, tmp_path)] == ["a1", "d1"]
-    assert [r["Id"] for r in rows_of(undoing, Act.DELETE, tmp_path)] == [C, B]
+    now = ((A, "a2"), (B, "b2"), (C, "c"), (D, "d2"))
+    restored = rows_of(task.now(*now, act=Act.RESTORE), tmp_path)
+    assert [row["Name"] for row in restored] == ["a1", "d1"]
+    deleted = rows_of(task.now(*now, act=Act.DELETE), tmp_path)
+    assert [row["Id"] for row in deleted] == [C, B]
 
 
 def test_without_kept_values_updates_are_left_and_creates_are_not(tmp_path, database):
@@ -226,7 +229,7 @@ def test_the_first_reading_counts(tmp_path, database):
     task.did((A, "false", "mid"), (A, "false", "new"))
     task.over((A, "mid"), block=0, read="2026-01-01T00:00:02")
     task.over((A, "old"), block=1, read="2026-01-01T00:00:01")
-    assert rows_of(task.now((A, "new")), Act.RESTORE, tmp_path)[0]["Name"] == "old"
+    assert rows_of(task.now((A, "new"), act=Act.RESTORE), tmp_path)[0]["Name"] == "old"
 
 
 def test_a_parent_is_compared_by_the_record_that_its_key_means(tmp_path, database):
@@ -241,8 +244,9 @@ def test_a_parent_is_compared_by_the_record_that_its_key_means(tmp_path, databas
         (C, "001000000000004AAA"),
         (D, None),
         parents=parents,
+        act=Act.RESTORE,
     )
-    restored = rows_of(undoing, Act.RESTORE, tmp_path)
+    restored = rows_of(undoing, tmp_path)
     assert [(row["Id"], row["AccountId"]) for row in restored] == [
         (A, "001000000000009AAA"),
         (D, "001000000000009AAA"),
@@ -264,7 +268,7 @@ def test_a_field_that_no_update_may_write_is_not_restored(tmp_path, database):
     fixed = WrittenColumn("Fixed__c", "Fixed__c", "string", restorable=False)
     task = Task(tmp_path, database, Verb.UPSERT, [NAME, fixed])
     task.did((A, "false", "new", "x")).over((A, "old", "y"))
-    assert rows_of(task.now((A, "new", "x")), Act.RESTORE, tmp_path) == [
+    assert rows_of(task.now((A, "new", "x"), act=Act.RESTORE), tmp_path) == [
         {"Id": A, "Name": "old", "Undone_Row": "1"}
     ]
 
@@ -276,3 +280,21 @@ def test_files_are_private(tmp_path, database):
     task.over((A, "a"))
     for file in (tmp_path / "left.csv", *tmp_path.glob("task/undo/before/*")):
         assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_many_records_are_judged_some_at_a_time(tmp_path, database):
+    """Groups of neighbours; a record of several rows is in one of them, whole."""
+    ids = [f"001{number:012}AAA" for number in range(60_000)]
+    task = Task(tmp_path, database, Verb.CREATE, [NAME], kept=False)
+    task.did(*((each, "", "x") for each in (*ids, ids[0])))
+    undoing = Undoing(database, task.work, task.folder, Verb.CREATE, hard=False, act=Act.DELETE)
+    assert len(undoing.groups) == 2
+    for group in undoing.groups:
+        undoing.open(group)
+        for some in undoing.ids(Act.DELETE):
+            assert len(some) <= 2_000
+            undoing.take_present({"Id": each, "Name": "x"} for each in some)
+        undoing.judge()
+    assert undoing.tally(Act.DELETE).undo == 60_000
+    rows = rows_of(undoing, tmp_path)
+    assert {row["Id"] for row in rows} == set(ids)
