@@ -89,12 +89,12 @@ def _ask(plan: UndoPlan, *, may_ask: bool) -> None:
     """
     from runner.errors import NotConfirmedError
 
+    records = f"{plan.undo_total:,} record{'' if plan.undo_total == 1 else 's'}"
     if not (may_ask and sys.stdin.isatty()):
         raise NotConfirmedError(
-            f"Nothing was undone: {plan.undo_total:,} records would be put back, and nobody could "
-            "be asked.",
+            f"Nothing was undone: {records} to put back, and nobody could be asked.",
             hint=f"Add `--yes` to do it without asking: `runner undo {plan.run_id} --yes`.",
         )
-    typer.echo(f"Put back {plan.undo_total:,} records? [y/N] ", nl=False, err=True)
+    typer.echo(f"Put back {records}? [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise NotConfirmedError("Nothing was undone.")

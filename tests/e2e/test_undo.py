@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import pty
 import signal
 import sqlite3
 
@@ -241,3 +243,47 @@ def test_a_run_that_is_not_at_its_end_or_wrote_to_another_org_is_refused(bench, 
     assert refused.code == 2
     assert "wrote to org 00D000000000001AAA" in refused.err
     assert org.rows("SELECT Name FROM Account") == [{"Name": "New"}]
+
+
+def test_a_run_that_was_given_up_is_undone_as_far_as_it_is_known(bench, serve_org):
+    """A task whose rows nobody accounted for is named; the one before it is taken back."""
+    org = serve_org("--bulk-pace-seconds", "1")
+    write_csv(bench, "a.csv", "LastName", ("Ada",))
+    write_csv(bench, "b.csv", "Name", *((f"n {n}",) for n in range(3)))
+    job = bench.job("""
+- {name: people, create: Contact, from: a.csv, api: rest}
+- {name: load, create: Account, from: b.csv, api: bulk}
+""")
+    process = bench.start("run", job, "-v")
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    process.kill()
+    process.communicate(timeout=60)
+    assert bench.run("resume", "--abandon").code == 0
+    ended = undo(bench)
+    assert ended.code == 3, ended.err + ended.out
+    assert [task["name"] for task in ended.document["tasks"]] == ["people.delete"]
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 0}]
+    shown = bench.run("undo", last_run_but_one(bench), "--dry-run")
+    assert "load: what it wrote is not known" in shown.out
+
+
+def last_run_but_one(bench):
+    return json.loads(bench.run("history", "-o", "json").out)["runs"][1]["run_id"]
+
+
+@pytest.mark.parametrize(("answer", "code", "left"), [("n", 8, 1), ("y", 0, 0)])
+def test_a_person_is_asked_on_a_terminal(bench, org, answer, code, left):
+    write_csv(bench, "a.csv", "LastName", ("Ada",))
+    job = bench.job("- {name: a, create: Contact, from: a.csv}")
+    assert bench.run("run", job).code == 0
+    terminal, end = pty.openpty()
+    process = bench.start("undo", stdin=end)
+    os.write(terminal, f"{answer}\n".encode())
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "Put back 1 record? [y/N]" in err
+    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": left}]
+    for each in (terminal, end):
+        os.close(each)

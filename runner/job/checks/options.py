@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, available_timezones
 
 from runner.diagnostics import Diagnostic, Severity
-from runner.job.draft import Draft, option_path
+from runner.job.draft import Draft, option_path, task_path
 from runner.job.model import Api, WriteTask
 from runner.job.suggest import did_you_mean
 
@@ -20,6 +20,12 @@ def check(draft: Draft) -> Iterator[Diagnostic]:
         if task.batch_size is not None and task.api is Api.BULK:
             path = option_path(draft, task, "batch_size")
             message = "`batch_size` is for REST; Bulk API 2.0 sizes its batches itself"
+            yield draft.origin.diagnose(
+                path, "job/no-effect", message, help="leave it out", severity=Severity.WARNING
+            )
+        path = task_path(task, "undo")
+        if task.undo and task.hard and path in draft.origin.positions:
+            message = "a hard delete skips the recycle bin: nothing brings its records back"
             yield draft.origin.diagnose(
                 path, "job/no-effect", message, help="leave it out", severity=Severity.WARNING
             )
