@@ -104,9 +104,12 @@ class Journal:
         """Of the jobs that earlier processes made."""
         return [each.bulk_job_id for each in self._inherited.values() if each.bulk_job_id]
 
-    def note(self, part: PartRecord) -> None:
-        """Write a part down as it stands now; it is on the disk when this returns."""
-        self._ledger.record_part(self._run_id, self._task, part)
+    def note(self, part: PartRecord, *, synced: bool = True) -> None:
+        """Write a part down as it stands now; it is on the disk when this returns.
+
+        Without `synced` the disk has it a moment later, should the whole machine stop.
+        """
+        self._ledger.record_part(self._run_id, self._task, part, synced=synced)
 
     def knows_job(self, job_id: str) -> bool:
         """Whether any run wrote this Bulk job down."""

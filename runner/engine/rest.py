@@ -97,6 +97,8 @@ class RestWrite:
             options=task.options,
             lookups=plan.lookups,
         )
+        # Anything but a create may be sent twice: its lines need not wait for the disk.
+        self._once_only = task.verb is Verb.CREATE
         self._settler = Settler(context.session, self._write, plan, context.user_id)
         self._stopped_by: RunnerError | None = None
         self._failed = 0
@@ -140,7 +142,7 @@ class RestWrite:
             if batch.rows:
                 if not self._kept(rows):
                     return
-                self._journal.note(batch.line)
+                self._journal.note(batch.line, synced=self._once_only)
                 yield batch
 
     def _kept(self, rows: Rows) -> bool:
@@ -220,7 +222,8 @@ class RestWrite:
         if answer.doubtful:
             results.add([_doubt(number) for number, _ in answer.left(batch.rows)])
             self.left_open = True
-        self._journal.note(replace(batch.line, state=state, results=noted))
+        line = replace(batch.line, state=state, results=noted)
+        self._journal.note(line, synced=self._once_only)
         self._count_failed(answer.results)
         if answer.stopped_by is not None:
             self._stop(answer.stopped_by)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -158,10 +158,15 @@ class Ledger:
         """Record what a task is about to do, before it does any of it."""
         self._update("tasks", {"plan": plan}, {"run_id": run_id, "name": name})
 
-    def record_part(self, run_id: str, task: str, part: PartRecord) -> None:
-        """Record a part as it stands now, in place of what was recorded of it before."""
+    def record_part(self, run_id: str, task: str, part: PartRecord, *, synced: bool = True) -> None:
+        """Record a part as it stands now, in place of what was recorded of it before.
+
+        Without `synced` it outlives the process at once, and the machine a moment later: for what
+        may as well be done again.
+        """
         columns = {"run_id": run_id, "task": task, **part_columns(part, self._clock())}
-        self._insert("parts", columns, replacing=True)
+        with nullcontext() if synced else self._unsynced():
+            self._insert("parts", columns, replacing=True)
 
     def finish_task(self, run_id: str, outcome: TaskOutcome, *, settled: bool = True) -> None:
         """Record a task's end; one that never began, a skipped one, is added after the others.
@@ -316,6 +321,16 @@ class Ledger:
                 raise StateError(
                     f"The ledger {self.path} knows nothing of {' / '.join(key.values())}."
                 )
+
+    @contextmanager
+    def _unsynced(self) -> Iterator[None]:
+        """Transactions that do not wait for the disk; the next that does brings them along."""
+        with self._reading() as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                yield
+            finally:
+                connection.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
