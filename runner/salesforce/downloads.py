@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.errors import StorageError, UnexpectedAnswerError
+from runner.errors import StorageError, TransportError, UnexpectedAnswerError
 from runner.salesforce.session import Session
 from runner.salesforce.wire import OrgRequest, OrgResponse
 
@@ -61,6 +61,12 @@ def _pages(session: Session, path: str, file: BinaryIO) -> Iterator[OrgResponse]
     while True:
         request = OrgRequest("GET", path, headers={"Accept": "text/csv"}, params=params)
         answer = _append(session, request, file, first=not followed)
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            raise TransportError(
+                f"{path} was answered with a web page, by something in front of the org.",
+                may_have_arrived=True,
+                hint="`runner resume` asks again; check the proxy where it stays so.",
+            )
         yield answer
         locator = answer.headers.get("sforce-locator", "")
         if locator in _LAST:

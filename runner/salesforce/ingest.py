@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +173,7 @@ def upload(session: Session, job_id: str, file: Path) -> None:
         OrgError: The org refused.
     """
     try:
-        session.send(upload_request(job_id, file))
+        _hand_over(session, job_id, file)
     except TransportError as error:
         with suppress(OrgError):
             session.send(state_request(job_id, JobState.ABORTED), retry=False)
@@ -182,6 +183,13 @@ def upload(session: Session, job_id: str, file: Path) -> None:
             may_have_arrived=False,
             hint=error.hint,
         ) from error
+
+
+def _hand_over(session: Session, job_id: str, file: Path) -> None:
+    status = session.send(upload_request(job_id, file)).status
+    if status != HTTPStatus.CREATED:
+        # Something in front of the org said so, and closing the job would end it without rows.
+        raise TransportError(f"it was answered with {status}, not with 201.", may_have_arrived=True)
 
 
 def close(session: Session, job_id: str) -> JobInfo:

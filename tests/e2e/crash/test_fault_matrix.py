@@ -7,8 +7,9 @@ import sys
 import pytest
 
 SEED = 20261123
-SAMPLE = 2
+SAMPLE = 1
 API = "jobs|composite|query"
+PAGE = {"status": 200, "html": True}
 FAULTS = {
     "reset before": {"kind": "reset_before", "path": API, "probability": 0.2, "times": 6},
     "reset after": {"kind": "reset_after", "path": API, "probability": 0.2, "times": 6},
@@ -18,6 +19,16 @@ FAULTS = {
     "storm without end": {"kind": "status", "path": API, "status": 503, "after": 3},
     "a proxy's page": {"kind": "status", "path": API, "status": 502, "html": True, "times": 3},
     "a page that says 200": {"kind": "status", "path": API, "status": 200, "html": True, "nth": 3},
+    "a page for an upload": {"kind": "status", "method": "PUT", **PAGE, "times": 2},
+    "a page for a state": {
+        "kind": "status",
+        "method": "GET",
+        "path": "jobs/[a-z]+/7",
+        **PAGE,
+        "nth": 2,
+    },
+    "a page for results": {"kind": "status", "method": "GET", "path": "esults", **PAGE, "nth": 1},
+    "a page for later results": {"kind": "status", "path": "esults", **PAGE, "nth": 3},
     "cut off": {"kind": "truncated", "path": API, "method": "GET", "probability": 0.4, "times": 6},
     "locked rows": {"kind": "lock_rows", "probability": 0.3, "times": 150},
     "too many at once": {"kind": "concurrency_limit", "path": API, "after": 1, "times": 3},
