@@ -40,6 +40,7 @@ from runner.state.lock import run_lock
 from runner.state.paths import StateFolder
 from runner.state.run_ids import new_run_id
 from runner.state.run_records import Asked
+from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
 
@@ -52,6 +53,8 @@ class Manner:
     state_dir: Path | None = None
     wait_lock_seconds: float = 0.0
     timeout_seconds: float | None = None
+    max_disk_bytes: int | None = None
+    """None: what the job says."""
 
 
 def carry_out(job_file: Path, asked: Asked, manner: Manner, *, afresh: bool = False) -> RunOutcome:
@@ -204,6 +207,9 @@ class _Run:
             user_id=met.identity.user_id,
             past=begun.past,
             ends_at=None if timeout is None else time.monotonic() + timeout,
+            disk=Disk(
+                self.state.run(begun.run_id), self.manner.max_disk_bytes or begun.job.max_disk_bytes
+            ),
         )
         check_against_org(context, begun.asked.only)
         end = run_tasks(context, only=begun.asked.only)

@@ -38,19 +38,37 @@ def carrying(
 
 
 def manner_of(
-    sink: Sink, state_dir: Path | None, timeout: str | None, wait_lock: str | None
+    sink: Sink,
+    state_dir: Path | None,
+    timeout: str | None,
+    wait_lock: str | None,
+    max_disk: str | None = None,
 ) -> Manner:
     """How a run is to be carried out, by the options.
 
     Raises:
-        UsageError: A duration is none.
+        UsageError: A duration or a size is none.
     """
     return Manner(
         sink,
         state_dir,
         wait_lock_seconds=_seconds(wait_lock, "--wait-lock") or 0.0,
         timeout_seconds=_seconds(timeout, "--timeout"),
+        max_disk_bytes=_bytes(max_disk),
     )
+
+
+def _bytes(text: str | None) -> int | None:
+    from runner.job.written import size_bytes
+
+    if text is None:
+        return None
+    try:
+        return size_bytes(text.replace(" ", ""))
+    except (ValueError, KeyError):
+        raise UsageError(
+            f"--max-disk {text} is no size.", hint="Write one like 500MB or 20GB."
+        ) from None
 
 
 def _seconds(text: str | None, option: str) -> float | None:

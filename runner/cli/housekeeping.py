@@ -6,8 +6,10 @@ Knows how long runs are kept and which must stay. Knows nothing of what is in th
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from runner.state.ledger import Ledger
 from runner.state.ledger_file import DAMAGED
@@ -61,8 +63,17 @@ def sweep_dead_runs(ledger: Ledger, state: StateFolder) -> None:
     """Delete working files that processes left which died; a resume makes its own."""
     for run in ledger.unfinished():
         if _is_gone(run):
-            for folder in state.run(run.run_id).glob(f"*/{_OF_THE_MOMENT}"):
-                shutil.rmtree(folder, ignore_errors=True)
+            for stray in _strays(state.run(run.run_id)):
+                if stray.is_dir():
+                    shutil.rmtree(stray, ignore_errors=True)
+                else:
+                    stray.unlink(missing_ok=True)
+
+
+def _strays(folder: Path) -> Iterator[Path]:
+    """What was under way when a run died: rows being staged, files that are not whole."""
+    for pattern in (f"*/{_OF_THE_MOMENT}", "*/.*", "*/*/.*"):
+        yield from folder.glob(pattern)
 
 
 def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:

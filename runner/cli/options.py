@@ -48,6 +48,16 @@ Timeout = Annotated[
         show_default=False,
     ),
 ]
+MaxDisk = Annotated[
+    str | None,
+    typer.Option(
+        "--max-disk",
+        envvar="SFRUNNER_MAX_DISK",
+        help="Most that the run's files may take, such as 20GB; else what the job says.",
+        metavar="SIZE",
+        show_default=False,
+    ),
+]
 WaitLock = Annotated[
     str | None,
     typer.Option(

@@ -9,6 +9,7 @@ import typer
 from runner.cli.allowed_hosts import AllowHost
 from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
+    MaxDisk,
     NoInput,
     Output,
     OutputOption,
@@ -37,6 +38,7 @@ def resume(
     ] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
+    max_disk: MaxDisk = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -58,4 +60,6 @@ def resume(
     from runner.cli.carry_out import resume as bring_to_its_end
 
     with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        outcomes.append(bring_to_its_end(run, manner_of(sink, state_dir, timeout, wait_lock)))
+        outcomes.append(
+            bring_to_its_end(run, manner_of(sink, state_dir, timeout, wait_lock, max_disk))
+        )

@@ -9,6 +9,7 @@ import typer
 from runner.cli.allowed_hosts import AllowHost
 from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
+    MaxDisk,
     NoInput,
     Output,
     OutputOption,
@@ -26,6 +27,7 @@ def retry(
     ] = "last",
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
+    max_disk: MaxDisk = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -44,4 +46,6 @@ def retry(
     from runner.cli.carrying import carrying, manner_of
 
     with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        outcomes.append(send_failed_rows(run, manner_of(sink, state_dir, timeout, wait_lock)))
+        outcomes.append(
+            send_failed_rows(run, manner_of(sink, state_dir, timeout, wait_lock, max_disk))
+        )

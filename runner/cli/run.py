@@ -10,6 +10,7 @@ from runner.cli.allowed_hosts import AllowHost
 from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     JobFiles,
+    MaxDisk,
     NoInput,
     Output,
     OutputOption,
@@ -56,6 +57,7 @@ def run(
     ] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
+    max_disk: MaxDisk = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -84,7 +86,7 @@ def run(
 
     asked = Asked(only=tuple(task or ()), params=tuple(param or ()))
     with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        manner = manner_of(sink, state_dir, timeout, wait_lock)
+        manner = manner_of(sink, state_dir, timeout, wait_lock, max_disk)
         for file in jobs:
             outcomes.append(carry_out(file, asked, manner, afresh=afresh))
             if excel_safe:

@@ -131,6 +131,7 @@ class BulkWrite:
         course = PartCourse(part, self._carrier)
         self._courses[part.index, part.attempt] = course
         found = course.run()
+        self._context.disk.look()
         failure = failure_of(found.info)
         if failure and found.is_empty:
             return Carried(found.info, failure, None)
@@ -153,6 +154,7 @@ class BulkWrite:
         carried = end.result()
         if carried.match is not None:
             self._take_in(carried.match, results)
+            part.file.unlink(missing_ok=True)  # a resume would write the same again
         if self._stopped_by is None:
             self._go_on(part, carried, staging)
 

@@ -19,6 +19,7 @@ from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord
+from runner.tables.disk import UNBOUNDED, Disk
 
 KEPT = "rows"
 PARTS = "parts"
@@ -86,6 +87,8 @@ class Context:
     """What earlier processes wrote down of this run; None for a run that begins."""
     ends_at: float | None = None
     """When the run's `--timeout` is up, by `clock`."""
+    disk: Disk = UNBOUNDED
+    """How much the run's files may take."""
 
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended; it begins now."""

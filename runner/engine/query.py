@@ -5,6 +5,7 @@ Knows when to change from REST to Bulk. Knows nothing of pages, jobs or how a fi
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
@@ -39,6 +40,7 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
         RunnerError: it ended early; no target was written.
     """
     folder = context.task_folder(task)
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that died
     folder.mkdir(parents=True, exist_ok=True)
     query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
@@ -135,6 +137,7 @@ class _Query:
         with children, RestWriter(to, self._columns) as writer:
             for page in found:
                 self._check_deadline()
+                self._context.disk.grew(memoryview(page.raw).nbytes)
                 rows += self._write(writer, page)
                 self._tell(rows, page.total_size)
         self.columns = writer.columns
@@ -171,8 +174,12 @@ class _Query:
             job.id,
             to,
             expected=ended.processed,
-            told=lambda rows: self._tell(rows, ended.processed),
+            told=lambda rows: self._tell_download(rows, ended.processed),
         )
+
+    def _tell_download(self, rows: int, total: int) -> None:
+        self._context.disk.look()
+        self._tell(rows, total)
 
     def _note(self, job: JobInfo) -> None:
         if job.state != self._noted:  # each line of the ledger waits for the disk

@@ -55,7 +55,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     """
     folder = context.task_folder(task)
     shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
-    staging = Staging(folder / "staging")
+    staging = Staging(folder / "staging", context.disk)
     try:
         plan = _staged(task, context, staging)
         results = Results(staging, verb=task.verb)

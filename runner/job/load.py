@@ -132,6 +132,7 @@ def _job(values: Mapping[str, Any], connection: Connection, file: Path, draft: D
         tasks=draft.tasks,
         description=values.get("description", ""),
         params=draft.params,
+        max_disk_bytes=written.size_bytes(most) if (most := values.get("max_disk")) else None,
         origin=draft.origin,
     )
 

@@ -275,6 +275,8 @@ class Job:
     tasks: tuple[AnyTask, ...]
     description: str = ""
     params: tuple[Param, ...] = ()
+    max_disk_bytes: int | None = None
+    """How much the files of a run may take; None for as much as there is room."""
     origin: Origin = field(default_factory=lambda: Origin(Path()))
 
     @property

@@ -46,10 +46,14 @@ _ORDER_KEEPING = "SET disabled_optimizers = 'in_clause,join_order,build_side_pro
 class Database:
     """An in-memory DuckDB that spills into a folder."""
 
-    def __init__(self, folder: Path, *, timezone: str = "UTC") -> None:
+    def __init__(
+        self, folder: Path, *, timezone: str = "UTC", most_spilled_bytes: int | None = None
+    ) -> None:
         self._timezone = timezone
         with state_errors("Rows cannot be kept on this machine"):
             config = _SETTINGS | {"temp_directory": str(folder / "spill")}
+            if most_spilled_bytes is not None:
+                config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
             self._root = duckdb.connect(":memory:", config=config)
             self._root.execute(_ORDER_KEEPING)
             self._connection = self._root.cursor()

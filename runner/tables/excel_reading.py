@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from runner.errors import SourceError
+from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.excel_errors import first_error
 from runner.tables.extras import extra
 from runner.tables.source import Records
@@ -21,7 +22,7 @@ _WHOLE_BELOW = 1e15
 """Excel keeps 15 digits, and every number as a double; below, a whole one has no point."""
 
 
-def read_excel(path: Path, sheet: str | None, to: Path) -> Records:
+def read_excel(path: Path, sheet: str | None, to: Path, disk: Disk = UNBOUNDED) -> Records:
     """Write a sheet's rows as CSV; its first row names the columns.
 
     Raises:
@@ -31,7 +32,7 @@ def read_excel(path: Path, sheet: str | None, to: Path) -> Records:
     header = [_text(cell) for cell in next(rows, [])]
     while header and not header[-1].strip():
         header.pop()
-    return spool_rows(path, header, _cut(path, rows, len(header)), to)
+    return spool_rows(path, header, _cut(path, rows, len(header)), to, disk)
 
 
 def _rows(path: Path, sheet: str | None) -> Iterator[list[object]]:

@@ -7,7 +7,6 @@ Knows folders. Knows nothing of how rows become cells (`file_writing`, `typed`).
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.job.places import Compression, FileFormat, FolderTarget
-from runner.tables.atomic import unwritable
+from runner.tables.atomic import beside_of, sweep, unwritable
 from runner.tables.file_writing import Columns, json_line, told_of
 from runner.tables.sql import literal, name
 from runner.tables.typed import (
@@ -118,9 +117,8 @@ def _check_ours(folder: Path, ending: str) -> None:
 
 @contextmanager
 def _written_whole(folder: Path) -> Iterator[Path]:
-    mark = secrets.token_hex(4)
-    beside = folder.with_name(f".{folder.name}.{mark}.tmp")
-    old = folder.with_name(f".{folder.name}.{mark}.old")
+    beside, old = beside_of(folder), beside_of(folder, "old")
+    sweep(folder)
     try:
         beside.mkdir(parents=True)
     except OSError as error:
@@ -131,6 +129,7 @@ def _written_whole(folder: Path) -> Iterator[Path]:
             folder.rename(old)
         beside.rename(folder)
         _flush(folder.parent)
+        sweep(folder, "old")
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:

@@ -14,6 +14,7 @@ from runner.errors import SourceError
 from runner.job.sql_binds import for_duckdb, names
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, first_line
+from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.lines import UncutError
 from runner.tables.opening import AnySource, JoinedSource, notes_of, open_source
 from runner.tables.reading import Reading, load_error, relation_of
@@ -25,18 +26,18 @@ _FROM = Path("from")
 """What messages call the rows of a SELECT."""
 
 
-def read_joined(source: JoinedSource, folder: Path) -> Records:
+def read_joined(source: JoinedSource, folder: Path, disk: Disk = UNBOUNDED) -> Records:
     """Carry a SELECT out over its tables, every column of which is text.
 
     Raises:
         SourceError: A table cannot be read, or the SELECT names what is not there or fails.
     """
     to = folder / "rows.csv"
-    database = Database(folder)
+    database = Database(folder, most_spilled_bytes=disk.most_bytes)
     notes: list[str] = []
     try:
         for table, rows in source.tables.items():
-            notes += _load(database, table, rows, folder / table)
+            notes += _load(database, table, rows, folder / table, disk)
         for bind in names(source.sql):
             database.connection.execute(f"SET VARIABLE {name(bind)} = ?", [source.params[bind]])
         _shut(database, to)
@@ -54,13 +55,16 @@ def read_joined(source: JoinedSource, folder: Path) -> Records:
         ) from error
     finally:
         database.close()
+    disk.grew(to.stat().st_size)
     return replace(spooled(_FROM, columns, to), notes=tuple(notes))
 
 
-def _load(database: Database, table: str, rows: AnySource, folder: Path) -> tuple[str, ...]:
+def _load(
+    database: Database, table: str, rows: AnySource, folder: Path, disk: Disk
+) -> tuple[str, ...]:
     """Keep a source's rows as a table; gives what should be known of how they were read."""
     folder.mkdir(exist_ok=True)
-    opened = open_source(rows, folder)
+    opened = open_source(rows, folder, disk)
     columns = opened[0].columns
     if not columns:
         raise SourceError(

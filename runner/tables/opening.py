@@ -23,6 +23,7 @@ from runner.job.places import (
     FileSource,
     shown_url,
 )
+from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.json_reading import JsonObject, json_array, json_cell, json_lines
 from runner.tables.respell import respell_csv
 from runner.tables.source import (
@@ -71,27 +72,29 @@ def columns_beforehand(source: FileSource) -> tuple[str, ...] | None:
     return None
 
 
-def open_source(source: AnySource, folder: Path) -> tuple[Records, ...]:
+def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tuple[Records, ...]:
     """Open a source; each of the records has the columns of the first, in an order of its own.
 
     Args:
         source: Where the rows are.
         folder: Where to put what must be put down.
+        disk: How much that may be.
 
     Raises:
         SourceError: It cannot be read, or says what it cannot mean.
+        StorageError: What must be put down takes more of the disk than it may.
     """
     if isinstance(source, RowsSource):
         return (open_csv(source.path, PLAIN_CSV),)
     if isinstance(source, FileSource):
-        return _opened_files(source, folder)
+        return _opened_files(source, folder, disk)
     if isinstance(source, DatabaseSource):
         from runner.tables.sql_reading import read_database  # noqa: PLC0415 - an extra
 
-        return (read_database(source, folder / "rows.csv"),)
+        return (read_database(source, folder / "rows.csv", disk),)
     from runner.tables.joined import read_joined  # noqa: PLC0415 - it opens sources itself
 
-    return (read_joined(source, folder),)
+    return (read_joined(source, folder, disk),)
 
 
 def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
@@ -114,17 +117,20 @@ def _noted(opened: Sequence[Records]) -> tuple[Records, ...]:
     )
 
 
-def _opened_files(source: FileSource, folder: Path) -> tuple[Records, ...]:
+def _opened_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
     files = _local_files(source, folder)
     if source.url is None:
-        return _read_files(source, files, folder)
+        return _read_files(source, files, folder, disk)
+    disk.grew(size_of(files[0]))
     place = shown_url(source.url)
     with called(place, files[0]):
-        opened = _read_files(replace(source, path=files[0]), files, folder)
+        opened = _read_files(replace(source, path=files[0]), files, folder, disk)
     return tuple(replace(records, place=place) for records in opened)
 
 
-def _read_files(source: FileSource, files: list[Path], folder: Path) -> tuple[Records, ...]:
+def _read_files(
+    source: FileSource, files: list[Path], folder: Path, disk: Disk
+) -> tuple[Records, ...]:
     for file in files:
         size_of(file)
     shape = source.shape
@@ -132,11 +138,11 @@ def _read_files(source: FileSource, files: list[Path], folder: Path) -> tuple[Re
         read_named = _NAMED[shape.format]
         begun: list[tuple[int, Path]] = []
         found = _one_by_one(files, lambda file: read_named(file, shape), begun)
-        records = spool_records(source.path, found, json_cell, folder / "rows.csv")
+        records = spool_records(source.path, found, json_cell, folder / "rows.csv", disk)
         return (replace(records, shape=_spelled(shape), files=tuple(begun)),)
     read = _READERS[shape.format]
     opened = tuple(
-        read(file, shape, folder / f"rows-{number}.csv") for number, file in enumerate(files)
+        read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(files)
     )
     for each in opened[1:]:
         _check_same(opened[0], each)
@@ -205,21 +211,23 @@ def _from_standard_input(to: Path) -> Path:
     return to
 
 
-def _read_csv(file: Path, shape: FileShape, _to: Path) -> Records:
+def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
     records = open_csv(file, shape)
     return replace(records, respell=partial(respell_csv, file, records.shape))
 
 
-def _read_parquet(file: Path, _shape: FileShape, to: Path) -> Records:
+def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Records:
     from runner.tables.parquet import read_parquet  # noqa: PLC0415 - only where it is used
 
-    return read_parquet(file, to)
+    records = read_parquet(file, to)
+    disk.grew(size_of(to))
+    return records
 
 
-def _read_excel(file: Path, shape: FileShape, to: Path) -> Records:
+def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     from runner.tables.excel_reading import read_excel  # noqa: PLC0415 - an extra
 
-    return read_excel(file, shape.sheet, to)
+    return read_excel(file, shape.sheet, to, disk)
 
 
 def _read_xml(file: Path, shape: FileShape) -> Iterator[JsonObject]:
@@ -235,7 +243,7 @@ _NAMED: Mapping[FileFormat, Callable[[Path, FileShape], Iterator[JsonObject]]] =
 }
 """Formats whose records name their columns one by one: many files have the columns of all."""
 
-_READERS: Mapping[FileFormat, Callable[[Path, FileShape, Path], Records]] = {
+_READERS: Mapping[FileFormat, Callable[[Path, FileShape, Path, Disk], Records]] = {
     FileFormat.CSV: _read_csv,
     FileFormat.PARQUET: _read_parquet,
     FileFormat.EXCEL: _read_excel,

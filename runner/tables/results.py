@@ -179,6 +179,7 @@ class Results:
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             rendered = partial(self._rendered, cells)
             for pieces in side_by_side(rendered, self._staging.slabs):
+                self._staging.disk.grew(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
                     outs[status].write(piece.read_bytes())
                     piece.unlink()

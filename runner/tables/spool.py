@@ -11,22 +11,28 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import SourceError
+from runner.tables.disk import UNBOUNDED, Disk, Metered
 from runner.tables.lines import utf8_blocks
 from runner.tables.source import PLAIN_CSV, Records, check_header
 
 
 def spool_records(
-    path: Path, records: Iterable[Mapping[str, object]], cell: Callable[[object], str], to: Path
+    path: Path,
+    records: Iterable[Mapping[str, object]],
+    cell: Callable[[object], str],
+    to: Path,
+    disk: Disk = UNBOUNDED,
 ) -> Records:
     """Put down records that name their columns: all names, in the order they are first met.
 
     Raises:
         SourceError: Two names that differ in nothing but letter case, or no name at all.
+        StorageError: The rows take more of the disk than they may.
     """
     places: dict[str, int] = {}
     rows = 0
     with to.open("w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer = csv.writer(Metered(out, disk), lineterminator="\n", quoting=csv.QUOTE_ALL)
         for record in records:
             rows += 1
             for key in record:
@@ -43,16 +49,22 @@ def spool_records(
 
 
 def spool_rows(
-    path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]], to: Path
+    path: Path,
+    columns: Sequence[str],
+    rows: Iterable[Iterable[str]],
+    to: Path,
+    disk: Disk = UNBOUNDED,
 ) -> Records:
     """Put down rows that all have the same columns.
 
     Raises:
         SourceError: A column without a name, or of the same name as another.
+        StorageError: The rows take more of the disk than they may.
     """
     check_header(path, tuple(columns))
     with to.open("w", encoding="utf-8", newline="") as out:
-        csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+        writer = csv.writer(Metered(out, disk), lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerows(rows)
     return spooled(path, tuple(columns), to)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from runner.job.places import DatabaseSource
 from runner.job.sql_binds import rewritten
 from runner.tables.databases import connected
+from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.source import Records
 from runner.tables.spool import spool_rows
 
@@ -28,7 +29,7 @@ _FROM = Path("database")
 """What messages call the rows."""
 
 
-def read_database(source: DatabaseSource, to: Path) -> Records:
+def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> Records:
     """Write what a SELECT answers as CSV, through a cursor that the server keeps.
 
     Raises:
@@ -44,7 +45,7 @@ def read_database(source: DatabaseSource, to: Path) -> Records:
         }
         asked = connection.exec_driver_sql(sql, values, execution_options=options)
         with closing(asked) as result:
-            return spool_rows(_FROM, tuple(result.keys()), _rows(result), to)
+            return spool_rows(_FROM, tuple(result.keys()), _rows(result), to, disk)
 
 
 def bound(

@@ -24,6 +24,7 @@ from runner.tables.atomic import unwritable
 from runner.tables.conversion import MACROS
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, side_by_side, state_errors
+from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.json_values import JsonValue, with_json_values
 from runner.tables.kinds import MappedColumn
 from runner.tables.lines import UncutError
@@ -48,15 +49,17 @@ class Staging:
         source_sha256: Of the rows as they were read; tells a source that has changed.
         files: Where a source is many files, the number of each one's first row, and its name.
         blank: What an empty value does to its field.
+        disk: How much the run's files may take.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: Disk = UNBOUNDED) -> None:
         self._folder = folder
+        self.disk = disk
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(folder, error) from error
-        self.database = Database(folder)
+        self.database = Database(folder, most_spilled_bytes=disk.most_bytes)
         for macro in MACROS:
             self.database.connection.execute(macro)
         self._records: tuple[Records, ...] = ()
@@ -85,7 +88,7 @@ class Staging:
         Raises:
             SourceError: The source cannot be read or its header is wrong.
         """
-        self._records = open_source(source, self._folder)
+        self._records = open_source(source, self._folder, self.disk)
         self.columns = own_columns(self.source_columns)
 
     @property
@@ -205,7 +208,9 @@ class Staging:
         """Like `write_parts`, each part made when it is asked for."""
         limits = Limits(max_bytes, max_rows)
         columns = tuple(plan.column.field for plan in self.plans)
-        return PartWriter(self.database, columns, folder, limits).write(self.slabs)
+        for part in PartWriter(self.database, columns, folder, limits).write(self.slabs):
+            self.disk.grew(part.bytes)
+            yield part
 
     def duplicate_keys(self, field: str, limit: int = 10) -> list[tuple[str, int]]:
         """Find values that more than one row would send for a field, the commonest first."""
@@ -268,6 +273,7 @@ class Staging:
             read_file(stem).write_bytes(piece)
             rows, rejected = self._mapped(stem, reading)
             sent_bytes = sent_file(stem).stat().st_size
+            self.disk.grew(len(piece) + sent_bytes)
         except OSError as error:
             raise unwritable(stem, error) from error
         return Slab(stem, reading, rows, rejected, len(self.plans), sent_bytes)

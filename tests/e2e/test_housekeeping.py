@@ -71,4 +71,11 @@ def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve
     assert f"{died['run_id']} stays" in pruned.out
     assert bench.run("run", bench.job(ONE, name="other.yaml")).code == 0
     assert not (folder / "staging").exists(), "any run sweeps what dead ones left"
+    (folder / ".succeeded.csv.part").write_text("half", encoding="utf-8")
     assert bench.run("resume").code == 0
+    assert sorted(each.name for each in folder.iterdir()) == [
+        "failed.csv",
+        "succeeded.csv",
+        "undo",
+        "unprocessed.csv",
+    ]

@@ -1,10 +1,12 @@
 import errno
 import os
+import subprocess
+import sys
 
 import pytest
 
 from runner.errors import StateError
-from runner.tables.atomic import written_whole
+from runner.tables.atomic import beside_of, sweep, written_whole
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
@@ -48,3 +50,29 @@ def test_the_mode_follows_the_umask(tmp_path, mask, mode):
     finally:
         os.umask(before)
     assert (tmp_path / "a.csv").stat().st_mode & 0o777 == mode
+
+
+def stray(path, pid, ending="tmp"):
+    ours = beside_of(path, ending)
+    return ours.with_name(ours.name.replace(f"-{os.getpid()}-", f"-{pid}-"))
+
+
+def test_what_a_process_that_died_left_beside_goes_and_nothing_else(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    path = tmp_path / "a[1].csv"
+    dead, dead_folder = stray(path, ended.pid), stray(path, ended.pid)
+    living, of_another = stray(path, os.getppid()), stray(tmp_path / "b.csv", ended.pid)
+    elsewhere = tmp_path / f".a[1].csv.00000000-{ended.pid}-aa.tmp"
+    someones = tmp_path / ".a[1].csv.tmp"
+    for each in (dead, living, of_another, elsewhere, someones):
+        each.write_text("x")
+    dead_folder.mkdir()
+    (dead_folder / "x.csv").write_text("x")
+    with written_whole(path) as beside:
+        beside.write_text("whole")
+    assert set(tmp_path.iterdir()) == {path, living, of_another, elsewhere, someones}
+    old = stray(path, ended.pid, "old")
+    old.mkdir()
+    sweep(path, "old")
+    assert not old.exists()
