@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,12 +64,10 @@ def _bytes(text: str | None) -> int | None:
 
     if text is None:
         return None
-    try:
-        return size_bytes(text.replace(" ", ""))
-    except (ValueError, KeyError):
-        raise UsageError(
-            f"--max-disk {text} is no size.", hint="Write one like 500MB or 20GB."
-        ) from None
+    plain = text.replace(" ", "").upper()
+    if re.fullmatch(r"[1-9][0-9]{0,6}(KB|MB|GB)", plain) is None:
+        raise UsageError(f"--max-disk {text} is no size.", hint="Write one like 500MB or 20GB.")
+    return size_bytes(plain)
 
 
 def _seconds(text: str | None, option: str) -> float | None:

@@ -33,9 +33,10 @@ def test_staging_stops_at_the_bound_and_a_resume_with_more_goes_on(bench, org, e
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": ROWS}]
 
 
-def test_what_is_no_size_is_told(bench):
+@pytest.mark.parametrize("size", ["much", "-5KB"])
+def test_what_is_no_size_is_told(bench, size):
     bench.write("a.csv", "Name\nx\n")
     job = bench.job(JOB.format(source="a.csv"))
-    ended = bench.run("run", job, "--max-disk", "much")
+    ended = bench.run("run", job, "--max-disk", size)
     assert ended.code == 2
     assert "Write one like 500MB or 20GB." in ended.err
