@@ -186,7 +186,8 @@ class RestWrite:
             found = write_batch(self._context.session, self._write, _records(rows))
         except BrokenOffError as error:
             return self._broken_off(batch, rows, error)
-        return Answer(_rows(rows, found))
+        began = batch.line.began or datetime.now(UTC)
+        return Answer(_rows(rows, self._settler.told_created(found, began)))
 
     def _broken_off(self, batch: Batch, rows: Rows, error: BrokenOffError) -> Answer:
         """Go on after a create's answer was lost; anything else ends the task."""

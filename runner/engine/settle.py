@@ -7,11 +7,13 @@ lost answers. Knows nothing of batches, lanes or the ledger.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from runner.engine.columns import ColumnPlan
+from runner.errors import OrgError
 from runner.job.binds import literal
 from runner.job.model import Verb
 from runner.salesforce.query import fits_url, pages
@@ -56,6 +58,16 @@ class Settler:
         if self._write.operation is Verb.UPSERT:
             return self._told_new(results, since)
         return results
+
+    def told_created(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
+        """Find out of upserts that were sent twice which the first sending had created.
+
+        Where the org cannot be asked it stays unknown: the rows themselves got through.
+        """
+        if any(each.success and each.created is None for each in results):
+            with suppress(OrgError):
+                return self._told_new(results, since)
+        return list(results)
 
     def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
         """Create what is not there; a unique field lets the org refuse what is."""

@@ -107,7 +107,7 @@ def expired_at(bench, number, expected):
     signed_in(bench)
     bench.org.fault(kind="stale_session", path="/services/data/v", nth=number)
     ended = bench.killer.run("run", bench.job, "-o", "json", state=state)
-    (rule,) = bench.org.request("GET", "/__org/faults").json()["faults"]
+    (rule,) = bench.org.request("GET", "/__org/faults").json()
     bench.org.request("DELETE", "/__org/faults")
     assert ended.code == 0, f"{bench.scenario.name}, request {number}: {ended.err + ended.out}"
     assert bench.picture(ended.document) == expected, f"{bench.scenario.name}, request {number}"
