@@ -18,6 +18,7 @@ from runner.outcome import Counts
 from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.reading import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
+from runner.tables.database import side_by_side
 from runner.tables.earlier import Earlier
 from runner.tables.kinds import FieldKind
 from runner.tables.staging import Staging
@@ -82,14 +83,16 @@ class Keeper:
             OrgError: The org refused to tell.
             StateError: It cannot be written down.
         """
-        if self._earlier is None:
-            return
-        for block in self._earlier.missing(first_row, last_row):
-            with self._lock:
-                held = self._blocks[block]
-            with held:  # a part may end and the next begin in one block
-                if not self._earlier.has(block):
-                    self._keep(block, self._earlier)
+        if self._earlier is not None:
+            for _ in side_by_side(self._keep_once, self._earlier.missing(first_row, last_row)):
+                pass
+
+    def _keep_once(self, block: int) -> None:
+        with self._lock:
+            held = self._blocks[block]
+        with held:  # a part may end and the next begin in one block
+            if self._earlier is not None and not self._earlier.has(block):
+                self._keep(block, self._earlier)
 
     def _keep(self, block: int, earlier: Earlier) -> None:
         session, sobject = self._context.session, self._task.sobject

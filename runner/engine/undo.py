@@ -24,7 +24,7 @@ from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
 from runner.state.run_records import RunRecord, TaskRecord
 from runner.tables.conversion import MACROS
-from runner.tables.database import Database
+from runner.tables.database import Database, side_by_side
 from runner.tables.source import PLAIN_CSV
 from runner.tables.sql import name
 from runner.tables.undo_verdict import ACTS, REASONS, Act
@@ -204,13 +204,18 @@ def _judge(undoing: Undoing, done: TaskRecord, session: Session) -> None:
 
 def _learn(undoing: Undoing, done: TaskRecord, session: Session) -> None:
     """Ask the org what it takes to judge a group of records."""
+    fields = undoing.index.fields
     for act in undoing.acts:
-        for ids in undoing.ids(act):
-            if act is Act.UNDELETE:
-                undoing.take_deleted(find_deleted(session, done.sobject, ids))
-            elif act is Act.DELETE or undoing.index.kept:
-                fields = undoing.index.fields
-                undoing.take_present(read_by_id(session, done.sobject, ids, fields))
+        if act is Act.UNDELETE:
+            for gone in side_by_side(
+                lambda ids: list(find_deleted(session, done.sobject, ids)), undoing.ids(act)
+            ):
+                undoing.take_deleted(gone)
+        elif act is Act.DELETE or undoing.index.kept:
+            for found in side_by_side(
+                lambda ids: read_by_id(session, done.sobject, ids, fields), undoing.ids(act)
+            ):
+                undoing.take_present(found)
     for place, column, keys in undoing.parents():
         quoted = not column.parent_key_is_number
         parent, key = column.parent or "", column.parent_key or ""

@@ -81,19 +81,19 @@ _NULL = literal(EXPLICIT_NULL)
 _RESTORE, _DELETE, _UNDELETE = (literal(act) for act in Act)
 
 
-def act_of(verb: Verb, *, twice: bool, earlier: str | None) -> str:
-    """SQL of the act that undoes a row; a record that any row created is deleted.
+def act_of(verb: Verb, *, kept: bool) -> str:
+    """SQL of the act that undoes a row of a relation with all rows of its record.
 
-    Args:
-        verb: What the rows were sent for.
-        twice: Whether several rows are of one record.
-        earlier: The table of what was there before, where that must tell what was created.
+    Where earlier values were kept, a record is taken for created only if a reading just before one
+    of its rows did not find it: what an upsert was told after a lost answer is a guess by time.
     """
     if verb is not Verb.UPSERT:
         return literal(ACTS[verb][0])
-    created = "bool_or(created) OVER (PARTITION BY id15)" if twice else "created"
-    new = f"id15 NOT IN (SELECT id15 FROM {earlier})" if earlier else "false"
-    return f"CASE WHEN NOT doubt AND coalesce({created}, {new}) THEN {_DELETE} ELSE {_RESTORE} END"
+    created = "bool_or(created) OVER (PARTITION BY id15)"
+    test = f"coalesce({created}, false)"
+    if kept:
+        test = f"bool_or(NOT found) OVER (PARTITION BY id15) AND coalesce({created}, true)"
+    return f"CASE WHEN NOT doubt AND {test} THEN {_DELETE} ELSE {_RESTORE} END"
 
 
 def verdicts(index: WrittenIndex, *, hard: bool) -> str:

@@ -19,7 +19,7 @@ from runner.job.model import Verb
 from runner.tables.atomic import unwritable, written_whole
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import Database, state_errors
-from runner.tables.earlier import PRIVATE_FILE, READ, text_relation
+from runner.tables.earlier import BLOCK_ROWS, PRIVATE_FILE, READ, text_relation
 from runner.tables.kinds import EXPLICIT_NULL
 from runner.tables.parts import header_line
 from runner.tables.source import PLAIN_CSV, open_csv
@@ -98,6 +98,7 @@ class Undoing:
         self._database = database
         self._work = work
         self._undo = folder / UNDO
+        self._verb = verb
         self._hard = hard
         self._act = act
         self._projects = projects
@@ -107,7 +108,7 @@ class Undoing:
         most = _CELLS_AT_ONCE // (len(self.index.fields) + 1)
         self._size = max(_ASKED_AT_ONCE, min(_MOST_AT_ONCE, most))
         with state_errors("What the run did cannot be read"):
-            self._load(folder, verb)
+            self._load(folder)
             last = self._all("SELECT max(part) FROM all_done")[0][0]
         self.groups = range(0 if last is None else last + 1)
 
@@ -116,7 +117,17 @@ class Undoing:
         fields = self.index.fields
         acts = ", ".join(map(literal, self.acts))
         with state_errors("What the run did cannot be read"):
-            self._make("done", f"SELECT * FROM all_done WHERE part = {group} AND act IN ({acts})")
+            self._make("grouped", f"SELECT * FROM all_done WHERE part = {group}")
+            self._make(
+                "reading", "SELECT DISTINCT r.* FROM all_read r SEMI JOIN grouped g USING (id15)"
+            )
+            told = (
+                "SELECT g.*, r.block IS NOT NULL AS found FROM grouped g LEFT JOIN reading r"
+                f" ON r.id15 = g.id15 AND r.block = {_block('g.row')}"
+            )
+            act = act_of(self._verb, kept=self.index.kept)
+            rows = f"SELECT *, {act} AS act FROM ({told})"
+            self._make("done", f"SELECT * FROM ({rows}) WHERE act IN ({acts})")
             self._make("written", "SELECT w.* FROM all_written w SEMI JOIN done d USING (row)")
             self._make("before", "SELECT b.* FROM all_before b SEMI JOIN done d USING (id15)")
             self._make("parent", _nothing(["place", "id", "key"]))
@@ -215,7 +226,7 @@ class Undoing:
         by_field = {column.field: column.restorable for column in self.index.columns}
         return [(at, each) for at, each in enumerate(self.index.fields) if by_field[each]]
 
-    def _load(self, folder: Path, verb: Verb) -> None:
+    def _load(self, folder: Path) -> None:
         taken = _rows_of(folder / "succeeded.csv", ("sf__Row", "sf__Id", "sf__Created"))
         doubt = _rows_of(folder / "in_doubt.csv", ("sf__Row", "sf__Id", "sf__Created"))
         told = "CAST(sf__Row AS BIGINT) AS row, sf__Id AS id, left(sf__Id, 15) AS id15"
@@ -227,14 +238,8 @@ class Undoing:
         self._view("all_written", _written(self._undo, self.index.columns))
         self._load_earlier()
         twice = self._has_twice("told WHERE id15 IS NOT NULL")
-        untold = self._all("SELECT count(*) FROM told WHERE created IS NULL AND NOT doubt")[0][0]
-        earlier = "all_before" if self.index.kept and untold else None
         first = "coalesce(min(row) OVER (PARTITION BY id15), row)" if twice else "row"
-        self._make(
-            "all_done",
-            f"SELECT *, {act_of(verb, twice=twice, earlier=earlier)} AS act,"
-            f" ({first} - 1) // {self._size} AS part FROM told",
-        )
+        self._make("all_done", f"SELECT *, ({first} - 1) // {self._size} AS part FROM told")
         self._make(
             "verdict",
             "SELECT '' AS act, CAST(0 AS BIGINT) AS row, '' AS id, '' AS decision, '' AS why,"
@@ -250,7 +255,11 @@ class Undoing:
         files = earlier_files(self._undo) if self.index.kept else ()
         if not files:
             self._view("all_before", _nothing(["id15", *(f"b{at}" for at in range(len(fields)))]))
+            self._view("all_read", "SELECT '' AS id15, CAST(0 AS BIGINT) AS block WHERE false")
             return
+        block = "CAST(regexp_extract(filename, '([0-9]+)[.]parquet$', 1) AS BIGINT) AS block"
+        named = f"read_parquet([{_listed(files)}], filename = true)"
+        self._view("all_read", f"SELECT left(Id, 15) AS id15, {block} FROM {named}")
         cells = "".join(f", {name(each)} AS b{at}" for at, each in enumerate(fields))
         read = f"SELECT left(Id, 15) AS id15, {name(READ)} AS read{cells} FROM {_parquet(files)}"
         if self._has_twice(f"({read})"):
@@ -357,5 +366,13 @@ def _nothing(columns: Sequence[str]) -> str:
 
 
 def _parquet(files: Sequence[Path]) -> str:
-    listed = ", ".join(literal(str(file)) for file in files)
-    return f"read_parquet([{listed}])"
+    return f"read_parquet([{_listed(files)}])"
+
+
+def _listed(files: Sequence[Path]) -> str:
+    return ", ".join(literal(str(file)) for file in files)
+
+
+def _block(row: str) -> str:
+    """SQL of the block of rows whose records were read together."""
+    return f"({row} - 1) // {BLOCK_ROWS}"

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import pty
-import signal
 import sqlite3
 
 import pytest
@@ -44,10 +43,6 @@ def rows_of(file):
 
 def undo(bench, *words):
     return bench.run("undo", *words, "--yes", "-o", "json")
-
-
-def last_run(bench):
-    return json.loads(bench.run("history", "-o", "json").out)["runs"][0]["run_id"]
 
 
 def a_run_of_all_verbs(bench, org, api):
@@ -198,34 +193,6 @@ def test_later_tasks_on_the_same_records_are_taken_back_first(bench, org):
     ended = undo(bench)
     assert ended.code == 0, ended.err + ended.out
     assert org.rows("SELECT Name FROM Account") == [{"Name": "Old"}]
-
-
-def test_an_undo_that_is_killed_is_called_again_and_finds_less_to_do(bench, serve_org):
-    org = serve_org("--bulk-pace-seconds", "1")
-    org.create("Account", Name="Old", ERP_Id__c="E0")
-    rows = [("E0", "New"), *((f"F{at}", f"Made {at}") for at in range(5))]
-    write_csv(bench, "a.csv", "ERP_Id__c,Name", *rows)
-    task = "- {name: a, upsert: Account, key: ERP_Id__c, from: a.csv, undo: true}"
-    other = "- {name: b, create: Contact, from: b.csv, api: bulk}"
-    write_csv(bench, "b.csv", "LastName", ("Ada",), ("Bob",))
-    assert bench.run("run", bench.job(f"{other}\n{task}")).code == 0
-    run_id = last_run(bench)
-    process = bench.start("undo", run_id, "--yes", "-v")
-    for line in process.stderr:
-        if "UploadComplete" in line or "InProgress" in line:
-            break
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-    ended = undo(bench, run_id)
-    assert ended.code == 0, ended.err + ended.out
-    assert "a.restore" not in {
-        task["name"] for task in ended.document.get("tasks", ()) if task["counts"]["updated"]
-    }
-    assert org.rows("SELECT Name FROM Account") == [{"Name": "Old"}]
-    assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 0}]
-    assert not list(bench.state.glob("runs/*/*/staging"))
-    fresh = bench.run("run", "job.yaml", "-o", "json")
-    assert fresh.document["run_id"] not in {run_id, ended.document.get("run_id")}
 
 
 def test_a_run_that_is_not_at_its_end_or_wrote_to_another_org_is_refused(bench, org):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SAMPLE = 2
+SAMPLE = 1
 SEED = 20261123
 ROWS, SEEDS = 450, 220
 JOB = """
@@ -55,7 +55,7 @@ class Undone:
         assert ended.code == 0, ended.err + ended.out
 
 
-@pytest.fixture(params=["rest", "bulk"])
+@pytest.fixture(params=[pytest.param("rest", marks=pytest.mark.slow), "bulk"])
 def undone(request, bench, org, killer):
     return Undone(bench, org, killer, request.param)
 
@@ -98,6 +98,11 @@ def test_a_sample_of_points(undone):
         run_killed(undone, at)
     for at in chance.sample(range(1, of_undo + 1), SAMPLE):
         undo_killed(undone, at)
+    state, _ = undone.prepare()
+    first = undone.command("run", undone.job, state=state).document["run_id"]
+    undone.command("undo", first, "--yes", state=state, kill_at=of_undo // 2)
+    after = undone.command("run", undone.job, state=state)
+    assert after.code == 0, "an undo that died is nothing for a run to go on with"
 
 
 @pytest.mark.slow

@@ -204,15 +204,42 @@ def test_a_create_of_an_earlier_release_is_left(tmp_path, database):
 
 
 def test_upserts_are_told_apart(tmp_path, database):
-    """A record that any row created is deleted; where nobody could tell, what was kept tells."""
+    """What no reading before its rows found is deleted, unless somebody else created it."""
+    other = "00100000000000EAAA"
     task = Task(tmp_path, database, Verb.UPSERT, [NAME])
-    task.did((A, "false", "a2"), (B, "true", "b1"), (B, "false", "b2"), (C, "", "c"), (D, "", "d2"))
+    task.did(
+        (A, "false", "a2"),
+        (B, "true", "b"),
+        (C, "", "c"),
+        (D, "", "d2"),
+        (other, "false", "e"),
+    )
     task.over((A, "a1"), (D, "d1"))
-    now = ((A, "a2"), (B, "b2"), (C, "c"), (D, "d2"))
-    restored = rows_of(task.now(*now, act=Act.RESTORE), tmp_path)
-    assert [row["Name"] for row in restored] == ["a1", "d1"]
+    now = ((A, "a2"), (B, "b"), (C, "c"), (D, "d2"), (other, "e"))
+    undoing = task.now(*now, act=Act.RESTORE)
+    assert [row["Name"] for row in rows_of(undoing, tmp_path)] == ["a1", "d1"]
+    assert undoing.tally(Act.RESTORE).left == ((Why.NOT_KEPT, 1),)
     deleted = rows_of(task.now(*now, act=Act.DELETE), tmp_path)
     assert [row["Id"] for row in deleted] == [C, B]
+
+
+def test_a_record_that_was_there_before_is_never_deleted(tmp_path, database):
+    """After a lost answer an upsert may say created of what was made in the same second."""
+    task = Task(tmp_path, database, Verb.UPSERT, [NAME])
+    task.did((A, "true", "new")).over((A, "old"))
+    assert task.now((A, "new")).tally(Act.DELETE).total == 0
+    assert task.now((A, "new")).tally(Act.RESTORE).undo == 1
+
+
+def test_a_record_that_the_run_created_and_read_later_is_deleted(tmp_path, database):
+    """Its first row created it; the reading before its second row, in a later block, found it."""
+    task = Task(tmp_path, database, Verb.UPSERT, [NAME])
+    filler = [(f"001{number:012}AAA", "false", "x") for number in range(2_000)]
+    task.did((A, "true", "a1"), *filler, (A, "false", "a2"))
+    task.over(*((each, "y") for each, _, _ in filler), block=0)
+    task.over((A, "a1"), block=1)
+    undoing = task.now((A, "a2"), act=Act.DELETE)
+    assert [row["Id"] for row in rows_of(undoing, tmp_path)] == [A]
 
 
 def test_without_kept_values_updates_are_left_and_creates_are_not(tmp_path, database):
