@@ -87,6 +87,23 @@ def test_every_fault(crash_bench, scenario, name):
     unharmed(bench, FAULTS[name], expected)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [f"{verb}-bulk" for verb in ("create", "upsert", "update", "delete")]
+)
+def test_a_job_that_stalls_is_left_in_time_and_collected_later(crash_bench, name):
+    bench = crash_bench(name)
+    _, expected = bench.undisturbed()
+    state = bench.prepare()
+    bench.org.fault(kind="job_stalls", rows=10)
+    words = ("run", bench.job, "--timeout", "2s", "-o", "json")
+    ended = bench.killer.run(*words, state=state)
+    bench.org.request("DELETE", "/__org/faults")
+    assert ended.code == 5, ended.err + ended.out
+    found, code = bench.finish(state)
+    assert (found, code) == (expected, 0)
+
+
 def signed_in(bench):
     """A sign-in that is renewed, and whose refresh token lives on."""
     answer = bench.org.grant()
