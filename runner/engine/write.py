@@ -25,7 +25,7 @@ from runner.events import Noticed
 from runner.job.model import Api, Verb, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.tables.atomic import written_whole
+from runner.tables.atomic import unwritable, written_whole
 from runner.tables.kept import keep, kept_rows, must_keep
 from runner.tables.opening import AnySource, JoinedSource
 from runner.tables.results import IN_DOUBT_FILE, Results
@@ -199,8 +199,11 @@ def _account(
 
 
 def _copy_results(folder: Path, to: Path) -> None:
-    if not (folder / IN_DOUBT_FILE).exists():
-        (to / IN_DOUBT_FILE).unlink(missing_ok=True)  # of an earlier run
     for file in folder.glob("*.csv"):
         with written_whole(to / file.name) as beside:
             shutil.copyfile(file, beside)
+    if not (folder / IN_DOUBT_FILE).exists():
+        try:
+            (to / IN_DOUBT_FILE).unlink(missing_ok=True)  # of an earlier run
+        except OSError as error:
+            raise unwritable(to / IN_DOUBT_FILE, error) from error
