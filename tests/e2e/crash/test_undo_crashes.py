@@ -66,10 +66,10 @@ def run_killed(undone, at):
     ended = undone.command("run", undone.job, state=state, kill_at=at)
     if ended.code == -9:
         ended = undone.command("resume", state=state)
-        if ended.code == 2:
-            ended = undone.command("run", undone.job, state=state)
-    if ended.code == 0:
-        assert undone.picture() != before
+    if ended.code == 2:  # nothing to resume: nothing was sent, or the run had come to its end
+        ended = undone.command("show", "last", state=state)
+    if undone.picture() != before:
+        assert ended.code == 0, ended.err + ended.out
         undone.undo(ended.document["run_id"], state)
     assert undone.picture() == before, f"killed at point {at}"
 
