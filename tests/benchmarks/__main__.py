@@ -64,6 +64,7 @@ def _asked() -> argparse.Namespace:
     names = [work.name for work in WORKS]
     reader.add_argument("--rows", type=int, nargs="+", default=[100_000], help="over Bulk")
     reader.add_argument("--rest-rows", type=int, help="over REST; else a fifth of --rows")
+    reader.add_argument("--upsert-rows", type=int, help="over REST; else a tenth of --rest-rows")
     reader.add_argument("--runs", type=int, default=3)
     reader.add_argument("--delay-ms", type=float, default=50, help="of a Collections request")
     reader.add_argument("--gzip", action="store_true", help="the server compresses for who asks")
@@ -79,11 +80,13 @@ def _asked() -> argparse.Namespace:
 
 def _measured(asked: argparse.Namespace, size: int, folder: Path) -> list[dict[str, Any]]:
     rest_rows = asked.rest_rows or max(1, size // 5)
+    upsert_rows = asked.upsert_rows or max(1, rest_rows // 10)
     folder.mkdir(parents=True)
-    _write_inputs(folder, size, rest_rows, asked.works)
+    _write_inputs(folder, size, upsert_rows, asked.works)
     with _server(folder, size, rest_rows, asked) as port:
         clients = asked.clients.expanduser().absolute()
-        bench = Bench(port, folder, folder / "out", size, rest_rows, asked.python, clients)
+        places = (port, folder, folder / "out")
+        bench = Bench(*places, size, rest_rows, upsert_rows, asked.python, clients)
         return [
             _measure(work, bench, asked.runs, asked.contenders)
             for work in WORKS
@@ -91,13 +94,13 @@ def _measured(asked: argparse.Namespace, size: int, folder: Path) -> list[dict[s
         ]
 
 
-def _write_inputs(folder: Path, size: int, rest_rows: int, works: Sequence[str]) -> None:
-    if "bulk_upsert" in works:
+def _write_inputs(folder: Path, size: int, upsert_rows: int, works: Sequence[str]) -> None:
+    if {"bulk_upsert", "validate"} & set(works):
         rows.write_source(folder / "source.csv", size)
         rows.write_mapped(folder / "mapped.csv", size)
     if "rest_upsert" in works:
-        rows.write_source(folder / "source-rest.csv", rest_rows)
-        rows.write_mapped(folder / "mapped-rest.csv", rest_rows)
+        rows.write_source(folder / "source-rest.csv", upsert_rows)
+        rows.write_mapped(folder / "mapped-rest.csv", upsert_rows)
 
 
 @contextmanager

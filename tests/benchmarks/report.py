@@ -53,10 +53,14 @@ def markdown(document: dict[str, Any]) -> str:
     return "\n".join([*parts, _conditions(document)])
 
 
+def _rows(work: dict[str, Any]) -> str:
+    return f" ({work['rows']:,} rows)" if work["rows"] else ""
+
+
 def _table(work: dict[str, Any]) -> str:
     own = next((c["seconds"] for c in work["contenders"] if c["contender"] == PRODUCT), None)
     lines = [
-        f"**{work['title']}** ({work['rows']:,} rows)",
+        f"**{work['title']}**{_rows(work)}",
         "",
         "| | class | wall | ratio | CPU | peak memory |",
         "|---|---|---:|---:|---:|---:|",
@@ -96,7 +100,7 @@ def picture(document: dict[str, Any]) -> str:
     for work in document["works"]:
         drawn = [c for c in work["contenders"] if c["seconds"] is not None]
         longest = max((c["seconds"] for c in drawn), default=1.0)
-        shapes.append(_text(8, top + 12, f"{work['title']}, {work['rows']:,} rows", "title"))
+        shapes.append(_text(8, top + 12, f"{work['title']}{_rows(work)}", "title"))
         top += 24
         for contender in drawn:
             shapes += _bar(contender, top, longest)

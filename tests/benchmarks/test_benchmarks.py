@@ -9,12 +9,24 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from tests.benchmarks import checks, rows
+from tests.benchmarks.works import WORKS
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_work_is_done_right_by_the_product_and_a_peer(tmp_path):
-    options = ["--rows", "700", "--rest-rows", "450", "--runs", "1", "--delay-ms", "0"]
+    options = [
+        "--rows",
+        "700",
+        "--rest-rows",
+        "450",
+        "--upsert-rows",
+        "450",
+        "--runs",
+        "1",
+        "--delay-ms",
+        "0",
+    ]
     contenders = ["--contenders", "sfrunner", "simple-salesforce"]
     places = ["--out", str(tmp_path / "out"), "--scratch", str(tmp_path)]
     done = subprocess.run(
@@ -28,7 +40,7 @@ def test_every_work_is_done_right_by_the_product_and_a_peer(tmp_path):
     assert done.returncode == 0, done.stderr
     document = json.loads((tmp_path / "out/benchmarks.json").read_text())
     names = [work["name"] for work in document["works"]]
-    assert names == ["bulk_query", "bulk_upsert", "rest_query", "rest_upsert"]
+    assert names == [work.name for work in WORKS]
     for work in document["works"]:
         for contender in work["contenders"]:
             assert contender["wrong"] is None, (work["name"], contender)

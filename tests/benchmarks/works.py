@@ -35,6 +35,7 @@ class Bench:
     """Empty before the run."""
     rows: int
     rest_rows: int
+    upsert_rows: int
     python: str
     modules: Path
 
@@ -71,11 +72,8 @@ class Work:
     name: str
     title: str
     contenders: tuple[Contender, ...]
-    over_rest: bool = False
-
-    def count(self, bench: Bench) -> int:
-        """How many rows it is about."""
-        return bench.rest_rows if self.over_rest else bench.rows
+    count: Callable[[Bench], int] = lambda bench: bench.rows
+    """How many rows it is about."""
 
 
 def environment(bench: Bench) -> dict[str, str]:
@@ -146,9 +144,10 @@ def _upsert(api: str, source: str) -> Callable[[Bench], None]:
     )
 
 
-def _product(how: str, prepare: Callable[[Bench], None]) -> Contender:
+def _product(how: str, prepare: Callable[[Bench], None], *words: str) -> Contender:
     def command(bench: Bench) -> list[str]:
-        return [bench.python, "-m", "runner", "run", "-q", str(bench.folder / "job.yaml")]
+        job = str(bench.folder / "job.yaml")
+        return [bench.python, "-m", "runner", *(words or ("run", "-q")), job]
 
     return Contender(PRODUCT, how, command, prepare=prepare)
 
@@ -261,6 +260,11 @@ _BULK_QUERY = Work(
         _jsforce("bulk_query", "records parsed"),
     ),
 )
+_BULK_PARQUET = Work(
+    "bulk_parquet",
+    "Bulk query → Parquet file",
+    (_product("columns typed as the org describes them", _query("bulk", "rows.parquet")),),
+)
 _BULK_UPSERT = Work(
     "bulk_upsert",
     "Bulk ingest from CSV",
@@ -306,7 +310,7 @@ _REST_QUERY = Work(
             _out("rows.csv"),
         ),
     ),
-    over_rest=True,
+    count=lambda bench: bench.rest_rows,
 )
 _REST_UPSERT = Work(
     "rest_upsert",
@@ -317,6 +321,12 @@ _REST_UPSERT = Work(
         ),
         _simple("rest_upsert", "requests one after the other", "mapped-rest.csv"),
     ),
-    over_rest=True,
+    count=lambda bench: bench.upsert_rows,
 )
-WORKS = (_BULK_QUERY, _BULK_UPSERT, _REST_QUERY, _REST_UPSERT)
+_VALIDATE = Work(
+    "validate",
+    "runner validate, of a job with ten expressions",
+    (_product("no row", _upsert("bulk", "source.csv"), "validate"),),
+    count=lambda _bench: 0,
+)
+WORKS = (_BULK_QUERY, _BULK_PARQUET, _BULK_UPSERT, _REST_QUERY, _REST_UPSERT, _VALIDATE)
