@@ -1,10 +1,21 @@
 """Slow tests wait until they are asked for: `pytest -m slow`, or SFRUNNER_SLOW=1 for all tests."""
 
+import compileall
 import os
+from pathlib import Path
 
 import pytest
 
 from runner import credentials
+
+
+def pytest_configure(config):
+    """Hundreds of processes are started: none is to compile the product anew.
+
+    Python does that itself unless PYTHONDONTWRITEBYTECODE forbids it, as it often does in CI.
+    """
+    if not hasattr(config, "workerinput"):
+        compileall.compile_dir(Path(__file__).parents[1] / "runner", quiet=2)
 
 
 @pytest.fixture(autouse=True)

@@ -84,9 +84,12 @@ def _asked(file: Path, state_dir: Path | None) -> Told:
     from runner.cli.compose import loaded_connection, signed_in, state_folder
     from runner.engine.connect import connect
     from runner.events import ignore
+    from runner.job.model import RetryPolicy
 
     connection = loaded_connection(file)
-    with signed_in(connection, file, state_folder(state_dir), ignore) as session:
+    # Somebody waits for the answer, perhaps for those of many jobs.
+    policy = RetryPolicy(attempts=3, longest_wait_seconds=2)
+    with signed_in(connection, file, state_folder(state_dir), ignore, policy) as session:
         met = connect(connection, session, ignore)
         return {
             "username": met.identity.username,

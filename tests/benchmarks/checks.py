@@ -135,17 +135,14 @@ def _value(text: str) -> str | float:
 
 def _sent(work: str, folder: Path, count: int) -> None:
     """Every row went out once, as it should."""
-    sent: dict[int, Cells] = {}
-    records = _uploaded(folder) if work == "bulk_upsert" else _requested(folder)
-    times = 0
-    for record in records:
-        sent[rows.number_of(record[0])] = record
-        times += 1
-    if times != count or len(sent) != count:
-        raise WrongError(f"{times} rows were sent, {len(sent)} of them different, not {count}")
-    for i in range(count):
-        if tuple(map(_value, sent[i])) != tuple(map(_value, rows.written(i))):
-            raise WrongError(f"row {i} was sent as {sent[i]}, not as {rows.written(i)}")
+    times = bytearray(count)
+    for record in _uploaded(folder) if work == "bulk_upsert" else _requested(folder):
+        i = rows.number_of(record[0])
+        if tuple(map(_value, record)) != tuple(map(_value, rows.written(i))):
+            raise WrongError(f"row {i} was sent as {record}, not as {rows.written(i)}")
+        times[i] += 1
+    if times.count(1) != count:
+        raise WrongError(f"{count - times.count(1)} rows were not sent exactly once")
 
 
 def _uploaded(folder: Path) -> Iterator[Cells]:

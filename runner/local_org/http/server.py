@@ -147,6 +147,8 @@ class _Connection(BaseHTTPRequestHandler):
     def _send_head(self, response: Response) -> Iterable[bytes]:
         self.send_response(response.status)
         blocks, framing = self._framed(response)
+        if self.close_connection:
+            framing = {**framing, "Connection": "close"}
         for name, value in {**response.headers, **framing}.items():
             self.send_header(name, value)
         self.end_headers()
