@@ -18,6 +18,11 @@ def pytest_configure(config):
         compileall.compile_dir(Path(__file__).parents[1] / "runner", quiet=2)
 
 
+def pytest_xdist_auto_num_workers():
+    """Tests wait for processes, disks and answers: twice as many as there are processors."""
+    return 2 * (os.cpu_count() or 1)
+
+
 @pytest.fixture(autouse=True)
 def _no_secrets_of_other_tests(monkeypatch):
     """A process remembers every secret it meets; one test's pretend ones are no other's."""

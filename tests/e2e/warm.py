@@ -1,0 +1,52 @@
+"""Runs the command in forks of one warm process: a start costs a fork, not a second of imports.
+
+Each fork is a process of its own, with its own folder, environment and streams. One JSON object a
+line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three). The exit code, or
+the negative signal, is one line on stdout. Nothing is opened before a fork: DuckDB has threads.
+"""
+
+import json
+import os
+import sys
+
+import duckdb  # noqa: F401 - loaded once, for all forks
+
+import runner.cli.app
+import runner.cli.carry_out  # noqa: F401
+from runner.__main__ import main
+from runner.job import schema  # noqa: F401
+
+
+def be_the_command(asked):
+    """In a fork: never comes back."""
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    for number, file in enumerate(asked["streams"]):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY
+        os.dup2(os.open(file, flags, 0o600), number)
+    sys.argv = ["runner", *asked["argv"]]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def serve():
+    """Answer each line of stdin."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            be_the_command(json.loads(line))
+        _, status = os.waitpid(child, 0)
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()
