@@ -18,6 +18,7 @@ def pytest_configure(config):
         compileall.compile_dir(Path(__file__).parents[1] / "runner", quiet=2)
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """Tests wait for processes, disks and answers: twice as many as there are processors."""
     return 2 * (os.cpu_count() or 1)
