@@ -64,3 +64,16 @@ def test_a_missing_row_is_noticed(tmp_path):
     (tmp_path / "rows.csv").write_text("".join(texts))
     with pytest.raises(checks.WrongError, match="record 2"):
         checks.check("bulk_query", "jsforce", tmp_path, tmp_path, 3)
+
+
+def test_the_stages_of_an_ingest_are_told():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.stages", "--rows", "500"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert [line.count("|") for line in done.stdout.splitlines()] == [5] * 6
+    assert "write the result files" in done.stdout

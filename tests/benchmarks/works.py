@@ -116,7 +116,7 @@ def _query(api: str, name: str = "rows.csv") -> Callable[[Bench], None]:
     return _job(lambda bench: {"query": rows.SOQL, "api": api, "to": str(bench.out / name)})
 
 
-_FIELDS = {
+FIELDS = {
     "ERP_Id__c": "customer_no",
     "Name": "trim(company)",
     "BillingCity": "city",
@@ -137,7 +137,7 @@ def _upsert(api: str, source: str) -> Callable[[Bench], None]:
             "key": "ERP_Id__c",
             "api": api,
             "from": str(bench.folder / source),
-            "fields": _FIELDS,
+            "fields": FIELDS,
             "results": str(bench.out),
             "max_failures": "50%",
         }
