@@ -101,7 +101,9 @@ def upload_request(job_id: str, file: Path) -> OrgRequest:
 def state_request(job_id: str, state: JobState) -> OrgRequest:
     """Close a job (UploadComplete) or abort it (Aborted)."""
     body = json_body({"state": state.value})
-    return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=False)
+    # What is aborted stays aborted; a second close is refused like any other mistake.
+    is_abort = state is JobState.ABORTED
+    return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=is_abort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def upload(session: Session, job_id: str, file: Path) -> None:
         _hand_over(session, job_id, file)
     except TransportError as error:
         with suppress(OrgError):
-            session.send(state_request(job_id, JobState.ABORTED), retry=False)
+            abort(session, job_id)
         raise TransportError(
             f"The upload to ingest job {job_id} broke off; the job was given up before it began: "
             f"{error.message}",
