@@ -6,7 +6,6 @@ Knows folders. Knows nothing of how rows become cells (`file_writing`, `typed`).
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.job.places import Compression, FileFormat, FolderTarget
-from runner.tables.atomic import beside_of, sweep, unwritable
+from runner.tables.atomic import beside_of, sweep, sync, unwritable
 from runner.tables.file_writing import Columns, json_line, told_of
 from runner.tables.sql import literal, name
 from runner.tables.typed import (
@@ -128,18 +127,10 @@ def _written_whole(folder: Path) -> Iterator[Path]:
         if folder.exists():
             folder.rename(old)
         beside.rename(folder)
-        _flush(folder.parent)
+        sync(folder.parent)
         sweep(folder, "old")
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

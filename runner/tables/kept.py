@@ -7,7 +7,6 @@ slabs, and an index, which is written last. Knows nothing of the org.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from typing import Any
 from runner.errors import StateError
 from runner.job.model import Blank
 from runner.job.places import STANDARD_STREAM, FileSource
-from runner.tables.atomic import unwritable, written_whole
+from runner.tables.atomic import sync, unwritable, written_whole
 from runner.tables.expressions import is_steady
 from runner.tables.kinds import MappedColumn
 from runner.tables.opening import AnySource
@@ -79,7 +78,7 @@ def keep(staging: Staging, folder: Path) -> None:
         folder.mkdir(parents=True)
         for slab in staging.slabs:
             for file in slab.files:
-                _sync(file)
+                sync(file)
                 file.replace(folder / file.name)
     except OSError as error:
         raise unwritable(folder, error) from error
@@ -115,8 +114,3 @@ def kept_rows(folder: Path) -> Kept | None:
 def _slab(folder: Path, told: dict[str, Any]) -> Slab:
     reading = told["reading"] | {"columns": tuple(told["reading"]["columns"])}
     return Slab(**told | {"stem": folder / told["stem"], "reading": Reading(**reading)})
-
-
-def _sync(file: Path) -> None:
-    with file.open("rb+") as stream:
-        os.fsync(stream.fileno())
