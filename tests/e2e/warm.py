@@ -8,6 +8,7 @@ the negative signal, is one line on stdout. Nothing is opened before a fork: Duc
 import json
 import os
 import sys
+from contextlib import nullcontext
 
 import duckdb  # noqa: F401 - loaded once, for all forks
 
@@ -17,7 +18,7 @@ from runner.__main__ import main
 from runner.job import schema  # noqa: F401
 
 
-def be_the_command(asked):
+def be_the_command(asked, within):
     """In a fork: never comes back."""
     os.chdir(asked["cwd"])
     os.environ.clear()
@@ -27,24 +28,30 @@ def be_the_command(asked):
         os.dup2(os.open(file, flags, 0o600), number)
     sys.argv = ["runner", *asked["argv"]]
     code = 0
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    with within:
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
     os._exit(code)
 
 
-def serve():
-    """Answer each line of stdin."""
+def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code):
+    """Answer each line of stdin.
+
+    `within` gives what a fork runs in, `answer` what is said of its end.
+    """
     for line in sys.stdin:
+        asked = json.loads(line)
         child = os.fork()
         if child == 0:
-            be_the_command(json.loads(line))
+            be_the_command(asked, within(asked))
         _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        told = answer(asked, os.waitstatus_to_exitcode(status))
+        sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 
 

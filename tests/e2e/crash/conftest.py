@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ class Killer:
             "env": {**self.env, "SFRUNNER_STATE_DIR": str(state)},
             "kill_at": kill_at,
             "out": str(out),
+            "streams": [os.devnull, str(out / "out"), str(out / "err")],
         }
         self.process.stdin.write(json.dumps(asked) + "\n")
         self.process.stdin.flush()

@@ -4,11 +4,10 @@ A point is a moment at which another state of ledger, org or files has just been
 about to be: before and after each commit of the ledger, each request, each file that takes its
 place. They are found here, from outside: the product knows nothing of it.
 
-One JSON object a line on stdin: `argv`, `cwd`, `env`, `kill_at` (null: never), `out` (a folder).
-One a line on stdout: `code` (-9 for a kill), `points`.
+Asked as `warm.py` is, with `kill_at` (null: never) and `out` (a folder) besides; answers with one
+JSON object a line: `code` (-9 for a kill), `points`.
 """
 
-import json
 import os
 import signal
 import sys
@@ -16,19 +15,17 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-import duckdb  # noqa: F401 - loaded once, for all forks
-
-import runner.cli.app
-import runner.cli.carrying
 import runner.engine.bulk
 import runner.engine.query
 import runner.state.ledger
 import runner.state.ledger_file
-from runner.__main__ import main
-from runner.job import schema  # noqa: F401
 from runner.salesforce import ingest
 from runner.salesforce.retry import Retrier
 from runner.salesforce.transport import Transport
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is all it finds
+
+import warm
 
 SMALL_PART_BYTES = 6_000
 FIRST_WAIT_SECONDS = 0.02
@@ -77,46 +74,27 @@ def around(action, points):
     return watched
 
 
-def carry_out(asked):
-    """In a fork: be the command."""
-    out = Path(asked["out"])
-    os.chdir(asked["cwd"])
-    os.environ.clear()
-    os.environ.update(asked["env"])
-    for name, number in (("stdin", 0), ("out", 1), ("err", 2)):
-        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        os.dup2(os.open(os.devnull if number == 0 else out / name, flags, 0o600), number)
-    sys.argv = ["runner", *asked["argv"]]
+@contextmanager
+def counted(asked):
+    """In a fork: small parts, short waits, and a point around all that outlives the process."""
     ingest.MOST_BYTES = SMALL_PART_BYTES
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     points = Points(asked["kill_at"])
     watch(points)
-    code = 0
     try:
-        main()
-    except SystemExit as end:
-        code = int(end.code or 0)
+        yield
     finally:
-        (out / "points").write_text(str(points.passed))
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(code)
+        passed_file(asked).write_text(str(points.passed))
 
 
-def serve():
-    """Answer each line of stdin."""
-    for line in sys.stdin:
-        asked = json.loads(line)
-        child = os.fork()
-        if child == 0:
-            carry_out(asked)
-        _, status = os.waitpid(child, 0)
-        counted = Path(asked["out"]) / "points"
-        points = int(counted.read_text()) if counted.exists() else None
-        answer = {"code": os.waitstatus_to_exitcode(status), "points": points}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+def passed_file(asked):
+    return Path(asked["out"]) / "points"
+
+
+def told(asked, code):
+    file = passed_file(asked)
+    return {"code": code, "points": int(file.read_text()) if file.exists() else None}
 
 
 if __name__ == "__main__":
-    serve()
+    warm.serve(counted, told)
