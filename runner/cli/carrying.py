@@ -15,12 +15,12 @@ from pathlib import Path
 
 import typer
 
-from runner.cli.carry_out import Manner
 from runner.cli.options import Output
 from runner.cli.signals import signals_end_the_run
 from runner.errors import UsageError
 from runner.events import Sink
 from runner.outcome import RunOutcome, exit_code_of
+from runner.runs.execute import Manner
 
 
 @contextmanager

@@ -38,8 +38,8 @@ def history(
     state_dir: StateDir = None,
 ) -> None:
     """List the runs, newest first; or delete old ones."""
-    from runner.cli.compose import state_folder
-    from runner.cli.housekeeping import lost_ledger
+    from runner.runs.retention import lost_ledger
+    from runner.runs.wiring import state_folder
     from runner.state.ledger import Ledger
 
     if keep is not None and not prune:
@@ -61,7 +61,7 @@ def history(
 
 
 def _prune(ledger: Ledger, state: StateFolder, keep: int | None, output: Output) -> None:
-    from runner.cli.housekeeping import prune
+    from runner.runs.retention import prune
 
     gone = prune(ledger, state, keep=keep)
     if output is Output.JSON:

@@ -144,9 +144,9 @@ def logout(
 ) -> None:
     """Revoke the tokens at the org, then delete the token file."""
     del allow_host, allow_outside  # remembered where they were read
-    from runner.cli.compose import transport
     from runner.cli.sign_in import named
     from runner.login.logout import log_out
+    from runner.runs.wiring import transport
 
     store = _kept(named(job, token=token))
     with transport() as wire:
@@ -157,10 +157,10 @@ def logout(
 def _in_browser(
     named: Named, port: int, timeout: float, *, paste: bool, no_input: bool
 ) -> tuple[SignedIn, TokenStore]:
-    from runner.cli.compose import transport
     from runner.cli.sign_in import browser_plan
     from runner.errors import UsageError
     from runner.login.web import sign_in, sign_in_by_paste
+    from runner.runs.wiring import transport
 
     plan, store = browser_plan(named, port, timeout), _store(named)
     if paste and no_input:
@@ -173,9 +173,9 @@ def _in_browser(
 
 def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
     """Sign in with a key or secret; without a place for the token, only to see that it works."""
-    from runner.cli.compose import transport
     from runner.cli.sign_in import seed_from_grant
     from runner.login.keeping import keep
+    from runner.runs.wiring import transport
 
     store = _store(named) if named.connection.token is not None else None
     with transport() as wire:
@@ -183,9 +183,9 @@ def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
 
 
 def _taken_over(named: Named, alias: str | None) -> tuple[SignedIn, TokenStore]:
-    from runner.cli.compose import transport
     from runner.cli.sign_in import token_given, token_of_cli
     from runner.login.keeping import keep
+    from runner.runs.wiring import transport
 
     store = _store(named)
     mend = named.login_command
@@ -202,8 +202,8 @@ def _store(named: Named) -> KeptToken:
 
 
 def _kept(named: Named) -> KeptToken:
-    from runner.cli.token_places import kept_store_of
     from runner.credentials import SecretReference
+    from runner.runs.token_stores import kept_store_of
 
     reference = named.connection.token or SecretReference()
     return kept_store_of(reference, named.login_command)

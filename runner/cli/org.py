@@ -57,8 +57,8 @@ def serve(
     for_runs: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve the local org until Ctrl-C; its records are kept between runs."""
-    from runner.cli.compose import state_folder
     from runner.local_org.org import Settings
+    from runner.runs.wiring import state_folder
 
     settings = Settings(
         serve_retired=serve_retired,
@@ -80,7 +80,6 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         StateError: The org runs already.
         SourceError: A seed is wrong.
     """
-    from runner.cli.local import declared_org
     from runner.errors import JobError, SourceError, StateError, UsageError
     from runner.local_org.app import open_org
     from runner.local_org.app import serve as serve_org
@@ -88,6 +87,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.local_org.http.server import PortTakenError
     from runner.local_org.presence import FolderServedError
     from runner.local_org.seeding import SeedError, sow
+    from runner.runs.local_org_process import declared_org
     from runner.state.files import private_folder
 
     declared, origin = declared_org(org_file)
@@ -149,9 +149,9 @@ def reset(state_dir: StateDir = None) -> None:
     """Empty the local org: every record, job and session."""
     import shutil
 
-    from runner.cli.compose import state_folder
-    from runner.cli.local import running_org
     from runner.errors import StateError
+    from runner.runs.local_org_process import running_org
+    from runner.runs.wiring import state_folder
 
     state = state_folder(state_dir)
     if running := running_org(state):

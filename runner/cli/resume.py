@@ -57,7 +57,7 @@ def resume(
 
         typer.echo(give_up(run, state_dir))
         return
-    from runner.cli.carry_out import resume as bring_to_its_end
+    from runner.runs.execute import resume as bring_to_its_end
 
     with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         outcomes.append(

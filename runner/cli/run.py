@@ -80,8 +80,8 @@ def run(
     """
     del allow_host, allow_outside  # remembered where they were read
     del no_input  # a run never asks; the option is there so that scripts may say so everywhere
-    from runner.cli.carry_out import carry_out
     from runner.cli.carrying import carrying, manner_of
+    from runner.runs.execute import carry_out
     from runner.state.run_records import Asked
 
     asked = Asked(only=tuple(task or ()), params=tuple(param or ()))

@@ -23,7 +23,7 @@ def show(
     state_dir: StateDir = None,
 ) -> None:
     """Show one run with its tasks, parts and Bulk jobs."""
-    from runner.cli.compose import state_folder
+    from runner.runs.wiring import state_folder
     from runner.state.ledger import Ledger
 
     with Ledger(state_folder(state_dir).ledger) as ledger:

@@ -91,11 +91,11 @@ def named(
     """
     from dataclasses import replace
 
-    from runner.cli.compose import loaded_connection
-    from runner.cli.token_places import reference_instead
     from runner.credentials import SecretReference
     from runner.errors import UsageError
     from runner.job.model import Connection, Environment
+    from runner.runs.token_stores import reference_instead
+    from runner.runs.wiring import loaded_connection
 
     told = {
         "environment": _environment(environment),
@@ -214,7 +214,7 @@ def seed_from_grant(connection: Connection) -> Token:
     Raises:
         UsageError: the connection does not name the app.
     """
-    from runner.cli.token_places import seed_of
+    from runner.runs.token_stores import seed_of
 
     check_client(connection)
     seed = seed_of(connection)
@@ -230,8 +230,8 @@ def token_given(connection: Connection, mend: str) -> Token:
     """
     from getpass import getpass
 
-    from runner.cli.token_places import instance_url
     from runner.credentials import Secret
+    from runner.runs.token_stores import instance_url
     from runner.state.token_texts import token_of
 
     text = Secret(getpass("Token: ") if sys.stdin.isatty() else sys.stdin.read(1 << 20).strip())

@@ -53,9 +53,9 @@ def undo(
     del allow_host, allow_outside  # remembered where they were read
     from runner.cli.carrying import carrying, manner_of
     from runner.cli.signals import signals_end_the_run
-    from runner.cli.undoing import prepared
     from runner.errors import ExitCode
     from runner.events import ignore
+    from runner.runs.undo import prepared
 
     manner = manner_of(ignore, state_dir, timeout, wait_lock)
     with signals_end_the_run(), prepared(run, manner) as ready:

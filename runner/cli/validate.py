@@ -21,8 +21,8 @@ def validate(
 ) -> None:
     """Find every mistake in job files, offline: nothing is sent anywhere."""
     del allow_outside  # remembered where it was read
-    from runner.cli.compose import expression_checker, statement_checker
     from runner.job.load import check_job
+    from runner.runs.wiring import expression_checker, statement_checker
 
     found: list[Diagnostic] = []
     for file in jobs:

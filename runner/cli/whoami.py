@@ -81,10 +81,10 @@ def _tell_all(files: list[Path], output: Output, state_dir: Path | None) -> None
 
 def _asked(file: Path, state_dir: Path | None) -> Told:
     """Ask the org whose token a job has."""
-    from runner.cli.compose import loaded_connection, signed_in, state_folder
     from runner.engine.connect import connect
     from runner.events import ignore
     from runner.job.model import RetryPolicy
+    from runner.runs.wiring import loaded_connection, signed_in, state_folder
 
     connection = loaded_connection(file)
     # Somebody waits for the answer, perhaps for those of many jobs.
@@ -107,8 +107,8 @@ def _asked(file: Path, state_dir: Path | None) -> Told:
 
 def _sign_in(token: Token, connection: Connection, mend: str) -> Told:
     """How the sign-in was had, how old it is, what it lacks and what would end it."""
-    from runner.cli.token_places import reference_instead
     from runner.job.model import Environment
+    from runner.runs.token_stores import reference_instead
     from runner.salesforce.outlook import missing_scopes, what_ends_it
     from runner.salesforce.renewal import way_of
 
@@ -138,7 +138,7 @@ def _failure(file: Path, error: RunnerError) -> Told:
 
 
 def _mend(file: Path) -> str:
-    from runner.cli.token_places import login_command
+    from runner.runs.token_stores import login_command
 
     return login_command(file)
 
@@ -164,8 +164,8 @@ def _declares_a_job(file: Path) -> bool:
 
 def _distinct(files: list[Path]) -> dict[str, Path]:
     """One job for each connection; a shared connection file is asked once."""
-    from runner.cli.compose import loaded_connection
     from runner.errors import RunnerError
+    from runner.runs.wiring import loaded_connection
 
     found: dict[str, Path] = {}
     for file in files:

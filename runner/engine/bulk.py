@@ -19,7 +19,6 @@ from runner.engine.columns import ColumnPlan
 from runner.engine.context import PARTS, Context, Deadline
 from runner.engine.journal import Journal
 from runner.engine.keeping import Keeper
-from runner.engine.lanes import Lanes
 from runner.errors import (
     AbortedError,
     ExitCode,
@@ -30,6 +29,7 @@ from runner.errors import (
 )
 from runner.events import Sink
 from runner.job.model import Concurrency, RetryPolicy, WriteTask
+from runner.parallel import Lanes
 from runner.salesforce import ingest
 from runner.salesforce.bulk_job import JobInfo, JobState, failure_of
 from runner.salesforce.ingest import IngestSpec, ResultSet, operation_of

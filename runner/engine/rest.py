@@ -17,11 +17,11 @@ from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.journal import ANSWERED, SENT, Journal, rows_of, rows_text
 from runner.engine.keeping import Keeper
-from runner.engine.lanes import Lanes
 from runner.engine.settle import Settler
 from runner.errors import AbortedError, RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
+from runner.parallel import Lanes
 from runner.salesforce.records import BrokenOffError, RecordResult, WriteRequest, write_batch
 from runner.state.run_records import PartRecord
 from runner.tables.results import Results

@@ -18,9 +18,9 @@ from runner.engine.query import run_query
 from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
 from runner.errors import AbortedError, ExitCode, RunnerError, StorageError, UnexpectedAnswerError
+from runner.files import NO_ROOM, unwritable
 from runner.job.model import AnyTask, OnError, QueryTask
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
-from runner.tables.atomic import NO_ROOM, unwritable
 
 _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
 """Whatever `on_error` says: every further request would meet the same answer."""

@@ -12,10 +12,10 @@ from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.journal import Journal
 from runner.engine.keeping import Keeper
-from runner.engine.lanes import Lanes
 from runner.errors import AbortedError, RunnerError
 from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus
+from runner.parallel import Lanes
 from runner.salesforce.undelete import MOST_RECORDS, undelete
 from runner.tables.results import Results
 from runner.tables.staging import Record, Staging

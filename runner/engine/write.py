@@ -22,10 +22,10 @@ from runner.engine.undelete import UndeleteWrite
 from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError
 from runner.events import Noticed
+from runner.files import unwritable, written_whole
 from runner.job.model import Api, Verb, WriteTask
 from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.tables.atomic import unwritable, written_whole
 from runner.tables.kept import keep, kept_rows, must_keep
 from runner.tables.opening import AnySource, JoinedSource
 from runner.tables.results import IN_DOUBT_FILE, Results

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 
 from runner.errors import UsageError
 from runner.job.model import Param, ParamValue
-from runner.job.suggest import did_you_mean, in_words
+from runner.suggest import did_you_mean, in_words
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER = re.compile(r"[-+]?[0-9]+")

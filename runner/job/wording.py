@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Origin
-from runner.job.suggest import closest, did_you_mean, in_words
+from runner.suggest import closest, did_you_mean, in_words
 
 _LONGEST_QUOTE = 40
 """Characters of a value that a message repeats."""

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runner.files import unwritable
 from runner.outcome import RowStatus
-from runner.tables.atomic import unwritable
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import state_errors
 from runner.tables.kinds import FieldKind

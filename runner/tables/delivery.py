@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runner.errors import StateError
+from runner.files import sync, sync_folder, unwritable, written_whole
 from runner.job.places import (
     STANDARD_STREAM,
     Compression,
@@ -21,7 +22,6 @@ from runner.job.places import (
     FolderTarget,
     Target,
 )
-from runner.tables.atomic import sync, sync_folder, unwritable, written_whole
 from runner.tables.file_writing import Columns, is_plain, told_of, write_file
 
 _COPY_BYTES = 1 << 20

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.tables.atomic import unwritable, written_whole
+from runner.files import unwritable, written_whole
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.slab import sent_between

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import StateError
+from runner.files import beside_of, sweep, sync, unwritable
 from runner.job.places import Compression, FileFormat, FolderTarget
-from runner.tables.atomic import beside_of, sweep, sync, unwritable
 from runner.tables.file_writing import Columns, json_line, told_of
 from runner.tables.sql import literal, name
 from runner.tables.typed import (

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import StateError
+from runner.files import sync, unwritable, written_whole
 from runner.job.model import Blank
 from runner.job.places import STANDARD_STREAM, FileSource
-from runner.tables.atomic import sync, unwritable, written_whole
 from runner.tables.expressions import is_steady
 from runner.tables.kinds import MappedColumn
 from runner.tables.opening import AnySource

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.errors import SourceError
-from runner.tables.atomic import unwritable
+from runner.files import unwritable
 from runner.tables.database import Database, state_errors
 from runner.tables.slab import Slab
 

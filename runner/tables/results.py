@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import BinaryIO
 
+from runner.files import unwritable, written_whole
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
-from runner.tables.atomic import unwritable, written_whole
 from runner.tables.bulk_results import ENDINGS, PartFiles, PartMatch
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import side_by_side, state_errors

@@ -18,9 +18,9 @@ from typing import Any
 import duckdb
 
 from runner.errors import SourceError, StateError
+from runner.files import unwritable
 from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
-from runner.tables.atomic import unwritable
 from runner.tables.conversion import MACROS
 from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, side_by_side, state_errors

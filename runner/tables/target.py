@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.tables.atomic import written_whole
+from runner.files import written_whole
 from runner.tables.kinds import FieldKind
 from runner.tables.rest_pages import PageReader, csv_of, records_of, text_of, value_at
 

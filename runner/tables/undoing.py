@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runner.files import unwritable, written_whole
 from runner.job.model import Verb
-from runner.tables.atomic import unwritable, written_whole
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.earlier import BLOCK_ROWS, PRIVATE_FILE, READ, text_relation

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runner.errors import StateError
+from runner.files import written_whole
 from runner.outcome import RowStatus
-from runner.tables.atomic import written_whole
 from runner.tables.database import side_by_side
 from runner.tables.earlier import PRIVATE_FILE, write_parquet
 from runner.tables.kinds import FieldKind

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 import duckdb  # noqa: F401 - loaded once, for all forks
 
 import runner.cli.app
-import runner.cli.carry_out  # noqa: F401
+import runner.runs.execute  # noqa: F401
 from runner.__main__ import main
 from runner.job import schema  # noqa: F401
 

@@ -11,7 +11,7 @@ from runner.job.model import Verb, WriteTask
 from runner.job.places import FileFormat, FileSource, SqlSource, TaskSource
 from runner.job.soql import selected
 from runner.job.sql_binds import for_duckdb
-from runner.job.suggest import did_you_mean, in_words
+from runner.suggest import did_you_mean, in_words
 
 ExpressionChecker = Callable[[str], str | None]
 """Why an expression does not parse; None where it does."""

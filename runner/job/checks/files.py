@@ -19,8 +19,8 @@ from runner.job.places import (
     FolderTarget,
     Target,
 )
-from runner.job.suggest import closest
 from runner.job.written import is_pattern
+from runner.suggest import closest
 
 
 def sources(draft: Draft) -> Iterator[Diagnostic]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from runner.diagnostics import Diagnostic, Location
 from runner.job.draft import Draft, source_tasks, task_path
 from runner.job.model import AnyTask, WriteTask
-from runner.job.suggest import did_you_mean, in_words
+from runner.suggest import did_you_mean, in_words
 
 
 def duplicates(draft: Draft) -> Iterator[Diagnostic]:

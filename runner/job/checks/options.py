@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from runner.diagnostics import Diagnostic, Severity
 from runner.job.draft import Draft, option_path, task_path
 from runner.job.model import Api, WriteTask
-from runner.job.suggest import did_you_mean
+from runner.suggest import did_you_mean
 
 
 def check(draft: Draft) -> Iterator[Diagnostic]:

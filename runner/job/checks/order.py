@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from runner.diagnostics import Diagnostic
 from runner.job.draft import Draft, source_tasks, task_path
 from runner.job.model import AnyTask
-from runner.job.suggest import in_words
+from runner.suggest import in_words
 
 Prerequisites = Mapping[str, tuple[str, ...]]
 

@@ -13,7 +13,7 @@ from runner.job.draft import Draft, as_mapping, option_path, source_tasks, task_
 from runner.job.model import Api, Verb
 from runner.job.params import EXPECTED, declared_default
 from runner.job.places import DatabaseSource, SqlSource, TaskRows
-from runner.job.suggest import did_you_mean, in_words
+from runner.suggest import did_you_mean, in_words
 
 
 def shape(draft: Draft) -> Iterator[Diagnostic]:

@@ -16,8 +16,8 @@ from runner.job.places import (
     FileTarget,
     FolderTarget,
 )
-from runner.job.suggest import in_words
 from runner.job.written import FORMATS, format_of
+from runner.suggest import in_words
 
 _PACKED_TEXT = ("encoding", "compression", "decimal", "dates", "datetimes")
 _KEYS = {

@@ -12,7 +12,7 @@ from typing import Any
 from runner.diagnostics import Diagnostic
 from runner.job.draft import as_list
 from runner.job.model import DECLARED_VERBS, Origin, Verb
-from runner.job.suggest import closest, in_words
+from runner.suggest import closest, in_words
 
 _VERBS = list(DECLARED_VERBS)
 _OTHER_WORDS = {

@@ -2,7 +2,7 @@
 
 import threading
 
-from runner.engine.lanes import Lanes
+from runner.parallel import Lanes
 
 
 def test_every_ask_is_answered_once():

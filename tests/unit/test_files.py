@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from runner.errors import StateError
-from runner.tables.atomic import beside_of, sweep, written_whole
+from runner.files import beside_of, sweep, written_whole
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path):

@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
-from runner.cli.carry_out import LOCAL_FIRST_POLL_SECONDS, Manner
-from runner.cli.compose import loaded_job, signed_in, state_folder
 from runner.engine.connect import Meeting, connect
 from runner.engine.context import Context
 from runner.engine.run import finish, run_tasks
@@ -25,6 +23,8 @@ from runner.errors import ExitCode, RunnerError, UsageError
 from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
+from runner.runs.execute import LOCAL_FIRST_POLL_SECONDS, Manner
+from runner.runs.wiring import loaded_job, signed_in, state_folder
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import LAST, Ledger

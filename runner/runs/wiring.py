@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli.allowed_hosts import allowed_hosts
 from runner.cli.allowed_places import reach
-from runner.cli.token_places import login_command, token_store
+from runner.runs.token_stores import login_command, token_store
 
 if TYPE_CHECKING:
     from runner.events import Sink
@@ -97,8 +97,8 @@ def connection_tokens(
     if connection.environment is not Environment.LOCAL or elsewhere:
         yield token_store(connection, login_command(job_file))
         return
-    from runner.cli.local import local_org
     from runner.credentials import Token
+    from runner.runs.local_org_process import local_org
     from runner.state.token_texts import FixedToken
 
     with local_org(state, connection.org_file) as org:

@@ -13,17 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
-from runner.cli.beginning import (
-    Beginning,
-    anew,
-    gone_on_with,
-    run_to_resume,
-    run_to_retry,
-    unfinished_run,
-    with_failed_rows,
-)
-from runner.cli.compose import loaded_job, signed_in, state_folder
-from runner.cli.housekeeping import lost_ledger, sweep_dead_runs
 from runner.engine.connect import Meeting, connect
 from runner.engine.context import Context
 from runner.engine.preflight import check_against_org
@@ -33,6 +22,17 @@ from runner.events import Sink
 from runner.job.model import Environment, Job, ParamValue
 from runner.job.params import resolve
 from runner.outcome import RunOutcome
+from runner.runs.retention import lost_ledger, sweep_dead_runs
+from runner.runs.selection import (
+    Beginning,
+    anew,
+    gone_on_with,
+    run_to_resume,
+    run_to_retry,
+    unfinished_run,
+    with_failed_rows,
+)
+from runner.runs.wiring import loaded_job, signed_in, state_folder
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger

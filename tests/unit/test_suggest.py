@@ -1,6 +1,6 @@
 import pytest
 
-from runner.job.suggest import closest, did_you_mean, in_words
+from runner.suggest import closest, did_you_mean, in_words
 
 
 @pytest.mark.parametrize(
