@@ -12,7 +12,7 @@ def main() -> None:
 
         sys.stdout.write(f"runner {__version__}\n")
         return
-    from runner.cli.boundary import run_command  # noqa: PLC0415
+    from runner.cli.main import run_command  # noqa: PLC0415
 
     run_command()
 

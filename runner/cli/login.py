@@ -15,7 +15,7 @@ from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import NoInput, Output, OutputOption
 
 if TYPE_CHECKING:
-    from runner.cli.sign_in import Named
+    from runner.cli.login_options import Named
     from runner.login.keeping import SignedIn
     from runner.login.logout import KeptToken, SignedOut
     from runner.salesforce.session import TokenStore
@@ -100,23 +100,23 @@ def login(
 ) -> None:
     """Sign in once, in the browser or with a key; the runs use the token file from then on."""
     del allow_host, allow_outside  # remembered where they were read
-    from runner.cli import sign_in
+    from runner.cli import login_options
 
-    sign_in.check_one_flow(
+    login_options.check_one_flow(
         jwt=jwt,
         client_credentials=client_credentials,
         with_token=with_token,
         from_sf=from_sf is not None,
         no_browser=no_browser,
     )
-    grant = sign_in.grant_of(
+    grant = login_options.grant_of(
         jwt=jwt,
         client_credentials=client_credentials,
         username=username,
-        key=sign_in.Place(key_file, key_env, key_command),
-        secret=sign_in.Place(secret_file, secret_env, secret_command),
+        key=login_options.Place(key_file, key_env, key_command),
+        secret=login_options.Place(secret_file, secret_env, secret_command),
     )
-    named = sign_in.named(
+    named = login_options.named(
         job,
         environment=environment,
         domain=domain,
@@ -144,7 +144,7 @@ def logout(
 ) -> None:
     """Revoke the tokens at the org, then delete the token file."""
     del allow_host, allow_outside  # remembered where they were read
-    from runner.cli.sign_in import named
+    from runner.cli.login_options import named
     from runner.login.logout import log_out
     from runner.runs.wiring import transport
 
@@ -157,7 +157,7 @@ def logout(
 def _in_browser(
     named: Named, port: int, timeout: float, *, paste: bool, no_input: bool
 ) -> tuple[SignedIn, TokenStore]:
-    from runner.cli.sign_in import browser_plan
+    from runner.cli.login_options import browser_plan
     from runner.errors import UsageError
     from runner.login.web import sign_in, sign_in_by_paste
     from runner.runs.wiring import transport
@@ -173,7 +173,7 @@ def _in_browser(
 
 def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
     """Sign in with a key or secret; without a place for the token, only to see that it works."""
-    from runner.cli.sign_in import seed_from_grant
+    from runner.cli.login_options import seed_from_grant
     from runner.login.keeping import keep
     from runner.runs.wiring import transport
 
@@ -183,7 +183,7 @@ def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
 
 
 def _taken_over(named: Named, alias: str | None) -> tuple[SignedIn, TokenStore]:
-    from runner.cli.sign_in import token_given, token_of_cli
+    from runner.cli.login_options import token_given, token_of_cli
     from runner.login.keeping import keep
     from runner.runs.wiring import transport
 

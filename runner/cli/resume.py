@@ -50,7 +50,7 @@ def resume(
     """Bring a run to its end: rows that were sent are collected, the others are sent, once."""
     # Said everywhere alike; what is allowed is remembered where it was read.
     del no_input, allow_host, allow_outside
-    from runner.cli.carrying import carrying, manner_of
+    from runner.cli.run_output import carrying, manner_of
 
     if abandon:
         from runner.cli.abandon import give_up

@@ -42,7 +42,7 @@ def retry(
     """
     # Said everywhere alike; what is allowed is remembered where it was read.
     del no_input, allow_host, allow_outside
-    from runner.cli.carrying import carrying, manner_of
+    from runner.cli.run_output import carrying, manner_of
     from runner.runs.execute import retry as send_failed_rows
 
     with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):

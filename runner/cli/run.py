@@ -80,7 +80,7 @@ def run(
     """
     del allow_host, allow_outside  # remembered where they were read
     del no_input  # a run never asks; the option is there so that scripts may say so everywhere
-    from runner.cli.carrying import carrying, manner_of
+    from runner.cli.run_output import carrying, manner_of
     from runner.runs.execute import carry_out
     from runner.state.run_records import Asked
 

@@ -51,7 +51,7 @@ def undo(
     deleted, deleted ones come back from the recycle bin. What cannot be put back is listed.
     """
     del allow_host, allow_outside  # remembered where they were read
-    from runner.cli.carrying import carrying, manner_of
+    from runner.cli.run_output import carrying, manner_of
     from runner.cli.signals import signals_end_the_run
     from runner.errors import ExitCode
     from runner.events import ignore

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import runner.cli.app
-from runner.cli.boundary import run_command
+from runner.cli.main import run_command
 from runner.errors import (
     ExitCode,
     JobError,

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import cast
 
 from runner import __version__
-from runner.cli.guard import guarded_streams, tell_github
+from runner.cli.redact_output import guarded_streams, tell_github
 from runner.credentials import redacted
 from runner.errors import ExitCode, JobError, RunnerError, StorageError
 

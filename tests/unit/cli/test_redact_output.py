@@ -2,7 +2,7 @@ import io
 import logging
 import sys
 
-from runner.cli.guard import guarded_streams
+from runner.cli.redact_output import guarded_streams
 from runner.credentials import Secret
 
 CANARY = "guard-canary-0001"
