@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engine.undo import Step, UndoPlan
-from runner.tables.undo_verdict import REASONS, Act
+from runner.tables.undo.rules import REASONS, Act
 
 _WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "bring back"}
 

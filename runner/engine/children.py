@@ -18,9 +18,9 @@ from runner.salesforce.describe import Describes
 from runner.salesforce.query import pages_from
 from runner.salesforce.session import Session
 from runner.salesforce.soql import ItemKind, Selection, SelectItem
-from runner.tables.kinds import FieldKind
-from runner.tables.rest_pages import records_of, spelled_as
-from runner.tables.target import QueryColumn, RestWriter
+from runner.tables.field_types import FieldKind
+from runner.tables.targets.rest_pages import records_of, spelled_as
+from runner.tables.targets.rest_rows import QueryColumn, RestWriter
 
 Record = dict[str, Any]
 

@@ -13,10 +13,10 @@ from runner.errors import OrgError, TransientError
 from runner.job.model import Job, Verb, WriteTask
 from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn, near
 from runner.salesforce.soql import ItemKind, Selection, SelectItem
-from runner.tables.expressions import columns_of
-from runner.tables.kinds import FieldKind, MappedColumn
-from runner.tables.source import own_columns
-from runner.tables.target import QueryColumn
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources.csv import own_columns
+from runner.tables.staging.staging.expressions import columns_of
+from runner.tables.targets.rest_rows import QueryColumn
 
 _ID = "Id"
 _OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})

@@ -17,7 +17,7 @@ from runner.salesforce.bulk_job import JobInfo
 from runner.salesforce.ingest import ResultSet
 from runner.state.ledger import Ledger
 from runner.state.run_records import PartRecord, TaskRecord
-from runner.tables.kinds import MappedColumn
+from runner.tables.field_types import MappedColumn
 
 SENT = "sent"
 """A REST batch that is about to be sent, or was; nothing is known of its answer."""

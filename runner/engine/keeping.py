@@ -19,10 +19,10 @@ from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.reading import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
 from runner.tables.database import side_by_side
-from runner.tables.earlier import Earlier
-from runner.tables.kinds import FieldKind
-from runner.tables.staging import Staging
-from runner.tables.written import UNDO, WrittenColumn, WrittenIndex, keep_written
+from runner.tables.field_types import FieldKind
+from runner.tables.staging.staging.staging import Staging
+from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex, keep_written
+from runner.tables.undo.before_images import Earlier
 
 _ID = "Id"
 _NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})

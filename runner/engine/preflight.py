@@ -14,7 +14,7 @@ from runner.engine.order import chosen
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.model import AnyTask, WriteTask
 from runner.job.places import FileSource
-from runner.tables.opening import columns_beforehand
+from runner.tables.sources.open import columns_beforehand
 
 
 def check_against_org(context: Context, only: Collection[str] = ()) -> None:

@@ -26,8 +26,8 @@ from runner.salesforce.query import QueryPage, fits_url, pages
 from runner.salesforce.soql import selection
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
-from runner.tables.delivery import deliver
-from runner.tables.target import RestWriter
+from runner.tables.targets.deliver import deliver
+from runner.tables.targets.rest_rows import RestWriter
 
 RECORDS = "records.csv"
 """The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""

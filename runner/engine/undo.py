@@ -23,12 +23,12 @@ from runner.salesforce.reading import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
 from runner.state.run_records import RunRecord, TaskRecord
-from runner.tables.conversion import MACROS
 from runner.tables.database import Database, side_by_side
-from runner.tables.source import PLAIN_CSV
+from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import name
-from runner.tables.undo_verdict import ACTS, REASONS, Act
-from runner.tables.undoing import Tally, Undoing
+from runner.tables.staging.staging.canonical_values import MACROS
+from runner.tables.undo.compare import Tally, Undoing
+from runner.tables.undo.rules import ACTS, REASONS, Act
 
 NOT_UNDONE = "not_undone.csv"
 """The records of a step that were left alone, and why."""

@@ -33,18 +33,18 @@ def state_folder(given: Path | None) -> StateFolder:
 
 def expression_checker(expression: str) -> str | None:
     """Why an expression of `fields` does not parse; None when it does."""
-    from runner.tables.plain_expressions import is_plain
+    from runner.tables.staging.staging.expressions_fast_path import is_plain
 
     if is_plain(expression):
         return None
-    from runner.tables.expressions import problem_of
+    from runner.tables.staging.staging.expressions import problem_of
 
     return problem_of(expression)
 
 
 def statement_checker(statement: str) -> str | None:
     """Why the SQL of a source does not parse; None when it does."""
-    from runner.tables.expressions import problem_of_select
+    from runner.tables.staging.staging.expressions import problem_of_select
 
     return problem_of_select(statement)
 

@@ -16,16 +16,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from runner.tables.results.results.bulk_results import PartFiles
+from runner.tables.results.results.results import Results
+from runner.tables.staging.staging.parts import Part
+from runner.tables.staging.staging.staging import Staging
+
 from runner.engine.bulk import PART_BYTES
 from runner.job.model import Verb
 from runner.job.places import FileSource
-from runner.tables.bulk_results import PartFiles
 from runner.tables.database import side_by_side
-from runner.tables.kinds import FieldKind, MappedColumn
-from runner.tables.parts import Part
-from runner.tables.results import Results
-from runner.tables.source import PLAIN_CSV
-from runner.tables.staging import Staging
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources.csv import PLAIN_CSV
 from tests.benchmarks import rows
 from tests.benchmarks.works import FIELDS
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from runner.tables.staging.staging.staging import Staging
 
 from runner.job.places import FileFormat, FileShape, FileSource
-from runner.tables import lines
-from runner.tables.kinds import FieldKind, MappedColumn
-from runner.tables.staging import Staging
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources import chunks
 
 cells = st.text(st.sampled_from('ab"\n,\r é😀'), max_size=12)
 quantities = st.sampled_from(["1", "22", "1e2", "lots", ""])
@@ -63,7 +63,7 @@ def test_parts_hold_every_sendable_row_once_and_never_too_much(rows, max_bytes, 
 def test_slabs_end_where_a_record_ends(rows, block, slab):
     content = csv_bytes(rows)
     blocks = (content[at : at + block] for at in range(0, len(content), block))
-    slabs = list(lines.slabs(blocks, b'"', slab))
+    slabs = list(chunks.slabs(blocks, b'"', slab))
     assert b"".join(slabs) == content
     again = [row for piece in slabs for row in csv.reader(io.StringIO(piece.decode(), newline=""))]
     assert again == list(csv.reader(io.StringIO(content.decode(), newline="")))

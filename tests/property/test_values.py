@@ -10,12 +10,12 @@ from pathlib import Path
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from runner.tables.results.results.results import Results
+from runner.tables.staging.staging.staging import Staging
 
 from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import RowResult, RowStatus
-from runner.tables.kinds import FieldKind, MappedColumn
-from runner.tables.results import Results
-from runner.tables.staging import Staging
+from runner.tables.field_types import FieldKind, MappedColumn
 
 TRAPS = [
     '"',

@@ -8,7 +8,7 @@ from runner.engine.columns import plan_columns
 from runner.job.model import Connection, Environment, FieldMapping, Job, Verb, WriteTask
 from runner.job.places import FileFormat, FileShape, FileSource
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
-from runner.tables.kinds import FieldKind
+from runner.tables.field_types import FieldKind
 
 
 def field(name, type_="string", *, write=True, **more):

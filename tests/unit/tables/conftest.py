@@ -2,10 +2,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from runner.tables.staging.staging.staging import Staging
 
 from runner.job.places import FileFormat, FileShape, FileSource
-from runner.tables.kinds import MappedColumn
-from runner.tables.staging import Staging
+from runner.tables.field_types import MappedColumn
 
 
 class Stage:

@@ -17,10 +17,10 @@ import sqlalchemy
 from runner.credentials import SecretReference
 from runner.errors import SourceError, StateError
 from runner.job.places import DatabaseSource, DatabaseTarget, TableMode
-from runner.tables.delivery import deliver
-from runner.tables.kinds import FieldKind
-from runner.tables.opening import open_source
-from runner.tables.target import QueryColumn
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.open import open_source
+from runner.tables.targets.deliver import deliver
+from runner.tables.targets.rest_rows import QueryColumn
 
 PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None) or next(
     (Path(found).parent for found in [shutil.which("initdb")] if found), None

@@ -1,0 +1,1 @@
+"""Row results: what happened to each row, written beside the source columns."""

@@ -1,0 +1,1 @@
+"""Sources: files, databases and SQL, read as chunks of CSV records."""

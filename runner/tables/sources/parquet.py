@@ -1,0 +1,81 @@
+"""Parquet files as rows of text.
+
+Knows Parquet's types and how each is spelled. Knows nothing of fields.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from runner.errors import SourceError
+from runner.tables.csv_sql import copy_csv
+from runner.tables.database import Database, first_line
+from runner.tables.sources.csv import Records, check_header
+from runner.tables.sources.spool import spooled
+from runner.tables.sql import literal, name
+
+_NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY")
+
+
+def parquet_columns(path: Path) -> tuple[str, ...]:
+    """Read the columns' names.
+
+    Raises:
+        SourceError: The file is no Parquet file, or a column holds more than one value a row.
+    """
+    with duckdb.connect(":memory:") as connection:
+        return tuple(_described(connection, path))
+
+
+def read_parquet(path: Path, to: Path) -> Records:
+    """Write the rows of a Parquet file as CSV.
+
+    Raises:
+        SourceError: As `parquet_columns` says, or the file is damaged.
+    """
+    database = Database(to.parent)
+    try:
+        types = _described(database.connection, path)
+        check_header(path, tuple(types))
+        cells = ", ".join(_cell(column, kind) for column, kind in types.items())
+        query = f"SELECT {cells} FROM read_parquet({literal(str(path))})"
+        database.connection.execute(copy_csv(query, to, header=False))
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+    finally:
+        database.close()
+    return spooled(path, tuple(types), to)
+
+
+def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    try:
+        asked = f"DESCRIBE FROM read_parquet({literal(str(path))})"
+        types = {row[0]: str(row[1]) for row in connection.execute(asked).fetchall()}
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+    for column, kind in types.items():
+        if kind.startswith(_NESTED) or kind.endswith("]"):
+            raise SourceError(
+                f"{path}: column {column!r} holds more than one value a row: {kind}.",
+                hint="Write the file with one plain column for each value, or without the column.",
+            )
+    return types
+
+
+def _cell(column: str, kind: str) -> str:
+    cell = name(column)
+    if kind == "BLOB":
+        return f"base64({cell})"
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    # A blank is written as two quotes: a row of one NULL would be no row.
+    return f"coalesce(CAST({cell} AS VARCHAR), '')"
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> SourceError:
+    return SourceError(
+        f"{path} cannot be read as Parquet: {first_line(error)}.",
+        hint="The file may be of another format, or not be written whole.",
+    )

@@ -1,0 +1,1 @@
+"""Staging: source rows mapped to the cells to send, and cut into parts."""

@@ -1,0 +1,1 @@
+"""Targets: the rows of a query as files, folders and database tables."""

@@ -1,0 +1,159 @@
+"""A query's rows with the types that the org describes: a date is a date, a currency a decimal.
+
+Knows how kinds become SQL types, and that no digit may be lost on the way: the org keeps more
+decimals than it shows, so a column is as wide as its widest value. Knows nothing of targets.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from runner.tables.csv_sql import read_csv
+from runner.tables.database import Database
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.csv import PLAIN_CSV
+from runner.tables.sql import literal, name
+from runner.tables.staging.staging.canonical_values import MACROS, canonical
+from runner.tables.targets.rest_rows import QueryColumn
+
+LONGEST_ROW_BYTES = 4_000_000
+MOST_DIGITS = 38
+_FETCHED_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class TypedColumn:
+    """A column of a target."""
+
+    name: str
+    kind: FieldKind
+    precision: int = 0
+    scale: int = 0
+
+    @property
+    def is_decimal(self) -> bool:
+        """Whether it is a number that a decimal type holds."""
+        return self.kind is FieldKind.NUMBER and 0 < self.precision <= MOST_DIGITS
+
+
+def header_of_rows(rows: Path) -> list[str]:
+    """Read the names of a query's columns."""
+    with rows.open(encoding="utf-8", newline="") as stream:
+        return next(csv.reader(stream), [])
+
+
+def typed_columns(rows: Path, known: Sequence[QueryColumn] | None) -> tuple[TypedColumn, ...]:
+    """Give every column of the rows its type; what no field stands behind is text."""
+    described = {each.name: each for each in known or ()}
+    return tuple(_typed(column, described.get(column)) for column in header_of_rows(rows))
+
+
+def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
+    if known is None or known.kind is None:
+        return TypedColumn(column, FieldKind.TEXT)
+    return TypedColumn(column, known.kind, known.precision, known.scale)
+
+
+def relation(rows: Path) -> str:
+    """Write the relation of a query's rows, every column text and blank NULL."""
+    header = header_of_rows(rows)
+    return read_csv(rows, header, PLAIN_CSV, longest_row_bytes=LONGEST_ROW_BYTES, header=True)
+
+
+def typing_database(folder: Path) -> Database:
+    """Open a database that knows how numbers are written."""
+    database = Database(folder)
+    for macro in MACROS:
+        database.connection.execute(macro)
+    return database
+
+
+def widened(
+    database: Database, rows: Path, columns: Sequence[TypedColumn]
+) -> tuple[TypedColumn, ...]:
+    """Make every number column as wide as its widest value."""
+    numbers = [each for each in columns if each.kind is FieldKind.NUMBER]
+    if not numbers:
+        return tuple(columns)
+    cells = [f"{canonical(FieldKind.NUMBER, name(each.name))}" for each in numbers]
+    asked = ", ".join(
+        f"max(strlen(ltrim(split_part({cell}, '.', 1), '-'))),"
+        f" max(strlen(rtrim(split_part({cell}, '.', 2), '0')))"
+        for cell in cells
+    )
+    found = database.connection.execute(f"SELECT {asked} FROM {relation(rows)}").fetchall()[0]
+    wide = {
+        each.name: _as_wide(each, found[2 * at] or 1, found[2 * at + 1] or 0)
+        for at, each in enumerate(numbers)
+    }
+    return tuple(wide.get(each.name, each) for each in columns)
+
+
+def _as_wide(column: TypedColumn, whole: int, decimals: int) -> TypedColumn:
+    scale = max(column.scale, decimals)
+    precision = max(whole, column.precision - column.scale) + scale
+    if precision > MOST_DIGITS:
+        precision, scale = whole + decimals, decimals
+    return TypedColumn(column.name, column.kind, precision, scale)
+
+
+def typed_cell(column: TypedColumn) -> str:
+    """Write the SQL of a cell as its type; an error, never a loss, where it does not fit."""
+    cell = name(column.name)
+    if column.kind is FieldKind.NUMBER:
+        return _decimal(column, cell) if column.is_decimal else cell
+    if column.kind is FieldKind.TIME:
+        return f"CAST(rtrim({cell}, 'Z') AS TIME)"
+    wanted = _TYPES.get(column.kind)
+    return f"CAST({cell} AS {wanted})" if wanted else cell
+
+
+def _decimal(column: TypedColumn, cell: str) -> str:
+    wanted = f"DECIMAL({column.precision}, {column.scale})"
+    plain = f"CASE WHEN contains(upper({cell}), 'E') THEN plain_number({cell}) ELSE {cell} END"
+    fits = f"strlen(rtrim(split_part({plain}, '.', 2), '0')) <= {column.scale}"
+    return (
+        f"CASE WHEN {cell} IS NULL OR {fits} THEN CAST({plain} AS {wanted})"
+        f" ELSE CAST(error({literal(_TOO_NARROW)}) AS {wanted}) END"
+    )
+
+
+_TOO_NARROW = "more decimals than the column has"
+_TYPES = {
+    FieldKind.BOOLEAN: "BOOLEAN",
+    FieldKind.INTEGER: "BIGINT",
+    FieldKind.DATE: "DATE",
+    FieldKind.DATETIME: "TIMESTAMP WITH TIME ZONE",
+}
+
+
+@contextmanager
+def typed_rows(
+    rows: Path, known: Sequence[QueryColumn] | None
+) -> Iterator[tuple[tuple[TypedColumn, ...], Iterator[list[tuple[Any, ...]]]]]:
+    """Give the columns and the rows, some at a time, as Python values; moments are naive UTC."""
+    database = typing_database(rows.parent)
+    try:
+        columns = widened(database, rows, typed_columns(rows, known))
+        cells = ", ".join(f"{_naive(each)} AS c{at}" for at, each in enumerate(columns)) or "NULL"
+        cursor = database.connection.execute(f"SELECT {cells} FROM {relation(rows)}")
+        yield columns, _fetched(cursor)
+    finally:
+        database.close()
+
+
+def _naive(column: TypedColumn) -> str:
+    cell = typed_cell(column)
+    return f"timezone('UTC', {cell})" if column.kind is FieldKind.DATETIME else cell
+
+
+def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
+    while found := cursor.fetchmany(_FETCHED_ROWS):
+        yield found

@@ -1,0 +1,110 @@
+"""A query's rows as an Excel file.
+
+Knows what an Excel cell can hold: 15 digits, dates from 1900 on, 32,767 characters. What it cannot
+hold as it is becomes text, and never something else. Writes through XlsxWriter, which the extra
+`excel` brings, row by row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from runner.errors import StateError
+from runner.tables.extras import extra
+from runner.tables.field_types import FieldKind
+from runner.tables.targets.column_types import TypedColumn, typed_rows
+from runner.tables.targets.rest_rows import QueryColumn
+
+_MOST_ROWS = 1_048_576
+_MOST_CHARACTERS = 32_767
+_MOST_DIGITS = 15
+_FIRST_DAY = date(1900, 3, 1)
+"""Excel believes in a 29 February 1900: days before it are another day elsewhere."""
+_FORMATS = {
+    FieldKind.DATE: "yyyy-mm-dd",
+    FieldKind.DATETIME: "yyyy-mm-dd hh:mm:ss.000",
+    FieldKind.TIME: "hh:mm:ss",
+}
+Put = Callable[[int, int, Any], Any]
+
+
+def write_excel(
+    rows: Path, to: Path, sheet: str | None, known: Sequence[QueryColumn] | None
+) -> None:
+    """Write rows into the one sheet of a new file.
+
+    Raises:
+        StateError: There are more rows, or longer texts, than Excel takes.
+    """
+    xlsxwriter = extra("xlsxwriter", "excel", f"{to.suffix[1:] or 'Excel'} output", StateError)
+    options = {"constant_memory": True, "strings_to_numbers": False, "tmpdir": str(rows.parent)}
+    with to.open("wb") as out, xlsxwriter.Workbook(out, options) as book:
+        page = book.add_worksheet(sheet or "Sheet1")
+        with typed_rows(rows, known) as (columns, batches):
+            formats = {kind: book.add_format({"num_format": f}) for kind, f in _FORMATS.items()}
+            putters = [_putter(page, column, formats) for column in columns]
+            for at, column in enumerate(columns):
+                page.write_string(0, at, column.name)
+            line = 0
+            for line, row in enumerate((row for batch in batches for row in batch), start=1):
+                _check_fits(line)
+                for at, (put, value) in enumerate(zip(putters, row, strict=True)):
+                    if value is not None:
+                        put(line, at, value)
+
+
+def _check_fits(line: int) -> None:
+    if line >= _MOST_ROWS:
+        raise StateError(
+            f"An Excel sheet takes {_MOST_ROWS - 1:,} rows, and the query has more.",
+            hint="Write CSV or Parquet, or narrow the query.",
+        )
+
+
+def _putter(page: Any, column: TypedColumn, formats: dict[FieldKind, Any]) -> Put:  # noqa: ANN401
+    if column.kind is FieldKind.BOOLEAN:
+        return partial(_put_boolean, page)
+    if column.kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+        return partial(_put_number, page)
+    if column.kind in formats:
+        return partial(_put_moment, page, formats[column.kind])
+    return partial(_put_text, page, column.name)
+
+
+def _put_boolean(page: Any, line: int, at: int, value: bool) -> None:  # noqa: ANN401, FBT001
+    page.write_boolean(line, at, value)
+
+
+def _put_number(page: Any, line: int, at: int, value: Decimal | str) -> None:  # noqa: ANN401
+    number = Decimal(value)
+    digits = number.normalize().as_tuple().digits
+    if len(digits) > _MOST_DIGITS:
+        page.write_string(line, at, f"{number:f}")
+    else:
+        page.write_number(line, at, float(number))
+
+
+def _put_moment(page: Any, form: Any, line: int, at: int, value: Any) -> None:  # noqa: ANN401
+    day = value.date() if isinstance(value, datetime) else value
+    if isinstance(day, date) and day < _FIRST_DAY:
+        is_moment = isinstance(value, datetime)
+        text = f"{value.isoformat(timespec='milliseconds')}Z" if is_moment else value.isoformat()
+        page.write_string(line, at, text)
+    else:
+        page.write_datetime(line, at, value, form)
+
+
+def _put_text(page: Any, column: str, line: int, at: int, value: str) -> None:  # noqa: ANN401
+    length = len(value.encode("utf-16-le")) // 2  # as Excel counts: an emoji is two
+    if length > _MOST_CHARACTERS:
+        raise StateError(
+            f"Row {line:,}, {column}: {length:,} characters; an Excel cell takes"
+            f" {_MOST_CHARACTERS:,}.",
+            hint="Write CSV or Parquet, or leave the field out.",
+        )
+    page.write_string(line, at, value)

@@ -1,0 +1,206 @@
+"""A query's rows as a file of any format, packed where that is wanted.
+
+Knows formats. Knows nothing of where the file goes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+
+from runner.errors import StateError
+from runner.job.places import Compression, FileFormat, FileShape
+from runner.tables.compression import packed
+from runner.tables.database import Database, state_errors
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.csv import PLAIN_CSV
+from runner.tables.sql import literal, name
+from runner.tables.targets.column_types import (
+    TypedColumn,
+    header_of_rows,
+    relation,
+    typed_cell,
+    typed_columns,
+    typing_database,
+    widened,
+)
+from runner.tables.targets.rest_rows import QueryColumn
+
+_JSON_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+_COPY_BYTES = 1 << 20
+Columns = Sequence[QueryColumn] | None
+Writer = Callable[[Path, Path, FileShape, Columns], None]
+"""Makes a file of rows: rows, file, how it is to be written, what is known of the columns."""
+
+
+@contextmanager
+def told_of(to: Path) -> Iterator[None]:
+    """Name the target, not the file beside it, in what goes wrong."""
+    with state_errors(f"{to} cannot be written"):
+        try:
+            yield
+        except UnicodeEncodeError as error:
+            raise StateError(
+                f"{to}: {error.encoding} has no character for {error.object[error.start]!r}.",
+                hint="Write `encoding: utf-8` in `to`.",
+            ) from error
+
+
+def is_plain(shape: FileShape) -> bool:
+    """Whether rows in Bulk's form are this already."""
+    return (
+        shape.format is FileFormat.CSV
+        and (shape.delimiter, shape.quote) == (PLAIN_CSV.delimiter, PLAIN_CSV.quote)
+        and _is_utf8(shape)
+    )
+
+
+def write_file(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
+    """Write rows in any format, packed where that is wanted."""
+    if shape.compression is Compression.NONE:
+        _WRITERS[shape.format](rows, to, shape, columns)
+        return
+    between = rows.with_suffix(".unpacked")
+    try:
+        _WRITERS[shape.format](rows, between, shape, columns)
+        with between.open("rb") as read, packed(to, shape.compression) as write:
+            shutil.copyfileobj(read, write, _COPY_BYTES)
+    finally:
+        between.unlink(missing_ok=True)
+
+
+def _csv(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
+    if (shape.delimiter, shape.quote) == (PLAIN_CSV.delimiter, PLAIN_CSV.quote):
+        _transcode(rows, to, shape.encoding)
+        return
+    options = (
+        f"FORMAT csv, HEADER true, DELIMITER {literal(shape.delimiter)},"
+        f" QUOTE {literal(shape.quote)}, ESCAPE {literal(shape.quote)}, FORCE_QUOTE *"
+    )
+    # A blank is written as two quotes, as Bulk does: NULL would make a row of one blank no row.
+    cells = (f"coalesce({name(c)}, '') AS {name(c)}" for c in header_of_rows(rows))
+    _copied(rows, to, f"SELECT {', '.join(cells)}", options, shape.encoding)
+
+
+def _json_lines(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
+    line = json_line(header_of_rows(rows), columns)
+    options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f'"
+    _copied(rows, to, f"SELECT {line}", options, shape.encoding)
+
+
+def json_line(header: Sequence[str], columns: Columns) -> str:
+    """Write the SQL of a row as a JSON object."""
+    kinds = {each.name: each.kind for each in columns or ()}
+    # Put together as text: DuckDB's own JSON writer passes numbers through a double.
+    members = (literal(f"{json.dumps(c)}:") + f" || {_json(c, kinds.get(c))}" for c in header)
+    line = " || ',' || ".join(members) or "''"
+    return f"'{{' || {line} || '}}'"
+
+
+def _json(column: str, kind: FieldKind | None) -> str:
+    """Write the SQL of a cell as JSON text; a number keeps its digits."""
+    cell = name(column)
+    text = f"CAST(to_json({cell}) AS VARCHAR)"
+    as_it_stands = {
+        FieldKind.BOOLEAN: f"{cell} IN ('true', 'false')",
+        FieldKind.INTEGER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
+        FieldKind.NUMBER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
+        None: f"json_valid({cell}) AND NOT contains({cell}, chr(10))",
+    }.get(kind, "false")
+    return f"CASE WHEN {cell} IS NULL THEN 'null' WHEN {as_it_stands} THEN {cell} ELSE {text} END"
+
+
+def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
+    between = rows.with_suffix(".lines")
+    try:
+        _json_lines(rows, between, replace(shape, encoding="utf-8"), columns)
+        with (
+            between.open(encoding="utf-8", newline="\n") as lines,
+            to.open("w", encoding=shape.encoding, newline="") as out,
+        ):
+            before = "[\n"
+            for line in lines:
+                out.write(before + line.removesuffix("\n"))
+                before = ",\n"
+            out.write("[]\n" if before == "[\n" else "\n]\n")
+    finally:
+        between.unlink(missing_ok=True)
+
+
+def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
+    database = typing_database(rows.parent)
+    try:
+        typed = typed_columns(rows, columns)
+        try:
+            _copy_parquet(database, rows, to, typed)
+        except (duckdb.InvalidInputException, duckdb.ConversionException):
+            _copy_parquet(database, rows, to, widened(database, rows, typed))
+    finally:
+        database.close()
+
+
+def _excel(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
+    from runner.tables.targets.excel import write_excel  # noqa: PLC0415 - an extra
+
+    write_excel(rows, to, shape.sheet, columns)
+
+
+def _xml(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
+    from runner.tables.targets.xml import write_xml  # noqa: PLC0415 - only where it is used
+
+    write_xml(rows, to, shape.record)
+
+
+def _copy_parquet(database: Database, rows: Path, to: Path, columns: Sequence[TypedColumn]) -> None:
+    cells = ", ".join(f"{typed_cell(each)} AS {name(each.name)}" for each in columns)
+    query = f"SELECT {cells} FROM {relation(rows)}"
+    options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+    database.connection.execute(f"COPY ({query}) TO {literal(str(to))} ({options})")
+
+
+def _copied(rows: Path, to: Path, select: str, options: str, encoding: str) -> None:
+    """Let DuckDB write the file; it writes UTF-8, other encodings come after it."""
+    between = to if codecs.lookup(encoding).name == "utf-8" else rows.with_suffix(".shaped")
+    database = Database(rows.parent)
+    try:
+        query = f"COPY ({select} FROM {relation(rows)}) TO {literal(str(between))} ({options})"
+        database.connection.execute(query)
+        if between != to:
+            _transcode(between, to, encoding)
+    finally:
+        database.close()
+        if between != to:
+            between.unlink(missing_ok=True)
+
+
+def _transcode(rows: Path, to: Path, encoding: str) -> None:
+    if codecs.lookup(encoding).name == "utf-8":
+        with rows.open("rb") as same, to.open("wb") as out:
+            shutil.copyfileobj(same, out, _COPY_BYTES)
+        return
+    with (
+        rows.open(encoding="utf-8", newline="") as read,
+        to.open("w", encoding=encoding, newline="") as write,
+    ):
+        shutil.copyfileobj(read, write, _COPY_BYTES)
+
+
+def _is_utf8(shape: FileShape) -> bool:
+    return codecs.lookup(shape.encoding).name == "utf-8"
+
+
+_WRITERS: Mapping[FileFormat, Writer] = {
+    FileFormat.CSV: _csv,
+    FileFormat.JSONL: _json_lines,
+    FileFormat.JSON: _json_array,
+    FileFormat.PARQUET: _parquet,
+    FileFormat.EXCEL: _excel,
+    FileFormat.XML: _xml,
+}

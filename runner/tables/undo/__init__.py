@@ -1,0 +1,1 @@
+"""Undo: what records held before and after a write, and which can be restored."""

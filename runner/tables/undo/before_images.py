@@ -1,0 +1,120 @@
+"""What fields held before a write, on this machine, so that it can be put back.
+
+Rows are looked after in blocks of neighbours; each block is a Parquet file that is written once,
+whole, before any of its rows is sent. A block that is there is never read again: after a crash the
+records may hold what the write wrote. Knows files and staged rows. Knows nothing of the org.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.files import unwritable, written_whole
+from runner.tables.csv_sql import read_csv
+from runner.tables.database import Database, state_errors
+from runner.tables.sources.csv import PLAIN_CSV
+from runner.tables.sql import literal
+from runner.tables.staging.staging.chunk import sent_between
+from runner.tables.staging.staging.staging import Staging
+
+BLOCK_ROWS = 2_000
+"""As many as the org tells of in one request."""
+READ = "sf__Read"
+"""When a record was read; of several readings the first counts."""
+PRIVATE_FILE = 0o600
+_LONGEST_ROW_BYTES = 4_000_000
+
+
+class Earlier:
+    """The earlier values of one write's records. Threads may share it, not a block."""
+
+    def __init__(self, staging: Staging, folder: Path, key: str, fields: Sequence[str]) -> None:
+        """Nothing is read yet.
+
+        Args:
+            staging: The rows to send, mapped.
+            folder: Where the files are; made where it is missing.
+            key: The column that names a row's record: `Id`, or the key of an upsert.
+            fields: What is kept of a record besides its Id.
+        """
+        self._staging = staging
+        self._folder = folder
+        self._columns = ("Id", *fields, READ)
+        self._cell = next(p.cell for p in staging.plans if p.column.field.lower() == key.lower())
+
+    def missing(self, first_row: int, last_row: int) -> Iterator[int]:
+        """Blocks of these rows that are not kept yet, both rows included."""
+        for block in range((first_row - 1) // BLOCK_ROWS, (last_row - 1) // BLOCK_ROWS + 1):
+            if not self.has(block):
+                yield block
+
+    def has(self, block: int) -> bool:
+        """Whether a block is kept."""
+        return self._file(block).exists()
+
+    def keys(self, block: int) -> list[str]:
+        """What names the records of a block, each once; rows that are not sent do not count."""
+        first = block * BLOCK_ROWS + 1
+        sendable = [slab for slab in self._staging.slabs if slab.rows > slab.rejected]
+        last = first + BLOCK_ROWS - 1
+        if not any(slab.first_row <= last and slab.last_row >= first for slab in sendable):
+            return []
+        rows = sent_between(sendable, first, last)
+        query = f"SELECT DISTINCT {self._cell} AS key FROM {rows} ORDER BY key"
+        with state_errors("Staged rows cannot be read"), self._staging.database.cursor() as cursor:
+            return [key for (key,) in cursor.execute(query).fetchall() if key is not None]
+
+    def keep(self, block: int, records: Iterable[Mapping[str, str | None]]) -> None:
+        """Write a block down; it is on the disk when this returns.
+
+        Raises:
+            StateError: It cannot be written.
+        """
+        read = datetime.now(UTC).isoformat()
+        rows = ({**record, READ: read} for record in records)
+        write_records(self._staging.database, self._file(block), self._columns, rows)
+
+    def _file(self, block: int) -> Path:
+        return self._folder / f"before-{block:06}.parquet"
+
+
+def write_records(
+    database: Database,
+    file: Path,
+    columns: Sequence[str],
+    records: Iterable[Mapping[str, str | None]],
+) -> None:
+    """Write records of text as a Parquet file that only its owner may read, whole or not at all."""
+    text = file.with_name(f".{file.stem}.csv")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(text, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+            writer.writerows([record.get(name) for name in columns] for record in records)
+        write_parquet(database, text_relation(text, columns), file)
+    except OSError as error:
+        raise unwritable(file, error) from error
+    finally:
+        text.unlink(missing_ok=True)
+
+
+def text_relation(file: Path, columns: Sequence[str]) -> str:
+    """SQL of a CSV file without a header, every column text, blank being NULL."""
+    return read_csv(file, columns, PLAIN_CSV, longest_row_bytes=_LONGEST_ROW_BYTES)
+
+
+def write_parquet(database: Database, relation: str, file: Path) -> None:
+    """Write a relation as a Parquet file that only its owner may read, whole or not at all."""
+    with (
+        state_errors(f"{file} cannot be written"),
+        written_whole(file) as beside,
+        database.cursor() as cursor,
+    ):
+        options = "(FORMAT parquet, COMPRESSION zstd)"
+        cursor.execute(f"COPY (FROM {relation}) TO {literal(str(beside))} {options}")
+        beside.chmod(PRIVATE_FILE)

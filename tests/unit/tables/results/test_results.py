@@ -1,0 +1,303 @@
+import csv
+
+import pytest
+from runner.tables.results.results.bulk_results import PartFiles
+from runner.tables.results.results.results import Results
+from runner.tables.staging.staging.snapshot import keep, kept_rows
+from runner.tables.staging.staging.staging import Staging
+
+from runner.errors import UnexpectedAnswerError
+from runner.job.model import Verb
+from runner.job.places import FileFormat, FileShape, FileSource
+from runner.outcome import Counts, RowResult, RowStatus
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources.open import columns_beforehand
+
+KEYED = [
+    MappedColumn("Key__c", "k", required=True),
+    MappedColumn("AnnualRevenue", "n", FieldKind.NUMBER),
+]
+THREE = b"k,n\na,912260031\nb,2\nc,3\n"
+
+
+def read(file):
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def take_in(results, part, *, succeeded, failed, unprocessed):
+    results.add_part(results.match(part, PartFiles(succeeded, failed, unprocessed)))
+
+
+@pytest.fixture
+def one_part(stage, tmp_path):
+    def make(content, columns):
+        staging = stage(content, columns)
+        (part,) = staging.write_parts(tmp_path / "parts")
+        return Results(staging), part
+
+    return make
+
+
+@pytest.fixture
+def answer(tmp_path):
+    def write(name, text):
+        file = tmp_path / f"{name}.csv"
+        file.write_text(text, encoding="utf-8", newline="")
+        return file
+
+    return write
+
+
+def test_rest_results_are_written_beside_the_sources_own_columns(stage, tmp_path):
+    staging = stage(
+        b'name,amount\n"Acme, Inc.",1\nBad,2\nWrong,x\nLast,4\n',
+        [MappedColumn("Name", "name"), MappedColumn("Amount", "amount", FieldKind.NUMBER)],
+    )
+    results = Results(staging)
+    results.add(
+        [
+            RowResult(1, RowStatus.SUCCEEDED, id="001A", created=True),
+            RowResult(
+                2, RowStatus.FAILED, code="BAD", message='no "b", sir\nno', fields=("F", "G")
+            ),
+        ]
+    )
+    results.write_files(tmp_path)
+    assert read(tmp_path / "succeeded.csv") == [
+        {
+            "name": "Acme, Inc.",
+            "amount": "1",
+            "sf__Row": "1",
+            "sf__Id": "001A",
+            "sf__Created": "true",
+        }
+    ]
+    by_org, by_us = read(tmp_path / "failed.csv")
+    assert by_org == {
+        "name": "Bad",
+        "amount": "2",
+        "sf__Row": "2",
+        "sf__Id": "",
+        "sf__Code": "BAD",
+        "sf__Message": 'no "b", sir\nno',
+        "sf__Fields": "F G",
+    }
+    assert (by_us["sf__Row"], by_us["sf__Code"], by_us["sf__Fields"]) == (
+        "3",
+        "VALUE_DOES_NOT_FIT",
+        "Amount",
+    )
+    assert by_us["sf__Message"] == "Amount: 'x' is not a number such as 1234.56"
+    assert read(tmp_path / "unprocessed.csv") == [{"name": "Last", "amount": "4", "sf__Row": "4"}]
+    assert not (tmp_path / "in_doubt.csv").exists()
+    assert results.counts() == Counts(read=4, created=1, failed=2, unprocessed=1)
+    assert results.top_errors() == (
+        ("BAD", 'no "b", sir\nno', 1, 2),
+        ("VALUE_DOES_NOT_FIT", "Amount: 'x' is not a number such as 1234.56", 1, 3),
+    )
+
+
+@pytest.mark.parametrize(("form", "ending"), [(FileFormat.CSV, "csv"), (FileFormat.JSONL, "jsonl")])
+def test_rows_of_many_files_are_told_by_file_and_number_there(stage, tmp_path, form, ending):
+    lines = {"a": ["1", "2"], "b": [], "c": ["3", "x", "5"]}
+    for name, cells in lines.items():
+        rows = [f'{{"n": "{cell}"}}' if ending == "jsonl" else cell for cell in cells]
+        header = [] if ending == "jsonl" else ["n"]
+        (tmp_path / f"in-{name}.{ending}").write_text("\n".join([*header, *rows, ""]))
+    staging = Staging(tmp_path / "staging")
+    stage.opened.append(staging)
+    staging.load(FileSource(tmp_path / f"in-*.{ending}", FileShape(form)))
+    staging.map([MappedColumn("N__c", "n", FieldKind.NUMBER)])
+    results = Results(staging)
+    results.add([RowResult(2, RowStatus.SUCCEEDED, id="001A"), RowResult(3, RowStatus.FAILED)])
+    results.write_files(tmp_path / "results")
+
+    def told(status):
+        rows = read(tmp_path / "results" / f"{status}.csv")
+        return [(row["n"], row["sf__Row"], row["sf__File"], row["sf__FileRow"]) for row in rows]
+
+    assert told("succeeded") == [("2", "2", f"in-a.{ending}", "2")]
+    assert told("failed") == [("3", "3", f"in-c.{ending}", "1"), ("x", "4", f"in-c.{ending}", "2")]
+    assert told("unprocessed") == [
+        ("1", "1", f"in-a.{ending}", "1"),
+        ("5", "5", f"in-c.{ending}", "3"),
+    ]
+    keep(staging, tmp_path / "kept")
+    assert kept_rows(tmp_path / "kept").files == staging.files
+
+
+def test_failed_rows_are_a_source_as_they_are(stage, tmp_path):
+    staging = stage(b"Name,Phone\nA,1\n")
+    results = Results(staging)
+    results.add([RowResult(1, RowStatus.FAILED, code="BAD", message="no")])
+    results.write_files(tmp_path)
+    failed = FileSource(tmp_path / "failed.csv", FileShape(FileFormat.CSV))
+    assert columns_beforehand(failed) == ("Name", "Phone")
+    again = stage((tmp_path / "failed.csv").read_bytes())
+    Results(again).write_files(tmp_path / "again")
+    header = (tmp_path / "again" / "failed.csv").read_text().splitlines()[0]
+    assert header == "Name,Phone,sf__Row,sf__Id,sf__Code,sf__Message,sf__Fields"
+
+
+def test_a_parts_results_find_their_rows_by_key_whatever_their_order(one_part, answer, tmp_path):
+    results, part = one_part(THREE, KEYED)
+    take_in(
+        results,
+        part,
+        succeeded=answer(
+            "ok",
+            '"sf__Id","sf__Created",Key__c,AnnualRevenue\n"001A","false","a","9.12260031E8"\n',
+        ),
+        failed=answer(
+            "bad",
+            '"sf__Id","sf__Error",AnnualRevenue,Key__c\n'
+            '"","REQUIRED_FIELD_MISSING:missing: [Name]\nsir:Name Phone --","3.0","c"\n',
+        ),
+        unprocessed=answer("rest", "Key__c,AnnualRevenue\nb,2\n"),
+    )
+    results.write_files(tmp_path)
+    assert results.counts() == Counts(read=3, updated=1, failed=1, unprocessed=1)
+    (succeeded,) = read(tmp_path / "succeeded.csv")
+    assert (succeeded["k"], succeeded["sf__Row"], succeeded["sf__Created"]) == ("a", "1", "false")
+    (failed,) = read(tmp_path / "failed.csv")
+    assert (failed["sf__Row"], failed["sf__Code"], failed["sf__Message"], failed["sf__Fields"]) == (
+        "3",
+        "REQUIRED_FIELD_MISSING",
+        "missing: [Name]\nsir",
+        "Name Phone",
+    )
+    (unprocessed,) = read(tmp_path / "unprocessed.csv")
+    assert (unprocessed["k"], unprocessed["sf__Row"]) == ("b", "2")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message", "fields"),
+    [
+        (
+            "INVALID_CROSS_REFERENCE_KEY:invalid cross reference id:--",
+            "INVALID_CROSS_REFERENCE_KEY",
+            "invalid cross reference id",
+            "",
+        ),
+        (
+            "DUPLICATE_VALUE:duplicate: Key__c at id: 001:--",
+            "DUPLICATE_VALUE",
+            "duplicate: Key__c at id: 001",
+            "",
+        ),
+        ("STRANGE", "STRANGE", "STRANGE", ""),
+    ],
+)
+def test_errors_of_bulk_are_taken_apart(one_part, answer, tmp_path, error, code, message, fields):
+    results, part = one_part(b"k,n\na,1\n", KEYED)
+    failed = answer("bad", f'"sf__Id","sf__Error",Key__c\n"","{error}","a"\n')
+    take_in(results, part, succeeded=None, failed=failed, unprocessed=None)
+    results.write_files(tmp_path)
+    (row,) = read(tmp_path / "failed.csv")
+    assert (row["sf__Code"], row["sf__Message"], row["sf__Fields"]) == (code, message, fields)
+
+
+def test_rows_without_a_key_are_found_by_content_and_twins_one_to_one(one_part, answer, tmp_path):
+    columns = [
+        MappedColumn("Name", None),
+        MappedColumn("AnnualRevenue", None, FieldKind.NUMBER),
+        MappedColumn("Start__c", None, FieldKind.DATETIME),
+    ]
+    moment = "2026-01-31 08:00:00"
+    content = f"Name,AnnualRevenue,Start__c\nA,1,{moment}\nA,1,{moment}\nB,,\nA,2,{moment}\n"
+    results, part = one_part(content.encode(), columns)
+    echo = "2026-01-31T10:00:00.000+0200"
+    take_in(
+        results,
+        part,
+        succeeded=answer(
+            "ok",
+            '"sf__Id","sf__Created",Name,AnnualRevenue,Start__c\n'
+            f'"001D","true","A","2.0","{echo}"\n'
+            f'"001X","true","A","1.0","{echo}"\n'
+            '"001B","true","B","",""\n',
+        ),
+        failed=answer(
+            "bad",
+            '"sf__Id","sf__Error",Name,AnnualRevenue,Start__c\n'
+            f'"","BAD:no:--","A","1.0","{echo}"\n',
+        ),
+        unprocessed=None,
+    )
+    results.write_files(tmp_path)
+    ids = {row["sf__Row"]: row["sf__Id"] for row in read(tmp_path / "succeeded.csv")}
+    (failed,) = read(tmp_path / "failed.csv")
+    assert ids["3"] == "001B"
+    assert ids["4"] == "001D"
+    assert {failed["sf__Row"], *ids} == {"1", "2", "3", "4"}
+
+
+def test_the_same_key_twice_is_told_apart_by_the_rest(one_part, answer, tmp_path):
+    results, part = one_part(b"k,n\na,1\na,2\n", KEYED)
+    take_in(
+        results,
+        part,
+        succeeded=answer("ok", "sf__Id,sf__Created,Key__c,AnnualRevenue\n001A,true,a,2.0\n"),
+        failed=answer("bad", "sf__Id,sf__Error,Key__c,AnnualRevenue\n,DUPLICATE:x:--,a,1.0\n"),
+        unprocessed=None,
+    )
+    results.write_files(tmp_path)
+    assert [row["sf__Row"] for row in read(tmp_path / "succeeded.csv")] == ["2"]
+    assert [row["sf__Row"] for row in read(tmp_path / "failed.csv")] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("001A,true,a\n001B,true,b\n", r"1 rows have no result \(rows 3\)"),
+        ("001A,true,a\n001B,true,b\n001C,true,c\n001D,true,d\n", "1 results are of no row"),
+        ("001A,true,a\n001B,true,b\n001C,true,c\n001D,true,c\n", "2 results are of no row"),
+    ],
+)
+def test_results_that_are_not_exactly_the_rows_sent_are_told(one_part, answer, rows, said):
+    results, part = one_part(THREE, KEYED)
+    succeeded = answer("ok", f"sf__Id,sf__Created,Key__c\n{rows}")
+    with pytest.raises(UnexpectedAnswerError, match=said):
+        take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
+
+
+def test_rows_that_no_result_names_are_in_doubt_and_the_rest_stands(one_part, answer, tmp_path):
+    results, part = one_part(THREE, KEYED)
+    succeeded = answer("ok", "sf__Id,sf__Created,Key__c\n001A,true,a\n")
+    with pytest.raises(UnexpectedAnswerError):
+        take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
+    results.write_files(tmp_path)
+    assert results.counts() == Counts(read=3, created=1, in_doubt=2)
+    assert [row["sf__Row"] for row in read(tmp_path / "in_doubt.csv")] == ["2", "3"]
+
+
+def test_a_part_whose_results_could_not_be_had_is_in_doubt(one_part):
+    results, part = one_part(THREE, KEYED)
+    results.add_in_doubt(part)
+    assert results.counts() == Counts(read=3, in_doubt=3)
+    assert results.top_errors()[0][::2] == ("ANSWER_MISSING", 3)
+
+
+def test_deleted_rows_are_counted_as_such(stage):
+    staging = stage(b"Id\n001000000000001AAA\n", [MappedColumn("Id", None, FieldKind.ID, True)])
+    results = Results(staging, verb=Verb.DELETE)
+    results.add([RowResult(1, RowStatus.SUCCEEDED, id="001000000000001AAA", created=False)])
+    assert results.counts() == Counts(read=1, deleted=1)
+
+
+def test_files_are_written_for_an_empty_source_too(stage, tmp_path):
+    Results(stage(b"")).write_files(tmp_path)
+    assert (tmp_path / "succeeded.csv").read_text() == "sf__Row,sf__Id,sf__Created\n"
+
+
+def test_many_results_are_taken_in_over_several_turns(stage, tmp_path):
+    staging = stage(b"a\n" + b"".join(b"%d\n" % n for n in range(6_000)))
+    results = Results(staging)
+    for batch in staging.batches(500):
+        results.add(
+            [RowResult(row, RowStatus.SUCCEEDED, f"id{row}", created=True) for row, _ in batch]
+        )
+    results.write_files(tmp_path)
+    rows = read(tmp_path / "succeeded.csv")
+    assert [row["sf__Id"] for row in rows] == [f"id{n}" for n in range(1, 6_001)]

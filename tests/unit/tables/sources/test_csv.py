@@ -1,0 +1,109 @@
+import codecs
+
+import pytest
+
+from runner.errors import SourceError
+from runner.job.places import FileFormat, FileShape, FileSource
+from runner.tables.sources.open import columns_beforehand
+
+HUGE = "x" * 131_072
+
+
+@pytest.mark.parametrize(
+    ("content", "shape", "expected"),
+    [
+        (b"a,b\n1,2\n", {}, [{"a": "1", "b": "2"}]),
+        (codecs.BOM_UTF8 + b"a,b\n1,2\n", {}, [{"a": "1", "b": "2"}]),
+        (b"a,b\r\n1,2\r\n", {}, [{"a": "1", "b": "2"}]),
+        (b"a,b\r1,2\r", {}, [{"a": "1", "b": "2"}]),
+        (b"a,b\r\n1,2\n3,4\r\n", {}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
+        (b"a,b\n1,2", {}, [{"a": "1", "b": "2"}]),
+        (b'a,b\n"x\r\ny",2\n', {}, [{"a": "x\ny", "b": "2"}]),
+        (b'"a,1",b\n1,2\n', {}, [{"a,1": "1", "b": "2"}]),
+        (b'a,b\n"say ""hi""",2\n', {}, [{"a": 'say "hi"', "b": "2"}]),
+        (b'a,b\n5" pipe,2\n', {}, [{"a": '5" pipe', "b": "2"}]),
+        (b"a;b\n1;2\n", {"delimiter": ";"}, [{"a": "1", "b": "2"}]),
+        (b"a\tb\n1\t2\n", {"delimiter": "\t"}, [{"a": "1", "b": "2"}]),
+        (b"a,b\n'x,y',2\n", {"quote": "'"}, [{"a": "x,y", "b": "2"}]),
+        ("a,b\nä,€\n".encode("utf-16"), {"encoding": "utf-16"}, [{"a": "ä", "b": "€"}]),
+        ("a,b\nä,€\n".encode("cp1252"), {"encoding": "windows-1252"}, [{"a": "ä", "b": "€"}]),
+        (b"a,b\n1,2\n\n3,4\n\n", {}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
+        (b"a\n1\n\n2\n", {}, [{"a": "1"}, {"a": "2"}]),
+        (b'a\n1\n""\n\n2\n""\n', {}, [{"a": "1"}, {}, {"a": "2"}, {}]),
+        (b"1,2\n3,4\n", {"header": ("a", "b")}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
+        (b"a,b\n,0123\n", {}, [{"b": "0123"}]),
+        (f"a,b\n{HUGE},2\n".encode(), {}, [{"a": HUGE, "b": "2"}]),
+        (b"a,b\n", {}, []),
+        (b"a,b", {}, []),
+        (b"", {}, []),
+    ],
+)
+def test_csv_is_read_as_declared(stage, rows_of, content, shape, expected):
+    assert rows_of(stage(content, shape=shape)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a,b\n1,2\n3,4,5\n", "row 2 (line 3) has 3 cells, the header has 2"),
+        (b'a,b\n"x\ny",2\n3\n', "row 2 (line 4) has 1 cell, the header has 2"),
+        (b'a,b\n1,2\n"3,4\n5,6\n', 'row 2 (line 3): a value that begins with " is never closed'),
+        (b'a,b\n"3"x,4\n', "row 1 (line 2): something stands between"),
+        (b"a,b\n1,2\n\xff,4\n", "byte 9 is not utf-8"),
+        (b"\xe4,b\n1,2\n", "the header is not utf-8: byte 1"),
+        (b"a,A\n1,2\n", "column 'A' stands twice in the header, at 1 and 2"),
+        (b"a,,c\n1,2,3\n", "column 2 of 3 has no name"),
+    ],
+)
+def test_what_is_wrong_in_a_csv_file_is_told_with_its_place(stage, content, said):
+    with pytest.raises(SourceError) as raised:
+        stage(content)
+    assert said in raised.value.message
+    assert raised.value.hint
+
+
+def test_an_undecodable_byte_of_another_encoding_is_told(stage):
+    with pytest.raises(SourceError, match="byte 7 is not windows-1252"):
+        stage(b"a;b\nx;\x81\n", shape={"encoding": "windows-1252", "delimiter": ";"})
+
+
+def test_json_lines_keep_digits_and_take_all_keys(stage, rows_of):
+    lines = (
+        b'{"a":12345678901234567890.10,"b":"x"}\n\n{}\n'
+        b'{"c":true,"b":null,"a":"007","d":[1,2.50,{"e":null}]}\n'
+    )
+    assert rows_of(stage(lines, form=FileFormat.JSONL)) == [
+        {"a": "12345678901234567890.10", "b": "x"},
+        {},
+        {"a": "007", "c": "true", "d": '[1,2.50,{"e":null}]'},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"a":1}\n{"a":\n', "line 2, column 6: not JSON"),
+        (b'{"a":1}\n[1]\n', "line 2 holds no JSON object"),
+        (b'{"a":1,"A":2}\n', "stands twice"),
+        (b'{"a":"\xff"}\n', "byte 7 is not utf-8"),
+    ],
+)
+def test_what_is_wrong_in_json_lines_is_told_with_its_line(stage, content, said):
+    with pytest.raises(SourceError, match=said):
+        stage(content, form=FileFormat.JSONL)
+
+
+def test_a_missing_file_and_a_folder_are_told(stage, tmp_path):
+    shape = FileShape(FileFormat.CSV)
+    with pytest.raises(SourceError, match="cannot be read: No such file"):
+        columns_beforehand(FileSource(tmp_path / "nowhere.csv", shape))
+    with pytest.raises(SourceError, match="is a folder"):
+        columns_beforehand(FileSource(tmp_path, shape))
+
+
+def test_columns_are_told_beforehand_without_those_of_an_earlier_result(stage):
+    assert columns_beforehand(stage.source(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == ("Name",)
+
+
+def test_failed_rows_of_a_run_are_a_source_as_they_are(stage, rows_of):
+    assert rows_of(stage(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == [{"Name": "x"}]

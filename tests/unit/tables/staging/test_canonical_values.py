@@ -1,0 +1,110 @@
+from itertools import pairwise
+
+import duckdb
+import pytest
+from runner.tables.staging.staging.canonical_values import MACROS, canonical, comparable, filled
+
+from runner.tables.field_types import FieldKind
+
+
+@pytest.fixture(scope="module")
+def database():
+    connection = duckdb.connect(":memory:")
+    for macro in MACROS:
+        connection.execute(macro)
+    yield connection
+    connection.close()
+
+
+def converted(connection, kind, text, timezone="UTC"):
+    connection.execute("SET TimeZone = ?", [timezone])
+    query = (
+        f"SELECT {canonical(kind, 't')} FROM (SELECT {filled(kind, 'x')} AS t FROM (SELECT ? x))"
+    )
+    return connection.execute(query, [text]).fetchall()[0][0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("text", " 0123 ", " 0123 "),
+        ("text", "a\r\nb\rc\n", "a\nb\nc\n"),
+        ("text", "", None),
+        ("boolean", "TRUE", "true"),
+        ("boolean", "y", "true"),
+        ("boolean", "1", "true"),
+        ("boolean", "No", "false"),
+        ("boolean", " f ", "false"),
+        ("boolean", "maybe", None),
+        ("integer", "42", "42"),
+        ("integer", "-5.0", "-5"),
+        ("integer", "1e3", "1000"),
+        ("integer", "5.5", None),
+        ("number", "123456789012345678.10", "123456789012345678.10"),
+        ("number", "9.12260031E8", "912260031"),
+        ("number", "1e-3", "0.001"),
+        ("number", "-.5", "-0.5"),
+        ("number", "+007.50", "7.50"),
+        ("number", "5.", "5"),
+        ("number", "1,000", None),
+        ("number", "1_000", None),
+        ("number", "inf", None),
+        ("number", "NaN", None),
+        ("date", "2026-01-31", "2026-01-31"),
+        ("date", "1700-01-01", "1700-01-01"),
+        ("date", "4000-12-31", "4000-12-31"),
+        ("date", "2026-01-31 00:00:00", "2026-01-31"),
+        ("date", "2026-01-31T00:00:00.000Z", "2026-01-31"),
+        ("date", "2026-01-31T10:00:00Z", None),
+        ("date", "2026-02-30", None),
+        ("date", "31.01.2026", None),
+        ("date", "infinity", None),
+        ("datetime", "2026-01-31", "2026-01-31T00:00:00.000Z"),
+        ("datetime", "2026-01-31 10:00", "2026-01-31T10:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00+02:00", "2026-01-31T08:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00.000+0000", "2026-01-31T10:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00.123456Z", "2026-01-31T10:00:00.123Z"),
+        ("datetime", "2026-02-30T10:00:00.000Z", None),
+        ("datetime", "yesterday", None),
+        ("datetime", "epoch", None),
+        ("time", "10:00", "10:00:00.000Z"),
+        ("time", "23:59:59.9Z", "23:59:59.900Z"),
+        ("time", "24:00", None),
+        ("id", "001000000000001AAA", "001000000000001AAA"),
+        ("id", " 001000000000001 ", "001000000000001"),
+        ("id", "ACME", None),
+        ("number", "#N/A", "#N/A"),
+        ("text", "#N/A", "#N/A"),
+    ],
+)
+def test_values_become_canonical_or_do_not_fit(database, kind, text, expected):
+    assert converted(database, FieldKind(kind), text) == expected
+
+
+def test_a_datetime_without_zone_is_of_the_tasks_zone_and_a_date_never_moves(database):
+    zone = "Pacific/Auckland"
+    moved = converted(database, FieldKind.DATETIME, "2026-01-31 00:30:00", zone)
+    assert moved == "2026-01-30T11:30:00.000Z"
+    assert converted(database, FieldKind.DATE, "2026-01-31", zone) == "2026-01-31"
+
+
+@pytest.mark.parametrize(
+    ("kind", "spellings"),
+    [
+        ("number", ["912260031", "9.12260031E8", "912260031.0", "912260031.00"]),
+        ("datetime", ["2026-01-31T08:00:00.000Z", "2026-01-31T10:00:00.000+0200"]),
+        ("boolean", ["true", "TRUE", "1"]),
+        ("id", ["001000000000001", "001000000000001AAA"]),
+        ("text", ["", "#N/A", None]),
+    ],
+)
+def test_spellings_that_the_org_takes_for_the_same_compare_equal(database, kind, spellings):
+    query = f"SELECT {comparable(FieldKind(kind), 'x')} FROM (SELECT ?::VARCHAR AS x)"
+    compared = [database.execute(query, [text]).fetchall()[0][0] for text in spellings]
+    assert all(one == other for one, other in pairwise(compared))
+
+
+def test_kinds_are_known_by_describe_type():
+    assert FieldKind.of("currency") is FieldKind.NUMBER
+    assert FieldKind.of("reference") is FieldKind.ID
+    assert FieldKind.of("anythingElse") is FieldKind.TEXT

@@ -1,0 +1,53 @@
+import pytest
+from runner.tables.staging.staging.expressions import columns_of, problem_of
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "customer_no",
+        '"Customer No"',
+        "trim(company)",
+        "'Retail'",
+        "coalesce(a, b) || '-' || upper(c)",
+        "CASE WHEN a IN ('1', '2', '3', '4', '5', '6') THEN 'x' ELSE b END",
+        "strptime(d, '%d.%m.%Y')::DATE",
+        "a -- a comment",
+        "list_transform([1], x -> x + 1)",
+        "split_part(a, ';', 1)",
+        "current_date",
+    ],
+)
+def test_expressions_over_one_row_are_taken(expression):
+    assert problem_of(expression) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("", "empty"),
+        ("a +", "syntax error at the end"),
+        ("trim(a", "syntax error"),
+        ("a; DROP TABLE x", "syntax error"),
+        ("a, b", "not a list"),
+        ("a AS x", "syntax error"),
+        ("a FROM range(3)", "syntax error"),
+        ("a) , (b", "syntax error"),
+        ("(SELECT 1)", "subquery"),
+        ("a IN (SELECT b FROM read_text('/etc/passwd'))", "subquery"),
+        ("upper((SELECT 1))", "subquery"),
+        ("read_text('/etc/passwd')", "read_text() is not possible"),
+        ("unnest([1, 2])", "unnest() is not possible"),
+        ("count(a)", "count() is not possible"),
+        ("sum(a) OVER ()", "window"),
+        ("nope(a)", "no function nope()"),
+        ("*", "`*`"),
+        ("?", "`?`"),
+    ],
+)
+def test_everything_else_is_refused_with_a_reason(expression, said):
+    assert said in (problem_of(expression) or "")
+
+
+def test_columns_are_listed_once_in_order():
+    assert columns_of('trim(b) || "A c" || b') == ("b", "A c")

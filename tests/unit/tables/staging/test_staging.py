@@ -1,0 +1,148 @@
+import hashlib
+
+import pytest
+from runner.tables.staging.staging.staging import Staging
+
+from runner.errors import SourceError
+from runner.job.model import Blank
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources import chunks
+from runner.tables.sources.csv import RowsSource
+
+
+def test_records_carry_the_types_of_json(stage):
+    staging = stage(
+        b"k,n,i,d,b,big\nx,1.50,7,2026-01-31,yes,123456789012345678.12\n",
+        [
+            MappedColumn("Key__c", "k"),
+            MappedColumn("Amount", "n", FieldKind.NUMBER),
+            MappedColumn("Count__c", "i", FieldKind.INTEGER),
+            MappedColumn("CloseDate", "d", FieldKind.DATE),
+            MappedColumn("Active__c", "b", FieldKind.BOOLEAN),
+            MappedColumn("Big__c", "big", FieldKind.NUMBER),
+        ],
+    )
+    expected = {
+        "Key__c": "x",
+        "Amount": 1.5,
+        "Count__c": 7,
+        "CloseDate": "2026-01-31",
+        "Active__c": True,
+        "Big__c": "123456789012345678.12",  # more digits than a double holds
+    }
+    assert staging.records() == [(1, expected)]
+
+
+@pytest.mark.parametrize(
+    ("blank", "expected"), [(Blank.KEEP, {"b": "2"}), (Blank.CLEAR, {"a": None, "b": "2"})]
+)
+def test_a_blank_is_left_out_or_cleared(stage, rows_of, blank, expected):
+    assert rows_of(stage(b"a,b\n,2\n", blank=blank)) == [expected]
+
+
+def test_an_explicit_null_clears_whatever_blank_says(stage, rows_of):
+    assert rows_of(stage(b"a,b\n#N/A,2\n")) == [{"a": None, "b": "2"}]
+
+
+def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage):
+    staging = stage(
+        b"k,n,d\nx,1,2026-01-31\n,2,\ny,lots,31.1.26\nz,4,\n",
+        [
+            MappedColumn("Key__c", "k", required=True),
+            MappedColumn("Amount", "n", FieldKind.NUMBER),
+            MappedColumn("CloseDate", "d", FieldKind.DATE),
+        ],
+    )
+    assert [row for row, _ in staging.records()] == [1, 4]
+    assert (staging.rows_total, staging.rejected_total) == (4, 2)
+    blank_key, misfit = staging.rejected()
+    assert (blank_key.row, blank_key.code, blank_key.fields) == (2, "KEY_IS_BLANK", ("Key__c",))
+    assert (misfit.row, misfit.code) == (3, "VALUE_DOES_NOT_FIT")
+    assert misfit.fields == ("Amount", "CloseDate")
+    assert "Amount (`n`): 'lots' is not a number such as 1234.56" in misfit.message
+    assert "CloseDate (`d`): '31.1.26' is not a date such as 2026-01-31" in misfit.message
+
+
+def test_an_expression_that_fails_for_a_row_rejects_that_row(stage):
+    staging = stage(b"a\n1\nx\n", [MappedColumn("N__c", "CAST(a AS INTEGER) + 1")])
+    assert staging.records() == [(1, {"N__c": "2"})]
+    (rejected,) = staging.rejected()
+    assert (rejected.row, rejected.code) == (2, "EXPRESSION_FAILED")
+    assert "CAST(a AS INTEGER) + 1" in rejected.message
+
+
+def test_an_expression_that_gives_another_value_each_time_is_computed_once(stage):
+    staging = stage(b"a\n1\n2\n", [MappedColumn("Key__c", "uuid()")])
+    assert staging.records() == staging.records()
+
+
+def test_an_unknown_column_is_told_with_the_nearest(stage):
+    with pytest.raises(SourceError, match="no column 'compny'") as raised:
+        stage(b"company\nx\n", [MappedColumn("Name", "trim(compny)")])
+    assert "Did you mean company?" in (raised.value.hint or "")
+
+
+def test_a_key_that_the_header_lacks_is_told(stage):
+    with pytest.raises(SourceError, match="ERP_Id__c: the source has no column 'ERP_Id__c'"):
+        stage(b"a\nx\n", [MappedColumn("ERP_Id__c", None)])
+
+
+def test_types_that_do_not_go_together_are_told_with_the_field(stage):
+    with pytest.raises(SourceError, match=r"`fields`: Sum__c: .*type"):
+        stage(b"a,b\n1,2\n", [MappedColumn("Sum__c", "a + b")])
+
+
+def test_an_unknown_time_zone_is_told(stage):
+    with pytest.raises(SourceError, match="no time zone 'Mars/Olympus'"):
+        stage(b"a\nx\n", timezone="Mars/Olympus")
+
+
+def test_rows_keep_their_numbers_over_slabs_also_with_long_in_lists(stage, monkeypatch):
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", 1_000)
+    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (3_000,))
+    body = "".join(f'{n},"line\nof {n}"\n' for n in range(1, 2_001))
+    among = "CASE WHEN n IN ('1', '2', '3', '4', '5', '6', '7') THEN 'few' ELSE n END"
+    staging = stage(
+        b"n,t\n" + body.encode(), [MappedColumn("N__c", among), MappedColumn("t", None)]
+    )
+    assert len(staging.slabs) > 3
+    batches = list(staging.batches(200, after_row=5))
+    assert [len(batch) for batch in batches] == [200] * 9 + [195]
+    sent = [row for batch in batches for row in batch]
+    assert sent[0] == (6, {"N__c": "few", "t": "line\nof 6"})
+    assert all(record["t"] == f"line\nof {row}" for row, record in sent)
+
+
+def test_a_stray_quote_where_slabs_are_cut_does_no_harm(stage, rows_of, monkeypatch):
+    monkeypatch.setattr(lines, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (200,))
+    body = 'size,note\n5" pipe,x\n' + '"a\nb","c\nd"\n' * 90
+    expected = [{"size": '5" pipe', "note": "x"}] + [{"size": "a\nb", "note": "c\nd"}] * 90
+    assert rows_of(stage(body.encode())) == expected
+
+
+def test_duplicate_keys_are_found(stage):
+    staging = stage(b"k\na\nb\na\nc\nb\na\n")
+    assert staging.duplicate_keys("K") == [("a", 3), ("b", 2)]
+
+
+def test_columns_of_another_tasks_result_can_be_used_in_expressions(tmp_path):
+    rows = tmp_path / "succeeded.csv"
+    rows.write_text("Name,sf__Row,sf__Id\nx,1,001000000000001AAA\n")
+    staging = Staging(tmp_path / "staging")
+    staging.load(RowsSource(rows))
+    assert staging.columns == ("Name",)
+    staging.map([MappedColumn("Id", "sf__Id", FieldKind.ID)])
+    assert staging.records() == [(1, {"Id": "001000000000001AAA"})]
+    staging.discard()
+
+
+def test_discard_leaves_nothing(tmp_path, stage):
+    staging = stage(b"a\n1\n")
+    assert staging.folder.exists()
+    staging.discard()
+    assert not staging.folder.exists()
+
+
+def test_the_source_is_known_by_its_digest(stage):
+    assert stage(b"a\n1\n").source_sha256 == hashlib.sha256(b"a\n1\n").hexdigest()
