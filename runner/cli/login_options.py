@@ -263,7 +263,7 @@ def browser_plan(named: Named, port: int, timeout_seconds: float) -> SignInPlan:
         UsageError: the connection names no app.
     """
     from runner.login.web import SignInPlan
-    from runner.salesforce.hosts import login_url
+    from runner.salesforce.http.hosts import login_url
 
     client_id = check_client(named.connection)
     return SignInPlan(

@@ -109,8 +109,8 @@ def _sign_in(token: Token, connection: Connection, mend: str) -> Told:
     """How the sign-in was had, how old it is, what it lacks and what would end it."""
     from runner.job.model import Environment
     from runner.runs.token_stores import reference_instead
-    from runner.salesforce.outlook import missing_scopes, what_ends_it
-    from runner.salesforce.renewal import way_of
+    from runner.salesforce.auth.expiry import missing_scopes, what_ends_it
+    from runner.salesforce.auth.grants import way_of
 
     if connection.environment is Environment.LOCAL and connection.url is None:
         return {"sign_in": "the local org's own"}

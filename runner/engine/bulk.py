@@ -30,10 +30,10 @@ from runner.errors import (
 from runner.events import Sink
 from runner.job.model import Concurrency, RetryPolicy, WriteTask
 from runner.parallel import Lanes
-from runner.salesforce import ingest
-from runner.salesforce.bulk_job import JobInfo, JobState, failure_of
-from runner.salesforce.ingest import IngestSpec, ResultSet, operation_of
-from runner.salesforce.retry_table import passing_refusals
+from runner.salesforce.bulk import ingest
+from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
+from runner.salesforce.bulk.job import JobInfo, JobState, failure_of
+from runner.salesforce.http.retry_table import passing_refusals
 from runner.tables.results.results.bulk_results import PartFiles, PartMatch
 from runner.tables.results.results.results import Results
 from runner.tables.staging.staging.parts import Part

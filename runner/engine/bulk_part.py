@@ -18,10 +18,10 @@ from runner.engine.journal import Collected, Journal
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, Standing, Step, next_step
 from runner.engine.pace import job_pace, told_by
 from runner.errors import OrgError, TransientError, TransportError, UsageError
-from runner.salesforce import ingest
-from runner.salesforce.bulk_job import JobInfo, JobState
-from runner.salesforce.ingest import IngestOperation, IngestSpec, ResultSet
-from runner.salesforce.retry_table import Action, Decision, Wait
+from runner.salesforce.bulk import ingest
+from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
+from runner.salesforce.bulk.job import JobInfo, JobState
+from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.state.run_records import PartRecord
 from runner.tables.staging.staging.parts import Part
 

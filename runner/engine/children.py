@@ -15,7 +15,7 @@ from runner.engine.columns import query_columns
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.job.model import ChildTable
 from runner.salesforce.describe import Describes
-from runner.salesforce.query import pages_from
+from runner.salesforce.rest.query import pages_from
 from runner.salesforce.session import Session
 from runner.salesforce.soql import ItemKind, Selection, SelectItem
 from runner.tables.field_types import FieldKind

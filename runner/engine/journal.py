@@ -13,8 +13,8 @@ from pathlib import Path
 
 from runner.errors import StateError, UsageError
 from runner.outcome import RowResult, RowStatus
-from runner.salesforce.bulk_job import JobInfo
-from runner.salesforce.ingest import ResultSet
+from runner.salesforce.bulk.ingest import ResultSet
+from runner.salesforce.bulk.job import JobInfo
 from runner.state.ledger import Ledger
 from runner.state.run_records import PartRecord, TaskRecord
 from runner.tables.field_types import MappedColumn

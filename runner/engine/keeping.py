@@ -16,7 +16,7 @@ from runner.errors import UsageError
 from runner.job.model import Verb, WriteTask
 from runner.outcome import Counts
 from runner.salesforce.describe import Describes, ResolvedColumn
-from runner.salesforce.reading import find_by_key, read_by_id
+from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind

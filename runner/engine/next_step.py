@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from runner.salesforce.bulk_job import ENDS, JobState
+from runner.salesforce.bulk.job import ENDS, JobState
 
 INTENDED = "intended"
 """In the ledger: nothing of the part was sent, or its job was made and not noted."""

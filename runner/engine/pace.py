@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.engine.context import Context, Deadline
-from runner.salesforce.bulk_job import Pace, StillUnderWayError
+from runner.salesforce.bulk.job import Pace, StillUnderWayError
 
 PATIENCE_SECONDS = 24 * 3600.0
 """How long a job may take where the task has no timeout."""

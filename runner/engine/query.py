@@ -20,9 +20,9 @@ from runner.job.binds import bind
 from runner.job.model import Api, QueryTask, WriteTask
 from runner.job.places import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.outcome import Counts, TaskOutcome, TaskStatus
-from runner.salesforce import query_jobs
-from runner.salesforce.bulk_job import JobInfo, failure_of
-from runner.salesforce.query import QueryPage, fits_url, pages
+from runner.salesforce.bulk import query_jobs
+from runner.salesforce.bulk.job import JobInfo, failure_of
+from runner.salesforce.rest.query import QueryPage, fits_url, pages
 from runner.salesforce.soql import selection
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord

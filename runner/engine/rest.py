@@ -22,7 +22,7 @@ from runner.errors import AbortedError, RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import Lanes
-from runner.salesforce.records import BrokenOffError, RecordResult, WriteRequest, write_batch
+from runner.salesforce.rest.write import BrokenOffError, RecordResult, WriteRequest, write_batch
 from runner.state.run_records import PartRecord
 from runner.tables.results.results.results import Results
 from runner.tables.staging.staging.staging import Record, Staging

@@ -16,9 +16,9 @@ from runner.engine.columns import ColumnPlan
 from runner.errors import OrgError
 from runner.job.binds import literal
 from runner.job.model import Verb
-from runner.salesforce.query import fits_url, pages
-from runner.salesforce.records import BrokenOffError, Record, RecordResult, WriteRequest
-from runner.salesforce.records import write_batch as write_once
+from runner.salesforce.rest.query import fits_url, pages
+from runner.salesforce.rest.write import BrokenOffError, Record, RecordResult, WriteRequest
+from runner.salesforce.rest.write import write_batch as write_once
 from runner.salesforce.session import Session
 
 _AT_ONCE = 100

@@ -16,7 +16,7 @@ from runner.errors import AbortedError, RunnerError
 from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import Lanes
-from runner.salesforce.undelete import MOST_RECORDS, undelete
+from runner.salesforce.rest.undelete import MOST_RECORDS, undelete
 from runner.tables.results.results.results import Results
 from runner.tables.staging.staging.staging import Record, Staging
 

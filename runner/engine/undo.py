@@ -19,7 +19,7 @@ from runner.errors import ExitCode, StateError
 from runner.job.model import FieldMapping, Job, OnError, Verb, WriteTask
 from runner.job.places import FileSource
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.salesforce.reading import find_by_key, find_deleted, read_by_id
+from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
 from runner.state.run_records import RunRecord, TaskRecord

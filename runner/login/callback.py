@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from runner.credentials import Secret
 from runner.errors import SignInError
-from runner.salesforce.sign_in_hints import refusal_hint
+from runner.salesforce.auth.hints import refusal_hint
 
 PATH = "/OauthRedirect"
 REFUSED = "access_denied"

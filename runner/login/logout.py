@@ -11,11 +11,11 @@ from typing import Protocol
 
 from runner.credentials import JwtBearer, Token
 from runner.errors import TransportError
-from runner.salesforce import oauth
-from runner.salesforce.faults import error_of
-from runner.salesforce.hosts import origin_of
+from runner.salesforce.auth import oauth
+from runner.salesforce.http.error_bodies import error_of
+from runner.salesforce.http.hosts import origin_of
+from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import TokenStore
-from runner.salesforce.transport import Transport
 
 
 class KeptToken(TokenStore, Protocol):

@@ -16,9 +16,9 @@ from runner.login.keeping import SignedIn, Wanted, keep
 from runner.login.listener import DEFAULT_PORT, FAREWELL_SECONDS, Listener, listening
 from runner.login.pages import Ending, Verdict
 from runner.login.pkce import Proof, new_state
-from runner.salesforce import oauth
+from runner.salesforce.auth import oauth
+from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import TokenStore
-from runner.salesforce.transport import Transport
 
 TIMEOUT_SECONDS = 120.0
 

@@ -134,7 +134,7 @@ def seed_of(connection: Connection) -> Token | None:
     if connection.auth is None:
         return None
     from runner.credentials import Secret, Token
-    from runner.salesforce.hosts import login_url
+    from runner.salesforce.http.hosts import login_url
 
     url = login_url(connection)
     return Token(
@@ -148,7 +148,7 @@ def seed_of(connection: Connection) -> Token | None:
 
 def instance_url(connection: Connection) -> str | None:
     """Where a lone access token belongs, as far as the connection tells."""
-    from runner.salesforce.hosts import login_url
+    from runner.salesforce.http.hosts import login_url
 
     known = connection.url is not None or connection.domain is not None
     return login_url(connection) if known else None

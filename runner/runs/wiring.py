@@ -19,8 +19,8 @@ from runner.runs.token_stores import login_command, token_store
 if TYPE_CHECKING:
     from runner.events import Sink
     from runner.job.model import Connection, Job, RetryPolicy
+    from runner.salesforce.http.transport import Transport
     from runner.salesforce.session import Session, TokenStore
-    from runner.salesforce.transport import Transport
     from runner.state.paths import StateFolder
 
 
@@ -109,7 +109,7 @@ def connection_tokens(
 @contextmanager
 def transport() -> Iterator[Transport]:
     """The one HTTP client of a process."""
-    from runner.salesforce.transport import Transport
+    from runner.salesforce.http.transport import Transport
 
     with Transport(allowed_hosts=allowed_hosts()) as made:
         yield made
@@ -136,7 +136,7 @@ def signed_in(
         SignInError: there is no token that may be used.
     """
     from runner.job.model import RetryPolicy
-    from runner.salesforce.retry import Retrier
+    from runner.salesforce.http.retry import Retrier
     from runner.salesforce.session import Session
 
     with connection_tokens(connection, job_file, state) as tokens, transport() as wire:

@@ -14,8 +14,8 @@ from threading import Lock
 from typing import Any
 
 from runner.errors import OrgError, UsageError
+from runner.salesforce.http.messages import segment
 from runner.salesforce.session import Session
-from runner.salesforce.wire import segment
 
 
 class ColumnError(UsageError):

@@ -20,14 +20,14 @@ from threading import Lock
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
 from runner.job.model import RetryPolicy
-from runner.salesforce import oauth
-from runner.salesforce.faults import error_of
-from runner.salesforce.hosts import origin_of
-from runner.salesforce.live_token import LiveToken, TokenStore
-from runner.salesforce.retry import Retrier, refusal
-from runner.salesforce.retry_table import Action, decide
-from runner.salesforce.transport import Transport
-from runner.salesforce.wire import OrgRequest, OrgResponse, json_body
+from runner.salesforce.auth import oauth
+from runner.salesforce.auth.refresh import LiveToken, TokenStore
+from runner.salesforce.http.error_bodies import error_of
+from runner.salesforce.http.hosts import origin_of
+from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body
+from runner.salesforce.http.retry import Retrier, refusal
+from runner.salesforce.http.retry_table import Action, decide
+from runner.salesforce.http.transport import Transport
 
 CLIENT_NAME = "sfrunner"
 __all__ = ["LimitInfo", "Session", "TokenStore"]

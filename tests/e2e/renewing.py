@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from runner.job.model import RetryPolicy
-from runner.salesforce.retry import Retrier
+from runner.salesforce.http.retry import Retrier
+from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import Session
-from runner.salesforce.transport import Transport
 from runner.state.tokens import TokenFile
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.salesforce.retry_table import (
+from runner.salesforce.http.retry_table import (
     GATEWAY_STATUSES,
     TABLE,
     Action,

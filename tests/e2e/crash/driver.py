@@ -19,9 +19,9 @@ import runner.engine.bulk
 import runner.engine.query
 import runner.state.ledger
 import runner.state.ledger_file
-from runner.salesforce import ingest
-from runner.salesforce.retry import Retrier
-from runner.salesforce.transport import Transport
+from runner.salesforce.bulk import ingest
+from runner.salesforce.http.retry import Retrier
+from runner.salesforce.http.transport import Transport
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is all it finds
 

@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, Standing, Step, next_step
-from runner.salesforce.bulk_job import JobState
+from runner.salesforce.bulk.job import JobState
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from runner.salesforce.transport import Transport
+from runner.salesforce.http.transport import Transport
 
 ORG = "00D5g00000ABCDEEA5"
 USER = "0055g00000ABCDEAA5"

@@ -16,9 +16,9 @@ import pytest
 from runner.credentials import Secret, Token
 from runner.events import Event
 from runner.job.model import RetryPolicy
-from runner.salesforce.retry import Retrier
+from runner.salesforce.http.retry import Retrier
+from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import Session
-from runner.salesforce.transport import Transport
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from runner.salesforce.retry_table import TABLE, Phase, Rule
+from runner.salesforce.http.retry_table import TABLE, Phase, Rule
 
 PAGE = Path(__file__).parents[3] / "docs" / "explanation" / "retry.md"
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"

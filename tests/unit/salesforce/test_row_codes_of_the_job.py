@@ -1,6 +1,6 @@
 """A job's own word on which row errors are worth another try."""
 
-from runner.salesforce.retry_table import Action, row_decision
+from runner.salesforce.http.retry_table import Action, row_decision
 
 OWN = {"add": ("MY_RULE",), "ignore": ("UNABLE_TO_LOCK_ROW", "STORAGE_LIMIT_EXCEEDED")}
 

@@ -15,8 +15,8 @@ from runner.errors import (
     TransportError,
 )
 from runner.job.model import RetryPolicy
+from runner.salesforce.http.messages import OrgRequest
 from runner.salesforce.session import LimitInfo
-from runner.salesforce.wire import OrgRequest
 
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 

@@ -1,0 +1,1 @@
+"""Sign-in at Salesforce: OAuth, token refresh, identity."""

@@ -1,0 +1,100 @@
+"""Whose token it is, and of which org.
+
+Knows the user info endpoint and what to ask where an app's tokens are refused there. Knows
+nothing of what a job expects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import OrgError, TransientError, UnexpectedAnswerError
+from runner.salesforce.http.messages import OrgRequest
+from runner.salesforce.ids import eighteen, is_id
+from runner.salesforce.rest.query import pages
+from runner.salesforce.session import Session
+
+_IDENTITY_PARTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A user of an org; Ids of 18 characters."""
+
+    user_id: str
+    username: str
+    display_name: str
+    org_id: str
+    org_name: str | None = None
+    is_sandbox: bool | None = None
+    """None where the user may not see it."""
+
+
+def who(session: Session) -> Identity:
+    """Ask whose token the session has. The API version must be settled.
+
+    Raises:
+        SignInError: The org takes neither the token nor a renewed one.
+        OrgError: The org tells nobody, not even the user itself.
+    """
+    user = _claimed(session) or _queried(session)
+    organization = _organization(session)
+    return Identity(
+        user_id=eighteen(user["user_id"]),
+        username=user["username"],
+        display_name=user["display_name"],
+        org_id=eighteen(user["org_id"]),
+        org_name=organization.get("Name"),
+        is_sandbox=organization.get("IsSandbox"),
+    )
+
+
+def _claimed(session: Session) -> dict[str, str] | None:
+    """From the user info endpoint; it answers 403 to a dead token and to one without its scope."""
+    answer = session.answer(OrgRequest("GET", "/services/oauth2/userinfo"))
+    if not answer.ok:
+        return None
+    claims = answer.json_object("user_id", "organization_id")
+    return {
+        "user_id": str(claims["user_id"]),
+        "org_id": str(claims["organization_id"]),
+        "username": str(claims.get("preferred_username") or ""),
+        "display_name": str(claims.get("name") or ""),
+    }
+
+
+def _queried(session: Session) -> dict[str, str]:
+    """From the user's own record; this call also finds out whether the token lives."""
+    resources = session.request("GET", "/").json_object()
+    path = str(resources.get("identity") or "").rstrip("/").split("/")
+    org_id, user_id = path[-_IDENTITY_PARTS:] if len(path) > _IDENTITY_PARTS else ("", "")
+    if not is_id(user_id):
+        raise UnexpectedAnswerError(
+            "The org does not say whose token this is",
+            hint="Give the app the scope `openid` or `id`, then sign in again.",
+        )
+    soql = f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"  # noqa: S608 - is_id saw it
+    found = _first(session, soql)
+    return {
+        "user_id": user_id,
+        "org_id": org_id,
+        "username": str(found.get("Username") or ""),
+        "display_name": str(found.get("Name") or ""),
+    }
+
+
+def _organization(session: Session) -> Mapping[str, Any]:
+    """The org's own record, where the user may see it."""
+    try:
+        return _first(session, "SELECT Name, IsSandbox FROM Organization LIMIT 1")
+    except TransientError:
+        raise
+    except OrgError:
+        return {}
+
+
+def _first(session: Session, soql: str) -> Mapping[str, Any]:
+    page = next(pages(session, soql))
+    return page.records[0] if page.records else {}

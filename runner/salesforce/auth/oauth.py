@@ -1,0 +1,201 @@
+"""Every sign-in, refresh and revoke: requests to send, answers to read.
+
+Pure: builds request values and reads answers; whoever imports it sends them. Knows nothing of
+browsers, files or retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+from runner.credentials import Secret, Token
+from runner.errors import OrgError, SignInError, TransientError, UnexpectedAnswerError
+from runner.salesforce.auth.hints import refusal_hint
+from runner.salesforce.http.error_bodies import error_of, faults_of
+from runner.salesforce.http.hosts import origin_of
+from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.salesforce.ids import eighteen
+
+SCOPES = ("api", "refresh_token")
+JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_TRANSIENT_CODES = frozenset({"rate_limit_exceeded", "unknown_error", "temporarily_unavailable"})
+_IDENTITY_PARTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The app that asks, and where."""
+
+    login_url: str
+    """Origin, `https://login.salesforce.com` for one."""
+    client_id: str
+    """The External Client App's consumer key; not a secret."""
+    client_secret: Secret | None = None
+    """Only where the app asks for it."""
+
+
+def authorize_url(
+    client: Client,
+    *,
+    redirect_uri: str,
+    state: str,
+    code_challenge: str,
+    scopes: Sequence[str] = SCOPES,
+) -> str:
+    """The page where a person allows the access.
+
+    Args:
+        client: The app and its login host.
+        redirect_uri: A registered callback, the same to the letter, its port included.
+        state: Comes back in the redirect.
+        code_challenge: BASE64URL(SHA256(verifier)), unpadded; the method is S256.
+        scopes: What to ask for.
+    """
+    asked = {
+        "response_type": "code",
+        "client_id": client.client_id,
+        "redirect_uri": redirect_uri,
+        "scope": " ".join(scopes),
+        "state": state,
+        "code_challenge": code_challenge,
+        "code_challenge_method": "S256",
+    }
+    return f"{client.login_url}/services/oauth2/authorize?{urlencode(asked, quote_via=quote)}"
+
+
+def code_exchange(
+    client: Client, *, redirect_uri: str, code: Secret, code_verifier: Secret
+) -> OrgRequest:
+    """Trade the code of a redirect (decoded) for a token. A code works once."""
+    return _token_request(
+        client,
+        {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": code_verifier,
+        },
+    )
+
+
+def refresh(client: Client, refresh_token: Secret) -> OrgRequest:
+    """Trade a refresh token for a new access token. It names no scopes: that makes it fail.
+
+    It is not repeatable: where the org rotates refresh tokens, to show an old one twice ends the
+    sign-in as a whole.
+    """
+    return _token_request(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+
+def jwt_bearer(client: Client, assertion: Secret) -> OrgRequest:
+    """Trade a signed assertion for an access token; it may be asked as often as one likes."""
+    return OrgRequest(
+        "POST",
+        f"{client.login_url}/services/oauth2/token",
+        headers={"Accept": "application/json"},
+        form={"grant_type": JWT_BEARER, "assertion": assertion},
+        idempotent=True,
+    )
+
+
+def client_credentials(client: Client) -> OrgRequest:
+    """Trade the app's key and secret for an access token; My Domain only."""
+    request = _token_request(client, {"grant_type": "client_credentials"})
+    return replace(request, idempotent=True)
+
+
+def revoke(login_url: str, token: Secret) -> OrgRequest:
+    """Make a token worthless. With a refresh token, its access tokens end too."""
+    return OrgRequest(
+        "POST", f"{login_url}/services/oauth2/revoke", form={"token": token}, idempotent=True
+    )
+
+
+def bearer(access_token: Secret) -> Secret:
+    """The value of the `Authorization` header."""
+    return Secret(f"Bearer {access_token.reveal()}")
+
+
+def token_of(response: OrgResponse, client: Client, *, previous: Token | None = None) -> Token:
+    """The token in an answer of the token endpoint.
+
+    Args:
+        response: The answer.
+        client: What the request was made with.
+        previous: The token that was refreshed; what the answer leaves out is taken from it, the
+            refresh token above all.
+
+    Raises:
+        SignInError: The org refused; the hint says what to do.
+        TransientError: It may work later.
+        UnexpectedAnswerError: The answer holds no token.
+    """
+    if not response.ok:
+        raise sign_in_error_of(response)
+    answer = response.json_object()
+    base = previous or Token(Secret(""), instance_url="")
+    instance_url = str(answer.get("instance_url") or base.instance_url)
+    if not answer.get("access_token") or not instance_url:
+        raise UnexpectedAnswerError(
+            "The org's answer to the sign-in holds no token", status=response.status
+        )
+    rotated = answer.get("refresh_token")
+    org_id, user_id = _identity(str(answer.get("id") or ""))
+    return replace(
+        base,
+        access_token=Secret(str(answer["access_token"])),
+        instance_url=origin_of(instance_url),
+        refresh_token=Secret(str(rotated)) if rotated else base.refresh_token,
+        client_id=client.client_id,
+        login_url=client.login_url,
+        org_id=org_id or base.org_id,
+        user_id=user_id or base.user_id,
+        scopes=tuple(str(answer.get("scope") or "").split()) or base.scopes,
+        issued_at=_issued_at(answer) or base.issued_at,
+        rotates=base.rotates or bool(rotated and base.refresh_token),
+        renewal_began=None,
+    )
+
+
+def sign_in_error_of(response: OrgResponse) -> SignInError | OrgError:
+    """The error that a refusal of the token or revoke endpoint stands for."""
+    found = faults_of(response)
+    code = found[0].code if found else None
+    if code is None:
+        return error_of(response)
+    message = f"The org refused the sign-in: {code}: {found[0].message}"
+    if code in _TRANSIENT_CODES or response.status >= 500:  # noqa: PLR2004 - the server's fault
+        return TransientError(
+            message, status=response.status, code=code, hint=refusal_hint(code, found[0].message)
+        )
+    return SignInError(message, hint=refusal_hint(code, found[0].message))
+
+
+def _token_request(client: Client, form: Mapping[str, str | Secret]) -> OrgRequest:
+    secret = {"client_secret": client.client_secret} if client.client_secret else {}
+    return OrgRequest(
+        "POST",
+        f"{client.login_url}/services/oauth2/token",
+        headers={"Accept": "application/json"},
+        form={**form, "client_id": client.client_id, **secret},
+    )
+
+
+def _identity(url: str) -> tuple[str | None, str | None]:
+    """Org and user from `https://login.salesforce.com/id/<org>/<user>`."""
+    parts = urlsplit(url).path.strip("/").split("/")
+    if len(parts) != _IDENTITY_PARTS or parts[0] != "id":
+        return None, None
+    return eighteen(parts[1]), eighteen(parts[2])
+
+
+def _issued_at(answer: Mapping[str, Any]) -> datetime | None:
+    """`issued_at` is a text of milliseconds since 1970."""
+    try:
+        return datetime.fromtimestamp(int(answer["issued_at"]) / 1000, UTC)
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return None

@@ -1,0 +1,146 @@
+"""The token in use, and its renewal: one at a time, over threads and processes.
+
+Knows when another has renewed it already, and that a new one is kept before it is used. Knows
+nothing of the requests that need it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Protocol
+
+from runner.credentials import Secret, Token
+from runner.errors import SignInError, TransportError
+from runner.salesforce.auth import oauth
+from runner.salesforce.auth.grants import can_renew, client_of, lost_sign_in, request_of
+from runner.salesforce.http.error_bodies import faults_of
+from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.salesforce.http.retry import Retrier
+from runner.salesforce.http.transport import Transport
+
+
+class TokenStore(Protocol):
+    """Where the token is kept, on this machine and between its processes."""
+
+    def load(self) -> Token:
+        """Read the token.
+
+        Raises:
+            SignInError: There is none, or it may not be used.
+        """
+        ...
+
+    def save(self, token: Token) -> None:
+        """Keep a token; once this returns it outlives the process."""
+        ...
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other threads and processes from renewing the token meanwhile."""
+        ...
+
+    def describe(self) -> str:
+        """Say where the token is, for messages."""
+        ...
+
+
+class LiveToken:
+    """A token that several threads use and any of them may have to renew."""
+
+    def __init__(self, transport: Transport, tokens: TokenStore, login_command: str) -> None:
+        self.login_command = login_command
+        self._transport = transport
+        self._tokens = tokens
+        self._token = tokens.load()
+        self._renewing = Lock()
+
+    def begin(self, retrier: Retrier) -> None:
+        """Sign in where there is no access token yet.
+
+        Raises:
+            SignInError: The org refuses.
+            TransportError: The org cannot be reached.
+        """
+        if not self._token.access_token:
+            self.renew(self._token.access_token, retrier)
+
+    @property
+    def token(self) -> Token:
+        """The token as it is now."""
+        return self._token
+
+    @property
+    def place(self) -> str:
+        """Where the token is kept, for messages."""
+        return self._tokens.describe()
+
+    def renew(self, stale: Secret, retrier: Retrier) -> bool:
+        """Have another access token than this one.
+
+        Returns:
+            Whether the org was asked for it; False where another thread or process had been there.
+
+        Raises:
+            SignInError: The org gives none; the hint says what to do.
+            TransportError: The org cannot be reached to ask.
+        """
+        with self._renewing:
+            if self._token.access_token != stale:
+                return False
+            with self._tokens.locked():
+                stored = self._tokens.load()
+                if stored.access_token != stale:
+                    self._token = stored
+                    return False
+                token = self._renewed(stored, retrier)
+                # Where refresh tokens rotate the old one is dead by now: first keep, then use.
+                self._tokens.save(token)
+                self._token = token
+                return True
+
+    def _renewed(self, stored: Token, retrier: Retrier) -> Token:
+        if not can_renew(stored):
+            raise SignInError(
+                f"The org no longer takes the access token of {self.place}, "
+                "and there is no refresh token to renew it with",
+                hint=f"Run `{self.login_command}`.",
+            )
+        try:
+            client = client_of(stored)
+            request = request_of(stored, client)
+            response = self._asked(stored, request, retrier)
+            self._explain_a_lost_sign_in(stored, response)
+            return oauth.token_of(response, client, previous=stored)
+        except TransportError as error:
+            # Said of the refresh only: the request that waits for it was not carried out.
+            raise TransportError(
+                f"The access token could not be renewed: {error.message}",
+                may_have_arrived=False,
+                hint=f"Try again; if the org then refuses, `{self.login_command}`.",
+            ) from error
+        except SignInError as error:
+            hint = (error.hint or "").replace("runner login", self.login_command)
+            raise SignInError(f"{error.message} ({self.place})", hint=hint) from error
+
+    def _asked(self, stored: Token, request: OrgRequest, retrier: Retrier) -> OrgResponse:
+        """Ask the org; where that may use a refresh token up, write down first that it is asked.
+
+        Should this process die before the answer is kept, the next one can say what happened. That
+        the token can be written at all is found out before the old one is spent, too.
+        """
+        if stored.grant is None and stored.access_token:
+            self._tokens.save(replace(stored, renewal_began=datetime.now(UTC)))
+        return retrier.send(lambda: self._transport.send(request), request)
+
+    def _explain_a_lost_sign_in(self, stored: Token, response: OrgResponse) -> None:
+        found = () if response.ok or stored.grant else faults_of(response)
+        if not found or found[0].code != "invalid_grant":
+            return
+        why = lost_sign_in(stored, self.place)
+        if why is not None:
+            raise SignInError(
+                f"The org refused the sign-in: {found[0].code}: {found[0].message}. {why}",
+                hint="Sign in again with `runner login`.",
+            )

@@ -1,0 +1,256 @@
+"""Bulk API 2.0 ingest: rows into the org, a file a job.
+
+Knows the calls of an ingest job's life and what to do when the answer to one is lost. Knows
+nothing of what is in the files. Source: Bulk API 2.0 guide, API version 41.0; assignment rules
+49.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from runner.errors import OrgError, TransportError
+from runner.job.model import Verb
+from runner.salesforce.bulk.download import save_pages
+from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
+from runner.salesforce.http.messages import OrgRequest, json_body, path_of, segment
+from runner.salesforce.http.retry_table import Action, Decision, Wait
+from runner.salesforce.session import Session
+
+MOST_BYTES = 100_000_000
+"""Of one file. The org's own most is 150 MB after it has encoded them as base64."""
+_PATH = "/jobs/ingest"
+_SHORT_ID = 15
+_JSON = {"Content-Type": "application/json"}
+
+
+class IngestOperation(StrEnum):
+    """What a job does with its rows."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    UPSERT = "upsert"
+    DELETE = "delete"
+    HARD_DELETE = "hardDelete"
+    """Past the recycle bin; the user needs `Bulk API Hard Delete`."""
+
+
+class ResultSet(StrEnum):
+    """One of the three files an ended job leaves; each row is in exactly one."""
+
+    SUCCEEDED = "successfulResults"
+    FAILED = "failedResults"
+    UNPROCESSED = "unprocessedrecords"
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSpec:
+    """What a job is made with."""
+
+    sobject: str
+    operation: IngestOperation
+    key: str | None = None
+    """External Id field of an upsert."""
+    assignment_rule_id: str | None = None
+
+
+def operation_of(verb: Verb, *, hard: bool = False) -> IngestOperation:
+    """The operation that carries out a verb."""
+    if verb is Verb.DELETE:
+        return IngestOperation.HARD_DELETE if hard else IngestOperation.DELETE
+    return {
+        Verb.CREATE: IngestOperation.INSERT,
+        Verb.UPDATE: IngestOperation.UPDATE,
+        Verb.UPSERT: IngestOperation.UPSERT,
+    }[verb]
+
+
+def create_request(spec: IngestSpec) -> OrgRequest:
+    """Ask for a job. An open job that nobody knows of processes nothing, so it may be repeated."""
+    asked = {
+        "object": spec.sobject,
+        "operation": spec.operation.value,
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+        "externalIdFieldName": spec.key,
+        "assignmentRuleId": spec.assignment_rule_id,
+    }
+    body = json_body({name: value for name, value in asked.items() if value is not None})
+    return OrgRequest("POST", _PATH, _JSON, body=body, idempotent=True)
+
+
+def upload_request(job_id: str, file: Path) -> OrgRequest:
+    """Hand over the rows: UTF-8, commas, LF. Once a job: a second upload spoils it."""
+    return OrgRequest(
+        "PUT",
+        f"{_job_path(job_id)}/batches",
+        {"Content-Type": "text/csv"},
+        body=file,
+        idempotent=False,
+    )
+
+
+def state_request(job_id: str, state: JobState) -> OrgRequest:
+    """Close a job (UploadComplete) or abort it (Aborted)."""
+    body = json_body({"state": state.value})
+    # What is aborted stays aborted; a second close is refused like any other mistake.
+    is_abort = state is JobState.ABORTED
+    return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=is_abort)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeJob:
+    """A job that was just made."""
+
+    info: JobInfo
+    doubled: bool
+    """Whether an answer was lost on the way, so that there may be another open job."""
+
+
+def create_job(session: Session, spec: IngestSpec) -> MadeJob:
+    """Make a job.
+
+    Raises:
+        OrgError: The org refused: the object, the operation, the key, a permission, a quota.
+    """
+    answer = session.send(create_request(spec))
+    return MadeJob(job_of(answer), doubled=answer.replayed)
+
+
+def open_jobs(
+    session: Session, spec: IngestSpec, user_id: str, since: datetime, until: datetime
+) -> Iterator[str]:
+    """Find open jobs like one that was asked for and whose Id nobody noted.
+
+    Args:
+        session: The org.
+        spec: What was asked for.
+        user_id: Who asked.
+        since: When it was asked for, in the org's time.
+        until: When it can have been made at the latest.
+
+    Yields:
+        Ids of jobs made by this user for this object and operation in that time, still open.
+    """
+    path = f"{_PATH}?jobType=V2Ingest"
+    while True:
+        answer = session.request("GET", path).json_object("records")
+        for told in answer["records"]:
+            if _is_like(told, spec, user_id) and since <= _made(told) <= until:
+                yield str(told["id"])
+        following = path_of(str(answer.get("nextRecordsUrl") or ""))
+        if answer.get("done", True) or following in {"/", path}:
+            return
+        path = following
+
+
+def _is_like(told: dict[str, Any], spec: IngestSpec, user_id: str) -> bool:
+    return (
+        told.get("state") == JobState.OPEN
+        and told.get("object") == spec.sobject
+        and told.get("operation") == spec.operation
+        and (told.get("externalIdFieldName") or None) == spec.key
+        and str(told.get("createdById"))[:_SHORT_ID] == user_id[:_SHORT_ID]
+    )
+
+
+def _made(told: dict[str, Any]) -> datetime:
+    return datetime.strptime(str(told["createdDate"]), "%Y-%m-%dT%H:%M:%S.%f%z")
+
+
+def upload(session: Session, job_id: str, file: Path) -> None:
+    """Hand a job its rows.
+
+    Raises:
+        TransportError: The rows did not arrive, or nobody knows; then the job was aborted. A job
+            that was never closed processes nothing: the rows can go into a new one.
+        OrgError: The org refused.
+    """
+    try:
+        _hand_over(session, job_id, file)
+    except TransportError as error:
+        with suppress(OrgError):
+            abort(session, job_id)
+        raise TransportError(
+            f"The upload to ingest job {job_id} broke off; the job was given up before it began: "
+            f"{error.message}",
+            may_have_arrived=False,
+            hint=error.hint,
+        ) from error
+
+
+def _hand_over(session: Session, job_id: str, file: Path) -> None:
+    status = session.send(upload_request(job_id, file)).status
+    if status != HTTPStatus.CREATED:
+        # Something in front of the org said so, and closing the job would end it without rows.
+        raise TransportError(f"it was answered with {status}, not with 201.", may_have_arrived=True)
+
+
+def close(session: Session, job_id: str) -> JobInfo:
+    """Let the org begin; when the answer is lost, the job's state tells whether it has.
+
+    Raises:
+        TransportError: The org cannot be reached to tell.
+        OrgError: The org refused.
+    """
+    retrier = session.retrier
+    attempt = 1
+    while True:
+        try:
+            return job_of(session.send(state_request(job_id, JobState.UPLOAD_COMPLETE)))
+        except OrgError as error:
+            info = state(session, job_id)
+            if info.state not in {JobState.OPEN, JobState.ABORTED}:
+                return info
+            if not isinstance(error, TransportError) or attempt >= retrier.policy.attempts:
+                raise
+        retrier.pause(attempt, _CLOSE_AGAIN)
+        attempt += 1
+
+
+_CLOSE_AGAIN = Decision(Action.RETRY, Wait.BACKOFF, "the ingest job is still open")
+
+
+def abort(session: Session, job_id: str) -> JobInfo:
+    """Stop a job; rows that are done stay done."""
+    return job_of(session.send(state_request(job_id, JobState.ABORTED)))
+
+
+def state(session: Session, job_id: str) -> JobInfo:
+    """Ask how a job is."""
+    return job_of(session.request("GET", _job_path(job_id)))
+
+
+def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:
+    """Wait until a job is complete, failed or aborted.
+
+    Raises:
+        TransientError: The time is up.
+    """
+    return wait_for_end(lambda: state(session, job_id), pace, told)
+
+
+def download_results(session: Session, job_id: str, kind: ResultSet, to: Path) -> Path | None:
+    """Save one of the result sets of an ended job.
+
+    Returns:
+        The file; None where the org answered with nothing at all, which means no rows. A file with
+        a header only means the same.
+    """
+    save_pages(session, f"{_job_path(job_id)}/{kind.value}/", to)
+    if to.stat().st_size == 0:
+        to.unlink()
+        return None
+    return to
+
+
+def _job_path(job_id: str) -> str:
+    return f"{_PATH}/{segment(job_id)}"

@@ -1,0 +1,120 @@
+"""Bulk API 2.0 query: rows out of the org, however many.
+
+Knows the calls of a query job's life. Knows nothing of what a query selects. Source: Bulk API 2.0
+guide, API version 47.0; columns in the order of the SELECT from 50.0 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+from runner.errors import OrgError, UnexpectedAnswerError
+from runner.salesforce.bulk.download import save_pages
+from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
+from runner.salesforce.bulk.parallel_pages import save_side_by_side
+from runner.salesforce.http.messages import OrgRequest, json_body, segment
+from runner.salesforce.session import Session
+from runner.salesforce.versions import Feature, supports
+
+FEW_ROWS = 50_000
+"""Up to here a result is one page, or nearly: one request is the quickest."""
+_PATH = "/jobs/query"
+_JSON = {"Content-Type": "application/json"}
+
+
+def create_request(soql: str, *, deleted: bool) -> OrgRequest:
+    """Ask for a job. It only reads, so it may be repeated."""
+    asked = {
+        "operation": "queryAll" if deleted else "query",
+        "query": soql,
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+    }
+    return OrgRequest("POST", _PATH, _JSON, body=json_body(asked), idempotent=True)
+
+
+def create_job(session: Session, soql: str, *, deleted: bool = False) -> JobInfo:
+    """Make a job; it begins at once.
+
+    Raises:
+        OrgError: The org refused: the query, or one that Bulk does not carry.
+    """
+    return job_of(session.send(create_request(soql, deleted=deleted)))
+
+
+def state(session: Session, job_id: str) -> JobInfo:
+    """Ask how a job is."""
+    return job_of(session.request("GET", _job_path(job_id)))
+
+
+def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:
+    """Wait until a job is complete, failed or aborted.
+
+    Raises:
+        TransientError: The time is up.
+    """
+    return wait_for_end(lambda: state(session, job_id), pace, told)
+
+
+def abort(session: Session, job_id: str) -> JobInfo:
+    """Stop a job."""
+    return job_of(
+        session.request("PATCH", _job_path(job_id), json={"state": JobState.ABORTED.value})
+    )
+
+
+def download(
+    session: Session,
+    job_id: str,
+    to: Path,
+    *,
+    expected: int = 0,
+    told: Callable[[int], None] | None = None,
+) -> int:
+    """Save the rows of a complete job as one CSV with one header.
+
+    Args:
+        session: The org.
+        job_id: A job in state JobComplete.
+        to: The file; appears when it is whole.
+        expected: Rows that the job says it found; where they are many, and the version can tell
+            where their pages are, these come side by side.
+        told: Is given the rows so far, after each page.
+
+    Returns:
+        Rows, as the org counts them.
+
+    Raises:
+        UnexpectedAnswerError: The org does not say how many rows there are.
+    """
+    path = _job_path(job_id)
+    version = session.api_version or ""
+    if expected > FEW_ROWS and supports(version, Feature.BULK_RESULT_PAGES):
+        rows = _side_by_side(session, path, to, told or _untold)
+        if rows == expected:
+            return rows
+    saved = save_pages(session, f"{path}/results", to, told=told)
+    if saved is None:
+        raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
+    return saved
+
+
+def _side_by_side(session: Session, path: str, to: Path, told: Callable[[int], None]) -> int | None:
+    """Rows saved; None where the org does not tell its pages, so that they come in turn."""
+    try:
+        return save_side_by_side(session, path, to, told=told)
+    except OrgError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+        return None
+
+
+def _untold(_rows: int) -> None:
+    """Nobody asked."""
+
+
+def _job_path(job_id: str) -> str:
+    return f"{_PATH}/{segment(job_id)}"

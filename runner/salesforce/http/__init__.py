@@ -1,0 +1,1 @@
+"""HTTP: transport, messages, hosts, retries and error bodies."""

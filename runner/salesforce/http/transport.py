@@ -1,0 +1,221 @@
+"""Requests go out, answers come in: the one place that speaks HTTP.
+
+Knows httpx and maps each of its failures to a TransportError. Knows nothing of tokens, retries
+or what an answer means.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+from urllib.parse import urlsplit
+
+import httpx
+import truststore
+
+from runner import __version__
+from runner.errors import StateError, TransportError, UsageError
+from runner.salesforce.http.hosts import check_may_have_secrets
+from runner.salesforce.http.messages import OrgRequest, OrgResponse
+
+CONNECT_TIMEOUT_SECONDS = 30.0
+READ_TIMEOUT_SECONDS = 610.0
+"""The org itself ends a call after 10 minutes; who stops listening earlier loses answers."""
+QUESTION_TIMEOUT_SECONDS = 150.0
+"""For a GET, which is asked again without harm; the org ends a query after 2 minutes."""
+_CONNECTIONS = 32
+_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+
+# The request cannot have been carried out: no byte of it, or no whole of it, left this machine.
+_NOTHING_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.LocalProtocolError,
+    httpx.InvalidURL,
+)
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedResponse:
+    """An answer whose body is still on its way."""
+
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    _chunks: Iterator[bytes]
+
+    def iter_bytes(self) -> Iterator[bytes]:
+        """Give the body piece by piece, decompressed; once only.
+
+        Raises:
+            TransportError: The body ended before its end.
+        """
+        return self._chunks
+
+    def read(self) -> OrgResponse:
+        """Read the rest of the body into memory."""
+        return OrgResponse(self.status, self.headers, b"".join(self._chunks))
+
+
+class Transport:
+    """A pool of connections; threads may share it. Follows no redirect, keeps no cookie."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+        read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+        allowed_hosts: Collection[str] = (),
+    ) -> None:
+        """Open nothing yet; `allowed_hosts` may be given secrets besides Salesforce's own."""
+        self._allowed_hosts = allowed_hosts
+        self._timeout = httpx.Timeout(read_timeout_seconds, connect=connect_timeout_seconds)
+        self._question_timeout = httpx.Timeout(
+            min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS), connect=connect_timeout_seconds
+        )
+        self._client = _client()
+
+    def send(self, request: OrgRequest) -> OrgResponse:
+        """Send a request and read its answer whole, whatever its status.
+
+        Raises:
+            TransportError: There was no answer, or half of one.
+        """
+        with self.stream(request) as response:
+            return response.read()
+
+    @contextmanager
+    def stream(self, request: OrgRequest) -> Iterator[StreamedResponse]:
+        """Send a request and give its answer as soon as the headers are here.
+
+        Raises:
+            TransportError: There was no answer, or half of one.
+            UsageError: It holds a secret, and the host is none that may be given one.
+        """
+        if request.has_secret:
+            check_may_have_secrets(request.url, self._allowed_hosts)
+        with ExitStack() as stack:
+            with mapped_failures(request):
+                outgoing = self._outgoing(request, stack)
+                answer = self._client.send(outgoing, stream=True)
+            stack.callback(answer.close)
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            chunks = _chunks(request, answer)
+            yield StreamedResponse(answer.status_code, headers, chunks)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _outgoing(self, request: OrgRequest, stack: ExitStack) -> httpx.Request:
+        headers = request.revealed_headers()
+        content: bytes | BinaryIO | None
+        if request.form is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+            content = request.encoded_form()
+        elif isinstance(request.body, Path):
+            content = stack.enter_context(_opened(request.body))
+        else:
+            content = request.body
+        timeout = self._question_timeout if request.method == "GET" else self._timeout
+        return self._client.build_request(
+            request.method, request.target, headers=headers, content=content, timeout=timeout
+        )
+
+
+@contextmanager
+def mapped_failures(request: OrgRequest) -> Iterator[None]:
+    """Turn whatever httpx raises inside into a TransportError.
+
+    Raises:
+        TransportError: With `may_have_arrived` as far as the failure tells.
+    """
+    try:
+        yield
+    except _FAILURES as failure:
+        raise transport_error_of(failure, request) from failure
+
+
+def transport_error_of(failure: Exception, request: OrgRequest) -> TransportError:
+    """Say what a failure of httpx means."""
+    host = urlsplit(request.url).netloc
+    cause = str(failure) or type(failure).__name__
+    if isinstance(failure, _NOTHING_SENT):
+        return TransportError(
+            f"{host} cannot be reached: {cause}",
+            may_have_arrived=False,
+            hint="Check the host name, the network, HTTPS_PROXY and SSL_CERT_FILE.",
+        )
+    return TransportError(
+        f"No whole answer came from {host} to {request.method} {urlsplit(request.url).path}: "
+        f"{cause}",
+        may_have_arrived=True,
+        hint="The network or the org broke off; try again later.",
+    )
+
+
+def _chunks(request: OrgRequest, answer: httpx.Response) -> Iterator[bytes]:
+    with mapped_failures(request):
+        yield from answer.iter_bytes()
+
+
+def _opened(file: Path) -> BinaryIO:
+    try:
+        return file.open("rb")
+    except OSError as error:
+        raise StateError(
+            f"{file} cannot be read: {error.strerror}",
+            hint="It is a part of this run; start the run anew.",
+        ) from error
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    """The certificates that this machine trusts, unless SSL_CERT_FILE or SSL_CERT_DIR says others.
+
+    httpx alone would trust the list that it brings along, and not a company's own.
+    """
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return True
+    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _client() -> httpx.Client:
+    try:
+        return httpx.Client(
+            headers={"User-Agent": f"sfrunner/{__version__}", "Accept-Encoding": "gzip"},
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            follow_redirects=False,
+            limits=httpx.Limits(
+                max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
+            ),
+            # A proxy never stands between this machine and itself.
+            mounts=dict.fromkeys(_LOOPBACK),
+            verify=_trusted(),
+        )
+    except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL, ImportError) as error:
+        raise UsageError(
+            f"The network settings of this machine cannot be used: {error}",
+            hint="Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
+        ) from error

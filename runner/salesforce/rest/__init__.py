@@ -1,0 +1,1 @@
+"""The REST API: queries, record writes and reads."""

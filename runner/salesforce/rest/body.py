@@ -1,0 +1,54 @@
+"""Records as the REST API wants them: nested parents, headers that steer a write.
+
+Pure. Knows nothing of which request carries them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.job.model import WriteOptions
+from runner.salesforce.rest.values import Record
+from runner.salesforce.versions import Feature, require
+
+
+def nested(record: Record, lookups: Mapping[str, str]) -> dict[str, Any]:
+    """A record with its relationship columns as objects.
+
+    `Account.ERP_Id__c` becomes `{"Account": {"ERP_Id__c": ...}}`, `Contact:Who.Ext__c` also says
+    its type. A None empties the reference field itself, where `lookups` names it: a parent without
+    a key would be an error.
+    """
+    body: dict[str, Any] = {}
+    for path, value in record.items():
+        target, _, column = path.rpartition(":")
+        relationship, dot, field = column.partition(".")
+        if not dot:
+            body[path] = value
+        elif value is None:
+            body[lookups.get(path, relationship)] = None
+        else:
+            body[relationship] = {**_typed(target), field: value}
+    return body
+
+
+def option_headers(options: WriteOptions, api_version: str) -> dict[str, str]:
+    """The headers of a write's options.
+
+    Assignment rules run only when asked for. Left alone REST would run them and Bulk would not.
+
+    Raises:
+        UsageError: The API version does not have an option.
+    """
+    rule = options.assignment_rule
+    headers = {"Sforce-Auto-Assign": rule if isinstance(rule, str) else str(bool(rule)).upper()}
+    if options.duplicate_rule_allow_save is not None:
+        require(api_version, Feature.DUPLICATE_RULE_HEADER, "Steering duplicate rules")
+        allow = str(options.duplicate_rule_allow_save).lower()
+        headers["Sforce-Duplicate-Rule-Header"] = f"allowSave={allow}"
+    return headers
+
+
+def _typed(sobject: str) -> dict[str, Any]:
+    return {"attributes": {"type": sobject}} if sobject else {}

@@ -1,0 +1,127 @@
+"""sObject Collections: up to 200 records a request, each judged on its own.
+
+Pure: builds the request, reads the answer. Source: REST API guide, sObject Collections, API
+version 42.0; its upsert 46.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.errors import UnexpectedAnswerError
+from runner.job.model import Verb
+from runner.salesforce.http.error_bodies import fault_of
+from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body, segment
+from runner.salesforce.rest.body import nested
+from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
+from runner.salesforce.versions import Feature
+
+MOST_RECORDS = 200
+_PATH = "/composite/sobjects"
+
+
+def feature_of(operation: Verb) -> Feature:
+    """What an API version must have to carry an operation."""
+    upsert = operation is Verb.UPSERT
+    return Feature.COLLECTIONS_UPSERT if upsert else Feature.COLLECTIONS
+
+
+def collection_request(
+    write: WriteRequest, records: Sequence[Record], headers: Mapping[str, str]
+) -> OrgRequest:
+    """The request that carries some records.
+
+    Args:
+        write: What they have in common.
+        records: At most 200.
+        headers: Those of the write's options.
+    """
+    divisible = len(records) > 1 and not write.all_or_none
+    if write.operation is Verb.DELETE:
+        ids = ",".join(str(record["Id"]) for record in records)
+        params = {"ids": ids, "allOrNone": str(write.all_or_none).lower()}
+        return OrgRequest("DELETE", _PATH, headers, params, divisible=divisible)
+    body = {
+        "allOrNone": write.all_or_none,
+        "records": [_entry(write, record) for record in records],
+    }
+    creates = write.operation is Verb.CREATE
+    return OrgRequest(
+        "POST" if creates else "PATCH",
+        _path(write),
+        {**headers, "Content-Type": "application/json"},
+        body=json_body(body),
+        idempotent=not creates and not _creates_by_id(write, records),
+        divisible=divisible,
+    )
+
+
+def collection_results(
+    write: WriteRequest, response: OrgResponse, count: int
+) -> list[RecordResult]:
+    """What became of each record, in their order.
+
+    Raises:
+        UnexpectedAnswerError: The answer speaks of another number of records.
+    """
+    entries = [entry for entry in response.json_list() if isinstance(entry, dict)]
+    if len(entries) != count:
+        raise UnexpectedAnswerError(
+            f"The org answered for {len(entries)} records where {count} were sent"
+        )
+    return [_result(write, entry, replayed=response.replayed) for entry in entries]
+
+
+def succeeded(
+    write: WriteRequest, record_id: str | None, *, created: bool | None, replayed: bool
+) -> RecordResult:
+    """A record that the org took; whether a replay created it is not known."""
+    if write.operation is Verb.CREATE:
+        return RecordResult(record_id, success=True, created=True)
+    if write.operation is not Verb.UPSERT:
+        return RecordResult(record_id, success=True, created=False)
+    unknown = replayed and not created
+    return RecordResult(record_id, success=True, created=None if unknown else created)
+
+
+def refused(
+    write: WriteRequest, entry: Mapping[str, Any], record_id: str | None, *, replayed: bool
+) -> RecordResult:
+    """A record that the org refused, or that a replayed delete found gone already."""
+    fault = fault_of(entry)
+    if write.operation is Verb.DELETE and replayed and fault.code == "ENTITY_IS_DELETED":
+        return RecordResult(record_id, success=True, created=False)
+    return RecordResult(
+        record_id,
+        success=False,
+        created=None,
+        code=fault.code,
+        message=fault.message,
+        fields=fault.fields,
+    )
+
+
+def _path(write: WriteRequest) -> str:
+    if write.operation is not Verb.UPSERT or write.key is None:
+        return _PATH
+    return f"{_PATH}/{segment(write.sobject)}/{segment(write.key)}"
+
+
+def _entry(write: WriteRequest, record: Record) -> dict[str, Any]:
+    body = nested(record, write.lookups)
+    if write.operation is Verb.UPDATE:
+        body = {"id": body.pop("Id"), **body}
+    return {"attributes": {"type": write.sobject}, **body}
+
+
+def _creates_by_id(write: WriteRequest, records: Sequence[Record]) -> bool:
+    return write.key == "Id" and any(not record.get("Id") for record in records)
+
+
+def _result(write: WriteRequest, entry: Mapping[str, Any], *, replayed: bool) -> RecordResult:
+    record_id = entry.get("id")
+    if entry.get("success"):
+        return succeeded(write, record_id, created=entry.get("created"), replayed=replayed)
+    errors = entry.get("errors") or [{}]
+    return refused(write, errors[0], record_id, replayed=replayed)

@@ -1,0 +1,140 @@
+"""Records as they are now, by Id or by a key, their values as texts.
+
+Knows the calls and how many records each takes. Knows nothing of why they are read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from runner.errors import OrgError, UnexpectedAnswerError
+from runner.job.binds import literal
+from runner.salesforce.http.messages import segment
+from runner.salesforce.rest.query import fits_url, pages
+from runner.salesforce.session import Session
+
+MOST_IDS = 2_000
+"""Records of one retrieval; sObject Collections, API version 42.0."""
+_MOST_VALUES = 800
+"""Values that one query asks for, where the URL holds so many."""
+_OF_AN_ID = frozenset({"MALFORMED_ID", "INVALID_ID_FIELD", "INVALID_CROSS_REFERENCE_KEY"})
+"""Codes of a refusal that one Id of many is guilty of."""
+
+Texts = Mapping[str, str | None]
+"""A record: field to text as the org writes it, None where the field is empty."""
+
+
+def read_by_id(
+    session: Session, sobject: str, ids: Sequence[str], fields: Sequence[str]
+) -> list[Texts]:
+    """Read records; `Id` comes first. Those that are not there, or deleted, are left out.
+
+    One request for each 2,000 Ids.
+
+    Raises:
+        OrgError: The org refused, for instance because a field is unknown to it.
+    """
+    wanted = ["Id", *(name for name in fields if name != "Id")]
+    return [
+        {name: _text(record.get(name)) for name in wanted}
+        for start in range(0, len(ids), MOST_IDS)
+        for record in _retrieved(session, sobject, ids[start : start + MOST_IDS], wanted)
+    ]
+
+
+def find_by_key(
+    session: Session, sobject: str, field: str, values: Sequence[str], *, quoted: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Find records by the values of one field.
+
+    Args:
+        session: The org.
+        sobject: Their object.
+        field: The field.
+        values: Any number; the org is asked for as many at once as a URL holds.
+        quoted: Whether they are texts; numbers stand bare in a query.
+
+    Yields:
+        Id and the field's value, as the org has it.
+    """
+    for record in _among(session, sobject, field, values, also=(field,), quoted=quoted):
+        yield record["Id"], str(record[field])
+
+
+def find_deleted(session: Session, sobject: str, ids: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Find records among the living and in the recycle bin; Id, and whether it is deleted."""
+    for record in _among(session, sobject, "Id", ids, also=("IsDeleted",), deleted=True):
+        yield record["Id"], bool(record["IsDeleted"])
+
+
+def _retrieved(
+    session: Session, sobject: str, ids: Sequence[str], fields: Sequence[str]
+) -> list[dict[str, Any]]:
+    try:
+        answer = session.request(
+            "POST",
+            f"/composite/sobjects/{segment(sobject)}",
+            json={"ids": list(ids), "fields": list(fields)},
+            idempotent=True,
+        )
+    except OrgError as error:
+        if error.status != HTTPStatus.BAD_REQUEST or error.code not in _OF_AN_ID:
+            raise
+        half = len(ids) // 2
+        if not half:
+            return []  # no record has such an Id
+        return [
+            *_retrieved(session, sobject, ids[:half], fields),
+            *_retrieved(session, sobject, ids[half:], fields),
+        ]
+    # Numbers stay texts: a double would lose digits.
+    records = json.loads(answer.body, parse_float=str, parse_int=str)
+    if not isinstance(records, list) or len(records) != len(ids):
+        raise UnexpectedAnswerError(
+            f"The org's answer is not one entry for each of {len(ids)} records asked for"
+        )
+    return [record for record in records if record is not None]
+
+
+def _among(  # noqa: PLR0913 - a query has as many sides
+    session: Session,
+    sobject: str,
+    field: str,
+    values: Sequence[str],
+    *,
+    also: Sequence[str],
+    quoted: bool = True,
+    deleted: bool = False,
+) -> Iterator[dict[str, Any]]:
+    names = ", ".join(dict.fromkeys(("Id", *also)))
+
+    def soql(some: Sequence[str]) -> str:
+        listed = ",".join(map(literal, some) if quoted else some)
+        return f"SELECT {names} FROM {sobject} WHERE {field} IN ({listed})"  # noqa: S608 - names as describe has them, values as literals
+
+    for some in _fitting(values, soql):
+        for page in pages(session, soql(some), deleted=deleted):
+            yield from page.records
+
+
+def _fitting(
+    values: Sequence[str], soql: Callable[[Sequence[str]], str]
+) -> Iterator[Sequence[str]]:
+    start = 0
+    while start < len(values):
+        size = min(_MOST_VALUES, len(values) - start)
+        while size > 1 and not fits_url(soql(values[start : start + size])):
+            size = size * 4 // 5
+        yield values[start : start + size]
+        start += size
+
+
+def _text(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return json.dumps(value)

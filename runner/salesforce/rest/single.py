@@ -1,0 +1,62 @@
+"""One record a request, as every API version since 20.0 has it.
+
+Pure: builds the request, reads the answer. Source: REST API guide, sObject Rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from runner.job.model import Verb
+from runner.salesforce.http.error_bodies import faults_of
+from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body, segment
+from runner.salesforce.rest.body import nested
+from runner.salesforce.rest.collections import refused, succeeded
+from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
+
+
+def single_request(write: WriteRequest, record: Record, headers: Mapping[str, str]) -> OrgRequest:
+    """The request that carries one record. What the path says, the body does not repeat."""
+    body = nested(record, write.lookups)
+    base = f"/sobjects/{segment(write.sobject)}"
+    sent = {**headers, "Content-Type": "application/json"}
+    if write.operation is Verb.DELETE:
+        path = f"{base}/{segment(str(body['Id']))}"
+        return OrgRequest("DELETE", path, headers, divisible=True)
+    key = _key_of(write)
+    value = body.pop(key, None)
+    if key == "Id" and not value:
+        return OrgRequest("POST", base, sent, body=json_body(body), divisible=True)
+    place = "" if key == "Id" else f"/{segment(key)}"
+    path = f"{base}{place}/{segment(_in_path(value))}"
+    return OrgRequest("PATCH", path, sent, body=json_body(body), divisible=True)
+
+
+def single_result(write: WriteRequest, record: Record, response: OrgResponse) -> RecordResult:
+    """What became of the record.
+
+    An upsert answers 201 for a created record, 204 or (from version 46.0 on) 200 for an updated
+    one, and 300 where several records carry the external Id.
+    """
+    known_id = record.get("Id")
+    if not response.ok:
+        fault = faults_of(response)[0]
+        entry = {"errorCode": fault.code, "message": fault.message, "fields": [*fault.fields]}
+        return refused(write, entry, known_id, replayed=response.replayed)
+    answer = response.json_object() if response.body.strip() else {}
+    created = bool(answer.get("created", response.status == HTTPStatus.CREATED))
+    record_id = answer.get("id") or known_id
+    return succeeded(write, record_id, created=created, replayed=response.replayed)
+
+
+def _key_of(write: WriteRequest) -> str:
+    return (write.key or "Id") if write.operation is Verb.UPSERT else "Id"
+
+
+def _in_path(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    """A key's value as a path has it: numbers plain, booleans as in JSON."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,258 @@
+"""Writes over REST: records in, one result each out, whatever the API version has.
+
+Knows which calls carry a write, how one bad value is kept from failing the 199 records around it,
+and how records that another transaction holds are tried again in smaller requests. Knows nothing
+of where records come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
+
+from runner.errors import (
+    LimitError,
+    OrgError,
+    RunnerError,
+    TransientError,
+    TransportError,
+    UnexpectedAnswerError,
+)
+from runner.job.model import Verb
+from runner.salesforce.http.error_bodies import error_of
+from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.salesforce.http.retry import refusal
+from runner.salesforce.http.retry_table import Action, Decision, decide, row_decision
+from runner.salesforce.ids import is_id
+from runner.salesforce.rest.body import option_headers
+from runner.salesforce.rest.collections import (
+    MOST_RECORDS,
+    collection_request,
+    collection_results,
+    feature_of,
+)
+from runner.salesforce.rest.single import single_request, single_result
+from runner.salesforce.rest.values import BrokenOffError, Record, RecordResult, WriteRequest
+from runner.salesforce.session import Session
+from runner.salesforce.versions import require, supports
+
+__all__ = ["BrokenOffError", "Record", "RecordResult", "WriteRequest", "write_batch"]
+
+_SMALLER = (50, 10)
+_AGAIN = frozenset({Action.RETRY, Action.SPLIT})
+_COMPANIONS = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
+_OF_THE_REQUEST = frozenset({"EXCEEDED_ID_LIMIT", "INVALID_TYPE", "INVALID_SESSION_ID"})
+"""Codes of a 400 that no single record is guilty of."""
+
+
+def write_batch(
+    session: Session, write: WriteRequest, records: Sequence[Record]
+) -> list[RecordResult]:
+    """Write some records and say what became of each, in their order.
+
+    A request carries at most 200 of them; where the API version has no Collections, one. A record
+    whose refusal may pass is tried again, up to the retry policy of the session.
+
+    Raises:
+        BrokenOffError: The write ended before all records had; carries the results there are.
+        UsageError: The API version cannot do it at all.
+    """
+    return _Batch(session, write, records).run()
+
+
+class _Batch:
+    """The records of one write and what has become of them so far."""
+
+    def __init__(self, session: Session, write: WriteRequest, records: Sequence[Record]) -> None:
+        version = session.api_version or ""
+        self._session = session
+        self._write = write
+        self._records = records
+        self._headers = option_headers(write.options, version)
+        self._collections = supports(version, feature_of(write.operation))
+        if write.all_or_none:
+            require(version, feature_of(write.operation), "`all_or_none`")
+        self._results: list[RecordResult | None] = [None] * len(records)
+
+    def run(self) -> list[RecordResult]:
+        retrier = self._session.retrier
+        deadline = retrier.clock() + retrier.policy.total_seconds
+        pending = self._with_sound_ids()
+        size = min(MOST_RECORDS, max(1, len(pending))) if self._collections else 1
+        attempt = 1
+        while True:
+            for chunk in _chunks(pending, size):
+                self._send(chunk)
+            pending, decision = self._worth_another_try(pending, size, attempt)
+            late = retrier.clock() >= deadline or attempt >= retrier.policy.attempts
+            if decision is None or late:
+                return [result for result in self._results if result is not None]
+            retrier.pause(attempt, decision)
+            attempt += 1
+            if decision.action is Action.SPLIT and not self._write.all_or_none:
+                size = next((smaller for smaller in _SMALLER if smaller < size), 1)
+
+    def _with_sound_ids(self) -> list[int]:
+        """Positions to send; a delete's malformed Id would fail the request, or join two Ids."""
+        sound = []
+        for position, record in enumerate(self._records):
+            record_id = str(record.get("Id") or "")
+            if self._write.operation is Verb.DELETE and not is_id(record_id):
+                message = f"malformed id {record_id}"
+                self._results[position] = RecordResult(
+                    None, success=False, created=None, code="MALFORMED_ID", message=message
+                )
+            else:
+                sound.append(position)
+        return sound
+
+    def _send(self, chunk: Sequence[int]) -> None:
+        if self._collections:
+            self._send_together(chunk)
+        else:
+            for position in chunk:
+                self._send_alone(position)
+
+    def _send_together(self, chunk: Sequence[int]) -> None:
+        records = [self._records[position] for position in chunk]
+        request = collection_request(self._write, records, self._headers)
+        response = self._answer(request, chunk)
+        if response.ok:
+            self._keep_answered(chunk, response)
+        elif len(chunk) > 1 and self._one_is_guilty(request, response):
+            half = len(chunk) // 2
+            self._send_together(chunk[:half])
+            self._send_together(chunk[half:])
+        else:
+            self._keep_refusal(chunk, request, response)
+
+    def _send_alone(self, position: int) -> None:
+        record = self._records[position]
+        request = single_request(self._write, record, self._headers)
+        response = self._answer(request, [position])
+        if not response.ok:
+            self._keep_refusal([position], request, response)
+            return
+        try:
+            self._results[position] = single_result(self._write, record, response)
+        except UnexpectedAnswerError as error:
+            raise self._broken_off(error, [position]) from error
+
+    def _answer(self, request: OrgRequest, chunk: Sequence[int]) -> OrgResponse:
+        try:
+            return self._session.answer(request)
+        except TransportError as error:
+            raise self._broken_off(error, chunk if error.may_have_arrived else ()) from error
+        except RunnerError as error:
+            raise self._broken_off(error) from error
+
+    def _keep_answered(self, chunk: Sequence[int], response: OrgResponse) -> None:
+        try:
+            results = collection_results(self._write, response, len(chunk))
+        except UnexpectedAnswerError as error:
+            raise self._broken_off(error, chunk) from error
+        for position, result in zip(chunk, results, strict=True):
+            self._results[position] = result
+
+    def _one_is_guilty(self, request: OrgRequest, response: OrgResponse) -> bool:
+        """Whether a part of the records may pass where all of them did not."""
+        situation = refusal(response, request)
+        return (
+            situation is not None
+            and not self._write.all_or_none
+            and situation.status == HTTPStatus.BAD_REQUEST
+            and situation.code not in _OF_THE_REQUEST
+            and decide(situation).action is Action.FAIL
+        )
+
+    def _keep_refusal(
+        self, chunk: Sequence[int], request: OrgRequest, response: OrgResponse
+    ) -> None:
+        """Take a refused request as the refusal of its records, or end the write."""
+        situation = refusal(response, request)
+        error = error_of(response)
+        if situation is None or not self._concerns_records(error, decide(situation)):
+            doubtful = chunk if response.replayed else ()
+            raise self._broken_off(error, doubtful)
+        for position in chunk:
+            record = self._records[position]
+            self._results[position] = single_result(self._write, record, response)
+
+    def _concerns_records(self, error: OrgError, decision: Decision) -> bool:
+        if decision.action is Action.SPLIT:
+            return True
+        if isinstance(error, TransientError | UnexpectedAnswerError):
+            return False
+        if decision.action is Action.STOP or error.code in _OF_THE_REQUEST:
+            return False
+        return not self._collections or error.status == HTTPStatus.BAD_REQUEST
+
+    def _worth_another_try(
+        self, pending: Sequence[int], size: int, attempt: int
+    ) -> tuple[list[int], Decision | None]:
+        """Positions whose refusal may pass, and how to wait for it."""
+        policy = self._session.retrier.policy
+        decisions = {
+            position: row_decision(
+                result.code,
+                result.message or "",
+                attempt,
+                add=policy.add,
+                ignore=policy.ignore,
+            )
+            for position in pending
+            if (result := self._results[position]) is not None and not result.success
+        }
+        self._stop_where_told(decisions)
+        if self._write.all_or_none:
+            again = self._wholly_passing(_chunks(pending, size), decisions)
+        else:
+            again = [at for at, decision in decisions.items() if decision.action in _AGAIN]
+        # One record that needs smaller requests decides for all.
+        gravest = sorted((decisions[at] for at in again if at in decisions), key=_splits)
+        return again, (gravest[-1] if gravest else None)
+
+    def _wholly_passing(
+        self, chunks: Iterable[Sequence[int]], decisions: dict[int, Decision]
+    ) -> list[int]:
+        """The rolled-back requests in which no record is refused for good."""
+        return [
+            position
+            for chunk in chunks
+            if any(self._guilty(at, decisions) for at in chunk)
+            and all(decisions[at].action in _AGAIN for at in chunk if at in decisions)
+            for position in chunk
+        ]
+
+    def _guilty(self, position: int, decisions: dict[int, Decision]) -> bool:
+        result = self._results[position]
+        return position in decisions and result is not None and result.code not in _COMPANIONS
+
+    def _stop_where_told(self, decisions: dict[int, Decision]) -> None:
+        stopped = [at for at, decision in decisions.items() if decision.action is Action.STOP]
+        if not stopped:
+            return
+        first = self._results[stopped[0]]
+        for position in stopped:
+            self._results[position] = None
+        raise self._broken_off(
+            LimitError(
+                f"{first.code}: {first.message}" if first else decisions[stopped[0]].reason,
+                code=first.code if first else None,
+                hint="Run again when the limit allows; the rows so far are accounted for.",
+            )
+        )
+
+    def _broken_off(self, cause: RunnerError, in_doubt: Sequence[int] = ()) -> BrokenOffError:
+        for position in in_doubt:
+            self._results[position] = None  # what an earlier try said holds no longer
+        return BrokenOffError(cause, self._results, in_doubt)
+
+
+def _splits(decision: Decision) -> bool:
+    return decision.action is Action.SPLIT
+
+
+def _chunks(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    for start in range(0, len(positions), size):
+        yield positions[start : start + size]

@@ -1,0 +1,43 @@
+from dataclasses import replace
+
+import pytest
+
+from runner.credentials import ClientCredentials, JwtBearer, Secret, SecretReference, Token
+from runner.salesforce.auth.expiry import missing_scopes, what_ends_it
+
+PLACE = SecretReference(env="KEY")
+TOKEN = Token(Secret("a"), "https://acme.my.salesforce.com", Secret("r"))
+
+
+@pytest.mark.parametrize(
+    ("scopes", "missing"),
+    [
+        ((), ()),
+        (("api", "refresh_token"), ()),
+        (("full",), ()),
+        (("openid",), ("api",)),
+    ],
+)
+def test_scopes_that_a_run_needs_are_missed(scopes, missing):
+    assert missing_scopes(replace(TOKEN, scopes=scopes)) == missing
+
+
+def test_without_a_refresh_token_its_scope_is_missed():
+    alone = replace(TOKEN, refresh_token=None, scopes=("api",))
+    assert missing_scopes(alone) == ("refresh_token",)
+    assert missing_scopes(replace(alone, grant=ClientCredentials(PLACE))) == ()
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept", "told"),
+    [
+        ({"refresh_token": None}, True, "nothing renews it"),
+        ({}, False, "cannot be put back"),
+        ({}, True, "sixth time"),
+        ({"rotates": True}, True, "second copy"),
+        ({"grant": JwtBearer("u", PLACE)}, True, "certificate"),
+        ({"grant": ClientCredentials(PLACE)}, False, "secret is replaced"),
+    ],
+)
+def test_what_would_end_it_is_told(facts, kept, told):
+    assert told in what_ends_it(replace(TOKEN, **facts), kept=kept)

@@ -1,0 +1,173 @@
+import gzip
+
+import pytest
+
+from runner.errors import OrgError, StateError, UnexpectedAnswerError
+from runner.salesforce.bulk import query_jobs
+from runner.salesforce.bulk.job import Pace
+
+
+def job(state="UploadComplete"):
+    return {"id": "750q", "state": state, "object": "Account", "operation": "query"}
+
+
+def rows(world, text, count, locator="null"):
+    world.org.say(200, text, Sforce_NumberOfRecords=str(count), Sforce_Locator=locator)
+
+
+@pytest.mark.parametrize(("deleted", "operation"), [(False, "query"), (True, "queryAll")])
+def test_a_job_is_made_for_the_query(world, deleted, operation):
+    world.org.say(200, job())
+    assert query_jobs.create_job(world.session, "SELECT Id FROM A", deleted=deleted).id == "750q"
+    assert world.org.asked[0].json == {
+        "operation": operation,
+        "query": "SELECT Id FROM A",
+        "contentType": "CSV",
+        "columnDelimiter": "COMMA",
+        "lineEnding": "LF",
+    }
+
+
+def test_a_refused_query_is_an_error(world):
+    world.org.refuse(400, "MALFORMED_QUERY", "unexpected token: FORM")
+    with pytest.raises(OrgError, match="unexpected token: FORM"):
+        query_jobs.create_job(world.session, "SELECT Id FORM A")
+
+
+def test_a_job_is_watched_and_can_be_aborted(world):
+    world.org.say(200, job("InProgress"))
+    world.org.say(200, job("JobComplete"))
+    world.org.say(200, job("Aborted"))
+    pace = Pace(sleep=lambda _: None)
+    assert query_jobs.poll(world.session, "750q", pace, lambda _: None).state == "JobComplete"
+    assert query_jobs.abort(world.session, "750q").state == "Aborted"
+
+
+def test_pages_are_joined_until_the_locator_says_null(world, tmp_path):
+    rows(world, b'"Id","Name"\n"1","a\nb"\n', 1, "MTA")
+    rows(world, b'"Id","Name"\n"2","c"', 1, "MjA=")
+    rows(world, b'"Id","Name"\n"3","d"\n', 1)
+    to = tmp_path / "accounts.csv"
+    told = []
+    assert query_jobs.download(world.session, "750q", to, told=told.append) == 3
+    assert to.read_bytes() == b'"Id","Name"\n"1","a\nb"\n"2","c"\n"3","d"\n'
+    assert told == [1, 2, 3]
+    assert [path.partition("/results")[2] for path in world.org.paths()] == [
+        "",
+        "?locator=MTA",
+        "?locator=MjA%3D",
+    ]
+    assert list(tmp_path.iterdir()) == [to]
+
+
+def test_a_page_that_breaks_off_is_fetched_again_from_its_start(world, tmp_path):
+    rows(world, b"Id\n1\n", 1, "MTA")
+    world.org.cut(b"Id\n2\n3", Sforce_NumberOfRecords="2")
+    rows(world, b"Id\n2\n3\n", 2)
+    to = tmp_path / "a.csv"
+    assert query_jobs.download(world.session, "750q", to) == 3
+    assert to.read_bytes() == b"Id\n1\n2\n3\n"
+
+
+def test_a_compressed_page_is_joined_like_any_other(world, tmp_path):
+    rows(world, b"Id\n1\n", 1, "MTA")
+    world.org.say(
+        200,
+        gzip.compress(b"Id\n" + b"2\n" * 200_000),
+        Content_Encoding="gzip",
+        Sforce_NumberOfRecords="200000",
+        Sforce_Locator="null",
+    )
+    to = tmp_path / "a.csv"
+    assert query_jobs.download(world.session, "750q", to) == 200_001
+    assert to.read_bytes() == b"Id\n1\n" + b"2\n" * 200_000
+
+
+def test_no_rows_leave_a_header(world, tmp_path):
+    rows(world, b'"Id"\n', 0)
+    to = tmp_path / "a.csv"
+    assert query_jobs.download(world.session, "750q", to) == 0
+    assert to.read_bytes() == b'"Id"\n'
+
+
+def test_pages_that_lead_in_a_circle_end_and_leave_no_file(world, tmp_path):
+    for locator in ("MTA", "MjA", "MTA"):
+        rows(world, b"Id\n1\n", 1, locator)
+    with pytest.raises(UnexpectedAnswerError, match="circle"):
+        query_jobs.download(world.session, "750q", tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_that_nobody_counted_are_not_trusted(world, tmp_path):
+    world.org.say(200, b"Id\n1\n")
+    with pytest.raises(UnexpectedAnswerError, match="how many rows"):
+        query_jobs.download(world.session, "750q", tmp_path / "a.csv")
+
+
+def test_a_refused_download_keeps_the_file_that_was_there(world, tmp_path):
+    to = tmp_path / "a.csv"
+    to.write_bytes(b"yesterday")
+    rows(world, b"Id\n1\n", 1, "MTA")
+    world.org.refuse(409, "API_ERROR", "another API version")
+    with pytest.raises(OrgError):
+        query_jobs.download(world.session, "750q", to)
+    assert to.read_bytes() == b"yesterday"
+    assert list(tmp_path.iterdir()) == [to]
+
+
+def test_a_folder_that_is_not_there_is_a_state_error(world, tmp_path):
+    with pytest.raises(StateError, match="cannot be written"):
+        query_jobs.download(world.session, "750q", tmp_path / "no" / "a.csv")
+
+
+MANY = query_jobs.FEW_ROWS + 1
+PAGES = {
+    "": (b'"Id"\n"1"\n', MANY - 2),
+    "b": (b'"Id"\n"2"', 1),
+    "c": (b'"Id"\n"3"\n', 1),
+}
+
+
+def paged(world):
+    """An org that tells its pages two at a time and gives them in any order."""
+    base = "/services/data/v66.0/jobs/query/750q"
+
+    def answer(asked):
+        path = asked.path
+        if path.endswith("/resultPages"):
+            pages = [{"resultUrl": f"{base}/results"}, {"resultUrl": f"{base}/results?locator=b"}]
+            more = f"{base}/resultpages?locator=c"
+            return 200, {"resultPages": pages, "nextRecordsUrl": more, "done": False}
+        if path == f"{base}/resultpages?locator=c":
+            pages = [{"resultUrl": f"{base}/results?locator=c"}]
+            return 200, {"resultPages": pages, "done": True}
+        text, count = PAGES[path.partition("locator=")[2]]
+        return 200, text, {"Sforce_NumberOfRecords": str(count)}
+
+    world.org.respond = answer
+
+
+def test_many_pages_come_side_by_side_and_stand_in_their_order(world, tmp_path):
+    paged(world)
+    to, told = tmp_path / "a.csv", []
+    found = query_jobs.download(world.session, "750q", to, expected=MANY, told=told.append)
+    assert found == MANY
+    assert to.read_bytes() == b'"Id"\n"1"\n"2"\n"3"\n'
+    assert told == [MANY - 2, MANY - 1, MANY]
+    assert list(tmp_path.iterdir()) == [to]
+
+
+def test_an_org_that_does_not_tell_its_pages_is_asked_for_one_after_the_other(world, tmp_path):
+    world.org.refuse(404, "NOT_FOUND", "no such resource")
+    rows(world, b"Id\n1\n", MANY - 1, "MTA")
+    rows(world, b"Id\n2\n", 1)
+    to = tmp_path / "a.csv"
+    assert query_jobs.download(world.session, "750q", to, expected=MANY) == MANY
+    assert to.read_bytes() == b"Id\n1\n2\n"
+
+
+def test_pages_that_do_not_add_up_are_fetched_one_after_the_other(world, tmp_path):
+    paged(world)
+    to = tmp_path / "a.csv"
+    query_jobs.download(world.session, "750q", to, expected=MANY + 1)
+    assert to.read_bytes() == PAGES[""][0]

@@ -1,0 +1,199 @@
+import gzip
+import inspect
+import socket
+
+import httpx
+import pytest
+
+from runner import __version__
+from runner.credentials import Secret
+from runner.errors import StateError, TransportError, UsageError
+from runner.salesforce.http.messages import OrgRequest
+from runner.salesforce.http.transport import Transport, mapped_failures
+
+ASKED = OrgRequest("POST", "https://acme.my.salesforce.com/services/data")
+
+
+def every_failure_of_httpx():
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(httpx, inspect.isclass)
+        if issubclass(kind, Exception) and kind.__module__.startswith("httpx")
+    ]
+    assert len(kinds) > 20
+    return kinds
+
+
+def made(kind):
+    if issubclass(kind, httpx.HTTPStatusError):
+        request = httpx.Request("GET", "https://x")
+        return kind("boom", request=request, response=httpx.Response(500, request=request))
+    try:
+        return kind("boom")
+    except TypeError:
+        return kind()
+
+
+@pytest.mark.parametrize("kind", every_failure_of_httpx())
+def test_every_failure_of_httpx_becomes_a_transport_error(kind):
+    with pytest.raises(TransportError), mapped_failures(ASKED):
+        raise made(kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "may_have_arrived"),
+    [
+        (httpx.ConnectError, False),
+        (httpx.ConnectTimeout, False),
+        (httpx.PoolTimeout, False),
+        (httpx.ReadTimeout, True),
+        (httpx.ReadError, True),
+        (httpx.WriteError, True),
+        (httpx.RemoteProtocolError, True),
+        (httpx.DecodingError, True),
+    ],
+)
+def test_only_a_request_that_never_left_is_known_not_to_have_arrived(kind, may_have_arrived):
+    with pytest.raises(TransportError) as caught, mapped_failures(ASKED):
+        raise kind("boom")
+    assert caught.value.may_have_arrived is may_have_arrived
+
+
+def test_sends_and_reads(org, transport):
+    org.say(201, b'{"id":"1"}', Sforce_Limit_Info="api-usage=1/5")
+    response = transport.send(OrgRequest("POST", f"{org.url}/x", body=b"{}"))
+    assert (response.status, response.json()) == (201, {"id": "1"})
+    assert response.headers["sforce-limit-info"] == "api-usage=1/5"
+    assert org.asked[0].headers["user-agent"] == f"sfrunner/{__version__}"
+    assert org.asked[0].headers["accept-encoding"] == "gzip"
+
+
+def test_an_encoded_path_arrives_as_it_was_encoded(org, transport):
+    org.say(200)
+    transport.send(OrgRequest("GET", f"{org.url}/a%2Fb/%2E%2E/%25/%C3%A9", params={"q": "a+b#c&d"}))
+    assert org.asked[0].path == "/a%2Fb/%2E%2E/%25/%C3%A9?q=a%2Bb%23c%26d"
+
+
+def test_a_compressed_answer_is_read(org, transport):
+    org.say(200, gzip.compress(b"Id\n1\n"), Content_Encoding="gzip")
+    assert transport.send(OrgRequest("GET", org.url)).body == b"Id\n1\n"
+
+
+def test_a_file_is_sent_from_its_start_each_time(org, transport, tmp_path):
+    part = tmp_path / "part.csv"
+    part.write_bytes(b"Name\n" + b"x\n" * 100_000)
+    request = OrgRequest("PUT", f"{org.url}/batches", body=part)
+    org.say(503)
+    org.say(201)
+    transport.send(request)
+    transport.send(request)
+    assert [asked.body for asked in org.asked] == [part.read_bytes()] * 2
+    assert org.asked[0].headers["content-length"] == str(part.stat().st_size)
+
+
+def test_a_part_that_is_gone_is_a_state_error(org, transport, tmp_path):
+    with pytest.raises(StateError, match=r"gone\.csv"):
+        transport.send(OrgRequest("PUT", org.url, body=tmp_path / "gone.csv"))
+    assert org.asked == []
+
+
+def test_nobody_listening_means_nothing_was_sent(transport):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(TransportError) as caught:
+            transport.send(OrgRequest("GET", f"http://127.0.0.1:{port}/"))
+    assert caught.value.may_have_arrived is False
+    assert f"127.0.0.1:{port} cannot be reached" in caught.value.message
+
+
+def test_a_lost_answer_may_have_arrived(org, transport):
+    org.lose()
+    with pytest.raises(TransportError) as caught:
+        transport.send(OrgRequest("POST", f"{org.url}/x", body=b"{}"))
+    assert caught.value.may_have_arrived is True
+
+
+def test_no_answer_in_time_may_have_arrived():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        Transport(read_timeout_seconds=0.05) as impatient,
+    ):
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(TransportError) as caught:
+            impatient.send(OrgRequest("POST", url))
+    assert caught.value.may_have_arrived is True
+
+
+def test_half_an_answer_is_none(org, transport):
+    org.cut(b"half")
+    with pytest.raises(TransportError):
+        transport.send(OrgRequest("GET", org.url))
+
+
+def test_an_answer_that_cannot_be_decompressed_is_none(org, transport):
+    org.say(200, b"no gzip", Content_Encoding="gzip")
+    with pytest.raises(TransportError):
+        transport.send(OrgRequest("GET", org.url))
+
+
+def test_a_body_that_breaks_off_while_it_is_streamed(org, transport):
+    org.cut(b"half")
+    with transport.stream(OrgRequest("GET", org.url)) as streamed:
+        assert streamed.status == 200
+        with pytest.raises(TransportError):
+            list(streamed.iter_bytes())
+
+
+def test_redirects_are_not_followed_and_cookies_not_kept(org, transport):
+    org.say(302, Location="https://evil.example/", Set_Cookie="a=b")
+    org.say(200)
+    assert transport.send(OrgRequest("GET", org.url)).status == 302
+    transport.send(OrgRequest("GET", org.url))
+    assert "cookie" not in org.asked[1].headers
+
+
+def test_a_form_goes_out_encoded(org, transport):
+    org.say(200)
+    transport.send(OrgRequest("POST", org.url, form={"code": "aPrx==", "x": "a b"}))
+    assert org.asked[0].body == b"code=aPrx%3D%3D&x=a+b"
+    assert org.asked[0].headers["content-type"] == "application/x-www-form-urlencoded"
+
+
+def test_a_certificate_file_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+    with pytest.raises(UsageError) as caught:
+        Transport()
+    assert "SSL_CERT_FILE" in (caught.value.hint or "")
+
+
+def test_a_proxy_is_used_but_never_for_loopback(org, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", org.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    org.say(200)
+    org.say(200)
+    with Transport() as proxied:
+        proxied.send(OrgRequest("GET", f"{org.url}/direct"))
+        proxied.send(OrgRequest("GET", "http://acme.example/through"))
+    assert [asked.path for asked in org.asked] == ["/direct", "http://acme.example/through"]
+
+
+@pytest.mark.parametrize(
+    "carrying",
+    [
+        {"headers": {"Authorization": Secret("Bearer pretended")}},
+        {"form": {"token": Secret("pretended.token")}},
+    ],
+)
+def test_what_holds_a_secret_leaves_for_no_foreign_host(transport, carrying):
+    request = OrgRequest("POST", "https://evil.example.com/services", **carrying)
+    with pytest.raises(UsageError, match=r"evil\.example\.com is no host of Salesforce"):
+        transport.send(request)
+
+
+def test_a_redirect_is_not_followed_with_a_token(org, transport):
+    org.say(302, b"", Location="https://evil.example.com/")
+    request = OrgRequest("GET", org.url + "/x", {"Authorization": Secret("Bearer pretended")})
+    assert transport.send(request).status == 302
+    assert len(org.asked) == 1
