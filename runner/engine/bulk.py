@@ -14,11 +14,11 @@ from functools import partial
 from threading import Lock
 
 from runner import events
-from runner.engine.bulk_part import Carrier, PartCourse
+from runner.engine.before_images import Keeper
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import PARTS, Context, Deadline
-from runner.engine.journal import Journal
-from runner.engine.keeping import Keeper
+from runner.engine.part_lifecycle import Carrier, PartCourse
+from runner.engine.task_ledger import Journal
 from runner.errors import (
     AbortedError,
     ExitCode,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.engine.journal import Journal
+from runner.engine.task_ledger import Journal
 from runner.errors import AbortedError, RunnerError, TransientError
 from runner.events import Sink
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask

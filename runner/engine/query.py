@@ -14,7 +14,7 @@ from runner import events
 from runner.engine.children import Children, without_tables
 from runner.engine.columns import query_columns
 from runner.engine.context import Context
-from runner.engine.pace import job_pace, told_by
+from runner.engine.polling import job_pace, told_by
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.model import Api, QueryTask, WriteTask

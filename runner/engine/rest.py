@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from runner import events
+from runner.engine.before_images import Keeper
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.engine.journal import ANSWERED, SENT, Journal, rows_of, rows_text
-from runner.engine.keeping import Keeper
-from runner.engine.settle import Settler
+from runner.engine.lost_answers import Settler
+from runner.engine.task_ledger import ANSWERED, SENT, Journal, rows_of, rows_text
 from runner.errors import AbortedError, RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus

@@ -8,10 +8,10 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from runner import events
+from runner.engine.before_images import Keeper
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.engine.journal import Journal
-from runner.engine.keeping import Keeper
+from runner.engine.task_ledger import Journal
 from runner.errors import AbortedError, RunnerError
 from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus

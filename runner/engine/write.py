@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from runner.engine.api_choice import api_for_write
+from runner.engine.before_images import Keeper, keep_what_was_written
 from runner.engine.bulk import BulkWrite
-from runner.engine.choice import api_for_write
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import KEPT, Context, TaskEnd
-from runner.engine.journal import WritePlan, mapping_digest
-from runner.engine.keeping import Keeper, keep_what_was_written
 from runner.engine.rest import BATCH_ROWS, RestWrite
+from runner.engine.task_ledger import WritePlan, mapping_digest
 from runner.engine.undelete import UndeleteWrite
 from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError

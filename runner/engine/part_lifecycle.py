@@ -14,9 +14,9 @@ from http import HTTPStatus
 from threading import Lock
 
 from runner.engine.context import Context, Deadline
-from runner.engine.journal import Collected, Journal
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, Standing, Step, next_step
-from runner.engine.pace import job_pace, told_by
+from runner.engine.polling import job_pace, told_by
+from runner.engine.task_ledger import Collected, Journal
 from runner.errors import OrgError, TransientError, TransportError, UsageError
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
