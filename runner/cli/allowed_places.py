@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from runner.job.reach import Reach
+    from runner.job.path_policy import Reach
 
 VARIABLE = "SFRUNNER_ALLOW_OUTSIDE"
 _allowed: ContextVar[tuple[Path, ...] | None] = ContextVar("allowed_places", default=None)
@@ -42,7 +42,7 @@ AllowOutside = Annotated[
 
 def reach() -> Reach:
     """What `--allow-outside` says; for a verb without that option, its variable."""
-    from runner.job.reach import Reach
+    from runner.job.path_policy import Reach
 
     told = _allowed.get()
     if told is None:

@@ -60,7 +60,7 @@ def manner_of(
 
 
 def _bytes(text: str | None) -> int | None:
-    from runner.job.written import size_bytes
+    from runner.job.notation import size_bytes
 
     if text is None:
         return None
@@ -71,7 +71,7 @@ def _bytes(text: str | None) -> int | None:
 
 
 def _seconds(text: str | None, option: str) -> float | None:
-    from runner.job.written import duration_seconds
+    from runner.job.notation import duration_seconds
 
     if text is None:
         return None

@@ -156,7 +156,7 @@ def _jobs_below(folders: list[Path]) -> list[Path]:
 
 
 def _declares_a_job(file: Path) -> bool:
-    from runner.job.document import read_document
+    from runner.job.yaml.document import read_document
 
     values = read_document(file).values
     return "connection" in values and "tasks" in values

@@ -12,8 +12,8 @@ from pathlib import Path
 from runner.engine.task_ledger import Journal
 from runner.errors import AbortedError, RunnerError, TransientError
 from runner.events import Sink
+from runner.job.endpoints import TaskRows, TaskSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
-from runner.job.places import TaskRows, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session

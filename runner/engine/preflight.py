@@ -12,8 +12,8 @@ from runner.engine.columns import plan_columns
 from runner.engine.context import Context
 from runner.engine.order import chosen
 from runner.errors import JobError, OrgError, TransientError
+from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, WriteTask
-from runner.job.places import FileSource
 from runner.tables.sources.open import columns_beforehand
 
 

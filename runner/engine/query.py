@@ -17,8 +17,8 @@ from runner.engine.context import Context
 from runner.engine.polling import job_pace, told_by
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
+from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.job.model import Api, QueryTask, WriteTask
-from runner.job.places import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of

@@ -16,8 +16,8 @@ from pathlib import Path
 from runner.engine.context import Context, TaskEnd
 from runner.engine.write import run_write
 from runner.errors import ExitCode, StateError
+from runner.job.endpoints import FileSource
 from runner.job.model import FieldMapping, Job, OnError, Verb, WriteTask
-from runner.job.places import FileSource
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session

@@ -23,8 +23,8 @@ from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError
 from runner.events import Noticed
 from runner.files import unwritable, written_whole
+from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
-from runner.job.places import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.results.results.results import IN_DOUBT_FILE, Results
 from runner.tables.sources.csv import RowsSource

@@ -11,7 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
-from runner.job import params, written
+from runner.job import notation, params
+from runner.job.endpoints import (
+    STANDARD_STREAM,
+    Compression,
+    DatabaseSource,
+    DatabaseTarget,
+    FileFormat,
+    FileShape,
+    FileSource,
+    FileTarget,
+    FolderTarget,
+    Source,
+    SqlSource,
+    Table,
+    TableMode,
+    Target,
+    TaskRows,
+    TaskSource,
+)
 from runner.job.model import (
     DECLARED_VERBS,
     PARENT_COLUMN,
@@ -32,24 +50,6 @@ from runner.job.model import (
     Verb,
     WriteOptions,
     WriteTask,
-)
-from runner.job.places import (
-    STANDARD_STREAM,
-    Compression,
-    DatabaseSource,
-    DatabaseTarget,
-    FileFormat,
-    FileShape,
-    FileSource,
-    FileTarget,
-    FolderTarget,
-    Source,
-    SqlSource,
-    Table,
-    TableMode,
-    Target,
-    TaskRows,
-    TaskSource,
 )
 from runner.job.sniffing import DELIMITER, ENCODING
 from runner.job.soql import from_object
@@ -74,7 +74,7 @@ def connection(values: Values, folder: Path, source: Path | None) -> Connection:
         token=_secret(values.get("token"), folder),
         auth=_grant(values.get("auth"), folder),
         org_id=values.get("org_id") or None,
-        org_file=written.path_from(org_file, folder) if org_file else None,
+        org_file=notation.path_from(org_file, folder) if org_file else None,
         source=source,
     )
 
@@ -83,9 +83,9 @@ def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401
     if value is None:
         return None
     if isinstance(value, str):
-        return SecretReference(path=written.path_from(value, folder))
+        return SecretReference(path=notation.path_from(value, folder))
     if "file" in value:
-        path = written.path_from(value["file"], folder)
+        path = notation.path_from(value["file"], folder)
         return SecretReference(path=path, key=_reference(value["key"]))
     if "keyring" in value:
         return SecretReference(keyring=value["keyring"])
@@ -100,7 +100,7 @@ def _grant(value: Values | None, folder: Path) -> Grant | None:
         return ClientCredentials(_reference(value["client_credentials"]["secret"]))
     key = value["jwt"]["key"]
     if isinstance(key, str):
-        place = SecretReference(path=written.path_from(key, folder))
+        place = SecretReference(path=notation.path_from(key, folder))
     else:
         place = _reference(key)
     return JwtBearer(value["jwt"]["username"], place)
@@ -149,7 +149,7 @@ def _common(values: Values, index: int, threshold: int) -> dict[str, Any]:
         "on_error": OnError(values.get("on_error", OnError.STOP)),
         "on_failure": values.get("on_failure"),
         "retry": _retry(values.get("retry", {})),
-        "timeout_seconds": written.duration_seconds(timeout) if timeout else None,
+        "timeout_seconds": notation.duration_seconds(timeout) if timeout else None,
         "api": Api(values.get("api", Api.AUTO)),
         "bulk_threshold": values.get("bulk_threshold", threshold),
     }
@@ -160,8 +160,8 @@ def _retry(values: Values) -> RetryPolicy:
     wait, total = values.get("longest_wait"), values.get("total_time")
     return RetryPolicy(
         values.get("attempts", usual.attempts),
-        written.duration_seconds(wait) if wait else usual.longest_wait_seconds,
-        written.duration_seconds(total) if total else usual.total_seconds,
+        notation.duration_seconds(wait) if wait else usual.longest_wait_seconds,
+        notation.duration_seconds(total) if total else usual.total_seconds,
         tuple(values.get("add", ())),
         tuple(values.get("ignore", ())),
     )
@@ -194,11 +194,11 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         key=values.get("key"),
         fields=tuple(FieldMapping(*each) for each in fields.items()) if fields else None,
         blank=Blank(values.get("blank", Blank.KEEP)),
-        max_failures=None if limit is None else written.max_failures(limit),
+        max_failures=None if limit is None else notation.max_failures(limit),
         all_or_none=values.get("all_or_none", False),
         concurrency=Concurrency(values.get("concurrency", Concurrency.PARALLEL)),
         batch_size=values.get("batch_size"),
-        results=written.path_from(results, folder) if results else None,
+        results=notation.path_from(results, folder) if results else None,
         hard=values.get("hard", False),
         undo=values.get("undo", False),
         options=WriteOptions(**values.get("options", {})),
@@ -228,35 +228,35 @@ def _target(value: str | Values, folder: Path) -> Target:
     if "database" in value:
         mode = TableMode(value.get("mode", TableMode.REPLACE))
         return DatabaseTarget(_reference(value["database"]), value["table"], mode)
-    path = written.path_from(value["folder"], folder)
+    path = notation.path_from(value["folder"], folder)
     split = value.get("split")
     return FolderTarget(
         path,
         _shape(value, path),
         tuple(value.get("partition_by", ())),
-        written.size_bytes(split) if split else None,
+        notation.size_bytes(split) if split else None,
     )
 
 
 def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape, str | None]:
     values: Values = {"file": value} if isinstance(value, str) else value
     text = values["file"]
-    if written.is_url(text):
+    if notation.is_url(text):
         path = Path(text.partition("?")[0])
         return path, _shape(values, path), text
-    path = STANDARD_STREAM if text == "-" else written.path_from(text, folder)
+    path = STANDARD_STREAM if text == "-" else notation.path_from(text, folder)
     return path, _shape(values, path), None
 
 
 def _shape(values: Values, path: Path) -> FileShape:
     declared, packed = values.get("format"), values.get("compression")
-    form = FileFormat(declared) if declared else written.format_of(path) or FileFormat.CSV
+    form = FileFormat(declared) if declared else notation.format_of(path) or FileFormat.CSV
     return FileShape(
         form,
-        written.delimiter(values.get("delimiter"), path),
+        notation.delimiter(values.get("delimiter"), path),
         values.get("encoding", "utf-8"),
         values.get("quote", '"'),
-        Compression(packed) if packed else written.compression_of(path),
+        Compression(packed) if packed else notation.compression_of(path),
         tuple(values.get("header", ())),
         values.get("sheet"),
         values.get("record"),
@@ -271,7 +271,7 @@ def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:
     """What a CSV file itself is to tell; `.tsv` tells its delimiter by its name."""
     if form is not FileFormat.CSV:
         return frozenset()
-    told = {*values, *([DELIMITER] if written.delimiter(None, path) != "," else [])}
+    told = {*values, *([DELIMITER] if notation.delimiter(None, path) != "," else [])}
     return frozenset({DELIMITER, ENCODING} - told)
 
 

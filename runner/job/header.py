@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 
-from runner.job.places import FileSource
+from runner.job.endpoints import FileSource
 from runner.job.sniffing import START_BYTES, sniffed
 
 _MOST_BYTES = 1_000_000

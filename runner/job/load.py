@@ -12,13 +12,13 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
-from runner.job import build, lookalikes, written
-from runner.job.checks import ExpressionChecker, meaning, outside, verbs
-from runner.job.document import Document, read_document
-from runner.job.draft import Draft, Faults, names_of, params_of, tasks_of
+from runner.job import build, notation, secret_scan
+from runner.job.checks import ExpressionChecker, meaning, path_policy, verbs
 from runner.job.model import Connection, Environment, Job, Origin
-from runner.job.reach import NOWHERE_ELSE, Reach
-from runner.job.schema_files import is_valid
+from runner.job.partial_job import Draft, Faults, names_of, params_of, tasks_of
+from runner.job.path_policy import NOWHERE_ELSE, Reach
+from runner.job.schema.validate.files import is_valid
+from runner.job.yaml.document import Document, read_document
 
 __all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
 
@@ -132,7 +132,7 @@ def _job(values: Mapping[str, Any], connection: Connection, file: Path, draft: D
         tasks=draft.tasks,
         description=values.get("description", ""),
         params=draft.params,
-        max_disk_bytes=written.size_bytes(most) if (most := values.get("max_disk")) else None,
+        max_disk_bytes=notation.size_bytes(most) if (most := values.get("max_disk")) else None,
         origin=draft.origin,
     )
 
@@ -142,7 +142,7 @@ def _problems_of(
 ) -> list[Diagnostic]:
     """What is wrong with a document by itself."""
     values, origin = document.values, document.origin
-    known = [*document.problems, *lookalikes.find(values, origin)]
+    known = [*document.problems, *secret_scan.find(values, origin)]
     if schema == "job" and definition is None:
         known += verbs.check(values, origin)
     against = _against(values, origin, schema, definition)
@@ -156,7 +156,7 @@ def _against(
     """What a document has against its schema, which mostly is nothing."""
     if is_valid(values, schema, definition=definition):
         return []
-    from runner.job.schema import validate  # noqa: PLC0415 - a tenth of a second to load
+    from runner.job.schema.validate.validate import validate  # noqa: PLC0415 - a tenth of a second to load
 
     return validate(values, origin, schema, definition=definition)
 
@@ -183,11 +183,11 @@ class _Connection:
         """What it names that a job in the folder `home` may not reach."""
         if self.made is None:
             return []
-        return list(outside.secrets(self.made, self.origin, self.path, home, reach))
+        return list(path_policy.secrets(self.made, self.origin, self.path, home, reach))
 
     def _read(self, text: str, folder: Path) -> None:
         """Read the file that holds it; its problems are told in that file."""
-        file = written.path_from(text, folder)
+        file = notation.path_from(text, folder)
         document = read_document(_as_named(file, self.origin.file))
         if document.is_broken and not any(found.position for found in document.problems):
             self.problems = [_unreadable(document, "connection", self.origin, self.path)]
@@ -230,7 +230,7 @@ def _as_named(file: Path, beside: Path) -> Path:
 
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     ordered = sorted(dict.fromkeys(problems), key=lambda found: found.sort_key)
-    shown = tuple(lookalikes.concealed(found) for found in ordered[:MAX_PROBLEMS])
+    shown = tuple(secret_scan.concealed(found) for found in ordered[:MAX_PROBLEMS])
     more = len(ordered) - len(shown)
     if not more:
         return shown

@@ -13,7 +13,7 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 
 START_BYTES = 64_000
 """So much of a file is looked at."""

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.errors import UsageError
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, WriteTask
-from runner.job.places import FileFormat, FileShape, FileSource
 from runner.state.ledger import LAST, Ledger
 from runner.state.paths import StateFolder
 from runner.state.run_ids import new_run_id

@@ -78,8 +78,8 @@ def loaded_connection(file: Path) -> Connection:
 
 
 def _writes_standard_output(job: Job) -> bool:
+    from runner.job.endpoints import STANDARD_STREAM, FileTarget
     from runner.job.model import QueryTask
-    from runner.job.places import STANDARD_STREAM, FileTarget
 
     queries = (task for task in job.tasks if isinstance(task, QueryTask))
     targets = (target for task in queries for target in task.targets)

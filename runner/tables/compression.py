@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from runner.errors import SourceError
-from runner.job.places import Compression
+from runner.job.endpoints import Compression
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 from runner.tables.sql import literal
 
 _LEAST_BUFFER_BYTES = 2_000_000

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import RunnerError, SourceError, StateError
-from runner.job.places import shown_url
+from runner.job.endpoints import shown_url
 from runner.tables.extras import extra
 
 _COPY_BYTES = 1 << 20

@@ -22,8 +22,8 @@ from runner.tables.staging.staging.parts import Part
 from runner.tables.staging.staging.staging import Staging
 
 from runner.engine.bulk import PART_BYTES
+from runner.job.endpoints import FileSource
 from runner.job.model import Verb
-from runner.job.places import FileSource
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import PLAIN_CSV

@@ -15,7 +15,7 @@ import duckdb  # noqa: F401 - loaded once, for all forks
 import runner.cli.app
 import runner.runs.execute  # noqa: F401
 from runner.__main__ import main
-from runner.job import schema  # noqa: F401
+from runner.job.schema import validate  # noqa: F401
 
 
 def be_the_command(asked, within):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from runner.tables.staging.staging.staging import Staging
 
-from runner.job.places import FileFormat, FileShape, FileSource
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from runner.tables.results.results.results import Results
 from runner.tables.staging.staging.staging import Staging
 
-from runner.job.places import FileFormat, FileShape, FileSource
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
 

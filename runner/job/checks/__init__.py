@@ -18,12 +18,12 @@ from runner.job.checks import (
     names,
     options,
     order,
-    outside,
+    path_policy,
     queries,
     shapes,
 )
 from runner.job.checks.fields import ExpressionChecker
-from runner.job.draft import Draft
+from runner.job.partial_job import Draft
 
 __all__ = ["ExpressionChecker", "meaning"]
 
@@ -38,7 +38,7 @@ _CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
     files.sources,
     files.targets,
     files.standard_input,
-    outside.check,
+    path_policy.check,
     shapes.check,
     fields.duplicates,
     fields.identity,

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from runner.credentials import ClientCredentials
 from runner.diagnostics import Diagnostic, Severity
-from runner.job.draft import Draft
 from runner.job.model import Connection, Environment
+from runner.job.partial_job import Draft
 
 _Found = tuple[str, str, str, str]
 """Key, code, message, help."""

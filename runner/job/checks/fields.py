@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from runner.diagnostics import Diagnostic
-from runner.job.draft import Draft, task_path, written_files
+from runner.job.endpoints import FileFormat, FileSource, SqlSource, TaskSource
 from runner.job.header import header_of
 from runner.job.model import Verb, WriteTask
-from runner.job.places import FileFormat, FileSource, SqlSource, TaskSource
+from runner.job.partial_job import Draft, task_path, written_files
 from runner.job.soql import selected
 from runner.job.sql_binds import for_duckdb
 from runner.suggest import did_you_mean, in_words

@@ -9,9 +9,7 @@ from glob import iglob
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.draft import Draft, query_targets, source_files, task_path, written_files
-from runner.job.model import AnyTask, QueryTask
-from runner.job.places import (
+from runner.job.endpoints import (
     STANDARD_STREAM,
     DatabaseTarget,
     FileSource,
@@ -19,7 +17,9 @@ from runner.job.places import (
     FolderTarget,
     Target,
 )
-from runner.job.written import is_pattern
+from runner.job.model import AnyTask, QueryTask
+from runner.job.notation import is_pattern
+from runner.job.partial_job import Draft, query_targets, source_files, task_path, written_files
 from runner.suggest import closest
 
 

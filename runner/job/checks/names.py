@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.draft import Draft, source_tasks, task_path
 from runner.job.model import AnyTask, WriteTask
+from runner.job.partial_job import Draft, source_tasks, task_path
 from runner.suggest import did_you_mean, in_words
 
 

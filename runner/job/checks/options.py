@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from zoneinfo import ZoneInfo, available_timezones
 
 from runner.diagnostics import Diagnostic, Severity
-from runner.job.draft import Draft, option_path, task_path
 from runner.job.model import Api, WriteTask
+from runner.job.partial_job import Draft, option_path, task_path
 from runner.suggest import did_you_mean
 
 

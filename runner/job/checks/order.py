@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 from runner.diagnostics import Diagnostic
-from runner.job.draft import Draft, source_tasks, task_path
 from runner.job.model import AnyTask
+from runner.job.partial_job import Draft, source_tasks, task_path
 from runner.suggest import in_words
 
 Prerequisites = Mapping[str, tuple[str, ...]]

@@ -9,10 +9,10 @@ from dataclasses import replace
 from runner.diagnostics import Diagnostic, Location, Position, Severity
 from runner.job import soql, sql_binds
 from runner.job.binds import names
-from runner.job.draft import Draft, as_mapping, option_path, source_tasks, task_path
+from runner.job.endpoints import DatabaseSource, SqlSource, TaskRows
 from runner.job.model import Api, Verb
 from runner.job.params import EXPECTED, declared_default
-from runner.job.places import DatabaseSource, SqlSource, TaskRows
+from runner.job.partial_job import Draft, as_mapping, option_path, source_tasks, task_path
 from runner.suggest import did_you_mean, in_words
 
 

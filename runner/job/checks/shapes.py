@@ -8,15 +8,15 @@ from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.files import file_path, is_folder
-from runner.job.draft import Draft, query_targets, source_files
-from runner.job.places import (
+from runner.job.endpoints import (
     STANDARD_STREAM,
     FileFormat,
     FileShape,
     FileTarget,
     FolderTarget,
 )
-from runner.job.written import FORMATS, format_of
+from runner.job.notation import FORMATS, format_of
+from runner.job.partial_job import Draft, query_targets, source_files
 from runner.suggest import in_words
 
 _PACKED_TEXT = ("encoding", "compression", "decimal", "dates", "datetimes")

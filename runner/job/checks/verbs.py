@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from runner.diagnostics import Diagnostic
-from runner.job.draft import as_list
 from runner.job.model import DECLARED_VERBS, Origin, Verb
+from runner.job.partial_job import as_list
 from runner.suggest import closest, in_words
 
 _VERBS = list(DECLARED_VERBS)

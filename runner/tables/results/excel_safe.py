@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import written_whole
-from runner.job.places import FileFormat, FileShape
+from runner.job.endpoints import FileFormat, FileShape
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.sql import literal

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
 
 from runner.errors import SourceError
-from runner.job.places import Compression, FileShape
+from runner.job.endpoints import Compression, FileShape
 from runner.tables.compression import opened
 
 SLAB_BYTES = 4_000_000

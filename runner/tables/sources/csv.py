@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 
 from runner.errors import SourceError
-from runner.job.places import FileFormat, FileShape
+from runner.job.endpoints import FileFormat, FileShape
 from runner.job.sniffing import START_BYTES, noticed, sniffed
 from runner.tables.sources.chunks import (
     Digest,

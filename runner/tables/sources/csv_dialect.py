@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from runner.errors import SourceError, StorageError
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import first_line
 from runner.tables.sources.chunks import UncutError

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runner.errors import SourceError
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 from runner.tables.sources.chunks import decoded_text
 from runner.tables.sources.csv import PLAIN_CSV, Records, open_csv
 

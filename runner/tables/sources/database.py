@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.job.places import DatabaseSource
+from runner.job.endpoints import DatabaseSource
 from runner.job.sql_binds import rewritten
 from runner.tables.databases import connected
 from runner.tables.disk import UNBOUNDED, Disk

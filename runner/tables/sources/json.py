@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from runner.errors import SourceError
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 from runner.tables.sources.chunks import decoded_text
 
 JsonObject = dict[str, Any]

@@ -15,7 +15,7 @@ from glob import glob
 from pathlib import Path, PurePosixPath
 
 from runner.errors import SourceError
-from runner.job.places import (
+from runner.job.endpoints import (
     STANDARD_STREAM,
     DatabaseSource,
     FileFormat,

@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from runner.errors import SourceError
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 from runner.tables.compression import BLOCK_BYTES, opened
 from runner.tables.sources.chunks import unreadable
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from runner.errors import SourceError
+from runner.job.endpoints import FileShape
 from runner.job.model import Blank
-from runner.job.places import FileShape
 from runner.tables.database import first_line
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind, MappedColumn
 from runner.tables.sql import literal, name

@@ -15,8 +15,8 @@ from typing import Any
 
 from runner.errors import StateError
 from runner.files import sync, unwritable, written_whole
+from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
-from runner.job.places import STANDARD_STREAM, FileSource
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.csv_dialect import Reading

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from runner.job.places import FileShape
+from runner.job.endpoints import FileShape
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.staging.canonical_values import EXPECTED

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError
-from runner.job.places import DatabaseTarget, TableMode
+from runner.job.endpoints import DatabaseTarget, TableMode
 from runner.tables.databases import alchemy, connected
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.column_types import TypedColumn, typed_rows

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import sync, sync_folder, unwritable, written_whole
-from runner.job.places import (
+from runner.job.endpoints import (
     STANDARD_STREAM,
     Compression,
     DatabaseTarget,

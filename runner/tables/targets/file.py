@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 
 from runner.errors import StateError
-from runner.job.places import Compression, FileFormat, FileShape
+from runner.job.endpoints import Compression, FileFormat, FileShape
 from runner.tables.compression import packed
 from runner.tables.database import Database, state_errors
 from runner.tables.field_types import FieldKind

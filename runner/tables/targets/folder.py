@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import beside_of, sweep, sync, unwritable
-from runner.job.places import Compression, FileFormat, FolderTarget
+from runner.job.endpoints import Compression, FileFormat, FolderTarget
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,

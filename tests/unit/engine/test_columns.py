@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from runner.engine.columns import plan_columns
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Connection, Environment, FieldMapping, Job, Verb, WriteTask
-from runner.job.places import FileFormat, FileShape, FileSource
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind
 

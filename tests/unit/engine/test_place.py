@@ -4,7 +4,7 @@ import pytest
 
 from runner.credentials import SecretReference
 from runner.engine.query import place_of
-from runner.job.places import DatabaseTarget, FileFormat, FileShape, FileTarget, FolderTarget
+from runner.job.endpoints import DatabaseTarget, FileFormat, FileShape, FileTarget, FolderTarget
 
 CSV = FileShape(FileFormat.CSV)
 

@@ -6,8 +6,8 @@ import pytest
 
 from runner.engine.verdict import verdict_of
 from runner.errors import AbortedError, ExitCode, LimitError
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import MaxFailures, Verb, WriteTask
-from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import Counts, TaskStatus
 
 

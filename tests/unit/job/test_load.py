@@ -7,6 +7,15 @@ import pytest
 
 from runner.diagnostics import Severity
 from runner.errors import JobError
+from runner.job.endpoints import (
+    FileFormat,
+    FileShape,
+    FileSource,
+    FileTarget,
+    SecretReference,
+    TaskRows,
+    TaskSource,
+)
 from runner.job.load import check_job, load_checked, load_job
 from runner.job.model import (
     QUERY_BULK_THRESHOLD_ROWS,
@@ -21,15 +30,6 @@ from runner.job.model import (
     RetryPolicy,
     Verb,
     WriteOptions,
-)
-from runner.job.places import (
-    FileFormat,
-    FileShape,
-    FileSource,
-    FileTarget,
-    SecretReference,
-    TaskRows,
-    TaskSource,
 )
 
 VALID = Path(__file__).parents[2] / "examples" / "valid"

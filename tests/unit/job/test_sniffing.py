@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from runner.job.places import FileFormat, FileShape
+from runner.job.endpoints import FileFormat, FileShape
 from runner.job.sniffing import START_BYTES, noticed, sniffed
 
 OPEN = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from runner.tables.staging.staging.staging import Staging
 
-from runner.job.places import FileFormat, FileShape, FileSource
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
 
 

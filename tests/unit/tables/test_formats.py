@@ -15,7 +15,7 @@ import zstandard
 from runner.tables.staging.staging.staging import Staging
 
 from runner.errors import SourceError
-from runner.job.places import Compression, FileFormat, FileShape, FileSource
+from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.open import JoinedSource, columns_beforehand
 

@@ -16,7 +16,7 @@ import sqlalchemy
 
 from runner.credentials import SecretReference
 from runner.errors import SourceError, StateError
-from runner.job.places import DatabaseSource, DatabaseTarget, TableMode
+from runner.job.endpoints import DatabaseSource, DatabaseTarget, TableMode
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.open import open_source
 from runner.tables.targets.deliver import deliver

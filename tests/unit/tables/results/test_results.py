@@ -7,8 +7,8 @@ from runner.tables.staging.staging.snapshot import keep, kept_rows
 from runner.tables.staging.staging.staging import Staging
 
 from runner.errors import UnexpectedAnswerError
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb
-from runner.job.places import FileFormat, FileShape, FileSource
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.open import columns_beforehand

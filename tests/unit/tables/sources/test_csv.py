@@ -3,7 +3,7 @@ import codecs
 import pytest
 
 from runner.errors import SourceError
-from runner.job.places import FileFormat, FileShape, FileSource
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.sources.open import columns_beforehand
 
 HUGE = "x" * 131_072

@@ -20,7 +20,7 @@ import zstandard
 
 from runner.credentials import SecretReference
 from runner.errors import SourceError, StateError
-from runner.job.places import (
+from runner.job.endpoints import (
     Compression,
     DatabaseSource,
     DatabaseTarget,

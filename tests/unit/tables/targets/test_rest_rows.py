@@ -3,7 +3,7 @@ import json
 import pytest
 
 from runner.errors import StateError
-from runner.job.places import FileFormat, FileShape, FileTarget
+from runner.job.endpoints import FileFormat, FileShape, FileTarget
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn, RestWriter

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from runner.diagnostics import Position
-from runner.job import document
-from runner.job.document import MAX_BYTES, parse_document, read_document
+from runner.job.yaml import document
+from runner.job.yaml.document import MAX_BYTES, parse_document, read_document
 
 FILE = Path("job.yaml")
 

@@ -10,8 +10,8 @@ import os
 import re
 from pathlib import Path, PurePath
 
+from runner.job.endpoints import Compression, FileFormat
 from runner.job.model import MaxFailures
-from runner.job.places import Compression, FileFormat
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 FORMATS = {

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.job.load import check_job
-from runner.job.starter import starter_job
+from runner.job.template import starter_job
 
 
 @pytest.mark.parametrize("name", ["accounts", "my job", "2024", "true", "", "Übung", "a" * 300])

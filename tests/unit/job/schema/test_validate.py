@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from runner.job.schema.validate.files import schema_text
+from runner.job.schema.validate.validate import validate
 
-from runner.job.document import parse_document
 from runner.job.model import Origin
-from runner.job.schema import validate
-from runner.job.schema_files import schema_text
+from runner.job.yaml.document import parse_document
 
 OWN = ["job", "org"]
 ORIGIN = Origin(Path("x.yaml"))

@@ -6,10 +6,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from runner.job.schema.validate.files import _ANNOTATIONS, _JUDGES, is_valid, schema_of
+from runner.job.schema.validate.validate import validate
 
 from runner.job.model import Origin
-from runner.job.schema import validate
-from runner.job.schema_files import _ANNOTATIONS, _JUDGES, is_valid, schema_of
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 JOBS = sorted([*EXAMPLES.glob("*/*.yaml"), *(EXAMPLES.parents[1] / "configs").glob("*.yaml")])

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from runner.diagnostics import Diagnostic, Location, Position
-from runner.job import yaml_words
 from runner.job.model import Origin
-from runner.job.scalars import Plain, resolve
-from runner.job.yaml_words import Complaint
+from runner.job.yaml import messages
+from runner.job.yaml.messages import Complaint
+from runner.job.yaml.scalars import Plain, resolve
 
 MAX_DEPTH = 60
 MAX_PROBLEMS = 200
@@ -58,10 +58,10 @@ class Node:
     def refusal(self) -> Complaint | None:
         """What YAML would have and a job has not."""
         if self.kind is NodeKind.ALIAS:
-            return yaml_words.alias(self.anchor or "")
+            return messages.alias(self.anchor or "")
         if self.anchor is not None:
-            return yaml_words.anchor(self.anchor)
-        return yaml_words.tag(self.tag) if self.tag is not None else None
+            return messages.anchor(self.anchor)
+        return messages.tag(self.tag) if self.tag is not None else None
 
 
 @dataclass(slots=True)
@@ -118,14 +118,14 @@ class Composer:
             if node.kind is NodeKind.DOCUMENT:
                 documents += 1
                 if documents > 1:
-                    self.complain(yaml_words.TWO_DOCUMENTS, self._place(node))
+                    self.complain(messages.TWO_DOCUMENTS, self._place(node))
                     return False
             elif node.kind is NodeKind.END:
                 self._close(node)
             elif len(self.problems) >= MAX_PROBLEMS:
                 return False
             elif len(self._stack) >= MAX_DEPTH:
-                self.complain(yaml_words.too_deep(MAX_DEPTH), self._place(node))
+                self.complain(messages.too_deep(MAX_DEPTH), self._place(node))
                 return False
             else:
                 self._take(node)
@@ -133,10 +133,10 @@ class Composer:
 
     def _refuse_root(self) -> None:
         if self._root is None or self._root == {}:
-            self.complain(yaml_words.EMPTY, None)
+            self.complain(messages.EMPTY, None)
             return
         kind = "a list" if isinstance(self._root, list) else "a single value"
-        self.complain(yaml_words.not_a_mapping(kind), self._positions.get(()))
+        self.complain(messages.not_a_mapping(kind), self._positions.get(()))
 
     def _take(self, node: Node) -> None:
         frame = self._stack[-1] if self._stack else None
@@ -149,7 +149,7 @@ class Composer:
         frame.key = None
         if node.kind in {NodeKind.MAPPING, NodeKind.LIST}:
             if frame.live:
-                self.complain(yaml_words.COMPLEX_KEY, self._place(node), frame.path)
+                self.complain(messages.COMPLEX_KEY, self._place(node), frame.path)
             self._open(node, frame.path, live=False)
             return
         frame.awaits_key = False
@@ -163,11 +163,11 @@ class Composer:
         words = node.refusal
         if words is None and node.is_plain and node.text == "<<":
             # What it would have merged in is unknown, so nothing around it can be judged.
-            words, path = yaml_words.MERGE_KEY, frame.path
+            words, path = messages.MERGE_KEY, frame.path
         if words is None and _BREAK.search(node.text):
-            words, path = yaml_words.KEY_WITH_BREAK, frame.path
+            words, path = messages.KEY_WITH_BREAK, frame.path
         if words is None and node.text in frame.lines:
-            words = yaml_words.duplicate_key(node.text, frame.lines[node.text])
+            words = messages.duplicate_key(node.text, frame.lines[node.text])
         if words is not None:
             self.complain(words, self._place(node), path)
         return words is None

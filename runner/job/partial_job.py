@@ -13,6 +13,7 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job import build
+from runner.job.endpoints import FileSource, FileTarget, Source, SqlSource, Target, TaskSource
 from runner.job.model import (
     DECLARED_VERBS,
     AnyTask,
@@ -23,8 +24,7 @@ from runner.job.model import (
     Verb,
     WriteTask,
 )
-from runner.job.places import FileSource, FileTarget, Source, SqlSource, Target, TaskSource
-from runner.job.reach import NOWHERE_ELSE, Reach
+from runner.job.path_policy import NOWHERE_ELSE, Reach
 
 _DECISIVE = frozenset(
     ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)

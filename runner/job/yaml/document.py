@@ -15,11 +15,11 @@ from typing import Protocol
 import yaml
 
 from runner.diagnostics import Diagnostic, Position
-from runner.job import yaml_words
-from runner.job.composer import Composer, Mark, Node, NodeKind
 from runner.job.model import Origin
-from runner.job.scalars import Plain
-from runner.job.yaml_words import Complaint
+from runner.job.yaml import messages
+from runner.job.yaml.messages import Complaint
+from runner.job.yaml.scalars import Plain
+from runner.job.yaml.tree import Composer, Mark, Node, NodeKind
 
 MAX_BYTES = 1_000_000
 
@@ -66,14 +66,14 @@ def read_document(file: Path) -> Document:
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        return _refused(Origin(file), yaml_words.unreadable(error))
+        return _refused(Origin(file), messages.unreadable(error))
     return parse_document(content, file)
 
 
 def parse_document(content: bytes, file: Path) -> Document:
     """Read the bytes of `file`: UTF-8, with or without a byte order mark."""
     if len(content) > MAX_BYTES:
-        return _refused(Origin(file), yaml_words.too_large(MAX_BYTES))
+        return _refused(Origin(file), messages.too_large(MAX_BYTES))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -81,7 +81,7 @@ def parse_document(content: bytes, file: Path) -> Document:
     origin = _origin(file, text)
     if control := _CONTROL.search(text):
         at = _end_of(text[: control.start()])
-        return _refused(origin, yaml_words.control_character(control[0]), at)
+        return _refused(origin, messages.control_character(control[0]), at)
     return _compose(text, origin)
 
 
@@ -98,7 +98,7 @@ def _compose(text: str, origin: Origin) -> Document:
         composer.complain(*_explained(error, origin))
     except yaml.YAMLError as error:
         values = {}
-        composer.complain(yaml_words.explain(str(error), ""), None)
+        composer.complain(messages.explain(str(error), ""), None)
     return Document(values, composer.origin, tuple(composer.problems))
 
 
@@ -125,7 +125,7 @@ def _mark(mark: _HasPlace | None) -> Mark:
 def _explained(error: yaml.MarkedYAMLError, origin: Origin) -> tuple[Complaint, Position | None]:
     mark = error.problem_mark or error.context_mark
     line = origin.lines[mark.line] if mark and mark.line < len(origin.lines) else ""
-    words = yaml_words.explain(error.problem or "", line, mark.column if mark else 0)
+    words = messages.explain(error.problem or "", line, mark.column if mark else 0)
     if words.at_start and error.context_mark:
         mark = error.context_mark
     at = Position(mark.line + 1, mark.column + 1, mark.column + 2) if mark else None
@@ -135,7 +135,7 @@ def _explained(error: yaml.MarkedYAMLError, origin: Origin) -> tuple[Complaint, 
 def _undecodable(content: bytes, offset: int, file: Path) -> Document:
     at = _end_of(content[:offset].decode("utf-8", "replace"))
     origin = _origin(file, content.decode("utf-8", "replace"))
-    return _refused(origin, yaml_words.not_utf8(content, offset), at)
+    return _refused(origin, messages.not_utf8(content, offset), at)
 
 
 def _end_of(before: str) -> Position:

@@ -15,10 +15,10 @@ from urllib.parse import unquote, urlsplit
 from runner.credentials import JwtBearer, SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.files import file_path
-from runner.job.draft import Draft, option_path, query_targets
+from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
 from runner.job.model import Connection, Origin, QueryTask, WriteTask
-from runner.job.places import STANDARD_STREAM, FileTarget, FolderTarget, Target
-from runner.job.reach import Reach
+from runner.job.partial_job import Draft, option_path, query_targets
+from runner.job.path_policy import Reach
 
 _HERE = frozenset(("file", "local"))
 """Schemes of URLs that mean files of this machine."""

@@ -1,0 +1,1 @@
+"""The shipped JSON Schemas and validation against them."""

@@ -1,0 +1,1 @@
+"""YAML text: values with positions."""
