@@ -16,7 +16,7 @@ from runner.cli.options import NoInput, Output, OutputOption
 
 if TYPE_CHECKING:
     from runner.cli.login_options import Named
-    from runner.login.keeping import SignedIn
+    from runner.login.complete import SignedIn
     from runner.login.logout import KeptToken, SignedOut
     from runner.salesforce.session import TokenStore
 
@@ -174,7 +174,7 @@ def _in_browser(
 def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
     """Sign in with a key or secret; without a place for the token, only to see that it works."""
     from runner.cli.login_options import seed_from_grant
-    from runner.login.keeping import keep
+    from runner.login.complete import keep
     from runner.runs.wiring import transport
 
     store = _store(named) if named.connection.token is not None else None
@@ -184,7 +184,7 @@ def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
 
 def _taken_over(named: Named, alias: str | None) -> tuple[SignedIn, TokenStore]:
     from runner.cli.login_options import token_given, token_of_cli
-    from runner.login.keeping import keep
+    from runner.login.complete import keep
     from runner.runs.wiring import transport
 
     store = _store(named)

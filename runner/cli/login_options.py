@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
     from runner.job.model import Connection, Environment
-    from runner.login.keeping import Wanted
+    from runner.login.complete import Wanted
     from runner.login.web import SignInPlan
 
 
@@ -69,7 +69,7 @@ class Named:
     @property
     def wanted(self) -> Wanted:
         """What a sign-in is to lead to."""
-        from runner.login.keeping import Wanted
+        from runner.login.complete import Wanted
 
         return Wanted(self.connection.environment, self.login_command, self.connection.org_id)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from runner.credentials import Secret, Token
 from runner.errors import RunnerError, SignInError
 from runner.login.callback import Callback, RefusedError, code_of, pasted_callback, redirect_uri
-from runner.login.keeping import SignedIn, Wanted, keep
+from runner.login.complete import SignedIn, Wanted, keep
 from runner.login.listener import DEFAULT_PORT, FAREWELL_SECONDS, Listener, listening
 from runner.login.pages import Ending, Verdict
 from runner.login.pkce import Proof, new_state

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import SignInError, StateError
 from runner.job.model import Environment
-from runner.login.keeping import Wanted
+from runner.login.complete import Wanted
 from runner.login.pkce import Proof
 from runner.login.web import SignInPlan, sign_in, sign_in_by_paste
 from runner.state.tokens import TokenFile
