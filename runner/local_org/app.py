@@ -16,20 +16,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from runner.local_org.bootstrap import ORGANIZATION_ID, found
 from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.catalog.declared import extend
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.catalog.standard import standard_catalog
-from runner.local_org.founding import ORGANIZATION_ID, found
-from runner.local_org.http.front import answer
+from runner.local_org.fault_injection.rule import declared_rules
 from runner.local_org.http.messages import Request, Response
+from runner.local_org.http.middleware import answer
 from runner.local_org.http.server import Listeners
 from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, Settings
 from runner.local_org.presence import Claim, Presence
 from runner.local_org.store import Store, known_prefixes
-from runner.local_org.trouble.rule import declared_rules
 
 STORE_NAME = "org.sqlite3"
 

@@ -13,16 +13,16 @@ import threading
 from collections.abc import Callable
 from time import monotonic
 
-from runner.local_org.bulk.classic import Batch, BatchState, ClassicJobs
-from runner.local_org.bulk.classic_work import work_on
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.ingest import run_ingest
 from runner.local_org.bulk.jobs import UNDER_WAY, Job, JobKind, Jobs, JobState
 from runner.local_org.bulk.queries import run_query
+from runner.local_org.bulk1.jobs import Batch, BatchState, ClassicJobs
+from runner.local_org.bulk1.worker import work_on
+from runner.local_org.fault_injection.active import InForce, Troubles
+from runner.local_org.fault_injection.rule import Kind
 from runner.local_org.faults import ApiFault
 from runner.local_org.org import Org
-from runner.local_org.trouble.rule import Kind
-from runner.local_org.trouble.troubles import InForce, Troubles
 
 
 class AbortedError(Exception):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 
 if TYPE_CHECKING:
     from runner.local_org.org import Org, User
@@ -47,7 +47,7 @@ class Request:
 
     def json(self) -> object:
         """The body as JSON; ValueError when it is not."""
-        return digits.loads(self.body)
+        return exact_numbers.loads(self.body)
 
     def open_body(self) -> BinaryIO:
         """The body as a readable file, whichever way it is held."""
@@ -80,7 +80,7 @@ class Response:
         cls, value: object, status: int = 200, headers: dict[str, str] | None = None
     ) -> Response:
         """A JSON response in Salesforce's media type."""
-        body = digits.dumps(value).encode()
+        body = exact_numbers.dumps(value).encode()
         return cls(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import unquote
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.http.tokens import token_of
@@ -181,5 +181,5 @@ def _unexpected_words(request: Request) -> str:
 
 def _pretty(response: Response) -> Response:
     if isinstance(response.body, bytes) and response.body[:1] in {b"[", b"{"}:
-        response.body = digits.dumps(digits.loads(response.body), indent=2).encode()
+        response.body = exact_numbers.dumps(exact_numbers.loads(response.body), indent=2).encode()
     return response

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from runner.local_org.bulk.classic import ClassicJobs
 from runner.local_org.bulk.jobs import Job
+from runner.local_org.bulk1.jobs import ClassicJobs
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org

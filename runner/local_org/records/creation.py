@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import make_id
-from runner.local_org.records.business import derivation_of, lacking_by_rule
-from runner.local_org.records.plan import Draft
+from runner.local_org.records.row_reading import Draft
+from runner.local_org.records.standard_behaviour import derivation_of, lacking_by_rule
 from runner.local_org.records.values import Stored, stamp
 from runner.local_org.store import quoted, reserve
 
@@ -116,7 +116,7 @@ def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
 
 def _stored_default(field: Field) -> Stored:
     if field.type in {"double", "currency", "percent"}:
-        return digits.kept(Decimal(str(field.default)))
+        return exact_numbers.kept(Decimal(str(field.default)))
     return field.default if isinstance(field.default, str | int) else None
 
 

@@ -13,7 +13,7 @@ from runner.local_org.faults import ApiError
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import Column
 from runner.local_org.records.lookups import Lookups, Presence
-from runner.local_org.records.plan import Draft
+from runner.local_org.records.row_reading import Draft
 from runner.local_org.records.values import Stored, comparable
 
 _Target = tuple[str, str]

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from runner.local_org.catalog.model import SObject
 from runner.local_org.faults import ApiError
 from runner.local_org.records.lookups import Lookups, batches, marks
-from runner.local_org.records.plan import Draft
+from runner.local_org.records.row_reading import Draft
 from runner.local_org.records.uniqueness import check_unique
 from runner.local_org.records.values import stamp
 from runner.local_org.store import quoted

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field
 from runner.local_org.faults import ApiError
 
@@ -45,8 +45,8 @@ def _json_token(value: object) -> str:
         case dict():
             return "START_OBJECT value {"
         case _:
-            kind = "NUMBER_FLOAT" if digits.is_marked(str(value)) else "STRING"
-            return f"VALUE_{kind} value {digits.unmarked(str(value))}"
+            kind = "NUMBER_FLOAT" if exact_numbers.is_marked(str(value)) else "STRING"
+            return f"VALUE_{kind} value {exact_numbers.unmarked(str(value))}"
 
 
 def not_deserializable_text(field: Field, text: str, column: int) -> ApiError:
@@ -79,7 +79,7 @@ def too_long(field: Field, text: str) -> ApiError:
 
 def out_of_range(field: Field, value: object) -> ApiError:
     """More digits before the decimal point than the field has."""
-    shown = digits.unmarked(value) if isinstance(value, str) else value
+    shown = exact_numbers.unmarked(value) if isinstance(value, str) else value
     return ApiError(
         "NUMBER_OUTSIDE_VALID_RANGE",
         f"{field.label}: value outside of valid range on numeric field: {shown}",

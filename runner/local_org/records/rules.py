@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from runner.local_org.catalog.model import DuplicateRule, Field, SObject, ValidationRule
 from runner.local_org.faults import ApiError
 from runner.local_org.records.lookups import Lookups
-from runner.local_org.records.plan import Draft
+from runner.local_org.records.row_reading import Draft
 from runner.local_org.records.values import Stored, comparable
 
 Test = Callable[[Stored], bool]

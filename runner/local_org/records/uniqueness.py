@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records import refusals
 from runner.local_org.records.lookups import Lookups
-from runner.local_org.records.plan import Draft
+from runner.local_org.records.row_reading import Draft
 from runner.local_org.records.values import Stored, comparable
 
 

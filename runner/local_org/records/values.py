@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.faults import ApiError
 from runner.local_org.ids import normalise
@@ -67,7 +67,7 @@ def json_writer(field: Field) -> Callable[[Stored], object] | None:
     if field.type == "boolean":
         return bool
     if field.type in _NUMBERS:
-        return digits.marked
+        return exact_numbers.marked
     return _datetime_to_json if field.type == "datetime" else None
 
 
@@ -81,7 +81,9 @@ def to_csv(field: Field, stored: Stored) -> str:
         return ""
     if field.type == "boolean":
         return "true" if stored else "false"
-    return digits.plain(digits.exact(stored)) if field.type in _NUMBERS else str(stored)
+    return (
+        exact_numbers.plain(exact_numbers.exact(stored)) if field.type in _NUMBERS else str(stored)
+    )
 
 
 def from_json(field: Field, value: object) -> Stored:
@@ -169,7 +171,7 @@ def _number(value: object) -> Decimal:
     """A number, exactly; none that a double cannot come near."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise UnreadableError
-    text = digits.unmarked(value) if isinstance(value, str) else repr(value)
+    text = exact_numbers.unmarked(value) if isinstance(value, str) else repr(value)
     if _NUMBER.fullmatch(text) is None or not math.isfinite(float(text)):
         raise UnreadableError
     return Decimal(text)
@@ -185,7 +187,7 @@ def _double_reader(field: Field) -> Reader:
         number = _number(value)
         if abs(number) >= bound:
             raise RefusedError(refusals.out_of_range(field, value))
-        return digits.kept(number.quantize(last, rounding, _AMPLE))
+        return exact_numbers.kept(number.quantize(last, rounding, _AMPLE))
 
     return read
 
@@ -257,7 +259,7 @@ def _time_reader(_field: Field) -> Reader:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return digits.unmarked(value)
+        return exact_numbers.unmarked(value)
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int | float):

@@ -13,22 +13,22 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.fault_injection.active import Troubles
 from runner.local_org.faults import ApiFault
 from runner.local_org.org import Org, User
 from runner.local_org.records import refusals
-from runner.local_org.records.business import derivation_of, derives_much
 from runner.local_org.records.columns import is_key
 from runner.local_org.records.creation import Creation
 from runner.local_org.records.deletion import Deletion
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
 from runner.local_org.records.parents import Parents
-from runner.local_org.records.plan import Draft, Reading
+from runner.local_org.records.row_reading import Draft, Reading
 from runner.local_org.records.rules import Rules
+from runner.local_org.records.standard_behaviour import derivation_of, derives_much
 from runner.local_org.records.uniqueness import check_unique
 from runner.local_org.records.values import comparable, stamp
 from runner.local_org.store import quoted
-from runner.local_org.trouble.troubles import Troubles
 
 CHUNK_ROWS = 200
 """Rows that Salesforce stores in one transaction and judges together."""

@@ -17,16 +17,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from runner.local_org.bulk.classic import ClassicJobs
+from runner.local_org.bootstrap import found
 from runner.local_org.bulk.jobs import Jobs
+from runner.local_org.bulk1.jobs import ClassicJobs
+from runner.local_org.fault_injection.active import InForce, Troubles
+from runner.local_org.fault_injection.rule import Rule, RuleError
 from runner.local_org.faults import ApiFault
-from runner.local_org.founding import found
 from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org
-from runner.local_org.trouble.rule import Rule, RuleError
-from runner.local_org.trouble.troubles import InForce, Troubles
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 

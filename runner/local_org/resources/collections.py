@@ -18,7 +18,7 @@ from runner.local_org.ids import normalise
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read_many, rolled_back, write
 from runner.local_org.records.refusals import malformed_id, not_an_external_id
-from runner.local_org.resources.asked import (
+from runner.local_org.resources.request_parsing import (
     allows_duplicates,
     asking_user,
     json_object,

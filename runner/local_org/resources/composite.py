@@ -12,8 +12,8 @@ from contextlib import nullcontext
 from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
-from runner.local_org.resources.asked import json_object
 from runner.local_org.resources.references import referred
+from runner.local_org.resources.request_parsing import json_object
 from runner.local_org.resources.subrequests import (
     Answer,
     Part,

@@ -10,7 +10,7 @@ from email.utils import format_datetime
 from runner.local_org.catalog.model import ChildRelationship, Field, RecordType, SObject
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
-from runner.local_org.resources.asked import header_moment, named_sobject, version_of
+from runner.local_org.resources.request_parsing import header_moment, named_sobject, version_of
 
 _MASTER_RECORD_TYPE = "012000000000000AAA"
 _MOST_RECORDS = 200

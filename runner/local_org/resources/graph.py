@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
-from runner.local_org.resources.asked import json_object
 from runner.local_org.resources.composite import run_parts
 from runner.local_org.resources.references import referred
+from runner.local_org.resources.request_parsing import json_object
 from runner.local_org.resources.subrequests import Answer, Part, halted, mappings_of, text_of
 
 _MOST_GRAPHS = 75

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from runner.local_org.bulk.classic import ClassicJobs
 from runner.local_org.bulk.jobs import Jobs
+from runner.local_org.bulk1.jobs import ClassicJobs
 from runner.local_org.catalog.model import SObject
+from runner.local_org.fault_injection.active import Troubles
+from runner.local_org.fault_injection.rule import OF_REQUESTS, Kind, Rule, RuleError
 from runner.local_org.faults import ApiFault
 from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.pages import contents, page
 from runner.local_org.resources.admin import check_origin, reset
-from runner.local_org.trouble.rule import OF_REQUESTS, Kind, Rule, RuleError
-from runner.local_org.trouble.troubles import Troubles
 from runner.local_org.usage import ApiUsage
 
 _LATEST = 12

@@ -18,7 +18,7 @@ from runner.local_org.org import Org, User
 from runner.local_org.soql import Prepared, prepare
 from runner.local_org.soql.metadata import column_metadata
 from runner.local_org.soql.record_query import ChildPaging, RecordQuery
-from runner.local_org.soql.shapes import Record
+from runner.local_org.soql.record_shape import Record
 
 _SMALLEST_PAGE = 200
 _LARGEST_PAGE = 2_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 
 _REFERENCE = re.compile(r"@\{([^}]*)\}")
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
@@ -55,7 +55,9 @@ def _resolved_text(text: str, answers: Mapping[str, object]) -> object:
     whole = _REFERENCE.fullmatch(text)
     if whole is not None:
         return _found(whole[1], answers)
-    return _REFERENCE.sub(lambda match: digits.unmarked(str(_found(match[1], answers))), text)
+    return _REFERENCE.sub(
+        lambda match: exact_numbers.unmarked(str(_found(match[1], answers))), text
+    )
 
 
 def _found(path: str, answers: Mapping[str, object]) -> object:

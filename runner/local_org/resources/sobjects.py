@@ -18,7 +18,7 @@ from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read, write
 from runner.local_org.records.lookups import Lookups, Presence
 from runner.local_org.records.values import Stored, comparable, json_reader
-from runner.local_org.resources.asked import (
+from runner.local_org.resources.request_parsing import (
     allows_duplicates,
     asking_user,
     header_moment,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response
 from runner.local_org.org import Org
@@ -91,7 +91,7 @@ def carry_out(org: Org, outer: Request, part: Part) -> Answer:
             path=split.path.rstrip("/"),
             query=parse_qs(split.query, keep_blank_values=True),
             headers={**headers, "content-type": "application/json"},
-            body=b"" if part.body is None else digits.dumps(part.body).encode(),
+            body=b"" if part.body is None else exact_numbers.dumps(part.body).encode(),
             params={},
             payload=None,
         ),
@@ -104,7 +104,7 @@ def _body_of(response: Response) -> object:
     if not raw:
         return None
     return (
-        digits.loads(raw)
+        exact_numbers.loads(raw)
         if raw[:1] in b'[{"' or response.status == _LISTS_OF_URLS
         else raw.decode()
     )

@@ -14,7 +14,7 @@ from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, write
-from runner.local_org.resources.asked import (
+from runner.local_org.resources.request_parsing import (
     allows_duplicates,
     asking_user,
     json_object,

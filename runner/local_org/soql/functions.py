@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 
 _STORED_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
@@ -39,38 +39,38 @@ def _register(conn: sqlite3.Connection) -> None:
     conn.create_function("sf_local", 2, local_moment, deterministic=True)
 
 
-def number_text(value: digits.Number | None) -> str | None:
+def number_text(value: exact_numbers.Number | None) -> str | None:
     """A number in full, without an exponent, always with a decimal point."""
-    return None if value is None else digits.plain(digits.exact(value))
+    return None if value is None else exact_numbers.plain(exact_numbers.exact(value))
 
 
-def compared(left: digits.Number | None, right: digits.Number) -> int | None:
+def compared(left: exact_numbers.Number | None, right: exact_numbers.Number) -> int | None:
     """-1, 0 or 1, as the first is less than, the same as or more than the second."""
     if left is None:
         return None
-    one, two = digits.exact(left), digits.exact(right)
+    one, two = exact_numbers.exact(left), exact_numbers.exact(right)
     return (one > two) - (one < two)
 
 
 def beyond(value: str) -> float:
     """How far a number that is kept as text is from the double next to it."""
-    return float(digits.exact(value) - digits.exact(float(value)))
+    return float(exact_numbers.exact(value) - exact_numbers.exact(float(value)))
 
 
 class Total:
-    """SUM, which loses no digits."""
+    """SUM, which loses no exact_numbers."""
 
     def __init__(self) -> None:
         self._sum: Decimal | None = None
 
-    def step(self, value: digits.Number | None) -> None:
+    def step(self, value: exact_numbers.Number | None) -> None:
         """Add one value."""
         if value is not None:
-            self._sum = digits.exact(value) + (self._sum or 0)
+            self._sum = exact_numbers.exact(value) + (self._sum or 0)
 
-    def finalize(self) -> digits.Number | None:
+    def finalize(self) -> exact_numbers.Number | None:
         """The sum; None of no values."""
-        return None if self._sum is None else digits.kept(self._sum)
+        return None if self._sum is None else exact_numbers.kept(self._sum)
 
 
 class Least:
@@ -79,16 +79,18 @@ class Least:
     beats: Callable[[Decimal, Decimal], bool] = staticmethod(Decimal.__lt__)
 
     def __init__(self) -> None:
-        self._best: digits.Number | None = None
+        self._best: exact_numbers.Number | None = None
 
-    def step(self, value: digits.Number | None) -> None:
+    def step(self, value: exact_numbers.Number | None) -> None:
         """Look at one value."""
         if value is None:
             return
-        if self._best is None or self.beats(digits.exact(value), digits.exact(self._best)):
+        if self._best is None or self.beats(
+            exact_numbers.exact(value), exact_numbers.exact(self._best)
+        ):
             self._best = value
 
-    def finalize(self) -> digits.Number | None:
+    def finalize(self) -> exact_numbers.Number | None:
         """The value; None of no values."""
         return self._best
 
@@ -112,7 +114,7 @@ def formatted(value: float | str | None, describe_type: str) -> str | None:
     if value is None:
         return None
     if describe_type == "currency":
-        amount = digits.exact(value)
+        amount = exact_numbers.exact(value)
         return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"
     if describe_type in {"double", "percent", "int", "long"}:
         text = f"{Decimal(str(value)):,f}"

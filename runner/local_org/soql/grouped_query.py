@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.faults import ApiFault
 from runner.local_org.soql.expressions import GROUPING, Expression
 from runner.local_org.soql.functions import register
 from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.printing import rest_sql
+from runner.local_org.soql.record_shape import Record
+from runner.local_org.soql.select_compiler import Select
 from runner.local_org.soql.select_list import ColumnNote
-from runner.local_org.soql.selects import Select
-from runner.local_org.soql.shapes import Record
 from runner.local_org.soql.syntax import Call, FieldItem, Operand, Query, Subtotals
 
 _MOST_GROUPS = 2_000
@@ -73,7 +73,7 @@ class GroupedQuery:
 
 def _shown(kind: Kind, value: object) -> object:
     if kind is Kind.DOUBLE:
-        return digits.marked(value)
+        return exact_numbers.marked(value)
     return bool(value) if kind is Kind.BOOLEAN and value is not None else value
 
 

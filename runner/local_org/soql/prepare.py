@@ -21,11 +21,11 @@ from runner.local_org.soql.grouped_query import CountQuery, GroupedQuery, Groupi
 from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.parser import parse
 from runner.local_org.soql.record_query import Body, ChildQuery, RecordQuery
+from runner.local_org.soql.record_shape import Record
 from runner.local_org.soql.refusals import Statement
 from runner.local_org.soql.schema import Schema
+from runner.local_org.soql.select_compiler import Context, Select
 from runner.local_org.soql.select_list import ColumnNote, SelectList
-from runner.local_org.soql.selects import Context, Select
-from runner.local_org.soql.shapes import Record
 from runner.local_org.soql.syntax import Call, ChildItem, FieldItem, Operand, Query
 from runner.local_org.store import quoted
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.local_org.soql.functions import register
-from runner.local_org.soql.shapes import Record, RecordShape, Row
+from runner.local_org.soql.record_shape import Record, RecordShape, Row
 
 _CHUNK = 500
 _CHUNK_WITH_CHILDREN = 50

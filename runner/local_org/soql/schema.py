@@ -10,7 +10,7 @@ from functools import cached_property
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.org import Org, User
-from runner.local_org.soql import about
+from runner.local_org.soql import meta_objects
 from runner.local_org.store import quoted
 
 
@@ -19,16 +19,16 @@ class Schema:
     """The sObjects that one user of an org may query."""
 
     catalog: Catalog
-    described: tuple[about.Described, ...] = ()
+    described: tuple[meta_objects.Described, ...] = ()
     """sObjects whose rows are made of the catalog."""
 
     @classmethod
     def of(cls, org: Org, user: User) -> Schema:
         """What `user` may query."""
-        return cls(org.catalog, about.described(org, user))
+        return cls(org.catalog, meta_objects.described(org, user))
 
     @cached_property
-    def _described(self) -> dict[str, about.Described]:
+    def _described(self) -> dict[str, meta_objects.Described]:
         return {each.sobject.name.lower(): each for each in self.described}
 
     def sobject(self, name: str) -> SObject | None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records.values import compound_parts
-from runner.local_org.soql import shapes
+from runner.local_org.soql import record_shape
 from runner.local_org.soql.expressions import AGGREGATES, CONVERSIONS, Expression
 from runner.local_org.soql.kinds import Kind, kind_of
 from runner.local_org.soql.printing import csv_sql, rest_sql
 from runner.local_org.soql.scope import Place
-from runner.local_org.soql.selects import Select
+from runner.local_org.soql.select_compiler import Select
 from runner.local_org.soql.syntax import Call, ChildItem, FieldItem, Path, TypeofItem
 
 _FIELDS_FROM = 51.0
@@ -28,9 +28,9 @@ _FIELD_SETS: dict[str, Callable[[Field], bool]] = {
 }
 
 
-_SHAPES: dict[Kind, Callable[[str, int], shapes.Output]] = {
-    Kind.BOOLEAN: shapes.Flag,
-    Kind.DOUBLE: shapes.Number,
+_SHAPES: dict[Kind, Callable[[str, int], record_shape.Output]] = {
+    Kind.BOOLEAN: record_shape.Flag,
+    Kind.DOUBLE: record_shape.Number,
 }
 
 
@@ -61,7 +61,7 @@ class SelectList:
         self._statement = select.context.statement
         self._add_child = add_child
         self._places: dict[str, int] = {}
-        self._shapes: dict[tuple[str, ...], shapes.RecordShape] = {}
+        self._shapes: dict[tuple[str, ...], record_shape.RecordShape] = {}
         self._selected: set[str] = set()
         self.shape = self._shape_of(select.scope.root)
         for item in select.query.items:
@@ -113,18 +113,18 @@ class SelectList:
             raise self._statement.fault("INVALID_FIELD", at, f"duplicate field selected: {spelt}")
         self._selected.add(spelt.lower())
 
-    def _output(self, key: str, found: Expression, place: Place) -> shapes.Output:
+    def _output(self, key: str, found: Expression, place: Place) -> record_shape.Output:
         if found.kind is Kind.COMPOUND and found.field is not None:
             self.compound = True
-            return shapes.Compound(key, self._parts(found.field, place))
+            return record_shape.Compound(key, self._parts(found.field, place))
         at = self._fetch(rest_sql(found, self._select.context.version))
-        return _SHAPES.get(found.kind, shapes.Plain)(key, at)
+        return _SHAPES.get(found.kind, record_shape.Plain)(key, at)
 
-    def _parts(self, compound: Field, place: Place) -> tuple[shapes.Output, ...]:
+    def _parts(self, compound: Field, place: Place) -> tuple[record_shape.Output, ...]:
         """The parts of a compound, and where in the row each one is."""
         scope, sobject = self._select.scope, place.variants[0].sobject
         return tuple(
-            _SHAPES.get(kind_of(part), shapes.Plain)(
+            _SHAPES.get(kind_of(part), record_shape.Plain)(
                 name, self._fetch(scope.field(place, part.name, 0).sql)
             )
             for name, part in compound_parts(sobject, compound)
@@ -137,21 +137,21 @@ class SelectList:
             self.columns.append(sql)
         return self._places[sql]
 
-    def _shape_of(self, place: Place) -> shapes.RecordShape:
+    def _shape_of(self, place: Place) -> record_shape.RecordShape:
         key = place.relationships
         if key not in self._shapes:
             shape = self._new_shape(place)
             self._shapes[key] = shape
             if key:
                 above = self._shapes.get(key[:-1]) or self._shape_of(self._above(place))
-                above.outputs.append(shapes.Parent(key[-1], shape))
+                above.outputs.append(record_shape.Parent(key[-1], shape))
         return self._shapes[key]
 
     def _above(self, place: Place) -> Place:
         return self._select.scope.follow(place.relationships[:-1], 0, self._select.scope.root)
 
-    def _new_shape(self, place: Place) -> shapes.RecordShape:
-        return shapes.RecordShape(
+    def _new_shape(self, place: Place) -> record_shape.RecordShape:
+        return record_shape.RecordShape(
             url=f"/services/data/v{self._select.context.version}/sobjects/",
             entity=place.entity,
             id_place=self._fetch(place.id_sql),
@@ -204,7 +204,7 @@ class SelectList:
         note = self._add_child(item)
         self._once(note.path, item.at)
         self.notes.append(note)
-        self.shape.outputs.append(shapes.Kids(note.path[-1], self.shape.id_place))
+        self.shape.outputs.append(record_shape.Kids(note.path[-1], self.shape.id_place))
 
     def _typeof(self, item: TypeofItem) -> None:
         self.has_typeof = True
@@ -224,7 +224,7 @@ class SelectList:
         }
         otherwise = self._branch(place, item.otherwise) if item.otherwise else None
         key = place.relationships[-1]
-        switch = shapes.Switch(
+        switch = record_shape.Switch(
             key, self._fetch(place.id_sql), self._namer(place), branches, otherwise
         )
         self._shape_of(self._above(place)).outputs.append(switch)
@@ -238,7 +238,7 @@ class SelectList:
                 raise self._statement.no_sobject(item.at, branch.sobject)
             yield known[branch.sobject.lower()], branch.fields
 
-    def _branch(self, place: Place, paths: tuple[Path, ...]) -> shapes.RecordShape:
+    def _branch(self, place: Place, paths: tuple[Path, ...]) -> record_shape.RecordShape:
         shape = self._new_shape(place)
         for path in paths:
             column = self._select.scope.column(path, place)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.soql.expressions import Expression
 from runner.local_org.soql.kinds import NUMERIC, Kind
 from runner.local_org.soql.syntax import (
@@ -33,9 +33,11 @@ def stored_value(literal: Literal, left: Expression) -> Stored | None:
         case Text(text) if left.kind in {Kind.TEXT, Kind.CHOICES}:
             found = text
         case Number(number) if left.kind in NUMERIC:
-            found = digits.kept(number) if left.kind is Kind.DOUBLE else _plain_number(number)
+            found = (
+                exact_numbers.kept(number) if left.kind is Kind.DOUBLE else _plain_number(number)
+            )
         case Money(_, amount) if left.field is not None and left.field.type == "currency":
-            found = digits.kept(amount)
+            found = exact_numbers.kept(amount)
         case Boolean(truth) if left.kind is Kind.BOOLEAN:
             found = int(truth)
         case Day(day) if left.kind is Kind.DATE:
@@ -54,6 +56,6 @@ def stored_moment(moment: datetime) -> str:
 
 
 def _plain_number(value: Decimal) -> int | float:
-    """Whole numbers as such where SQLite can hold them, so that none loses digits."""
+    """Whole numbers as such where SQLite can hold them, so that none loses exact_numbers."""
     is_whole = value == value.to_integral_value() and abs(value) < _LARGEST_INTEGER
     return int(value) if is_whole else float(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 
 NEAR = 12345678901234.568  # the double next to both
 BELOW, ABOVE = "12345678901234.5678", "12345678901234.5681"
@@ -56,8 +56,8 @@ def test_sorting(wide, how):
 def test_adding_up(wide):
     where = "FROM Widget__c WHERE Name IN ('below', 'above', 'small')"
     record = wide.query(f"SELECT SUM(Price__c) s, MIN(Price__c) a, MAX(Price__c) z {where}")[0]
-    assert str(digits.exact(record["s"])) == "24691357802474.1359"
-    assert (record["a"], record["z"]) == (5.0, digits.marked(ABOVE))
+    assert str(exact_numbers.exact(record["s"])) == "24691357802474.1359"
+    assert (record["a"], record["z"]) == (5.0, exact_numbers.marked(ABOVE))
     having = "GROUP BY Name HAVING SUM(Price__c) > 12345678901234.568 ORDER BY MAX(Price__c)"
     assert wide.values(f"SELECT Name FROM Widget__c {having}") == ["above", "whole"]
 
@@ -72,8 +72,8 @@ def test_tenths_add_up_to_a_tenth_of_the_sum(world):
 def test_showing(wide):
     where = "FROM Widget__c WHERE Name IN ('below', 'whole') ORDER BY Price__c"
     assert wide.values(f"SELECT Price__c {where}") == [
-        digits.marked(BELOW),
-        digits.marked("999999999999999999.0"),
+        exact_numbers.marked(BELOW),
+        exact_numbers.marked("999999999999999999.0"),
     ]
     assert wide.flat(f"SELECT Price__c {where}")[1:] == [[BELOW], ["999999999999999999.0"]]
     assert wide.values(f"SELECT FORMAT(Price__c) {where}")[1] == "$999,999,999,999,999,999.00"

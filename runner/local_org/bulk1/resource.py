@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.local_org.bulk.classic import (
+from runner.local_org.bulk.worker import BulkWorker
+from runner.local_org.bulk1 import shapes as shapes
+from runner.local_org.bulk1.jobs import (
     QUERIES,
     Batch,
     BatchState,
@@ -20,15 +22,13 @@ from runner.local_org.bulk.classic import (
     ClassicJobs,
     ClassicState,
 )
-from runner.local_org.bulk.worker import BulkWorker
+from runner.local_org.bulk1.shapes import ClassicRefusal
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.http.tokens import session_token_of
 from runner.local_org.oauth.sessions import Session, Sessions
 from runner.local_org.org import Org
 from runner.local_org.records import is_key
-from runner.local_org.resources import bulk1_shapes as shapes
-from runner.local_org.resources.bulk1_shapes import ClassicRefusal
 
 MAX_BATCH_BYTES = 10_000_000
 _OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"}) | QUERIES

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Condition
 
+from runner.local_org.fault_injection.rule import OF_JOBS, OF_REQUESTS, Kind, Rule, declared_rules
 from runner.local_org.org import Org
-from runner.local_org.trouble.rule import OF_JOBS, OF_REQUESTS, Kind, Rule, declared_rules
 
 
 @dataclass(slots=True)

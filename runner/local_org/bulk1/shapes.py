@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from runner.local_org.bulk.classic import Batch, BatchState, ClassicJob
+from runner.local_org.bulk1.jobs import Batch, BatchState, ClassicJob
 from runner.local_org.http.messages import JSON_TYPE, Response
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"

@@ -12,13 +12,13 @@ from datetime import datetime
 from itertools import islice
 from time import monotonic
 
-from runner.local_org import digits, records, soql
-from runner.local_org.bulk.classic import Batch, BatchState, ClassicJob, ClassicJobs
+from runner.local_org import exact_numbers, records, soql
 from runner.local_org.bulk.csv_reading import Upload
 from runner.local_org.bulk.csv_writing import csv_bytes
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.ingest import CHUNK_ROWS, error_text
 from runner.local_org.bulk.jobs import Job, JobKind, JobState
+from runner.local_org.bulk1.jobs import Batch, BatchState, ClassicJob, ClassicJobs
 from runner.local_org.catalog.model import SObject
 from runner.local_org.faults import ApiFault
 from runner.local_org.oauth.users import user_of_id
@@ -119,7 +119,7 @@ def _json_rows(
 ) -> Iterator[Mapping[str, object]]:
     content = org.part(ClassicJobs).request_path(batch).read_bytes()
     try:
-        rows = digits.loads(content)
+        rows = exact_numbers.loads(content)
     except ValueError:
         raise JobFailure.invalid_batch("Content is not valid JSON") from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -172,7 +172,7 @@ def _query(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
     with org.store.reading() as conn, jobs.result_path(batch).open("wb") as file:
         if job.content_type == "JSON":
             found = [_in_epoch(record) for record in query.execute(conn)]
-            file.write(digits.dumps(found).encode())
+            file.write(exact_numbers.dumps(found).encode())
             return len(found), 0
         count, rows = 0, query.flat(conn)
         while block := list(islice(rows, _WRITTEN_AT_ONCE)):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 
 Row = Sequence[object]
 Record = dict[str, object]
@@ -44,14 +44,14 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, which the store keeps as text where a double would lose digits."""
+    """A number, which the store keeps as text where a double would lose exact_numbers."""
 
     key: str
     place: int
 
     def read(self, row: Row, _children: Children) -> object:
         """The number, as JSON values have it."""
-        return digits.marked(row[self.place])
+        return exact_numbers.marked(row[self.place])
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request
@@ -76,8 +76,8 @@ def json_object(request: Request) -> dict[str, object]:
 
 def _in_unicode(body: dict[str, object]) -> dict[str, object]:
     """JSON can escape half a surrogate pair, which is no character; it becomes a `?`."""
-    text = digits.dumps(body).encode(errors="replace")
-    return cast("dict[str, object]", digits.loads(text))
+    text = exact_numbers.dumps(body).encode(errors="replace")
+    return cast("dict[str, object]", exact_numbers.loads(text))
 
 
 def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | None:

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import cast
 
-from runner.local_org import digits
+from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import SObject
 from runner.local_org.records.values import Stored
 
@@ -147,11 +147,11 @@ def _line_item(record: Record, given: frozenset[str], _moment: str) -> None:
 
 
 def _exact(record: Record, name: str) -> Decimal:
-    return digits.exact(cast("digits.Number", record.get(name) or 0.0))
+    return exact_numbers.exact(cast("digits.Number", record.get(name) or 0.0))
 
 
 def _in_cents(amount: Decimal) -> Stored:
-    return digits.kept(round(amount, 2))
+    return exact_numbers.kept(round(amount, 2))
 
 
 def _coded_status(record: Record, _given: frozenset[str], _moment: str) -> None:

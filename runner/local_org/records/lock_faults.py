@@ -9,11 +9,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from runner.local_org.catalog.model import SObject
+from runner.local_org.fault_injection.active import Troubles
 from runner.local_org.faults import ApiError
 from runner.local_org.org import Org, User
 from runner.local_org.records import writing
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
-from runner.local_org.trouble.troubles import Troubles
 
 
 def write(  # noqa: PLR0913 - as `writing.write`, which says what each means
