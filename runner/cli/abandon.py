@@ -11,7 +11,7 @@ from runner.errors import RunnerError
 from runner.runs.selection import run_to_resume
 from runner.runs.wiring import loaded_job, state_folder
 from runner.state.ledger import Ledger
-from runner.state.lock import run_lock
+from runner.state.locks import run_lock
 from runner.state.run_records import PartRecord, RunRecord
 
 

@@ -28,7 +28,7 @@ from runner.runs.wiring import loaded_job, signed_in, state_folder
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import LAST, Ledger
-from runner.state.lock import run_lock
+from runner.state.locks import run_lock
 from runner.state.paths import StateFolder
 from runner.state.run_ids import new_run_id
 from runner.state.run_records import UNDO, Asked, RunRecord, RunState

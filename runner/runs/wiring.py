@@ -99,7 +99,7 @@ def connection_tokens(
         return
     from runner.credentials import Token
     from runner.runs.local_org_process import local_org
-    from runner.state.token_texts import FixedToken
+    from runner.state.tokens.file.parsing import FixedToken
 
     with local_org(state, connection.org_file) as org:
         token = Token(org.access_token, connection.url or org.url)

@@ -18,7 +18,7 @@ from typing import Self
 from runner.errors import ExitCode, StateError, UsageError
 from runner.outcome import RunOutcome, TaskOutcome
 from runner.state.ledger_file import open_ledger, told, transaction
-from runner.state.presence import Presence
+from runner.state.process_identity import Presence
 from runner.state.run_records import (
     UNDO,
     Asked,

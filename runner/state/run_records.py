@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
-from runner.state.presence import Presence
+from runner.state.process_identity import Presence
 
 UNDO = "undo"
 """Verb of a run that takes another back."""

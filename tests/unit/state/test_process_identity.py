@@ -4,7 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from runner.state.presence import Presence, _began
+from runner.state.process_identity import Presence, _began
 
 
 def test_this_process_is_here():

@@ -1,10 +1,10 @@
 import json
 
 import pytest
+from runner.state.tokens.file.encryption import is_sealed, opened, sealed
+from runner.state.tokens.file.format import SealError
 
 from runner.credentials import Secret
-from runner.state.sealing import is_sealed, opened, sealed
-from runner.state.token_format import SealError
 
 KEY = Secret("correct horse battery staple")
 TEXT = '{"version": 1, "access_token": "ä"}'

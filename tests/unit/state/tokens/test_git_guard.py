@@ -1,8 +1,7 @@
 import subprocess
 
 import pytest
-
-from runner.state.worktree import exposing_work_tree
+from runner.state.tokens.file.git_guard import exposing_work_tree
 
 
 @pytest.fixture

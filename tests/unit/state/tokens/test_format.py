@@ -8,9 +8,9 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runner.state.tokens.file.format import TokenFormatError, token_from, token_text
 
 from runner.credentials import ClientCredentials, JwtBearer, Secret, SecretReference, Token
-from runner.state.token_format import TokenFormatError, token_from, token_text
 
 SCHEMA = json.loads(
     (Path(__file__).parents[3] / "schemas" / "token.schema.json").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from runner.errors import LockHeldError, StateError
 from runner.state.files import PRIVATE_FILE, private_folder, write_atomic
-from runner.state.presence import Presence
+from runner.state.process_identity import Presence
 
 _POLL_SECONDS = 0.1
 

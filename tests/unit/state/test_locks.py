@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.errors import ExitCode, LockHeldError, StateError
-from runner.state.lock import run_lock
+from runner.state.locks import run_lock
 
 SINCE = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
 HOLD_UNTIL_KILLED = """

@@ -1,0 +1,1 @@
+"""The token store: token files, encryption and the keyring."""
