@@ -16,7 +16,7 @@ def init(
     ),
 ) -> None:
     """Write a commented job to start from, and the schema beside it for the editor."""
-    from runner.job.schema.validate.files import schema_text
+    from runner.job.schema.files import schema_text
     from runner.job.template import starter_job
 
     schema = file.parent / "job.schema.json"

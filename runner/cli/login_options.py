@@ -232,7 +232,7 @@ def token_given(connection: Connection, mend: str) -> Token:
 
     from runner.credentials import Secret
     from runner.runs.token_stores import instance_url
-    from runner.state.tokens.file.parsing import token_of
+    from runner.state.tokens.parsing import token_of
 
     text = Secret(getpass("Token: ") if sys.stdin.isatty() else sys.stdin.read(1 << 20).strip())
     return token_of(
@@ -250,7 +250,7 @@ def token_of_cli(alias: str, mend: str) -> Token:
         SignInError: it has none that can be taken over.
     """
     from runner.login.salesforce_cli import auth_url
-    from runner.state.tokens.file.parsing import token_of
+    from runner.state.tokens.parsing import token_of
 
     url = auth_url(alias, os.environ)
     return token_of(url.reveal(), origin="the Salesforce CLI", login_command=mend)

@@ -94,7 +94,7 @@ def run(
 
 
 def _copy_for_spreadsheets(outcome: RunOutcome) -> None:
-    from runner.tables.results.results.excel_safe import copies_in
+    from runner.tables.results.excel_safe import copies_in
 
     for folder in {task.results for task in outcome.tasks if task.results is not None}:
         copies_in(folder)

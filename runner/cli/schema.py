@@ -21,6 +21,6 @@ def schema(
     name: Annotated[SchemaName, typer.Argument(help="Which file it describes.")] = SchemaName.JOB,
 ) -> None:
     """Print the JSON Schema of job files, org files, run documents or token files."""
-    from runner.job.schema.validate.files import schema_text
+    from runner.job.schema.files import schema_text
 
     typer.echo(schema_text(name.value), nl=False)

@@ -20,7 +20,7 @@ from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.staging import Staging
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex, keep_written
 from runner.tables.undo.before_images import Earlier
 

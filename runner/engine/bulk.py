@@ -34,11 +34,11 @@ from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
 from runner.salesforce.bulk.job import JobInfo, JobState, failure_of
 from runner.salesforce.http.retry_table import passing_refusals
-from runner.tables.results.results.bulk_results import PartFiles, PartMatch
-from runner.tables.results.results.results import Results
-from runner.tables.staging.staging.parts import Part
-from runner.tables.staging.staging.retry_part import Passing, release, write_again
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.results.bulk_results import PartFiles, PartMatch
+from runner.tables.results.results import Results
+from runner.tables.staging.parts import Part
+from runner.tables.staging.retry_part import Passing, release, write_again
+from runner.tables.staging.staging import Staging
 
 LANES = 4
 PART_BYTES = 32_000_000

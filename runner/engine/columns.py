@@ -15,7 +15,7 @@ from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, Re
 from runner.salesforce.soql import ItemKind, Selection, SelectItem
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
-from runner.tables.staging.staging.expressions import columns_of
+from runner.tables.staging.expressions import columns_of
 from runner.tables.targets.rest_rows import QueryColumn
 
 _ID = "Id"

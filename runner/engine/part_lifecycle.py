@@ -23,7 +23,7 @@ from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
 from runner.salesforce.bulk.job import JobInfo, JobState
 from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.state.run_records import PartRecord
-from runner.tables.staging.staging.parts import Part
+from runner.tables.staging.parts import Part
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """By how much this machine's clock and the org's may differ when a lost job is looked for."""

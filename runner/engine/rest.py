@@ -24,8 +24,8 @@ from runner.outcome import RowResult, RowStatus
 from runner.parallel import Lanes
 from runner.salesforce.rest.write import BrokenOffError, RecordResult, WriteRequest, write_batch
 from runner.state.run_records import PartRecord
-from runner.tables.results.results.results import Results
-from runner.tables.staging.staging.staging import Record, Staging
+from runner.tables.results.results import Results
+from runner.tables.staging.staging import Record, Staging
 
 LANES = 8
 BATCH_ROWS = 200

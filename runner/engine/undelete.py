@@ -17,8 +17,8 @@ from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import Lanes
 from runner.salesforce.rest.undelete import MOST_RECORDS, undelete
-from runner.tables.results.results.results import Results
-from runner.tables.staging.staging.staging import Record, Staging
+from runner.tables.results.results import Results
+from runner.tables.staging.staging import Record, Staging
 
 LANES = 4
 _Rows = list[tuple[int, Record]]

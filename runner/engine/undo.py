@@ -26,7 +26,7 @@ from runner.state.run_records import RunRecord, TaskRecord
 from runner.tables.database import Database, side_by_side
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import name
-from runner.tables.staging.staging.canonical_values import MACROS
+from runner.tables.staging.canonical_values import MACROS
 from runner.tables.undo.compare import Tally, Undoing
 from runner.tables.undo.rules import ACTS, REASONS, Act
 

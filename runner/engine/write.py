@@ -26,11 +26,11 @@ from runner.files import unwritable, written_whole
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.tables.results.results.results import IN_DOUBT_FILE, Results
+from runner.tables.results.results import IN_DOUBT_FILE, Results
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource, JoinedSource
-from runner.tables.staging.staging.snapshot import keep, kept_rows, must_keep
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.snapshot import keep, kept_rows, must_keep
+from runner.tables.staging.staging import Staging
 
 
 class Sender(Protocol):

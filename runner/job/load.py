@@ -17,7 +17,7 @@ from runner.job.checks import ExpressionChecker, meaning, path_policy, verbs
 from runner.job.model import Connection, Environment, Job, Origin
 from runner.job.partial_job import Draft, Faults, names_of, params_of, tasks_of
 from runner.job.path_policy import NOWHERE_ELSE, Reach
-from runner.job.schema.validate.files import is_valid
+from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
 
 __all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
@@ -156,7 +156,7 @@ def _against(
     """What a document has against its schema, which mostly is nothing."""
     if is_valid(values, schema, definition=definition):
         return []
-    from runner.job.schema.validate.validate import validate  # noqa: PLC0415 - a tenth of a second to load
+    from runner.job.schema.validate import validate  # noqa: PLC0415 - a tenth of a second to load
 
     return validate(values, origin, schema, definition=definition)
 

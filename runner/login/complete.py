@@ -17,7 +17,7 @@ from runner.salesforce.auth.identity import Identity, who
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import Session, TokenStore
-from runner.state.tokens.file.parsing import FixedToken
+from runner.state.tokens.parsing import FixedToken
 
 
 @dataclass(frozen=True, slots=True)

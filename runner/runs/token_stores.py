@@ -50,7 +50,7 @@ def token_store(connection: Connection, mend: str) -> TokenStore:
             "The connection names no token.",
             hint=f"Add `token: tokens/{connection.environment}.json` to it, then run `{mend}`.",
         )
-    from runner.state.tokens.file.parsing import FixedToken
+    from runner.state.tokens.parsing import FixedToken
 
     return FixedToken(seed, origin="the connection's auth")
 
@@ -66,7 +66,7 @@ def store_of(
     if reference.path is not None or reference.keyring is not None:
         return kept_store_of(reference, mend, seed)
     from runner.job.secrets import read_secret
-    from runner.state.tokens.file.parsing import FixedToken, token_of
+    from runner.state.tokens.parsing import FixedToken, token_of
 
     origin = str(reference)
     token = token_of(
@@ -88,12 +88,12 @@ def kept_store_of(reference: SecretReference, mend: str, seed: Token | None = No
     from runner.errors import UsageError
 
     if reference.path is not None:
-        from runner.state.tokens.file.file import TokenFile
+        from runner.state.tokens.file import TokenFile
 
         return TokenFile(reference.path, login_command=mend, key=reference.key, seed=seed)
     if reference.keyring is not None:
         from runner.state.paths import StateFolder, state_root
-        from runner.state.tokens.file.keyring import KeyringToken
+        from runner.state.tokens.keyring import KeyringToken
 
         locks = StateFolder(state_root(None, os.environ)).locks
         return KeyringToken(reference.keyring, login_command=mend, lock_folder=locks, seed=seed)

@@ -33,18 +33,18 @@ def state_folder(given: Path | None) -> StateFolder:
 
 def expression_checker(expression: str) -> str | None:
     """Why an expression of `fields` does not parse; None when it does."""
-    from runner.tables.staging.staging.expressions_fast_path import is_plain
+    from runner.tables.staging.expressions_fast_path import is_plain
 
     if is_plain(expression):
         return None
-    from runner.tables.staging.staging.expressions import problem_of
+    from runner.tables.staging.expressions import problem_of
 
     return problem_of(expression)
 
 
 def statement_checker(statement: str) -> str | None:
     """Why the SQL of a source does not parse; None when it does."""
-    from runner.tables.staging.staging.expressions import problem_of_select
+    from runner.tables.staging.expressions import problem_of_select
 
     return problem_of_select(statement)
 
@@ -99,7 +99,7 @@ def connection_tokens(
         return
     from runner.credentials import Token
     from runner.runs.local_org_process import local_org
-    from runner.state.tokens.file.parsing import FixedToken
+    from runner.state.tokens.parsing import FixedToken
 
     with local_org(state, connection.org_file) as org:
         token = Token(org.access_token, connection.url or org.url)

@@ -16,17 +16,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from runner.tables.results.results.bulk_results import PartFiles
-from runner.tables.results.results.results import Results
-from runner.tables.staging.staging.parts import Part
-from runner.tables.staging.staging.staging import Staging
-
 from runner.engine.bulk import PART_BYTES
 from runner.job.endpoints import FileSource
 from runner.job.model import Verb
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.results.bulk_results import PartFiles
+from runner.tables.results.results import Results
 from runner.tables.sources.csv import PLAIN_CSV
+from runner.tables.staging.parts import Part
+from runner.tables.staging.staging import Staging
 from tests.benchmarks import rows
 from tests.benchmarks.works import FIELDS
 

@@ -6,12 +6,11 @@ Says `ready` once; then, for each line on stdin, asks the org something and says
 import sys
 from pathlib import Path
 
-from runner.state.tokens.file.file import TokenFile
-
 from runner.job.model import RetryPolicy
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import Session
+from runner.state.tokens.file import TokenFile
 
 
 def main():

@@ -16,10 +16,10 @@ from urllib.parse import unquote
 
 import pytest
 import yaml
-from runner.tables.staging.staging.expressions import problem_of
 
 from runner.errors import ExitCode
 from runner.job.load import check_job, load_checked
+from runner.tables.staging.expressions import problem_of
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"

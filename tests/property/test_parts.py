@@ -7,11 +7,11 @@ from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from runner.tables.staging.staging.staging import Staging
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
+from runner.tables.staging.staging import Staging
 
 cells = st.text(st.sampled_from('ab"\n,\r é😀'), max_size=12)
 quantities = st.sampled_from(["1", "22", "1e2", "lots", ""])

@@ -7,16 +7,16 @@ import socket
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from runner.state.tokens.file.encryption import opened
-from runner.state.tokens.file.file import TokenFile
-from runner.state.tokens.file.format import SealError, TokenFormatError, token_from
-from runner.state.tokens.file.parsing import token_of
 
 from runner.credentials import Secret
 from runner.errors import SignInError
 from runner.job.yaml.document import read_document
 from runner.login.callback import PATH, callback_of, pasted_callback
 from runner.login.listener import listening
+from runner.state.tokens.encryption import opened
+from runner.state.tokens.file import TokenFile
+from runner.state.tokens.format import SealError, TokenFormatError, token_from
+from runner.state.tokens.parsing import token_of
 
 QUICK, LONG = 60, 5_000
 CALM = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}

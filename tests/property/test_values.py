@@ -10,12 +10,12 @@ from pathlib import Path
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from runner.tables.results.results.results import Results
-from runner.tables.staging.staging.staging import Staging
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.results.results import Results
+from runner.tables.staging.staging import Staging
 
 TRAPS = [
     '"',

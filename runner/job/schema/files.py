@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = Path(__file__).parent.parent
+_PACKAGE = Path(__file__).parents[2]
 _FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parent / "schemas")
 """In an installed wheel; in a checkout."""
 

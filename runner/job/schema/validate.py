@@ -16,8 +16,8 @@ from jsonschema.exceptions import ValidationError
 
 from runner.diagnostics import Diagnostic
 from runner.job.model import Origin
-from runner.job.schema.validate.files import Schema, matches, schema_of
-from runner.job.schema.validate.messages import Violation, word
+from runner.job.schema.files import Schema, matches, schema_of
+from runner.job.schema.messages import Violation, word
 
 MAX_PROBLEMS = 1_000
 """Problems after which looking ends, so that no file takes minutes to be refused."""

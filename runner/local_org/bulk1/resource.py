@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.local_org.bulk.worker import BulkWorker
-from runner.local_org.bulk1 import shapes as shapes
+from runner.local_org.bulk1 import shapes
 from runner.local_org.bulk1.jobs import (
     QUERIES,
     Batch,

@@ -147,7 +147,7 @@ def _line_item(record: Record, given: frozenset[str], _moment: str) -> None:
 
 
 def _exact(record: Record, name: str) -> Decimal:
-    return exact_numbers.exact(cast("digits.Number", record.get(name) or 0.0))
+    return exact_numbers.exact(cast("exact_numbers.Number", record.get(name) or 0.0))
 
 
 def _in_cents(amount: Decimal) -> Stored:

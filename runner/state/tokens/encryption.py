@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from runner.credentials import Secret
-from runner.state.tokens.file.format import SealError
+from runner.state.tokens.format import SealError
 
 CIPHER = "AES-256-GCM"
 _PURPOSE = b"sfrunner token file, version 1"

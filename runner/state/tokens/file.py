@@ -19,8 +19,8 @@ from runner.errors import SignInError, StateError
 from runner.job.secrets import read_secret
 from runner.state.files import PRIVATE_FILE, private_folder, write_atomic
 from runner.state.locking import LOCK_PATIENCE_SECONDS, locked_file
-from runner.state.tokens.file.format import SealError, TokenFormatError, token_from, token_text
-from runner.state.tokens.file.git_guard import exposing_work_tree
+from runner.state.tokens.format import SealError, TokenFormatError, token_from, token_text
+from runner.state.tokens.git_guard import exposing_work_tree
 
 LARGEST_BYTES = 1 << 20
 
@@ -81,7 +81,7 @@ class TokenFile:
         private_folder(self.path.parent)
         text = token_text(token)
         if self._key is not None:
-            from runner.state.tokens.file.encryption import sealed  # noqa: PLC0415 - slow to import
+            from runner.state.tokens.encryption import sealed  # noqa: PLC0415 - slow to import
 
             text = sealed(text, self._passphrase(self._key))
         write_atomic(self.path, text, PRIVATE_FILE)
@@ -134,7 +134,7 @@ class TokenFile:
                     "`token: {file: …, key: {env: NAME}}`"
                 )
             return text
-        from runner.state.tokens.file.encryption import is_sealed, opened  # noqa: PLC0415 - slow to import
+        from runner.state.tokens.encryption import is_sealed, opened  # noqa: PLC0415 - slow to import
 
         return opened(text, self._passphrase(self._key)) if is_sealed(text) else text
 

@@ -17,7 +17,7 @@ from runner.credentials import Token
 from runner.errors import SignInError, StateError
 from runner.state.files import private_folder
 from runner.state.locking import locked_file
-from runner.state.tokens.file.format import TokenFormatError, token_from, token_text
+from runner.state.tokens.format import TokenFormatError, token_from, token_text
 
 SERVICE = "sfrunner"
 

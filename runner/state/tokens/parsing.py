@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
-from runner.state.tokens.file.format import TokenFormatError, token_from
+from runner.state.tokens.format import TokenFormatError, token_from
 
 CLI_SCHEME = "force://"
 CLI_CLIENT = "PlatformCLI"

@@ -18,10 +18,10 @@ from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV, open_csv
 from runner.tables.sql import literal, name
-from runner.tables.staging.staging.canonical_values import comparable
-from runner.tables.staging.staging.chunk import Slab, sent_between
-from runner.tables.staging.staging.mapping import Plan
-from runner.tables.staging.staging.parts import Part
+from runner.tables.staging.canonical_values import comparable
+from runner.tables.staging.chunk import Slab, sent_between
+from runner.tables.staging.mapping import Plan
+from runner.tables.staging.parts import Part
 
 _LONGEST_ROW_BYTES = 4_000_000
 _SHOWN_ROWS = 10

@@ -20,13 +20,13 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import side_by_side, state_errors
-from runner.tables.results.results.bulk_results import ENDINGS, PartFiles, PartMatch
+from runner.tables.results.bulk_results import ENDINGS, PartFiles, PartMatch
 from runner.tables.sources.csv import PLAIN_CSV, RESULT_PREFIX
 from runner.tables.sql import literal
-from runner.tables.staging.staging.chunk import Slab
-from runner.tables.staging.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
-from runner.tables.staging.staging.parts import Part, header_line
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.chunk import Slab
+from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
+from runner.tables.staging.parts import Part, header_line
+from runner.tables.staging.staging import Staging
 
 _TABLE = (
     "CREATE TABLE outcome (row BIGINT, status ending, id VARCHAR, created BOOLEAN,"

@@ -18,9 +18,9 @@ from runner.job.model import Blank
 from runner.tables.database import first_line
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind, MappedColumn
 from runner.tables.sql import literal, name
-from runner.tables.staging.staging.canonical_values import EXPECTED, canonical, filled
-from runner.tables.staging.staging.expressions import columns_of, dissect
-from runner.tables.staging.staging.value_formats import Spelling, spelling
+from runner.tables.staging.canonical_values import EXPECTED, canonical, filled
+from runner.tables.staging.expressions import columns_of, dissect
+from runner.tables.staging.value_formats import Spelling, spelling
 
 MISFIT = "VALUE_DOES_NOT_FIT"
 BLANK_KEY = "KEY_IS_BLANK"

@@ -20,7 +20,7 @@ from typing import BinaryIO
 from runner.errors import SourceError
 from runner.files import unwritable
 from runner.tables.database import Database, state_errors
-from runner.tables.staging.staging.chunk import Slab
+from runner.tables.staging.chunk import Slab
 
 MOST_BYTES = 100_000_000
 """Bulk API 2.0 takes 150 MB after base64, which is about 100 MB as it stands."""

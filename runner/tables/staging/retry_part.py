@@ -19,9 +19,9 @@ from runner.tables.csv_sql import copy_csv
 from runner.tables.database import state_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.staging.chunk import sent_between
-from runner.tables.staging.staging.parts import Part, header_line
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.chunk import sent_between
+from runner.tables.staging.parts import Part, header_line
+from runner.tables.staging.staging import Staging
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ from runner.tables.field_types import MappedColumn
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.csv_dialect import Reading
 from runner.tables.sources.open import AnySource
-from runner.tables.staging.staging.chunk import Slab
-from runner.tables.staging.staging.expressions import is_steady
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.chunk import Slab
+from runner.tables.staging.expressions import is_steady
+from runner.tables.staging.staging import Staging
 
 _INDEX = "index.json"
 

@@ -29,8 +29,8 @@ from runner.tables.sources.chunks import UncutError
 from runner.tables.sources.csv import PLAIN_CSV, Records, called, own_columns
 from runner.tables.sources.csv_dialect import Reading, load_error, relation_of
 from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.staging.staging.canonical_values import MACROS
-from runner.tables.staging.staging.chunk import (
+from runner.tables.staging.canonical_values import MACROS
+from runner.tables.staging.chunk import (
     Slab,
     read_file,
     rejected_file,
@@ -38,8 +38,8 @@ from runner.tables.staging.staging.chunk import (
     sent_file,
     union,
 )
-from runner.tables.staging.staging.json_values import JsonValue, with_json_values
-from runner.tables.staging.staging.mapping import (
+from runner.tables.staging.json_values import JsonValue, with_json_values
+from runner.tables.staging.mapping import (
     BETWEEN_MEMBERS,
     BETWEEN_PROBLEMS,
     Plan,
@@ -47,7 +47,7 @@ from runner.tables.staging.staging.mapping import (
     plan,
     select,
 )
-from runner.tables.staging.staging.parts import MOST_BYTES, Limits, Part, PartWriter
+from runner.tables.staging.parts import MOST_BYTES, Limits, Part, PartWriter
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000

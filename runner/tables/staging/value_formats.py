@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from runner.job.endpoints import FileShape
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.staging.canonical_values import EXPECTED
+from runner.tables.staging.canonical_values import EXPECTED
 
 _COMMA = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]{1,3})?"
 _EXAMPLE = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)

@@ -20,7 +20,7 @@ from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
-from runner.tables.staging.staging.canonical_values import MACROS, canonical
+from runner.tables.staging.canonical_values import MACROS, canonical
 from runner.tables.targets.rest_rows import QueryColumn
 
 LONGEST_ROW_BYTES = 4_000_000

@@ -18,8 +18,8 @@ from runner.outcome import RowStatus
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.staging.chunk import Slab
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.chunk import Slab
+from runner.tables.staging.staging import Staging
 from runner.tables.undo.before_images import PRIVATE_FILE, write_parquet
 
 UNDO = "undo"

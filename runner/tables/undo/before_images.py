@@ -18,8 +18,8 @@ from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal
-from runner.tables.staging.staging.chunk import sent_between
-from runner.tables.staging.staging.staging import Staging
+from runner.tables.staging.chunk import sent_between
+from runner.tables.staging.staging import Staging
 
 BLOCK_ROWS = 2_000
 """As many as the org tells of in one request."""

@@ -22,7 +22,7 @@ from runner.tables.database import Database, state_errors
 from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sources.csv import PLAIN_CSV, open_csv
 from runner.tables.sql import literal, name
-from runner.tables.staging.staging.parts import header_line
+from runner.tables.staging.parts import header_line
 from runner.tables.undo.after_images import (
     UNDO,
     WrittenColumn,

@@ -21,7 +21,7 @@ from enum import StrEnum
 from runner.job.model import Verb
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.staging.canonical_values import canonical, comparable
+from runner.tables.staging.canonical_values import canonical, comparable
 from runner.tables.undo.after_images import WrittenColumn, WrittenIndex
 
 

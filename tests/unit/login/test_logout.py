@@ -1,11 +1,11 @@
 import socket
 
 import pytest
-from runner.state.tokens.file.file import TokenFile
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
 from runner.login.logout import log_out, sign_out
+from runner.state.tokens.file import TokenFile
 
 REVOKE = "/services/oauth2/revoke"
 

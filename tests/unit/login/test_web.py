@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
-from runner.state.tokens.file.file import TokenFile
 
 from runner.errors import SignInError, StateError
 from runner.job.model import Environment
 from runner.login.complete import Wanted
 from runner.login.pkce import Proof
 from runner.login.web import SignInPlan, sign_in, sign_in_by_paste
+from runner.state.tokens.file import TokenFile
 
 ORG = "00D5g00000ABCDEEA5"
 USER = "0055g00000ABCDEAA5"

@@ -2,10 +2,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from runner.tables.staging.staging.staging import Staging
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
+from runner.tables.staging.staging import Staging
 
 
 class Stage:

@@ -12,12 +12,12 @@ import duckdb
 import pytest
 import xlsxwriter
 import zstandard
-from runner.tables.staging.staging.staging import Staging
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.open import JoinedSource, columns_beforehand
+from runner.tables.staging.staging import Staging
 
 ROWS = [{"a": "1", "b": 'Ä "x"'}, {"a": "2", "b": "y\nz"}]
 CSV = b'a,b\n1,"\xc3\x84 ""x"""\n2,"y\nz"\n'

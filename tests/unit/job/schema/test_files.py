@@ -6,12 +6,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from runner.job.schema.validate.files import _ANNOTATIONS, _JUDGES, is_valid, schema_of
-from runner.job.schema.validate.validate import validate
 
 from runner.job.model import Origin
+from runner.job.schema.files import _ANNOTATIONS, _JUDGES, is_valid, schema_of
+from runner.job.schema.validate import validate
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 JOBS = sorted([*EXAMPLES.glob("*/*.yaml"), *(EXAMPLES.parents[1] / "configs").glob("*.yaml")])
 
 

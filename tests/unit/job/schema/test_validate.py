@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
-from runner.job.schema.validate.files import schema_text
-from runner.job.schema.validate.validate import validate
 
 from runner.job.model import Origin
+from runner.job.schema.files import schema_text
+from runner.job.schema.validate import validate
 from runner.job.yaml.document import parse_document
 
 OWN = ["job", "org"]

@@ -1,10 +1,10 @@
 import json
 
 import pytest
-from runner.state.tokens.file.encryption import is_sealed, opened, sealed
-from runner.state.tokens.file.format import SealError
 
 from runner.credentials import Secret
+from runner.state.tokens.encryption import is_sealed, opened, sealed
+from runner.state.tokens.format import SealError
 
 KEY = Secret("correct horse battery staple")
 TEXT = '{"version": 1, "access_token": "ä"}'

@@ -5,11 +5,11 @@ import sys
 import threading
 
 import pytest
-from runner.state.tokens.file.file import TokenFile
-from runner.state.tokens.file.parsing import FixedToken, token_of
 
 from runner.credentials import Secret, Token
 from runner.errors import ExitCode, SignInError, StateError
+from runner.state.tokens.file import TokenFile
+from runner.state.tokens.parsing import FixedToken, token_of
 
 TOKEN = Token(Secret("00D!access"), "https://acme.my.salesforce.com", Secret("5Aep.refresh"))
 COMMAND = "runner login jobs/accounts.yaml"

@@ -8,12 +8,12 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runner.state.tokens.file.format import TokenFormatError, token_from, token_text
 
 from runner.credentials import ClientCredentials, JwtBearer, Secret, SecretReference, Token
+from runner.state.tokens.format import TokenFormatError, token_from, token_text
 
 SCHEMA = json.loads(
-    (Path(__file__).parents[3] / "schemas" / "token.schema.json").read_text(encoding="utf-8")
+    (Path(__file__).parents[4] / "schemas" / "token.schema.json").read_text(encoding="utf-8")
 )
 FULL = Token(
     access_token=Secret("00D5g00000ABCDE!AQ.access"),

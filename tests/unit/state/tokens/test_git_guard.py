@@ -1,7 +1,8 @@
 import subprocess
 
 import pytest
-from runner.state.tokens.file.git_guard import exposing_work_tree
+
+from runner.state.tokens.git_guard import exposing_work_tree
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from runner.errors import SignInError, StateError
 keyring = pytest.importorskip("keyring")
 from keyring.backend import KeyringBackend  # noqa: E402 - after the skip
 from keyring.errors import KeyringLocked, PasswordDeleteError  # noqa: E402
-from runner.state.tokens.file.keyring import KeyringToken  # noqa: E402
+
+from runner.state.tokens.keyring import KeyringToken  # noqa: E402
 
 TOKEN = Token(Secret("00D!keyring.access"), "https://acme.my.salesforce.com")
 

@@ -1,7 +1,8 @@
 import csv
 
 import pytest
-from runner.tables.results.results.excel_safe import copies_in, safe_copy
+
+from runner.tables.results.excel_safe import copies_in, safe_copy
 
 
 def rows(file):

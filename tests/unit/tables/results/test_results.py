@@ -1,17 +1,17 @@
 import csv
 
 import pytest
-from runner.tables.results.results.bulk_results import PartFiles
-from runner.tables.results.results.results import Results
-from runner.tables.staging.staging.snapshot import keep, kept_rows
-from runner.tables.staging.staging.staging import Staging
 
 from runner.errors import UnexpectedAnswerError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.results.bulk_results import PartFiles
+from runner.tables.results.results import Results
 from runner.tables.sources.open import columns_beforehand
+from runner.tables.staging.snapshot import keep, kept_rows
+from runner.tables.staging.staging import Staging
 
 KEYED = [
     MappedColumn("Key__c", "k", required=True),

@@ -2,9 +2,9 @@ from itertools import pairwise
 
 import duckdb
 import pytest
-from runner.tables.staging.staging.canonical_values import MACROS, canonical, comparable, filled
 
 from runner.tables.field_types import FieldKind
+from runner.tables.staging.canonical_values import MACROS, canonical, comparable, filled
 
 
 @pytest.fixture(scope="module")

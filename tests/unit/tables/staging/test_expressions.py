@@ -1,5 +1,6 @@
 import pytest
-from runner.tables.staging.staging.expressions import columns_of, problem_of
+
+from runner.tables.staging.expressions import columns_of, problem_of
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@ import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from runner.tables.staging.staging.expressions import problem_of
-from runner.tables.staging.staging.expressions_fast_path import _KEYWORDS, is_plain
+
+from runner.tables.staging.expressions import problem_of
+from runner.tables.staging.expressions_fast_path import _KEYWORDS, is_plain
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,13 @@
 import hashlib
 
 import pytest
-from runner.tables.staging.staging.staging import Staging
 
 from runner.errors import SourceError
 from runner.job.model import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
+from runner.tables.staging.staging import Staging
 
 
 def test_records_carry_the_types_of_json(stage):
@@ -98,7 +98,7 @@ def test_an_unknown_time_zone_is_told(stage):
 
 
 def test_rows_keep_their_numbers_over_slabs_also_with_long_in_lists(stage, monkeypatch):
-    monkeypatch.setattr(lines, "_BLOCK_BYTES", 1_000)
+    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 1_000)
     monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (3_000,))
     body = "".join(f'{n},"line\nof {n}"\n' for n in range(1, 2_001))
     among = "CASE WHEN n IN ('1', '2', '3', '4', '5', '6', '7') THEN 'few' ELSE n END"
@@ -114,7 +114,7 @@ def test_rows_keep_their_numbers_over_slabs_also_with_long_in_lists(stage, monke
 
 
 def test_a_stray_quote_where_slabs_are_cut_does_no_harm(stage, rows_of, monkeypatch):
-    monkeypatch.setattr(lines, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
     monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (200,))
     body = 'size,note\n5" pipe,x\n' + '"a\nb","c\nd"\n' * 90
     expected = [{"size": '5" pipe', "note": "x"}] + [{"size": "a\nb", "note": "c\nd"}] * 90

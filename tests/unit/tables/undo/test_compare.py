@@ -5,11 +5,11 @@ import json
 from dataclasses import asdict
 
 import pytest
-from runner.tables.staging.staging.canonical_values import MACROS
 
 from runner.job.model import Verb
 from runner.tables.database import Database
 from runner.tables.sql import literal
+from runner.tables.staging.canonical_values import MACROS
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex
 from runner.tables.undo.before_images import READ, write_records
 from runner.tables.undo.compare import Undoing
