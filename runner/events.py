@@ -61,6 +61,7 @@ class Retrying:
     reason: str
     wait_seconds: float
     attempt: int
+    """Number of the attempt that follows, the first try being 1: 2 at the first retry."""
 
 
 @dataclass(frozen=True, slots=True)

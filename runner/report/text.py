@@ -22,7 +22,7 @@ def line_of(event: events.Event) -> str | None:
         case events.TaskStarted(task, verb, sobject):
             return f"{task}: {verb} {sobject}"
         case events.Retrying(reason, wait_seconds, attempt):
-            return f"trying again in {wait_seconds:.1f} s (attempt {attempt + 1}): {reason}"
+            return f"trying again in {wait_seconds:.1f} s (attempt {attempt}): {reason}"
         case events.Warned(message, task) | events.Noticed(message, task):
             warning = "warning: " if isinstance(event, events.Warned) else ""
             return f"{warning}{task + ': ' if task else ''}{message}"

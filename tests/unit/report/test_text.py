@@ -104,7 +104,7 @@ def test_events_read_as_sentences():
         "connected to https://x.my.salesforce.com as me@x, API version 66.0 "
         "(the default 20.0 is no longer served)"
     )
-    assert line_of(Retrying("503 Service Unavailable", 1.5, 1)) == (
+    assert line_of(Retrying("503 Service Unavailable", 1.5, 2)) == (
         "trying again in 1.5 s (attempt 2): 503 Service Unavailable"
     )
     assert line_of(Warned("careful", "a")) == "warning: a: careful"
