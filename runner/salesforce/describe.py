@@ -29,7 +29,6 @@ class FieldDescribe:
     name: str
     type: str
     """`string`, `reference`, `double` and so on."""
-    label: str = ""
     createable: bool = False
     updateable: bool = False
     nillable: bool = True
@@ -37,16 +36,10 @@ class FieldDescribe:
     external_id: bool = False
     id_lookup: bool = False
     unique: bool = False
-    calculated: bool = False
-    auto_number: bool = False
-    restricted_picklist: bool = False
-    length: int = 0
     precision: int = 0
     scale: int = 0
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
-    picklist_values: tuple[str, ...] = ()
-    """The active ones."""
 
     @property
     def required(self) -> bool:
@@ -66,11 +59,8 @@ class ObjectDescribe:
     name: str
     fields: Mapping[str, FieldDescribe]
     """By name in lower case."""
-    label: str = ""
     createable: bool = False
     updateable: bool = False
-    deletable: bool = False
-    queryable: bool = False
     children: Mapping[str, str] = field(default_factory=dict)
     """Object of each list of children, by the relationship's name in lower case."""
 
@@ -182,11 +172,8 @@ def object_of(answer: Mapping[str, Any]) -> ObjectDescribe:
     return ObjectDescribe(
         name=answer["name"],
         fields={field.name.lower(): field for field in fields},
-        label=answer.get("label") or "",
         createable=bool(answer.get("createable")),
         updateable=bool(answer.get("updateable")),
-        deletable=bool(answer.get("deletable")),
-        queryable=bool(answer.get("queryable")),
         children={
             entry["relationshipName"].lower(): entry["childSObject"]
             for entry in answer.get("childRelationships") or ()
@@ -287,11 +274,9 @@ def _key_of_parent(
 
 
 def _field_of(entry: Mapping[str, Any]) -> FieldDescribe:
-    values = entry.get("picklistValues") or ()
     return FieldDescribe(
         name=entry["name"],
         type=entry["type"],
-        label=entry.get("label") or "",
         createable=bool(entry.get("createable")),
         updateable=bool(entry.get("updateable")),
         nillable=bool(entry.get("nillable")),
@@ -299,15 +284,10 @@ def _field_of(entry: Mapping[str, Any]) -> FieldDescribe:
         external_id=bool(entry.get("externalId")),
         id_lookup=bool(entry.get("idLookup")),
         unique=bool(entry.get("unique")),
-        calculated=bool(entry.get("calculated")),
-        auto_number=bool(entry.get("autoNumber")),
-        restricted_picklist=bool(entry.get("restrictedPicklist")),
-        length=entry.get("length") or 0,
         precision=entry.get("precision") or 0,
         scale=entry.get("scale") or 0,
         reference_to=tuple(entry.get("referenceTo") or ()),
         relationship_name=entry.get("relationshipName"),
-        picklist_values=tuple(value["value"] for value in values if value.get("active")),
     )
 
 

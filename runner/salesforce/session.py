@@ -1,15 +1,14 @@
 """A signed-in conversation with one org: every request with the token, replayed once when it dies.
 
-Knows the API version and what the org says of its limits. Knows nothing of what the requests
+Knows the API version. Knows nothing of what the requests
 mean, nor how a token is kept and renewed: that is a LiveToken. Several threads share one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -30,18 +29,9 @@ from runner.salesforce.http.retry_table import Action, decide
 from runner.salesforce.http.transport import Transport
 
 CLIENT_NAME = "sfrunner"
-__all__ = ["LimitInfo", "Session", "TokenStore"]
+__all__ = ["Session", "TokenStore"]
 
 _SAME_TIME = timedelta(seconds=2)
-_API_USAGE = re.compile(r"api-usage=(\d+)/(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class LimitInfo:
-    """API requests of the org in the last 24 hours, as its last answer said."""
-
-    used: int
-    most: int
 
 
 class _Usage:
@@ -49,7 +39,6 @@ class _Usage:
 
     def __init__(self, around: _Usage | None = None) -> None:
         self.calls = 0
-        self.limit_info: LimitInfo | None = around.limit_info if around else None
         self._around = around
         self._lock = Lock()
 
@@ -58,11 +47,6 @@ class _Usage:
             self.calls += 1
         if self._around is not None:
             self._around.count()
-
-    def learn(self, limit_info: LimitInfo) -> None:
-        self.limit_info = limit_info
-        if self._around is not None:
-            self._around.learn(limit_info)
 
 
 class Session:
@@ -132,11 +116,6 @@ class Session:
         told, here = self._told_time
         ahead = parsedate_to_datetime(told) - here
         return ahead if abs(ahead) >= _SAME_TIME else timedelta()
-
-    @property
-    def limit_info(self) -> LimitInfo | None:
-        """What the org last said of its API requests."""
-        return self._usage.limit_info
 
     def request(  # noqa: PLR0913 - the parts of a request
         self,
@@ -268,9 +247,6 @@ class Session:
         response = send_once(signed)
         if "date" in response.headers:
             self._told_time = response.headers["date"], datetime.now(UTC)
-        told = _API_USAGE.search(response.headers.get("sforce-limit-info", ""))
-        if told:
-            self._usage.learn(LimitInfo(int(told[1]), int(told[2])))
         return response
 
     def _refuse_a_hopeless_session(

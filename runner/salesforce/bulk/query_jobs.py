@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.salesforce.bulk.download import save_pages
-from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
+from runner.salesforce.bulk.job import JobInfo, Pace, job_of, wait_for_end
 from runner.salesforce.bulk.parallel_pages import save_side_by_side
 from runner.salesforce.http.messages import OrgRequest, json_body, segment
 from runner.salesforce.session import Session
@@ -57,13 +57,6 @@ def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], No
         TransientError: The time is up.
     """
     return wait_for_end(lambda: state(session, job_id), pace, told)
-
-
-def abort(session: Session, job_id: str) -> JobInfo:
-    """Stop a job."""
-    return job_of(
-        session.request("PATCH", _job_path(job_id), json={"state": JobState.ABORTED.value})
-    )
 
 
 def download(

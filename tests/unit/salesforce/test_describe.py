@@ -20,7 +20,7 @@ OBJECTS = {
     "Contact": described(
         "Contact",
         field("Id", "id", idLookup=True),
-        field("LastName", nillable=False, length=80),
+        field("LastName", nillable=False),
         field("Email", "email", idLookup=True),
         field("ERP_Id__c", externalId=True, idLookup=True, unique=True),
         field("Score__c", "double", precision=18, scale=2),
@@ -60,22 +60,13 @@ def describes(world):
 
 def test_a_describe_is_read():
     contact = object_of(OBJECTS["Contact"])
-    assert (contact.name, contact.createable, contact.deletable) == ("Contact", True, False)
+    assert (contact.name, contact.createable) == ("Contact", True)
     assert contact.field("lastname") == FieldDescribe(
-        "LastName", "string", createable=True, nillable=False, length=80
+        "LastName", "string", createable=True, nillable=False
     )
     assert contact.field("LastName").required
     assert contact.field("ERP_Id__c").identifies
     assert contact.reference("account").name == "AccountId"
-
-
-def test_picklists_give_their_active_values():
-    values = [{"value": "a", "active": True}, {"value": "b", "active": False}]
-    kind = object_of(
-        described("X", field("Kind", "picklist", restrictedPicklist=True, picklistValues=values))
-    )
-    assert kind.field("kind").picklist_values == ("a",)
-    assert kind.field("kind").restricted_picklist
 
 
 def test_each_object_is_asked_for_once(describes, world):

@@ -16,7 +16,6 @@ from runner.errors import (
 )
 from runner.job.model import RetryPolicy
 from runner.salesforce.http.messages import OrgRequest
-from runner.salesforce.session import LimitInfo
 
 EXPIRED = [{"message": "Session expired or invalid", "errorCode": "INVALID_SESSION_ID"}]
 
@@ -62,12 +61,9 @@ def test_json_is_sent_as_json(world):
     assert world.org.asked[0].headers["content-type"] == "application/json"
 
 
-def test_calls_are_counted_and_limits_kept(world):
-    world.org.say(
-        200, {}, Sforce_Limit_Info="api-usage=18/5000; per-app-api-usage=17/250(appName=x)"
-    )
+def test_requests_are_counted(world):
+    world.org.say(200, {})
     world.session.request("GET", "/limits")
-    assert world.session.limit_info == LimitInfo(18, 5000)
     assert world.session.api_calls == 1
 
 
@@ -327,16 +323,15 @@ def test_a_scope_has_a_patience_and_a_count_of_its_own(world):
     assert (hasty.api_calls, world.session.api_calls) == (2, 6)
 
 
-def test_a_scope_shares_the_token_and_what_the_org_says(world):
+def test_a_scope_shares_the_token(world):
     scope = world.session.scoped(RetryPolicy())
     world.org.say(401, EXPIRED)
     world.org.say(200, token_answer(world))
-    world.org.say(200, {}, Sforce_Limit_Info="api-usage=7/9")
+    world.org.say(200, {})
     world.org.say(200, {})
     scope.request("GET", "/limits")
     world.session.request("GET", "/limits")
     assert bearer(world.org.asked[3]) == "new"
-    assert world.session.limit_info == scope.limit_info == LimitInfo(7, 9)
 
 
 def test_a_token_that_expires_before_a_download_is_renewed(world):

@@ -34,13 +34,11 @@ def test_a_refused_query_is_an_error(world):
         query_jobs.create_job(world.session, "SELECT Id FORM A")
 
 
-def test_a_job_is_watched_and_can_be_aborted(world):
+def test_a_job_is_polled_until_it_ends(world):
     world.org.say(200, job("InProgress"))
     world.org.say(200, job("JobComplete"))
-    world.org.say(200, job("Aborted"))
     pace = Pace(sleep=lambda _: None)
     assert query_jobs.poll(world.session, "750q", pace, lambda _: None).state == "JobComplete"
-    assert query_jobs.abort(world.session, "750q").state == "Aborted"
 
 
 def test_pages_are_joined_until_the_locator_says_null(world, tmp_path):
