@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engine.undo import Step, UndoPlan
-from runner.tables.undo.rules import REASONS, Act
+from runner.tables.undo.rules import REASON_TEXTS, Act
 
 _WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "bring back"}
 
@@ -55,7 +55,7 @@ def _cells(step: Step) -> tuple[str, ...]:
 def _reasons(plan: UndoPlan) -> Iterator[str]:
     for step in plan.steps:
         for why, count in step.tally.left:
-            yield f"  {step.task.done_by.name}: {count:,} x {why.value}: {REASONS[why]}"
+            yield f"  {step.task.done_by.name}: {count:,} x {why.value}: {REASON_TEXTS[why]}"
     for name in plan.unaccounted:
         yield (
             f"  {name}: what it wrote is not known, for the run was given up before its rows were "
@@ -72,6 +72,7 @@ def _step(step: Step) -> dict[str, object]:
         "to_undo": tally.undo,
         "nothing_to_do": tally.nothing,
         "left": [
-            {"code": why.value, "message": REASONS[why], "rows": count} for why, count in tally.left
+            {"code": why.value, "message": REASON_TEXTS[why], "rows": count}
+            for why, count in tally.left
         ],
     }

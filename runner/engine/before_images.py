@@ -20,9 +20,9 @@ from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind
-from runner.tables.staging.staging import Staging
-from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex, keep_written
-from runner.tables.undo.before_images import Earlier
+from runner.tables.staging.rows import StagedRows
+from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex, save_after_images
+from runner.tables.undo.before_images import BeforeImageStore
 
 _ID = "Id"
 _NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})
@@ -54,7 +54,7 @@ class Keeper:
     """Reads the fields of a write's records before its rows are sent. Threads may share it."""
 
     def __init__(
-        self, task: WriteTask, context: Context, plan: ColumnPlan, staging: Staging
+        self, task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows
     ) -> None:
         """Read nothing yet; where the task keeps nothing, nothing is ever read.
 
@@ -66,7 +66,7 @@ class Keeper:
         self._key = plan.key or _ID
         self._blocks: defaultdict[int, Lock] = defaultdict(Lock)
         self._lock = Lock()
-        self._earlier: Earlier | None = None
+        self._earlier: BeforeImageStore | None = None
         if not (task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}):
             return
         require(context.version, Feature.COLLECTIONS, f"`undo` of task {task.name!r}")
@@ -74,7 +74,7 @@ class Keeper:
         _check(task, columns)
         self._fields = tuple(dict.fromkeys(column.field for column in columns))
         folder = undo_folder(context.task_folder(task)) / "before"
-        self._earlier = Earlier(staging, folder, self._key, self._fields)
+        self._earlier = BeforeImageStore(staging, folder, self._key, self._fields)
 
     def keep(self, first_row: int, last_row: int) -> None:
         """Have what the records of these rows hold now written down; once for each.
@@ -94,7 +94,7 @@ class Keeper:
             if self._earlier is not None and not self._earlier.has(block):
                 self._keep(block, self._earlier)
 
-    def _keep(self, block: int, earlier: Earlier) -> None:
+    def _keep(self, block: int, earlier: BeforeImageStore) -> None:
         session, sobject = self._context.session, self._task.sobject
         names = earlier.keys(block)
         if self._key != _ID:
@@ -102,19 +102,19 @@ class Keeper:
             quoted = field is None or FieldKind.of(field.type) not in _NUMBERS
             found = find_by_key(session, sobject, self._key, names, quoted=quoted)
             names = [record_id for record_id, _ in found]
-        earlier.keep(block, read_by_id(session, sobject, names, self._fields))
+        earlier.save(block, read_by_id(session, sobject, names, self._fields))
 
 
 def keep_what_was_written(
-    task: WriteTask, context: Context, plan: ColumnPlan, staging: Staging, counts: Counts
+    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows, counts: Counts
 ) -> None:
     """Write down what an undo must compare with; created records always, others if asked for."""
     keeps = task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}
     if counts.succeeded == 0 or not (keeps or counts.created):
         return
-    index = WrittenIndex(written_columns(task, plan, context.describes), kept=keeps)
+    index = WrittenIndex(written_columns(task, plan, context.describes), has_before_images=keeps)
     folder = undo_folder(context.task_folder(task))
-    keep_written(staging, folder, index, created_only=not keeps)
+    save_after_images(staging, folder, index, created_only=not keeps)
 
 
 def undo_folder(task_folder: Path) -> Path:

@@ -34,11 +34,11 @@ from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
 from runner.salesforce.bulk.job import JobInfo, JobState, failure_of
 from runner.salesforce.http.retry_table import passing_refusals
-from runner.tables.results.bulk_results import PartFiles, PartMatch
-from runner.tables.results.results import Results
+from runner.tables.results.bulk_results import PartResults, ResultFiles
+from runner.tables.results.row_results import RowResults
 from runner.tables.staging.parts import Part
-from runner.tables.staging.retry_part import Passing, release, write_again
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.retry_part import TemporaryRefusal, clear_retryable, write_retry_part
+from runner.tables.staging.rows import StagedRows
 
 LANES = 4
 PART_BYTES = 32_000_000
@@ -56,7 +56,7 @@ class Carried:
 
     info: JobInfo
     failure: OrgError | None
-    match: PartMatch | None
+    match: PartResults | None
     """None where the job carried nothing out."""
 
 
@@ -96,7 +96,7 @@ class BulkWrite:
         self.job_ids = journal.inherited_job_ids
         self.left_open = False
 
-    def send(self, staging: Staging, results: Results) -> None:
+    def send(self, staging: StagedRows, results: RowResults) -> None:
         """Send every row that is to be sent; each result is in `results` when this ends.
 
         Raises:
@@ -125,7 +125,7 @@ class BulkWrite:
             return None
         return self._again.popleft() if self._again else next(fresh, None)
 
-    def _carry(self, results: Results, part: Part) -> Carried:
+    def _carry(self, results: RowResults, part: Part) -> Carried:
         """Bring a part to its results and find their rows, in a lane of its own."""
         self._keeper.keep(part.first_row, part.last_row)
         course = PartCourse(part, self._carrier)
@@ -136,7 +136,7 @@ class BulkWrite:
         if failure and found.is_empty:
             return Carried(found.info, failure, None)
         files = (found.files[kind] for kind in _IN_ORDER)
-        return Carried(found.info, failure, results.match(part, PartFiles(*files)))
+        return Carried(found.info, failure, results.match(part, ResultFiles(*files)))
 
     def _told(self, part: Part, job: JobInfo) -> None:
         if job.id not in self.job_ids:
@@ -144,7 +144,7 @@ class BulkWrite:
         self._progress.tell(part, job)
 
     def _take(
-        self, part: Part, end: Future[Carried] | None, staging: Staging, results: Results
+        self, part: Part, end: Future[Carried] | None, staging: StagedRows, results: RowResults
     ) -> None:
         """Take in what became of a part."""
         error = end.exception() if end else AbortedError(ExitCode.INTERRUPTED)
@@ -158,7 +158,7 @@ class BulkWrite:
         if self._stopped_by is None:
             self._go_on(part, carried, staging)
 
-    def _take_nothing(self, part: Part, error: BaseException | None, results: Results) -> None:
+    def _take_nothing(self, part: Part, error: BaseException | None, results: RowResults) -> None:
         if not isinstance(error, RunnerError):
             raise error or AssertionError
         self._stop(error)
@@ -167,13 +167,13 @@ class BulkWrite:
             results.add_in_doubt(part)
             self.left_open |= not course.is_lost
 
-    def _take_in(self, match: PartMatch, results: Results) -> None:
+    def _take_in(self, match: PartResults, results: RowResults) -> None:
         try:
             results.add_part(match)
         except UnexpectedAnswerError as error:
             self._stop(error)
 
-    def _go_on(self, part: Part, carried: Carried, staging: Staging) -> None:
+    def _go_on(self, part: Part, carried: Carried, staging: StagedRows) -> None:
         """Send what is left of a part once more, where that may help."""
         failure = carried.failure
         if isinstance(failure, TransientError):
@@ -185,8 +185,8 @@ class BulkWrite:
             return
         if failure is None and not carried.info.failed:
             return
-        if release(staging, part, self._passing):
-            self._again.append(write_again(staging, part))
+        if clear_retryable(staging, part, self._passing):
+            self._again.append(write_retry_part(staging, part))
 
     def _stop(self, error: RunnerError | None) -> None:
         self._stopped_by = self._stopped_by or error
@@ -209,13 +209,15 @@ class _Queue:
         return part
 
 
-def _passing(policy: RetryPolicy) -> tuple[Passing, ...]:
+def _passing(policy: RetryPolicy) -> tuple[TemporaryRefusal, ...]:
     """Refusals of rows that may pass: those of the table, and what the job says of its own."""
     known = (
-        Passing(tuple(code for code in rule.codes if code not in policy.ignore), rule.texts)
+        TemporaryRefusal(
+            tuple(code for code in rule.codes if code not in policy.ignore), rule.texts
+        )
         for rule in passing_refusals()
     )
-    return tuple(each for each in (*known, Passing(policy.add)) if each.codes)
+    return tuple(each for each in (*known, TemporaryRefusal(policy.add)) if each.codes)
 
 
 class _Progress:

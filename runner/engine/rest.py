@@ -24,8 +24,8 @@ from runner.outcome import RowResult, RowStatus
 from runner.parallel import Lanes
 from runner.salesforce.rest.write import BrokenOffError, RecordResult, WriteRequest, write_batch
 from runner.state.run_records import PartRecord
-from runner.tables.results.results import Results
-from runner.tables.staging.staging import Record, Staging
+from runner.tables.results.row_results import RowResults
+from runner.tables.staging.rows import Record, StagedRows
 
 LANES = 8
 BATCH_ROWS = 200
@@ -104,7 +104,7 @@ class RestWrite:
         self._failed = 0
         self.left_open = False
 
-    def send(self, staging: Staging, results: Results) -> None:
+    def send(self, staging: StagedRows, results: RowResults) -> None:
         """Send every row that is to be sent; each answer is in `results` when this ends.
 
         Raises:
@@ -128,7 +128,7 @@ class RestWrite:
         if self._stopped_by is not None:
             raise self._stopped_by
 
-    def _batches(self, staging: Staging, results: Results) -> Iterator[Batch]:
+    def _batches(self, staging: StagedRows, results: RowResults) -> Iterator[Batch]:
         """Batches that have rows to send, each written down before it is given."""
         size = self._task.batch_size or BATCH_ROWS
         for number, rows in enumerate(staging.batches(size)):
@@ -214,7 +214,7 @@ class RestWrite:
             return known + Answer(_rows(clear, error.results), error.cause, doubtful=True)
         return known + Answer(_rows(clear, found))
 
-    def _take(self, batch: Batch, end: Future[Answer] | None, results: Results) -> None:
+    def _take(self, batch: Batch, end: Future[Answer] | None, results: RowResults) -> None:
         """Take in what became of a batch, and write it down."""
         answer = end.result() if end else Answer([], doubtful=True)
         state = SENT if answer.doubtful else ANSWERED

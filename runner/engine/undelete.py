@@ -17,8 +17,8 @@ from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import Lanes
 from runner.salesforce.rest.undelete import MOST_RECORDS, undelete
-from runner.tables.results.results import Results
-from runner.tables.staging.staging import Record, Staging
+from runner.tables.results.row_results import RowResults
+from runner.tables.staging.rows import Record, StagedRows
 
 LANES = 4
 _Rows = list[tuple[int, Record]]
@@ -51,7 +51,7 @@ class UndeleteWrite:
         self._deadline = context.deadline(task)
         self._stopped_by: RunnerError | None = None
 
-    def send(self, staging: Staging, results: Results) -> None:
+    def send(self, staging: StagedRows, results: RowResults) -> None:
         """Bring every record back; each answer is in `results` when this ends.
 
         Raises:
@@ -93,7 +93,7 @@ class UndeleteWrite:
             for (number, record), each in zip(rows, found, strict=True)
         ]
 
-    def _take(self, end: Future[list[RowResult]] | None, results: Results) -> None:
+    def _take(self, end: Future[list[RowResult]] | None, results: RowResults) -> None:
         try:
             results.add(end.result() if end else [])
         except RunnerError as error:

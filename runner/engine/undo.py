@@ -27,8 +27,8 @@ from runner.tables.database import Database, side_by_side
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import name
 from runner.tables.staging.canonical_values import MACROS
-from runner.tables.undo.compare import Tally, Undoing
-from runner.tables.undo.rules import ACTS, REASONS, Act
+from runner.tables.undo.compare import Tally, TaskComparison
+from runner.tables.undo.rules import ACTS, REASON_TEXTS, Act
 
 NOT_UNDONE = "not_undone.csv"
 """The records of a step that were left alone, and why."""
@@ -173,14 +173,14 @@ def _opened(
     *,
     act: Act | None = None,
     projects: bool = False,
-) -> Undoing:
+) -> TaskComparison:
     folder = done.outcome.results if done.outcome else None
     if folder is None or not (folder / "succeeded.csv").exists():
         raise StateError(
             f"The row results of task {done.name!r} are gone: there is no {folder}/succeeded.csv.",
             hint="Runs are kept for a time only: `runner history --prune`.",
         )
-    return Undoing(
+    return TaskComparison(
         database,
         work,
         folder,
@@ -195,14 +195,14 @@ def _was_hard(done: TaskRecord) -> bool:
     return bool(json.loads(done.plan or "{}").get("hard"))
 
 
-def _judge(undoing: Undoing, done: TaskRecord, session: Session) -> None:
+def _judge(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
     for group in undoing.groups:
-        undoing.open(group)
+        undoing.open_group(group)
         _learn(undoing, done, session)
-        undoing.judge()
+        undoing.decide()
 
 
-def _learn(undoing: Undoing, done: TaskRecord, session: Session) -> None:
+def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
     """Ask the org what it takes to judge a group of records."""
     fields = undoing.index.fields
     for act in undoing.acts:
@@ -210,16 +210,16 @@ def _learn(undoing: Undoing, done: TaskRecord, session: Session) -> None:
             for gone in side_by_side(
                 lambda ids: list(find_deleted(session, done.sobject, ids)), undoing.ids(act)
             ):
-                undoing.take_deleted(gone)
-        elif act is Act.DELETE or undoing.index.kept:
+                undoing.add_deleted(gone)
+        elif act is Act.DELETE or undoing.index.has_before_images:
             for found in side_by_side(
                 lambda ids: read_by_id(session, done.sobject, ids, fields), undoing.ids(act)
             ):
-                undoing.take_present(found)
+                undoing.add_current(found)
     for place, column, keys in undoing.parents():
         quoted = not column.parent_key_is_number
         parent, key = column.parent or "", column.parent_key or ""
-        undoing.take_parents(place, find_by_key(session, parent, key, keys, quoted=quoted))
+        undoing.add_parents(place, find_by_key(session, parent, key, keys, quoted=quoted))
 
 
 def _task(done: TaskRecord, act: Act, job: Job, index: int) -> UndoTask:
@@ -266,7 +266,7 @@ def _with_the_rest(outcome: TaskOutcome, tally: Tally) -> TaskOutcome:
         unchanged=tally.nothing,
         skipped=tally.left_total,
     )
-    reasons = tuple((why.value, REASONS[why], count, 0) for why, count in tally.left)
+    reasons = tuple((why.value, REASON_TEXTS[why], count, 0) for why, count in tally.left)
     hint = outcome.hint
     if outcome.exit_code in _AGAIN:
         hint = "`runner undo` of the same run again puts back what is left."

@@ -26,11 +26,11 @@ from runner.files import unwritable, written_whole
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.tables.results.results import IN_DOUBT_FILE, Results
+from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource, JoinedSource
-from runner.tables.staging.snapshot import keep, kept_rows, must_keep
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.snapshot import must_save, read_snapshot, save_snapshot
 
 
 class Sender(Protocol):
@@ -39,7 +39,7 @@ class Sender(Protocol):
     left_open: bool
     """Whether the org may still know what became of rows that are not settled here."""
 
-    def send(self, staging: Staging, results: Results) -> None:
+    def send(self, staging: StagedRows, results: RowResults) -> None:
         """Send every row; raises what ended it early."""
 
 
@@ -55,10 +55,10 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     """
     folder = context.task_folder(task)
     shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
-    staging = Staging(folder / "staging", context.disk)
+    staging = StagedRows(folder / "staging", context.disk)
     try:
         plan = _staged(task, context, staging)
-        results = Results(staging, verb=task.verb)
+        results = RowResults(staging, verb=task.verb)
         api = _api(task, context, plan, staging)
         journal = context.journal(task)
         journal.begin(_intent(task, api, plan, staging))
@@ -76,13 +76,13 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         staging.discard()
 
 
-def _staged(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
+def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
     """Read and map the rows; those that an earlier process kept are taken instead."""
     place = context.task_folder(task) / KEPT
-    kept = kept_rows(place)
-    if kept is not None:
-        plan = _plan(task, context, kept.columns)
-        kept.take_back(staging, plan.columns, blank=task.blank, timezone=task.timezone)
+    snapshot = read_snapshot(place)
+    if snapshot is not None:
+        plan = _plan(task, context, snapshot.columns)
+        snapshot.restore(staging, plan.columns, blank=task.blank, timezone=task.timezone)
         return plan
     source = _source(task, context)
     staging.load(source)
@@ -90,8 +90,8 @@ def _staged(task: WriteTask, context: Context, staging: Staging) -> ColumnPlan:
         context.sink(Noticed(note, task.name))
     plan = _plan(task, context, staging.source_columns)
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
-    if must_keep(source, plan.columns, staging.source_columns):
-        keep(staging, place)
+    if must_save(source, plan.columns, staging.source_columns):
+        save_snapshot(staging, place)
     return plan
 
 
@@ -105,7 +105,7 @@ def _end(outcome: TaskOutcome, sender: Sender, stopped_by: RunnerError | None) -
     return TaskEnd(outcome, settled=not open_end)
 
 
-def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: Staging) -> WritePlan:
+def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedRows) -> WritePlan:
     return WritePlan(
         api=api.value if api else "",
         key=plan.key,
@@ -150,7 +150,7 @@ def _plan(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPla
     return plan
 
 
-def _api(task: WriteTask, context: Context, plan: ColumnPlan, staging: Staging) -> Api | None:
+def _api(task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows) -> Api | None:
     """Which API carries it; none where there is nothing to send."""
     rows = staging.rows_total - staging.rejected_total
     if rows == 0:
@@ -164,7 +164,7 @@ def _sender(task: WriteTask, api: Api) -> type[RestWrite | BulkWrite | UndeleteW
     return RestWrite if api is Api.REST else BulkWrite
 
 
-def _sent(sender: Sender, staging: Staging, results: Results) -> RunnerError | None:
+def _sent(sender: Sender, staging: StagedRows, results: RowResults) -> RunnerError | None:
     """Send; what ended it early is kept, so that the rows so far are still accounted for."""
     try:
         sender.send(staging, results)
@@ -174,7 +174,7 @@ def _sent(sender: Sender, staging: Staging, results: Results) -> RunnerError | N
 
 
 def _account(
-    task: WriteTask, staging: Staging, results: Results, stopped_by: RunnerError | None
+    task: WriteTask, staging: StagedRows, results: RowResults, stopped_by: RunnerError | None
 ) -> TaskOutcome:
     folder = staging.folder.parent
     results.write_files(folder)

@@ -21,11 +21,11 @@ from runner.job.endpoints import FileSource
 from runner.job.model import Verb
 from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.results.bulk_results import PartFiles
-from runner.tables.results.results import Results
+from runner.tables.results.bulk_results import ResultFiles
+from runner.tables.results.row_results import RowResults
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.staging.parts import Part
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 from tests.benchmarks import rows
 from tests.benchmarks.works import FIELDS
 
@@ -55,11 +55,11 @@ def _go_through(folder: Path, count: int) -> None:
         MappedColumn(name, told, _KINDS.get(name, FieldKind.TEXT), required=name == "ERP_Id__c")
         for name, told in FIELDS.items()
     ]
-    staging = Staging(folder / "staging")
+    staging = StagedRows(folder / "staging")
     with _stage("read, map and check the rows"):
         staging.load(FileSource(folder / "source.csv", PLAIN_CSV))
         staging.map(columns)
-    results = Results(staging, verb=Verb.UPSERT)
+    results = RowResults(staging, verb=Verb.UPSERT)
     with _stage("put the parts together"):
         parts = list(staging.parts(folder / "parts", PART_BYTES))
     answers = [_answers(folder, part) for part in parts]
@@ -72,7 +72,7 @@ def _go_through(folder: Path, count: int) -> None:
     staging.discard()
 
 
-def _answers(folder: Path, part: Part) -> PartFiles:
+def _answers(folder: Path, part: Part) -> ResultFiles:
     """What the org would say of a part."""
     files = {}
     for name, said in (("succeeded", "sf__Created"), ("failed", "sf__Error")):
@@ -83,7 +83,7 @@ def _answers(folder: Path, part: Part) -> PartFiles:
                 if rows.fails(i) == (name == "failed"):
                     told = ("", rows.ERROR) if rows.fails(i) else (rows.id_of(i), "true")
                     out.write(rows.quoted((*told, *rows.written(i))))
-    return PartFiles(files["succeeded"], files["failed"], None)
+    return ResultFiles(files["succeeded"], files["failed"], None)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 cells = st.text(st.sampled_from('ab"\n,\r é😀'), max_size=12)
 quantities = st.sampled_from(["1", "22", "1e2", "lots", ""])
@@ -39,7 +39,7 @@ def test_parts_hold_every_sendable_row_once_and_never_too_much(rows, max_bytes, 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "source.csv").write_bytes(csv_bytes([("n", "text", "quantity"), *numbered]))
-        staging = Staging(folder / "staging")
+        staging = StagedRows(folder / "staging")
         staging.load(FileSource(folder / "source.csv", FileShape(FileFormat.CSV)))
         number = MappedColumn("quantity", None, FieldKind.NUMBER)
         staging.map([MappedColumn("n", None), MappedColumn("text", None), number])

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.results.results import Results
-from runner.tables.staging.staging import Staging
+from runner.tables.results.row_results import RowResults
+from runner.tables.staging.rows import StagedRows
 
 TRAPS = [
     '"',
@@ -71,7 +71,7 @@ class Staged:
         self.folder = Path(self._folder.name)
         source = self.folder / "source"
         source.write_bytes(content)
-        self.staging = Staging(self.folder / "staging")
+        self.staging = StagedRows(self.folder / "staging")
         self.staging.load(FileSource(source, FileShape(form)))
         self.staging.map(columns, **mapping)
 
@@ -104,7 +104,7 @@ def test_text_arrives_whole_over_both_apis_and_in_result_files(rows, line_end):
         records = [record for _, record in staged.staging.records(limit=100)]
         wanted = [{"A__c": as_sent(a), "B__c": as_sent(b)} for a, b in rows]
         assert records == [{k: v for k, v in row.items() if v} for row in wanted]
-        results = Results(staged.staging)
+        results = RowResults(staged.staging)
         results.add([RowResult(n, RowStatus.SUCCEEDED) for n in range(1, len(rows) + 1)])
         results.write_files(staged.folder)
         told = parsed(staged.folder / "succeeded.csv")[1:]

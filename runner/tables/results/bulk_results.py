@@ -32,7 +32,7 @@ _ERROR_FORM = "^([^:]*):(.*):([^:]*?) ?--$"
 
 
 @dataclass(frozen=True, slots=True)
-class PartFiles:
+class ResultFiles:
     """What came down for one part; None or an empty file means no rows."""
 
     succeeded: Path | None
@@ -53,7 +53,7 @@ ENDINGS = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))})"
 """What the database must know before outcomes are kept in it."""
 
 
-class PartMatch:
+class PartResults:
     """The answers of one part, each beside its row; what it finds is in a database of its own.
 
     Made in any thread. `put_down` is for the one that keeps the outcomes.
@@ -73,7 +73,7 @@ class PartMatch:
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
         self._strange = self._lost = 0
 
-    def find(self, files: PartFiles, plans: Sequence[Plan]) -> None:
+    def find(self, files: ResultFiles, plans: Sequence[Plan]) -> None:
         """Make the table `found` of an outcome for every row of the part, in their order.
 
         Rows that no file names are put down as in doubt.

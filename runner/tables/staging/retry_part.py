@@ -21,11 +21,11 @@ from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.parts import Part, header_line
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 
 @dataclass(frozen=True, slots=True)
-class Passing:
+class TemporaryRefusal:
     """A kind of refusal that may pass."""
 
     codes: tuple[str, ...]
@@ -33,7 +33,7 @@ class Passing:
     """Any of these in the message, letter case aside; empty: whatever it says."""
 
 
-def release(staging: Staging, part: Part, passing: Sequence[Passing]) -> int:
+def clear_retryable(staging: StagedRows, part: Part, passing: Sequence[TemporaryRefusal]) -> int:
     """Take the outcome from rows that are to be sent once more; says how many those are.
 
     Rows in doubt and rows refused for good keep theirs.
@@ -48,7 +48,7 @@ def release(staging: Staging, part: Part, passing: Sequence[Passing]) -> int:
         return int(staging.database.connection.execute(query).fetchall()[0][0])
 
 
-def write_again(staging: Staging, part: Part) -> Part:
+def write_retry_part(staging: StagedRows, part: Part) -> Part:
     """Write the part's rows without an outcome as its next attempt.
 
     Raises:
@@ -69,7 +69,7 @@ def write_again(staging: Staging, part: Part) -> Part:
     return replace(part, attempt=attempt, file=file, rows=rows, bytes=len(content), sha256=digest)
 
 
-def _spelled(staging: Staging) -> list[str]:
+def _spelled(staging: StagedRows) -> list[str]:
     cells = [plan.cell for plan in staging.plans]
     # A record of one blank cell must not be an empty line.
     return [f"coalesce({cells[0]}, '')"] if len(cells) == 1 else cells
@@ -84,13 +84,13 @@ def _with_header(file: Path, header: bytes) -> bytes:
     return content
 
 
-def _condition(passing: Passing) -> str:
+def _condition(passing: TemporaryRefusal) -> str:
     codes = ", ".join(map(literal, passing.codes))
     texts = " OR ".join(f"contains(lower(message), {literal(t.lower())})" for t in passing.texts)
     return f"(code IN ({codes}) AND ({texts or 'true'}))"
 
 
-def _parents(staging: Staging) -> list[str]:
+def _parents(staging: StagedRows) -> list[str]:
     """Cells that name a parent: references, and relationships by external Id."""
     return [
         plan.cell

@@ -23,13 +23,13 @@ from runner.tables.sources.csv_dialect import Reading
 from runner.tables.sources.open import AnySource
 from runner.tables.staging.chunk import Slab
 from runner.tables.staging.expressions import is_steady
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 _INDEX = "index.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Snapshot:
     """What is known of kept rows before they are taken back."""
 
     folder: Path
@@ -39,8 +39,8 @@ class Kept:
     slabs: tuple[Slab, ...]
     files: tuple[tuple[int, str], ...] = ()
 
-    def take_back(
-        self, staging: Staging, columns: Sequence[MappedColumn], *, blank: Blank, timezone: str
+    def restore(
+        self, staging: StagedRows, columns: Sequence[MappedColumn], *, blank: Blank, timezone: str
     ) -> None:
         """Put the rows into a new staging, as they were.
 
@@ -48,14 +48,14 @@ class Kept:
             staging: Nothing was loaded into it.
             columns: What was mapped.
             blank: What an empty value does to its field.
-            timezone: As for `Staging.map`.
+            timezone: As for `StagedRows.map`.
         """
         staging.restore(columns, self.columns, self.slabs, blank=blank, timezone=timezone)
         staging.files = self.files
         staging.source_sha256 = self.source_sha256
 
 
-def must_keep(source: AnySource, columns: Sequence[MappedColumn], header: Sequence[str]) -> bool:
+def must_save(source: AnySource, columns: Sequence[MappedColumn], header: Sequence[str]) -> bool:
     """Whether the source, or what is made of it, will be another when it is read again."""
     expressions = [column.expression for column in columns if column.expression is not None]
     if not all(is_steady(each, header) for each in expressions):
@@ -67,7 +67,7 @@ def must_keep(source: AnySource, columns: Sequence[MappedColumn], header: Sequen
     return source.path == STANDARD_STREAM or source.url is not None
 
 
-def keep(staging: Staging, folder: Path) -> None:
+def save_snapshot(staging: StagedRows, folder: Path) -> None:
     """Put the staged rows where they outlive the staging; they are there once this returns.
 
     Raises:
@@ -93,7 +93,7 @@ def keep(staging: Staging, folder: Path) -> None:
         beside.write_text(json.dumps(told), encoding="utf-8")
 
 
-def kept_rows(folder: Path) -> Kept | None:
+def read_snapshot(folder: Path) -> Snapshot | None:
     """What an earlier process kept; None where it kept nothing whole.
 
     Raises:
@@ -106,7 +106,7 @@ def kept_rows(folder: Path) -> Kept | None:
         told = json.loads(index.read_text(encoding="utf-8"))
         slabs = tuple(_slab(folder, each) for each in told["slabs"])
         files = tuple((row, file) for row, file in told.get("files", ()))
-        return Kept(folder, tuple(told["columns"]), told["source_sha256"], slabs, files)
+        return Snapshot(folder, tuple(told["columns"]), told["source_sha256"], slabs, files)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{index} cannot be read: {error}.") from error
 

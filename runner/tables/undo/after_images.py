@@ -19,7 +19,7 @@ from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import Slab
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 from runner.tables.undo.before_images import PRIVATE_FILE, write_parquet
 
 UNDO = "undo"
@@ -57,7 +57,7 @@ class WrittenIndex:
 
     columns: tuple[WrittenColumn, ...]
     """In the order of `w0, w1, …`; the Id is not among them."""
-    kept: bool
+    has_before_images: bool
     """Whether earlier values were kept."""
 
     @property
@@ -66,8 +66,8 @@ class WrittenIndex:
         return tuple(dict.fromkeys(column.field for column in self.columns))
 
 
-def keep_written(
-    staging: Staging, folder: Path, index: WrittenIndex, *, created_only: bool
+def save_after_images(
+    staging: StagedRows, folder: Path, index: WrittenIndex, *, created_only: bool
 ) -> None:
     """Write down what became of the rows that the org took; replaces what was there.
 
@@ -100,10 +100,15 @@ def keep_written(
         pass
     with written_whole(folder / _INDEX) as beside:
         beside.chmod(PRIVATE_FILE)
-        beside.write_text(json.dumps(asdict(index)), encoding="utf-8")
+        beside.write_text(
+            json.dumps(
+                {"columns": [asdict(c) for c in index.columns], "kept": index.has_before_images}
+            ),
+            encoding="utf-8",
+        )
 
 
-def written_index(folder: Path) -> WrittenIndex | None:
+def read_index(folder: Path) -> WrittenIndex | None:
     """What was written down; None where nothing was.
 
     Raises:

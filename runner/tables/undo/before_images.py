@@ -19,7 +19,7 @@ from runner.tables.database import Database, state_errors
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import sent_between
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 BLOCK_ROWS = 2_000
 """As many as the org tells of in one request."""
@@ -29,10 +29,10 @@ PRIVATE_FILE = 0o600
 _LONGEST_ROW_BYTES = 4_000_000
 
 
-class Earlier:
+class BeforeImageStore:
     """The earlier values of one write's records. Threads may share it, not a block."""
 
-    def __init__(self, staging: Staging, folder: Path, key: str, fields: Sequence[str]) -> None:
+    def __init__(self, staging: StagedRows, folder: Path, key: str, fields: Sequence[str]) -> None:
         """Nothing is read yet.
 
         Args:
@@ -68,7 +68,7 @@ class Earlier:
         with state_errors("Staged rows cannot be read"), self._staging.database.cursor() as cursor:
             return [key for (key,) in cursor.execute(query).fetchall() if key is not None]
 
-    def keep(self, block: int, records: Iterable[Mapping[str, str | None]]) -> None:
+    def save(self, block: int, records: Iterable[Mapping[str, str | None]]) -> None:
         """Write a block down; it is on the disk when this returns.
 
         Raises:

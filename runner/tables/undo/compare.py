@@ -28,11 +28,11 @@ from runner.tables.undo.after_images import (
     WrittenColumn,
     WrittenIndex,
     earlier_files,
+    read_index,
     written_files,
-    written_index,
 )
 from runner.tables.undo.before_images import BLOCK_ROWS, PRIVATE_FILE, READ, text_relation
-from runner.tables.undo.rules import ACTS, REASONS, Act, Decision, Why, act_of, verdicts
+from runner.tables.undo.rules import ACTS, REASON_TEXTS, Act, Decision, Reason, act_of, decisions
 
 ROW = "Undone_Row"
 """Column that says in which row of the run's source a record was."""
@@ -49,7 +49,7 @@ class Tally:
 
     undo: int = 0
     nothing: int = 0
-    left: tuple[tuple[Why, int], ...] = ()
+    left: tuple[tuple[Reason, int], ...] = ()
     """Those that are left alone, the commonest reason first."""
 
     @property
@@ -63,7 +63,7 @@ class Tally:
         return self.undo + self.nothing + self.left_total
 
 
-class Undoing:
+class TaskComparison:
     """One task's records: loaded from its folder, completed by what the org says, judged.
 
     For each number of `groups`: `open` it, ask the org and `take_…` what it says, `judge`. Then
@@ -104,7 +104,7 @@ class Undoing:
         self._projects = projects
         self._pieces: list[Path] = []
         self.acts = ACTS[verb] if act is None else (act,)
-        self.index = written_index(self._undo) or WrittenIndex((), kept=False)
+        self.index = read_index(self._undo) or WrittenIndex((), has_before_images=False)
         most = _CELLS_AT_ONCE // (len(self.index.fields) + 1)
         self._size = max(_ASKED_AT_ONCE, min(_MOST_AT_ONCE, most))
         with state_errors("What the run did cannot be read"):
@@ -112,7 +112,7 @@ class Undoing:
             last = self._all("SELECT max(part) FROM all_done")[0][0]
         self.groups = range(0 if last is None else last + 1)
 
-    def open(self, group: int) -> None:
+    def open_group(self, group: int) -> None:
         """Turn to one group of records; what is taken next is about these."""
         fields = self.index.fields
         acts = ", ".join(map(literal, self.acts))
@@ -125,7 +125,7 @@ class Undoing:
                 "SELECT g.*, r.block IS NOT NULL AS found FROM grouped g LEFT JOIN reading r"
                 f" ON r.id15 = g.id15 AND r.block = {_block('g.row')}"
             )
-            act = act_of(self._verb, kept=self.index.kept)
+            act = act_of(self._verb, kept=self.index.has_before_images)
             rows = f"SELECT *, {act} AS act FROM ({told})"
             self._make("done", f"SELECT * FROM ({rows}) WHERE act IN ({acts})")
             self._make("written", "SELECT w.* FROM all_written w SEMI JOIN done d USING (row)")
@@ -149,26 +149,26 @@ class Undoing:
                 found = self._all(f"SELECT DISTINCT w{place} FROM written WHERE {sent}")
                 yield place, column, [key for (key,) in found]
 
-    def take_parents(self, place: int, found: Iterable[tuple[str, str]]) -> None:
+    def add_parents(self, place: int, found: Iterable[tuple[str, str]]) -> None:
         """Take in which record each key of a parent means: Id and key."""
         self._insert("parent", [(str(place), record_id, key) for record_id, key in found])
 
-    def take_present(self, records: Iterable[Mapping[str, str | None]]) -> None:
+    def add_current(self, records: Iterable[Mapping[str, str | None]]) -> None:
         """Take in what records hold now; those that are never named are gone."""
         names = ("Id", *self.index.fields)
         self._insert("held", [tuple(each.get(one) for one in names) for each in records])
 
-    def take_deleted(self, found: Iterable[tuple[str, bool]]) -> None:
+    def add_deleted(self, found: Iterable[tuple[str, bool]]) -> None:
         """Take in which records are in the recycle bin (True) or not deleted (False)."""
         self._insert("bin", [(record_id, str(gone).lower()) for record_id, gone in found])
 
-    def judge(self) -> None:
+    def decide(self) -> None:
         """Decide what becomes of every record of the group."""
         with state_errors("What is to be undone cannot be worked out"):
             for table in ("held", "bin"):
                 self._execute(f"UPDATE {table} SET id15 = left(id15, 15)")
             self._foresee()
-            self._make("judged", verdicts(self.index, hard=self._hard))
+            self._make("judged", decisions(self.index, hard=self._hard))
             told = "SELECT act, row, id, decision, why, fields FROM judged"
             self._execute(f"INSERT INTO verdict {told}")
             if self._projects:
@@ -183,7 +183,7 @@ class Undoing:
             " GROUP BY ALL ORDER BY 3 DESC, 2"
         )
         by = {decision: count for decision, why, count in counted if why is None}
-        left = tuple((Why(why), count) for _, why, count in counted if why is not None)
+        left = tuple((Reason(why), count) for _, why, count in counted if why is not None)
         return Tally(by.get(Decision.UNDO, 0), by.get(Decision.NOTHING, 0), left)
 
     def write_rows(self, file: Path) -> tuple[str, ...]:
@@ -205,8 +205,8 @@ class Undoing:
 
     def write_left(self, act: Act, file: Path) -> None:
         """Write the records that are left alone, and why."""
-        cases = " ".join(f"WHEN {literal(why)} THEN {literal(REASONS[why])}" for why in Why)
-        blamed = f"CASE WHEN why = '{Why.CHANGED}' THEN fields END"
+        cases = " ".join(f"WHEN {literal(why)} THEN {literal(REASON_TEXTS[why])}" for why in Reason)
+        blamed = f"CASE WHEN why = '{Reason.CHANGED}' THEN fields END"
         query = (
             f"SELECT row AS sf__Row, id AS sf__Id, why AS sf__Code, CASE why {cases} END"
             f" AS sf__Message, {blamed} AS sf__Fields FROM verdict WHERE act = {literal(act)}"
@@ -252,7 +252,7 @@ class Undoing:
     def _load_earlier(self) -> None:
         """What each record held when it was first read."""
         fields = self.index.fields
-        files = earlier_files(self._undo) if self.index.kept else ()
+        files = earlier_files(self._undo) if self.index.has_before_images else ()
         if not files:
             self._view("all_before", _nothing(["id15", *(f"b{at}" for at in range(len(fields)))]))
             self._view("all_read", "SELECT '' AS id15, CAST(0 AS BIGINT) AS block WHERE false")

@@ -46,7 +46,7 @@ class Decision(StrEnum):
     """It cannot be put back, or must not."""
 
 
-class Why(StrEnum):
+class Reason(StrEnum):
     """Why a record is left as it is, as the code of its row."""
 
     CHANGED = "CHANGED_SINCE"
@@ -58,14 +58,14 @@ class Why(StrEnum):
     DOUBT = "ANSWER_LOST"
 
 
-REASONS = {
-    Why.CHANGED: "the record holds what neither the run wrote nor was there before",
-    Why.DELETED: "the record was deleted since",
-    Why.NOT_KEPT: "what the record held before was not kept: the task had no `undo: true`",
-    Why.NOT_TOLD: "what the run wrote was not kept: an earlier release carried it out",
-    Why.NOT_IN_BIN: "the record is not in the recycle bin any more",
-    Why.HARD: "the record skipped the recycle bin: `hard: true`",
-    Why.DOUBT: "the answer was lost: nobody knows whether the row was carried out",
+REASON_TEXTS = {
+    Reason.CHANGED: "the record holds what neither the run wrote nor was there before",
+    Reason.DELETED: "the record was deleted since",
+    Reason.NOT_KEPT: "what the record held before was not kept: the task had no `undo: true`",
+    Reason.NOT_TOLD: "what the run wrote was not kept: an earlier release carried it out",
+    Reason.NOT_IN_BIN: "the record is not in the recycle bin any more",
+    Reason.HARD: "the record skipped the recycle bin: `hard: true`",
+    Reason.DOUBT: "the answer was lost: nobody knows whether the row was carried out",
 }
 ACTS: dict[Verb, tuple[Act, ...]] = {
     Verb.CREATE: (Act.DELETE,),
@@ -96,7 +96,7 @@ def act_of(verb: Verb, *, kept: bool) -> str:
     return f"CASE WHEN NOT doubt AND {test} THEN {_DELETE} ELSE {_RESTORE} END"
 
 
-def verdicts(index: WrittenIndex, *, hard: bool) -> str:
+def decisions(index: WrittenIndex, *, hard: bool) -> str:
     """The SELECT of one row a record: act, row, id, decision, why, fields, restore_0, …."""
     count = len(index.fields)
     may = [_column_of(index, at)[1].restorable for at in range(count)]
@@ -183,18 +183,18 @@ def _number(text: str) -> str:
 
 def _why(drift: str, foreign: str, *, hard: bool) -> str:
     """SQL of why a record is left alone; NULL where it is not. The first that holds decides."""
-    rules: Sequence[tuple[str, Why | None]] = (
-        ("doubt", Why.DOUBT),
-        (f"act = {_UNDELETE} AND {str(hard).lower()}", Why.HARD),
-        (f"act = {_UNDELETE} AND bin.id15 IS NULL", Why.NOT_IN_BIN),
+    rules: Sequence[tuple[str, Reason | None]] = (
+        ("doubt", Reason.DOUBT),
+        (f"act = {_UNDELETE} AND {str(hard).lower()}", Reason.HARD),
+        (f"act = {_UNDELETE} AND bin.id15 IS NULL", Reason.NOT_IN_BIN),
         (f"act = {_UNDELETE}", None),
         (f"act = {_DELETE} AND NOT alive", None),
-        (f"act = {_DELETE} AND NOT known", Why.NOT_TOLD),
-        (f"act = {_DELETE} AND ({foreign})", Why.CHANGED),
+        (f"act = {_DELETE} AND NOT known", Reason.NOT_TOLD),
+        (f"act = {_DELETE} AND ({foreign})", Reason.CHANGED),
         (f"act = {_DELETE}", None),
-        ("NOT (known AND kept)", Why.NOT_KEPT),
-        ("NOT alive", Why.DELETED),
-        (drift, Why.CHANGED),
+        ("NOT (known AND kept)", Reason.NOT_KEPT),
+        ("NOT alive", Reason.DELETED),
+        (drift, Reason.CHANGED),
     )
     cases = " ".join(f"WHEN {test} THEN {literal(why) if why else 'NULL'}" for test, why in rules)
     return f"CASE {cases} END"

@@ -5,7 +5,7 @@ import pytest
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 
 class Stage:
@@ -13,15 +13,15 @@ class Stage:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.opened: list[Staging] = []
+        self.opened: list[StagedRows] = []
 
     def source(self, content: bytes, form: FileFormat = FileFormat.CSV, **shape: str) -> FileSource:
         path = self.folder / f"source{len(self.opened)}.{form}"
         path.write_bytes(content)
         return FileSource(path, FileShape(form, **shape))
 
-    def loaded(self, content: bytes, form: FileFormat = FileFormat.CSV, **shape: str) -> Staging:
-        staging = Staging(self.folder / f"staging{len(self.opened)}")
+    def loaded(self, content: bytes, form: FileFormat = FileFormat.CSV, **shape: str) -> StagedRows:
+        staging = StagedRows(self.folder / f"staging{len(self.opened)}")
         self.opened.append(staging)
         staging.load(self.source(content, form, **shape))
         return staging
@@ -34,7 +34,7 @@ class Stage:
         form: FileFormat = FileFormat.CSV,
         shape: dict[str, str] | None = None,
         **mapping,
-    ) -> Staging:
+    ) -> StagedRows:
         staging = self.loaded(content, form, **(shape or {}))
         named = [MappedColumn(name, None) for name in staging.columns]
         staging.map(named if columns is None else columns, **mapping)
@@ -50,5 +50,5 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 @pytest.fixture
-def rows_of() -> Callable[[Staging], list[dict[str, object]]]:
+def rows_of() -> Callable[[StagedRows], list[dict[str, object]]]:
     return lambda staging: [record for _, record in staging.records(limit=1_000)]

@@ -17,7 +17,7 @@ from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.open import JoinedSource, columns_beforehand
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 ROWS = [{"a": "1", "b": 'Ä "x"'}, {"a": "2", "b": "y\nz"}]
 CSV = b'a,b\n1,"\xc3\x84 ""x"""\n2,"y\nz"\n'
@@ -33,14 +33,14 @@ class Reading:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.stagings: list[Staging] = []
+        self.stagings: list[StagedRows] = []
 
     def file(self, name: str, content: bytes) -> Path:
         (self.folder / name).write_bytes(content)
         return self.folder / name
 
-    def staging(self, source, columns=None) -> Staging:
-        staging = Staging(self.folder / f"staging{len(self.stagings)}")
+    def staging(self, source, columns=None) -> StagedRows:
+        staging = StagedRows(self.folder / f"staging{len(self.stagings)}")
         self.stagings.append(staging)
         staging.load(source)
         named = [MappedColumn(name, None) for name in staging.columns]

@@ -12,8 +12,8 @@ from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import MACROS
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex
 from runner.tables.undo.before_images import READ, write_records
-from runner.tables.undo.compare import Undoing
-from runner.tables.undo.rules import Act, Why
+from runner.tables.undo.compare import TaskComparison
+from runner.tables.undo.rules import Act, Reason
 
 A, B, C, D = (f"00100000000000{letter}AAA" for letter in "ABCD")
 
@@ -45,7 +45,7 @@ class Task:
         self.folder = tmp_path / "task"
         self.database, self.work = database, tmp_path / "work"
         self.verb, self.hard = verb, hard
-        self.index = WrittenIndex(tuple(columns), kept=kept)
+        self.index = WrittenIndex(tuple(columns), has_before_images=kept)
 
     def did(self, *rows, doubt=()):
         """Rows that the org took: Id, created, and what was sent."""
@@ -87,17 +87,19 @@ class Task:
 
     def now(self, *records, deleted=None, parents=None, act=None):
         """Judge by what is there now."""
-        undoing = Undoing(self.database, self.work, self.folder, self.verb, hard=self.hard, act=act)
-        undoing.open(0)
+        undoing = TaskComparison(
+            self.database, self.work, self.folder, self.verb, hard=self.hard, act=act
+        )
+        undoing.open_group(0)
         fields = undoing.index.fields
-        undoing.take_present(
+        undoing.add_current(
             {"Id": record_id, **dict(zip(fields, values, strict=True))}
             for record_id, *values in records
         )
-        undoing.take_deleted((deleted or {}).items())
+        undoing.add_deleted((deleted or {}).items())
         for place, found in (parents or {}).items():
-            undoing.take_parents(place, found)
-        undoing.judge()
+            undoing.add_parents(place, found)
+        undoing.decide()
         return undoing
 
 
@@ -139,9 +141,9 @@ def test_a_third_value_leaves_the_whole_record_alone(tmp_path, database):
     tally = undoing.tally(Act.RESTORE)
     assert (tally.undo, tally.nothing, tally.total) == (0, 1, 4)
     assert left_of(undoing, Act.RESTORE, tmp_path) == [
-        ("1", Why.CHANGED, "Score__c"),
-        ("3", Why.DELETED, ""),
-        ("4", Why.NOT_KEPT, ""),
+        ("1", Reason.CHANGED, "Score__c"),
+        ("3", Reason.DELETED, ""),
+        ("4", Reason.NOT_KEPT, ""),
     ]
 
 
@@ -184,7 +186,7 @@ def test_values_are_compared_as_the_org_takes_them(tmp_path, database, type_, sc
 def test_values_that_differ_are_a_change(tmp_path, database, type_, sent, held):
     task = Task(tmp_path, database, Verb.CREATE, [WrittenColumn("F", "F", type_, 2)])
     task.did((A, "true", sent))
-    assert task.now((A, held)).tally(Act.DELETE).left == ((Why.CHANGED, 1),)
+    assert task.now((A, held)).tally(Act.DELETE).left == ((Reason.CHANGED, 1),)
 
 
 def test_what_was_created_is_deleted_the_last_first(tmp_path, database):
@@ -193,13 +195,13 @@ def test_what_was_created_is_deleted_the_last_first(tmp_path, database):
     undoing = task.now((A, "a"), (C, "named by somebody since"), act=Act.DELETE)
     assert [row["Id"] for row in rows_of(undoing, tmp_path)] == [C, A]
     tally = undoing.tally(Act.DELETE)
-    assert (tally.nothing, tally.left, tally.total) == (1, ((Why.DOUBT, 1),), 4)
+    assert (tally.nothing, tally.left, tally.total) == (1, ((Reason.DOUBT, 1),), 4)
 
 
 def test_a_create_of_an_earlier_release_is_left(tmp_path, database):
     task = Task(tmp_path, database, Verb.CREATE).did((A, ""), (B, ""))
     undoing = task.now((A,))
-    assert undoing.tally(Act.DELETE).left == ((Why.NOT_TOLD, 1),)
+    assert undoing.tally(Act.DELETE).left == ((Reason.NOT_TOLD, 1),)
     assert undoing.tally(Act.DELETE).nothing == 1
 
 
@@ -218,7 +220,7 @@ def test_upserts_are_told_apart(tmp_path, database):
     now = ((A, "a2"), (B, "b"), (C, "c"), (D, "d2"), (other, "e"))
     undoing = task.now(*now, act=Act.RESTORE)
     assert [row["Name"] for row in rows_of(undoing, tmp_path)] == ["a1", "d1"]
-    assert undoing.tally(Act.RESTORE).left == ((Why.NOT_KEPT, 1),)
+    assert undoing.tally(Act.RESTORE).left == ((Reason.NOT_KEPT, 1),)
     deleted = rows_of(task.now(*now, act=Act.DELETE), tmp_path)
     assert [row["Id"] for row in deleted] == [C, B]
 
@@ -246,7 +248,7 @@ def test_without_kept_values_updates_are_left_and_creates_are_not(tmp_path, data
     task = Task(tmp_path, database, Verb.UPSERT, [NAME], kept=False)
     task.did((A, "false", "a2"), (B, "true", "b1"))
     undoing = task.now((B, "b1"))
-    assert undoing.tally(Act.RESTORE).left == ((Why.NOT_KEPT, 1),)
+    assert undoing.tally(Act.RESTORE).left == ((Reason.NOT_KEPT, 1),)
     assert undoing.tally(Act.DELETE).undo == 1
 
 
@@ -283,12 +285,12 @@ def test_a_parent_is_compared_by_the_record_that_its_key_means(tmp_path, databas
 def test_deletes_come_back_while_the_recycle_bin_has_them(tmp_path, database):
     task = Task(tmp_path, database, Verb.DELETE).did((A, ""), (B, ""), (C, ""))
     tally = task.now(deleted={A: True, B: False}).tally(Act.UNDELETE)
-    assert (tally.undo, tally.nothing, tally.left) == (1, 1, ((Why.NOT_IN_BIN, 1),))
+    assert (tally.undo, tally.nothing, tally.left) == (1, 1, ((Reason.NOT_IN_BIN, 1),))
 
 
 def test_hard_deletes_do_not(tmp_path, database):
     task = Task(tmp_path, database, Verb.DELETE, hard=True).did((A, ""))
-    assert task.now().tally(Act.UNDELETE).left == ((Why.HARD, 1),)
+    assert task.now().tally(Act.UNDELETE).left == ((Reason.HARD, 1),)
 
 
 def test_a_field_that_no_update_may_write_is_not_restored(tmp_path, database):
@@ -314,14 +316,16 @@ def test_many_records_are_judged_some_at_a_time(tmp_path, database):
     ids = [f"001{number:012}AAA" for number in range(60_000)]
     task = Task(tmp_path, database, Verb.CREATE, [NAME], kept=False)
     task.did(*((each, "", "x") for each in (*ids, ids[0])))
-    undoing = Undoing(database, task.work, task.folder, Verb.CREATE, hard=False, act=Act.DELETE)
+    undoing = TaskComparison(
+        database, task.work, task.folder, Verb.CREATE, hard=False, act=Act.DELETE
+    )
     assert len(undoing.groups) == 2
     for group in undoing.groups:
-        undoing.open(group)
+        undoing.open_group(group)
         for some in undoing.ids(Act.DELETE):
             assert len(some) <= 2_000
-            undoing.take_present({"Id": each, "Name": "x"} for each in some)
-        undoing.judge()
+            undoing.add_current({"Id": each, "Name": "x"} for each in some)
+        undoing.decide()
     assert undoing.tally(Act.DELETE).undo == 60_000
     rows = rows_of(undoing, tmp_path)
     assert {row["Id"] for row in rows} == set(ids)

@@ -20,13 +20,13 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import side_by_side, state_errors
-from runner.tables.results.bulk_results import ENDINGS, PartFiles, PartMatch
+from runner.tables.results.bulk_results import ENDINGS, PartResults, ResultFiles
 from runner.tables.sources.csv import PLAIN_CSV, RESULT_PREFIX
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import Slab
 from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
 from runner.tables.staging.parts import Part, header_line
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 _TABLE = (
     "CREATE TABLE outcome (row BIGINT, status ending, id VARCHAR, created BOOLEAN,"
@@ -51,10 +51,10 @@ _FILE_COLUMNS = ("sf__File", "sf__FileRow")
 """Behind the row's number, where a source is many files."""
 
 
-class Results:
+class RowResults:
     """The results of one staging's rows, as they come in."""
 
-    def __init__(self, staging: Staging, *, verb: Verb | None = None) -> None:
+    def __init__(self, staging: StagedRows, *, verb: Verb | None = None) -> None:
         """Begin with the rows that the staging rejected as failed.
 
         Args:
@@ -79,7 +79,7 @@ class Results:
         if len(self._pending) >= _KEPT_IN_MEMORY:
             self._flush()
 
-    def match(self, part: Part, files: PartFiles) -> PartMatch:
+    def match(self, part: Part, files: ResultFiles) -> PartResults:
         """Find the row of every answer of an ingest job that has ended, for `add_part`.
 
         May be called by several threads at once.
@@ -89,11 +89,11 @@ class Results:
         """
         told = f"The results of part {part.index} cannot be read"
         with self._matching, state_errors(told):
-            found = PartMatch(self._staging.database, self._staging.slabs, part)
+            found = PartResults(self._staging.database, self._staging.slabs, part)
             found.find(files, self._staging.plans)
             return found
 
-    def add_part(self, found: PartMatch) -> None:
+    def add_part(self, found: PartResults) -> None:
         """Take in what became of a part's rows.
 
         Raises:
@@ -106,7 +106,7 @@ class Results:
     def add_in_doubt(self, part: Part) -> None:
         """Put down every row of a part as sent with its answer lost."""
         with state_errors("Row results cannot be kept"):
-            found = PartMatch(self._staging.database, self._staging.slabs, part)
+            found = PartResults(self._staging.database, self._staging.slabs, part)
             found.doubt("The ingest job was begun and its results could not be had.")
             found.put_down_as_it_is()
 

@@ -7,11 +7,11 @@ from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.results.bulk_results import PartFiles
-from runner.tables.results.results import Results
+from runner.tables.results.bulk_results import ResultFiles
+from runner.tables.results.row_results import RowResults
 from runner.tables.sources.open import columns_beforehand
-from runner.tables.staging.snapshot import keep, kept_rows
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
 KEYED = [
     MappedColumn("Key__c", "k", required=True),
@@ -26,7 +26,7 @@ def read(file):
 
 
 def take_in(results, part, *, succeeded, failed, unprocessed):
-    results.add_part(results.match(part, PartFiles(succeeded, failed, unprocessed)))
+    results.add_part(results.match(part, ResultFiles(succeeded, failed, unprocessed)))
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def one_part(stage, tmp_path):
     def make(content, columns):
         staging = stage(content, columns)
         (part,) = staging.write_parts(tmp_path / "parts")
-        return Results(staging), part
+        return RowResults(staging), part
 
     return make
 
@@ -54,7 +54,7 @@ def test_rest_results_are_written_beside_the_sources_own_columns(stage, tmp_path
         b'name,amount\n"Acme, Inc.",1\nBad,2\nWrong,x\nLast,4\n',
         [MappedColumn("Name", "name"), MappedColumn("Amount", "amount", FieldKind.NUMBER)],
     )
-    results = Results(staging)
+    results = RowResults(staging)
     results.add(
         [
             RowResult(1, RowStatus.SUCCEEDED, id="001A", created=True),
@@ -105,11 +105,11 @@ def test_rows_of_many_files_are_told_by_file_and_number_there(stage, tmp_path, f
         rows = [f'{{"n": "{cell}"}}' if ending == "jsonl" else cell for cell in cells]
         header = [] if ending == "jsonl" else ["n"]
         (tmp_path / f"in-{name}.{ending}").write_text("\n".join([*header, *rows, ""]))
-    staging = Staging(tmp_path / "staging")
+    staging = StagedRows(tmp_path / "staging")
     stage.opened.append(staging)
     staging.load(FileSource(tmp_path / f"in-*.{ending}", FileShape(form)))
     staging.map([MappedColumn("N__c", "n", FieldKind.NUMBER)])
-    results = Results(staging)
+    results = RowResults(staging)
     results.add([RowResult(2, RowStatus.SUCCEEDED, id="001A"), RowResult(3, RowStatus.FAILED)])
     results.write_files(tmp_path / "results")
 
@@ -123,19 +123,19 @@ def test_rows_of_many_files_are_told_by_file_and_number_there(stage, tmp_path, f
         ("1", "1", f"in-a.{ending}", "1"),
         ("5", "5", f"in-c.{ending}", "3"),
     ]
-    keep(staging, tmp_path / "kept")
-    assert kept_rows(tmp_path / "kept").files == staging.files
+    save_snapshot(staging, tmp_path / "kept")
+    assert read_snapshot(tmp_path / "kept").files == staging.files
 
 
 def test_failed_rows_are_a_source_as_they_are(stage, tmp_path):
     staging = stage(b"Name,Phone\nA,1\n")
-    results = Results(staging)
+    results = RowResults(staging)
     results.add([RowResult(1, RowStatus.FAILED, code="BAD", message="no")])
     results.write_files(tmp_path)
     failed = FileSource(tmp_path / "failed.csv", FileShape(FileFormat.CSV))
     assert columns_beforehand(failed) == ("Name", "Phone")
     again = stage((tmp_path / "failed.csv").read_bytes())
-    Results(again).write_files(tmp_path / "again")
+    RowResults(again).write_files(tmp_path / "again")
     header = (tmp_path / "again" / "failed.csv").read_text().splitlines()[0]
     assert header == "Name,Phone,sf__Row,sf__Id,sf__Code,sf__Message,sf__Fields"
 
@@ -281,19 +281,19 @@ def test_a_part_whose_results_could_not_be_had_is_in_doubt(one_part):
 
 def test_deleted_rows_are_counted_as_such(stage):
     staging = stage(b"Id\n001000000000001AAA\n", [MappedColumn("Id", None, FieldKind.ID, True)])
-    results = Results(staging, verb=Verb.DELETE)
+    results = RowResults(staging, verb=Verb.DELETE)
     results.add([RowResult(1, RowStatus.SUCCEEDED, id="001000000000001AAA", created=False)])
     assert results.counts() == Counts(read=1, deleted=1)
 
 
 def test_files_are_written_for_an_empty_source_too(stage, tmp_path):
-    Results(stage(b"")).write_files(tmp_path)
+    RowResults(stage(b"")).write_files(tmp_path)
     assert (tmp_path / "succeeded.csv").read_text() == "sf__Row,sf__Id,sf__Created\n"
 
 
 def test_many_results_are_taken_in_over_several_turns(stage, tmp_path):
     staging = stage(b"a\n" + b"".join(b"%d\n" % n for n in range(6_000)))
-    results = Results(staging)
+    results = RowResults(staging)
     for batch in staging.batches(500):
         results.add(
             [RowResult(row, RowStatus.SUCCEEDED, f"id{row}", created=True) for row, _ in batch]

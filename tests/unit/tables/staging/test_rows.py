@@ -7,7 +7,7 @@ from runner.job.model import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
-from runner.tables.staging.staging import Staging
+from runner.tables.staging.rows import StagedRows
 
 
 def test_records_carry_the_types_of_json(stage):
@@ -129,7 +129,7 @@ def test_duplicate_keys_are_found(stage):
 def test_columns_of_another_tasks_result_can_be_used_in_expressions(tmp_path):
     rows = tmp_path / "succeeded.csv"
     rows.write_text("Name,sf__Row,sf__Id\nx,1,001000000000001AAA\n")
-    staging = Staging(tmp_path / "staging")
+    staging = StagedRows(tmp_path / "staging")
     staging.load(RowsSource(rows))
     assert staging.columns == ("Name",)
     staging.map([MappedColumn("Id", "sf__Id", FieldKind.ID)])

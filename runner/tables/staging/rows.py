@@ -53,7 +53,7 @@ Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
 
 
-class Staging:
+class StagedRows:
     """One task's rows.
 
     Attributes:
