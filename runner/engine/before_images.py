@@ -50,7 +50,7 @@ def _written(column: ResolvedColumn) -> WrittenColumn:
     )
 
 
-class Keeper:
+class BeforeImages:
     """Reads the fields of a write's records before its rows are sent. Threads may share it."""
 
     def __init__(

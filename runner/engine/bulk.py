@@ -14,11 +14,11 @@ from functools import partial
 from threading import Lock
 
 from runner import events
-from runner.engine.before_images import Keeper
+from runner.engine.before_images import BeforeImages
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import PARTS, Context, Deadline
-from runner.engine.part_lifecycle import Carrier, PartCourse
-from runner.engine.task_ledger import Journal
+from runner.engine.part_lifecycle import PartContext, PartLifecycle
+from runner.engine.task_ledger import TaskLedger
 from runner.errors import (
     AbortedError,
     ExitCode,
@@ -73,10 +73,10 @@ class BulkWrite:
         task: WriteTask,
         context: Context,
         plan: ColumnPlan,
-        journal: Journal,
-        keeper: Keeper,
+        ledger: TaskLedger,
+        before_images: BeforeImages,
     ) -> None:
-        self._keeper = keeper
+        self._before_images = before_images
         self._task = task
         self._context = context
         self._deadline: Deadline = context.deadline(task)
@@ -87,13 +87,13 @@ class BulkWrite:
             key=plan.key,
             assignment_rule_id=rule if isinstance(rule, str) else None,
         )
-        self._carrier = Carrier(context, journal, spec, self._deadline, self._told)
+        self._shared = PartContext(context, ledger, spec, self._deadline, self._told)
         self._passing = _passing(task.retry)
         self._again: deque[Part] = deque()
-        self._courses: dict[tuple[int, int], PartCourse] = {}
+        self._lifecycles: dict[tuple[int, int], PartLifecycle] = {}
         self._progress = _Progress(task.name, context.sink)
         self._stopped_by: RunnerError | None = None
-        self.job_ids = journal.inherited_job_ids
+        self.job_ids = ledger.inherited_job_ids
         self.left_open = False
 
     def send(self, staging: StagedRows, results: RowResults) -> None:
@@ -127,10 +127,10 @@ class BulkWrite:
 
     def _carry(self, results: RowResults, part: Part) -> Carried:
         """Bring a part to its results and find their rows, in a lane of its own."""
-        self._keeper.keep(part.first_row, part.last_row)
-        course = PartCourse(part, self._carrier)
-        self._courses[part.index, part.attempt] = course
-        found = course.run()
+        self._before_images.keep(part.first_row, part.last_row)
+        lifecycle = PartLifecycle(part, self._shared)
+        self._lifecycles[part.index, part.attempt] = lifecycle
+        found = lifecycle.run()
         self._context.disk.look()
         failure = failure_of(found.info)
         if failure and found.is_empty:
@@ -162,10 +162,10 @@ class BulkWrite:
         if not isinstance(error, RunnerError):
             raise error or AssertionError
         self._stop(error)
-        course = self._courses.get((part.index, part.attempt))
-        if course is not None and course.may_have_run:
+        lifecycle = self._lifecycles.get((part.index, part.attempt))
+        if lifecycle is not None and lifecycle.may_have_run:
             results.add_in_doubt(part)
-            self.left_open |= not course.is_lost
+            self.left_open |= not lifecycle.is_lost
 
     def _take_in(self, match: PartResults, results: RowResults) -> None:
         try:

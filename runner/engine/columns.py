@@ -191,8 +191,8 @@ def _missing(
     if task.verb is Verb.UPSERT and task.key:
         described = describes.of(task.sobject)
         field = described.field(task.key)
-        keys = [each.name for each in described.fields.values() if each.identifies]
         if field is None or not field.identifies:
+            keys = [each.name for each in described.fields.values() if each.identifies]
             problems.append(
                 job.origin.diagnose(
                     (*here, "key"),

@@ -20,7 +20,7 @@ SHORT_ID = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class ConnectedOrg:
     """The org as it was met."""
 
     identity: Identity
@@ -28,22 +28,22 @@ class Meeting:
 
 
 def connect(
-    connection: Connection, session: Session, sink: Sink, *, begun_with: str | None = None
-) -> Meeting:
+    connection: Connection, session: Session, sink: Sink, *, resumed_version: str | None = None
+) -> ConnectedOrg:
     """Settle the API version and check that this is the org the job means.
 
     Args:
         connection: The org, and the version that the job writes.
         session: Asks.
         sink: Is told of the meeting.
-        begun_with: The version that a run began with which is gone on with: the org tells of a
+        resumed_version: The version that a run began with which is gone on with: the org tells of a
             Bulk job only to the version that made it.
 
     Raises:
         UsageError: the org does not serve the version that the job writes.
         SignInError: the token is of another org than `org_id` pins.
     """
-    choice = choose(begun_with or connection.api_version, served(session))
+    choice = choose(resumed_version or connection.api_version, served(session))
     session.api_version = choice.version
     identity = who(session)
     _check_pin(connection, identity)
@@ -56,7 +56,7 @@ def connect(
             choice.lifted_from,
         )
     )
-    return Meeting(identity, choice)
+    return ConnectedOrg(identity, choice)
 
 
 def _check_pin(connection: Connection, identity: Identity) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.engine.task_ledger import Journal
+from runner.engine.task_ledger import TaskLedger
 from runner.errors import AbortedError, RunnerError, TransientError
 from runner.events import Sink
 from runner.job.endpoints import TaskRows, TaskSource
@@ -101,10 +101,10 @@ class Context:
             return None
         return None if past.outcome.status is TaskStatus.SKIPPED else past.outcome
 
-    def journal(self, task: AnyTask) -> Journal:
+    def task_ledger(self, task: AnyTask) -> TaskLedger:
         """A task's lines in the ledger."""
         past = self.past.task(task.name) if self.past else None
-        return Journal(self.ledger, self.run_id, task.name, past)
+        return TaskLedger(self.ledger, self.run_id, task.name, past)
 
     def task_folder(self, task: AnyTask) -> Path:
         """Where a task keeps its parts and row results."""

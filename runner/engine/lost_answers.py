@@ -25,7 +25,7 @@ _AT_ONCE = 100
 """Values of one query; fewer where they are long."""
 
 
-class Settler:
+class LostAnswers:
     """One write's way with lost answers. Threads may share it."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Settler:
         self._unique = plan.unique
         self._user_id = user_id
 
-    def can_tell(self, record: Record) -> bool:
+    def can_find(self, record: Record) -> bool:
         """Whether it can be found out if this record was carried out, or does not matter."""
         return self._write.operation is not Verb.CREATE or self._field_of(record) is not None
 
@@ -54,19 +54,19 @@ class Settler:
             return self._create_missing(records, since)
         results = write_once(self._session, self._write, records)
         if self._write.operation is Verb.DELETE:
-            return self._told_deleted(results, records, since)
+            return self._deleted_first(results, records, since)
         if self._write.operation is Verb.UPSERT:
-            return self._told_new(results, since)
+            return self._created_first(results, since)
         return results
 
-    def told_created(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
+    def find_created(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
         """Find out of upserts that were sent twice which the first sending had created.
 
         Where the org cannot be asked it stays unknown: the rows themselves got through.
         """
         if any(each.success and each.created is None for each in results):
             with suppress(OrgError):
-                return self._told_new(results, since)
+                return self._created_first(results, since)
         return list(results)
 
     def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
@@ -102,7 +102,9 @@ class Settler:
                     found[places[key]] = RecordResult(record["Id"], success=True, created=True)
         return found
 
-    def _told_new(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
+    def _created_first(
+        self, results: Sequence[RecordResult], since: datetime
+    ) -> list[RecordResult]:
         """Upserts that were replayed: what the first sending created counts as created."""
         ids = [each.id for each in results if each.success and each.id and not each.created]
         new = {_key(record["Id"]) for record in self._since("Created", "Id", ids, since)}
@@ -113,7 +115,7 @@ class Settler:
             for each in results
         ]
 
-    def _told_deleted(
+    def _deleted_first(
         self, results: Sequence[RecordResult], records: Sequence[Record], since: datetime
     ) -> list[RecordResult]:
         """Deletes that were replayed: what the first sending deleted counts as deleted."""

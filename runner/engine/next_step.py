@@ -38,14 +38,14 @@ class Step(StrEnum):
     """Download the result sets."""
     ACCOUNT = "account"
     """Nothing is left to ask: take in what was collected."""
-    ANEW = "anew"
+    RESTART = "restart"
     """Forget the job; its rows can be sent again without harm."""
     DOUBT = "doubt"
     """Nobody can tell any more: the rows are in doubt, and are not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class PartStatus:
     """What is known of a part."""
 
     noted: str = INTENDED
@@ -62,7 +62,7 @@ class Standing:
     """Whether sending the rows twice is the same as once; not so for creates."""
 
 
-def next_step(part: Standing) -> Step:
+def next_step(part: PartStatus) -> Step:
     """Decide; total, and the same each time."""
     if part.noted == COLLECTED:
         return Step.ACCOUNT
@@ -71,7 +71,7 @@ def next_step(part: Standing) -> Step:
     if part.told is None:
         return Step.ASK
     if part.told == GONE:
-        return Step.ANEW if part.repeatable else Step.DOUBT
+        return Step.RESTART if part.repeatable else Step.DOUBT
     if part.told == JobState.OPEN:
         return Step.UPLOAD if part.made_here else Step.ABORT
     return Step.COLLECT if part.told in ENDS else Step.WAIT

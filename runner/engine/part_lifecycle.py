@@ -14,9 +14,9 @@ from http import HTTPStatus
 from threading import Lock
 
 from runner.engine.context import Context, Deadline
-from runner.engine.next_step import COLLECTED, GONE, INTENDED, Standing, Step, next_step
-from runner.engine.polling import job_pace, told_by
-from runner.engine.task_ledger import Collected, Journal
+from runner.engine.next_step import COLLECTED, GONE, INTENDED, PartStatus, Step, next_step
+from runner.engine.polling import deadline_errors, poll_pace
+from runner.engine.task_ledger import Collected, TaskLedger
 from runner.errors import OrgError, TransientError, TransportError, UsageError
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
@@ -27,7 +27,7 @@ from runner.tables.staging.parts import Part
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """By how much this machine's clock and the org's may differ when a lost job is looked for."""
-_ANEW = Decision(Action.RETRY, Wait.BACKOFF, "the upload broke off; a new job takes the part")
+_NEW_JOB = Decision(Action.RETRY, Wait.BACKOFF, "the upload broke off; a new job takes the part")
 _MORE = Decision(Action.RETRY, Wait.BACKOFF, "an ingest job left rows that may pass now")
 
 
@@ -36,11 +36,11 @@ class LostJobError(OrgError):
 
 
 @dataclass(frozen=True, slots=True)
-class Carrier:
+class PartContext:
     """What all parts of a write share."""
 
     context: Context
-    journal: Journal
+    ledger: TaskLedger
     spec: IngestSpec
     deadline: Deadline
     told: Callable[[Part, JobInfo], None]
@@ -49,30 +49,30 @@ class Carrier:
     """Held from asking for a job until it is noted, so that no sweep takes it for a stray."""
 
 
-class PartCourse:
-    """The course of one part; `run` in a lane of its own."""
+class PartLifecycle:
+    """The lifecycle of one part; `run` in a lane of its own."""
 
-    def __init__(self, part: Part, carrier: Carrier) -> None:
+    def __init__(self, part: Part, shared: PartContext) -> None:
         self._part = part
-        self._carrier = carrier
-        self._session = carrier.context.session
+        self._shared = shared
+        self._session = shared.context.session
         self._tries = 1
         self._info = JobInfo("", JobState.OPEN)
-        known = carrier.journal.inherited(part.index, part.attempt)
+        known = shared.ledger.inherited(part.index, part.attempt)
         self._line = self._checked(known) if known else self._first_line()
-        self._standing = self._as_noted(inherited=known is not None)
+        self._status = self._as_noted(inherited=known is not None)
 
     @property
     def may_have_run(self) -> bool:
         """Whether the org may have begun with the rows, as far as is known."""
-        standing = self._standing
-        open_for_sure = standing.told == JobState.OPEN and standing.made_here
-        return standing.has_job and not open_for_sure
+        status = self._status
+        open_for_sure = status.told == JobState.OPEN and status.made_here
+        return status.has_job and not open_for_sure
 
     @property
     def is_lost(self) -> bool:
         """Whether nobody can tell any more, however often the org is asked."""
-        return self._standing.told == GONE
+        return self._status.told == GONE
 
     def run(self) -> Collected:
         """Bring the part to its results.
@@ -82,15 +82,15 @@ class PartCourse:
             LostJobError: Nobody can tell any more what became of its rows.
             UsageError: What is to be sent now is not what the ledger says was sent.
         """
-        if not self._standing.inherited:
+        if not self._status.inherited:
             self._note(self._line)
         while True:
-            step = next_step(self._standing)
+            step = next_step(self._status)
             if step is Step.ACCOUNT:
                 found = Collected.read(self._line.results or "{}", self._part.file.parent)
                 if found is not None:
                     return found
-                self._standing = replace(self._standing, noted=str(JobState.JOB_COMPLETE))
+                self._status = replace(self._status, noted=str(JobState.JOB_COMPLETE))
             elif step is Step.COLLECT:
                 return self._collect()
             else:
@@ -103,7 +103,7 @@ class PartCourse:
             raise UsageError(
                 f"Part {part.index} would be sent with other rows than the ledger has of it.",
                 hint="The source or the job's expressions give other values than before. Give the "
-                f"run up: `runner resume {self._carrier.journal.run_id} --abandon`.",
+                f"run up: `runner resume {self._shared.ledger.run_id} --abandon`.",
             )
         return known
 
@@ -123,51 +123,51 @@ class PartCourse:
             began=datetime.now(UTC),
         )
 
-    def _as_noted(self, *, inherited: bool) -> Standing:
-        return Standing(
+    def _as_noted(self, *, inherited: bool) -> PartStatus:
+        return PartStatus(
             noted=self._line.state,
             has_job=self._line.bulk_job_id is not None,
             inherited=inherited,
-            repeatable=self._carrier.spec.operation is not IngestOperation.INSERT,
+            repeatable=self._shared.spec.operation is not IngestOperation.INSERT,
         )
 
     def _note(self, line: PartRecord) -> None:
-        self._carrier.journal.note(line)
+        self._shared.ledger.note(line)
         self._line = line
 
     def _learn(self, info: JobInfo) -> None:
         """Take in how the job stands; write it down when that is new."""
         self._info = info
-        self._carrier.told(self._part, info)
+        self._shared.told(self._part, info)
         if (info.id, info.state) != (self._line.bulk_job_id, self._line.state):
             self._note(replace(self._line, state=str(info.state), bulk_job_id=info.id))
-        self._standing = replace(
-            self._standing, noted=self._line.state, told=info.state, inherited=False
+        self._status = replace(
+            self._status, noted=self._line.state, told=info.state, inherited=False
         )
 
     def _sweep(self) -> None:
         """Look for the job that an earlier process may have made for this part."""
-        with self._carrier.making:
+        with self._shared.making:
             self._abort_strays(self._line.began or datetime.now(UTC))
-        self._standing = replace(self._standing, inherited=False)
+        self._status = replace(self._status, inherited=False)
 
     def _abort_strays(self, began: datetime) -> None:
-        carrier = self._carrier
+        shared = self._shared
         patience = timedelta(seconds=self._session.retrier.policy.total_seconds)
         since, until = began - CLOCKS_DIFFER, began + patience + CLOCKS_DIFFER
-        user = carrier.context.user_id
-        for job_id in ingest.open_jobs(self._session, carrier.spec, user, since, until):
-            if not carrier.journal.knows_job(job_id):
+        user = shared.context.user_id
+        for job_id in ingest.open_jobs(self._session, shared.spec, user, since, until):
+            if not shared.ledger.knows_job(job_id):
                 with suppress(OrgError):  # it processes nothing as long as nobody closes it
                     ingest.abort(self._session, job_id)
 
     def _create(self) -> None:
         if self._part.attempt and self._tries == 1:
             self._session.retrier.pause(self._part.attempt, _MORE)
-        with self._carrier.making:
+        with self._shared.making:
             asked = datetime.now(UTC)
-            made = ingest.create_job(self._session, self._carrier.spec)
-            self._standing = replace(self._standing, has_job=True, made_here=True)
+            made = ingest.create_job(self._session, self._shared.spec)
+            self._status = replace(self._status, has_job=True, made_here=True)
             self._learn(made.info)
             if made.doubled:
                 self._abort_strays(asked)
@@ -178,10 +178,10 @@ class PartCourse:
         except TransportError:
             if self._tries >= self._session.retrier.policy.attempts:
                 raise
-            self._session.retrier.pause(self._tries, _ANEW)
+            self._session.retrier.pause(self._tries, _NEW_JOB)
             self._forget()
             return
-        self._standing = replace(self._standing, made_here=False)
+        self._status = replace(self._status, made_here=False)
         self._learn(ingest.close(self._session, self._info.id))
 
     def _ask(self) -> None:
@@ -194,14 +194,14 @@ class PartCourse:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             self._info = replace(self._info, id=job_id)
-            self._standing = replace(self._standing, told=GONE, inherited=False)
+            self._status = replace(self._status, told=GONE, inherited=False)
 
     def _abort(self) -> None:
         try:
             ingest.abort(self._session, self._info.id)
         except OrgError:
             self._ask()
-            if self._standing.told == JobState.OPEN:
+            if self._status.told == JobState.OPEN:
                 raise
             return
         self._forget()
@@ -210,11 +210,11 @@ class PartCourse:
         """Begin again with no job: the one there was has carried nothing out."""
         self._tries += 1
         self._note(replace(self._line, state=INTENDED, bulk_job_id=None))
-        self._standing = self._as_noted(inherited=False)
+        self._status = self._as_noted(inherited=False)
 
     def _wait(self) -> None:
-        pace = job_pace(self._carrier.context, self._carrier.deadline)
-        with told_by(self._carrier.deadline):
+        pace = poll_pace(self._shared.context, self._shared.deadline)
+        with deadline_errors(self._shared.deadline):
             ingest.poll(self._session, self._info.id, pace, self._learn)
 
     def _collect(self) -> Collected:
@@ -230,7 +230,7 @@ class PartCourse:
         }
         found = Collected(self._info, files)
         self._note(replace(self._line, state=COLLECTED, results=found.text()))
-        self._standing = replace(self._standing, noted=COLLECTED)
+        self._status = replace(self._status, noted=COLLECTED)
         return found
 
     def _doubt(self) -> None:
@@ -240,13 +240,13 @@ class PartCourse:
         )
 
 
-_STEPS: dict[Step, Callable[[PartCourse], None]] = {
-    Step.SWEEP: PartCourse._sweep,  # noqa: SLF001 - the class's own steps, by their names
-    Step.CREATE: PartCourse._create,  # noqa: SLF001
-    Step.UPLOAD: PartCourse._upload,  # noqa: SLF001
-    Step.ASK: PartCourse._ask,  # noqa: SLF001
-    Step.ABORT: PartCourse._abort,  # noqa: SLF001
-    Step.WAIT: PartCourse._wait,  # noqa: SLF001
-    Step.ANEW: PartCourse._forget,  # noqa: SLF001
-    Step.DOUBT: PartCourse._doubt,  # noqa: SLF001
+_STEPS: dict[Step, Callable[[PartLifecycle], None]] = {
+    Step.SWEEP: PartLifecycle._sweep,  # noqa: SLF001 - the class's own steps, by their names
+    Step.CREATE: PartLifecycle._create,  # noqa: SLF001
+    Step.UPLOAD: PartLifecycle._upload,  # noqa: SLF001
+    Step.ASK: PartLifecycle._ask,  # noqa: SLF001
+    Step.ABORT: PartLifecycle._abort,  # noqa: SLF001
+    Step.WAIT: PartLifecycle._wait,  # noqa: SLF001
+    Step.RESTART: PartLifecycle._forget,  # noqa: SLF001
+    Step.DOUBT: PartLifecycle._doubt,  # noqa: SLF001
 }

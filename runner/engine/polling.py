@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 24 * 3600.0
 LONGEST_IN_FIRST_WAITS = 30.0
 
 
-def job_pace(context: Context, deadline: Deadline) -> Pace:
+def poll_pace(context: Context, deadline: Deadline) -> Pace:
     """Growing waits from the run's first to thirty times that, up to the task's deadline."""
     first = context.first_poll_seconds
     left = deadline.seconds_left
@@ -28,7 +28,7 @@ def job_pace(context: Context, deadline: Deadline) -> Pace:
 
 
 @contextmanager
-def told_by(deadline: Deadline) -> Iterator[None]:
+def deadline_errors(deadline: Deadline) -> Iterator[None]:
     """Let the deadline say whose time is up, where it is one that cut a wait short."""
     try:
         yield

@@ -14,7 +14,7 @@ from runner import events
 from runner.engine.children import Children, without_tables
 from runner.engine.columns import query_columns
 from runner.engine.context import Context
-from runner.engine.polling import job_pace, told_by
+from runner.engine.polling import deadline_errors, poll_pace
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
@@ -163,8 +163,8 @@ class _Query:
         job = query_jobs.create_job(session, self._soql, deleted=task.deleted)
         self.job_ids.append(job.id)
         self._note(job)
-        pace = job_pace(self._context, self._deadline)
-        with told_by(self._deadline):
+        pace = poll_pace(self._context, self._deadline)
+        with deadline_errors(self._deadline):
             ended = query_jobs.poll(session, job.id, pace, self._note)
         failure = failure_of(ended)
         if failure is not None:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from runner import events
-from runner.engine.before_images import Keeper
+from runner.engine.before_images import BeforeImages
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.engine.lost_answers import Settler
-from runner.engine.task_ledger import ANSWERED, SENT, Journal, rows_of, rows_text
+from runner.engine.lost_answers import LostAnswers
+from runner.engine.task_ledger import ANSWERED, SENT, TaskLedger, rows_of, rows_text
 from runner.errors import AbortedError, RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
@@ -81,13 +81,13 @@ class RestWrite:
         task: WriteTask,
         context: Context,
         plan: ColumnPlan,
-        journal: Journal,
-        keeper: Keeper,
+        ledger: TaskLedger,
+        before_images: BeforeImages,
     ) -> None:
-        self._keeper = keeper
+        self._before_images = before_images
         self._task = task
         self._context = context
-        self._journal = journal
+        self._ledger = ledger
         self._deadline = context.deadline(task)
         self._write = WriteRequest(
             operation=task.verb,
@@ -99,7 +99,7 @@ class RestWrite:
         )
         # Anything but a create may be sent twice: its lines need not wait for the disk.
         self._once_only = task.verb is Verb.CREATE
-        self._settler = Settler(context.session, self._write, plan, context.user_id)
+        self._lost_answers = LostAnswers(context.session, self._write, plan, context.user_id)
         self._stopped_by: RunnerError | None = None
         self._failed = 0
         self.left_open = False
@@ -142,13 +142,13 @@ class RestWrite:
             if batch.rows:
                 if not self._kept(rows):
                     return
-                self._journal.note(batch.line, synced=self._once_only)
+                self._ledger.note(batch.line, synced=self._once_only)
                 yield batch
 
     def _kept(self, rows: Rows) -> bool:
         """Have the rows' records looked at first; what is on the wire is still waited for."""
         try:
-            self._keeper.keep(rows[0][0], rows[-1][0])
+            self._before_images.keep(rows[0][0], rows[-1][0])
         except AbortedError:
             raise
         except RunnerError as error:
@@ -157,7 +157,7 @@ class RestWrite:
         return True
 
     def _noted(self, number: int, rows: Rows) -> Batch:
-        line = self._journal.inherited(number)
+        line = self._ledger.inherited(number)
         if line is None:
             now = datetime.now(UTC)
             first, last = rows[0][0], rows[-1][0]
@@ -187,7 +187,7 @@ class RestWrite:
         except BrokenOffError as error:
             return self._broken_off(batch, rows, error)
         began = batch.line.began or datetime.now(UTC)
-        return Answer(_rows(rows, self._settler.told_created(found, began)))
+        return Answer(_rows(rows, self._lost_answers.find_created(found, began)))
 
     def _broken_off(self, batch: Batch, rows: Rows, error: BrokenOffError) -> Answer:
         """Go on after a create's answer was lost; anything else ends the task."""
@@ -202,14 +202,14 @@ class RestWrite:
 
     def _settled(self, batch: Batch, rows: Rows) -> Answer:
         """Bring rows that may have been carried out to an end, or put them down as in doubt."""
-        clear = [row for row in rows if self._settler.can_tell(row[1])]
+        clear = [row for row in rows if self._lost_answers.can_find(row[1])]
         told = {number for number, _ in clear}
         known = Answer([_doubt(number) for number, _ in rows if number not in told])
         if not clear:
             return known
         began = batch.line.began or datetime.now(UTC)
         try:
-            found = self._settler.write_again(_records(clear), began)
+            found = self._lost_answers.write_again(_records(clear), began)
         except BrokenOffError as error:
             return known + Answer(_rows(clear, error.results), error.cause, doubtful=True)
         return known + Answer(_rows(clear, found))
@@ -224,7 +224,7 @@ class RestWrite:
             results.add([_doubt(number) for number, _ in answer.left(batch.rows)])
             self.left_open = True
         line = replace(batch.line, state=state, results=noted)
-        self._journal.note(line, synced=self._once_only)
+        self._ledger.note(line, synced=self._once_only)
         self._count_failed(answer.results)
         if answer.stopped_by is not None:
             self._stop(answer.stopped_by)

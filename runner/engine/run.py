@@ -29,7 +29,7 @@ _PASSING = (AbortedError, StorageError, UnexpectedAnswerError)
 
 
 @dataclass(slots=True)
-class _Ledgered:
+class RunProgress:
     """The run so far."""
 
     context: Context
@@ -50,6 +50,7 @@ class _Ledgered:
         self.context.sink(events.TaskFinished(outcome))
 
     def failed(self, name: str) -> bool:
+        """Whether a task ran, or was skipped, without success."""
         bad = {TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.ABORTED}
         return any(each.name == name and each.status in bad for each in self.outcomes)
 
@@ -68,7 +69,7 @@ def run_tasks(context: Context, *, only: Collection[str] = ()) -> RunEnd:
     Tasks that came to their end before a resume are not repeated. A signal ends the task under
     way as ABORTED and leaves the others out.
     """
-    run = _Ledgered(context)
+    run = RunProgress(context)
     for task in in_order(chosen(context.job.tasks, only)):
         _bring_to_its_end(task, run, _reason_to_skip(task, run))
         if run.outcomes[-1].status is TaskStatus.ABORTED:
@@ -78,7 +79,7 @@ def run_tasks(context: Context, *, only: Collection[str] = ()) -> RunEnd:
     return RunEnd(tuple(run.outcomes), run.settled)
 
 
-def _bring_to_its_end(task: AnyTask, run: _Ledgered, reason: str | None = None) -> None:
+def _bring_to_its_end(task: AnyTask, run: RunProgress, reason: str | None = None) -> None:
     kept = run.context.kept(task)
     if kept is not None:
         run.outcomes.append(kept)
@@ -95,7 +96,7 @@ def finish(context: Context, outcome: RunOutcome, *, settled: bool) -> RunOutcom
     return outcome
 
 
-def _reason_to_skip(task: AnyTask, run: _Ledgered) -> str | None:
+def _reason_to_skip(task: AnyTask, run: RunProgress) -> str | None:
     if not task.enabled:
         return "disabled in the job"
     if run.stopped_by:
@@ -104,7 +105,7 @@ def _reason_to_skip(task: AnyTask, run: _Ledgered) -> str | None:
     return f"not run: it needs {needed}, which did not succeed" if needed else None
 
 
-def _answer_failure(task: AnyTask, run: _Ledgered) -> None:
+def _answer_failure(task: AnyTask, run: RunProgress) -> None:
     outcome = run.outcomes[-1]
     if task.on_error is OnError.STOP or outcome.exit_code in _ENDS_THE_RUN:
         run.stopped_by = task.name
@@ -113,7 +114,7 @@ def _answer_failure(task: AnyTask, run: _Ledgered) -> None:
         _bring_to_its_end(answer, run)
 
 
-def _carry_out(task: AnyTask, run: _Ledgered) -> TaskEnd:
+def _carry_out(task: AnyTask, run: RunProgress) -> TaskEnd:
     """One task from its start to its outcome."""
     context = run.context
     position = len(run.outcomes)

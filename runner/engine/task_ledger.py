@@ -68,7 +68,7 @@ def mapping_digest(columns: Sequence[MappedColumn]) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-class Journal:
+class TaskLedger:
     """The ledger's lines of one task in one run. Threads may share it."""
 
     def __init__(self, ledger: Ledger, run_id: str, task: str, past: TaskRecord | None) -> None:
@@ -77,7 +77,7 @@ class Journal:
         self._task = task
         parts = past.parts if past else ()
         self._inherited = {(each.part, each.attempt): each for each in parts}
-        self.noted_plan = past.plan if past else None
+        self.recorded_plan = past.plan if past else None
         """What an earlier process set out to do; None where none came that far."""
 
     @property
@@ -91,8 +91,8 @@ class Journal:
         Raises:
             UsageError: They differ.
         """
-        plan.check_against(self.noted_plan, self._task, self._run_id)
-        if self.noted_plan is None:
+        plan.check_against(self.recorded_plan, self._task, self._run_id)
+        if self.recorded_plan is None:
             self._ledger.plan_task(self._run_id, self._task, plan.text())
 
     def inherited(self, part: int, attempt: int = 0) -> PartRecord | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from runner import events
-from runner.engine.before_images import Keeper
+from runner.engine.before_images import BeforeImages
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.engine.task_ledger import Journal
+from runner.engine.task_ledger import TaskLedger
 from runner.errors import AbortedError, RunnerError
 from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus
@@ -38,13 +38,13 @@ class UndeleteWrite:
         task: WriteTask,
         context: Context,
         plan: ColumnPlan,
-        journal: Journal,
-        keeper: Keeper,
+        ledger: TaskLedger,
+        before_images: BeforeImages,
     ) -> None:
         del (
             plan,
-            journal,
-            keeper,
+            ledger,
+            before_images,
         )  # an Id is all that is sent, and nothing of it need be known later
         self._task = task
         self._context = context

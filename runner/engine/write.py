@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from runner.engine.api_choice import api_for_write
-from runner.engine.before_images import Keeper, keep_what_was_written
+from runner.engine.before_images import BeforeImages, keep_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import KEPT, Context, TaskEnd
@@ -60,12 +60,12 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         plan = _staged(task, context, staging)
         results = RowResults(staging, verb=task.verb)
         api = _api(task, context, plan, staging)
-        journal = context.journal(task)
-        journal.begin(_intent(task, api, plan, staging))
+        ledger = context.task_ledger(task)
+        ledger.begin(_intent(task, api, plan, staging))
         if api is None:
             return TaskEnd(_account(task, staging, results, None))
-        keeper = Keeper(task, context, plan, staging)
-        sender = _sender(task, api)(task, context, plan, journal, keeper)
+        before_images = BeforeImages(task, context, plan, staging)
+        sender = _sender(task, api)(task, context, plan, ledger, before_images)
         stopped_by = _sent(sender, staging, results)
         outcome = replace(_account(task, staging, results, stopped_by), api=api.value)
         keep_what_was_written(task, context, plan, staging, outcome.counts)

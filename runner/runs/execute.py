@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
-from runner.engine.connect import Meeting, connect
+from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.preflight import check_against_org
 from runner.engine.run import finish, run_tasks
@@ -225,11 +225,13 @@ class _Run:
         ).with_exit_code()
         return finish(context, outcome, settled=end.settled)
 
-    def _met(self, session: Session) -> Meeting:
+    def _met(self, session: Session) -> ConnectedOrg:
         """Meet the org; a run that is gone on with must meet the one that it began with."""
         past = self.beginning.past
         version = past.api_version if past else None
-        met = connect(self.beginning.job.connection, session, self.manner.sink, begun_with=version)
+        met = connect(
+            self.beginning.job.connection, session, self.manner.sink, resumed_version=version
+        )
         if past is None or past.org_id in (None, met.identity.org_id):
             return met
         raise UsageError(

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
-from runner.engine.connect import Meeting, connect
+from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, leftovers, plan_undo
@@ -59,7 +59,7 @@ class Undo:
     started: datetime
     job: Job
     session: Session
-    met: Meeting
+    met: ConnectedOrg
     ledger: Ledger
     state: StateFolder
     relay: Relay
@@ -198,7 +198,7 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
     return run
 
 
-def _met(job: Job, run: RunRecord, session: Session, sink: Sink) -> Meeting:
+def _met(job: Job, run: RunRecord, session: Session, sink: Sink) -> ConnectedOrg:
     met = connect(job.connection, session, sink)
     if run.org_id in (None, met.identity.org_id):
         return met
