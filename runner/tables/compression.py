@@ -57,7 +57,7 @@ def packed(file: Path, compression: Compression) -> Iterator[Writable]:
             with gzip.GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) as packer:
                 yield packer
         elif compression is Compression.ZSTD:
-            import zstandard  # noqa: PLC0415 - only where it is used
+            import zstandard
 
             zstd = zstandard.ZstdCompressor(level=_ZSTD_LEVEL, write_checksum=True)
             with zstd.stream_writer(stream, closefd=False) as writer:
@@ -136,7 +136,7 @@ def _gzip(stream: BinaryIO) -> Iterator[bytes]:
 
 
 def _zstd(stream: BinaryIO) -> Iterator[bytes]:
-    import zstandard  # noqa: PLC0415 - only where it is used
+    import zstandard
 
     start = stream.read(len(_ZSTD_START))
     if start != _ZSTD_START and start[1:] != _ZSTD_SKIPPED:

@@ -20,11 +20,13 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
-
-import duckdb
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.errors import StorageError
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 MEMORY_LIMIT = "150MB"
 MOST_WORKERS = 4
@@ -49,6 +51,8 @@ class Database:
     def __init__(
         self, folder: Path, *, timezone: str = "UTC", most_spilled_bytes: int | None = None
     ) -> None:
+        import duckdb
+
         self._timezone = timezone
         with state_errors("Rows cannot be kept on this machine"):
             config = _SETTINGS | {"temp_directory": str(folder / "spill")}
@@ -93,6 +97,13 @@ class Database:
             self._root.close()
 
 
+def duckdb_error() -> type[duckdb.Error]:
+    """DuckDB's base error; an except clause asks for it only once something was raised."""
+    import duckdb
+
+    return duckdb.Error
+
+
 @contextmanager
 def state_errors(what: str) -> Iterator[None]:
     """Turn DuckDB's errors into StorageError.
@@ -102,7 +113,7 @@ def state_errors(what: str) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.Error as error:
+    except duckdb_error() as error:
         raise StorageError(
             f"{what}: {first_line(error)}.",
             hint="Check that the disk has room; then `runner resume`.",

@@ -190,6 +190,36 @@ def test_what_is_heavy_is_imported_only_where_it_is_used(bench):
     assert ended.stderr.splitlines()[-1] == "[]"
 
 
+LOADED = """\
+import atexit, sys
+atexit.register(lambda: print(*({'duckdb', '_duckdb'} & set(sys.modules)), file=sys.stderr))
+import runner.__main__
+runner.__main__.main()
+"""
+"""The command, which at its end says what of DuckDB is loaded."""
+
+
+@pytest.mark.parametrize("verb", ["run", "validate", "whoami"])
+def test_duckdb_is_not_loaded_where_no_row_needs_it(bench, verb):
+    """Loading it takes longer than a small query does."""
+    job = bench.job("""
+- name: accounts
+  query: SELECT Id, Name FROM Account
+  api: rest
+  to: accounts.csv
+""")
+    ended = subprocess.run(
+        [sys.executable, "-c", LOADED, verb, str(job)],
+        cwd=bench.folder,
+        env=bench.environ(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stderr.splitlines()[-1] == ""
+    assert (bench.folder / "accounts.csv").exists() == (verb == "run")
+
+
 def test_what_was_found_about_a_file_is_said_and_recorded(bench, org):
     """Also where validation looks at its header."""
     bench.write("leads.csv", "company;no\nMüller, Söhne;E1\n")

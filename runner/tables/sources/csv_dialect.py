@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
-
 from runner.errors import SourceError, StorageError
 from runner.job.endpoints import FileShape
 from runner.tables.csv_sql import read_csv
@@ -90,6 +88,8 @@ def relation_of(reading: Reading, columns: Sequence[str], text: Path) -> str:
 
 def load_error(path: Path, error: Exception) -> SourceError | StorageError:
     """Say what it means that records cannot be read, or cannot be kept."""
+    import duckdb
+
     if isinstance(error, UncutError):
         return SourceError(
             f"{path}: a value that begins with a quote is never closed.",

@@ -66,7 +66,7 @@ def columns_beforehand(source: FileSource) -> tuple[str, ...] | None:
     if source.shape.format is FileFormat.CSV:
         return own_columns(open_csv(first, source.shape).columns)
     if source.shape.format is FileFormat.PARQUET:
-        from runner.tables.sources.parquet import parquet_columns  # noqa: PLC0415 - DuckDB is heavy
+        from runner.tables.sources.parquet import parquet_columns
 
         return own_columns(parquet_columns(first))
     return None
@@ -89,10 +89,10 @@ def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tupl
     if isinstance(source, FileSource):
         return _opened_files(source, folder, disk)
     if isinstance(source, DatabaseSource):
-        from runner.tables.sources.database import read_database  # noqa: PLC0415 - an extra
+        from runner.tables.sources.database import read_database
 
         return (read_database(source, folder / "rows.csv", disk),)
-    from runner.tables.sources.sql_join import read_joined  # noqa: PLC0415 - it opens sources itself
+    from runner.tables.sources.sql_join import read_joined
 
     return (read_joined(source, folder, disk),)
 
@@ -174,7 +174,7 @@ def _local_files(source: FileSource, folder: Path) -> list[Path]:
     if source.path == STANDARD_STREAM:
         return [_from_standard_input(folder / "standard-input")]
     if source.url is not None:
-        from runner.tables.remote import fetch  # noqa: PLC0415 - an extra
+        from runner.tables.remote import fetch
 
         name = PurePosixPath(shown_url(source.url)).name or "fetched"
         (folder / "fetched").mkdir(parents=True, exist_ok=True)
@@ -217,7 +217,7 @@ def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
 
 
 def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Records:
-    from runner.tables.sources.parquet import read_parquet  # noqa: PLC0415 - only where it is used
+    from runner.tables.sources.parquet import read_parquet
 
     records = read_parquet(file, to)
     disk.grew(size_of(to))
@@ -225,13 +225,13 @@ def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Record
 
 
 def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
-    from runner.tables.sources.excel import read_excel  # noqa: PLC0415 - an extra
+    from runner.tables.sources.excel import read_excel
 
     return read_excel(file, shape.sheet, to, disk)
 
 
 def _read_xml(file: Path, shape: FileShape) -> Iterator[JsonObject]:
-    from runner.tables.sources.xml import xml_records  # noqa: PLC0415 - only where it is used
+    from runner.tables.sources.xml import xml_records
 
     return xml_records(file, shape)
 

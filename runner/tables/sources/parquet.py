@@ -6,8 +6,7 @@ Knows Parquet's types and how each is spelled. Knows nothing of fields.
 from __future__ import annotations
 
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.tables.csv_sql import copy_csv
@@ -15,6 +14,10 @@ from runner.tables.database import Database, first_line
 from runner.tables.sources.csv import Records, check_header
 from runner.tables.sources.spool import spooled
 from runner.tables.sql import literal, name
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY")
 
@@ -25,6 +28,8 @@ def parquet_columns(path: Path) -> tuple[str, ...]:
     Raises:
         SourceError: The file is no Parquet file, or a column holds more than one value a row.
     """
+    import duckdb
+
     with duckdb.connect(":memory:") as connection:
         return tuple(_described(connection, path))
 
@@ -35,6 +40,8 @@ def read_parquet(path: Path, to: Path) -> Records:
     Raises:
         SourceError: As `parquet_columns` says, or the file is damaged.
     """
+    import duckdb
+
     database = Database(to.parent)
     try:
         types = _described(database.connection, path)
@@ -50,6 +57,8 @@ def read_parquet(path: Path, to: Path) -> Records:
 
 
 def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    import duckdb
+
     try:
         asked = f"DESCRIBE FROM read_parquet({literal(str(path))})"
         types = {row[0]: str(row[1]) for row in connection.execute(asked).fetchall()}

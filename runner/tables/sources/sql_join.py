@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
-
 from runner.errors import SourceError
 from runner.job.sql_binds import for_duckdb, names
 from runner.tables.csv_sql import copy_csv
@@ -32,6 +30,8 @@ def read_joined(source: JoinedSource, folder: Path, disk: Disk = UNBOUNDED) -> R
     Raises:
         SourceError: A table cannot be read, or the SELECT names what is not there or fails.
     """
+    import duckdb
+
     to = folder / "rows.csv"
     database = Database(folder, most_spilled_bytes=disk.most_bytes)
     notes: list[str] = []
@@ -80,6 +80,8 @@ def _load(
 def _insert(
     database: Database, table: str, columns: tuple[str, ...], records: Records, folder: Path
 ) -> None:
+    import duckdb
+
     try:
         _insert_as_is(database, table, columns, records, folder)
     except (duckdb.Error, UncutError) as error:

@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
 _REFUSED = {
     "SUBQUERY": "a subquery is not possible here: an expression sees one row of its own source",
@@ -182,4 +183,6 @@ def _catalogue() -> tuple[tuple[str, str, str | None], ...]:
 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
+    import duckdb
+
     return duckdb.connect(":memory:", config={"threads": "1"})

@@ -9,8 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
@@ -21,6 +20,10 @@ from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import EXPECTED, canonical, filled
 from runner.tables.staging.expressions import columns_of, dissect
 from runner.tables.staging.value_formats import Spelling, spelling
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 MISFIT = "VALUE_DOES_NOT_FIT"
 BLANK_KEY = "KEY_IS_BLANK"
@@ -107,6 +110,8 @@ def check(
     Raises:
         SourceError: Names the field, the expression and what is wrong with it.
     """
+    import duckdb
+
     nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)
     for each in plans:
         if each.computed is None:

@@ -15,8 +15,6 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.job.model import Blank
@@ -244,6 +242,8 @@ class StagedRows:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _set_timezone(self, timezone: str) -> None:
+        import duckdb
+
         try:
             self.database.set_timezone(timezone)
         except duckdb.Error as error:
@@ -253,6 +253,8 @@ class StagedRows:
 
     def _taken_in(self, records: Records) -> str:
         """Stage records the fast way, or in plain spelling; gives the digest of what was read."""
+        import duckdb
+
         try:
             self.slabs += self._staged(records)
         except (duckdb.Error, UncutError) as error:

@@ -11,9 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database
@@ -22,6 +20,10 @@ from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import MACROS, canonical
 from runner.tables.targets.rest_rows import QueryColumn
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 LONGEST_ROW_BYTES = 4_000_000
 MOST_DIGITS = 38

@@ -59,7 +59,7 @@ def _to_file(rows: Path, target: FileTarget, columns: Columns) -> None:
         if target.url is None:
             _to_standard_output(between)
         else:
-            from runner.tables.remote import send  # noqa: PLC0415 - an extra
+            from runner.tables.remote import send
 
             send(between, target.url)
     finally:
@@ -67,13 +67,13 @@ def _to_file(rows: Path, target: FileTarget, columns: Columns) -> None:
 
 
 def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
-    from runner.tables.targets.folder import write_folder  # noqa: PLC0415 - only where it is used
+    from runner.tables.targets.folder import write_folder
 
     write_folder(rows, target, columns)
 
 
 def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> None:
-    from runner.tables.targets.database import write_table  # noqa: PLC0415 - an extra
+    from runner.tables.targets.database import write_table
 
     write_table(rows, target, columns)
 

@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
-
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
 from runner.tables.compression import packed
@@ -135,6 +133,8 @@ def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> Non
 
 
 def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
+    import duckdb
+
     database = typing_database(rows.parent)
     try:
         typed = typed_columns(rows, columns)
@@ -147,13 +147,13 @@ def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
 
 
 def _excel(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
-    from runner.tables.targets.excel import write_excel  # noqa: PLC0415 - an extra
+    from runner.tables.targets.excel import write_excel
 
     write_excel(rows, to, shape.sheet, columns)
 
 
 def _xml(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
-    from runner.tables.targets.xml import write_xml  # noqa: PLC0415 - only where it is used
+    from runner.tables.targets.xml import write_xml
 
     write_xml(rows, to, shape.record)
 
