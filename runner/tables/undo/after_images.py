@@ -98,14 +98,11 @@ def save_after_images(
 
     for _ in side_by_side(written, [each for each in staging.slabs if each.rows > each.rejected]):
         pass
+    columns = [asdict(column) for column in index.columns]
+    content = json.dumps({"columns": columns, "kept": index.has_before_images})
     with written_whole(folder / _INDEX) as beside:
         beside.chmod(PRIVATE_FILE)
-        beside.write_text(
-            json.dumps(
-                {"columns": [asdict(c) for c in index.columns], "kept": index.has_before_images}
-            ),
-            encoding="utf-8",
-        )
+        beside.write_text(content, encoding="utf-8")
 
 
 def read_index(folder: Path) -> WrittenIndex | None:

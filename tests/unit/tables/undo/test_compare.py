@@ -71,7 +71,9 @@ class Task:
                 f"COPY (SELECT * FROM (VALUES {values}) AS t(row, {', '.join(names)}))"
                 f" TO '{file}' (FORMAT parquet)"
             )
-            (self.folder / UNDO / "index.json").write_text(json.dumps(asdict(self.index)))
+            columns = [asdict(column) for column in self.index.columns]
+            index = {"columns": columns, "kept": self.index.has_before_images}
+            (self.folder / UNDO / "index.json").write_text(json.dumps(index))
         return self
 
     def over(self, *records, block=0, read="2026-01-01T00:00:00"):
