@@ -1,6 +1,7 @@
-"""Files that appear whole or not at all.
+"""Atomic file writes and private folders.
 
-Knows: write beside, flush to disk, rename. Knows nothing of what is written.
+Knows the order: write a temporary file, sync it, rename it, sync the folder. Knows nothing of what
+the files contain.
 """
 
 from __future__ import annotations
@@ -18,60 +19,152 @@ from zlib import crc32
 
 from runner.errors import StorageError
 
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
+"""Errors of a disk that is full, over quota, failing or read-only, whichever file was written."""
+
 _HOST = f"{crc32(platform.node().encode()):08x}"
 """Process numbers mean nothing on another machine that shares a folder."""
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a file beside `path` to write to; it takes `path`'s place once it is written.
+def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
+    """Give a temporary file beside `path` that replaces it when the block ends.
 
-    An error leaves what was at `path` before, and nothing else. The folder is made where it is
-    missing.
+    If the block raises, `path` is left as it was, and the temporary file is deleted. A missing
+    folder is created.
+
+    Args:
+        path: The file.
+        mode: Of the file from its first byte; by default what the umask allows.
 
     Raises:
         StorageError: The folder or the file cannot be written.
     """
-    beside = beside_of(path)
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sweep(path)
-        os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        delete_strays(path)
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode or 0o666))
     except OSError as error:
         raise unwritable(path, error) from error
     try:
-        yield beside
-        _put_in_place(beside, path)
+        if mode is not None:
+            temporary.chmod(mode)  # the umask may have removed bits
+        yield temporary
+        replace(temporary, path)
     except OSError as error:
-        if error.errno in NO_ROOM:
+        if error.errno in NO_ROOM or error.filename == str(temporary):
             raise unwritable(path, error) from error
-        raise  # what the block reads from may break too; that is not for here to tell
+        raise  # what the block reads from may fail too, which is not about this file
     finally:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
-def beside_of(path: Path, ending: str = "tmp") -> Path:
-    """Name a file or folder beside a path that tells whose it is, should its process die."""
-    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.{ending}")
+def write_private(path: Path, text: str, mode: int = PRIVATE_FILE) -> None:
+    """Write a small file for its owner only, atomically, as UTF-8; its folder must exist.
+
+    A symbolic link stays a link: the file it points to is replaced.
+
+    Raises:
+        StorageError: The folder is missing, read-only or full.
+    """
+    path = Path(os.path.realpath(path))
+    if not path.parent.is_dir():
+        raise unwritable(path, FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT)))
+    with atomic_write(path, mode) as temporary:
+        temporary.write_bytes(text.encode())
 
 
-def sweep(path: Path, ending: str = "tmp") -> None:
-    """Delete what processes of this machine that died left beside a path."""
-    for stray in path.parent.glob(f".{escape(path.name)}.{_HOST}-*-*.{ending}"):
-        told = stray.name.rsplit(".", 2)[1].split("-")[1]
-        if not told.isdigit() or _is_alive(int(told)):
+def replace(temporary: Path, path: Path) -> None:
+    """Rename a complete file to its final name, and wait until both are on the disk.
+
+    Raises:
+        OSError: The file cannot be synced or renamed.
+    """
+    sync(temporary)
+    os.replace(temporary, path)  # noqa: PTH105 - its errno says when `path` is on another disk
+    sync_folder(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file is on the disk.
+
+    Raises:
+        OSError: It cannot be synced.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names in a folder are on the disk, if its file system supports that.
+
+    Raises:
+        OSError: The disk failed.
+    """
+    try:
+        sync(folder)
+    except OSError as error:  # network shares refuse to sync a folder
+        if error.errno in NO_ROOM:
+            raise
+
+
+def private_folder(path: Path) -> Path:
+    """Create a folder and its missing parents with access for their owner only; return it.
+
+    An existing folder keeps its mode: a team may share it.
+
+    Raises:
+        StorageError: It cannot be created, or there is a file of that name.
+    """
+    if path.is_dir():
+        return path
+    try:
+        for folder in (*reversed(path.parents), path):
+            if not folder.is_dir():
+                with suppress(FileExistsError):  # another run created it meanwhile
+                    folder.mkdir(mode=PRIVATE_FOLDER)
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "a file of that name exists")
+    except OSError as error:
+        raise unwritable(path, error, "The folder {} cannot be created") from error
+    return path
+
+
+def temporary_path(path: Path, suffix: str = "tmp") -> Path:
+    """Name a file or folder beside `path` after this process, so that strays can be found."""
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.{suffix}")
+
+
+def delete_strays(path: Path, suffix: str = "tmp") -> None:
+    """Delete temporary files that dead processes of this machine left beside `path`."""
+    for stray in path.parent.glob(f".{escape(path.name)}.{_HOST}-*-*.{suffix}"):
+        pid = stray.name.rsplit(".", 2)[1].split("-")[1]
+        if not pid.isdigit() or _is_alive(int(pid)):
             continue
         if stray.is_dir():
             shutil.rmtree(stray, ignore_errors=True)
         else:
-            with suppress(OSError):  # another's, in a folder that many share
+            with suppress(OSError):  # another user's, in a shared folder
                 stray.unlink()
+
+
+def unwritable(path: Path, error: OSError, message: str = "{} cannot be written") -> StorageError:
+    """Turn the system's error about a file or folder into ours."""
+    return StorageError(
+        f"{message.format(path)}: {error.strerror or error}.",
+        hint="Check that the folder exists, is writable and has room; then `runner resume`.",
+    )
 
 
 def _is_alive(pid: int) -> bool:
     if os.name != "posix":
-        return True  # nothing can be asked there without ending it
+        return True  # elsewhere asking would end the process
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -79,35 +172,3 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def unwritable(path: Path, error: OSError) -> StorageError:
-    """Say that a file cannot be written, and why."""
-    return StorageError(
-        f"{path} cannot be written: {error.strerror or error}.",
-        hint="Check that the folder exists, is writable and has room; then `runner resume`.",
-    )
-
-
-def _put_in_place(beside: Path, path: Path) -> None:
-    try:
-        sync(beside)
-        beside.replace(path)
-        sync_folder(path)
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
-def sync_folder(path: Path) -> None:
-    """Wait until a file's name is on the disk, where its file system can say so: shares may not."""
-    with suppress(OSError):
-        sync(path.parent)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,35 +1,39 @@
-"""Several requests side by side, their answers taken one at a time.
+"""Work on several threads: results as they are ready, in order, or one ahead.
 
-Knows threads. Knows nothing of what is asked.
+Knows threads. Knows nothing of the work.
 """
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-Ask = TypeVar("Ask")
-Answer = TypeVar("Answer")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-SETTLE_SECONDS = 5.0
-"""How long what is on the wire may take to settle once a run is to end."""
+DRAIN_SECONDS = 5.0
+"""How long requests in flight may take to finish once a run is to stop."""
+_MOST_THREADS = 4
+_END = object()
 
 
-class Lanes(Generic[Ask, Answer]):
-    """Carries out `work` on each ask, at most `width` at once.
+class WorkerPool(Generic[Item, Result]):
+    """Calls `work` with each item, at most `width` at once.
 
-    Leaving the block starts nothing new and waits for nothing: whoever must know how the asks
-    under way end calls `settled` first.
+    Leaving the block starts nothing new and waits for nothing; call `drain` first to learn how
+    the items in flight end.
     """
 
-    def __init__(self, work: Callable[[Ask], Answer], width: int) -> None:
+    def __init__(self, work: Callable[[Item], Result], width: int) -> None:
         self._work = work
         self._width = width
-        self._pool = ThreadPoolExecutor(max_workers=width, thread_name_prefix="lane")
-        self._under_way: dict[Future[Answer], Ask] = {}
+        self._threads = ThreadPoolExecutor(max_workers=width, thread_name_prefix="worker")
+        self._in_flight: dict[Future[Result], Item] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -40,31 +44,67 @@ class Lanes(Generic[Ask, Answer]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def run(self, asks: Iterable[Ask]) -> Iterator[tuple[Ask, Future[Answer]]]:
-        """Yield each ask as it is answered; asks are drawn only as lanes fall free."""
-        remaining = iter(asks)
+    def run(self, items: Iterable[Item]) -> Iterator[tuple[Item, Future[Result]]]:
+        """Yield each item as it finishes; items are drawn only when a thread is free."""
+        remaining = iter(items)
         while True:
-            for ask in islice(remaining, self._width - len(self._under_way)):
-                self._under_way[self._pool.submit(self._work, ask)] = ask
-            if not self._under_way:
+            for item in islice(remaining, self._width - len(self._in_flight)):
+                self._in_flight[self._threads.submit(self._work, item)] = item
+            if not self._in_flight:
                 return
-            done, _ = wait(self._under_way, return_when=FIRST_COMPLETED)
+            done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
             for future in done:
-                yield self._under_way.pop(future), future
+                yield self._in_flight.pop(future), future
 
-    def settled(self, seconds: float = SETTLE_SECONDS) -> list[tuple[Ask, Future[Answer] | None]]:
-        """Wait a while for the asks under way, start none; None for those that take longer.
+    def drain(self, seconds: float = DRAIN_SECONDS) -> list[tuple[Item, Future[Result] | None]]:
+        """Wait for the items in flight and start none; None for those that take longer.
 
-        An ask that no lane had begun is not among them: nothing was done about it.
+        Items that no thread has started are left out: nothing was done about them.
         """
-        self._pool.shutdown(wait=False, cancel_futures=True)
-        done, _ = wait(self._under_way, timeout=seconds)
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        done, _ = wait(self._in_flight, timeout=seconds)
         ends = [
-            (ask, future if future in done else None)
-            for future, ask in self._under_way.items()
+            (item, future if future in done else None)
+            for future, item in self._in_flight.items()
             if not future.cancelled()
         ]
-        self._under_way.clear()
+        self._in_flight.clear()
         return ends
+
+
+def parallel_map(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int | None = None
+) -> Iterator[Result]:
+    """Call `work` with each item on a few threads; yield the results in the items' order.
+
+    Args:
+        work: Called on one thread an item.
+        items: Drawn as threads become free, at most one more than there are threads.
+        threads: By default one a processor, at most four.
+    """
+    threads = threads or min(os.cpu_count() or 1, _MOST_THREADS)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
+    remaining = iter(items)
+    try:
+        running = deque(pool.submit(work, item) for item in islice(remaining, threads + 1))
+        while running:
+            result = running.popleft().result()
+            running.extend(pool.submit(work, item) for item in islice(remaining, 1))
+            yield result
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items, and draw each on a thread while the one before it is used."""
+    remaining = iter(items)
+    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    try:
+        coming = pool.submit(next, remaining, _END)
+        while (item := coming.result()) is not _END:
+            coming = pool.submit(next, remaining, _END)
+            yield item  # type: ignore[misc]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Words close to a misspelt one.
+"""Did you mean …? Words close to a misspelt one.
 
 Pure. Knows nothing of what the words stand for.
 """
@@ -9,11 +9,12 @@ import difflib
 from collections.abc import Iterable, Sequence
 
 _LONGEST_WORD = 80
-"""Characters; beyond it nothing is a slip of the hand, and comparing takes long."""
+"""Characters; a longer word is not a typo, and comparing it takes long."""
+_MOST_WORDS = 20
 
 
 def closest(word: str, options: Iterable[str]) -> str | None:
-    """The option that `word` was most likely meant to be; None when none is near."""
+    """The option that `word` was most likely meant to be; None when none is close."""
     if len(word) > _LONGEST_WORD:
         return None
     folded = {option.casefold(): option for option in options if len(option) <= _LONGEST_WORD}
@@ -21,13 +22,10 @@ def closest(word: str, options: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
-def did_you_mean(word: str, options: Sequence[str], otherwise: str | None = None) -> str | None:
-    """The question, or what to say where nothing is near."""
+def did_you_mean(word: str, options: Iterable[str], otherwise: str | None = None) -> str | None:
+    """The question "did you mean …?"; `otherwise` when no option is close."""
     near = closest(word, options)
     return f"did you mean `{near}`?" if near else otherwise
-
-
-_MOST_WORDS = 20
 
 
 def in_words(options: Sequence[str], conjunction: str = "or") -> str:

@@ -5,7 +5,6 @@ Knows every error's exit code and how errors are printed. Knows nothing of the v
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import platform
@@ -22,8 +21,7 @@ from runner import __version__
 from runner.cli.redact_output import guarded_streams, tell_github
 from runner.credentials import redacted
 from runner.errors import ExitCode, JobError, RunnerError, StorageError
-
-_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+from runner.files import NO_ROOM
 
 
 def run_command() -> None:
@@ -47,7 +45,7 @@ def _run() -> None:
         _give_up_stdout()
         _leave(ExitCode.FAILED)
     except Exception as error:  # noqa: BLE001 - the one place where everything is caught
-        if getattr(error, "errno", None) in _NO_ROOM:
+        if getattr(error, "errno", None) in NO_ROOM:
             _give_up_stdout()
             sys.stdout = sys.stderr
             _tell(_unwritable(cast("OSError", error)))

@@ -81,6 +81,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         SourceError: A seed is wrong.
     """
     from runner.errors import JobError, SourceError, StateError, UsageError
+    from runner.files import private_folder
     from runner.local_org.app import open_org
     from runner.local_org.app import serve as serve_org
     from runner.local_org.catalog.section import DeclarationError
@@ -88,7 +89,6 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.local_org.presence import FolderServedError
     from runner.local_org.seeding import SeedError, sow
     from runner.runs.local_org_process import declared_org
-    from runner.state.files import private_folder
 
     declared, origin = declared_org(org_file)
     private_folder(folder)

@@ -15,10 +15,10 @@ from runner.engine.context import Context
 from runner.errors import UsageError
 from runner.job.model import Verb, WriteTask
 from runner.outcome import Counts
+from runner.parallel import parallel_map
 from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
-from runner.tables.database import side_by_side
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.rows import StagedRows
 from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex, save_after_images
@@ -84,7 +84,7 @@ class BeforeImages:
             StateError: It cannot be written down.
         """
         if self._earlier is not None:
-            for _ in side_by_side(self._keep_once, self._earlier.missing(first_row, last_row)):
+            for _ in parallel_map(self._keep_once, self._earlier.missing(first_row, last_row)):
                 pass
 
     def _keep_once(self, block: int) -> None:

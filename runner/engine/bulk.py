@@ -29,7 +29,7 @@ from runner.errors import (
 )
 from runner.events import Sink
 from runner.job.model import Concurrency, RetryPolicy, WriteTask
-from runner.parallel import Lanes
+from runner.parallel import WorkerPool
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
 from runner.salesforce.bulk.job import JobInfo, JobState, failure_of
@@ -106,12 +106,12 @@ class BulkWrite:
         parts = staging.parts(staging.folder.parent / PARTS, max_bytes=most)
         self._progress.begin(staging.rows_total, staging.rejected_total)
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
-        with Lanes(partial(self._carry, results), width) as lanes:
+        with WorkerPool(partial(self._carry, results), width) as pool:
             try:
-                for part, end in lanes.run(_Queue(self, parts)):
+                for part, end in pool.run(_Queue(self, parts)):
                     self._take(part, end, staging, results)
             except AbortedError:
-                for part, late in lanes.settled():
+                for part, late in pool.drain():
                     self._take(part, late, staging, results)
                 raise
         if self._stopped_by is not None:

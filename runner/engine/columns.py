@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import OrgError, TransientError
 from runner.job.model import Job, Verb, WriteTask
-from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn, near
+from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn
 from runner.salesforce.soql import ItemKind, Selection, SelectItem
+from runner.suggest import did_you_mean
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
 from runner.tables.staging.expressions import columns_of
@@ -125,8 +126,11 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
             wish.location,
             "job/unknown-column",
             f"the source has no column {column}",
-            help=near(column, header or ())
-            or f"It has {', '.join(header or ())}. A text is written in single quotes.",
+            help=did_you_mean(
+                column,
+                header or (),
+                f"It has {', '.join(header or ())}. A text is written in single quotes.",
+            ),
         )
         for wish, column in missing
     ]
@@ -198,8 +202,11 @@ def _missing(
                     (*here, "key"),
                     "org/not-a-key",
                     f"{task.key} of {task.sobject} is no external Id",
-                    help=near(task.key, keys)
-                    or f"Mark it as External ID in Setup, or take one of {', '.join(keys)}.",
+                    help=did_you_mean(
+                        task.key,
+                        keys,
+                        f"Mark it as External ID in Setup, or take one of {', '.join(keys)}.",
+                    ),
                 )
             )
     required = _required(task)

@@ -21,7 +21,7 @@ from runner.engine.task_ledger import ANSWERED, SENT, TaskLedger, rows_of, rows_
 from runner.errors import AbortedError, RunnerError, StateError
 from runner.job.model import Concurrency, Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
-from runner.parallel import Lanes
+from runner.parallel import WorkerPool
 from runner.salesforce.rest.write import BrokenOffError, RecordResult, WriteRequest, write_batch
 from runner.state.run_records import PartRecord
 from runner.tables.results.row_results import RowResults
@@ -113,15 +113,15 @@ class RestWrite:
         total = staging.rows_total
         done = self._failed = staging.rejected_total
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
-        with Lanes(self._ask, width) as lanes:
+        with WorkerPool(self._ask, width) as pool:
             try:
-                for batch, answer in lanes.run(self._batches(staging, results)):
+                for batch, answer in pool.run(self._batches(staging, results)):
                     self._take(batch, answer, results)
                     done += len(batch.rows)
                     self._context.sink(events.Progress(self._task.name, done, total))
             except RunnerError:
                 self.left_open = True
-                for batch, late in lanes.settled():
+                for batch, late in pool.drain():
                     with suppress(StateError):  # what is not written down a resume settles
                         self._take(batch, late, results)
                 raise

@@ -15,7 +15,7 @@ from runner.engine.task_ledger import TaskLedger
 from runner.errors import AbortedError, RunnerError
 from runner.job.model import Concurrency, WriteTask
 from runner.outcome import RowResult, RowStatus
-from runner.parallel import Lanes
+from runner.parallel import WorkerPool
 from runner.salesforce.rest.undelete import MOST_RECORDS, undelete
 from runner.tables.results.row_results import RowResults
 from runner.tables.staging.rows import Record, StagedRows
@@ -59,15 +59,15 @@ class UndeleteWrite:
         """
         width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
         done, total = staging.rejected_total, staging.rows_total
-        with Lanes(self._ask, width) as lanes:
+        with WorkerPool(self._ask, width) as pool:
             batches = (rows for rows in staging.batches(MOST_RECORDS) if self._goes_on())
             try:
-                for rows, end in lanes.run(batches):
+                for rows, end in pool.run(batches):
                     self._take(end, results)
                     done += len(rows)
                     self._context.sink(events.Progress(self._task.name, done, total))
             except AbortedError:
-                for _, late in lanes.settled():
+                for _, late in pool.drain():
                     self._take(late, results)
                 raise
         if self._stopped_by is not None:

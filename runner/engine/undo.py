@@ -19,11 +19,12 @@ from runner.errors import ExitCode, StateError
 from runner.job.endpoints import FileSource
 from runner.job.model import FieldMapping, Job, OnError, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.parallel import parallel_map
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
 from runner.state.run_records import RunRecord, TaskRecord
-from runner.tables.database import Database, side_by_side
+from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import name
 from runner.tables.staging.canonical_values import MACROS
@@ -207,12 +208,12 @@ def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
     fields = undoing.index.fields
     for act in undoing.acts:
         if act is Act.UNDELETE:
-            for gone in side_by_side(
+            for gone in parallel_map(
                 lambda ids: list(find_deleted(session, done.sobject, ids)), undoing.ids(act)
             ):
                 undoing.add_deleted(gone)
         elif act is Act.DELETE or undoing.index.has_before_images:
-            for found in side_by_side(
+            for found in parallel_map(
                 lambda ids: read_by_id(session, done.sobject, ids, fields), undoing.ids(act)
             ):
                 undoing.add_current(found)

@@ -22,7 +22,7 @@ from runner.engine.undelete import UndeleteWrite
 from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError
 from runner.events import Noticed
-from runner.files import unwritable, written_whole
+from runner.files import atomic_write, unwritable
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
@@ -200,7 +200,7 @@ def _account(
 
 def _copy_results(folder: Path, to: Path) -> None:
     for file in folder.glob("*.csv"):
-        with written_whole(to / file.name) as beside:
+        with atomic_write(to / file.name) as beside:
             shutil.copyfile(file, beside)
     if not (folder / IN_DOUBT_FILE).exists():
         try:

@@ -6,9 +6,8 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from http import HTTPStatus
 from threading import Lock
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from runner.errors import OrgError, UsageError
 from runner.salesforce.http.messages import segment
 from runner.salesforce.session import Session
+from runner.suggest import did_you_mean
 
 
 class ColumnError(UsageError):
@@ -160,8 +160,11 @@ def describe(session: Session, sobject: str) -> ObjectDescribe:
             f"The org has no object {sobject} that this user may see",
             status=error.status,
             code=error.code,
-            hint=near(sobject, _object_names(session))
-            or "Check its API name, `__c` included, and the user's permissions.",
+            hint=did_you_mean(
+                sobject,
+                _object_names(session),
+                "Check its API name, `__c` included, and the user's permissions.",
+            ),
         ) from error
     return object_of(answer.json_object("name", "fields"))
 
@@ -211,20 +214,16 @@ def resolve(
     return _key_of_parent(parent, reference, last, prefixed=len(reference.reference_to) > 1)
 
 
-def near(name: str, known: Iterable[str]) -> str | None:
-    """A "did you mean" for a name; None where nothing comes near."""
-    by_lower = {candidate.lower(): candidate for candidate in known}
-    found = get_close_matches(name.lower(), by_lower, n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(by_lower[match] for match in found)}?" if found else None
-
-
 def _plain(described: ObjectDescribe, name: str) -> ResolvedColumn:
     field = described.field(name)
     if field is None:
         raise ColumnError(
             f"{described.name} has no field {name} that this user may see",
-            hint=near(name, (known.name for known in described.fields.values()))
-            or "Check its API name, `__c` included, and the field's permissions.",
+            hint=did_you_mean(
+                name,
+                (known.name for known in described.fields.values()),
+                "Check its API name, `__c` included, and the field's permissions.",
+            ),
         )
     return ResolvedColumn(field.name, field)
 
@@ -235,8 +234,11 @@ def _reference(described: ObjectDescribe, relationship: str, column: str) -> Fie
         named = (field.relationship_name for field in described.fields.values())
         raise ColumnError(
             f"{column}: {described.name} has no relationship {relationship}",
-            hint=near(relationship, filter(None, named))
-            or "A custom relationship's name ends in `__r`, `Parent__r` for the field `Parent__c`.",
+            hint=did_you_mean(
+                relationship,
+                filter(None, named),
+                "Custom relationships end in `__r`: `Parent__r` for the field `Parent__c`.",
+            ),
         )
     return reference
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from runner.errors import StateError, StorageError
-from runner.state.files import PRIVATE_FILE, private_folder
+from runner.files import PRIVATE_FILE, private_folder
 
 PATIENCE_SECONDS = 30.0
 """How long a write waits for another process's."""

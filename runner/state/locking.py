@@ -12,7 +12,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from runner.errors import StateError
-from runner.state.files import PRIVATE_FILE
+from runner.files import PRIVATE_FILE
 
 LOCK_PATIENCE_SECONDS = 120.0
 """Longer than any one refresh takes, its retries included."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from runner.errors import LockHeldError, StateError
-from runner.state.files import PRIVATE_FILE, private_folder, write_atomic
+from runner.files import PRIVATE_FILE, private_folder, write_private
 from runner.state.process_identity import Presence
 
 _POLL_SECONDS = 0.1
@@ -93,8 +93,8 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         raise StateError(f"{lock.lock_file} cannot be locked: {error.strerror}.") from error
     try:
         holder = Holder(run_id, since or datetime.now(UTC), Presence.here())
-        write_atomic(note, holder.text())
-        yield lambda other: write_atomic(note, replace(holder, run_id=other).text())
+        write_private(note, holder.text())
+        yield lambda other: write_private(note, replace(holder, run_id=other).text())
     finally:
         note.unlink(missing_ok=True)
         lock.release()

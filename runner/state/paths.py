@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from runner.errors import StateError
-from runner.state.files import private_folder
+from runner.files import private_folder
 
 VARIABLE = "SFRUNNER_STATE_DIR"
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.state.files import PRIVATE_FILE, private_folder
+from runner.files import PRIVATE_FILE, private_folder
 
 
 @contextmanager

@@ -4,7 +4,7 @@ Knows DuckDB's settings: nothing is fetched from the network, memory is bounded,
 goes to the given folder. Knows nothing of sources, mappings or results.
 
 Each piece of work runs on one thread (`threads = 1`), so that rows keep their order and memory
-stays flat; several pieces run side by side through `side_by_side`. DuckDB's own parallel
+stays flat; several pieces run side by side through `parallel_map`. DuckDB's own parallel
 insertion keeps the order only by holding batches in memory, and an `IN` list of many values turns
 into a join that keeps none: that rewriting is off.
 """
@@ -12,15 +12,12 @@ into a join that keeps none: that rewriting is off.
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import islice
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from runner.errors import StorageError
 
@@ -29,10 +26,6 @@ if TYPE_CHECKING:
 
 
 MEMORY_LIMIT = "150MB"
-MOST_WORKERS = 4
-
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -132,20 +125,3 @@ def first_line(error: BaseException) -> str:
             said = str(json.loads(within[0])["exception_message"])
     lines = said.splitlines() or [type(error).__name__]
     return lines[0].rstrip(" .")
-
-
-def side_by_side(work: Callable[[_In], _Out], pieces: Iterable[_In]) -> Iterator[_Out]:
-    """Do pieces of work on a few threads; give results in order, a few pieces ahead at most."""
-    workers = min(os.cpu_count() or 1, MOST_WORKERS)
-    with ThreadPoolExecutor(workers) as pool:
-        source = iter(pieces)
-        # One more than there are workers: the next piece is there when a worker falls free.
-        running: list[Future[_Out]] = [pool.submit(work, p) for p in islice(source, workers + 1)]
-        try:
-            while running:
-                done = running.pop(0).result()
-                running.extend(pool.submit(work, p) for p in islice(source, 1))
-                yield done
-        finally:
-            for future in running:
-                future.cancel()

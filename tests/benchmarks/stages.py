@@ -19,7 +19,7 @@ from pathlib import Path
 from runner.engine.bulk import PART_BYTES
 from runner.job.endpoints import FileSource
 from runner.job.model import Verb
-from runner.tables.database import side_by_side
+from runner.parallel import parallel_map
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.results.bulk_results import ResultFiles
 from runner.tables.results.row_results import RowResults
@@ -65,7 +65,7 @@ def _go_through(folder: Path, count: int) -> None:
     answers = [_answers(folder, part) for part in parts]
     with _stage("match the results to their rows"):
         pairs = zip(parts, answers, strict=True)
-        for match in side_by_side(lambda pair: results.match(*pair), pairs):
+        for match in parallel_map(lambda pair: results.match(*pair), pairs):
             results.add_part(match)
     with _stage("write the result files"):
         results.write_files(folder / "results")

@@ -101,7 +101,7 @@ def test_a_field_that_the_org_does_not_have_is_found_before_anything_is_sent(ben
     assert ended.code == 2
     assert "job.yaml:13:" in ended.err
     assert "Nmae" in ended.err
-    assert "Did you mean Name?" in ended.err
+    assert "did you mean `Name`?" in ended.err
     assert "job.yaml:15:" in ended.err, "every problem at once"
     assert org.rows("SELECT Id FROM Account") == []
 

@@ -1,17 +1,25 @@
 import errno
 import os
+import stat
 import subprocess
 import sys
 
 import pytest
 
 from runner.errors import StateError
-from runner.files import beside_of, sweep, written_whole
+from runner.files import (
+    PRIVATE_FILE,
+    atomic_write,
+    delete_strays,
+    private_folder,
+    temporary_path,
+    write_private,
+)
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
     path = tmp_path / "new" / "x.csv"
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("done")
         assert not path.exists()
     assert path.read_text() == "done"
@@ -19,7 +27,7 @@ def test_a_file_takes_its_place_when_it_is_whole(tmp_path):
 
 
 def raised_while_writing(path, error):
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("half")
         raise error
 
@@ -37,7 +45,7 @@ def test_a_full_disk_and_a_file_in_the_way_are_told(tmp_path):
     with pytest.raises(StateError, match="cannot be written: No space"):
         raised_while_writing(tmp_path / "x.csv", OSError(errno.ENOSPC, "No space left"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(StateError, match="cannot be written"), written_whole(tmp_path / "file/x"):
+    with pytest.raises(StateError, match="cannot be written"), atomic_write(tmp_path / "file/x"):
         pass
 
 
@@ -45,7 +53,7 @@ def test_a_full_disk_and_a_file_in_the_way_are_told(tmp_path):
 def test_the_mode_follows_the_umask(tmp_path, mask, mode):
     before = os.umask(mask)
     try:
-        with written_whole(tmp_path / "a.csv") as beside:
+        with atomic_write(tmp_path / "a.csv") as beside:
             beside.write_text("x")
     finally:
         os.umask(before)
@@ -53,7 +61,7 @@ def test_the_mode_follows_the_umask(tmp_path, mask, mode):
 
 
 def stray(path, pid, ending="tmp"):
-    ours = beside_of(path, ending)
+    ours = temporary_path(path, ending)
     return ours.with_name(ours.name.replace(f"-{os.getpid()}-", f"-{pid}-"))
 
 
@@ -69,10 +77,99 @@ def test_what_a_process_that_died_left_beside_goes_and_nothing_else(tmp_path):
         each.write_text("x")
     dead_folder.mkdir()
     (dead_folder / "x.csv").write_text("x")
-    with written_whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text("whole")
     assert set(tmp_path.iterdir()) == {path, living, of_another, elsewhere, someones}
     old = stray(path, ended.pid, "old")
     old.mkdir()
-    sweep(path, "old")
+    delete_strays(path, "old")
     assert not old.exists()
+
+
+def mode(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_file_is_private_and_holds_what_was_written(tmp_path):
+    write_private(tmp_path / "a", "å")
+    assert (tmp_path / "a").read_bytes() == "å".encode()
+    assert mode(tmp_path / "a") == 0o600
+
+
+def test_the_temporary_file_is_private_from_its_first_byte(tmp_path):
+    with atomic_write(tmp_path / "a", PRIVATE_FILE) as temporary:
+        assert mode(temporary) == 0o600
+        assert temporary.parent == tmp_path
+
+
+def test_the_mode_asked_for_wins_over_the_umask(tmp_path):
+    before = os.umask(0o077)
+    try:
+        write_private(tmp_path / "a", "", mode=0o644)
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "a") == 0o644
+
+
+def test_a_block_that_raises_leaves_the_old_file_and_nothing_else(tmp_path):
+    target = tmp_path / "a"
+    target.write_text("old")
+
+    def half_written():
+        with atomic_write(target, PRIVATE_FILE) as temporary:
+            temporary.write_text("half")
+            raise KeyError("stop")
+
+    with pytest.raises(KeyError):
+        half_written()
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_symbolic_link_stays_one(tmp_path):
+    (tmp_path / "real").mkdir()
+    real, link = tmp_path / "real" / "token", tmp_path / "link"
+    real.write_text("old")
+    link.symlink_to(real)
+    write_private(link, "new")
+    assert link.is_symlink()
+    assert real.read_text() == "new"
+
+
+def test_a_missing_folder_is_told(tmp_path):
+    with pytest.raises(StateError, match="No such file or directory") as caught:
+        write_private(tmp_path / "missing" / "a", "x")
+    assert caught.value.hint
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):
+    def fill():
+        with atomic_write(tmp_path / "a", PRIVATE_FILE):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(StateError, match="No space left on device"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_files_trouble_is_not_taken_for_this_ones(tmp_path):
+    def read_another():
+        with atomic_write(tmp_path / "a", PRIVATE_FILE):
+            (tmp_path / "source").read_text()
+
+    with pytest.raises(FileNotFoundError):
+        read_another()
+
+
+def test_folders_are_made_private_and_existing_ones_are_left_alone(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    made = private_folder(shared / "a" / "b")
+    assert (mode(made), mode(made.parent), mode(shared)) == (0o700, 0o700, 0o755)
+    assert private_folder(made) == made
+
+
+def test_a_file_in_a_folders_place_is_told(tmp_path):
+    (tmp_path / "a").write_text("")
+    with pytest.raises(StateError, match="cannot be created: a file of that name exists"):
+        private_folder(tmp_path / "a")

@@ -2,12 +2,12 @@
 
 import threading
 
-from runner.parallel import Lanes
+from runner.parallel import WorkerPool
 
 
 def test_every_ask_is_answered_once():
-    with Lanes(lambda n: n * n, 4) as lanes:
-        answers = {ask: future.result() for ask, future in lanes.run(range(50))}
+    with WorkerPool(lambda n: n * n, 4) as pool:
+        answers = {ask: future.result() for ask, future in pool.run(range(50))}
     assert answers == {n: n * n for n in range(50)}
 
 
@@ -25,8 +25,8 @@ def test_as_many_run_at_once_as_the_width_says_and_no_more():
         with lock:
             running.discard(ask)
 
-    with Lanes(work, width) as lanes:
-        assert len(list(lanes.run(range(9)))) == 9
+    with WorkerPool(work, width) as pool:
+        assert len(list(pool.run(range(9)))) == 9
     assert max(most) == width
 
 
@@ -38,8 +38,8 @@ def test_asks_are_drawn_only_as_lanes_fall_free():
             drawn.append(number)
             yield number
 
-    with Lanes(lambda n: n, 2) as lanes:
-        for _ask, _future in lanes.run(asks()):
+    with WorkerPool(lambda n: n, 2) as pool:
+        for _ask, _future in pool.run(asks()):
             break
     assert len(drawn) <= 4
 
@@ -50,8 +50,8 @@ def test_a_failure_reaches_the_consumer_through_its_own_answer():
             raise ValueError(ask)
         return ask
 
-    with Lanes(work, 2) as lanes:
-        assert [ask for ask, future in lanes.run(range(5)) if future.exception()] == [2]
+    with WorkerPool(work, 2) as pool:
+        assert [ask for ask, future in pool.run(range(5)) if future.exception()] == [2]
 
 
 def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
@@ -64,12 +64,12 @@ def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
             others_may_end.wait(30)
         return ask * 10
 
-    with Lanes(work, 3) as lanes:
-        for ask, _future in lanes.run(range(100)):
+    with WorkerPool(work, 3) as pool:
+        for ask, _future in pool.run(range(100)):
             assert ask == 0
             break
         others_may_end.set()
-        ends = {ask: future.result() for ask, future in lanes.settled(30)}
+        ends = {ask: future.result() for ask, future in pool.drain(30)}
     assert ends == {1: 10, 2: 20}
 
 
@@ -81,14 +81,14 @@ def test_what_no_lane_had_begun_is_not_told_as_under_way():
         may_end.wait(30)
         return ask
 
-    with Lanes(work, 1) as lanes:
-        asks = lanes.run(range(100))
+    with WorkerPool(work, 1) as pool:
+        asks = pool.run(range(100))
         waiting = threading.Thread(target=next, args=(asks,))
         waiting.start()
         assert begun.wait(30)
         may_end.set()
         waiting.join(30)
-        assert lanes.settled(30) == []
+        assert pool.drain(30) == []
 
 
 def test_what_takes_too_long_to_settle_is_told_without_an_answer():
@@ -101,8 +101,8 @@ def test_what_takes_too_long_to_settle_is_told_without_an_answer():
             hold.wait(30)
         return ask
 
-    with Lanes(work, 2) as lanes:
-        for _ask, _future in lanes.run(range(2)):
+    with WorkerPool(work, 2) as pool:
+        for _ask, _future in pool.run(range(2)):
             break
-        assert lanes.settled(0) == [(1, None)]
+        assert pool.drain(0) == [(1, None)]
         hold.set()

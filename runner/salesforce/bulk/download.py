@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.errors import StorageError, TransportError, UnexpectedAnswerError
+from runner.errors import TransportError, UnexpectedAnswerError
+from runner.files import atomic_write
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.session import Session
 
@@ -45,7 +45,7 @@ def save_pages(
         UnexpectedAnswerError: The pages lead in a circle.
     """
     rows: int | None = None
-    with appearing(to) as file:
+    with atomic_write(to) as temporary, temporary.open("w+b") as file:
         for answer in _pages(session, path, file):
             counted = answer.headers.get("sforce-numberofrecords")
             if counted is not None:
@@ -107,22 +107,3 @@ def _end_line(file: BinaryIO) -> None:
     file.seek(-1, os.SEEK_CUR)
     if file.read(1) != b"\n":
         file.write(b"\n")
-
-
-@contextmanager
-def appearing(to: Path) -> Iterator[BinaryIO]:
-    """A file that has its name only when it is whole."""
-    beside = to.with_name(f".{to.name}.part")
-    try:
-        with beside.open("w+b") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(to)
-    except OSError as error:
-        raise StorageError(
-            f"{to} cannot be written: {error.strerror or error}",
-            hint="Free space, or check the folder's permissions; then `runner resume`.",
-        ) from error
-    finally:
-        beside.unlink(missing_ok=True)

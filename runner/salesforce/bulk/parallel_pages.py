@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from runner.errors import UnexpectedAnswerError
-from runner.salesforce.bulk.download import appearing
+from runner.files import atomic_write
+from runner.parallel import parallel_map
 from runner.salesforce.http.messages import OrgRequest, path_of
 from runner.salesforce.session import Session
 
-LANES = 4
+THREADS = 4
 """Pages that come at once; the org names five at a time."""
 _CSV = {"Accept": "text/csv"}
 
@@ -52,7 +51,7 @@ def save_side_by_side(session: Session, path: str, to: Path, *, told: Callable[[
         StateError: The file cannot be written.
         UnexpectedAnswerError: The pages lead in a circle, or one does not say its rows.
     """
-    with appearing(to) as out:
+    with atomic_write(to) as temporary, temporary.open("wb") as out:
         return _append_pages(session, path, out, to.with_name(f".{to.name}.page"), told)
 
 
@@ -65,18 +64,12 @@ def _append_pages(
         return _fetched(session, url, beside.with_name(f"{beside.name}-{next(numbers)}"))
 
     rows = 0
-    urls = _urls(session, path)
-    lanes = ThreadPoolExecutor(LANES, thread_name_prefix="page")
-    coming: deque[Future[_Page]] = deque(lanes.submit(fetch, url) for url in islice(urls, LANES))
     try:
-        while coming:
-            page = coming.popleft().result()
+        for page in parallel_map(fetch, _urls(session, path), THREADS):
             _append(page.file, out, header=out.tell() == 0)
-            coming.extend(lanes.submit(fetch, url) for url in islice(urls, 1))
             rows += page.rows
             told(rows)
     finally:
-        lanes.shutdown(wait=True, cancel_futures=True)
         for file in beside.parent.glob(f"{beside.name}-*"):
             file.unlink(missing_ok=True)
     return rows

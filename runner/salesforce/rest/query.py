@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
 from runner.errors import UnexpectedAnswerError
+from runner.parallel import one_ahead
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, path_of
 from runner.salesforce.session import Session
 
@@ -59,23 +59,8 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
     """
     page = _page_of(session.send(query_request(soql, deleted=deleted)))
     yield page
-    if page.done:
-        return
-    followed: set[str] = set()
-
-    def ask(path: str) -> QueryPage:
-        return _page_of(session.request("GET", path))
-
-    ahead = ThreadPoolExecutor(1, thread_name_prefix="page")
-    try:
-        coming = ahead.submit(ask, _following(page, followed))
-        while not page.done:
-            page = coming.result()
-            if not page.done:
-                coming = ahead.submit(ask, _following(page, followed))
-            yield page
-    finally:
-        ahead.shutdown(wait=False, cancel_futures=True)
+    if not page.done:
+        yield from one_ahead(pages_from(session, page.next_records_url or ""))
 
 
 def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
@@ -91,10 +76,6 @@ def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
         page = _page_of(session.request("GET", _path_to(following, followed)))
         following = None if page.done else page.next_records_url or ""
         yield page
-
-
-def _following(page: QueryPage, followed: set[str]) -> str:
-    return _path_to(page.next_records_url or "", followed)
 
 
 def _path_to(url: str, followed: set[str]) -> str:

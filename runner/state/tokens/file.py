@@ -16,8 +16,8 @@ from pathlib import Path
 
 from runner.credentials import Secret, SecretReference, Token
 from runner.errors import SignInError, StateError
+from runner.files import private_folder, write_private
 from runner.job.secrets import read_secret
-from runner.state.files import PRIVATE_FILE, private_folder, write_atomic
 from runner.state.locking import LOCK_PATIENCE_SECONDS, locked_file
 from runner.state.tokens.format import SealError, TokenFormatError, token_from, token_text
 from runner.state.tokens.git_guard import exposing_work_tree
@@ -84,7 +84,7 @@ class TokenFile:
             from runner.state.tokens.encryption import sealed  # noqa: PLC0415 - slow to import
 
             text = sealed(text, self._passphrase(self._key))
-        write_atomic(self.path, text, PRIVATE_FILE)
+        write_private(self.path, text)
 
     def check_place(self) -> None:
         """Find out, before anybody signs in, whether a token may be kept here.

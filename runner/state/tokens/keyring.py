@@ -15,7 +15,7 @@ from types import ModuleType
 
 from runner.credentials import Token
 from runner.errors import SignInError, StateError
-from runner.state.files import private_folder
+from runner.files import private_folder
 from runner.state.locking import locked_file
 from runner.state.tokens.format import TokenFormatError, token_from, token_text
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import written_whole
+from runner.files import atomic_write
 from runner.job.endpoints import FileFormat, FileShape
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
@@ -47,7 +47,7 @@ def safe_copy(file: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=file.parent, prefix=".excel-") as scratch:
         quoted = Path(scratch) / "quoted.csv"
         _quote(file, quoted, Path(scratch))
-        with written_whole(to) as beside, beside.open("wb") as target, quoted.open("rb") as source:
+        with atomic_write(to) as beside, beside.open("wb") as target, quoted.open("rb") as source:
             target.write(_BYTE_ORDER_MARK)
             shutil.copyfileobj(source, target)
     return to

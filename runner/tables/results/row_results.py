@@ -15,11 +15,12 @@ from pathlib import Path
 from threading import BoundedSemaphore
 from typing import BinaryIO
 
-from runner.files import unwritable, written_whole
+from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
+from runner.parallel import parallel_map
 from runner.tables.csv_sql import copy_csv, read_csv
-from runner.tables.database import side_by_side, state_errors
+from runner.tables.database import state_errors
 from runner.tables.results.bulk_results import ENDINGS, PartResults, ResultFiles
 from runner.tables.sources.csv import PLAIN_CSV, RESULT_PREFIX
 from runner.tables.sql import literal
@@ -178,7 +179,7 @@ class RowResults:
             for status, columns in said.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             rendered = partial(self._rendered, cells)
-            for pieces in side_by_side(rendered, self._staging.slabs):
+            for pieces in parallel_map(rendered, self._staging.slabs):
                 self._staging.disk.grew(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
                     outs[status].write(piece.read_bytes())
@@ -264,7 +265,7 @@ def _is(status: RowStatus) -> str:
 
 
 def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:
-    beside = files.enter_context(written_whole(folder / f"{status}.csv"))
+    beside = files.enter_context(atomic_write(folder / f"{status}.csv"))
     return files.enter_context(beside.open("wb"))
 
 

@@ -6,7 +6,6 @@ or why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
 from runner.job.model import Blank
+from runner.suggest import did_you_mean
 from runner.tables.database import first_line
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind, MappedColumn
 from runner.tables.sql import literal, name
@@ -218,10 +218,8 @@ def _unbound(
 
 
 def _missing(field: str, column: str, source_columns: Sequence[str]) -> SourceError:
-    lower = {c.lower(): c for c in source_columns}
-    close = difflib.get_close_matches(column.lower(), lower, n=1)
-    guess = f"Did you mean {lower[close[0]]}? " if close else ""
+    guess = did_you_mean(column, source_columns)
     return SourceError(
         f"{field}: the source has no column {column!r}.",
-        hint=f"{guess}It has: {', '.join(source_columns) or 'no columns'}.",
+        hint=f"{guess + ' ' if guess else ''}It has: {', '.join(source_columns) or 'no columns'}.",
     )

@@ -19,8 +19,9 @@ from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
+from runner.parallel import parallel_map
 from runner.tables.csv_sql import copy_csv
-from runner.tables.database import Database, side_by_side, state_errors
+from runner.tables.database import Database, state_errors
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.chunks import UncutError
@@ -277,7 +278,7 @@ class StagedRows:
         slabs: list[Slab] = []
         first_row = self.rows_total + 1
         pieces = zip(self._numbers, records.slabs(), strict=False)
-        for slab in side_by_side(lambda piece: self._stage(records, *piece), pieces):
+        for slab in parallel_map(lambda piece: self._stage(records, *piece), pieces):
             slabs.append(replace(slab, first_row=first_row))
             first_row += slab.rows
         return tuple(slab for slab in slabs if slab.rows)

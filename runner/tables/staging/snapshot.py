@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import StateError
-from runner.files import sync, unwritable, written_whole
+from runner.files import atomic_write, sync, unwritable
 from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
 from runner.tables.field_types import MappedColumn
@@ -89,7 +89,7 @@ def save_snapshot(staging: StagedRows, folder: Path) -> None:
         "slabs": [asdict(slab) | {"stem": slab.stem.name} for slab in staging.slabs],
         "files": staging.files,
     }
-    with written_whole(folder / _INDEX) as beside:
+    with atomic_write(folder / _INDEX) as beside:
         beside.write_text(json.dumps(told), encoding="utf-8")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import sync, sync_folder, unwritable, written_whole
+from runner.files import atomic_write, replace, unwritable
 from runner.job.endpoints import (
     STANDARD_STREAM,
     Compression,
@@ -49,7 +49,7 @@ def deliver(rows: Path, target: Target, columns: Columns, *, keep: bool) -> None
 
 def _to_file(rows: Path, target: FileTarget, columns: Columns) -> None:
     if target.url is None and target.path != STANDARD_STREAM:
-        with written_whole(target.path) as beside, told_of(target.path):
+        with atomic_write(target.path) as beside, told_of(target.path):
             write_file(rows, beside, target.shape, columns)
         return
     between = rows.with_suffix(".sent")
@@ -117,13 +117,11 @@ def _move(rows: Path, to: Path) -> None:
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         rows.chmod(0o666 & ~_umask())
-        sync(rows)
-        os.replace(rows, to)  # noqa: PTH105 - its errno tells another disk
-        sync_folder(to)
+        replace(rows, to)
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise unwritable(to, error) from error
-        with written_whole(to) as beside, rows.open("rb") as read, beside.open("wb") as write:
+        with atomic_write(to) as beside, rows.open("rb") as read, beside.open("wb") as write:
             shutil.copyfileobj(read, write, _COPY_BYTES)
         rows.unlink()
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import beside_of, sweep, sync, unwritable
+from runner.files import delete_strays, sync, sync_folder, temporary_path, unwritable
 from runner.job.endpoints import Compression, FileFormat, FolderTarget
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
@@ -38,7 +38,7 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
     ending = f".{target.shape.format}{_ENDINGS[target.shape.compression]}"
     _check_columns(rows, target)
     _check_ours(target.path, ending)
-    with _written_whole(target.path) as beside, told_of(target.path):
+    with _atomic_folder(target.path) as beside, told_of(target.path):
         database = typing_database(rows.parent)
         try:
             typed = widened(database, rows, typed_columns(rows, columns))
@@ -115,20 +115,22 @@ def _check_ours(folder: Path, ending: str) -> None:
 
 
 @contextmanager
-def _written_whole(folder: Path) -> Iterator[Path]:
-    beside, old = beside_of(folder), beside_of(folder, "old")
-    sweep(folder)
+def _atomic_folder(folder: Path) -> Iterator[Path]:
+    beside, old = temporary_path(folder), temporary_path(folder, "old")
+    delete_strays(folder)
     try:
         beside.mkdir(parents=True)
     except OSError as error:
         raise unwritable(folder, error) from error
     try:
         yield beside
+        for each in (*beside.rglob("*"), beside):
+            sync(each)
         if folder.exists():
             folder.rename(old)
         beside.rename(folder)
-        sync(folder.parent)
-        sweep(folder, "old")
+        sync_folder(folder.parent)
+        delete_strays(folder, "old")
     except OSError as error:
         raise unwritable(folder, error) from error
     finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.files import written_whole
+from runner.files import atomic_write
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.rest_pages import PageReader, csv_of, records_of, text_of, value_at
 
@@ -49,7 +49,7 @@ class RestWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        beside = self._stack.enter_context(written_whole(self._file))
+        beside = self._stack.enter_context(atomic_write(self._file))
         self._stream = self._stack.enter_context(beside.open("w", encoding="utf-8", newline=""))
         self._rows = csv.writer(self._stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if self._given is not None:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import written_whole
+from runner.files import atomic_write
 from runner.outcome import RowStatus
-from runner.tables.database import side_by_side
+from runner.parallel import parallel_map
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import Slab
@@ -96,11 +96,11 @@ def save_after_images(
             staging.database, f"({query})", folder / "written" / f"{slab.stem.name}.parquet"
         )
 
-    for _ in side_by_side(written, [each for each in staging.slabs if each.rows > each.rejected]):
+    for _ in parallel_map(written, [each for each in staging.slabs if each.rows > each.rejected]):
         pass
     columns = [asdict(column) for column in index.columns]
     content = json.dumps({"columns": columns, "kept": index.has_before_images})
-    with written_whole(folder / _INDEX) as beside:
+    with atomic_write(folder / _INDEX) as beside:
         beside.chmod(PRIVATE_FILE)
         beside.write_text(content, encoding="utf-8")
 

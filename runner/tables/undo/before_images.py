@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.files import unwritable, written_whole
+from runner.files import atomic_write, unwritable
 from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.sources.csv import PLAIN_CSV
@@ -112,7 +112,7 @@ def write_parquet(database: Database, relation: str, file: Path) -> None:
     """Write a relation as a Parquet file that only its owner may read, whole or not at all."""
     with (
         state_errors(f"{file} cannot be written"),
-        written_whole(file) as beside,
+        atomic_write(file) as beside,
         database.cursor() as cursor,
     ):
         options = "(FORMAT parquet, COMPRESSION zstd)"

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.files import unwritable, written_whole
+from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
 from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import Database, state_errors
@@ -194,7 +194,7 @@ class TaskComparison:
         """
         fields = ("Id", *(each for _, each in self._restorable)) if self._restores else ("Id",)
         pieces = self._pieces if self._restores else self._pieces[::-1]
-        with written_whole(file) as beside:
+        with atomic_write(file) as beside:
             beside.chmod(PRIVATE_FILE)
             with beside.open("wb") as out:
                 out.write(header_line([*fields, ROW]))
@@ -212,7 +212,7 @@ class TaskComparison:
             f" AS sf__Message, {blamed} AS sf__Fields FROM verdict WHERE act = {literal(act)}"
             f" AND decision = '{Decision.LEFT}' ORDER BY row"
         )
-        with state_errors(f"{file} cannot be written"), written_whole(file) as beside:
+        with state_errors(f"{file} cannot be written"), atomic_write(file) as beside:
             self._execute(copy_csv(query, beside, header=True))
             beside.chmod(PRIVATE_FILE)
 

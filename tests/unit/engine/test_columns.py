@@ -99,14 +99,14 @@ def test_what_the_org_would_refuse_is_a_problem(verb, fields, key, found):
 def test_an_expression_over_a_column_that_is_not_there_is_a_problem():
     problems = plan(Verb.CREATE, header=["company"], fields={"Name": "trim(compny)"})[1]
     assert codes(problems) == ["job/unknown-column"]
-    assert "Did you mean company?" in problems[0].help
+    assert "did you mean `company`?" in problems[0].help
     assert plan(Verb.CREATE, header=["company"], fields={"Name": "trim(COMPANY)"})[1] == ()
     assert plan(Verb.CREATE, header=["a"], fields={"Name": "'a constant'"})[1] == ()
 
 
 def test_a_misspelt_field_gets_a_suggestion():
     (problem,) = plan(Verb.CREATE, fields={"Nmae": "a"})[1]
-    assert "Did you mean Name?" in problem.help
+    assert "did you mean `Name`?" in problem.help
 
 
 def test_a_delete_takes_the_id_alone_whatever_else_the_rows_hold():

@@ -94,13 +94,13 @@ def test_a_column_means_a_field_or_a_parents_key(describes, sobject, column, nam
 @pytest.mark.parametrize(
     ("sobject", "column", "said", "advice"),
     [
-        ("Contact", "LastNme", "no field LastNme", "Did you mean LastName"),
+        ("Contact", "LastNme", "no field LastNme", "did you mean `LastName`"),
         ("Contact", "Zzz", "no field Zzz", "API name"),
-        ("Contact", "Acount.Number__c", "no relationship Acount", "Did you mean Account"),
+        ("Contact", "Acount.Number__c", "no relationship Acount", "did you mean `Account`"),
         ("Contact", "Parent.Id", "no relationship Parent", "__r"),
         ("Contact", "Account.Owner.Name", "one step", "Account.ERP_Id__c"),
         ("Contact", "Account.Name", "does not identify", "Number__c"),
-        ("Contact", "Account.Nam", "no field Nam", "Did you mean Name"),
+        ("Contact", "Account.Nam", "no field Nam", "did you mean `Name`"),
         ("Task", "Who.Email", "several objects", "Contact:Who.Email"),
         ("Task", "User:Who.Email", "does not lead to User", "Contact, Lead"),
         ("Task", "Lead:Who", "is no column", "one step|Account.ERP_Id__c"),

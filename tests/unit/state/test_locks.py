@@ -13,7 +13,7 @@ SINCE = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
 HOLD_UNTIL_KILLED = """
 import sys
 from pathlib import Path
-from runner.state.lock import run_lock
+from runner.state.locks import run_lock
 with run_lock(Path(sys.argv[1]), Path(sys.argv[2]), "00D1", run_id="run-of-child"):
     print("held", flush=True)
     sys.stdin.read()

@@ -113,7 +113,8 @@ def test_a_refused_download_keeps_the_file_that_was_there(world, tmp_path):
     assert list(tmp_path.iterdir()) == [to]
 
 
-def test_a_folder_that_is_not_there_is_a_state_error(world, tmp_path):
+def test_a_folder_that_cannot_be_created_is_a_state_error(world, tmp_path):
+    (tmp_path / "no").write_text("a file")
     with pytest.raises(StateError, match="cannot be written"):
         query_jobs.download(world.session, "750q", tmp_path / "no" / "a.csv")
 

@@ -131,7 +131,7 @@ def test_threads_take_turns(store):
 HOLD = """
 import sys
 from pathlib import Path
-from runner.state.tokens import TokenFile
+from runner.state.tokens.file import TokenFile
 with TokenFile(Path(sys.argv[1]), login_command="").locked():
     print("held", flush=True)
     sys.stdin.read()

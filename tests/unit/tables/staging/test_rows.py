@@ -79,7 +79,7 @@ def test_an_expression_that_gives_another_value_each_time_is_computed_once(stage
 def test_an_unknown_column_is_told_with_the_nearest(stage):
     with pytest.raises(SourceError, match="no column 'compny'") as raised:
         stage(b"company\nx\n", [MappedColumn("Name", "trim(compny)")])
-    assert "Did you mean company?" in (raised.value.hint or "")
+    assert "did you mean `company`?" in (raised.value.hint or "")
 
 
 def test_a_key_that_the_header_lacks_is_told(stage):
