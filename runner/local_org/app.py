@@ -23,8 +23,8 @@ from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.catalog.standard import standard_catalog
 from runner.local_org.fault_injection.rule import declared_rules
 from runner.local_org.http.messages import Request, Response
-from runner.local_org.http.middleware import answer
 from runner.local_org.http.server import Listeners
+from runner.local_org.middleware import answer
 from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, Settings

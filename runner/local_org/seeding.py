@@ -14,7 +14,7 @@ from pathlib import Path
 
 from runner.local_org.catalog.model import SObject
 from runner.local_org.org import Org
-from runner.local_org.records import column_of, write
+from runner.local_org.records import WriteCall, column_of, write
 
 _BATCH_ROWS = 10_000
 _MOST_CHARACTERS = 131_072
@@ -62,17 +62,15 @@ def _sow_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int:
     count = 0
     rows = _rows(org, sobject, path)
     while batch := list(islice(rows, _BATCH_ROWS)):
-        outcomes = write(
-            org,
-            conn,
+        call = WriteCall(
             "insert",
             sobject,
             [row for _, row in batch],
-            user=org.user,
-            version=org.settings.max_version,
+            org.user,
             from_text=True,
             allow_duplicates=True,
         )
+        outcomes = write(org, conn, call)
         for (line, _), outcome in zip(batch, outcomes, strict=True):
             if not outcome.success:
                 error = outcome.errors[0]

@@ -25,6 +25,7 @@ from runner.local_org.bulk.jobs import DELIMITERS, LINE_ENDINGS, Job, Jobs, JobS
 from runner.local_org.catalog.model import SObject
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
+from runner.local_org.records import WriteCall
 from runner.local_org.records.columns import column_of
 from runner.local_org.records.outcome import RowOutcome
 
@@ -108,17 +109,7 @@ class _Run:
         with self._org.store.writing() as conn:
             if not self._goes(self._job):
                 return False
-            outcomes = records.write(
-                self._org,
-                conn,
-                self._job.operation,
-                self._sobject,
-                [dict(zip(self._upload.header, row.values, strict=True)) for row in chunk],
-                external_id=self._job.external_id,
-                user=self._user,
-                version=self._job.api_version,
-                from_text=True,
-            )
+            outcomes = records.write(self._org, conn, self._call(chunk))
             good, bad = self._told(chunk, outcomes)
             taken = int((monotonic() - begun) * 1000)
             self._job = self._jobs.change(
@@ -132,6 +123,16 @@ class _Run:
                 total_ms=self._job.total_ms + taken,
             )
         return True
+
+    def _call(self, chunk: Sequence[Row]) -> WriteCall:
+        return WriteCall(
+            self._job.operation,
+            self._sobject,
+            [dict(zip(self._upload.header, row.values, strict=True)) for row in chunk],
+            self._user,
+            external_id=self._job.external_id,
+            from_text=True,
+        )
 
     def _told(
         self, chunk: Sequence[Row], outcomes: Sequence[RowOutcome]

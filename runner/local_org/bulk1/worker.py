@@ -12,7 +12,7 @@ from datetime import datetime
 from itertools import islice
 from time import monotonic
 
-from runner.local_org import exact_numbers, records, soql
+from runner.local_org import exact_numbers, soql
 from runner.local_org.bulk.csv_reading import Upload
 from runner.local_org.bulk.csv_writing import csv_bytes
 from runner.local_org.bulk.failure import JobFailure
@@ -23,6 +23,7 @@ from runner.local_org.catalog.model import SObject
 from runner.local_org.faults import ApiFault
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
+from runner.local_org.records import WriteCall, write
 from runner.local_org.records.columns import column_of
 from runner.local_org.records.outcome import RowOutcome
 
@@ -82,17 +83,15 @@ def _ingest(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
     user = user_of_id(org, job.user_id) or org.user
     with org.store.writing() as conn:
         for start in range(0, len(rows), CHUNK_ROWS):
-            outcomes += records.write(
-                org,
-                conn,
+            call = WriteCall(
                 job.operation,
                 sobject,
                 rows[start : start + CHUNK_ROWS],
+                user,
                 external_id=job.external_id,
-                user=user,
-                version=job.api_version,
                 from_text=from_text,
             )
+            outcomes += write(org, conn, call)
     told = _csv_results(outcomes) if from_text else _json_results(outcomes)
     org.part(ClassicJobs).result_path(batch).write_bytes(told)
     return len(rows), sum(not outcome.success for outcome in outcomes)

@@ -41,6 +41,9 @@ class Request:
     payload: BinaryIO | None = None
     """A body too big to hold, as an open file; only routes that stream see one."""
 
+    dispatch: Callable[[Org, Request], Response] | None = None
+    """Answers a request within this one (a part of a composite); set by the router."""
+
     def arg(self, name: str, default: str = "") -> str:
         """First value of a query parameter."""
         return self.query.get(name, [default])[0]

@@ -257,5 +257,5 @@ def row_locked(record_id: str) -> ApiError:
     """A record, or a parent of one, that another transaction holds."""
     return ApiError(
         "UNABLE_TO_LOCK_ROW",
-        f"unable to obtain exclusive access to this record or 1 records: {record_id}",
+        f"unable to obtain exclusive access to this record or 1 records: {record_id[:_SHORT_ID]}",
     )

@@ -75,17 +75,6 @@ def _datetime_to_json(stored: Stored) -> str:
     return f"{str(stored)[:-1]}+0000"
 
 
-def to_csv(field: Field, stored: Stored) -> str:
-    """The form of Bulk results: null is empty, doubles always have a decimal."""
-    if stored is None:
-        return ""
-    if field.type == "boolean":
-        return "true" if stored else "false"
-    return (
-        exact_numbers.plain(exact_numbers.exact(stored)) if field.type in _NUMBERS else str(stored)
-    )
-
-
 def from_json(field: Field, value: object) -> Stored:
     """Read a JSON value.
 

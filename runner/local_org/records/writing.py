@@ -45,47 +45,48 @@ _UNREAD = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD"})
 _SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
-def write(  # noqa: PLR0913 - what every resource says about a write
-    org: Org,
-    conn: sqlite3.Connection,
-    operation: str,
-    sobject: SObject,
-    rows: Sequence[Mapping[str, object]],
-    *,
-    external_id: str | None = None,
-    user: User,
-    version: float,
-    all_or_none: bool = False,
-    from_text: bool = False,
-    allow_duplicates: bool = False,
-) -> list[RowOutcome]:
-    """Write rows of one sObject; one outcome a row, in order.
+@dataclass(frozen=True, slots=True)
+class WriteCall:
+    """One write of rows of one sObject, and in whose name."""
 
-    `operation` is insert, update, upsert, delete, hardDelete or undelete; `external_id` names an
-    upsert's key (default Id). Rows map field names to JSON values or, with `from_text`, to CSV
-    texts ('' says nothing, '#N/A' is null). `allow_duplicates` saves in spite of duplicate rules
-    that only alert. `conn` is in a write transaction; with `all_or_none` nothing stays of a call
-    in which a row failed.
+    operation: str
+    """insert, update, upsert, delete, hardDelete or undelete."""
+    sobject: SObject
+    rows: Sequence[Mapping[str, object]]
+    """Field names to JSON values or, with `from_text`, to CSV texts ('' is absent, '#N/A' null)."""
+    user: User
+    external_id: str | None = None
+    """The key of an upsert; Id by default."""
+    from_text: bool = False
+    allow_duplicates: bool = False
+    """Save in spite of duplicate rules that only alert."""
+    all_or_none: bool = False
+    """Roll the whole call back if any row fails."""
+
+
+def write(org: Org, conn: sqlite3.Connection, call: WriteCall) -> list[RowOutcome]:
+    """Write rows of one sObject; returns one outcome per row, in order.
+
+    `conn` is in a write transaction.
 
     Raises:
-        ApiFault: the call as a whole cannot be: a key that is none.
+        ApiFault: the external Id of an upsert is not a key.
     """
-    del version  # every served version judges records alike
+    sobject, operation = call.sobject, call.operation
     if not sobject.flags.get(_FLAGS[operation], False):
         error = refusals.operation_not_supported(sobject.name, operation)
-        return [refused(error) for _ in rows]
-    key = _upsert_key(sobject, external_id) if operation == "upsert" else None
-    call = _Call(org, conn, sobject, user, from_text, not allow_duplicates)
+        return [refused(error) for _ in call.rows]
+    key = _upsert_key(sobject, call.external_id) if operation == "upsert" else None
+    locked = org.part(Troubles).locks(sobject.name, call.rows)
+    rows = [row for place, row in enumerate(call.rows) if place not in locked]
     conn.execute("SAVEPOINT call")
-    held = org.part(Troubles).locks(sobject.name, rows)
-    free = [row for place, row in enumerate(rows) if place not in held] if held else rows
     if operation in {"insert", "update", "upsert"}:
-        outcomes = _Writer(call, key).write(operation, free)
+        outcomes = _Writer(org, conn, call, key).write(operation, rows)
     else:
-        outcomes = Deletion(org, conn, sobject, user).run(operation, free)
-    for place, record_id in sorted(held.items()):
-        outcomes.insert(place, refused(refusals.row_locked(record_id)))
-    if all_or_none and not all(outcome.success for outcome in outcomes):
+        outcomes = Deletion(org, conn, sobject, call.user).run(operation, rows)
+    for place, holder in sorted(locked.items()):
+        outcomes.insert(place, refused(refusals.row_locked(holder)))
+    if call.all_or_none and not all(outcome.success for outcome in outcomes):
         conn.execute("ROLLBACK TO call")
         outcomes = rolled_back(outcomes)
     conn.execute("RELEASE call")
@@ -100,36 +101,25 @@ def _upsert_key(sobject: SObject, external_id: str | None) -> Field:
     return field
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """What stays the same for all rows of one call."""
-
-    org: Org
-    conn: sqlite3.Connection
-    sobject: SObject
-    user: User
-    from_text: bool
-    alert: bool
-    """Whether duplicate rules that only alert refuse."""
-
-
 class _Writer:
     """One call's worth of inserts and updates."""
 
-    def __init__(self, call: _Call, key: Field | None) -> None:
-        catalog, sobject = call.org.catalog, call.sobject
-        self._conn = call.conn
+    def __init__(
+        self, org: Org, conn: sqlite3.Connection, call: WriteCall, key: Field | None
+    ) -> None:
+        catalog, sobject = org.catalog, call.sobject
+        self._conn = conn
         self._key = key
         self._sobject = sobject
         self._user = call.user
-        self._clock = call.org.clock
-        self._lookups = Lookups(call.conn)
+        self._clock = org.clock
+        self._lookups = Lookups(conn)
         self._reading = Reading(catalog, sobject, key, from_text=call.from_text)
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
         self._derive = derivation_of(sobject)
         self._derives_much = derives_much(sobject)
-        self._rules = Rules(sobject, self._lookups, alert=call.alert)
+        self._rules = Rules(sobject, self._lookups, alert=not call.allow_duplicates)
         fields = sobject.fields
         self._not_createable = frozenset(item.name for item in fields if not item.createable)
         self._not_updateable = frozenset(item.name for item in fields if not item.updateable)

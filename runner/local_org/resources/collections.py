@@ -17,14 +17,14 @@ from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read_many, rolled_back, write
+from runner.local_org.records.outcome import refused
 from runner.local_org.records.refusals import malformed_id, not_an_external_id
 from runner.local_org.resources.request_parsing import (
-    allows_duplicates,
-    asking_user,
     json_object,
     named_sobject,
     version_of,
     wanted_fields,
+    write_call,
 )
 
 _WRITTEN_AT_ONCE = 200
@@ -52,22 +52,21 @@ def _written(org: Org, request: Request, operation: str) -> Response:
             f"Cannot have more than {_TYPE_CHANGES} chunks in a single operation. Please rearrange"
             " the data to reduce chunking.",
         )
-    with _transaction(org, request, all_or_none=body.get("allOrNone") is True) as settling:
+    with _transaction(org, request, all_or_none=body.get("allOrNone") is True) as collection:
         for name, members in groups:
             unknown = ApiError("INVALID_TYPE", f"sObject type '{name}' is not supported.")
-            settling.outcomes += settling.call.write(
-                operation, org.catalog.sobject(name), members, unknown
-            )
-    return Response.of_json([_result(outcome) for outcome in settling.outcomes])
+            collection.write(operation, org.catalog.sobject(name), members, unknown)
+    return Response.of_json([_result(outcome) for outcome in collection.outcomes])
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """One request within its transaction."""
+@dataclass(slots=True)
+class _Collection:
+    """One request within its transaction, and the outcomes of its rows so far."""
 
     org: Org
     conn: sqlite3.Connection
     request: Request
+    outcomes: list[RowOutcome] = field(default_factory=list)
 
     def write(
         self,
@@ -76,41 +75,25 @@ class _Call:
         rows: Sequence[Row],
         unknown: ApiError,
         external_id: str | None = None,
-    ) -> list[RowOutcome]:
-        """Write rows of one sObject; all fail as `unknown` where there is no such sObject."""
+    ) -> None:
+        """Write rows of one sObject; all fail with `unknown` if there is no such sObject."""
         if sobject is None:
-            return [RowOutcome(None, success=False, created=False, errors=(unknown,)) for _ in rows]
-        return write(
-            self.org,
-            self.conn,
-            operation,
-            sobject,
-            rows,
-            external_id=external_id,
-            user=asking_user(self.org, self.request),
-            version=version_of(self.org, self.request),
-            allow_duplicates=allows_duplicates(self.request),
-        )
-
-
-@dataclass(slots=True)
-class _Settling:
-    """A call and what it came to so far."""
-
-    call: _Call
-    outcomes: list[RowOutcome] = field(default_factory=list)
+            self.outcomes += [refused(unknown) for _ in rows]
+            return
+        call = write_call(self.org, self.request, operation, sobject, rows, external_id=external_id)
+        self.outcomes += write(self.org, self.conn, call)
 
 
 @contextmanager
-def _transaction(org: Org, request: Request, *, all_or_none: bool) -> Iterator[_Settling]:
-    """The call and its outcomes; what succeeded stays, or nothing when all or none was asked."""
+def _transaction(org: Org, request: Request, *, all_or_none: bool) -> Iterator[_Collection]:
+    """One transaction; with `all_or_none` a failed row rolls all of it back."""
     with org.store.writing() as conn:
         conn.execute("SAVEPOINT collection")
-        settling = _Settling(_Call(org, conn, request))
-        yield settling
-        if all_or_none and not all(outcome.success for outcome in settling.outcomes):
+        collection = _Collection(org, conn, request)
+        yield collection
+        if all_or_none and not all(outcome.success for outcome in collection.outcomes):
             conn.execute("ROLLBACK TO collection")
-            settling.outcomes = rolled_back(settling.outcomes)
+            collection.outcomes = rolled_back(collection.outcomes)
         conn.execute("RELEASE collection")
 
 
@@ -166,9 +149,9 @@ def _upsert(org: Org, request: Request) -> Response:
             raise ApiFault(
                 400, "INVALID_TYPE", f"All records must be of type {sobject.name} as in the URL"
             )
-    with _transaction(org, request, all_or_none=body.get("allOrNone") is True) as settling:
-        settling.outcomes = settling.call.write("upsert", sobject, rows, no_key, key.name)
-    return Response.of_json([_result(each, tells_created=True) for each in settling.outcomes])
+    with _transaction(org, request, all_or_none=body.get("allOrNone") is True) as collection:
+        collection.write("upsert", sobject, rows, no_key, key.name)
+    return Response.of_json([_result(each, tells_created=True) for each in collection.outcomes])
 
 
 def _delete(org: Org, request: Request) -> Response:
@@ -177,14 +160,12 @@ def _delete(org: Org, request: Request) -> Response:
         raise ApiFault(400, "REQUIRED_FIELD_MISSING", "The ids parameter is required")
     _check_count(len(ids), _WRITTEN_AT_ONCE)
     all_or_none = request.arg("allOrNone").lower() == "true"
-    with _transaction(org, request, all_or_none=all_or_none) as settling:
+    with _transaction(org, request, all_or_none=all_or_none) as collection:
         for prefix, members in groupby(ids, key=lambda each: each[:3]):
             rows = [{"Id": each} for each in members]
             sobject = org.catalog.of_id(prefix)
-            settling.outcomes += settling.call.write(
-                "delete", sobject, rows, malformed_id(rows[0]["Id"])
-            )
-    pairs = zip(ids, settling.outcomes, strict=True)
+            collection.write("delete", sobject, rows, malformed_id(rows[0]["Id"]))
+    pairs = zip(ids, collection.outcomes, strict=True)
     return Response.of_json([_deleted(each, outcome) for each, outcome in pairs])
 
 

@@ -6,6 +6,7 @@ Knows how a request names things. Knows nothing of what is then done.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -16,7 +17,7 @@ from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request
 from runner.local_org.org import Org, User
-from runner.local_org.records import RowOutcome
+from runner.local_org.records import RowOutcome, WriteCall
 from runner.local_org.records.refusals import POSITION
 
 _STATUS = {
@@ -104,10 +105,29 @@ def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | Non
     return fields or None
 
 
-def allows_duplicates(request: Request) -> bool:
-    """Whether the caller saves in spite of duplicate rules that only alert (from 52.0)."""
-    header = request.headers.get("sforce-duplicate-rule-header", "")
-    return _ALLOW_SAVE.search(header) is not None
+def write_call(  # noqa: PLR0913 - a request, and the write that it asks for
+    org: Org,
+    request: Request,
+    operation: str,
+    sobject: SObject,
+    rows: Sequence[Mapping[str, object]],
+    *,
+    external_id: str | None = None,
+) -> WriteCall:
+    """A write in the name of the caller, with the options that its headers set.
+
+    `Sforce-Duplicate-Rule-Header: allowSave=true` (from 52.0) saves in spite of duplicate rules
+    that only alert.
+    """
+    duplicates = request.headers.get("sforce-duplicate-rule-header", "")
+    return WriteCall(
+        operation,
+        sobject,
+        rows,
+        asking_user(org, request),
+        external_id=external_id,
+        allow_duplicates=_ALLOW_SAVE.search(duplicates) is not None,
+    )
 
 
 def refusal(outcome: RowOutcome, request: Request) -> ApiFault:

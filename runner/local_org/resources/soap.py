@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org, User
-from runner.local_org.records import RowOutcome, write
+from runner.local_org.records import RowOutcome, WriteCall, write
 from runner.local_org.records.outcome import refused
 from runner.local_org.records.refusals import malformed_id
 
@@ -118,8 +118,7 @@ def _undeleted(org: Org, user: User, ids: Sequence[str]) -> list[RowOutcome]:
             if sobject is None:
                 outcomes += [refused(malformed_id(row["Id"])) for row in rows]
                 continue
-            version = org.settings.max_version
-            outcomes += write(org, conn, "undelete", sobject, rows, user=user, version=version)
+            outcomes += write(org, conn, WriteCall("undelete", sobject, rows, user))
     return outcomes
 
 

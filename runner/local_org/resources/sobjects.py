@@ -19,8 +19,6 @@ from runner.local_org.records import RowOutcome, is_key, read, write
 from runner.local_org.records.lookups import Lookups, Presence
 from runner.local_org.records.values import Stored, comparable, json_reader
 from runner.local_org.resources.request_parsing import (
-    allows_duplicates,
-    asking_user,
     header_moment,
     json_object,
     named_sobject,
@@ -28,6 +26,7 @@ from runner.local_org.resources.request_parsing import (
     refusal,
     version_of,
     wanted_fields,
+    write_call,
 )
 
 _UPSERT_TELLS_CREATED = 46.0
@@ -56,16 +55,8 @@ def _write(
     org: Org, request: Request, operation: str, sobject: SObject, row: Mapping[str, object]
 ) -> RowOutcome:
     with org.store.writing() as conn:
-        outcome = write(
-            org,
-            conn,
-            operation,
-            sobject,
-            [row],
-            user=asking_user(org, request),
-            version=version_of(org, request),
-            allow_duplicates=allows_duplicates(request),
-        )[0]
+        call = write_call(org, request, operation, sobject, [row])
+        outcome = write(org, conn, call)[0]
     if not outcome.success:
         raise refusal(outcome, request)
     return outcome

@@ -78,12 +78,12 @@ def undone_on_failure(org: Org) -> Iterator[None]:
 
 def carry_out(org: Org, outer: Request, part: Part) -> Answer:
     """Send one part through the router, in the name of the outer request's session."""
-    from runner.local_org.http.router import dispatch  # noqa: PLC0415 - the router imports us
-
+    if outer.dispatch is None:
+        raise TypeError("a request with parts comes from the router")
     split = urlsplit(part.url)
     headers = {name: value for name, value in outer.headers.items() if name not in _NEVER_PASSED_ON}
     headers.update({name.lower(): value for name, value in (part.headers or {}).items()})
-    response = dispatch(
+    response = outer.dispatch(
         org,
         replace(
             outer,

@@ -14,13 +14,7 @@ from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, write
-from runner.local_org.resources.request_parsing import (
-    allows_duplicates,
-    asking_user,
-    json_object,
-    named_sobject,
-    version_of,
-)
+from runner.local_org.resources.request_parsing import json_object, named_sobject, write_call
 from runner.local_org.resources.subrequests import (
     RolledBackError,
     mappings_of,
@@ -125,16 +119,7 @@ def _insert(
     row = dict(node.row)
     if node.parent_field is not None and parent_id is not None:
         row[node.parent_field] = parent_id
-    return write(
-        org,
-        conn,
-        "insert",
-        node.sobject,
-        [row],
-        user=asking_user(org, request),
-        version=version_of(org, request),
-        allow_duplicates=allows_duplicates(request),
-    )[0]
+    return write(org, conn, write_call(org, request, "insert", node.sobject, [row]))[0]
 
 
 def _result(reference_id: str, outcome: RowOutcome) -> dict[str, object]:

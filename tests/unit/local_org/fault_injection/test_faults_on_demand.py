@@ -170,6 +170,15 @@ def test_rows_of_a_chosen_parent_are_locked(org, fault):
     assert again[0]["success"] is True
 
 
+def test_each_row_is_looked_at_once(org, fault):
+    fault(kind="lock_rows", after=1)
+    records = [{"attributes": {"type": "Account"}, "Name": name} for name in "AB"]
+    first, second = org.client.post(
+        "/services/data/v60.0/composite/sobjects", json={"records": records}
+    ).json()
+    assert (first["success"], second["success"]) == (True, False)
+
+
 def test_all_or_none_takes_the_others_along(org, fault):
     fault(kind="lock_rows", nth=1)
     records = [{"attributes": {"type": "Account"}, "Name": name} for name in "AB"]

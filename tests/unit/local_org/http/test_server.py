@@ -8,8 +8,8 @@ import socket
 
 import pytest
 
+from runner.local_org import router
 from runner.local_org.app import open_org, serve
-from runner.local_org.http import router
 from runner.local_org.http.messages import Response, Route
 from runner.local_org.http.server import PortTakenError
 

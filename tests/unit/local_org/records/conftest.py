@@ -11,7 +11,7 @@ import pytest
 
 from runner.local_org.app import open_org
 from runner.local_org.org import Org
-from runner.local_org.records import RowOutcome, read, write
+from runner.local_org.records import RowOutcome, WriteCall, read, write
 
 
 @dataclass
@@ -36,16 +36,9 @@ class Book:
 
     def write(self, operation, sobject, rows, **options) -> list[RowOutcome]:
         with self.org.store.writing() as conn:
-            return write(
-                self.org,
-                conn,
-                operation,
-                self.org.catalog.sobject(sobject),
-                rows,
-                user=self.org.user,
-                version=60.0,
-                **options,
-            )
+            target = self.org.catalog.sobject(sobject)
+            call = WriteCall(operation, target, rows, self.org.user, **options)
+            return write(self.org, conn, call)
 
     def one(self, operation, sobject, row, **options) -> RowOutcome:
         return self.write(operation, sobject, [row], **options)[0]

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.local_org.app import open_org
-from runner.local_org.records import write
+from runner.local_org.records import WriteCall, write
 
 
 def test_a_new_record_gets_an_id_an_owner_and_its_system_fields(book):
@@ -328,7 +328,7 @@ def test_rows_under_a_locked_parent_fail_and_the_others_do_not(tmp_path):
     rows = [{"Name": "A"}, {"Name": "Held"}, {"Name": "C"}]
     with org.store.writing() as conn:
         account = org.catalog.sobject("Account")
-        outcomes = write(org, conn, "insert", account, rows, user=org.user, version=60.0)
+        outcomes = write(org, conn, WriteCall("insert", account, rows, org.user))
     assert [outcome.success for outcome in outcomes] == [True, False, True]
     assert (outcomes[1].errors[0].code, outcomes[1].errors[0].message) == (
         "UNABLE_TO_LOCK_ROW",

@@ -6,7 +6,6 @@ from runner.local_org.records.values import (
     UnreadableError,
     from_csv,
     from_json,
-    to_csv,
     to_json,
 )
 
@@ -18,28 +17,26 @@ def _field(kind, **members):
 
 
 @pytest.mark.parametrize(
-    ("kind", "stored", "json", "csv"),
+    ("kind", "stored", "json"),
     [
-        ("boolean", 1, True, "true"),
-        ("int", 5, 5, "5"),
-        ("double", 100.0, 100.0, "100.0"),
-        ("currency", 1e20, 1e20, "100000000000000000000.0"),
-        ("double", 1e-7, 1e-7, "0.0000001"),
-        ("date", "2011-07-07", "2011-07-07", "2011-07-07"),
+        ("boolean", 1, True),
+        ("int", 5, 5),
+        ("double", 100.0, 100.0),
+        ("currency", 1e20, 1e20),
+        ("double", 1e-7, 1e-7),
+        ("date", "2011-07-07", "2011-07-07"),
         (
             "datetime",
             "2011-07-07T00:37:00.000Z",
             "2011-07-07T00:37:00.000+0000",
-            "2011-07-07T00:37:00.000Z",
         ),
-        ("time", "11:59:59.000Z", "11:59:59.000Z", "11:59:59.000Z"),
-        ("multipicklist", "A;B", "A;B", "A;B"),
-        ("string", None, None, ""),
+        ("time", "11:59:59.000Z", "11:59:59.000Z"),
+        ("multipicklist", "A;B", "A;B"),
+        ("string", None, None),
     ],
 )
-def test_the_forms_of_a_value(kind, stored, json, csv):
+def test_the_json_form_of_a_value(kind, stored, json):
     assert to_json(_field(kind), stored) == json
-    assert to_csv(_field(kind), stored) == csv
 
 
 @pytest.mark.parametrize(

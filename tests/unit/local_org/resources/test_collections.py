@@ -65,6 +65,25 @@ def test_upserts_tell_what_was_created(rest):
     assert rest.patch("/composite/sobjects/Contact/Email", body).status_code == 400
 
 
+def test_an_upsert_is_all_or_none_when_asked(rest):
+    known = rest.create("Account", Name="A", Ext__c="a")
+    rows = _records({"Ext__c": "a", "Name": "B"}, {"Ext__c": "b", "Name": "C"}, {"Ext__c": "c"})
+    body = {"allOrNone": True, "records": rows}
+    answer = rest.patch("/composite/sobjects/Account/Ext__c", body)
+    assert [(each["success"], each["errors"][0]["statusCode"]) for each in answer.json()] == [
+        (False, "ALL_OR_NONE_OPERATION_ROLLED_BACK"),
+        (False, "ALL_OR_NONE_OPERATION_ROLLED_BACK"),
+        (False, "REQUIRED_FIELD_MISSING"),
+    ]
+    assert rest.read("Account", known)["Name"] == "A"
+    assert rest.get("/limits/recordCount?sObjects=Account").json()["sObjects"][0]["count"] == 1
+
+    body["allOrNone"] = False
+    answer = rest.patch("/composite/sobjects/Account/Ext__c", body)
+    assert [each["success"] for each in answer.json()] == [True, True, False]
+    assert rest.read("Account", known)["Name"] == "B"
+
+
 def test_deletes_name_their_ids_in_the_query(rest):
     account = rest.create("Account", Name="A")
     contact = rest.create("Contact", LastName="B")

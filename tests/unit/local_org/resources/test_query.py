@@ -10,10 +10,10 @@ import pytest
 from runner.local_org.catalog.standard import standard_catalog
 from runner.local_org.cursors import Cursors
 from runner.local_org.http.messages import Request
-from runner.local_org.http.router import dispatch
 from runner.local_org.ids import make_id
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, User
+from runner.local_org.router import dispatch
 from runner.local_org.store import Store
 
 USER = User(make_id("005", 1), "admin@local.example", "Local Admin", "admin@local.example")

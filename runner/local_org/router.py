@@ -13,13 +13,15 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from runner.local_org import exact_numbers
+from runner.local_org.bulk1.resource import ROUTES as BULK1_ROUTES
 from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org, User
-from runner.local_org.resources import ROUTES
+from runner.local_org.resources import ROUTES as REST_ROUTES
 
+ROUTES: tuple[Route, ...] = (*REST_ROUTES, *BULK1_ROUTES)
 _OLDEST_EVER = 7.0
 _VERSIONED = re.compile(r"/services/data/v([^/]+)(/.*)?")
 _VERSION = re.compile(r"[1-9]\d?\.0")
@@ -88,7 +90,15 @@ def _prepared(
     body, payload = request.body, request.payload
     if payload is not None and not route.streams:
         body, payload = payload.read(), None
-    return replace(request, params=params, version=version, user=user, body=body, payload=payload)
+    return replace(
+        request,
+        params=params,
+        version=version,
+        user=user,
+        body=body,
+        payload=payload,
+        dispatch=dispatch,
+    )
 
 
 def _version_of(org: Org, path: str) -> tuple[float | None, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.local_org.http import router
+from runner.local_org import router
 from runner.local_org.http.messages import Response, Route
 from runner.local_org.org import Settings
 

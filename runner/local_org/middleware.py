@@ -12,10 +12,10 @@ from runner.local_org.fault_injection.active import Troubles
 from runner.local_org.fault_injection.rule import Kind, Rule
 from runner.local_org.http.log import LoggedRequest, RequestLog
 from runner.local_org.http.messages import Request, Response, WireFault
-from runner.local_org.http.router import dispatch
 from runner.local_org.http.tokens import session_token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org
+from runner.local_org.router import dispatch
 from runner.local_org.usage import ApiUsage
 
 API = ("/services/data/v", "/services/async/", "/services/Soap/")
