@@ -14,10 +14,9 @@ from pathlib import Path
 
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
-from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV, open_csv
-from runner.tables.sql import literal, name
+from runner.tables.sql import CsvDialect, literal, name, read_csv
 from runner.tables.staging.canonical_values import comparable
 from runner.tables.staging.chunk import Slab, sent_between
 from runner.tables.staging.mapping import Plan
@@ -176,13 +175,8 @@ class _Echo:
 
     def answers(self, match: Sequence[Plan]) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row."""
-        read = read_csv(
-            self._file,
-            self._columns,
-            PLAIN_CSV,
-            longest_row_bytes=_LONGEST_ROW_BYTES,
-            header=True,
-        )
+        dialect = CsvDialect(self._columns, _LONGEST_ROW_BYTES)
+        read = read_csv(self._file, dialect, header=True)
         echo = [comparable(p.column.kind, self._column(p.column.field)) for p in match]
         error = self._column("sf__Error")
         return (

@@ -14,10 +14,8 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import atomic_write
-from runner.job.endpoints import FileFormat, FileShape
-from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
-from runner.tables.sql import literal
+from runner.tables.sql import CsvDialect, literal, read_csv
 
 SUFFIX = ".excel.csv"
 _FORMULA = r"^[\s]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|^[\t\r]"
@@ -58,12 +56,12 @@ def _result_files(folder: Path) -> Iterator[Path]:
 
 
 def _quote(file: Path, to: Path, scratch: Path) -> None:
-    names = [f"c{number}" for number in range(_width(file))]
+    names = tuple(f"c{number}" for number in range(_width(file)))
     if not names:
         to.write_bytes(file.read_bytes())
         return
     longest = min(file.stat().st_size, _LONGEST_ROW_BYTES)
-    rows = read_csv(file, names, FileShape(FileFormat.CSV), longest_row_bytes=longest)
+    rows = read_csv(file, CsvDialect(names, longest))
     # The header is a row like any other here: its names come from strangers too.
     cells = ", ".join(
         f"CASE WHEN regexp_matches({name}, {literal(_FORMULA)}) "

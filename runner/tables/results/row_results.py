@@ -19,11 +19,10 @@ from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
-from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import state_errors
 from runner.tables.results.bulk_results import ENDINGS, PartResults, ResultFiles
-from runner.tables.sources.csv import PLAIN_CSV, RESULT_PREFIX
-from runner.tables.sql import literal
+from runner.tables.sources.csv import RESULT_PREFIX
+from runner.tables.sql import CsvDialect, copy_csv, literal, read_csv
 from runner.tables.staging.chunk import Slab
 from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
 from runner.tables.staging.parts import Part, header_line
@@ -216,7 +215,7 @@ class RowResults:
                 writer.writerows(map(_cells, self._pending))
         except OSError as error:
             raise unwritable(file, error) from error
-        read = read_csv(file, _NAMES, PLAIN_CSV, longest_row_bytes=_LONGEST_BYTES)
+        read = read_csv(file, CsvDialect(_NAMES, _LONGEST_BYTES))
         with state_errors("Row results cannot be kept"):
             self._connection.execute(f"INSERT INTO outcome FROM {read}")
         file.unlink()

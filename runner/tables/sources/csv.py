@@ -16,17 +16,20 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from runner.errors import SourceError
+from runner.errors import SourceError, StorageError
 from runner.job.endpoints import FileFormat, FileShape
 from runner.job.sniffing import START_BYTES, noticed, sniffed
+from runner.tables.database import first_line
 from runner.tables.sources.chunks import (
     Digest,
+    UncutError,
     encoding_hint,
     first_bytes,
     slabs,
     unreadable,
     utf8_blocks,
 )
+from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
 """Columns that a result file adds to the source's own."""
@@ -70,6 +73,12 @@ class Records:
         """Cut the records into pieces that can be read side by side."""
         return slabs(self.blocks, self.shape.quote.encode())
 
+    def dialect(self, chunk: bytes) -> CsvDialect:
+        """How a file of nothing but this chunk is written."""
+        shape = self.shape
+        spelled = shape.delimiter, shape.quote, self.line_end
+        return CsvDialect(self.columns, len(chunk), *spelled, ragged=self.ragged)
+
 
 @contextmanager
 def called(place: str | None, path: Path) -> Iterator[None]:
@@ -81,6 +90,23 @@ def called(place: str | None, path: Path) -> Iterator[None]:
             raise
         message = error.message.replace(str(path), place)
         raise SourceError(message, hint=error.hint) from error
+
+
+def load_error(path: Path, error: Exception) -> SourceError | StorageError:
+    """Say what it means that records cannot be read or stored."""
+    import duckdb
+
+    if isinstance(error, UncutError):
+        return SourceError(
+            f"{path}: a value that begins with a quote is never closed.",
+            hint="Double each quote inside a quoted value.",
+        )
+    if isinstance(error, (duckdb.OutOfMemoryException, duckdb.IOException)):
+        return StorageError(
+            f"{path}: its rows cannot be stored: {first_line(error)}.",
+            hint="Check that the disk of the state folder has room; then `runner resume`.",
+        )
+    return SourceError(f"{path}: {first_line(error)}.")
 
 
 def size_of(path: Path) -> int:

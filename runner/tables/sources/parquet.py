@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
-from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, first_line
 from runner.tables.sources.csv import Records, check_header
 from runner.tables.sources.spool import spooled
-from runner.tables.sql import literal, name
+from runner.tables.sql import copy_csv, literal, name
 
 if TYPE_CHECKING:
     import duckdb

@@ -10,15 +10,13 @@ from pathlib import Path
 
 from runner.errors import SourceError
 from runner.job.sql_binds import for_duckdb, names
-from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import Records, check_header
-from runner.tables.sources.csv_dialect import Reading, load_error, relation_of
+from runner.tables.sources.csv import Records, check_header, load_error
 from runner.tables.sources.open import AnySource, JoinedSource, notes_of, open_source
 from runner.tables.sources.spool import spooled
-from runner.tables.sql import literal, name
+from runner.tables.sql import copy_csv, literal, name, read_records
 
 _FROM = Path("from")
 """What messages call the rows of a SELECT."""
@@ -99,7 +97,7 @@ def _insert_as_is(
     database.connection.execute("BEGIN")
     for piece in records.slabs():
         text.write_bytes(piece)
-        read = relation_of(Reading.of_records(records, piece), columns, text)
+        read = read_records(text, records.dialect(piece), columns)
         database.connection.execute(f"INSERT INTO {name(table)} FROM {read}")
     database.connection.execute("COMMIT")
     text.unlink(missing_ok=True)

@@ -10,10 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.tables.csv_sql import read_csv
-from runner.tables.sources.csv import PLAIN_CSV
-from runner.tables.sources.csv_dialect import Reading, relation_of
-from runner.tables.sql import name
+from runner.tables.sql import CsvDialect, name, read_csv, read_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Slab:
 
     stem: Path
     """What its files are called without their endings."""
-    reading: Reading
+    reading: CsvDialect
     """How its rows are spelled as they were read."""
     rows: int
     rejected: int
@@ -66,15 +63,14 @@ class Slab:
 
     def own(self, columns: Sequence[str]) -> str:
         """Write the relation of its rows as read: `row`, and `s0, s1, …` for the columns."""
-        read = relation_of(self.reading, columns, self.read_file)
+        read = read_records(self.read_file, self.reading, columns)
         cells = "".join(f", {name(column)} AS s{place}" for place, column in enumerate(columns))
         return f"(SELECT {self._numbered} AS row{cells} FROM {read})"
 
     def sent(self) -> str:
         """Write the relation of its rows to send: `row`, and `c0, c1, …`, blank being NULL."""
         cells = tuple(f"c{place}" for place in range(self.width))
-        reading = Reading.of(PLAIN_CSV, cells, longest_row_bytes=self.sent_bytes)
-        read = relation_of(reading, cells, self.sent_file)
+        read = read_records(self.sent_file, CsvDialect(cells, self.sent_bytes), cells)
         if not self.rejected:
             return f"(SELECT {self._numbered} AS row, {', '.join(cells)} FROM {read})"
         placed = f"SELECT row_number() OVER () AS place, {', '.join(cells)} FROM {read}"
@@ -92,8 +88,7 @@ class Slab:
     def rejections(self) -> str:
         """Write the relation of the rows that are not sent: `row` and `problem`."""
         longest = self.rejected_file.stat().st_size
-        columns = ("place", "problem")
-        read = read_csv(self.rejected_file, columns, PLAIN_CSV, longest_row_bytes=longest)
+        read = read_csv(self.rejected_file, CsvDialect(("place", "problem"), longest))
         row = f"CAST(place AS BIGINT) + {self.first_row - 1} AS row"
         return f"(SELECT {row}, problem FROM {read})"
 

@@ -15,10 +15,9 @@ from pathlib import Path
 
 from runner.files import unwritable
 from runner.outcome import RowStatus
-from runner.tables.csv_sql import copy_csv
 from runner.tables.database import state_errors
 from runner.tables.field_types import FieldKind
-from runner.tables.sql import literal
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows

@@ -20,14 +20,13 @@ from runner.files import unwritable
 from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import parallel_map
-from runner.tables.csv_sql import copy_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import PLAIN_CSV, Records, called, own_columns
-from runner.tables.sources.csv_dialect import Reading, load_error, relation_of
+from runner.tables.sources.csv import PLAIN_CSV, Records, called, load_error, own_columns
 from runner.tables.sources.open import AnySource, notes_of, open_source
+from runner.tables.sql import CsvDialect, copy_csv, read_records
 from runner.tables.staging.canonical_values import MACROS
 from runner.tables.staging.chunk import (
     Slab,
@@ -285,7 +284,7 @@ class StagedRows:
 
     def _stage(self, records: Records, index: int, piece: bytes) -> Slab:
         stem = self._folder / f"slab-{index}"
-        reading = Reading.of_records(records, piece)
+        reading = records.dialect(piece)
         try:
             read_file(stem).write_bytes(piece)
             rows, rejected = self._mapped(stem, reading)
@@ -295,9 +294,9 @@ class StagedRows:
             raise unwritable(stem, error) from error
         return Slab(stem, reading, rows, rejected, len(self.plans), sent_bytes)
 
-    def _mapped(self, stem: Path, reading: Reading) -> tuple[int, int]:
+    def _mapped(self, stem: Path, reading: CsvDialect) -> tuple[int, int]:
         """Write the rows to send, and those that are not; gives how many there are of both."""
-        read = relation_of(reading, self.source_columns, read_file(stem))
+        read = read_records(read_file(stem), reading, self.source_columns)
         cells = ", ".join(plan.cell for plan in self.plans)
         query = select(self.plans, self.source_columns, read, self.blank)
         with self.database.cursor() as cursor:

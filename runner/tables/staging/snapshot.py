@@ -19,8 +19,8 @@ from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.csv import RowsSource
-from runner.tables.sources.csv_dialect import Reading
 from runner.tables.sources.open import AnySource
+from runner.tables.sql import CsvDialect
 from runner.tables.staging.chunk import Slab
 from runner.tables.staging.expressions import is_steady
 from runner.tables.staging.rows import StagedRows
@@ -113,4 +113,4 @@ def read_snapshot(folder: Path) -> Snapshot | None:
 
 def _slab(folder: Path, told: dict[str, Any]) -> Slab:
     reading = told["reading"] | {"columns": tuple(told["reading"]["columns"])}
-    return Slab(**told | {"stem": folder / told["stem"], "reading": Reading(**reading)})
+    return Slab(**told | {"stem": folder / told["stem"], "reading": CsvDialect(**reading)})

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
-from runner.tables.sources.csv import PLAIN_CSV
-from runner.tables.sql import literal, name
+from runner.tables.sql import CsvDialect, literal, name, read_csv
 from runner.tables.staging.canonical_values import MACROS, canonical
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -65,8 +63,8 @@ def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
 
 def relation(rows: Path) -> str:
     """Write the relation of a query's rows, every column text and blank NULL."""
-    header = header_of_rows(rows)
-    return read_csv(rows, header, PLAIN_CSV, longest_row_bytes=LONGEST_ROW_BYTES, header=True)
+    dialect = CsvDialect(tuple(header_of_rows(rows)), LONGEST_ROW_BYTES)
+    return read_csv(rows, dialect, header=True)
 
 
 def typing_database(folder: Path) -> Database:

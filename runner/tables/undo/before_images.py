@@ -14,10 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.files import atomic_write, unwritable
-from runner.tables.csv_sql import read_csv
 from runner.tables.database import Database, state_errors
-from runner.tables.sources.csv import PLAIN_CSV
-from runner.tables.sql import literal
+from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.rows import StagedRows
 
@@ -105,7 +103,7 @@ def write_records(
 
 def text_relation(file: Path, columns: Sequence[str]) -> str:
     """SQL of a CSV file without a header, every column text, blank being NULL."""
-    return read_csv(file, columns, PLAIN_CSV, longest_row_bytes=_LONGEST_ROW_BYTES)
+    return read_csv(file, CsvDialect(tuple(columns), _LONGEST_ROW_BYTES))
 
 
 def write_parquet(database: Database, relation: str, file: Path) -> None:

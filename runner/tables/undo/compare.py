@@ -17,11 +17,10 @@ from typing import Any
 
 from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
-from runner.tables.csv_sql import copy_csv, read_csv
 from runner.tables.database import Database, state_errors
 from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sources.csv import PLAIN_CSV, open_csv
-from runner.tables.sql import literal, name
+from runner.tables.sql import CsvDialect, copy_csv, literal, name, read_csv
 from runner.tables.staging.parts import header_line
 from runner.tables.undo.after_images import (
     UNDO,
@@ -347,7 +346,7 @@ def _rows_of(file: Path, columns: Sequence[str]) -> str:
     if not file.exists():
         return f"({_nothing(columns)})"
     present = open_csv(file, PLAIN_CSV).columns
-    read = read_csv(file, present, PLAIN_CSV, longest_row_bytes=_LONGEST_ROW_BYTES, header=True)
+    read = read_csv(file, CsvDialect(present, _LONGEST_ROW_BYTES), header=True)
     cells = (name(c) if c in present else f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in columns)
     return f"(SELECT {', '.join(cells)} FROM {read})"
 
