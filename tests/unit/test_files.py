@@ -173,3 +173,26 @@ def test_a_file_in_a_folders_place_is_told(tmp_path):
     (tmp_path / "a").write_text("")
     with pytest.raises(StateError, match="cannot be created: a file of that name exists"):
         private_folder(tmp_path / "a")
+
+
+def test_a_file_is_synced_before_it_is_renamed_and_its_folder_after(tmp_path, disk_log):
+    with atomic_write(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+    disk_log.assert_durable(tmp_path / "a")
+
+
+def test_a_folder_that_cannot_be_synced_is_no_obstacle_but_a_failing_disk_is(tmp_path, monkeypatch):
+    refusal = OSError(errno.EINVAL, "Invalid argument")
+    fsync = os.fsync
+
+    def refuse_folders(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise refusal
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", refuse_folders)
+    write_private(tmp_path / "a", "x")
+    assert (tmp_path / "a").read_text() == "x"
+    refusal.errno = errno.EIO
+    with pytest.raises(StateError, match="cannot be written"):
+        write_private(tmp_path / "a", "y")

@@ -59,7 +59,7 @@ def watch(points):
         points.pass_one()
 
     runner.state.ledger.transaction = watched
-    for owner, name in ((Transport, "send"), (Path, "replace")):
+    for owner, name in ((Transport, "send"), (os, "replace")):
         setattr(owner, name, around(getattr(owner, name), points))
 
 

@@ -286,6 +286,37 @@ def test_writes_wait_for_the_disk(ledger):
     assert (wal, synchronous) == ("wal", 2)
 
 
+def test_only_a_line_that_need_not_wait_for_the_disk_does_not(tmp_path, monkeypatch):
+    opened, statements = [], []
+
+    def open_traced(path):
+        opened.append(open_ledger(path))
+        opened[0].set_trace_callback(statements.append)
+        return opened[0]
+
+    monkeypatch.setattr("runner.state.ledger.open_ledger", open_traced)
+
+    def synchronous():
+        return opened[0].execute("PRAGMA synchronous").fetchone()[0]
+
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        begin(ledger)
+        ledger.start_task(FIRST, "t", position=0, verb="update", sobject="Account")
+        statements.clear()
+        ledger.record_part(FIRST, "t", PartRecord(0, "sent"), synced=False)
+        assert [each.split()[-1] for each in statements if each.startswith("PRAGMA")] == [
+            "NORMAL",
+            "FULL",
+        ]
+        assert synchronous() == 2
+        with pytest.raises(StateError):
+            ledger.record_part(FIRST, "no such task", PartRecord(0, "sent"), synced=False)
+        assert synchronous() == 2
+        statements.clear()
+        ledger.record_part(FIRST, "t", PartRecord(0, "answered"))
+        assert not [each for each in statements if each.startswith("PRAGMA")]
+
+
 def fill(path):
     with Ledger(path) as ledger:
         begin(ledger)

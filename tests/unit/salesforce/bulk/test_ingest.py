@@ -210,3 +210,10 @@ def test_results_that_come_in_pages_after_all_are_joined(world, tmp_path):
     to = tmp_path / "r.csv"
     ingest.download_results(world.session, "750x", ResultSet.SUCCEEDED, to)
     assert to.read_bytes() == b"a,b\n1,2\n3,4\n"
+
+
+def test_saved_results_are_on_the_disk_when_they_have_their_name(world, tmp_path, disk_log):
+    world.org.say(200, b"sf__Id\n001A\n", Sforce_NumberOfRecords="1")
+    to = tmp_path / "results.csv"
+    ingest.download_results(world.session, "750x", ResultSet.SUCCEEDED, to)
+    disk_log.assert_durable(to)

@@ -170,3 +170,11 @@ def test_pages_that_do_not_add_up_are_fetched_one_after_the_other(world, tmp_pat
     to = tmp_path / "a.csv"
     query_jobs.download(world.session, "750q", to, expected=MANY + 1)
     assert to.read_bytes() == PAGES[""][0]
+
+
+@pytest.mark.parametrize("expected", [1, MANY])
+def test_saved_rows_are_on_the_disk_when_they_have_their_name(world, tmp_path, disk_log, expected):
+    paged(world)
+    to = tmp_path / "a.csv"
+    query_jobs.download(world.session, "750q", to, expected=expected)
+    disk_log.assert_durable(to)

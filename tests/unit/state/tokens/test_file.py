@@ -37,6 +37,11 @@ def test_a_saved_token_comes_back_from_a_private_file_in_a_private_folder(store)
     assert [path.name for path in store.path.parent.iterdir()] == ["acme.json"]
 
 
+def test_a_saved_token_is_on_the_disk_when_save_returns(store, disk_log):
+    store.save(TOKEN)
+    disk_log.assert_durable(store.path)
+
+
 def test_saving_mends_a_mode_that_somebody_opened(store):
     store.save(TOKEN)
     store.path.chmod(0o644)

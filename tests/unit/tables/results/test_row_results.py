@@ -301,3 +301,11 @@ def test_many_results_are_taken_in_over_several_turns(stage, tmp_path):
     results.write_files(tmp_path)
     rows = read(tmp_path / "succeeded.csv")
     assert [row["sf__Id"] for row in rows] == [f"id{n}" for n in range(1, 6_001)]
+
+
+def test_result_files_are_on_the_disk_when_they_have_their_names(stage, tmp_path, disk_log):
+    results = RowResults(stage(b"k\na\nb\n", [MappedColumn("Key__c", "k")]))
+    results.add([RowResult(1, RowStatus.SUCCEEDED, id="001A"), RowResult(2, RowStatus.FAILED)])
+    results.write_files(tmp_path / "results")
+    for name in ("succeeded.csv", "failed.csv"):
+        disk_log.assert_durable(tmp_path / "results" / name)

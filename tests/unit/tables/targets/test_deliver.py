@@ -434,3 +434,28 @@ def test_params_are_bound_to_sql_over_other_rows_as_values(tmp_path):
     [records] = open_source(JoinedSource(sql, tables, params), tmp_path)
     [row] = csv.reader(records_text([records]).splitlines())
     assert row == ["2", EVIL, str(10**17 + 1), ""]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        FileShape(FileFormat.CSV),
+        FileShape(FileFormat.CSV, compression=Compression.GZIP),
+        FileShape(FileFormat.JSONL),
+        FileShape(FileFormat.PARQUET),
+    ],
+)
+def test_a_target_is_on_the_disk_when_it_has_its_name(rows, tmp_path, disk_log, shape):
+    to = tmp_path / "target"
+    deliver(rows, FileTarget(to, shape), COLUMNS, keep=False)
+    disk_log.assert_durable(to)
+
+
+def test_a_target_folder_and_its_files_are_on_the_disk_when_it_has_its_name(
+    rows, tmp_path, disk_log
+):
+    to = FolderTarget(tmp_path / "out", FileShape(FileFormat.CSV))
+    deliver(rows, to, COLUMNS, keep=False)
+    disk_log.assert_durable(to.path)
+    sizes = {step[2] for step in disk_log.steps if step[0] == "sync" and step[1].endswith(".csv")}
+    assert {file.stat().st_size for file in to.path.iterdir()} == sizes
