@@ -86,7 +86,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.local_org.app import serve as serve_org
     from runner.local_org.catalog.section import DeclarationError
     from runner.local_org.http.server import PortTakenError
-    from runner.local_org.presence import FolderServedError
+    from runner.local_org.running_server import FolderServedError
     from runner.local_org.seeding import SeedError, sow
     from runner.runs.local_org_process import declared_org
 

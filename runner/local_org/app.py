@@ -16,8 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.local_org.bootstrap import ORGANIZATION_ID, found
+from runner.local_org.bootstrap import ORGANIZATION_ID, write_initial_records
+from runner.local_org.bulk.threads import JobThreads
 from runner.local_org.bulk.worker import BulkWorker
+from runner.local_org.bulk1.worker import Bulk1Worker
 from runner.local_org.catalog.declared import extend
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.catalog.standard import standard_catalog
@@ -28,7 +30,7 @@ from runner.local_org.middleware import answer
 from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, Settings
-from runner.local_org.presence import Claim, Presence
+from runner.local_org.running_server import FolderClaim, RunningServer
 from runner.local_org.store import Store, known_prefixes
 
 STORE_NAME = "org.sqlite3"
@@ -54,7 +56,7 @@ def open_org(
         id=ORGANIZATION_ID,
         catalog=catalog,
         store=store,
-        user=found(store),
+        user=write_initial_records(store),
         settings=settings or Settings(),
         declared=declared or {},
     )
@@ -79,7 +81,7 @@ class Server:
 
     def __init__(self, org: Org, port: int) -> None:
         self._org = org
-        self._claim = Claim(org.store.folder)
+        self._claim = FolderClaim(org.store.folder)
         self._started = False
         self._ending = threading.Lock()
         self._stopped = threading.Event()
@@ -100,6 +102,7 @@ class Server:
         if not self._started:
             self._started = True
             self._listeners.start()
+            self._org.part(Bulk1Worker).resume()
             self._org.part(BulkWorker).resume()
 
     def serve_forever(self) -> None:
@@ -112,7 +115,7 @@ class Server:
         with self._ending:
             if not self._stopped.is_set():
                 self._listeners.stop()
-                self._org.part(BulkWorker).stop()
+                self._org.part(JobThreads).stop()
                 self._claim.release()
                 self._stopped.set()
 
@@ -136,7 +139,7 @@ class Server:
         sessions.end_own()
         token = sessions.begin(self._org.user, SERVER_CLIENT).token
         started = self._org.clock().isoformat()
-        self._claim.announce(Presence(self.url, token, os.getpid(), started))
+        self._claim.announce(RunningServer(self.url, token, os.getpid(), started))
         return token
 
 

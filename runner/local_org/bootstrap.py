@@ -17,7 +17,7 @@ ORGANIZATION_ID = make_id("00D", 1)
 _PROFILE_ID = make_id("00e", 1)
 _USER_ID = make_id("005", 1)
 _STANDARD_PRICEBOOK_ID = make_id("01s", 1)
-_FOUNDED = "2024-01-01T00:00:00.000Z"
+_CREATED = "2024-01-01T00:00:00.000Z"
 
 _ADMINISTRATOR = User(
     id=_USER_ID,
@@ -27,14 +27,14 @@ _ADMINISTRATOR = User(
 )
 
 
-def found(store: Store, moment: datetime | None = None) -> User:
+def write_initial_records(store: Store, moment: datetime | None = None) -> User:
     """Make sure the founding records are in the store; gives the administrator.
 
     Runs again on every start: record types follow the org file, the rest is left as it is.
     """
-    stamp = _FOUNDED if moment is None else _stamp(moment)
+    stamp = _CREATED if moment is None else _stamp(moment)
     with store.writing() as conn:
-        for name, record in _founding_records():
+        for name, record in _initial_records():
             sobject = store.catalog.sobject(name)
             if sobject is not None:
                 _insert(conn, sobject, record, stamp)
@@ -47,7 +47,7 @@ def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _founding_records() -> list[tuple[str, dict[str, object]]]:
+def _initial_records() -> list[tuple[str, dict[str, object]]]:
     locale = {"TimeZoneSidKey": "GMT", "LanguageLocaleKey": "en_US"}
     organization = {
         "Id": ORGANIZATION_ID,

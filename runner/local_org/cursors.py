@@ -1,4 +1,4 @@
-"""Results of queries that were too long for one page, kept until they are fetched or too old.
+"""Results of queries that were too long for one page, file until they are fetched or too old.
 
 Knows where a cursor's Ids lie: a file of 18 bytes a record beside the store, so that a result of a
 million rows costs no memory and any page of it is one seek. Knows nothing of HTTP.
@@ -21,9 +21,9 @@ from threading import Lock
 from runner.local_org.org import Org
 
 _LIFE = timedelta(days=2)
-_MOST_KEPT = 1_000
+_MOST_CURSORS = 1_000
 _ID_BYTES = 18
-_WRITTEN_AT_ONCE = 10_000
+_WRITE_IDS = 10_000
 _LETTERS = string.ascii_letters + string.digits
 
 
@@ -49,38 +49,38 @@ class Cursors:
         self._folder = org.store.folder / "cursors"
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lock = Lock()
-        self._kept = {cursor.id: cursor for cursor in self._found()}
+        self._cursors = {cursor.id: cursor for cursor in self._load()}
 
     def new(self, soql: str, user_id: str, page_size: int, *, all_rows: bool) -> Cursor:
-        """A cursor that is not kept yet."""
+        """A cursor that is not file yet."""
         cursor_id = "0r8" + "".join(secrets.choice(_LETTERS) for _ in range(15))
         return Cursor(cursor_id, soql, user_id, page_size, all_rows, self._clock().isoformat())
 
-    def keep(self, cursor: Cursor, *ids: Iterable[str]) -> int:
+    def save(self, cursor: Cursor, *ids: Iterable[str]) -> int:
         """Keep a cursor with the Ids that its query found; gives how many they are."""
-        with self._ids_path(cursor.id).open("wb") as kept:
-            every = chain(*ids)
-            while some := list(islice(every, _WRITTEN_AT_ONCE)):
-                kept.write("".join(some).encode("ascii"))
+        with self._ids_path(cursor.id).open("wb") as file:
+            all_ids = chain(*ids)
+            while block := list(islice(all_ids, _WRITE_IDS)):
+                file.write("".join(block).encode("ascii"))
         self._note_path(cursor.id).write_text(json.dumps(asdict(cursor)), encoding="utf-8")
         with self._lock:
-            self._kept[cursor.id] = cursor
+            self._cursors[cursor.id] = cursor
             self._drop_old()
         return self.total(cursor)
 
     def find(self, cursor_id: str, user_id: str) -> Cursor | None:
         """A user's cursor; None when it is unknown, another's or older than two days."""
         with self._lock:
-            cursor = self._kept.get(cursor_id)
+            cursor = self._cursors.get(cursor_id)
         if cursor is None or cursor.user_id != user_id or self._is_old(cursor):
             return None
         return cursor
 
     def ids(self, cursor: Cursor, start: int, count: int) -> list[str]:
         """Up to `count` Ids, from the `start`th on."""
-        with self._ids_path(cursor.id).open("rb") as kept:
-            kept.seek(start * _ID_BYTES)
-            text = kept.read(count * _ID_BYTES).decode("ascii")
+        with self._ids_path(cursor.id).open("rb") as file:
+            file.seek(start * _ID_BYTES)
+            text = file.read(count * _ID_BYTES).decode("ascii")
         return [text[at : at + _ID_BYTES] for at in range(0, len(text), _ID_BYTES)]
 
     def total(self, cursor: Cursor) -> int:
@@ -91,15 +91,15 @@ class Cursors:
         return datetime.fromisoformat(cursor.created) + _LIFE < self._clock()
 
     def _drop_old(self) -> None:
-        by_age = sorted(self._kept.values(), key=lambda cursor: cursor.created)
-        excess = len(by_age) - _MOST_KEPT
+        by_age = sorted(self._cursors.values(), key=lambda cursor: cursor.created)
+        excess = len(by_age) - _MOST_CURSORS
         for place, cursor in enumerate(by_age):
             if place < excess or self._is_old(cursor):
-                del self._kept[cursor.id]
+                del self._cursors[cursor.id]
                 self._note_path(cursor.id).unlink(missing_ok=True)
                 self._ids_path(cursor.id).unlink(missing_ok=True)
 
-    def _found(self) -> Iterator[Cursor]:
+    def _load(self) -> Iterator[Cursor]:
         for path in self._folder.glob("*.json"):
             yield Cursor(**json.loads(path.read_text(encoding="utf-8")))
 

@@ -1,7 +1,7 @@
-"""Numbers that a double cannot hold digit for digit: how they are kept, and how JSON carries them.
+"""Numbers that a double cannot hold digit for digit: how they are stored and written in JSON.
 
 A number is a float wherever the float's shortest text is that very number, which is so for all of
-15 digits. The rare others are kept as text, plain and with a decimal point. In JSON values on
+15 digits. The rare others are to_stored as text, plain and with a decimal point. In JSON values on
 their way in or out such a text stands between two marks; half a surrogate pair cannot be part of a
 text that came over the wire, so nothing else looks like it.
 
@@ -20,7 +20,7 @@ _ALWAYS_EXACT = 15
 Number = float | str
 
 
-def kept(number: Decimal) -> Number:
+def to_stored(number: Decimal) -> Number:
     """A finite number as the store keeps it."""
     near = float(number)
     return near if Decimal(repr(near)) == number else plain(number)
@@ -33,12 +33,12 @@ def plain(number: Decimal) -> str:
 
 
 def exact(value: float | str) -> Decimal:
-    """What a kept number, or a number of JSON, stands for."""
+    """What a to_stored number, or a number of JSON, stands for."""
     return Decimal(value.strip(_MARK) if isinstance(value, str) else repr(value))
 
 
 def marked(value: object) -> object:
-    """A kept number as JSON values have it."""
+    """A to_stored number as JSON values have it."""
     return f"{_MARK}{value}{_MARK}" if isinstance(value, str) else value
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from time import perf_counter
 from urllib.parse import urlencode
 
-from runner.local_org.fault_injection.active import Troubles
-from runner.local_org.fault_injection.rule import Kind, Rule
+from runner.local_org.fault_injection.active import FaultRules
+from runner.local_org.fault_injection.rule import FaultKind, FaultRule
 from runner.local_org.http.log import LoggedRequest, RequestLog
 from runner.local_org.http.messages import Request, Response, WireFault
 from runner.local_org.http.tokens import session_token_of
@@ -36,8 +36,8 @@ def answer(org: Org, request: Request) -> Response:
     if not request.path.startswith(_SERVICES):
         return dispatch(org, request)
     begun = perf_counter()
-    rule = org.part(Troubles).of_request(request.method, request.path)
-    response = _counted(org, request) if rule is None else _troubled(org, request, rule)
+    rule = org.part(FaultRules).for_request(request.method, request.path)
+    response = _counted(org, request) if rule is None else _with_fault(org, request, rule)
     org.part(RequestLog).add(
         LoggedRequest(
             time=org.clock().isoformat(),
@@ -72,23 +72,23 @@ def _counted(org: Org, request: Request) -> Response:
     return response
 
 
-def _troubled(org: Org, request: Request, rule: Rule) -> Response:  # noqa: PLR0911 - a table of kinds
+def _with_fault(org: Org, request: Request, rule: FaultRule) -> Response:  # noqa: PLR0911 - a table of kinds
     match rule.kind:
-        case Kind.STATUS:
+        case FaultKind.STATUS:
             return _status(rule)
-        case Kind.RESET_BEFORE:
+        case FaultKind.RESET_BEFORE:
             return Response(wire=WireFault(reset=True))
-        case Kind.CONCURRENCY_LIMIT:
+        case FaultKind.CONCURRENCY_LIMIT:
             return _limit_exceeded(_CONCURRENT)
-        case Kind.DAILY_LIMIT:
+        case FaultKind.DAILY_LIMIT:
             response = _limit_exceeded(_DAILY)
             most = org.part(ApiUsage).maximum
             response.headers["Sforce-Limit-Info"] = f"api-usage={most}/{most}"
             return response
-        case Kind.STALE_SESSION:
+        case FaultKind.STALE_SESSION:
             org.part(Sessions).end(session_token_of(request), own_too=False)
             return Response.of_json([_EXPIRED], 401)
-        case Kind.ANSWER_LOST:
+        case FaultKind.ANSWER_LOST:
             _counted(org, request)
             return Response(rule.status or 504)
     response = _counted(org, request)
@@ -96,10 +96,10 @@ def _troubled(org: Org, request: Request, rule: Rule) -> Response:  # noqa: PLR0
     return response
 
 
-def _wire_fault(rule: Rule, response: Response) -> WireFault:
-    if rule.kind is Kind.RESET_AFTER:
+def _wire_fault(rule: FaultRule, response: Response) -> WireFault:
+    if rule.kind is FaultKind.RESET_AFTER:
         return WireFault(reset=True)
-    if rule.kind is Kind.SLOW:
+    if rule.kind is FaultKind.SLOW:
         return WireFault(bytes_per_second=max(rule.bytes_per_second, 1.0))
     if rule.body_bytes is not None:
         return WireFault(truncate_after_bytes=rule.body_bytes)
@@ -107,11 +107,11 @@ def _wire_fault(rule: Rule, response: Response) -> WireFault:
     return WireFault(truncate_after_bytes=length // 2)
 
 
-def _status(rule: Rule) -> Response:
+def _status(rule: FaultRule) -> Response:
     status = rule.status or 503
     if rule.code:
-        told = [{"message": rule.message, "errorCode": rule.code}]
-        response = Response.of_json(told, status)
+        errors = [{"message": rule.message, "errorCode": rule.code}]
+        response = Response.of_json(errors, status)
     elif rule.html:
         response = Response(status, _HTML, {"Content-Type": "text/html"})
     else:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from urllib.parse import unquote
 
 from runner.local_org import exact_numbers
+from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.bulk1.resource import ROUTES as BULK1_ROUTES
-from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Sessions
@@ -54,8 +54,8 @@ def dispatch(org: Org, request: Request) -> Response:
     """Answer one request; every refusal and every defect becomes a response."""
     try:
         response = _answer(org, _overridden(request))
-    except ApiFault as fault:
-        response = Response.of_json([_told(error) for error in fault.errors], fault.status)
+    except ApiRefusal as fault:
+        response = Response.of_json([_error_json(error) for error in fault.errors], fault.status)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         response = _refusal(400, "JSON_PARSER_ERROR", _parser_words(error))
     except Exception:  # noqa: BLE001 - a defect in one resource must not end the server
@@ -69,7 +69,7 @@ def _answer(org: Org, request: Request) -> Response:
     candidates = [route for route in _routes(version) if route.match(path)]
     user = _signed_in(org, request) if version is not None and _guarded(candidates) else None
     if not candidates:
-        raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+        raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
     method = "GET" if request.method == "HEAD" else request.method
     route = next((route for route in candidates if route.method == method), None)
     if route is None:
@@ -107,13 +107,13 @@ def _version_of(org: Org, path: str) -> tuple[float | None, str]:
     if found is None:
         return None, path
     if not _VERSION.fullmatch(found[1]):
-        raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+        raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
     version = float(found[1])
     if version in org.settings.served_versions:
         return version, found[2] or "/"
     if _OLDEST_EVER <= version < org.settings.min_version:
-        raise ApiFault(410, "GONE", "The requested resource is no longer available")
-    raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+        raise ApiRefusal(410, "GONE", "The requested resource is no longer available")
+    raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
 
 
 def _routes(version: float | None) -> Iterable[Route]:
@@ -130,7 +130,7 @@ def _guarded(candidates: list[Route]) -> bool:
 def _signed_in(org: Org, request: Request) -> User:
     session = org.part(Sessions).find(token_of(request))
     if session is None:
-        raise ApiFault(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        raise ApiRefusal(401, "INVALID_SESSION_ID", "Session expired or invalid")
     return session.user
 
 
@@ -138,20 +138,20 @@ def _check_media_type(request: Request, route: Route) -> None:
     """What the REST API takes is JSON; uploads and forms have rules of their own."""
     told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if route.versioned and not route.streams and request.body and told not in _MEDIA_TYPES:
-        raise ApiFault(
+        raise ApiRefusal(
             415,
             "UNSUPPORTED_MEDIA_TYPE",
             f"Content-Type header specified in HTTP request is not supported: {told}",
         )
 
 
-def _wrong_method(method: str, candidates: list[Route]) -> ApiFault:
+def _wrong_method(method: str, candidates: list[Route]) -> ApiRefusal:
     allowed = {route.method for route in candidates}
     if "GET" in allowed:
         allowed.add("HEAD")
     order = ["HEAD", "GET", "POST", "PUT", "PATCH", "DELETE"]
     listed = ",".join(sorted(allowed, key=order.index))
-    return ApiFault(
+    return ApiRefusal(
         405, "METHOD_NOT_ALLOWED", f"HTTP Method '{method}' not allowed. Allowed are {listed}"
     )
 
@@ -162,7 +162,7 @@ def _overridden(request: Request) -> Request:
     return replace(request, method=override) if override and request.method == "POST" else request
 
 
-def _told(error: ApiError) -> dict[str, object]:
+def _error_json(error: ApiError) -> dict[str, object]:
     """One error; those of the request as a whole are recorded without `fields`."""
     told = error.as_rest()
     if error.code in _OF_REQUESTS and not error.fields:

@@ -29,7 +29,7 @@ _COLUMN_TYPES = {
 """Numbers are floats, or text where a float would lose digits: their columns convert nothing."""
 _CONVERTING = "REAL"
 """What columns of numbers were in earlier versions."""
-_KEPT_TABLES = ("_sobjects", "_catalog", "_sessions", "_approvals", "_refresh_tokens")
+_TABLES_NOT_CLEARED = ("_sobjects", "_catalog", "_sessions", "_approvals", "_refresh_tokens")
 _CACHE_KIB = 32_768
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
@@ -101,7 +101,7 @@ class Store:
             for (table,) in conn.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table'"
             ).fetchall():
-                if table not in _KEPT_TABLES:
+                if table not in _TABLES_NOT_CLEARED:
                     conn.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - a table's name
 
     def release(self) -> None:

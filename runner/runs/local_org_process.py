@@ -33,7 +33,7 @@ class LocalOrg:
 
 def running_org(state: StateFolder) -> LocalOrg | None:
     """The local org that serves this state folder now; None when none does."""
-    from runner.local_org.presence import find
+    from runner.local_org.running_server import find
 
     found = find(state.local_org)
     return LocalOrg(found.url, Secret(found.access_token)) if found else None

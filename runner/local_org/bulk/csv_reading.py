@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from runner.local_org.bulk.failure import JobFailure
-from runner.local_org.bulk.jobs import DELIMITERS, Job
 
 MAX_HEADER_CHARACTERS = 32_000
 MAX_COLUMNS = 5_000
@@ -39,13 +38,14 @@ class Row:
 class Upload:
     """The content of one ingest job. Not for two threads."""
 
-    def __init__(self, path: Path, job: Job) -> None:
-        self._job = job
+    def __init__(self, path: Path, *, delimiter: str = ",", line_ending: str = "LF") -> None:
+        """`delimiter` is one character; `line_ending` is LF or CRLF."""
+        self._line_ending = line_ending
         self._file = path.open("rb") if path.exists() else None
-        self._taken: list[str] = []
+        self._lines_read: list[str] = []
         self._at = 0
-        self._delimiter = DELIMITERS[job.delimiter]
-        self._proper = _proper_record(self._delimiter)
+        self._delimiter = delimiter
+        self._proper = _proper_record(delimiter)
         self.raw_header = ""
         """The header as it was sent, without its line ending."""
         self.header: list[str] = []
@@ -64,7 +64,7 @@ class Upload:
         if first is None:
             return False
         self.header = first
-        self.raw_header = "".join(self._taken).rstrip("\r\n")
+        self.raw_header = "".join(self._lines_read).rstrip("\r\n")
         self.rows_start = self._at
         if len(self.raw_header) > MAX_HEADER_CHARACTERS:
             raise JobFailure.invalid_batch(
@@ -105,7 +105,7 @@ class Upload:
         """
         if self._file is None:
             return
-        wanted = self._job.line_ending
+        wanted = self._line_ending
         last = b""
         self._file.seek(0)
         while block := self._file.read(_BLOCK):
@@ -125,11 +125,11 @@ class Upload:
                 text = line.decode()
             except UnicodeDecodeError:
                 raise JobFailure.invalid_batch("Content is not valid UTF-8") from None
-            self._taken.append(text)
+            self._lines_read.append(text)
             yield text
 
     def _records(self, file: BinaryIO) -> Iterator[list[str]]:
-        self._taken.clear()
+        self._lines_read.clear()
         reader = csv.reader(self._lines(file), delimiter=self._delimiter, strict=True)
         while True:
             try:
@@ -141,7 +141,7 @@ class Upload:
             if values:
                 self._check(values)
                 yield values
-            self._taken.clear()
+            self._lines_read.clear()
 
     def _check(self, values: list[str]) -> None:
         lengths = [len(value) for value in values]
@@ -150,7 +150,7 @@ class Upload:
         if sum(lengths) > MAX_ROW_CHARACTERS:
             raise JobFailure.invalid_batch(f"A row is longer than {MAX_ROW_CHARACTERS} characters")
         quotes_inside = any('"' in value for value in values)
-        if quotes_inside and not self._proper.fullmatch("".join(self._taken)):
+        if quotes_inside and not self._proper.fullmatch("".join(self._lines_read)):
             raise JobFailure.invalid_batch(_UNQUOTED)
 
 

@@ -1,7 +1,7 @@
 """Carries out one ingest job: batches of 10,000 rows, in chunks of 200 that are one transaction.
 
 Each chunk's rows, its part of the result files and the job's progress are committed together, so
-that a job goes on after a crash where it was, with no row done twice. Rows come out shuffled
+that a job continues after a crash where it was, and no row is written twice. Rows come out shuffled
 within their chunk: Salesforce does not promise the order of the input, and clients that rely on
 it must not work here.
 
@@ -37,11 +37,11 @@ _ID_IN_FAILURES_SINCE = 53.0
 _ECHOED_AS_DOUBLES = frozenset({"double", "currency", "percent"})
 _NEEDS_ID = frozenset({"update", "delete", "hardDelete"})
 
-Goes = Callable[[Job], bool]
-"""Asked before each chunk, within its transaction: whether the job shall go on."""
+ShouldContinue = Callable[[Job], bool]
+"""Asked before each chunk, within its transaction: whether the job shall run on."""
 
 
-def run_ingest(org: Org, job: Job, goes: Goes) -> Job | None:
+def run_ingest(org: Org, job: Job, should_continue: ShouldContinue) -> Job | None:
     """Process what is left of a job; gives it complete, or None when it was told to stop.
 
     Raises:
@@ -50,9 +50,9 @@ def run_ingest(org: Org, job: Job, goes: Goes) -> Job | None:
     sobject = org.catalog.sobject(job.object)
     if sobject is None:
         raise JobFailure(f"InvalidEntity : {job.object} is not supported by the Bulk API")
-    upload = Upload(org.part(Jobs).folder(job) / UPLOAD, job)
+    upload = _upload(org.part(Jobs).folder(job), job)
     try:
-        return _Run(org, job, sobject, upload, goes).go()
+        return _Run(org, job, sobject, upload, should_continue).run()
     finally:
         upload.close()
 
@@ -60,17 +60,19 @@ def run_ingest(org: Org, job: Job, goes: Goes) -> Job | None:
 class _Run:
     """One job under way. Keeps the current version of the job."""
 
-    def __init__(self, org: Org, job: Job, sobject: SObject, upload: Upload, goes: Goes) -> None:
+    def __init__(
+        self, org: Org, job: Job, sobject: SObject, upload: Upload, should_continue: ShouldContinue
+    ) -> None:
         self._org = org
         self._jobs = org.part(Jobs)
         self._job = job
         self._sobject = sobject
         self._upload = upload
-        self._goes = goes
+        self._should_continue = should_continue
         self._user = user_of_id(org, job.user_id) or org.user
         self._doubles: list[int] = []
 
-    def go(self) -> Job | None:
+    def run(self) -> Job | None:
         if not self._upload.read_header():
             return self._job
         start = self._job.upload_done_bytes or self._upload.rows_start
@@ -105,13 +107,13 @@ class _Run:
             raise _not_found(key)
 
     def _process(self, chunk: Sequence[Row], succeeded: BinaryIO, failed: BinaryIO) -> bool:
-        begun = monotonic()
+        started = monotonic()
         with self._org.store.writing() as conn:
-            if not self._goes(self._job):
+            if not self._should_continue(self._job):
                 return False
             outcomes = records.write(self._org, conn, self._call(chunk))
-            good, bad = self._told(chunk, outcomes)
-            taken = int((monotonic() - begun) * 1000)
+            good, bad = self._result_rows(chunk, outcomes)
+            elapsed_ms = int((monotonic() - started) * 1000)
             self._job = self._jobs.change(
                 self._job,
                 rows_done=self._job.rows_done + len(chunk),
@@ -119,8 +121,8 @@ class _Run:
                 upload_done_bytes=chunk[-1].end_byte,
                 succeeded_bytes=self._job.succeeded_bytes + self._write(succeeded, good),
                 failed_bytes=self._job.failed_bytes + self._write(failed, bad),
-                active_ms=self._job.active_ms + taken,
-                total_ms=self._job.total_ms + taken,
+                active_ms=self._job.active_ms + elapsed_ms,
+                total_ms=self._job.total_ms + elapsed_ms,
             )
         return True
 
@@ -134,7 +136,7 @@ class _Run:
             from_text=True,
         )
 
-    def _told(
+    def _result_rows(
         self, chunk: Sequence[Row], outcomes: Sequence[RowOutcome]
     ) -> tuple[list[list[str]], list[list[str]]]:
         pairs = list(zip(chunk, outcomes, strict=True))
@@ -147,9 +149,9 @@ class _Run:
             for row, outcome in pairs
             if outcome.success
         ]
-        tells_id = self._job.api_version >= _ID_IN_FAILURES_SINCE
+        shows_id = self._job.api_version >= _ID_IN_FAILURES_SINCE
         bad = [
-            [(outcome.id or "") if tells_id else "", error_text(outcome), *row.values]
+            [(outcome.id or "") if shows_id else "", error_text(outcome), *row.values]
             for row, outcome in pairs
             if not outcome.success
         ]
@@ -171,9 +173,13 @@ class _Run:
         return len(text)
 
 
+def _upload(folder: Path, job: Job) -> Upload:
+    return Upload(folder / UPLOAD, delimiter=DELIMITERS[job.delimiter], line_ending=job.line_ending)
+
+
 def result_header(job: Job, folder: Path, *names: str) -> bytes:
     """The header of a result file: the `sf__` columns quoted, then the header as it was sent."""
-    upload = Upload(folder / UPLOAD, job)
+    upload = _upload(folder, job)
     try:
         known = upload.read_header()
     except JobFailure:
@@ -196,7 +202,7 @@ def rows_left(job: Job, folder: Path) -> tuple[int, int]:
 
 def _header_end(job: Job, folder: Path) -> int:
     """Where the rows begin in the upload of a job that never began."""
-    upload = Upload(folder / UPLOAD, job)
+    upload = _upload(folder, job)
     try:
         upload.read_header()
     except JobFailure:

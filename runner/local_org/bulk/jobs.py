@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import make_id, normalise
 from runner.local_org.org import Org
 from runner.local_org.store import reserve
 
-KEPT = timedelta(days=7)
+RETENTION = timedelta(days=7)
 DELIMITERS = {
     "COMMA": ",",
     "BACKQUOTE": "`",
@@ -128,14 +128,14 @@ class Jobs:
         """A job of one kind.
 
         Raises:
-            ApiFault: 404 when there is none (any more).
+            ApiRefusal: 404 when there is none (any more).
         """
         job = self.find(job_id)
         if job is None or job.kind is not kind:
-            raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+            raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
         return job
 
-    def listed(self, kind: JobKind, start: int, most: int) -> list[Job]:
+    def page(self, kind: JobKind, start: int, most: int) -> list[Job]:
         """Jobs of one kind, oldest first."""
         with self._org.store.reading() as conn:
             rows = conn.execute(
@@ -191,7 +191,7 @@ class Jobs:
         return self._org.store.folder / "jobs" / job.id
 
     def _forget_old(self) -> None:
-        limit = (self._org.clock() - KEPT).isoformat()
+        limit = (self._org.clock() - RETENTION).isoformat()
         with self._org.store.reading() as conn:
             rows = conn.execute('SELECT body FROM "_jobs" WHERE made < ?', (limit,)).fetchall()
         for row in rows:
@@ -203,8 +203,8 @@ def _packed(job: Job) -> str:
 
 
 def _unpacked(body: str) -> Job:
-    told = json.loads(body)
-    return Job(**{**told, "kind": JobKind(told["kind"]), "state": JobState(told["state"])})
+    members = json.loads(body)
+    return Job(**{**members, "kind": JobKind(members["kind"]), "state": JobState(members["state"])})
 
 
 def stamp(moment: str) -> str:

@@ -34,16 +34,16 @@ def prepared(org: Org, job: Job, user: User) -> soql.Prepared:
     """The query of a job, ready to run.
 
     Raises:
-        ApiFault: the SOQL is refused.
+        ApiRefusal: the SOQL is refused.
     """
     return soql.prepare(
         org, job.query, user=user, version=job.api_version, all_rows=job.operation == "queryAll"
     )
 
 
-def run_query(org: Org, job: Job, goes: Callable[[Job], bool]) -> Job | None:
+def run_query(org: Org, job: Job, should_continue: Callable[[Job], bool]) -> Job | None:
     """Write the result of a job; gives it complete, or None when it was told to stop."""
-    begun = monotonic()
+    started = monotonic()
     jobs = org.part(Jobs)
     folder = jobs.folder(job)
     query = prepared(org, job, user_of_id(org, job.user_id) or org.user)
@@ -62,13 +62,13 @@ def run_query(org: Org, job: Job, goes: Callable[[Job], bool]) -> Job | None:
         writer.writerow(query.columns)
         rows = 0
         for values in query.flat(conn):
-            if rows % _ROWS_BETWEEN_LOOKS == 0 and not goes(job):
+            if rows % _ROWS_BETWEEN_LOOKS == 0 and not should_continue(job):
                 return None
             writer.writerow(values)
             rows += 1
         sink.close()
-    taken = int((monotonic() - begun) * 1000)
-    return jobs.change(job, rows_done=rows, total_ms=taken, active_ms=taken)
+    elapsed_ms = int((monotonic() - started) * 1000)
+    return jobs.change(job, rows_done=rows, total_ms=elapsed_ms, active_ms=elapsed_ms)
 
 
 class _Sink:
@@ -97,7 +97,7 @@ class _Sink:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """Some rows of a result, under its header."""
 
     folder: Path
@@ -124,12 +124,12 @@ class Page:
                 yield block
 
 
-def page_of(folder: Path, start: int, most: int) -> Page | None:
+def page_of(folder: Path, start: int, most: int) -> ResultPage | None:
     """At most `most` rows from one on; None when the result does not reach that far."""
     total = (folder / INDEX).stat().st_size // _PLACE_BYTES - 2
     if start > total or (start == total and start > 0):
         return None
-    return Page(folder, start, min(most, total - start), total)
+    return ResultPage(folder, start, min(most, total - start), total)
 
 
 def locator_of(row: int) -> str:

@@ -23,7 +23,7 @@ _SCHEMA = (
 QUERIES = frozenset({"query", "queryAll"})
 
 
-class ClassicState(StrEnum):
+class Bulk1JobState(StrEnum):
     """Where a job stands: it takes batches, or no more."""
 
     OPEN = "Open"
@@ -42,7 +42,7 @@ class BatchState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ClassicJob:
+class Bulk1Job:
     """One job of Bulk API 1.0."""
 
     id: str
@@ -57,7 +57,7 @@ class ClassicJob:
     """CSV or JSON."""
     concurrency: str = "Parallel"
     external_id: str | None = None
-    state: ClassicState = ClassicState.OPEN
+    state: Bulk1JobState = Bulk1JobState.OPEN
 
     @property
     def queries(self) -> bool:
@@ -86,7 +86,7 @@ class Batch:
         return "752" + self.id[3:]
 
 
-class ClassicJobs:
+class Bulk1Jobs:
     """All jobs of Bulk API 1.0 of an org; safe to use from many threads."""
 
     def __init__(self, org: Org) -> None:
@@ -95,7 +95,7 @@ class ClassicJobs:
             for statement in _SCHEMA:
                 conn.execute(statement)
 
-    def create(self, draft: ClassicJob) -> ClassicJob:
+    def create(self, draft: Bulk1Job) -> Bulk1Job:
         """Keep a new job under an Id of its own."""
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
@@ -105,7 +105,7 @@ class ClassicJobs:
         self._folder(job_id).mkdir(parents=True, exist_ok=True)
         return job
 
-    def add(self, job: ClassicJob, content: bytes) -> Batch:
+    def add(self, job: Bulk1Job, content: bytes) -> Batch:
         """Keep a new batch and its content."""
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
@@ -118,7 +118,7 @@ class ClassicJobs:
             )
         return batch
 
-    def find(self, job_id: str) -> ClassicJob | None:
+    def find(self, job_id: str) -> Bulk1Job | None:
         """A job by either form of its Id."""
         with self._org.store.reading() as conn:
             row = conn.execute(
@@ -126,7 +126,7 @@ class ClassicJobs:
             ).fetchone()
         return _unpacked(row[0]) if row else None
 
-    def recent(self, most: int) -> list[ClassicJob]:
+    def recent(self, most: int) -> list[Bulk1Job]:
         """The latest jobs, newest first."""
         with self._org.store.reading() as conn:
             rows = conn.execute(
@@ -148,7 +148,7 @@ class ClassicJobs:
         under_way = {BatchState.QUEUED, BatchState.IN_PROGRESS}
         return [each for each in self._batches("WHERE ? = ''", "") if each.state in under_way]
 
-    def change_job(self, job: ClassicJob, state: ClassicState) -> ClassicJob:
+    def change_job(self, job: Bulk1Job, state: Bulk1JobState) -> Bulk1Job:
         """Close or abort a job; batches that have not begun stay undone by an abort."""
         now = self._org.clock().isoformat()
         changed = replace(job, state=state, modstamp=now)
@@ -156,7 +156,7 @@ class ClassicJobs:
             conn.execute(
                 'UPDATE "_classic_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id)
             )
-            if state is ClassicState.ABORTED:
+            if state is Bulk1JobState.ABORTED:
                 for batch in self.batches(job.id):
                     if batch.state is BatchState.QUEUED:
                         self.change(batch, state=BatchState.NOT_PROCESSED)
@@ -201,14 +201,14 @@ class ClassicJobs:
                 f'SELECT body FROM "_classic_batches" {where}',  # noqa: S608 - constants above
                 (argument,),
             ).fetchall()
-        told = (json.loads(row[0]) for row in rows)
-        return [Batch(**{**each, "state": BatchState(each["state"])}) for each in told]
+        members = (json.loads(row[0]) for row in rows)
+        return [Batch(**{**each, "state": BatchState(each["state"])}) for each in members]
 
 
-def _packed(value: ClassicJob | Batch) -> str:
+def _packed(value: Bulk1Job | Batch) -> str:
     return json.dumps(asdict(value))
 
 
-def _unpacked(body: str) -> ClassicJob:
-    told = json.loads(body)
-    return ClassicJob(**{**told, "state": ClassicState(told["state"])})
+def _unpacked(body: str) -> Bulk1Job:
+    members = json.loads(body)
+    return Bulk1Job(**{**members, "state": Bulk1JobState(members["state"])})

@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.bulk1 import shapes
 from runner.local_org.bulk1.jobs import (
     QUERIES,
     Batch,
     BatchState,
-    ClassicJob,
-    ClassicJobs,
-    ClassicState,
+    Bulk1Job,
+    Bulk1Jobs,
+    Bulk1JobState,
 )
-from runner.local_org.bulk1.shapes import ClassicRefusal
+from runner.local_org.bulk1.shapes import Bulk1Refusal
+from runner.local_org.bulk1.worker import Bulk1Worker
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.http.tokens import session_token_of
@@ -53,14 +53,14 @@ class _Call:
     version: float
 
     @property
-    def jobs(self) -> ClassicJobs:
-        return self.org.part(ClassicJobs)
+    def jobs(self) -> Bulk1Jobs:
+        return self.org.part(Bulk1Jobs)
 
     @property
-    def job(self) -> ClassicJob:
+    def job(self) -> Bulk1Job:
         job = self.jobs.find(self.request.params["job_id"])
         if job is None:
-            raise ClassicRefusal("InvalidJob", "Invalid job id: " + self.request.params["job_id"])
+            raise Bulk1Refusal("InvalidJob", "Invalid job id: " + self.request.params["job_id"])
         return job
 
     @property
@@ -68,7 +68,7 @@ class _Call:
         batch_id = self.request.params["batch_id"]
         batch = self.jobs.batch(self.job.id, batch_id)
         if batch is None:
-            raise ClassicRefusal("InvalidBatch", f"Invalid batch id: {batch_id}")
+            raise Bulk1Refusal("InvalidBatch", f"Invalid batch id: {batch_id}")
         return batch
 
 
@@ -85,7 +85,7 @@ def _members(request: Request) -> Mapping[str, object]:
     except ValueError:
         told = None
     if not isinstance(told, dict):
-        raise ClassicRefusal("InvalidJob", "Unable to parse Job")
+        raise Bulk1Refusal("InvalidJob", "Unable to parse Job")
     return told
 
 
@@ -95,19 +95,19 @@ def _create(call: _Call) -> Response:
     }
     operation = told.get("operation", "")
     if operation not in _OPERATIONS:
-        raise ClassicRefusal("InvalidJob", f"Unable to parse Job: operation {operation!r}")
+        raise Bulk1Refusal("InvalidJob", f"Unable to parse Job: operation {operation!r}")
     if told.get("contentType") not in {"CSV", "JSON"}:
-        raise ClassicRefusal("InvalidJob", "The local org takes the content types CSV and JSON")
+        raise Bulk1Refusal("InvalidJob", "The local org takes the content types CSV and JSON")
     if told.get("concurrencyMode", "") not in _MODES:
-        raise ClassicRefusal("InvalidJob", "Unable to parse Job: concurrencyMode")
+        raise Bulk1Refusal("InvalidJob", "Unable to parse Job: concurrencyMode")
     sobject = call.org.catalog.sobject(told.get("object", ""))
     if sobject is None:
         named = told.get("object", "")
-        raise ClassicRefusal("InvalidEntity", f"Entity '{named}' is not supported by the Bulk API.")
+        raise Bulk1Refusal("InvalidEntity", f"Entity '{named}' is not supported by the Bulk API.")
     if operation == "hardDelete" and not call.org.settings.hard_delete_allowed:
-        raise ClassicRefusal("FeatureNotEnabled", "hardDelete needs Bulk API Hard Delete")
+        raise Bulk1Refusal("FeatureNotEnabled", "hardDelete needs Bulk API Hard Delete")
     job = call.jobs.create(
-        ClassicJob(
+        Bulk1Job(
             id="",
             operation=operation,
             object=sobject.name,
@@ -127,13 +127,13 @@ def _key(sobject: SObject, told: Mapping[str, str]) -> str:
     name = told.get("externalIdFieldName", "")
     field = sobject.field(name)
     if not name:
-        raise ClassicRefusal(
+        raise Bulk1Refusal(
             "InvalidJob",
             f"External ID was blank for {sobject.name}. "
             "An External ID must be specified for upsert.",
         )
     if field is None or not is_key(field):
-        raise ClassicRefusal(
+        raise Bulk1Refusal(
             "InvalidJob",
             f"Field name provided, {name} does not match an External ID, Salesforce Id, or "
             f"indexed field for {sobject.name}",
@@ -141,7 +141,7 @@ def _key(sobject: SObject, told: Mapping[str, str]) -> str:
     return field.name
 
 
-def _of_job(call: _Call, job: ClassicJob, status: int = 200) -> Response:
+def _of_job(call: _Call, job: Bulk1Job, status: int = 200) -> Response:
     as_json = _speaks_json(call.request)
     info = shapes.job_info(job, call.jobs.batches(job.id), as_json=as_json)
     return shapes.shaped("jobInfo", info, as_json=as_json, status=status)
@@ -153,25 +153,25 @@ def _info(call: _Call) -> Response:
 
 def _change(call: _Call) -> Response:
     job, wanted = call.job, _members(call.request).get("state")
-    if wanted not in {ClassicState.CLOSED, ClassicState.ABORTED}:
-        raise ClassicRefusal("InvalidJobState", f"A job cannot be put in the state {wanted}")
-    if job.state is not ClassicState.OPEN and wanted != job.state:
-        raise ClassicRefusal("InvalidJobState", f"{wanted} already {job.state} Job not allowed")
-    return _of_job(call, call.jobs.change_job(job, ClassicState(str(wanted))))
+    if wanted not in {Bulk1JobState.CLOSED, Bulk1JobState.ABORTED}:
+        raise Bulk1Refusal("InvalidJobState", f"A job cannot be put in the state {wanted}")
+    if job.state is not Bulk1JobState.OPEN and wanted != job.state:
+        raise Bulk1Refusal("InvalidJobState", f"{wanted} already {job.state} Job not allowed")
+    return _of_job(call, call.jobs.change_job(job, Bulk1JobState(str(wanted))))
 
 
 def _add(call: _Call) -> Response:
     job = call.job
-    if job.state is not ClassicState.OPEN:
-        raise ClassicRefusal("InvalidJobState", f"Job is {job.state}: it takes no batches")
+    if job.state is not Bulk1JobState.OPEN:
+        raise Bulk1Refusal("InvalidJobState", f"Job is {job.state}: it takes no batches")
     if len(call.request.body) > MAX_BATCH_BYTES:
-        raise ClassicRefusal("InvalidBatch", f"A batch is at most {MAX_BATCH_BYTES} bytes")
+        raise Bulk1Refusal("InvalidBatch", f"A batch is at most {MAX_BATCH_BYTES} bytes")
     batch = call.jobs.add(job, call.request.body)
-    call.org.part(BulkWorker).begin_batch(batch)
+    call.org.part(Bulk1Worker).start(batch)
     return _of_batch(job, batch, 201)
 
 
-def _of_batch(job: ClassicJob, batch: Batch, status: int = 200) -> Response:
+def _of_batch(job: Bulk1Job, batch: Batch, status: int = 200) -> Response:
     as_json = job.content_type == "JSON"
     info = shapes.batch_info(batch, as_json=as_json)
     return shapes.shaped("batchInfo", info, as_json=as_json, status=status)
@@ -195,7 +195,7 @@ def _sent(call: _Call) -> Response:
 def _result(call: _Call) -> Response:
     job, batch = call.job, call.batch
     if batch.state is not BatchState.COMPLETED:
-        raise ClassicRefusal("InvalidBatch", f"Batch not completed: it is {batch.state}")
+        raise Bulk1Refusal("InvalidBatch", f"Batch not completed: it is {batch.state}")
     if job.queries:
         return shapes.result_list(batch.result_id, as_json=job.content_type == "JSON")
     return _content(job, call.jobs.result_path(batch))
@@ -207,11 +207,11 @@ def _found(call: _Call) -> Response:
         batch.result_id,
         batch.result_id[:15],
     }:
-        raise ClassicRefusal("InvalidBatch", "Invalid result id")
+        raise Bulk1Refusal("InvalidBatch", "Invalid result id")
     return _content(call.job, call.jobs.result_path(batch))
 
 
-def _content(job: ClassicJob, path: Path) -> Response:
+def _content(job: Bulk1Job, path: Path) -> Response:
     return Response(200, _blocks(path), shapes.content_headers(as_json=job.content_type == "JSON"))
 
 
@@ -225,7 +225,7 @@ def _answering(ask: Callable[[_Call], Response]) -> Endpoint:
     def answer(org: Org, request: Request) -> Response:
         try:
             return ask(_signed_in(org, request))
-        except ClassicRefusal as refusal:
+        except Bulk1Refusal as refusal:
             return refusal.response(as_json=_speaks_json(request))
 
     return answer
@@ -234,10 +234,10 @@ def _answering(ask: Callable[[_Call], Response]) -> Endpoint:
 def _signed_in(org: Org, request: Request) -> _Call:
     session = org.part(Sessions).find(session_token_of(request))
     if session is None:
-        raise ClassicRefusal("InvalidSessionId", "Invalid session id", 401)
+        raise Bulk1Refusal("InvalidSessionId", "Invalid session id", 401)
     told = request.params["version"]
     if not _VERSION.fullmatch(told) or float(told) not in org.settings.served_versions:
-        raise ClassicRefusal("InvalidVersion", f"Api version {told} is not supported")
+        raise Bulk1Refusal("InvalidVersion", f"Api version {told} is not supported")
     return _Call(org, request, session, float(told))
 
 

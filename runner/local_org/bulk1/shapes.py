@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
-from runner.local_org.bulk1.jobs import Batch, BatchState, ClassicJob
+from runner.local_org.bulk1.jobs import Batch, BatchState, Bulk1Job
 from runner.local_org.http.messages import JSON_TYPE, Response
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
@@ -19,7 +19,7 @@ _XML_TYPE = "application/xml"
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
-class ClassicRefusal(Exception):  # noqa: N818 - it is an answer, not a defect
+class Bulk1Refusal(Exception):  # noqa: N818 - it is an answer, not a defect
     """A request refused in Bulk API 1.0's words: one object, not an array."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
@@ -30,15 +30,17 @@ class ClassicRefusal(Exception):  # noqa: N818 - it is an answer, not a defect
 
     def response(self, *, as_json: bool) -> Response:
         """The refusal as it goes out."""
-        told = {"exceptionCode": self.code, "exceptionMessage": self.message}
-        return shaped("error", told, as_json=as_json, status=self.status)
+        members = {"exceptionCode": self.code, "exceptionMessage": self.message}
+        return shaped("error", members, as_json=as_json, status=self.status)
 
 
-def shaped(name: str, told: Mapping[str, object], *, as_json: bool, status: int = 200) -> Response:
+def shaped(
+    name: str, members: Mapping[str, object], *, as_json: bool, status: int = 200
+) -> Response:
     """One object as an answer; in XML what is null is left out."""
     if as_json:
-        return Response.of_json(told, status)
-    return _xml(f'<{name} xmlns="{NAMESPACE}">{_members(told)}</{name}>', status)
+        return Response.of_json(members, status)
+    return _xml(f'<{name} xmlns="{NAMESPACE}">{_members(members)}</{name}>', status)
 
 
 def batch_list(batches: Sequence[Mapping[str, object]], *, as_json: bool) -> Response:
@@ -57,7 +59,7 @@ def result_list(result_id: str, *, as_json: bool) -> Response:
     return _xml(f'<result-list xmlns="{NAMESPACE}">{inner}</result-list>', 200)
 
 
-def job_info(job: ClassicJob, batches: Sequence[Batch], *, as_json: bool) -> dict[str, object]:
+def job_info(job: Bulk1Job, batches: Sequence[Batch], *, as_json: bool) -> dict[str, object]:
     """A job with the counts of its batches."""
     states = Counter(batch.state for batch in batches)
     return {
@@ -109,21 +111,21 @@ def members_of(document: bytes) -> dict[str, object]:
     """The members of an XML request, `jobInfo` for one.
 
     Raises:
-        ClassicRefusal: InvalidXML, it is no XML, or declares entities.
+        Bulk1Refusal: InvalidXML, it is no XML, or declares entities.
     """
     if b"<!" in document:
-        raise ClassicRefusal("InvalidXML", "Invalid XML: declarations are not taken")
+        raise Bulk1Refusal("InvalidXML", "Invalid XML: declarations are not taken")
     try:
         root = ET.fromstring(document)  # noqa: S314 - declarations are refused above
     except ET.ParseError as error:
-        raise ClassicRefusal("InvalidXML", f"Invalid XML: {error}") from None
+        raise Bulk1Refusal("InvalidXML", f"Invalid XML: {error}") from None
     return {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in root}
 
 
-def _members(told: Mapping[str, object]) -> str:
+def _members(members: Mapping[str, object]) -> str:
     return "".join(
         f"<{name}>{escape(str(value))}</{name}>"
-        for name, value in told.items()
+        for name, value in members.items()
         if value is not None
     )
 

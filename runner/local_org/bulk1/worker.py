@@ -7,20 +7,21 @@ Knows batches, `records.write` and `soql.prepare`. Knows no HTTP and no threads.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from time import monotonic
 
 from runner.local_org import exact_numbers, soql
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.csv_reading import Upload
 from runner.local_org.bulk.csv_writing import csv_bytes
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.ingest import CHUNK_ROWS, error_text
-from runner.local_org.bulk.jobs import Job, JobKind, JobState
-from runner.local_org.bulk1.jobs import Batch, BatchState, ClassicJob, ClassicJobs
+from runner.local_org.bulk.threads import JobThreads
+from runner.local_org.bulk1.jobs import Batch, BatchState, Bulk1Job, Bulk1Jobs
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiFault
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, write
@@ -30,11 +31,41 @@ from runner.local_org.records.outcome import RowOutcome
 MAX_BATCH_ROWS = 10_000
 _NOTHING_FOUND = b"Records not found for this query\n"
 _WRITTEN_AT_ONCE = 2_000
+_log = logging.getLogger(__name__)
 
 
-def work_on(org: Org, batch: Batch) -> None:
+class Bulk1Worker:
+    """Works on an org's batches of Bulk API 1.0."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+        self._threads = org.part(JobThreads)
+
+    def resume(self) -> None:
+        """Continue the batches that an earlier server did not finish."""
+        for batch in self._org.part(Bulk1Jobs).unfinished():
+            self.start(batch)
+
+    def start(self, batch: Batch) -> None:
+        """Work on a batch."""
+        self._threads.spawn(batch.id, lambda: self._work(batch))
+
+    def _work(self, batch: Batch) -> None:
+        if self._threads.wait(self._org.settings.bulk_pace_seconds):
+            return
+        try:
+            with self._threads.slot:
+                _run_batch(self._org, batch)
+        except Exception:  # noqa: BLE001 - a defect ends the batch, not the server
+            _log.exception("batch %s", batch.id)
+            self._org.part(Bulk1Jobs).change(
+                batch, state=BatchState.FAILED, message="UnknownException"
+            )
+
+
+def _run_batch(org: Org, batch: Batch) -> None:
     """Take a batch from Queued to Completed or Failed."""
-    jobs = org.part(ClassicJobs)
+    jobs = org.part(Bulk1Jobs)
     with org.store.writing():
         current = jobs.batch(batch.job_id, batch.id)
         job = jobs.find(batch.job_id)
@@ -50,12 +81,12 @@ def work_on(org: Org, batch: Batch) -> None:
                 _finish(jobs, current, lambda: _ingest(org, job, current))
     except JobFailure as failure:
         jobs.change(current, state=BatchState.FAILED, message=str(failure))
-    except ApiFault as fault:
+    except ApiRefusal as fault:
         words = f"InvalidBatch : Failed to process query: {fault.errors[0].code}: "
         jobs.change(current, state=BatchState.FAILED, message=words + fault.errors[0].message)
 
 
-def _finish(jobs: ClassicJobs, batch: Batch, work: Callable[[], tuple[int, int]]) -> None:
+def _finish(jobs: Bulk1Jobs, batch: Batch, work: Callable[[], tuple[int, int]]) -> None:
     begun = monotonic()
     done, failed = work()
     jobs.change(
@@ -67,15 +98,13 @@ def _finish(jobs: ClassicJobs, batch: Batch, work: Callable[[], tuple[int, int]]
     )
 
 
-def _ingest(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
+def _ingest(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
     sobject = org.catalog.sobject(job.object)
     if sobject is None:
         raise JobFailure(f"InvalidEntity : {job.object} is not supported by the Bulk API")
     from_text = job.content_type == "CSV"
     rows = list(
-        islice(
-            (_csv_rows if from_text else _json_rows)(org, sobject, job, batch), MAX_BATCH_ROWS + 1
-        )
+        islice((_csv_rows if from_text else _json_rows)(org, sobject, batch), MAX_BATCH_ROWS + 1)
     )
     if len(rows) > MAX_BATCH_ROWS:
         raise JobFailure.invalid_batch(f"Too many rows in a batch: at most {MAX_BATCH_ROWS}")
@@ -93,14 +122,12 @@ def _ingest(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
             )
             outcomes += write(org, conn, call)
     told = _csv_results(outcomes) if from_text else _json_results(outcomes)
-    org.part(ClassicJobs).result_path(batch).write_bytes(told)
+    org.part(Bulk1Jobs).result_path(batch).write_bytes(told)
     return len(rows), sum(not outcome.success for outcome in outcomes)
 
 
-def _csv_rows(
-    org: Org, sobject: SObject, job: ClassicJob, batch: Batch
-) -> Iterator[Mapping[str, object]]:
-    upload = Upload(org.part(ClassicJobs).request_path(batch), _as_job(job))
+def _csv_rows(org: Org, sobject: SObject, batch: Batch) -> Iterator[Mapping[str, object]]:
+    upload = Upload(org.part(Bulk1Jobs).request_path(batch))
     try:
         if not upload.read_header():
             raise JobFailure.invalid_batch("Records not found")
@@ -113,10 +140,8 @@ def _csv_rows(
         upload.close()
 
 
-def _json_rows(
-    org: Org, _sobject: SObject, _job: ClassicJob, batch: Batch
-) -> Iterator[Mapping[str, object]]:
-    content = org.part(ClassicJobs).request_path(batch).read_bytes()
+def _json_rows(org: Org, _sobject: SObject, batch: Batch) -> Iterator[Mapping[str, object]]:
+    content = org.part(Bulk1Jobs).request_path(batch).read_bytes()
     try:
         rows = exact_numbers.loads(content)
     except ValueError:
@@ -157,8 +182,8 @@ def _json_results(outcomes: Sequence[RowOutcome]) -> bytes:
     ).encode()
 
 
-def _query(org: Org, job: ClassicJob, batch: Batch) -> tuple[int, int]:
-    jobs = org.part(ClassicJobs)
+def _query(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
+    jobs = org.part(Bulk1Jobs)
     query = soql.prepare(
         org,
         jobs.request_path(batch).read_text("utf-8").strip(),
@@ -197,18 +222,3 @@ def _in_epoch(value: object) -> object:
 
 
 _A_DATETIME = "2011-07-07T00:37:00.000+0000"
-
-
-def _as_job(job: ClassicJob) -> Job:
-    """What the CSV reader asks of a job."""
-    return Job(
-        id=job.id,
-        kind=JobKind.INGEST,
-        operation=job.operation,
-        object=job.object,
-        user_id=job.user_id,
-        api_version=job.api_version,
-        made=job.made,
-        modstamp=job.modstamp,
-        state=JobState.IN_PROGRESS,
-    )

@@ -77,15 +77,15 @@ class _Prefixes:
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = dict(known)
-        self._taken = set(known.values())
+        self._used = set(known.values())
         self._next = 0
 
     def of(self, name: str) -> str:
         if name not in self._known:
-            while (prefix := custom_key_prefix(self._next)) in self._taken:
+            while (prefix := custom_key_prefix(self._next)) in self._used:
                 self._next += 1
             self._known[name] = prefix
-            self._taken.add(prefix)
+            self._used.add(prefix)
         return self._known[name]
 
 

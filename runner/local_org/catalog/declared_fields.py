@@ -20,7 +20,7 @@ _TEXT = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FieldType:
     """What a type of the org file means in describe's terms."""
 
     describe_type: str
@@ -33,41 +33,41 @@ class Kind:
     """Whether it may be filtered and sorted by."""
 
 
-KINDS = {
-    "text": Kind(
+FIELD_TYPES = {
+    "text": FieldType(
         "string", "xsd:string", ("length", "unique", "case_sensitive", "external_id"), _TEXT, _TEXT
     ),
-    "long_text": Kind(
+    "long_text": FieldType(
         "textarea", "xsd:string", ("length",), 32_768, _LONG_TEXT, groupable=False, searchable=False
     ),
-    "rich_text": Kind(
+    "rich_text": FieldType(
         "textarea", "xsd:string", ("length",), 32_768, _LONG_TEXT, groupable=False, searchable=False
     ),
-    "email": Kind("email", "xsd:string", ("unique", "external_id"), 80, 80),
-    "phone": Kind("phone", "xsd:string", (), 40, 40),
-    "url": Kind("url", "xsd:string", (), _TEXT, _TEXT),
-    "checkbox": Kind("boolean", "xsd:boolean"),
-    "number": Kind(
+    "email": FieldType("email", "xsd:string", ("unique", "external_id"), 80, 80),
+    "phone": FieldType("phone", "xsd:string", (), 40, 40),
+    "url": FieldType("url", "xsd:string", (), _TEXT, _TEXT),
+    "checkbox": FieldType("boolean", "xsd:boolean"),
+    "number": FieldType(
         "double", "xsd:double", ("precision", "scale", "unique", "external_id"), groupable=False
     ),
-    "currency": Kind("currency", "xsd:double", ("precision", "scale"), groupable=False),
-    "percent": Kind("percent", "xsd:double", ("precision", "scale"), groupable=False),
-    "date": Kind("date", "xsd:date"),
-    "datetime": Kind("datetime", "xsd:dateTime", groupable=False),
-    "time": Kind("time", "xsd:time"),
-    "picklist": Kind("picklist", "xsd:string", ("values", "restricted"), _TEXT, _TEXT),
-    "multi_picklist": Kind(
+    "currency": FieldType("currency", "xsd:double", ("precision", "scale"), groupable=False),
+    "percent": FieldType("percent", "xsd:double", ("precision", "scale"), groupable=False),
+    "date": FieldType("date", "xsd:date"),
+    "datetime": FieldType("datetime", "xsd:dateTime", groupable=False),
+    "time": FieldType("time", "xsd:time"),
+    "picklist": FieldType("picklist", "xsd:string", ("values", "restricted"), _TEXT, _TEXT),
+    "multi_picklist": FieldType(
         "multipicklist", "xsd:string", ("values", "restricted"), 4099, 4099, groupable=False
     ),
-    "lookup": Kind(
+    "lookup": FieldType(
         "reference", "tns:ID", ("to", "relationship", "child_relationship", "on_delete"), 18, 18
     ),
-    "master_detail": Kind(
+    "master_detail": FieldType(
         "reference", "tns:ID", ("to", "relationship", "child_relationship", "reparentable"), 18, 18
     ),
-    "auto_number": Kind("string", "xsd:string", ("format", "external_id"), 30, 30),
-    "location": Kind("location", "urn:location", ("scale",), groupable=False),
-    "encrypted_text": Kind(
+    "auto_number": FieldType("string", "xsd:string", ("format", "external_id"), 30, 30),
+    "location": FieldType("location", "urn:location", ("scale",), groupable=False),
+    "encrypted_text": FieldType(
         "encryptedstring", "xsd:string", ("length",), 175, 175, groupable=False, searchable=False
     ),
 }
@@ -81,7 +81,7 @@ def declared_fields(name: str, section: Section) -> list[Field]:
     if _CUSTOM_NAME.fullmatch(name) is None:
         section.report("a custom field's name is letters, digits and single _, ending in __c")
         return []
-    kind = KINDS.get(section.choice("type", tuple(KINDS), "text"))
+    kind = FIELD_TYPES.get(section.choice("type", tuple(FIELD_TYPES), "text"))
     if "type" not in section or kind is None:
         section.report("a custom field needs a type", *(("type",) if "type" in section else ()))
         return []
@@ -114,7 +114,7 @@ def with_access(fields: list[Field], section: Section) -> list[Field]:
             return fields
 
 
-def _plain(name: str, section: Section, kind: Kind) -> Field:
+def _plain(name: str, section: Section, kind: FieldType) -> Field:
     required = section.flag("required")
     searchable = kind.searchable and kind.describe_type != "location"
     return Field(
@@ -230,7 +230,7 @@ def auto_numbered(field: Field, section: Section) -> Field:
 
 
 def _location(name: str, section: Section) -> list[Field]:
-    compound = _plain(name, section, KINDS["location"])
+    compound = _plain(name, section, FIELD_TYPES["location"])
     scale = section.whole("scale", 6, 0, 15)
     stem = name.removesuffix("__c")
     parts = [

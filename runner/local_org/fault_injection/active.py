@@ -13,38 +13,44 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Condition
 
-from runner.local_org.fault_injection.rule import OF_JOBS, OF_REQUESTS, Kind, Rule, declared_rules
+from runner.local_org.fault_injection.rule import (
+    JOB_FAULTS,
+    REQUEST_FAULTS,
+    FaultKind,
+    FaultRule,
+    declared_rules,
+)
 from runner.local_org.org import Org
 
 
 @dataclass(slots=True)
-class InForce:
+class ActiveRule:
     """A rule and how often it was met."""
 
     id: int
-    rule: Rule
+    rule: FaultRule
     met: int = 0
     """How often something matched."""
     struck: int = 0
     """How often it went wrong."""
 
 
-class Troubles:
+class FaultRules:
     """All rules of an org; safe to use from many threads."""
 
     def __init__(self, org: Org) -> None:
         self._seed = org.settings.seed
         self._changed = Condition()
         self._made = 0
-        self._rules: list[InForce] = []
+        self._rules: list[ActiveRule] = []
         for rule in declared_rules(org.declared, []):
             self.add(rule)
 
-    def add(self, rule: Rule) -> int:
+    def add(self, rule: FaultRule) -> int:
         """Put a rule in force; its number."""
         with self._changed:
             self._made += 1
-            self._rules.append(InForce(self._made, rule))
+            self._rules.append(ActiveRule(self._made, rule))
             return self._made
 
     def remove(self, number: int | None = None) -> int:
@@ -56,27 +62,27 @@ class Troubles:
             self._changed.notify_all()
             return removed
 
-    def listed(self) -> list[InForce]:
+    def listed(self) -> list[ActiveRule]:
         """The rules in force, oldest first."""
         with self._changed:
             return list(self._rules)
 
-    def of_request(self, method: str, path: str) -> Rule | None:
+    def for_request(self, method: str, path: str) -> FaultRule | None:
         """What is to go wrong with a request, if anything."""
         found = self._strike(
             lambda rule: (
-                rule.kind in OF_REQUESTS
+                rule.kind in REQUEST_FAULTS
                 and rule.method in {"", method}
                 and re.search(rule.path, path) is not None
             )
         )
         return found.rule if found else None
 
-    def of_job(self, sobject: str, operation: str) -> InForce | None:
+    def for_job(self, sobject: str, operation: str) -> ActiveRule | None:
         """What is to go wrong with a Bulk job, if anything."""
         return self._strike(
             lambda rule: (
-                rule.kind in OF_JOBS
+                rule.kind in JOB_FAULTS
                 and rule.sobject in {"", sobject}
                 and rule.operation in {"", operation}
             )
@@ -84,7 +90,7 @@ class Troubles:
 
     def locks(self, sobject: str, rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
         """Places of rows that another transaction holds, each with the Id or value held."""
-        if not any(each.rule.kind is Kind.LOCK_ROWS for each in self._rules):
+        if not any(each.rule.kind is FaultKind.LOCK_ROWS for each in self._rules):
             return {}
         held = {}
         for place, row in enumerate(rows):
@@ -101,7 +107,7 @@ class Troubles:
             while any(each.id == number for each in self._rules) and not stopping():
                 self._changed.wait(_LOOK_SECONDS)
 
-    def _strike(self, matches: Callable[[Rule], bool]) -> InForce | None:
+    def _strike(self, matches: Callable[[FaultRule], bool]) -> ActiveRule | None:
         with self._changed:
             for each in self._rules:
                 if matches(each.rule) and self._due(each):
@@ -109,7 +115,7 @@ class Troubles:
                     return each
         return None
 
-    def _due(self, each: InForce) -> bool:
+    def _due(self, each: ActiveRule) -> bool:
         rule = each.rule
         each.met += 1
         if each.met <= rule.after or (rule.nth is not None and each.met != rule.nth):
@@ -125,9 +131,9 @@ class Troubles:
 _LOOK_SECONDS = 0.2
 
 
-def _holds(sobject: str, texts: list[str], rule: Rule) -> bool:
+def _holds(sobject: str, texts: list[str], rule: FaultRule) -> bool:
     return (
-        rule.kind is Kind.LOCK_ROWS
+        rule.kind is FaultKind.LOCK_ROWS
         and rule.sobject in {"", sobject}
         and (not rule.values or not set(rule.values).isdisjoint(texts))
     )

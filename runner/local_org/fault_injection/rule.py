@@ -18,8 +18,8 @@ Kinds of requests, chosen by `method` and `path` (a regular expression searched 
     concurrency_limit  403 REQUEST_LIMIT_EXCEEDED, too many at once
     daily_limit        403 REQUEST_LIMIT_EXCEEDED, none left today
 
-Kind of rows, chosen by `object`, `values` (Ids or external Ids that stand in the row, those of its
-parents above all) or `probability`:
+Kind for rows, selected by `object`, `values` (Ids or external Ids in the row, its parents' too) or
+`probability`:
 
     lock_rows          UNABLE_TO_LOCK_ROW for these rows
 
@@ -42,7 +42,7 @@ from enum import StrEnum
 from runner.local_org.catalog.section import Problem
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """What goes wrong."""
 
     STATUS = "status"
@@ -60,19 +60,19 @@ class Kind(StrEnum):
     JOB_ABORTS = "job_aborts"
 
 
-OF_JOBS = frozenset({Kind.JOB_STALLS, Kind.JOB_FAILS, Kind.JOB_ABORTS})
-OF_REQUESTS = frozenset(Kind) - OF_JOBS - {Kind.LOCK_ROWS}
+JOB_FAULTS = frozenset({FaultKind.JOB_STALLS, FaultKind.JOB_FAILS, FaultKind.JOB_ABORTS})
+REQUEST_FAULTS = frozenset(FaultKind) - JOB_FAULTS - {FaultKind.LOCK_ROWS}
 
 
-class RuleError(ValueError):
+class FaultRuleError(ValueError):
     """A rule says what none can say; the text tells which member and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class FaultRule:
     """One rule; members as the module's docstring names them."""
 
-    kind: Kind
+    kind: FaultKind
     method: str = ""
     path: str = ""
     sobject: str = ""
@@ -93,27 +93,27 @@ class Rule:
     rows: int = 0
 
     @classmethod
-    def of(cls, told: object) -> Rule:
+    def of(cls, told: object) -> FaultRule:
         """Read a rule.
 
         Raises:
-            RuleError: a member is unknown, of the wrong type or out of range.
+            FaultRuleError: a member is unknown, of the wrong type or out of range.
         """
         if not isinstance(told, Mapping):
-            raise RuleError("a fault is an object with a kind")
+            raise FaultRuleError("a fault is an object with a kind")
         values = {str(name): _checked(str(name), value) for name, value in told.items()}
         if "kind" not in values:
-            raise RuleError(f"kind is missing; it is one of: {', '.join(Kind)}")
+            raise FaultRuleError(f"kind is missing; it is one of: {', '.join(FaultKind)}")
         # JSON says `object`, as jobs do; Python has its own use for the word.
-        return cls(**{_OWN_NAMES.get(name, name): value for name, value in values.items()})  # type: ignore[arg-type]
+        return cls(**{_FIELDS_OF_KEYS.get(name, name): value for name, value in values.items()})  # type: ignore[arg-type]
 
-    def as_told(self) -> dict[str, object]:
+    def as_declared(self) -> dict[str, object]:
         """The rule as it was asked for, without what was left out."""
-        told = {_TOLD_NAMES.get(name, name): value for name, value in asdict(self).items()}
+        told = {_KEYS_OF_FIELDS.get(name, name): value for name, value in asdict(self).items()}
         return {name: value for name, value in told.items() if value not in _NOTHING}
 
 
-def declared_rules(declared: Mapping[str, object], problems: list[Problem]) -> list[Rule]:
+def declared_rules(declared: Mapping[str, object], problems: list[Problem]) -> list[FaultRule]:
     """The rules of an org file; what is wrong with them is added to `problems`."""
     told = declared.get("faults") or []
     if not isinstance(told, list):
@@ -122,8 +122,8 @@ def declared_rules(declared: Mapping[str, object], problems: list[Problem]) -> l
     rules = []
     for place, each in enumerate(told):
         try:
-            rules.append(Rule.of(each))
-        except RuleError as error:
+            rules.append(FaultRule.of(each))
+        except FaultRuleError as error:
             problems.append(Problem(("faults", place), str(error)))
     return rules
 
@@ -131,18 +131,18 @@ def declared_rules(declared: Mapping[str, object], problems: list[Problem]) -> l
 _WHOLE = frozenset({"times", "after", "nth", "status", "bytes", "rows"})
 _NOTHING: tuple[object, ...] = (None, "", (), {}, False)
 _LISTS = frozenset({"values"})
-_OWN_NAMES = {"object": "sobject", "bytes": "body_bytes"}
-_TOLD_NAMES = {own: told for told, own in _OWN_NAMES.items()}
+_FIELDS_OF_KEYS = {"object": "sobject", "bytes": "body_bytes"}
+_KEYS_OF_FIELDS = {own: told for told, own in _FIELDS_OF_KEYS.items()}
 
 
 def _checked(name: str, value: object) -> object:
-    known = [_TOLD_NAMES.get(each.name, each.name) for each in fields(Rule)]
+    known = [_KEYS_OF_FIELDS.get(each.name, each.name) for each in fields(FaultRule)]
     if name not in known:
-        raise RuleError(f"{name} is not known; a fault has: {', '.join(known)}")
+        raise FaultRuleError(f"{name} is not known; a fault has: {', '.join(known)}")
     if name == "kind":
-        if value not in list(Kind):
-            raise RuleError(f"kind is one of: {', '.join(Kind)}")
-        return Kind(str(value))
+        if value not in list(FaultKind):
+            raise FaultRuleError(f"kind is one of: {', '.join(FaultKind)}")
+        return FaultKind(str(value))
     if name in _WHOLE:
         return _number(name, value, whole=True)
     if name in {"probability", "bytes_per_second"}:
@@ -153,29 +153,29 @@ def _checked(name: str, value: object) -> object:
 def _other(name: str, value: object) -> object:
     if name == "html":
         if not isinstance(value, bool):
-            raise RuleError("html is true or false")
+            raise FaultRuleError("html is true or false")
         return value
     if name == "headers":
         if not isinstance(value, Mapping):
-            raise RuleError("headers is an object of texts")
+            raise FaultRuleError("headers is an object of texts")
         return {str(key): str(each) for key, each in value.items()}
     if name in _LISTS:
         if not isinstance(value, list | tuple):
-            raise RuleError(f"{name} is a list of texts")
+            raise FaultRuleError(f"{name} is a list of texts")
         return tuple(str(each) for each in value)
     if not isinstance(value, str):
-        raise RuleError(f"{name} is a text")
+        raise FaultRuleError(f"{name} is a text")
     if name == "path":
         try:
             re.compile(value)
         except re.error as error:
-            raise RuleError(f"path is not a regular expression: {error}") from None
+            raise FaultRuleError(f"path is not a regular expression: {error}") from None
     return value.upper() if name == "method" else value
 
 
 def _number(name: str, value: object, *, whole: bool) -> float | int:
     if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-        raise RuleError(f"{name} is a {'whole ' if whole else ''}number")
+        raise FaultRuleError(f"{name} is a {'whole ' if whole else ''}number")
     if value < 0 or (name == "probability" and value > 1):
-        raise RuleError(f"{name} is out of range")
+        raise FaultRuleError(f"{name} is out of range")
     return value

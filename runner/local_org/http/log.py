@@ -11,7 +11,7 @@ from threading import Lock
 
 from runner.local_org.org import Org
 
-_KEPT = 2_000
+_MOST_ENTRIES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,14 @@ class RequestLog:
 
     def __init__(self, _org: Org) -> None:
         self._lock = Lock()
-        self._entries: deque[LoggedRequest] = deque(maxlen=_KEPT)
+        self._entries: deque[LoggedRequest] = deque(maxlen=_MOST_ENTRIES)
 
     def add(self, entry: LoggedRequest) -> None:
         """Note a request."""
         with self._lock:
             self._entries.append(entry)
 
-    def latest(self, most: int = _KEPT) -> list[LoggedRequest]:
+    def latest(self, most: int = _MOST_ENTRIES) -> list[LoggedRequest]:
         """The latest requests, newest first."""
         with self._lock:
             return list(reversed(self._entries))[:most]

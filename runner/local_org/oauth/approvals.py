@@ -67,7 +67,7 @@ class Approvals:
                 'INSERT INTO "_approvals" VALUES (?, ?, ?, ?, ?)',
                 (family, user.id, client_id, scope, now),
             )
-            _keep(conn, token, family)
+            _save_token(conn, token, family)
             crowded = conn.execute(
                 'SELECT family FROM "_approvals" WHERE user_id = ? AND client_id = ?'
                 " ORDER BY issued_at DESC, rowid DESC LIMIT -1 OFFSET ?",
@@ -102,7 +102,7 @@ class Approvals:
             found = _read(conn, token)
             if found and found.alive and found.client_id == app.client_id and rotated:
                 conn.execute('UPDATE "_refresh_tokens" SET alive = 0 WHERE token = ?', (token,))
-                _keep(conn, rotated, found.family)
+                _save_token(conn, rotated, found.family)
         if found is None or found.client_id != app.client_id:
             raise dead_token()
         user = user_of_id(self._org, found.user_id)
@@ -124,7 +124,7 @@ def _new_token() -> str:
     return f"5Aep861{opaque(80)}"
 
 
-def _keep(conn: sqlite3.Connection, token: str, family: str) -> None:
+def _save_token(conn: sqlite3.Connection, token: str, family: str) -> None:
     conn.execute('INSERT INTO "_refresh_tokens" VALUES (?, ?, 1)', (token, family))
 
 

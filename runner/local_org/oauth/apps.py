@@ -109,13 +109,13 @@ def declared_apps(
     declared: Mapping[str, object], problems: list[Problem], *, rotate: bool = False
 ) -> list[App]:
     """The apps of an org file; what is wrong with them is added to `problems`."""
-    told = declared.get("apps") or []
-    if not isinstance(told, list):
+    entries = declared.get("apps") or []
+    if not isinstance(entries, list):
         problems.append(Problem(("apps",), "must be a list"))
         return []
     return [
         _app(Section(each, ("apps", place), problems), rotate=rotate)
-        for place, each in enumerate(told)
+        for place, each in enumerate(entries)
     ]
 
 

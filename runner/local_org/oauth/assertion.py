@@ -83,8 +83,8 @@ def _seconds(told: object) -> float:
 
 def _check_audience(audience: object, own_url: str) -> None:
     told = audience if isinstance(audience, list) else [audience]
-    taken = {*AUDIENCES, own_url}
-    if not any(isinstance(each, str) and each.rstrip("/") in taken for each in told):
+    accepted = {*AUDIENCES, own_url}
+    if not any(isinstance(each, str) and each.rstrip("/") in accepted for each in told):
         raise OAuthRefusal("invalid_grant", "Audience validation failed")
 
 

@@ -58,29 +58,29 @@ class Codes:
     def __init__(self, org: Org) -> None:
         self._clock = org.clock
         self._lock = Lock()
-        self._given: dict[str, tuple[Approval, datetime]] = {}
-        self._taken: set[str] = set()
+        self._open: dict[str, tuple[Approval, datetime]] = {}
+        self._used: set[str] = set()
 
-    def give(self, approval: Approval) -> str:
+    def issue(self, approval: Approval) -> str:
         """A new code for an approval."""
         code = f"aPrx{opaque(76)}=="
         with self._lock:
-            self._given[code] = (approval, self._clock() + LIFE)
+            self._open[code] = (approval, self._clock() + LIFE)
         return code
 
-    def take(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> Approval:
+    def redeem(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> Approval:
         """The approval behind a code, which is used up whatever comes of it.
 
         Raises:
             OAuthRefusal: invalid_grant, or redirect_uri_mismatch.
         """
         with self._lock:
-            if code in self._taken:
+            if code in self._used:
                 raise OAuthRefusal("invalid_grant", "expired authorization code")
-            found = self._given.pop(code, None)
+            found = self._open.pop(code, None)
             if found is None:
                 raise OAuthRefusal("invalid_grant", "invalid authorization code")
-            self._taken.add(code)
+            self._used.add(code)
         approval, dies = found
         if self._clock() >= dies:
             raise OAuthRefusal("invalid_grant", "expired authorization code")

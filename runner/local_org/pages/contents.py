@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runner.local_org.bulk.jobs import Job
-from runner.local_org.bulk1.jobs import ClassicJobs
+from runner.local_org.bulk1.jobs import Bulk1Jobs
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org
@@ -103,7 +103,7 @@ def record(org: Org, sobject: SObject, record_id: str) -> list[tuple[Field, str]
     return [(field, _shown(field, value)) for field, value in zip(fields, row, strict=True)]
 
 
-def job_lines(jobs: Iterable[Job], classic: ClassicJobs, most: int) -> list[JobLine]:
+def job_lines(jobs: Iterable[Job], classic: Bulk1Jobs, most: int) -> list[JobLine]:
     """Jobs of both Bulk APIs, newest first."""
     lines = [
         JobLine(

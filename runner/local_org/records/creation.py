@@ -14,7 +14,7 @@ from decimal import Decimal
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import make_id
-from runner.local_org.records.row_reading import Draft
+from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.standard_behaviour import derivation_of, lacking_by_rule
 from runner.local_org.records.values import Stored, stamp
 from runner.local_org.store import quoted, reserve
@@ -42,7 +42,7 @@ class Creation:
         self._derive = derivation_of(sobject)
         self._required = tuple(field.name for field in sobject.fields if field.required_on_create)
 
-    def complete(self, conn: sqlite3.Connection, drafts: Sequence[Draft], now: datetime) -> None:
+    def complete(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
         """Give each draft its Id and everything it does not say itself.
 
         An Id given to a draft that fails later is not used again, as in Salesforce.
@@ -55,7 +55,7 @@ class Creation:
             draft.id = make_id(self._sobject.key_prefix, number)
             self._fill(draft, moment)
 
-    def _fill(self, draft: Draft, moment: str) -> None:
+    def _fill(self, draft: RowDraft, moment: str) -> None:
         given = draft.values
         record = {**self._template, **given}
         for name, value in self._never_null:
@@ -73,7 +73,7 @@ class Creation:
         lacking = [name for name in self._required if record.get(name) is None]
         return lacking + lacking_by_rule(self._sobject.name, record)
 
-    def number(self, conn: sqlite3.Connection, drafts: Sequence[Draft], now: datetime) -> None:
+    def number(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
         """Give auto-numbers to drafts about to be inserted."""
         for field in self._numbered:
             first = reserve(conn, f"{self._sobject.name}.{field.name}", len(drafts))
@@ -83,7 +83,7 @@ class Creation:
                     field.auto_number_format or "{0}", number, now
                 )
 
-    def insert(self, conn: sqlite3.Connection, drafts: Sequence[Draft]) -> None:
+    def insert(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft]) -> None:
         """Insert records that are complete; only columns in which any of them has a value."""
         used = {
             name for draft in drafts for name, value in draft.values.items() if value is not None
@@ -116,7 +116,7 @@ def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
 
 def _stored_default(field: Field) -> Stored:
     if field.type in {"double", "currency", "percent"}:
-        return exact_numbers.kept(Decimal(str(field.default)))
+        return exact_numbers.to_stored(Decimal(str(field.default)))
     return field.default if isinstance(field.default, str | int) else None
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, ChildRelationship, SObject
-from runner.local_org.faults import ApiError
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org, User
 from runner.local_org.records import refusals
-from runner.local_org.records.lookups import Lookups, Presence
+from runner.local_org.records.cascade import Cascade, find_cascade
+from runner.local_org.records.lookups import Existence, Lookups
 from runner.local_org.records.outcome import RowOutcome, refused
 from runner.local_org.records.recycle_bin import (
     clear_references,
@@ -21,7 +22,6 @@ from runner.local_org.records.recycle_bin import (
     note_deleted,
     undelete,
 )
-from runner.local_org.records.tree import Tree, grow
 from runner.local_org.records.values import stamp
 from runner.local_org.store import quoted
 
@@ -49,13 +49,13 @@ class Deletion:
 
     def _chunk(self, operation: str, given: Sequence[object]) -> list[RowOutcome]:
         ids = [normalise(value) for value in given]
-        errors = self._faults(operation, given, ids)
+        errors = self._row_errors(operation, given, ids)
         sound = [
             record_id
             for place, record_id in enumerate(ids)
             if record_id is not None and place not in errors
         ]
-        refusals_by_id = self._carry_out(operation, sound)
+        refusals_by_id = self._apply(operation, sound)
         outcomes = []
         for place, record_id in enumerate(ids):
             error = errors.get(place) or refusals_by_id.get(record_id or "")
@@ -65,11 +65,11 @@ class Deletion:
                 outcomes.append(RowOutcome(record_id, success=True, created=False))
         return outcomes
 
-    def _faults(
+    def _row_errors(
         self, operation: str, given: Sequence[object], ids: Sequence[str | None]
     ) -> dict[int, ApiError]:
         """What is wrong with single rows, by place."""
-        presence = Lookups(self._conn).presence(
+        existence = Lookups(self._conn).existence(
             self._sobject, {record_id for record_id in ids if record_id}
         )
         errors: dict[int, ApiError] = {}
@@ -81,31 +81,31 @@ class Deletion:
                 errors[place] = refusals.malformed_id(given[place])
             elif record_id in seen:
                 errors[place] = refusals.duplicate_id(record_id)
-            elif presence[record_id] is Presence.MISSING:
+            elif existence[record_id] is Existence.MISSING:
                 errors[place] = refusals.invalid_cross_reference()
-            elif operation == "delete" and presence[record_id] is Presence.BINNED:
+            elif operation == "delete" and existence[record_id] is Existence.BINNED:
                 errors[place] = refusals.entity_is_deleted()
-            elif operation == "undelete" and presence[record_id] is Presence.ALIVE:
+            elif operation == "undelete" and existence[record_id] is Existence.ALIVE:
                 errors[place] = refusals.not_in_recycle_bin()
             seen.add(record_id or "")
         return errors
 
-    def _carry_out(self, operation: str, ids: Sequence[str]) -> dict[str, ApiError]:
+    def _apply(self, operation: str, ids: Sequence[str]) -> dict[str, ApiError]:
         """Do it; gives the records that refused, with their reason."""
         now = self._clock()
         if operation == "undelete":
             return undelete(self._conn, self._sobject, ids, now)
-        tree = grow(self._conn, self._catalog, self._sobject, ids)
-        self._clear_references(tree, stamp(now))
+        cascade = find_cascade(self._conn, self._catalog, self._sobject, ids)
+        self._clear_references(cascade, stamp(now))
         if operation == "delete":
-            self._bin(tree, stamp(now))
+            self._bin(cascade, stamp(now))
         else:
-            self._purge(tree, stamp(now))
-        return tree.refusals
+            self._purge(cascade, stamp(now))
+        return cascade.refusals
 
-    def _clear_references(self, tree: Tree, moment: str) -> None:
+    def _clear_references(self, cascade: Cascade, moment: str) -> None:
         """Empty the lookups that lead to what goes."""
-        for name, gone in tree.going.items():
+        for name, gone in cascade.records.items():
             parent = self._catalog.sobject(name)
             for child in parent.children if parent else ():
                 if clears(self._catalog, child):
@@ -113,8 +113,8 @@ class Deletion:
                         self._conn, child.child_sobject, child.field, list(gone), moment
                     )
 
-    def _bin(self, tree: Tree, moment: str) -> None:
-        for name, roots in tree.going.items():
+    def _bin(self, cascade: Cascade, moment: str) -> None:
+        for name, roots in cascade.records.items():
             self._conn.executemany(
                 f"UPDATE {quoted(name)} SET IsDeleted = 1, LastModifiedDate = ?, "  # noqa: S608
                 "LastModifiedById = ?, SystemModstamp = ? WHERE Id = ?",
@@ -122,8 +122,8 @@ class Deletion:
             )
             note_deleted(self._conn, name, roots, moment, purged=False)
 
-    def _purge(self, tree: Tree, moment: str) -> None:
-        for name, roots in tree.going.items():
+    def _purge(self, cascade: Cascade, moment: str) -> None:
+        for name, roots in cascade.records.items():
             self._conn.executemany(
                 f"DELETE FROM {quoted(name)} WHERE Id = ?",  # noqa: S608 - a table's name
                 [(record_id,) for record_id in roots],

@@ -19,7 +19,7 @@ _BATCH = 500
 """Values asked for at once: few statements, each prepared once."""
 
 
-class Presence(StrEnum):
+class Existence(StrEnum):
     """How a record is there."""
 
     ALIVE = "alive"
@@ -35,20 +35,20 @@ class Lookups:
         self._alive: dict[str, set[str]] = defaultdict(set)
         self._by_key: dict[tuple[str, str], dict[Stored, list[str]]] = defaultdict(dict)
 
-    def presence(self, sobject: SObject, ids: Collection[str]) -> dict[str, Presence]:
+    def existence(self, sobject: SObject, ids: Collection[str]) -> dict[str, Existence]:
         """Whether records are there; what is alive is asked once a write."""
         known = self._alive[sobject.name]
-        found = dict.fromkeys(ids, Presence.MISSING)
+        found = dict.fromkeys(ids, Existence.MISSING)
         rows = self._select(
             f"SELECT Id, IsDeleted FROM {quoted(sobject.name)} WHERE Id IN",  # noqa: S608
             [record_id for record_id in found if record_id not in known],
         )
         for record_id, deleted in rows:
-            found[record_id] = Presence.BINNED if deleted else Presence.ALIVE
-        for record_id, presence in found.items():
+            found[record_id] = Existence.BINNED if deleted else Existence.ALIVE
+        for record_id, existence in found.items():
             if record_id in known:
-                found[record_id] = Presence.ALIVE
-            elif presence is Presence.ALIVE:
+                found[record_id] = Existence.ALIVE
+            elif existence is Existence.ALIVE:
                 known.add(record_id)
         return found
 

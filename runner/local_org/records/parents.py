@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, Field, SObject
-from runner.local_org.faults import ApiError
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import Column
-from runner.local_org.records.lookups import Lookups, Presence
-from runner.local_org.records.row_reading import Draft
+from runner.local_org.records.lookups import Existence, Lookups
+from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.values import Stored, comparable
 
 _Target = tuple[str, str]
@@ -37,13 +37,13 @@ class Parents:
             record_type.id for record_type in sobject.record_types if record_type.active
         )
 
-    def settle(self, drafts: Iterable[Draft]) -> None:
+    def resolve(self, drafts: Iterable[RowDraft]) -> None:
         """Fill references given by key, then check every reference; errors go to the drafts."""
         sound = [draft for draft in drafts if not draft.errors]
         self._resolve_keys([draft for draft in sound if draft.parents])
         self._check([draft for draft in sound if not draft.errors])
 
-    def _resolve_keys(self, drafts: Sequence[Draft]) -> None:
+    def _resolve_keys(self, drafts: Sequence[RowDraft]) -> None:
         wanted: dict[_Target, set[Stored]] = defaultdict(set)
         columns: dict[_Target, Column] = {}
         for draft in drafts:
@@ -60,7 +60,7 @@ class Parents:
             for column, key, given in draft.parents:
                 if column.key is not None:
                     ids = found[_target(column)].get(comparable(column.key, key), [])
-                    _take_parent(draft, column, self._own(column, ids), given)
+                    _set_parent_id(draft, column, self._own(column, ids), given)
 
     def _own(self, column: Column, ids: list[str]) -> list[str]:
         """Record types of other sObjects may have the same names; they are not meant."""
@@ -68,7 +68,7 @@ class Parents:
             return ids
         return [each for each in ids if each in self._record_types]
 
-    def _check(self, drafts: Sequence[Draft]) -> None:
+    def _check(self, drafts: Sequence[RowDraft]) -> None:
         present = [
             field
             for field in self._references
@@ -77,7 +77,7 @@ class Parents:
         for field in present:
             self._check_field(field, [draft for draft in drafts if draft.values.get(field.name)])
 
-    def _check_field(self, field: Field, drafts: Sequence[Draft]) -> None:
+    def _check_field(self, field: Field, drafts: Sequence[RowDraft]) -> None:
         by_parent: dict[str, set[str]] = defaultdict(set)
         for draft in drafts:
             record_id = str(draft.values[field.name])
@@ -86,32 +86,32 @@ class Parents:
                 draft.errors.append(refusals.id_of_wrong_type(field, record_id))
             else:
                 by_parent[parent.name].add(record_id)
-        presence: dict[str, Presence] = {}
+        existence: dict[str, Existence] = {}
         for name, ids in by_parent.items():
             parent = self._catalog.sobject(name)
             if parent is not None:
-                presence.update(self._lookups.presence(parent, ids))
+                existence.update(self._lookups.existence(parent, ids))
         for draft in drafts:
-            error = self._fault(field, draft.values[field.name], presence)
+            error = self._error_of(field, draft.values[field.name], existence)
             if error is not None:
                 draft.errors.append(error)
 
-    def _fault(
-        self, field: Field, record_id: Stored, presence: Mapping[str, Presence]
+    def _error_of(
+        self, field: Field, record_id: Stored, existence: Mapping[str, Existence]
     ) -> ApiError | None:
-        match presence.get(str(record_id)):
-            case Presence.MISSING:
+        match existence.get(str(record_id)):
+            case Existence.MISSING:
                 return refusals.invalid_cross_reference()
-            case Presence.BINNED:
+            case Existence.BINNED:
                 return refusals.entity_is_deleted()
-            case Presence.ALIVE if field.name == "RecordTypeId":
+            case Existence.ALIVE if field.name == "RecordTypeId":
                 mine = record_id in self._record_types
                 return None if mine else refusals.record_type_of_other(record_id)
             case _:
                 return None
 
 
-def _take_parent(draft: Draft, column: Column, ids: list[str], given: object) -> None:
+def _set_parent_id(draft: RowDraft, column: Column, ids: list[str], given: object) -> None:
     if column.key is None or column.parent is None:
         return
     if len(ids) == 1:

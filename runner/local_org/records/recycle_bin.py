@@ -10,15 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiError
 from runner.local_org.records.lookups import Lookups, batches, marks
-from runner.local_org.records.row_reading import Draft
+from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.uniqueness import check_unique
 from runner.local_org.records.values import stamp
 from runner.local_org.store import quoted
 
-KEPT = timedelta(days=15)
+RETENTION = timedelta(days=15)
 _BATCH = 500
 
 
@@ -58,11 +58,11 @@ def undelete(
     Gives those that cannot come back because another record took their unique value.
     """
     stored = Lookups(conn).records(sobject, ids)
-    drafts = [Draft(0, values=stored[record_id], id=record_id) for record_id in ids]
+    drafts = [RowDraft(0, values=stored[record_id], id=record_id) for record_id in ids]
     check_unique(sobject, drafts, Lookups(conn))
-    kept_out = {str(draft.id): draft.errors[0] for draft in drafts if draft.errors}
+    refused = {str(draft.id): draft.errors[0] for draft in drafts if draft.errors}
     back: dict[str, list[str]] = defaultdict(list)
-    for name, record_id in _went_with(conn, [each for each in ids if each not in kept_out]):
+    for name, record_id in _went_with(conn, [each for each in ids if each not in refused]):
         back[name].append(record_id)
     moment = stamp(now)
     for name, record_ids in back.items():
@@ -75,7 +75,7 @@ def undelete(
             [(name, record_id) for record_id in record_ids],
         )
         _lead_back(conn, record_ids, moment)
-    return kept_out
+    return refused
 
 
 def _went_with(conn: sqlite3.Connection, roots: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -109,7 +109,7 @@ def empty_what_is_old(conn: sqlite3.Connection, now: datetime) -> None:
     """Purge what has been in the bin for longer than it is kept."""
     rows = conn.execute(
         "SELECT sobject, id FROM _deleted WHERE purged = 0 AND deleted_date < ?",
-        (stamp(now - KEPT),),
+        (stamp(now - RETENTION),),
     ).fetchall()
     for name, record_id in rows:
         conn.execute(f"DELETE FROM {quoted(name)} WHERE Id = ?", (record_id,))  # noqa: S608

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.local_org import exact_numbers
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Field
-from runner.local_org.faults import ApiError
 
 POSITION = "[line:1, column:1]"
 """Where a parser error says it is; who knows the request's text puts the true position in."""

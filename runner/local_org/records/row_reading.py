@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, Field, SObject
-from runner.local_org.faults import ApiError
 from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import Column, column_of, is_key, parent_of
@@ -27,7 +27,7 @@ _NULL_TEXT = "#N/A"
 
 
 @dataclass(slots=True)
-class Draft:
+class RowDraft:
     """One row on its way: what it says so far, and what is wrong with it."""
 
     place: int
@@ -45,10 +45,10 @@ class Draft:
     """The record as it was, for an update."""
 
 
-Setter = Callable[[Draft, object], None]
+Setter = Callable[[RowDraft, object], None]
 
 
-class Reading:
+class RowReader:
     """Turns rows into drafts for one sObject; remembers what each name means."""
 
     def __init__(
@@ -61,9 +61,9 @@ class Reading:
         self._from_text = from_text
         self._setters: dict[str, Setter] = {}
 
-    def draft(self, place: int, row: Mapping[str, object]) -> Draft:
+    def draft(self, place: int, row: Mapping[str, object]) -> RowDraft:
         """Read one row; whatever is wrong with it is in the draft's errors."""
-        draft = Draft(place)
+        draft = RowDraft(place)
         setters = self._setters
         for name, value in row.items():
             setter = setters.get(name)
@@ -91,7 +91,7 @@ class Reading:
     def _is_key(self, field: Field) -> bool:
         return self._key is not None and field.name == self._key.name
 
-    def _set_parent(self, name: str, reference: Field, draft: Draft, value: object) -> None:
+    def _set_parent(self, name: str, reference: Field, draft: RowDraft, value: object) -> None:
         """Take `{"Account": {"Ext__c": "A1"}}`."""
         if value is None:
             draft.values[reference.name] = None
@@ -127,15 +127,15 @@ class Reading:
         return Column(reference, parent, key)
 
 
-def _ignore(_draft: Draft, _value: object) -> None:
+def _ignore(_draft: RowDraft, _value: object) -> None:
     """`attributes` says what is known already."""
 
 
-def _refuse(error: ApiError, draft: Draft, _value: object) -> None:
+def _refuse(error: ApiError, draft: RowDraft, _value: object) -> None:
     draft.errors.append(error)
 
 
-def _set_id(draft: Draft, value: object) -> None:
+def _set_id(draft: RowDraft, value: object) -> None:
     if value is None or value == "":
         return
     draft.id_given = value
@@ -152,7 +152,7 @@ def _field_setter(target: Field, read: Callable[[object], Stored], *, named: boo
         return partial(_note_read_only, target.name)
     name = target.name
 
-    def set_value(draft: Draft, value: object) -> None:
+    def set_value(draft: RowDraft, value: object) -> None:
         try:
             draft.values[name] = read(value)
         except UnreadableError:
@@ -163,11 +163,13 @@ def _field_setter(target: Field, read: Callable[[object], Stored], *, named: boo
     return set_value
 
 
-def _note_read_only(name: str, draft: Draft, _value: object) -> None:
+def _note_read_only(name: str, draft: RowDraft, _value: object) -> None:
     draft.read_only.append(name)
 
 
-def _set_key(column: Column, read: Callable[[object], Stored], draft: Draft, value: object) -> None:
+def _set_key(
+    column: Column, read: Callable[[object], Stored], draft: RowDraft, value: object
+) -> None:
     if column.key is None:
         return
     try:
@@ -189,7 +191,7 @@ def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
     read = csv_reader(target)
     name = target.name
 
-    def set_value(draft: Draft, value: object) -> None:
+    def set_value(draft: RowDraft, value: object) -> None:
         if value == "":
             return
         if read_only:
@@ -211,7 +213,7 @@ def _text_key_setter(column: Column, index: int) -> Setter:
         raise TypeError("not a parent's column")
     read = csv_reader(key)
 
-    def set_key(draft: Draft, value: object) -> None:
+    def set_key(draft: RowDraft, value: object) -> None:
         if value == "":
             return
         if value == _NULL_TEXT:

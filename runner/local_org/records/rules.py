@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import DuplicateRule, Field, SObject, ValidationRule
-from runner.local_org.faults import ApiError
 from runner.local_org.records.lookups import Lookups
-from runner.local_org.records.row_reading import Draft
+from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.values import Stored, comparable
 
 Test = Callable[[Stored], bool]
@@ -27,7 +27,7 @@ class Rules:
         ]
         self._duplicates = [rule for rule in sobject.duplicate_rules if rule.block or alert]
 
-    def validate(self, drafts: Sequence[Draft]) -> None:
+    def validate(self, drafts: Sequence[RowDraft]) -> None:
         """Refuse records that a validation rule strikes."""
         if not self._validations:
             return
@@ -39,7 +39,7 @@ class Rules:
                     if all(test(draft.values.get(name)) for name, test in tests.items())
                 )
 
-    def find_duplicates(self, drafts: Sequence[Draft]) -> None:
+    def find_duplicates(self, drafts: Sequence[RowDraft]) -> None:
         """Refuse records that agree with another in all fields of a duplicate rule."""
         for rule in self._duplicates:
             fields = [field for name in rule.fields if (field := self._sobject.field(name))]
@@ -48,7 +48,7 @@ class Rules:
                     self._find_duplicates_of(draft, rule, fields)
 
     def _find_duplicates_of(
-        self, draft: Draft, rule: DuplicateRule, fields: Sequence[Field]
+        self, draft: RowDraft, rule: DuplicateRule, fields: Sequence[Field]
     ) -> None:
         values = [comparable(field, draft.values.get(field.name)) for field in fields]
         if any(value is None for value in values):
@@ -62,7 +62,7 @@ class Rules:
             draft.errors.append(_duplicates_detected(self._sobject, rule, others))
 
 
-def _touched(draft: Draft, fields: Sequence[Field]) -> bool:
+def _touched(draft: RowDraft, fields: Sequence[Field]) -> bool:
     """A rule looks at new records and at those whose fields it compares have changed."""
     before = draft.before
     return before is None or any(

@@ -14,8 +14,8 @@ from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import SObject
 from runner.local_org.records.values import Stored
 
-Record = dict[str, Stored]
-Derivation = Callable[[Record, frozenset[str], str], None]
+StoredRecord = dict[str, Stored]
+Derivation = Callable[[StoredRecord, frozenset[str], str], None]
 """Completes a record in place: the record, the names given by the caller, the moment."""
 
 _CLOSED_CASE = frozenset({"Closed"})
@@ -52,7 +52,7 @@ def derivation_of(sobject: SObject) -> Derivation:
     )
     own = _DERIVATIONS.get(sobject.name)
 
-    def derive(record: Record, given: frozenset[str], moment: str) -> None:
+    def derive(record: StoredRecord, given: frozenset[str], moment: str) -> None:
         if name_parts:
             record["Name"] = " ".join(str(record[part]) for part in name_parts if record.get(part))
         if own is not None:
@@ -75,7 +75,7 @@ def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
     return lacking if timed else ["DurationInMinutes", *lacking]
 
 
-def _opportunity(record: Record, given: frozenset[str], moment: str) -> None:
+def _opportunity(record: StoredRecord, given: frozenset[str], moment: str) -> None:
     stage = str(record.get("StageName"))
     probability, category = _STAGES.get(stage, _UNKNOWN_STAGE)
     if "StageName" in given:
@@ -93,7 +93,7 @@ def _opportunity(record: Record, given: frozenset[str], moment: str) -> None:
     _fiscal(record)
 
 
-def _fiscal(record: Record) -> None:
+def _fiscal(record: StoredRecord) -> None:
     close = record.get("CloseDate")
     if close is None:
         return
@@ -103,7 +103,7 @@ def _fiscal(record: Record) -> None:
     record["Fiscal"] = f"{day.year} {record['FiscalQuarter']}"
 
 
-def _case(record: Record, given: frozenset[str], moment: str) -> None:
+def _case(record: StoredRecord, given: frozenset[str], moment: str) -> None:
     if "Status" in given or "IsClosed" not in record or record.get("CreatedDate") == moment:
         closed = record.get("Status") in _CLOSED_CASE
         if closed and not record.get("IsClosed"):
@@ -113,12 +113,12 @@ def _case(record: Record, given: frozenset[str], moment: str) -> None:
         record["IsClosed"] = int(closed)
 
 
-def _task(record: Record, _given: frozenset[str], _moment: str) -> None:
+def _task(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
     record["IsClosed"] = int(record.get("Status") in _CLOSED_TASK)
     record["IsHighPriority"] = int(record.get("Priority") == "High")
 
 
-def _event(record: Record, given: frozenset[str], _moment: str) -> None:
+def _event(record: StoredRecord, given: frozenset[str], _moment: str) -> None:
     """Start, end and duration say the same; whichever was left out follows from the others."""
     start = record.get("ActivityDateTime") or record.get("StartDateTime")
     if "StartDateTime" in given:
@@ -138,7 +138,7 @@ def _event(record: Record, given: frozenset[str], _moment: str) -> None:
     record["EndDate"] = str(record.get("EndDateTime") or start)[:10]
 
 
-def _line_item(record: Record, given: frozenset[str], _moment: str) -> None:
+def _line_item(record: StoredRecord, given: frozenset[str], _moment: str) -> None:
     quantity = _exact(record, "Quantity")
     if record.get("UnitPrice") is not None and "TotalPrice" not in given:
         record["TotalPrice"] = _in_cents(quantity * _exact(record, "UnitPrice"))
@@ -146,22 +146,22 @@ def _line_item(record: Record, given: frozenset[str], _moment: str) -> None:
         record["UnitPrice"] = _in_cents(_exact(record, "TotalPrice") / quantity)
 
 
-def _exact(record: Record, name: str) -> Decimal:
+def _exact(record: StoredRecord, name: str) -> Decimal:
     return exact_numbers.exact(cast("exact_numbers.Number", record.get(name) or 0.0))
 
 
 def _in_cents(amount: Decimal) -> Stored:
-    return exact_numbers.kept(round(amount, 2))
+    return exact_numbers.to_stored(round(amount, 2))
 
 
-def _coded_status(record: Record, _given: frozenset[str], _moment: str) -> None:
+def _coded_status(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
     """Contract and Order: the status category behind the status."""
     status = str(record.get("Status") or "Draft")
     codes = {"In Approval Process": "InApproval", "Activated": "Activated"}
     record["StatusCode"] = codes.get(status, "Draft")
 
 
-def _user(record: Record, _given: frozenset[str], _moment: str) -> None:
+def _user(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
     if record.get("CommunityNickname") is None:
         record["CommunityNickname"] = str(record.get("Username") or "").split("@")[0][:40]
     if record.get("UserType") is None:

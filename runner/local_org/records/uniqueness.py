@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records import refusals
 from runner.local_org.records.lookups import Lookups
-from runner.local_org.records.row_reading import Draft
+from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.values import Stored, comparable
 
 
-def check_unique(sobject: SObject, drafts: Sequence[Draft], lookups: Lookups) -> None:
+def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups) -> None:
     """Refuse drafts whose value another record has, or an earlier draft of the chunk.
 
     Records in the recycle bin do not count.
@@ -30,7 +30,9 @@ def check_unique(sobject: SObject, drafts: Sequence[Draft], lookups: Lookups) ->
                 _check_field(sobject, field, bearing, lookups)
 
 
-def _check_field(sobject: SObject, field: Field, drafts: Sequence[Draft], lookups: Lookups) -> None:
+def _check_field(
+    sobject: SObject, field: Field, drafts: Sequence[RowDraft], lookups: Lookups
+) -> None:
     keys = {comparable(field, draft.values[field.name]) for draft in drafts}
     owners: dict[Stored, str] = {
         value: ids[0] for value, ids in lookups.fresh_by_key(sobject, field, keys).items()

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
 from runner.local_org import exact_numbers
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.faults import ApiError
 from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
 from runner.local_org.store import folds
@@ -176,7 +176,7 @@ def _double_reader(field: Field) -> Reader:
         number = _number(value)
         if abs(number) >= bound:
             raise RefusedError(refusals.out_of_range(field, value))
-        return exact_numbers.kept(number.quantize(last, rounding, _AMPLE))
+        return exact_numbers.to_stored(number.quantize(last, rounding, _AMPLE))
 
     return read
 

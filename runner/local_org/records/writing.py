@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.fault_injection.active import Troubles
-from runner.local_org.faults import ApiFault
+from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.org import Org, User
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import is_key
@@ -23,7 +23,7 @@ from runner.local_org.records.deletion import Deletion
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
 from runner.local_org.records.parents import Parents
-from runner.local_org.records.row_reading import Draft, Reading
+from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
 from runner.local_org.records.standard_behaviour import derivation_of, derives_much
 from runner.local_org.records.uniqueness import check_unique
@@ -70,14 +70,14 @@ def write(org: Org, conn: sqlite3.Connection, call: WriteCall) -> list[RowOutcom
     `conn` is in a write transaction.
 
     Raises:
-        ApiFault: the external Id of an upsert is not a key.
+        ApiRefusal: the external Id of an upsert is not a key.
     """
     sobject, operation = call.sobject, call.operation
     if not sobject.flags.get(_FLAGS[operation], False):
         error = refusals.operation_not_supported(sobject.name, operation)
         return [refused(error) for _ in call.rows]
     key = _upsert_key(sobject, call.external_id) if operation == "upsert" else None
-    locked = org.part(Troubles).locks(sobject.name, call.rows)
+    locked = org.part(FaultRules).locks(sobject.name, call.rows)
     rows = [row for place, row in enumerate(call.rows) if place not in locked]
     conn.execute("SAVEPOINT call")
     if operation in {"insert", "update", "upsert"}:
@@ -97,7 +97,7 @@ def _upsert_key(sobject: SObject, external_id: str | None) -> Field:
     field = sobject.field(external_id or "Id")
     if field is None or not is_key(field):
         error = refusals.not_an_external_id(external_id or "Id", sobject.name)
-        raise ApiFault.of(400, error)
+        raise ApiRefusal.of(400, error)
     return field
 
 
@@ -114,7 +114,7 @@ class _Writer:
         self._user = call.user
         self._clock = org.clock
         self._lookups = Lookups(conn)
-        self._reading = Reading(catalog, sobject, key, from_text=call.from_text)
+        self._reader = RowReader(catalog, sobject, key, from_text=call.from_text)
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
         self._derive = derivation_of(sobject)
@@ -131,28 +131,28 @@ class _Writer:
         outcomes: list[RowOutcome] = []
         for start in range(0, len(rows), CHUNK_ROWS):
             drafts = [
-                self._reading.draft(place, row)
+                self._reader.draft(place, row)
                 for place, row in enumerate(rows[start : start + CHUNK_ROWS], start)
             ]
             outcomes.extend(self._chunk(operation, drafts))
         return outcomes
 
-    def _chunk(self, operation: str, drafts: list[Draft]) -> list[RowOutcome]:
+    def _chunk(self, operation: str, drafts: list[RowDraft]) -> list[RowOutcome]:
         now = self._clock()
         if self._key is not None:
-            creating = self._tell_apart(drafts, self._key)
+            creating = self._rows_to_create(drafts, self._key)
         else:
             creating = {draft.place for draft in drafts} if operation == "insert" else set()
         new = [draft for draft in drafts if draft.place in creating]
         old = [draft for draft in drafts if draft.place not in creating]
         if operation == "insert":
             _refuse_ids(new)
-        self._parents.settle(drafts)
+        self._parents.resolve(drafts)
         self._create(new, now)
         self._update(old, now)
         return [_outcome(draft, created=draft.place in creating) for draft in drafts]
 
-    def _tell_apart(self, drafts: Sequence[Draft], key: Field) -> set[int]:
+    def _rows_to_create(self, drafts: Sequence[RowDraft], key: Field) -> set[int]:
         """Places of an upsert's rows that create; the others get the Id of their record."""
         if key.name == "Id":
             return {draft.place for draft in drafts if draft.id_given is None}
@@ -173,11 +173,11 @@ class _Writer:
             elif shared[value] > 1:
                 given = draft.values[key.name]
                 draft.errors.append(refusals.duplicate_external_id(given))
-            elif _take_match(draft, key, found.get(value, [])):
+            elif _set_match(draft, key, found.get(value, [])):
                 creating.add(draft.place)
         return creating
 
-    def _create(self, drafts: Sequence[Draft], now: datetime) -> None:
+    def _create(self, drafts: Sequence[RowDraft], now: datetime) -> None:
         for draft in drafts:
             self._refuse_unwriteable(draft, self._not_createable)
         drafts = [draft for draft in drafts if not draft.errors]
@@ -186,7 +186,7 @@ class _Writer:
             missing = self._creation.missing(draft.values)
             if missing:
                 draft.errors.append(refusals.required_missing(missing))
-        self._judge(drafts)
+        self._check_records(drafts)
         sound = [draft for draft in drafts if not draft.errors]
         if sound:
             self._creation.number(self._conn, sound, now)
@@ -195,20 +195,20 @@ class _Writer:
             if draft.errors:
                 draft.id = None
 
-    def _update(self, drafts: Sequence[Draft], now: datetime) -> None:
+    def _update(self, drafts: Sequence[RowDraft], now: datetime) -> None:
         drafts = [draft for draft in drafts if not draft.errors]
         self._find(drafts)
-        changed: dict[tuple[str, ...], list[Draft]] = defaultdict(list)
+        changed: dict[tuple[str, ...], list[RowDraft]] = defaultdict(list)
         found = [draft for draft in drafts if not draft.errors]
         given = [self._changed(draft, now) for draft in found]
-        self._judge(found)
+        self._check_records(found)
         for draft, names in zip(found, given, strict=True):
             if not draft.errors:
                 changed[names].append(draft)
         for names, group in changed.items():
             self._store_changes(names, group)
 
-    def _find(self, drafts: Sequence[Draft]) -> None:
+    def _find(self, drafts: Sequence[RowDraft]) -> None:
         """Give each draft the record it changes, as it is."""
         records = self._lookups.records(
             self._sobject, {draft.id for draft in drafts if draft.id is not None}
@@ -229,7 +229,7 @@ class _Writer:
                 self._refuse_unwriteable(draft, self._not_updateable)
             seen.add(draft.id or "")
 
-    def _changed(self, draft: Draft, now: datetime) -> tuple[str, ...]:
+    def _changed(self, draft: RowDraft, now: datetime) -> tuple[str, ...]:
         """Complete an update to a whole record; gives the names of what changes."""
         before = draft.before or {}
         moment = stamp(now)
@@ -247,32 +247,32 @@ class _Writer:
         differing = {name for name in touched if before.get(name) != record.get(name)}
         return tuple(sorted(differing | set(_SYSTEM)))
 
-    def _store_changes(self, names: tuple[str, ...], drafts: Sequence[Draft]) -> None:
+    def _store_changes(self, names: tuple[str, ...], drafts: Sequence[RowDraft]) -> None:
         setting = ", ".join(f"{quoted(name)} = ?" for name in names)
         self._conn.executemany(
             f"UPDATE {quoted(self._sobject.name)} SET {setting} WHERE Id = ?",  # noqa: S608
             [[*(draft.values.get(name) for name in names), draft.id] for draft in drafts],
         )
 
-    def _judge(self, drafts: Sequence[Draft]) -> None:
+    def _check_records(self, drafts: Sequence[RowDraft]) -> None:
         """The judgements on whole records that inserts and updates share."""
         self._rules.validate(drafts)
         check_unique(self._sobject, drafts, self._lookups)
         self._rules.find_duplicates(drafts)
 
-    def _refuse_unwriteable(self, draft: Draft, names: frozenset[str]) -> None:
+    def _refuse_unwriteable(self, draft: RowDraft, names: frozenset[str]) -> None:
         fields = [*draft.read_only, *(name for name in draft.values if name in names)]
         if fields:
             draft.errors.append(refusals.not_writeable(fields))
 
 
-def _refuse_ids(drafts: Sequence[Draft]) -> None:
+def _refuse_ids(drafts: Sequence[RowDraft]) -> None:
     for draft in drafts:
         if draft.id_given is not None:
             draft.errors.append(refusals.id_in_insert())
 
 
-def _take_match(draft: Draft, key: Field, ids: list[str]) -> bool:
+def _set_match(draft: RowDraft, key: Field, ids: list[str]) -> bool:
     """Take the one record found; True when there is none and the row creates."""
     if len(ids) > 1:
         draft.errors.append(refusals.several_for_external_id(key, ids))
@@ -284,7 +284,7 @@ def _take_match(draft: Draft, key: Field, ids: list[str]) -> bool:
     return not ids
 
 
-def _outcome(draft: Draft, *, created: bool) -> RowOutcome:
+def _outcome(draft: RowDraft, *, created: bool) -> RowOutcome:
     if draft.errors:
         unread = next((error for error in draft.errors if error.code in _UNREAD), None)
         return refused(*([unread] if unread else draft.errors), record_id=draft.id)

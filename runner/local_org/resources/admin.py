@@ -17,12 +17,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from urllib.parse import urlsplit
 
-from runner.local_org.bootstrap import found
+from runner.local_org.api_errors import ApiRefusal
+from runner.local_org.bootstrap import write_initial_records
 from runner.local_org.bulk.jobs import Jobs
-from runner.local_org.bulk1.jobs import ClassicJobs
-from runner.local_org.fault_injection.active import InForce, Troubles
-from runner.local_org.fault_injection.rule import Rule, RuleError
-from runner.local_org.faults import ApiFault
+from runner.local_org.bulk1.jobs import Bulk1Jobs
+from runner.local_org.fault_injection.active import ActiveRule, FaultRules
+from runner.local_org.fault_injection.rule import FaultRule, FaultRuleError
 from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.oauth.sessions import Sessions
@@ -38,50 +38,50 @@ def check_origin(request: Request) -> None:
     which the server is reached counts too.
 
     Raises:
-        ApiFault: 403.
+        ApiRefusal: 403.
     """
     origin = request.headers.get("origin")
     host = urlsplit(request.base_url).hostname
     if host not in _LOOPBACK or (origin is not None and origin != request.base_url):
-        raise ApiFault(403, "FORBIDDEN", f"Pages of {origin or host} may not do this")
+        raise ApiRefusal(403, "FORBIDDEN", f"Pages of {origin or host} may not do this")
 
 
 def reset(org: Org) -> None:
     """Empty an org of records and jobs, as if it were new."""
-    org.part(ClassicJobs).delete_all()
+    org.part(Bulk1Jobs).delete_all()
     org.part(Jobs).delete_all()
     org.store.clear()
-    found(org.store)
+    write_initial_records(org.store)
 
 
 def _list_faults(org: Org, _request: Request) -> Response:
-    return Response.of_json([_told(each) for each in org.part(Troubles).listed()])
+    return Response.of_json([_rule_json(each) for each in org.part(FaultRules).listed()])
 
 
 def _add_faults(org: Org, request: Request) -> Response:
-    told = request.json()
+    body = request.json()
     try:
-        rules = [Rule.of(each) for each in (told if isinstance(told, list) else [told])]
-    except RuleError as error:
-        raise ApiFault(400, "INVALID_FAULT", str(error)) from None
-    troubles = org.part(Troubles)
-    return Response.of_json({"ids": [troubles.add(rule) for rule in rules]}, 201)
+        rules = [FaultRule.of(each) for each in (body if isinstance(body, list) else [body])]
+    except FaultRuleError as error:
+        raise ApiRefusal(400, "INVALID_FAULT", str(error)) from None
+    fault_rules = org.part(FaultRules)
+    return Response.of_json({"ids": [fault_rules.add(rule) for rule in rules]}, 201)
 
 
 def _remove_faults(org: Org, request: Request) -> Response:
     number = request.params.get("number")
-    removed = org.part(Troubles).remove(int(number) if number else None)
+    removed = org.part(FaultRules).remove(int(number) if number else None)
     return Response.of_json({"removed": removed})
 
 
-def _told(each: InForce) -> dict[str, object]:
-    return {"id": each.id, "met": each.met, "struck": each.struck, **each.rule.as_told()}
+def _rule_json(each: ActiveRule) -> dict[str, object]:
+    return {"id": each.id, "met": each.met, "struck": each.struck, **each.rule.as_declared()}
 
 
 def _list_requests(org: Org, request: Request) -> Response:
     limit = request.arg("limit", "200")
     if not limit.isdigit():
-        raise ApiFault(400, "INVALID_LIMIT", "limit is a whole number")
+        raise ApiRefusal(400, "INVALID_LIMIT", "limit is a whole number")
     latest = org.part(RequestLog).latest(int(limit))
     return Response.of_json([asdict(entry) for entry in latest])
 

@@ -106,7 +106,7 @@ def _step(org: Org, form: Mapping[str, str], asked: _Asked, given: Mapping[str, 
     if step == "approve":
         scope = " ".join(asked.scopes)
         approval = Approval(asked.app.client_id, asked.redirect_uri, scope, asked.challenge, user)
-        return asked.back(code=org.part(Codes).give(approval))
+        return asked.back(code=org.part(Codes).issue(approval))
     return page(
         "authorize",
         heading="Allow access?",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.records.values import stamp
@@ -70,7 +70,7 @@ def _deleted(org: Org, request: Request) -> Response:
 def _replicateable(org: Org, request: Request) -> SObject:
     sobject = named_sobject(org, request)
     if not sobject.flags.get("replicateable", False):
-        raise ApiFault(400, "INVALID_TYPE", f"sObject type '{sobject.name}' is not replicateable")
+        raise ApiRefusal(400, "INVALID_TYPE", f"sObject type '{sobject.name}' is not replicateable")
     return sobject
 
 
@@ -95,13 +95,13 @@ def _moment(request: Request, name: str) -> datetime:
     return moment.astimezone(UTC).replace(second=0, microsecond=0)
 
 
-def _bad_date(message: str) -> ApiFault:
-    return ApiFault(400, "INVALID_REPLICATION_DATE", message)
+def _bad_date(message: str) -> ApiRefusal:
+    return ApiRefusal(400, "INVALID_REPLICATION_DATE", message)
 
 
 def _check_count(count: int) -> None:
     if count > _MOST_IDS:
-        raise ApiFault(400, "EXCEEDED_ID_LIMIT", "More than 600000 ids; ask for a shorter span")
+        raise ApiRefusal(400, "EXCEEDED_ID_LIMIT", "More than 600000 ids; ask for a shorter span")
 
 
 def _json(moment: datetime) -> str:

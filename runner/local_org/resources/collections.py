@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org
@@ -46,7 +46,7 @@ def _written(org: Org, request: Request, operation: str) -> Response:
     rows = _rows(body)
     groups = [(name, list(members)) for name, members in groupby(rows, key=_type_of)]
     if len(groups) > _TYPE_CHANGES:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "INVALID_FIELD",
             f"Cannot have more than {_TYPE_CHANGES} chunks in a single operation. Please rearrange"
@@ -100,14 +100,14 @@ def _transaction(org: Org, request: Request, *, all_or_none: bool) -> Iterator[_
 def _rows(body: Row) -> list[Row]:
     records = body.get("records")
     if not isinstance(records, list) or not all(isinstance(each, dict) for each in records):
-        raise ApiFault(400, "INVALID_INPUT", "Json Deserialization failed on token 'records'")
+        raise ApiRefusal(400, "INVALID_INPUT", "Json Deserialization failed on token 'records'")
     _check_count(len(records), _WRITTEN_AT_ONCE)
     return records
 
 
 def _check_count(count: int, most: int) -> None:
     if count > most:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "EXCEEDED_ID_LIMIT",
             f"record limit reached. cannot submit more than {most} records into this call",
@@ -118,7 +118,7 @@ def _type_of(row: Row) -> str:
     attributes = row.get("attributes")
     name = attributes.get("type") if isinstance(attributes, dict) else None
     if not isinstance(name, str):
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "INVALID_TYPE",
             "Include an object type in attributes for each record to be saved.",
@@ -141,12 +141,12 @@ def _upsert(org: Org, request: Request) -> Response:
     key = sobject.field(request.params["field"])
     no_key = not_an_external_id(request.params["field"], sobject.name)
     if key is None or not is_key(key):
-        raise ApiFault.of(400, no_key)
+        raise ApiRefusal.of(400, no_key)
     body = json_object(request)
     rows = _rows(body)
     for row in rows:
         if _type_of(row).lower() != sobject.name.lower():
-            raise ApiFault(
+            raise ApiRefusal(
                 400, "INVALID_TYPE", f"All records must be of type {sobject.name} as in the URL"
             )
     with _transaction(org, request, all_or_none=body.get("allOrNone") is True) as collection:
@@ -157,7 +157,7 @@ def _upsert(org: Org, request: Request) -> Response:
 def _delete(org: Org, request: Request) -> Response:
     ids = [each.strip() for each in request.arg("ids").split(",") if each.strip()]
     if not ids:
-        raise ApiFault(400, "REQUIRED_FIELD_MISSING", "The ids parameter is required")
+        raise ApiRefusal(400, "REQUIRED_FIELD_MISSING", "The ids parameter is required")
     _check_count(len(ids), _WRITTEN_AT_ONCE)
     all_or_none = request.arg("allOrNone").lower() == "true"
     with _transaction(org, request, all_or_none=all_or_none) as collection:
@@ -186,7 +186,7 @@ def _retrieve_by_post(org: Org, request: Request) -> Response:
     body = json_object(request)
     ids, fields = body.get("ids"), body.get("fields")
     if not isinstance(ids, list) or not isinstance(fields, list):
-        raise ApiFault(400, "INVALID_INPUT", "Json Deserialization failed on token 'ids'")
+        raise ApiRefusal(400, "INVALID_INPUT", "Json Deserialization failed on token 'ids'")
     return _retrieved(org, request, [str(each) for each in ids], [str(each) for each in fields])
 
 
@@ -195,7 +195,7 @@ def _retrieved(org: Org, request: Request, ids: list[str], names: list[str]) -> 
     _check_count(len(ids), _READ_AT_ONCE)
     fields = wanted_fields(sobject, names)
     if not ids or fields is None:
-        raise ApiFault(400, "REQUIRED_FIELD_MISSING", "The ids and fields are required")
+        raise ApiRefusal(400, "REQUIRED_FIELD_MISSING", "The ids and fields are required")
     wanted = [normalise(each) for each in ids]
     with org.store.reading() as conn:
         records = read_many(

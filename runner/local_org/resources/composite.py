@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.resources.references import referred
@@ -18,12 +18,12 @@ from runner.local_org.resources.subrequests import (
     Answer,
     Part,
     RolledBackError,
-    carry_out,
-    carry_out_referring,
     halted,
     mappings_of,
+    rolled_back_on_failure,
+    run_part,
+    run_part_with_references,
     text_of,
-    undone_on_failure,
 )
 
 _MOST_PARTS = 25
@@ -62,9 +62,11 @@ def _part(entry: Mapping[str, object]) -> Part:
 def _check(parts: Sequence[Part]) -> None:
     names = [part.reference_id for part in parts]
     if len(set(names)) != len(names):
-        raise ApiFault(400, "DUPLICATE_VALUE", "The referenceId of each subrequest must be unique")
+        raise ApiRefusal(
+            400, "DUPLICATE_VALUE", "The referenceId of each subrequest must be unique"
+        )
     if sum(1 for part in parts if _HEAVY.fullmatch(part.url)) > _MOST_HEAVY_PARTS:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "LIMIT_EXCEEDED",
             f"Limit exceeded: at most {_MOST_HEAVY_PARTS} query and sObject Collections"
@@ -81,7 +83,7 @@ def run_parts(
     all: the others answer that they were rolled back.
     """
     answers: list[Answer] = []
-    with undone_on_failure(org) if all_or_none else nullcontext():
+    with rolled_back_on_failure(org) if all_or_none else nullcontext():
         for part in parts:
             answer = _answer(org, request, part, parts, answers)
             answers.append(answer)
@@ -101,7 +103,9 @@ def _answer(
     needed = referred([part.url, part.body, dict(part.headers or {})])
     if any(name in done and not done[name].good for name in needed):
         return halted(_SKIPPED)
-    return carry_out_referring(org, request, part, {name: each.body for name, each in done.items()})
+    return run_part_with_references(
+        org, request, part, {name: each.body for name, each in done.items()}
+    )
 
 
 def _batch(org: Org, request: Request) -> Response:
@@ -115,7 +119,7 @@ def _batch(org: Org, request: Request) -> Response:
             skipped = [{"errorCode": "BATCH_PROCESSING_HALTED", "message": _BATCH_SKIPPED}]
             results.append({"statusCode": 412, "result": skipped})
             continue
-        answer = carry_out(org, request, _batch_part(entry))
+        answer = run_part(org, request, _batch_part(entry))
         failed = failed or not answer.good
         results.append({"statusCode": answer.status, "result": answer.body})
     return Response.of_json({"hasErrors": failed, "results": results})

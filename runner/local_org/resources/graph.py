@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.resources.composite import run_parts
@@ -28,9 +28,9 @@ def _graphs(org: Org, request: Request) -> Response:
     graphs = mappings_of(json_object(request), "graphs", _MOST_GRAPHS)
     parts_by_graph = {text_of(graph, "graphId"): _parts(graph) for graph in graphs}
     if len(parts_by_graph) != len(graphs):
-        raise ApiFault(400, "DUPLICATE_VALUE", "The graphId of each graph must be unique")
+        raise ApiRefusal(400, "DUPLICATE_VALUE", "The graphId of each graph must be unique")
     if sum(map(len, parts_by_graph.values())) > _MOST_NODES:
-        raise ApiFault(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_NODES} nodes")
+        raise ApiRefusal(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_NODES} nodes")
     shown: list[dict[str, object]] = []
     failed = 0
     for name, parts in parts_by_graph.items():
@@ -56,11 +56,11 @@ def _parts(graph: Mapping[str, object]) -> list[Part]:
     ]
     kinds = {match[1] for part in parts if (match := _KIND.match(part.url))}
     if len(kinds) > _MOST_KINDS:
-        raise ApiFault(
+        raise ApiRefusal(
             400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_KINDS} kinds of node in a graph"
         )
     if _depth(parts) > _MOST_DEPTH:
-        raise ApiFault(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_DEPTH} levels")
+        raise ApiRefusal(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_DEPTH} levels")
     return parts
 
 

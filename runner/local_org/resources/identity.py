@@ -10,7 +10,7 @@ from collections.abc import Callable
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Session, Sessions
-from runner.local_org.org import Org
+from runner.local_org.org import Org, User
 
 _URLS = (
     ("rest", "/services/data/v{version}/"),
@@ -44,53 +44,53 @@ def _userinfo(org: Org, request: Request) -> Response:
 
 
 def _identity(org: Org, request: Request) -> Response:
-    return _answered(org, request, _card)
+    return _answered(org, request, _identity_card)
 
 
 def _claims(org: Org, request: Request, session: Session) -> dict[str, object]:
+    """What userinfo answers, under OpenID Connect's names."""
     user = session.user
     return {
-        "sub": f"{request.base_url}/id/{org.id}/{user.id}",
-        "user_id": user.id,
-        "organization_id": org.id,
+        "sub": _identity_url(org, request, user),
         "preferred_username": user.username,
         "nickname": user.username.partition("@")[0],
         "name": user.name,
-        "email": user.email,
-        "email_verified": True,
         "given_name": user.name.partition(" ")[0],
         "family_name": user.name.rpartition(" ")[2],
         "zoneinfo": "GMT",
-        "photos": {},
         "profile": f"{request.base_url}/{user.id}",
         "picture": "",
         "address": {},
         "is_salesforce_integration_user": False,
-        "urls": _urls(org, request, session),
-        "active": True,
-        "user_type": "STANDARD",
-        "language": "en_US",
-        "locale": "en_US",
-        "utcOffset": 0,
-        "updated_at": session.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-    }
+        "updated_at": _moment(session),
+    } | _card(org, request, session)
 
 
-def _card(org: Org, request: Request, session: Session) -> dict[str, object]:
+def _identity_card(org: Org, request: Request, session: Session) -> dict[str, object]:
+    """What the identity URL answers, under Salesforce's own names."""
     user = session.user
     return {
-        "id": f"{request.base_url}/id/{org.id}/{user.id}",
+        "id": _identity_url(org, request, user),
         "asserted_user": True,
-        "user_id": user.id,
-        "organization_id": org.id,
         "username": user.username,
         "nick_name": user.username.partition("@")[0],
         "display_name": user.name,
-        "email": user.email,
-        "email_verified": True,
         "first_name": user.name.partition(" ")[0],
         "last_name": user.name.rpartition(" ")[2],
         "timezone": "GMT",
+        "last_modified_date": _moment(session),
+        "is_app_installed": True,
+    } | _card(org, request, session)
+
+
+def _card(org: Org, request: Request, session: Session) -> dict[str, object]:
+    """The members that both answers share."""
+    user = session.user
+    return {
+        "user_id": user.id,
+        "organization_id": org.id,
+        "email": user.email,
+        "email_verified": True,
         "photos": {},
         "urls": _urls(org, request, session),
         "active": True,
@@ -98,15 +98,21 @@ def _card(org: Org, request: Request, session: Session) -> dict[str, object]:
         "language": "en_US",
         "locale": "en_US",
         "utcOffset": 0,
-        "last_modified_date": session.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "is_app_installed": True,
     }
+
+
+def _identity_url(org: Org, request: Request, user: User) -> str:
+    return f"{request.base_url}/id/{org.id}/{user.id}"
+
+
+def _moment(session: Session) -> str:
+    return session.issued_at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _urls(org: Org, request: Request, session: Session) -> dict[str, str]:
     """Addresses with the literal `{version}`, for the client to fill in."""
     own = {"custom_domain": request.base_url, "profile": f"{request.base_url}/{session.user.id}"}
-    identity = {"identity": f"{request.base_url}/id/{org.id}/{session.user.id}"}
+    identity = {"identity": _identity_url(org, request, session.user)}
     return own | identity | {name: request.base_url + path for name, path in _URLS}
 
 

@@ -12,24 +12,24 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.ingest import FAILED, SUCCEEDED, UPLOAD, result_header, rows_left
 from runner.local_org.bulk.jobs import Job, JobKind, Jobs, JobState
 from runner.local_org.bulk.multipart import MultipartError, parts_of
 from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.records import is_key
 from runner.local_org.resources.job_requests import (
-    Draft,
+    JobBody,
     abort,
     check_ended,
     delete,
-    draft_of,
     job_of,
     listing,
     made_shape,
+    new_job,
     short_shape,
     wrong_state,
 )
@@ -59,7 +59,7 @@ def _create(org: Org, request: Request) -> Response:
     kind = request.headers.get("content-type", "")
     if kind.lower().startswith("multipart/form-data"):
         return _create_with_content(org, request, kind)
-    job = org.part(Jobs).create(JobKind.INGEST, _draft(org, request, request.json()))
+    job = org.part(Jobs).create(JobKind.INGEST, _new_job(org, request, request.json()))
     return Response.of_json(made_shape(job))
 
 
@@ -67,53 +67,53 @@ def _create_with_content(org: Org, request: Request, kind: str) -> Response:
     """One request that makes, fills and closes a job."""
     try:
         parts = parts_of(request.body, kind)
-        told, content = json.loads(parts["job"]), parts["content"]
+        body, content = json.loads(parts["job"]), parts["content"]
     except (MultipartError, KeyError):
-        raise ApiFault(
+        raise ApiRefusal(
             400, "INVALIDJOB", "A multipart job needs the parts 'job' and 'content'"
         ) from None
     if len(content.decode(errors="replace")) > MAX_MULTIPART_CHARACTERS:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "CLIENTINPUTERROR",
             f"Content of a multipart job is longer than {MAX_MULTIPART_CHARACTERS} characters",
         )
     jobs = org.part(Jobs)
-    job = jobs.create(JobKind.INGEST, _draft(org, request, told))
+    job = jobs.create(JobKind.INGEST, _new_job(org, request, body))
     (jobs.folder(job) / UPLOAD).write_bytes(content)
     job = jobs.change(job, state=JobState.UPLOAD_COMPLETE, uploads=1)
-    org.part(BulkWorker).begin(job)
+    org.part(BulkWorker).start(job)
     return Response.of_json(made_shape(job))
 
 
-def _draft(org: Org, request: Request, told: object) -> Job:
+def _new_job(org: Org, request: Request, content: object) -> Job:
     takes_rule = (request.version or 0) >= _ASSIGNMENT_SINCE
-    draft = Draft.of(told, _MEMBERS | ({"assignmentRuleId"} if takes_rule else set()))
-    operation = draft.text("operation")
+    body = JobBody.of(content, _MEMBERS | ({"assignmentRuleId"} if takes_rule else set()))
+    operation = body.text("operation")
     if operation not in _OPERATIONS:
-        raise ApiFault(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
+        raise ApiRefusal(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
     if operation == "hardDelete" and not org.settings.hard_delete_allowed:
-        raise ApiFault(
+        raise ApiRefusal(
             400, "FEATURENOTENABLED", "hardDelete needs the permission Bulk API Hard Delete"
         )
-    named = draft.text("object")
+    named = body.text("object")
     if named is None:
-        raise ApiFault(400, "INVALIDJOB", "object is required")
+        raise ApiRefusal(400, "INVALIDJOB", "object is required")
     sobject = org.catalog.sobject(named)
     if sobject is None or not sobject.flags.get("createable", False):
-        raise ApiFault(400, "INVALIDENTITY", f"{named} is not supported by the Bulk API")
-    job = draft_of(request, JobKind.INGEST, operation=operation, sobject=sobject.name, draft=draft)
-    external_id = draft.text("externalIdFieldName")
+        raise ApiRefusal(400, "INVALIDENTITY", f"{named} is not supported by the Bulk API")
+    job = new_job(org, request, JobKind.INGEST, body, sobject=sobject.name)
+    external_id = body.text("externalIdFieldName")
     return replace(
         job,
         external_id=_key(sobject, external_id) if operation == "upsert" else None,
-        assignment_rule=draft.text("assignmentRuleId"),
+        assignment_rule=body.text("assignmentRuleId"),
     )
 
 
 def _key(sobject: SObject, name: str | None) -> str:
     if name is None:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "INVALIDJOB",
             f"External ID was blank for {sobject.name}. "
@@ -121,7 +121,7 @@ def _key(sobject: SObject, name: str | None) -> str:
         )
     field = sobject.field(name)
     if field is None or not is_key(field):
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "INVALIDJOB",
             f"Field name provided, {name} does not match an External ID, Salesforce Id, or "
@@ -134,7 +134,7 @@ def _upload(org: Org, request: Request) -> Response:
     jobs = org.part(Jobs)
     job = job_of(org, request, JobKind.INGEST)
     if not request.headers.get("content-type", "").lower().startswith(_CSV):
-        raise ApiFault(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be text/csv")
+        raise ApiRefusal(415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type must be text/csv")
     if job.state is not JobState.OPEN:
         raise wrong_state("Uploading to", job)
     part = jobs.folder(job) / f"{UPLOAD}.part"
@@ -142,7 +142,7 @@ def _upload(org: Org, request: Request) -> Response:
         shutil.copyfileobj(body, file, _BLOCK)
     if part.stat().st_size > MAX_UPLOAD_BYTES:
         part.unlink()
-        raise ApiFault(
+        raise ApiRefusal(
             400, "CLIENTINPUTERROR", "Content is larger than 150 MB once encoded in base64"
         )
     part.replace(jobs.folder(job) / UPLOAD)
@@ -153,17 +153,17 @@ def _upload(org: Org, request: Request) -> Response:
 
 def _change(org: Org, request: Request) -> Response:
     job = job_of(org, request, JobKind.INGEST)
-    wanted = Draft.of(request.json(), {"state"}).text("state")
+    wanted = JobBody.of(request.json(), {"state"}).text("state")
     if wanted == JobState.ABORTED:
         return Response.of_json(short_shape(abort(org, job)))
     if wanted != JobState.UPLOAD_COMPLETE:
-        raise ApiFault(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
+        raise ApiRefusal(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
     return Response.of_json(short_shape(_close(org, job)))
 
 
 def _close(org: Org, job: Job) -> Job:
     if job.uploads > 1:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "INVALIDJOB",
             f"Found multipe contents for job: <{job.number}>, please 'Close' / 'Abort' / 'Delete' "
@@ -175,7 +175,7 @@ def _close(org: Org, job: Job) -> Job:
     )
     if closed is None:
         raise wrong_state("Closing", job)
-    org.part(BulkWorker).begin(closed)
+    org.part(BulkWorker).start(closed)
     return closed
 
 

@@ -10,6 +10,7 @@ import binascii
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.jobs import (
     DELIMITERS,
     LINE_ENDINGS,
@@ -21,9 +22,9 @@ from runner.local_org.bulk.jobs import (
     JobState,
     stamp,
 )
-from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response
-from runner.local_org.org import Org, User
+from runner.local_org.org import Org
+from runner.local_org.resources.request_parsing import caller
 
 LISTED_AT_ONCE = 1_000
 _SAID = {
@@ -36,72 +37,65 @@ _SAID = {
 }
 
 
-def asker(request: Request) -> User:
-    """Who asks; the router lets nobody else through."""
-    if request.user is None:
-        raise ApiFault(401, "INVALID_SESSION_ID", "Session expired or invalid")
-    return request.user
-
-
 @dataclass(frozen=True, slots=True)
-class Draft:
+class JobBody:
     """The body of a create or a change, each member read with its rules."""
 
-    told: Mapping[str, object]
+    members: Mapping[str, object]
 
     @classmethod
-    def of(cls, told: object, known: Collection[str]) -> Draft:
+    def of(cls, members: object, known: Collection[str]) -> JobBody:
         """Refuse what is not an object, or has members that are not known.
 
         Raises:
-            ApiFault: 400 JSON_PARSER_ERROR.
+            ApiRefusal: 400 JSON_PARSER_ERROR.
         """
-        if not isinstance(told, dict):
-            raise ApiFault(400, "JSON_PARSER_ERROR", "The request body is not a JSON object")
-        for name in told:
+        if not isinstance(members, dict):
+            raise ApiRefusal(400, "JSON_PARSER_ERROR", "The request body is not a JSON object")
+        for name in members:
             if name not in known:
-                raise ApiFault(400, "JSON_PARSER_ERROR", f'Unrecognized field "{name}"')
-        return cls(told)
+                raise ApiRefusal(400, "JSON_PARSER_ERROR", f'Unrecognized field "{name}"')
+        return cls(members)
 
     def text(self, name: str) -> str | None:
         """A member's text; None when it is absent, null or empty."""
-        value = self.told.get(name)
+        value = self.members.get(name)
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            raise ApiFault(400, "JSON_PARSER_ERROR", f"{name} is not a string")
+            raise ApiRefusal(400, "JSON_PARSER_ERROR", f"{name} is not a string")
         return value
 
     def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
         """A member that is one of a closed set.
 
         Raises:
-            ApiFault: 400 INVALIDJOB.
+            ApiRefusal: 400 INVALIDJOB.
         """
         value = self.text(name) or default
         if value is None:
-            raise ApiFault(400, "INVALIDJOB", f"{name} is required")
+            raise ApiRefusal(400, "INVALIDJOB", f"{name} is required")
         if value not in allowed:
-            raise ApiFault(400, "INVALIDJOB", f"Unable to parse Job: {value} is no {name}")
+            raise ApiRefusal(400, "INVALIDJOB", f"Unable to parse Job: {value} is no {name}")
         return value
 
 
-def draft_of(request: Request, kind: JobKind, *, operation: str, sobject: str, draft: Draft) -> Job:
-    """The job that a draft asks for, not yet kept."""
-    draft.choice("contentType", ("CSV",), "CSV")
-    draft.choice("concurrencyMode", ("Parallel",), "Parallel")
+def new_job(org: Org, request: Request, kind: JobKind, body: JobBody, *, sobject: str) -> Job:
+    """The job that a body describes, not saved yet."""
+    body.choice("contentType", ("CSV",), "CSV")
+    body.choice("concurrencyMode", ("Parallel",), "Parallel")
     return Job(
         id="",
         kind=kind,
-        operation=operation,
+        operation=body.text("operation") or "",
         object=sobject,
-        user_id=asker(request).id,
+        user_id=caller(org, request).id,
         api_version=request.version or 0.0,
         made="",
         modstamp="",
         state=JobState.OPEN,
-        line_ending=draft.choice("lineEnding", LINE_ENDINGS, "LF"),
-        delimiter=draft.choice("columnDelimiter", DELIMITERS, "COMMA"),
+        line_ending=body.choice("lineEnding", LINE_ENDINGS, "LF"),
+        delimiter=body.choice("columnDelimiter", DELIMITERS, "COMMA"),
     )
 
 
@@ -109,11 +103,11 @@ def job_of(org: Org, request: Request, kind: JobKind) -> Job:
     """The job that a path names, asked for by the version it was made with.
 
     Raises:
-        ApiFault: 404, or 409 for another version.
+        ApiRefusal: 404, or 409 for another version.
     """
     job = org.part(Jobs).get(request.params["job_id"], kind)
     if job.api_version != request.version:
-        raise ApiFault(
+        raise ApiRefusal(
             409,
             "INVALIDVERSION",
             f"The job was created with version {job.api_version}, not {request.version}",
@@ -125,7 +119,7 @@ def abort(org: Org, job: Job) -> Job:
     """Abort a job that has not ended.
 
     Raises:
-        ApiFault: 400 INVALIDJOBSTATE.
+        ApiRefusal: 400 INVALIDJOBSTATE.
     """
     aborted = org.part(Jobs).move(
         job.id, JobState.ABORTED, out_of=frozenset({JobState.OPEN, *UNDER_WAY})
@@ -139,10 +133,10 @@ def delete(org: Org, job: Job, *, allowed: Collection[JobState]) -> Response:
     """Forget a job that is in a state to be forgotten.
 
     Raises:
-        ApiFault: 400 API_ERROR.
+        ApiRefusal: 400 API_ERROR.
     """
     if job.state not in allowed:
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "API_ERROR",
             "Error encountered when deleting the job because the job is not terminated",
@@ -151,19 +145,21 @@ def delete(org: Org, job: Job, *, allowed: Collection[JobState]) -> Response:
     return Response(204)
 
 
-def wrong_state(doing: str, job: Job) -> ApiFault:
+def wrong_state(doing: str, job: Job) -> ApiRefusal:
     """A transition that the job's state does not allow."""
-    return ApiFault(400, "INVALIDJOBSTATE", f"{doing} already {_SAID[job.state]} Job not allowed")
+    return ApiRefusal(400, "INVALIDJOBSTATE", f"{doing} already {_SAID[job.state]} Job not allowed")
 
 
 def check_ended(job: Job) -> None:
     """Results are there once a job has ended.
 
     Raises:
-        ApiFault: 400 INVALIDJOBSTATE.
+        ApiRefusal: 400 INVALIDJOBSTATE.
     """
     if job.state not in TERMINAL:
-        raise ApiFault(400, "INVALIDJOBSTATE", f"Results are not available: the job is {job.state}")
+        raise ApiRefusal(
+            400, "INVALIDJOBSTATE", f"Results are not available: the job is {job.state}"
+        )
 
 
 def short_shape(job: Job) -> dict[str, object]:
@@ -200,7 +196,7 @@ def listing(org: Org, request: Request, kind: JobKind, path: str) -> Response:
     """Jobs of one kind, a thousand at a time."""
     start = _start_of(request.arg("queryLocator"))
     wanted = request.arg("jobType")
-    jobs = org.part(Jobs).listed(kind, start, LISTED_AT_ONCE + 1) if wanted in {"", kind} else []
+    jobs = org.part(Jobs).page(kind, start, LISTED_AT_ONCE + 1) if wanted in {"", kind} else []
     more = len(jobs) > LISTED_AT_ONCE
     locator = base64.urlsafe_b64encode(str(start + LISTED_AT_ONCE).encode()).decode()
     base = f"/services/data/v{request.version}{path}"
@@ -217,4 +213,4 @@ def _start_of(locator: str) -> int:
     try:
         return int(base64.urlsafe_b64decode(locator)) if locator else 0
     except (binascii.Error, ValueError):
-        raise ApiFault(400, "INVALID_QUERY_LOCATOR", "invalid query locator") from None
+        raise ApiRefusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator") from None

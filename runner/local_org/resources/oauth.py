@@ -32,10 +32,10 @@ def form_of(request: Request) -> dict[str, str]:
     """A posted form's first values; what the query carries counts too, a Basic header as well."""
     posted = parse_qs(request.body.decode(), keep_blank_values=True)
     form = {name: values[0] for name, values in {**request.query, **posted}.items()}
-    scheme, _, told = request.headers.get("authorization", "").partition(" ")
+    scheme, _, members = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
         try:
-            name, _, secret = base64.b64decode(told, validate=True).decode().partition(":")
+            name, _, secret = base64.b64decode(members, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return form
         form |= {"client_id": unquote_plus(name), "client_secret": unquote_plus(secret)}
@@ -48,8 +48,8 @@ def _refusing(endpoint: Endpoint) -> Endpoint:
         try:
             return endpoint(org, request)
         except OAuthRefusal as refusal:
-            told = {"error": refusal.error, "error_description": refusal.description}
-            return Response.of_json(told, 400, _UNCACHED)
+            members = {"error": refusal.error, "error_description": refusal.description}
+            return Response.of_json(members, 400, _UNCACHED)
 
     return answer
 
@@ -65,7 +65,7 @@ def _token(org: Org, request: Request) -> Response:
 
 def _by_code(org: Org, request: Request, form: _Form) -> Response:
     app = _client(org, form)
-    approval = org.part(Codes).take(
+    approval = org.part(Codes).redeem(
         form.get("code", ""),
         app.client_id,
         form.get("redirect_uri", ""),
@@ -128,7 +128,7 @@ def _granted(
     identity = f"{request.base_url}/id/{org.id}/{session.user.id}"
     issued_at = str(int(session.issued_at.timestamp() * 1000))
     signed = hmac.new(app.client_secret.encode(), f"{identity}{issued_at}".encode(), hashlib.sha256)
-    told = {
+    members = {
         "access_token": session.token,
         "refresh_token": refresh_token,
         "signature": base64.b64encode(signed.digest()).decode(),
@@ -138,8 +138,8 @@ def _granted(
         "token_type": "Bearer",
         "issued_at": issued_at,
     }
-    kept = {name: value for name, value in told.items() if value is not None}
-    return Response.of_json(kept, headers=_UNCACHED)
+    present = {name: value for name, value in members.items() if value is not None}
+    return Response.of_json(present, headers=_UNCACHED)
 
 
 @_refusing
@@ -178,7 +178,7 @@ def _introspect(org: Org, request: Request) -> Response:
 
 def _of_session(org: Org, request: Request, session: Session) -> dict[str, object]:
     issued = int(session.issued_at.timestamp())
-    told: dict[str, object] = {
+    members: dict[str, object] = {
         "active": True,
         "scope": session.scope,
         "client_id": session.client_id,
@@ -189,8 +189,8 @@ def _of_session(org: Org, request: Request, session: Session) -> dict[str, objec
         "nbf": issued,
     }
     if session.expires_at is not None:
-        told["exp"] = int(session.expires_at.timestamp())
-    return told
+        members["exp"] = int(session.expires_at.timestamp())
+    return members
 
 
 _UNCACHED = {"Cache-Control": "no-cache, no-store", "Pragma": "no-cache"}

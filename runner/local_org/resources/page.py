@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.jobs import Jobs
-from runner.local_org.bulk1.jobs import ClassicJobs
+from runner.local_org.bulk1.jobs import Bulk1Jobs
 from runner.local_org.catalog.model import SObject
-from runner.local_org.fault_injection.active import Troubles
-from runner.local_org.fault_injection.rule import OF_REQUESTS, Kind, Rule, RuleError
-from runner.local_org.faults import ApiFault
+from runner.local_org.fault_injection.active import FaultRules
+from runner.local_org.fault_injection.rule import (
+    REQUEST_FAULTS,
+    FaultKind,
+    FaultRule,
+    FaultRuleError,
+)
 from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
@@ -23,7 +28,13 @@ from runner.local_org.usage import ApiUsage
 
 _LATEST = 12
 _ALL = 500
-_OFFERED = (*sorted(OF_REQUESTS), Kind.LOCK_ROWS, Kind.JOB_STALLS, Kind.JOB_FAILS, Kind.JOB_ABORTS)
+_OFFERED = (
+    *sorted(REQUEST_FAULTS),
+    FaultKind.LOCK_ROWS,
+    FaultKind.JOB_STALLS,
+    FaultKind.JOB_FAILS,
+    FaultKind.JOB_ABORTS,
+)
 
 
 def _overview(org: Org, request: Request) -> Response:
@@ -39,8 +50,8 @@ def _shown_overview(org: Org, request: Request, problem: str = "", status: int =
         url=request.base_url,
         sobjects=contents.counted(org),
         requests=org.part(RequestLog).latest(_LATEST),
-        jobs=contents.job_lines(org.part(Jobs).recent(_LATEST), org.part(ClassicJobs), _LATEST),
-        faults=[(each, each.rule.as_told()) for each in org.part(Troubles).listed()],
+        jobs=contents.job_lines(org.part(Jobs).recent(_LATEST), org.part(Bulk1Jobs), _LATEST),
+        faults=[(each, each.rule.as_declared()) for each in org.part(FaultRules).listed()],
         kinds=_OFFERED,
         used=usage.used,
         maximum=usage.maximum,
@@ -65,14 +76,14 @@ def _record(org: Org, request: Request) -> Response:
     sobject = _sobject(org, request)
     values = contents.record(org, sobject, request.params["record_id"])
     if values is None:
-        raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+        raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
     return page("record", org=org, sobject=sobject, values=values)
 
 
 def _sobject(org: Org, request: Request) -> SObject:
     sobject = org.catalog.sobject(request.params["name"])
     if sobject is None:
-        raise ApiFault(404, "NOT_FOUND", "The requested resource does not exist")
+        raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
     return sobject
 
 
@@ -85,14 +96,16 @@ def _reset(org: Org, request: Request) -> Response:
 def _add_fault(org: Org, request: Request) -> Response:
     check_origin(request)
     form = parse_qs(request.body.decode())
-    told: dict[str, object] = {name: values[0].strip() for name, values in form.items()}
+    members: dict[str, object] = {name: values[0].strip() for name, values in form.items()}
     for name in ("times", "status"):
-        text = str(told.get(name, ""))
+        text = str(members.get(name, ""))
         if text.isdigit():
-            told[name] = int(text)
+            members[name] = int(text)
     try:
-        org.part(Troubles).add(Rule.of({name: value for name, value in told.items() if value}))
-    except RuleError as error:
+        org.part(FaultRules).add(
+            FaultRule.of({name: value for name, value in members.items() if value})
+        )
+    except FaultRuleError as error:
         return _shown_overview(org, request, str(error), 400)
     return _back()
 
@@ -100,7 +113,7 @@ def _add_fault(org: Org, request: Request) -> Response:
 def _remove_fault(org: Org, request: Request) -> Response:
     check_origin(request)
     number = request.params.get("number")
-    org.part(Troubles).remove(int(number) if number else None)
+    org.part(FaultRules).remove(int(number) if number else None)
     return _back()
 
 

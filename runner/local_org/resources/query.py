@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from itertools import islice
 from sqlite3 import Connection
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.cursors import Cursor, Cursors
-from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response, Route
-from runner.local_org.org import Org, User
+from runner.local_org.org import Org
+from runner.local_org.resources.request_parsing import caller
 from runner.local_org.soql import Prepared, prepare
 from runner.local_org.soql.metadata import column_metadata
 from runner.local_org.soql.record_query import ChildPaging, RecordQuery
-from runner.local_org.soql.record_shape import Record
+from runner.local_org.soql.record_shape import JsonRecord
 
 _SMALLEST_PAGE = 200
 _LARGEST_PAGE = 2_000
@@ -38,11 +39,11 @@ def _query_all(org: Org, request: Request) -> Response:
 
 
 def _first_page(org: Org, request: Request, *, all_rows: bool) -> Response:
-    user, version = _asker(org, request), request.version or 0.0
+    user, version = caller(org, request), request.version or 0.0
     if explained := request.arg("explain"):
         return _explanation(org, prepare(org, explained, user=user, version=version))
     if "q" not in request.query:
-        raise ApiFault(400, "MALFORMED_QUERY", "SOQL statement cannot be empty or null")
+        raise ApiRefusal(400, "MALFORMED_QUERY", "SOQL statement cannot be empty or null")
     text = request.arg("q")
     prepared = prepare(org, text, user=user, version=version, all_rows=all_rows)
     if request.arg("columns").lower() == "true":
@@ -59,13 +60,13 @@ def _first_page(org: Org, request: Request, *, all_rows: bool) -> Response:
         page = pager.page(conn, prepared.plan, first[:size])
         total = len(first)
         if page.consumed < total or pager.children_cut:
-            total = cursors.keep(cursor, first, found)
+            total = cursors.save(cursor, first, found)
     return Response.of_json(pager.envelope(page, 0, total))
 
 
 def _next_page(org: Org, request: Request) -> Response:
     found = _LOCATOR.fullmatch(request.params["locator"])
-    user, version = _asker(org, request), request.version or 0.0
+    user, version = caller(org, request), request.version or 0.0
     cursors = org.part(Cursors)
     cursor = cursors.find(found["cursor"], user.id) if found else None
     if found is None or cursor is None:
@@ -124,7 +125,7 @@ def _explanation(org: Org, prepared: Prepared) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    records: list[Record]
+    records: list[JsonRecord]
     consumed: int
     """Ids that the page used up: records that are gone since count too."""
 
@@ -141,7 +142,7 @@ class _Pager:
 
     def page(self, conn: Connection, plan: RecordQuery, ids: list[str]) -> _Page:
         """As many of the records as fit; rows of children take room too."""
-        records: list[Record] = []
+        records: list[JsonRecord] = []
         consumed = room_taken = 0
         for record in plan.records(conn, ids, self.children):
             consumed += 1
@@ -165,7 +166,7 @@ class _Pager:
         return f"{self._url}.{'_'.join(map(str, path))}.{parent_id}-{offset}"
 
 
-def _children_in(record: Record, plan: RecordQuery) -> int:
+def _children_in(record: JsonRecord, plan: RecordQuery) -> int:
     lists = (record.get(child.key) for child in plan.body.children)
     return sum(len(each["records"]) for each in lists if isinstance(each, dict))
 
@@ -178,12 +179,8 @@ def _page_size(request: Request, usual: int) -> int:
     return min(max(int(found[1]), _SMALLEST_PAGE), _LARGEST_PAGE)
 
 
-def _asker(org: Org, request: Request) -> User:
-    return request.user or org.user
-
-
-def _unknown_locator() -> ApiFault:
-    return ApiFault(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+def _unknown_locator() -> ApiRefusal:
+    return ApiRefusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
 
 
 ROUTES = (

@@ -10,44 +10,44 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.jobs import TERMINAL, Job, JobKind, Jobs, JobState
-from runner.local_org.bulk.queries import Page, page_of, prepared, row_of
+from runner.local_org.bulk.queries import ResultPage, page_of, prepared, row_of
 from runner.local_org.bulk.worker import BulkWorker
-from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.resources.job_requests import (
-    Draft,
+    JobBody,
     abort,
-    asker,
     check_ended,
     delete,
-    draft_of,
     job_of,
     listing,
     made_shape,
+    new_job,
     short_shape,
 )
+from runner.local_org.resources.request_parsing import caller
 
 _MEMBERS = frozenset({"operation", "query", "contentType", "lineEnding", "columnDelimiter"})
 _PAGES_LISTED = 5
 
 
 def _create(org: Org, request: Request) -> Response:
-    draft = Draft.of(request.json(), _MEMBERS)
-    operation = draft.text("operation")
+    body = JobBody.of(request.json(), _MEMBERS)
+    operation = body.text("operation")
     if operation not in {"query", "queryAll"}:
-        raise ApiFault(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
-    text = draft.text("query")
+        raise ApiRefusal(400, "INVALIDOPERATION", f"{operation} is not a valid operation")
+    text = body.text("query")
     if text is None:
-        raise ApiFault(400, "INVALIDJOB", "query is required")
-    job = draft_of(request, JobKind.QUERY, operation=operation, sobject="", draft=draft)
+        raise ApiRefusal(400, "INVALIDJOB", "query is required")
+    job = new_job(org, request, JobKind.QUERY, body, sobject="")
     job = replace(job, query=text, state=JobState.UPLOAD_COMPLETE)
-    query = prepared(org, job, asker(request))
+    query = prepared(org, job, caller(org, request))
     if query.bulk_refusal is not None:
-        raise ApiFault(400, "API_ERROR", query.bulk_refusal)
+        raise ApiRefusal(400, "API_ERROR", query.bulk_refusal)
     job = org.part(Jobs).create(JobKind.QUERY, replace(job, object=query.entity.name))
-    org.part(BulkWorker).begin(job)
+    org.part(BulkWorker).start(job)
     return Response.of_json(made_shape(job))
 
 
@@ -64,9 +64,9 @@ def _info(org: Org, request: Request) -> Response:
 
 def _change(org: Org, request: Request) -> Response:
     job = job_of(org, request, JobKind.QUERY)
-    wanted = Draft.of(request.json(), {"state"}).text("state")
+    wanted = JobBody.of(request.json(), {"state"}).text("state")
     if wanted != JobState.ABORTED:
-        raise ApiFault(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
+        raise ApiRefusal(400, "INVALIDJOBSTATE", f"A job cannot be put in the state {wanted}")
     return Response.of_json(short_shape(abort(org, job)))
 
 
@@ -98,7 +98,7 @@ def _result_pages(org: Org, request: Request) -> Response:
     job = job_of(org, request, JobKind.QUERY)
     folder, most = _complete(org, job), _page_rows(org, request)
     base = f"/services/data/v{job.api_version}/jobs/query/{job.id}"
-    page: Page | None = _page(folder, request, most)
+    page: ResultPage | None = _page(folder, request, most)
     urls: list[dict[str, str]] = []
     locator = request.arg("locator") or None
     while page is not None and len(urls) < _PAGES_LISTED:
@@ -113,33 +113,35 @@ def _result_pages(org: Org, request: Request) -> Response:
 
 def _address(path: str, request: Request, locator: str | None) -> str:
     """A page's address; the size that was asked for goes along, or pages would overlap."""
-    told = {"locator": locator, "maxRecords": request.arg("maxRecords")}
-    query = urlencode({name: value for name, value in told.items() if value})
+    text = {"locator": locator, "maxRecords": request.arg("maxRecords")}
+    query = urlencode({name: value for name, value in text.items() if value})
     return f"{path}?{query}" if query else path
 
 
 def _complete(org: Org, job: Job) -> Path:
     check_ended(job)
     if job.state is not JobState.JOB_COMPLETE:
-        raise ApiFault(400, "INVALIDJOBSTATE", f"Results are not available: the job is {job.state}")
+        raise ApiRefusal(
+            400, "INVALIDJOBSTATE", f"Results are not available: the job is {job.state}"
+        )
     return org.part(Jobs).folder(job)
 
 
-def _page(folder: Path, request: Request, most: int) -> Page:
+def _page(folder: Path, request: Request, most: int) -> ResultPage:
     start = row_of(request.arg("locator")) if request.arg("locator") else 0
     page = page_of(folder, start, most) if start is not None else None
     if page is None:
-        raise ApiFault(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        raise ApiRefusal(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
     return page
 
 
 def _page_rows(org: Org, request: Request) -> int:
-    told = request.arg("maxRecords")
-    if not told:
+    text = request.arg("maxRecords")
+    if not text:
         return org.settings.bulk_query_page_rows
-    if not told.isdigit() or int(told) == 0:
-        raise ApiFault(400, "CLIENTINPUTERROR", f"maxRecords is not a positive number: {told}")
-    return int(told)
+    if not text.isdigit() or int(text) == 0:
+        raise ApiRefusal(400, "CLIENTINPUTERROR", f"maxRecords is not a positive number: {text}")
+    return int(text)
 
 
 _JOB = r"/jobs/query/(?P<job_id>[A-Za-z0-9]+)"

@@ -13,8 +13,8 @@ from email.utils import parsedate_to_datetime
 from typing import cast
 
 from runner.local_org import exact_numbers
+from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request
 from runner.local_org.org import Org, User
 from runner.local_org.records import RowOutcome, WriteCall
@@ -29,16 +29,16 @@ _STATUS = {
 _ALLOW_SAVE = re.compile(r"allowsave\s*=\s*true", re.IGNORECASE)
 
 
-def not_found(message: str = "The requested resource does not exist") -> ApiFault:
+def not_found(message: str = "The requested resource does not exist") -> ApiRefusal:
     """404 in Salesforce's words."""
-    return ApiFault(404, "NOT_FOUND", message)
+    return ApiRefusal(404, "NOT_FOUND", message)
 
 
 def named_sobject(org: Org, request: Request) -> SObject:
     """The sObject in the path.
 
     Raises:
-        ApiFault: 404, there is no such sObject.
+        ApiRefusal: 404, there is no such sObject.
     """
     sobject = org.catalog.sobject(request.params["sobject"])
     if sobject is None:
@@ -46,7 +46,7 @@ def named_sobject(org: Org, request: Request) -> SObject:
     return sobject
 
 
-def asking_user(org: Org, request: Request) -> User:
+def caller(org: Org, request: Request) -> User:
     """Who asks; the org's administrator where a route needs no sign-in."""
     return request.user or org.user
 
@@ -60,12 +60,12 @@ def json_object(request: Request) -> dict[str, object]:
     """The body as a JSON object.
 
     Raises:
-        ApiFault: 400, it is JSON of another kind.
+        ApiRefusal: 400, it is JSON of another kind.
         json.JSONDecodeError: it is no JSON.
     """
     body = request.json()
     if not isinstance(body, dict):
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "JSON_PARSER_ERROR",
             "The HTTP entity body is required, but this request has no entity body."
@@ -85,7 +85,7 @@ def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | Non
     """Fields by name, from `a,b` or a list; None when none is named.
 
     Raises:
-        ApiFault: 400 INVALID_FIELD, one of them does not exist.
+        ApiRefusal: 400 INVALID_FIELD, one of them does not exist.
     """
     listed = names.split(",") if isinstance(names, str) else names
     fields = []
@@ -94,7 +94,7 @@ def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | Non
             continue
         field = sobject.field(name)
         if field is None:
-            raise ApiFault(
+            raise ApiRefusal(
                 400,
                 "INVALID_FIELD",
                 f"No such column '{name}' on entity '{sobject.name}'. If you are attempting to"
@@ -124,16 +124,16 @@ def write_call(  # noqa: PLR0913 - a request, and the write that it asks for
         operation,
         sobject,
         rows,
-        asking_user(org, request),
+        caller(org, request),
         external_id=external_id,
         allow_duplicates=_ALLOW_SAVE.search(duplicates) is not None,
     )
 
 
-def refusal(outcome: RowOutcome, request: Request) -> ApiFault:
+def refusal(outcome: RowOutcome, request: Request) -> ApiRefusal:
     """The answer to a single record that was refused."""
     errors = tuple(_positioned(error, request.body) for error in outcome.errors)
-    return ApiFault.of(_STATUS.get(errors[0].code, 400), *errors)
+    return ApiRefusal.of(_STATUS.get(errors[0].code, 400), *errors)
 
 
 def _positioned(error: ApiError, body: bytes) -> ApiError:

@@ -6,17 +6,18 @@ Knows paths, statuses and shapes of single-record calls. What a record may be is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from urllib.parse import quote
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.faults import ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read, write
-from runner.local_org.records.lookups import Lookups, Presence
+from runner.local_org.records.lookups import Existence, Lookups
 from runner.local_org.records.values import Stored, comparable, json_reader
 from runner.local_org.resources.request_parsing import (
     header_moment,
@@ -92,18 +93,18 @@ def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
     """The Id in the path of a change or a delete.
 
     Raises:
-        ApiFault: 404 for one that names no record or a deleted one; 412 for one that changed
+        ApiRefusal: 404 for one that names no record or a deleted one; 412 for one that changed
             since the moment the caller gave.
     """
     record_id = normalise(request.params["id"])
     if record_id is None:
         raise not_found()
     with org.store.reading() as conn:
-        presence = Lookups(conn).presence(sobject, [record_id])[record_id]
-    if presence is Presence.BINNED:
-        raise ApiFault(404, "ENTITY_IS_DELETED", "entity is deleted")
-    if presence is Presence.MISSING:
-        raise ApiFault(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
+        existence = Lookups(conn).existence(sobject, [record_id])[record_id]
+    if existence is Existence.BINNED:
+        raise ApiRefusal(404, "ENTITY_IS_DELETED", "entity is deleted")
+    if existence is Existence.MISSING:
+        raise ApiRefusal(404, "INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
     _check_unmodified(org, request, sobject, record_id)
     return record_id
 
@@ -112,7 +113,7 @@ def _check_unmodified(org: Org, request: Request, sobject: SObject, record_id: s
     since = header_moment(request, "if-unmodified-since")
     modified = _modified(org, sobject, record_id)
     if since is not None and modified is not None and modified > since:
-        raise ApiFault(412, "PRECONDITION_FAILED", "The record was modified after the given date")
+        raise ApiRefusal(412, "PRECONDITION_FAILED", "The record was modified after the given date")
 
 
 def _update(org: Org, request: Request) -> Response:
@@ -127,7 +128,7 @@ def _update(org: Org, request: Request) -> Response:
 def _forbid(body: Mapping[str, object], name: str) -> None:
     """What the path says the body must not say again."""
     if any(key.lower() == name.lower() for key in body):
-        raise ApiFault(
+        raise ApiRefusal(
             400,
             "INVALID_FIELD",
             f"The {name} field should not be specified in the sobject data.",
@@ -136,8 +137,7 @@ def _forbid(body: Mapping[str, object], name: str) -> None:
 
 def _delete(org: Org, request: Request) -> Response:
     sobject = named_sobject(org, request)
-    _write(org, request, "delete", sobject, {"Id": _existing_id(org, request, sobject)})
-    return Response(204)
+    return _delete_by_id(org, request, sobject, _existing_id(org, request, sobject))
 
 
 def _key(sobject: SObject, request: Request) -> Field:
@@ -165,24 +165,29 @@ def _several(org: Org, request: Request, sobject: SObject, ids: list[str]) -> Re
     return Response.of_json([_record_url(org, request, sobject, each) for each in ids], 300)
 
 
-def _read_by_key(org: Org, request: Request) -> Response:
+def _on_match(org: Org, request: Request, act: Callable[[SObject, str], Response]) -> Response:
+    """Act on the one record that a key names; 300 with their URLs if there are several.
+
+    Raises:
+        ApiRefusal: 404, there is none.
+    """
     sobject = named_sobject(org, request)
     ids = _matches(org, sobject, _key(sobject, request), request.params["value"])
-    if len(ids) > 1:
-        return _several(org, request, sobject, ids)
     if not ids:
         raise not_found()
-    return _read_by_id(org, request, sobject, ids[0])
+    return _several(org, request, sobject, ids) if len(ids) > 1 else act(sobject, ids[0])
+
+
+def _read_by_key(org: Org, request: Request) -> Response:
+    return _on_match(org, request, partial(_read_by_id, org, request))
 
 
 def _delete_by_key(org: Org, request: Request) -> Response:
-    sobject = named_sobject(org, request)
-    ids = _matches(org, sobject, _key(sobject, request), request.params["value"])
-    if len(ids) > 1:
-        return _several(org, request, sobject, ids)
-    if not ids:
-        raise not_found()
-    _write(org, request, "delete", sobject, {"Id": ids[0]})
+    return _on_match(org, request, partial(_delete_by_id, org, request))
+
+
+def _delete_by_id(org: Org, request: Request, sobject: SObject, record_id: str) -> Response:
+    _write(org, request, "delete", sobject, {"Id": record_id})
     return Response(204)
 
 

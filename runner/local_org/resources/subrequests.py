@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
 
 from runner.local_org import exact_numbers
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.http.messages import Request, Response
 from runner.local_org.org import Org
 from runner.local_org.resources.references import InvalidReferenceError, resolved
@@ -67,7 +67,7 @@ def halted(message: str) -> Answer:
 
 
 @contextmanager
-def undone_on_failure(org: Org) -> Iterator[None]:
+def rolled_back_on_failure(org: Org) -> Iterator[None]:
     """One transaction; RolledBackError undoes it and goes no further."""
     try:
         with org.store.writing():
@@ -76,7 +76,7 @@ def undone_on_failure(org: Org) -> Iterator[None]:
         return
 
 
-def carry_out(org: Org, outer: Request, part: Part) -> Answer:
+def run_part(org: Org, outer: Request, part: Part) -> Answer:
     """Send one part through the router, in the name of the outer request's session."""
     if outer.dispatch is None:
         raise TypeError("a request with parts comes from the router")
@@ -110,7 +110,7 @@ def _body_of(response: Response) -> object:
     )
 
 
-def carry_out_referring(
+def run_part_with_references(
     org: Org, outer: Request, part: Part, answers: Mapping[str, object]
 ) -> Answer:
     """Carry out a part whose URL, body and headers may refer to earlier answers."""
@@ -120,21 +120,21 @@ def carry_out_referring(
         headers = resolved(dict(part.headers or {}), answers)
     except InvalidReferenceError as error:
         return halted(f"Invalid reference specified. No value for {error} found.")
-    settled = (
+    as_texts = (
         {str(key): str(each) for key, each in headers.items()} if isinstance(headers, dict) else {}
     )
-    return carry_out(org, outer, replace(part, url=url, body=body, headers=settled))
+    return run_part(org, outer, replace(part, url=url, body=body, headers=as_texts))
 
 
 def text_of(mapping: Mapping[str, object], key: str) -> str:
     """A member that must be a text.
 
     Raises:
-        ApiFault: 400, it is missing or of another kind.
+        ApiRefusal: 400, it is missing or of another kind.
     """
     value = mapping.get(key)
     if not isinstance(value, str) or not value:
-        raise ApiFault(400, "INVALID_INPUT", f"Required field is missing or not a string: {key}")
+        raise ApiRefusal(400, "INVALID_INPUT", f"Required field is missing or not a string: {key}")
     return value
 
 
@@ -142,11 +142,13 @@ def mappings_of(body: Mapping[str, object], key: str, most: int) -> list[dict[st
     """A member that must be a list of at most so many objects.
 
     Raises:
-        ApiFault: 400, it is not, or has too many.
+        ApiRefusal: 400, it is not, or has too many.
     """
     value = body.get(key)
     if not isinstance(value, list) or not all(isinstance(each, dict) for each in value):
-        raise ApiFault(400, "JSON_PARSER_ERROR", f"A list of objects is required: {key}")
+        raise ApiRefusal(400, "JSON_PARSER_ERROR", f"A list of objects is required: {key}")
     if len(value) > most:
-        raise ApiFault(400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {most} {key} in a request")
+        raise ApiRefusal(
+            400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {most} {key} in a request"
+        )
     return value

@@ -9,8 +9,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiError, ApiFault
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, write
@@ -18,7 +18,7 @@ from runner.local_org.resources.request_parsing import json_object, named_sobjec
 from runner.local_org.resources.subrequests import (
     RolledBackError,
     mappings_of,
-    undone_on_failure,
+    rolled_back_on_failure,
 )
 
 _MOST_RECORDS = 200
@@ -42,11 +42,11 @@ def _create(org: Org, request: Request) -> Response:
     records = mappings_of(json_object(request), "records", _MOST_RECORDS)
     nodes = [node for record in records for node in _nodes(org, sobject, record, None, None)]
     if len(nodes) > _MOST_RECORDS:
-        raise ApiFault(
+        raise ApiRefusal(
             400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_RECORDS} records in a tree"
         )
     results: list[dict[str, object]] = []
-    with undone_on_failure(org):
+    with rolled_back_on_failure(org):
         results = _created(org, request, nodes)
         if any("errors" in result for result in results):
             raise RolledBackError
@@ -66,7 +66,7 @@ def _nodes(
     """A record and what is nested in it, parents first."""
     level = parent.level + 1 if parent else 1
     if level > _MOST_LEVELS:
-        raise ApiFault(
+        raise ApiRefusal(
             400, "LIMIT_EXCEEDED", f"Limit exceeded: at most {_MOST_LEVELS} levels in a tree"
         )
     nested = {name: each for name, each in record.items() if _is_nested(each)}
@@ -77,7 +77,7 @@ def _nodes(
         relationship = sobject.child(name)
         child = org.catalog.sobject(relationship.child_sobject) if relationship else None
         if relationship is None or child is None:
-            raise ApiFault(
+            raise ApiRefusal(
                 400, "INVALID_FIELD", f"No such relationship '{name}' on sobject {sobject.name}"
             )
         for each in mappings_of(_mapping(children), "records", _MOST_RECORDS):
@@ -95,7 +95,9 @@ def _mapping(value: object) -> Mapping[str, object]:
 def _reference_id(record: Mapping[str, object]) -> str:
     reference = _mapping(record.get("attributes")).get("referenceId")
     if not isinstance(reference, str):
-        raise ApiFault(400, "INVALID_INPUT", "Include a reference ID in attributes for each record")
+        raise ApiRefusal(
+            400, "INVALID_INPUT", "Include a reference ID in attributes for each record"
+        )
     return reference
 
 

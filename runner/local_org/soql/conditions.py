@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import normalise
 from runner.local_org.soql.expressions import Expression, Operands
 from runner.local_org.soql.kinds import DATED, Kind
@@ -137,7 +137,7 @@ class Conditions:
                 operand.at, f"Aggregate functions are not allowed in WHERE: {found.name}"
             )
         if found.kind is Kind.COMPOUND:
-            raise self._statement.fault(
+            raise self._statement.refusal(
                 "INVALID_FIELD",
                 operand.at,
                 "Address fields can only be filtered using Distance expressions",
@@ -170,7 +170,7 @@ class Conditions:
             comparator is Comparator.LIKE and left.kind is not Kind.TEXT
         )
         if wrong:
-            raise self._statement.fault(
+            raise self._statement.refusal(
                 "INVALID_QUERY_FILTER_OPERATOR",
                 operand.at,
                 f"invalid operator on {_spoken(left)} field",
@@ -257,7 +257,7 @@ class Conditions:
     def _holding(self, condition: Holding) -> str:
         left = self._filterable(condition.left)
         if left.kind is not Kind.CHOICES:
-            raise self._statement.fault(
+            raise self._statement.refusal(
                 "INVALID_QUERY_FILTER_OPERATOR",
                 condition.left.at,
                 "includes and excludes operators may only be used on multipicklist fields",
@@ -301,7 +301,7 @@ class Conditions:
     # --- literals
 
     def _value(self, left: Expression, operand: Operand, literal: Literal) -> object:
-        """The literal as the store keeps such values; ApiFault when it is of another type."""
+        """The literal as the store keeps such values; ApiRefusal when it is of another type."""
         if isinstance(literal, Text) and left.kind is Kind.ID:
             return self._id(literal)
         if isinstance(literal, Period) and not is_period(literal.name, literal.count):
@@ -314,12 +314,12 @@ class Conditions:
     def _id(self, literal: Text) -> str:
         full = normalise(literal.value)
         if full is None:
-            raise self._statement.fault(
+            raise self._statement.refusal(
                 "INVALID_QUERY_FILTER_OPERATOR", literal.at, f"invalid ID field: {literal.value}"
             )
         return full
 
-    def _wrong(self, left: Expression, operand: Operand) -> ApiFault:
+    def _wrong(self, left: Expression, operand: Operand) -> ApiRefusal:
         quoted = left.kind in {Kind.TEXT, Kind.CHOICES, Kind.ID}
         wanted = "string" if left.kind in {Kind.TEXT, Kind.CHOICES} else str(left.kind)
         return self._statement.wrong_literal(operand.at, left.name, wanted, quoted=quoted)

@@ -97,7 +97,7 @@ class Operands:
         self._zone = zone
 
     def resolve(self, operand: Operand) -> Expression:
-        """The expression of a field or a call; ApiFault when it means nothing."""
+        """The expression of a field or a call; ApiRefusal when it means nothing."""
         if isinstance(operand, Path):
             column = self.scope.column(operand)
             return Expression(column.sql, column.kind, column.field.name, column, plain=True)
@@ -156,7 +156,7 @@ class Operands:
             sql = column.sql
         wanted = DATED if name in _DATE_PARTS else {Kind.DATETIME}
         if column.kind not in wanted:
-            raise self.scope.statement.fault(
+            raise self.scope.statement.refusal(
                 "INVALID_FIELD", call.at, f"Invalid field type for function {name}: {column.path}"
             )
         return column, sql

@@ -70,7 +70,7 @@ class Total:
 
     def finalize(self) -> exact_numbers.Number | None:
         """The sum; None of no values."""
-        return None if self._sum is None else exact_numbers.kept(self._sum)
+        return None if self._sum is None else exact_numbers.to_stored(self._sum)
 
 
 class Least:

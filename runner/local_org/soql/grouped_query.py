@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from runner.local_org import exact_numbers
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.soql.expressions import GROUPING, Expression
 from runner.local_org.soql.functions import register
 from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.printing import rest_sql
-from runner.local_org.soql.record_shape import Record
+from runner.local_org.soql.record_shape import JsonRecord
 from runner.local_org.soql.select_compiler import Select
 from runner.local_org.soql.select_list import ColumnNote
 from runner.local_org.soql.syntax import Call, FieldItem, Operand, Query, Subtotals
@@ -41,7 +41,7 @@ class CountQuery:
         register(conn)
         return int(conn.execute(self.sql, self.bindings).fetchone()[0])
 
-    def execute(self, _conn: sqlite3.Connection) -> Iterator[Record]:
+    def execute(self, _conn: sqlite3.Connection) -> Iterator[JsonRecord]:
         """No records."""
         return iter(())
 
@@ -54,14 +54,14 @@ class GroupedQuery:
     bindings: Mapping[str, object]
     keys: tuple[tuple[str, Kind], ...]
 
-    def execute(self, conn: sqlite3.Connection) -> Iterator[Record]:
-        """Every group; ApiFault EXCEEDED_ID_LIMIT when there are more than 2,000."""
+    def execute(self, conn: sqlite3.Connection) -> Iterator[JsonRecord]:
+        """Every group; ApiRefusal EXCEEDED_ID_LIMIT when there are more than 2,000."""
         register(conn)
         rows = conn.execute(self.sql, self.bindings).fetchmany(_MOST_GROUPS + 1)
         if len(rows) > _MOST_GROUPS:
-            raise ApiFault(400, "EXCEEDED_ID_LIMIT", _TOO_MANY)
+            raise ApiRefusal(400, "EXCEEDED_ID_LIMIT", _TOO_MANY)
         for row in rows:
-            record: Record = {"attributes": {"type": "AggregateResult"}}
+            record: JsonRecord = {"attributes": {"type": "AggregateResult"}}
             for (key, kind), value in zip(self.keys, row, strict=False):
                 record[key] = _shown(kind, value)
             yield record
@@ -100,7 +100,7 @@ class Grouping:
         self.notes: list[ColumnNote] = []
 
     def compile(self) -> GroupedQuery:
-        """The compiled query; ApiFault for what may not be grouped."""
+        """The compiled query; ApiRefusal for what may not be grouped."""
         self._check_whole()
         outputs = [self._output(item) for item in self._query.items]
         sorts = self._select.sorts()
@@ -116,7 +116,8 @@ class Grouping:
             *((expression, sql) for expression, sql, _ in keys),
         ]
         selects = [
-            self._grouping_set(kept, wanted, where, having) for kept in self._grouping_sets()
+            self._grouping_set(grouped_by, wanted, where, having)
+            for grouped_by in self._grouping_sets()
         ]
         order = [f"{len(outputs) + place} {how}" for place, (*_, how) in enumerate(keys, start=1)]
         order_sql = f" ORDER BY {', '.join(order)}" if order else ""
@@ -155,22 +156,22 @@ class Grouping:
 
     def _grouping_set(
         self,
-        kept: frozenset[str],
+        grouped_by: frozenset[str],
         wanted: Sequence[tuple[Expression, str]],
         where: str,
         having: str,
     ) -> str:
-        columns = ", ".join(self._in_set(each, sql, kept) for each, sql in wanted)
-        keys = [group.key_sql for group in self._groups if group.sql in kept]
+        columns = ", ".join(self._in_set(each, sql, grouped_by) for each, sql in wanted)
+        keys = [group.key_sql for group in self._groups if group.sql in grouped_by]
         # A grand total is a group too: over no rows at all it is no row.
         group_sql = f" GROUP BY {', '.join(keys) or 'NULL'}" if self._groups else ""
         source = self._select.scope.from_sql
         return f"SELECT {columns} FROM {source}{where}{group_sql}{having}"  # noqa: S608 - compiled
 
-    def _in_set(self, expression: Expression, sql: str, kept: frozenset[str]) -> str:
+    def _in_set(self, expression: Expression, sql: str, grouped_by: frozenset[str]) -> str:
         if expression.name.startswith(GROUPING):
-            return "0" if expression.sql in kept else "1"
-        return sql if expression.aggregate or expression.sql in kept else "NULL"
+            return "0" if expression.sql in grouped_by else "1"
+        return sql if expression.aggregate or expression.sql in grouped_by else "NULL"
 
     # --- select list
 

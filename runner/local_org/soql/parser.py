@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 from lark.exceptions import VisitError
 
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.soql import literals, syntax
 from runner.local_org.soql.refusals import Statement, too_complicated
 
@@ -28,9 +28,9 @@ _COMPARATORS = {"<>": "!="}
 
 
 def parse(statement: Statement) -> syntax.Query:
-    """The syntax of a query; ApiFault MALFORMED_QUERY when it has none."""
+    """The syntax of a query; ApiRefusal MALFORMED_QUERY when it has none."""
     if len(statement.text) > _LONGEST_TEXT:
-        raise ApiFault(400, "MALFORMED_QUERY", "SOQL statement exceeds the maximum length")
+        raise ApiRefusal(400, "MALFORMED_QUERY", "SOQL statement exceeds the maximum length")
     try:
         tree = _grammar().parse(statement.text)
         return cast("syntax.Query", _Builder(statement).transform(tree))

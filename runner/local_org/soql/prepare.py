@@ -21,7 +21,7 @@ from runner.local_org.soql.grouped_query import CountQuery, GroupedQuery, Groupi
 from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.parser import parse
 from runner.local_org.soql.record_query import Body, ChildQuery, RecordQuery
-from runner.local_org.soql.record_shape import Record
+from runner.local_org.soql.record_shape import JsonRecord
 from runner.local_org.soql.refusals import Statement
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.select_compiler import Context, Select
@@ -65,7 +65,7 @@ class Prepared:
         """How many records, or groups, it finds."""
         return self.plan.total(conn)
 
-    def execute(self, conn: sqlite3.Connection) -> Iterator[Record]:
+    def execute(self, conn: sqlite3.Connection) -> Iterator[JsonRecord]:
         """Its records as REST shows them; memory does not grow with their number."""
         return self.plan.execute(conn)
 
@@ -91,7 +91,7 @@ def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool =
         all_rows: whether deleted records show, as in queryAll.
 
     Raises:
-        ApiFault: 400 MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE…, in Salesforce's words.
+        ApiRefusal: 400 MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE…, in Salesforce's words.
     """
     statement = Statement(text)
     query = parse(statement)

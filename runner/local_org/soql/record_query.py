@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner.local_org.soql.functions import register
-from runner.local_org.soql.record_shape import Record, RecordShape, Row
+from runner.local_org.soql.record_shape import JsonRecord, RecordShape, Row
 
 _CHUNK = 500
 _CHUNK_WITH_CHILDREN = 50
@@ -42,7 +42,7 @@ class Body:
 
     def records(
         self, conn: sqlite3.Connection, rows: Sequence[Row], paging: ChildPaging | None
-    ) -> Iterator[Record]:
+    ) -> Iterator[JsonRecord]:
         """The records of some rows, each with its children."""
         ids = [str(row[self.shape.id_place]) for row in rows]
         children = {
@@ -85,7 +85,7 @@ class ChildQuery:
             "_last": self.offset + min(cap, start + size),
         }
         rows = conn.execute(self._sql(), {**self.body.bindings, **asked}).fetchall()
-        lists: dict[str, list[Record]] = defaultdict(list)
+        lists: dict[str, list[JsonRecord]] = defaultdict(list)
         totals: dict[str, int] = {}
         for row, record in zip(rows, self.body.records(conn, rows, paging), strict=True):
             lists[row[-2]].append(record)
@@ -98,13 +98,13 @@ class ChildQuery:
     def _shape(
         self,
         parent: str,
-        records: list[Record],
+        records: list[JsonRecord],
         start: int,
         total: int,
         paging: ChildPaging | None,
-    ) -> Record:
+    ) -> JsonRecord:
         given = start + len(records)
-        shape: Record = {"totalSize": total, "done": given >= total}
+        shape: JsonRecord = {"totalSize": total, "done": given >= total}
         if given < total and paging is not None:
             shape["nextRecordsUrl"] = paging.next_url(self.path, parent, given)
         return {**shape, "records": records}
@@ -136,7 +136,7 @@ class RecordQuery:
         found = self._run(conn, f"SELECT COUNT(*) FROM (SELECT 1{self._rest})")  # noqa: S608
         return int(found.fetchone()[0])
 
-    def execute(self, conn: sqlite3.Connection) -> Iterator[Record]:
+    def execute(self, conn: sqlite3.Connection) -> Iterator[JsonRecord]:
         """Every record, its lists of children whole."""
         rows = self._run(conn, f"SELECT {', '.join(self.body.columns)}{self._rest}")
         size = _CHUNK_WITH_CHILDREN if self.body.children else _CHUNK
@@ -149,7 +149,7 @@ class RecordQuery:
 
     def records(
         self, conn: sqlite3.Connection, ids: Sequence[str], paging: ChildPaging
-    ) -> Iterator[Record | None]:
+    ) -> Iterator[JsonRecord | None]:
         """The record with each of these Ids, in this order; None for one that is gone."""
         size = _CHUNK_WITH_CHILDREN if self.body.children else _CHUNK
         sql = (

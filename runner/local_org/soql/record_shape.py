@@ -12,7 +12,7 @@ from typing import Protocol
 from runner.local_org import exact_numbers
 
 Row = Sequence[object]
-Record = dict[str, object]
+JsonRecord = dict[str, object]
 Children = Mapping[str, Mapping[str, object]]
 """Lists of children already fetched: relationship name, then the parent's Id."""
 
@@ -104,13 +104,13 @@ class RecordShape:
     """The sObject of an Id, which a polymorphic parent's URL is made with."""
     outputs: list[Output] = field(default_factory=list)
 
-    def read(self, row: Row, children: Children) -> Record | None:
+    def read(self, row: Row, children: Children) -> JsonRecord | None:
         """The record; None when the parent is missing."""
         record_id = row[self.id_place]
         if record_id is None:
             return None
         url = f"{self.url}{self.sobject_of(str(record_id))}/{record_id}"
-        record: Record = {"attributes": {"type": self.entity, "url": url}}
+        record: JsonRecord = {"attributes": {"type": self.entity, "url": url}}
         for output in self.outputs:
             record[output.key] = output.read(row, children)
         return record

@@ -97,7 +97,7 @@ class Column:
 class Scope:
     """The names of one SELECT.
 
-    Raises, from its methods, ApiFault INVALID_FIELD for names that the org does not have.
+    Raises, from its methods, ApiRefusal INVALID_FIELD for names that the org does not have.
     """
 
     def __init__(

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
-from runner.local_org.faults import ApiFault
 from runner.local_org.soql.conditions import Bindings, Clock, Conditions
 from runner.local_org.soql.expressions import Expression, Operands
 from runner.local_org.soql.kinds import Kind
@@ -122,7 +122,7 @@ class Select:
 
     def _check_limits(self) -> None:
         if (self.query.offset or 0) > _HIGHEST_OFFSET:
-            raise ApiFault(
+            raise ApiRefusal(
                 400,
                 "NUMBER_OUTSIDE_VALID_RANGE",
                 f"Maximum SOQL offset allowed is {_HIGHEST_OFFSET}",

@@ -110,7 +110,7 @@ class SelectList:
     def _once(self, path: tuple[str, ...], at: int) -> None:
         spelt = ".".join(path)
         if spelt.lower() in self._selected:
-            raise self._statement.fault("INVALID_FIELD", at, f"duplicate field selected: {spelt}")
+            raise self._statement.refusal("INVALID_FIELD", at, f"duplicate field selected: {spelt}")
         self._selected.add(spelt.lower())
 
     def _output(self, key: str, found: Expression, place: Place) -> record_shape.Output:
@@ -212,7 +212,7 @@ class SelectList:
             raise self._statement.unexpected(item.at)
         place = self._select.scope.follow(item.relationship.names, item.relationship.at)
         if not place.polymorphic:
-            raise self._statement.fault(
+            raise self._statement.refusal(
                 "INVALID_FIELD",
                 item.relationship.at,
                 f"TYPEOF can only be used with a polymorphic relationship: {item.relationship}",

@@ -34,10 +34,12 @@ def stored_value(literal: Literal, left: Expression) -> Stored | None:
             found = text
         case Number(number) if left.kind in NUMERIC:
             found = (
-                exact_numbers.kept(number) if left.kind is Kind.DOUBLE else _plain_number(number)
+                exact_numbers.to_stored(number)
+                if left.kind is Kind.DOUBLE
+                else _plain_number(number)
             )
         case Money(_, amount) if left.field is not None and left.field.type == "currency":
-            found = exact_numbers.kept(amount)
+            found = exact_numbers.to_stored(amount)
         case Boolean(truth) if left.kind is Kind.BOOLEAN:
             found = int(truth)
         case Day(day) if left.kind is Kind.DATE:

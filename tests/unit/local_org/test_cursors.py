@@ -31,7 +31,7 @@ def org(tmp_path):
 
 def kept(cursors, ids):
     cursor = cursors.new("SELECT Id FROM Account", USER.id, 200, all_rows=True)
-    cursors.keep(cursor, ids)
+    cursors.save(cursor, ids)
     return cursor
 
 
@@ -39,7 +39,7 @@ def test_ids_are_read_back_from_any_place(org):
     ids = [make_id("001", number) for number in range(25_000)]
     cursors = Cursors(org)
     cursor = cursors.new("SELECT Id FROM Account", USER.id, 200, all_rows=False)
-    assert cursors.keep(cursor, ids[:201], iter(ids[201:])) == 25_000
+    assert cursors.save(cursor, ids[:201], iter(ids[201:])) == 25_000
     assert cursors.total(cursor) == 25_000
     assert cursors.ids(cursor, 12_345, 200) == ids[12_345:12_545]
     assert cursors.ids(cursor, 24_999, 200) == ids[-1:]

@@ -12,19 +12,19 @@ WIDE = ("12345678901234.5678", "999999999999999999", "-0.100000000000000001")
 
 @pytest.mark.parametrize("text", ["0", "100.0", "0.1", "-12.50", "123456789012345", "1e20"])
 def test_what_a_double_holds_is_kept_as_one(text):
-    assert exact_numbers.kept(Decimal(text)) == float(text)
-    assert isinstance(exact_numbers.kept(Decimal(text)), float)
+    assert exact_numbers.to_stored(Decimal(text)) == float(text)
+    assert isinstance(exact_numbers.to_stored(Decimal(text)), float)
 
 
 @pytest.mark.parametrize("text", WIDE)
 def test_what_it_does_not_hold_is_kept_as_text(text):
-    assert Decimal(exact_numbers.kept(Decimal(text))) == Decimal(text)
-    assert "." in exact_numbers.kept(Decimal(text))
+    assert Decimal(exact_numbers.to_stored(Decimal(text))) == Decimal(text)
+    assert "." in exact_numbers.to_stored(Decimal(text))
 
 
 @pytest.mark.parametrize("text", WIDE)
 def test_json_carries_every_digit(text):
-    kept = exact_numbers.kept(Decimal(text))
+    kept = exact_numbers.to_stored(Decimal(text))
     out = exact_numbers.dumps({"a": exact_numbers.marked(kept), "b": "é"})
     assert Decimal(json.loads(out, parse_float=Decimal)["a"]) == Decimal(text)
     assert exact_numbers.exact(exact_numbers.loads(out)["a"]) == Decimal(text)

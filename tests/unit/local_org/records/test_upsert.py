@@ -1,6 +1,6 @@
 import pytest
 
-from runner.local_org.faults import ApiFault
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.records import CHUNK_ROWS
 
 
@@ -72,5 +72,5 @@ def test_an_auto_number_can_key_an_upsert_that_updates(book):
 
 
 def test_a_field_that_is_no_key_refuses_the_call(book):
-    with pytest.raises(ApiFault):
+    with pytest.raises(ApiRefusal):
         book.write("upsert", "Account", [{"Name": "A"}], external_id="Name")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Catalog, Field, PicklistValue, SObject
 from runner.local_org.catalog.standard import standard_catalog, with_children
-from runner.local_org.faults import ApiFault
 from runner.local_org.ids import make_id
 from runner.local_org.org import Org, User
 from runner.local_org.soql import prepare
@@ -156,7 +156,7 @@ class World:
 
     def refusal(self, soql, **options):
         """Code and message of the one error a query gets."""
-        with pytest.raises(ApiFault) as caught:
+        with pytest.raises(ApiRefusal) as caught:
             self.query(soql, **options)
         assert caught.value.status == 400
         error = caught.value.errors[0]

@@ -7,30 +7,30 @@ import stat
 
 import pytest
 
-from runner.local_org import presence
+from runner.local_org import running_server
 from runner.local_org.app import open_org, serve
 
 
 def test_a_running_server_is_found_by_its_folder(served, tmp_path):
     org = served(folder=tmp_path)
-    told = presence.find(tmp_path)
+    told = running_server.find(tmp_path)
     assert told is not None
     assert told.url == org.server.url
     assert told.access_token == org.server.access_token
     assert told.pid == os.getpid()
-    assert stat.S_IMODE((tmp_path / presence.FILE_NAME).stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / running_server.FILE_NAME).stat().st_mode) == 0o600
 
 
 def test_a_stopped_server_is_not_found(served, tmp_path):
-    assert presence.find(tmp_path) is None
+    assert running_server.find(tmp_path) is None
     served(folder=tmp_path).server.shutdown()
-    assert presence.find(tmp_path) is None
+    assert running_server.find(tmp_path) is None
 
 
 def test_a_second_server_on_a_folder_is_refused_and_told_of_the_first(served, tmp_path):
     first = served(folder=tmp_path)
     org = open_org(tmp_path)
-    with pytest.raises(presence.FolderServedError, match=str(os.getpid())) as caught:
+    with pytest.raises(running_server.FolderServedError, match=str(os.getpid())) as caught:
         serve(org)
     assert first.server.url in str(caught.value)
     org.store.close()
@@ -44,7 +44,7 @@ def test_starting_and_stopping_twice_is_starting_and_stopping_once(served, tmp_p
     org.server.shutdown()
     org.server.shutdown()
     org.server.serve_forever()
-    assert presence.find(tmp_path) is None
+    assert running_server.find(tmp_path) is None
 
 
 def test_the_next_server_takes_over_with_a_token_of_its_own(served, tmp_path):

@@ -16,7 +16,7 @@ FILE_NAME = "server.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class RunningServer:
     """What a running server tells of itself; the file holds just this, as JSON."""
 
     url: str
@@ -29,13 +29,13 @@ class Presence:
 class FolderServedError(Exception):
     """Another server has this folder."""
 
-    def __init__(self, folder: Path, first: Presence | None) -> None:
+    def __init__(self, folder: Path, first: RunningServer | None) -> None:
         who = f"by process {first.pid} at {first.url}" if first else "by another process"
         super().__init__(f"{folder} is already served {who}; stop that one, or use its URL")
         self.first = first
 
 
-class Claim:
+class FolderClaim:
     """A folder held by this server; ends with the process at the latest (an OS lock)."""
 
     def __init__(self, folder: Path) -> None:
@@ -46,7 +46,7 @@ class Claim:
             self._file.close()
             raise FolderServedError(folder, first)
 
-    def announce(self, presence: Presence) -> None:
+    def announce(self, presence: RunningServer) -> None:
         """Leave word of this server for those who look for one."""
         self._write(json.dumps(asdict(presence)) + "\n")
 
@@ -64,7 +64,7 @@ class Claim:
         self._file.flush()
 
 
-def find(folder: Path) -> Presence | None:
+def find(folder: Path) -> RunningServer | None:
     """The server that has a folder now; None when none runs."""
     try:
         file = (folder / FILE_NAME).open()
@@ -86,9 +86,9 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _read(file: IO[str]) -> Presence | None:
+def _read(file: IO[str]) -> RunningServer | None:
     file.seek(0)
     try:
-        return Presence(**json.load(file))
+        return RunningServer(**json.load(file))
     except (ValueError, TypeError):
         return None

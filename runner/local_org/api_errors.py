@@ -37,7 +37,7 @@ class ApiError:
         }
 
 
-class ApiFault(Exception):  # noqa: N818 - Salesforce's word; it is an answer, not a defect
+class ApiRefusal(Exception):  # noqa: N818 - Salesforce's word; it is an answer, not a defect
     """A request refused as a whole; the router turns it into a response."""
 
     def __init__(self, status: int, code: str, message: str, fields: tuple[str, ...] = ()) -> None:
@@ -46,7 +46,7 @@ class ApiFault(Exception):  # noqa: N818 - Salesforce's word; it is an answer, n
         self.errors: tuple[ApiError, ...] = (ApiError(code, message, fields),)
 
     @classmethod
-    def of(cls, status: int, *errors: ApiError) -> ApiFault:
+    def of(cls, status: int, *errors: ApiError) -> ApiRefusal:
         """Build one refusal out of several errors."""
         fault = cls(status, errors[0].code, errors[0].message)
         fault.errors = errors

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, ChildRelationship, SObject
-from runner.local_org.faults import ApiError
 from runner.local_org.records import refusals
 from runner.local_org.records.lookups import batches, marks
 from runner.local_org.store import quoted
@@ -21,10 +21,10 @@ _SHOWN_CHILDREN = 10
 
 
 @dataclass(slots=True)
-class Tree:
+class Cascade:
     """Records that go together: by sObject, each with the record whose delete takes it along."""
 
-    going: dict[str, dict[str, str]]
+    records: dict[str, dict[str, str]]
     refusals: dict[str, ApiError] = field(default_factory=dict)
     """Records asked for that cannot go, with the reason."""
 
@@ -40,31 +40,33 @@ class _Blocker:
     root: str
 
 
-def grow(conn: sqlite3.Connection, catalog: Catalog, sobject: SObject, ids: Sequence[str]) -> Tree:
+def find_cascade(
+    conn: sqlite3.Connection, catalog: Catalog, sobject: SObject, ids: Sequence[str]
+) -> Cascade:
     """Find everything that goes with some records.
 
     A record of which any descendant is held back by a child that does not go itself is refused,
     and all that would have gone with it stays.
     """
-    going: dict[str, dict[str, str]] = defaultdict(dict)
+    records: dict[str, dict[str, str]] = defaultdict(dict)
     blockers: list[_Blocker] = []
     level: list[tuple[SObject, dict[str, str]]] = [(sobject, {each: each for each in ids})]
     while level:
         below: list[tuple[SObject, dict[str, str]]] = []
         for parent, roots in level:
-            going[parent.name].update(roots)
+            records[parent.name].update(roots)
             blockers.extend(_blockers(conn, catalog, parent, roots))
-            below.extend(_taken_along(conn, catalog, parent, roots, going))
+            below.extend(_cascading_children(conn, catalog, parent, roots, records))
         level = below
-    return _pruned(conn, Tree(dict(going)), blockers)
+    return _pruned(conn, Cascade(dict(records)), blockers)
 
 
-def _taken_along(
+def _cascading_children(
     conn: sqlite3.Connection,
     catalog: Catalog,
     parent: SObject,
     roots: Mapping[str, str],
-    going: Mapping[str, Mapping[str, str]],
+    records: Mapping[str, Mapping[str, str]],
 ) -> Iterator[tuple[SObject, dict[str, str]]]:
     for relationship in parent.children:
         child = catalog.sobject(relationship.child_sobject)
@@ -75,7 +77,7 @@ def _taken_along(
         found = {
             child_id: roots[parent_id]
             for child_id, parent_id in _children(conn, child, relationship, list(roots))
-            if child_id not in going.get(child.name, {})
+            if child_id not in records.get(child.name, {})
         }
         if found:
             yield child, found
@@ -112,19 +114,19 @@ def _children(
         )
 
 
-def _pruned(conn: sqlite3.Connection, tree: Tree, blockers: Sequence[_Blocker]) -> Tree:
+def _pruned(conn: sqlite3.Connection, cascade: Cascade, blockers: Sequence[_Blocker]) -> Cascade:
     held: dict[str, list[_Blocker]] = defaultdict(list)
     for blocker in blockers:
-        goes = blocker.child_id in tree.going.get(blocker.child.name, {})
+        goes = blocker.child_id in cascade.records.get(blocker.child.name, {})
         if not goes or blocker.child.field("StatusCode") is not None:
             held[blocker.root].append(blocker)
     for root, reasons in held.items():
-        tree.refusals[root] = _refusal(conn, reasons)
-    for name, roots in tree.going.items():
-        tree.going[name] = {
+        cascade.refusals[root] = _refusal(conn, reasons)
+    for name, roots in cascade.records.items():
+        cascade.records[name] = {
             record_id: root for record_id, root in roots.items() if root not in held
         }
-    return tree
+    return cascade
 
 
 def _refusal(conn: sqlite3.Connection, blockers: Sequence[_Blocker]) -> ApiError:
