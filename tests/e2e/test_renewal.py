@@ -18,14 +18,13 @@ ONE = """
 ROUNDS = 50
 DEATH = """\
 import os, signal
-from pathlib import Path
-from runner.salesforce import oauth
+from runner.salesforce.auth import oauth
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 point = os.environ.get("DIE_AT")
-replace, token_of = Path.replace, oauth.token_of
+replace, token_of = os.replace, oauth.token_of
 answered = []
 
 def read(*words, **more):
@@ -34,14 +33,14 @@ def read(*words, **more):
     answered.append(True)
     return token_of(*words, **more)
 
-def put(self, target):
+def put(source, target):
     if answered and point == "written":
         die()
-    replace(self, target)
+    replace(source, target)
     if answered and point == "kept":
         die()
 
-oauth.token_of, Path.replace = read, put
+oauth.token_of, os.replace = read, put
 """
 
 
