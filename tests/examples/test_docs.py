@@ -189,9 +189,9 @@ def diagnostic_codes():
     for file in [*sources("job", "engine"), ROOT / "runner" / "cli" / "org.py"]:
         texts = texts_of(file)
         codes |= {text for text in texts if re.fullmatch(r"[a-z]+/[a-z0-9-]+", text)}
-        # `wording` puts the schema's name before its codes: f"{prefix}/unknown-key".
+        # The schema's messages put its name before their codes: f"{prefix}/unknown-key".
         codes |= {f"job{text}" for text in texts if re.fullmatch(r"/[a-z-]+", text)}
-        if file.name == "wording.py":
+        if file.parts[-2:] == ("schema", "messages.py"):
             codes |= {f"job/{code}" for code in _returned_codes(file)}
     return codes
 
@@ -279,8 +279,11 @@ def test_the_layers_are_those_that_are_checked():
 
 
 @every_page
-def test_every_docs_page_says_first_for_whom_it_is(page):
+def test_every_docs_page_says_first_what_it_is_about(page):
+    """In one short paragraph under the title."""
     if page.is_relative_to(ROOT / "docs"):
         paragraphs = page.read_text(encoding="utf-8").split("\n\n")
         assert paragraphs[0].startswith("# ")
-        assert paragraphs[1].startswith("For ")
+        assert re.match(r"[A-Z`]", paragraphs[1])
+        assert len(paragraphs[1].splitlines()) <= 5
+        assert not paragraphs[1].startswith("For who")
