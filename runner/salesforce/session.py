@@ -1,17 +1,16 @@
-"""A signed-in conversation with one org: every request with the token, replayed once when it dies.
+"""A signed-in conversation with one org: requests carry its token, renewed when it expires.
 
-Knows the API version. Knows nothing of what the requests
-mean, nor how a token is kept and renewed: that is a LiveToken. Several threads share one.
+Knows the API version and the org's clock. Knows nothing of what the requests mean, nor how a
+token is stored and renewed: that is a LiveToken. Several threads share one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -19,14 +18,11 @@ from threading import Lock
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
 from runner.job.model import RetryPolicy
-from runner.salesforce.auth import oauth
-from runner.salesforce.auth.refresh import LiveToken, TokenStore
+from runner.salesforce.auth.refresh import Access, LiveToken, TokenStore
 from runner.salesforce.http.error_bodies import error_of
-from runner.salesforce.http.hosts import origin_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body
-from runner.salesforce.http.retry import Retrier, refusal
-from runner.salesforce.http.retry_table import Action, decide
-from runner.salesforce.http.transport import Transport
+from runner.salesforce.http.retry import Retrier
+from runner.salesforce.http.transport import Receiver, Transport
 
 CLIENT_NAME = "sfrunner"
 __all__ = ["Session", "TokenStore"]
@@ -35,7 +31,7 @@ _SAME_TIME = timedelta(seconds=2)
 
 
 class _Usage:
-    """What requests cost; a scope's counts for the session around it too."""
+    """How many requests were sent; a scope's count for the session around it too."""
 
     def __init__(self, around: _Usage | None = None) -> None:
         self.calls = 0
@@ -59,24 +55,24 @@ class Session:
 
         Args:
             transport: Sends.
-            tokens: Keeps the token.
-            retrier: Tries again.
-            login_command: What to type for a new sign-in, for messages.
+            tokens: Where the token is stored.
+            retrier: Repeats.
+            login_command: The command for a new sign-in, for messages.
 
         Raises:
-            SignInError: There is no token that may be used, or none is given for a grant.
+            SignInError: There is no token that may be used, or the org grants none.
         """
         self.retrier = retrier
         self.api_version: str | None = None
         """As in a path, `66.0`; must be set before the first versioned path."""
         self._transport = transport
-        self._live = LiveToken(transport, tokens, login_command)
-        self._live.begin(retrier)
+        self._live = LiveToken(transport, tokens, retrier, login_command)
         self._usage = _Usage()
-        self._told_time: tuple[str, datetime] | None = None
+        self._last_date: tuple[str, datetime] | None = None
+        """The last answer's `Date`, and this machine's time when it came."""
 
     def scoped(self, policy: RetryPolicy) -> Session:
-        """The same conversation with another patience, and a count of its own.
+        """The same conversation with another retry policy and a count of its own.
 
         It shares the token, and its requests count for this session too.
         """
@@ -88,17 +84,17 @@ class Session:
     @property
     def token(self) -> Token:
         """The token in use."""
-        return self._live.token
+        return self._live.access.token
 
     @property
     def token_place(self) -> str:
-        """Where the token is kept, for messages."""
+        """Where the token is stored, for messages."""
         return self._live.place
 
     @property
     def instance_url(self) -> str:
         """Origin of the org, the only host that is given the access token."""
-        return origin_of(self.token.instance_url)
+        return self._live.access.origin
 
     @property
     def api_calls(self) -> int:
@@ -107,14 +103,14 @@ class Session:
 
     @property
     def clock_offset(self) -> timedelta:
-        """How far the org's clock is ahead of this machine's; nothing where less than two seconds.
+        """How far the org's clock is ahead of this machine's; zero for less than two seconds.
 
-        Answers tell the time in whole seconds.
+        Answers give the time in whole seconds.
         """
-        if self._told_time is None:
+        if self._last_date is None:
             return timedelta()
-        told, here = self._told_time
-        ahead = parsedate_to_datetime(told) - here
+        there, here = self._last_date
+        ahead = parsedate_to_datetime(there) - here
         return ahead if abs(ahead) >= _SAME_TIME else timedelta()
 
     def request(  # noqa: PLR0913 - the parts of a request
@@ -129,22 +125,22 @@ class Session:
         idempotent: bool | None = None,
         retry: bool = True,
     ) -> OrgResponse:
-        """Send a request and give its successful answer.
+        """Send a request and return its successful answer.
 
         Args:
             method: GET, POST, PATCH, PUT or DELETE.
-            path: `/services/...`, or relative to the API version, `/sobjects` for one.
+            path: `/services/...`, or relative to the API version, such as `/sobjects`.
             json: The body as JSON.
             content: The body as bytes, or a file that is sent from its start on each try.
-            headers: Besides the session's own; they win over them and survive a refresh.
+            headers: Besides the session's own, which they override.
             params: The query string, unencoded.
-            idempotent: Whether it may be carried out twice; None: as the method says.
+            idempotent: Whether executing it twice is the same as once; None: by the method.
             retry: False for one try only.
 
         Raises:
             OrgError: The org refused; TransientError and LimitError where it may work later.
             TransportError: No answer came; see its `may_have_arrived`.
-            SignInError: The org takes neither the token nor a renewed one.
+            SignInError: The org rejects both the token and a renewed one.
         """
         sent = dict(headers or {})
         if json is not None:
@@ -155,29 +151,14 @@ class Session:
 
     def send(self, request: OrgRequest, *, retry: bool = True) -> OrgResponse:
         """Send a request value; like `request`."""
-        response = self.answer(request, retry=retry)
-        if not response.ok:
-            raise error_of(response)
-        return response
+        return _success(self.answer(request, retry=retry))
 
-    def answer(self, request: OrgRequest, *, retry: bool = True) -> OrgResponse:
-        """Send a request value and give the last answer, a refusal too.
-
-        Raises:
-            TransportError: No answer came; see its `may_have_arrived`.
-            SignInError: The org takes neither the token nor a renewed one.
-        """
-        return self._with_live_token(request, self._transport.send, retry=retry)
-
-    def download(
-        self, request: OrgRequest, receive: Callable[[Iterator[bytes]], None]
-    ) -> OrgResponse:
+    def download(self, request: OrgRequest, receive: Receiver) -> OrgResponse:
         """Send a request whose answer is too large for memory.
 
         Args:
             request: What to ask.
-            receive: Is given the body's pieces, decompressed. It is called anew, from the body's
-                start, whenever a body breaks off.
+            receive: Is called again, from the body's start, whenever a body breaks off.
 
         Returns:
             The answer without its body.
@@ -185,51 +166,44 @@ class Session:
         Raises:
             OrgError: As for `request`.
         """
+        return _success(self.answer(request, receive=receive))
 
-        def send_once(signed: OrgRequest) -> OrgResponse:
-            with self._transport.stream(signed) as streamed:
-                answer = OrgResponse(streamed.status, streamed.headers)
-                if not answer.ok:
-                    return streamed.read()
-                receive(streamed.iter_bytes())
-                return answer
+    def answer(
+        self, request: OrgRequest, *, retry: bool = True, receive: Receiver | None = None
+    ) -> OrgResponse:
+        """Send a request value and return the last answer, even a refusal.
 
-        response = self._with_live_token(request, send_once)
-        if not response.ok:
-            raise error_of(response)
+        Raises:
+            TransportError: No answer came; see its `may_have_arrived`.
+            SignInError: The org rejects both the token and a renewed one.
+        """
+        access = self._live.access
+
+        def send_once() -> OrgResponse:
+            nonlocal access
+            access = self._live.access
+            return self._sent(self._signed(request, access), receive)
+
+        def renew() -> bool:
+            return self._live.renew(access.token.access_token, self.retrier)
+
+        response = self.retrier.send(send_once, request, renew=renew, retry=retry)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            raise SignInError(
+                f"The org rejects the token in {self._live.place}: {error_of(response).message}",
+                hint="Check that the user may use the API and the app is allowed in the org; "
+                f"then `{self._live.login_command}`.",
+            )
         return response
 
-    def _with_live_token(
-        self,
-        request: OrgRequest,
-        send_once: Callable[[OrgRequest], OrgResponse],
-        *,
-        retry: bool = True,
-    ) -> OrgResponse:
-        refreshed = renewed = replayed = False
-        while True:
-            token = self.token
-            signed = self._signed(request, token)
-            response = self.retrier.send(
-                partial(self._sent, send_once, signed), request, refreshed=refreshed, retry=retry
-            )
-            replayed |= response.replayed
-            if response.status != HTTPStatus.UNAUTHORIZED:
-                return replace(response, replayed=replayed)
-            self._refuse_a_hopeless_session(response, request, refreshed=refreshed)
-            # A token that another process has renewed may be stale too: then once more.
-            refreshed = self._live.renew(token.access_token, self.retrier) or renewed
-            renewed = True
-
-    def _signed(self, request: OrgRequest, token: Token) -> OrgRequest:
+    def _signed(self, request: OrgRequest, access: Access) -> OrgRequest:
         headers: dict[str, str | Secret] = {
-            "Authorization": oauth.bearer(token.access_token),
+            "Authorization": access.authorization,
             "Accept": "application/json",
             "Sforce-Call-Options": f"client={CLIENT_NAME}",
             **request.headers,
         }
-        url = f"{origin_of(token.instance_url)}{self._path(request.url)}"
-        return replace(request, url=url, headers=headers)
+        return replace(request, url=f"{access.origin}{self._path(request.url)}", headers=headers)
 
     def _path(self, path: str) -> str:
         if not path.startswith("/"):
@@ -240,23 +214,15 @@ class Session:
             raise ValueError(f"no API version is set for {path}")
         return f"/services/data/v{self.api_version}{path}"
 
-    def _sent(
-        self, send_once: Callable[[OrgRequest], OrgResponse], signed: OrgRequest
-    ) -> OrgResponse:
+    def _sent(self, signed: OrgRequest, receive: Receiver | None) -> OrgResponse:
         self._usage.count()
-        response = send_once(signed)
+        response = self._transport.send(signed, receive)
         if "date" in response.headers:
-            self._told_time = response.headers["date"], datetime.now(UTC)
+            self._last_date = response.headers["date"], datetime.now(UTC)
         return response
 
-    def _refuse_a_hopeless_session(
-        self, response: OrgResponse, request: OrgRequest, *, refreshed: bool
-    ) -> None:
-        situation = refusal(response, request, refreshed=refreshed)
-        if situation is not None and decide(situation).action is Action.REFRESH:
-            return
-        raise SignInError(
-            f"The org refuses the token of {self._live.place}: {error_of(response).message}",
-            hint="Check that the user may use the API and the app is allowed in the org; "
-            f"then `{self._live.login_command}`.",
-        )
+
+def _success(response: OrgResponse) -> OrgResponse:
+    if not response.ok:
+        raise error_of(response)
+    return response

@@ -115,11 +115,6 @@ def revoke(login_url: str, token: Secret) -> OrgRequest:
     )
 
 
-def bearer(access_token: Secret) -> Secret:
-    """The value of the `Authorization` header."""
-    return Secret(f"Bearer {access_token.reveal()}")
-
-
 def token_of(response: OrgResponse, client: Client, *, previous: Token | None = None) -> Token:
     """The token in an answer of the token endpoint.
 

@@ -7,7 +7,7 @@ nothing of the requests that need it.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
@@ -17,6 +17,7 @@ from runner.errors import SignInError, TransportError
 from runner.salesforce.auth import oauth
 from runner.salesforce.auth.grants import can_renew, client_of, lost_sign_in, request_of
 from runner.salesforce.http.error_bodies import faults_of
+from runner.salesforce.http.hosts import origin_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
@@ -46,34 +47,45 @@ class TokenStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A token, and what each request needs of it."""
+
+    token: Token
+    origin: str
+    """Of the org."""
+    authorization: Secret
+    """The `Authorization` header."""
+
+
 class LiveToken:
     """A token that several threads use and any of them may have to renew."""
 
-    def __init__(self, transport: Transport, tokens: TokenStore, login_command: str) -> None:
+    access: Access
+    """As it is now."""
+
+    def __init__(
+        self, transport: Transport, tokens: TokenStore, retrier: Retrier, login_command: str
+    ) -> None:
+        """Load the token; sign in where there is no access token yet.
+
+        Raises:
+            SignInError: There is no token that may be used, or the org refuses.
+            TransportError: The org cannot be reached.
+        """
         self.login_command = login_command
         self._transport = transport
         self._tokens = tokens
-        self._token = tokens.load()
         self._renewing = Lock()
-
-    def begin(self, retrier: Retrier) -> None:
-        """Sign in where there is no access token yet.
-
-        Raises:
-            SignInError: The org refuses.
-            TransportError: The org cannot be reached.
-        """
-        if not self._token.access_token:
+        self._token = tokens.load()
+        if self._token.access_token:
+            self._use(self._token)
+        else:
             self.renew(self._token.access_token, retrier)
 
     @property
-    def token(self) -> Token:
-        """The token as it is now."""
-        return self._token
-
-    @property
     def place(self) -> str:
-        """Where the token is kept, for messages."""
+        """Where the token is stored, for messages."""
         return self._tokens.describe()
 
     def renew(self, stale: Secret, retrier: Retrier) -> bool:
@@ -92,13 +104,18 @@ class LiveToken:
             with self._tokens.locked():
                 stored = self._tokens.load()
                 if stored.access_token != stale:
-                    self._token = stored
+                    self._use(stored)
                     return False
                 token = self._renewed(stored, retrier)
                 # Where refresh tokens rotate the old one is dead by now: first keep, then use.
                 self._tokens.save(token)
-                self._token = token
+                self._use(token)
                 return True
+
+    def _use(self, token: Token) -> None:
+        authorization = Secret(f"Bearer {token.access_token.reveal()}")
+        self.access = Access(token, origin_of(token.instance_url), authorization)
+        self._token = token
 
     def _renewed(self, stored: Token, retrier: Retrier) -> Token:
         if not can_renew(stored):

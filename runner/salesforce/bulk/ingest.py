@@ -21,6 +21,7 @@ from runner.job.model import Verb
 from runner.salesforce.bulk.download import save_pages
 from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
 from runner.salesforce.http.messages import OrgRequest, json_body, path_of, segment
+from runner.salesforce.http.retry import Pause
 from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.salesforce.session import Session
 
@@ -202,21 +203,25 @@ def close(session: Session, job_id: str) -> JobInfo:
         OrgError: The org refused.
     """
     retrier = session.retrier
-    attempt = 1
-    while True:
+
+    def attempt() -> JobInfo | OrgError:
         try:
             return job_of(session.send(state_request(job_id, JobState.UPLOAD_COMPLETE)))
         except OrgError as error:
             info = state(session, job_id)
-            if info.state not in {JobState.OPEN, JobState.ABORTED}:
-                return info
-            if not isinstance(error, TransportError) or attempt >= retrier.policy.attempts:
-                raise
-        retrier.pause(attempt, _CLOSE_AGAIN)
-        attempt += 1
+            return error if info.state in {JobState.OPEN, JobState.ABORTED} else info
+
+    def pause_after(outcome: JobInfo | OrgError, tries: int) -> Pause | None:
+        lost = isinstance(outcome, TransportError)
+        return retrier.backoff(_STILL_OPEN, tries) if lost else None
+
+    outcome = retrier.repeat(attempt, pause_after, most_tries=retrier.policy.attempts)
+    if isinstance(outcome, OrgError):
+        raise outcome
+    return outcome
 
 
-_CLOSE_AGAIN = Decision(Action.RETRY, Wait.BACKOFF, "the ingest job is still open")
+_STILL_OPEN = Decision(Action.RETRY, Wait.BACKOFF, "the ingest job is still open")
 
 
 def abort(session: Session, job_id: str) -> JobInfo:
@@ -229,13 +234,13 @@ def state(session: Session, job_id: str) -> JobInfo:
     return job_of(session.request("GET", _job_path(job_id)))
 
 
-def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:
+def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], None]) -> JobInfo:
     """Wait until a job is complete, failed or aborted.
 
     Raises:
         TransientError: The time is up.
     """
-    return wait_for_end(lambda: state(session, job_id), pace, told)
+    return wait_for_end(session.retrier, lambda: state(session, job_id), pace, report)
 
 
 def download_results(session: Session, job_id: str, kind: ResultSet, to: Path) -> Path | None:

@@ -6,7 +6,6 @@ Source: Bulk API 2.0 guide.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,9 @@ from enum import StrEnum
 from runner.errors import OrgError, TransientError
 from runner.salesforce.http.error_bodies import Fault, hint_of, is_spent
 from runner.salesforce.http.messages import OrgResponse
+from runner.salesforce.http.retry import Pause, Retrier
+
+_LARGEST_EXPONENT = 32
 
 
 class StillUnderWayError(TransientError):
@@ -63,8 +65,11 @@ class Pace:
     factor: float = 1.5
     total_seconds: float | None = None
     """How long to wait for the job's end; None: as long as it takes."""
-    clock: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+
+    def wait_seconds(self, asked: int) -> float:
+        """The wait that follows this many questions."""
+        grown = self.first_seconds * self.factor ** min(asked - 1, _LARGEST_EXPONENT)
+        return min(self.longest_seconds, grown)
 
 
 def job_of(response: OrgResponse) -> JobInfo:
@@ -85,32 +90,32 @@ def job_of(response: OrgResponse) -> JobInfo:
 
 
 def wait_for_end(
-    ask: Callable[[], JobInfo], pace: Pace, told: Callable[[JobInfo], None]
+    retrier: Retrier, ask: Callable[[], JobInfo], pace: Pace, report: Callable[[JobInfo], None]
 ) -> JobInfo:
-    """Ask for a job's state, ever more seldom, until it has ended.
+    """Ask for a job's state, less and less often, until it has ended.
 
     Args:
+        retrier: Waits.
         ask: Asks once.
         pace: When to ask.
-        told: Is given each answer.
+        report: Is given each answer.
 
     Raises:
-        StillUnderWayError: The time is up; the job goes on in the org.
+        StillUnderWayError: The time is up; the job continues in the org.
     """
-    began, wait = pace.clock(), pace.first_seconds
-    while True:
-        info = ask()
-        told(info)
-        if info.ended:
-            return info
-        passed = pace.clock() - began
-        if pace.total_seconds is not None and passed + wait > pace.total_seconds:
-            raise StillUnderWayError(
-                f"Bulk job {info.id} is still {info.state} after {passed:.0f} s",
-                hint="It goes on in the org: Setup > Bulk Data Load Jobs shows it.",
-            )
-        pace.sleep(wait)
-        wait = min(pace.longest_seconds, wait * pace.factor)
+
+    def pause_after(info: JobInfo, asked: int) -> Pause | None:
+        report(info)
+        return None if info.ended else Pause(pace.wait_seconds(asked))
+
+    began = retrier.clock()
+    info = retrier.repeat(ask, pause_after, total_seconds=pace.total_seconds)
+    if not info.ended:
+        raise StillUnderWayError(
+            f"Bulk job {info.id} is still {info.state} after {retrier.clock() - began:.0f} s",
+            hint="It continues in the org: see Setup > Bulk Data Load Jobs.",
+        )
+    return info
 
 
 def failure_of(info: JobInfo) -> OrgError | None:

@@ -50,13 +50,13 @@ def state(session: Session, job_id: str) -> JobInfo:
     return job_of(session.request("GET", _job_path(job_id)))
 
 
-def poll(session: Session, job_id: str, pace: Pace, told: Callable[[JobInfo], None]) -> JobInfo:
+def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], None]) -> JobInfo:
     """Wait until a job is complete, failed or aborted.
 
     Raises:
         TransientError: The time is up.
     """
-    return wait_for_end(lambda: state(session, job_id), pace, told)
+    return wait_for_end(session.retrier, lambda: state(session, job_id), pace, report)
 
 
 def download(

@@ -48,12 +48,6 @@ class OrgRequest:
         return self.method in _REPEATABLE_METHODS
 
     @property
-    def has_secret(self) -> bool:
-        """Whether it may go only where secrets may go."""
-        values = (*self.headers.values(), *(self.form or {}).values())
-        return any(isinstance(value, Secret) for value in values)
-
-    @property
     def target(self) -> str:
         """The URL with its query string; `+`, `#` and `&` in a value stay what they are."""
         if not self.params:
@@ -62,12 +56,11 @@ class OrgRequest:
 
     def encoded_form(self) -> bytes:
         """The form as it goes on the wire, secrets included."""
-        fields = {name: _reveal(value) for name, value in (self.form or {}).items()}
+        fields = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in (self.form or {}).items()
+        }
         return urlencode(fields).encode("ascii")
-
-    def revealed_headers(self) -> dict[str, str]:
-        """The headers as they go on the wire, secrets included."""
-        return {name: _reveal(value) for name, value in self.headers.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +159,3 @@ def shown(text: str) -> str:
     if not line:
         return "nothing"
     return line if len(line) <= _SHOWN_CHARACTERS else f"{line[:_SHOWN_CHARACTERS]}…"
-
-
-def _reveal(value: str | Secret) -> str:
-    return value.reveal() if isinstance(value, Secret) else value

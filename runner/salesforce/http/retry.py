@@ -1,7 +1,7 @@
-"""Carries out what the retry table decides: waits, tries again, gives up in time.
+"""The loop that waits: requests, row retries and polls are all repeated here.
 
-The one place that uses tenacity. Knows waits and deadlines. Knows nothing of tokens: a refresh
-is the session's business, as is what becomes of a refusal that stays one.
+The one place that uses tenacity. Knows waits and deadlines, and runs what the retry table decides.
+Knows nothing of tokens: who sends a request says how its token is renewed.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import random as chance
 import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import TypeVar
 
 import tenacity
 
@@ -34,13 +35,25 @@ from runner.salesforce.http.retry_table import (
 FIRST_WAIT_SECONDS = 1.0
 _LONG_FACTOR = 4
 _LARGEST_EXPONENT = 32
+_MOST_RENEWALS = 2
+"""A token that another process has renewed may be stale too: then once more."""
+_Outcome = TypeVar("_Outcome")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What comes between two tries."""
+
+    seconds: float = 0.0
+    reason: str = ""
+    """Why there is another try; empty where that is not worth reporting."""
 
 
 class Retrier:
-    """Sends until it works, or until more of it makes no sense. Threads may share it.
+    """Repeats until it works, or until more tries make no sense. Threads may share it.
 
-    Waits grow by doubling up to the policy's longest, each drawn at random between nothing and
-    that (full jitter), so that many who were refused together do not come back together.
+    Waits double up to the policy's longest, each drawn at random between zero and that (full
+    jitter), so that requests refused together do not come back together.
     """
 
     def __init__(  # noqa: PLR0913 - the clock, the sleep and the die are passed in
@@ -61,94 +74,173 @@ class Retrier:
         self.first_wait_seconds = first_wait_seconds
 
     def with_policy(self, policy: RetryPolicy) -> Retrier:
-        """The same, with another patience."""
+        """The same with another policy."""
         other = copy(self)
         other.policy = policy
         return other
+
+    def repeat(
+        self,
+        attempt: Callable[[], _Outcome],
+        pause_after: Callable[[_Outcome, int], Pause | None],
+        *,
+        most_tries: int | None = None,
+        total_seconds: float | None = None,
+    ) -> _Outcome:
+        """Try until an outcome needs no further try.
+
+        Args:
+            attempt: One try. What it raises ends the tries.
+            pause_after: The pause that an outcome calls for, given the number of tries so far;
+                None where it needs no further try.
+            most_tries: None: no limit.
+            total_seconds: No pause begins that would end later than this; None: no limit.
+
+        Returns:
+            The last outcome.
+        """
+        deadline = None if total_seconds is None else self.clock() + total_seconds
+        pause: Pause | None = None
+
+        def is_unfinished(state: tenacity.RetryCallState) -> bool:
+            nonlocal pause
+            pause = None
+            if state.outcome is not None and not state.outcome.failed:
+                pause = pause_after(state.outcome.result(), state.attempt_number)
+            return pause is not None
+
+        def is_enough(state: tenacity.RetryCallState) -> bool:
+            is_late = deadline is not None and self.clock() + state.upcoming_sleep > deadline
+            return is_late or (most_tries is not None and state.attempt_number >= most_tries)
+
+        def report(state: tenacity.RetryCallState) -> None:
+            if pause is not None:
+                self._report(pause, state.attempt_number)
+
+        loop = tenacity.Retrying(
+            retry=is_unfinished,
+            wait=lambda _state: pause.seconds if pause else 0.0,
+            stop=is_enough,
+            sleep=self._sleep,
+            before_sleep=report,
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )
+        return loop(attempt)
 
     def send(
         self,
         attempt: Callable[[], OrgResponse],
         request: OrgRequest,
         *,
-        refreshed: bool = False,
+        renew: Callable[[], bool] | None = None,
         retry: bool = True,
     ) -> OrgResponse:
-        """Try until the answer is a success, or a refusal that a further try will not change.
+        """Send until the answer is a success, or a refusal that a further try will not change.
 
         Args:
             attempt: Sends the request once.
             request: What is sent; says whether it may be repeated or divided.
-            refreshed: Whether the access token has been renewed for this request already.
-            retry: False for one try only.
+            renew: Replaces an expired access token; says whether the org was asked for the new
+                one. None where the request has no token.
+            retry: False for one try only, not counting the one after a renewal.
 
         Returns:
             The last answer, whatever its status, with the number of tries.
 
         Raises:
-            TransportError: No answer came, or it is not known whether the request was carried out.
+            TransportError: No answer came, or it is not known whether the request was executed.
         """
-        tries = self.policy.attempts if retry else 1
-        return _Course(self, request, refreshed=refreshed, tries=tries).run(attempt)
+        most_tries = self.policy.attempts if retry else 1
+        return _RequestTries(self, request, attempt, renew, most_tries).run()
 
-    def wait_seconds(self, attempt: int, wait: Wait) -> float:
-        """Draw a wait before the try after this one."""
+    def backoff(self, decision: Decision, tries: int, *, at_least: float = 0.0) -> Pause:
+        """Draw the pause that follows this many tries."""
+        return Pause(max(self.wait_seconds(tries, decision.wait), at_least), decision.reason)
+
+    def wait_seconds(self, tries: int, wait: Wait) -> float:
+        """Draw a wait that follows this many tries."""
         if wait is Wait.NONE:
             return 0.0
         first = self.first_wait_seconds * (_LONG_FACTOR if wait is Wait.LONG else 1)
-        ceiling = first * 2.0 ** min(attempt - 1, _LARGEST_EXPONENT)
+        ceiling = first * 2.0 ** min(tries - 1, _LARGEST_EXPONENT)
         return self.random() * min(self.policy.longest_wait_seconds, ceiling)
 
-    def pause(self, attempt: int, decision: Decision) -> None:
-        """Wait as a decision says, and tell."""
-        seconds = self.wait_seconds(attempt, decision.wait)
-        self.sink(Retrying(decision.reason, seconds, attempt + 1))
-        self.sleep(seconds)
+    def pause(self, tries: int, decision: Decision) -> None:
+        """Report and wait, where the caller repeats something itself after this many tries."""
+        pause = self.backoff(decision, tries)
+        self._report(pause, tries)
+        self._sleep(pause.seconds)
+
+    def _report(self, pause: Pause, tries: int) -> None:
+        if pause.reason:
+            self.sink(Retrying(pause.reason, pause.seconds, tries + 1))
+
+    def _sleep(self, seconds: float) -> None:
+        if seconds > 0:
+            self.sleep(seconds)
 
 
-class _Course:
+class _RequestTries:
     """The tries of one request."""
 
     def __init__(
-        self, retrier: Retrier, request: OrgRequest, *, refreshed: bool, tries: int
+        self,
+        retrier: Retrier,
+        request: OrgRequest,
+        attempt: Callable[[], OrgResponse],
+        renew: Callable[[], bool] | None,
+        most_tries: int,
     ) -> None:
         self._retrier = retrier
         self._request = request
-        self._refreshed = refreshed
-        self._most_tries = tries
-        self._deadline = retrier.clock() + retrier.policy.total_seconds
-        self._tries = 0
+        self._attempt = attempt
+        self._renew = renew
+        self._most_tries = most_tries
+        self._tries = 1
         self._may_have_arrived = False
-        self._decision = Decision(Action.FAIL, Wait.NONE, "")
-        self._outcome: OrgResponse | TransportError
+        self._refreshed = False
+        self._decision: Decision | None = None
+        """What to do about the last outcome; None for a success."""
 
-    def run(self, attempt: Callable[[], OrgResponse]) -> OrgResponse:
-        loop = tenacity.Retrying(
-            retry=tenacity.retry_if_result(self._again),
-            wait=self._wait_seconds,
-            stop=self._enough,
-            sleep=self._retrier.sleep,
-            before_sleep=self._tell,
-            retry_error_callback=lambda _state: self._outcome,
+    def run(self) -> OrgResponse:
+        return self._judged(self._retrier.repeat(self._tried, self._after_renewal))
+
+    def _after_renewal(self, _outcome: OrgResponse | TransportError, tokens: int) -> Pause | None:
+        if self._renew is None or not self._is(Action.REFRESH):
+            return None
+        self._refreshed = self._renew() or tokens >= _MOST_RENEWALS
+        return Pause()
+
+    def _tried(self) -> OrgResponse | TransportError:
+        """The outcome that stays with the token there is."""
+        return self._retrier.repeat(
+            self._tried_once,
+            self._pause_after,
+            most_tries=self._most_tries,
+            total_seconds=self._retrier.policy.total_seconds,
         )
-        return self._settled(loop(self._tried, attempt))
 
-    def _tried(self, attempt: Callable[[], OrgResponse]) -> OrgResponse | TransportError:
-        self._tries += 1
+    def _tried_once(self) -> OrgResponse | TransportError:
         try:
-            self._outcome = attempt()
+            return self._attempt()
         except TransportError as error:
-            self._outcome = error
-        return self._outcome
+            return error
 
-    def _again(self, outcome: OrgResponse | TransportError) -> bool:
+    def _pause_after(self, outcome: OrgResponse | TransportError, tries: int) -> Pause | None:
+        self._tries = tries
         situation = self._situation(outcome)
         if situation is None:
-            return False
+            self._decision = None
+            return None
         self._may_have_arrived |= _leaves_doubt(situation)
         self._decision = decide(situation)
-        action = self._decision.action
-        return action is Action.RETRY or (action is Action.SPLIT and not self._request.divisible)
+        if self._is(Action.RETRY) or (self._is(Action.SPLIT) and not self._request.divisible):
+            at_least = retry_after_seconds(outcome) or 0.0
+            return self._retrier.backoff(self._decision, tries, at_least=at_least)
+        return None
+
+    def _is(self, action: Action) -> bool:
+        return self._decision is not None and self._decision.action is action
 
     def _situation(self, outcome: OrgResponse | TransportError) -> Situation | None:
         if isinstance(outcome, OrgResponse):
@@ -160,19 +252,8 @@ class _Course:
             idempotent=self._request.repeatable,
         )
 
-    def _wait_seconds(self, _state: tenacity.RetryCallState) -> float:
-        drawn = self._retrier.wait_seconds(self._tries, self._decision.wait)
-        return max(drawn, retry_after_seconds(self._outcome) or 0.0)
-
-    def _enough(self, state: tenacity.RetryCallState) -> bool:
-        late = self._retrier.clock() + state.upcoming_sleep > self._deadline
-        return late or self._tries >= self._most_tries
-
-    def _tell(self, state: tenacity.RetryCallState) -> None:
-        event = Retrying(self._decision.reason, state.upcoming_sleep, self._tries + 1)
-        self._retrier.sink(event)
-
-    def _settled(self, outcome: OrgResponse | TransportError) -> OrgResponse:
+    def _judged(self, outcome: OrgResponse | TransportError) -> OrgResponse:
+        """The answer with its tries, or the error of a request whose fate is unknown."""
         times = f" (tried {self._tries} times)" if self._tries > 1 else ""
         if isinstance(outcome, TransportError):
             raise TransportError(
@@ -180,11 +261,11 @@ class _Course:
                 may_have_arrived=self._may_have_arrived,
                 hint=outcome.hint,
             ) from outcome
-        if not outcome.ok and self._decision.action is Action.DOUBT:
+        if self._decision is not None and self._decision.action is Action.DOUBT:
             raise TransportError(
                 f"{error_of(outcome).message}{times}: {self._decision.reason}",
                 may_have_arrived=True,
-                hint="Find out whether the records are in the org before you send them again.",
+                hint="Check whether the records are in the org before you send them again.",
             )
         return replace(outcome, tries=self._tries, replayed=self._may_have_arrived)
 
@@ -208,7 +289,7 @@ def refusal(
 
 
 def retry_after_seconds(outcome: OrgResponse | TransportError) -> float | None:
-    """What `Retry-After` asks for, as seconds or as a date; None where nothing does."""
+    """What `Retry-After` asks for, as seconds or as a date; None where it is absent."""
     if isinstance(outcome, TransportError):
         return None
     asked = outcome.headers.get("retry-after", "").strip()
@@ -223,7 +304,7 @@ def retry_after_seconds(outcome: OrgResponse | TransportError) -> float | None:
 
 
 def _leaves_doubt(situation: Situation) -> bool:
-    """Whether the request may have been carried out although no success was told."""
+    """Whether the request may have been executed although no success was reported."""
     if situation.phase is Phase.LOST:
         return True
     return (

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +20,7 @@ import httpx
 import truststore
 
 from runner import __version__
+from runner.credentials import Secret
 from runner.errors import StateError, TransportError, UsageError
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
@@ -45,27 +45,8 @@ _NOTHING_SENT = (
 )
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 
-
-@dataclass(frozen=True, slots=True)
-class StreamedResponse:
-    """An answer whose body is still on its way."""
-
-    status: int
-    headers: dict[str, str]
-    """Names in lower case."""
-    _chunks: Iterator[bytes]
-
-    def iter_bytes(self) -> Iterator[bytes]:
-        """Give the body piece by piece, decompressed; once only.
-
-        Raises:
-            TransportError: The body ended before its end.
-        """
-        return self._chunks
-
-    def read(self) -> OrgResponse:
-        """Read the rest of the body into memory."""
-        return OrgResponse(self.status, self.headers, b"".join(self._chunks))
+Receiver = Callable[[Iterator[bytes]], None]
+"""Reads a body piece by piece, decompressed."""
 
 
 class Transport:
@@ -80,31 +61,26 @@ class Transport:
     ) -> None:
         """Open nothing yet; `allowed_hosts` may be given secrets besides Salesforce's own."""
         self._allowed_hosts = allowed_hosts
+        self._checked: set[tuple[str, str]] = set()
+        """Schemes and hosts that may be given secrets, as checked before."""
         self._timeout = httpx.Timeout(read_timeout_seconds, connect=connect_timeout_seconds)
         self._question_timeout = httpx.Timeout(
             min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS), connect=connect_timeout_seconds
         )
         self._client = _client()
 
-    def send(self, request: OrgRequest) -> OrgResponse:
-        """Send a request and read its answer whole, whatever its status.
+    def send(self, request: OrgRequest, receive: Receiver | None = None) -> OrgResponse:
+        """Send a request once and read its whole answer, whatever its status.
+
+        Args:
+            request: Its URL must be absolute.
+            receive: Reads the body of a success, which is then not in the answer.
 
         Raises:
             TransportError: There was no answer, or half of one.
+            UsageError: It holds a secret, and its host may not be given one.
         """
-        with self.stream(request) as response:
-            return response.read()
-
-    @contextmanager
-    def stream(self, request: OrgRequest) -> Iterator[StreamedResponse]:
-        """Send a request and give its answer as soon as the headers are here.
-
-        Raises:
-            TransportError: There was no answer, or half of one.
-            UsageError: It holds a secret, and the host is none that may be given one.
-        """
-        if request.has_secret:
-            check_may_have_secrets(request.url, self._allowed_hosts)
+        self._check_host(request)
         with ExitStack() as stack:
             with mapped_failures(request):
                 outgoing = self._outgoing(request, stack)
@@ -112,7 +88,10 @@ class Transport:
             stack.callback(answer.close)
             headers = {name.lower(): value for name, value in answer.headers.items()}
             chunks = _chunks(request, answer)
-            yield StreamedResponse(answer.status_code, headers, chunks)
+            if receive is None or not answer.is_success:
+                return OrgResponse(answer.status_code, headers, b"".join(chunks))
+            receive(chunks)
+            return OrgResponse(answer.status_code, headers)
 
     def close(self) -> None:
         """Close every connection."""
@@ -129,8 +108,21 @@ class Transport:
     ) -> None:
         self.close()
 
+    def _check_host(self, request: OrgRequest) -> None:
+        values = (*request.headers.values(), *(request.form or {}).values())
+        if not any(isinstance(value, Secret) for value in values):
+            return
+        parts = urlsplit(request.url)
+        origin = parts.scheme, parts.netloc
+        if origin not in self._checked:
+            check_may_have_secrets(request.url, self._allowed_hosts)
+            self._checked.add(origin)
+
     def _outgoing(self, request: OrgRequest, stack: ExitStack) -> httpx.Request:
-        headers = request.revealed_headers()
+        headers = {
+            name: value.reveal() if isinstance(value, Secret) else value
+            for name, value in request.headers.items()
+        }
         content: bytes | BinaryIO | None
         if request.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"

@@ -21,7 +21,7 @@ from runner.errors import (
 from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import error_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
-from runner.salesforce.http.retry import refusal
+from runner.salesforce.http.retry import Pause, refusal
 from runner.salesforce.http.retry_table import Action, Decision, decide, row_decision
 from runner.salesforce.ids import is_id
 from runner.salesforce.rest.body import option_headers
@@ -73,24 +73,35 @@ class _Batch:
         if write.all_or_none:
             require(version, feature_of(write.operation), "`all_or_none`")
         self._results: list[RecordResult | None] = [None] * len(records)
+        self._pending: list[int] = []
+        """Positions of the records to send next."""
+        self._size = 1
+        """Records of one request."""
 
     def run(self) -> list[RecordResult]:
-        retrier = self._session.retrier
-        deadline = retrier.clock() + retrier.policy.total_seconds
-        pending = self._with_sound_ids()
-        size = min(MOST_RECORDS, max(1, len(pending))) if self._collections else 1
-        attempt = 1
-        while True:
-            for chunk in _chunks(pending, size):
-                self._send(chunk)
-            pending, decision = self._worth_another_try(pending, size, attempt)
-            late = retrier.clock() >= deadline or attempt >= retrier.policy.attempts
-            if decision is None or late:
-                return [result for result in self._results if result is not None]
-            retrier.pause(attempt, decision)
-            attempt += 1
-            if decision.action is Action.SPLIT and not self._write.all_or_none:
-                size = next((smaller for smaller in _SMALLER if smaller < size), 1)
+        self._pending = self._with_sound_ids()
+        self._size = min(MOST_RECORDS, max(1, len(self._pending))) if self._collections else 1
+        policy = self._session.retrier.policy
+        self._session.retrier.repeat(
+            self._send_pending,
+            self._pause,
+            most_tries=policy.attempts,
+            total_seconds=policy.total_seconds,
+        )
+        return [result for result in self._results if result is not None]
+
+    def _send_pending(self) -> None:
+        for chunk in _chunks(self._pending, self._size):
+            self._send(chunk)
+
+    def _pause(self, _sent: None, tries: int) -> Pause | None:
+        """The pause before the records whose refusal may pass are sent again, if there are any."""
+        self._pending, decision = self._worth_another_try(self._pending, self._size, tries)
+        if decision is None:
+            return None
+        if decision.action is Action.SPLIT and not self._write.all_or_none:
+            self._size = next((smaller for smaller in _SMALLER if smaller < self._size), 1)
+        return self._session.retrier.backoff(decision, tries)
 
     def _with_sound_ids(self) -> list[int]:
         """Positions to send; a delete's malformed Id would fail the request, or join two Ids."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from time import sleep
 
 import pytest
 
@@ -34,7 +35,7 @@ DECLARED = {
         }
     },
 }
-PACE = Pace(first_seconds=0.01, longest_seconds=0.05)
+PACE = Pace()
 UPSERT = WriteRequest(Verb.UPSERT, "Account", key="ERP_Id__c")
 ODD_KEYS = ["A/1 +&#?%", "..", "ü ä'", "x" * 40]
 
@@ -75,7 +76,7 @@ def local(tmp_path, transport) -> Iterator[Local]:
     org = open_org(tmp_path / "org", DECLARED, settings)
     with serve(org, port=0) as server:
         tokens = Tokens(Token(Secret(server.access_token), server.url))
-        retrier = Retrier(RetryPolicy(attempts=3), sleep=lambda _: None)
+        retrier = Retrier(RetryPolicy(attempts=3), sleep=lambda _: sleep(0.01))
         session = Session(transport, tokens, retrier, login_command="runner login")
         session.api_version = "66.0"
         yield Local(org, server.url, tokens, session)

@@ -172,7 +172,7 @@ def test_a_job_is_watched_to_its_end(world):
     world.org.lose()
     world.org.say(200, job("JobComplete", numberRecordsProcessed=2, numberRecordsFailed=1))
     told = []
-    pace = Pace(first_seconds=0, sleep=lambda _: None)
+    pace = Pace(first_seconds=0)
     info = ingest.poll(world.session, "750x", pace, told.append)
     assert (info.state, info.processed, info.failed) == ("JobComplete", 2, 1)
     assert [one.processed for one in told] == [1, 2]

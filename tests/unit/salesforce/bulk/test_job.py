@@ -1,8 +1,10 @@
 import pytest
 
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
+from runner.job.model import RetryPolicy
 from runner.salesforce.bulk.job import JobInfo, Pace, failure_of, job_of, wait_for_end
 from runner.salesforce.http.messages import OrgResponse, json_body
+from runner.salesforce.http.retry import Retrier
 
 
 class Job:
@@ -22,8 +24,8 @@ class Job:
         return JobInfo("750x", self.states.pop(0) if len(self.states) > 1 else self.states[0])
 
     def wait(self, **pace):
-        chosen = Pace(clock=lambda: self.now, sleep=self.sleep, **pace)
-        return wait_for_end(self.ask, chosen, self.told.append)
+        retrier = Retrier(RetryPolicy(), clock=lambda: self.now, sleep=self.sleep)
+        return wait_for_end(retrier, self.ask, Pace(**pace), self.told.append)
 
 
 @pytest.mark.parametrize("end", ["JobComplete", "Failed", "Aborted"])

@@ -37,7 +37,7 @@ def test_a_refused_query_is_an_error(world):
 def test_a_job_is_polled_until_it_ends(world):
     world.org.say(200, job("InProgress"))
     world.org.say(200, job("JobComplete"))
-    pace = Pace(sleep=lambda _: None)
+    pace = Pace()
     assert query_jobs.poll(world.session, "750q", pace, lambda _: None).state == "JobComplete"
 
 
