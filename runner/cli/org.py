@@ -133,14 +133,14 @@ def _serve(server: Server, output: Output, *, users: Path | None) -> None:
 
 def _when_unused(users: Path, stop: Callable[[], None]) -> None:
     """Stop once the run that started this server has ended, or died, and no other uses it."""
-    from runner.state.sharing import wait_for_all
+    from runner.state.locks import lock_until_exit
 
     sys.stdin.read()
     # Whoever reads what that run says would else wait for this server's end.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
-    wait_for_all(users)
+    lock_until_exit(users)
     stop()
 
 

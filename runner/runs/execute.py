@@ -38,8 +38,7 @@ from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
 from runner.state.paths import StateFolder
-from runner.state.run_ids import new_run_id
-from runner.state.run_records import Asked
+from runner.state.run_records import Asked, new_run_id
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05

@@ -17,8 +17,8 @@ from pathlib import Path
 from runner.credentials import Secret
 from runner.errors import StateError
 from runner.job.model import Origin
+from runner.state.locks import file_lock, is_free
 from runner.state.paths import StateFolder
-from runner.state.sharing import held, is_free
 
 STOP_SECONDS = 5.0
 
@@ -49,8 +49,8 @@ def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
     process: subprocess.Popen[str] | None = None
     try:
         # An org that is ending keeps users off until it has ended.
-        with held(state.local_org_users, shared=True):
-            with held(state.local_org_start, shared=False):
+        with file_lock(state.local_org_users, shared=True):
+            with file_lock(state.local_org_start, shared=False):
                 org = running_org(state)
                 if org is None:
                     process = _started(state, org_file)

@@ -92,4 +92,4 @@ def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:
 
 
 def _is_gone(run: RunRecord) -> bool:
-    return run.state is RunState.DIED and run.process.is_gone()
+    return run.state is RunState.DIED and run.process.has_ended()

@@ -16,8 +16,7 @@ from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, WriteTask
 from runner.state.ledger import LAST, Ledger
 from runner.state.paths import StateFolder
-from runner.state.run_ids import new_run_id
-from runner.state.run_records import UNDO, Asked, RunRecord, RunState
+from runner.state.run_records import UNDO, Asked, RunRecord, RunState, new_run_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,7 @@ from runner.salesforce.session import Session
 from runner.state.ledger import LAST, Ledger
 from runner.state.locks import run_lock
 from runner.state.paths import StateFolder
-from runner.state.run_ids import new_run_id
-from runner.state.run_records import UNDO, Asked, RunRecord, RunState
+from runner.state.run_records import UNDO, Asked, RunRecord, RunState, new_run_id
 
 _PLAN = "plan"
 

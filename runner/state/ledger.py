@@ -18,7 +18,7 @@ from typing import Self
 from runner.errors import ExitCode, StateError, UsageError
 from runner.outcome import RunOutcome, TaskOutcome
 from runner.state.ledger_file import open_ledger, told, transaction
-from runner.state.process_identity import Presence
+from runner.state.locks import ProcessIdentity
 from runner.state.run_records import (
     UNDO,
     Asked,
@@ -47,11 +47,11 @@ def _now() -> datetime:
 
 
 def _running_here() -> Columns:
-    process = Presence.here()
+    process = ProcessIdentity.current()
     return {
         "pid": process.pid,
         "host": process.host,
-        "began": process.began,
+        "began": process.started,
         "state": RunState.RUNNING.value,
     }
 

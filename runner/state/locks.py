@@ -1,14 +1,16 @@
-"""One run at a time for a job on an org.
+"""Locks between processes, and whether the process that holds one is still alive.
 
-The operating system holds the lock, so a holder that dies frees it. Beside it stands who holds
-it, for the error that a second run gets.
+Knows the locks of a job, of a token and of the local org. The operating system holds them, so a
+process that dies releases its own. Knows nothing of what they protect.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,41 +20,76 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from runner.errors import LockHeldError, StateError
-from runner.files import PRIVATE_FILE, private_folder, write_private
-from runner.state.process_identity import Presence
+from runner.files import PRIVATE_FILE, private_folder, unwritable, write_private
 
+REFRESH_PATIENCE_SECONDS = 120.0
+"""Longer than any one token refresh takes, its retries included."""
 _POLL_SECONDS = 0.1
+_START_TIME_FIELD = 19
+"""Of /proc/PID/stat after the command's name: field 22, `starttime`, in proc(5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
+    """A process that cannot be confused with another.
+
+    A pid is not enough: pids are reused, and in a container every run may have pid 1. So the time
+    at which the process started is part of it, as the kernel counts.
+    """
+
+    pid: int
+    host: str
+    started: str | None = None
+    """Opaque; None where the system does not say."""
+
+    @classmethod
+    def current(cls) -> ProcessIdentity:
+        """Identify this process."""
+        pid = os.getpid()
+        return cls(pid, socket.gethostname(), _start_time(pid))
+
+    def has_ended(self) -> bool:
+        """Whether it is certain to have ended; nothing is certain of another machine's process."""
+        if self.host != socket.gethostname():
+            return False
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return True
+        except PermissionError:
+            return False  # it exists, and belongs to another user
+        return self.started is not None and self.started != _start_time(self.pid)
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock."""
+    """The run that holds a job's lock, as recorded beside it."""
 
     run_id: str
     since: datetime
-    process: Presence
+    process: ProcessIdentity
 
-    def text(self) -> str:
-        """Write it down as one line of JSON."""
+    def write(self, path: Path) -> None:
+        """Record it as one line of JSON."""
         members = {
             "run_id": self.run_id,
             "since": self.since.isoformat(),
             "pid": self.process.pid,
             "host": self.process.host,
-            "began": self.process.began,
+            "began": self.process.started,
         }
-        return json.dumps(members) + "\n"
+        write_private(path, json.dumps(members) + "\n")
 
     @classmethod
     def read(cls, path: Path) -> Holder | None:
-        """Read it back; None where nobody is written down, or nobody who still lives."""
+        """Read it back; None when none is recorded, or its process has ended."""
         try:
             found = json.loads(path.read_text())
-            process = Presence(found["pid"], found["host"], found["began"])
+            process = ProcessIdentity(found["pid"], found["host"], found["began"])
             holder = cls(found["run_id"], datetime.fromisoformat(found["since"]), process)
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return None if process.is_gone() else holder
+        return None if process.has_ended() else holder
 
 
 @contextmanager
@@ -68,15 +105,15 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
     """Hold the lock of one job file on one org.
 
     Args:
-        folder: Where the locks are; made when missing.
+        folder: Where the locks are; created when missing.
         job_file: Two names of one file are one job.
         org_id: None while it is not known, which is an org of its own here.
-        run_id: The run that takes it, told to a second one.
-        since: When the run began; now, unless given.
-        wait_seconds: How long to wait for another run to let go of it.
+        run_id: The run that holds it, named in the error of a second one.
+        since: When the run started; now by default.
+        wait_seconds: How long to wait for another run to release it.
 
     Yields:
-        What to call with the Id of the run, once it is another than `run_id`.
+        What to call with the Id of the run, once that is not `run_id`.
 
     Raises:
         LockHeldError: Another run holds it: which, where, since when.
@@ -84,20 +121,94 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
     """
     name = _name(job_file, org_id)
     lock = FileLock(private_folder(folder) / f"{name}.lock", mode=PRIVATE_FILE)
-    note = folder / f"{name}.json"
+    record = folder / f"{name}.json"
     try:
         lock.acquire(timeout=wait_seconds, poll_interval=_POLL_SECONDS)
     except Timeout:
-        raise _held(job_file, Holder.read(note)) from None
+        raise _lock_held(job_file, Holder.read(record)) from None
     except OSError as error:
         raise StateError(f"{lock.lock_file} cannot be locked: {error.strerror}.") from error
     try:
-        holder = Holder(run_id, since or datetime.now(UTC), Presence.here())
-        write_private(note, holder.text())
-        yield lambda other: write_private(note, replace(holder, run_id=other).text())
+        holder = Holder(run_id, since or datetime.now(UTC), ProcessIdentity.current())
+        holder.write(record)
+        yield lambda other: replace(holder, run_id=other).write(record)
     finally:
-        note.unlink(missing_ok=True)
+        record.unlink(missing_ok=True)
         lock.release()
+
+
+@contextmanager
+def refresh_lock(
+    lock_file: Path, token: str, patience_seconds: float = REFRESH_PATIENCE_SECONDS
+) -> Iterator[None]:
+    """Hold a token's lock, so that one thread of one process refreshes it at a time.
+
+    Args:
+        lock_file: Stands for the token.
+        token: Where the token is, for messages.
+        patience_seconds: How long to wait for another holder.
+
+    Raises:
+        StateError: Another process holds it for too long, or the folder is read-only.
+    """
+    lock = FileLock(lock_file, mode=PRIVATE_FILE)
+    try:
+        lock.acquire(timeout=patience_seconds)
+    except Timeout as error:
+        raise StateError(
+            f"Another run has locked {token} for {patience_seconds:g} s.",
+            hint="Find that run with `runner history`, end it, then run again.",
+        ) from error
+    except OSError as error:
+        raise StateError(
+            f"{token} cannot be locked for a refresh: {error.strerror}.",
+            hint="Keep the token in a folder that this user can write to: the org may replace "
+            "the refresh token each time it is used.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def file_lock(lock_file: Path, *, shared: bool) -> Iterator[None]:
+    """Hold a lock, shared or alone, until the block ends; wait for it first.
+
+    Raises:
+        StateError: The folder cannot be written.
+    """
+    descriptor = _open(lock_file)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def lock_until_exit(lock_file: Path) -> None:
+    """Wait until nobody holds a lock, then hold it alone until this process ends."""
+    fcntl.flock(_open(lock_file), fcntl.LOCK_EX)
+
+
+def is_free(lock_file: Path, *, shared: bool) -> bool:
+    """Whether a lock could be taken now, shared or alone."""
+    descriptor = _open(lock_file)
+    try:
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _open(lock_file: Path) -> int:
+    private_folder(lock_file.parent)
+    try:
+        return os.open(lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+    except OSError as error:
+        raise unwritable(lock_file, error) from error
 
 
 def _name(job_file: Path, org_id: str | None) -> str:
@@ -106,16 +217,29 @@ def _name(job_file: Path, org_id: str | None) -> str:
     return f"{Path(job).stem[:40]}-{digest[:16]}"
 
 
-def _held(job_file: Path, holder: Holder | None) -> LockHeldError:
-    if holder is None:  # between taking the lock and writing down who took it
+def _lock_held(job_file: Path, holder: Holder | None) -> LockHeldError:
+    if holder is None:  # it has the lock, and has not recorded who it is yet
         return LockHeldError(
-            f"Another run of {job_file} has just begun.",
+            f"Another run of {job_file} has just started.",
             hint="See it with `runner history`; wait for it with `--wait-lock 10m`.",
         )
     since = holder.since.astimezone(UTC)
     return LockHeldError(
-        f"Run {holder.run_id} of {job_file} is under way: pid {holder.process.pid} on "
+        f"Run {holder.run_id} of {job_file} is in progress: pid {holder.process.pid} on "
         f"{holder.process.host}, since {since:%Y-%m-%d %H:%M:%S} UTC.",
-        hint=f"`runner show {holder.run_id}` shows how far it is; run again when it is "
-        "done, or wait for it with `--wait-lock 10m`.",
+        hint=f"`runner show {holder.run_id}` shows its progress. Run again when it is done, or "
+        "wait for it with `--wait-lock 10m`.",
     )
+
+
+def _start_time(pid: int) -> str | None:
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+    # The command's name may contain spaces and brackets; nothing after the last bracket does.
+    fields = status.rpartition(")")[2].split()
+    if fields[0] == "Z":
+        return None  # it has ended, and its parent has not asked how: so it is with some pid 1
+    return f"{boot}/{fields[_START_TIME_FIELD]}"

@@ -6,6 +6,7 @@ Pure. Knows the columns. Knows nothing of connections or transactions.
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -15,12 +16,20 @@ from pathlib import Path
 
 from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
-from runner.state.process_identity import Presence
+from runner.state.locks import ProcessIdentity
 
 UNDO = "undo"
 """Verb of a run that takes another back."""
 
 Columns = dict[str, str | int | float | None]
+
+
+def new_run_id(started: datetime) -> str:
+    """Name a run: `20261123-130501-7f3a` started on 23 November 2026 at 13:05:01 UTC.
+
+    Names sort by time; of two runs that start in the same second the last four digits differ.
+    """
+    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 class RunState(StrEnum):
@@ -110,7 +119,7 @@ class RunRecord:
     job_file: Path
     job_sha256: str
     started: datetime
-    process: Presence
+    process: ProcessIdentity
     state: RunState = RunState.RUNNING
     finished: datetime | None = None
     org_id: str | None = None
@@ -168,9 +177,9 @@ class RunRecord:
 
 def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
     """Make a run of its row; one that never ended and whose process is gone has died."""
-    process = Presence(row["pid"], row["host"], row["began"])
+    process = ProcessIdentity(row["pid"], row["host"], row["began"])
     state = RunState(row["state"])
-    if state is RunState.RUNNING and process.is_gone():
+    if state is RunState.RUNNING and process.has_ended():
         state = RunState.DIED
     return RunRecord(
         run_id=row["run_id"],

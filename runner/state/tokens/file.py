@@ -18,7 +18,7 @@ from runner.credentials import Secret, SecretReference, Token
 from runner.errors import SignInError, StateError
 from runner.files import private_folder, write_private
 from runner.job.secrets import read_secret
-from runner.state.locking import LOCK_PATIENCE_SECONDS, locked_file
+from runner.state.locks import REFRESH_PATIENCE_SECONDS, refresh_lock
 from runner.state.tokens.format import SealError, TokenFormatError, token_from, token_text
 from runner.state.tokens.git_guard import exposing_work_tree
 
@@ -35,7 +35,7 @@ class TokenFile:
         login_command: str,
         key: SecretReference | None = None,
         seed: Token | None = None,
-        lock_patience_seconds: float = LOCK_PATIENCE_SECONDS,
+        lock_patience_seconds: float = REFRESH_PATIENCE_SECONDS,
     ) -> None:
         """Take the file's path and the command that makes a new one, told in every error.
 
@@ -167,7 +167,7 @@ class TokenFile:
         """
         private_folder(self.path.parent)
         lock = Path(f"{os.path.realpath(self.path)}.lock")
-        with locked_file(lock, str(self.path), self._lock_patience_seconds):
+        with refresh_lock(lock, str(self.path), self._lock_patience_seconds):
             yield
 
     def describe(self) -> str:

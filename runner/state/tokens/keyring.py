@@ -16,7 +16,7 @@ from types import ModuleType
 from runner.credentials import Token
 from runner.errors import SignInError, StateError
 from runner.files import private_folder
-from runner.state.locking import locked_file
+from runner.state.locks import refresh_lock
 from runner.state.tokens.format import TokenFormatError, token_from, token_text
 
 SERVICE = "sfrunner"
@@ -103,7 +103,7 @@ class KeyringToken:
             StateError: Another holds the lock for too long, or the folder is read-only.
         """
         private_folder(self._lock.parent)
-        with locked_file(self._lock, self.describe()):
+        with refresh_lock(self._lock, self.describe()):
             yield
 
     def describe(self) -> str:

@@ -1,13 +1,22 @@
 import os
+import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
 from runner.errors import ExitCode, LockHeldError, StateError
-from runner.state.locks import run_lock
+from runner.state.locks import (
+    ProcessIdentity,
+    _start_time,
+    file_lock,
+    is_free,
+    lock_until_exit,
+    run_lock,
+)
 
 SINCE = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
 HOLD_UNTIL_KILLED = """
@@ -104,10 +113,63 @@ def test_a_holder_that_has_not_said_who_it_is_is_told_too(tmp_path, job, note):
     with run_lock(tmp_path, job, "00D1", run_id="run-1"):
         (written,) = tmp_path.glob("accounts-*.json")
         written.unlink() if note is None else written.write_text(note)
-        with pytest.raises(LockHeldError, match="has just begun"):
+        with pytest.raises(LockHeldError, match="has just started"):
             take(tmp_path, job)
 
 
 def test_a_file_in_the_folders_place_is_told(job):
     with pytest.raises(StateError):
         take(job, job)
+
+
+def test_many_hold_it_together_and_one_alone(tmp_path):
+    lock = tmp_path / "locks" / "a"
+    with file_lock(lock, shared=True), file_lock(lock, shared=True):
+        assert is_free(lock, shared=True)
+        assert not is_free(lock, shared=False)
+    with file_lock(lock, shared=False):
+        assert not is_free(lock, shared=True)
+    assert is_free(lock, shared=False)
+
+
+def test_who_waits_for_all_goes_on_after_the_last_and_keeps_others_off(tmp_path):
+    lock = tmp_path / "a"
+    waiting = threading.Thread(target=lock_until_exit, args=(lock,))
+    with file_lock(lock, shared=True):
+        with file_lock(lock, shared=True):
+            waiting.start()
+        assert waiting.is_alive()
+    waiting.join(30)
+    assert not waiting.is_alive()
+    assert not is_free(lock, shared=True)
+
+
+def test_this_process_is_here():
+    here = ProcessIdentity.current()
+    assert here.pid == os.getpid()
+    assert not here.has_ended()
+
+
+def test_a_process_that_ended_is_gone():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    assert replace(ProcessIdentity.current(), pid=child.pid, started=None).has_ended()
+
+
+def test_another_process_that_took_the_pid_is_not_the_one():
+    assert replace(ProcessIdentity.current(), started="boot/1").has_ended()
+
+
+def test_of_another_machine_nothing_is_sure():
+    assert not ProcessIdentity(999_999_999, "elsewhere.example").has_ended()
+
+
+def test_a_process_that_ended_and_was_not_asked_how_is_gone():
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    began = _start_time(child.pid)
+    there = ProcessIdentity(child.pid, socket.gethostname(), began)
+    assert not there.has_ended()
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+    assert there.has_ended() == (began is not None)
+    child.communicate()

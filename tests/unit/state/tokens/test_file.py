@@ -151,7 +151,7 @@ def test_another_process_is_waited_for_only_so_long_and_frees_the_lock_by_dying(
         arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as holder:
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(StateError, match="Another run has kept"), impatient.locked():
+        with pytest.raises(StateError, match="Another run has locked"), impatient.locked():
             pass
         holder.kill()
     with impatient.locked():

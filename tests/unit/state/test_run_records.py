@@ -1,7 +1,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from runner.state.run_ids import new_run_id
+from runner.state.run_records import new_run_id
 
 
 def test_a_run_is_named_after_its_beginning_in_utc():
