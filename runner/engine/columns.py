@@ -16,7 +16,7 @@ from runner.salesforce.soql import ItemKind, Selection, SelectItem
 from runner.suggest import did_you_mean
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
-from runner.tables.staging.expressions import columns_of
+from runner.tables.staging.expressions import parse
 from runner.tables.targets.rest_rows import QueryColumn
 
 _ID = "Id"
@@ -118,7 +118,7 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
         (wish, column)
         for wish in wishes
         if header is not None and wish.expression is not None
-        for column in columns_of(wish.expression)
+        for column in parse(wish.expression).columns
         if column.lower() not in known
     ]
     return [

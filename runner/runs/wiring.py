@@ -33,10 +33,6 @@ def state_folder(given: Path | None) -> StateFolder:
 
 def expression_checker(expression: str) -> str | None:
     """Why an expression of `fields` does not parse; None when it does."""
-    from runner.tables.staging.expressions_fast_path import is_plain
-
-    if is_plain(expression):
-        return None
     from runner.tables.staging.expressions import problem_of
 
     return problem_of(expression)

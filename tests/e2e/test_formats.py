@@ -87,7 +87,7 @@ def test_sql_sees_its_tables_and_nothing_else(bench, org):
     [
         ("SELECT * FROM read_csv('secret.txt')", 2, "read_csv() is not possible here"),
         ("SELECT * FROM 'secret.txt'", 1, "secret.txt"),
-        ("SELECT * FROM t; DROP TABLE t", 2, "it is another statement"),
+        ("SELECT * FROM t; DROP TABLE t", 2, "only SELECT is possible here"),
         ("COPY t TO 'x.csv'", 2, "is no SELECT"),
         ("SELECT getenv('HOME') AS Name", 1, "getenv"),
         ("SELECT Naem FROM t", 1, "Naem"),

@@ -1,26 +1,34 @@
-"""How texts become the canonical texts of a field's kind, in SQL.
+"""Values as they are sent: from a source's spelling to canonical text, and on to JSON for REST.
 
-Each function takes the SQL of a text and gives the SQL of another text, NULL where the value does
-not fit. What is canonical is the same for REST and Bulk:
+Most functions take the SQL of a text and give the SQL of another one, NULL if the value does not
+fit. Canonical text is the same for REST and Bulk:
 
     boolean   true, false
     integer   digits
     number    digits and a point, every digit kept, no exponent
-    date      YYYY-MM-DD, never moved by a zone
-    datetime  YYYY-MM-DDTHH:MM:SS.mmmZ; without a zone, the connection's TimeZone is meant
+    date      YYYY-MM-DD, never shifted by a time zone
+    datetime  YYYY-MM-DDTHH:MM:SS.mmmZ; without a zone, the connection's TimeZone applies
     time      HH:MM:SS.mmmZ
     id        15 or 18 letters and digits
-    text      as it stands, line ends made LF
+    text      unchanged, but with LF line ends
 
-Knows nothing of tables or columns.
+A source may write numbers with a decimal comma, and dates in a format of strptime. Knows nothing of
+tables or columns.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 
+from runner.job.endpoints import FileShape
+from runner.job.model import Blank
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
+
+JsonValue = str | int | float | bool | None
 
 _PLAIN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
 _DIGITS = "-?(0|[1-9][0-9]*)"
@@ -45,29 +53,89 @@ EXPECTED = {
     FieldKind.TIME: "a time such as 08:00:00",
     FieldKind.ID: "a record Id of 15 or 18 letters and digits",
 }
-"""What to write, for messages."""
+"""What to write instead, for messages."""
+_DECIMAL_COMMA = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]{1,3})?"
+_EXAMPLE = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFormat:
+    """How a source writes values of one kind, where SQL would write them otherwise."""
+
+    kind: FieldKind
+    strptime: str | None = None
+    """The format of dates or datetimes; None: numbers with a decimal comma."""
+
+    @property
+    def example(self) -> str:
+        """What to write instead, for messages."""
+        if self.strptime is None:
+            return "a number such as 1.234,56"
+        return f"a date such as {_EXAMPLE.strftime(self.strptime)}, nor {EXPECTED[self.kind]}"
+
+    def sql(self, text: str) -> str:
+        """Give the SQL of a text as SQL would write it; NULL if it does not fit."""
+        null = literal(EXPLICIT_NULL)
+        return f"CASE WHEN {text} = {null} THEN {null} ELSE {self._plain(text)} END"
+
+    def _plain(self, text: str) -> str:
+        if self.strptime is None:
+            plain = f"replace(replace({text}, '.', ''), ',', '.')"
+            return f"CASE WHEN {_matches(text, _DECIMAL_COMMA)} THEN {plain} END"
+        moment = f"try_strptime({text}, {literal(self.strptime)})"
+        written = (
+            f"strftime({moment}, '%Y-%m-%d')"
+            if self.kind is FieldKind.DATE
+            else f"CAST({moment} AS VARCHAR)"
+        )
+        # %Y reads `26` as the year 26.
+        return f"CASE WHEN year({moment}) < 1000 THEN NULL ELSE coalesce({written}, {text}) END"
+
+
+def source_format(shape: FileShape, kind: FieldKind) -> SourceFormat | None:
+    """Find how a source writes values of a kind; None: as SQL does."""
+    if kind in {FieldKind.NUMBER, FieldKind.INTEGER} and shape.decimal == ",":
+        return SourceFormat(kind)
+    strptime = {FieldKind.DATE: shape.dates, FieldKind.DATETIME: shape.datetimes}.get(kind)
+    return SourceFormat(kind, strptime) if strptime else None
 
 
 def canonical(kind: FieldKind, text: str) -> str:
-    """Give the SQL of a value's canonical text; NULL for blank and for what does not fit."""
+    """Give the SQL of a value's canonical text; NULL if it is blank or does not fit."""
     if kind is FieldKind.TEXT:
         return _line_feeds(text)
     null = literal(EXPLICIT_NULL)
     return f"CASE WHEN {text} = {null} THEN {null} ELSE {_CANONICAL[kind](text)} END"
 
 
-def filled(kind: FieldKind, text: str) -> str:
-    """Give the SQL of the text to convert: NULL for blank, typed values without outer spaces."""
+def null_if_blank(kind: FieldKind, text: str) -> str:
+    """Give the SQL of a text to convert: NULL if blank; only values of text keep outer spaces."""
     return f"nullif({text}, '')" if kind is FieldKind.TEXT else f"nullif(trim({text}), '')"
 
 
 def comparable(kind: FieldKind, text: str) -> str:
-    """Give the SQL of a text that is equal for values the org holds to be equal, '' for none.
+    """Give the SQL of a text that is the same for values that are equal in the org; '' for null.
 
-    The org may echo `912260031` as `9.12260031E8`, and a datetime in another spelling.
+    The org may echo `912260031` as `9.12260031E8`, and write a datetime differently.
     """
-    alike = _COMPARABLE[kind](text) if kind in _COMPARABLE else text
-    return f"coalesce(nullif(coalesce({alike}, {text}), {literal(EXPLICIT_NULL)}), '')"
+    same = _COMPARABLE[kind](text) if kind in _COMPARABLE else text
+    return f"coalesce(nullif(coalesce({same}, {text}), {literal(EXPLICIT_NULL)}), '')"
+
+
+def json_record(
+    fields: tuple[tuple[str, FieldKind], ...], texts: tuple[str | None, ...], blank: Blank
+) -> dict[str, JsonValue]:
+    """Make a record of canonical texts; a blank is left out, or None for `blank: clear`."""
+    record: dict[str, JsonValue] = {}
+    for (field, kind), text in zip(fields, texts, strict=True):
+        if text is None:
+            if blank is Blank.CLEAR:
+                record[field] = None
+        elif text == EXPLICIT_NULL:
+            record[field] = None
+        else:
+            record[field] = _JSON[kind](text) if kind in _JSON else text
+    return record
 
 
 def _line_feeds(text: str) -> str:
@@ -132,6 +200,14 @@ def _id(text: str) -> str:
     return f"CASE WHEN {_matches(text, '[0-9A-Za-z]{15}([0-9A-Za-z]{3})?')} THEN {text} END"
 
 
+def _json_number(text: str) -> JsonValue:
+    if "." not in text:
+        return int(text)
+    double = float(text)
+    # Digits that a double would lose are sent as text, which the org reads as a number.
+    return double if Decimal(repr(double)) == Decimal(text) else text
+
+
 _CANONICAL: dict[FieldKind, Callable[[str], str]] = {
     FieldKind.BOOLEAN: _boolean,
     FieldKind.INTEGER: _integer,
@@ -152,9 +228,15 @@ _COMPARABLE: dict[FieldKind, Callable[[str], str]] = {
     FieldKind.ID: lambda text: f"left({text}, 15)",
 }
 
+_JSON: dict[FieldKind, Callable[[str], JsonValue]] = {
+    FieldKind.BOOLEAN: lambda text: text == "true",
+    FieldKind.INTEGER: int,
+    FieldKind.NUMBER: _json_number,
+}
+
 _MANTISSA = "regexp_extract(t, '^[+-]?([0-9.]+)', 1)"
 _EXPONENT = "coalesce(try_cast(regexp_extract(t, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0)"
-# Digits with the point put where it belongs: 12345 and 2 give 12.345
+# Digits with the decimal point inserted: 12345 and 2 give 12.345
 _POINT_PUT = (
     "CASE WHEN point <= 0 THEN '0.' || repeat('0', -point) || digits"
     " WHEN point >= strlen(digits) THEN digits || repeat('0', point - strlen(digits))"
@@ -170,4 +252,4 @@ MACROS = (
     f"CREATE MACRO point_put(digits, point) AS {_POINT_PUT}",
     f"CREATE MACRO plain_number(t) AS {_PLAIN_NUMBER}",
 )
-"""What a database must know before canonical SQL runs on it."""
+"""A database needs these before canonical SQL runs on it."""

@@ -1,8 +1,9 @@
-"""Which SQL expressions a `fields` mapping may hold.
+"""Which SQL expressions a `fields` mapping may hold, and what they are made of.
 
-Knows that an expression gives one value for one row and touches nothing but that row: no
-statement, no subquery, no aggregate, no window, no table function. Decided on DuckDB's own syntax
-tree, offline. Knows nothing of columns or values.
+An expression gives one value for one row and sees nothing but that row: no statement, subquery,
+aggregate, window or table function. Plain expressions are recognized without DuckDB
+(`expressions_fast_path`); DuckDB's own syntax tree decides the others. Knows SQL's grammar, offline.
+Knows nothing of a source's columns or values.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from runner.tables.staging.expressions_fast_path import is_plain
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,87 +32,87 @@ _ROWWISE = ("scalar", "macro")
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """What a parsed expression is made of."""
+    """What a valid expression is made of."""
 
     column: str | None
     """The column's name where the expression is nothing but a column."""
     columns: tuple[str, ...]
-    volatile: bool
-    """Gives another value each time, as `uuid()` does."""
+    """Each column that it names, once, as written."""
+    functions: frozenset[str]
+    """In lower case."""
+
+    @property
+    def is_volatile(self) -> bool:
+        """Whether each evaluation gives another value, as `uuid()` does."""
+        return not self.functions.isdisjoint(_volatile_functions())
+
+    def is_repeatable(self, source_columns: Sequence[str]) -> bool:
+        """Whether the same row gives the same value at any time; `now()` does not.
+
+        Args:
+            source_columns: Where one is called `current_date`, SQL takes the name for the column.
+        """
+        known = {column.lower() for column in source_columns}
+        bare = {column.lower() for column in self.columns} - known
+        return (self.functions | bare).isdisjoint(_unrepeatable_functions())
 
 
 def problem_of(expression: str) -> str | None:
-    """Say why an expression cannot fill a field; None when nothing speaks against it.
+    """Say why an expression cannot fill a field; None if it can.
 
     Columns are not looked up: the source need not exist.
     """
+    return None if is_plain(expression) else problem_by_syntax_tree(expression)
+
+
+def problem_by_syntax_tree(expression: str) -> str | None:
+    """Like `problem_of`, decided by DuckDB whether the expression is plain or not."""
     if not expression.strip():
         return "the expression is empty"
-    bare, enclosed = _parsed(f"SELECT {expression}\n"), _parsed(f"SELECT (\n{expression}\n)")
+    bare, enclosed = _syntax_tree(f"SELECT {expression}\n"), _enclosed(expression)
     for tree in (enclosed, bare):
         if tree.get("error"):
             return _syntax_problem(tree, expression)
     chosen = bare["statements"][0]["node"]["select_list"]
     if len(chosen) != 1:
-        return "one expression is wanted, not a list"
+        return "write one expression, not a list"
     if chosen[0].get("alias"):
-        return "a name after the expression is not possible here: the field names it"
+        return "an alias is not possible here: the field names the value"
     return next((text for node in _nodes(chosen[0]) if (text := _refusal(node))), None)
 
 
 def problem_of_select(statement: str) -> str | None:
-    """Say why SQL is no single SELECT; None when it is one."""
-    tree = _parsed(statement)
+    """Say why SQL is not a single SELECT; None if it is."""
+    tree = _syntax_tree(statement)
     if tree.get("error"):
         message = str(tree["error_message"]).splitlines()[0]
-        return "it is another statement" if message.startswith("Only SELECT") else message
+        return "only SELECT is possible here" if message.startswith("Only SELECT") else message
     if len(tree["statements"]) != 1:
-        return "one statement is wanted"
-    return next((f"{each} is not possible here" for each in _outside(tree)), None)
+        return "write a single statement"
+    return next((f"{each} is not possible here" for each in _table_functions(tree)), None)
 
 
-def _outside(tree: object) -> Iterator[str]:
-    """Table functions, which may read files; FROM 'file.csv' is a name that is not there."""
+@cache
+def parse(expression: str) -> Expression:
+    """Take a valid expression apart."""
+    tree = _enclosed(expression)["statements"][0]["node"]["select_list"][0]
+    nodes = list(_nodes(tree))
+    columns = [n["column_names"][-1] for n in nodes if n["class"] == "COLUMN_REF"]
+    functions = frozenset(n["function_name"].lower() for n in nodes if n["class"] == "FUNCTION")
+    alone = columns[0] if tree["class"] == "COLUMN_REF" and len(tree["column_names"]) == 1 else None
+    return Expression(alone, tuple(dict.fromkeys(columns)), functions)
+
+
+def _table_functions(tree: object) -> Iterator[str]:
+    """Calls that may read files; FROM 'file.csv' only names a table that does not exist."""
     if isinstance(tree, dict):
         if tree.get("type") == "TABLE_FUNCTION":
             yield f"{tree['function'].get('function_name', '')}()"
         for child in tree.values():
-            yield from _outside(child)
+            yield from _table_functions(child)
     elif isinstance(tree, list):
         for child in tree:
-            yield from _outside(child)
-
-
-def columns_of(expression: str) -> tuple[str, ...]:
-    """List the columns that a valid expression names, each once, as written."""
-    return dissect(expression).columns
-
-
-def is_steady(expression: str, columns: Sequence[str]) -> bool:
-    """Whether a valid expression gives the same for the same row whenever it is asked.
-
-    Args:
-        expression: SQL.
-        columns: Of the source: SQL takes `current_date` for a column where there is one.
-    """
-    tree = _parsed(f"SELECT (\n{expression}\n)")["statements"][0]["node"]["select_list"][0]
-    own = {column.lower() for column in columns}
-    named = {
-        (n.get("function_name") or n.get("column_names", [""])[-1]).lower()
-        for n in _nodes(tree)
-        if n["class"] in {"FUNCTION", "COLUMN_REF"}
-    }
-    return (named - own).isdisjoint(_changing())
-
-
-def dissect(expression: str) -> Expression:
-    """Say what a valid expression is made of."""
-    tree = _parsed(f"SELECT (\n{expression}\n)")["statements"][0]["node"]["select_list"][0]
-    nodes = list(_nodes(tree))
-    columns = [n["column_names"][-1] for n in nodes if n["class"] == "COLUMN_REF"]
-    used = {n.get("function_name", "").lower() for n in nodes if n["class"] == "FUNCTION"}
-    alone = columns[0] if tree["class"] == "COLUMN_REF" and len(tree["column_names"]) == 1 else None
-    return Expression(alone, tuple(dict.fromkeys(columns)), not used.isdisjoint(_volatile()))
+            yield from _table_functions(child)
 
 
 def _refusal(node: dict[str, Any]) -> str | None:
@@ -145,7 +148,11 @@ def _syntax_problem(tree: dict[str, Any], expression: str) -> str:
     return message
 
 
-def _parsed(statement: str) -> dict[str, Any]:
+def _enclosed(expression: str) -> dict[str, Any]:
+    return _syntax_tree(f"SELECT (\n{expression}\n)")
+
+
+def _syntax_tree(statement: str) -> dict[str, Any]:
     with _parser().cursor() as cursor:
         rows = cursor.execute("SELECT json_serialize_sql(?)", [statement]).fetchall()
     tree: dict[str, Any] = json.loads(rows[0][0])
@@ -161,15 +168,15 @@ def _functions() -> dict[str, frozenset[str]]:
 
 
 @cache
-def _volatile() -> frozenset[str]:
+def _volatile_functions() -> frozenset[str]:
     return frozenset(f for f, _, stability in _catalogue() if stability == "VOLATILE")
 
 
 @cache
-def _changing() -> frozenset[str]:
-    """Functions of the moment, and those of chance; some are written like columns."""
-    unsteady = {"VOLATILE", "CONSISTENT_WITHIN_QUERY"}
-    found = {f for f, _, stability in _catalogue() if stability in unsteady}
+def _unrepeatable_functions() -> frozenset[str]:
+    """Functions of time and chance; some are written like columns."""
+    stabilities = {"VOLATILE", "CONSISTENT_WITHIN_QUERY"}
+    found = {f for f, _, stability in _catalogue() if stability in stabilities}
     moments = {"age", "current_time", "current_timestamp", "localtime", "localtimestamp"}
     return frozenset(found | moments)
 

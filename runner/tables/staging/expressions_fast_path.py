@@ -1,7 +1,8 @@
-"""Which expressions surely parse, told without DuckDB: columns, texts, a few functions, CASE.
+"""Recognizes plain expressions without DuckDB: columns, texts, a few functions, CASE.
 
-Most expressions of most jobs are of this kind, and DuckDB takes a tenth of a second to load. What
-is not recognized here is not wrong: `expressions` decides it. Knows a small part of SQL's grammar.
+Most expressions of most jobs are plain, and DuckDB takes a tenth of a second to load. What is not
+recognized here is not wrong: `expressions` decides. Knows a small part of SQL's grammar. Knows
+nothing of a source's columns.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _TOKEN = re.compile(
     r"|(?P<sign>\|\||<>|<=|>=|[-+*/=<>(),]))",
     re.ASCII,
 )
-_NO_COLUMNS = """
+_RESERVED = """
     all analyse analyze and any array as asc asymmetric both case cast check collate column
     constraint create default deferrable desc describe distinct do else end except false fetch for
     foreign from group having in initially intersect into lambda lateral leading limit not null
@@ -28,8 +29,8 @@ _NO_COLUMNS = """
     xmlattributes xmlconcat xmlelement xmlexists xmlforest xmlnamespaces xmlparse xmlpi xmlroot
     xmlserialize xmltable
 """
-_KEYWORDS = frozenset(_NO_COLUMNS.split())
-"""Words that are no column's name, or not everywhere."""
+_KEYWORDS = frozenset(_RESERVED.split())
+"""Words that cannot be a column's name, or not everywhere."""
 _ROWWISE = """
     abs coalesce concat length lower ltrim nullif regexp_replace replace round rtrim split_part
     substr trim upper
@@ -40,7 +41,7 @@ _COMPARING = frozenset({"=", "<>", "<", ">", "<=", ">="})
 
 
 def is_plain(expression: str) -> bool:
-    """Whether an expression surely fills a field; False where that takes a closer look."""
+    """Whether an expression is certainly valid; False: let `expressions` decide."""
     tokens = _tokens(expression)
     if tokens is None:
         return False
@@ -49,7 +50,7 @@ def is_plain(expression: str) -> bool:
 
 
 def _tokens(expression: str) -> list[tuple[str, str]] | None:
-    """Kind and lower-case text of each token; None where there is something else."""
+    """Kind and lower-case text of each token; None if something else is in between."""
     found: list[tuple[str, str]] = []
     place, end = 0, len(expression.rstrip())
     while place < end:
@@ -63,7 +64,7 @@ def _tokens(expression: str) -> list[tuple[str, str]] | None:
 
 
 class _Reader:
-    """Reads tokens one after the other; each method says whether it found what it is named for."""
+    """Reads tokens in order; each method returns whether it found what it is named for."""
 
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self._tokens = tokens
@@ -117,15 +118,15 @@ class _Reader:
         return self.value() and self._sign(_COMPARING) and self.value()
 
     def _sign(self, wanted: frozenset[str] | set[str]) -> bool:
-        return self._take("sign", wanted)
+        return self._skip("sign", wanted)
 
     def _word(self, wanted: str) -> bool:
-        return self._take("name", {wanted})
+        return self._skip("name", {wanted})
 
-    def _take(self, kind: str, wanted: frozenset[str] | set[str]) -> bool:
-        taken = not self.at_end and self._tokens[self._place] in {(kind, one) for one in wanted}
-        self._place += taken
-        return taken
+    def _skip(self, kind: str, wanted: frozenset[str] | set[str]) -> bool:
+        found = not self.at_end and self._tokens[self._place] in {(kind, one) for one in wanted}
+        self._place += found
+        return found
 
     def _next(self) -> tuple[str, str]:
         found = ("", "") if self.at_end else self._tokens[self._place]

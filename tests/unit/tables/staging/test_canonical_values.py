@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from runner.tables.field_types import FieldKind
-from runner.tables.staging.canonical_values import MACROS, canonical, comparable, filled
+from runner.tables.staging.canonical_values import MACROS, canonical, comparable, null_if_blank
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def database():
 def converted(connection, kind, text, timezone="UTC"):
     connection.execute("SET TimeZone = ?", [timezone])
     query = (
-        f"SELECT {canonical(kind, 't')} FROM (SELECT {filled(kind, 'x')} AS t FROM (SELECT ? x))"
+        f"SELECT {canonical(kind, 't')} FROM (SELECT {null_if_blank(kind, 'x')} AS t FROM (SELECT ? x))"
     )
     return connection.execute(query, [text]).fetchall()[0][0]
 

@@ -1,6 +1,6 @@
 import pytest
 
-from runner.tables.staging.expressions import columns_of, problem_of
+from runner.tables.staging.expressions import parse, problem_by_syntax_tree
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ from runner.tables.staging.expressions import columns_of, problem_of
     ],
 )
 def test_expressions_over_one_row_are_taken(expression):
-    assert problem_of(expression) is None
+    assert problem_by_syntax_tree(expression) is None
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,22 @@ def test_expressions_over_one_row_are_taken(expression):
     ],
 )
 def test_everything_else_is_refused_with_a_reason(expression, said):
-    assert said in (problem_of(expression) or "")
+    assert said in (problem_by_syntax_tree(expression) or "")
 
 
 def test_columns_are_listed_once_in_order():
-    assert columns_of('trim(b) || "A c" || b') == ("b", "A c")
+    assert parse('trim(b) || "A c" || b').columns == ("b", "A c")
+
+
+@pytest.mark.parametrize(
+    ("expression", "source_columns", "expected"),
+    [
+        ("trim(a)", ["a"], True),
+        ("current_date", ["a"], False),
+        ("current_date", ["Current_Date"], True),
+        ("now()", ["now"], False),
+        ("uuid()", ["a"], False),
+    ],
+)
+def test_an_expression_of_time_or_chance_is_not_repeatable(expression, source_columns, expected):
+    assert parse(expression).is_repeatable(source_columns) is expected

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.tables.staging.expressions import problem_of
+from runner.tables.staging.expressions import problem_by_syntax_tree
 from runner.tables.staging.expressions_fast_path import _KEYWORDS, is_plain
 
 
@@ -22,7 +22,7 @@ from runner.tables.staging.expressions_fast_path import _KEYWORDS, is_plain
 )
 def test_what_most_jobs_hold_needs_no_closer_look(expression):
     assert is_plain(expression)
-    assert problem_of(expression) is None
+    assert problem_by_syntax_tree(expression) is None
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ _PIECES = st.sampled_from(_WORDS.split())
 @given(st.lists(_PIECES, max_size=9).map(" ".join))
 def test_what_is_plain_is_never_refused(expression):
     if is_plain(expression):
-        assert problem_of(expression) is None
+        assert problem_by_syntax_tree(expression) is None
