@@ -30,7 +30,7 @@ from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource, JoinedSource
 from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import must_save, read_snapshot, save_snapshot
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
 
 class Sender(Protocol):
@@ -79,18 +79,17 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
     """Read and map the rows; those that an earlier process kept are taken instead."""
     place = context.task_folder(task) / KEPT
-    snapshot = read_snapshot(place)
+    snapshot = read_snapshot(place) if place.exists() else None
     if snapshot is not None:
         plan = _plan(task, context, snapshot.columns)
         snapshot.restore(staging, plan.columns, blank=task.blank, timezone=task.timezone)
         return plan
-    source = _source(task, context)
-    staging.load(source)
+    staging.load(_source(task, context))
     for note in staging.notes:
         context.sink(Noticed(note, task.name))
     plan = _plan(task, context, staging.source_columns)
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
-    if must_save(source, plan.columns, staging.source_columns):
+    if not staging.is_repeatable:
         save_snapshot(staging, place)
     return plan
 

@@ -43,7 +43,7 @@ def test_parts_hold_every_sendable_row_once_and_never_too_much(rows, max_bytes, 
         staging.load(FileSource(folder / "source.csv", FileShape(FileFormat.CSV)))
         number = MappedColumn("quantity", None, FieldKind.NUMBER)
         staging.map([MappedColumn("n", None), MappedColumn("text", None), number])
-        parts = staging.write_parts(folder / "parts", max_bytes, max_rows)
+        parts = list(staging.parts(folder / "parts", max_bytes, max_rows))
         contents = [read(part.file)[1:] for part in parts]
         staging.discard()
     assert [row[0] for content in contents for row in content] == wanted

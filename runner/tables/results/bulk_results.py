@@ -18,8 +18,8 @@ from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV, open_csv
 from runner.tables.sql import CsvDialect, literal, name, read_csv
 from runner.tables.staging.canonical_values import comparable
-from runner.tables.staging.chunk import Slab, sent_between
-from runner.tables.staging.mapping import Plan
+from runner.tables.staging.chunk import RowChunk, sent_between
+from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.parts import Part
 
 _LONGEST_ROW_BYTES = 4_000_000
@@ -58,28 +58,28 @@ class PartResults:
     Made in any thread. `put_down` is for the one that keeps the outcomes.
     """
 
-    def __init__(self, database: Database, slabs: Sequence[Slab], part: Part) -> None:
+    def __init__(self, database: Database, chunks: Sequence[RowChunk], part: Part) -> None:
         """Look at nothing yet.
 
         Args:
             database: Where the table `outcome` is.
-            slabs: The rows that the part was made of.
+            chunks: The rows that the part was made of.
             part: What was sent.
         """
         self._connection = database.opened_cursor()
         self._part = part
-        rows = sent_between(slabs, part.first_row, part.last_row)
+        rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
         self._strange = self._lost = 0
 
-    def find(self, files: ResultFiles, plans: Sequence[Plan]) -> None:
+    def find(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
         """Make the table `found` of an outcome for every row of the part, in their order.
 
         Rows that no file names are put down as in doubt.
         """
         echoes = [_Echo(status, file) for status, file in files.present()]
         echoed = {column for echo in echoes for column in echo.spelled}
-        content = [p for p in plans if p.column.field.lower() in echoed]
+        content = [p for p in mappings if p.column.field.lower() in echoed]
         if not echoes or not content:
             self._find_none(_NOT_NAMED)
             return
@@ -122,7 +122,7 @@ class PartResults:
         self._connection.execute("INSERT INTO outcome FROM found")
         self._connection.close()
 
-    def _telling_apart(self, content: list[Plan]) -> tuple[list[Plan], bool]:
+    def _telling_apart(self, content: list[ColumnMapping]) -> tuple[list[ColumnMapping], bool]:
         """Make the table `sent` of rows and their fingerprints, by as few columns as will do."""
         key = [p for p in content if p.column.required]
         for match in (key, content):
@@ -173,7 +173,7 @@ class _Echo:
         self._columns = open_csv(file, PLAIN_CSV).columns
         self.spelled = {column.lower(): column for column in self._columns}
 
-    def answers(self, match: Sequence[Plan]) -> str:
+    def answers(self, match: Sequence[ColumnMapping]) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row."""
         dialect = CsvDialect(self._columns, _LONGEST_ROW_BYTES)
         read = read_csv(self._file, dialect, header=True)

@@ -23,7 +23,7 @@ from runner.tables.database import state_errors
 from runner.tables.results.bulk_results import ENDINGS, PartResults, ResultFiles
 from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sql import CsvDialect, copy_csv, literal, read_csv
-from runner.tables.staging.chunk import Slab
+from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows
@@ -69,9 +69,9 @@ class RowResults:
         with state_errors("Row results cannot be kept"):
             self._connection.execute(ENDINGS)
             self._connection.execute(_TABLE)
-            for slab in staging.slabs:
-                if slab.rejected:
-                    self._connection.execute(_rejections(slab))
+            for chunk in staging.chunks:
+                if chunk.rejected:
+                    self._connection.execute(_rejections(chunk))
 
     def add(self, results: Sequence[RowResult]) -> None:
         """Take in results of single rows; one for each row at most."""
@@ -89,8 +89,8 @@ class RowResults:
         """
         told = f"The results of part {part.index} cannot be read"
         with self._matching, state_errors(told):
-            found = PartResults(self._staging.database, self._staging.slabs, part)
-            found.find(files, self._staging.plans)
+            found = PartResults(self._staging.database, self._staging.chunks, part)
+            found.find(files, self._staging.mappings)
             return found
 
     def add_part(self, found: PartResults) -> None:
@@ -106,7 +106,7 @@ class RowResults:
     def add_in_doubt(self, part: Part) -> None:
         """Put down every row of a part as sent with its answer lost."""
         with state_errors("Row results cannot be kept"):
-            found = PartResults(self._staging.database, self._staging.slabs, part)
+            found = PartResults(self._staging.database, self._staging.chunks, part)
             found.doubt("The ingest job was begun and its results could not be had.")
             found.put_down_as_it_is()
 
@@ -178,27 +178,27 @@ class RowResults:
             for status, columns in said.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             rendered = partial(self._rendered, cells)
-            for pieces in parallel_map(rendered, self._staging.slabs):
+            for pieces in parallel_map(rendered, self._staging.chunks):
                 self._staging.disk.grew(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
                     outs[status].write(piece.read_bytes())
                     piece.unlink()
 
-    def _rendered(self, cells: Mapping[RowStatus, str], slab: Slab) -> dict[RowStatus, Path]:
-        """Write a slab's rows as pieces of the result files."""
-        numbers = f"(SELECT range AS row FROM range({slab.first_row}, {slab.last_row + 1}))"
-        outcome = f"(FROM outcome WHERE row BETWEEN {slab.first_row} AND {slab.last_row})"
-        own = f"(SELECT * EXCLUDE row FROM {slab.own(self._staging.source_columns)})"
+    def _rendered(self, cells: Mapping[RowStatus, str], chunk: RowChunk) -> dict[RowStatus, Path]:
+        """Write a chunk's rows as pieces of the result files."""
+        numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
+        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
+        own = f"(SELECT * EXCLUDE row FROM {chunk.source_rows(self._staging.source_columns)})"
         pieces = {}
         with self._staging.database.cursor() as cursor:
             cursor.execute(
                 "CREATE TEMP TABLE ended AS"
-                f" FROM (SELECT *{_of_files(self._staging.files, slab)}"
+                f" FROM (SELECT *{_of_files(self._staging.files, chunk)}"
                 f" FROM {numbers} LEFT JOIN {outcome} USING (row)) POSITIONAL JOIN {own}"
             )
             present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
             for status in {RowStatus(told or RowStatus.UNPROCESSED) for (told,) in present}:
-                piece = self._staging.folder / f"{status}-{slab.stem.name}.csv"
+                piece = self._staging.folder / f"{status}-{chunk.stem.name}.csv"
                 query = f"SELECT {cells[status]} FROM ended WHERE {_is(status)}"
                 cursor.execute(copy_csv(query, piece, header=False))
                 pieces[status] = piece
@@ -234,12 +234,12 @@ _SAID = {
 }
 
 
-def _of_files(files: Sequence[tuple[int, str]], slab: Slab) -> str:
-    """SQL of the file that a row of a slab is from, and of its number there."""
+def _of_files(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:
+    """SQL of the file that a row of a chunk is from, and of its number there."""
     if not files:
         return ""
-    last = [each for each in files if each[0] <= slab.first_row][-1:]
-    inside = [*last, *(each for each in files if slab.first_row < each[0] <= slab.last_row)][::-1]
+    last = [each for each in files if each[0] <= chunk.first_row][-1:]
+    inside = [*last, *(each for each in files if chunk.first_row < each[0] <= chunk.last_row)][::-1]
     names = " ".join(f"WHEN row >= {row} THEN {literal(file)}" for row, file in inside)
     numbers = " ".join(f"WHEN row >= {row} THEN row - {row - 1}" for row, _ in inside)
     return f", CASE {names} END AS file, CASE {numbers} END AS file_row"
@@ -268,7 +268,7 @@ def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:
     return files.enter_context(beside.open("wb"))
 
 
-def _rejections(slab: Slab) -> str:
+def _rejections(chunk: RowChunk) -> str:
     problems = f"string_split(problem, {literal(BETWEEN_PROBLEMS)})"
 
     def member(place: int) -> str:
@@ -279,5 +279,5 @@ def _rejections(slab: Slab) -> str:
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
         f" array_to_string(list_transform({problems}, {member(3)}), '; '),"
         f" array_to_string(list_distinct(list_transform({problems}, {member(2)})), ' ')"
-        f" FROM {slab.rejections()}"
+        f" FROM {chunk.rejected_rows()}"
     )

@@ -1,4 +1,4 @@
-"""A run of a source's rows in files: as they were read, as they are to be sent, why some are not.
+"""A chunk of consecutive source rows, in files: as read, as sent, and why some are not sent.
 
 Rows keep their numbers in the source. Knows where the files are and how each is read. Knows
 nothing of what is in the rows.
@@ -6,7 +6,7 @@ nothing of what is in the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,20 +14,20 @@ from runner.tables.sql import CsvDialect, name, read_csv, read_records
 
 
 @dataclass(frozen=True, slots=True)
-class Slab:
-    """A run of a source's rows."""
+class RowChunk:
+    """A chunk of consecutive rows of a source."""
 
     stem: Path
-    """What its files are called without their endings."""
-    reading: CsvDialect
-    """How its rows are spelled as they were read."""
-    rows: int
-    rejected: int
+    """Path of its files without their endings."""
+    dialect: CsvDialect
+    """How its rows are written as read."""
+    rows: int = 0
+    rejected: int = 0
     """Rows of it that are not sent."""
-    width: int
+    width: int = 0
     """Cells of a row to send."""
-    sent_bytes: int
-    """Of all rows to send."""
+    sent_bytes: int = 0
+    """Size of all rows to send."""
     first_row: int = 1
     """Number of its first row in the source, from 1."""
 
@@ -37,55 +37,59 @@ class Slab:
         return self.first_row + self.rows - 1
 
     @property
+    def sendable(self) -> int:
+        """How many of its rows are sent."""
+        return self.rows - self.rejected
+
+    @property
     def read_file(self) -> Path:
-        """Its rows as they were read, without a header."""
-        return read_file(self.stem)
+        """Its rows as read, without a header."""
+        return self._file(".csv")
 
     @property
     def sent_file(self) -> Path:
         """Its rows to send as Bulk API 2.0 CSV, without a header."""
-        return sent_file(self.stem)
+        return self._file(".sent.csv")
 
     @property
     def rejected_file(self) -> Path:
-        """The places, from 1, of its other rows, each with why it cannot be sent."""
-        return rejected_file(self.stem)
+        """Its other rows: the place of each in the chunk, from 1, and why it cannot be sent."""
+        return self._file(".rejected.csv")
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """All there are."""
+        """All its files."""
         always = (self.read_file, self.sent_file)
         return (*always, self.rejected_file) if self.rejected else always
 
-    def moved(self, folder: Path) -> Slab:
-        """The same slab, its files in another folder."""
+    def moved(self, folder: Path) -> RowChunk:
+        """The same chunk, with its files in another folder."""
         return replace(self, stem=folder / self.stem.name)
 
-    def own(self, columns: Sequence[str]) -> str:
+    def source_rows(self, columns: Sequence[str]) -> str:
         """Write the relation of its rows as read: `row`, and `s0, s1, …` for the columns."""
-        read = read_records(self.read_file, self.reading, columns)
+        read = read_records(self.read_file, self.dialect, columns)
         cells = "".join(f", {name(column)} AS s{place}" for place, column in enumerate(columns))
         return f"(SELECT {self._numbered} AS row{cells} FROM {read})"
 
-    def sent(self) -> str:
-        """Write the relation of its rows to send: `row`, and `c0, c1, …`, blank being NULL."""
-        cells = tuple(f"c{place}" for place in range(self.width))
-        read = read_records(self.sent_file, CsvDialect(cells, self.sent_bytes), cells)
+    def sent_rows(self) -> str:
+        """Write the relation of its rows to send: `row`, and `c0, c1, …`; blank is NULL."""
+        columns = tuple(f"c{place}" for place in range(self.width))
+        read = read_records(self.sent_file, CsvDialect(columns, self.sent_bytes), columns)
+        cells = ", ".join(columns)
         if not self.rejected:
-            return f"(SELECT {self._numbered} AS row, {', '.join(cells)} FROM {read})"
-        placed = f"SELECT row_number() OVER () AS place, {', '.join(cells)} FROM {read}"
-        return (
-            f"(SELECT row, {', '.join(cells)} FROM ({placed}) JOIN {self.numbers()} USING (place))"
-        )
+            return f"(SELECT {self._numbered} AS row, {cells} FROM {read})"
+        placed = f"SELECT row_number() OVER () AS place, {cells} FROM {read}"
+        return f"(SELECT row, {cells} FROM ({placed}) JOIN {self.sent_numbers()} USING (place))"
 
-    def numbers(self) -> str:
-        """Write the relation of the numbers of rows to send: `row`, and `place` among them."""
+    def sent_numbers(self) -> str:
+        """Write the relation of the rows to send: `row`, and `place` in the file, from 1."""
         every = f"SELECT range AS row FROM range({self.first_row}, {self.last_row + 1})"
         if self.rejected:
-            every += f" WHERE row NOT IN (SELECT row FROM {self.rejections()})"
+            every += f" WHERE row NOT IN (SELECT row FROM {self.rejected_rows()})"
         return f"(SELECT row, row_number() OVER (ORDER BY row) AS place FROM ({every}))"
 
-    def rejections(self) -> str:
+    def rejected_rows(self) -> str:
         """Write the relation of the rows that are not sent: `row` and `problem`."""
         longest = self.rejected_file.stat().st_size
         read = read_csv(self.rejected_file, CsvDialect(("place", "problem"), longest))
@@ -96,38 +100,22 @@ class Slab:
     def _numbered(self) -> str:
         return f"row_number() OVER () + {self.first_row - 1}"
 
-
-def read_file(stem: Path) -> Path:
-    """Where a slab's rows are as they were read."""
-    return stem.with_name(f"{stem.name}.csv")
+    def _file(self, ending: str) -> Path:
+        return self.stem.with_name(self.stem.name + ending)
 
 
-def sent_file(stem: Path) -> Path:
-    """Where a slab's rows to send are."""
-    return stem.with_name(f"{stem.name}.sent.csv")
+def sent_between(chunks: Sequence[RowChunk], first_row: int, last_row: int) -> str:
+    """Write the relation of the rows to send in a range of row numbers, in order."""
+    touched = (
+        chunk
+        for chunk in chunks
+        if chunk.first_row <= last_row and chunk.last_row >= first_row and chunk.sendable
+    )
+    relations = (f"FROM {_within(chunk, first_row, last_row)}" for chunk in touched)
+    return f"({' UNION ALL '.join(relations)})"
 
 
-def rejected_file(stem: Path) -> Path:
-    """Where a slab's other rows are told."""
-    return stem.with_name(f"{stem.name}.rejected.csv")
-
-
-def sent_between(slabs: Sequence[Slab], first_row: int, last_row: int) -> str:
-    """Write the relation of the rows to send in a range of row numbers, in their order."""
-    touched = [
-        slab
-        for slab in slabs
-        if slab.first_row <= last_row and slab.last_row >= first_row and slab.rows > slab.rejected
-    ]
-    return union(_within(slab, first_row, last_row) for slab in touched)
-
-
-def union(relations: Iterable[str]) -> str:
-    """Write one relation of several, one after the other."""
-    return "(" + " UNION ALL ".join(f"FROM {each}" for each in relations) + ")"
-
-
-def _within(slab: Slab, first_row: int, last_row: int) -> str:
-    if first_row <= slab.first_row and slab.last_row <= last_row:
-        return slab.sent()
-    return f"(FROM {slab.sent()} WHERE row BETWEEN {first_row} AND {last_row})"
+def _within(chunk: RowChunk, first_row: int, last_row: int) -> str:
+    if first_row <= chunk.first_row and chunk.last_row <= last_row:
+        return chunk.sent_rows()
+    return f"(FROM {chunk.sent_rows()} WHERE row BETWEEN {first_row} AND {last_row})"

@@ -2,8 +2,8 @@
 
 An expression gives one value for one row and sees nothing but that row: no statement, subquery,
 aggregate, window or table function. Plain expressions are recognized without DuckDB
-(`expressions_fast_path`); DuckDB's own syntax tree decides the others. Knows SQL's grammar, offline.
-Knows nothing of a source's columns or values.
+(`expressions_fast_path`); DuckDB's syntax tree decides the others. Knows SQL's grammar. Knows
+nothing of a source's columns or values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The SELECT that turns a source's records into staged rows.
 
-A staged row holds the cells to send, `c0, c1, …`, as Bulk API 2.0 spells them, and `problem`: NULL,
-or why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads the rows.
+A staged row holds the cells to send, `c0, c1, …`, in Bulk API 2.0's format, and `problem`: NULL, or
+why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads the rows.
 """
 
 from __future__ import annotations
@@ -17,9 +17,14 @@ from runner.suggest import did_you_mean
 from runner.tables.database import first_line
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind, MappedColumn
 from runner.tables.sql import literal, name
-from runner.tables.staging.canonical_values import EXPECTED, canonical, filled
-from runner.tables.staging.expressions import columns_of, dissect
-from runner.tables.staging.value_formats import Spelling, spelling
+from runner.tables.staging.canonical_values import (
+    EXPECTED,
+    SourceFormat,
+    canonical,
+    null_if_blank,
+    source_format,
+)
+from runner.tables.staging.expressions import parse
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,74 +41,84 @@ _SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How one mapped column is computed and found again."""
+class ColumnMapping:
+    """How one column to send is computed from the source's columns."""
 
     column: MappedColumn
     index: int
     source: int | None
-    """Place of the source column whose text this is; None for a computed value."""
-    volatile: bool
-    spelling: Spelling | None = None
-    """How the source writes values of this kind, where it is not as SQL does."""
+    """Index of the source column that is sent unchanged; None for a computed value."""
+    is_volatile: bool = False
+    """Each evaluation gives another value."""
+    is_repeatable: bool = True
+    """The same row gives the same value at any time."""
+    format: SourceFormat | None = None
+    """How the source writes values of this kind, where SQL would write them otherwise."""
 
     @property
     def cell(self) -> str:
-        """Its column in staged rows and in rows to send; NULL for blank."""
+        """Name of its column in staged rows and in rows to send; NULL for blank."""
         return f"c{self.index}"
 
     @property
     def computed(self) -> str | None:
-        """SQL of the expression's text: '' for blank, NULL only where the expression fails."""
+        """SQL of the expression's text: '' for blank, NULL only if the expression fails."""
         if self.source is not None:
             return None
         text = f"coalesce(CAST((\n{self.column.expression}\n) AS VARCHAR), '')"
-        return text if self.volatile else f"TRY({text})"
+        return text if self.is_volatile else f"TRY({text})"
 
     @property
     def text(self) -> str:
-        """SQL of the text before its kind is looked at; NULL for blank."""
+        """SQL of the text before it is converted; NULL for blank."""
         raw = f"__e{self.index}" if self.source is None else f"s{self.source}"
-        return filled(self.column.kind, raw)
+        return null_if_blank(self.column.kind, raw)
 
     @property
     def converted(self) -> str:
-        """SQL of the canonical text, of the text before its kind is looked at."""
-        return canonical(self.column.kind, f"__{'c' if self.spelling else 't'}{self.index}")
+        """SQL of the canonical text."""
+        return canonical(self.column.kind, f"__{'c' if self.format else 't'}{self.index}")
 
 
-def plan(
+def map_columns(
     columns: Sequence[MappedColumn], source_columns: Sequence[str], shape: FileShape
-) -> tuple[Plan, ...]:
-    """Settle where each mapped column comes from.
+) -> tuple[ColumnMapping, ...]:
+    """Find where each column to send comes from.
 
     Raises:
-        SourceError: A field without an expression that the header does not name.
+        SourceError: The header lacks a field that has no expression.
     """
     places = {column.lower(): place for place, column in enumerate(source_columns)}
-    plans = (_plan_one(c, i, places, source_columns) for i, c in enumerate(columns))
+    mappings = (_map_column(c, i, places, source_columns) for i, c in enumerate(columns))
     return tuple(
-        replace(each, spelling=spelling(shape, each.column.kind))
-        if each.source is not None
-        else each
-        for each in plans
+        each
+        if each.source is None
+        else replace(each, format=source_format(shape, each.column.kind))
+        for each in mappings
     )
 
 
-def _plan_one(
+def _map_column(
     column: MappedColumn, index: int, places: dict[str, int], source_columns: Sequence[str]
-) -> Plan:
+) -> ColumnMapping:
     if column.expression is None:
         if column.field.lower() not in places:
             raise _missing(column.field, column.field, source_columns)
-        return Plan(column, index, places[column.field.lower()], volatile=False)
-    parts = dissect(column.expression)
-    source = places.get(parts.column.lower()) if parts.column else None
-    return Plan(column, index, source, parts.volatile)
+        return ColumnMapping(column, index, places[column.field.lower()])
+    expression = parse(column.expression)
+    return ColumnMapping(
+        column,
+        index,
+        places.get(expression.column.lower()) if expression.column else None,
+        is_volatile=expression.is_volatile,
+        is_repeatable=expression.is_repeatable(source_columns),
+    )
 
 
-def check(
-    connection: duckdb.DuckDBPyConnection, plans: Sequence[Plan], source_columns: Sequence[str]
+def check_expressions(
+    connection: duckdb.DuckDBPyConnection,
+    mappings: Sequence[ColumnMapping],
+    source_columns: Sequence[str],
 ) -> None:
     """Let DuckDB look up columns and functions of every expression, without a row.
 
@@ -113,7 +128,7 @@ def check(
     import duckdb
 
     nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)
-    for each in plans:
+    for each in mappings:
         if each.computed is None:
             continue
         try:
@@ -122,84 +137,83 @@ def check(
             raise _unbound(each.column, error, source_columns) from error
 
 
-def select(
-    plans: Sequence[Plan], source_columns: Sequence[str], relation: str, blank: Blank
+def staging_query(
+    mappings: Sequence[ColumnMapping], source_columns: Sequence[str], relation: str, blank: Blank
 ) -> str:
     """Write the SELECT that gives staged rows, in the relation's order.
 
     Args:
-        plans: How each cell is computed.
+        mappings: How each cell is computed.
         source_columns: The relation's.
-        relation: The rows as they were read, blank being NULL.
+        relation: The rows as they were read; blank is NULL.
         blank: What an empty value does to its field.
     """
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
-    boxes = [f"{p.computed} AS __e{p.index}" for p in plans if p.computed]
-    texts = [f"{p.text} AS __t{p.index}" for p in plans]
-    respelled = [f"{p.spelling.sql(f'__t{p.index}')} AS __c{p.index}" for p in plans if p.spelling]
-    values = [f"{p.converted} AS m{p.index}" for p in plans]
-    cells = [f"{_cell(p, blank, alone=len(plans) == 1)} AS {p.cell}" for p in plans]
-    staged = [*cells, f"{_problem(plans)} AS problem"]
-    query = f"SELECT {', '.join([*renamed, *boxes])} FROM {relation}"
-    levels = [["*", *texts], ["*", *respelled], ["*", *values], staged]
+    computed = [f"{m.computed} AS __e{m.index}" for m in mappings if m.computed]
+    texts = [f"{m.text} AS __t{m.index}" for m in mappings]
+    reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mappings if m.format]
+    values = [f"{m.converted} AS m{m.index}" for m in mappings]
+    cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in mappings]
+    staged = [*cells, f"{_problem(mappings)} AS problem"]
+    query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"
+    levels = [["*", *texts], ["*", *reformatted], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):
         query = f"SELECT {', '.join(level)} FROM ({query})"
     return query
 
 
-def _cell(plan: Plan, blank: Blank, *, alone: bool) -> str:
-    """Write the SQL of a cell to send; `alone` where a record has no other."""
-    value = f"m{plan.index}"
+def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
+    """Write the SQL of a cell to send; `is_only` if a record has no other."""
+    value = f"m{mapping.index}"
     if blank is Blank.CLEAR:
         return f"coalesce({value}, {literal(EXPLICIT_NULL)})"
     # A record of one blank cell must not be an empty line: '' is written as two quotes.
-    return f"coalesce({value}, '')" if alone else value
+    return f"coalesce({value}, '')" if is_only else value
 
 
-def _problem(plans: Sequence[Plan]) -> str:
-    found = [clause for p in plans for clause in _clauses(p)]
+def _problem(mappings: Sequence[ColumnMapping]) -> str:
+    found = [clause for mapping in mappings for clause in _clauses(mapping)]
     if not found:
         return "CAST(NULL AS VARCHAR)"
     return f"nullif(concat_ws({literal(BETWEEN_PROBLEMS)}, {', '.join(found)}), '')"
 
 
-def _clauses(plan: Plan) -> list[str]:
-    column, text = plan.column, f"__t{plan.index}"
+def _clauses(mapping: ColumnMapping) -> list[str]:
+    column, index, text = mapping.column, mapping.index, f"__t{mapping.index}"
     clauses = []
-    if plan.computed and not plan.volatile:
-        shown = " ".join((column.expression or "").split())
-        told = literal(f"{column.field}: the expression `{shown}` fails for this row")
-        clauses.append(_clause(plan, f"__e{plan.index} IS NULL", UNCOMPUTABLE, told))
+    if mapping.computed and not mapping.is_volatile:
+        expression = " ".join((column.expression or "").split())
+        message = literal(f"{column.field}: the expression `{expression}` fails for this row")
+        clauses.append(_clause(mapping, f"__e{index} IS NULL", UNCOMPUTABLE, message))
     if column.kind is not FieldKind.TEXT:
-        before, after = literal(f"{_called(column)}: '"), literal(f"' is not {_expected(plan)}")
-        shown = (
+        before, after = literal(f"{_label(column)}: '"), literal(f"' is not {_expected(mapping)}")
+        value = (
             f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
             f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
         )
-        told = f"{before} || {shown} || {after}"
-        misfit = f"m{plan.index} IS NULL AND {text} IS NOT NULL"
-        clauses.append(_clause(plan, misfit, MISFIT, told))
+        misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
+        clauses.append(_clause(mapping, misfit, MISFIT, f"{before} || {value} || {after}"))
     if column.required:
         empty = f"coalesce({text}, '') IN ('', {literal(EXPLICIT_NULL)})"
-        told = literal(f"{column.field}: the row has no value for it, so no record can be named")
-        clauses.append(_clause(plan, empty, BLANK_KEY, told))
+        message = literal(f"{column.field}: blank, so the row does not identify a record")
+        clauses.append(_clause(mapping, empty, BLANK_KEY, message))
     return clauses
 
 
-def _called(column: MappedColumn) -> str:
-    """The field, and what fills it where that is not a column of its name."""
+def _label(column: MappedColumn) -> str:
+    """The field, and the expression that fills it unless that is a column of its name."""
     shown = " ".join((column.expression or "").split())
     if shown.lower() in {"", column.field.lower()}:
         return column.field
     return f"{column.field} (`{shown if len(shown) <= _SHOWN_CHARACTERS else '…'}`)"
 
 
-def _expected(plan: Plan) -> str:
-    return plan.spelling.example if plan.spelling else EXPECTED[plan.column.kind]
+def _expected(mapping: ColumnMapping) -> str:
+    return mapping.format.example if mapping.format else EXPECTED[mapping.column.kind]
 
 
-def _clause(plan: Plan, condition: str, code: str, message: str) -> str:
-    head = literal(f"{code}{BETWEEN_MEMBERS}{plan.column.field}{BETWEEN_MEMBERS}")
+def _clause(mapping: ColumnMapping, condition: str, code: str, message: str) -> str:
+    head = literal(f"{code}{BETWEEN_MEMBERS}{mapping.column.field}{BETWEEN_MEMBERS}")
     return f"CASE WHEN {condition} THEN {head} || {message} END"
 
 
@@ -208,12 +222,12 @@ def _unbound(
 ) -> SourceError:
     known = {c.lower() for c in source_columns}
     expression = column.expression or ""
-    for used in columns_of(expression):
+    for used in parse(expression).columns:
         if used.lower() not in known and used.lower() in str(error).lower():
             return _missing(column.field, used, source_columns)
     return SourceError(
         f"`fields`: {column.field}: {first_line(error)}.",
-        hint="Every source column is text: CAST(amount AS DECIMAL(18,2)) makes a number of one.",
+        hint="Every source column is text; convert it, e.g. CAST(amount AS DECIMAL(18,2)).",
     )
 
 

@@ -1,8 +1,7 @@
-"""Staged rows as Bulk API 2.0 CSV, in parts that are each one ingest job.
+"""Staged rows as Bulk API 2.0 CSV, in parts that are one ingest job each.
 
-A part is UTF-8, LF, with a header of API names, never larger than asked. Slabs are appended as
-they are; only a slab that is too large for a part is looked at record by record. Knows nothing of
-jobs or the org.
+A part is UTF-8, LF, with a header of API names, and never larger than allowed. Chunks are appended
+whole; only a chunk that does not fit is cut between records. Knows nothing of jobs or the org.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from typing import BinaryIO
 from runner.errors import SourceError
 from runner.files import unwritable
 from runner.tables.database import Database, state_errors
-from runner.tables.staging.chunk import Slab
+from runner.tables.staging.chunk import RowChunk
 
-MOST_BYTES = 100_000_000
-"""Bulk API 2.0 takes 150 MB after base64, which is about 100 MB as it stands."""
+MAX_BYTES = 100_000_000
+"""Bulk API 2.0 accepts 150 MB after base64, which is about 100 MB of CSV."""
 _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 
 
@@ -40,21 +39,21 @@ class Part:
     columns: tuple[str, ...]
     first_row: int
     last_row: int
-    """Source rows between these, both included, are in it unless they were rejected."""
+    """It contains the source rows from first to last, except rejected ones."""
     attempt: int = 0
-    """Above 0: of these rows only those without an outcome are in it."""
+    """From 0; a retry contains only those of its rows that have no outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one part may hold; the header counts."""
+    """How much one part may contain, its header included."""
 
-    bytes: int = MOST_BYTES
+    bytes: int = MAX_BYTES
     rows: int | None = None
 
 
 class PartWriter:
-    """Writes a staging's rows into parts, as they are asked for."""
+    """Writes staged rows into parts, each when it is asked for."""
 
     def __init__(
         self, database: Database, columns: tuple[str, ...], folder: Path, limits: Limits
@@ -65,71 +64,68 @@ class PartWriter:
         self._columns = columns
         self._header = header_line(columns)
 
-    def write(self, slabs: Sequence[Slab]) -> Iterator[Part]:
+    def write(self, chunks: Sequence[RowChunk]) -> Iterator[Part]:
         """Give each part once it is on disk.
 
         Raises:
-            SourceError: One row alone is larger than a part may be; names it.
+            SourceError: A row is larger than a part may be; the message names it.
             StateError: A part cannot be written.
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            yield from self._parts([slab for slab in slabs if slab.rows > slab.rejected])
+            yield from self._parts([chunk for chunk in chunks if chunk.sendable])
         except OSError as error:
             raise unwritable(self._folder, error) from error
 
-    def _parts(self, slabs: Sequence[Slab]) -> Iterator[Part]:
-        growing: _Growing | None = None
+    def _parts(self, chunks: Sequence[RowChunk]) -> Iterator[Part]:
+        part: _OpenPart | None = None
         index = 0
         try:
-            for slab in slabs:
-                if growing is not None and self._fits_better_alone(slab, growing):
-                    yield growing.part(index, self._columns, None)
-                    growing = None
-                cut = _Cut(slab.sent_file.read_bytes(), slab.rows - slab.rejected)
-                while cut.rows_left:
-                    if growing is None:
+            for chunk in chunks:
+                if part is not None and self._fits_only_in_next(chunk, part):
+                    yield part.finish(index, self._columns, None)
+                    part = None
+                records = _ChunkRecords(chunk)
+                while records.left:
+                    if part is None:
                         index += 1
-                        growing = self._begun(index, slab, cut)
-                    last_row = self._filled(growing, slab, cut)
-                    if cut.rows_left:
-                        yield growing.part(index, self._columns, last_row)
-                        growing = None
-            if growing is not None:
-                yield growing.part(index, self._columns, None)
+                        part = self._open_part(index, chunk, records)
+                    last_row = self._fill(part, chunk, records)
+                    if records.left:
+                        yield part.finish(index, self._columns, last_row)
+                        part = None
+            if part is not None:
+                yield part.finish(index, self._columns, None)
         finally:
-            if growing is not None:
-                growing.close()
+            if part is not None:
+                part.close()
 
-    def _fits_better_alone(self, slab: Slab, growing: _Growing) -> bool:
-        """Whether the slab goes whole into a part of its own, but not into this one."""
+    def _fits_only_in_next(self, chunk: RowChunk, part: _OpenPart) -> bool:
+        """Whether the chunk fits whole into the next part, but not into this one."""
         if self._limits.rows is not None:
             return False
-        alone = len(self._header) + slab.sent_bytes
-        return growing.bytes + slab.sent_bytes > self._limits.bytes >= alone
+        alone = len(self._header) + chunk.sent_bytes
+        return part.bytes + chunk.sent_bytes > self._limits.bytes >= alone
 
-    def _begun(self, index: int, slab: Slab, cut: _Cut) -> _Growing:
-        first = self._row_number(slab, cut.rows_taken) if cut.rows_taken else slab.first_row
-        return _Growing(self._folder / f"part-{index:04}.csv", self._header, first)
+    def _open_part(self, index: int, chunk: RowChunk, records: _ChunkRecords) -> _OpenPart:
+        first = self._row_number(chunk, records.read) if records.read else chunk.first_row
+        return _OpenPart(self._folder / f"part-{index:04}.csv", self._header, first)
 
-    def _filled(self, growing: _Growing, slab: Slab, cut: _Cut) -> int | None:
-        """Append what fits; gives the last row where the part ends inside the slab."""
-        rows, content = cut.take(*self._room(growing))
+    def _fill(self, part: _OpenPart, chunk: RowChunk, records: _ChunkRecords) -> int | None:
+        """Append what fits; give the last row if the part ends inside the chunk."""
+        max_rows = None if self._limits.rows is None else self._limits.rows - part.rows
+        rows, content = records.next(self._limits.bytes - part.bytes, max_rows)
         if rows:
-            growing.append(content, rows, slab)
-        elif not growing.rows:
-            raise self._oversize(self._row_number(slab, cut.rows_taken))
-        return self._row_number(slab, cut.rows_taken - 1) if rows and cut.rows_left else None
+            part.append(content, rows, chunk)
+        elif not part.rows:
+            raise self._oversize(self._row_number(chunk, records.read))
+        return self._row_number(chunk, records.read - 1) if rows and records.left else None
 
-    def _room(self, growing: _Growing) -> tuple[int, int | None]:
-        rows = self._limits.rows
-        return self._limits.bytes - growing.bytes, None if rows is None else rows - growing.rows
-
-    def _row_number(self, slab: Slab, place: int) -> int:
-        """Find the source row of the slab's sent row at a place, from 0."""
-        if not slab.rejected:
-            return slab.first_row + place
-        query = f"SELECT row FROM {slab.numbers()} WHERE place = {place + 1}"
+    def _row_number(self, chunk: RowChunk, place: int) -> int:
+        """Find the source row of a record to send by its place in the chunk, from 0."""
+        if not chunk.rejected:
+            return chunk.first_row + place
+        query = f"SELECT row FROM {chunk.sent_numbers()} WHERE place = {place + 1}"
         with state_errors("Parts cannot be written"), self._database.cursor() as cursor:
             found = cursor.execute(query).fetchall()
         return int(found[0][0])
@@ -148,35 +144,36 @@ def header_line(columns: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-class _Cut:
-    """One slab's CSV, taken record by record only where it does not fit whole."""
+class _ChunkRecords:
+    """A chunk's CSV, cut between records only if it does not fit whole."""
 
-    def __init__(self, content: bytes, rows: int) -> None:
-        self._content = memoryview(content)
-        self._rows = rows
+    def __init__(self, chunk: RowChunk) -> None:
+        self._content = memoryview(chunk.sent_file.read_bytes())
+        self._rows = chunk.sendable
         self._ends: list[int] = []
-        self.rows_taken = 0
         self._start = 0
+        self.read = 0
+        """How many records were given out."""
 
     @property
-    def rows_left(self) -> int:
-        return self._rows - self.rows_taken
+    def left(self) -> int:
+        return self._rows - self.read
 
-    def take(self, most_bytes: int, most_rows: int | None) -> tuple[int, memoryview]:
-        """Take as many records as fit; none where not even one does."""
-        rows, end = self.rows_left, len(self._content)
-        if end - self._start > most_bytes or (most_rows is not None and rows > most_rows):
+    def next(self, max_bytes: int, max_rows: int | None) -> tuple[int, memoryview]:
+        """Give as many records as fit; none if the next one does not."""
+        rows, end = self.left, len(self._content)
+        if end - self._start > max_bytes or (max_rows is not None and rows > max_rows):
             self._ends = self._ends or [m.end() for m in _RECORD.finditer(self._content)]
-            fitting = bisect_right(self._ends, self._start + most_bytes) - self.rows_taken
-            rows = max(0, fitting if most_rows is None else min(fitting, most_rows))
-            end = self._ends[self.rows_taken + rows - 1] if rows else self._start
-        taken = self._content[self._start : end]
+            fitting = bisect_right(self._ends, self._start + max_bytes) - self.read
+            rows = max(0, fitting if max_rows is None else min(fitting, max_rows))
+            end = self._ends[self.read + rows - 1] if rows else self._start
+        content = self._content[self._start : end]
         self._start = end
-        self.rows_taken += rows
-        return rows, taken
+        self.read += rows
+        return rows, content
 
 
-class _Growing:
+class _OpenPart:
     """A part that is being written."""
 
     def __init__(self, file: Path, header: bytes, first_row: int) -> None:
@@ -187,15 +184,15 @@ class _Growing:
         self._last_row = first_row
         self.bytes = 0
         self.rows = 0
-        self._put(header)
+        self._write(header)
 
-    def append(self, content: memoryview, rows: int, slab: Slab) -> None:
-        self._put(content)
+    def append(self, content: memoryview, rows: int, chunk: RowChunk) -> None:
+        self._write(content)
         self.rows += rows
-        self._last_row = slab.last_row
+        self._last_row = chunk.last_row
 
-    def part(self, index: int, columns: tuple[str, ...], last_row: int | None) -> Part:
-        """Finish it; `last_row` where it ends inside a slab."""
+    def finish(self, index: int, columns: tuple[str, ...], last_row: int | None) -> Part:
+        """Close it; `last_row` if it ends inside a chunk."""
         self.close()
         return Part(
             index,
@@ -211,7 +208,7 @@ class _Growing:
     def close(self) -> None:
         self._stream.close()
 
-    def _put(self, content: bytes | memoryview) -> None:
+    def _write(self, content: bytes | memoryview) -> None:
         self._stream.write(content)
         self._digest.update(content)
         self.bytes += len(content)

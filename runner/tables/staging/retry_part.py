@@ -1,9 +1,9 @@
-"""What an ingest job left undone of its part, written as a part of its own.
+"""Retries of a part: the rows that an ingest job left undone, as a new attempt of the same part.
 
-Rows that the org left unprocessed, and rows whose refusal may pass, lose their outcome and are
-written anew, those with the same parents together: a Bulk job takes 200 rows at a time, and rows
-that wait for one parent do not wait for each other there. Knows staged rows and outcomes. Knows
-nothing of jobs.
+Rows that the org left unprocessed, and rows whose refusal may be temporary, lose their outcome and
+are written again, sorted by their parents: a Bulk job processes 200 rows at a time, and rows that
+lock the same parent do not block each other within one such batch. Knows staged rows and outcomes.
+Knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -25,39 +25,39 @@ from runner.tables.staging.rows import StagedRows
 
 @dataclass(frozen=True, slots=True)
 class TemporaryRefusal:
-    """A kind of refusal that may pass."""
+    """A kind of refusal that may not occur again."""
 
     codes: tuple[str, ...]
     texts: tuple[str, ...] = ()
-    """Any of these in the message, letter case aside; empty: whatever it says."""
+    """The message contains one of these, in any letter case; empty: any message."""
 
 
-def clear_retryable(staging: StagedRows, part: Part, passing: Sequence[TemporaryRefusal]) -> int:
-    """Take the outcome from rows that are to be sent once more; says how many those are.
+def clear_retryable(staging: StagedRows, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
+    """Delete the outcome of rows that are to be sent again; return how many.
 
-    Rows in doubt and rows refused for good keep theirs.
+    Rows in doubt and rows that were finally refused keep theirs.
     """
-    refusals = " OR ".join(map(_condition, passing)) or "false"
-    among = f"row BETWEEN {part.first_row} AND {part.last_row}"
+    temporary = " OR ".join(map(_condition, refusals)) or "false"
     query = (
-        f"DELETE FROM outcome WHERE {among} AND (status = {literal(RowStatus.UNPROCESSED)}"
-        f" OR (status = {literal(RowStatus.FAILED)} AND ({refusals})))"
+        f"DELETE FROM outcome WHERE row BETWEEN {part.first_row} AND {part.last_row}"
+        f" AND (status = {literal(RowStatus.UNPROCESSED)}"
+        f" OR (status = {literal(RowStatus.FAILED)} AND ({temporary})))"
     )
-    with state_errors("Row results cannot be kept"):
+    with state_errors("Row results cannot be saved"):
         return int(staging.database.connection.execute(query).fetchall()[0][0])
 
 
 def write_retry_part(staging: StagedRows, part: Part) -> Part:
-    """Write the part's rows without an outcome as its next attempt.
+    """Write those of the part's rows that have no outcome, as its next attempt.
 
     Raises:
         StateError: The file cannot be written.
     """
     attempt = part.attempt + 1
     file = part.file.with_name(f"part-{part.index:04}.{attempt}.csv")
-    cells = ", ".join(_spelled(staging))
+    cells = ", ".join(_cells(staging))
     order = ", ".join([*_parents(staging), "row"])
-    sent = sent_between(staging.slabs, part.first_row, part.last_row)
+    sent = sent_between(staging.chunks, part.first_row, part.last_row)
     left = f"(FROM {sent} ANTI JOIN outcome USING (row))"
     query = f"SELECT {cells} FROM {left} ORDER BY {order}"
     with state_errors("Parts cannot be written"):
@@ -68,8 +68,8 @@ def write_retry_part(staging: StagedRows, part: Part) -> Part:
     return replace(part, attempt=attempt, file=file, rows=rows, bytes=len(content), sha256=digest)
 
 
-def _spelled(staging: StagedRows) -> list[str]:
-    cells = [plan.cell for plan in staging.plans]
+def _cells(staging: StagedRows) -> list[str]:
+    cells = [mapping.cell for mapping in staging.mappings]
     # A record of one blank cell must not be an empty line.
     return [f"coalesce({cells[0]}, '')"] if len(cells) == 1 else cells
 
@@ -83,17 +83,17 @@ def _with_header(file: Path, header: bytes) -> bytes:
     return content
 
 
-def _condition(passing: TemporaryRefusal) -> str:
-    codes = ", ".join(map(literal, passing.codes))
-    texts = " OR ".join(f"contains(lower(message), {literal(t.lower())})" for t in passing.texts)
+def _condition(refusal: TemporaryRefusal) -> str:
+    codes = ", ".join(map(literal, refusal.codes))
+    texts = " OR ".join(f"contains(lower(message), {literal(t.lower())})" for t in refusal.texts)
     return f"(code IN ({codes}) AND ({texts or 'true'}))"
 
 
 def _parents(staging: StagedRows) -> list[str]:
     """Cells that name a parent: references, and relationships by external Id."""
     return [
-        plan.cell
-        for plan in staging.plans
-        if "." in plan.column.field
-        or (plan.column.kind is FieldKind.ID and plan.column.field.lower() != "id")
+        mapping.cell
+        for mapping in staging.mappings
+        if "." in mapping.column.field
+        or (mapping.column.kind is FieldKind.ID and mapping.column.field.lower() != "id")
     ]

@@ -1,7 +1,7 @@
-"""The rows of one write task on this machine: read once, mapped, kept until the task is over.
+"""The rows of one write task on this machine: read once, mapped, and stored until the task ends.
 
-Source records come in slabs; each becomes files of its rows as read and as they are to be sent (see
-`slab`), several slabs side by side. Memory does not grow with the source, and rows keep their
+Source records come in chunks; each becomes files of its rows as read and as they are to be sent
+(see `chunk`), several chunks in parallel. Memory does not grow with the source, and rows keep their
 numbers. Knows nothing of the org.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
+from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import parallel_map
@@ -24,28 +25,27 @@ from runner.tables.database import Database, state_errors
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import PLAIN_CSV, Records, called, load_error, own_columns
-from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.sql import CsvDialect, copy_csv, read_records
-from runner.tables.staging.canonical_values import MACROS
-from runner.tables.staging.chunk import (
-    Slab,
-    read_file,
-    rejected_file,
-    sent_between,
-    sent_file,
-    union,
+from runner.tables.sources.csv import (
+    PLAIN_CSV,
+    Records,
+    RowsSource,
+    called,
+    load_error,
+    own_columns,
 )
-from runner.tables.staging.json_values import JsonValue, with_json_values
+from runner.tables.sources.open import AnySource, notes_of, open_source
+from runner.tables.sql import copy_csv, read_records
+from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
+from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import (
     BETWEEN_MEMBERS,
     BETWEEN_PROBLEMS,
-    Plan,
-    check,
-    plan,
-    select,
+    ColumnMapping,
+    check_expressions,
+    map_columns,
+    staging_query,
 )
-from runner.tables.staging.parts import MOST_BYTES, Limits, Part, PartWriter
+from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
@@ -55,13 +55,13 @@ class StagedRows:
     """One task's rows.
 
     Attributes:
-        columns: The source's columns that can be mapped by their name alone.
-        plans: How each mapped column is computed.
-        slabs: Where the rows are.
-        source_sha256: Of the rows as they were read; tells a source that has changed.
-        files: Where a source is many files, the number of each one's first row, and its name.
+        columns: The source's columns that an expression-less mapping may use.
+        mappings: How each column to send is computed.
+        chunks: Where the rows are.
+        source_sha256: Digest of the rows as read; another one means that the source has changed.
+        files: If the source is several files, the number of each one's first row, and its name.
         blank: What an empty value does to its field.
-        disk: How much the run's files may take.
+        disk: How much space the run's files may use.
     """
 
     def __init__(self, folder: Path, disk: Disk = UNBOUNDED) -> None:
@@ -77,21 +77,22 @@ class StagedRows:
         self._records: tuple[Records, ...] = ()
         self._numbers = count()
         self.columns: tuple[str, ...] = ()
-        self.plans: tuple[Plan, ...] = ()
-        self.slabs: tuple[Slab, ...] = ()
+        self.mappings: tuple[ColumnMapping, ...] = ()
+        self.chunks: tuple[RowChunk, ...] = ()
         self.blank = Blank.KEEP
         self.source_sha256 = ""
         self.files: tuple[tuple[int, str], ...] = ()
         self._columns: tuple[str, ...] = ()
+        self._is_source_repeatable = True
 
     @property
     def folder(self) -> Path:
-        """Where this task's files are kept."""
+        """Where this task's files are."""
         return self._folder
 
     @property
     def source_columns(self) -> tuple[str, ...]:
-        """All columns of the source, `sf__` ones too, in the order of `s0, s1, …`."""
+        """All columns of the source, including `sf__…`, in the order of `s0, s1, …`."""
         return self._records[0].columns if self._records else self._columns
 
     def load(self, source: AnySource) -> None:
@@ -101,45 +102,52 @@ class StagedRows:
             SourceError: The source cannot be read or its header is wrong.
         """
         self._records = open_source(source, self._folder, self.disk)
+        self._is_source_repeatable = _is_repeatable(source)
         self.columns = own_columns(self.source_columns)
 
     @property
+    def is_repeatable(self) -> bool:
+        """Whether reading and mapping the source again would give the same rows."""
+        return self._is_source_repeatable and all(each.is_repeatable for each in self.mappings)
+
+    @property
     def notes(self) -> tuple[str, ...]:
-        """What a person should know of how the source was read."""
+        """What the user should know about how the source was read."""
         return notes_of(self._records)
 
     def map(
         self, columns: Sequence[MappedColumn], *, blank: Blank = Blank.KEEP, timezone: str = "UTC"
     ) -> None:
-        """Read every row, once, and compute what is to be sent.
+        """Read every row, once, and compute what to send.
 
-        A row with a value that does not fit its field, an expression that fails, or a blank
-        required field is kept as rejected. Called once after `load`.
+        A row is rejected if a value does not fit its field, an expression fails, or a required
+        field is blank. Call it once, after `load`.
 
         Args:
-            columns: What to send, in the order it is to be sent.
+            columns: What to send, in this order.
             blank: What an empty value does to its field.
-            timezone: IANA name; the zone of datetimes that have none.
+            timezone: IANA name; the zone of datetimes without one.
 
         Raises:
-            SourceError: A row, byte, column or expression that is wrong for the whole source.
-            StateError: The rows cannot be kept, for want of room for one.
+            SourceError: A row, byte, column or expression makes the whole source unusable.
+            StateError: The rows cannot be stored, for example because the disk is full.
         """
         if not self._records:
-            raise StateError("Rows are mapped before a source is loaded.")
+            raise StateError("`map` was called before `load`.")
         self.blank = blank
         self._set_timezone(timezone)
-        self.plans = plan(columns, self.source_columns, self._records[0].shape)
-        check(self.database.connection, self.plans, self.source_columns)
-        begun: list[tuple[int, Path]] = []
+        shape = self._records[0].shape
+        self.mappings = map_columns(columns, self.source_columns, shape)
+        check_expressions(self.database.connection, self.mappings, self.source_columns)
+        starts: list[tuple[int, Path]] = []
         digests: list[str] = []
         for records in self._records:
             before = self.rows_total
             with called(records.place, records.path):
-                digests.append(self._taken_in(records))
+                digests.append(self._stage(records))
             files = records.files or ((0, records.path),)
-            begun += [(before + 1 + rows, file) for rows, file in files]
-        self.files = _named(begun)
+            starts += [(before + 1 + rows, file) for rows, file in files]
+        self.files = _named(starts)
         joined = hashlib.sha256("".join(digests).encode()).hexdigest()
         self.source_sha256 = digests[0] if len(digests) == 1 else joined
 
@@ -147,64 +155,57 @@ class StagedRows:
         self,
         columns: Sequence[MappedColumn],
         source_columns: tuple[str, ...],
-        slabs: tuple[Slab, ...],
+        chunks: tuple[RowChunk, ...],
         *,
         blank: Blank,
         timezone: str,
     ) -> None:
-        """Go on with rows that another staging has mapped and that are in the database again."""
+        """Continue with chunks that an earlier process has mapped, instead of `load` and `map`."""
         self._columns = source_columns
         self.columns = own_columns(source_columns)
         self.blank = blank
         self._set_timezone(timezone)
-        self.plans = plan(columns, source_columns, PLAIN_CSV)
-        self.slabs = slabs
+        self.mappings = map_columns(columns, source_columns, PLAIN_CSV)
+        self.chunks = chunks
 
     @property
     def rows_total(self) -> int:
         """Rows of the source."""
-        return sum(slab.rows for slab in self.slabs)
+        return sum(chunk.rows for chunk in self.chunks)
 
     @property
     def rejected_total(self) -> int:
         """Rows that are not sent."""
-        return sum(slab.rejected for slab in self.slabs)
+        return sum(chunk.rejected for chunk in self.chunks)
 
     def rejected(self, limit: int | None = None) -> Iterator[RowResult]:
-        """Give the rows that are not sent, with why, in their order."""
-        asked = (f"FROM {slab.rejections()}" for slab in self.slabs if slab.rejected)
-        rows = (row for query in asked for row in self._rows(query))
+        """Give the rows that are not sent, in order, and why."""
+        queries = (f"FROM {chunk.rejected_rows()}" for chunk in self.chunks if chunk.rejected)
+        rows = (row for query in queries for row in self._rows(query))
         return (_rejection(number, problem) for number, problem in islice(rows, limit))
 
-    def records(self, after_row: int = 0, limit: int = 200) -> list[tuple[int, Record]]:
-        """Give the next rows to send as JSON objects; an empty list at the end.
-
-        For many requests `batches` is the cheaper way.
-        """
-        return next(self.batches(limit, after_row=after_row), [])
-
     def batches(self, size: int, *, after_row: int = 0) -> Iterator[list[tuple[int, Record]]]:
-        """Give the rows to send in their order, `size` at a time, as (row number, fields).
+        """Give the rows to send in order, `size` at a time, as (row number, fields).
 
-        Values are of JSON's types. A number with more digits than a double holds is given as
-        text, which the org reads as a number. Blank: the field is left out, or None where
-        `blank: clear`. `#N/A` gives None.
+        Values have JSON's types. A number with more digits than a double holds is text, which the
+        org reads as a number. A blank field is left out, or None for `blank: clear`; `#N/A` gives
+        None.
         """
-        fields = tuple((p.column.field, p.column.kind) for p in self.plans)
+        fields = tuple((m.column.field, m.column.kind) for m in self.mappings)
         rows = (
-            (number, with_json_values(fields, tuple(texts), self.blank))
+            (number, json_record(fields, tuple(texts), self.blank))
             for number, *texts in self._sendable(after_row)
         )
         while batch := list(islice(rows, size)):
             yield batch
 
-    def write_parts(
-        self, folder: Path, max_bytes: int = MOST_BYTES, max_rows: int | None = None
-    ) -> list[Part]:
-        """Write the rows to send as Bulk API 2.0 CSV, in their order.
+    def parts(
+        self, folder: Path, max_bytes: int = MAX_BYTES, max_rows: int | None = None
+    ) -> Iterator[Part]:
+        """Write the rows to send as Bulk API 2.0 CSV, in order; each part when it is asked for.
 
         Args:
-            folder: Where to; made where it is missing.
+            folder: Where to; created if missing.
             max_bytes: No part is larger.
             max_rows: No part has more rows.
 
@@ -212,32 +213,14 @@ class StagedRows:
             SourceError: One row alone is larger than a part may be.
             StateError: A part cannot be written.
         """
-        return list(self.parts(folder, max_bytes, max_rows))
-
-    def parts(
-        self, folder: Path, max_bytes: int = MOST_BYTES, max_rows: int | None = None
-    ) -> Iterator[Part]:
-        """Like `write_parts`, each part made when it is asked for."""
         limits = Limits(max_bytes, max_rows)
-        columns = tuple(plan.column.field for plan in self.plans)
-        for part in PartWriter(self.database, columns, folder, limits).write(self.slabs):
+        columns = tuple(each.column.field for each in self.mappings)
+        for part in PartWriter(self.database, columns, folder, limits).write(self.chunks):
             self.disk.grew(part.bytes)
             yield part
 
-    def duplicate_keys(self, field: str, limit: int = 10) -> list[tuple[str, int]]:
-        """Find values that more than one row would send for a field, the commonest first."""
-        cell = next(p.cell for p in self.plans if p.column.field.lower() == field.lower())
-        if not self.slabs:
-            return []
-        query = (
-            f"SELECT {cell} AS key, count(*) AS rows FROM {union(s.sent() for s in self.slabs)}"
-            " GROUP BY key HAVING rows > 1 AND key IS NOT NULL"
-            f" ORDER BY rows DESC, key LIMIT {limit}"
-        )
-        return list(self._rows(query))
-
     def discard(self) -> None:
-        """Close and delete everything that was kept for the task."""
+        """Close the database and delete the task's staged files."""
         self.database.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -248,66 +231,66 @@ class StagedRows:
             self.database.set_timezone(timezone)
         except duckdb.Error as error:
             raise SourceError(
-                f"There is no time zone {timezone!r}.", hint="Write one like Europe/Berlin."
+                f"There is no time zone {timezone!r}.", hint="Write one such as Europe/Berlin."
             ) from error
 
-    def _taken_in(self, records: Records) -> str:
-        """Stage records the fast way, or in plain spelling; gives the digest of what was read."""
+    def _stage(self, records: Records) -> str:
+        """Stage records as they are, or normalized if need be; give the digest of what was read."""
         import duckdb
 
         try:
-            self.slabs += self._staged(records)
+            self.chunks += self._staged(records)
         except (duckdb.Error, UncutError) as error:
             is_misread = isinstance(error, duckdb.InvalidInputException | UncutError)
             if records.respell is None or not is_misread:
                 raise load_error(records.path, error) from error
         else:
             return records.digest.hexdigest()
-        # Either this finds what is wrong, with its row, or the spelling alone was in the way.
+        # Either this finds what is wrong, and in which row, or only the CSV dialect was in the way.
         plain = records.respell(self._folder / "respelled.csv")
         try:
-            self.slabs += self._staged(plain)
+            self.chunks += self._staged(plain)
         except (duckdb.Error, UncutError) as error:
             raise load_error(records.path, error) from error
         return plain.digest.hexdigest()
 
-    def _staged(self, records: Records) -> tuple[Slab, ...]:
+    def _staged(self, records: Records) -> tuple[RowChunk, ...]:
         if not records.columns:
             return ()
-        slabs: list[Slab] = []
+        chunks: list[RowChunk] = []
         first_row = self.rows_total + 1
         pieces = zip(self._numbers, records.slabs(), strict=False)
-        for slab in parallel_map(lambda piece: self._stage(records, *piece), pieces):
-            slabs.append(replace(slab, first_row=first_row))
-            first_row += slab.rows
-        return tuple(slab for slab in slabs if slab.rows)
+        for chunk in parallel_map(lambda piece: self._stage_chunk(records, *piece), pieces):
+            chunks.append(replace(chunk, first_row=first_row))
+            first_row += chunk.rows
+        return tuple(chunk for chunk in chunks if chunk.rows)
 
-    def _stage(self, records: Records, index: int, piece: bytes) -> Slab:
-        stem = self._folder / f"slab-{index}"
-        reading = records.dialect(piece)
+    def _stage_chunk(self, records: Records, index: int, content: bytes) -> RowChunk:
+        stem = self._folder / f"chunk-{index}"
+        chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
         try:
-            read_file(stem).write_bytes(piece)
-            rows, rejected = self._mapped(stem, reading)
-            sent_bytes = sent_file(stem).stat().st_size
-            self.disk.grew(len(piece) + sent_bytes)
+            chunk.read_file.write_bytes(content)
+            rows, rejected = self._map_chunk(chunk)
+            sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
-        return Slab(stem, reading, rows, rejected, len(self.plans), sent_bytes)
+        self.disk.grew(len(content) + sent_bytes)
+        return replace(chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes)
 
-    def _mapped(self, stem: Path, reading: CsvDialect) -> tuple[int, int]:
-        """Write the rows to send, and those that are not; gives how many there are of both."""
-        read = read_records(read_file(stem), reading, self.source_columns)
-        cells = ", ".join(plan.cell for plan in self.plans)
-        query = select(self.plans, self.source_columns, read, self.blank)
+    def _map_chunk(self, chunk: RowChunk) -> tuple[int, int]:
+        """Write the rows to send and the rejected ones; give how many there are of both."""
+        read = read_records(chunk.read_file, chunk.dialect, self.source_columns)
+        cells = ", ".join(mapping.cell for mapping in self.mappings)
+        query = staging_query(self.mappings, self.source_columns, read, self.blank)
         with self.database.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged AS {query}")
             counted = "SELECT count(*), count(problem) FROM staged"
             rows, rejected = cursor.execute(counted).fetchall()[0]
             sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
-            cursor.execute(copy_csv(sent, sent_file(stem), header=False))
+            cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
             if rejected:
-                told = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
-                cursor.execute(copy_csv(told, rejected_file(stem), header=False))
+                problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
+                cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))
         return rows, rejected
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
@@ -317,23 +300,29 @@ class StagedRows:
                 yield from rows
 
     def _sendable(self, after_row: int) -> Iterator[tuple[Any, ...]]:
-        for slab in self.slabs:
-            if slab.last_row > after_row:
-                sent = sent_between((slab,), after_row + 1, slab.last_row)
+        for chunk in self.chunks:
+            if chunk.last_row > after_row and chunk.sendable:
+                sent = sent_between((chunk,), after_row + 1, chunk.last_row)
                 yield from self._rows(f"FROM {sent}")
 
 
-def _named(begun: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:
-    """Files by their names alone where these tell them apart; none where there is but one."""
-    if len(begun) == 1:
+def _is_repeatable(source: AnySource) -> bool:
+    """Whether a source can be read twice: standard input, a database or a URL may not."""
+    if isinstance(source, FileSource):
+        return source.path != STANDARD_STREAM and source.url is None
+    return isinstance(source, RowsSource)
+
+
+def _named(starts: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:
+    """Several files by their bare names, or by their paths if two have the same name."""
+    if len(starts) == 1:
         return ()
-    names = {file.name for _, file in begun}
-    is_told = len(names) == len(begun)
-    return tuple((row, file.name if is_told else str(file)) for row, file in begun)
+    is_distinct = len({file.name for _, file in starts}) == len(starts)
+    return tuple((row, file.name if is_distinct else str(file)) for row, file in starts)
 
 
 def _rejection(number: int, problem: str) -> RowResult:
-    """Read what `mapping` wrote into a row's `problem`."""
+    """Parse what `mapping` wrote into a row's `problem`."""
     found = [each.split(BETWEEN_MEMBERS) for each in problem.split(BETWEEN_PROBLEMS)]
     return RowResult(
         row=number,

@@ -1,7 +1,7 @@
-"""Staged rows that outlive the process, where reading the source again would give others.
+"""Snapshots: staged rows that outlive the process, for sources that cannot be read again.
 
-Standard input is read once, a database moves on, `now()` is another moment. Knows the files of
-slabs, and an index, which is written last. Knows nothing of the org.
+Standard input is read once, a database changes, `now()` moves on. Knows the files of chunks, and an
+index, which is written last. Knows nothing of the org.
 """
 
 from __future__ import annotations
@@ -15,14 +15,10 @@ from typing import Any
 
 from runner.errors import StateError
 from runner.files import atomic_write, sync, unwritable
-from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
 from runner.tables.field_types import MappedColumn
-from runner.tables.sources.csv import RowsSource
-from runner.tables.sources.open import AnySource
 from runner.tables.sql import CsvDialect
-from runner.tables.staging.chunk import Slab
-from runner.tables.staging.expressions import is_steady
+from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.rows import StagedRows
 
 _INDEX = "index.json"
@@ -30,13 +26,12 @@ _INDEX = "index.json"
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What is known of kept rows before they are taken back."""
+    """The staged rows of an earlier process."""
 
-    folder: Path
     columns: tuple[str, ...]
     """Of the source."""
     source_sha256: str
-    slabs: tuple[Slab, ...]
+    chunks: tuple[RowChunk, ...]
     files: tuple[tuple[int, str], ...] = ()
 
     def restore(
@@ -50,67 +45,63 @@ class Snapshot:
             blank: What an empty value does to its field.
             timezone: As for `StagedRows.map`.
         """
-        staging.restore(columns, self.columns, self.slabs, blank=blank, timezone=timezone)
+        staging.restore(columns, self.columns, self.chunks, blank=blank, timezone=timezone)
         staging.files = self.files
         staging.source_sha256 = self.source_sha256
 
 
-def must_save(source: AnySource, columns: Sequence[MappedColumn], header: Sequence[str]) -> bool:
-    """Whether the source, or what is made of it, will be another when it is read again."""
-    expressions = [column.expression for column in columns if column.expression is not None]
-    if not all(is_steady(each, header) for each in expressions):
-        return True
-    if isinstance(source, RowsSource):
-        return False
-    if not isinstance(source, FileSource):
-        return True
-    return source.path == STANDARD_STREAM or source.url is not None
-
-
 def save_snapshot(staging: StagedRows, folder: Path) -> None:
-    """Put the staged rows where they outlive the staging; they are there once this returns.
+    """Move the staged rows into a folder that outlives the process; they are on disk on return.
 
     Raises:
-        StateError: They cannot be put there.
+        StateError: They cannot be saved.
     """
     try:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for slab in staging.slabs:
-            for file in slab.files:
+        for chunk in staging.chunks:
+            for file in chunk.files:
                 sync(file)
                 file.replace(folder / file.name)
     except OSError as error:
         raise unwritable(folder, error) from error
-    staging.slabs = tuple(slab.moved(folder) for slab in staging.slabs)
-    told = {
+    staging.chunks = tuple(chunk.moved(folder) for chunk in staging.chunks)
+    index = {
         "columns": staging.source_columns,
         "source_sha256": staging.source_sha256,
-        "slabs": [asdict(slab) | {"stem": slab.stem.name} for slab in staging.slabs],
+        "slabs": [_to_json(chunk) for chunk in staging.chunks],
         "files": staging.files,
     }
     with atomic_write(folder / _INDEX) as beside:
-        beside.write_text(json.dumps(told), encoding="utf-8")
+        beside.write_text(json.dumps(index), encoding="utf-8")
 
 
 def read_snapshot(folder: Path) -> Snapshot | None:
-    """What an earlier process kept; None where it kept nothing whole.
+    """Read what an earlier process saved; None if it saved nothing completely.
 
     Raises:
         StateError: The index is damaged.
     """
-    index = folder / _INDEX
-    if not index.exists():
+    file = folder / _INDEX
+    if not file.exists():
         return None
     try:
-        told = json.loads(index.read_text(encoding="utf-8"))
-        slabs = tuple(_slab(folder, each) for each in told["slabs"])
-        files = tuple((row, file) for row, file in told.get("files", ()))
-        return Snapshot(folder, tuple(told["columns"]), told["source_sha256"], slabs, files)
+        index = json.loads(file.read_text(encoding="utf-8"))
+        chunks = tuple(_from_json(folder, each) for each in index["slabs"])
+        files = tuple((row, name) for row, name in index.get("files", ()))
+        return Snapshot(tuple(index["columns"]), index["source_sha256"], chunks, files)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StateError(f"{index} cannot be read: {error}.") from error
+        raise StateError(f"{file} cannot be read: {error}.") from error
 
 
-def _slab(folder: Path, told: dict[str, Any]) -> Slab:
-    reading = told["reading"] | {"columns": tuple(told["reading"]["columns"])}
-    return Slab(**told | {"stem": folder / told["stem"], "reading": CsvDialect(**reading)})
+def _to_json(chunk: RowChunk) -> dict[str, Any]:
+    """A chunk with the keys that every release has used."""
+    members = asdict(chunk)
+    dialect = members.pop("dialect")
+    return members | {"stem": chunk.stem.name, "reading": dialect}
+
+
+def _from_json(folder: Path, members: dict[str, Any]) -> RowChunk:
+    dialect = members.pop("reading")
+    dialect = CsvDialect(**dialect | {"columns": tuple(dialect["columns"])})
+    return RowChunk(**members | {"stem": folder / members["stem"], "dialect": dialect})

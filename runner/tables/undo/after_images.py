@@ -18,7 +18,7 @@ from runner.outcome import RowStatus
 from runner.parallel import parallel_map
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.chunk import Slab
+from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.rows import StagedRows
 from runner.tables.undo.before_images import PRIVATE_FILE, write_parquet
 
@@ -81,22 +81,23 @@ def save_after_images(
         StateError: The files cannot be written.
     """
     shutil.rmtree(folder / "written", ignore_errors=True)
-    cells = {plan.column.field: plan.cell for plan in staging.plans}
+    cells = {plan.column.field: plan.cell for plan in staging.mappings}
     sent = [f"{cells[each.column]} AS w{place}" for place, each in enumerate(index.columns)]
     only = " AND created IS NOT FALSE" if created_only else ""
 
-    def written(slab: Slab) -> None:
-        known = f"row BETWEEN {slab.first_row} AND {slab.last_row}"
+    def written(chunk: RowChunk) -> None:
+        known = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
         taken = f"status = {literal(RowStatus.SUCCEEDED)}{only}"
         query = (
-            f"SELECT s.row AS row, {', '.join(sent) or 'NULL AS nothing'} FROM {slab.sent()} s"
+            f"SELECT s.row AS row, {', '.join(sent) or 'NULL AS nothing'}"
+            f" FROM {chunk.sent_rows()} s"
             f" JOIN (FROM outcome WHERE {known} AND {taken}) o ON s.row = o.row"
         )
         write_parquet(
-            staging.database, f"({query})", folder / "written" / f"{slab.stem.name}.parquet"
+            staging.database, f"({query})", folder / "written" / f"{chunk.stem.name}.parquet"
         )
 
-    for _ in parallel_map(written, [each for each in staging.slabs if each.rows > each.rejected]):
+    for _ in parallel_map(written, [each for each in staging.chunks if each.sendable]):
         pass
     columns = [asdict(column) for column in index.columns]
     content = json.dumps({"columns": columns, "kept": index.has_before_images})

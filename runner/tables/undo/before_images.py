@@ -42,7 +42,7 @@ class BeforeImageStore:
         self._staging = staging
         self._folder = folder
         self._columns = ("Id", *fields, READ)
-        self._cell = next(p.cell for p in staging.plans if p.column.field.lower() == key.lower())
+        self._cell = next(p.cell for p in staging.mappings if p.column.field.lower() == key.lower())
 
     def missing(self, first_row: int, last_row: int) -> Iterator[int]:
         """Blocks of these rows that are not kept yet, both rows included."""
@@ -57,9 +57,9 @@ class BeforeImageStore:
     def keys(self, block: int) -> list[str]:
         """What names the records of a block, each once; rows that are not sent do not count."""
         first = block * BLOCK_ROWS + 1
-        sendable = [slab for slab in self._staging.slabs if slab.rows > slab.rejected]
+        sendable = [chunk for chunk in self._staging.chunks if chunk.sendable]
         last = first + BLOCK_ROWS - 1
-        if not any(slab.first_row <= last and slab.last_row >= first for slab in sendable):
+        if not any(chunk.first_row <= last and chunk.last_row >= first for chunk in sendable):
             return []
         rows = sent_between(sendable, first, last)
         query = f"SELECT DISTINCT {self._cell} AS key FROM {rows} ORDER BY key"

@@ -51,4 +51,4 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.fixture
 def rows_of() -> Callable[[StagedRows], list[dict[str, object]]]:
-    return lambda staging: [record for _, record in staging.records(limit=1_000)]
+    return lambda staging: [record for _, record in next(staging.batches(1_000), [])]

@@ -51,7 +51,7 @@ class Reading:
         return self.of(FileSource(Path(path), FileShape(form, **shape)))
 
     def of(self, source):
-        return [record for _, record in self.staging(source).records(limit=1_000)]
+        return [record for _, record in next(self.staging(source).batches(1_000), [])]
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_parquet_values_are_spelled_as_fields_take_them(reading):
     }  # fmt: skip
     source = FileSource(path, FileShape(FileFormat.PARQUET))
     columns = [MappedColumn(name, None, kind) for name, kind in kinds.items()]
-    [(_, record)] = reading.staging(source, columns).records()
+    [(_, record)] = next(reading.staging(source, columns).batches(200))
     assert record == {
         "flag": True,
         "day": "0001-01-01",
@@ -171,7 +171,7 @@ def test_many_files_are_one_source_in_the_order_of_their_names(reading):
         reading.rows(reading.folder / "in-*.csv")
     reading.file("in-4.csv", b'a,b\n4,5" pipe\n')
     staging = reading.staging(FileSource(reading.folder / "in-*.csv", FileShape(FileFormat.CSV)))
-    assert staging.records() == [
+    assert next(staging.batches(200)) == [
         (1, {"a": "1", "b": "x"}),
         (2, {"a": "2", "b": "y"}),
         (3, {"a": "4", "b": '5" pipe'}),
@@ -209,7 +209,7 @@ def test_decimal_commas_and_dates_are_read_as_declared(reading):
         MappedColumn("Text__c", "t"),
     ]
     staging = reading.staging(source, columns)
-    assert [record for _, record in staging.records()] == [
+    assert [record for _, record in next(staging.batches(200))] == [
         {
             "N__c": 1234.5,
             "Day__c": "2026-01-31",
@@ -350,7 +350,7 @@ def test_what_a_file_itself_tells_is_found_in_every_file_and_said_once(reading):
     reading.file("in-4.csv", "\ufeffa\tb\n4\tä\n".encode("utf-16-le"))
     shape = FileShape(FileFormat.CSV, undeclared=UNDECLARED)
     staging = reading.staging(FileSource(reading.folder / "in-*.csv", shape))
-    assert [record for _, record in staging.records()] == [
+    assert [record for _, record in next(staging.batches(200))] == [
         {"a": "1", "b": "x,y"},
         {"a": "2", "b": "y"},
         {"a": "3", "b": "z"},
@@ -390,5 +390,5 @@ def test_tables_of_a_select_are_found_too(reading):
     shape = FileShape(FileFormat.CSV, undeclared=UNDECLARED)
     tiers = FileSource(reading.file("tiers.csv", b"a;b\n1;2\n"), shape)
     staging = reading.staging(JoinedSource("SELECT b FROM t", {"t": tiers}))
-    assert staging.records() == [(1, {"b": "2"})]
+    assert next(staging.batches(200)) == [(1, {"b": "2"})]
     assert staging.notes == ("tiers.csv: delimiter ';' found",)

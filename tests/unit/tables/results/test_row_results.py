@@ -33,7 +33,7 @@ def take_in(results, part, *, succeeded, failed, unprocessed):
 def one_part(stage, tmp_path):
     def make(content, columns):
         staging = stage(content, columns)
-        (part,) = staging.write_parts(tmp_path / "parts")
+        (part,) = list(staging.parts(tmp_path / "parts"))
         return RowResults(staging), part
 
     return make

@@ -18,9 +18,8 @@ def database():
 
 def converted(connection, kind, text, timezone="UTC"):
     connection.execute("SET TimeZone = ?", [timezone])
-    query = (
-        f"SELECT {canonical(kind, 't')} FROM (SELECT {null_if_blank(kind, 'x')} AS t FROM (SELECT ? x))"
-    )
+    blank_is_null = null_if_blank(kind, "x")
+    query = f"SELECT {canonical(kind, 't')} FROM (SELECT {blank_is_null} AS t FROM (SELECT ? x))"
     return connection.execute(query, [text]).fetchall()[0][0]
 
 

@@ -24,7 +24,7 @@ def test_a_part_is_bulk_csv_with_its_digest(stage, tmp_path):
             MappedColumn("AnnualRevenue", None, FieldKind.NUMBER),
         ],
     )
-    (part,) = staging.write_parts(tmp_path / "parts")
+    (part,) = list(staging.parts(tmp_path / "parts"))
     written = part.file.read_bytes()
     assert written.decode() == ('Name,Description,AnnualRevenue\nA,"x\ny, ""z""",1000\nä,,\n')
     assert (part.index, part.rows, part.bytes) == (1, 2, len(written))
@@ -35,13 +35,13 @@ def test_a_part_is_bulk_csv_with_its_digest(stage, tmp_path):
 
 def test_a_blank_that_clears_is_sent_as_the_explicit_null(stage, tmp_path):
     staging = stage(b"Name,Phone\nA,\n", blank=Blank.CLEAR)
-    (part,) = staging.write_parts(tmp_path / "parts")
+    (part,) = list(staging.parts(tmp_path / "parts"))
     assert read(part) == [["Name", "Phone"], ["A", "#N/A"]]
 
 
 def test_a_record_of_one_blank_cell_is_no_empty_line(stage, tmp_path):
     staging = stage(b"a,b\nx,\ny,z\n", [MappedColumn("b", None)])
-    (part,) = staging.write_parts(tmp_path / "parts")
+    (part,) = list(staging.parts(tmp_path / "parts"))
     assert part.file.read_bytes() == b'b\n""\nz\n'
 
 
@@ -57,7 +57,7 @@ def test_parts_stay_under_their_limits_and_know_their_rows(stage, tmp_path, monk
             MappedColumn("t", None),
         ],
     )
-    parts = staging.write_parts(tmp_path / "parts", max_bytes=1_500, max_rows=60)
+    parts = list(staging.parts(tmp_path / "parts", max_bytes=1_500, max_rows=60))
     rows = [(part, row) for part in parts for row in read(part)[1:]]
     assert [int(row[0]) for _, row in rows] == [n for n in range(1, 501) if n % 7]
     assert all(part.bytes <= 1_500 and part.rows <= 60 for part in parts)
@@ -69,10 +69,10 @@ def test_parts_stay_under_their_limits_and_know_their_rows(stage, tmp_path, monk
 def test_a_row_larger_than_a_part_is_named(stage, tmp_path):
     staging = stage(b"a\nx\n" + b"y" * 200 + b"\n")
     with pytest.raises(SourceError, match="Row 2 alone is larger than a Bulk part may be"):
-        staging.write_parts(tmp_path / "parts", max_bytes=100)
+        list(staging.parts(tmp_path / "parts", max_bytes=100))
 
 
 def test_no_rows_make_no_parts(stage, tmp_path):
-    assert stage(b"a\n").write_parts(tmp_path / "parts") == []
+    assert list(stage(b"a\n").parts(tmp_path / "parts")) == []
     rejected = stage(b"a\nx\n", [MappedColumn("a", None, FieldKind.NUMBER)])
-    assert rejected.write_parts(tmp_path / "parts") == []
+    assert list(rejected.parts(tmp_path / "parts")) == []

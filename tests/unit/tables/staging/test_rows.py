@@ -30,7 +30,7 @@ def test_records_carry_the_types_of_json(stage):
         "Active__c": True,
         "Big__c": "123456789012345678.12",  # more digits than a double holds
     }
-    assert staging.records() == [(1, expected)]
+    assert next(staging.batches(200)) == [(1, expected)]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage):
             MappedColumn("CloseDate", "d", FieldKind.DATE),
         ],
     )
-    assert [row for row, _ in staging.records()] == [1, 4]
+    assert [row for row, _ in next(staging.batches(200))] == [1, 4]
     assert (staging.rows_total, staging.rejected_total) == (4, 2)
     blank_key, misfit = staging.rejected()
     assert (blank_key.row, blank_key.code, blank_key.fields) == (2, "KEY_IS_BLANK", ("Key__c",))
@@ -65,7 +65,7 @@ def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage):
 
 def test_an_expression_that_fails_for_a_row_rejects_that_row(stage):
     staging = stage(b"a\n1\nx\n", [MappedColumn("N__c", "CAST(a AS INTEGER) + 1")])
-    assert staging.records() == [(1, {"N__c": "2"})]
+    assert next(staging.batches(200)) == [(1, {"N__c": "2"})]
     (rejected,) = staging.rejected()
     assert (rejected.row, rejected.code) == (2, "EXPRESSION_FAILED")
     assert "CAST(a AS INTEGER) + 1" in rejected.message
@@ -73,7 +73,7 @@ def test_an_expression_that_fails_for_a_row_rejects_that_row(stage):
 
 def test_an_expression_that_gives_another_value_each_time_is_computed_once(stage):
     staging = stage(b"a\n1\n2\n", [MappedColumn("Key__c", "uuid()")])
-    assert staging.records() == staging.records()
+    assert next(staging.batches(200)) == next(staging.batches(200))
 
 
 def test_an_unknown_column_is_told_with_the_nearest(stage):
@@ -97,7 +97,7 @@ def test_an_unknown_time_zone_is_told(stage):
         stage(b"a\nx\n", timezone="Mars/Olympus")
 
 
-def test_rows_keep_their_numbers_over_slabs_also_with_long_in_lists(stage, monkeypatch):
+def test_rows_keep_their_numbers_over_chunks_also_with_long_in_lists(stage, monkeypatch):
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 1_000)
     monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (3_000,))
     body = "".join(f'{n},"line\nof {n}"\n' for n in range(1, 2_001))
@@ -105,7 +105,7 @@ def test_rows_keep_their_numbers_over_slabs_also_with_long_in_lists(stage, monke
     staging = stage(
         b"n,t\n" + body.encode(), [MappedColumn("N__c", among), MappedColumn("t", None)]
     )
-    assert len(staging.slabs) > 3
+    assert len(staging.chunks) > 3
     batches = list(staging.batches(200, after_row=5))
     assert [len(batch) for batch in batches] == [200] * 9 + [195]
     sent = [row for batch in batches for row in batch]
@@ -113,17 +113,21 @@ def test_rows_keep_their_numbers_over_slabs_also_with_long_in_lists(stage, monke
     assert all(record["t"] == f"line\nof {row}" for row, record in sent)
 
 
-def test_a_stray_quote_where_slabs_are_cut_does_no_harm(stage, rows_of, monkeypatch):
+def test_a_chunk_of_rejected_rows_only_is_passed_over(stage, monkeypatch):
+    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (200,))
+    body = "1\n" * 100 + "lots\n" * 200 + "2\n" * 100
+    staging = stage(b"n\n" + body.encode(), [MappedColumn("n", None, FieldKind.NUMBER)])
+    assert any(chunk.rejected == chunk.rows for chunk in staging.chunks)
+    assert [row for row, _ in next(staging.batches(500))] == [*range(1, 101), *range(301, 401)]
+
+
+def test_a_stray_quote_where_chunks_are_cut_does_no_harm(stage, rows_of, monkeypatch):
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
     monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (200,))
     body = 'size,note\n5" pipe,x\n' + '"a\nb","c\nd"\n' * 90
     expected = [{"size": '5" pipe', "note": "x"}] + [{"size": "a\nb", "note": "c\nd"}] * 90
     assert rows_of(stage(body.encode())) == expected
-
-
-def test_duplicate_keys_are_found(stage):
-    staging = stage(b"k\na\nb\na\nc\nb\na\n")
-    assert staging.duplicate_keys("K") == [("a", 3), ("b", 2)]
 
 
 def test_columns_of_another_tasks_result_can_be_used_in_expressions(tmp_path):
@@ -133,7 +137,7 @@ def test_columns_of_another_tasks_result_can_be_used_in_expressions(tmp_path):
     staging.load(RowsSource(rows))
     assert staging.columns == ("Name",)
     staging.map([MappedColumn("Id", "sf__Id", FieldKind.ID)])
-    assert staging.records() == [(1, {"Id": "001000000000001AAA"})]
+    assert next(staging.batches(200)) == [(1, {"Id": "001000000000001AAA"})]
     staging.discard()
 
 
