@@ -11,7 +11,7 @@ from runner import events
 from runner.errors import SignInError
 from runner.events import Sink
 from runner.job.model import Connection
-from runner.salesforce.auth.identity import Identity, who
+from runner.salesforce.identity import Identity, who
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Choice, choose, served
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from runner.errors import SignInError
 from runner.job.model import Environment
-from runner.salesforce.auth.identity import Identity
 from runner.salesforce.http.hosts import environment_of
+from runner.salesforce.identity import Identity
 
 _ID_LENGTH = 15
 """What follows in an Id of 18 characters is a checksum of these."""

@@ -13,9 +13,9 @@ from runner.job.model import Environment, RetryPolicy
 from runner.login.checks import check_environment, check_identity
 from runner.login.logout import sign_out
 from runner.salesforce import versions
-from runner.salesforce.auth.identity import Identity, who
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
+from runner.salesforce.identity import Identity, who
 from runner.salesforce.session import Session, TokenStore
 from runner.state.tokens.parsing import FixedToken
 

@@ -18,8 +18,7 @@ from typing import Any
 
 from runner.errors import OrgError, TransportError
 from runner.job.model import Verb
-from runner.salesforce.bulk.download import save_pages
-from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
+from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, save_pages, wait_for_end
 from runner.salesforce.http.messages import OrgRequest, json_body, path_of, segment
 from runner.salesforce.http.retry import Pause
 from runner.salesforce.http.retry_table import Action, Decision, Wait

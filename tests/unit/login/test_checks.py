@@ -3,7 +3,7 @@ import pytest
 from runner.errors import SignInError
 from runner.job.model import Environment
 from runner.login.checks import check_environment, check_identity
-from runner.salesforce.auth.identity import Identity
+from runner.salesforce.identity import Identity
 
 LOGIN = "https://login.salesforce.com/id/00D/005"
 TEST = "https://test.salesforce.com/id/00D/005"

@@ -14,12 +14,12 @@ from runner.local_org.app import open_org, serve
 from runner.local_org.oauth.approvals import Approvals
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Settings
-from runner.salesforce.auth.identity import who
 from runner.salesforce.bulk import ingest, query_jobs
 from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
 from runner.salesforce.bulk.job import Pace, failure_of
 from runner.salesforce.describe import Describes
 from runner.salesforce.http.retry import Retrier
+from runner.salesforce.identity import who
 from runner.salesforce.rest.query import pages
 from runner.salesforce.rest.write import WriteRequest, write_batch
 from runner.salesforce.session import Session

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.errors import TransientError, UnexpectedAnswerError
-from runner.salesforce.auth.identity import Identity, who
+from runner.salesforce.identity import Identity, who
 
 CLAIMS = {
     "user_id": "005x00000012Q9PAAU",

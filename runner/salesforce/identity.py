@@ -13,7 +13,6 @@ from typing import Any
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.http.messages import OrgRequest
 from runner.salesforce.ids import eighteen, is_id
-from runner.salesforce.rest.query import pages
 from runner.salesforce.session import Session
 
 _IDENTITY_PARTS = 2
@@ -96,5 +95,5 @@ def _organization(session: Session) -> Mapping[str, Any]:
 
 
 def _first(session: Session, soql: str) -> Mapping[str, Any]:
-    page = next(pages(session, soql))
-    return page.records[0] if page.records else {}
+    found = session.request("GET", "/query", params={"q": soql}).json_object("records")["records"]
+    return found[0] if found else {}
