@@ -110,20 +110,20 @@ def _sign_in(token: Token, connection: Connection, mend: str) -> Told:
     from runner.job.model import Environment
     from runner.runs.token_stores import reference_instead
     from runner.salesforce.auth.expiry import missing_scopes, what_ends_it
-    from runner.salesforce.auth.grants import way_of
+    from runner.salesforce.auth.grants import sign_in_method
 
     if connection.environment is Environment.LOCAL and connection.url is None:
         return {"sign_in": "the local org's own"}
     place = reference_instead(os.environ) or connection.token
-    kept = place is not None and (place.path is not None or place.keyring is not None)
+    writable = place is not None and (place.path is not None or place.keyring is not None)
     issued = token.issued_at
     return {
-        "sign_in": way_of(token),
+        "sign_in": sign_in_method(token),
         "issued_at": issued.isoformat() if issued else None,
         "age_seconds": int((datetime.now(UTC) - issued).total_seconds()) if issued else None,
         "scopes": list(token.scopes),
         "missing_scopes": list(missing_scopes(token)),
-        "ends_when": what_ends_it(token, kept=kept),
+        "ends_when": what_ends_it(token, writable=writable),
         "mend": mend,
     }
 

@@ -33,7 +33,7 @@ from runner.parallel import WorkerPool
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
 from runner.salesforce.bulk.job import JobInfo, JobState, failure_of
-from runner.salesforce.http.retry_table import passing_refusals
+from runner.salesforce.http.retry_table import temporary_refusals
 from runner.tables.results.bulk_results import PartResults, ResultFiles
 from runner.tables.results.row_results import RowResults
 from runner.tables.staging.parts import Part
@@ -215,7 +215,7 @@ def _passing(policy: RetryPolicy) -> tuple[TemporaryRefusal, ...]:
         TemporaryRefusal(
             tuple(code for code in rule.codes if code not in policy.ignore), rule.texts
         )
-        for rule in passing_refusals()
+        for rule in temporary_refusals()
     )
     return tuple(each for each in (*known, TemporaryRefusal(policy.add)) if each.codes)
 

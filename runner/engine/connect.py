@@ -11,7 +11,7 @@ from runner import events
 from runner.errors import SignInError
 from runner.events import Sink
 from runner.job.model import Connection
-from runner.salesforce.identity import Identity, who
+from runner.salesforce.identity import Identity, identity_of
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Choice, choose, served
 
@@ -45,7 +45,7 @@ def connect(
     """
     choice = choose(resumed_version or connection.api_version, served(session))
     session.api_version = choice.version
-    identity = who(session)
+    identity = identity_of(session)
     _check_pin(connection, identity)
     sink(
         events.Connected(

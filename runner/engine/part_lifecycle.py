@@ -166,10 +166,10 @@ class PartLifecycle:
             self._session.retrier.pause(self._part.attempt, _MORE)
         with self._shared.making:
             asked = datetime.now(UTC)
-            made = ingest.create_job(self._session, self._shared.spec)
+            created = ingest.create_job(self._session, self._shared.spec)
             self._status = replace(self._status, has_job=True, made_here=True)
-            self._learn(made.info)
-            if made.doubled:
+            self._learn(created.info)
+            if created.may_have_twin:
                 self._abort_strays(asked)
 
     def _upload(self) -> None:

@@ -174,7 +174,7 @@ class _Query:
             job.id,
             to,
             expected=ended.processed,
-            told=lambda rows: self._tell_download(rows, ended.processed),
+            report=lambda rows: self._tell_download(rows, ended.processed),
         )
 
     def _tell_download(self, rows: int, total: int) -> None:

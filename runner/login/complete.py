@@ -15,7 +15,7 @@ from runner.login.logout import sign_out
 from runner.salesforce import versions
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
-from runner.salesforce.identity import Identity, who
+from runner.salesforce.identity import Identity, identity_of
 from runner.salesforce.session import Session, TokenStore
 from runner.state.tokens.parsing import FixedToken
 
@@ -72,7 +72,7 @@ def keep(  # noqa: PLR0913 - what is kept, where, and what is known of it
         )
         check_environment(wanted.environment, session.instance_url, identity_url)
         session.api_version = versions.choose(None, versions.served(session)).version
-        identity = who(session)
+        identity = identity_of(session)
         check_identity(wanted.environment, wanted.org_id, identity)
     except SignInError:
         if ours and memory.load().access_token:

@@ -31,7 +31,7 @@ class Identity:
     """None where the user may not see it."""
 
 
-def who(session: Session) -> Identity:
+def identity_of(session: Session) -> Identity:
     """Ask whose token the session has. The API version must be settled.
 
     Raises:

@@ -22,19 +22,19 @@ def missing_scopes(token: Token) -> tuple[str, ...]:
     return tuple(missing)
 
 
-def what_ends_it(token: Token, *, kept: bool) -> str:
+def what_ends_it(token: Token, *, writable: bool) -> str:
     """What would end the sign-in, in one sentence.
 
     Args:
         token: The sign-in.
-        kept: Whether a new refresh token can be written back to where this one came from.
+        writable: Whether a new refresh token can be written back to where this one came from.
     """
     if token.grant is not None:
         return _JWT if isinstance(token.grant, JwtBearer) else _CLIENT
     if token.refresh_token is None:
         return _ALONE
-    if not kept:
-        return _NOT_KEPT
+    if not writable:
+        return _NOT_WRITABLE
     return _ROTATED if token.rotates else _REFRESHED
 
 
@@ -47,7 +47,7 @@ _ALONE = (
     "its session ends (two hours without a request, unless the org says otherwise); nothing "
     "renews it"
 )
-_NOT_KEPT = (
+_NOT_WRITABLE = (
     "it is revoked, or the org replaces refresh tokens: a new one cannot be put back where this "
     "one came from"
 )

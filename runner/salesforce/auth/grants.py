@@ -39,7 +39,7 @@ def can_renew(token: Token) -> bool:
     return token.grant is not None or token.refresh_token is not None
 
 
-def request_of(token: Token, client: oauth.Client, now: datetime | None = None) -> OrgRequest:
+def renewal_request(token: Token, client: oauth.Client, now: datetime | None = None) -> OrgRequest:
     """The request that gives a new access token.
 
     Raises:
@@ -71,12 +71,15 @@ def _by_assertion(grant: JwtBearer, client: oauth.Client, now: datetime) -> OrgR
     return oauth.jwt_bearer(client, assertion)
 
 
-def way_of(token: Token) -> str:
+def sign_in_method(token: Token) -> str:
     """How the token was had, in words."""
-    return _WAYS[type(token.grant)] if token.grant else "browser or import"
+    return _METHODS[type(token.grant)] if token.grant else "browser or import"
 
 
-_WAYS: dict[type[Grant], str] = {JwtBearer: "JWT bearer", ClientCredentials: "client credentials"}
+_METHODS: dict[type[Grant], str] = {
+    JwtBearer: "JWT bearer",
+    ClientCredentials: "client credentials",
+}
 
 
 def lost_sign_in(token: Token, place: str) -> str | None:

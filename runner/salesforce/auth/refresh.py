@@ -15,7 +15,7 @@ from typing import Protocol
 from runner.credentials import Secret, Token
 from runner.errors import SignInError, TransportError
 from runner.salesforce.auth import oauth
-from runner.salesforce.auth.grants import can_renew, client_of, lost_sign_in, request_of
+from runner.salesforce.auth.grants import can_renew, client_of, lost_sign_in, renewal_request
 from runner.salesforce.http.error_bodies import faults_of
 from runner.salesforce.http.hosts import origin_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
@@ -126,7 +126,7 @@ class LiveToken:
             )
         try:
             client = client_of(stored)
-            request = request_of(stored, client)
+            request = renewal_request(stored, client)
             response = self._asked(stored, request, retrier)
             self._explain_a_lost_sign_in(stored, response)
             return oauth.token_of(response, client, previous=stored)

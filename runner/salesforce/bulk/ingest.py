@@ -107,22 +107,22 @@ def state_request(job_id: str, state: JobState) -> OrgRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class MadeJob:
+class CreatedJob:
     """A job that was just made."""
 
     info: JobInfo
-    doubled: bool
+    may_have_twin: bool
     """Whether an answer was lost on the way, so that there may be another open job."""
 
 
-def create_job(session: Session, spec: IngestSpec) -> MadeJob:
+def create_job(session: Session, spec: IngestSpec) -> CreatedJob:
     """Make a job.
 
     Raises:
         OrgError: The org refused: the object, the operation, the key, a permission, a quota.
     """
     answer = session.send(create_request(spec))
-    return MadeJob(job_of(answer), doubled=answer.replayed)
+    return CreatedJob(job_of(answer), may_have_twin=answer.replayed)
 
 
 def open_jobs(
@@ -143,27 +143,27 @@ def open_jobs(
     path = f"{_PATH}?jobType=V2Ingest"
     while True:
         answer = session.request("GET", path).json_object("records")
-        for told in answer["records"]:
-            if _is_like(told, spec, user_id) and since <= _made(told) <= until:
-                yield str(told["id"])
+        for listed in answer["records"]:
+            if _is_like(listed, spec, user_id) and since <= _made(listed) <= until:
+                yield str(listed["id"])
         following = path_of(str(answer.get("nextRecordsUrl") or ""))
         if answer.get("done", True) or following in {"/", path}:
             return
         path = following
 
 
-def _is_like(told: dict[str, Any], spec: IngestSpec, user_id: str) -> bool:
+def _is_like(listed: dict[str, Any], spec: IngestSpec, user_id: str) -> bool:
     return (
-        told.get("state") == JobState.OPEN
-        and told.get("object") == spec.sobject
-        and told.get("operation") == spec.operation
-        and (told.get("externalIdFieldName") or None) == spec.key
-        and str(told.get("createdById"))[:_SHORT_ID] == user_id[:_SHORT_ID]
+        listed.get("state") == JobState.OPEN
+        and listed.get("object") == spec.sobject
+        and listed.get("operation") == spec.operation
+        and (listed.get("externalIdFieldName") or None) == spec.key
+        and str(listed.get("createdById"))[:_SHORT_ID] == user_id[:_SHORT_ID]
     )
 
 
-def _made(told: dict[str, Any]) -> datetime:
-    return datetime.strptime(str(told["createdDate"]), "%Y-%m-%dT%H:%M:%S.%f%z")
+def _made(listed: dict[str, Any]) -> datetime:
+    return datetime.strptime(str(listed["createdDate"]), "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def upload(session: Session, job_id: str, file: Path) -> None:

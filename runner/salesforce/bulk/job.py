@@ -147,7 +147,7 @@ def save_pages(
     path: str,
     to: Path,
     *,
-    told: Callable[[int], None] | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> int | None:
     """Save a CSV that comes in pages as one file with one header.
 
@@ -157,7 +157,7 @@ def save_pages(
         session: The org.
         path: Of the results.
         to: The file; replaced where there is one.
-        told: Is given the rows so far, after each page.
+        report: Is given the rows so far, after each page.
 
     Returns:
         Rows, as the org counts them; None where it does not.
@@ -173,8 +173,8 @@ def save_pages(
             counted = answer.headers.get("sforce-numberofrecords")
             if counted is not None:
                 rows = (rows or 0) + int(counted)
-            if told is not None:
-                told(rows or 0)
+            if report is not None:
+                report(rows or 0)
     return rows
 
 

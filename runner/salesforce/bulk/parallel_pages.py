@@ -34,14 +34,16 @@ class _Page:
     rows: int
 
 
-def save_side_by_side(session: Session, path: str, to: Path, *, told: Callable[[int], None]) -> int:
+def save_side_by_side(
+    session: Session, path: str, to: Path, *, report: Callable[[int], None]
+) -> int:
     """Save every page of a result as one file, in their order, with one header.
 
     Args:
         session: The org, at 58.0 or above.
         path: Of the query job.
         to: The file; appears when it is whole. No file of a single page is left beside it.
-        told: Is given the rows so far, after each page.
+        report: Is given the rows so far, after each page.
 
     Returns:
         Rows, as the org counts them.
@@ -52,11 +54,11 @@ def save_side_by_side(session: Session, path: str, to: Path, *, told: Callable[[
         UnexpectedAnswerError: The pages lead in a circle, or one does not say its rows.
     """
     with atomic_write(to) as temporary, temporary.open("wb") as out:
-        return _append_pages(session, path, out, to.with_name(f".{to.name}.page"), told)
+        return _append_pages(session, path, out, to.with_name(f".{to.name}.page"), report)
 
 
 def _append_pages(
-    session: Session, path: str, out: BinaryIO, beside: Path, told: Callable[[int], None]
+    session: Session, path: str, out: BinaryIO, beside: Path, report: Callable[[int], None]
 ) -> int:
     numbers = count()
 
@@ -68,7 +70,7 @@ def _append_pages(
         for page in parallel_map(fetch, _urls(session, path), THREADS):
             _append(page.file, out, header=out.tell() == 0)
             rows += page.rows
-            told(rows)
+            report(rows)
     finally:
         for file in beside.parent.glob(f"{beside.name}-*"):
             file.unlink(missing_ok=True)

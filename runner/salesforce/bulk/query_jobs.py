@@ -64,7 +64,7 @@ def download(
     to: Path,
     *,
     expected: int = 0,
-    told: Callable[[int], None] | None = None,
+    report: Callable[[int], None] | None = None,
 ) -> int:
     """Save the rows of a complete job as one CSV with one header.
 
@@ -74,7 +74,7 @@ def download(
         to: The file; appears when it is whole.
         expected: Rows that the job says it found; where they are many, and the version can tell
             where their pages are, these come side by side.
-        told: Is given the rows so far, after each page.
+        report: Is given the rows so far, after each page.
 
     Returns:
         Rows, as the org counts them.
@@ -85,26 +85,28 @@ def download(
     path = _job_path(job_id)
     version = session.api_version or ""
     if expected > FEW_ROWS and supports(version, Feature.BULK_RESULT_PAGES):
-        rows = _side_by_side(session, path, to, told or _untold)
+        rows = _side_by_side(session, path, to, report or _unreported)
         if rows == expected:
             return rows
-    saved = save_pages(session, f"{path}/results", to, told=told)
+    saved = save_pages(session, f"{path}/results", to, report=report)
     if saved is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
     return saved
 
 
-def _side_by_side(session: Session, path: str, to: Path, told: Callable[[int], None]) -> int | None:
+def _side_by_side(
+    session: Session, path: str, to: Path, report: Callable[[int], None]
+) -> int | None:
     """Rows saved; None where the org does not tell its pages, so that they come in turn."""
     try:
-        return save_side_by_side(session, path, to, told=told)
+        return save_side_by_side(session, path, to, report=report)
     except OrgError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         return None
 
 
-def _untold(_rows: int) -> None:
+def _unreported(_rows: int) -> None:
     """Nobody asked."""
 
 

@@ -266,7 +266,7 @@ def decide(situation: Situation) -> Decision:
     return Decision(rule.action, rule.wait, rule.reason)
 
 
-def passing_refusals() -> tuple[Rule, ...]:
+def temporary_refusals() -> tuple[Rule, ...]:
     """The lines of rows that are worth sending once more."""
     return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in _AGAIN)
 

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.errors import TransientError, UnexpectedAnswerError
-from runner.salesforce.identity import Identity, who
+from runner.salesforce.identity import Identity, identity_of
 
 CLAIMS = {
     "user_id": "005x00000012Q9PAAU",
@@ -15,7 +15,7 @@ ORGANIZATION = {"totalSize": 1, "done": True, "records": [{"Name": "Acme", "IsSa
 def test_the_user_info_and_the_organization_tell(world):
     world.org.say(200, CLAIMS)
     world.org.say(200, ORGANIZATION)
-    assert who(world.session) == Identity(
+    assert identity_of(world.session) == Identity(
         "005x00000012Q9PAAU", "a@b.c", "Ada B", "00Dx0000000BV7zEAG", "Acme", is_sandbox=True
     )
 
@@ -23,7 +23,7 @@ def test_the_user_info_and_the_organization_tell(world):
 def test_a_hidden_organization_is_no_reason_to_fail(world):
     world.org.say(200, CLAIMS)
     world.org.refuse(400, "INVALID_TYPE")
-    found = who(world.session)
+    found = identity_of(world.session)
     assert (found.org_name, found.is_sandbox) == (None, None)
 
 
@@ -37,7 +37,7 @@ def test_where_user_info_is_refused_the_users_own_record_tells(world):
         200, {"totalSize": 1, "done": True, "records": [{"Username": "a@b.c", "Name": "Ada B"}]}
     )
     world.org.say(200, ORGANIZATION)
-    found = who(world.session)
+    found = identity_of(world.session)
     assert (found.user_id, found.username, found.org_id) == (
         "005x00000012Q9PAAU",
         "a@b.c",
@@ -55,18 +55,18 @@ def test_an_expired_token_is_renewed_though_user_info_says_403(world):
     world.org.say(200, {"identity": f"{world.org.url}/id/00Dx0000000BV7zEAM/005x00000012Q9PAAU"})
     world.org.say(200, {"totalSize": 1, "done": True, "records": [{"Username": "a@b.c"}]})
     world.org.say(200, ORGANIZATION)
-    assert who(world.session).username == "a@b.c"
+    assert identity_of(world.session).username == "a@b.c"
 
 
 def test_an_org_that_tells_nothing_is_unexpected(world):
     world.org.say(403, b"x")
     world.org.say(200, {})
     with pytest.raises(UnexpectedAnswerError):
-        who(world.session)
+        identity_of(world.session)
 
 
 def test_a_busy_org_is_not_taken_for_one_that_hides_itself(world):
     world.org.say(200, CLAIMS)
     world.org.respond = lambda _: (503, b"")
     with pytest.raises(TransientError):
-        who(world.session)
+        identity_of(world.session)

@@ -19,7 +19,7 @@ from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
 from runner.salesforce.bulk.job import Pace, failure_of
 from runner.salesforce.describe import Describes
 from runner.salesforce.http.retry import Retrier
-from runner.salesforce.identity import who
+from runner.salesforce.identity import identity_of
 from runner.salesforce.rest.query import pages
 from runner.salesforce.rest.write import WriteRequest, write_batch
 from runner.salesforce.session import Session
@@ -89,7 +89,7 @@ def names(session):
 
 def test_the_org_says_what_it_serves_and_whose_the_token_is(local):
     assert choose("20.0", served(local.session)).version == "20.0"
-    found = who(local.session)
+    found = identity_of(local.session)
     assert found.org_id.startswith("00D")
     assert "@" in found.username
 
@@ -172,10 +172,10 @@ def test_pages_of_a_bulk_query_make_one_file(local, tmp_path):
     write_batch(local.session, create, [{"Name": f"{at:04}"} for at in range(300)])
     query = query_jobs.create_job(local.session, "SELECT Name FROM Account ORDER BY Name")
     query_jobs.poll(local.session, query.id, PACE, lambda _: None)
-    told = []
+    reported = []
     to = tmp_path / "accounts.csv"
-    assert query_jobs.download(local.session, query.id, to, told=told.append) == 300
-    assert told == [100, 200, 300]
+    assert query_jobs.download(local.session, query.id, to, report=reported.append) == 300
+    assert reported == [100, 200, 300]
     assert to.read_text(encoding="utf-8").splitlines() == [
         '"Name"',
         *(f'"{at:04}"' for at in range(300)),

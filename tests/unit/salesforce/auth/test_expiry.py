@@ -29,7 +29,7 @@ def test_without_a_refresh_token_its_scope_is_missed():
 
 
 @pytest.mark.parametrize(
-    ("facts", "kept", "told"),
+    ("facts", "writable", "said"),
     [
         ({"refresh_token": None}, True, "nothing renews it"),
         ({}, False, "cannot be put back"),
@@ -39,5 +39,5 @@ def test_without_a_refresh_token_its_scope_is_missed():
         ({"grant": ClientCredentials(PLACE)}, False, "secret is replaced"),
     ],
 )
-def test_what_would_end_it_is_told(facts, kept, told):
-    assert told in what_ends_it(replace(TOKEN, **facts), kept=kept)
+def test_what_would_end_a_sign_in_is_said(facts, writable, said):
+    assert said in what_ends_it(replace(TOKEN, **facts), writable=writable)

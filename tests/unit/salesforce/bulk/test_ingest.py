@@ -68,10 +68,10 @@ def test_a_file_is_handed_over_in_one_piece(world, part):
     world.org.say(200, job())
     world.org.say(201)
     world.org.say(200, job("UploadComplete"))
-    made = ingest.create_job(world.session, SPEC)
-    assert (made.info.id, made.doubled) == ("750x", False)
-    ingest.upload(world.session, made.info.id, part)
-    assert ingest.close(world.session, made.info.id).state == "UploadComplete"
+    created = ingest.create_job(world.session, SPEC)
+    assert (created.info.id, created.may_have_twin) == ("750x", False)
+    ingest.upload(world.session, created.info.id, part)
+    assert ingest.close(world.session, created.info.id).state == "UploadComplete"
     _, put, patch = world.org.asked
     assert (put.method, put.path) == ("PUT", "/services/data/v66.0/jobs/ingest/750x/batches")
     assert (put.headers["content-type"], put.body) == ("text/csv", part.read_bytes())
@@ -81,7 +81,7 @@ def test_a_file_is_handed_over_in_one_piece(world, part):
 def test_a_job_whose_first_answer_was_lost_may_have_a_twin(world):
     world.org.lose()
     world.org.say(200, job())
-    assert ingest.create_job(world.session, SPEC).doubled
+    assert ingest.create_job(world.session, SPEC).may_have_twin
 
 
 def test_an_upload_of_unknown_fate_is_given_up(world, part):

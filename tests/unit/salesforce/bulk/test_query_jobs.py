@@ -46,10 +46,10 @@ def test_pages_are_joined_until_the_locator_says_null(world, tmp_path):
     rows(world, b'"Id","Name"\n"2","c"', 1, "MjA=")
     rows(world, b'"Id","Name"\n"3","d"\n', 1)
     to = tmp_path / "accounts.csv"
-    told = []
-    assert query_jobs.download(world.session, "750q", to, told=told.append) == 3
+    reported = []
+    assert query_jobs.download(world.session, "750q", to, report=reported.append) == 3
     assert to.read_bytes() == b'"Id","Name"\n"1","a\nb"\n"2","c"\n"3","d"\n'
-    assert told == [1, 2, 3]
+    assert reported == [1, 2, 3]
     assert [path.partition("/results")[2] for path in world.org.paths()] == [
         "",
         "?locator=MTA",
@@ -148,11 +148,11 @@ def paged(world):
 
 def test_many_pages_come_side_by_side_and_stand_in_their_order(world, tmp_path):
     paged(world)
-    to, told = tmp_path / "a.csv", []
-    found = query_jobs.download(world.session, "750q", to, expected=MANY, told=told.append)
+    to, reported = tmp_path / "a.csv", []
+    found = query_jobs.download(world.session, "750q", to, expected=MANY, report=reported.append)
     assert found == MANY
     assert to.read_bytes() == b'"Id"\n"1"\n"2"\n"3"\n'
-    assert told == [MANY - 2, MANY - 1, MANY]
+    assert reported == [MANY - 2, MANY - 1, MANY]
     assert list(tmp_path.iterdir()) == [to]
 
 
