@@ -14,7 +14,7 @@ from runner.engine.order import chosen
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, WriteTask
-from runner.tables.sources.open import columns_beforehand
+from runner.tables.sources.open import read_columns
 
 
 def check_against_org(context: Context, only: Collection[str] = ()) -> None:
@@ -49,7 +49,7 @@ def _problems(task: WriteTask, context: Context) -> Iterator[Diagnostic]:
 def _header(task: WriteTask) -> Sequence[str] | None:
     """The source's columns, where they are told at once; an empty file has and needs none."""
     source = task.source
-    return (columns_beforehand(source) or None) if isinstance(source, FileSource) else None
+    return (read_columns(source) or None) if isinstance(source, FileSource) else None
 
 
 def _unknown_object(task: AnyTask, context: Context, error: OrgError) -> Diagnostic:

@@ -28,7 +28,8 @@ from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
-from runner.tables.sources.open import AnySource, JoinedSource
+from runner.tables.sources.open import AnySource
+from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 

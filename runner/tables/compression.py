@@ -1,6 +1,6 @@
-"""Bytes of files that may be packed: gzip and Zstandard, read and written as they flow.
+"""Files compressed with gzip or Zstandard, read and written as streams.
 
-Knows compression and its faults. Knows nothing of what the bytes say.
+Knows compression and its errors. Knows nothing of what the bytes mean.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ _GZIP_LEVEL = 6
 _GZIP_START = b"\x1f\x8b"
 _ZSTD_START = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPED = b"\x2a\x4d\x18"
-"""How a frame goes on that holds no rows, which may come first (RFC 8878)."""
+"""The rest of the magic number of a frame without data, which may come first (RFC 8878)."""
 
 
-def opened(path: Path, compression: Compression) -> BinaryIO:
-    """Open a file for reading, unpacked.
+def open_compressed(path: Path, compression: Compression) -> BinaryIO:
+    """Open a file for reading, decompressed.
 
     Raises:
         OSError: It cannot be opened.
-        SourceError: Later, as bytes are read: they are not packed so, or end in the middle.
+        SourceError: Later, on reading: it is not compressed like this, is damaged or cut off.
     """
     stream = path.open("rb")
     if compression is Compression.NONE:
         return stream
-    return io.BufferedReader(_Unpacked(path, stream, compression), BLOCK_BYTES)
+    return io.BufferedReader(_Decompressed(path, stream, compression), BLOCK_BYTES)
 
 
 class Writable(Protocol):
-    """What bytes can be written to."""
+    """A stream that accepts bytes."""
 
     def write(self, block: Any, /) -> int:  # noqa: ANN401 - anything that holds bytes
-        """Take bytes in."""
+        """Write bytes."""
 
 
 @contextmanager
-def packed(file: Path, compression: Compression) -> Iterator[Writable]:
-    """Open a file for writing; the same bytes are packed the same way every time."""
+def write_compressed(file: Path, compression: Compression) -> Iterator[Writable]:
+    """Open a file for writing; the same bytes always give the same file."""
     with file.open("wb") as stream:
         if compression is Compression.GZIP:
-            # The file's name and the time would stand in it.
-            with gzip.GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) as packer:
-                yield packer
+            # By default the file's name and the time would be part of it.
+            with gzip.GzipFile("", "wb", _GZIP_LEVEL, stream, mtime=0) as writer:
+                yield writer
         elif compression is Compression.ZSTD:
             import zstandard
 
@@ -66,8 +66,8 @@ def packed(file: Path, compression: Compression) -> Iterator[Writable]:
             yield stream
 
 
-class _Unpacked(io.RawIOBase):
-    """The unpacked bytes of a stream."""
+class _Decompressed(io.RawIOBase):
+    """The decompressed bytes of a stream."""
 
     def __init__(self, path: Path, stream: BinaryIO, compression: Compression) -> None:
         self._stream = stream
@@ -100,36 +100,36 @@ def _blocks(path: Path, stream: BinaryIO, compression: Compression) -> Iterator[
     except EOFError as error:
         raise SourceError(
             f"{path} ends in the middle of its compressed bytes.",
-            hint="The file was not written or copied whole: fetch it again.",
+            hint="It was not written or copied completely; fetch it again.",
         ) from error
     except _DamagedError as error:
         raise SourceError(
             f"{path} is damaged: {error}.",
-            hint="Its compressed bytes are not what was packed: fetch it again.",
+            hint="Its compressed bytes are corrupt; fetch it again.",
         ) from error
-    except _NotPackedError as error:
+    except _NotCompressedError as error:
         raise SourceError(
-            f"{path} is not packed with {compression}: {error}.",
-            hint="Check the ending of its name, or write `compression` in `from`.",
+            f"{path} is not compressed with {compression}: {error}.",
+            hint="Check its file extension, or set `compression` in `from`.",
         ) from error
 
 
-class _NotPackedError(Exception):
-    """The bytes are not packed so."""
+class _NotCompressedError(Exception):
+    """The bytes are not compressed in this format."""
 
 
 class _DamagedError(Exception):
-    """They are, and some of them are wrong."""
+    """Compressed bytes are corrupt."""
 
 
 def _gzip(stream: BinaryIO) -> Iterator[bytes]:
     start = stream.read(len(_GZIP_START))
     if start != _GZIP_START:
-        raise _NotPackedError(f"it begins with {start!r}" if start else "it is empty")
+        raise _NotCompressedError(f"it begins with {start!r}" if start else "it is empty")
     stream.seek(0)
     try:
-        with gzip.GzipFile(fileobj=stream) as unpacked:
-            while block := unpacked.read(BLOCK_BYTES):
+        with gzip.GzipFile(fileobj=stream) as content:
+            while block := content.read(BLOCK_BYTES):
                 yield block
     except (gzip.BadGzipFile, zlib.error) as error:
         raise _DamagedError(str(error).rstrip(".")) from error
@@ -140,17 +140,17 @@ def _zstd(stream: BinaryIO) -> Iterator[bytes]:
 
     start = stream.read(len(_ZSTD_START))
     if start != _ZSTD_START and start[1:] != _ZSTD_SKIPPED:
-        raise _NotPackedError(f"it begins with {start!r}" if start else "it is empty")
+        raise _NotCompressedError(f"it begins with {start!r}" if start else "it is empty")
     stream.seek(0)
-    unpacker = None
+    decompressor = None
     try:
         while block := stream.read(BLOCK_BYTES // 4):
             while block:
-                unpacker = unpacker or zstandard.ZstdDecompressor().decompressobj()
-                yield unpacker.decompress(block)
-                block = unpacker.unused_data if unpacker.eof else b""
-                unpacker = None if unpacker.eof else unpacker
+                decompressor = decompressor or zstandard.ZstdDecompressor().decompressobj()
+                yield decompressor.decompress(block)
+                block = decompressor.unused_data if decompressor.eof else b""
+                decompressor = None if decompressor.eof else decompressor
     except zstandard.ZstdError as error:
         raise _DamagedError(str(error).rstrip(".")) from error
-    if unpacker is not None:
+    if decompressor is not None:
         raise EOFError

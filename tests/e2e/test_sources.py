@@ -42,7 +42,7 @@ def test_no_rows_is_success(bench, org, content):
     ("content", "told"),
     [
         (b"Name,Phone\nok,1\nbad,2,3\n", "row 2"),
-        (b"Name,Name\nx,y\n", "'Name' stands twice"),
+        (b"Name,Name\nx,y\n", "'Name' appears twice"),
         (b"Name,\nx,y\n", "column 2 of 2 has no name"),
         (b"Name,Phone\nok,1\n\xff,2\n", "byte 17"),
         (b'Name,Phone\nok,1\n"never closed,2\n', "row 2"),

@@ -63,7 +63,7 @@ def test_parts_hold_every_sendable_row_once_and_never_too_much(rows, max_bytes, 
 def test_slabs_end_where_a_record_ends(rows, block, slab):
     content = csv_bytes(rows)
     blocks = (content[at : at + block] for at in range(0, len(content), block))
-    slabs = list(chunks.slabs(blocks, b'"', slab))
+    slabs = list(chunks.cut_chunks(blocks, b'"', slab))
     assert b"".join(slabs) == content
     again = [row for piece in slabs for row in csv.reader(io.StringIO(piece.decode(), newline=""))]
     assert again == list(csv.reader(io.StringIO(content.decode(), newline="")))

@@ -1,9 +1,9 @@
-"""A source's bytes as UTF-8, cut into slabs that each hold whole CSV records.
+"""A source's bytes as UTF-8, cut into chunks of whole CSV records.
 
-A slab is a few megabytes, so memory does not grow with the source, and slabs are read side by
-side. A cut stands at a line feed with an even number of quotes before it. Where a source holds a
-stray quote in an unquoted value, a cut may stand inside a value: the reader of that slab then
-meets an unterminated quote and says so, it never reads a wrong value.
+A chunk is a few megabytes, so memory does not grow with the source, and chunks are read in
+parallel. A cut is made after a line feed with an even number of quotes before it. If an unquoted
+value contains a stray quote, a cut may fall inside a value: the reader of that chunk then finds
+an unterminated quote and reports it; it never reads a wrong value.
 
 Knows bytes, encodings and quotes. Knows nothing of columns.
 """
@@ -14,13 +14,13 @@ import codecs
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol, TextIO
+from typing import Protocol, TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileShape
-from runner.tables.compression import opened
+from runner.tables.compression import open_compressed
 
-SLAB_BYTES = 4_000_000
+CHUNK_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
 LONGEST_RECORD_BYTES = 64_000_000
 _BOM = codecs.BOM_UTF8
@@ -30,135 +30,130 @@ class Digest(Protocol):
     """What `hashlib.sha256()` gives."""
 
     def update(self, block: bytes, /) -> None:
-        """Take more bytes in."""
+        """Add more bytes."""
 
     def hexdigest(self) -> str:
-        """Give the digest of all bytes so far."""
+        """The digest of all bytes so far."""
 
 
 class UncutError(Exception):
-    """No record ends where one should: the quotes do not match. Never leaves this package."""
+    """No record ends where one should, because a quote is unpaired. Never leaves this package."""
 
 
-def utf8_blocks(
-    path: Path, encoding: str, digest: Digest, compression: Compression = Compression.NONE
+def file_blocks(
+    path: Path, compression: Compression = Compression.NONE, digest: Digest | None = None
 ) -> Iterator[bytes]:
-    """Give a file's bytes in blocks, as UTF-8, without a byte order mark.
-
-    A file declared as UTF-8 is passed on as it is: whoever reads it finds what cannot be decoded.
+    """Read a file, decompressed, in blocks.
 
     Args:
         path: The file.
+        compression: How it is compressed.
+        digest: Updated with every block.
+
+    Raises:
+        SourceError: The file cannot be read or decompressed.
+    """
+    try:
+        with open_compressed(path, compression) as stream:
+            while block := stream.read(_BLOCK_BYTES):
+                if digest is not None:
+                    digest.update(block)
+                yield block
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def utf8_blocks(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
+    """Convert a file's blocks to UTF-8 without a byte order mark.
+
+    UTF-8 is passed through unchecked: the reader of the text finds what cannot be decoded.
+
+    Args:
+        blocks: What `file_blocks` reads.
+        path: The file, for messages.
         encoding: A name that Python's codecs know.
-        digest: Told every byte as it stands in the file, unpacked.
-        compression: What the file is packed with.
 
     Raises:
-        SourceError: The file cannot be read or, with another encoding, decoded.
+        SourceError: A byte of another encoding cannot be decoded.
     """
+    if codecs.lookup(encoding).name != "utf-8":
+        blocks = decoded(blocks, path, encoding)
+    yield next(blocks, b"").removeprefix(_BOM)
+    yield from blocks
+
+
+def open_text(path: Path, shape: FileShape) -> TextIO:
+    """Open a file as text, line ends unchanged, after checking that all of it can be decoded.
+
+    Raises:
+        SourceError: The file cannot be read or decoded; gives the byte's position.
+    """
+    for _ in decoded(file_blocks(path, shape.compression), path, shape.encoding):
+        pass
+    plain = codecs.lookup(shape.encoding).name == "utf-8"
+    encoding = "utf-8-sig" if plain else shape.encoding
     try:
-        with opened(path, compression) as stream:
-            raw = _told(stream, digest)
-            plain = codecs.lookup(encoding).name == "utf-8"
-            blocks = raw if plain else decoded(raw, path, encoding)
-            first = next(blocks, b"")
-            yield first.removeprefix(_BOM)
-            yield from blocks
+        return io.TextIOWrapper(open_compressed(path, shape.compression), encoding, newline="")
     except OSError as error:
         raise unreadable(path, error) from error
 
 
-def first_bytes(path: Path, compression: Compression, size: int) -> bytes:
-    """Give a file's first bytes, unpacked.
+def decoded(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
+    """Convert blocks of another encoding to UTF-8.
 
     Raises:
-        SourceError: The file cannot be read.
-    """
-    try:
-        with opened(path, compression) as stream:
-            return stream.read(size)
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def decoded_text(path: Path, shape: FileShape) -> TextIO:
-    """Open a file as text, its line ends as they are, once every byte of it is known to be text.
-
-    Raises:
-        SourceError: The file cannot be read or decoded; names the byte.
-    """
-    try:
-        with opened(path, shape.compression) as stream:
-            raw = iter(lambda: stream.read(_BLOCK_BYTES), b"")
-            for _ in decoded(raw, path, shape.encoding):
-                pass
-        plain = codecs.lookup(shape.encoding).name == "utf-8"
-        encoding = "utf-8-sig" if plain else shape.encoding
-        return io.TextIOWrapper(opened(path, shape.compression), encoding, newline="")
-    except OSError as error:
-        raise unreadable(path, error) from error
-
-
-def _told(stream: BinaryIO, digest: Digest) -> Iterator[bytes]:
-    while block := stream.read(_BLOCK_BYTES):
-        digest.update(block)
-        yield block
-
-
-def decoded(raw: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
-    """Turn blocks of another encoding into UTF-8.
-
-    Raises:
-        SourceError: A byte does not belong to the encoding; names its place, from 1.
+        SourceError: A byte cannot be decoded; gives its position, from 1.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     offset = 0
-    for block in raw:
-        kept = len(decoder.getstate()[0])
+    for block in blocks:
+        pending = len(decoder.getstate()[0])
         try:
             text = decoder.decode(block)
         except UnicodeDecodeError as error:
-            raise _undecodable(path, encoding, offset - kept + error.start) from error
+            raise _undecodable(path, encoding, offset - pending + error.start) from error
         offset += len(block)
         yield text.encode()
-    kept = len(decoder.getstate()[0])
+    pending = len(decoder.getstate()[0])
     try:
         yield decoder.decode(b"", final=True).encode()
     except UnicodeDecodeError as error:
-        raise _undecodable(path, encoding, offset - kept) from error
+        raise _undecodable(path, encoding, offset - pending) from error
 
 
-def slabs(blocks: Iterator[bytes], quote: bytes, slab_bytes: int = SLAB_BYTES) -> Iterator[bytes]:
-    """Cut UTF-8 CSV into slabs of about `slab_bytes` that end where a record ends.
+def cut_chunks(
+    blocks: Iterator[bytes], quote: bytes, chunk_bytes: int = CHUNK_BYTES
+) -> Iterator[bytes]:
+    """Cut UTF-8 CSV into chunks of about `chunk_bytes` that end where a record ends.
 
     Raises:
-        UncutError: A quote without its partner: at the end, or after 64 MB without a record's end.
+        UncutError: A quote is unpaired at the end, or no record ends within 64 MB.
     """
-    held = bytearray()
+    buffer = bytearray()
     for block in blocks:
-        held += block
-        if len(held) < slab_bytes:
+        buffer += block
+        if len(buffer) < chunk_bytes:
             continue
-        end = _last_record_end(held, quote)
+        end = _last_record_end(buffer, quote)
         if end:
-            with memoryview(held) as view:
-                piece = bytes(view[:end])
-            del held[:end]
-            yield piece
-        elif len(held) > LONGEST_RECORD_BYTES:
+            with memoryview(buffer) as view:
+                chunk = bytes(view[:end])
+            del buffer[:end]
+            yield chunk
+        elif len(buffer) > LONGEST_RECORD_BYTES:
             raise UncutError
-    if held.count(quote) % 2:
+    if buffer.count(quote) % 2:
         raise UncutError
-    if held:
-        yield bytes(held)
+    if buffer:
+        yield bytes(buffer)
 
 
-def _last_record_end(held: bytearray, quote: bytes) -> int:
-    """Find where the last whole record ends; 0 for nowhere."""
-    odd = held.count(quote) % 2
-    stop = len(held)
-    while (end := held.rfind(b"\n", 0, stop)) >= 0:
-        odd ^= held.count(quote, end, stop) % 2
+def _last_record_end(buffer: bytearray, quote: bytes) -> int:
+    """Find where the last complete record ends; 0 if none does."""
+    odd = buffer.count(quote) % 2
+    stop = len(buffer)
+    while (end := buffer.rfind(b"\n", 0, stop)) >= 0:
+        odd ^= buffer.count(quote, end, stop) % 2
         if not odd:
             return end + 1
         stop = end
@@ -166,10 +161,10 @@ def _last_record_end(held: bytearray, quote: bytes) -> int:
 
 
 def unreadable(path: Path, error: OSError) -> SourceError:
-    """Say that a source cannot be opened or read, and why."""
+    """The error for a source that cannot be opened or read."""
     return SourceError(
         f"{path} cannot be read: {error.strerror or error}.",
-        hint="Check the path in `from` and that this user may read the file.",
+        hint="Check the path in `from` and the file's permissions.",
     )
 
 
@@ -181,5 +176,5 @@ def _undecodable(path: Path, encoding: str, offset: int) -> SourceError:
 
 
 def encoding_hint(path: Path) -> str:
-    """What to write about a file that is not of its encoding."""
-    return f"Write its real encoding in `from`: {{file: {path.name}, encoding: windows-1252}}."
+    """How to declare the encoding of a file."""
+    return f"Give its actual encoding in `from`: {{file: {path.name}, encoding: windows-1252}}."

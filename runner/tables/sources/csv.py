@@ -1,8 +1,8 @@
-"""The one shape that every source is given, and CSV files, which nearly have it.
+"""CSV files as records: the form that every source is read in.
 
-The shape is named columns and UTF-8 CSV records in slabs. The fast way only cuts bytes; what it
-cannot take is respelled record by record (`respell`), which also finds the row of every fault.
-Knows nothing of other formats (`opening`) or of Salesforce fields.
+Records have named columns and come as UTF-8 CSV in chunks. The fast way only cuts bytes; records
+that DuckDB rejects are normalized one by one (`csv_normalize`), which also finds the row of every
+mistake. Knows nothing of other formats (`open`) or of Salesforce fields.
 """
 
 from __future__ import annotations
@@ -17,30 +17,30 @@ from itertools import chain
 from pathlib import Path
 
 from runner.errors import SourceError, StorageError
-from runner.job.endpoints import FileFormat, FileShape
+from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.sniffing import START_BYTES, noticed, sniffed
 from runner.tables.database import first_line
 from runner.tables.sources.chunks import (
     Digest,
     UncutError,
+    cut_chunks,
     encoding_hint,
-    first_bytes,
-    slabs,
+    file_blocks,
     unreadable,
     utf8_blocks,
 )
 from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
-"""Columns that a result file adds to the source's own."""
+"""How the columns that a result file adds to the source's own begin."""
 PLAIN_CSV = FileShape(FileFormat.CSV)
 
 
 @dataclass(frozen=True, slots=True)
 class RowsSource:
-    """Rows that another task left: a query's records or a write's result file, as plain CSV.
+    """Rows of another task: a query's records or a write's result file, as plain CSV.
 
-    Unlike in a file that a person hands in, columns such as `sf__Id` can be used in expressions.
+    Unlike in a user's own file, columns such as `sf__Id` can be used in expressions.
     """
 
     path: Path
@@ -48,10 +48,10 @@ class RowsSource:
 
 @dataclass(slots=True)
 class Records:
-    """CSV records after their header, ready to be read once."""
+    """CSV records after their header, which can be read once."""
 
     path: Path
-    """What to call them in messages."""
+    """Their name in messages."""
     columns: tuple[str, ...]
     """All of them, in order."""
     shape: FileShape
@@ -59,30 +59,30 @@ class Records:
     digest: Digest = field(default_factory=hashlib.sha256)
     line_end: str = "\n"
     ragged: bool = False
-    """Rows may end early: what is missing is blank."""
-    respell: Callable[[Path], Records] | None = None
-    """Writes them anew in plain spelling, for a reader that would not take them as they are."""
+    """Rows may end early: missing values are blank."""
+    normalize: Callable[[Path], Records] | None = None
+    """Writes them as plain CSV, for when DuckDB cannot read them as they are."""
     place: str | None = None
-    """Where they were fetched from, which is what messages name instead of `path`."""
+    """Where they were fetched from; messages name it instead of `path`."""
     files: tuple[tuple[int, Path], ...] = ()
-    """Where many files are one run of records: how many stand before each."""
+    """The files that the records come from, if several: records before each, and its path."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how they were read."""
+    """What the user should know about how they were read."""
 
-    def slabs(self) -> Iterator[bytes]:
-        """Cut the records into pieces that can be read side by side."""
-        return slabs(self.blocks, self.shape.quote.encode())
+    def chunks(self) -> Iterator[bytes]:
+        """Cut the records into chunks that can be read in parallel."""
+        return cut_chunks(self.blocks, self.shape.quote.encode())
 
     def dialect(self, chunk: bytes) -> CsvDialect:
-        """How a file of nothing but this chunk is written."""
+        """How a file of only this chunk is written."""
         shape = self.shape
-        spelled = shape.delimiter, shape.quote, self.line_end
-        return CsvDialect(self.columns, len(chunk), *spelled, ragged=self.ragged)
+        signs = shape.delimiter, shape.quote, self.line_end
+        return CsvDialect(self.columns, len(chunk), *signs, ragged=self.ragged)
 
 
 @contextmanager
-def called(place: str | None, path: Path) -> Iterator[None]:
-    """Name where a file was fetched from, not its copy here, in what goes wrong."""
+def shown_as(place: str | None, path: Path) -> Iterator[None]:
+    """Make errors name the place a file was fetched from instead of its local copy."""
     try:
         yield
     except SourceError as error:
@@ -93,7 +93,7 @@ def called(place: str | None, path: Path) -> Iterator[None]:
 
 
 def load_error(path: Path, error: Exception) -> SourceError | StorageError:
-    """Say what it means that records cannot be read or stored."""
+    """The error for records that cannot be read or stored."""
     import duckdb
 
     if isinstance(error, UncutError):
@@ -110,10 +110,10 @@ def load_error(path: Path, error: Exception) -> SourceError | StorageError:
 
 
 def size_of(path: Path) -> int:
-    """Give a source file's size in bytes.
+    """The size of a source file, in bytes.
 
     Raises:
-        SourceError: There is no such file, or it may not be read.
+        SourceError: The file does not exist or cannot be read.
     """
     try:
         if path.is_dir():
@@ -124,36 +124,45 @@ def size_of(path: Path) -> int:
 
 
 def own_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Leave out what a result file added."""
+    """The columns that are a source's own, without those that a result file added."""
     return tuple(c for c in columns if not c.lower().startswith(RESULT_PREFIX))
 
 
+def header_of(source: FileSource) -> tuple[str, ...] | None:
+    """The columns of a CSV source, for a check before the run; None if they cannot be read now."""
+    try:
+        return own_columns(open_csv(source.path, source.shape).columns) or None
+    except (SourceError, LookupError, TypeError, ValueError):  # also of a bad `encoding`
+        return None
+
+
 def open_csv(path: Path, shape: FileShape) -> Records:
-    """Read a CSV file's header and stand before its first record.
+    """Open a CSV file and read its header.
 
     Raises:
-        SourceError: The file cannot be read, or its header has a blank or a doubled name.
+        SourceError: The file cannot be read, or a column has no name or the name of another.
     """
-    shape, notes = _told(path, shape)
     digest = hashlib.sha256()
-    blocks = utf8_blocks(path, shape.encoding, digest, shape.compression)
+    blocks = file_blocks(path, shape.compression, digest)
+    start = next(blocks, b"")
+    notes: tuple[str, ...] = ()
+    if shape.undeclared:
+        shape, notes = _sniffed(shape, start)
+    blocks = utf8_blocks(chain([start], blocks), path, shape.encoding)
     first = next(blocks, b"").lstrip(b"\r\n")
     header = _header_bytes(first, shape.quote)
-    line_end = _line_end(header)
-    if shape.header:
-        check_header(path, shape.header)
-        rest = chain([first], blocks)
-        return Records(path, shape.header, shape, rest, digest, line_end, notes=notes)
-    columns = _header_names(path, header, shape)
-    rest = chain([first[len(header) :]], blocks)
-    return Records(path, columns, shape, rest, digest, line_end, notes=notes)
+    columns = shape.header
+    if not columns:
+        columns = _header_names(path, header, shape)
+        first = first[len(header) :]
+    check_header(path, columns)
+    records = chain([first], blocks)
+    return Records(path, columns, shape, records, digest, _line_end(header), notes=notes)
 
 
-def _told(path: Path, shape: FileShape) -> tuple[FileShape, tuple[str, ...]]:
-    """How a file is written, and what of that a person should hear."""
-    if not shape.undeclared:
-        return shape, ()
-    found = sniffed(shape, first_bytes(path, shape.compression, START_BYTES))
+def _sniffed(shape: FileShape, start: bytes) -> tuple[FileShape, tuple[str, ...]]:
+    """Fill in what the job leaves to the file, with a note about what was found."""
+    found = sniffed(shape, start[:START_BYTES])
     note = noticed(shape, found)
     return found, (note,) if note else ()
 
@@ -179,27 +188,25 @@ def _header_names(path: Path, header: bytes, shape: FileShape) -> tuple[str, ...
             hint=encoding_hint(path),
         ) from error
     rows = list(csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote or None))
-    names = tuple(rows[0]) if rows else ()
-    check_header(path, names)
-    return names
+    return tuple(rows[0]) if rows else ()
 
 
 def check_header(path: Path, names: tuple[str, ...]) -> None:
-    """Refuse blank and doubled names; Salesforce and SQL take `Name` and `NAME` for the same.
+    """Reject blank and repeated names; Salesforce and SQL treat `Name` and `NAME` as the same.
 
     Raises:
-        SourceError: Names the column and its place.
+        SourceError: Gives the column and its position.
     """
     seen: dict[str, int] = {}
     for place, name in enumerate(names, start=1):
         if not name.strip():
             raise SourceError(
                 f"{path}: column {place} of {len(names)} has no name.",
-                hint="Give it one in the first line, or check `delimiter` in `from`.",
+                hint="Name it in the first line, or check `delimiter` in `from`.",
             )
         first = seen.setdefault(name.lower(), place)
         if first != place:
             raise SourceError(
-                f"{path}: column {name!r} stands twice in the header, at {first} and {place}.",
-                hint="Rename or drop one; upper and lower case make no difference.",
+                f"{path}: column {name!r} appears twice in the header ({first} and {place}).",
+                hint="Rename or remove one; column names are not case-sensitive.",
             )

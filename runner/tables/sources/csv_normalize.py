@@ -1,7 +1,7 @@
-"""The slow, exact reader of CSV: finds what is wrong with a file, or writes it anew plainly.
+"""The slow, exact CSV reader: finds what is wrong with a file, or rewrites it as plain CSV.
 
-DuckDB reads almost every file; what it refuses comes here. Goes record by record, knows rows,
-lines and bytes, and keeps one record in memory. Knows nothing of DuckDB.
+For the few files that DuckDB rejects. Reads one record at a time; knows rows, lines and bytes.
+Knows nothing of DuckDB.
 """
 
 from __future__ import annotations
@@ -14,27 +14,24 @@ from typing import TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
-from runner.tables.sources.chunks import decoded_text
+from runner.tables.sources.chunks import open_text
 from runner.tables.sources.csv import PLAIN_CSV, Records, open_csv
 
 
-def respell_csv(path: Path, shape: FileShape, to: Path) -> Records:
-    """Write a CSV file anew with one kind of line end and quotes where they belong.
+def normalize_csv(path: Path, shape: FileShape, to: Path) -> Records:
+    """Rewrite a CSV file with LF line ends and every value quoted.
 
     Raises:
-        SourceError: A byte that cannot be decoded, a row with too many or too few cells, a quote
-            that is not closed; names byte or row and line.
+        SourceError: A byte cannot be decoded, a row has too many or too few cells, or a quote is
+            not closed; gives the byte, or row and line.
     """
     csv.field_size_limit(sys.maxsize)
-    with decoded_text(path, shape) as stream, to.open("w", encoding="utf-8", newline="") as out:
+    with open_text(path, shape) as stream, to.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if shape.header:
             writer.writerow(shape.header)
         writer.writerows(_checked_rows(path, shape, stream))
-    return _renamed(open_csv(to, PLAIN_CSV), path)
-
-
-def _renamed(records: Records, path: Path) -> Records:
+    records = open_csv(to, PLAIN_CSV)
     records.path = path
     return records
 
@@ -57,7 +54,7 @@ def _checked_rows(path: Path, shape: FileShape, stream: TextIO) -> Iterator[list
     except csv.Error as error:
         raise SourceError(
             f"{path}: {_place(number + 1, line)}: {_quote_fault(error, shape.quote)}.",
-            hint=f"A quote inside a quoted value is written twice: {shape.quote * 2}",
+            hint=f"Double each quote inside a quoted value: {shape.quote * 2}",
         ) from error
 
 
@@ -66,7 +63,7 @@ def _check_width(path: Path, row: int, line: int, cells: int, width: int) -> Non
         found = f"{cells} cell{'s' * (cells != 1)}"
         raise SourceError(
             f"{path}: {_place(row, line)} has {found}, the header has {width}.",
-            hint="Quote values that hold the delimiter or a line end, or check `delimiter`.",
+            hint="Quote values that contain the delimiter or a line break, or check `delimiter`.",
         )
 
 
@@ -77,4 +74,4 @@ def _place(row: int, line: int) -> str:
 def _quote_fault(error: csv.Error, quote: str) -> str:
     if "unexpected end" in str(error):
         return f"a value that begins with {quote} is never closed"
-    return f"something stands between a closing {quote} and the next delimiter"
+    return f"text between a closing {quote} and the next delimiter"

@@ -1,6 +1,6 @@
-"""Rows that a SQL database answers, fetched some at a time.
+"""Rows of a query to a SQL database, fetched in batches.
 
-Knows how values of databases are spelled. Knows nothing of fields.
+Knows how database values are written as text. Knows nothing of fields.
 """
 
 from __future__ import annotations
@@ -16,42 +16,42 @@ from typing import TYPE_CHECKING, Any
 
 from runner.job.endpoints import DatabaseSource
 from runner.job.sql_binds import rewritten
-from runner.tables.databases import connected
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
+from runner.tables.sql_connection import connected
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult, Dialect
 
 _FETCHED_ROWS = 2_000
 _FROM = Path("database")
-"""What messages call the rows."""
+"""The name of the rows in messages."""
 
 
 def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> Records:
-    """Write what a SELECT answers as CSV, through a cursor that the server keeps.
+    """Write the result of a SELECT as CSV, through a server-side cursor.
 
     Raises:
-        SourceError: No connection, the SQL is refused, or the connection is dropped on the way.
+        SourceError: The database cannot be reached, rejects the SQL, or drops the connection.
     """
     with connected(source.url) as connection:
         sql, values = bound(source, connection.dialect)
         options = {
             "stream_results": True,
             "max_row_buffer": _FETCHED_ROWS,
-            # Without binds the SQL is the database's own: a % in it is nobody's placeholder.
+            # Without binds, a % in the SQL is not a placeholder.
             "no_parameters": not values,
         }
-        asked = connection.exec_driver_sql(sql, values, execution_options=options)
-        with closing(asked) as result:
+        answer = connection.exec_driver_sql(sql, values, execution_options=options)
+        with closing(answer) as result:
             return spool_rows(_FROM, tuple(result.keys()), _rows(result), to, disk)
 
 
 def bound(
     source: DatabaseSource, dialect: Dialect
 ) -> tuple[str, tuple[object, ...] | dict[str, object] | None]:
-    """Give the SQL with the driver's own placeholders, and the values to hand over beside it."""
+    """The SQL with the driver's own placeholders, and the values to bind."""
     order: list[str] = []
     mark, is_named = _MARKS[dialect.paramstyle]
 
@@ -68,7 +68,7 @@ def bound(
 
 
 def _value(value: object, dialect: Dialect) -> object:
-    """A param as a driver takes it; SQLite has no dates but texts that sort."""
+    """A param as the driver accepts it; SQLite stores dates as texts that sort."""
     if dialect.name != "sqlite" or not isinstance(value, date):
         return value
     if isinstance(value, datetime):
@@ -84,7 +84,7 @@ _MARKS = {
     "named": (":{name}", True),
     "pyformat": ("%({name})s", True),
 }
-"""Placeholders of the DB-API's styles, and whether values go by name."""
+"""Placeholders of the DB-API's styles, and whether values are bound by name."""
 
 
 def _rows(result: CursorResult[Any]) -> Iterator[Iterator[str]]:
@@ -94,7 +94,7 @@ def _rows(result: CursorResult[Any]) -> Iterator[Iterator[str]]:
 
 
 def text_of(value: object) -> str:
-    """Spell a value of a database as the rest reads it; NULL is blank, bytes are base64."""
+    """A database value as text; NULL is blank, bytes are base64."""
     if value is None:
         return ""
     if isinstance(value, str):

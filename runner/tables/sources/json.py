@@ -1,6 +1,6 @@
-"""JSON Lines and JSON arrays, object by object, every number with the digits it is written with.
+"""JSON Lines and JSON arrays as records; numbers keep their digits.
 
-Keeps one object in memory, and of an array a block of text. Knows nothing of columns.
+Holds one object in memory, and one block of an array. Knows nothing of columns.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
-from runner.tables.sources.chunks import decoded_text
+from runner.tables.sources.chunks import open_text
 
 JsonObject = dict[str, Any]
 _FIRST_CHARACTERS = 1 << 16
@@ -21,7 +21,7 @@ _BLANKS = " \t\r\n"
 
 
 class _Digits(str):
-    """A JSON number as it is written."""
+    """A JSON number as it was written."""
 
     __slots__ = ()
 
@@ -30,12 +30,12 @@ _DECODER = json.JSONDecoder(parse_float=_Digits, parse_int=_Digits)
 
 
 def json_lines(path: Path, shape: FileShape) -> Iterator[JsonObject]:
-    """Give the object of each line.
+    """Read the object of each line.
 
     Raises:
-        SourceError: A line that is not a JSON object; names its number.
+        SourceError: A line is not a JSON object; gives its number.
     """
-    with decoded_text(path, shape) as stream:
+    with open_text(path, shape) as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
@@ -46,19 +46,19 @@ def json_lines(path: Path, shape: FileShape) -> Iterator[JsonObject]:
                 _refuse(path, number, error, hint)
             if not isinstance(record, dict):
                 raise SourceError(
-                    f"{path}: line {number:,} holds no JSON object.",
+                    f"{path}: line {number:,} is not a JSON object.",
                     hint='Each line is one row: {"Name": "Acme", "Phone": "1"}',
                 )
             yield record
 
 
 def json_array(path: Path, shape: FileShape) -> Iterator[JsonObject]:
-    """Give the objects of the one array that a file holds.
+    """Read the objects of a file that is one array.
 
     Raises:
-        SourceError: The file holds something else, or ends early; names the line.
+        SourceError: The file is something else, or ends early; gives the line.
     """
-    with decoded_text(path, shape) as stream:
+    with open_text(path, shape) as stream:
         text = _Window(path, stream)
         if not text.peek():
             return
@@ -70,11 +70,11 @@ def json_array(path: Path, shape: FileShape) -> Iterator[JsonObject]:
                 yield text.object()
         text.expect("]", "a comma or ] comes after each object; the file may end too early")
         if text.peek():
-            text.refuse("something stands after the array")
+            text.refuse("there is text after the array")
 
 
 class _Window:
-    """The part of a text that is being looked at."""
+    """The part of a text that is being parsed."""
 
     def __init__(self, path: Path, stream: TextIO) -> None:
         self._path = path
@@ -84,7 +84,7 @@ class _Window:
         self._line = 1
 
     def peek(self) -> str:
-        """The next character that is not blank; nothing at the end."""
+        """The next character that is not blank; empty at the end."""
         while True:
             while self._at < len(self._text) and self._text[self._at] in _BLANKS:
                 self._at += 1
@@ -104,10 +104,10 @@ class _Window:
             try:
                 found, self._at = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
-                # It may only be cut off: look again with as much text more as there was.
+                # The text may just be cut off: try again with twice as much.
                 if more > _LONGEST_OBJECT_CHARACTERS or not self._grow(more):
                     line = self._line + error.lineno - 1
-                    _refuse(self._path, line, error, "Mend it, or have the file written again.")
+                    _refuse(self._path, line, error, "Fix it, or export the file again.")
                 more *= 2
             else:
                 return dict(found)
@@ -115,11 +115,12 @@ class _Window:
     def refuse(self, why: str) -> NoReturn:
         line = self._line + self._text.count("\n", 0, self._at)
         raise SourceError(
-            f"{self._path}: line {line:,}: no JSON array of objects.", hint=f"{why.capitalize()}."
+            f"{self._path}: line {line:,}: not a JSON array of objects.",
+            hint=f"{why.capitalize()}.",
         )
 
     def _grow(self, characters: int) -> bool:
-        """Take more text in and let go of what has been read; False at the end."""
+        """Read more text and drop what has been parsed; False at the end."""
         more = self._stream.read(characters)
         self._line += self._text.count("\n", 0, self._at)
         self._text = self._text[self._at :] + more
@@ -134,7 +135,7 @@ def _refuse(path: Path, line: int, error: json.JSONDecodeError, hint: str) -> No
 
 
 def json_cell(value: object) -> str:
-    """Give the text of a value: lists and objects as JSON, null as blank."""
+    """The text of a value: lists and objects as JSON, null as blank."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -143,7 +144,7 @@ def json_cell(value: object) -> str:
 
 
 def _json(value: object) -> str:
-    """Write a nested value back as JSON, numbers as they were."""
+    """Write a nested value as JSON, numbers unchanged."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{json.dumps(k)}:{_json(v)}" for k, v in value.items()) + "}"
     if isinstance(value, list):

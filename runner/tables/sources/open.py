@@ -1,7 +1,7 @@
-"""Opens a source, whatever its format and place, as the records that the rest reads.
+"""Opens a source of any format and place as records.
 
-Knows formats, patterns, standard input. A format beside CSV is put down as plain CSV first. Knows
-nothing of mapping.
+Knows formats, file patterns and standard input. Formats other than CSV are written as plain CSV
+first. Knows nothing of mapping.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from glob import glob
 from pathlib import Path, PurePosixPath
@@ -28,36 +28,27 @@ from runner.tables.sources.csv import (
     PLAIN_CSV,
     Records,
     RowsSource,
-    called,
     open_csv,
     own_columns,
+    shown_as,
     size_of,
 )
-from runner.tables.sources.csv_normalize import respell_csv
+from runner.tables.sources.csv_normalize import normalize_csv
 from runner.tables.sources.json import JsonObject, json_array, json_cell, json_lines
 from runner.tables.sources.spool import spool_records
+from runner.tables.sources.sql_join import JoinedSource, read_joined
 
 _COPY_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class JoinedSource:
-    """SQL over rows of other tasks and files."""
-
-    sql: str
-    tables: Mapping[str, FileSource | RowsSource]
-    params: Mapping[str, object] = field(default_factory=dict)
-    """Values of the binds in the SQL."""
 
 
 AnySource = FileSource | RowsSource | DatabaseSource | JoinedSource
 
 
-def columns_beforehand(source: FileSource) -> tuple[str, ...] | None:
-    """Tell a source's columns at little cost; None where only reading it would.
+def read_columns(source: FileSource) -> tuple[str, ...] | None:
+    """Read a source's columns; None if that takes reading all of it.
 
     Raises:
-        SourceError: The file cannot be read, or its header is wrong.
+        SourceError: The file cannot be read, or its header is invalid.
     """
     if source.url is not None or source.path == STANDARD_STREAM:
         return None
@@ -73,37 +64,36 @@ def columns_beforehand(source: FileSource) -> tuple[str, ...] | None:
 
 
 def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tuple[Records, ...]:
-    """Open a source; each of the records has the columns of the first, in an order of its own.
+    """Open a source; all its records have the same columns, each in its own order.
 
     Args:
         source: Where the rows are.
-        folder: Where to put what must be put down.
-        disk: How much that may be.
+        folder: For rows that are written as CSV first.
+        disk: Counts what is written.
 
     Raises:
-        SourceError: It cannot be read, or says what it cannot mean.
-        StorageError: What must be put down takes more of the disk than it may.
+        SourceError: The source cannot be read, or its content is invalid.
+        StorageError: The run uses more disk space than it may.
     """
     if isinstance(source, RowsSource):
         return (open_csv(source.path, PLAIN_CSV),)
     if isinstance(source, FileSource):
-        return _opened_files(source, folder, disk)
+        return _open_files(source, folder, disk)
     if isinstance(source, DatabaseSource):
         from runner.tables.sources.database import read_database
 
         return (read_database(source, folder / "rows.csv", disk),)
-    from runner.tables.sources.sql_join import read_joined
 
-    return (read_joined(source, folder, disk),)
+    return (read_joined(source, folder, open_source, disk),)
 
 
 def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
-    """What a person should know of how a source was read."""
+    """What the user should know about how a source was read."""
     return tuple(note for records in opened for note in records.notes)
 
 
-def _noted(opened: Sequence[Records]) -> tuple[Records, ...]:
-    """Files whose notes name them; what is alike is said once, by the first."""
+def _with_file_names(opened: Sequence[Records]) -> tuple[Records, ...]:
+    """Name the files in their notes; a note shared by several is given once, by the first."""
     named: dict[str, list[str]] = {}
     for records in opened:
         for note in records.notes:
@@ -117,13 +107,13 @@ def _noted(opened: Sequence[Records]) -> tuple[Records, ...]:
     )
 
 
-def _opened_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
+def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
     files = _local_files(source, folder)
     if source.url is None:
         return _read_files(source, files, folder, disk)
     disk.grew(size_of(files[0]))
     place = shown_url(source.url)
-    with called(place, files[0]):
+    with shown_as(place, files[0]):
         opened = _read_files(replace(source, path=files[0]), files, folder, disk)
     return tuple(replace(records, place=place) for records in opened)
 
@@ -134,45 +124,44 @@ def _read_files(
     for file in files:
         size_of(file)
     shape = source.shape
-    if shape.format in _NAMED:
-        read_named = _NAMED[shape.format]
-        begun: list[tuple[int, Path]] = []
-        found = _one_by_one(files, lambda file: read_named(file, shape), begun)
-        records = spool_records(source.path, found, json_cell, folder / "rows.csv", disk)
-        return (replace(records, shape=_spelled(shape), files=tuple(begun)),)
+    if shape.format in _OBJECT_READERS:
+        read_objects = _OBJECT_READERS[shape.format]
+        starts: list[tuple[int, Path]] = []
+        objects = _read_one_by_one(files, lambda file: read_objects(file, shape), starts)
+        records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
+        return (replace(records, shape=_as_plain_csv(shape), files=tuple(starts)),)
     read = _READERS[shape.format]
     opened = tuple(
         read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(files)
     )
     for each in opened[1:]:
-        _check_same(opened[0], each)
-    return _noted(opened)
+        _check_same_columns(opened[0], each)
+    return _with_file_names(opened)
 
 
-def _one_by_one(
+def _read_one_by_one(
     files: Sequence[Path],
     read: Callable[[Path], Iterator[JsonObject]],
-    begun: list[tuple[int, Path]],
+    starts: list[tuple[int, Path]],
 ) -> Iterator[JsonObject]:
-    """Give the records of many files; notes for each file how many stand before it."""
+    """Read the records of many files; adds to `starts` each file and the records before it."""
     number = 0
     for file in files:
-        begun.append((number, file))
+        starts.append((number, file))
         for record in read(file):
             number += 1
             yield record
 
 
-def _spelled(shape: FileShape) -> FileShape:
-    """Plain CSV with the values as the source writes them."""
-    said = shape.decimal, shape.dates, shape.datetimes
-    return replace(PLAIN_CSV, decimal=said[0], dates=said[1], datetimes=said[2])
+def _as_plain_csv(shape: FileShape) -> FileShape:
+    """Plain CSV with values written as the source writes them."""
+    return replace(PLAIN_CSV, decimal=shape.decimal, dates=shape.dates, datetimes=shape.datetimes)
 
 
 def _local_files(source: FileSource, folder: Path) -> list[Path]:
-    """The files of a source on this machine."""
+    """The files of a source, fetched to this machine if necessary."""
     if source.path == STANDARD_STREAM:
-        return [_from_standard_input(folder / "standard-input")]
+        return [_save_standard_input(folder / "standard-input")]
     if source.url is not None:
         from runner.tables.remote import fetch
 
@@ -183,27 +172,27 @@ def _local_files(source: FileSource, folder: Path) -> list[Path]:
 
 
 def _files(path: Path) -> list[Path]:
-    """The file of that name, or all that are like it, by name."""
+    """The file of that name, or all that match it as a pattern, sorted by name."""
     if path.exists() or not any(sign in str(path) for sign in "*?["):
         return [path]
     found = sorted(glob(str(path), recursive=True))  # noqa: PTH207 - the pattern is absolute
     files = [file for file in map(Path, found) if file.is_file()]
     if not files:
-        raise SourceError(f"No file is like {path}.", hint="Check the pattern in `from`.")
+        raise SourceError(f"No file matches {path}.", hint="Check the pattern in `from`.")
     return files
 
 
-def _from_standard_input(to: Path) -> Path:
-    """Put standard input down, so that it can be looked at twice."""
+def _save_standard_input(to: Path) -> Path:
+    """Write standard input to a file, so that it can be read twice."""
     if sys.stdin is None or sys.stdin.closed:
         raise SourceError(
-            "Standard input has been read already, or there is none.",
-            hint="One task of one job can read it: put its rows into a file.",
+            "Standard input was already read, or there is none.",
+            hint="Only one task can read it; save its rows to a file and name that.",
         )
     if sys.stdin.isatty():
         raise SourceError(
             "Standard input is a terminal, not rows.",
-            hint="Pipe them in: `cat accounts.csv | runner run job.yaml`.",
+            hint="Pipe rows in: `cat accounts.csv | runner run job.yaml`.",
         )
     with to.open("wb") as out:
         shutil.copyfileobj(sys.stdin.buffer, out, _COPY_BYTES)
@@ -213,7 +202,7 @@ def _from_standard_input(to: Path) -> Path:
 
 def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
     records = open_csv(file, shape)
-    return replace(records, respell=partial(respell_csv, file, records.shape))
+    return replace(records, normalize=partial(normalize_csv, file, records.shape))
 
 
 def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Records:
@@ -236,32 +225,28 @@ def _read_xml(file: Path, shape: FileShape) -> Iterator[JsonObject]:
     return xml_records(file, shape)
 
 
-_NAMED: Mapping[FileFormat, Callable[[Path, FileShape], Iterator[JsonObject]]] = {
+_OBJECT_READERS: Mapping[FileFormat, Callable[[Path, FileShape], Iterator[JsonObject]]] = {
     FileFormat.JSONL: json_lines,
     FileFormat.JSON: json_array,
     FileFormat.XML: _read_xml,
 }
-"""Formats whose records name their columns one by one: many files have the columns of all."""
+"""Formats in which each record names its columns: several files have the columns of all."""
 
 _READERS: Mapping[FileFormat, Callable[[Path, FileShape, Path, Disk], Records]] = {
     FileFormat.CSV: _read_csv,
     FileFormat.PARQUET: _read_parquet,
     FileFormat.EXCEL: _read_excel,
 }
-"""Formats whose columns are told once: many files have the columns of the first."""
+"""Formats with one header: several files must have the same columns."""
 
 
-def _check_same(first: Records, other: Records) -> None:
-    missing = _listed(first.columns, other.columns)
-    added = _listed(other.columns, first.columns)
+def _check_same_columns(first: Records, other: Records) -> None:
+    missing = ", ".join(column for column in first.columns if column not in other.columns)
+    added = ", ".join(column for column in other.columns if column not in first.columns)
     if missing or added:
-        what = [f"lacks {missing}" if missing else "", f"has {added} besides" if added else ""]
+        what = [f"lacks {missing}" if missing else "", f"adds {added}" if added else ""]
         raise SourceError(
-            f"{other.path}: its columns are not those of {first.path}: it"
+            f"{other.path}: its columns differ from those of {first.path}: it"
             f" {' and '.join(filter(None, what))}.",
-            hint="Files of one pattern have the same columns, in any order.",
+            hint="Files of one pattern must have the same columns, in any order.",
         )
-
-
-def _listed(columns: Sequence[str], others: Sequence[str]) -> str:
-    return ", ".join(column for column in columns if column not in others)

@@ -1,6 +1,6 @@
 """Parquet files as rows of text.
 
-Knows Parquet's types and how each is spelled. Knows nothing of fields.
+Knows Parquet's types and how each is written as text. Knows nothing of fields.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY")
 
 
 def parquet_columns(path: Path) -> tuple[str, ...]:
-    """Read the columns' names.
+    """Read the names of the columns.
 
     Raises:
-        SourceError: The file is no Parquet file, or a column holds more than one value a row.
+        SourceError: The file is not Parquet, or a column has more than one value per row.
     """
     import duckdb
 
@@ -37,7 +37,7 @@ def read_parquet(path: Path, to: Path) -> Records:
     """Write the rows of a Parquet file as CSV.
 
     Raises:
-        SourceError: As `parquet_columns` says, or the file is damaged.
+        SourceError: As `parquet_columns`, or the file is damaged.
     """
     import duckdb
 
@@ -66,8 +66,8 @@ def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, s
     for column, kind in types.items():
         if kind.startswith(_NESTED) or kind.endswith("]"):
             raise SourceError(
-                f"{path}: column {column!r} holds more than one value a row: {kind}.",
-                hint="Write the file with one plain column for each value, or without the column.",
+                f"{path}: column {column!r} has more than one value per row: {kind}.",
+                hint="Export one plain column per value, or leave the column out.",
             )
     return types
 
@@ -78,12 +78,12 @@ def _cell(column: str, kind: str) -> str:
         return f"base64({cell})"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%fZ')"
-    # A blank is written as two quotes: a row of one NULL would be no row.
+    # A blank is written as two quotes: one NULL alone would be an empty line, which is not a row.
     return f"coalesce(CAST({cell} AS VARCHAR), '')"
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> SourceError:
     return SourceError(
         f"{path} cannot be read as Parquet: {first_line(error)}.",
-        hint="The file may be of another format, or not be written whole.",
+        hint="The file may be in another format, or incomplete.",
     )

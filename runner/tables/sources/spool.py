@@ -1,6 +1,6 @@
-"""Rows of any format as plain CSV on this machine, which is what the rest reads.
+"""Spools rows of any format as plain CSV, the form that every source is read in.
 
-Knows how rows are put down and read again. Knows nothing of where they come from.
+Knows how rows are written and read back. Knows nothing of where they come from.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from runner.errors import SourceError
 from runner.tables.disk import UNBOUNDED, Disk, Metered
-from runner.tables.sources.chunks import utf8_blocks
+from runner.tables.sources.chunks import file_blocks
 from runner.tables.sources.csv import PLAIN_CSV, Records, check_header
 
 
@@ -23,11 +23,11 @@ def spool_records(
     to: Path,
     disk: Disk = UNBOUNDED,
 ) -> Records:
-    """Put down records that name their columns: all names, in the order they are first met.
+    """Write records that name their columns; the columns are all names, in order of appearance.
 
     Raises:
-        SourceError: Two names that differ in nothing but letter case, or no name at all.
-        StorageError: The rows take more of the disk than they may.
+        SourceError: Two names differ only in letter case, or no record has a value.
+        StorageError: The run uses more disk space than it may.
     """
     places: dict[str, int] = {}
     rows = 0
@@ -37,7 +37,7 @@ def spool_records(
             rows += 1
             for key in record:
                 places.setdefault(key, len(places))
-            # A line of its own even for a record without values: an empty line is no row.
+            # A record without values gets a quoted blank: an empty line is not a row.
             writer.writerow([cell(record.get(key)) for key in places] or [""])
     if rows and not places:
         raise SourceError(
@@ -55,11 +55,11 @@ def spool_rows(
     to: Path,
     disk: Disk = UNBOUNDED,
 ) -> Records:
-    """Put down rows that all have the same columns.
+    """Write rows that all have the same columns.
 
     Raises:
-        SourceError: A column without a name, or of the same name as another.
-        StorageError: The rows take more of the disk than they may.
+        SourceError: A column has no name, or the name of another.
+        StorageError: The run uses more disk space than it may.
     """
     check_header(path, tuple(columns))
     with to.open("w", encoding="utf-8", newline="") as out:
@@ -69,7 +69,7 @@ def spool_rows(
 
 
 def spooled(path: Path, columns: tuple[str, ...], file: Path, *, ragged: bool = False) -> Records:
-    """Read again what has been put down without a header."""
+    """Read back rows that were written without a header."""
     digest = hashlib.sha256()
-    blocks = utf8_blocks(file, "utf-8", digest)
+    blocks = file_blocks(file, digest=digest)
     return Records(path, columns, PLAIN_CSV, blocks, digest, ragged=ragged)

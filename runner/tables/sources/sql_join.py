@@ -1,32 +1,49 @@
-"""SQL over other rows, on this machine: reads what it is given a name for, and nothing else.
+"""SQL over the rows of other sources, run on this machine.
 
-Knows how SQL is kept from everything but its tables. Knows nothing of where their rows come from.
+Knows how SQL is confined to its tables. Knows nothing of where their rows come from.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import SourceError
+from runner.job.endpoints import FileSource
 from runner.job.sql_binds import for_duckdb, names
 from runner.tables.database import Database, first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import Records, check_header, load_error
-from runner.tables.sources.open import AnySource, JoinedSource, notes_of, open_source
+from runner.tables.sources.csv import Records, RowsSource, check_header, load_error
 from runner.tables.sources.spool import spooled
 from runner.tables.sql import copy_csv, literal, name, read_records
 
 _FROM = Path("from")
-"""What messages call the rows of a SELECT."""
+"""The name of a SELECT's rows in messages."""
 
 
-def read_joined(source: JoinedSource, folder: Path, disk: Disk = UNBOUNDED) -> Records:
-    """Carry a SELECT out over its tables, every column of which is text.
+@dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """SQL over rows of other tasks and files."""
+
+    sql: str
+    tables: Mapping[str, FileSource | RowsSource]
+    params: Mapping[str, object] = field(default_factory=dict)
+    """Values of the binds in the SQL."""
+
+
+OpenSource = Callable[[FileSource | RowsSource, Path, Disk], tuple[Records, ...]]
+"""Opens the source of one table, with a folder for its files."""
+
+
+def read_joined(
+    source: JoinedSource, folder: Path, open_source: OpenSource, disk: Disk = UNBOUNDED
+) -> Records:
+    """Run a SELECT over its tables, whose columns are all text.
 
     Raises:
-        SourceError: A table cannot be read, or the SELECT names what is not there or fails.
+        SourceError: A table cannot be read, or the SELECT fails.
     """
     import duckdb
 
@@ -35,21 +52,24 @@ def read_joined(source: JoinedSource, folder: Path, disk: Disk = UNBOUNDED) -> R
     notes: list[str] = []
     try:
         for table, rows in source.tables.items():
-            notes += _load(database, table, rows, folder / table, disk)
+            (folder / table).mkdir(exist_ok=True)
+            opened = open_source(rows, folder / table, disk)
+            _load(database, table, opened, folder / table)
+            notes += [note for records in opened for note in records.notes]
         for bind in names(source.sql):
             database.connection.execute(f"SET VARIABLE {name(bind)} = ?", [source.params[bind]])
-        _shut(database, to)
+        _confine(database, to)
         sql = for_duckdb(source.sql)
-        found = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
-        columns = tuple(str(row[0]) for row in found)
+        described = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
+        columns = tuple(str(row[0]) for row in described)
         check_header(_FROM, columns)
         cells = ", ".join(f"coalesce(CAST({name(c)} AS VARCHAR), '')" for c in columns)
         query = f"SELECT {cells} FROM (\n{sql}\n)"
         database.connection.execute(copy_csv(query, to, header=False))
     except duckdb.Error as error:
         raise SourceError(
-            f"The SQL of the source fails: {first_line(error)}.",
-            hint="It sees the names in `tables`, whose columns are text: CAST(amount AS DECIMAL).",
+            f"The source's SQL failed: {first_line(error)}.",
+            hint="Columns of the names in `tables` are text: CAST(amount AS DECIMAL).",
         ) from error
     finally:
         database.close()
@@ -57,22 +77,17 @@ def read_joined(source: JoinedSource, folder: Path, disk: Disk = UNBOUNDED) -> R
     return replace(spooled(_FROM, columns, to), notes=tuple(notes))
 
 
-def _load(
-    database: Database, table: str, rows: AnySource, folder: Path, disk: Disk
-) -> tuple[str, ...]:
-    """Keep a source's rows as a table; gives what should be known of how they were read."""
-    folder.mkdir(exist_ok=True)
-    opened = open_source(rows, folder, disk)
+def _load(database: Database, table: str, opened: Sequence[Records], folder: Path) -> None:
+    """Create a table with a source's rows."""
     columns = opened[0].columns
     if not columns:
         raise SourceError(
-            f"{opened[0].path} has no columns.", hint="It is empty, without a header."
+            f"{opened[0].path} has no columns.", hint="The file is empty; it needs a header."
         )
     typed = ", ".join(f"{name(c)} VARCHAR" for c in columns)
     database.connection.execute(f"CREATE TABLE {name(table)} ({typed})")
     for records in opened:
         _insert(database, table, columns, records, folder)
-    return notes_of(opened)
 
 
 def _insert(
@@ -84,27 +99,27 @@ def _insert(
         _insert_as_is(database, table, columns, records, folder)
     except (duckdb.Error, UncutError) as error:
         database.connection.execute("ROLLBACK")
-        if records.respell is None:
+        if records.normalize is None:
             raise load_error(records.path, error) from error
-        plain = records.respell(folder / "respelled.csv")
+        plain = records.normalize(folder / "normalized.csv")
         _insert_as_is(database, table, columns, plain, folder)
 
 
 def _insert_as_is(
     database: Database, table: str, columns: tuple[str, ...], records: Records, folder: Path
 ) -> None:
-    text = folder / "slab.csv"
+    text = folder / "chunk.csv"
     database.connection.execute("BEGIN")
-    for piece in records.slabs():
-        text.write_bytes(piece)
-        read = read_records(text, records.dialect(piece), columns)
+    for chunk in records.chunks():
+        text.write_bytes(chunk)
+        read = read_records(text, records.dialect(chunk), columns)
         database.connection.execute(f"INSERT INTO {name(table)} FROM {read}")
     database.connection.execute("COMMIT")
     text.unlink(missing_ok=True)
 
 
-def _shut(database: Database, to: Path) -> None:
-    """Let nothing be reached from now on but the tables, and the file to write."""
+def _confine(database: Database, to: Path) -> None:
+    """Deny access to everything except the tables and the file to write."""
     allow = f"SET allowed_paths = [{literal(str(to))}]"
     for setting in (allow, "SET enable_external_access = false", "SET lock_configuration = true"):
         database.connection.execute(setting)

@@ -1,7 +1,7 @@
 """XML files of flat records: each child of a record is a column, each attribute too.
 
-Reads as the file flows. Entities and document types are refused: they can make a small file huge,
-and read files that are none of the job's. Knows nothing of columns.
+Reads as a stream. Entities and document types are rejected: they can make a small file huge and
+read other files. Knows nothing of columns.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from xml.parsers import expat
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
-from runner.tables.compression import BLOCK_BYTES, opened
+from runner.tables.compression import BLOCK_BYTES, open_compressed
 from runner.tables.sources.chunks import unreadable
 
 XmlRecord = dict[str, object]
 
 
 def xml_records(path: Path, shape: FileShape) -> Iterator[XmlRecord]:
-    """Give the records of an XML file; namespaces make no difference.
+    """Read the records of an XML file; namespaces are ignored.
 
     Raises:
-        SourceError: The file is no XML, declares entities, or a record holds more than one level;
-            names the line.
+        SourceError: The file is not XML, declares entities, or a record has more than one level;
+            gives the line.
     """
     reader = _Reader(path, tuple((shape.record or "").strip("/").split("/")))
     try:
-        with opened(path, shape.compression) as stream:
+        with open_compressed(path, shape.compression) as stream:
             while block := stream.read(BLOCK_BYTES):
                 reader.feed(block)
-                yield from reader.taken()
+                yield from reader.finished()
         reader.feed(b"", is_last=True)
-        yield from reader.taken()
+        yield from reader.finished()
     except OSError as error:
         raise unreadable(path, error) from error
     except expat.ExpatError as error:
         raise SourceError(
             f"{path}: line {error.lineno:,}, column {error.offset + 1}: not XML:"
             f" {expat.ErrorString(error.code)}.",
-            hint="The file may not be written whole; have it written again.",
+            hint="The file may be incomplete; export it again.",
         ) from error
 
 
 class _Reader:
-    """What an XML parser calls."""
+    """The handlers of an XML parser."""
 
     def __init__(self, path: Path, record: tuple[str, ...]) -> None:
         self._path = path
@@ -64,7 +64,7 @@ class _Reader:
     def feed(self, block: bytes, *, is_last: bool = False) -> None:
         self._parser.Parse(block, is_last)
 
-    def taken(self) -> list[XmlRecord]:
+    def finished(self) -> list[XmlRecord]:
         done, self._done = self._done, []
         return done
 
@@ -72,11 +72,12 @@ class _Reader:
         name = tag.rpartition(":")[2]
         if not self._open and name != self._record[0]:
             raise self._fault(
-                f"the root element is {name}, not {self._record[0]}", "Write `record` as it is."
+                f"the root element is {name}, not {self._record[0]}",
+                "Begin `record` with the root element.",
             )
         if self._column is not None:
             raise self._fault(
-                f"{self._column} holds elements of its own, and one value is wanted",
+                f"{self._column} contains elements, not a single value",
                 "Records must be flat: each child of a record is one value.",
             )
         self._text.clear()
@@ -84,7 +85,7 @@ class _Reader:
         if self._values is not None:
             self._column = name
             if name in self._values:
-                raise self._fault(f"{name} stands twice in one record", "A column has one value.")
+                raise self._fault(f"{name} appears twice in one record", "A column has one value.")
         elif tuple(self._open) == self._record:
             self._values = {k.rpartition(":")[2]: v for k, v in attributes.items()}
 
@@ -100,8 +101,8 @@ class _Reader:
 
     def _refuse_doctype(self, *_declared: object) -> None:
         raise self._fault(
-            "a document type is declared, which could hold entities",
-            "Take the <!DOCTYPE …> out: records need none.",
+            "a document type is declared, which could define entities",
+            "Remove the <!DOCTYPE …>: records do not need it.",
         )
 
     def _fault(self, what: str, hint: str) -> SourceError:

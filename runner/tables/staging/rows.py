@@ -29,9 +29,9 @@ from runner.tables.sources.csv import (
     PLAIN_CSV,
     Records,
     RowsSource,
-    called,
     load_error,
     own_columns,
+    shown_as,
 )
 from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.sql import copy_csv, read_records
@@ -143,7 +143,7 @@ class StagedRows:
         digests: list[str] = []
         for records in self._records:
             before = self.rows_total
-            with called(records.place, records.path):
+            with shown_as(records.place, records.path):
                 digests.append(self._stage(records))
             files = records.files or ((0, records.path),)
             starts += [(before + 1 + rows, file) for rows, file in files]
@@ -242,12 +242,12 @@ class StagedRows:
             self.chunks += self._staged(records)
         except (duckdb.Error, UncutError) as error:
             is_misread = isinstance(error, duckdb.InvalidInputException | UncutError)
-            if records.respell is None or not is_misread:
+            if records.normalize is None or not is_misread:
                 raise load_error(records.path, error) from error
         else:
             return records.digest.hexdigest()
         # Either this finds what is wrong, and in which row, or only the CSV dialect was in the way.
-        plain = records.respell(self._folder / "respelled.csv")
+        plain = records.normalize(self._folder / "normalized.csv")
         try:
             self.chunks += self._staged(plain)
         except (duckdb.Error, UncutError) as error:
@@ -259,7 +259,7 @@ class StagedRows:
             return ()
         chunks: list[RowChunk] = []
         first_row = self.rows_total + 1
-        pieces = zip(self._numbers, records.slabs(), strict=False)
+        pieces = zip(self._numbers, records.chunks(), strict=False)
         for chunk in parallel_map(lambda piece: self._stage_chunk(records, *piece), pieces):
             chunks.append(replace(chunk, first_row=first_row))
             first_row += chunk.rows

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, TableMode
-from runner.tables.databases import alchemy, connected
 from runner.tables.field_types import FieldKind
+from runner.tables.sql_connection import alchemy, connected
 from runner.tables.targets.column_types import TypedColumn, typed_rows
 from runner.tables.targets.rest_rows import QueryColumn
 

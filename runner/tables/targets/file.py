@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
-from runner.tables.compression import packed
+from runner.tables.compression import write_compressed
 from runner.tables.database import Database, state_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import PLAIN_CSV
@@ -68,7 +68,7 @@ def write_file(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None
     between = rows.with_suffix(".unpacked")
     try:
         _WRITERS[shape.format](rows, between, shape, columns)
-        with between.open("rb") as read, packed(to, shape.compression) as write:
+        with between.open("rb") as read, write_compressed(to, shape.compression) as write:
             shutil.copyfileobj(read, write, _COPY_BYTES)
     finally:
         between.unlink(missing_ok=True)

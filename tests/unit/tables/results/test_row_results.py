@@ -9,7 +9,7 @@ from runner.outcome import Counts, RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.results.bulk_results import ResultFiles
 from runner.tables.results.row_results import RowResults
-from runner.tables.sources.open import columns_beforehand
+from runner.tables.sources.open import read_columns
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
@@ -133,7 +133,7 @@ def test_failed_rows_are_a_source_as_they_are(stage, tmp_path):
     results.add([RowResult(1, RowStatus.FAILED, code="BAD", message="no")])
     results.write_files(tmp_path)
     failed = FileSource(tmp_path / "failed.csv", FileShape(FileFormat.CSV))
-    assert columns_beforehand(failed) == ("Name", "Phone")
+    assert read_columns(failed) == ("Name", "Phone")
     again = stage((tmp_path / "failed.csv").read_bytes())
     RowResults(again).write_files(tmp_path / "again")
     header = (tmp_path / "again" / "failed.csv").read_text().splitlines()[0]

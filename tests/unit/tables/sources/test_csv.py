@@ -4,7 +4,8 @@ import pytest
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.tables.sources.open import columns_beforehand
+from runner.tables.sources.csv import header_of
+from runner.tables.sources.open import read_columns
 
 HUGE = "x" * 131_072
 
@@ -48,10 +49,10 @@ def test_csv_is_read_as_declared(stage, rows_of, content, shape, expected):
         (b"a,b\n1,2\n3,4,5\n", "row 2 (line 3) has 3 cells, the header has 2"),
         (b'a,b\n"x\ny",2\n3\n', "row 2 (line 4) has 1 cell, the header has 2"),
         (b'a,b\n1,2\n"3,4\n5,6\n', 'row 2 (line 3): a value that begins with " is never closed'),
-        (b'a,b\n"3"x,4\n', "row 1 (line 2): something stands between"),
+        (b'a,b\n"3"x,4\n', "row 1 (line 2): text between"),
         (b"a,b\n1,2\n\xff,4\n", "byte 9 is not utf-8"),
         (b"\xe4,b\n1,2\n", "the header is not utf-8: byte 1"),
-        (b"a,A\n1,2\n", "column 'A' stands twice in the header, at 1 and 2"),
+        (b"a,A\n1,2\n", "column 'A' appears twice in the header (1 and 2)"),
         (b"a,,c\n1,2,3\n", "column 2 of 3 has no name"),
     ],
 )
@@ -83,8 +84,8 @@ def test_json_lines_keep_digits_and_take_all_keys(stage, rows_of):
     ("content", "said"),
     [
         (b'{"a":1}\n{"a":\n', "line 2, column 6: not JSON"),
-        (b'{"a":1}\n[1]\n', "line 2 holds no JSON object"),
-        (b'{"a":1,"A":2}\n', "stands twice"),
+        (b'{"a":1}\n[1]\n', "line 2 is not a JSON object"),
+        (b'{"a":1,"A":2}\n', "appears twice"),
         (b'{"a":"\xff"}\n', "byte 7 is not utf-8"),
     ],
 )
@@ -96,14 +97,56 @@ def test_what_is_wrong_in_json_lines_is_told_with_its_line(stage, content, said)
 def test_a_missing_file_and_a_folder_are_told(stage, tmp_path):
     shape = FileShape(FileFormat.CSV)
     with pytest.raises(SourceError, match="cannot be read: No such file"):
-        columns_beforehand(FileSource(tmp_path / "nowhere.csv", shape))
+        read_columns(FileSource(tmp_path / "nowhere.csv", shape))
     with pytest.raises(SourceError, match="is a folder"):
-        columns_beforehand(FileSource(tmp_path, shape))
+        read_columns(FileSource(tmp_path, shape))
 
 
 def test_columns_are_told_beforehand_without_those_of_an_earlier_result(stage):
-    assert columns_beforehand(stage.source(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == ("Name",)
+    assert read_columns(stage.source(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == ("Name",)
 
 
 def test_failed_rows_of_a_run_are_a_source_as_they_are(stage, rows_of):
     assert rows_of(stage(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == [{"Name": "x"}]
+
+
+@pytest.fixture
+def header(tmp_path):
+    def read(content, **shape):
+        file = tmp_path / "a.csv"
+        file.write_bytes(content)
+        return header_of(FileSource(file, FileShape(FileFormat.CSV, **shape)))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("content", "shape", "columns"),
+    [
+        (b"Id,Name\n1,2\n", {}, ("Id", "Name")),
+        (b"\xef\xbb\xbfId\r\n", {}, ("Id",)),
+        (b'"a\nb",c\n', {}, ("a\nb", "c")),
+        (b"a|'b|c'\n", {"delimiter": "|", "quote": "'"}, ("a", "b|c")),
+        ("Größe;x\n".encode("cp1252"), {"delimiter": ";", "encoding": "cp1252"}, ("Größe", "x")),
+        ("a,b\n".encode("utf-16"), {"encoding": "utf-16"}, ("a", "b")),
+        (b"sf__Row,Id,sf__Id\n", {}, ("Id",)),
+        (b"a\n" + "é".encode() * 600_000, {}, ("a",)),
+        (b"1,2\n", {"header": ("Id", "Name")}, ("Id", "Name")),
+    ],
+)
+def test_a_header_is_read_as_declared(content, shape, columns, header):
+    assert header(content, **shape) == columns
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"caf\xe9\n", b'"' + b"x" * 500_000, b"a,A\n"])
+def test_a_header_that_cannot_be_read_is_none(content, header):
+    assert header(content) is None
+
+
+def test_the_header_of_a_file_that_does_not_exist_is_none(tmp_path):
+    assert header_of(FileSource(tmp_path / "none", FileShape(FileFormat.CSV))) is None
+
+
+@pytest.mark.parametrize("encoding", ["hex", "nonsense"])
+def test_a_header_in_an_encoding_that_is_not_text_is_none(header, encoding):
+    assert header(b"61\n", encoding=encoding) is None

@@ -47,7 +47,7 @@ def test_a_record_of_one_blank_cell_is_no_empty_line(stage, tmp_path):
 
 def test_parts_stay_under_their_limits_and_know_their_rows(stage, tmp_path, monkeypatch):
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 500)
-    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (1_000,))
+    monkeypatch.setattr("runner.tables.sources.chunks.cut_chunks.__defaults__", (1_000,))
     body = "".join(f'{n},{"lots" if n % 7 == 0 else n},"line\n{n}"\n' for n in range(1, 501))
     staging = stage(
         b"k,n,t\n" + body.encode(),

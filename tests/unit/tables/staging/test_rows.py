@@ -99,7 +99,7 @@ def test_an_unknown_time_zone_is_told(stage):
 
 def test_rows_keep_their_numbers_over_chunks_also_with_long_in_lists(stage, monkeypatch):
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 1_000)
-    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (3_000,))
+    monkeypatch.setattr("runner.tables.sources.chunks.cut_chunks.__defaults__", (3_000,))
     body = "".join(f'{n},"line\nof {n}"\n' for n in range(1, 2_001))
     among = "CASE WHEN n IN ('1', '2', '3', '4', '5', '6', '7') THEN 'few' ELSE n END"
     staging = stage(
@@ -115,7 +115,7 @@ def test_rows_keep_their_numbers_over_chunks_also_with_long_in_lists(stage, monk
 
 def test_a_chunk_of_rejected_rows_only_is_passed_over(stage, monkeypatch):
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
-    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (200,))
+    monkeypatch.setattr("runner.tables.sources.chunks.cut_chunks.__defaults__", (200,))
     body = "1\n" * 100 + "lots\n" * 200 + "2\n" * 100
     staging = stage(b"n\n" + body.encode(), [MappedColumn("n", None, FieldKind.NUMBER)])
     assert any(chunk.rejected == chunk.rows for chunk in staging.chunks)
@@ -124,7 +124,7 @@ def test_a_chunk_of_rejected_rows_only_is_passed_over(stage, monkeypatch):
 
 def test_a_stray_quote_where_chunks_are_cut_does_no_harm(stage, rows_of, monkeypatch):
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
-    monkeypatch.setattr("runner.tables.sources.chunks.slabs.__defaults__", (200,))
+    monkeypatch.setattr("runner.tables.sources.chunks.cut_chunks.__defaults__", (200,))
     body = 'size,note\n5" pipe,x\n' + '"a\nb","c\nd"\n' * 90
     expected = [{"size": '5" pipe', "note": "x"}] + [{"size": "a\nb", "note": "c\nd"}] * 90
     assert rows_of(stage(body.encode())) == expected

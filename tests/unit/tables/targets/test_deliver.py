@@ -33,7 +33,8 @@ from runner.job.endpoints import (
 )
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.database import bound
-from runner.tables.sources.open import JoinedSource, open_source
+from runner.tables.sources.open import open_source
+from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -357,7 +358,7 @@ def test_rows_of_a_database_are_spelled_as_fields_take_them(sqlite, tmp_path):
             "needs the driver oracledb",
             "pip install oracledb",
         ),
-        ("sqlite://", "SELECT 1 AS a, 2 AS a", "'a' stands twice", "Rename"),
+        ("sqlite://", "SELECT 1 AS a, 2 AS a", "'a' appears twice", "Rename"),
         ("sqlite://", "CREATE TABLE a (b)", "", ""),
     ],
 )
