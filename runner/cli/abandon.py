@@ -28,7 +28,7 @@ def give_up(wanted: str | None, state_dir: Path | None) -> str:
     with Ledger(state.ledger) as ledger:
         run = run_to_resume(ledger, wanted)
         with run_lock(state.locks, run.job_file, _pinned_org(run), run_id=run.run_id):
-            ledger.settle_run(run.run_id)
+            ledger.close_run(run.run_id)
     lines = [f"run {run.run_id} is given up; `runner run {run.job_file}` begins a new one"]
     lines += [
         f"  {task}: rows {part.first_row:,} to {part.last_row:,} may have been carried out"
@@ -51,5 +51,5 @@ def _open_parts(run: RunRecord) -> list[tuple[str, PartRecord]]:
         (task.name, part)
         for task in run.tasks
         for part in task.parts
-        if not task.settled and part.results is None and part.first_row and part.last_row
+        if not task.final and part.results is None and part.first_row and part.last_row
     ]

@@ -84,7 +84,7 @@ def _document(run: RunRecord) -> dict[str, object]:
         "exit_code": None if run.exit_code is None else int(run.exit_code),
         "org_id": run.org_id,
         "username": run.username,
-        "verb": run.asked.verb,
+        "verb": run.request.verb,
         "after": run.after,
     }
 
@@ -94,7 +94,7 @@ def _line(run: RunRecord) -> str:
     code = "" if run.exit_code is None else f"exit {int(run.exit_code)}"
     left = "  unfinished: `runner resume`" if run.is_unfinished and run.has_begun else ""
     if run.after is not None:
-        left += f"  {run.asked.verb} of {run.after}"
+        left += f"  {run.request.verb} of {run.after}"
     return (
         f"{run.run_id}  {run.started:%Y-%m-%d %H:%M:%S}  {took}  {run.state.value:<8}  {code:<8}"
         f"  {run.job}{left}"

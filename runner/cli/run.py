@@ -82,9 +82,9 @@ def run(
     del no_input  # a run never asks; the option is there so that scripts may say so everywhere
     from runner.cli.run_output import carrying, manner_of
     from runner.runs.execute import carry_out
-    from runner.state.run_records import Asked
+    from runner.state.run_records import RunRequest
 
-    asked = Asked(only=tuple(task or ()), params=tuple(param or ()))
+    asked = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
     with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         manner = manner_of(sink, state_dir, timeout, wait_lock, max_disk)
         for file in jobs:

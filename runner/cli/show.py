@@ -41,7 +41,7 @@ def _document(run: RunRecord) -> dict[str, object]:
 
     return {
         "run_id": run.run_id,
-        "verb": run.asked.verb,
+        "verb": run.request.verb,
         "after": run.after,
         "job": run.job,
         "job_file": str(run.job_file),
@@ -88,7 +88,7 @@ def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
         who = f" as {run.username}" if run.username else ""
         lines.append(f"org {run.org_id} at {run.instance_url}{who}, API version {run.api_version}")
     if run.after is not None:
-        lines.append(f"{run.asked.verb} of {run.after}")
+        lines.append(f"{run.request.verb} of {run.after}")
     if run.folder:
         lines.append(f"files {run.folder}")
     lines += [f"undone by {each}" for each in undone_by]

@@ -97,7 +97,7 @@ class Context:
     def kept(self, task: AnyTask) -> TaskOutcome | None:
         """The end that a task came to before this process went on with the run."""
         past = self.past.task(task.name) if self.past else None
-        if past is None or not past.settled or past.outcome is None:
+        if past is None or not past.final or past.outcome is None:
             return None
         return None if past.outcome.status is TaskStatus.SKIPPED else past.outcome
 

@@ -43,7 +43,7 @@ class RunProgress:
         outcome = end.outcome
         self.outcomes.append(outcome)
         self.settled &= end.settled
-        self.context.ledger.finish_task(self.context.run_id, outcome, settled=end.settled)
+        self.context.ledger.finish_task(self.context.run_id, outcome, final=end.settled)
         if end.settled and outcome.results is not None:
             for name in (PARTS, KEPT):
                 shutil.rmtree(outcome.results / name, ignore_errors=True)
@@ -91,7 +91,7 @@ def _bring_to_its_end(task: AnyTask, run: RunProgress, reason: str | None = None
 
 def finish(context: Context, outcome: RunOutcome, *, settled: bool) -> RunOutcome:
     """Write a run's end into the ledger and tell it."""
-    context.ledger.finish_run(outcome, settled=settled)
+    context.ledger.finish_run(outcome, final=settled)
     context.sink(events.RunFinished(outcome))
     return outcome
 

@@ -38,7 +38,7 @@ from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
 from runner.state.paths import StateFolder
-from runner.state.run_records import Asked, new_run_id
+from runner.state.run_records import RunRequest, new_run_id
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
@@ -56,7 +56,9 @@ class Manner:
     """None: what the job says."""
 
 
-def carry_out(job_file: Path, asked: Asked, manner: Manner, *, afresh: bool = False) -> RunOutcome:
+def carry_out(
+    job_file: Path, asked: RunRequest, manner: Manner, *, afresh: bool = False
+) -> RunOutcome:
     """Run a job to its end; an unfinished run of it is brought to its end instead.
 
     Args:
@@ -78,7 +80,7 @@ def carry_out(job_file: Path, asked: Asked, manner: Manner, *, afresh: bool = Fa
             return anew(job, asked)
         if afresh:
             for run in ledger.unfinished(job.file):
-                ledger.settle_run(run.run_id)
+                ledger.close_run(run.run_id)
             return anew(job, asked)
         message = (
             f"run {left.run_id} is unfinished, so this finishes it as it was begun; run again for "
@@ -117,7 +119,7 @@ def retry(wanted: str, manner: Manner) -> RunOutcome:
     with Ledger(state_folder(manner.state_dir).ledger) as ledger:
         run = run_to_retry(ledger, wanted)
     job = with_failed_rows(loaded_job(run.job_file), run)
-    asked = replace(run.asked, verb="retry", only=())
+    asked = replace(run.request, verb="retry", only=())
     return _under_lock(job, lambda _ledger: anew(job, asked, after=run), manner)
 
 
@@ -162,7 +164,7 @@ class _Run:
         except RunnerError as error:
             ended = replace(self._unmet, finished=datetime.now(UTC), exit_code=error.exit_code)
             begun = self.ledger.run(ended.run_id).has_begun
-            self.ledger.finish_run(ended, settled=not begun)
+            self.ledger.finish_run(ended, final=not begun)
             raise
 
     @property

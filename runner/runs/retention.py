@@ -48,14 +48,14 @@ def prune(
     runs = ledger.runs(limit=_ALL)
     oldest = (now or datetime.now(UTC)) - timedelta(days=KEPT_DAYS)
     old = runs[keep:] if keep is not None else [r for r in runs if r.started < oldest]
-    going = [run for run in old if run.settled]
+    going = [run for run in old if run.final]
     for run in going:
-        ledger.forget(run.run_id)
+        ledger.delete_run(run.run_id)
         shutil.rmtree(state.run(run.run_id), ignore_errors=True)
     if going:
         ledger.shrink()
     return Pruned(
-        tuple(run.run_id for run in going), tuple(run.run_id for run in old if not run.settled)
+        tuple(run.run_id for run in going), tuple(run.run_id for run in old if not run.final)
     )
 
 

@@ -16,7 +16,7 @@ from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, WriteTask
 from runner.state.ledger import LAST, Ledger
 from runner.state.paths import StateFolder
-from runner.state.run_records import UNDO, Asked, RunRecord, RunState, new_run_id
+from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState, new_run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Beginning:
     run_id: str
     started: datetime
     job: Job
-    asked: Asked
+    asked: RunRequest
     past: RunRecord | None = None
     """What an earlier process wrote down of it; None for a new one."""
     after: RunRecord | None = None
@@ -44,12 +44,12 @@ class Beginning:
             job_sha256=digest_of(self.job.file),
             started=self.started,
             folder=state.run(self.run_id),
-            asked=self.asked,
+            request=self.asked,
             after=self.after.run_id if self.after else None,
         )
 
 
-def anew(job: Job, asked: Asked, *, after: RunRecord | None = None) -> Beginning:
+def anew(job: Job, asked: RunRequest, *, after: RunRecord | None = None) -> Beginning:
     """A run of its own."""
     started = datetime.now(UTC)
     return Beginning(new_run_id(started), started, job, asked, after=after)
@@ -71,7 +71,7 @@ def gone_on_with(run: RunRecord, job: Job, ledger: Ledger) -> Beginning:
     after = ledger.run(run.after) if run.after else None
     if after is not None:
         job = with_failed_rows(job, after)
-    return Beginning(run.run_id, run.started, job, run.asked, past=run, after=after)
+    return Beginning(run.run_id, run.started, job, run.request, past=run, after=after)
 
 
 def unfinished_run(ledger: Ledger, job_file: Path) -> RunRecord | None:
@@ -82,7 +82,7 @@ def unfinished_run(ledger: Ledger, job_file: Path) -> RunRecord | None:
     found = None
     for run in ledger.unfinished(job_file):
         if not run.has_sent:
-            ledger.settle_run(run.run_id)
+            ledger.close_run(run.run_id)
         elif found is None:
             found = run
     return found
@@ -109,7 +109,7 @@ def run_to_resume(ledger: Ledger, wanted: str | None) -> RunRecord:
             hint=f"`runner show {run.run_id}` shows how far it is.",
         )
     _refuse_undo(run)
-    if run.settled:
+    if run.final:
         raise UsageError(
             f"Run {run.run_id} came to its end: there is nothing to resume.",
             hint=f"`runner retry {run.run_id}` sends its failed rows again; `runner run "
@@ -126,7 +126,7 @@ def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
     """
     run = ledger.run(wanted or LAST)
     _refuse_undo(run)
-    if run.state is RunState.RUNNING or not run.settled:
+    if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
             f"Run {run.run_id} has not come to its end, so its failed rows are not known yet.",
             hint=f"`runner resume {run.run_id}` brings it there.",
@@ -135,7 +135,7 @@ def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
 
 
 def _refuse_undo(run: RunRecord) -> None:
-    if run.asked.verb == UNDO:
+    if run.request.verb == UNDO:
         raise UsageError(
             f"Run {run.run_id} is the undo of run {run.after}: it is neither resumed nor retried.",
             hint=f"`runner undo {run.after}` again puts back what is left.",

@@ -30,7 +30,7 @@ from runner.salesforce.session import Session
 from runner.state.ledger import LAST, Ledger
 from runner.state.locks import run_lock
 from runner.state.paths import StateFolder
-from runner.state.run_records import UNDO, Asked, RunRecord, RunState, new_run_id
+from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState, new_run_id
 
 _PLAN = "plan"
 
@@ -75,10 +75,10 @@ class Undo:
             job_sha256=self.run.job_sha256,
             started=self.started,
             folder=folder,
-            asked=Asked(verb=UNDO),
+            request=RunRequest(verb=UNDO),
             after=self.run.run_id,
         )
-        self.ledger.settle_run(self.run_id)
+        self.ledger.close_run(self.run_id)
         outcome = self._outcome(folder)
         self.ledger.connect_run(
             self.run_id,
@@ -182,13 +182,13 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
         UsageError: It is under way, unfinished, or an undo itself.
     """
     run = ledger.run(wanted or LAST)
-    if run.asked.verb == UNDO:
+    if run.request.verb == UNDO:
         raise UsageError(
             f"Run {run.run_id} is itself the undo of {run.after}: an undo is not undone.",
             hint=f"`runner undo {run.after}` puts back what it left; `runner run {run.job_file}` "
             "carries the job out anew.",
         )
-    if run.state is RunState.RUNNING or not run.settled:
+    if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
             f"Run {run.run_id} has not come to its end, so nobody knows yet all that it did.",
             hint=f"`runner resume {run.run_id}` brings it there; `runner resume {run.run_id} "

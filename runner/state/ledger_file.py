@@ -1,4 +1,4 @@
-"""The SQLite file behind the ledger: opening, layout by version, damage.
+"""The SQLite file of the ledger: opening, layouts by version, transactions, damage.
 
 Knows SQLite. Knows nothing of what the rows mean.
 """
@@ -8,18 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 
 from filelock import FileLock, Timeout
 
 from runner.errors import StateError, StorageError
-from runner.files import PRIVATE_FILE, private_folder
+from runner.files import PRIVATE_FILE, private_folder, unwritable
 
 PATIENCE_SECONDS = 30.0
 """How long a write waits for another process's."""
+Columns = dict[str, str | int | float | None]
 
 LAYOUTS = (
     """
@@ -116,25 +118,91 @@ LAYOUTS = (
     ALTER TABLE tasks ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'
     """,
 )
-"""One step a version: a ledger of version n takes the steps after n. Never change a step."""
+"""One step a version: a ledger of version n needs the steps after n. Never change a step."""
 
 DAMAGED = ".damaged-"
-"""Stands in the name of a ledger that was put aside, before the moment."""
+"""In the name of a damaged ledger that was moved aside, before the time."""
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-def open_ledger(path: Path) -> sqlite3.Connection:
-    """Open the file, made when missing, and bring its layout up to this release.
+class LedgerFile:
+    """An open ledger file, which threads may share.
 
-    Each commit is synced to the disk before it returns.
+    Each commit is on the disk before it returns. Every method raises StateError when the file
+    cannot be read or written; a damaged one is moved aside, and the error says where.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file; it is created when missing."""
+        self.path = path
+        self._lock = RLock()
+        self._connection = open_ledger(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._connection.close()
+
+    def insert(self, table: str, columns: Columns, *, replacing: bool = False) -> None:
+        """Add a row, or with `replacing` put it in place of the one that has its key."""
+        verb = "INSERT OR REPLACE" if replacing else "INSERT"
+        values = ", ".join(f":{name}" for name in columns)
+        self.execute(f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({values})", columns)
+
+    def update(self, table: str, columns: Columns, key: Mapping[str, str]) -> None:
+        """Change columns of the row that has a key.
+
+        Raises:
+            StateError: There is no such row.
+        """
+        assignments = ", ".join(f"{name} = :{name}" for name in columns)
+        where = " AND ".join(f"{name} = :{name}" for name in key)
+        statement = f"UPDATE {table} SET {assignments} WHERE {where}"  # noqa: S608 - own names
+        if self.execute(statement, {**columns, **key}) == 0:
+            raise StateError(f"The ledger {self.path} has no record of {' / '.join(key.values())}.")
+
+    def execute(self, statement: str, values: Mapping[str, object]) -> int:
+        """Change rows in a transaction; return how many."""
+        with self.writing() as connection:
+            return connection.execute(statement, values).rowcount
+
+    @contextmanager
+    def unsynced(self) -> Iterator[None]:
+        """Do not wait for the disk; the next commit that does brings these along."""
+        with self.reading() as connection:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            try:
+                yield
+            finally:
+                connection.execute("PRAGMA synchronous = FULL")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction; a block within a block is part of it."""
+        with self.reading() as connection:
+            if connection.in_transaction:
+                yield connection
+            else:
+                with _transaction(connection):
+                    yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time."""
+        with self._lock, _as_state_errors(self.path):
+            yield self._connection
+
+
+def open_ledger(path: Path) -> sqlite3.Connection:
+    """Open the file, create it when missing, and bring its layout up to this release.
 
     Raises:
-        StateError: It is damaged (and was put aside under a new name), of a newer release, or
-            cannot be read or written.
+        StateError: It is damaged (and was moved aside), was written by a newer release, or cannot
+            be read or written.
     """
     private_folder(path.parent)
-    # One at a time: SQLite does not wait for its turn where two turn a new file to WAL.
-    with told(path), FileLock(f"{path}.lock", PATIENCE_SECONDS, PRIVATE_FILE):
+    # One at a time: SQLite does not wait for its turn when two switch a new file to WAL.
+    with _as_state_errors(path), FileLock(f"{path}.lock", PATIENCE_SECONDS, PRIVATE_FILE):
         with contextlib.suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
         connection = sqlite3.connect(
@@ -156,8 +224,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if finding != "ok":
         connection.close()
-        raise _set_aside(path, str(finding))
-    with transaction(connection):
+        raise _move_aside(path, str(finding))
+    with _transaction(connection):
         _migrate(connection, path)
 
 
@@ -165,8 +233,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(LAYOUTS):
         raise StateError(
-            f"The ledger {path} was written by a newer release (layout {version}, this one knows "
-            f"{len(LAYOUTS)}).",
+            f"The ledger {path} was written by a newer release (layout {version}; this release "
+            f"reads up to {len(LAYOUTS)}).",
             hint="Use that release, or another `--state-dir`.",
         )
     for step in LAYOUTS[version:]:
@@ -176,8 +244,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Carry out a block's statements all or none; other processes wait meanwhile."""
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run all statements of a block or none; other processes wait meanwhile."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -189,35 +257,35 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turn what SQLite and the system raise into a StateError; put a damaged ledger aside."""
+def _as_state_errors(path: Path) -> Iterator[None]:
+    """Turn errors of SQLite and the system into StateError; move a damaged ledger aside."""
     try:
         yield
     except Timeout as error:
         raise StateError(
-            f"Another process has kept the ledger {path} locked for {PATIENCE_SECONDS:g} s.",
-            hint="Run again; or end the process that hangs.",
+            f"Another process has locked the ledger {path} for {PATIENCE_SECONDS:g} s.",
+            hint="Run again, or end the process that hangs.",
         ) from error
     except OSError as error:
-        raise StorageError(f"The ledger {path} cannot be opened: {error.strerror}.") from error
+        raise unwritable(path, error, "The ledger {} cannot be opened") from error
     except sqlite3.Error as error:
         # The low byte is the kind of error; the rest only says where it was noticed.
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE:
-            raise _set_aside(path, str(error)) from error
+            raise _move_aside(path, str(error)) from error
         raise StorageError(
             f"The ledger {path} cannot be used: {error}.",
-            hint="Check that the disk is not full, that this user may write there, and that the "
+            hint="Check that the disk is not full, that this user can write there, and that the "
             "folder is on a local disk; `--state-dir` names another.",
         ) from error
 
 
-def _set_aside(path: Path, finding: str) -> StateError:
+def _move_aside(path: Path, finding: str) -> StateError:
     aside = path.with_name(f"{path.name}{DAMAGED}{datetime.now(UTC):%Y%m%d-%H%M%S}")
-    for ending in ("", "-wal", "-shm"):
+    for suffix in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):  # another process was faster
-            Path(f"{path}{ending}").replace(f"{aside}{ending}")
+            Path(f"{path}{suffix}").replace(f"{aside}{suffix}")
     return StateError(
-        f"The ledger {path} is damaged ({finding}). It is kept as {aside}.",
-        hint="Nothing of the org was touched by this. The next command begins a new ledger; the "
-        f"row results of earlier runs are still in {path.parent / 'runs'}.",
+        f"The ledger {path} is damaged ({finding}). It was moved to {aside}.",
+        hint="Nothing in the org has changed. The next command creates a new ledger; row results "
+        f"of earlier runs are still in {path.parent / 'runs'}.",
     )

@@ -1,6 +1,6 @@
-"""What the ledger remembers of a run, as values, and how they stand in its rows.
+"""Runs, tasks and parts as the ledger records them: values, and their rows.
 
-Pure. Knows the columns. Knows nothing of connections or transactions.
+Knows the columns. Knows nothing of connections or transactions.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -16,12 +15,11 @@ from pathlib import Path
 
 from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
+from runner.state.ledger_file import Columns
 from runner.state.locks import ProcessIdentity
 
 UNDO = "undo"
-"""Verb of a run that takes another back."""
-
-Columns = dict[str, str | int | float | None]
+"""Verb of a run that undoes another."""
 
 
 def new_run_id(started: datetime) -> str:
@@ -33,14 +31,14 @@ def new_run_id(started: datetime) -> str:
 
 
 class RunState(StrEnum):
-    """How a run stands."""
+    """Where a run is."""
 
     RUNNING = "running"
     FINISHED = "finished"
     ABORTED = "aborted"
-    """A signal ended it; it had the time to say so."""
+    """A signal ended it, and it recorded its end."""
     DIED = "died"
-    """It never said that it ended, and its process is gone."""
+    """It recorded no end, and its process has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +48,23 @@ class PartRecord:
     part: int
     """Its number in the task, from 0."""
     state: str
-    """In the words of whoever carries it out."""
+    """Defined by what sends the part."""
     attempt: int = 0
-    """Above 0: what the attempt before left of the part's rows."""
+    """Above 0: rows of the part that the attempt before left over."""
     first_row: int | None = None
     last_row: int | None = None
-    """Source rows between these, both included, unless they were rejected."""
+    """Its source rows are those from first to last that were not rejected."""
     rows: int | None = None
     bytes: int | None = None
     sha256: str | None = None
     file: Path | None = None
     bulk_job_id: str | None = None
     results: str | None = None
-    """What became of its rows, in the words of whoever carries it out; kept until the task is
-    accounted for."""
+    """Results of its rows, in the form of what sends the part; until the task's end is final."""
     began: datetime | None = None
-    """When it was first recorded, which is before anything of it was sent."""
+    """When it was first recorded, before any of it was sent."""
     updated: datetime | None = None
-    """When it was last recorded; the ledger's own to fill in."""
+    """When it was last recorded; the ledger fills this in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +76,17 @@ class TaskRecord:
     verb: str
     sobject: str
     outcome: TaskOutcome | None = None
-    """None while it has not ended."""
+    """None while it runs."""
     parts: tuple[PartRecord, ...] = ()
     plan: str | None = None
-    """What it set out to do, in the words of whoever carries it out."""
-    settled: bool = False
-    """Whether its end is final: nothing of it is left to be done or found out."""
+    """What it was going to do, in the form of what runs the task."""
+    final: bool = False
+    """Whether nothing of it is left to be done or found out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the command line asked of a run, so that it can be finished as it was begun."""
+class RunRequest:
+    """What the command line asked for, so that a run is resumed as it was started."""
 
     verb: str = "run"
     """`run`, `retry` or `undo`."""
@@ -98,12 +95,12 @@ class Asked:
     """`name=value` each."""
 
     def text(self) -> str:
-        """Write it down as JSON."""
+        """As JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
-    def read(cls, text: str) -> Asked:
-        """Read it back; a run of an earlier release asked for nothing in particular."""
+    def read(cls, text: str) -> RunRequest:
+        """Read it back; runs of earlier releases have none."""
         found = json.loads(text)
         return cls(
             found.get("verb", "run"), tuple(found.get("only", ())), tuple(found.get("params", ()))
@@ -129,25 +126,25 @@ class RunRecord:
     folder: Path | None = None
     exit_code: ExitCode | None = None
     tasks: tuple[TaskRecord, ...] = ()
-    asked: Asked = field(default_factory=Asked)
-    settled: bool = False
-    """Whether there is nothing to resume: it came to its end, or was given up."""
+    request: RunRequest = field(default_factory=RunRequest)
+    final: bool = False
+    """Whether there is nothing to resume: it is complete, or was abandoned."""
     after: str | None = None
-    """The run whose failed rows it sent again, or that it undid."""
+    """The run that it retries or undoes."""
 
     @property
     def is_unfinished(self) -> bool:
         """Whether `runner resume` has something to do."""
-        return not self.settled and self.state is not RunState.RUNNING
+        return not self.final and self.state is not RunState.RUNNING
 
     @property
     def has_begun(self) -> bool:
-        """Whether anything was done for a task."""
+        """Whether it has started on a task."""
         return any(task.plan or task.outcome for task in self.tasks)
 
     @property
     def has_sent(self) -> bool:
-        """Whether it came as far as writing to the org, or was about to."""
+        """Whether it has written to the org, or was about to."""
         return any(task.plan for task in self.tasks)
 
     def task(self, name: str) -> TaskRecord | None:
@@ -156,7 +153,7 @@ class RunRecord:
 
     @property
     def outcome(self) -> RunOutcome | None:
-        """The run's end with the tasks that ended; None while it has not."""
+        """The run's end, with the tasks that ended; None while it runs."""
         if self.finished is None or self.exit_code is None:
             return None
         return RunOutcome(
@@ -176,7 +173,7 @@ class RunRecord:
 
 
 def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
-    """Make a run of its row; one that never ended and whose process is gone has died."""
+    """Read a run from its row; without an end and without its process, it has died."""
     process = ProcessIdentity(row["pid"], row["host"], row["began"])
     state = RunState(row["state"])
     if state is RunState.RUNNING and process.has_ended():
@@ -197,14 +194,14 @@ def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
         folder=_path(row["folder"]),
         exit_code=None if row["exit_code"] is None else ExitCode(row["exit_code"]),
         tasks=tasks,
-        asked=Asked.read(row["asked"]),
-        settled=bool(row["settled"]),
+        request=RunRequest.read(row["asked"]),
+        final=bool(row["settled"]),
         after=row["after"],
     )
 
 
 def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
-    """Make a task of its row."""
+    """Read a task from its row."""
     task = TaskRecord(
         row["name"],
         row["position"],
@@ -212,7 +209,7 @@ def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
         row["sobject"],
         parts=parts,
         plan=row["plan"],
-        settled=bool(row["settled"]),
+        final=bool(row["settled"]),
     )
     if row["status"] is None:
         return task
@@ -242,7 +239,7 @@ def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
 
 
 def part_of(row: sqlite3.Row) -> PartRecord:
-    """Make a part of its row."""
+    """Read a part from its row."""
     return PartRecord(
         part=row["part"],
         state=row["state"],
@@ -261,7 +258,7 @@ def part_of(row: sqlite3.Row) -> PartRecord:
 
 
 def outcome_columns(outcome: TaskOutcome) -> Columns:
-    """Lay a task's end out in columns; counts and lists are JSON."""
+    """A task's end as columns; counts and lists are JSON."""
     return {
         "status": outcome.status.value,
         "counts": json.dumps(asdict(outcome.counts)),
@@ -281,7 +278,7 @@ def outcome_columns(outcome: TaskOutcome) -> Columns:
 
 
 def part_columns(part: PartRecord, updated: datetime) -> Columns:
-    """Lay a part out in columns."""
+    """A part as columns."""
     return {
         "part": part.part,
         "attempt": part.attempt,
@@ -300,12 +297,12 @@ def part_columns(part: PartRecord, updated: datetime) -> Columns:
 
 
 def moment_text(moment: datetime) -> str:
-    """Write a moment down in UTC, at one length, so that text order is time order."""
+    """A time in UTC, always of one length, so that text order is time order."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def path_text(path: Path | None) -> str | None:
-    """Write a path down."""
+    """A path, or null."""
     return None if path is None else str(path)
 
 
@@ -315,18 +312,3 @@ def _moment(text: str | None) -> datetime | None:
 
 def _path(text: str | None) -> Path | None:
     return None if text is None else Path(text)
-
-
-def insert_statement(table: str, columns: Iterable[str], *, replacing: bool) -> str:
-    """Make the SQL that adds a row, or puts it in place of the one with its key."""
-    verb = "INSERT OR REPLACE" if replacing else "INSERT"
-    names = list(columns)
-    values = ", ".join(f":{name}" for name in names)
-    return f"{verb} INTO {table} ({', '.join(names)}) VALUES ({values})"
-
-
-def update_statement(table: str, columns: Iterable[str], key: Iterable[str]) -> str:
-    """Make the SQL that changes columns of the row with a key."""
-    assignments = ", ".join(f"{name} = :{name}" for name in columns)
-    where = " AND ".join(f"{name} = :{name}" for name in key)
-    return f"UPDATE {table} SET {assignments} WHERE {where}"  # noqa: S608 - own names

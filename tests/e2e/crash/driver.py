@@ -15,13 +15,10 @@ import threading
 from contextlib import contextmanager
 from pathlib import Path
 
-import runner.engine.bulk
-import runner.engine.query
-import runner.state.ledger
-import runner.state.ledger_file
 from runner.salesforce.bulk import ingest
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
+from runner.state.ledger_file import LedgerFile
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is all it finds
 
@@ -49,16 +46,16 @@ class Points:
 
 def watch(points):
     """Put a point around everything that changes what outlives the process."""
-    transaction = runner.state.ledger_file.transaction
+    writing = LedgerFile.writing
 
     @contextmanager
-    def watched(connection):
-        with transaction(connection):
-            yield
+    def watched(ledger_file):
+        with writing(ledger_file) as connection:
+            yield connection
             points.pass_one()
         points.pass_one()
 
-    runner.state.ledger.transaction = watched
+    LedgerFile.writing = watched
     for owner, name in ((Transport, "send"), (os, "replace")):
         setattr(owner, name, around(getattr(owner, name), points))
 

@@ -226,7 +226,7 @@ def test_what_belongs_to_no_run_is_refused(ledger):
         ledger.start_task("none", "t", position=0, verb="create", sobject="Account")
     with pytest.raises(StateError):
         ledger.record_part("none", "t", PartRecord(0, "prepared"))
-    with pytest.raises(StateError, match="knows nothing of none"):
+    with pytest.raises(StateError, match="has no record of none"):
         end(ledger, "none")
     with pytest.raises(StateError):
         ledger.finish_task("none", OUTCOME)
@@ -294,7 +294,7 @@ def test_only_a_line_that_need_not_wait_for_the_disk_does_not(tmp_path, monkeypa
         opened[0].set_trace_callback(statements.append)
         return opened[0]
 
-    monkeypatch.setattr("runner.state.ledger.open_ledger", open_traced)
+    monkeypatch.setattr("runner.state.ledger_file.open_ledger", open_traced)
 
     def synchronous():
         return opened[0].execute("PRAGMA synchronous").fetchone()[0]
