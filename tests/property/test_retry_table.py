@@ -1,4 +1,4 @@
-"""What must hold of the retry table in every situation, known or not."""
+"""What must hold of the retry table for every failed try, known or not."""
 
 from dataclasses import replace
 
@@ -9,8 +9,8 @@ from runner.salesforce.http.retry_table import (
     GATEWAY_STATUSES,
     TABLE,
     Action,
+    FailedTry,
     Phase,
-    Situation,
     Wait,
     decide,
 )
@@ -23,8 +23,8 @@ TEXTS = [
     "UNABLE_TO_LOCK_ROW",
 ]
 
-situations = st.builds(
-    Situation,
+failed_tries = st.builds(
+    FailedTry,
     phase=st.sampled_from(Phase),
     status=st.none() | st.sampled_from([300, 400, 401, 403, 404, 420, 429, 500, 502, 503, 504]),
     code=st.none() | st.sampled_from(CODES) | st.text(max_size=8),
@@ -35,47 +35,47 @@ situations = st.builds(
 )
 
 
-@given(situations)
-def test_every_situation_has_a_decision_with_a_reason(situation):
-    decision = decide(situation)
+@given(failed_tries)
+def test_every_failed_try_has_a_decision_with_a_reason(failed):
+    decision = decide(failed)
     assert decision.reason
-    assert decision == decide(situation)
+    assert decision == decide(failed)
 
 
-@given(situations)
-def test_who_tries_again_waits_and_who_does_not_does_not(situation):
-    decision = decide(situation)
+@given(failed_tries)
+def test_who_tries_again_waits_and_who_does_not_does_not(failed):
+    decision = decide(failed)
     again = decision.action in {Action.RETRY, Action.SPLIT}
     assert again == (decision.wait is not Wait.NONE)
 
 
-@given(situations)
-def test_a_create_that_may_have_been_carried_out_is_never_sent_again(situation):
-    unknown = situation.phase is Phase.LOST or (
-        situation.phase is Phase.REFUSED
-        and situation.code is None
-        and situation.status in GATEWAY_STATUSES
-        and "per 24 hrs has" not in situation.message
+@given(failed_tries)
+def test_a_create_that_may_have_happened_is_never_sent_again(failed):
+    unknown = failed.phase is Phase.LOST or (
+        failed.phase is Phase.REFUSED
+        and failed.code is None
+        and failed.status in GATEWAY_STATUSES
+        and "per 24 hrs has" not in failed.message
     )
-    decision = decide(replace(situation, idempotent=False))
+    decision = decide(replace(failed, idempotent=False))
     if unknown:
         assert decision.action is Action.DOUBT
 
 
-@given(situations)
-def test_only_what_is_not_idempotent_is_ever_in_doubt(situation):
-    assert decide(replace(situation, idempotent=True)).action is not Action.DOUBT
+@given(failed_tries)
+def test_only_what_is_not_idempotent_is_ever_in_doubt(failed):
+    assert decide(replace(failed, idempotent=True)).action is not Action.DOUBT
 
 
-@given(situations)
-def test_a_token_is_renewed_once_at_most(situation):
-    assert decide(replace(situation, refreshed=True)).action is not Action.REFRESH
+@given(failed_tries)
+def test_a_token_is_renewed_once_at_most(failed):
+    assert decide(replace(failed, refreshed=True)).action is not Action.REFRESH
 
 
-@given(situations)
-def test_a_used_up_day_always_stops(situation):
+@given(failed_tries)
+def test_a_used_up_day_always_stops(failed):
     spent = replace(
-        situation,
+        failed,
         phase=Phase.ROW,
         code="REQUEST_LIMIT_EXCEEDED",
         message="TotalRequests Limit exceeded.",
@@ -83,17 +83,17 @@ def test_a_used_up_day_always_stops(situation):
     assert decide(spent).action is Action.STOP
 
 
-@given(situations)
-def test_more_tries_never_turn_an_end_into_another_try(situation):
-    ended = decide(situation).action not in {Action.RETRY, Action.SPLIT}
-    later = decide(replace(situation, attempt=situation.attempt + 1))
+@given(failed_tries)
+def test_more_tries_never_turn_an_end_into_another_try(failed):
+    ended = decide(failed).action not in {Action.RETRY, Action.SPLIT}
+    later = decide(replace(failed, attempt=failed.attempt + 1))
     assert not ended or later.action not in {Action.RETRY, Action.SPLIT}
 
 
 def test_every_line_of_the_table_decides_something():
     """A line that another before it always overtakes would only mislead."""
     for position, rule in enumerate(TABLE):
-        example = Situation(
+        example = FailedTry(
             rule.phases[-1],
             status=rule.statuses[0] if rule.statuses else 400,
             code=rule.codes[0] if rule.codes else (None if rule.coded is False else "OTHER"),

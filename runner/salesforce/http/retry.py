@@ -26,8 +26,8 @@ from runner.salesforce.http.retry_table import (
     GATEWAY_STATUSES,
     Action,
     Decision,
+    FailedTry,
     Phase,
-    Situation,
     Wait,
     decide,
 )
@@ -228,12 +228,12 @@ class _RequestTries:
 
     def _pause_after(self, outcome: OrgResponse | TransportError, tries: int) -> Pause | None:
         self._tries = tries
-        situation = self._situation(outcome)
-        if situation is None:
+        failed = self._failed_try(outcome)
+        if failed is None:
             self._decision = None
             return None
-        self._may_have_arrived |= _leaves_doubt(situation)
-        self._decision = decide(situation)
+        self._may_have_arrived |= _leaves_doubt(failed)
+        self._decision = decide(failed)
         if self._is(Action.RETRY) or (self._is(Action.SPLIT) and not self._request.divisible):
             at_least = retry_after_seconds(outcome) or 0.0
             return self._retrier.backoff(self._decision, tries, at_least=at_least)
@@ -242,10 +242,10 @@ class _RequestTries:
     def _is(self, action: Action) -> bool:
         return self._decision is not None and self._decision.action is action
 
-    def _situation(self, outcome: OrgResponse | TransportError) -> Situation | None:
+    def _failed_try(self, outcome: OrgResponse | TransportError) -> FailedTry | None:
         if isinstance(outcome, OrgResponse):
-            return refusal(outcome, self._request, self._tries, refreshed=self._refreshed)
-        return Situation(
+            return failed_try(outcome, self._request, self._tries, refreshed=self._refreshed)
+        return FailedTry(
             Phase.LOST if outcome.may_have_arrived else Phase.UNSENT,
             message=outcome.message,
             attempt=self._tries,
@@ -270,14 +270,14 @@ class _RequestTries:
         return replace(outcome, tries=self._tries, replayed=self._may_have_arrived)
 
 
-def refusal(
+def failed_try(
     response: OrgResponse, request: OrgRequest, attempt: int = 1, *, refreshed: bool = False
-) -> Situation | None:
-    """The situation that an answer makes; None for a success."""
+) -> FailedTry | None:
+    """What is known of a try, by its answer; None for a success."""
     if response.ok:
         return None
     found = faults_of(response)
-    return Situation(
+    return FailedTry(
         Phase.REFUSED,
         status=response.status,
         code=found[0].code if found else None,
@@ -303,12 +303,12 @@ def retry_after_seconds(outcome: OrgResponse | TransportError) -> float | None:
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
-def _leaves_doubt(situation: Situation) -> bool:
+def _leaves_doubt(failed: FailedTry) -> bool:
     """Whether the request may have been executed although no success was reported."""
-    if situation.phase is Phase.LOST:
+    if failed.phase is Phase.LOST:
         return True
     return (
-        situation.phase is Phase.REFUSED
-        and situation.status in GATEWAY_STATUSES
-        and (situation.code is None)
+        failed.phase is Phase.REFUSED
+        and failed.status in GATEWAY_STATUSES
+        and (failed.code is None)
     )

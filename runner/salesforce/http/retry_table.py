@@ -1,7 +1,7 @@
-"""Whether to try again: one table, read from the top, the first line that fits decides.
+"""Whether to try again: one table, read from the top; the first line that fits decides.
 
 Pure. Knows what the org's answers mean for a second try. Knows nothing of waiting, clocks or
-sockets; `retry.py` carries the decisions out.
+sockets; `retry.py` acts on the decisions.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 GATEWAY_STATUSES = (500, 502, 503, 504)
-"""Without one of the org's codes these come from what stands before it, whatever it did."""
+"""Without one of the org's codes these come from a proxy, whatever the org did."""
 
 
 class Phase(StrEnum):
-    """How far a try came."""
+    """How far a try got."""
 
     UNSENT = "unsent"
-    """The org was not reached; nothing was carried out."""
+    """The org was not reached; nothing was executed."""
     LOST = "lost"
     """The request went out, and no whole answer came back."""
     REFUSED = "refused"
     """The org, or something in front of it, refused the whole request."""
     ROW = "row"
-    """The request was carried out and one of its rows refused."""
+    """The request was executed and one of its rows refused."""
 
 
 class Action(StrEnum):
@@ -37,37 +37,37 @@ class Action(StrEnum):
     REFRESH = "refresh"
     """Get a new access token, then send the same again, once."""
     DOUBT = "doubt"
-    """Never send it again: find out first whether it was carried out."""
+    """Never send it again: first find out whether it was executed."""
     STOP = "stop"
-    """End the run: whatever is sent next will be refused as well."""
+    """End the run: the next request would be refused too."""
     FAIL = "fail"
-    """It stays refused, however often it is sent."""
+    """It will be refused however often it is sent."""
 
 
 class Wait(StrEnum):
-    """How long to wait before."""
+    """How long to wait before the next try."""
 
     NONE = "none"
     BACKOFF = "backoff"
-    """Growing from the first wait on."""
+    """Growing from the first wait."""
     LONG = "long"
-    """The same, from four times the first wait on."""
+    """The same, starting from four times the first wait."""
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """What is known when a try has ended without success."""
+class FailedTry:
+    """What is known of a try that ended without success."""
 
     phase: Phase
     status: int | None = None
     """HTTP status; None where there was no answer, and for a row."""
     code: str | None = None
-    """The org's error code; None where the answer is no API's."""
+    """The org's error code; None where no API answered."""
     message: str = ""
     attempt: int = 1
     """Tries so far, this one included."""
     idempotent: bool = True
-    """Whether carrying it out twice is the same as once."""
+    """Whether executing it twice is the same as once."""
     refreshed: bool = False
     """Whether the access token has been renewed for this request."""
 
@@ -83,7 +83,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the table; an empty condition fits everything."""
+    """One line of the table; an empty condition fits anything."""
 
     action: Action
     reason: str
@@ -91,26 +91,26 @@ class Rule:
     statuses: tuple[int, ...] = ()
     codes: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
-    """Any of these in the message, letter case aside."""
+    """Any of these in the message, ignoring case."""
     coded: bool | None = None
-    """Whether the answer carries an error code of the org."""
+    """Whether the answer has one of the org's error codes."""
     idempotent: bool | None = None
     refreshed: bool | None = None
     tries: int | None = None
-    """No more tries than these, whatever the job allows."""
+    """At most this many tries, whatever the job allows."""
     wait: Wait = Wait.NONE
 
-    def fits(self, situation: Situation) -> bool:
-        """Whether this line speaks of the situation."""
-        message = situation.message.lower()
+    def fits(self, failed: FailedTry) -> bool:
+        """Whether this line applies to the try."""
+        message = failed.message.lower()
         return (
-            situation.phase in self.phases
-            and (not self.statuses or situation.status in self.statuses)
-            and (not self.codes or situation.code in self.codes)
+            failed.phase in self.phases
+            and (not self.statuses or failed.status in self.statuses)
+            and (not self.codes or failed.code in self.codes)
             and (not self.texts or any(text.lower() in message for text in self.texts))
-            and self.coded in (None, situation.code is not None)
-            and self.idempotent in (None, situation.idempotent)
-            and self.refreshed in (None, situation.refreshed)
+            and self.coded in (None, failed.code is not None)
+            and self.idempotent in (None, failed.idempotent)
+            and self.refreshed in (None, failed.refreshed)
         )
 
 
@@ -121,17 +121,22 @@ _TRIGGER_CODES = ("CANNOT_INSERT_UPDATE_ACTIVATE_ENTITY", "CANNOT_EXECUTE_FLOW_T
 
 
 TABLE: tuple[Rule, ...] = (
-    Rule(Action.RETRY, "the org was not reached", (Phase.UNSENT,), wait=Wait.BACKOFF),
+    Rule(Action.RETRY, "the org could not be reached", (Phase.UNSENT,), wait=Wait.BACKOFF),
     Rule(
         Action.DOUBT,
-        "the answer to a create was lost; it may have been carried out",
+        "the answer to a create was lost; the create may have happened",
         (Phase.LOST,),
         idempotent=False,
     ),
-    Rule(Action.RETRY, "the answer was lost; a replay is safe", (Phase.LOST,), wait=Wait.BACKOFF),
+    Rule(
+        Action.RETRY,
+        "the answer was lost; sending it again is safe",
+        (Phase.LOST,),
+        wait=Wait.BACKOFF,
+    ),
     Rule(
         Action.FAIL,
-        "the org does not take this session for this API",
+        "the org does not accept this session for this API",
         _REFUSED,
         statuses=(401,),
         texts=(
@@ -146,7 +151,7 @@ TABLE: tuple[Rule, ...] = (
         statuses=(401,),
         refreshed=False,
     ),
-    Rule(Action.FAIL, "a new access token was refused too", _REFUSED, statuses=(401,)),
+    Rule(Action.FAIL, "the new access token was rejected too", _REFUSED, statuses=(401,)),
     Rule(
         Action.RETRY,
         "too many long requests at once",
@@ -157,7 +162,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         Action.STOP,
-        "the API requests of the last 24 hours are used up",
+        "the 24-hour limit on API requests is used up",
         _EITHER,
         codes=("REQUEST_LIMIT_EXCEEDED",),
     ),
@@ -170,20 +175,20 @@ TABLE: tuple[Rule, ...] = (
     Rule(Action.STOP, "the org's storage is full", _EITHER, codes=("STORAGE_LIMIT_EXCEEDED",)),
     Rule(
         Action.STOP,
-        "the API is switched off for this user or org",
+        "API access is disabled for this user or org",
         _EITHER,
         codes=("API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED"),
     ),
     Rule(
         Action.SPLIT,
-        "another transaction holds a record",
+        "another transaction has locked a record",
         _EITHER,
         codes=("UNABLE_TO_LOCK_ROW",),
         wait=Wait.BACKOFF,
     ),
     Rule(
         Action.SPLIT,
-        "a trigger or flow met a record that another transaction holds",
+        "a trigger or flow needs a record that another transaction has locked",
         _EITHER,
         codes=_TRIGGER_CODES,
         texts=("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access"),
@@ -206,7 +211,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         Action.RETRY,
-        "the org met an error of its own",
+        "internal error in the org",
         _EITHER,
         codes=("UNKNOWN_EXCEPTION",),
         tries=3,
@@ -221,16 +226,22 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         Action.RETRY,
-        "the edge does not know the way to the org",
+        "Salesforce could not route the request to the org",
         _REFUSED,
         statuses=(420,),
         tries=2,
         wait=Wait.BACKOFF,
     ),
-    Rule(Action.RETRY, "the edge asks to slow down", _REFUSED, statuses=(429,), wait=Wait.LONG),
+    Rule(
+        Action.RETRY,
+        "too many requests; Salesforce asked to slow down",
+        _REFUSED,
+        statuses=(429,),
+        wait=Wait.LONG,
+    ),
     Rule(
         Action.DOUBT,
-        "something before the org answered for it; a create may have been carried out",
+        "a proxy answered instead of the org; the create may have happened",
         _REFUSED,
         statuses=GATEWAY_STATUSES,
         coded=False,
@@ -238,7 +249,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         Action.RETRY,
-        "something before the org answered for it; a replay is safe",
+        "a proxy answered instead of the org; sending it again is safe",
         _REFUSED,
         statuses=GATEWAY_STATUSES,
         coded=False,
@@ -246,7 +257,7 @@ TABLE: tuple[Rule, ...] = (
     ),
     Rule(
         Action.RETRY,
-        "the org asks to come back later",
+        "the org asked to try again later",
         _REFUSED,
         statuses=(502, 503, 504),
         wait=Wait.BACKOFF,
@@ -255,20 +266,20 @@ TABLE: tuple[Rule, ...] = (
 )
 
 
-_AGAIN = frozenset({Action.RETRY, Action.SPLIT})
+_RETRIED = frozenset({Action.RETRY, Action.SPLIT})
 
 
-def decide(situation: Situation) -> Decision:
-    """Say what to do about a try that ended without success; total, and the same each time."""
-    rule = next(rule for rule in TABLE if rule.fits(situation))
-    if rule.tries is not None and situation.attempt >= rule.tries:
+def decide(failed: FailedTry) -> Decision:
+    """Decide what to do about a failed try; total, and the same each time."""
+    rule = next(rule for rule in TABLE if rule.fits(failed))
+    if rule.tries is not None and failed.attempt >= rule.tries:
         return Decision(Action.FAIL, Wait.NONE, f"{rule.reason}, {rule.tries} times")
     return Decision(rule.action, rule.wait, rule.reason)
 
 
 def temporary_refusals() -> tuple[Rule, ...]:
-    """The lines of rows that are worth sending once more."""
-    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in _AGAIN)
+    """The lines for refused rows that are worth sending again."""
+    return tuple(rule for rule in TABLE if Phase.ROW in rule.phases and rule.action in _RETRIED)
 
 
 def row_decision(
@@ -279,18 +290,18 @@ def row_decision(
     add: Collection[str] = (),
     ignore: Collection[str] = (),
 ) -> Decision:
-    """Say what to do about one row that the org refused inside a request it carried out.
+    """Decide what to do about one row that the org refused in a request it executed.
 
     Args:
         code: The org's.
         message: The org's.
         attempt: Tries so far, this one included.
-        add: Codes that the job wants tried again.
-        ignore: Codes that it does not; what ends the run still does.
+        add: Codes that the job also retries.
+        ignore: Codes that it does not retry; what ends the run still does.
     """
-    decision = decide(Situation(Phase.ROW, code=code, message=message, attempt=attempt))
-    if code in ignore and decision.action in _AGAIN:
-        return Decision(Action.FAIL, Wait.NONE, "the job does not want it tried again")
+    decision = decide(FailedTry(Phase.ROW, code=code, message=message, attempt=attempt))
+    if code in ignore and decision.action in _RETRIED:
+        return Decision(Action.FAIL, Wait.NONE, "`retry.ignore` of the job lists it")
     if code in add and decision.action is Action.FAIL:
-        return Decision(Action.SPLIT, Wait.BACKOFF, "the job wants it tried again")
+        return Decision(Action.SPLIT, Wait.BACKOFF, "`retry.add` of the job lists it")
     return decision

@@ -21,7 +21,7 @@ from runner.errors import (
 from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import error_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
-from runner.salesforce.http.retry import Pause, refusal
+from runner.salesforce.http.retry import Pause, failed_try
 from runner.salesforce.http.retry_table import Action, Decision, decide, row_decision
 from runner.salesforce.ids import is_id
 from runner.salesforce.rest.body import option_headers
@@ -129,20 +129,20 @@ class _Batch:
         request = collection_request(self._write, records, self._headers)
         response = self._answer(request, chunk)
         if response.ok:
-            self._keep_answered(chunk, response)
+            self._record_results(chunk, response)
         elif len(chunk) > 1 and self._one_is_guilty(request, response):
             half = len(chunk) // 2
             self._send_together(chunk[:half])
             self._send_together(chunk[half:])
         else:
-            self._keep_refusal(chunk, request, response)
+            self._record_refusal(chunk, request, response)
 
     def _send_alone(self, position: int) -> None:
         record = self._records[position]
         request = single_request(self._write, record, self._headers)
         response = self._answer(request, [position])
         if not response.ok:
-            self._keep_refusal([position], request, response)
+            self._record_refusal([position], request, response)
             return
         try:
             self._results[position] = single_result(self._write, record, response)
@@ -157,7 +157,7 @@ class _Batch:
         except RunnerError as error:
             raise self._broken_off(error) from error
 
-    def _keep_answered(self, chunk: Sequence[int], response: OrgResponse) -> None:
+    def _record_results(self, chunk: Sequence[int], response: OrgResponse) -> None:
         try:
             results = collection_results(self._write, response, len(chunk))
         except UnexpectedAnswerError as error:
@@ -167,22 +167,22 @@ class _Batch:
 
     def _one_is_guilty(self, request: OrgRequest, response: OrgResponse) -> bool:
         """Whether a part of the records may pass where all of them did not."""
-        situation = refusal(response, request)
+        failed = failed_try(response, request)
         return (
-            situation is not None
+            failed is not None
             and not self._write.all_or_none
-            and situation.status == HTTPStatus.BAD_REQUEST
-            and situation.code not in _OF_THE_REQUEST
-            and decide(situation).action is Action.FAIL
+            and failed.status == HTTPStatus.BAD_REQUEST
+            and failed.code not in _OF_THE_REQUEST
+            and decide(failed).action is Action.FAIL
         )
 
-    def _keep_refusal(
+    def _record_refusal(
         self, chunk: Sequence[int], request: OrgRequest, response: OrgResponse
     ) -> None:
         """Take a refused request as the refusal of its records, or end the write."""
-        situation = refusal(response, request)
+        failed = failed_try(response, request)
         error = error_of(response)
-        if situation is None or not self._concerns_records(error, decide(situation)):
+        if failed is None or not self._concerns_records(error, decide(failed)):
             doubtful = chunk if response.replayed else ()
             raise self._broken_off(error, doubtful)
         for position in chunk:
