@@ -177,10 +177,9 @@ def _account(
     task: WriteTask, staging: StagedRows, results: RowResults, stopped_by: RunnerError | None
 ) -> TaskOutcome:
     folder = staging.folder.parent
-    results.write_files(folder)
+    counts = results.write_files(folder)
     if task.results is not None:
         _copy_results(folder, task.results)
-    counts = results.counts()
     verdict = verdict_of(task, counts, stopped_by)
     return TaskOutcome(
         name=task.name,

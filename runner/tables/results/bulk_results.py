@@ -1,9 +1,9 @@
-"""The result files of one ingest job, joined to the rows that were sent in it.
+"""The result files of one ingest job, matched to the rows that it sent.
 
-Bulk API 2.0 gives results in no order and without row numbers. Rows are found by the key column
-where it tells them apart, else by their whole content; rows that are alike in everything are
-matched one to one. Values are compared as the org takes them, for it may echo `912260031` as
-`9.12260031E8`. Knows SQL and the form of the files. Knows nothing of jobs.
+Bulk API 2.0 returns results in any order and without row numbers. Rows are found by the key column
+if it is unique among them, else by their whole content; rows with the same content are matched one
+to one. Values are compared as the org reads them, because it may echo `912260031` as
+`9.12260031E8`. Knows SQL and the format of the files. Knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV, open_csv
-from runner.tables.sql import CsvDialect, literal, name, read_csv
+from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.canonical_values import comparable
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import ColumnMapping
@@ -24,22 +24,26 @@ from runner.tables.staging.parts import Part
 
 _LONGEST_ROW_BYTES = 4_000_000
 _SHOWN_ROWS = 10
-_NOT_NAMED = "The org's result files do not name this row."
 _MISSING = "ANSWER_MISSING"
-# STATUSCODE:message:field1 field2 --, where the message may hold colons and line ends.
-_ERROR_FORM = "^([^:]*):(.*):([^:]*?) ?--$"
+_NOT_LISTED = literal("The org's result files do not list this row.")
+# STATUSCODE:message:field1 field2 --, where the message may contain colons and line ends.
+_ERROR_FORM = literal("^([^:]*):(.*):([^:]*?) ?--$")
+STATUS_SQL = {status: f"CAST({literal(status)} AS ending)" for status in RowStatus}
+"""Each status as the table `outcome` stores it; a text would be looked up row by row."""
+STATUS_TYPE = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))})"
+"""Its type, which the database needs before the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResultFiles:
-    """What came down for one part; None or an empty file means no rows."""
+    """The downloaded results of one part; None or an empty file means no rows."""
 
     succeeded: Path | None
     failed: Path | None
     unprocessed: Path | None
 
     def present(self) -> list[tuple[RowStatus, Path]]:
-        """Those that hold anything."""
+        """Those that contain anything."""
         files = {
             RowStatus.SUCCEEDED: self.succeeded,
             RowStatus.FAILED: self.failed,
@@ -48,98 +52,91 @@ class ResultFiles:
         return [(s, f) for s, f in files.items() if f is not None and f.stat().st_size]
 
 
-ENDINGS = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))})"
-"""What the database must know before outcomes are kept in it."""
-
-
 class PartResults:
-    """The answers of one part, each beside its row; what it finds is in a database of its own.
+    """The results of one part's rows, in temporary tables of a cursor until they are saved.
 
-    Made in any thread. `put_down` is for the one that keeps the outcomes.
+    Any thread may match them. `save` is for the thread that owns the table `outcome`.
     """
 
     def __init__(self, database: Database, chunks: Sequence[RowChunk], part: Part) -> None:
         """Look at nothing yet.
 
         Args:
-            database: Where the table `outcome` is.
-            chunks: The rows that the part was made of.
-            part: What was sent.
+            database: It has the table `outcome`.
+            chunks: The staged rows.
+            part: Which of them were sent.
         """
         self._connection = database.opened_cursor()
         self._part = part
         rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
-        self._strange = self._lost = 0
+        self._unknown = self._missing = 0
 
-    def find(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
-        """Make the table `found` of an outcome for every row of the part, in their order.
-
-        Rows that no file names are put down as in doubt.
-        """
-        echoes = [_Echo(status, file) for status, file in files.present()]
-        echoed = {column for echo in echoes for column in echo.spelled}
-        content = [p for p in mappings if p.column.field.lower() in echoed]
-        if not echoes or not content:
-            self._find_none(_NOT_NAMED)
+    def match(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
+        """Find the result of every row of the part, in order; rows without one are in doubt."""
+        results = [_ResultFile(status, file) for status, file in files.present()]
+        returned = {column for each in results for column in each.columns}
+        content = [each for each in mappings if each.column.field.lower() in returned]
+        if not results or not content:
+            self._find_none(_NOT_LISTED)
             return
-        match, unique = self._telling_apart(content)
-        self._make("answers", " UNION ALL ".join(echo.answers(match) for echo in echoes))
-        came, different = self._counts("SELECT count(*), count(DISTINCT k) FROM answers")
+        columns, is_unique = self._identify_rows(content)
+        self._make("answers", " UNION ALL ".join(each.answers(columns) for each in results))
+        answered, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM answers")
         sent, answers, on, order = "sent", "answers", "k", ""
-        if not unique:
+        if not is_unique:
             numbered = "(SELECT *, row_number() OVER (PARTITION BY k) AS n FROM {})"
             sent, answers = numbered.format(sent), numbered.format(answers)
             on, order = "k, n", "ORDER BY row"
-        elif came > different:
-            # Who has two outcomes has none that can be relied on.
+        elif answered > distinct:
+            # A row with two results has none that can be relied on.
             answers = "(FROM answers QUALIFY count(*) OVER (PARTITION BY k) = 1)"
         self._make("found", f"SELECT {_FOUND} FROM {sent} LEFT JOIN {answers} USING ({on}) {order}")
-        lost = f"count(*) FILTER (code = '{_MISSING}')"
-        rows, self._lost = self._counts(f"SELECT count(*), {lost} FROM found")
-        self._strange = came - (rows - self._lost)
+        missing = f"count(*) FILTER (code = '{_MISSING}')"
+        rows, self._missing = self._counts(f"SELECT count(*), {missing} FROM found")
+        self._unknown = answered - (rows - self._missing)
 
-    def doubt(self, message: str) -> None:
-        """Make the table `found` of the rows that have no outcome yet, all in doubt."""
+    def mark_in_doubt(self, message: str) -> None:
+        """Save every row of the part that has no outcome yet as in doubt."""
         self._rows = f"(FROM {self._rows} ANTI JOIN outcome USING (row))"
-        self._find_none(message)
+        self._find_none(literal(message))
+        self._insert()
 
-    def put_down(self) -> None:
-        """Add what was found to the table `outcome`.
+    def save(self) -> None:
+        """Add the results to the table `outcome`.
 
         Raises:
-            UnexpectedAnswerError: The files hold not exactly the rows that were sent.
+            UnexpectedAnswerError: The files do not contain exactly the rows that were sent.
         """
         missing = self._connection.execute(
             f"SELECT row FROM found WHERE code = '{_MISSING}' ORDER BY row LIMIT {_SHOWN_ROWS}"
         ).fetchall()
-        self.put_down_as_it_is()
-        if self._lost or self._strange:
+        self._insert()
+        if self._missing or self._unknown:
             raise self._mismatch([row for (row,) in missing])
 
-    def put_down_as_it_is(self) -> None:
-        """Add what was found to the table `outcome`, without a word."""
+    def _insert(self) -> None:
         self._connection.execute("INSERT INTO outcome FROM found")
         self._connection.close()
 
-    def _telling_apart(self, content: list[ColumnMapping]) -> tuple[list[ColumnMapping], bool]:
-        """Make the table `sent` of rows and their fingerprints, by as few columns as will do."""
-        key = [p for p in content if p.column.required]
-        for match in (key, content):
-            if match:
-                here = _fingerprint([comparable(p.column.kind, p.cell) for p in match])
-                self._make("sent", f"SELECT row, {here} AS k FROM {self._rows}")
-                rows, different = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
-                if rows == different:
-                    return match, True
+    def _identify_rows(self, content: list[ColumnMapping]) -> tuple[list[ColumnMapping], bool]:
+        """Make the table `sent` of rows and fingerprints; return their columns, and if unique."""
+        key = [each for each in content if each.column.required]
+        for columns in (key, content):
+            if columns:
+                texts = [comparable(each.column.kind, each.cell) for each in columns]
+                self._make("sent", f"SELECT row, {_fingerprint(texts)} AS k FROM {self._rows}")
+                rows, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
+                if rows == distinct:
+                    return columns, True
         return content, False
 
-    def _find_none(self, message: str) -> None:
-        told = f"NULL AS id, NULL AS created, '{_MISSING}' AS code, {literal(message)} AS message"
-        doubt = f"{ending(RowStatus.IN_DOUBT)} AS status"
-        query = f"SELECT row, {doubt}, {told}, NULL AS fields FROM {self._rows}"
+    def _find_none(self, message_sql: str) -> None:
+        result = f"NULL AS id, NULL AS created, '{_MISSING}' AS code, {message_sql} AS message"
+        status = f"{STATUS_SQL[RowStatus.IN_DOUBT]} AS status"
+        query = f"SELECT row, {status}, {result}, NULL AS fields FROM {self._rows}"
         self._make("found", query)
-        (self._lost,) = self._counts("SELECT count(*) FROM found")
+        (self._missing,) = self._counts("SELECT count(*) FROM found")
 
     def _make(self, table: str, query: str) -> None:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
@@ -149,56 +146,51 @@ class PartResults:
 
     def _mismatch(self, missing: list[int]) -> UnexpectedAnswerError:
         found = []
-        if self._strange:
-            told = "results are of no row that was sent, or of one that has another"
-            found.append(f"{self._strange:,} {told}")
-        if self._lost:
-            more = " …" if self._lost > len(missing) else ""
+        if self._unknown:
+            unknown = "results that match no row sent, or a row that has another one"
+            found.append(f"{unknown}: {self._unknown:,}")
+        if self._missing:
+            more = " …" if self._missing > len(missing) else ""
             rows = ", ".join(f"{row:,}" for row in missing) + more
-            found.append(f"{self._lost:,} rows have no result (rows {rows})")
+            found.append(f"rows without a result: {self._missing:,} ({rows})")
         part = self._part
         return UnexpectedAnswerError(
-            f"Part {part.index} sent {part.rows:,} rows, and the org's result files do not hold"
-            f" exactly these: {', '.join(found)}.",
+            f"Part {part.index} sent {part.rows:,} rows, but the org's result files do not match"
+            f" them; {'; '.join(found)}.",
             hint="Look for these rows in the org before sending them again.",
         )
 
 
-class _Echo:
-    """One result file: what was sent, with what became of it."""
+class _ResultFile:
+    """One result file: the rows as sent, each with what became of it."""
 
     def __init__(self, status: RowStatus, file: Path) -> None:
         self._status = status
         self._file = file
-        self._columns = open_csv(file, PLAIN_CSV).columns
-        self.spelled = {column.lower(): column for column in self._columns}
+        header = open_csv(file, PLAIN_CSV).columns
+        self._dialect = CsvDialect(tuple(f"r{n}" for n in range(len(header))), _LONGEST_ROW_BYTES)
+        lower = (column.lower() for column in header)
+        self.columns = dict(zip(lower, self._dialect.columns, strict=True))
+        """SQL name of each column by its own name in lower case."""
 
-    def answers(self, match: Sequence[ColumnMapping]) -> str:
+    def answers(self, mappings: Sequence[ColumnMapping]) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row."""
-        dialect = CsvDialect(self._columns, _LONGEST_ROW_BYTES)
-        read = read_csv(self._file, dialect, header=True)
-        echo = [comparable(p.column.kind, self._column(p.column.field)) for p in match]
-        error = self._column("sf__Error")
+        texts = [comparable(m.column.kind, self._column(m.column.field)) for m in mappings]
         return (
-            f"SELECT {_fingerprint(echo)} AS k, {ending(self._status)} AS status,"
+            f"SELECT {_fingerprint(texts)} AS k, {STATUS_SQL[self._status]} AS status,"
             f" {self._column('sf__Id')} AS id,"
             f" CAST({self._column('sf__Created')} AS BOOLEAN) AS created,"
-            f" {_error_parts(error)} FROM {read}"
+            f" {_error_parts(self._column('sf__Error'))}"
+            f" FROM {read_csv(self._file, self._dialect, header=True)}"
         )
 
-    def _column(self, column: str) -> str:
-        spelled = self.spelled.get(column.lower())
-        return name(spelled) if spelled else "CAST(NULL AS VARCHAR)"
-
-
-def ending(status: RowStatus) -> str:
-    """Write a status as what the table `outcome` holds; a text would be looked up row by row."""
-    return f"CAST({literal(status)} AS ending)"
+    def _column(self, name: str) -> str:
+        return self.columns.get(name.lower(), "CAST(NULL AS VARCHAR)")
 
 
 def _error_parts(error: str) -> str:
-    found = f"regexp_matches({error}, {literal(_ERROR_FORM)}, 's')"
-    group = f"regexp_extract({error}, {literal(_ERROR_FORM)}, {{}}, 's')"
+    found = f"regexp_matches({error}, {_ERROR_FORM}, 's')"
+    group = f"regexp_extract({error}, {_ERROR_FORM}, {{}}, 's')"
     return (
         f"split_part({error}, ':', 1) AS code,"
         f" CASE WHEN {found} THEN {group.format(2)} ELSE {error} END AS message,"
@@ -207,9 +199,9 @@ def _error_parts(error: str) -> str:
 
 
 def _fingerprint(texts: Sequence[str]) -> str:
-    """Write 128 bits of all texts: small whatever they are, and never alike by chance.
+    """Write 128 bits of all texts: small for any content, and never equal by chance.
 
-    One text alone, mostly the key, stands for itself: that is quicker.
+    A single text, mostly the key, is its own fingerprint, which is faster.
     """
     if len(texts) == 1:
         return texts[0]
@@ -217,7 +209,7 @@ def _fingerprint(texts: Sequence[str]) -> str:
 
 
 _FOUND = (
-    f"row, coalesce(status, {ending(RowStatus.IN_DOUBT)}) AS status, id, created,"
+    f"row, coalesce(status, {STATUS_SQL[RowStatus.IN_DOUBT]}) AS status, id, created,"
     f" CASE WHEN status IS NULL THEN '{_MISSING}' ELSE code END AS code,"
-    f" CASE WHEN status IS NULL THEN {literal(_NOT_NAMED)} ELSE message END AS message, fields"
+    f" CASE WHEN status IS NULL THEN {_NOT_LISTED} ELSE message END AS message, fields"
 )

@@ -1,8 +1,8 @@
-"""What became of every row of a write: gathered, counted, written beside the source's columns.
+"""What became of every row of a write: collected, counted, written next to the source's columns.
 
-Every row of the source ends in exactly one of four: succeeded, failed (by the org, or here before
-it was sent), in doubt (sent, its answer lost), unprocessed. Knows staged rows and results. Knows
-nothing of how a result was had.
+Every row of the source ends as exactly one of four: succeeded, failed (in the org, or here before
+it was sent), in doubt (sent, but its answer was lost), unprocessed. Knows staged rows and results.
+Knows nothing of how a result was obtained.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.tables.database import state_errors
-from runner.tables.results.bulk_results import ENDINGS, PartResults, ResultFiles
+from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sql import CsvDialect, copy_csv, literal, read_csv
 from runner.tables.staging.chunk import RowChunk
@@ -34,84 +34,93 @@ _TABLE = (
 )
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
 _LONGEST_BYTES = 4_000_000
-_KEPT_IN_MEMORY = 5_000
+_MAX_PENDING = 5_000
 _TOP_ERRORS = 5
-_MATCHED_AT_ONCE = 2
-"""Parts: each takes memory for all its answers."""
+_MAX_PARTS_MATCHED = 2
+"""At the same time: each takes memory for all its results."""
 
 IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
-"""There only where rows are in doubt."""
+"""Written only if rows are in doubt."""
+_SQL_OF_COLUMN = {
+    "sf__Row": "row",
+    "sf__File": "file",
+    "sf__FileRow": "file_row",
+    "sf__Id": "id",
+    "sf__Created": "created",
+    "sf__Code": "code",
+    "sf__Message": "message",
+    "sf__Fields": "fields",
+}
 _FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
-_SAID_OF = {
+_COLUMNS_OF = {
     RowStatus.SUCCEEDED: ("sf__Row", "sf__Id", "sf__Created"),
     RowStatus.FAILED: _FAILED_COLUMNS,
     RowStatus.UNPROCESSED: ("sf__Row",),
 }
 _FILE_COLUMNS = ("sf__File", "sf__FileRow")
-"""Behind the row's number, where a source is many files."""
+"""After the row's number, if the source is several files."""
 
 
 class RowResults:
-    """The results of one staging's rows, as they come in."""
+    """The results of one task's staged rows, as they arrive."""
 
     def __init__(self, staging: StagedRows, *, verb: Verb | None = None) -> None:
-        """Begin with the rows that the staging rejected as failed.
+        """Start with the rows that were rejected in staging, which have failed.
 
         Args:
             staging: Mapped already; not discarded before `write_files`.
-            verb: Tells deleted from updated rows; without it both count as updated.
+            verb: Distinguishes deleted from updated rows; without it all count as updated.
         """
         self._staging = staging
         self._verb = verb
         self._pending: list[RowResult] = []
-        self._matching = BoundedSemaphore(_MATCHED_AT_ONCE)
+        self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
         self._connection = staging.database.connection
-        with state_errors("Row results cannot be kept"):
-            self._connection.execute(ENDINGS)
+        with state_errors("Row results cannot be saved"):
+            self._connection.execute(STATUS_TYPE)
             self._connection.execute(_TABLE)
             for chunk in staging.chunks:
                 if chunk.rejected:
-                    self._connection.execute(_rejections(chunk))
+                    self._connection.execute(_insert_rejected(chunk))
 
     def add(self, results: Sequence[RowResult]) -> None:
-        """Take in results of single rows; one for each row at most."""
+        """Add results of single rows, at most one for each row."""
         self._pending.extend(r for r in results if r.status is not RowStatus.UNPROCESSED)
-        if len(self._pending) >= _KEPT_IN_MEMORY:
+        if len(self._pending) >= _MAX_PENDING:
             self._flush()
 
     def match(self, part: Part, files: ResultFiles) -> PartResults:
-        """Find the row of every answer of an ingest job that has ended, for `add_part`.
+        """Match the results of a finished ingest job to the rows of its part, for `add_part`.
 
-        May be called by several threads at once.
+        Several threads may call it at once.
 
         Raises:
             StateError: The files cannot be read.
         """
-        told = f"The results of part {part.index} cannot be read"
-        with self._matching, state_errors(told):
-            found = PartResults(self._staging.database, self._staging.chunks, part)
-            found.find(files, self._staging.mappings)
-            return found
+        failure = f"The results of part {part.index} cannot be read"
+        with self._matching, state_errors(failure):
+            matched = PartResults(self._staging.database, self._staging.chunks, part)
+            matched.match(files, self._staging.mappings)
+            return matched
 
-    def add_part(self, found: PartResults) -> None:
-        """Take in what became of a part's rows.
+    def add_part(self, matched: PartResults) -> None:
+        """Add the results of a part's rows.
 
         Raises:
-            UnexpectedAnswerError: The files hold not exactly the part's rows. What could be
-                matched is kept; rows without a result are in doubt.
+            UnexpectedAnswerError: The files do not contain exactly the part's rows. What could be
+                matched is saved; rows without a result are in doubt.
         """
-        with state_errors("Row results cannot be kept"):
-            found.put_down()
+        with state_errors("Row results cannot be saved"):
+            matched.save()
 
     def add_in_doubt(self, part: Part) -> None:
-        """Put down every row of a part as sent with its answer lost."""
-        with state_errors("Row results cannot be kept"):
-            found = PartResults(self._staging.database, self._staging.chunks, part)
-            found.doubt("The ingest job was begun and its results could not be had.")
-            found.put_down_as_it_is()
+        """Add every row of a part as sent with its answer lost."""
+        with state_errors("Row results cannot be saved"):
+            results = PartResults(self._staging.database, self._staging.chunks, part)
+            results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
     def counts(self) -> Counts:
-        """Count rows by where they ended."""
+        """Count rows by how they ended."""
         self._flush()
         query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
         with state_errors("Row results cannot be read"):
@@ -125,20 +134,21 @@ class RowResults:
         others = tally[RowStatus.SUCCEEDED] - created
         others_by = {Verb.DELETE: "deleted", Verb.UNDELETE: "undeleted"}
         word = others_by.get(self._verb or Verb.UPDATE, "updated")
-        settled = sum(tally.values()) - tally[RowStatus.UNPROCESSED]
+        processed = sum(tally.values()) - tally[RowStatus.UNPROCESSED]
+        total = self._staging.rows_total
         return Counts(
-            read=self._staging.rows_total,
+            read=total,
             created=created,
             updated=others if word == "updated" else 0,
             deleted=others if word == "deleted" else 0,
             undeleted=others if word == "undeleted" else 0,
             failed=tally[RowStatus.FAILED],
             in_doubt=tally[RowStatus.IN_DOUBT],
-            unprocessed=self._staging.rows_total - settled,
+            unprocessed=total - processed,
         )
 
     def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:
-        """Give the commonest errors: code, message and number of the first such row, how many."""
+        """Give the most frequent errors: code, message of the first such row, count, its number."""
         self._flush()
         query = (
             "SELECT code, arg_min(message, row), count(*) AS rows, min(row) FROM outcome"
@@ -149,55 +159,61 @@ class RowResults:
             found = self._connection.execute(query).fetchall()
         return tuple((code or "", message or "", *numbers) for code, message, *numbers in found)
 
-    def write_files(self, folder: Path) -> None:
-        """Write succeeded.csv, failed.csv and unprocessed.csv; in_doubt.csv where there are any.
+    def write_files(self, folder: Path) -> Counts:
+        """Write succeeded.csv, failed.csv and unprocessed.csv; in_doubt.csv if any are; count.
 
-        Each has the source's own columns, then `sf__Row` and what the org said. Rows stand in
-        the source's order. `failed.csv` can be a source as it is.
+        Each has the source's own columns, then `sf__Row` and what the org said, in the source's
+        order. `failed.csv` can be used as a source unchanged.
 
         Raises:
             StateError: A file cannot be written.
         """
-        self._flush()
         counts = self.counts()
         (folder / IN_DOUBT_FILE).unlink(missing_ok=True)  # of a process that knew less
-        said = {**_SAID_OF, RowStatus.IN_DOUBT: _FAILED_COLUMNS} if counts.in_doubt else _SAID_OF
+        added = (
+            {**_COLUMNS_OF, RowStatus.IN_DOUBT: _FAILED_COLUMNS} if counts.in_doubt else _COLUMNS_OF
+        )
         if self._staging.files:
-            said = {status: (each[0], *_FILE_COLUMNS, *each[1:]) for status, each in said.items()}
+            added = {status: (row, *_FILE_COLUMNS, *rest) for status, (row, *rest) in added.items()}
         own = [
             (place, column)
             for place, column in enumerate(self._staging.source_columns)
             if not column.lower().startswith(RESULT_PREFIX)
         ]
+        own_cells = [f"s{place}" for place, _ in own]
         cells = {
-            status: ", ".join([f"s{place}" for place, _ in own] + [_SAID[c] for c in columns])
-            for status, columns in said.items()
+            status: ", ".join([*own_cells, *(_SQL_OF_COLUMN[each] for each in columns)])
+            for status, columns in added.items()
         }
         with state_errors("Result files cannot be written"), ExitStack() as files:
-            outs = {status: _result_file(folder, status, files) for status in said}
-            for status, columns in said.items():
+            outs = {status: _result_file(folder, status, files) for status in added}
+            for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
-            rendered = partial(self._rendered, cells)
-            for pieces in parallel_map(rendered, self._staging.chunks):
+            write_pieces = partial(self._write_pieces, cells)
+            for pieces in parallel_map(write_pieces, self._staging.chunks):
                 self._staging.disk.grew(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
                     outs[status].write(piece.read_bytes())
                     piece.unlink()
+        return counts
 
-    def _rendered(self, cells: Mapping[RowStatus, str], chunk: RowChunk) -> dict[RowStatus, Path]:
+    def _write_pieces(
+        self, cells: Mapping[RowStatus, str], chunk: RowChunk
+    ) -> dict[RowStatus, Path]:
         """Write a chunk's rows as pieces of the result files."""
-        numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
-        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
+        last_row = chunk.last_row
+        numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {last_row + 1}))"
+        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {last_row})"
         own = f"(SELECT * EXCLUDE row FROM {chunk.source_rows(self._staging.source_columns)})"
         pieces = {}
         with self._staging.database.cursor() as cursor:
             cursor.execute(
                 "CREATE TEMP TABLE ended AS"
-                f" FROM (SELECT *{_of_files(self._staging.files, chunk)}"
+                f" FROM (SELECT *{_file_cells(self._staging.files, chunk)}"
                 f" FROM {numbers} LEFT JOIN {outcome} USING (row)) POSITIONAL JOIN {own}"
             )
             present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
-            for status in {RowStatus(told or RowStatus.UNPROCESSED) for (told,) in present}:
+            for status in {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}:
                 piece = self._staging.folder / f"{status}-{chunk.stem.name}.csv"
                 query = f"SELECT {cells[status]} FROM ended WHERE {_is(status)}"
                 cursor.execute(copy_csv(query, piece, header=False))
@@ -205,7 +221,7 @@ class RowResults:
         return pieces
 
     def _flush(self) -> None:
-        """Bring what was added row by row into the database, through a file: its fast way."""
+        """Insert what was added row by row, through a file, which is faster."""
         if not self._pending:
             return
         file = self._staging.folder / "added.csv"
@@ -216,26 +232,14 @@ class RowResults:
         except OSError as error:
             raise unwritable(file, error) from error
         read = read_csv(file, CsvDialect(_NAMES, _LONGEST_BYTES))
-        with state_errors("Row results cannot be kept"):
+        with state_errors("Row results cannot be saved"):
             self._connection.execute(f"INSERT INTO outcome FROM {read}")
         file.unlink()
         self._pending.clear()
 
 
-_SAID = {
-    "sf__Row": "row",
-    "sf__File": "file",
-    "sf__FileRow": "file_row",
-    "sf__Id": "id",
-    "sf__Created": "created",
-    "sf__Code": "code",
-    "sf__Message": "message",
-    "sf__Fields": "fields",
-}
-
-
-def _of_files(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:
-    """SQL of the file that a row of a chunk is from, and of its number there."""
+def _file_cells(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:
+    """SQL of the file that each row of a chunk comes from, and of its number in the file."""
     if not files:
         return ""
     last = [each for each in files if each[0] <= chunk.first_row][-1:]
@@ -268,7 +272,7 @@ def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:
     return files.enter_context(beside.open("wb"))
 
 
-def _rejections(chunk: RowChunk) -> str:
+def _insert_rejected(chunk: RowChunk) -> str:
     problems = f"string_split(problem, {literal(BETWEEN_PROBLEMS)})"
 
     def member(place: int) -> str:

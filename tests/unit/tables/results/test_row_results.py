@@ -250,19 +250,25 @@ def test_the_same_key_twice_is_told_apart_by_the_rest(one_part, answer, tmp_path
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        ("001A,true,a\n001B,true,b\n", r"1 rows have no result \(rows 3\)"),
-        ("001A,true,a\n001B,true,b\n001C,true,c\n001D,true,d\n", "1 results are of no row"),
-        ("001A,true,a\n001B,true,b\n001C,true,c\n001D,true,c\n", "2 results are of no row"),
+        ("001A,true,a\n001B,true,b\n", r"rows without a result: 1 \(3\)"),
+        (
+            "001A,true,a\n001B,true,b\n001C,true,c\n001D,true,d\n",
+            "a row that has another one: 1",
+        ),
+        (
+            "001A,true,a\n001B,true,b\n001C,true,c\n001D,true,c\n",
+            "a row that has another one: 2",
+        ),
     ],
 )
-def test_results_that_are_not_exactly_the_rows_sent_are_told(one_part, answer, rows, said):
+def test_results_that_do_not_match_the_rows_sent_are_reported(one_part, answer, rows, said):
     results, part = one_part(THREE, KEYED)
     succeeded = answer("ok", f"sf__Id,sf__Created,Key__c\n{rows}")
     with pytest.raises(UnexpectedAnswerError, match=said):
         take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
 
 
-def test_rows_that_no_result_names_are_in_doubt_and_the_rest_stands(one_part, answer, tmp_path):
+def test_rows_without_a_result_are_in_doubt_and_the_rest_counts(one_part, answer, tmp_path):
     results, part = one_part(THREE, KEYED)
     succeeded = answer("ok", "sf__Id,sf__Created,Key__c\n001A,true,a\n")
     with pytest.raises(UnexpectedAnswerError):
@@ -272,7 +278,7 @@ def test_rows_that_no_result_names_are_in_doubt_and_the_rest_stands(one_part, an
     assert [row["sf__Row"] for row in read(tmp_path / "in_doubt.csv")] == ["2", "3"]
 
 
-def test_a_part_whose_results_could_not_be_had_is_in_doubt(one_part):
+def test_a_part_without_results_is_in_doubt(one_part):
     results, part = one_part(THREE, KEYED)
     results.add_in_doubt(part)
     assert results.counts() == Counts(read=3, in_doubt=3)
