@@ -22,13 +22,17 @@ def validate(
     """Find every mistake in job files, offline: nothing is sent anywhere."""
     del allow_outside  # remembered where it was read
     from runner.job.load import check_job
-    from runner.runs.wiring import expression_checker, statement_checker
+    from runner.runs.wiring import expression_checker, header_reader, statement_checker
 
     found: list[Diagnostic] = []
     for file in jobs:
         found.extend(
             check_job(
-                file, expressions=expression_checker, statements=statement_checker, reach=reach()
+                file,
+                expressions=expression_checker,
+                statements=statement_checker,
+                header=header_reader,
+                reach=reach(),
             )[1]
         )
     if output is Output.JSON:

@@ -14,10 +14,10 @@ from typing import Any
 from runner.engine.columns import query_columns
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.job.model import ChildTable
+from runner.job.soql import ItemKind, Selection, SelectItem
 from runner.salesforce.describe import Describes
 from runner.salesforce.rest.query import pages_from
 from runner.salesforce.session import Session
-from runner.salesforce.soql import ItemKind, Selection, SelectItem
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.rest_pages import records_of, spelled_as
 from runner.tables.targets.rest_rows import QueryColumn, RestWriter

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import OrgError, TransientError
 from runner.job.model import Job, Verb, WriteTask
+from runner.job.soql import ItemKind, Selection, SelectItem
 from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn
-from runner.salesforce.soql import ItemKind, Selection, SelectItem
 from runner.suggest import did_you_mean
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns

@@ -19,11 +19,11 @@ from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.job.model import Api, QueryTask, WriteTask
+from runner.job.soql import selection
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of
 from runner.salesforce.rest.query import QueryPage, fits_url, pages
-from runner.salesforce.soql import selection
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
 from runner.tables.targets.deliver import deliver

@@ -1,14 +1,15 @@
-"""Binds: `:name` in a query, filled with a correctly quoted literal.
+"""Binds: `:name` in SOQL or SQL, filled with a param's value.
 
-There is no other way for a value to get into a query, so nothing in a value can change what the
-query does. Knows SOQL's literals; nothing of where the values come from.
+In SOQL a value becomes a quoted literal, in SQL it is passed beside the text: no value can change
+what a query does. Knows the literals of SOQL and the quotes of SQL. Knows nothing of where values
+come from.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -25,20 +26,26 @@ _ESCAPES = {
     "\f": "\\f",
 }
 _ESCAPED = re.compile(r"[\\'\x00-\x1f]")
+_IN_SQL = re.compile(
+    r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|--[^\n]*|/\*.*?\*/"""
+    r"""|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
+    r"""|(?<![:\w'"\]]):(?P<name>[A-Za-z_]\w*)""",
+    re.DOTALL,
+)
 
 
 def names(soql: str) -> tuple[str, ...]:
-    """Names of the binds, each once, in the order of the query."""
+    """Names of the binds in SOQL, each once, in the order of the query."""
     return tuple(dict.fromkeys(found[1] for found in binds(soql)))
 
 
 def bind(soql: str, params: Mapping[str, ParamValue]) -> str:
-    """Put a literal in the place of each `:name` outside string literals.
+    """Replace each `:name` in SOQL, outside string literals, with a literal.
 
-    After a date function (`LAST_N_DAYS:days`) the colon stays, since there it is SOQL's own.
+    After a date function (`LAST_N_DAYS:days`) the colon stays: there it is part of SOQL.
 
     Raises:
-        KeyError: A bind has no param; validation has seen to it that each has one.
+        KeyError: A bind has no param; a validated job has one for each.
     """
     pieces: list[str] = []
     end = 0
@@ -55,7 +62,7 @@ def _follows_word(soql: str, at: int) -> bool:
 
 
 def literal(value: ParamValue) -> str:
-    """Write a value as SOQL does."""
+    """Write a value as a SOQL literal."""
     match value:
         case None | bool() | int():
             return json.dumps(value)
@@ -75,3 +82,35 @@ def _utc(value: datetime) -> datetime:
 
 def _escape(found: re.Match[str]) -> str:
     return _ESCAPES.get(found[0]) or f"\\u{ord(found[0]):04X}"
+
+
+def sql_names(sql: str) -> tuple[str, ...]:
+    """Names of the binds in SQL, each once, in the order of the SQL."""
+    return tuple(dict.fromkeys(found["name"] for found in _sql_binds(sql)))
+
+
+def rewrite_sql(
+    sql: str, write: Callable[[str], str], around: Callable[[str], str] = lambda text: text
+) -> str:
+    """Replace each bind in SQL.
+
+    Args:
+        sql: As the job has it.
+        write: From a bind's name to what replaces it.
+        around: Changes the text between binds.
+    """
+    pieces: list[str] = []
+    end = 0
+    for found in _sql_binds(sql):
+        pieces += (around(sql[end : found.start()]), write(found["name"]))
+        end = found.end()
+    return "".join((*pieces, around(sql[end:])))
+
+
+def for_duckdb(sql: str) -> str:
+    """SQL for DuckDB, with its variables in place of binds."""
+    return rewrite_sql(sql, lambda name: f"getvariable('{name}')")
+
+
+def _sql_binds(sql: str) -> Iterator[re.Match[str]]:
+    return (found for found in _IN_SQL.finditer(sql) if found["name"])

@@ -51,8 +51,7 @@ from runner.job.model import (
     WriteOptions,
     WriteTask,
 )
-from runner.job.sniffing import DELIMITER, ENCODING
-from runner.job.soql import from_object
+from runner.job.soql import selection
 
 Values = Mapping[str, Any]
 
@@ -172,7 +171,7 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
     return QueryTask(
         **_common(values, index, QUERY_BULK_THRESHOLD_ROWS),
         verb=Verb.QUERY,
-        sobject=from_object(values["query"]) or "",
+        sobject=selection(values["query"]).sobject,
         soql=values["query"],
         target=_target(target, folder) if target else None,
         children=tuple(
@@ -271,8 +270,8 @@ def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:
     """What a CSV file itself is to tell; `.tsv` tells its delimiter by its name."""
     if form is not FileFormat.CSV:
         return frozenset()
-    told = {*values, *([DELIMITER] if notation.delimiter(None, path) != "," else [])}
-    return frozenset({DELIMITER, ENCODING} - told)
+    told = {*values, *(["delimiter"] if notation.delimiter(None, path) != "," else [])}
+    return frozenset({"delimiter", "encoding"} - told)
 
 
 def _reference(values: Values) -> SecretReference:

@@ -1,29 +1,46 @@
-"""A job file, read, checked and typed.
+"""Reads a job file, checks it and builds the typed job.
 
-Brings text, schema and meaning together and reports all problems at once, sorted. Touches no org
-and no network; looks at files only as far as the job names them.
+Brings text, schema and meaning together and reports all problems at once, sorted. Knows nothing of
+the org or the network; looks only at files that the job names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
 from runner.job import build, notation, secret_scan
-from runner.job.checks import ExpressionChecker, meaning, path_policy, verbs
+from runner.job.checks import ExpressionChecker, HeaderReader, check_meaning
+from runner.job.checks.connection import secrets_outside
+from runner.job.checks.tasks import verbs
 from runner.job.model import Connection, Environment, Job, Origin
-from runner.job.partial_job import Draft, Faults, names_of, params_of, tasks_of
+from runner.job.partial_job import (
+    PartialJob,
+    ProblemPaths,
+    as_mapping,
+    names_of,
+    params_of,
+    tasks_of,
+)
 from runner.job.path_policy import NOWHERE_ELSE, Reach
 from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
 
-__all__ = ["ExpressionChecker", "check_job", "load_checked", "load_connection", "load_job"]
+__all__ = [
+    "ExpressionChecker",
+    "HeaderReader",
+    "check_job",
+    "load_checked",
+    "load_connection",
+    "load_job",
+]
 
 MAX_PROBLEMS = 200
-"""Problems that are told at once."""
+"""Problems that are reported at once."""
 
 
 def load_job(
@@ -31,38 +48,39 @@ def load_job(
     *,
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
+    header: HeaderReader | None = None,
     reach: Reach = NOWHERE_ELSE,
 ) -> Job:
     """Read a job file.
 
     Raises:
-        JobError: The job has problems; it carries all of them, sorted.
+        JobError: The job has problems; the error carries all of them, sorted.
     """
-    job, problems = check_job(file, expressions=expressions, statements=statements, reach=reach)
+    job, problems = check_job(
+        file, expressions=expressions, statements=statements, header=header, reach=reach
+    )
     if job is None:
         raise JobError(problems)
     return job
 
 
 def load_connection(file: Path, reach: Reach = NOWHERE_ELSE) -> Connection:
-    """Read a job's connection alone: a sign-in does not wait for the job's files to be there.
+    """Read only a job's connection: to sign in, the job's files need not exist yet.
 
     Raises:
-        JobError: The file is no YAML, or its connection has problems.
+        JobError: The file is not YAML, or its connection has problems.
     """
     document = read_document(file)
     problems = list(document.problems)
     if not document.is_broken:
-        found = _problems_of(document, "job")
-        problems = [each for each in found if each.path[:1] in {(), ("connection",)}]
-        connection = _Connection(
-            document.values.get("connection"), document.origin, file.absolute().parent, problems
-        )
-        problems += connection.problems
-        if connection.made is not None:
-            problems = connection.out_of(reach, file.absolute().parent)
+        folder = file.absolute().parent
+        problems = [each for each in _problems_of(document, "job") if _is_of_connection(each)]
+        found = _connection(document.values.get("connection"), document.origin, folder, problems)
+        problems += found.problems
+        if found.made is not None:
+            problems = list(secrets_outside(found.made, found.origin, found.path, folder, reach))
             if not problems:
-                return connection.made
+                return found.made
     raise JobError(_sorted(problems))
 
 
@@ -71,49 +89,53 @@ def check_job(
     *,
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
+    header: HeaderReader | None = None,
     reach: Reach = NOWHERE_ELSE,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
-    """Read a job file; give the job where it has no errors, and all problems, sorted.
+    """Read a job file; return the job if it has no errors, and all problems, sorted.
 
     Args:
         file: The job file.
-        expressions: Says of a `fields` expression why it does not parse; None where it does.
-        statements: The same of the SQL of a source.
-        reach: Which places outside its folder the job may write, or take secrets from.
+        expressions: Says why a `fields` expression does not parse; None if it does.
+        statements: The same for the SQL of a source.
+        header: Reads the column names of a CSV source.
+        reach: Paths outside its folder that the job may write, or read secrets from.
     """
     document = read_document(file)
     values, origin = document.values, document.origin
     if document.is_broken:
         return None, _sorted(document.problems)
-    problems = _problems_of(document, "job")
+    problems = _problems_of(document, "job", known=verbs(values, origin))
     folder = file.absolute().parent
-    connection = _Connection(values.get("connection"), origin, folder, problems)
+    connection = _connection(values.get("connection"), origin, folder, problems)
     problems += [*connection.problems, *_of_org_file(connection)]
-    faults = Faults(found for found in problems if found.file == file)
-    draft = Draft(
+    paths = ProblemPaths(found for found in problems if found.file == file)
+    declared = as_mapping(values.get("params"))
+    partial = PartialJob(
         origin,
         folder,
         connection.made,
         connection.origin,
         connection.path,
-        params_of(values, faults),
+        declared,
+        params_of(declared, paths),
         names_of(values),
-        tasks_of(values, folder, faults),
-        is_clean=not faults.covers(("tasks",)) and not faults.below(("tasks",)),
+        tasks_of(values, folder, paths),
+        is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
         reach=reach,
     )
-    problems += meaning(draft, values, expressions, statements)
+    problems += check_meaning(partial, expressions, statements, header)
     ordered = _sorted(problems)
-    if any(found.severity is Severity.ERROR for found in ordered) or draft.connection is None:
+    if any(found.severity is Severity.ERROR for found in ordered) or partial.connection is None:
         return None, ordered
-    return _job(values, draft.connection, file, draft), ordered
+    return _job(values, partial.connection, file, partial), ordered
 
 
 def load_checked(file: Path, schema: str) -> Document:
-    """Read a YAML file and hold it against a shipped schema; its values and where they stand.
+    """Read a YAML file and check it against a shipped schema; its values and their positions.
 
     Raises:
-        JobError: The file has problems; it carries all of them, sorted.
+        JobError: The file has problems; the error carries all of them, sorted.
     """
     document = read_document(file)
     problems = list(document.problems)
@@ -124,84 +146,92 @@ def load_checked(file: Path, schema: str) -> Document:
     return document
 
 
-def _job(values: Mapping[str, Any], connection: Connection, file: Path, draft: Draft) -> Job:
+def _job(values: Mapping[str, Any], connection: Connection, file: Path, partial: PartialJob) -> Job:
     return Job(
         name=values.get("name") or file.stem,
         file=file.absolute(),
         connection=connection,
-        tasks=draft.tasks,
+        tasks=partial.tasks,
         description=values.get("description", ""),
-        params=draft.params,
+        params=partial.params,
         max_disk_bytes=notation.size_bytes(most) if (most := values.get("max_disk")) else None,
-        origin=draft.origin,
+        origin=partial.origin,
     )
 
 
 def _problems_of(
-    document: Document, schema: str, *, definition: str | None = None
+    document: Document,
+    schema: str,
+    *,
+    definition: str | None = None,
+    known: Iterable[Diagnostic] = (),
 ) -> list[Diagnostic]:
-    """What is wrong with a document by itself."""
+    """What is wrong with a document by itself.
+
+    Args:
+        document: The document.
+        schema: Name of the schema to check it against.
+        definition: The part of the schema to check against; the whole schema when None.
+        known: Problems found before; the schema has nothing to add where they are.
+    """
     values, origin = document.values, document.origin
-    known = [*document.problems, *secret_scan.find(values, origin)]
-    if schema == "job" and definition is None:
-        known += verbs.check(values, origin)
-    against = _against(values, origin, schema, definition)
-    told = Faults(known)
-    return known + [found for found in against if not told.covers(found.path)]
-
-
-def _against(
-    values: object, origin: Origin, schema: str, definition: str | None
-) -> list[Diagnostic]:
-    """What a document has against its schema, which mostly is nothing."""
+    problems = [*document.problems, *secret_scan.find(values, origin), *known]
     if is_valid(values, schema, definition=definition):
-        return []
+        return problems
     from runner.job.schema.validate import validate  # noqa: PLC0415 - a tenth of a second to load
 
-    return validate(values, origin, schema, definition=definition)
+    paths = ProblemPaths(problems)
+    found = validate(values, origin, schema, definition=definition)
+    return problems + [each for each in found if not paths.covers(each.path)]
 
 
-class _Connection:
-    """The connection of a job, wherever it stands."""
+@dataclass(slots=True)
+class _FoundConnection:
+    """The connection of a job, and where it was found."""
 
-    def __init__(
-        self, value: object, origin: Origin, folder: Path, problems: Sequence[Diagnostic]
-    ) -> None:
-        self.origin = origin
-        self.path: Location = ("connection",)
-        self.made: Connection | None = None
-        self.problems: list[Diagnostic] = []
-        faults = Faults(problems)
-        if faults.covers(self.path) or faults.below(self.path):
-            return
-        if isinstance(value, str):
-            self._read(value, folder)
-        elif isinstance(value, Mapping):
-            self.made = build.connection(value, folder, None)
-
-    def out_of(self, reach: Reach, home: Path) -> list[Diagnostic]:
-        """What it names that a job in the folder `home` may not reach."""
-        if self.made is None:
-            return []
-        return list(path_policy.secrets(self.made, self.origin, self.path, home, reach))
-
-    def _read(self, text: str, folder: Path) -> None:
-        """Read the file that holds it; its problems are told in that file."""
-        file = notation.path_from(text, folder)
-        document = read_document(_as_named(file, self.origin.file))
-        if document.is_broken and not any(found.position for found in document.problems):
-            self.problems = [_unreadable(document, "connection", self.origin, self.path)]
-            return
-        self.origin, self.path = document.origin, ()
-        self.problems = list(document.problems)
-        if not document.is_broken:
-            self.problems = _problems_of(document, "job", definition="connection")
-        if not self.problems:
-            self.made = build.connection(document.values, file.parent, file)
+    origin: Origin
+    """The file that holds it: the job's, or one of its own."""
+    path: Location = ("connection",)
+    made: Connection | None = None
+    """None if it has problems."""
+    problems: list[Diagnostic] = field(default_factory=list)
+    """Those of a file of its own."""
 
 
-def _of_org_file(connection: _Connection) -> list[Diagnostic]:
-    """What is wrong with the file that says what the local org has."""
+def _connection(
+    value: object, origin: Origin, folder: Path, problems: Sequence[Diagnostic]
+) -> _FoundConnection:
+    found = _FoundConnection(origin)
+    if any(_is_of_connection(each) for each in problems):
+        return found
+    if isinstance(value, str):
+        return _read_connection(notation.path_from(value, folder), origin)
+    if isinstance(value, Mapping):
+        found.made = build.connection(value, folder, None)
+    return found
+
+
+def _is_of_connection(problem: Diagnostic) -> bool:
+    """Whether a problem of the job file leaves its connection in doubt."""
+    return problem.path[:1] in {(), ("connection",)}
+
+
+def _read_connection(file: Path, origin: Origin) -> _FoundConnection:
+    """Read the file that holds the connection; its problems are reported in that file."""
+    document = read_document(_as_named(file, origin.file))
+    if document.is_broken and not any(found.position for found in document.problems):
+        problem = _unreadable(document, "connection", origin, ("connection",))
+        return _FoundConnection(origin, problems=[problem])
+    found = _FoundConnection(document.origin, (), problems=list(document.problems))
+    if not document.is_broken:
+        found.problems = _problems_of(document, "job", definition="connection")
+    if not found.problems:
+        found.made = build.connection(document.values, file.parent, file)
+    return found
+
+
+def _of_org_file(connection: _FoundConnection) -> list[Diagnostic]:
+    """What is wrong with the file that declares the local org's objects."""
     made = connection.made
     if made is None or made.org_file is None or made.environment is not Environment.LOCAL:
         return []
@@ -215,7 +245,7 @@ def _of_org_file(connection: _Connection) -> list[Diagnostic]:
 
 
 def _unreadable(document: Document, what: str, origin: Origin, path: Location) -> Diagnostic:
-    """Why a file that another one names cannot be read, told where it is named."""
+    """Why a file cannot be read, reported where another file names it."""
     found = document.problems[0]
     message = f"{document.origin.file}: {found.message}"
     code = found.code.replace("yaml/", f"job/{what}-")
@@ -223,7 +253,7 @@ def _unreadable(document: Document, what: str, origin: Origin, path: Location) -
 
 
 def _as_named(file: Path, beside: Path) -> Path:
-    """The file as a message should name it: like the file that names it, so often relative."""
+    """The file as messages should name it: relative if the file that names it is."""
     folder = beside.absolute().parent
     return beside.parent / file.relative_to(folder) if file.is_relative_to(folder) else file
 
@@ -234,5 +264,5 @@ def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     more = len(ordered) - len(shown)
     if not more:
         return shown
-    words, hint = f"and at least {more:,} more problems", "mend these first"
+    words, hint = f"and at least {more:,} more problems", "fix these first"
     return (*shown, Diagnostic("job/more-problems", words, ordered[0].file, help=hint))

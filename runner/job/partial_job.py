@@ -1,7 +1,7 @@
-"""What could be made of a job file, for the checks that look at its meaning.
+"""What can be built of a job file that may have problems, for the checks of its meaning.
 
-A job with problems is made out as far as it goes, so that all problems are told at once: a task
-with an unknown key is still a task. Knows which problems leave a task in the dark.
+A job with problems is built as far as possible, so that all problems are reported at once: a task
+with an unknown key is still a task. Knows which problems leave too little of a task.
 """
 
 from __future__ import annotations
@@ -29,58 +29,60 @@ from runner.job.path_policy import NOWHERE_ELSE, Reach
 _DECISIVE = frozenset(
     ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)
 )
-"""Task keys without which nothing can be said of the task."""
+"""Task keys without which nothing can be said about the task."""
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A job as far as it could be made out."""
+class PartialJob:
+    """A job, without the parts that have problems."""
 
     origin: Origin
     folder: Path
     """Absolute; what paths in the job are relative to."""
     connection: Connection | None
     connection_origin: Origin
-    """Of the file that holds the connection."""
+    """The file that holds the connection."""
     connection_path: Location
     """Where in that file."""
+    declared_params: Mapping[str, Any]
+    """By name, as written."""
     params: tuple[Param, ...]
     names: tuple[str | None, ...]
-    """Name of each written task, whether it could be made out or not."""
+    """Name of each written task, whether it could be built or not."""
     tasks: tuple[AnyTask, ...]
     is_clean: bool
     """Whether no task has a problem so far; if not, what seems unused may only be misspelt."""
     reach: Reach = NOWHERE_ELSE
-    """Which places outside its folder the job may name."""
+    """Paths outside its folder that the job may use."""
 
     @property
-    def writes(self) -> Iterator[WriteTask]:
+    def writes(self) -> tuple[WriteTask, ...]:
         """Tasks that write to the org."""
-        return (task for task in self.tasks if isinstance(task, WriteTask))
+        return tuple(task for task in self.tasks if isinstance(task, WriteTask))
 
     @property
-    def queries(self) -> Iterator[QueryTask]:
+    def queries(self) -> tuple[QueryTask, ...]:
         """Tasks that read from the org."""
-        return (task for task in self.tasks if isinstance(task, QueryTask))
+        return tuple(task for task in self.tasks if isinstance(task, QueryTask))
 
     @property
     def is_whole(self) -> bool:
-        """Whether every written task could be made out."""
+        """Whether every written task could be built."""
         return len(self.tasks) == len(self.names)
 
 
 def task_path(task: AnyTask, *keys: str | int) -> Location:
-    """Where a task, or something in it, stands in the job."""
+    """Path of a task, or of something in it, in the job."""
     return ("tasks", task.index, *keys)
 
 
 def source_files(task: WriteTask) -> Iterator[tuple[Location, FileSource]]:
-    """Every file that a write reads, and where the job says so."""
+    """Every file that a write reads, and its path in the job."""
     return ((path, each) for path, each in _sources(task) if isinstance(each, FileSource))
 
 
 def source_tasks(task: WriteTask) -> Iterator[tuple[Location, TaskSource]]:
-    """Every other task whose rows a write takes, and where the job says so."""
+    """Every other task whose rows a write reads, and its path in the job."""
     return ((path, each) for path, each in _sources(task) if isinstance(each, TaskSource))
 
 
@@ -92,45 +94,51 @@ def _sources(task: WriteTask) -> Iterator[tuple[Location, Source]]:
         yield here, task.source
 
 
-def written_files(draft: Draft) -> set[Path]:
-    """Files that queries of the job write, which may come later."""
-    targets = (target for query in draft.queries for target in query.targets)
+def written_files(job: PartialJob) -> set[Path]:
+    """Files that queries of the job write; a source among them may not exist yet."""
+    targets = (target for query in job.queries for target in query.targets)
     return {target.path for target in targets if isinstance(target, FileTarget)}
 
 
 def query_targets(task: QueryTask) -> Iterator[tuple[Location, Target]]:
-    """Every place that a query writes, and where the job says so."""
+    """Every target of a query, and its path in the job."""
     if task.target is not None:
         yield task_path(task, "to"), task.target
     for each in task.children:
         yield task_path(task, "children", each.relationship, "to"), each.target
 
 
-def option_path(draft: Draft, task: AnyTask, key: str) -> Location:
-    """Where a task's option stands: in the task, or among the defaults."""
+def file_path(path: Location, job: PartialJob) -> Location:
+    """Path of a file's name: `path` itself, or `file` or `folder` below it."""
+    inner = ((*path, key) for key in ("file", "folder"))
+    return next((each for each in inner if each in job.origin.positions), path)
+
+
+def option_path(job: PartialJob, task: AnyTask, key: str) -> Location:
+    """Path of a task's option: in the task, or in the defaults."""
     own = task_path(task, key)
     shared = ("defaults", key)
-    return own if own in draft.origin.positions or shared not in draft.origin.positions else shared
+    return own if own in job.origin.positions or shared not in job.origin.positions else shared
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
-    """The value, or an empty mapping where it is none."""
+    """The value if it is a mapping, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
 def as_list(value: object) -> Sequence[Any]:
-    """The value, or an empty list where it is none."""
+    """The value if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
 
 
 def names_of(values: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Name of each task; None where it has none."""
+    """Name of each task; None if it has none."""
     names = (as_mapping(task).get("name") for task in as_list(values.get("tasks")))
     return tuple(name if isinstance(name, str) else None for name in names)
 
 
-class Faults:
-    """Where problems stand, for quick asking."""
+class ProblemPaths:
+    """Where a document has problems, for quick lookups."""
 
     def __init__(self, problems: Iterable[Diagnostic]) -> None:
         self._paths = {found.path for found in problems}
@@ -148,27 +156,29 @@ class Faults:
         return self._below.get(path, set())
 
 
-def params_of(values: Mapping[str, Any], faults: Faults) -> tuple[Param, ...]:
-    """Every param that could be made out."""
-    declared = _sound(as_mapping(values.get("params")), ("params",), faults)
-    return tuple(build.param(name, each) for name, each in declared.items())
+def params_of(declared: Mapping[str, Any], problems: ProblemPaths) -> tuple[Param, ...]:
+    """Every param that can be built."""
+    sound = _sound(declared, ("params",), problems)
+    return tuple(build.param(name, each) for name, each in sound.items())
 
 
-def tasks_of(values: Mapping[str, Any], folder: Path, faults: Faults) -> tuple[AnyTask, ...]:
-    """Every task that could be made out."""
-    defaults = _sound(as_mapping(values.get("defaults")), ("defaults",), faults)
+def tasks_of(
+    values: Mapping[str, Any], folder: Path, problems: ProblemPaths
+) -> tuple[AnyTask, ...]:
+    """Every task that can be built."""
+    defaults = _sound(as_mapping(values.get("defaults")), ("defaults",), problems)
     made: list[AnyTask] = []
     for index, each in enumerate(as_list(values.get("tasks"))):
-        sound = _sound_task(each, ("tasks", index), faults)
+        sound = _sound_task(each, ("tasks", index), problems)
         if sound is not None:
             made.append(build.task(sound, index, folder, defaults))
     return tuple(made)
 
 
-def _sound_task(task: object, path: Location, faults: Faults) -> Mapping[str, Any] | None:
-    """The task without its faulty keys; None where those that are left say too little."""
+def _sound_task(task: object, path: Location, problems: ProblemPaths) -> Mapping[str, Any] | None:
+    """The task without the keys that have problems; None if too little is left."""
     written = as_mapping(task)
-    sound = _sound(written, path, faults)
+    sound = _sound(written, path, problems)
     if (written.keys() - sound.keys()) & _DECISIVE:
         return None
     verb = build.verb_of(sound)
@@ -179,9 +189,9 @@ def _sound_task(task: object, path: Location, faults: Faults) -> Mapping[str, An
 _KEYED: Mapping[Verb | None, tuple[str, ...]] = {Verb.UPSERT: ("key",)}
 
 
-def _sound(values: Mapping[str, Any], path: Location, faults: Faults) -> Mapping[str, Any]:
-    """What stands at `path` without its faulty keys; nothing where it is faulty as a whole."""
-    if faults.covers(path):
+def _sound(values: Mapping[str, Any], path: Location, problems: ProblemPaths) -> Mapping[str, Any]:
+    """The mapping at `path` without the keys that have problems; empty if it has one itself."""
+    if problems.covers(path):
         return {}
-    bad = faults.below(path)
+    bad = problems.below(path)
     return {key: value for key, value in values.items() if key not in bad}

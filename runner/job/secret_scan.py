@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Origin
-from runner.job.yaml.scalars import Plain
+from runner.job.yaml.tree import Plain
 
 _SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("an access token", re.compile(r"\b00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}")),

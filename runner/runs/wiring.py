@@ -18,6 +18,7 @@ from runner.runs.token_stores import login_command, token_store
 
 if TYPE_CHECKING:
     from runner.events import Sink
+    from runner.job.endpoints import FileSource
     from runner.job.model import Connection, Job, RetryPolicy
     from runner.salesforce.http.transport import Transport
     from runner.salesforce.session import Session, TokenStore
@@ -45,6 +46,13 @@ def statement_checker(statement: str) -> str | None:
     return problem_of_select(statement)
 
 
+def header_reader(source: FileSource) -> tuple[str, ...] | None:
+    """Column names of a CSV source; None if they cannot be read before the run."""
+    from runner.tables.sources.csv import header_of
+
+    return header_of(source)
+
+
 def loaded_job(file: Path) -> Job:
     """Read a job.
 
@@ -54,7 +62,11 @@ def loaded_job(file: Path) -> Job:
     from runner.job.load import load_job
 
     job = load_job(
-        file, expressions=expression_checker, statements=statement_checker, reach=reach()
+        file,
+        expressions=expression_checker,
+        statements=statement_checker,
+        header=header_reader,
+        reach=reach(),
     )
     if _writes_standard_output(job):
         # Rows are all that stands there; recaps and documents go where the logs go.

@@ -88,11 +88,11 @@ def test_sql_sees_its_tables_and_nothing_else(bench, org):
         ("SELECT * FROM read_csv('secret.txt')", 2, "read_csv() is not possible here"),
         ("SELECT * FROM 'secret.txt'", 1, "secret.txt"),
         ("SELECT * FROM t; DROP TABLE t", 2, "only SELECT is possible here"),
-        ("COPY t TO 'x.csv'", 2, "is no SELECT"),
+        ("COPY t TO 'x.csv'", 2, "is not a valid SELECT"),
         ("SELECT getenv('HOME') AS Name", 1, "getenv"),
         ("SELECT Naem FROM t", 1, "Naem"),
         ("SELECT CAST(Name AS INTEGER) AS Name FROM t", 1, "Could not convert"),
-        ("SELEC Name FROM t", 2, "is no SELECT"),
+        ("SELEC Name FROM t", 2, "is not a valid SELECT"),
     ],
 )
 def test_sql_that_reaches_out_or_is_wrong_sends_nothing(bench, org, sql, code, said):

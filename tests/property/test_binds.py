@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.job.binds import bind, literal, names
-from runner.job.soql import from_object, masked
+from runner.job.soql import masked, selection
 from runner.local_org.soql.parser import parse
 from runner.local_org.soql.refusals import Statement
 
@@ -45,7 +45,7 @@ def test_no_value_changes_the_query_around_it(first, second):
     soql = "SELECT Id FROM Account WHERE A = :a AND B = ':a' AND C IN (:b, :a) LIMIT 5"
     bound = masked(bind(soql, {"a": first, "b": second}))
     assert names(bound) == ()
-    assert from_object(bound) == "Account"
+    assert selection(bound).sobject == "Account"
     assert bound.startswith("SELECT Id FROM Account WHERE A = ")
     assert bound.endswith(") LIMIT 5")
     assert bound.count("'") == 0

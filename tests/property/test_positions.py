@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from runner.job.load import check_job
 from runner.job.yaml.document import parse_document
-from runner.job.yaml.scalars import resolve
+from runner.job.yaml.tree import resolve
 
 FILE = Path("x.yaml")
 PRINTABLE = st.characters(min_codepoint=32, max_codepoint=0x2FFF, exclude_categories=("C", "Z"))

@@ -1,68 +1,74 @@
 """What a job must mean, beyond what its schema can say.
 
-Each module finds one sort of problem in a `Draft`; `meaning` runs them all. To add a check, write a
-function from a draft to diagnostics and put it in the table.
+Each module checks one subject of a `PartialJob`; `check_meaning` runs them all. To add a check,
+write a function from a partial job to diagnostics and put it into the table that fits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
 
 from runner.diagnostics import Diagnostic
-from runner.job.checks import (
-    connections,
-    fields,
-    files,
-    names,
-    options,
-    order,
-    path_policy,
-    queries,
-    shapes,
+from runner.job.checks import connection, endpoints, queries, tasks, writes
+from runner.job.checks.writes import ExpressionChecker, HeaderReader
+from runner.job.partial_job import PartialJob
+
+__all__ = ["ExpressionChecker", "HeaderReader", "check_meaning"]
+
+_MAX_PROBLEMS_PER_CHECK = 300
+
+_Check = Callable[[PartialJob], Iterator[Diagnostic]]
+
+_ALWAYS: tuple[_Check, ...] = (
+    connection.environment,
+    connection.outside_folder,
+    tasks.duplicate_names,
+    tasks.references,
+    tasks.rows_of_tasks,
+    tasks.order,
+    endpoints.targets,
+    endpoints.formats,
 )
-from runner.job.checks.fields import ExpressionChecker
-from runner.job.partial_job import Draft
-
-__all__ = ["ExpressionChecker", "meaning"]
-
-_MOST_PROBLEMS = 300
-"""Problems of one sort after which looking ends."""
-
-_CHECKS: tuple[Callable[[Draft], Iterator[Diagnostic]], ...] = (
-    connections.check,
-    names.duplicates,
-    names.references,
-    order.check,
-    files.sources,
-    files.targets,
-    files.standard_input,
-    path_policy.check,
-    shapes.check,
-    fields.duplicates,
-    fields.identity,
-    queries.shape,
+_OF_WRITES: tuple[_Check, ...] = (
+    endpoints.sources,
+    endpoints.standard_input,
+    writes.duplicate_fields,
+    writes.options,
+    writes.time_zones,
+    writes.unknown_params,
+)
+_OF_QUERIES: tuple[_Check, ...] = (
+    queries.syntax,
     queries.children,
     queries.rows,
-    queries.kinds_of_rows,
-    options.check,
-    options.timezones,
+    queries.unknown_params,
+)
+_OF_PARAMS: tuple[_Check, ...] = (
+    queries.defaults_of_params,
+    queries.unused_params,
 )
 
 
-def meaning(
-    draft: Draft,
-    values: Mapping[str, Any],
+def check_meaning(
+    job: PartialJob,
     expressions: ExpressionChecker | None,
     statements: ExpressionChecker | None,
+    header: HeaderReader | None,
 ) -> list[Diagnostic]:
-    """Run every check; `values` are the job's own, as they were written."""
-    found = [each for check in _CHECKS for each in islice(check(draft), _MOST_PROBLEMS)]
-    found += queries.defaults_of_params(draft, values.get("params"))
-    found += queries.binds(draft, values.get("params"))
-    if expressions is not None:
-        found += fields.expressions(draft, expressions)
-    if statements is not None:
-        found += fields.statements(draft, statements)
+    """Run every check that the job has something for."""
+    found = _run(_ALWAYS, job)
+    if job.writes:
+        found += _run(_OF_WRITES, job)
+        found += islice(writes.identity(job, header), _MAX_PROBLEMS_PER_CHECK)
+        found += writes.expressions(job, expressions)
+        found += writes.statements(job, statements)
+    if job.queries:
+        found += _run(_OF_QUERIES, job)
+    if job.params:
+        found += _run(_OF_PARAMS, job)
     return found
+
+
+def _run(checks: Iterable[_Check], job: PartialJob) -> list[Diagnostic]:
+    return [each for check in checks for each in islice(check(job), _MAX_PROBLEMS_PER_CHECK)]

@@ -1,26 +1,45 @@
-"""Nodes of a YAML text to values and positions, refusing what a job does not take of YAML.
+"""Builds values and positions from the events of a YAML parser.
 
-Reads one mapping of scalars, lists and mappings. Aliases, anchors, merge keys, tags, duplicate keys
-and second documents are refused, each in its own words, and reading goes on. Works without
-recursion, so that no depth can break it. Knows nothing of the parser or of what the values mean.
+Reads one mapping of scalars, lists and mappings by the core schema of YAML 1.2, with one change: a
+number with leading zeros (`0123`) stays text, so that a customer number keeps its digits; so do
+`.inf` and `.nan`. Aliases, anchors, merge keys, tags, duplicate keys and second documents are
+rejected, each with its own message, and reading continues. Works without recursion, so that no
+depth can break it. Knows PyYAML's events by their names, without importing it. Knows nothing
+of what the values mean.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Any
 
 from runner.diagnostics import Diagnostic, Location, Position
 from runner.job.model import Origin
 from runner.job.yaml import messages
 from runner.job.yaml.messages import Complaint
-from runner.job.yaml.scalars import Plain, resolve
+
+Scalar = str | int | float | bool | None
+Plain = Scalar | list["Plain"] | dict[str, "Plain"]
+"""What a text contains once read: scalars, lists and mappings."""
+
+_LONGEST_NUMBER = 300
+"""Characters; nobody writes a longer number by hand."""
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 
 MAX_DEPTH = 60
 MAX_PROBLEMS = 200
-"""Refusals after which reading ends: the author has seen enough."""
+"""Problems after which reading stops."""
 
 Mark = tuple[int, int]
 """Line and column, both from 0."""
@@ -30,7 +49,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class NodeKind(Enum):
-    """What a parser meets."""
+    """What a parser finds."""
 
     DOCUMENT = auto()
     MAPPING = auto()
@@ -43,25 +62,53 @@ class NodeKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One thing a parser met."""
+    """One thing a parser found."""
 
     kind: NodeKind
     start: Mark
     end: Mark
     text: str = ""
     is_plain: bool = False
-    """A scalar without quotes, whose text decides its type."""
+    """A scalar without quotes: its text decides its type."""
     tag: str | None = None
     anchor: str | None = None
 
     @property
-    def refusal(self) -> Complaint | None:
-        """What YAML would have and a job has not."""
+    def rejection(self) -> Complaint | None:
+        """Why a job does not allow the node, though YAML does."""
         if self.kind is NodeKind.ALIAS:
             return messages.alias(self.anchor or "")
         if self.anchor is not None:
             return messages.anchor(self.anchor)
         return messages.tag(self.tag) if self.tag is not None else None
+
+
+_KINDS = {
+    "DocumentStartEvent": NodeKind.DOCUMENT,
+    "MappingStartEvent": NodeKind.MAPPING,
+    "SequenceStartEvent": NodeKind.LIST,
+    "MappingEndEvent": NodeKind.END,
+    "SequenceEndEvent": NodeKind.END,
+    "ScalarEvent": NodeKind.SCALAR,
+    "AliasEvent": NodeKind.ALIAS,
+}
+
+
+def _node(event: Any) -> Node | None:  # noqa: ANN401 - PyYAML's, which only `document` imports
+    """The node of an event; None if it says nothing about the values."""
+    kind = _KINDS.get(type(event).__name__)
+    if kind is None:
+        return None
+    start, end = _mark(event.start_mark), _mark(event.end_mark)
+    tag, anchor = getattr(event, "tag", None), getattr(event, "anchor", None)
+    if kind is not NodeKind.SCALAR:
+        return Node(kind, start, end, tag=tag, anchor=anchor)
+    is_plain = event.implicit[0] and tag is None
+    return Node(kind, start, end, event.value, is_plain=is_plain, tag=tag, anchor=anchor)
+
+
+def _mark(mark: Any) -> Mark:  # noqa: ANN401 - of either parser of PyYAML
+    return (mark.line, mark.column) if mark else (0, 0)
 
 
 @dataclass(slots=True)
@@ -71,12 +118,12 @@ class _Frame:
     path: Location
     values: list[Plain] | dict[str, Plain]
     live: bool
-    """False inside what has been refused: read on, keep nothing."""
+    """False inside something rejected: its nodes are read and dropped."""
     awaits_key: bool = False
     key: str | None = None
-    """Key of the value to come; None where the key was refused."""
+    """Key of the next value; None if the key was rejected."""
     lines: dict[str, int] = field(default_factory=dict)
-    """Keys so far, and where they stand."""
+    """Keys so far, and their lines."""
 
 
 class Composer:
@@ -84,7 +131,7 @@ class Composer:
 
     Attributes:
         origin: The file, with every value's position as it becomes known.
-        problems: What was refused so far.
+        problems: What was rejected so far.
     """
 
     def __init__(self, origin: Origin) -> None:
@@ -94,27 +141,27 @@ class Composer:
         self._stack: list[_Frame] = []
         self._root: Plain = None
 
-    def compose(self, nodes: Iterable[Node]) -> dict[str, Plain]:
-        """Read all nodes; empty where the document is no mapping."""
-        if not self._read(nodes):
+    def compose(self, events: Iterable[Any]) -> dict[str, Plain]:
+        """Read all events; empty if the document is not a mapping."""
+        if not self._read(events):
             return {}
         if isinstance(self._root, dict) and (self._root or self.problems):
             return self._root
         if not self.problems:
-            self._refuse_root()
+            self._reject_root()
         return {}
 
     def complain(self, words: Complaint, at: Position | None, path: Location = ()) -> None:
-        """Note a problem."""
+        """Add a problem."""
         lines = self.origin.lines
         line = lines[at.line - 1] if at and at.line <= len(lines) else None
         self.problems.append(
             Diagnostic(words.code, words.message, self.origin.file, at, line, words.help, path=path)
         )
 
-    def _read(self, nodes: Iterable[Node]) -> bool:
+    def _read(self, events: Iterable[Any]) -> bool:
         documents = 0
-        for node in nodes:
+        for node in filter(None, map(_node, events)):
             if node.kind is NodeKind.DOCUMENT:
                 documents += 1
                 if documents > 1:
@@ -128,24 +175,24 @@ class Composer:
                 self.complain(messages.too_deep(MAX_DEPTH), self._place(node))
                 return False
             else:
-                self._take(node)
+                self._add(node)
         return True
 
-    def _refuse_root(self) -> None:
+    def _reject_root(self) -> None:
         if self._root is None or self._root == {}:
             self.complain(messages.EMPTY, None)
             return
         kind = "a list" if isinstance(self._root, list) else "a single value"
         self.complain(messages.not_a_mapping(kind), self._positions.get(()))
 
-    def _take(self, node: Node) -> None:
+    def _add(self, node: Node) -> None:
         frame = self._stack[-1] if self._stack else None
         if frame and frame.awaits_key:
-            self._take_key(frame, node)
+            self._add_key(frame, node)
         else:
-            self._take_value(frame, node)
+            self._add_value(frame, node)
 
-    def _take_key(self, frame: _Frame, node: Node) -> None:
+    def _add_key(self, frame: _Frame, node: Node) -> None:
         frame.key = None
         if node.kind in {NodeKind.MAPPING, NodeKind.LIST}:
             if frame.live:
@@ -160,9 +207,9 @@ class Composer:
 
     def _accepts_key(self, frame: _Frame, node: Node) -> bool:
         path = (*frame.path, node.text)
-        words = node.refusal
+        words = node.rejection
         if words is None and node.is_plain and node.text == "<<":
-            # What it would have merged in is unknown, so nothing around it can be judged.
+            # What it would merge in is unknown, so nothing around it can be checked.
             words, path = messages.MERGE_KEY, frame.path
         if words is None and _BREAK.search(node.text):
             words, path = messages.KEY_WITH_BREAK, frame.path
@@ -172,11 +219,11 @@ class Composer:
             self.complain(words, self._place(node), path)
         return words is None
 
-    def _take_value(self, frame: _Frame | None, node: Node) -> None:
+    def _add_value(self, frame: _Frame | None, node: Node) -> None:
         path, live = _next(frame)
         if live:
             self._positions[path] = self._place(node)
-            if words := node.refusal:
+            if words := node.rejection:
                 self.complain(words, self._place(node), path)
         if node.kind in {NodeKind.MAPPING, NodeKind.LIST}:
             self._open(node, path, live=live)
@@ -209,7 +256,7 @@ class Composer:
             frame.values[frame.key] = value
 
     def _place(self, node: Node) -> Position:
-        """Where a node stands: to its end, or to the end of its first line."""
+        """Position of a node: to its end, or to the end of its first line."""
         line, column = node.start
         lines = self.origin.lines
         first = lines[line] if line < len(lines) else ""
@@ -219,7 +266,7 @@ class Composer:
 
 
 def _next(frame: _Frame | None) -> tuple[Location, bool]:
-    """Path of the value to come, and whether it is kept."""
+    """Path of the next value, and whether it is part of the result."""
     if frame is None:
         return (), True
     if isinstance(frame.values, list):
@@ -230,7 +277,7 @@ def _next(frame: _Frame | None) -> tuple[Location, bool]:
 
 
 def _ended(frame: _Frame | None) -> None:
-    """Take note that a key or value of `frame` is complete: after a value comes a key."""
+    """A key or value of `frame` is complete: after a value comes a key."""
     if frame is not None and isinstance(frame.values, dict):
         frame.awaits_key = not frame.awaits_key
 
@@ -239,3 +286,19 @@ def _value(node: Node) -> Plain:
     if node.kind is NodeKind.ALIAS:
         return None
     return resolve(node.text) if node.is_plain else _SURROGATE.sub("\ufffd", node.text)
+
+
+def resolve(text: str) -> Scalar:
+    """The value of a plain (unquoted) scalar."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if len(text) > _LONGEST_NUMBER:
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text)
+    if _BASED.fullmatch(text):
+        return int(text, 0)
+    if _FLOAT.fullmatch(text):
+        number = float(text)
+        return number if math.isfinite(number) else text
+    return text

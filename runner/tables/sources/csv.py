@@ -18,7 +18,6 @@ from pathlib import Path
 
 from runner.errors import SourceError, StorageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.sniffing import START_BYTES, noticed, sniffed
 from runner.tables.database import first_line
 from runner.tables.sources.chunks import (
     Digest,
@@ -29,6 +28,7 @@ from runner.tables.sources.chunks import (
     unreadable,
     utf8_blocks,
 )
+from runner.tables.sources.csv_sniffing import START_BYTES, noticed, sniffed
 from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"

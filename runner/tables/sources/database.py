@@ -14,8 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.job.binds import rewrite_sql
 from runner.job.endpoints import DatabaseSource
-from runner.job.sql_binds import rewritten
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
@@ -60,7 +60,9 @@ def bound(
         return mark.format(name=name, number=len(order))
 
     in_percent = mark.startswith("%")
-    sql = rewritten(source.sql, place, lambda text: text.replace("%", "%%") if in_percent else text)
+    sql = rewrite_sql(
+        source.sql, place, lambda text: text.replace("%", "%%") if in_percent else text
+    )
     if not order:
         return source.sql, None
     values = {name: _value(source.params[name], dialect) for name in order}

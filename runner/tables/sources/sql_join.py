@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import SourceError
+from runner.job.binds import for_duckdb, sql_names
 from runner.job.endpoints import FileSource
-from runner.job.sql_binds import for_duckdb, names
 from runner.tables.database import Database, first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.chunks import UncutError
@@ -56,7 +56,7 @@ def read_joined(
             opened = open_source(rows, folder / table, disk)
             _load(database, table, opened, folder / table)
             notes += [note for records in opened for note in records.notes]
-        for bind in names(source.sql):
+        for bind in sql_names(source.sql):
             database.connection.execute(f"SET VARIABLE {name(bind)} = ?", [source.params[bind]])
         _confine(database, to)
         sql = for_duckdb(source.sql)

@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from runner.job.binds import bind, literal, names
+from runner.job.binds import bind, for_duckdb, literal, names, rewrite_sql, sql_names
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,23 @@ def test_a_date_function_takes_a_bind_after_its_own_colon():
 
 def test_a_filled_value_is_not_filled_again():
     assert bind("WHERE A = :a AND B = :b", {"a": ":b", "b": "x"}) == "WHERE A = ':b' AND B = 'x'"
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        ("SELECT * FROM t WHERE x > :since AND y = :y AND z = :since", ("since", "y")),
+        ("SELECT ':a', 'it''s :a', \":a\", `:a` -- :a\n/* :a\n:a */ , :b", ("b",)),
+        ("SELECT a::text, CAST(x AS time) '10:30', b[1:n], {'k':v}", ()),
+        ("SELECT $$ :a $$, $body$ :a $$ $body$, (:b)", ("b",)),
+        ("SELECT :a::date", ("a",)),
+        ("SELECT x FROM t WHERE y=:a", ("a",)),
+    ],
+)
+def test_a_bind_in_sql_is_not_a_literal_cast_slice_member_or_comment(sql, found):
+    assert sql_names(sql) == found
+
+
+def test_only_the_binds_of_sql_are_replaced():
+    assert rewrite_sql("a :b '%' :b", lambda name: f"<{name}>", str.upper) == "A <b> '%' <b>"
+    assert for_duckdb("SELECT :since") == "SELECT getvariable('since')"

@@ -243,7 +243,7 @@ def test_a_long_job_is_checked_quickly_enough_to_be_typed_against(write):
     first = "  - {name: first, query: SELECT Id FROM A, to: f.csv, needs: [t998]}"
     _, found = check_job(write(f"{HEAD}tasks:\n" + "\n".join([first, *lines]) + "\n"))
     assert [each.message for each in found] == [
-        "these tasks wait for one another: first → t998 → first"
+        "these tasks wait for each other: first → t998 → first"
     ]
 
 

@@ -1,6 +1,8 @@
+"""The scanner of SOQL: literals, the object, and the columns of the result."""
+
 import pytest
 
-from runner.job.soql import from_object, has_open_literal, is_count, is_select, selected
+from runner.job.soql import ItemKind, has_open_literal, is_select, selection
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ from runner.job.soql import from_object, has_open_literal, is_count, is_select, 
     ],
 )
 def test_the_object_after_from_is_found(soql, sobject):
-    assert from_object(soql) == sobject
+    assert (selection(soql).sobject or None) == sobject
 
 
 @pytest.mark.parametrize(
@@ -38,8 +40,8 @@ def test_the_object_after_from_is_found(soql, sobject):
         ("", None),
     ],
 )
-def test_selected_names_are_told_where_they_are_plain(soql, names):
-    assert selected(soql) == names
+def test_selected_names_are_known_if_they_are_plain_fields(soql, names):
+    assert selection(soql).field_names == names
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,68 @@ def test_an_open_quote_is_seen(soql, is_open):
 
 
 def test_a_count_is_told_from_a_count_of_a_field():
-    assert is_count(" select count ( ) from Lead")
-    assert not is_count("SELECT COUNT(Id) n FROM Lead")
+    assert selection(" select count ( ) from Lead").counts_only
+    assert not selection("SELECT COUNT(Id) n FROM Lead").counts_only
     assert is_select("\n select Id")
     assert not is_select("FIND {x}")
+
+
+@pytest.mark.parametrize(
+    ("soql", "columns"),
+    [
+        ("SELECT Id, Name FROM Account", ["Id", "Name"]),
+        ("select id , account.name from Contact c where Name = 'from, (x'", ["id", "account.name"]),
+        ("SELECT a.Name, a.Owner.Email FROM Account a", ["Name", "Owner.Email"]),
+        (
+            "SELECT COUNT(Id) n, MAX(Amount), Name FROM Opportunity GROUP BY Name",
+            ["n", "expr0", "Name"],
+        ),
+        ("SELECT Name, (SELECT Id FROM Contacts) FROM Account", ["Name", "Contacts"]),
+        ("SELECT toLabel(Status), FORMAT(Amount) shown FROM Lead", ["Status", "shown"]),
+        (
+            "SELECT Account.Name acc, SUM(Amount) FROM Opportunity GROUP BY Account.Name",
+            ["acc", "expr0"],
+        ),
+        (
+            "SELECT CALENDAR_YEAR(CreatedDate) y FROM Case GROUP BY CALENDAR_YEAR(CreatedDate)",
+            ["y"],
+        ),
+    ],
+)
+def test_columns_are_named_as_the_result_names_them(soql, columns):
+    assert [item.column for item in selection(soql).items] == columns
+
+
+@pytest.mark.parametrize(
+    "soql",
+    [
+        "SELECT FIELDS(ALL) FROM Account LIMIT 5",
+        "SELECT TYPEOF What WHEN Account THEN Name END FROM Task",
+    ],
+)
+def test_fields_and_typeof_leave_the_columns_to_the_records(soql):
+    assert selection(soql).is_open
+
+
+def test_the_object_is_the_outer_from_and_not_a_subquerys():
+    found = selection("SELECT Id, (SELECT Id FROM Contacts) FROM Account WHERE Name = 'x'")
+    assert found.sobject == "Account"
+    assert found.items[1].kind is ItemKind.CHILDREN
+
+
+def test_a_bare_count_gives_no_rows():
+    assert selection("SELECT COUNT() FROM Account").counts_only
+    assert not selection("SELECT COUNT(Id) FROM Account").counts_only
+
+
+def test_an_unreadable_text_is_left_to_the_org():
+    assert selection("nonsense").is_open
+
+
+def test_subqueries_give_their_relationships_whatever_stands_in_them():
+    soql = "SELECT Id, (SELECT Id, COUNT(x) FROM Contacts), (SELECT Id FROM a.Cases) FROM Account a"
+    assert selection(soql).child_relationships == ("Contacts", "Cases")
+
+
+def test_no_depth_of_parentheses_breaks_the_scanner():
+    assert selection("SELECT " + "(SELECT Id, " * 5_000 + " FROM A" + ") FROM A" * 5_000).items

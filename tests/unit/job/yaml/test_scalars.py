@@ -1,6 +1,6 @@
 import pytest
 
-from runner.job.yaml.scalars import resolve
+from runner.job.yaml.tree import resolve
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,6 @@ from runner.job.endpoints import FileShape
 
 START_BYTES = 64_000
 """So much of a file is looked at."""
-DELIMITER, ENCODING = "delimiter", "encoding"
 _DELIMITERS = (",", ";", "\t", "|")
 """In this order where several would do: the default first."""
 _MARKS = (
@@ -39,9 +38,9 @@ def sniffed(shape: FileShape, start: bytes) -> FileShape:
         shape: As the job has it.
         start: The file's first START_BYTES, unpacked, or all of it.
     """
-    if ENCODING in shape.undeclared:
+    if "encoding" in shape.undeclared:
         shape = replace(shape, encoding=_encoding(start) or shape.encoding)
-    if DELIMITER in shape.undeclared:
+    if "delimiter" in shape.undeclared:
         shape = replace(shape, delimiter=_delimiter(start, shape))
     return replace(shape, undeclared=frozenset())
 

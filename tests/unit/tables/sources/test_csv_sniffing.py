@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from runner.job.endpoints import FileFormat, FileShape
-from runner.job.sniffing import START_BYTES, noticed, sniffed
+from runner.tables.sources.csv_sniffing import START_BYTES, noticed, sniffed
 
 OPEN = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))
 

@@ -25,7 +25,7 @@ def query(name, **keys):
 
 
 def circle(text):
-    return ("job/circle", f"these tasks wait for one another: {text}")
+    return ("job/circle", f"these tasks wait for each other: {text}")
 
 
 def test_two_circles_are_two_problems(told):

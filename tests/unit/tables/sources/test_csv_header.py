@@ -1,7 +1,7 @@
 import pytest
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.header import header_of
+from runner.tables.sources.csv import header_of
 
 
 @pytest.fixture

@@ -1,0 +1,194 @@
+"""The connection fits its environment, and the job stays inside the folders it may use.
+
+The author of a job need not be the person who runs it, so only the latter can allow other folders.
+Rows may be read from anywhere: reading them changes no file.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from runner.credentials import ClientCredentials, JwtBearer, SecretReference
+from runner.diagnostics import Diagnostic, Location, Severity
+from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
+from runner.job.model import Connection, Environment, Origin
+from runner.job.partial_job import PartialJob, file_path, option_path, query_targets
+from runner.job.path_policy import Reach
+
+_Found = tuple[str, str, str, str]
+"""Key, code, message, help."""
+_LOCAL_SCHEMES = frozenset(("file", "local"))
+"""Schemes of URLs that name files on this machine."""
+
+
+def environment(job: PartialJob) -> Iterator[Diagnostic]:
+    """Keys that the environment needs, or cannot use."""
+    connection = job.connection
+    if connection is None:
+        return
+    is_local = connection.environment is Environment.LOCAL
+    for key, code, message, hint in _local(connection) if is_local else _remote(connection):
+        path = (*job.connection_path, key)
+        present = path in job.connection_origin.positions
+        at = path if present else job.connection_path
+        severity = Severity.WARNING if code == "job/domain-without-sandbox" else Severity.ERROR
+        yield job.connection_origin.diagnose(
+            at, code, message, help=hint, severity=severity, at_key=not present
+        )
+
+
+def _local(connection: Connection) -> Iterator[_Found]:
+    if connection.domain:
+        message = "the local org has no My Domain"
+        hint = "remove it, or set `environment` to live or sandbox"
+        yield "domain", "job/domain-with-local", message, hint
+    if connection.url is None:
+        if connection.auth is not None:
+            message = "the embedded local org needs no sign-in"
+            yield "auth", "job/auth-with-local", message, "remove it, or add a server's `url`"
+        return
+    if not _is_loopback(connection.url):
+        message = f"{connection.url[:60]} is not an address of this machine"
+        hint = "write http://127.0.0.1:PORT; for a real org set `environment` to live or sandbox"
+        yield "url", "job/url-not-loopback", message, hint
+    if connection.token is None and connection.auth is None:
+        message = "a `url` needs a `token` or `auth`"
+        yield "token", "job/no-token", message, "for example `token: {env: ORG_TOKEN}`"
+    yield from _auth(connection)
+    if connection.org_file is not None:
+        message = "`org_file` is for the embedded local org, not for a server at a `url`"
+        yield "org_file", "job/org-file-with-url", message, "remove one of them"
+
+
+def _remote(connection: Connection) -> Iterator[_Found]:
+    environment = connection.environment
+    if connection.url is not None:
+        message = f"`url` works only with `environment: local`, not with `{environment}`"
+        yield "url", "job/url-not-local", message, "give the org's `domain` instead"
+    if connection.org_file is not None:
+        message = f"`org_file` works only with `environment: local`, not with `{environment}`"
+        yield "org_file", "job/org-file-not-local", message, "remove it"
+    if connection.token is None and connection.auth is None:
+        message = f"`environment: {environment}` needs a `token`: where it is, not the token itself"
+        hint = f"add `token: tokens/{environment}.json` and run `runner login`, or add `auth`"
+        yield "token", "job/no-token", message, hint
+    yield from _auth(connection)
+    if connection.domain:
+        yield from _domain(connection.domain, environment)
+
+
+def _auth(connection: Connection) -> Iterator[_Found]:
+    auth, token = connection.auth, connection.token
+    if auth is None:
+        return
+    if connection.client_id is None:
+        message = "`auth` needs a `client_id`: the consumer key of the app that signs in"
+        yield "client_id", "job/no-client-id", message, "add `client_id: 3MVG9…`"
+    if token is not None and token.path is None and token.keyring is None:
+        message = "`auth` and this `token` both provide the token"
+        hint = "remove one of them, or write the path where `auth` saves its token between runs"
+        yield "token", "job/auth-with-token", message, hint
+    remote = connection.environment is not Environment.LOCAL
+    if isinstance(auth, ClientCredentials) and remote and connection.domain is None:
+        message = "client credentials work only on the org's My Domain"
+        yield "domain", "job/no-domain", message, "add `domain: acme`"
+
+
+def _domain(domain: str, environment: Environment) -> Iterator[_Found]:
+    is_sandbox = "--" in domain or ".sandbox." in domain
+    if environment is Environment.LIVE and is_sandbox:
+        message = f"`{domain}` is the domain of a sandbox"
+        yield "domain", "job/domain-is-sandbox", message, "write `environment: sandbox`"
+    if environment is Environment.SANDBOX and not is_sandbox and "." not in domain:
+        message = f"`{domain}` does not look like the domain of a sandbox"
+        hint = f"a sandbox's domain contains its name: {domain}--uat"
+        yield "domain", "job/domain-without-sandbox", message, hint
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"):
+        return False
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def outside_folder(job: PartialJob) -> Iterator[Diagnostic]:
+    """Files that the job may not write, or read secrets from."""
+    if job.connection is not None:
+        yield from secrets_outside(
+            job.connection, job.connection_origin, job.connection_path, job.folder, job.reach
+        )
+    for at, place in _written_paths(job):
+        if not job.reach.covers(place, job.folder):
+            yield _outside(job.origin, at, place, job.folder)
+
+
+def secrets_outside(
+    connection: Connection, origin: Origin, path: Location, home: Path, reach: Reach
+) -> Iterator[Diagnostic]:
+    """Files of secrets that a connection may not name.
+
+    Args:
+        connection: The connection to check.
+        origin: The file that holds it.
+        path: Where in that file.
+        home: The job's folder.
+        reach: Other folders that the job may use.
+    """
+    named: dict[Location, SecretReference | None] = {("token",): connection.token}
+    if isinstance(connection.auth, JwtBearer):
+        named["auth", "jwt", "key"] = connection.auth.key
+    for keys, reference in named.items():
+        if reference is None or reference.path is None:
+            continue
+        if not reach.covers(reference.path, home, secret=True):
+            inner = (*path, *keys, "file")
+            at = inner if inner in origin.positions else (*path, *keys)
+            yield _outside(origin, at, reference.path, home)
+
+
+def _written_paths(job: PartialJob) -> Iterator[tuple[Location, Path]]:
+    for write in job.writes:
+        if write.results is not None:
+            yield option_path(job, write, "results"), write.results
+    for query in job.queries:
+        for path, target in query_targets(query):
+            place = _local_path(target)
+            if place is not None:
+                yield file_path(path, job), place
+
+
+def _local_path(target: Target) -> Path | None:
+    """The path on this machine that a query writes; None if there is none."""
+    if isinstance(target, FolderTarget):
+        return target.path
+    if not isinstance(target, FileTarget) or target.path == STANDARD_STREAM:
+        return None
+    if target.url is None:
+        return target.path
+    parts = urlsplit(target.url)
+    return Path(unquote(parts.netloc + parts.path)) if parts.scheme in _LOCAL_SCHEMES else None
+
+
+def _outside(origin: Origin, at: Location, place: Path, home: Path) -> Diagnostic:
+    real = Path(os.path.realpath(place))
+    inside = place.is_relative_to(home)
+    shown = f"{place.relative_to(home)} links to {real}, which is" if inside else f"{place} is"
+    return origin.diagnose(
+        at,
+        "job/outside-folder",
+        f"{shown} outside the job's folder",
+        help=f"move it into {home}, or run with `--allow-outside {shlex.quote(str(real.parent))}`",
+    )

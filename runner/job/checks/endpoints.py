@@ -1,0 +1,237 @@
+"""Sources and targets: files exist, formats can be read, no two tasks write the same place."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from glob import iglob
+from pathlib import Path
+
+from runner.diagnostics import Diagnostic, Location
+from runner.job.endpoints import (
+    STANDARD_STREAM,
+    DatabaseTarget,
+    FileFormat,
+    FileShape,
+    FileSource,
+    FileTarget,
+    FolderTarget,
+    TableMode,
+    Target,
+)
+from runner.job.model import AnyTask, QueryTask
+from runner.job.notation import FORMATS, format_of, is_pattern
+from runner.job.partial_job import (
+    PartialJob,
+    file_path,
+    query_targets,
+    source_files,
+    task_path,
+    written_files,
+)
+from runner.suggest import closest, in_words
+
+_TEXT_KEYS = ("encoding", "compression", "decimal", "dates", "datetimes")
+_KEYS = {
+    FileFormat.CSV: ("delimiter", "quote", "header", *_TEXT_KEYS),
+    FileFormat.JSONL: _TEXT_KEYS,
+    FileFormat.JSON: _TEXT_KEYS,
+    FileFormat.XML: ("record", "compression", "decimal", "dates", "datetimes"),
+    FileFormat.PARQUET: (),
+    FileFormat.EXCEL: ("sheet",),
+}
+_FORMAT_NAMES = {
+    FileFormat.CSV: "CSV",
+    FileFormat.JSONL: "JSON Lines",
+    FileFormat.JSON: "JSON",
+    FileFormat.XML: "XML",
+    FileFormat.PARQUET: "Parquet",
+    FileFormat.EXCEL: "Excel",
+}
+_ALL_KEYS = ("sheet", "record", *_KEYS[FileFormat.CSV])
+
+
+def sources(job: PartialJob) -> Iterator[Diagnostic]:
+    """Source files that do not exist; those that a query of the job writes may come later."""
+    written = written_files(job)
+    for task in job.writes:
+        for path, source in source_files(task):
+            is_here = source.url is None and source.path != STANDARD_STREAM
+            if is_here and source.path not in written:
+                yield from _missing(source, file_path(path, job), job)
+
+
+def standard_input(job: PartialJob) -> Iterator[Diagnostic]:
+    """Sources that read standard input after another one, though it can be read only once."""
+    readers = (
+        (task, path)
+        for task in job.writes
+        for path, source in source_files(task)
+        if source.path == STANDARD_STREAM
+    )
+    first = next(readers, None)
+    for _, path in readers:
+        message = f"the task `{first[0].name if first else ''}` already reads standard input"
+        hint = "standard input can be read only once; put the rows into a file"
+        at = file_path(path, job)
+        yield job.origin.diagnose(at, "job/stdin-twice", message, help=hint)
+
+
+def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
+    file = source.path
+    if _mode(file) is None and is_pattern(file):
+        if next(iglob(str(file), recursive=True), None) is None:  # noqa: PTH207 - absolute
+            message = f"no file matches {_relative(file, job)}"
+            hint = f"paths are relative to the job's folder, {job.folder}"
+            yield job.origin.diagnose(path, "job/no-source", message, help=hint)
+    elif _mode(file) is None:
+        message = f"there is no file {_relative(file, job)}"
+        yield job.origin.diagnose(path, "job/no-source", message, help=_similar(file, job))
+    elif _is_folder(file):
+        message = f"{_relative(file, job)} is a folder"
+        hint = "name a file in it"
+        yield job.origin.diagnose(path, "job/source-is-folder", message, help=hint)
+
+
+def _similar(file: Path, job: PartialJob) -> str:
+    """A file with a similar name in the same folder, or what to check."""
+    try:
+        near = closest(file.name, os.listdir(file.parent))  # noqa: PTH208 - names are enough
+    except (OSError, ValueError):
+        folder = _relative(file.parent, job)
+        return f"there is no folder {folder}; paths are relative to the job's folder"
+    if near:
+        return f"did you mean `{_relative(file.parent / near, job)}`?"
+    return f"paths are relative to the job's folder, {job.folder}"
+
+
+def targets(job: PartialJob) -> Iterator[Diagnostic]:
+    """Places that are written twice, and files that are already folders."""
+    first: dict[Path | DatabaseTarget, AnyTask] = {}
+    for task in job.tasks:
+        for at, place, target in _places(task):
+            path = file_path(at, job)
+            if place in first:
+                message = f"the task `{first[place].name}` also writes {_name(place, job)}"
+                hint = "give each task its own target"
+                if first[place] is task:
+                    message = f"{_name(place, job)} is written twice"
+                    hint = "give each table its own target"
+                yield job.origin.diagnose(path, "job/same-target", message, help=hint)
+            elif target is not None and isinstance(place, Path):
+                yield from _wrong_kind(target, place, path, job)
+            first.setdefault(place, task)
+
+
+def _wrong_kind(
+    target: Target, place: Path, path: Location, job: PartialJob
+) -> Iterator[Diagnostic]:
+    wants_folder = isinstance(target, FolderTarget)
+    if _is_folder(place) and not wants_folder:
+        message = f"{_relative(place, job)} is a folder"
+        yield job.origin.diagnose(path, "job/target-is-folder", message, help="name a file in it")
+    elif wants_folder and _mode(place) is not None and not _is_folder(place):
+        message = f"{_relative(place, job)} is a file"
+        hint = "name a folder; the run creates it"
+        yield job.origin.diagnose(path, "job/target-is-file", message, help=hint)
+
+
+def _places(task: AnyTask) -> Iterator[tuple[Location, Path | DatabaseTarget, Target | None]]:
+    """Where the job names a place that a task writes, and the place; None: a write's results."""
+    if not isinstance(task, QueryTask):
+        if task.results is not None:
+            yield task_path(task, "results"), task.results, None
+        return
+    for path, target in query_targets(task):
+        if isinstance(target, FileTarget | FolderTarget):
+            yield path, target.path, target
+        elif target.mode is not TableMode.APPEND:  # two queries may append to one table
+            yield path, target, target
+
+
+def _name(place: Path | DatabaseTarget, job: PartialJob) -> str:
+    if isinstance(place, DatabaseTarget):
+        return f"the table {place.table}"
+    return "standard output" if place == STANDARD_STREAM else _relative(place, job)
+
+
+def formats(job: PartialJob) -> Iterator[Diagnostic]:
+    """Unknown formats and encodings, and keys that do not apply to the format."""
+    for task in job.writes:
+        for path, source in source_files(task):
+            yield from _format(source.path, source.shape, path, job)
+            yield from _shape(source.shape, path, job)
+            if source.shape.format is FileFormat.XML and source.shape.record is None:
+                message = "XML needs `record`: the path of the elements that are rows"
+                hint = "give the path from the root: record: /root/account"
+                at = file_path(path, job)
+                yield job.origin.diagnose(at, "job/no-record", message, help=hint)
+    for query in job.queries:
+        for path, target in query_targets(query):
+            if isinstance(target, FileTarget):
+                yield from _format(target.path, target.shape, path, job)
+            if isinstance(target, FileTarget | FolderTarget):
+                yield from _shape(target.shape, path, job)
+
+
+def _format(file: Path, shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
+    origin = job.origin
+    is_known = (*path, "format") in origin.positions or file == STANDARD_STREAM
+    if format_of(file) is None and not is_known and not _is_folder(file):
+        message = "the file name has no extension to tell its format"
+        if file.suffix:
+            message = f"`{file.suffix}` is not the extension of a known format"
+        known = in_words(tuple(FORMATS), "or")
+        hint = f"use {known}, or write {{file: {file.name}, format: csv}}"
+        at = file_path(path, job)
+        yield origin.diagnose(at, "job/unknown-format", message, help=hint)
+    if shape.record is not None and shape.record.count("/") < _MIN_RECORD_STEPS:
+        message = "`record` names only the root element, and a file has just one"
+        hint = "add the element below it: /root/account"
+        yield origin.diagnose((*path, "record"), "job/no-record", message, help=hint)
+
+
+_MIN_RECORD_STEPS = 2
+
+
+def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
+    origin = job.origin
+    if not _is_encoding(shape.encoding):
+        message = f"there is no encoding `{shape.encoding}`"
+        hint = "common ones are utf-8, utf-16, iso-8859-1 and windows-1252"
+        yield origin.diagnose((*path, "encoding"), "job/unknown-encoding", message, help=hint)
+    for key in _ALL_KEYS:
+        if key not in _KEYS[shape.format] and (*path, key) in origin.positions:
+            message = f"`{key}` does not apply to {_FORMAT_NAMES[shape.format]}"
+            code = "job/not-for-format"
+            yield origin.diagnose((*path, key), code, message, help="remove it", at_key=True)
+    if shape.format is FileFormat.CSV and shape.delimiter == shape.quote:
+        message = "the delimiter and the quote are the same character"
+        hint = "choose another delimiter"
+        yield origin.diagnose((*path, "delimiter"), "job/same-delimiter", message, help=hint)
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        " ".encode(name)
+    except (LookupError, ValueError):
+        return False
+    return True
+
+
+def _relative(file: Path, job: PartialJob) -> str:
+    """The path as the job would write it."""
+    return str(file.relative_to(job.folder)) if file.is_relative_to(job.folder) else str(file)
+
+
+def _is_folder(file: Path) -> bool:
+    return stat.S_ISDIR(_mode(file) or 0)
+
+
+def _mode(file: Path) -> int | None:
+    """Mode of a file; None if it does not exist or is not visible."""
+    try:
+        return file.stat().st_mode
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,167 @@
+"""Writes: their fields and SQL parse, each row finds its record, and options go together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from zoneinfo import ZoneInfo, available_timezones
+
+from runner.diagnostics import Diagnostic, Location, Severity
+from runner.job import binds
+from runner.job.checks.queries import unknown_binds
+from runner.job.endpoints import DatabaseSource, FileFormat, FileSource, SqlSource, TaskSource
+from runner.job.model import Api, Verb, WriteTask
+from runner.job.partial_job import PartialJob, option_path, task_path, written_files
+from runner.job.soql import selection
+from runner.suggest import did_you_mean, in_words
+
+ExpressionChecker = Callable[[str], str | None]
+"""Why an expression does not parse; None if it does."""
+HeaderReader = Callable[[FileSource], tuple[str, ...] | None]
+"""Column names of a CSV source; None if there are none, or they cannot be read."""
+
+_BY_ID = {Verb.UPDATE, Verb.DELETE}
+
+
+def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[Diagnostic]:
+    """Expressions that do not parse."""
+    if checker is None:
+        return
+    for task in job.writes:
+        for mapping in task.fields or ():
+            reason = checker(mapping.expression)
+            if reason is not None:
+                path = task_path(task, "fields", mapping.field)
+                message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
+                hint = "write a column by its name, fixed text as \"'Retail'\""
+                yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)
+
+
+def statements(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[Diagnostic]:
+    """SQL of sources that is not a single SELECT."""
+    if checker is None:
+        return
+    for task in job.writes:
+        source = task.source
+        reason = checker(binds.for_duckdb(source.sql)) if isinstance(source, SqlSource) else None
+        if reason is not None:
+            message = f"`sql` is not a valid SELECT: {reason}"
+            hint = "write one SELECT from the names in `tables`"
+            path = task_path(task, "from", "sql")
+            yield job.origin.diagnose(path, "job/bad-sql", message, help=hint)
+
+
+def unknown_params(job: PartialJob) -> Iterator[Diagnostic]:
+    """Binds in the SQL of a source that have no param."""
+    for task in job.writes:
+        if isinstance(task.source, DatabaseSource | SqlSource):
+            sql = task.source.sql
+            yield from unknown_binds(task_path(task, "from", "sql"), sql, binds.sql_names(sql), job)
+
+
+def duplicate_fields(job: PartialJob) -> Iterator[Diagnostic]:
+    """Fields that differ only in case, which Salesforce ignores in names."""
+    for task in job.writes:
+        seen: dict[str, str] = {}
+        for mapping in task.fields or ():
+            first = seen.setdefault(mapping.field.casefold(), mapping.field)
+            if first != mapping.field:
+                path = task_path(task, "fields", mapping.field)
+                message = f"`{mapping.field}` and `{first}` are the same field"
+                code = "job/duplicate-field"
+                hint = "keep one of them"
+                yield job.origin.diagnose(path, code, message, help=hint, at_key=True)
+
+
+def identity(job: PartialJob, header: HeaderReader | None) -> Iterator[Diagnostic]:
+    """Upserts without a value for their key, updates and deletes without one for Id."""
+    written = written_files(job)
+    queries = {query.name: query.soql for query in job.queries}
+    for task in job.writes:
+        if isinstance(task.source, FileSource) and task.source.path in written and not task.fields:
+            continue  # an earlier task writes the file: its columns are not known yet
+        wanted = "Id" if task.verb in _BY_ID else task.key
+        columns = _columns(task, queries, header)
+        if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:
+            yield _missing(task, wanted, columns, job)
+
+
+def _columns(
+    task: WriteTask, queries: Mapping[str, str], header: HeaderReader | None
+) -> tuple[str, ...] | None:
+    """Names of the fields that a write sends, as far as they are known."""
+    if task.fields is not None:
+        return tuple(mapping.field for mapping in task.fields)
+    if isinstance(task.source, FileSource) and task.source.shape.format is FileFormat.CSV:
+        return header(task.source) if header else None
+    if isinstance(task.source, TaskSource):
+        return selection(queries.get(task.source.task, "")).field_names
+    return None
+
+
+def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], job: PartialJob) -> Diagnostic:
+    what = f"the key `{wanted}`" if task.key else f"`Id`, which finds the record to {task.verb},"
+    if task.fields is not None:
+        message = f"{what} is missing from `fields`"
+        path = task_path(task, "key" if task.key else "fields")
+        hint = did_you_mean(wanted, columns, f"add `{wanted}: <column>` to `fields`")
+        return job.origin.diagnose(
+            path, "job/key-not-mapped", message, help=hint, at_key=task.key is None
+        )
+    message = f"{what} is not a column of the source"
+    has = f"the source has {in_words(columns, 'and')}"
+    hint = did_you_mean(wanted, columns, f"{has}; map one with `fields`")
+    return job.origin.diagnose(task_path(task, "from"), "job/key-not-in-header", message, help=hint)
+
+
+def options(job: PartialJob) -> Iterator[Diagnostic]:
+    """Options that REST API or Bulk API 2.0 cannot combine."""
+    for task in job.writes:
+        for key, message, hint in _contradictions(task):
+            path = option_path(job, task, key)
+            yield job.origin.diagnose(path, "job/contradiction", message, help=hint)
+        for path, message in _without_effect(task, job):
+            yield job.origin.diagnose(
+                path, "job/no-effect", message, help="remove it", severity=Severity.WARNING
+            )
+
+
+def _contradictions(task: WriteTask) -> Iterator[tuple[str, str, str]]:
+    if task.all_or_none and task.api is Api.BULK:
+        message = "Bulk API 2.0 does not support all-or-none"
+        yield "all_or_none", message, "remove it, or write `api: rest`"
+    if task.hard and task.api is Api.REST:
+        yield "hard", "REST API does not support hard deletes", "remove it, or write `api: bulk`"
+    if task.hard and task.all_or_none:
+        message = "a hard delete uses Bulk API 2.0, which does not support all-or-none"
+        yield "all_or_none", message, "remove one of them"
+
+
+def _without_effect(task: WriteTask, job: PartialJob) -> Iterator[tuple[Location, str]]:
+    if task.batch_size is not None and task.api is Api.BULK:
+        message = "`batch_size` is for REST; Bulk API 2.0 sizes its batches itself"
+        yield option_path(job, task, "batch_size"), message
+    path = task_path(task, "undo")
+    if task.undo and task.hard and path in job.origin.positions:
+        yield path, "a hard delete skips the recycle bin and cannot be undone"
+
+
+def time_zones(job: PartialJob) -> Iterator[Diagnostic]:
+    """Time zones that do not exist."""
+    for task in job.writes:
+        if not _is_zone(task.timezone):
+            message = f"there is no time zone `{task.timezone}`"
+            hint = did_you_mean(
+                task.timezone, sorted(available_timezones()), "use a name such as Europe/Berlin"
+            )
+            path = option_path(job, task, "timezone")
+            yield job.origin.diagnose(path, "job/unknown-timezone", message, help=hint)
+
+
+def _is_zone(name: str) -> bool:
+    if name == "UTC":
+        return True
+    try:
+        ZoneInfo(name)
+    except (LookupError, OSError, ValueError):
+        return False
+    return True
