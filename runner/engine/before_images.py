@@ -1,7 +1,6 @@
-"""Keeps what records hold before a write changes them, and what the write wrote.
+"""Saves what records hold before a write changes them, and what the write wrote.
 
-Knows which fields a write touches and when they must have been read. Knows nothing of how they are
-put back.
+Knows which fields a write touches and when to read them. Knows nothing of how they are put back.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ from threading import Lock
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.errors import UsageError
-from runner.job.model import Verb, WriteTask
-from runner.outcome import Counts
+from runner.job.model import WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.rest.retrieve import find_by_key, read_by_id
@@ -56,69 +54,63 @@ class BeforeImages:
     def __init__(
         self, task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows
     ) -> None:
-        """Read nothing yet; where the task keeps nothing, nothing is ever read.
+        """Prepare for an update or upsert with `undo: true`; nothing is read yet.
 
         Raises:
-            UsageError: A field's value cannot be kept, or the API version cannot tell it.
+            UsageError: A field's value cannot be saved, or the API version cannot read it.
         """
-        self._task = task
-        self._context = context
-        self._key = plan.key or _ID
-        self._blocks: defaultdict[int, Lock] = defaultdict(Lock)
-        self._lock = Lock()
-        self._earlier: BeforeImageStore | None = None
-        if not (task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}):
-            return
         require(context.version, Feature.COLLECTIONS, f"`undo` of task {task.name!r}")
         columns = written_columns(task, plan, context.describes)
         _check(task, columns)
+        self._task = task
+        self._context = context
+        self._key = plan.key or _ID
         self._fields = tuple(dict.fromkeys(column.field for column in columns))
         folder = undo_folder(context.task_folder(task)) / "before"
-        self._earlier = BeforeImageStore(staging, folder, self._key, self._fields)
+        self._store = BeforeImageStore(staging, folder, self._key, self._fields)
+        self._blocks: defaultdict[int, Lock] = defaultdict(Lock)
+        self._lock = Lock()
 
-    def keep(self, first_row: int, last_row: int) -> None:
-        """Have what the records of these rows hold now written down; once for each.
+    def save(self, first_row: int, last_row: int) -> None:
+        """Save what the records of these rows hold now; each record once.
 
         Raises:
-            OrgError: The org refused to tell.
-            StateError: It cannot be written down.
+            OrgError: The org refused to return it.
+            StateError: It cannot be written to disk.
         """
-        if self._earlier is not None:
-            for _ in parallel_map(self._keep_once, self._earlier.missing(first_row, last_row)):
-                pass
+        for _ in parallel_map(self._save_once, self._store.missing(first_row, last_row)):
+            pass
 
-    def _keep_once(self, block: int) -> None:
+    def _save_once(self, block: int) -> None:
         with self._lock:
-            held = self._blocks[block]
-        with held:  # a part may end and the next begin in one block
-            if self._earlier is not None and not self._earlier.has(block):
-                self._keep(block, self._earlier)
+            block_lock = self._blocks[block]
+        with block_lock:  # one part may end and the next begin in the same block
+            if not self._store.has(block):
+                self._save(block)
 
-    def _keep(self, block: int, earlier: BeforeImageStore) -> None:
+    def _save(self, block: int) -> None:
         session, sobject = self._context.session, self._task.sobject
-        names = earlier.keys(block)
+        names = self._store.keys(block)
         if self._key != _ID:
             field = self._context.describes.of(sobject).field(self._key)
             quoted = field is None or FieldKind.of(field.type) not in _NUMBERS
             found = find_by_key(session, sobject, self._key, names, quoted=quoted)
             names = [record_id for record_id, _ in found]
-        earlier.save(block, read_by_id(session, sobject, names, self._fields))
+        self._store.save(block, read_by_id(session, sobject, names, self._fields))
 
 
-def keep_what_was_written(
-    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows, counts: Counts
+def save_what_was_written(
+    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows, *, created_only: bool
 ) -> None:
-    """Write down what an undo must compare with; created records always, others if asked for."""
-    keeps = task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}
-    if counts.succeeded == 0 or not (keeps or counts.created):
-        return
-    index = WrittenIndex(written_columns(task, plan, context.describes), has_before_images=keeps)
+    """Save what an undo must compare with, of every row that got through or of created ones."""
+    columns = written_columns(task, plan, context.describes)
+    index = WrittenIndex(columns, has_before_images=not created_only)
     folder = undo_folder(context.task_folder(task))
-    save_after_images(staging, folder, index, created_only=not keeps)
+    save_after_images(staging, folder, index, created_only=created_only)
 
 
 def undo_folder(task_folder: Path) -> Path:
-    """Where a task keeps what its undo needs."""
+    """Where a task saves what its undo needs."""
     return task_folder / UNDO
 
 
@@ -126,6 +118,6 @@ def _check(task: WriteTask, columns: tuple[WrittenColumn, ...]) -> None:
     binary = next((each.field for each in columns if each.type == "base64"), None)
     if binary is not None:
         raise UsageError(
-            f"Task {task.name!r}: what {binary} holds cannot be kept: it is a file.",
-            hint="Take `undo` or the field out. Nothing was sent.",
+            f"Task {task.name!r}: `undo` cannot save {binary}, because it holds a file.",
+            hint="Remove `undo` or the field. Nothing was sent.",
         )

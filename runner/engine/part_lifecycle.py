@@ -13,9 +13,9 @@ from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from threading import Lock
 
-from runner.engine.context import Context, Deadline
+from runner.engine.context import Context
+from runner.engine.deadline import Deadline
 from runner.engine.next_step import COLLECTED, GONE, INTENDED, PartStatus, Step, next_step
-from runner.engine.polling import deadline_errors, poll_pace
 from runner.engine.task_ledger import Collected, TaskLedger
 from runner.errors import OrgError, TransientError, TransportError, UsageError
 from runner.salesforce.bulk import ingest
@@ -132,7 +132,7 @@ class PartLifecycle:
         )
 
     def _note(self, line: PartRecord) -> None:
-        self._shared.ledger.note(line)
+        self._shared.ledger.record(line)
         self._line = line
 
     def _learn(self, info: JobInfo) -> None:
@@ -213,8 +213,9 @@ class PartLifecycle:
         self._status = self._as_noted(inherited=False)
 
     def _wait(self) -> None:
-        pace = poll_pace(self._shared.context, self._shared.deadline)
-        with deadline_errors(self._shared.deadline):
+        deadline = self._shared.deadline
+        pace = deadline.poll_pace(self._shared.context.first_poll_seconds)
+        with deadline.named_in_errors():
             ingest.poll(self._session, self._info.id, pace, self._learn)
 
     def _collect(self) -> Collected:

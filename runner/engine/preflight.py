@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from runner.diagnostics import Diagnostic
 from runner.engine.columns import plan_columns
 from runner.engine.context import Context
-from runner.engine.order import chosen
+from runner.engine.run import chosen
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, WriteTask
@@ -27,7 +27,7 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
     problems = [
         problem
         for task in chosen(context.job.tasks, only)
-        if task.enabled and isinstance(task, WriteTask) and context.kept(task) is None
+        if task.enabled and isinstance(task, WriteTask) and context.earlier_outcome(task) is None
         for problem in _problems(task, context)
     ]
     if problems:

@@ -14,7 +14,6 @@ from runner import events
 from runner.engine.children import Children, without_tables
 from runner.engine.columns import query_columns
 from runner.engine.context import Context
-from runner.engine.polling import deadline_errors, poll_pace
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
@@ -136,7 +135,7 @@ class _Query:
         children = self.children.open(self._context.describes)
         with children, RestWriter(to, self._columns) as writer:
             for page in found:
-                self._check_deadline()
+                self._deadline.check()
                 self._context.disk.grew(memoryview(page.raw).nbytes)
                 rows += self._write(writer, page)
                 self._tell(rows, page.total_size)
@@ -149,22 +148,18 @@ class _Query:
             writer.write([{"COUNT()": page.total_size}])
             return 1
         if self.children.is_asked_for:
-            records = self.children.settle(bytes(page.raw), self._check_deadline)
+            records = self.children.settle(bytes(page.raw), self._deadline.check)
             writer.write(records)
             return len(records)
         return writer.write_page(bytes(page.raw))
-
-    def _check_deadline(self) -> None:
-        if self._deadline.passed:
-            raise self._deadline.error()
 
     def _over_bulk(self, to: Path) -> int:
         session, task = self._context.session, self._task
         job = query_jobs.create_job(session, self._soql, deleted=task.deleted)
         self.job_ids.append(job.id)
         self._note(job)
-        pace = poll_pace(self._context, self._deadline)
-        with deadline_errors(self._deadline):
+        pace = self._deadline.poll_pace(self._context.first_poll_seconds)
+        with self._deadline.named_in_errors():
             ended = query_jobs.poll(session, job.id, pace, self._note)
         failure = failure_of(ended)
         if failure is not None:

@@ -104,7 +104,7 @@ class TaskLedger:
         """Of the jobs that earlier processes made."""
         return [each.bulk_job_id for each in self._inherited.values() if each.bulk_job_id]
 
-    def note(self, part: PartRecord, *, synced: bool = True) -> None:
+    def record(self, part: PartRecord, *, synced: bool = True) -> None:
         """Write a part down as it stands now; it is on the disk when this returns.
 
         Without `synced` the disk has it a moment later, should the whole machine stop.

@@ -1,85 +1,43 @@
-"""Brings records back from the recycle bin, several calls side by side.
+"""Brings records back from the recycle bin.
 
-Knows batches and lanes. Knows nothing of the call itself, nor of why records come back.
+Knows how records become calls and results. Knows nothing of the call itself, nor of why records
+come back.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-
-from runner import events
-from runner.engine.before_images import BeforeImages
-from runner.engine.columns import ColumnPlan
-from runner.engine.context import Context
-from runner.engine.task_ledger import TaskLedger
-from runner.errors import AbortedError, RunnerError
-from runner.job.model import Concurrency, WriteTask
+from runner.engine.sending import PreparedWrite, Progress, SendingLoop
+from runner.errors import RunnerError
 from runner.outcome import RowResult, RowStatus
-from runner.parallel import WorkerPool
 from runner.salesforce.rest.undelete import MOST_RECORDS, undelete
-from runner.tables.results.row_results import RowResults
-from runner.tables.staging.rows import Record, StagedRows
+from runner.tables.staging.rows import Record
 
-LANES = 4
+MOST_CALLS = 4
+"""Calls in flight at once."""
 _Rows = list[tuple[int, Record]]
 
 
 class UndeleteWrite:
-    """One undelete, from its first call to its last answer.
+    """One undelete. An Id is all it sends, and undeleting twice does no harm: no ledger lines."""
 
-    Attributes:
-        left_open: Always False: what comes back twice is back once.
-    """
+    has_open_rows = False
 
-    left_open = False
+    def __init__(self, write: PreparedWrite) -> None:
+        self._write = write
+        self._loop: SendingLoop[_Rows, list[RowResult]] = SendingLoop(self, write, MOST_CALLS)
+        self._progress = Progress(write)
 
-    def __init__(
-        self,
-        task: WriteTask,
-        context: Context,
-        plan: ColumnPlan,
-        ledger: TaskLedger,
-        before_images: BeforeImages,
-    ) -> None:
-        del (
-            plan,
-            ledger,
-            before_images,
-        )  # an Id is all that is sent, and nothing of it need be known later
-        self._task = task
-        self._context = context
-        self._deadline = context.deadline(task)
-        self._stopped_by: RunnerError | None = None
+    def run(self) -> RunnerError | None:
+        """Bring every record back; returns what ended it early.
 
-    def send(self, staging: StagedRows, results: RowResults) -> None:
-        """Bring every record back; each answer is in `results` when this ends.
-
-        Raises:
-            RunnerError: What ended it early; rows without a result may be back all the same.
+        A row that has no result afterwards may be back all the same.
         """
-        width = 1 if self._task.concurrency is Concurrency.SERIAL else LANES
-        done, total = staging.rejected_total, staging.rows_total
-        with WorkerPool(self._ask, width) as pool:
-            batches = (rows for rows in staging.batches(MOST_RECORDS) if self._goes_on())
-            try:
-                for rows, end in pool.run(batches):
-                    self._take(end, results)
-                    done += len(rows)
-                    self._context.sink(events.Progress(self._task.name, done, total))
-            except AbortedError:
-                for _, late in pool.drain():
-                    self._take(late, results)
-                raise
-        if self._stopped_by is not None:
-            raise self._stopped_by
+        return self._loop.run(self._write.staging.batches(MOST_RECORDS))
 
-    def _goes_on(self) -> bool:
-        if self._deadline.passed and self._stopped_by is None:
-            self._stopped_by = self._deadline.error()
-        return self._stopped_by is None
-
-    def _ask(self, rows: _Rows) -> list[RowResult]:
-        found = undelete(self._context.session, [str(record["Id"]) for _, record in rows])
+    def send(self, rows: _Rows) -> list[RowResult]:
+        """Bring some records back."""
+        session = self._write.context.session
+        found = undelete(session, [str(record["Id"]) for _, record in rows])
         return [
             RowResult(
                 number,
@@ -93,8 +51,10 @@ class UndeleteWrite:
             for (number, record), each in zip(rows, found, strict=True)
         ]
 
-    def _take(self, end: Future[list[RowResult]] | None, results: RowResults) -> None:
-        try:
-            results.add(end.result() if end else [])
-        except RunnerError as error:
-            self._stopped_by = self._stopped_by or error
+    def receive(self, rows: _Rows, answer: list[RowResult]) -> None:
+        """Record the results."""
+        self._write.results.add(answer)
+        self._progress.add(len(rows))
+
+    def unanswered(self, rows: _Rows, error: RunnerError) -> None:
+        """Leave the rows unprocessed: undo finds the records that are still deleted."""

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.engine.context import Context, TaskEnd
+from runner.engine.context import Context
+from runner.engine.task_end import TaskEnd
 from runner.engine.write import run_write
 from runner.errors import ExitCode, StateError
 from runner.job.endpoints import FileSource

@@ -1,6 +1,6 @@
-"""Carries a write out: rows in, one result a row, result files.
+"""Runs a write: rows in, one result a row, result files.
 
-Knows the order: stage, map, send, account. Knows nothing of requests or SQL.
+Knows the order: stage, map, choose the API, send, account. Knows nothing of requests or SQL.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
-from runner.engine.api_choice import api_for_write
-from runner.engine.before_images import BeforeImages, keep_what_was_written
+from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import KEPT, Context, TaskEnd
+from runner.engine.context import SNAPSHOT, Context
 from runner.engine.rest import BATCH_ROWS, RestWrite
+from runner.engine.sending import PreparedWrite
+from runner.engine.task_end import TaskEnd, outcome_of_write
 from runner.engine.task_ledger import WritePlan, mapping_digest
 from runner.engine.undelete import UndeleteWrite
-from runner.engine.verdict import verdict_of
 from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError
 from runner.events import Noticed
 from runner.files import atomic_write, unwritable
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.salesforce.versions import Feature, require, supports
 from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
@@ -33,53 +33,44 @@ from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
-
-class Sender(Protocol):
-    """Brings staged rows to the org."""
-
-    left_open: bool
-    """Whether the org may still know what became of rows that are not settled here."""
-
-    def send(self, staging: StagedRows, results: RowResults) -> None:
-        """Send every row; raises what ended it early."""
-
-
-_OF_THIS_MOMENT = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
-"""What ended a task with these may be gone when the run is resumed."""
+_MAY_PASS = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
+"""Errors with these exit codes may be gone when the run is resumed."""
 
 
 def run_write(task: WriteTask, context: Context) -> TaskEnd:
-    """Carry a write out, from its beginning or from where an earlier process left it.
+    """Run a write from its beginning, or from where an earlier process left it.
 
     Raises:
-        RunnerError: it could not begin; nothing was sent by this process.
+        RunnerError: It could not begin; nothing was sent by this process.
     """
     folder = context.task_folder(task)
     shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
     staging = StagedRows(folder / "staging", context.disk)
     try:
         plan = _staged(task, context, staging)
-        results = RowResults(staging, verb=task.verb)
-        api = _api(task, context, plan, staging)
+        rows = staging.rows_total - staging.rejected_total
+        unique = bool(plan.unique)
+        api = api_for_write(task, rows, context.version, findable=unique) if rows else None
         ledger = context.task_ledger(task)
         ledger.begin(_intent(task, api, plan, staging))
+        results = RowResults(staging, verb=task.verb)
         if api is None:
             return TaskEnd(_account(task, staging, results, None))
-        before_images = BeforeImages(task, context, plan, staging)
-        sender = _sender(task, api)(task, context, plan, ledger, before_images)
-        stopped_by = _sent(sender, staging, results)
-        outcome = replace(_account(task, staging, results, stopped_by), api=api.value)
-        keep_what_was_written(task, context, plan, staging, outcome.counts)
-        if isinstance(sender, BulkWrite):
-            outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
-        return _end(outcome, sender, stopped_by)
+        changes = task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}
+        before = BeforeImages(task, context, plan, staging) if changes else None
+        write = PreparedWrite(task, context, plan, ledger, staging, results, before)
+        end = _sent(write, api)
+        counts = end.outcome.counts
+        if counts.created or (changes and counts.succeeded):
+            save_what_was_written(task, context, plan, staging, created_only=not changes)
+        return end
     finally:
         staging.discard()
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
     """Read and map the rows; those that an earlier process kept are taken instead."""
-    place = context.task_folder(task) / KEPT
+    place = context.task_folder(task) / SNAPSHOT
     snapshot = read_snapshot(place) if place.exists() else None
     if snapshot is not None:
         plan = _plan(task, context, snapshot.columns)
@@ -95,14 +86,27 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     return plan
 
 
-def _end(outcome: TaskOutcome, sender: Sender, stopped_by: RunnerError | None) -> TaskEnd:
-    open_end = (
-        sender.left_open
+def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
+    """Send the rows; a resume can still change the end if an error that may pass stopped it."""
+    sender = _sender(write, api)
+    stopped_by = sender.run()
+    outcome = _account(write.task, write.staging, write.results, stopped_by)
+    outcome = replace(outcome, api=api.value)
+    if isinstance(sender, BulkWrite):
+        outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
+    may_change = (
+        sender.has_open_rows
         or outcome.status is TaskStatus.ABORTED
-        or outcome.exit_code in _OF_THIS_MOMENT
+        or outcome.exit_code in _MAY_PASS
         or isinstance(stopped_by, StateError | UnexpectedAnswerError)
     )
-    return TaskEnd(outcome, settled=not open_end)
+    return TaskEnd(outcome, final=not may_change)
+
+
+def _sender(write: PreparedWrite, api: Api) -> RestWrite | BulkWrite | UndeleteWrite:
+    if write.task.verb is Verb.UNDELETE:
+        return UndeleteWrite(write)
+    return RestWrite(write) if api is Api.REST else BulkWrite(write)
 
 
 def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedRows) -> WritePlan:
@@ -150,27 +154,41 @@ def _plan(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPla
     return plan
 
 
-def _api(task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows) -> Api | None:
-    """Which API carries it; none where there is nothing to send."""
-    rows = staging.rows_total - staging.rejected_total
-    if rows == 0:
-        return None
-    return api_for_write(task, rows, context.version, findable=bool(plan.unique))
+def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = True) -> Api:
+    """REST for small loads, Bulk above the threshold, unless task or version decide otherwise.
 
+    Creates whose rows cannot be found again go through Bulk from the first row: over REST a lost
+    answer would leave them in doubt, while an ingest job can always be asked.
 
-def _sender(task: WriteTask, api: Api) -> type[RestWrite | BulkWrite | UndeleteWrite]:
+    Args:
+        task: The write.
+        rows: How many there are to send.
+        version: The API version.
+        findable: Whether the rows fill a field whose values no two records share.
+
+    Raises:
+        UsageError: The task needs an API that the version does not have.
+    """
     if task.verb is Verb.UNDELETE:
-        return UndeleteWrite
-    return RestWrite if api is Api.REST else BulkWrite
+        return Api.REST  # SOAP, in fact: neither REST nor Bulk has such a call
+    if task.hard or task.api is Api.BULK:
+        require(version, Feature.BULK_INGEST, f"Task {task.name!r}, carried by Bulk API 2.0,")
+        return Api.BULK
+    if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
+        return Api.REST
+    if task.verb is Verb.CREATE and not findable:
+        return Api.BULK
+    return Api.BULK if rows > task.bulk_threshold else Api.REST
 
 
-def _sent(sender: Sender, staging: StagedRows, results: RowResults) -> RunnerError | None:
-    """Send; what ended it early is kept, so that the rows so far are still accounted for."""
-    try:
-        sender.send(staging, results)
-    except RunnerError as error:
-        return error
-    return None
+def _needs_rest(task: WriteTask) -> bool:
+    """Bulk has no all-or-none, no batch size, no duplicate rule header, no default assignment."""
+    return (
+        task.all_or_none
+        or task.batch_size is not None
+        or task.options.assignment_rule is True
+        or task.options.duplicate_rule_allow_save is not None
+    )
 
 
 def _account(
@@ -180,19 +198,11 @@ def _account(
     counts = results.write_files(folder)
     if task.results is not None:
         _copy_results(folder, task.results)
-    verdict = verdict_of(task, counts, stopped_by)
-    return TaskOutcome(
-        name=task.name,
-        verb=task.verb.value,
-        sobject=task.sobject,
-        status=verdict.status,
-        counts=counts,
-        message=verdict.message,
-        hint=verdict.hint,
-        code=verdict.code,
-        exit_code=verdict.exit_code,
+    outcome = outcome_of_write(task, counts, stopped_by)
+    return replace(
+        outcome,
         results=folder,
-        top_errors=() if verdict.status is TaskStatus.DONE else results.top_errors(),
+        top_errors=() if outcome.status is TaskStatus.DONE else results.top_errors(),
         notes=staging.notes,
     )
 

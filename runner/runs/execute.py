@@ -224,7 +224,7 @@ class _Run:
             tasks=end.outcomes,
             finished=datetime.now(UTC),
         ).with_exit_code()
-        return finish(context, outcome, settled=end.settled)
+        return finish(context, outcome, final=end.final)
 
     def _met(self, session: Session) -> ConnectedOrg:
         """Meet the org; a run that is gone on with must meet the one that it began with."""

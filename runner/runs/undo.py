@@ -103,7 +103,7 @@ class Undo:
             finished=datetime.now(UTC),
             exit_code=exit_code_of(codes),
         )
-        return finish(self._context(folder, sink), ended, settled=True)
+        return finish(self._context(folder, sink), ended, final=True)
 
     def _outcome(self, folder: Path) -> RunOutcome:
         return RunOutcome(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.verdict import verdict_of
+from runner.engine.task_end import outcome_of_write
 from runner.errors import AbortedError, ExitCode, LimitError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import MaxFailures, Verb, WriteTask
@@ -66,7 +66,7 @@ def task(max_failures=None):
     ],
 )
 def test_counts_decide(allowed, counts, status, code):
-    found = verdict_of(task(allowed), counts, None)
+    found = outcome_of_write(task(allowed), counts, None)
     assert (found.status, found.exit_code) == (status, code)
 
 
@@ -74,8 +74,8 @@ def test_what_stopped_the_task_counts_more_than_its_rows():
     limit = LimitError(
         "REQUEST_LIMIT_EXCEEDED: TotalRequests Limit exceeded.", code="REQUEST_LIMIT_EXCEEDED"
     )
-    found = verdict_of(task(), Counts(read=10, created=10), limit)
+    found = outcome_of_write(task(), Counts(read=10, created=10), limit)
     assert (found.status, found.exit_code) == (TaskStatus.FAILED, ExitCode.TEMPORARY)
     assert found.code == "REQUEST_LIMIT_EXCEEDED"
-    aborted = verdict_of(task(), Counts(read=10), AbortedError(ExitCode.TERMINATED))
+    aborted = outcome_of_write(task(), Counts(read=10), AbortedError(ExitCode.TERMINATED))
     assert (aborted.status, aborted.exit_code) == (TaskStatus.ABORTED, ExitCode.TERMINATED)

@@ -1,6 +1,6 @@
 """Tasks run as written, unless their needs say otherwise."""
 
-from runner.engine.order import chosen, in_order
+from runner.engine.run import chosen, in_order
 from runner.job.model import QueryTask, Verb
 
 

@@ -1,0 +1,84 @@
+"""When a task must end, and how often a Bulk job is polled until then.
+
+Knows a task's `timeout` and the run's. Knows nothing of what a task does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from runner.errors import TransientError
+from runner.job.model import AnyTask
+from runner.salesforce.bulk.job import Pace, StillUnderWayError
+
+LONGEST_JOB_SECONDS = 24 * 3600.0
+"""How long a Bulk job may run when neither the task nor the run has a timeout."""
+_LONGEST_IN_FIRST_WAITS = 30.0
+
+
+class Deadline:
+    """The moment at which a task's `timeout` or the run's is up; without one it never comes."""
+
+    def __init__(
+        self, task: AnyTask, clock: Callable[[], float], run_ends_at: float | None = None
+    ) -> None:
+        self._task = task
+        self._clock = clock
+        own = None if task.timeout_seconds is None else clock() + task.timeout_seconds
+        ends = [at for at in (own, run_ends_at) if at is not None]
+        self._at = min(ends, default=None)
+        self._is_own = own is not None and self._at == own
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until the deadline, never below zero; None when there is none."""
+        return None if self._at is None else max(0.0, self._at - self._clock())
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time is up."""
+        return self.seconds_left == 0.0
+
+    def check(self) -> None:
+        """Raise when the time is up.
+
+        Raises:
+            TransientError: The deadline has passed.
+        """
+        if self.passed:
+            raise self.error()
+
+    def error(self) -> TransientError:
+        """The error that ends the task when the time is up."""
+        if not self._is_own:
+            return TransientError(
+                "The run took longer than its `--timeout`.",
+                hint="`runner resume` continues where it stopped.",
+            )
+        return TransientError(
+            f"Task {self._task.name!r} took longer than its timeout of "
+            f"{self._task.timeout_seconds:g} s.",
+            hint="`runner resume` continues where it stopped; raise `timeout` for the next run.",
+        )
+
+    def poll_pace(self, first_seconds: float) -> Pace:
+        """How often to poll a Bulk job: waits grow to thirty times the first, until the deadline.
+
+        Args:
+            first_seconds: The first wait.
+        """
+        left = self.seconds_left
+        return Pace(
+            first_seconds=first_seconds,
+            longest_seconds=first_seconds * _LONGEST_IN_FIRST_WAITS,
+            total_seconds=LONGEST_JOB_SECONDS if left is None else left,
+        )
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Name this deadline as the reason when it cuts the wait for a Bulk job short."""
+        try:
+            yield
+        except StillUnderWayError as error:
+            raise (error if self._at is None else self.error()) from error
