@@ -83,7 +83,7 @@ class BulkWrite:
         lifecycle = PartLifecycle(part, self._shared)
         self._lifecycles[part.index, part.attempt] = lifecycle
         found = lifecycle.run()
-        self._write.context.disk.look()
+        self._write.context.disk.measure()
         failure = failure_of(found.info)
         if failure and found.is_empty:
             return FinishedPart(found.info, failure, None)

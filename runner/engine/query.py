@@ -136,7 +136,7 @@ class _Query:
         with children, RestWriter(to, self._columns) as writer:
             for page in found:
                 self._deadline.check()
-                self._context.disk.grew(memoryview(page.raw).nbytes)
+                self._context.disk.add(memoryview(page.raw).nbytes)
                 rows += self._write(writer, page)
                 self._tell(rows, page.total_size)
         self.columns = writer.columns
@@ -173,7 +173,7 @@ class _Query:
         )
 
     def _tell_download(self, rows: int, total: int) -> None:
-        self._context.disk.look()
+        self._context.disk.measure()
         self._tell(rows, total)
 
     def _note(self, job: JobInfo) -> None:

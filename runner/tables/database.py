@@ -1,12 +1,12 @@
-"""The one place that opens DuckDB and says what its errors mean.
+"""Opens DuckDB and explains its errors.
 
-Knows DuckDB's settings: nothing is fetched from the network, memory is bounded, what does not fit
-goes to the given folder. Knows nothing of sources, mappings or results.
+Knows DuckDB's settings: nothing is fetched from the network, memory is bounded, and what does not
+fit is spilled to a folder. Knows nothing of sources, mappings or results.
 
 Each piece of work runs on one thread (`threads = 1`), so that rows keep their order and memory
-stays flat; several pieces run side by side through `parallel_map`. DuckDB's own parallel
-insertion keeps the order only by holding batches in memory, and an `IN` list of many values turns
-into a join that keeps none: that rewriting is off.
+stays flat; `parallel_map` runs several pieces at once. DuckDB's own parallel insertion preserves
+order only by buffering batches in memory, and it rewrites an `IN` list of many values into a join
+that does not preserve it; that rewriting is turned off.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "preserve_insertion_order": "true",
     "threads": "1",
 }
-_IN_A_THREAD = re.compile(r'\{"exception_type":.*\}')
-_ORDER_KEEPING = "SET disabled_optimizers = 'in_clause,join_order,build_side_probe_side'"
+_JSON_MESSAGE = re.compile(r'\{"exception_type":.*\}')
+_PRESERVE_ORDER = "SET disabled_optimizers = 'in_clause,join_order,build_side_probe_side'"
 
 
 class Database:
@@ -47,46 +47,42 @@ class Database:
         import duckdb
 
         self._timezone = timezone
-        with state_errors("Rows cannot be kept on this machine"):
+        with state_errors("Rows cannot be stored on this machine"):
             config = _SETTINGS | {"temp_directory": str(folder / "spill")}
             if most_spilled_bytes is not None:
                 config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
             self._root = duckdb.connect(":memory:", config=config)
-            self._root.execute(_ORDER_KEEPING)
-            self._connection = self._root.cursor()
-        # A connection refuses two calls at once; this one is only ever asked for others.
-        self._asking = Lock()
-
-    @property
-    def connection(self) -> duckdb.DuckDBPyConnection:
-        """The connection of the thread that opened the database."""
-        return self._connection
+            self._root.execute(_PRESERVE_ORDER)
+            self.connection = self._root.cursor()
+            """For the thread that opened the database."""
+        # A connection rejects two calls at once; the root is only used to open others.
+        self._lock = Lock()
 
     def set_timezone(self, timezone: str) -> None:
-        """Take datetimes without a zone to be of this one from now on."""
+        """Interpret datetimes without a zone in this one from now on."""
         self._timezone = timezone
-        self._connection.execute("SET TimeZone = ?", [timezone])
+        self.connection.execute("SET TimeZone = ?", [timezone])
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Give a connection of its own to one thread, with temporary tables of its own."""
-        cursor = self.opened_cursor()
+        """A connection for one thread, with its own temporary tables."""
+        cursor = self.open_cursor()
         try:
             yield cursor
         finally:
             cursor.close()
 
-    def opened_cursor(self) -> duckdb.DuckDBPyConnection:
-        """Like `cursor`, for whoever closes it."""
-        with self._asking:
+    def open_cursor(self) -> duckdb.DuckDBPyConnection:
+        """Like `cursor`, but the caller closes it."""
+        with self._lock:
             cursor = self._root.cursor()
         cursor.execute("SET TimeZone = ?", [self._timezone])
         return cursor
 
     def close(self) -> None:
-        """Give everything back, once no thread works with it any more."""
-        self._connection.close()
-        with self._asking:
+        """Close, once no thread uses it any more."""
+        self.connection.close()
+        with self._lock:
             self._root.close()
 
 
@@ -114,14 +110,14 @@ def state_errors(what: str) -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Give the first line of an error, without a full stop.
+    """The first line of an error, without a full stop.
 
-    What went wrong with a file in a thread of DuckDB's stands as JSON in its message.
+    An error from one of DuckDB's threads has its message as JSON.
     """
-    said = str(error).strip()
-    within = _IN_A_THREAD.search(said)
-    if within is not None:
+    text = str(error).strip()
+    found = _JSON_MESSAGE.search(text)
+    if found is not None:
         with suppress(ValueError):
-            said = str(json.loads(within[0])["exception_message"])
-    lines = said.splitlines() or [type(error).__name__]
+            text = str(json.loads(found[0])["exception_message"])
+    lines = text.splitlines() or [type(error).__name__]
     return lines[0].rstrip(" .")

@@ -1,8 +1,7 @@
-"""How much of the disk the files of one run may take.
+"""Limits the disk space that the files of one run may use.
 
-Counts what is written as it is written, and looks at the files themselves only where the count
-says that they may be too many: what was deleted meanwhile is found then. Knows sizes. Knows
-nothing of what is in the files.
+Counts bytes as they are written, and measures the files only when the count reaches the limit,
+which also finds what was deleted meanwhile. Knows sizes. Knows nothing of what the files contain.
 """
 
 from __future__ import annotations
@@ -16,27 +15,27 @@ from typing import Protocol
 
 from runner.errors import StorageError
 
-_METERED_CHARACTERS = 1_000_000
+_COUNTED_CHARACTERS = 1_000_000
 _MOST_NAMED = 3
 _UNITS = ((10**9, "GB"), (10**6, "MB"), (10**3, "KB"))
 
 
 class Disk:
-    """The files of one run. Threads may share it."""
+    """The disk space of one run; safe to share between threads."""
 
     def __init__(self, folder: Path, most_bytes: int | None) -> None:
-        """Take the run's folder and how much it may hold; None for as much as there is room."""
+        """Limit a run's folder to `most_bytes`; None for no limit."""
         self.most_bytes = most_bytes
         self._folder = folder
         self._lock = Lock()
         self._at_most: int | None = None
-        """Bytes there at most: what was measured last, and all that was written since."""
+        """Upper bound of the bytes used: last measured, plus all written since."""
 
-    def grew(self, count: int) -> None:
-        """Take note of bytes that were written.
+    def add(self, count: int) -> None:
+        """Count bytes that were written.
 
         Raises:
-            StorageError: The files are more than they may be.
+            StorageError: The files use more space than allowed.
         """
         if self.most_bytes is None:
             return
@@ -46,8 +45,8 @@ class Disk:
             if self._at_most is None or self._at_most > self.most_bytes:
                 self._measure(self.most_bytes)
 
-    def look(self) -> None:
-        """Look at the files themselves, after somebody else has written some; as `grew`."""
+    def measure(self) -> None:
+        """Measure the files, after something else has written some; raises as `add` does."""
         if self.most_bytes is not None:
             with self._lock:
                 self._measure(self.most_bytes)
@@ -59,44 +58,44 @@ class Disk:
         self._at_most = found.total()
         if self._at_most <= most:
             return
-        parts = [f"{place} {in_words(size)}" for place, size in found.most_common(_MOST_NAMED)]
+        parts = [f"{place} {format_size(size)}" for place, size in found.most_common(_MOST_NAMED)]
         raise StorageError(
-            f"The run's files take {in_words(self._at_most)} in {self._folder}, and `max_disk` is "
-            f"{in_words(most)}: {', '.join(parts)}.",
-            hint=f"Let them take more: `runner resume --max-disk {_twice(most)}`; or give the run "
-            "up and cut the source into smaller ones.",
+            f"The run's files use {format_size(self._at_most)} in {self._folder}, and `max_disk`"
+            f" is {format_size(most)}: {', '.join(parts)}.",
+            hint=f"Allow more: `runner resume --max-disk {_twice(most)}`; or abandon the run and "
+            "split its source.",
         )
 
 
 UNBOUNDED = Disk(Path(), None)
 
 
-class Written(Protocol):
-    """What text can be written to."""
+class TextSink(Protocol):
+    """A stream that accepts text."""
 
     def write(self, text: str, /) -> int:
-        """Take text in."""
+        """Write text."""
 
 
 class Metered:
-    """A text stream whose bytes count."""
+    """A text stream that counts towards a run's disk space."""
 
-    def __init__(self, stream: Written, disk: Disk) -> None:
+    def __init__(self, stream: TextSink, disk: Disk) -> None:
         self._stream = stream
         self._disk = disk
-        self._untold = 0
+        self._uncounted = 0
 
     def write(self, text: str, /) -> int:
-        """Write; StorageError where the run's files are more than they may be."""
-        self._untold += len(text)
-        if self._untold >= _METERED_CHARACTERS:
-            self._disk.grew(self._untold)
-            self._untold = 0
+        """Write; StorageError if the run's files use more space than allowed."""
+        self._uncounted += len(text)
+        if self._uncounted >= _COUNTED_CHARACTERS:
+            self._disk.add(self._uncounted)
+            self._uncounted = 0
         return self._stream.write(text)
 
 
-def in_words(size_bytes: int) -> str:
-    """A size for people, `1.5 GB`."""
+def format_size(size_bytes: int) -> str:
+    """A readable size, `1.5 GB`."""
     for unit, word in _UNITS:
         if size_bytes >= unit:
             return f"{size_bytes / unit:.3g} {word}"
@@ -104,17 +103,17 @@ def in_words(size_bytes: int) -> str:
 
 
 def _twice(size_bytes: int) -> str:
-    """Twice as much, as the option takes it."""
+    """Twice the size, as the option accepts it."""
     unit, word = next(each for each in _UNITS if 2 * size_bytes >= each[0])
     return f"{-(-2 * size_bytes // unit)}{word}"
 
 
 def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
-    """Every file's size, with the task and the folder of the task that it is in."""
+    """The size of every file, with its task and folder."""
     for place, _, names in os.walk(folder):
         inside = Path(place).relative_to(folder).parts[:2]
         for name in names:
             try:
                 yield "/".join(inside) or name, os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118 - many files
-            except OSError:  # gone meanwhile
+            except OSError:  # deleted meanwhile
                 continue

@@ -1,6 +1,6 @@
-"""Libraries that only some sources and targets need.
+"""Optional libraries that only some sources and targets need.
 
-Knows what to type where one is missing. Knows nothing of what they do.
+Knows how to install one that is missing. Knows nothing of what they do.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from runner.errors import RunnerError, SourceError
 
 
 def extra(module: str, name: str, what: str, kind: type[RunnerError] = SourceError) -> ModuleType:
-    """Import a library that an extra of this package brings.
+    """Import a library that an extra of this package installs.
 
     Args:
         module: What to import.
         name: The extra.
         what: What needs it, as the subject of a sentence.
-        kind: The error where it is missing.
+        kind: The error if it is missing.
 
     Raises:
         RunnerError: Of that kind, with the command that installs it.

@@ -1,4 +1,4 @@
-"""What kinds of values Salesforce fields hold, and what a mapped column is.
+"""Kinds of values in Salesforce fields, and the columns mapped to them.
 
 Knows the describe types (REST `describe`, `fields[].type`). Knows nothing of SQL or files.
 """
@@ -23,7 +23,7 @@ class FieldKind(StrEnum):
 
     @classmethod
     def of(cls, describe_type: str) -> FieldKind:
-        """Give the kind of a describe type; types that no rule speaks of are text."""
+        """The kind of a describe type; a type that is not listed is text."""
         return _KINDS.get(describe_type.lower(), cls.TEXT)
 
 
@@ -52,8 +52,8 @@ class MappedColumn:
     """SQL over the source's columns; None: the source column of the field's own name."""
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
-    """A row that leaves it blank fails: the key of an upsert, the Id of an update or delete."""
+    """A row without it fails: the key of an upsert, the Id of an update or delete."""
 
 
 EXPLICIT_NULL = "#N/A"
-"""A value that empties its field: Bulk API 2.0 takes it as null, so REST is sent null."""
+"""A value that clears its field: Bulk API 2.0 reads it as null, so REST is sent null."""

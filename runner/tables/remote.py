@@ -1,8 +1,8 @@
-"""Files that are not on this machine: http(s), object stores, whatever fsspec reaches.
+"""Files on other machines: http(s), object stores, anything that fsspec supports.
 
-A source is fetched whole before its rows are looked at; a target is sent when its last row is
-written. Credentials come from the environment, in each store's own way. Goes through fsspec, which
-the extra `remote` brings. Knows nothing of formats.
+A source is fetched completely before its rows are read; a target is sent after its last row is
+written. Credentials come from the environment, in each store's own way. Uses fsspec, from the extra
+`remote`. Knows nothing of formats.
 """
 
 from __future__ import annotations
@@ -20,31 +20,35 @@ _COPY_BYTES = 1 << 20
 
 
 def fetch(url: str, to: Path) -> Path:
-    """Bring a file here.
+    """Download a file.
 
     Raises:
-        SourceError: It cannot be had, or breaks off.
+        SourceError: It cannot be read, or the connection breaks off.
     """
     fsspec = extra("fsspec", "remote", shown_url(url))
-    with _told(url, SourceError, "read"), fsspec.open(url, "rb") as read, to.open("wb") as out:
+    with (
+        _store_errors(url, SourceError, "read"),
+        fsspec.open(url, "rb") as read,
+        to.open("wb") as out,
+    ):
         shutil.copyfileobj(read, out, _COPY_BYTES)
     return to
 
 
 def send(file: Path, url: str) -> None:
-    """Bring a file there.
+    """Upload a file.
 
     Raises:
-        StateError: It cannot be written there.
+        StateError: It cannot be written.
     """
     fsspec = extra("fsspec", "remote", shown_url(url), StateError)
-    told = _told(url, StateError, "written")
-    with told, file.open("rb") as read, fsspec.open(url, "wb") as out:
+    errors = _store_errors(url, StateError, "written")
+    with errors, file.open("rb") as read, fsspec.open(url, "wb") as out:
         shutil.copyfileobj(read, out, _COPY_BYTES)
 
 
 @contextmanager
-def _told(url: str, kind: type[RunnerError], done: str) -> Iterator[None]:
+def _store_errors(url: str, kind: type[RunnerError], done: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
@@ -55,9 +59,9 @@ def _told(url: str, kind: type[RunnerError], done: str) -> Iterator[None]:
         ) from error
     except RunnerError:
         raise
-    except Exception as error:  # noqa: BLE001 - each store has errors of its own
-        said = str(error).replace(url, shown_url(url)).splitlines() or [type(error).__name__]
+    except Exception as error:  # noqa: BLE001 - each store has its own errors
+        lines = str(error).replace(url, shown_url(url)).splitlines() or [type(error).__name__]
         raise kind(
-            f"{shown_url(url)} cannot be {done}: {said[0].rstrip('.') or type(error).__name__}.",
+            f"{shown_url(url)} cannot be {done}: {lines[0].rstrip('.') or type(error).__name__}.",
             hint="Check the address, the network, and the credentials in the environment.",
         ) from None

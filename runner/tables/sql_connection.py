@@ -1,7 +1,7 @@
-"""SQL databases by the URL that a reference holds.
+"""Connections to SQL databases, by the URL in a secret reference.
 
-Knows how a connection is made and what its errors mean; never tells a URL or a password. Goes
-through SQLAlchemy, which the extra `sql` brings. Knows nothing of rows.
+Knows how to connect and what errors mean; never reveals a URL or a password. Uses SQLAlchemy, from
+the extra `sql`. Knows nothing of rows.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ if TYPE_CHECKING:
 _DRIVERS = {"psycopg": "sql", "psycopg2": "sql"}
 
 
-def alchemy(kind: type[RunnerError] = SourceError) -> ModuleType:
-    """SQLAlchemy, or how to install it."""
+def import_sqlalchemy(kind: type[RunnerError] = SourceError) -> ModuleType:
+    """Import SQLAlchemy; the error says how to install it."""
     return extra("sqlalchemy", "sql", "A SQL database", kind)
 
 
 @contextmanager
-def connected(
+def connect(
     reference: SecretReference, kind: type[RunnerError] = SourceError
 ) -> Iterator[Connection]:
-    """Connect; what was done in a transaction that was not committed is undone at the end.
+    """Connect; a transaction that is not committed is rolled back at the end.
 
     Args:
-        reference: Holds the URL.
-        kind: What errors become: SourceError, StateError.
+        reference: Where the URL is.
+        kind: The class of errors: SourceError or StateError.
     """
-    sqlalchemy = alchemy(kind)
+    sqlalchemy = import_sqlalchemy(kind)
     engine = _engine(sqlalchemy, _url(reference, kind), kind)
     try:
         with engine.connect() as connection:
             yield connection
     except sqlalchemy.exc.DBAPIError as error:
-        raise _refused(error, kind) from None
+        raise _rejected(error, kind) from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise kind(
-            f"The database cannot do this: {first_line(error)}.",
+            f"The database cannot run this: {first_line(error)}.",
             hint="Check the SQL, the table and the types of its columns.",
         ) from None
     finally:
@@ -58,11 +58,11 @@ def _url(reference: SecretReference, kind: type[RunnerError]) -> str:
     try:
         return read_secret(reference).reveal()
     except SignInError as error:
-        # It speaks of tokens, which nobody asked for here.
+        # Its message is about tokens.
         where = f"variable {reference.env}" if reference.env else "command"
         raise kind(
-            f"The {where} gives no database URL.",
-            hint="It must hold one such as postgresql+psycopg://user:password@host/name.",
+            f"The {where} does not contain a database URL.",
+            hint="It must be like postgresql+psycopg://user:password@host/name.",
         ) from error
 
 
@@ -78,20 +78,20 @@ def _engine(sqlalchemy: ModuleType, url: str, kind: type[RunnerError]) -> Engine
         ) from None
     except sqlalchemy.exc.SQLAlchemyError:
         raise kind(
-            "The database's URL is not of SQLAlchemy's form.",
+            "The database URL is not a valid SQLAlchemy URL.",
             hint="Write one such as postgresql+psycopg://user:password@host/name.",
         ) from None
     return engine
 
 
-def _refused(error: Exception, kind: type[RunnerError]) -> RunnerError:
-    said = first_line(getattr(error, "orig", None) or error)
+def _rejected(error: Exception, kind: type[RunnerError]) -> RunnerError:
+    reason = first_line(getattr(error, "orig", None) or error)
     if getattr(error, "connection_invalidated", False) or type(error).__name__ in _UNREACHED:
         return kind(
-            f"The database could not be reached, or dropped the connection: {said}.",
-            hint="Nothing was sent. Check that it runs and lets this user in, then run again.",
+            f"The database could not be reached, or dropped the connection: {reason}.",
+            hint="Nothing was sent. Check that it runs and accepts this user, then run again.",
         )
-    return kind(f"The database refused: {said}.", hint="Try the SQL by hand as the same user.")
+    return kind(f"The database rejected this: {reason}.", hint="Try the SQL as the same user.")
 
 
 _UNREACHED = ("OperationalError", "InterfaceError")

@@ -66,7 +66,7 @@ class PartResults:
             chunks: The staged rows.
             part: Which of them were sent.
         """
-        self._connection = database.opened_cursor()
+        self._connection = database.open_cursor()
         self._part = part
         rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows

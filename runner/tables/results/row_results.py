@@ -191,7 +191,7 @@ class RowResults:
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             write_pieces = partial(self._write_pieces, cells)
             for pieces in parallel_map(write_pieces, self._staging.chunks):
-                self._staging.disk.grew(sum(piece.stat().st_size for piece in pieces.values()))
+                self._staging.disk.add(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
                     outs[status].write(piece.read_bytes())
                     piece.unlink()

@@ -19,7 +19,7 @@ from runner.job.endpoints import DatabaseSource
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
-from runner.tables.sql_connection import connected
+from runner.tables.sql_connection import connect
 
 if TYPE_CHECKING:
     from sqlalchemy import CursorResult, Dialect
@@ -35,7 +35,7 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
     Raises:
         SourceError: The database cannot be reached, rejects the SQL, or drops the connection.
     """
-    with connected(source.url) as connection:
+    with connect(source.url) as connection:
         sql, values = bound(source, connection.dialect)
         options = {
             "stream_results": True,

@@ -111,7 +111,7 @@ def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, 
     files = _local_files(source, folder)
     if source.url is None:
         return _read_files(source, files, folder, disk)
-    disk.grew(size_of(files[0]))
+    disk.add(size_of(files[0]))
     place = shown_url(source.url)
     with shown_as(place, files[0]):
         opened = _read_files(replace(source, path=files[0]), files, folder, disk)
@@ -209,7 +209,7 @@ def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Record
     from runner.tables.sources.parquet import read_parquet
 
     records = read_parquet(file, to)
-    disk.grew(size_of(to))
+    disk.add(size_of(to))
     return records
 
 

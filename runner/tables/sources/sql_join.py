@@ -73,7 +73,7 @@ def read_joined(
         ) from error
     finally:
         database.close()
-    disk.grew(to.stat().st_size)
+    disk.add(to.stat().st_size)
     return replace(spooled(_FROM, columns, to), notes=tuple(notes))
 
 

@@ -216,7 +216,7 @@ class StagedRows:
         limits = Limits(max_bytes, max_rows)
         columns = tuple(each.column.field for each in self.mappings)
         for part in PartWriter(self.database, columns, folder, limits).write(self.chunks):
-            self.disk.grew(part.bytes)
+            self.disk.add(part.bytes)
             yield part
 
     def discard(self) -> None:
@@ -274,7 +274,7 @@ class StagedRows:
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
-        self.disk.grew(len(content) + sent_bytes)
+        self.disk.add(len(content) + sent_bytes)
         return replace(chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes)
 
     def _map_chunk(self, chunk: RowChunk) -> tuple[int, int]:

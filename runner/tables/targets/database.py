@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, TableMode
 from runner.tables.field_types import FieldKind
-from runner.tables.sql_connection import alchemy, connected
+from runner.tables.sql_connection import connect, import_sqlalchemy
 from runner.tables.targets.column_types import TypedColumn, typed_rows
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -28,8 +28,8 @@ def write_table(rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn]
     Raises:
         StateError: The database cannot be reached, or refuses the table or a row.
     """
-    sqlalchemy = alchemy(StateError)
-    with typed_rows(rows, known) as (columns, batches), connected(target.url, StateError) as link:
+    sqlalchemy = import_sqlalchemy(StateError)
+    with typed_rows(rows, known) as (columns, batches), connect(target.url, StateError) as link:
         _begin(link)
         dialect = link.dialect.name
         table = _table(sqlalchemy, target, columns, dialect)

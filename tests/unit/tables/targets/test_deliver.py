@@ -343,8 +343,13 @@ def test_rows_of_a_database_are_spelled_as_fields_take_them(sqlite, tmp_path):
 @pytest.mark.parametrize(
     ("url", "sql", "said", "hint"),
     [
-        (None, "SELECT 1", "The variable A_DATABASE gives no database URL", "It must hold one"),
-        ("no url", "SELECT 1", "URL is not of SQLAlchemy's form", "Write one such as"),
+        (
+            None,
+            "SELECT 1",
+            "The variable A_DATABASE does not contain a database URL",
+            "It must be like",
+        ),
+        ("no url", "SELECT 1", "is not a valid SQLAlchemy URL", "Write one such as"),
         ("sqlite://", "SELEKT 1", 'near "SELEKT": syntax error', ""),
         (
             "sqlite:////nowhere/at/all.db",
