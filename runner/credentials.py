@@ -1,7 +1,7 @@
-"""Secrets and tokens as values that do not give themselves away, and where a secret is kept.
+"""Secrets and tokens as values that are never shown by accident, and references to secrets.
 
-Knows what a token is and how a new one is had. Every secret that this process meets is remembered
-here, so that `redacted` can take it out of any text. Knows nothing of files, of the wire or of who
+Knows what a token is and how a new one is obtained. Every secret of this process is registered
+here, so that `redacted` can remove it from any text. Knows nothing of files, of the wire or of who
 prints.
 """
 
@@ -19,7 +19,7 @@ from urllib.parse import quote, quote_plus
 
 MASK = "***"
 LEAST_CHARACTERS = 8
-"""Shorter texts are no secrets worth the name, and starring them out would riddle every message."""
+"""Shorter texts are not registered: masking them would make every message unreadable."""
 
 _SHAPES = re.compile(
     r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}"  # access token
@@ -35,30 +35,30 @@ _SHAPES = re.compile(
 )
 
 
-class _Known:
-    """Every secret text that this process has met."""
+class _Registry:
+    """Every secret text that this process has seen."""
 
     def __init__(self) -> None:
         self._texts: set[str] = set()
         self._compiled: tuple[set[str], re.Pattern[str]] | None = None
-        self._told: list[Callable[[str], None]] = []
+        self._listeners: list[Callable[[str], None]] = []
         self._lock = Lock()
 
-    def learn(self, text: str) -> None:
-        """Remember a text, and the forms in which it may turn up."""
+    def add(self, text: str) -> None:
+        """Register a text, and the forms in which it may appear."""
         if len(text) < LEAST_CHARACTERS or text in self._texts:
             return
         with self._lock:
             new = text not in self._texts
             self._texts = self._texts | _forms(text)
-        for listener in self._told if new else ():
+        for listener in self._listeners if new else ():
             listener(text)
 
     def listen(self, listener: Callable[[str], None]) -> None:
-        self._told.append(listener)
+        self._listeners.append(listener)
 
-    def without(self, text: str) -> str:
-        """The text with every known secret starred out, the longest first."""
+    def mask(self, text: str) -> str:
+        """The text with every registered secret masked, the longest first."""
         texts, compiled = self._texts, self._compiled
         if not texts:
             return text
@@ -68,17 +68,17 @@ class _Known:
         return compiled[1].sub(MASK, text)
 
 
-_known = _Known()
+_registry = _Registry()
 
 
 def _forms(text: str) -> set[str]:
-    """A text, and how it is written in URLs, in forms and in JSON."""
+    """A text, and its forms in URLs, HTML forms and JSON."""
     in_json = json.dumps(text)[1:-1]
     return {text, quote(text, safe=""), quote_plus(text), in_json, *_lines(text)}
 
 
 def _lines(text: str) -> set[str]:
-    """The lines of a key, any of which may be quoted alone; its first and last tell nothing."""
+    """The lines of a key, each of which may be quoted alone; not its first and last line."""
     if "\n" not in text:
         return set()
     stripped = (line.strip() for line in text.splitlines())
@@ -86,19 +86,19 @@ def _lines(text: str) -> set[str]:
 
 
 def redacted(text: str, *, shapes: bool = False) -> str:
-    """The text without any secret that this process has met.
+    """The text without any secret that this process has seen.
 
     Args:
-        text: What is about to be shown or written.
-        shapes: Whether also to star out what only looks like a token, a key or a password.
+        text: About to be shown or written.
+        shapes: Also mask what only looks like a token, a key or a password.
     """
-    clean = _known.without(text)
+    clean = _registry.mask(text)
     return _SHAPES.sub(MASK, clean) if shapes else clean
 
 
 def on_secret(listener: Callable[[str], None]) -> None:
-    """Have `listener` called with each secret text that this process meets from now on."""
-    _known.listen(listener)
+    """Call `listener` with each secret text that this process sees from now on."""
+    _registry.listen(listener)
 
 
 class Secret:
@@ -108,10 +108,10 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        _known.learn(text)
+        _registry.add(text)
 
     def reveal(self) -> str:
-        """Give the text itself: only where it goes on the wire or into the token store."""
+        """The text itself: only to send it or to write it to the token store."""
         return self._text
 
     def __bool__(self) -> bool:
@@ -138,7 +138,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class SecretReference:
-    """Where a secret is; exactly one of path, env, command and keyring is set. Never the secret."""
+    """Where a secret is, never the secret; one of path, env, command and keyring is set."""
 
     path: Path | None = None
     env: str | None = None
@@ -158,7 +158,7 @@ class SecretReference:
 
 @dataclass(frozen=True, slots=True)
 class JwtBearer:
-    """Signing in by an assertion that a private key signs; nobody has to be there."""
+    """Signs in with an assertion signed by a private key, without a person."""
 
     username: str
     key: SecretReference
@@ -166,13 +166,13 @@ class JwtBearer:
 
 @dataclass(frozen=True, slots=True)
 class ClientCredentials:
-    """Signing in as the app itself, with its secret; the org says which user that is."""
+    """Signs in as the app itself, with its secret; the org says which user that is."""
 
     secret: SecretReference
 
 
 Grant = JwtBearer | ClientCredentials
-"""A sign-in that is repeated instead of renewed: it gives no refresh token."""
+"""A sign-in that is repeated instead of refreshed: it gives no refresh token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +180,14 @@ class Token:
     """What a sign-in gives; the content of a token file."""
 
     access_token: Secret
-    """Empty before the first sign-in of a grant, or of a refresh token that came alone."""
+    """Empty before the first sign-in of a grant, or with only a refresh token."""
     instance_url: str
     refresh_token: Secret | None = None
     client_id: str | None = None
     client_secret: Secret | None = None
-    """Only for apps that ask for it with a refresh token."""
+    """Only for apps that require it with a refresh token."""
     login_url: str | None = None
-    """Host that refreshes and revokes, `https://login.salesforce.com` for one."""
+    """Host that refreshes and revokes, for example `https://login.salesforce.com`."""
     org_id: str | None = None
     """18 characters."""
     user_id: str | None = None
@@ -197,6 +197,6 @@ class Token:
     """Aware, UTC."""
     grant: Grant | None = None
     rotates: bool = False
-    """Whether the org has been seen to replace the refresh token when it is used."""
+    """Whether the org has replaced the refresh token when it was used."""
     renewal_began: datetime | None = field(default=None, compare=False)
-    """When a refresh was begun whose end was never written down; aware, UTC."""
+    """When a refresh started whose end was never recorded; aware, UTC."""

@@ -1,4 +1,4 @@
-"""A problem in a job file, with where it stands and what to write instead.
+"""A problem in a job file, with its position and what to write instead.
 
 Plain values. Knows nothing of YAML, schemas or terminals.
 """
@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 Location = tuple[str | int, ...]
-"""Where a value stands in a document: keys and indexes from the top."""
+"""The path of a value in a document: keys and indexes from the top."""
 
 
 class Severity(StrEnum):
@@ -22,12 +22,12 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """A stretch of text on one line; both counted from 1."""
+    """A range of text on one line; lines and columns count from 1."""
 
     line: int
     column: int
     end_column: int
-    """First column after the stretch."""
+    """First column after the range."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Diagnostic:
     """One problem."""
 
     code: str
-    """Stable, for example `job/unknown-key`."""
+    """Never changes, for example `job/unknown-key`."""
     message: str
     file: Path
     position: Position | None = None

@@ -1,23 +1,23 @@
-"""Every error a user can meet, with its exit code and what to do next.
+"""Every error a user can see, with its exit code and what to do next.
 
     RunnerError                    exit 1
-    ├── UsageError                 exit 2   options that contradict or make no sense
-    ├── JobError                   exit 2   the job is wrong; carries every problem, with positions
+    ├── UsageError                 exit 2   options that contradict each other or make no sense
+    ├── JobError                   exit 2   the job is wrong; has every problem, with positions
     ├── SourceError                exit 1   a source cannot be read as declared: file, row or byte
     ├── StateError                 exit 1   ledger, folder or result file on this machine
-    │   └── StorageError           exit 1   no room, no right to write; a resume goes on later
-    ├── SignInError                exit 4   no token, or one that the org no longer takes
-    ├── NotConfirmedError        exit 8   somebody must say yes first, and nobody did
-    ├── LockHeldError              exit 11  another run of this job is under way
-    ├── AbortedError               exit 130 or 143   a signal; the ledger is true
-    └── OrgError                   exit 1   the org refused; carries its status, code and message
+    │   └── StorageError           exit 1   disk full or not writable; the run can be resumed
+    ├── SignInError                exit 4   no token, or one that the org rejects
+    ├── NotConfirmedError          exit 8   changes need a confirmation, and got none
+    ├── LockHeldError              exit 11  another run of this job is in progress
+    ├── AbortedError               exit 130 or 143   a signal; the ledger is complete
+    └── OrgError                   exit 1   the org refused; has its status, code and message
         ├── UnexpectedAnswerError  exit 1   an answer that no Salesforce API gives
         └── TransientError         exit 5   it may work later
             ├── TransportError     exit 5   no answer, or half of one
-            └── LimitError         exit 5   a limit of the org is used up
+            └── LimitError         exit 5   a limit of the org is reached
 
-Knows nothing of how they are printed. Third-party errors become one of these at the seam that
-imports the third party.
+Knows nothing of how they are printed. Errors of a library become one of these where the library
+is imported.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class ExitCode(IntEnum):
-    """What the command answers to the shell."""
+    """What the command returns to the shell."""
 
     DONE = 0
     FAILED = 1
@@ -40,7 +40,8 @@ class ExitCode(IntEnum):
     PARTIAL = 3
     SIGN_IN = 4
     TEMPORARY = 5
-    CHANGES_PENDING = 8
+    PENDING = 8
+    """Changes are pending: they wait for a confirmation, or for a run."""
     LOCKED = 11
     DEFECT = 70
     INTERRUPTED = 130
@@ -53,14 +54,14 @@ class RunnerError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        # Messages quote what others said; they go into logs, the ledger and files from here.
+        # Messages quote the org and others; they go to logs, the ledger and files from here.
         self.message = redacted(message)
         self.hint = None if hint is None else redacted(hint)
         super().__init__(self.message)
 
 
 class UsageError(RunnerError):
-    """The command line asks for something that cannot be."""
+    """The command line asks for something impossible."""
 
     exit_code = ExitCode.INVALID
 
@@ -81,13 +82,13 @@ class SourceError(RunnerError):
 
 
 class StateError(RunnerError):
-    """Something on this machine that outlives a run cannot be read or written."""
+    """A file of the runner on this machine cannot be read or written."""
 
 
 class StorageError(StateError):
-    """Something cannot be written on this machine, for want of room or of the right to.
+    """A file cannot be written: the disk is full, or this user may not write there.
 
-    It passes once somebody mends it: the run that met it can be resumed.
+    Once that is fixed, the run can be resumed.
     """
 
 
@@ -98,9 +99,9 @@ class SignInError(RunnerError):
 
 
 class NotConfirmedError(RunnerError):
-    """Somebody must say yes first, and nobody did; nothing was changed."""
+    """The changes need a confirmation and got none; nothing was changed."""
 
-    exit_code = ExitCode.CHANGES_PENDING
+    exit_code = ExitCode.PENDING
 
 
 class LockHeldError(RunnerError):
@@ -114,7 +115,7 @@ class AbortedError(RunnerError):
 
     def __init__(self, exit_code: ExitCode) -> None:
         word = "interrupted" if exit_code is ExitCode.INTERRUPTED else "terminated"
-        super().__init__(f"The run was {word}.", hint="`runner resume` goes on where it stopped.")
+        super().__init__(f"The run was {word}.", hint="`runner resume` continues where it stopped.")
         self.exit_code = exit_code
 
 
@@ -137,11 +138,11 @@ class OrgError(RunnerError):
 
 
 class UnexpectedAnswerError(OrgError):
-    """The org, or something in front of it, answered what no Salesforce API answers."""
+    """The org, or a proxy in front of it, gave an answer that no Salesforce API gives."""
 
 
 class TransientError(OrgError):
-    """Retries are used up, or the org asks to come back later."""
+    """Retries are used up, or the org asks to try later."""
 
     exit_code = ExitCode.TEMPORARY
 
@@ -150,7 +151,7 @@ class TransportError(TransientError):
     """No answer, or half of one.
 
     Attributes:
-        may_have_arrived: Whether the request may have been carried out all the same.
+        may_have_arrived: Whether the org may have executed the request.
     """
 
     def __init__(self, message: str, *, may_have_arrived: bool, hint: str | None = None) -> None:
@@ -159,4 +160,4 @@ class TransportError(TransientError):
 
 
 class LimitError(TransientError):
-    """A limit of the org is used up, such as the daily API requests."""
+    """A limit of the org is reached, such as the daily API requests."""

@@ -1,6 +1,6 @@
-"""What happens during a run, told as values to whoever listens.
+"""What happens during a run, as values that a sink receives.
 
-Knows the events. Knows nothing of who listens or how an event is shown.
+Knows the events. Knows nothing of the sinks or of how an event is shown.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from runner.outcome import RunOutcome, TaskOutcome
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """A run began."""
+    """A run started."""
 
     run_id: str
     job: str
@@ -22,19 +22,19 @@ class RunStarted:
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The org answered and the API version is settled."""
+    """The org answered, and the API version is chosen."""
 
     instance_url: str
     org_id: str | None
     username: str | None
     api_version: str
     lifted_from: str | None
-    """The default that the org no longer serves, where one was lifted."""
+    """The default version, if the org no longer serves it and another was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStarted:
-    """A task began."""
+    """A task started."""
 
     task: str
     verb: str
@@ -43,7 +43,7 @@ class TaskStarted:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a task is."""
+    """Progress of a task."""
 
     task: str
     rows_done: int
@@ -51,7 +51,7 @@ class Progress:
     parts_done: int = 0
     parts_total: int | None = None
     note: str = ""
-    """State of a Bulk job, for one."""
+    """For example the state of a Bulk job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something a person should know that stops nothing."""
+    """A problem that stops nothing."""
 
     message: str
     task: str | None = None
@@ -74,7 +74,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """Something about a source that a person did not say and should hear."""
+    """An assumption about a source that the job does not state."""
 
     message: str
     task: str
@@ -82,14 +82,14 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """A task ended."""
+    """A task finished."""
 
     outcome: TaskOutcome
 
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """A run ended."""
+    """A run finished."""
 
     outcome: RunOutcome
 
@@ -109,4 +109,4 @@ Sink = Callable[[Event], None]
 
 
 def ignore(_event: Event) -> None:
-    """Listen to nothing."""
+    """Do nothing with an event."""

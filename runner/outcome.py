@@ -1,7 +1,7 @@
-"""How things ended: a row, a task, a run.
+"""Results of rows, outcomes of tasks and runs.
 
-Plain values and the rule that turns outcomes into an exit code. Knows nothing of how a result
-came about or how it is shown.
+Plain values, and the rule that turns outcomes into an exit code. Knows nothing of how a result
+is produced or shown.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from runner.errors import ExitCode
 
 
 class RowStatus(StrEnum):
-    """Where an input row ended; every row ends in exactly one."""
+    """The result of an input row; every row ends with exactly one."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
     IN_DOUBT = "in_doubt"
-    """Sent, and the answer was lost: it may have been carried out, so it is never sent again."""
+    """Sent, and the answer was lost: the write may have happened, so it is never sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowResult:
-    """What became of one input row."""
+    """The result of one input row."""
 
     row: int
     """The row's number in its source, from 1, the header not counted."""
     status: RowStatus
     id: str | None = None
     created: bool | None = None
-    """True for created, False for updated or deleted, None where unknown."""
+    """True for created, False for updated or deleted, None if unknown."""
     code: str | None = None
     message: str | None = None
     fields: tuple[str, ...] = ()
@@ -42,25 +42,25 @@ class RowResult:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Rows of a task, by where they ended."""
+    """Rows of a task, by result."""
 
     read: int = 0
     created: int = 0
     updated: int = 0
     deleted: int = 0
     undeleted: int = 0
-    """Records brought back from the recycle bin; only an undo does that."""
+    """Records restored from the recycle bin; only an undo does that."""
     unchanged: int = 0
     skipped: int = 0
     failed: int = 0
     unprocessed: int = 0
     in_doubt: int = 0
     written: int = 0
-    """Rows a query wrote to its target."""
+    """Rows that a query wrote to its target."""
 
     @property
     def succeeded(self) -> int:
-        """Rows the org accepted."""
+        """Rows that the org accepted."""
         return self.created + self.updated + self.deleted + self.undeleted
 
 
@@ -84,7 +84,7 @@ class TaskOutcome:
     status: TaskStatus
     counts: Counts = field(default_factory=Counts)
     api: str | None = None
-    """`rest` or `bulk`; None where nothing was sent."""
+    """`rest` or `bulk`; None if nothing was sent."""
     api_calls: int = 0
     seconds: float = 0.0
     message: str | None = None
@@ -97,10 +97,10 @@ class TaskOutcome:
     """What a query wrote: the path of a file or folder, a URL, a table."""
     bulk_job_ids: tuple[str, ...] = ()
     top_errors: tuple[tuple[str, str, int, int], ...] = ()
-    """The commonest row errors: code, message of the first such row, how many rows, and its
-    number; 0 where none is known."""
+    """The most frequent row errors: code, message of the first such row, number of rows, and the
+    number of the first row; 0 if unknown."""
     notes: tuple[str, ...] = ()
-    """What was found about the source that the job does not say."""
+    """Assumptions about the source that the job does not state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +121,11 @@ class RunOutcome:
     exit_code: ExitCode = ExitCode.DONE
 
     def with_exit_code(self) -> RunOutcome:
-        """The same run, with the exit code that its tasks make."""
+        """The same run, with the exit code of its tasks."""
         return replace(self, exit_code=exit_code_of(task.exit_code for task in self.tasks))
 
 
-_GRAVITY = (
+_BY_SEVERITY = (
     ExitCode.INTERRUPTED,
     ExitCode.TERMINATED,
     ExitCode.DEFECT,
@@ -139,5 +139,5 @@ _GRAVITY = (
 
 
 def exit_code_of(codes: Iterable[ExitCode]) -> ExitCode:
-    """The gravest of several exit codes; DONE for none."""
-    return min(codes, key=_GRAVITY.index, default=ExitCode.DONE)
+    """The most severe of several exit codes; DONE for none."""
+    return min(codes, key=_BY_SEVERITY.index, default=ExitCode.DONE)

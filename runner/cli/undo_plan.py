@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engine.undo import Step, UndoPlan
+from runner.report.text import aligned
 from runner.tables.undo.rules import REASON_TEXTS, Act
 
 _WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "bring back"}
@@ -17,14 +18,8 @@ def plan_text(plan: UndoPlan) -> str:
     """A line a step, then why records are left alone."""
     if not plan.steps and not plan.unaccounted:
         return f"undo of run {plan.run_id}: it changed nothing, so there is nothing to do"
-    rows = [_cells(step) for step in plan.steps]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [f"undo of run {plan.run_id}:"]
-    lines += [
-        "  "
-        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines += [f"  {line}" for line in aligned([_cells(step) for step in plan.steps])]
     lines += _reasons(plan)
     if not plan.undo_total and not plan.is_partial:
         lines.append("everything is as it was: there is nothing to do")

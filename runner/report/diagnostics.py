@@ -1,7 +1,7 @@
 """A problem in a job, as text and as JSON.
 
-Pure: from a diagnostic to what is shown. Knows nothing of terminals but that a character may be two
-columns wide and that some characters must not reach one.
+Pure: from a diagnostic to what is shown. Knows that a character may be two columns wide, and that
+some must not reach a terminal. Knows nothing else of terminals.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import unicodedata
 from runner.diagnostics import Diagnostic, Position
 
 _WIDEST_LINE = 120
-"""Characters of a line that are shown; of a longer one, a window around the problem."""
+"""Characters shown of a line; of a longer one, a window around the problem."""
 _BEFORE = 60
 """Characters before the problem in such a window."""
 
 
 def render_diagnostic(diagnostic: Diagnostic) -> str:
-    """Tell a problem in a few lines: what, where, the line with a mark under it, what to do.
+    """A problem in a few lines: what, where, the line with carets below it, what to do.
 
     No newline at the end, no colour.
     """
@@ -35,7 +35,7 @@ def render_diagnostic(diagnostic: Diagnostic) -> str:
 
 
 def diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
-    """The problem as JSON has it; lines and columns count from 1."""
+    """The problem as a JSON document; lines and columns count from 1."""
     at = diagnostic.position
     return {
         "severity": str(diagnostic.severity),
@@ -51,7 +51,7 @@ def diagnostic_document(diagnostic: Diagnostic) -> dict[str, object]:
 
 
 def _marked(line: str, at: Position) -> tuple[str, str]:
-    """The line, or the window of it that matters, and the carets that go under it."""
+    """The line, or a window of it, and the carets below it."""
     first, last = at.column - 1, max(at.end_column - 1, at.column)
     start = max(0, first - _BEFORE) if len(line) > _WIDEST_LINE else 0
     end = start + _WIDEST_LINE
@@ -62,7 +62,7 @@ def _marked(line: str, at: Position) -> tuple[str, str]:
 
 
 def _shown(text: str) -> str:
-    """The text as a terminal may have it: one space for a tab, no control characters."""
+    """The text as a terminal may show it: a space for a tab, no control characters."""
     return "".join(
         each if each.isprintable() else " " if each == "\t" else "\N{REPLACEMENT CHARACTER}"
         for each in text
@@ -70,7 +70,7 @@ def _shown(text: str) -> str:
 
 
 def _width(text: str) -> int:
-    """Columns that a text takes on a terminal."""
+    """Columns of a text on a terminal."""
     return sum(_columns(each) for each in text)
 
 

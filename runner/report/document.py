@@ -1,6 +1,6 @@
 """A run as one JSON document, as `schemas/run.schema.json` describes it.
 
-Pure: from an outcome to plain values. Knows nothing of where they are printed.
+Pure: from an outcome to plain values. Knows nothing of where it is printed.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ FORMAT_VERSION = 1
 
 
 def run_document(outcome: RunOutcome) -> dict[str, object]:
-    """The whole run."""
+    """A run with its tasks."""
     return {
         "format_version": FORMAT_VERSION,
         "run_id": outcome.run_id,
@@ -32,7 +32,7 @@ def run_document(outcome: RunOutcome) -> dict[str, object]:
 
 
 def task_document(task: TaskOutcome) -> dict[str, object]:
-    """One task of it."""
+    """One task of a run."""
     return {
         "name": task.name,
         "verb": task.verb,

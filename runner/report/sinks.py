@@ -1,4 +1,4 @@
-"""Listeners that write a run's events: plain lines, or moving bars on a terminal.
+"""Sinks that write a run's events: plain lines, or progress bars on a terminal.
 
 Knows streams and rich. Knows nothing of what the events mean.
 """
@@ -16,12 +16,12 @@ PLAIN_EVERY_SECONDS = 30.0
 
 
 def printable(text: str) -> str:
-    """The text without control characters: what an org says must not steer a terminal."""
+    """The text without control characters: an org's message must not control a terminal."""
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
 
 
 class PlainSink:
-    """Writes a line an event; progress at most every 30 s a task."""
+    """Writes a line for each event; progress at most every 30 s for each task."""
 
     def __init__(
         self, stream: TextIO, clock: Callable[[], float], *, verbose: bool = False
@@ -29,10 +29,10 @@ class PlainSink:
         self._stream = stream
         self._clock = clock
         self._every_seconds = 0.0 if verbose else PLAIN_EVERY_SECONDS
-        self._told: dict[str, float] = {}
+        self._last_written: dict[str, float] = {}
 
     def __call__(self, event: events.Event) -> None:
-        """Write the event's line, if it is due one."""
+        """Write the event's line, if it is due."""
         line = self._progress(event) if isinstance(event, events.Progress) else line_of(event)
         if line:
             self._stream.write(printable(line) + "\n")
@@ -40,16 +40,16 @@ class PlainSink:
 
     def _progress(self, event: events.Progress) -> str | None:
         now = self._clock()
-        last = self._told.setdefault(event.task, now)
+        last = self._last_written.setdefault(event.task, now)
         if now - last < self._every_seconds:
             return None
-        self._told[event.task] = now
+        self._last_written[event.task] = now
         return progress_line(event)
 
 
 @contextmanager
 def live_sink(stream: TextIO) -> Iterator[events.Sink]:
-    """Bars that move while the run goes on; for a terminal only."""
+    """Progress bars; for a terminal only."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and only terminals need it
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
@@ -85,7 +85,7 @@ def live_sink(stream: TextIO) -> Iterator[events.Sink]:
                 bars.update(bar, rate=f"{speed:,.0f}/s" if speed else "")
             case events.TaskFinished(outcome):
                 if outcome.name in bar_of:
-                    bars.refresh()  # its last state, however quickly it came
+                    bars.refresh()  # so that its last state is drawn
                     bars.remove_task(bar_of.pop(outcome.name))
             case _:
                 line = line_of(event)

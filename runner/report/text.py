@@ -1,9 +1,11 @@
-"""What a run says to a person: lines for a log, and the recap at the end.
+"""A run as text: lines for a log, and the recap at the end.
 
-Pure: from events and outcomes to texts. Knows nothing of terminals or streams.
+Pure: from events and outcomes to text. Knows nothing of terminals or streams.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from runner import events
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
@@ -22,7 +24,7 @@ def line_of(event: events.Event) -> str | None:
         case events.TaskStarted(task, verb, sobject):
             return f"{task}: {verb} {sobject}"
         case events.Retrying(reason, wait_seconds, attempt):
-            return f"trying again in {wait_seconds:.1f} s (attempt {attempt}): {reason}"
+            return f"retrying in {wait_seconds:.1f} s (attempt {attempt}): {reason}"
         case events.Warned(message, task) | events.Noticed(message, task):
             warning = "warning: " if isinstance(event, events.Warned) else ""
             return f"{warning}{task + ': ' if task else ''}{message}"
@@ -31,7 +33,7 @@ def line_of(event: events.Event) -> str | None:
 
 
 def progress_line(event: events.Progress) -> str:
-    """How far a task is, on one line."""
+    """Progress of a task, on one line."""
     total = f" of {event.rows_total:,}" if event.rows_total is not None else ""
     parts = f", part {event.parts_done} of {event.parts_total}" if event.parts_total else ""
     note = f", {event.note}" if event.note else ""
@@ -39,18 +41,21 @@ def progress_line(event: events.Progress) -> str:
 
 
 def recap(outcome: RunOutcome) -> str:
-    """The end of a run: one line a task, then what failed and where the rows are."""
-    rows = [_recap_cells(task) for task in outcome.tasks]
-    widths = [max(map(len, column)) for column in zip(*(row[:4] for row in rows), strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True))
-        + f"  {row[4]}"
-        for row in rows
-    ]
+    """The end of a run: a line for each task, then what failed and where the rows are."""
+    lines = aligned([_recap_cells(task) for task in outcome.tasks])
     for task in outcome.tasks:
         lines.extend(_details(task))
     lines.append(_last_line(outcome))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines with the cells of each column below each other, two spaces between columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 def _recap_cells(task: TaskOutcome) -> tuple[str, str, str, str, str]:
@@ -106,20 +111,20 @@ def _details(task: TaskOutcome) -> list[str]:
 
 
 def _why(task: TaskOutcome) -> str:
-    """What the reasons below are reasons for."""
+    """The heading of the reasons."""
     bad = task.counts.failed + task.counts.in_doubt
     return "why rows failed" if bad or not task.counts.skipped else "why records were left alone"
 
 
 def _first(rows: int, first: int) -> str:
-    """Where to look; nothing for runs of a release that did not note it."""
+    """Which row to look at; runs of earlier releases do not record it."""
     if not first:
         return ""
     return f" (row {first:,})" if rows == 1 else f" (first: row {first:,})"
 
 
 def _shortened(message: str) -> str:
-    """The org may repeat a whole value in its message; the result file has it in full."""
+    """A message may repeat a long value; the result file has it in full."""
     return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
 
 
@@ -127,7 +132,7 @@ def _last_line(outcome: RunOutcome) -> str:
     meaning = {
         0: "done",
         1: "a task failed",
-        2: "not attempted",
+        2: "nothing was attempted",
         3: "finished, some rows failed",
         4: "sign-in needed",
         5: "try again later",

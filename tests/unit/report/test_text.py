@@ -105,7 +105,7 @@ def test_events_read_as_sentences():
         "(the default 20.0 is no longer served)"
     )
     assert line_of(Retrying("503 Service Unavailable", 1.5, 2)) == (
-        "trying again in 1.5 s (attempt 2): 503 Service Unavailable"
+        "retrying in 1.5 s (attempt 2): 503 Service Unavailable"
     )
     assert line_of(Warned("careful", "a")) == "warning: a: careful"
 
