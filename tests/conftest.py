@@ -26,9 +26,9 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.fixture(autouse=True)
 def _no_secrets_of_other_tests(monkeypatch):
-    """A process remembers every secret it meets; one test's pretend ones are no other's."""
-    fresh = type(credentials._known)()  # noqa: SLF001 - only tests begin anew within a process
-    monkeypatch.setattr(credentials, "_known", fresh)
+    """A process registers every secret it sees; each test starts with none."""
+    fresh = type(credentials._registry)()  # noqa: SLF001 - only tests start again within a process
+    monkeypatch.setattr(credentials, "_registry", fresh)
 
 
 def pytest_collection_modifyitems(config, items):
