@@ -1,7 +1,7 @@
-"""From plain values that the schema has passed to the typed job.
+"""Builds the typed job from plain values that are valid by the schema.
 
-Pure but for the folder that paths are relative to. Knows the model and how things are written;
-finds no problems: what cannot be made out is left at its default, for the checks to tell.
+Pure but for the folder that paths are relative to. Knows the model and its notation. Knows nothing
+of problems: what cannot be built gets its default, and the checks report it.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ from runner.job.soql import selection
 Values = Mapping[str, Any]
 
 _NESTED = ("retry", "options")
-"""Defaults that a task takes key by key."""
+"""Defaults that are merged with a task's own key by key."""
 _FOR_ALL = {"on_error", "retry", "timeout", "api", "bulk_threshold"}
-"""Defaults that a query knows too."""
+"""Defaults that apply to queries too."""
 
 
 def connection(values: Values, folder: Path, source: Path | None) -> Connection:
@@ -92,7 +92,7 @@ def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401
 
 
 def _grant(value: Values | None, folder: Path) -> Grant | None:
-    """How runs sign in by themselves."""
+    """How runs sign in without a person."""
     if value is None:
         return None
     if "client_credentials" in value:
@@ -106,7 +106,7 @@ def _grant(value: Values | None, folder: Path) -> Grant | None:
 
 
 def param(name: str, values: Values) -> Param:
-    """Build one parameter; a default that does not fit its type is left out."""
+    """Build one param, without a default that does not fit its type."""
     kind = values["type"]
     try:
         default = params.declared_default(values.get("default"), kind, name)
@@ -116,7 +116,7 @@ def param(name: str, values: Values) -> Param:
 
 
 def verb_of(values: Values) -> Verb | None:
-    """The verb of a task; the first where there are several."""
+    """The verb of a task; the first of several."""
     return next((verb for verb in DECLARED_VERBS if verb in values), None)
 
 
@@ -267,11 +267,11 @@ def _shape(values: Values, path: Path) -> FileShape:
 
 
 def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:
-    """What a CSV file itself is to tell; `.tsv` tells its delimiter by its name."""
+    """What to find out from a CSV file itself; the delimiter of a `.tsv` is known."""
     if form is not FileFormat.CSV:
         return frozenset()
-    told = {*values, *(["delimiter"] if notation.delimiter(None, path) != "," else [])}
-    return frozenset({"delimiter", "encoding"} - told)
+    known = {*values, *(["delimiter"] if notation.delimiter(None, path) != "," else [])}
+    return frozenset({"delimiter", "encoding"} - known)
 
 
 def _reference(values: Values) -> SecretReference:

@@ -1,6 +1,6 @@
-"""Where rows come from and where they go, as a job declares it: files, databases, other tasks.
+"""Sources and targets as a job declares them: files, databases, other tasks.
 
-Frozen values. Knows nothing of YAML or of what is at these places.
+Frozen values. Knows nothing of YAML or of what these files contain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runner.credentials import SecretReference
 
 
 class FileFormat(StrEnum):
-    """How rows stand in a file."""
+    """The format of a file."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -26,7 +26,7 @@ class FileFormat(StrEnum):
 
 
 class Compression(StrEnum):
-    """What a file's bytes are packed with."""
+    """The compression of a file."""
 
     NONE = "none"
     GZIP = "gzip"
@@ -34,7 +34,7 @@ class Compression(StrEnum):
 
 
 class TableMode(StrEnum):
-    """What becomes of the rows that a database table has already."""
+    """What happens to the rows that a database table already has."""
 
     REPLACE = "replace"
     APPEND = "append"
@@ -44,9 +44,9 @@ class TaskRows(StrEnum):
     """Which rows of another task."""
 
     RECORDS = "records"
-    """What a query found; the default for a query."""
+    """Of a query, and its default."""
     SUCCEEDED = "succeeded"
-    """Rows the org took; the default for a write."""
+    """Of a write, and its default."""
     FAILED = "failed"
     UNPROCESSED = "unprocessed"
 
@@ -61,38 +61,38 @@ class FileShape:
     quote: str = '"'
     compression: Compression = Compression.NONE
     header: tuple[str, ...] = ()
-    """Names of the columns of a CSV file whose first line is a row already."""
+    """Names of the columns of a CSV file that has no header."""
     sheet: str | None = None
     """Of an Excel file; None: the first."""
     record: str | None = None
-    """Path of an XML file's records, `/root/account`."""
+    """Path of the records in an XML file, `/root/account`."""
     decimal: str = "."
-    """Decimal mark of numbers in the texts of columns that are mapped by name alone."""
+    """Decimal mark of numbers in columns that are mapped by name alone."""
     dates: str | None = None
-    """How dates are written there, in the codes of strptime; ISO 8601 is taken besides."""
+    """Format of dates in the codes of strptime, besides ISO 8601."""
     datetimes: str | None = None
     undeclared: frozenset[str] = field(default=frozenset(), compare=False)
-    """What the job leaves to a CSV file's first bytes: `delimiter`, `encoding`."""
+    """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
 
 
 STANDARD_STREAM = Path("-")
-"""Stands for standard input as a source, for standard output as a target."""
+"""Standard input as a source, standard output as a target."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """Rows from a file, or from all files that a pattern finds; the path is absolute."""
+    """Rows from a file, or from all files that match a pattern; the path is absolute."""
 
     path: Path
-    """The pattern as it is written, where it is one; or STANDARD_STREAM."""
+    """May be a pattern, or STANDARD_STREAM."""
     shape: FileShape
     url: str | None = None
-    """Where the file is kept, if not on this machine; then `path` only names it."""
+    """Of a file that is not on this machine; then `path` only names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSource:
-    """Rows of an earlier task; None means the default of that task's verb."""
+    """Rows of an earlier task; None: the default of that task's verb."""
 
     task: str
     rows: TaskRows | None = None
@@ -100,18 +100,18 @@ class TaskSource:
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSource:
-    """Rows that a SQL database answers."""
+    """Rows of a SELECT in a SQL database."""
 
     url: SecretReference
-    """Of SQLAlchemy's form, with the password in it."""
+    """In SQLAlchemy's form, password included."""
     sql: str
     params: Mapping[str, object] = field(default_factory=dict, compare=False)
-    """Values of the binds in the SQL, once a run knows them."""
+    """Values of the binds in the SQL; set by a run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A name that a SQL source gives to rows."""
+    """Rows under a name that the SQL of a source can use."""
 
     name: str
     source: FileSource | TaskSource
@@ -119,7 +119,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class SqlSource:
-    """Rows that SQL makes of other rows, on this machine."""
+    """Rows of a SELECT over other rows, run on this machine."""
 
     sql: str
     tables: tuple[Table, ...]
@@ -129,14 +129,14 @@ Source = FileSource | TaskSource | DatabaseSource | SqlSource
 
 
 def shown_url(url: str) -> str:
-    """A URL without what follows `?` or stands before `@`: both may be secret."""
+    """A URL without its query and user, which may be secret."""
     scheme, _, rest = url.partition("?")[0].partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def tasks_of(source: Source) -> tuple[TaskSource, ...]:
-    """Every other task whose rows a source takes."""
+    """Every other task whose rows a source reads."""
     found = [each.source for each in source.tables] if isinstance(source, SqlSource) else [source]
     return tuple(each for each in found if isinstance(each, TaskSource))
 
@@ -149,7 +149,7 @@ class FileTarget:
     """Or STANDARD_STREAM."""
     shape: FileShape
     url: str | None = None
-    """Where the file goes, if not on this machine; then `path` only names it."""
+    """Of a file that is not on this machine; then `path` only names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +159,9 @@ class FolderTarget:
     path: Path
     shape: FileShape
     partition_by: tuple[str, ...] = ()
-    """Columns whose values name folders below: `Status=New`."""
+    """Columns whose values name subfolders: `Status=New`."""
     split_bytes: int | None = None
-    """About how large a file may grow before the next is begun."""
+    """Size of a file after which the next is started, about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ class DatabaseTarget:
 
     url: SecretReference
     table: str
-    """May have its schema before it: `crm.cases`."""
+    """May include its schema: `crm.cases`."""
     mode: TableMode = TableMode.REPLACE
 
 

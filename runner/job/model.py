@@ -1,4 +1,4 @@
-"""The declared job, typed: what a job file says once it is known to be right.
+"""The declared job, typed: what a valid job file says.
 
 Frozen values. Knows nothing of YAML, files on disk or the org.
 """
@@ -37,15 +37,15 @@ class Verb(StrEnum):
     DELETE = "delete"
     QUERY = "query"
     UNDELETE = "undelete"
-    """Only an undo does this: a job cannot ask for it."""
+    """Only `runner undo` does this; a job cannot declare it."""
 
 
 DECLARED_VERBS = tuple(verb for verb in Verb if verb is not Verb.UNDELETE)
-"""Those a job may have."""
+"""Those that a job may declare."""
 
 
 class Api(StrEnum):
-    """Which API carries a task."""
+    """Which API a task uses."""
 
     AUTO = "auto"
     REST = "rest"
@@ -53,7 +53,7 @@ class Api(StrEnum):
 
 
 class OnError(StrEnum):
-    """What a failed task does to the tasks after it."""
+    """What happens to later tasks when a task fails."""
 
     STOP = "stop"
     CONTINUE = "continue"
@@ -75,23 +75,23 @@ class Concurrency(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The one org a job talks to."""
+    """The org that a job connects to."""
 
     environment: Environment
     domain: str | None = None
     url: str | None = None
-    """Loopback server; local only."""
+    """A server on this machine; local only."""
     api_version: str | None = None
-    """As written, `"60.0"`; None when left out."""
+    """As written, `"60.0"`; None if not given."""
     client_id: str | None = None
     token: SecretReference | None = None
     auth: Grant | None = None
-    """How a run signs in by itself; None where somebody signs in first."""
+    """How a run signs in without a person; None if somebody runs `runner login`."""
     org_id: str | None = None
     org_file: Path | None = None
-    """What the local org has besides the standard objects; local only, absolute."""
+    """Declares objects of the local org besides the standard ones; local only, absolute."""
     source: Path | None = None
-    """The file that holds this block, where it is not the job itself."""
+    """The file of this connection, if it is not the job file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,23 +118,23 @@ class MaxFailures:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How hard to try; seconds."""
+    """How often and how long to retry."""
 
     attempts: int = 6
     longest_wait_seconds: float = 60.0
     total_seconds: float = 900.0
     add: tuple[str, ...] = ()
-    """Error codes of rows that are worth another try besides those that always are."""
+    """Error codes of rows to retry, besides the usual ones."""
     ignore: tuple[str, ...] = ()
-    """Error codes of rows that are not."""
+    """Error codes of rows not to retry."""
 
 
 @dataclass(frozen=True, slots=True)
 class WriteOptions:
-    """Headers that steer a write."""
+    """Options of a write that are sent as headers."""
 
     assignment_rule: str | bool | None = None
-    """False: none runs; True: the default; a rule's Id."""
+    """True: the active rule; False: none; or a rule's Id."""
     duplicate_rule_allow_save: bool | None = None
 
 
@@ -149,7 +149,7 @@ class Task:
     index: int
     """Position among the job's tasks, from 0."""
     needs: tuple[str, ...] | None = None
-    """None: the task before it."""
+    """None: every task above it."""
     enabled: bool = True
     on_error: OnError = OnError.STOP
     on_failure: str | None = None
@@ -174,24 +174,24 @@ class WriteTask(Task):
     all_or_none: bool = False
     concurrency: Concurrency = Concurrency.PARALLEL
     batch_size: int | None = None
-    """Rows a REST request; the API's own most when None."""
+    """Rows per REST request; the maximum of the API when None."""
     results: Path | None = None
-    """Folder to leave the row results in, besides the run's."""
+    """Folder for a copy of the row results."""
     hard: bool = False
     undo: bool = False
-    """Whether what the fields held before is kept, so that it can be put back."""
+    """Whether to save the values from before the write, so that it can be undone."""
     options: WriteOptions = field(default_factory=WriteOptions)
     timezone: str = "UTC"
-    """Zone of datetimes that have none."""
+    """Time zone of datetimes that have none."""
 
 
 PARENT_COLUMN = "sf__ParentId"
-"""Of a table of children, unless the job names it."""
+"""First column of a child table, unless the job names another."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildTable:
-    """Where the children go that a query selects beside its records."""
+    """Target of the children that a query selects in a subquery."""
 
     relationship: str
     target: Target
@@ -203,7 +203,7 @@ class QueryTask(Task):
     """Rows out of the org."""
 
     soql: str
-    """As written, binds and all."""
+    """As written, with its binds."""
     target: Target | None = None
     """None: the rows are only for other tasks."""
     children: tuple[ChildTable, ...] = ()
@@ -211,7 +211,7 @@ class QueryTask(Task):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Everything that it writes."""
+        """Every target of the query."""
         own = (self.target,) if self.target is not None else ()
         return (*own, *(each.target for each in self.children))
 
@@ -234,12 +234,12 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a job came from, so that a later finding can still point at its line."""
+    """The text of a job, so that a later problem can point at its line."""
 
     file: Path
     lines: tuple[str, ...] = ()
     positions: Mapping[Location, Position] = field(default_factory=dict)
-    """Where each value stands; a key's own position is at `(*path, "key()")`."""
+    """Position of each value; that of its key is at `(*path, "key()")`."""
 
     def diagnose(  # noqa: PLR0913 - a diagnostic has as many parts
         self,
@@ -251,7 +251,7 @@ class Origin:
         at_key: bool = False,
         severity: Severity = Severity.ERROR,
     ) -> Diagnostic:
-        """Make a diagnostic that points at a value, or at the nearest one around it."""
+        """A diagnostic that points at a value, or at the nearest one around it."""
         position = self._locate((*path, "key()") if at_key else path)
         line = (
             self.lines[position.line - 1] if position and position.line <= len(self.lines) else None
@@ -266,7 +266,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job file, ready to be carried out."""
+    """One job file, ready to run."""
 
     name: str
     file: Path
@@ -276,12 +276,12 @@ class Job:
     description: str = ""
     params: tuple[Param, ...] = ()
     max_disk_bytes: int | None = None
-    """How much the files of a run may take; None for as much as there is room."""
+    """Disk space that a run may use; None: no limit."""
     origin: Origin = field(default_factory=lambda: Origin(Path()))
 
     @property
     def folder(self) -> Path:
-        """What relative paths are relative to."""
+        """The folder that relative paths start from."""
         return self.file.parent
 
     def task(self, name: str) -> AnyTask | None:

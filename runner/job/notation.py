@@ -1,6 +1,6 @@
 """How durations, shares, delimiters, formats and paths are written in a job.
 
-Pure: from text that the schema has passed to values. Knows nothing of tasks or of what exists on
+Pure: from text that is valid by the schema to values. Knows nothing of tasks or of what exists on
 disk.
 """
 
@@ -49,17 +49,17 @@ def size_bytes(text: str) -> int:
 
 
 def format_of(path: PurePath) -> FileFormat | None:
-    """The format that a file's extension says; None where it says none."""
+    """The format by a file's extension; None if the extension is unknown."""
     return FORMATS.get(_unpacked(path).suffix.lower())
 
 
 def compression_of(path: PurePath) -> Compression:
-    """What a file's last extension says it is packed with."""
+    """The compression by a file's last extension."""
     return COMPRESSIONS.get(path.suffix.lower(), Compression.NONE)
 
 
 def delimiter(text: str | None, path: PurePath) -> str:
-    """The character meant by a word or a character; by the extension where nothing is written."""
+    """The character that a word or a character means; by the extension if `text` is None."""
     if text is None:
         return "\t" if _unpacked(path).suffix.lower() == ".tsv" else ","
     return DELIMITERS.get(text, text)
@@ -71,12 +71,12 @@ def _unpacked(path: PurePath) -> PurePath:
 
 
 def is_url(text: str) -> bool:
-    """Whether a place is not on this machine: `https://…`, `s3://…`."""
+    """Whether a file is given by its URL: `https://…`, `s3://…`."""
     return _URL.match(text) is not None
 
 
 def is_pattern(path: PurePath) -> bool:
-    """Whether a path may stand for many files."""
+    """Whether a path is a pattern for many files."""
     return any(sign in str(path) for sign in "*?[")
 
 

@@ -1,6 +1,6 @@
 """Params: typed values from the job's defaults and from the command line.
 
-Knows the types. Knows nothing of SOQL or of how a value is given.
+Knows the types. Knows nothing of SOQL or of command-line options.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _LONGEST_NUMBER = 300
 
 
 def resolve(params: Sequence[Param], given: Mapping[str, str]) -> dict[str, ParamValue]:
-    """Give every param its value: as given, or its default.
+    """The value of every param: as given, or its default.
 
     Raises:
         UsageError: A name that the job does not declare, a value that does not fit its type, a
-            param without default that is not given; all of them in one message.
+            param that has no default and is not given; all in one message.
     """
     declared = {param.name: param for param in params}
     problems = [_unknown(name, list(declared)) for name in given if name not in declared]
@@ -40,43 +40,43 @@ def resolve(params: Sequence[Param], given: Mapping[str, str]) -> dict[str, Para
 
 
 def _unknown(name: str, declared: Sequence[str]) -> str:
-    otherwise = f"it declares {in_words(declared, 'and')}" if declared else "it declares none"
+    otherwise = f"it has {in_words(declared, 'and')}" if declared else "it has none"
     return f"the job has no param `{name}`: {did_you_mean(name, declared, otherwise)}"
 
 
 def _usage(params: Sequence[Param]) -> str:
     missing = next((param for param in params if param.required), None)
     name = missing.name if missing else "name"
-    return f"Give each as `--param {name}=value`."
+    return f"Pass each as `--param {name}=value`."
 
 
 def _value(param: Param, text: str | None) -> ParamValue:
     if text is not None:
         return parse(text, param.type, param.name)
     if param.required:
-        message = f"the param `{param.name}` ({param.type}) has no default and is not given"
+        message = f"the param `{param.name}` ({param.type}) has no default, so it needs a value"
         raise ValueError(message)
     return param.default
 
 
 def parse(text: str, kind: str, name: str) -> ParamValue:
-    """Read a value of a type from text.
+    """Parse a value of a type from text.
 
     Raises:
-        ValueError: The text is no such value; the message says what is.
+        ValueError: The text is not such a value; the message says what is.
     """
     try:
         return _PARSERS[kind](text.strip() if kind != "string" else text)
     except (ValueError, OverflowError):
-        message = f"the param `{name}` takes {EXPECTED[kind]}, not `{text[:60]}`"
+        message = f"the param `{name}` must be {EXPECTED[kind]}, not `{text[:60]}`"
         raise ValueError(message) from None
 
 
 def declared_default(value: object, kind: str, name: str) -> ParamValue:
-    """Read a default as YAML has it.
+    """Check a default that YAML has parsed.
 
     Raises:
-        ValueError: The default is no value of that type; the message says what is.
+        ValueError: The default does not fit its type; the message says what does.
     """
     if value is None:
         return None
@@ -89,7 +89,7 @@ def declared_default(value: object, kind: str, name: str) -> ParamValue:
     }
     if fits.get(kind) and isinstance(value, int | float):
         return value
-    message = f"the param `{name}` takes {EXPECTED[kind]}"
+    message = f"the param `{name}` must be {EXPECTED[kind]}"
     raise ValueError(message)
 
 
@@ -147,4 +147,4 @@ EXPECTED = {
     "date": "a date such as 2024-01-31",
     "datetime": "a datetime such as 2024-01-31T10:00:00Z",
 }
-"""What each type takes, in words."""
+"""What a value of each type looks like, in words."""

@@ -1,6 +1,6 @@
-"""Which places outside its own folder a job may name, by the word of who runs it.
+"""Paths outside its folder that a job may use.
 
-Pure but for symbolic links, which are followed. Knows nothing of what the job does at a place.
+Pure but for symbolic links, which are followed. Knows nothing of what the job does at a path.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ class Reach:
     """Folders besides the job's own; absolute."""
 
     folders: tuple[Path, ...] = ()
-    """May be written, and hold secrets."""
+    """May be written, and secrets may be read from them."""
     secret_folders: tuple[Path, ...] = ()
-    """May hold secrets: the user's own folders of the runner."""
+    """Secrets may be read from them: the runner's folders of the user."""
 
-    def covers(self, place: Path, home: Path, *, secret: bool = False) -> bool:
-        """Whether a job in the folder `home` may name a place, wherever links lead it."""
-        real = Path(os.path.realpath(place))
+    def covers(self, path: Path, home: Path, *, secret: bool = False) -> bool:
+        """Whether a job in the folder `home` may use a path, after following its links."""
+        real = Path(os.path.realpath(path))
         folders = (home, *self.folders, *(self.secret_folders if secret else ()))
         return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)
 

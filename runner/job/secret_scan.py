@@ -1,7 +1,7 @@
-"""Secrets that stand in a job file although they must not, and how to keep them from being shown.
+"""Finds secrets that were pasted into a job file, and masks them in messages.
 
 Knows what Salesforce's tokens, keys and passwords look like. Every message about a job goes through
-`hidden`, so that a pasted token is told and not repeated.
+`hidden`, so that a pasted token is reported but never printed.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ _SECRET_KEYS = frozenset(
     )
 )  # fmt: skip
 _HELP = (
-    "revoke it if this file was ever shared; sign in with `runner login`, and name the place "
-    "only: a path, {env: NAME} or {command: [...]}"
+    "revoke it if this file was ever shared; sign in with `runner login` and write only where "
+    "the secret is: a path, {env: NAME} or {command: [...]}"
 )
 
 
-@lru_cache(maxsize=64)  # many problems stand on the same, perhaps very long, line
+@lru_cache(maxsize=64)  # many problems share one line, which may be very long
 def hidden(text: str) -> str:
-    """The text with everything that looks like a secret starred out, at the same length."""
+    """The text with everything that looks like a secret masked, at the same length."""
     for _, shape in _SHAPES:
         text = shape.sub(lambda found: "*" * len(found[0]), text)
     return text
 
 
 def concealed(diagnostic: Diagnostic) -> Diagnostic:
-    """The same problem, without a secret in its texts."""
+    """The same problem, with secrets masked in its texts."""
     line, hint = diagnostic.line_text, diagnostic.help
     return replace(
         diagnostic,
@@ -56,7 +56,7 @@ def concealed(diagnostic: Diagnostic) -> Diagnostic:
 
 
 def find(values: Plain, origin: Origin) -> list[Diagnostic]:
-    """Find every value that is a secret, or stands under a key that asks for one."""
+    """Find every value that is a secret, or has a key that is named after one."""
     return [
         _diagnose(path, kind, origin)
         for path, value in _scalars(values)
@@ -87,13 +87,13 @@ def _kind(path: Location, text: str) -> str | None:
 
 
 def _may_hold_one(path: Location) -> bool:
-    """Outside the names that authors choose, and the apps of an org file, which is no real org."""
+    """Not under names that authors choose, nor in the apps of an org file: no real org has them."""
     return "fields" not in path and "params" not in path and path[:1] != ("apps",)
 
 
 def _diagnose(path: Location, kind: str, origin: Origin) -> Diagnostic:
     article = kind.replace("a a", "an a") if kind.startswith("a a") else kind
-    message = f"{article} stands in the file itself"
+    message = f"the file contains {article}"
     found = origin.diagnose(path, "job/secret-in-file", message, help=_HELP)
     if found.line_text is None or found.position is None:
         return found

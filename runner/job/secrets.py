@@ -1,7 +1,7 @@
 """Secrets by reference: from an environment variable, a command's output or a file.
 
-Token files are the token store's; the files read here hold a key. The text is never shown, and
-neither is what a command printed.
+Token files belong to the token store; the files read here contain a key. Neither the secret nor
+what a command printed is ever shown.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ def read_secret(
     environ: Mapping[str, str] | None = None,
     timeout_seconds: float = COMMAND_TIMEOUT_SECONDS,
 ) -> Secret:
-    """Read the secret that a reference names; without the line break at its end.
+    """Read the secret that a reference names, without white space around it.
 
     Args:
         reference: An `env`, a `command` or a `path` reference.
-        what: What it is to give, for messages.
-        environ: Environment variables; this process's own when None.
-        timeout_seconds: How long a command may take.
+        what: What the secret is, for messages.
+        environ: Environment variables; those of this process when None.
+        timeout_seconds: How long a command may run.
 
     Raises:
-        SignInError: The variable is unset or empty; the command fails or prints nothing.
+        SignInError: The variable is unset or empty; the command fails or prints nothing; the file
+            cannot be read, is empty, or other users may read it.
     """
     if reference.env is not None:
         return _of_variable(reference.env, os.environ if environ is None else environ, what)
@@ -49,25 +50,25 @@ def read_secret(
 
 
 def _of_file(path: Path, what: str) -> Secret:
-    """Read a file that only this user may read, where it is this user's: as ssh does with keys."""
+    """Read a file; one of this user must not be open to others, as ssh demands of keys."""
     try:
         found = path.stat()
         if stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid() and found.st_mode & 0o077:
             raise SignInError(
-                f"{path}, which holds {what}, is open to other users "
+                f"{path} contains {what} and is open to other users "
                 f"(mode {stat.S_IMODE(found.st_mode):04o}).",
-                hint=f"Run `chmod 600 {shlex.quote(str(path))}`; where somebody else may have "
-                "read it, make a new one.",
+                hint=f"Run `chmod 600 {shlex.quote(str(path))}`; replace the secret if somebody "
+                "else may have read it.",
             )
         with path.open("rb") as stream:
             text = stream.read(LARGEST_BYTES).decode("utf-8", "replace").strip()
     except OSError as error:
         raise SignInError(
-            f"{path}, which is to hold {what}, cannot be read: {error.strerror}.",
+            f"{path}, the file of {what}, cannot be read: {error.strerror}.",
             hint="Check the path; it is relative to the file that names it.",
         ) from None
     if not text:
-        raise SignInError(f"{path}, which is to hold {what}, is empty.", hint="Fill it.")
+        raise SignInError(f"{path}, the file of {what}, is empty.", hint="Save the secret in it.")
     return Secret(text)
 
 
@@ -76,8 +77,8 @@ def _of_variable(name: str, environ: Mapping[str, str], what: str) -> Secret:
     if not text:
         state = "is empty" if name in environ else "is not set"
         raise SignInError(
-            f"The environment variable {name}, which holds {what}, {state}.",
-            hint=f"Set {name}, or name another place in the connection.",
+            f"The environment variable {name}, which should contain {what}, {state}.",
+            hint=f"Set {name}, or name another source in the connection.",
         )
     return Secret(text)
 
@@ -85,17 +86,17 @@ def _of_variable(name: str, environ: Mapping[str, str], what: str) -> Secret:
 def _of_command(command: tuple[str, ...], timeout_seconds: float, what: str) -> Secret:
     program = command[0]
     try:
-        # Its complaints go to our stderr by themselves; only stdout may hold the secret.
+        # Its error messages go straight to our stderr; only stdout may contain the secret.
         ended = subprocess.run(  # noqa: S603 - the job's author names the program, without a shell
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=timeout_seconds,
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
-        raise _failed(program, what, f"did not end within {timeout_seconds:g} s") from None
+        raise _failed(program, what, f"did not finish within {timeout_seconds:g} s") from None
     except OSError as error:
         raise _failed(program, what, f"cannot be started: {error.strerror}") from None
     if ended.returncode != 0:
-        raise _failed(program, what, f"ended with exit code {ended.returncode}")
+        raise _failed(program, what, f"failed with exit code {ended.returncode}")
     text = ended.stdout.decode("utf-8", "replace").strip()
     if not text:
         raise _failed(program, what, "printed nothing")
@@ -104,7 +105,6 @@ def _of_command(command: tuple[str, ...], timeout_seconds: float, what: str) -> 
 
 def _failed(program: str, what: str, how: str) -> SignInError:
     return SignInError(
-        f"The command that gives {what} ({program}) {how}.",
-        hint=f"Run it by hand as the same user; it must print {what}, and nothing else, and "
-        "end with 0.",
+        f"The command for {what} ({program}) {how}.",
+        hint=f"Run it by hand as the same user; it must print only {what} and exit with 0.",
     )

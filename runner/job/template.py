@@ -1,6 +1,6 @@
-"""The job that `runner init` writes: it validates as it is, and shows where to go on.
+"""The job file that `runner init` writes: valid as it is, with comments on what to change.
 
-A text with one gap. Knows nothing of files.
+Knows nothing of files.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 _TEXT = """\
 # yaml-language-server: $schema=job.schema.json
 # The line above gives completion in editors. `runner validate` finds mistakes in this file,
-# `runner run` carries it out.
+# `runner run` runs it.
 version: 1
 name: {name}
 description: What this job is for.
@@ -20,7 +20,7 @@ connection:
   # A real org: choose live or sandbox above, uncomment these, then `runner login` once.
   # domain: acme--uat             # My Domain of the org
   # client_id: 3MVG9...           # consumer key of your External Client App; not a secret
-  # token: tokens/acme-uat.json   # where `runner login` keeps the sign-in; do not commit it
+  # token: tokens/acme-uat.json   # where `runner login` saves the token; do not commit it
 
 params:
   industry: {{type: string, default: Retail, description: Accounts of this industry.}}
@@ -33,26 +33,26 @@ tasks:
       WHERE Industry = :industry
     to: out/accounts.csv
 
-  # Rows into the org: uncomment, put a file in place, name its columns.
+  # To write rows to the org, uncomment this, add the file and name its columns.
   # - name: accounts_in
   #   upsert: Account             # or create, update, delete
-  #   key: ERP_Id__c              # external Id field that says which record a row is
+  #   key: ERP_Id__c              # external Id field that finds the record of a row
   #   from: data/accounts.csv
   #   fields:                     # Salesforce field: a SQL expression over the file's columns
   #     ERP_Id__c: customer_no
   #     Name: trim(company)
-  #     Industry: "'Retail'"      # a fixed text stands in single quotes
-  #   max_failures: 1%            # more failed rows than that, and the task counts as failed
+  #     Industry: "'Retail'"      # fixed text goes in single quotes
+  #   max_failures: 1%            # if more rows fail, the task fails
 """
 
 
 def starter_job(name: str) -> str:
-    """Write a commented job of that name; characters that no name takes become `-`."""
+    """A commented job with that name; characters that a name cannot have become `-`."""
     return _TEXT.format(name=_as_name(name))
 
 
 def _as_name(text: str) -> str:
-    """A job name, which YAML must read as text too."""
+    """A valid job name that YAML reads as text."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:100] or "job"
     return (
         name

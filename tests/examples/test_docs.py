@@ -19,6 +19,7 @@ import yaml
 
 from runner.errors import ExitCode
 from runner.job.load import check_job, load_checked
+from runner.job.yaml.document import MAX_BYTES
 from runner.tables.staging.expressions import problem_of
 
 ROOT = Path(__file__).parents[2]
@@ -236,6 +237,15 @@ def test_no_code_is_told_that_nobody_gives():
     text = (REFERENCE / "errors.md").read_text(encoding="utf-8")
     told = set(re.findall(r"^\| `([a-z]+/[a-z0-9-]+)`", text, re.MULTILINE))
     assert told - diagnostic_codes() == set()
+
+
+@pytest.mark.parametrize(
+    "page", ["reference/job-file.md", "reference/errors.md", "explanation/security.md"]
+)
+def test_the_size_of_a_job_file_is_the_one_that_is_checked(page):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    found = re.findall(r"(?:at most|more than|tags or merge keys here,) (\d+) MB", text)
+    assert [int(megabytes) * 1_000_000 for megabytes in found] == [MAX_BYTES]
 
 
 def test_every_error_class_is_told():

@@ -1,8 +1,8 @@
-"""The shipped schemas, and the quick answer to whether a document is valid by one.
+"""The shipped schemas, and a quick check whether a document is valid.
 
-Nearly every document is: then nothing more is looked at, and jsonschema, which takes a tenth of a
-second to load, is not needed. What is wrong with the others is `schema`'s to say. Knows the
-keywords that the shipped schemas use; of any other it says that it cannot tell.
+Nearly every document is; then jsonschema, which takes a tenth of a second to load, is not needed.
+What is wrong with the others is found by `validate`. Knows the keywords that the shipped schemas
+use. Knows nothing of any other keyword, which makes a document not surely valid.
 """
 
 from __future__ import annotations
@@ -30,34 +30,36 @@ def schema_text(name: str) -> str:
 
 @cache
 def schema_of(name: str) -> dict[str, Any]:
-    """A shipped schema, read; nobody changes it."""
+    """A shipped schema as a mapping, which must not be changed."""
     schema: dict[str, Any] = json.loads(schema_text(name))
     return schema
 
 
 def is_valid(values: object, schema: str, *, definition: str | None = None) -> bool:
-    """Whether a document is valid for certain; False where it is not, or that cannot be told."""
+    """Whether a document is surely valid; False if it is not, or might not be."""
     root = schema_of(schema)
-    return _Quick(root).takes(values, root if definition is None else root["$defs"][definition])
+    return _QuickCheck(root).accepts(
+        values, root if definition is None else root["$defs"][definition]
+    )
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Match as JSON Schema would have it: `$` is the very end, which in Python it is not."""
+    """Match as JSON Schema does: `$` is the very end, unlike in Python."""
     return re.search(pattern.replace("$", r"\Z"), text) is not None
 
 
-class _Quick:
-    """Judges by one schema."""
+class _QuickCheck:
+    """Checks values against one schema."""
 
     def __init__(self, root: Schema) -> None:
         self._definitions: Mapping[str, Schema] = root.get("$defs", {})
 
-    def takes(self, value: object, schema: Schema) -> bool:
+    def accepts(self, value: object, schema: Schema) -> bool:
         for keyword, expected in schema.items():
             if keyword in _ANNOTATIONS:
                 continue
-            judge = _JUDGES.get(keyword)
-            if judge is None or not judge(self, value, expected, schema):
+            rule = _RULES.get(keyword)
+            if rule is None or not rule(self, value, expected, schema):
                 return False
         return True
 
@@ -67,24 +69,24 @@ class _Quick:
 
     def _reference(self, value: object, expected: str, _schema: Schema) -> bool:
         definition = self._definitions.get(expected.removeprefix("#/$defs/"))
-        return definition is not None and self.takes(value, definition)
+        return definition is not None and self.accepts(value, definition)
 
     def _properties(self, value: object, expected: Schema, _schema: Schema) -> bool:
         if not isinstance(value, dict):
             return True
-        return all(self.takes(value[key], part) for key, part in expected.items() if key in value)
+        return all(self.accepts(value[key], part) for key, part in expected.items() if key in value)
 
     def _by_pattern(self, value: object, expected: Schema, _schema: Schema) -> bool:
         if not isinstance(value, dict):
             return True
         return all(
-            self.takes(value[key], part)
+            self.accepts(value[key], part)
             for pattern, part in expected.items()
             for key in value
             if matches(pattern, key)
         )
 
-    def _additional(self, value: object, expected: bool | Schema, schema: Schema) -> bool:  # noqa: FBT001 - as JSON Schema has it
+    def _additional(self, value: object, expected: bool | Schema, schema: Schema) -> bool:  # noqa: FBT001 - a value of JSON Schema
         if not isinstance(value, dict) or expected is True:
             return True
         patterns = schema.get("patternProperties", {})
@@ -96,17 +98,17 @@ class _Quick:
         )
         if expected is False:
             return next(others, None) is None
-        return all(self.takes(value[key], expected) for key in others)
+        return all(self.accepts(value[key], expected) for key in others)
 
     def _items(self, value: object, expected: Schema, _schema: Schema) -> bool:
-        return not isinstance(value, list) or all(self.takes(each, expected) for each in value)
+        return not isinstance(value, list) or all(self.accepts(each, expected) for each in value)
 
     def _any_of(self, value: object, expected: list[Schema], _schema: Schema) -> bool:
-        return any(self.takes(value, branch) for branch in expected)
+        return any(self.accepts(value, branch) for branch in expected)
 
     def _if(self, value: object, expected: Schema, schema: Schema) -> bool:
-        branch = "then" if self.takes(value, expected) else "else"
-        return branch not in schema or self.takes(value, schema[branch])
+        branch = "then" if self.accepts(value, expected) else "else"
+        return branch not in schema or self.accepts(value, schema[branch])
 
 
 def _is(value: object, kind: str) -> bool:
@@ -119,7 +121,7 @@ def _same(one: object, other: object) -> bool:
     return type(one) is type(other) and one == other
 
 
-def _unique(value: object, expected: bool) -> bool:  # noqa: FBT001 - as JSON Schema has it
+def _unique(value: object, expected: bool) -> bool:  # noqa: FBT001 - a value of JSON Schema
     if not isinstance(value, list) or not expected:
         return True
     texts = [json.dumps(each, sort_keys=True, default=repr) for each in value]
@@ -127,18 +129,18 @@ def _unique(value: object, expected: bool) -> bool:  # noqa: FBT001 - as JSON Sc
 
 
 def _counted(kind: type, fits: Callable[[int, int], bool]) -> Callable[..., bool]:
-    def judge(_self: _Quick, value: object, expected: int, _schema: Schema) -> bool:
+    def rule(_self: _QuickCheck, value: object, expected: int, _schema: Schema) -> bool:
         return not isinstance(value, kind) or fits(len(value), expected)  # type: ignore[arg-type]
 
-    return judge
+    return rule
 
 
 def _compared(fits: Callable[[float, float], bool]) -> Callable[..., bool]:
-    def judge(_self: _Quick, value: object, expected: float, _schema: Schema) -> bool:
+    def rule(_self: _QuickCheck, value: object, expected: float, _schema: Schema) -> bool:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         return not is_number or fits(value, expected)  # type: ignore[arg-type]
 
-    return judge
+    return rule
 
 
 def _at_least(value: float, expected: float) -> bool:
@@ -164,15 +166,15 @@ _ANNOTATIONS = frozenset(
         "format", "then", "else",
     }
 )  # fmt: skip
-_JUDGES: dict[str, Callable[..., bool]] = {
-    "type": _Quick._type,  # noqa: SLF001 - this module's own
-    "$ref": _Quick._reference,  # noqa: SLF001
-    "properties": _Quick._properties,  # noqa: SLF001
-    "patternProperties": _Quick._by_pattern,  # noqa: SLF001
-    "additionalProperties": _Quick._additional,  # noqa: SLF001
-    "items": _Quick._items,  # noqa: SLF001
-    "anyOf": _Quick._any_of,  # noqa: SLF001
-    "if": _Quick._if,  # noqa: SLF001
+_RULES: dict[str, Callable[..., bool]] = {
+    "type": _QuickCheck._type,  # noqa: SLF001 - this module's own
+    "$ref": _QuickCheck._reference,  # noqa: SLF001
+    "properties": _QuickCheck._properties,  # noqa: SLF001
+    "patternProperties": _QuickCheck._by_pattern,  # noqa: SLF001
+    "additionalProperties": _QuickCheck._additional,  # noqa: SLF001
+    "items": _QuickCheck._items,  # noqa: SLF001
+    "anyOf": _QuickCheck._any_of,  # noqa: SLF001
+    "if": _QuickCheck._if,  # noqa: SLF001
     "required": lambda _self, value, expected, _schema: (
         not isinstance(value, dict) or all(key in value for key in expected)
     ),

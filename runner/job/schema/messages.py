@@ -1,7 +1,7 @@
-"""What a schema violation is called in front of people.
+"""Messages for schema violations.
 
-Pure: from a violation to diagnostics. Knows the schemas' own annotations (`title`, `description`,
-`examples`, `errorMessage`); imports no schema library.
+Pure: from a violation to diagnostics. Knows the annotations of the schemas (`title`, `description`,
+`examples`, `errorMessage`). Knows nothing of the schema library.
 """
 
 from __future__ import annotations
@@ -32,27 +32,27 @@ _YES_OR_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "f
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that a document has against a schema."""
+    """One rule of a schema that a document breaks."""
 
     path: Location
     keyword: str
-    """The schema's keyword that is not met: `required`, `type`, …"""
+    """The keyword of the rule: `required`, `type`, …"""
     expected: Any
-    """That keyword's value."""
+    """The value of the keyword."""
     instance: Any
-    """What the document has at `path`."""
+    """The value in the document at `path`."""
     schema: Mapping[str, Any]
-    """The part of the schema that holds the keyword."""
+    """The part of the schema that contains the keyword."""
 
     @property
     def advice(self) -> str | None:
-        """What the schema says for this case, as a clause like all other help."""
+        """The schema's own help, as a clause like all other help."""
         sentence: str | None = self.schema.get("errorMessage")
         return sentence and f"{sentence[0].lower()}{sentence[1:].removesuffix('.')}"
 
     @property
     def subject(self) -> str:
-        """The value by the name of its key."""
+        """What the value is called: by its key, or its number in a list."""
         if not self.path:
             return "the file"
         last = self.path[-1]
@@ -63,7 +63,7 @@ class Violation:
 
     @property
     def example(self) -> str | None:
-        """A value that would do."""
+        """A valid value."""
         examples = self.schema.get("examples")
         return f"for example {json.dumps(examples[0])}" if examples else None
 
@@ -76,17 +76,17 @@ class Violation:
         return _one(title)
 
 
-def word(
+def diagnose(
     violation: Violation, root: Mapping[str, Any], origin: Origin, prefix: str
 ) -> Iterator[Diagnostic]:
-    """Tell one violation; codes begin with `prefix`."""
+    """Diagnostics of one violation; codes begin with `prefix`."""
     if violation.keyword == "additionalProperties":
         yield from _unknown_keys(violation, root, origin, prefix)
     elif violation.keyword == "required":
         yield from _missing_keys(violation, origin, prefix)
     else:
-        teller = _TELLERS.get(violation.keyword, _anything)
-        code, message, hint = teller(violation)
+        message_of = _MESSAGES.get(violation.keyword, _anything)
+        code, message, hint = message_of(violation)
         yield origin.diagnose(violation.path, f"{prefix}/{code}", message, help=hint)
 
 
@@ -100,8 +100,8 @@ def _unknown_keys(
         return
     absent = [key for key in known if key not in violation.instance]
     for key in extra:
-        message = f"{_quoted(key)} is no key of {violation.kind}"
-        hint = did_you_mean(key, absent) or _home_of(key, root) or f"it takes {in_words(known)}"
+        message = f"{_quoted(key)} is not a key of {violation.kind}"
+        hint = did_you_mean(key, absent) or _home_of(key, root) or f"use {in_words(known)}"
         path = (*violation.path, key)
         yield origin.diagnose(path, f"{prefix}/unknown-key", message, help=hint, at_key=True)
 
@@ -111,14 +111,14 @@ def _misnamed(violation: Violation, origin: Origin, prefix: str) -> Iterator[Dia
     patterns = list(violation.schema["patternProperties"])
     for key in violation.instance:
         if not any(re.search(pattern, key) for pattern in patterns):
-            message = f"{_quoted(key)} cannot be a name in {violation.kind}"
+            message = f"{_quoted(key)} is not a valid name in {violation.kind}"
             path = (*violation.path, key)
             code = f"{prefix}/bad-name"
             yield origin.diagnose(path, code, message, help=violation.advice, at_key=True)
 
 
 def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
-    """Which kinds of mapping would take the key."""
+    """Which kinds of mapping have the key."""
     definitions = root.get("$defs", {}).values()
     homes = [each["title"] for each in definitions if key in each.get("properties", {})]
     tasks = [home.removesuffix(" task") for home in homes if home.endswith(" task")]
@@ -139,7 +139,7 @@ def _missing_keys(violation: Violation, origin: Origin, prefix: str) -> Iterator
         if key not in violation.instance and not _is_misspelt(key, violation.instance, properties)
     ]
     if missing:
-        # The schema library finds each missing key by itself; they are told as one.
+        # The schema library reports each missing key; here they are one problem.
         message = f"{violation.kind} needs {in_words(missing, 'and')}"
         code, hint = (
             f"{prefix}/missing-key",
@@ -149,7 +149,7 @@ def _missing_keys(violation: Violation, origin: Origin, prefix: str) -> Iterator
 
 
 def _is_misspelt(key: str, instance: Mapping[str, Any], known: Mapping[str, Any]) -> bool:
-    """Whether a key that is not known was meant to be this one: then that is told, once."""
+    """Whether an unknown key was meant to be this one, which is reported already."""
     absent = [name for name in known if name not in instance]
     return any(closest(each, absent) == key for each in instance if each not in known)
 
@@ -160,8 +160,8 @@ def _wrong_type(violation: Violation) -> tuple[str, str, str | None]:
     wanted = " or ".join(dict.fromkeys(_TYPES[each] for each in types))
     value = violation.instance
     if value is None:
-        usual = violation.advice or violation.example or f"it takes {wanted}"
-        return "no-value", f"{violation.subject} has no value", usual
+        advice = violation.advice or violation.example or f"write {wanted}"
+        return "no-value", f"{violation.subject} has no value", advice
     message = f"{violation.subject} must be {wanted}, not {_named(value)}"
     hint = _type_hint(value, types, violation.schema) or violation.advice or violation.example
     return "wrong-type", message, hint
@@ -185,21 +185,21 @@ def _type_hint(value: object, types: Sequence[str], schema: Mapping[str, Any]) -
 def _unknown_value(violation: Violation) -> tuple[str, str, str | None]:
     options = [str(option) for option in violation.expected]
     if violation.instance is None:
-        return "no-value", f"{violation.subject} has no value", f"it takes {in_words(options)}"
+        return "no-value", f"{violation.subject} has no value", f"use {in_words(options)}"
     message = f"{violation.subject} cannot be {_named(violation.instance)}"
-    takes = f"it takes {in_words(options)}"
+    takes = f"use {in_words(options)}"
     return "unknown-value", message, did_you_mean(str(violation.instance), options, takes)
 
 
 def _wrong_constant(violation: Violation) -> tuple[str, str, str | None]:
     message = f"{violation.subject} cannot be {_named(violation.instance)}"
-    return "unknown-value", message, f"this release reads {json.dumps(violation.expected)}"
+    return "unknown-value", message, f"this release reads version {json.dumps(violation.expected)}"
 
 
 def _bad_text(violation: Violation) -> tuple[str, str, str | None]:
     if violation.instance == "":
         return "no-value", f"{violation.subject} is empty", violation.advice
-    message = f"{_quoted(violation.instance)} cannot be {violation.subject}"
+    message = f"{_quoted(violation.instance)} is not valid for {violation.subject}"
     return "bad-value", message, violation.advice or violation.schema.get("description")
 
 
@@ -207,7 +207,7 @@ def _out_of_range(violation: Violation) -> tuple[str, str, str | None]:
     schema = violation.schema
     least, most = schema.get("minimum"), schema.get("maximum")
     message = f"{violation.subject} cannot be {_named(violation.instance)}"
-    takes = f"it takes {least:,} to {most:,}" if most is not None else f"it takes {least} or more"
+    takes = f"use {least:,} to {most:,}" if most is not None else f"use {least} or more"
     return "out-of-range", message, takes
 
 
@@ -215,19 +215,19 @@ def _wrong_length(violation: Violation) -> tuple[str, str, str | None]:
     if not violation.instance:
         return "no-value", f"{violation.subject} is empty", violation.advice or violation.example
     unit = "characters" if isinstance(violation.instance, str) else "elements"
-    most = f"it takes at most {violation.expected:,} {unit}"
+    most = f"use at most {violation.expected:,} {unit}"
     return "too-long", f"{violation.subject} is too long", most
 
 
 def _repeated(violation: Violation) -> tuple[str, str, str | None]:
-    return "repeated", f"{violation.subject} names something twice", "name each once"
+    return "repeated", f"{violation.subject} has a value twice", "write each value once"
 
 
 def _anything(violation: Violation) -> tuple[str, str, str | None]:
-    return "bad-value", f"{violation.subject} is not as it should be", violation.advice
+    return "bad-value", f"{violation.subject} is not valid", violation.advice
 
 
-_TELLERS: dict[str, Callable[[Violation], tuple[str, str, str | None]]] = {
+_MESSAGES: dict[str, Callable[[Violation], tuple[str, str, str | None]]] = {
     "type": _wrong_type,
     "enum": _unknown_value,
     "const": _wrong_constant,
@@ -244,7 +244,7 @@ _TELLERS: dict[str, Callable[[Violation], tuple[str, str, str | None]]] = {
 
 
 def _named(value: object) -> str:
-    """A value with its type, as far as people care."""
+    """A value with its type."""
     match value:
         case None:
             return "nothing"

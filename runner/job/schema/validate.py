@@ -1,7 +1,7 @@
-"""What a document has against a shipped schema. The only importer of jsonschema.
+"""Finds what violates a shipped schema in a document. The only importer of jsonschema.
 
-Chooses, where a schema leaves a choice, the branch that the author meant, so that only its problems
-are told. Knows nothing of files that hold documents; how a problem is worded stands in `wording`.
+If a schema allows alternatives, only the problems of the one that the author meant are reported.
+Knows nothing of files or of messages.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from jsonschema.exceptions import ValidationError
 from runner.diagnostics import Diagnostic
 from runner.job.model import Origin
 from runner.job.schema.files import Schema, matches, schema_of
-from runner.job.schema.messages import Violation, word
+from runner.job.schema.messages import Violation, diagnose
 
 MAX_PROBLEMS = 1_000
-"""Problems after which looking ends, so that no file takes minutes to be refused."""
+"""Problems after which the search stops, so that no file takes minutes."""
 
 
 def _pattern(
     _validator: object, pattern: str, instance: object, _schema: object
 ) -> Iterator[ValidationError]:
-    """Match as the quick answer does."""
+    """Match as `is_valid` does."""
     if isinstance(instance, str) and not matches(pattern, instance):
         yield ValidationError("the text does not match")
 
@@ -39,12 +39,12 @@ _Validator: type[Draft202012Validator] = validators.extend(  # type: ignore[no-u
 def validate(
     values: object, origin: Origin, schema: str, *, definition: str | None = None
 ) -> list[Diagnostic]:
-    """Find everything that a document has against a schema, or against one of its definitions."""
+    """Find every violation of a schema, or of one of its definitions."""
     root = schema_of(schema)
     validator = _validator(schema, definition)
     violations = _violations(validator.iter_errors(values), root)
-    worded = (found for each in violations for found in word(each, root, origin, schema))
-    return list(islice(worded, MAX_PROBLEMS))
+    problems = (found for each in violations for found in diagnose(each, root, origin, schema))
+    return list(islice(problems, MAX_PROBLEMS))
 
 
 @cache
@@ -73,7 +73,7 @@ def _violation(error: ValidationError) -> Violation:
 
 
 def _of_branch(error: ValidationError, root: Schema) -> Iterator[Violation]:
-    """Problems of the branch that was meant; of the value's type, where no branch takes it."""
+    """Violations of the branch that was meant; of the type, if no branch allows it."""
     options: list[Schema] = error.schema["anyOf"] if isinstance(error.schema, dict) else []
     branches = [_resolved(branch, root) for branch in options]
     fitting = [index for index, branch in enumerate(branches) if _takes(error.instance, branch)]

@@ -15,7 +15,7 @@ import yaml
 from runner.diagnostics import Diagnostic, Position
 from runner.job.model import Origin
 from runner.job.yaml import messages
-from runner.job.yaml.messages import Complaint
+from runner.job.yaml.messages import SyntaxProblem
 from runner.job.yaml.tree import Composer, Plain
 
 MAX_BYTES = 1_000_000
@@ -77,21 +77,23 @@ def _compose(text: str, origin: Origin) -> Document:
         values = composer.compose(yaml.parse(text, Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
         values = {}
-        composer.complain(*_explained(error, origin))
+        composer.report(*_explained(error, origin))
     except yaml.YAMLError as error:
         values = {}
-        composer.complain(messages.explain(str(error), ""), None)
+        composer.report(messages.explain(str(error), ""), None)
     return Document(values, composer.origin, tuple(composer.problems))
 
 
-def _explained(error: yaml.MarkedYAMLError, origin: Origin) -> tuple[Complaint, Position | None]:
+def _explained(
+    error: yaml.MarkedYAMLError, origin: Origin
+) -> tuple[SyntaxProblem, Position | None]:
     mark = error.problem_mark or error.context_mark
     line = origin.lines[mark.line] if mark and mark.line < len(origin.lines) else ""
-    words = messages.explain(error.problem or "", line, mark.column if mark else 0)
-    if words.at_start and error.context_mark:
+    found = messages.explain(error.problem or "", line, mark.column if mark else 0)
+    if found.at_start and error.context_mark:
         mark = error.context_mark
     at = Position(mark.line + 1, mark.column + 1, mark.column + 2) if mark else None
-    return words, at
+    return found, at
 
 
 def _undecodable(content: bytes, offset: int, file: Path) -> Document:
@@ -107,7 +109,7 @@ def _end_of(before: str) -> Position:
     return Position(len(lines), column, column + 1)
 
 
-def _rejected(origin: Origin, words: Complaint, at: Position | None = None) -> Document:
+def _rejected(origin: Origin, found: SyntaxProblem, at: Position | None = None) -> Document:
     composer = Composer(origin)
-    composer.complain(words, at)
+    composer.report(found, at)
     return Document({}, origin, tuple(composer.problems))

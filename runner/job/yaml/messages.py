@@ -1,7 +1,7 @@
-"""What can be wrong with a YAML text, in plain words.
+"""Messages for problems of a YAML text.
 
-Knows how the two parsers of PyYAML (libyaml and the one in Python) word their findings, and what a
-job does not take of YAML. Knows nothing of files; imports no YAML.
+Knows the error messages of both parsers of PyYAML (libyaml and the one in Python), and which parts
+of YAML a job does not allow. Knows nothing of files; imports no YAML.
 """
 
 from __future__ import annotations
@@ -10,112 +10,117 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Complaint:
-    """A syntax problem as a person would tell it."""
+class SyntaxProblem:
+    """A problem of the syntax: its code, what is wrong, and what to write instead."""
 
     code: str
     message: str
     help: str
     at_start: bool = False
-    """Point at where the broken thing began rather than where it was noticed."""
+    """Whether to point at the start of the broken construct instead of where parsing failed."""
 
 
-_TAB = Complaint("yaml/tab", "a tab stands where spaces must indent", "indent with spaces")
-_QUOTE = Complaint(
+_TAB = SyntaxProblem("yaml/tab", "tabs cannot indent", "use spaces")
+_QUOTE = SyntaxProblem(
     "yaml/unclosed-quote",
     "the quote that opens here is never closed",
-    "close it; a quote inside single quotes is written twice: 'it''s'",
+    "close it; inside single quotes, write a quote twice: 'it''s'",
     at_start=True,
 )
-_BRACKET = Complaint(
+_BRACKET = SyntaxProblem(
     "yaml/unclosed-bracket",
     "the bracket that opens here is not closed, or a comma is missing",
-    "close it, or put a comma between the elements",
+    "close it, or add the comma",
     at_start=True,
 )
-_COLON = Complaint(
+_COLON = SyntaxProblem(
     "yaml/unexpected-colon",
-    "a `:` stands where no key can be",
-    "quote a value that holds `: `, put a space after a key's colon, or mend the indentation",
+    "unexpected `:`",
+    "quote a value that contains `: `, put a space after a key's colon, or fix the indentation",
 )
-_INDENT = Complaint(
+_INDENT = SyntaxProblem(
     "yaml/indentation",
-    "this does not fit the lines above it",
-    "line it up with its neighbours; a value that goes on after a closing quote needs other quotes",
+    "this does not match the indentation of the lines above",
+    "align it with its neighbours; a value with text after a closing quote needs other quotes",
 )
-_QUOTE_ENDED = Complaint(
+_QUOTE_ENDED = SyntaxProblem(
     "yaml/quote-in-quotes",
-    "the text goes on after its closing quote",
-    "a quote inside single quotes is written twice: 'it''s'; inside double quotes, as \\\"",
+    "unexpected text after the closing quote",
+    "write a quote inside single quotes twice: 'it''s'; inside double quotes as \\\"",
 )
-_TABLE: tuple[tuple[str, Complaint], ...] = (
+_DEPTH_HINT = "look for extra brackets or dashes"
+_TABLE: tuple[tuple[str, SyntaxProblem], ...] = (
+    # libyaml 0.2.6 itself stops at 1,000 levels, before it reports the first of them.
+    ("nesting depth", SyntaxProblem(
+        "yaml/too-deep", "lists and mappings are nested too deep", _DEPTH_HINT
+    )),
     ("tab character", _TAB),
     ("\\t", _TAB),
     ("unexpected end of stream", _QUOTE),
     ("unexpected document", _QUOTE),
-    ("unknown escape", Complaint(
+    ("unknown escape", SyntaxProblem(
         "yaml/escape",
-        "a backslash stands before a character that it does not escape",
-        "double the backslash, or use single quotes, in which it is plain text",
+        "a backslash cannot escape this character",
+        "double the backslash, or use single quotes, where it is plain text",
     )),
-    ("hexa", Complaint(
-        "yaml/escape",
-        "a `\\x` or `\\u` escape is not followed by its digits",
-        "double the backslash, or use single quotes, in which it is plain text",
-    )),
-    ("hexdecimal", Complaint(
+    ("hexa", SyntaxProblem(
         "yaml/escape",
         "a `\\x` or `\\u` escape is not followed by its digits",
-        "double the backslash, or use single quotes, in which it is plain text",
+        "double the backslash, or use single quotes, where it is plain text",
     )),
-    ("escape code", Complaint(
-        "yaml/escape", "this escape is no character", "write the character itself"
+    ("hexdecimal", SyntaxProblem(
+        "yaml/escape",
+        "a `\\x` or `\\u` escape is not followed by its digits",
+        "double the backslash, or use single quotes, where it is plain text",
     )),
-    ("cannot start any token", Complaint(
+    ("escape code", SyntaxProblem(
+        "yaml/escape", "this escape is not a character", "write the character itself"
+    )),
+    ("cannot start any token", SyntaxProblem(
         "yaml/reserved-character",
         "an unquoted value cannot begin with this character",
         "put the value in quotes",
     )),
     ("',' or", _BRACKET),
-    ("entries are not allowed", Complaint(
+    ("entries are not allowed", SyntaxProblem(
         "yaml/indentation",
-        "a list begins in the middle of a line",
-        "put each `- ` on a line of its own, or write the list as [a, b]",
+        "a list cannot begin in the middle of a line",
+        "put each `- ` on its own line, or write the list as [a, b]",
     )),
     ("values are not allowed", _COLON),
     ("keys are not allowed", _COLON),
-    ("could not find expected ':'", Complaint(
+    ("could not find expected ':'", SyntaxProblem(
         "yaml/missing-colon",
         "this line has no `:` after its key",
         "write `key: value`",
         at_start=True,
     )),
-    ("<document start>", Complaint(
+    ("<document start>", SyntaxProblem(
         "yaml/two-documents",
-        "the text goes on after the end of the document",
-        "remove the `...` line, or keep one document a file",
+        "unexpected text after the end of the document",
+        "remove the `...` line, or keep one document per file",
     )),
-    ("tag handle", Complaint("yaml/tag", "tags (`!name`) are not read", "remove the tag")),
-    ("alphabetic or numeric", Complaint(
+    ("tag handle", SyntaxProblem("yaml/tag", "tags (`!name`) are not supported", "remove the tag")),
+    ("alphabetic or numeric", SyntaxProblem(
         "yaml/alias",
-        "`*` and `&` begin an alias or an anchor, which are not read",
+        "`*` and `&` begin an alias or an anchor, which are not supported",
         "put a value that begins with `*` or `&` in quotes",
         at_start=True,
     )),
-    ("YAML document", Complaint(
-        "yaml/directive", "this YAML version is not known", "remove the %YAML line"
+    ("YAML document", SyntaxProblem(
+        "yaml/directive", "this YAML version is unknown", "remove the %YAML line"
     )),
-    ("comment or line break", Complaint(
+    ("comment or line break", SyntaxProblem(
         "yaml/block-text",
-        "text stands right after `|` or `>`",
-        "begin the text on the next line, indented, or put the value in quotes",
+        "unexpected text after `|` or `>`",
+        "start the text on the next line, indented, or put the value in quotes",
     )),
-    ("indentation indicators", Complaint(
+    ("indentation indicators", SyntaxProblem(
         "yaml/block-text",
-        "text stands right after `|` or `>`",
-        "begin the text on the next line, indented, or put the value in quotes",
+        "unexpected text after `|` or `>`",
+        "start the text on the next line, indented, or put the value in quotes",
     )),
-    ("node content", Complaint(
+    ("node content", SyntaxProblem(
         "yaml/reserved-character",
         "a value is missing here, or begins with a character that needs quotes",
         "put the value in quotes",
@@ -126,105 +131,105 @@ _TABLE: tuple[tuple[str, Complaint], ...] = (
 )  # fmt: skip
 
 
-EMPTY = Complaint("yaml/empty", "the file is empty", "`runner init` writes a job to start from")
-TWO_DOCUMENTS = Complaint(
+EMPTY = SyntaxProblem("yaml/empty", "the file is empty", "`runner init` writes a job to start from")
+TWO_DOCUMENTS = SyntaxProblem(
     "yaml/two-documents",
     "a second document begins here",
-    "keep one document a file; remove the `---`",
+    "keep one document per file; remove the `---`",
 )
-COMPLEX_KEY = Complaint(
+COMPLEX_KEY = SyntaxProblem(
     "yaml/complex-key",
-    "a list or a mapping stands where a key must be",
-    "write `key: value`; a key that begins with [ or { stands in quotes",
+    "a list or a mapping cannot be a key",
+    "write `key: value`; put a key that begins with [ or { in quotes",
 )
-KEY_WITH_BREAK = Complaint(
-    "yaml/complex-key", "a key goes over several lines", "write `key: value` on one line"
+KEY_WITH_BREAK = SyntaxProblem(
+    "yaml/complex-key", "a key cannot span several lines", "write `key: value` on one line"
 )
-MERGE_KEY = Complaint(
+MERGE_KEY = SyntaxProblem(
     "yaml/merge-key",
-    "merge keys (`<<`) are not read",
-    "write the keys out; what all tasks share goes under `defaults`",
+    "merge keys (`<<`) are not supported",
+    "write the keys out; put what all tasks share under `defaults`",
 )
 
 
-def not_a_mapping(kind: str) -> Complaint:
+def not_a_mapping(kind: str) -> SyntaxProblem:
     """The document is a list or a single value."""
-    message = f"the file holds {kind} where `key: value` lines must be"
-    return Complaint("yaml/not-a-mapping", message, "begin with `version: 1`")
+    message = f"the file must contain `key: value` lines, not {kind}"
+    return SyntaxProblem("yaml/not-a-mapping", message, "begin with `version: 1`")
 
 
-def too_deep(most: int) -> Complaint:
-    """Too many collections in one another."""
-    message = f"more than {most} lists and mappings stand in one another"
-    return Complaint("yaml/too-deep", message, "look for brackets or dashes that are too many")
+def too_deep(most: int) -> SyntaxProblem:
+    """Too many lists and mappings inside each other."""
+    message = f"lists and mappings are nested more than {most} deep"
+    return SyntaxProblem("yaml/too-deep", message, _DEPTH_HINT)
 
 
-def too_large(most_bytes: int) -> Complaint:
-    """The file is no job's size."""
+def too_large(most_bytes: int) -> SyntaxProblem:
+    """The file is too large for a job."""
     message = f"the file is larger than {most_bytes // 1_000_000} MB"
-    return Complaint("yaml/too-large", message, "rows belong in files of their own")
+    return SyntaxProblem("yaml/too-large", message, "put rows in files of their own")
 
 
-def control_character(character: str) -> Complaint:
-    """A character that no YAML text may hold."""
-    message = f"there is a control character (U+{ord(character):04X}) in the text"
+def control_character(character: str) -> SyntaxProblem:
+    """A character that YAML does not allow."""
+    message = f"the text contains a control character (U+{ord(character):04X})"
     hint = "remove it, or write it as an escape in double quotes"
-    return Complaint("yaml/control-character", message, hint)
+    return SyntaxProblem("yaml/control-character", message, hint)
 
 
-def not_utf8(content: bytes, offset: int) -> Complaint:
-    """The byte at `offset` is part of no UTF-8 character."""
+def not_utf8(content: bytes, offset: int) -> SyntaxProblem:
+    """The byte at `offset` is not part of a UTF-8 character."""
     message = f"byte {offset + 1} of the file (0x{content[offset]:02X}) is not UTF-8"
     looks_utf16 = content[:2] in {b"\xff\xfe", b"\xfe\xff"}
     hint = "it looks like UTF-16; save it as UTF-8" if looks_utf16 else "save the file as UTF-8"
-    return Complaint("yaml/not-utf8", message, hint)
+    return SyntaxProblem("yaml/not-utf8", message, hint)
 
 
-def unreadable(error: Exception) -> Complaint:
+def unreadable(error: Exception) -> SyntaxProblem:
     """The file cannot be opened."""
     if isinstance(error, FileNotFoundError):
-        return Complaint("yaml/no-file", "there is no such file", "check the path")
+        return SyntaxProblem("yaml/no-file", "there is no such file", "check the path")
     if isinstance(error, IsADirectoryError):
-        return Complaint("yaml/folder", "this is a folder", "name a YAML file in it")
+        return SyntaxProblem("yaml/folder", "this is a folder", "name a YAML file in it")
     reason = getattr(error, "strerror", None) or str(error)
     message = f"the file cannot be read: {reason}"
-    return Complaint("yaml/unreadable", message, "check the path and its permissions")
+    return SyntaxProblem("yaml/unreadable", message, "check the path and its permissions")
 
 
-def duplicate_key(key: str, first_line: int) -> Complaint:
-    """A key stands twice in one mapping."""
-    message = f"`{key[:60]}` is already there, on line {first_line}"
-    return Complaint("yaml/duplicate-key", message, "keep one of the two")
+def duplicate_key(key: str, first_line: int) -> SyntaxProblem:
+    """A key appears twice in one mapping."""
+    message = f"the key `{key[:60]}` is already on line {first_line}"
+    return SyntaxProblem("yaml/duplicate-key", message, "keep one of them")
 
 
-def alias(name: str) -> Complaint:
+def alias(name: str) -> SyntaxProblem:
     """`*name`."""
-    hint = "write the value out; a text that begins with `*` stands in quotes"
-    return Complaint("yaml/alias", f"aliases (`*{name}`) are not read", hint)
+    hint = "write the value out; put text that begins with `*` in quotes"
+    return SyntaxProblem("yaml/alias", f"aliases (`*{name}`) are not supported", hint)
 
 
-def anchor(name: str) -> Complaint:
+def anchor(name: str) -> SyntaxProblem:
     """`&name`."""
-    hint = "remove it; a text that begins with `&` stands in quotes"
-    return Complaint("yaml/anchor", f"anchors (`&{name}`) are not read", hint)
+    hint = "remove it; put text that begins with `&` in quotes"
+    return SyntaxProblem("yaml/anchor", f"anchors (`&{name}`) are not supported", hint)
 
 
-def tag(name: str) -> Complaint:
+def tag(name: str) -> SyntaxProblem:
     """`!name`; the parser writes `!!` out."""
     name = name.replace("tag:yaml.org,2002:", "!!")
-    hint = "remove the tag; a text that begins with `!` stands in quotes"
-    return Complaint("yaml/tag", f"tags (`{name}`) are not read", hint)
+    hint = "remove the tag; put text that begins with `!` in quotes"
+    return SyntaxProblem("yaml/tag", f"tags (`{name}`) are not supported", hint)
 
 
-def explain(problem: str, line: str, column: int = 0) -> Complaint:
-    """Word a parser's `problem`, noticed at `column` (from 0) of `line`."""
+def explain(problem: str, line: str, column: int = 0) -> SyntaxProblem:
+    """The message for a parser's `problem`, found at `column` (from 0) of `line`."""
     indentation = line[: len(line) - len(line.lstrip())]
     before = line[:column].rstrip()
     if before.endswith(("'", '"')) and ("expected key" in problem or "block end" in problem):
         return _QUOTE_ENDED
     if "\t" in indentation and "quote" not in problem:
         return _TAB
-    for words, complaint in _TABLE:
-        if words in problem:
-            return complaint
-    return Complaint("yaml/syntax", f"this is not YAML: {problem}", "mend the syntax")
+    for part, found in _TABLE:
+        if part in problem:
+            return found
+    return SyntaxProblem("yaml/syntax", f"this is not YAML: {problem}", "fix the syntax")

@@ -20,7 +20,7 @@ from typing import Any
 from runner.diagnostics import Diagnostic, Location, Position
 from runner.job.model import Origin
 from runner.job.yaml import messages
-from runner.job.yaml.messages import Complaint
+from runner.job.yaml.messages import SyntaxProblem
 
 Scalar = str | int | float | bool | None
 Plain = Scalar | list["Plain"] | dict[str, "Plain"]
@@ -74,7 +74,7 @@ class Node:
     anchor: str | None = None
 
     @property
-    def rejection(self) -> Complaint | None:
+    def rejection(self) -> SyntaxProblem | None:
         """Why a job does not allow the node, though YAML does."""
         if self.kind is NodeKind.ALIAS:
             return messages.alias(self.anchor or "")
@@ -151,12 +151,12 @@ class Composer:
             self._reject_root()
         return {}
 
-    def complain(self, words: Complaint, at: Position | None, path: Location = ()) -> None:
+    def report(self, found: SyntaxProblem, at: Position | None, path: Location = ()) -> None:
         """Add a problem."""
         lines = self.origin.lines
         line = lines[at.line - 1] if at and at.line <= len(lines) else None
         self.problems.append(
-            Diagnostic(words.code, words.message, self.origin.file, at, line, words.help, path=path)
+            Diagnostic(found.code, found.message, self.origin.file, at, line, found.help, path=path)
         )
 
     def _read(self, events: Iterable[Any]) -> bool:
@@ -165,14 +165,14 @@ class Composer:
             if node.kind is NodeKind.DOCUMENT:
                 documents += 1
                 if documents > 1:
-                    self.complain(messages.TWO_DOCUMENTS, self._place(node))
+                    self.report(messages.TWO_DOCUMENTS, self._place(node))
                     return False
             elif node.kind is NodeKind.END:
                 self._close(node)
             elif len(self.problems) >= MAX_PROBLEMS:
                 return False
             elif len(self._stack) >= MAX_DEPTH:
-                self.complain(messages.too_deep(MAX_DEPTH), self._place(node))
+                self.report(messages.too_deep(MAX_DEPTH), self._place(node))
                 return False
             else:
                 self._add(node)
@@ -180,10 +180,10 @@ class Composer:
 
     def _reject_root(self) -> None:
         if self._root is None or self._root == {}:
-            self.complain(messages.EMPTY, None)
+            self.report(messages.EMPTY, None)
             return
         kind = "a list" if isinstance(self._root, list) else "a single value"
-        self.complain(messages.not_a_mapping(kind), self._positions.get(()))
+        self.report(messages.not_a_mapping(kind), self._positions.get(()))
 
     def _add(self, node: Node) -> None:
         frame = self._stack[-1] if self._stack else None
@@ -196,7 +196,7 @@ class Composer:
         frame.key = None
         if node.kind in {NodeKind.MAPPING, NodeKind.LIST}:
             if frame.live:
-                self.complain(messages.COMPLEX_KEY, self._place(node), frame.path)
+                self.report(messages.COMPLEX_KEY, self._place(node), frame.path)
             self._open(node, frame.path, live=False)
             return
         frame.awaits_key = False
@@ -207,24 +207,24 @@ class Composer:
 
     def _accepts_key(self, frame: _Frame, node: Node) -> bool:
         path = (*frame.path, node.text)
-        words = node.rejection
-        if words is None and node.is_plain and node.text == "<<":
+        problem = node.rejection
+        if problem is None and node.is_plain and node.text == "<<":
             # What it would merge in is unknown, so nothing around it can be checked.
-            words, path = messages.MERGE_KEY, frame.path
-        if words is None and _BREAK.search(node.text):
-            words, path = messages.KEY_WITH_BREAK, frame.path
-        if words is None and node.text in frame.lines:
-            words = messages.duplicate_key(node.text, frame.lines[node.text])
-        if words is not None:
-            self.complain(words, self._place(node), path)
-        return words is None
+            problem, path = messages.MERGE_KEY, frame.path
+        if problem is None and _BREAK.search(node.text):
+            problem, path = messages.KEY_WITH_BREAK, frame.path
+        if problem is None and node.text in frame.lines:
+            problem = messages.duplicate_key(node.text, frame.lines[node.text])
+        if problem is not None:
+            self.report(problem, self._place(node), path)
+        return problem is None
 
     def _add_value(self, frame: _Frame | None, node: Node) -> None:
         path, live = _next(frame)
         if live:
             self._positions[path] = self._place(node)
-            if words := node.rejection:
-                self.complain(words, self._place(node), path)
+            if problem := node.rejection:
+                self.report(problem, self._place(node), path)
         if node.kind in {NodeKind.MAPPING, NodeKind.LIST}:
             self._open(node, path, live=live)
             return

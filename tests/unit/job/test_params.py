@@ -44,7 +44,7 @@ def test_values_are_typed(kind, text, value):
     ],
 )
 def test_values_that_do_not_fit_say_what_does(kind, text):
-    with pytest.raises(ValueError, match="the param `p` takes"):
+    with pytest.raises(ValueError, match="the param `p` must be"):
         parse(text, kind, "p")
 
 
@@ -54,7 +54,7 @@ def test_values_that_do_not_fit_say_what_does(kind, text):
      ("date", 2024)],
 )  # fmt: skip
 def test_defaults_are_of_their_type(kind, value):
-    with pytest.raises(ValueError, match="takes"):
+    with pytest.raises(ValueError, match="must be"):
         declared_default(value, kind, "p")
 
 
@@ -74,5 +74,5 @@ def test_everything_wrong_is_told_at_once():
 
 
 def test_a_job_without_params_says_so():
-    with pytest.raises(UsageError, match="it declares none"):
+    with pytest.raises(UsageError, match="it has none"):
         resolve((), {"a": "1"})

@@ -45,7 +45,7 @@ def test_a_command_that_is_not_there_is_told():
 
 
 def test_a_command_that_does_not_end_is_ended():
-    with pytest.raises(SignInError, match="did not end within"):
+    with pytest.raises(SignInError, match="did not finish within"):
         read_secret(command("import time; time.sleep(60)"), timeout_seconds=0.05)
 
 

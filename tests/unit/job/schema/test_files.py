@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from runner.job.model import Origin
-from runner.job.schema.files import _ANNOTATIONS, _JUDGES, is_valid, schema_of
+from runner.job.schema.files import _ANNOTATIONS, _RULES, is_valid, schema_of
 from runner.job.schema.validate import validate
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -59,4 +59,4 @@ def test_every_keyword_of_the_schemas_is_known(name):
             walk(part)
 
     walk(schema_of(name))
-    assert met <= _ANNOTATIONS | _JUDGES.keys()
+    assert met <= _ANNOTATIONS | _RULES.keys()

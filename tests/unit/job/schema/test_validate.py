@@ -81,8 +81,8 @@ def test_a_choice_is_judged_by_the_branch_that_was_meant():
     head = "version: 1\nconnection: {environment: local}\ntasks:\n  - name: a\n    create: Lead\n"
     by_task = told(f"{head}    from: {{task: x, row: failed}}\n")
     by_file = told(f"{head}    from: {{file: x.csv, row: failed}}\n")
-    assert by_task == [("job/unknown-key", "`row` is no key of a task source")]
-    assert by_file == [("job/unknown-key", "`row` is no key of a file source")]
+    assert by_task == [("job/unknown-key", "`row` is not a key of a task source")]
+    assert by_file == [("job/unknown-key", "`row` is not a key of a file source")]
 
 
 def test_a_name_that_ends_in_a_line_break_is_no_name():
@@ -99,7 +99,7 @@ def test_one_definition_can_be_asked_alone():
 
 def test_codes_bear_the_name_of_the_schema():
     assert told("version: 1\nobject: {}\n", "org") == [
-        ("org/unknown-key", "`object` is no key of an org file")
+        ("org/unknown-key", "`object` is not a key of an org file")
     ]
 
 
