@@ -1,1 +1,1 @@
-"""An embedded Salesforce org; a world of its own: imports nothing of the rest of the package."""
+"""An embedded Salesforce org. It imports nothing else of the package."""

@@ -1,6 +1,6 @@
-"""What the org answers when it refuses: one exception, carrying Salesforce's own words.
+"""The errors that the org answers with, and the exception that carries them.
 
-Knows the shape of an API error (status, code, message, fields). Knows nothing of HTTP frames.
+Knows the shape of an API error (status, code, message, fields). Knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """One Salesforce error: the code, the text, the fields it names."""
+    """One Salesforce error: its code, message and fields."""
 
     code: str
     message: str
     fields: tuple[str, ...] = ()
     extra: dict[str, object] = field(default_factory=dict)
-    """Members that only some codes carry, `duplicateResult` for one."""
+    """Members that only some codes have, such as `duplicateResult`."""
 
     def as_rest(self) -> dict[str, object]:
         """Shape of an element of a REST error array (`errorCode`)."""
@@ -37,8 +37,8 @@ class ApiError:
         }
 
 
-class ApiRefusal(Exception):  # noqa: N818 - Salesforce's word; it is an answer, not a defect
-    """A request refused as a whole; the router turns it into a response."""
+class ApiRefusal(Exception):  # noqa: N818 - it is an answer, not a defect
+    """A request that is refused as a whole; the router turns it into a response."""
 
     def __init__(self, status: int, code: str, message: str, fields: tuple[str, ...] = ()) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -47,7 +47,7 @@ class ApiRefusal(Exception):  # noqa: N818 - Salesforce's word; it is an answer,
 
     @classmethod
     def of(cls, status: int, *errors: ApiError) -> ApiRefusal:
-        """Build one refusal out of several errors."""
-        fault = cls(status, errors[0].code, errors[0].message)
-        fault.errors = errors
-        return fault
+        """One refusal with several errors."""
+        refusal = cls(status, errors[0].code, errors[0].message)
+        refusal.errors = errors
+        return refusal

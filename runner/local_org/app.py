@@ -1,10 +1,10 @@
-"""Opens an org in a folder and serves it: the two calls that this package is used by.
+"""Opens an org in a folder and serves it: the two entry points of this package.
 
     org = open_org(Path("state/org"), declared={}, settings=Settings())
     with serve(org, port=0) as server:
         print(server.url, server.access_token)
 
-Knows the parts and the order they start in. Knows nothing of what they do.
+Knows the parts and the order in which they start. Knows nothing of what they do.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ STORE_NAME = "org.sqlite3"
 def open_org(
     folder: Path, declared: Mapping[str, object] | None = None, settings: Settings | None = None
 ) -> Org:
-    """The org that lives in a folder, made when there is none yet.
+    """The org in a folder, created if there is none yet.
 
     `declared` is the org file as plain mappings: what it adds to a new Salesforce org.
 
@@ -63,7 +63,7 @@ def open_org(
 
 
 def _check_parts(declared: Mapping[str, object]) -> None:
-    """What stands beside the objects of an org file is read here, lest a request trip over it."""
+    """Report mistakes in `apps` and `faults` now rather than at the first request."""
     problems: list[Problem] = []
     declared_apps(declared, problems)
     declared_rules(declared, problems)
@@ -72,11 +72,11 @@ def _check_parts(declared: Mapping[str, object]) -> None:
 
 
 class Server:
-    """An org that answers on loopback; a context manager that starts and stops it.
+    """An org that answers on loopback. As a context manager it starts and stops.
 
-    Raises (when made):
-        FolderServedError: another server has the org's folder.
-        PortTakenError: the port is not to be had.
+    Raises (on creation):
+        FolderServedError: another server uses the org's folder.
+        PortTakenError: the port is not available.
     """
 
     def __init__(self, org: Org, port: int) -> None:
@@ -94,11 +94,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it is reached, without a trailing slash."""
+        """Its address, without a trailing slash."""
         return f"http://127.0.0.1:{self._listeners.port}"
 
     def start(self) -> None:
-        """Answer from now on, in threads of its own; only the first call counts."""
+        """Start answering in background threads; later calls do nothing."""
         if not self._started:
             self._started = True
             self._listeners.start()
@@ -106,12 +106,12 @@ class Server:
             self._org.part(BulkWorker).resume()
 
     def serve_forever(self) -> None:
-        """Answer until `shutdown` is called (from another thread or a signal's)."""
+        """Answer until `shutdown` is called (from another thread or a signal handler)."""
         self.start()
         self._stopped.wait()
 
     def shutdown(self) -> None:
-        """Stop answering, end open connections, give the folder up; may be called again."""
+        """Stop answering, close connections, release the folder; may be called again."""
         with self._ending:
             if not self._stopped.is_set():
                 self._listeners.stop()
@@ -144,5 +144,5 @@ class Server:
 
 
 def serve(org: Org, port: int = 0) -> Server:
-    """Take the folder and the port; the server answers once started (port 0: any free one)."""
+    """Claim the folder and the port; call `start` to answer. Port 0 picks a free one."""
     return Server(org, port)

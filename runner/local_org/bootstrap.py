@@ -1,4 +1,4 @@
-"""The records that an org has before anyone writes any: itself, a profile, its administrator.
+"""The records of a new org: the organization, a profile, the administrator, a price book.
 
 Knows what Salesforce puts into a new org. Knows nothing of records that users write.
 """
@@ -28,9 +28,9 @@ _ADMINISTRATOR = User(
 
 
 def write_initial_records(store: Store, moment: datetime | None = None) -> User:
-    """Make sure the founding records are in the store; gives the administrator.
+    """Write the initial records if they are missing; returns the administrator.
 
-    Runs again on every start: record types follow the org file, the rest is left as it is.
+    Runs on every start: adds record types of the org file, leaves the rest as it is.
     """
     stamp = _CREATED if moment is None else _stamp(moment)
     with store.writing() as conn:
@@ -114,7 +114,7 @@ def _write_record_types(
 def _insert(
     conn: sqlite3.Connection, sobject: SObject, record: dict[str, object], stamp: str
 ) -> None:
-    """Insert with system fields, unless a record with this Id is there already."""
+    """Insert with system fields, unless a record with this Id exists."""
     system = {
         "CreatedDate": stamp,
         "LastModifiedDate": stamp,

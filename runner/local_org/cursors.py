@@ -1,9 +1,9 @@
-"""Results of queries that were too long for one page, file until they are fetched or too old.
+"""Results of queries that are longer than one page, saved until they expire.
 
-Knows where a cursor's Ids lie: a file of 18 bytes a record beside the store, so that a result of a
-million rows costs no memory and any page of it is one seek. Knows nothing of HTTP.
+Knows the file of a cursor's Ids, 18 bytes per record beside the store: a result of a million rows
+needs no memory, and any page of it one seek. Knows nothing of HTTP.
 
-A cursor holds which records were found; what they say is read when their page is asked for.
+A cursor has the Ids of the records; their values are read when a page is requested.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LETTERS = string.ascii_letters + string.digits
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """A query whose result goes on."""
+    """A query with more pages."""
 
     id: str
     """18 characters, 0r8 first."""
@@ -52,12 +52,12 @@ class Cursors:
         self._cursors = {cursor.id: cursor for cursor in self._load()}
 
     def new(self, soql: str, user_id: str, page_size: int, *, all_rows: bool) -> Cursor:
-        """A cursor that is not file yet."""
+        """A new cursor, not saved yet."""
         cursor_id = "0r8" + "".join(secrets.choice(_LETTERS) for _ in range(15))
         return Cursor(cursor_id, soql, user_id, page_size, all_rows, self._clock().isoformat())
 
     def save(self, cursor: Cursor, *ids: Iterable[str]) -> int:
-        """Keep a cursor with the Ids that its query found; gives how many they are."""
+        """Save a cursor with the Ids that its query found; returns their number."""
         with self._ids_path(cursor.id).open("wb") as file:
             all_ids = chain(*ids)
             while block := list(islice(all_ids, _WRITE_IDS)):
@@ -69,7 +69,7 @@ class Cursors:
         return self.total(cursor)
 
     def find(self, cursor_id: str, user_id: str) -> Cursor | None:
-        """A user's cursor; None when it is unknown, another's or older than two days."""
+        """A user's cursor; None if it is unknown, another user's or older than two days."""
         with self._lock:
             cursor = self._cursors.get(cursor_id)
         if cursor is None or cursor.user_id != user_id or self._is_old(cursor):
@@ -77,14 +77,14 @@ class Cursors:
         return cursor
 
     def ids(self, cursor: Cursor, start: int, count: int) -> list[str]:
-        """Up to `count` Ids, from the `start`th on."""
+        """Up to `count` Ids from position `start` on."""
         with self._ids_path(cursor.id).open("rb") as file:
             file.seek(start * _ID_BYTES)
             text = file.read(count * _ID_BYTES).decode("ascii")
         return [text[at : at + _ID_BYTES] for at in range(0, len(text), _ID_BYTES)]
 
     def total(self, cursor: Cursor) -> int:
-        """How many records its query found."""
+        """The number of records found."""
         return self._ids_path(cursor.id).stat().st_size // _ID_BYTES
 
     def _is_old(self, cursor: Cursor) -> bool:

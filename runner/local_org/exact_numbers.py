@@ -1,9 +1,9 @@
 """Numbers that a double cannot hold digit for digit: how they are stored and written in JSON.
 
-A number is a float wherever the float's shortest text is that very number, which is so for all of
-15 digits. The rare others are to_stored as text, plain and with a decimal point. In JSON values on
-their way in or out such a text stands between two marks; half a surrogate pair cannot be part of a
-text that came over the wire, so nothing else looks like it.
+A number is a float if the float's shortest text is exactly that number, as for all of up to 15
+digits. The rare others are stored as text, with a decimal point and without an exponent. In JSON
+values on their way in or out such a text is enclosed in two marks; half a surrogate pair cannot be
+part of text received over HTTP, so nothing else looks like it.
 
 Knows numbers and JSON. Knows no field.
 """
@@ -15,13 +15,13 @@ from decimal import Decimal
 
 _MARK = "\udc00"
 _ALWAYS_EXACT = 15
-"""Characters; a double holds every number so short."""
+"""Characters; a double holds every number this short."""
 
 Number = float | str
 
 
 def to_stored(number: Decimal) -> Number:
-    """A finite number as the store keeps it."""
+    """A finite number as stored."""
     near = float(number)
     return near if Decimal(repr(near)) == number else plain(number)
 
@@ -33,35 +33,35 @@ def plain(number: Decimal) -> str:
 
 
 def exact(value: float | str) -> Decimal:
-    """What a to_stored number, or a number of JSON, stands for."""
+    """The exact value of a stored number, or of a number in JSON."""
     return Decimal(value.strip(_MARK) if isinstance(value, str) else repr(value))
 
 
 def marked(value: object) -> object:
-    """A to_stored number as JSON values have it."""
+    """A stored number as a JSON value."""
     return f"{_MARK}{value}{_MARK}" if isinstance(value, str) else value
 
 
 def unmarked(text: str) -> str:
-    """A number of JSON as it was written; any other text stays as it is."""
+    """A number in JSON as it was written; other text is returned unchanged."""
     return text.strip(_MARK)
 
 
 def is_marked(text: str) -> bool:
-    """Whether a text is a number of JSON."""
+    """Whether a text is a marked number."""
     return text.startswith(_MARK)
 
 
 def loads(text: str | bytes) -> object:
-    """Read JSON; raises what json.loads raises."""
+    """Parse JSON; raises what json.loads raises."""
     return json.loads(text, parse_float=_read)
 
 
 def dumps(value: object, indent: int | None = None) -> str:
-    """Write JSON, without blanks unless it is indented."""
+    """Write JSON, without spaces unless indented."""
     separators = (",", ":") if indent is None else (",", ": ")
     text = json.dumps(value, ensure_ascii=False, separators=separators, indent=indent)
-    # Costs nothing for most answers: what is all ASCII cannot hold a mark.
+    # Costs nothing for most answers: ASCII text cannot hold a mark.
     return text.replace(f'"{_MARK}', "").replace(f'{_MARK}"', "")
 
 
@@ -73,5 +73,5 @@ def _read(text: str) -> Number:
 
 
 def _is_far(near: float) -> bool:
-    """Beyond all fields: spares the making of numbers with a million zeros."""
+    """Beyond every field; avoids building numbers with a million zeros."""
     return not 1e-40 < abs(near) < 1e40  # noqa: PLR2004

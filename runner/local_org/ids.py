@@ -1,4 +1,4 @@
-"""Record Ids: their two lengths, their checksum, how new ones are made.
+"""Record Ids: their two lengths, their checksum, new Ids.
 
 Knows the shape of an Id. Knows neither sObjects nor the store.
 """
@@ -22,8 +22,8 @@ _SHAPE = re.compile(r"[0-9A-Za-z]{15}(?:[A-Z0-5]{3})?")
 def to18(short: str) -> str:
     """Lengthen a 15-character Id by its three check characters.
 
-    Each check character tells which of five characters are upper case, the first being bit 0, so
-    that the long form survives where case does not count.
+    Each check character encodes which of five characters are upper case (the first is bit 0), so
+    the long form survives where case is ignored.
     """
     return short + _check(short[:5]) + _check(short[5:10]) + _check(short[10:])
 
@@ -39,9 +39,9 @@ def _check(group: str) -> str:
 
 
 def normalise(text: object) -> str | None:
-    """The 18-character form of an Id in either form; None when it is malformed.
+    """The 18-character form of an Id; None if it is malformed.
 
-    A long form whose check characters do not fit is malformed.
+    A long form with wrong check characters is malformed.
     """
     if not isinstance(text, str) or _SHAPE.fullmatch(text) is None:
         return None
@@ -50,7 +50,7 @@ def normalise(text: object) -> str | None:
 
 
 def base62(number: int, width: int) -> str:
-    """Write a number in the alphabet of Ids, whose ASCII order is its counting order."""
+    """Write a number in the alphabet of Ids, whose ASCII order is the numeric order."""
     digits = ""
     for _ in range(width):
         number, digit = divmod(number, 62)

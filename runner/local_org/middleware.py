@@ -1,4 +1,4 @@
-"""What stands before the router: the count of API requests, faults on demand, the log.
+"""What happens around the router: API request counts, injected faults, the request log.
 
 Knows requests and responses as wholes. Knows no route and no resource.
 """
@@ -20,7 +20,7 @@ from runner.local_org.usage import ApiUsage
 
 API = ("/services/data/v", "/services/async/", "/services/Soap/")
 OWN = "/__org"
-"""Where the org itself is spoken to; no fault strikes there, or none could be taken away."""
+"""Paths that control the org; no fault strikes there, or it could not be removed."""
 _SERVICES = "/services/"
 _CONCURRENT = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
 _DAILY = "TotalRequests Limit exceeded."
@@ -32,7 +32,7 @@ _HTML = (
 
 
 def answer(org: Org, request: Request) -> Response:
-    """Answer one request as it came in."""
+    """Answer one request as it arrived."""
     if not request.path.startswith(_SERVICES):
         return dispatch(org, request)
     begun = perf_counter()
@@ -53,12 +53,12 @@ def answer(org: Org, request: Request) -> Response:
 
 
 def _shown_query(request: Request) -> str:
-    """The query for the log; that of a sign-in may hold codes and tokens."""
+    """The query for the log; omitted for sign-ins, which may contain codes and tokens."""
     return urlencode(request.query, doseq=True) if request.path.startswith(API) else ""
 
 
 def _counted(org: Org, request: Request) -> Response:
-    """Count what is asked in a session; none is answered beyond the day's limit."""
+    """Count requests of a session; refuse those beyond the daily limit."""
     token = session_token_of(request)
     if not request.path.startswith(API) or org.part(Sessions).look(token) is None:
         return dispatch(org, request)

@@ -1,6 +1,6 @@
-"""The org itself: what it holds and who may ask, handed to every resource.
+"""The org: what every resource is given.
 
-Knows the parts (catalog, store, settings, clock). Knows nothing of HTTP.
+Knows its parts (catalog, store, settings, clock). Knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def now_utc() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is asking."""
+    """A user of the org."""
 
     id: str
     """18-character Id of the User record."""
@@ -34,12 +34,12 @@ class User:
     name: str
     email: str
     time_zone: str = "UTC"
-    """IANA name; where the days of date literals begin."""
+    """IANA name; the time zone of date literals."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this org behaves; every default is Salesforce's where it has one."""
+    """How this org behaves; defaults are Salesforce's where it has one."""
 
     min_version: float = 31.0
     max_version: float = 68.0
@@ -48,17 +48,17 @@ class Settings:
     session_seconds: float = 7200.0
     rotate_refresh_tokens: bool = False
     bulk_pace_seconds: float = 0.0
-    """How long a Bulk job stays in each state at the least."""
+    """Minimum time that a Bulk job stays in each state."""
     query_page_size: int = 2000
     bulk_query_page_rows: int = 50_000
     daily_api_requests: int = 15_000
     hard_delete_allowed: bool = True
     seed: int = 0
-    """What every shuffle and every chance is drawn from, so that runs repeat."""
+    """Seed of every shuffle and probability, so that runs repeat."""
 
     @property
     def served_versions(self) -> tuple[float, ...]:
-        """Versions that are answered, ascending."""
+        """Versions that are served, ascending."""
         lowest = _RETIRED_SERVED_FROM if self.serve_retired else self.min_version
         return tuple(float(number) for number in range(int(lowest), int(self.max_version) + 1))
 
@@ -75,12 +75,12 @@ class Org:
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], datetime] = now_utc
     declared: Mapping[str, object] = field(default_factory=dict)
-    """The org file as it was read; each part takes its own section."""
+    """The org file as parsed; each part reads its own section."""
     _parts: dict[object, object] = field(default_factory=dict)
     _parts_lock: RLock = field(default_factory=RLock)
 
     def part(self, kind: Callable[[Org], PartT]) -> PartT:
-        """The org's one `kind` (sessions, jobs…), built as `kind(org)` when first needed."""
+        """The org's only `kind` (sessions, jobs…), created as `kind(org)` on first use."""
         with self._parts_lock:
             if kind not in self._parts:
                 self._parts[kind] = kind(self)

@@ -1,6 +1,6 @@
-"""Finds who answers a request, and turns refusals into Salesforce's error bodies.
+"""Finds the route of a request, and turns refusals into Salesforce's error bodies.
 
-Knows versions, tokens, routes. Knows no socket and nothing of what the resources do.
+Knows versions, tokens and routes. Knows no socket and nothing of what the resources do.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _prepared(
 
 
 def _version_of(org: Org, path: str) -> tuple[float | None, str]:
-    """Split a path in version and rest; the rest of `/services/data/vNN.0` is `/`."""
+    """Split a path into version and rest; the rest of `/services/data/vNN.0` is `/`."""
     found = _VERSIONED.fullmatch(path)
     if found is None:
         return None, path
@@ -123,7 +123,7 @@ def _routes(version: float | None) -> Iterable[Route]:
 
 
 def _guarded(candidates: list[Route]) -> bool:
-    """Whether a session is needed; an unknown path asks for one before it is found missing."""
+    """Whether a session is needed; an unknown path needs one before it answers 404."""
     return not candidates or any(route.signed_in for route in candidates)
 
 
@@ -135,13 +135,13 @@ def _signed_in(org: Org, request: Request) -> User:
 
 
 def _check_media_type(request: Request, route: Route) -> None:
-    """What the REST API takes is JSON; uploads and forms have rules of their own."""
-    told = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if route.versioned and not route.streams and request.body and told not in _MEDIA_TYPES:
+    """The REST API accepts JSON; uploads and forms check their own types."""
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if route.versioned and not route.streams and request.body and media_type not in _MEDIA_TYPES:
         raise ApiRefusal(
             415,
             "UNSUPPORTED_MEDIA_TYPE",
-            f"Content-Type header specified in HTTP request is not supported: {told}",
+            f"Content-Type header specified in HTTP request is not supported: {media_type}",
         )
 
 
@@ -163,11 +163,11 @@ def _overridden(request: Request) -> Request:
 
 
 def _error_json(error: ApiError) -> dict[str, object]:
-    """One error; those of the request as a whole are recorded without `fields`."""
-    told = error.as_rest()
+    """One error; errors of the request as a whole have no `fields` in recorded answers."""
+    shape = error.as_rest()
     if error.code in _OF_REQUESTS and not error.fields:
-        del told["fields"]
-    return told
+        del shape["fields"]
+    return shape
 
 
 def _refusal(status: int, code: str, message: str) -> Response:
@@ -181,7 +181,7 @@ def _parser_words(error: json.JSONDecodeError | UnicodeDecodeError) -> str:
 
 
 def _unexpected_words(request: Request) -> str:
-    """The ErrorId is made of the request, so that the same defect bears the same number."""
+    """The ErrorId is derived from the request, so the same defect has the same number."""
     number = sum(f"{request.method} {request.path}".encode()) * 2_654_435_761 % 10**9
     return (
         "An unexpected error occurred. Please include this ErrorId if you contact support: "

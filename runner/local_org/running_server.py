@@ -1,4 +1,4 @@
-"""Who serves a folder: one server at a time, found by the file it leaves there.
+"""The server of a folder: one at a time, found by the file it writes there.
 
 Knows the lock and the file. Knows no socket and no org.
 """
@@ -17,7 +17,7 @@ FILE_NAME = "server.json"
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """What a running server tells of itself; the file holds just this, as JSON."""
+    """A running server; the file contains exactly this, as JSON."""
 
     url: str
     access_token: str
@@ -27,16 +27,16 @@ class RunningServer:
 
 
 class FolderServedError(Exception):
-    """Another server has this folder."""
+    """Another server uses this folder."""
 
     def __init__(self, folder: Path, first: RunningServer | None) -> None:
         who = f"by process {first.pid} at {first.url}" if first else "by another process"
-        super().__init__(f"{folder} is already served {who}; stop that one, or use its URL")
+        super().__init__(f"{folder} is already served {who}; stop that server or use its URL")
         self.first = first
 
 
 class FolderClaim:
-    """A folder held by this server; ends with the process at the latest (an OS lock)."""
+    """This server's claim on a folder; an OS lock that ends with the process."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -46,18 +46,18 @@ class FolderClaim:
             self._file.close()
             raise FolderServedError(folder, first)
 
-    def announce(self, presence: RunningServer) -> None:
-        """Leave word of this server for those who look for one."""
-        self._write(json.dumps(asdict(presence)) + "\n")
+    def announce(self, server: RunningServer) -> None:
+        """Write the file by which this server is found."""
+        self._write(json.dumps(asdict(server)) + "\n")
 
     def release(self) -> None:
-        """Give the folder up and take the word away."""
+        """Release the folder and empty the file."""
         if not self._file.closed:
             self._write("")
             self._file.close()
 
     def _write(self, text: str) -> None:
-        # In place: a renamed file would leave the lock on the old one.
+        # In place: renaming would leave the lock on the old file.
         self._file.seek(0)
         self._file.truncate()
         self._file.write(text)
@@ -65,7 +65,7 @@ class FolderClaim:
 
 
 def find(folder: Path) -> RunningServer | None:
-    """The server that has a folder now; None when none runs."""
+    """The server of a folder; None if none is running."""
     try:
         file = (folder / FILE_NAME).open()
     except FileNotFoundError:

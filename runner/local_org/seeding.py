@@ -1,7 +1,7 @@
-"""The records that an org file puts into an org that has none yet, from CSV files beside it.
+"""Seeds: records of CSV files that an org file loads into a new org.
 
-Knows the `seed` section: an sObject, a file; in the order of the file, parents first. A seed is
-sown once in the life of a store. Columns are those of a Bulk upload.
+Knows the `seed` section: sObjects and files, in the order of the org file, so parents come first.
+A store is seeded only once. Columns are those of a Bulk upload. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ _MOST_CHARACTERS = 131_072
 
 
 class SeedError(ValueError):
-    """A seed that cannot be sown; nothing of any seed was kept."""
+    """A seed that cannot be loaded; no seed was saved."""
 
     def __init__(self, path: Path, line: int, message: str) -> None:
         super().__init__(f"{path}:{line}: {message}")
         self.path = path
         self.line = line
-        """Line of the file, from 1, at which the row ends."""
+        """Line of the file, from 1, where the row ends."""
         self.message = message
 
 
 def sow(org: Org, base: Path) -> int:
-    """Put the declared seeds into an org that was never sown; gives the number of records.
+    """Load the declared seeds into an org that was never seeded; returns the number of records.
 
-    `base` is the folder of the org file, which the seeds' paths start from.
+    `base` is the folder of the org file; paths are relative to it.
 
     Raises:
         SeedError: a file that cannot be read, or a row that the org refuses.
@@ -80,7 +80,7 @@ def _sow_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int:
 
 
 def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows with the line each ends at."""
+    """Rows with the line where each ends."""
     csv.field_size_limit(_MOST_CHARACTERS)
     try:
         with path.open(encoding="utf-8-sig", newline="") as text:
@@ -89,13 +89,13 @@ def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[st
             _check_header(org, sobject, path, header)
             for cells in reader:
                 if len(cells) != len(header):
-                    message = f"{len(cells)} cells under a header of {len(header)}"
+                    message = f"{len(cells)} cells, but the header has {len(header)}"
                     raise SeedError(path, reader.line_num, message)
                 yield reader.line_num, dict(zip(header, cells, strict=True))
     except OSError as error:
         raise SeedError(path, 1, error.strerror or "cannot be read") from None
     except (csv.Error, UnicodeDecodeError) as error:
-        raise SeedError(path, 1, f"is no CSV in UTF-8: {error}") from None
+        raise SeedError(path, 1, f"not a CSV file in UTF-8: {error}") from None
 
 
 def _check_header(org: Org, sobject: SObject, path: Path, header: list[str]) -> None:
@@ -103,4 +103,4 @@ def _check_header(org: Org, sobject: SObject, path: Path, header: list[str]) -> 
         if column_of(org.catalog, sobject, name) is None:
             raise SeedError(path, 1, f"{sobject.name} has no field {name!r}")
         if header.count(name) > 1:
-            raise SeedError(path, 1, f"{name!r} stands twice in the header")
+            raise SeedError(path, 1, f"{name!r} appears twice in the header")

@@ -1,9 +1,9 @@
-"""Where the org's records live: one SQLite file, one table an sObject.
+"""The org's records: one SQLite file with a table per sObject.
 
-Knows tables, columns, indexes, connections. Knows nothing of what a valid record is.
+Knows tables, columns, indexes, connections. Knows nothing of what makes a record valid.
 
-SQLite rather than DuckDB: the org's life is many small writes, each its own transaction, beside
-readers that must not wait; `tests/benchmarks/store_choice.py` measures both.
+SQLite rather than DuckDB: the org does many small writes, each its own transaction, beside readers
+that must not wait; `tests/benchmarks/store_choice.py` measures both.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _COLUMN_TYPES = {
     "currency": "",
     "percent": "",
 }
-"""Numbers are floats, or text where a float would lose digits: their columns convert nothing."""
+"""Numbers are floats, or text if a float would lose digits; their columns convert nothing."""
 _CONVERTING = "REAL"
-"""What columns of numbers were in earlier versions."""
+"""The type of number columns in earlier versions."""
 _TABLES_NOT_CLEARED = ("_sobjects", "_catalog", "_sessions", "_approvals", "_refresh_tokens")
 _CACHE_KIB = 32_768
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
-"""Prepared statements kept a connection: bulk writes repeat a few hundred."""
+"""Prepared statements cached per connection; bulk writes repeat a few hundred."""
 
 
 class Store:
@@ -54,11 +54,11 @@ class Store:
         with self.writing() as conn:
             _lay_out(conn, catalog)
             self.catalog_changed = _catalog_changed(conn, catalog)
-            """When what describe tells last changed: the first opening with this catalog."""
+            """When describe last changed: the first time the store was opened with this catalog."""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, in one read transaction: a view that does not move."""
+        """This thread's connection in a read transaction: a stable view."""
         conn = self._connection()
         if conn.in_transaction:
             yield conn
@@ -71,9 +71,9 @@ class Store:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, in one write transaction, rolled back on an exception.
+        """This thread's connection in a write transaction, rolled back on an exception.
 
-        Within another write of the same thread it is a part of that one, which can fail alone.
+        Inside another write of the same thread it is a savepoint of that one.
         """
         with self._writer:
             conn = self._connection()
@@ -96,7 +96,7 @@ class Store:
                 self._local.writes = False
 
     def clear(self) -> None:
-        """Empty every table of records and jobs; key prefixes and sign-ins stay as they are."""
+        """Empty every table of records and jobs; key prefixes and sign-ins remain."""
         with self.writing() as conn:
             for (table,) in conn.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -105,7 +105,7 @@ class Store:
                     conn.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - a table's name
 
     def release(self) -> None:
-        """Close this thread's connection: the thread has no more to ask, for now."""
+        """Close this thread's connection; the next use opens a new one."""
         conn: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if conn is not None:
             self._local.connection = None
@@ -114,7 +114,7 @@ class Store:
                 self._opened = [other for other in self._opened if other is not conn]
 
     def close(self) -> None:
-        """Close every thread's connection; the store is of no use afterwards."""
+        """Close every thread's connection; the store cannot be used afterwards."""
         with self._writer:
             for conn in self._opened:
                 conn.close()
@@ -142,7 +142,7 @@ def _nested(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 def known_prefixes(path: Path) -> dict[str, str]:
-    """Key prefixes of the custom objects in a store file; empty when there is no such file."""
+    """Key prefixes of the custom objects in a store file; empty if there is no file."""
     if not path.exists():
         return {}
     with closing(_connect(path)) as conn:
@@ -152,7 +152,7 @@ def known_prefixes(path: Path) -> dict[str, str]:
 
 
 def reserve(conn: sqlite3.Connection, counter: str, count: int) -> int:
-    """Take `count` numbers off a counter; gives the first, counting from 0."""
+    """Reserve `count` numbers of a counter; returns the first, counting from 0."""
     conn.execute(
         "INSERT INTO _counters VALUES (?, ?) "
         "ON CONFLICT (name) DO UPDATE SET next = next + excluded.next",
@@ -168,26 +168,26 @@ def quoted(name: str) -> str:
 
 
 def fold(text: str | None) -> str | None:
-    """What `sf_lower` does, for values that are compared with its results."""
+    """The function behind `sf_lower`."""
     return None if text is None else text.casefold()
 
 
 def key_expression(field: Field) -> str:
-    """The SQL whose values tell two values of a field apart; an index stands on it.
+    """SQL that is equal for equal values of a field, and indexed.
 
-    Without case for text that is not case-sensitive, else the column itself.
+    It ignores case unless the field is case-sensitive.
     """
     column = quoted(field.name)
     return f"sf_lower({column})" if folds(field) else column
 
 
 def folds(field: Field) -> bool:
-    """Whether values of a field are compared without case."""
+    """Whether comparing values of a field ignores case."""
     return field.soap_type == "xsd:string" and not field.case_sensitive
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    # Threads do not share connections; only close() reaches across, when no one asks any more.
+    # Threads do not share connections; only close() crosses threads, when nobody queries any more.
     conn = sqlite3.connect(
         path,
         timeout=_BUSY_SECONDS,
@@ -287,7 +287,7 @@ def _column(field: Field) -> str:
 
 
 def _indexed(field: Field) -> bool:
-    """Keys, cursors, and references along which parents find their children."""
+    """Whether a field is a key, the modification stamp, or a reference to a parent."""
     if field.name == "Id":
         return False
     is_key = field.unique or field.external_id or field.id_lookup

@@ -15,7 +15,7 @@ _WINDOW = timedelta(hours=24)
 
 
 class ApiUsage:
-    """API requests of the last 24 hours; one an org: `org.part(ApiUsage)`."""
+    """API requests of the last 24 hours; use `org.part(ApiUsage)`."""
 
     def __init__(self, org: Org) -> None:
         self.maximum = org.settings.daily_api_requests
@@ -44,7 +44,7 @@ class ApiUsage:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the next request is one too many."""
+        """Whether the limit is reached."""
         return self.used >= self.maximum
 
     def _forget(self) -> None:

@@ -1,1 +1,1 @@
-"""Bulk jobs: what they are, how their files are read and written, what carries them out."""
+"""Bulk API 2.0 jobs: their state, their files, and the work on them."""

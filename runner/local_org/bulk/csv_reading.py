@@ -1,9 +1,9 @@
-"""Reads an uploaded CSV as strictly as Salesforce does, row by row, knowing where each row begins.
+"""Reads an uploaded CSV as strictly as Salesforce does, and tracks where each row starts.
 
 Knows delimiters, line endings, quotes and limits. Knows no sObject.
 
-Line endings must be what the job says in the whole content, in quoted values too; a byte order
-mark is not taken off, so that it becomes part of the first column's name.
+Every line ending must be the job's, also inside quoted values. A byte order mark is not removed,
+so it becomes part of the first column's name.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ _UNQUOTED = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, and where the next one begins."""
+    """One row, and where the next one starts."""
 
     values: list[str]
     end_byte: int
 
 
 class Upload:
-    """The content of one ingest job. Not for two threads."""
+    """The content of one ingest job. Not thread-safe."""
 
     def __init__(self, path: Path, *, delimiter: str = ",", line_ending: str = "LF") -> None:
         """`delimiter` is one character; `line_ending` is LF or CRLF."""
@@ -47,16 +47,16 @@ class Upload:
         self._delimiter = delimiter
         self._proper = _proper_record(delimiter)
         self.raw_header = ""
-        """The header as it was sent, without its line ending."""
+        """The header as sent, without its line ending."""
         self.header: list[str] = []
         self.rows_start = 0
-        """Where the first row begins, in bytes."""
+        """Byte offset of the first row."""
 
     def read_header(self) -> bool:
-        """Read the header; False when there is no content at all.
+        """Read the header; False if there is no content at all.
 
         Raises:
-            JobFailure: in Salesforce's words.
+            JobFailure: with Salesforce's message.
         """
         if self._file is None:
             return False
@@ -75,10 +75,10 @@ class Upload:
         return True
 
     def rows(self, start_byte: int) -> Iterator[Row]:
-        """The rows from where one begins; after `read_header`.
+        """The rows from a byte offset on. Call `read_header` first.
 
         Raises:
-            JobFailure: in Salesforce's words where they are known.
+            JobFailure: with Salesforce's message where it is known.
         """
         if self._file is None:
             return
@@ -98,10 +98,10 @@ class Upload:
             self._file.close()
 
     def check_line_endings(self) -> None:
-        """Look at every line ending of the content, those inside quotes too.
+        """Check every line ending of the content, also inside quotes.
 
         Raises:
-            JobFailure: one is not what the job says.
+            JobFailure: one differs from the job's setting.
         """
         if self._file is None:
             return
@@ -155,7 +155,7 @@ class Upload:
 
 
 def _proper_record(delimiter: str) -> re.Pattern[str]:
-    """A record in which quotes stand only around whole values, doubled inside."""
+    """A record whose quotes enclose whole values and are doubled inside them."""
     mark = re.escape(delimiter)
     value = rf'(?:"[^"]*+(?:""[^"]*+)*+"|[^"{mark}\r\n]*+)'
     return re.compile(rf"{value}(?:{mark}{value})*+\r?\n?")

@@ -1,4 +1,4 @@
-"""Writes CSV in Salesforce's hand: every value quoted; and numbers as its Java writes them.
+"""Writes CSV as Salesforce does: every value quoted, numbers as Java prints them.
 
 Knows text. Knows no job.
 """
@@ -13,7 +13,7 @@ from io import StringIO
 _AMPLE = Context(prec=400)
 _PLAIN_FROM = -3
 _PLAIN_BELOW = 7
-"""Java writes 10**-3 <= x < 10**7 plainly and all else with an exponent."""
+"""Java prints 10**-3 <= x < 10**7 without an exponent."""
 
 
 def csv_bytes(rows: Iterable[Sequence[str]], delimiter: str, line_ending: str) -> bytes:
@@ -28,8 +28,8 @@ def csv_bytes(rows: Iterable[Sequence[str]], delimiter: str, line_ending: str) -
 def java_double(text: str) -> str:
     """A number as a Java double prints: `912260031` is `9.12260031E8`, `5` is `5.0`.
 
-    Result files echo numbers this way, so that what comes back is not letter for letter what was
-    sent; but no digit is lost. Text that is no number stays as it is.
+    Result files echo numbers this way: not the text that was sent, but without losing a digit. Text
+    that is not a number is returned unchanged.
     """
     try:
         number = Decimal(text)

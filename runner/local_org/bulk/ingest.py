@@ -1,9 +1,9 @@
-"""Carries out one ingest job: batches of 10,000 rows, in chunks of 200 that are one transaction.
+"""Runs one ingest job in chunks of 200 rows, one transaction each.
 
 Each chunk's rows, its part of the result files and the job's progress are committed together, so
-that a job continues after a crash where it was, and no row is written twice. Rows come out shuffled
-within their chunk: Salesforce does not promise the order of the input, and clients that rely on
-it must not work here.
+that a job continues after a crash where it was, and no row is written twice. Results are
+shuffled within a chunk: Salesforce does not promise the order of the input, so clients that rely on
+it fail here.
 
 Knows jobs, their files and `records.write`. Knows no HTTP and no threads.
 """
@@ -38,14 +38,14 @@ _ECHOED_AS_DOUBLES = frozenset({"double", "currency", "percent"})
 _NEEDS_ID = frozenset({"update", "delete", "hardDelete"})
 
 ShouldContinue = Callable[[Job], bool]
-"""Asked before each chunk, within its transaction: whether the job shall run on."""
+"""Called before each chunk, in its transaction: whether to continue."""
 
 
 def run_ingest(org: Org, job: Job, should_continue: ShouldContinue) -> Job | None:
-    """Process what is left of a job; gives it complete, or None when it was told to stop.
+    """Process the rest of a job; returns the finished job, or None if it was stopped.
 
     Raises:
-        JobFailure: the job is to end as Failed; what was committed stays.
+        JobFailure: the job ends as Failed; rows already committed stay.
     """
     sobject = org.catalog.sobject(job.object)
     if sobject is None:
@@ -58,7 +58,7 @@ def run_ingest(org: Org, job: Job, should_continue: ShouldContinue) -> Job | Non
 
 
 class _Run:
-    """One job under way. Keeps the current version of the job."""
+    """One job in progress, in its current version."""
 
     def __init__(
         self, org: Org, job: Job, sobject: SObject, upload: Upload, should_continue: ShouldContinue
@@ -77,7 +77,7 @@ class _Run:
             return self._job
         start = self._job.upload_done_bytes or self._upload.rows_start
         if self._job.upload_done_bytes == 0:
-            # Known before anything can fail: all rows of a job that fails at once are unprocessed.
+            # Saved before anything can fail: if the job fails now, all rows are unprocessed.
             self._job = self._jobs.change(self._job, upload_done_bytes=start)
         self._upload.check_line_endings()
         self._check_columns()
@@ -168,7 +168,7 @@ class _Run:
     def _write(self, file: BinaryIO, rows: list[list[str]]) -> int:
         text = csv_bytes(rows, DELIMITERS[self._job.delimiter], LINE_ENDINGS[self._job.line_ending])
         file.write(text)
-        # Before the commit that says how far the file is true.
+        # Before the commit that records how much of the file is valid.
         file.flush()
         return len(text)
 
@@ -178,7 +178,7 @@ def _upload(folder: Path, job: Job) -> Upload:
 
 
 def result_header(job: Job, folder: Path, *names: str) -> bytes:
-    """The header of a result file: the `sf__` columns quoted, then the header as it was sent."""
+    """The header of a result file: the `sf__` columns, quoted, then the header as sent."""
     upload = _upload(folder, job)
     try:
         known = upload.read_header()
@@ -192,7 +192,7 @@ def result_header(job: Job, folder: Path, *names: str) -> bytes:
 
 
 def rows_left(job: Job, folder: Path) -> tuple[int, int]:
-    """Where in the upload the rows that were not processed lie: first byte and end."""
+    """Byte range of the unprocessed rows in the upload: start and end."""
     path = folder / UPLOAD
     size = path.stat().st_size if path.exists() else 0
     if job.state is JobState.JOB_COMPLETE:
@@ -201,7 +201,7 @@ def rows_left(job: Job, folder: Path) -> tuple[int, int]:
 
 
 def _header_end(job: Job, folder: Path) -> int:
-    """Where the rows begin in the upload of a job that never began."""
+    """Where the rows start in the upload of a job that never started."""
     upload = _upload(folder, job)
     try:
         upload.read_header()
@@ -213,7 +213,7 @@ def _header_end(job: Job, folder: Path) -> int:
 
 
 def _appending(path: Path, true_bytes: int) -> BinaryIO:
-    """A result file, cut back to what was committed."""
+    """A result file, truncated to what was committed."""
     file = path.open("r+b" if path.exists() else "w+b")
     file.truncate(true_bytes)
     file.seek(true_bytes)

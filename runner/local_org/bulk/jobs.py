@@ -1,7 +1,7 @@
-"""Bulk jobs as the org remembers them: their settings, their state, how far they have come.
+"""Bulk jobs in the store: their settings, state and progress.
 
-Knows jobs and where their files lie. Knows no HTTP and does none of their work. Jobs outlive the
-server; like Salesforce's, they are forgotten after seven days.
+Knows jobs and where their files are. Knows no HTTP and does none of their work. Jobs outlive the
+server; as at Salesforce, they are deleted after seven days.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ _SCHEMA = (
 
 
 class JobKind(StrEnum):
-    """Which API a job belongs to, in the words of its `jobType`."""
+    """The `jobType` of a job."""
 
     INGEST = "V2Ingest"
     QUERY = "V2Query"
 
 
 class JobState(StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     OPEN = "Open"
     UPLOAD_COMPLETE = "UploadComplete"
@@ -58,7 +58,7 @@ UNDER_WAY = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job; `Jobs.change` makes the next version of it."""
+    """One job; `Jobs.change` saves a new version of it."""
 
     id: str
     kind: JobKind
@@ -76,22 +76,22 @@ class Job:
     assignment_rule: str | None = None
     query: str = ""
     uploads: int = 0
-    """How many times content was put; more than once spoils the job."""
+    """How many times content was uploaded; more than once invalidates the job."""
     failure: str | None = None
     """Salesforce's `errorMessage`."""
     rows_done: int = 0
     rows_failed: int = 0
     upload_done_bytes: int = 0
-    """Where the first row that was not processed begins in the upload."""
+    """Byte offset of the first unprocessed row in the upload."""
     succeeded_bytes: int = 0
-    """How much of each result file is true; what lies beyond was not committed."""
+    """How much of each result file is valid; anything beyond was not committed."""
     failed_bytes: int = 0
     total_ms: int = 0
     active_ms: int = 0
 
     @property
     def number(self) -> str:
-        """The 15-character Id, as some messages write it."""
+        """The 15-character Id, which some messages show."""
         return self.id[:15]
 
 
@@ -102,10 +102,10 @@ class Jobs:
         self._org = org
         with org.store.writing() as conn:
             conn.execute(_SCHEMA)
-        self._forget_old()
+        self._delete_old()
 
     def create(self, kind: JobKind, draft: Job) -> Job:
-        """Keep a new job under an Id of its own."""
+        """Save a new job under a new Id."""
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
             job_id = make_id(_KEY_PREFIX, reserve(conn, "_jobs", 1) + 1)
@@ -117,7 +117,7 @@ class Jobs:
         return job
 
     def find(self, job_id: str) -> Job | None:
-        """A job by either form of its Id; None when there is none (any more)."""
+        """A job by its 15- or 18-character Id; None if it does not exist (any more)."""
         with self._org.store.reading() as conn:
             row = conn.execute(
                 'SELECT body FROM "_jobs" WHERE id = ?', (normalise(job_id),)
@@ -128,7 +128,7 @@ class Jobs:
         """A job of one kind.
 
         Raises:
-            ApiRefusal: 404 when there is none (any more).
+            ApiRefusal: 404, it does not exist (any more).
         """
         job = self.find(job_id)
         if job is None or job.kind is not kind:
@@ -153,21 +153,21 @@ class Jobs:
         return [_unpacked(row[0]) for row in rows]
 
     def unfinished(self) -> list[Job]:
-        """Jobs that are waiting for work or were being worked on."""
+        """Jobs that wait for work or were in progress."""
         with self._org.store.reading() as conn:
             rows = conn.execute('SELECT body FROM "_jobs" ORDER BY made, id').fetchall()
         jobs = (_unpacked(row[0]) for row in rows)
         return [job for job in jobs if job.state in UNDER_WAY]
 
     def change(self, job: Job, **changes: object) -> Job:
-        """Keep a changed version; goes into the caller's transaction where there is one."""
+        """Save a changed version, in the caller's transaction if there is one."""
         changed = replace(job, modstamp=self._org.clock().isoformat(), **changes)  # type: ignore[arg-type]
         with self._org.store.writing() as conn:
             conn.execute('UPDATE "_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id))
         return changed
 
     def move(self, job_id: str, state: JobState, *, out_of: frozenset[JobState]) -> Job | None:
-        """Put a job in another state if it is in one of `out_of`; None when it is not."""
+        """Move a job to another state if it is in one of `out_of`; None if it is not."""
         with self._org.store.writing():
             job = self.find(job_id)
             if job is None or job.state not in out_of:
@@ -175,22 +175,22 @@ class Jobs:
             return self.change(job, state=state)
 
     def delete(self, job: Job) -> None:
-        """Forget a job and its files."""
+        """Delete a job and its files."""
         with self._org.store.writing() as conn:
             conn.execute('DELETE FROM "_jobs" WHERE id = ?', (job.id,))
         shutil.rmtree(self.folder(job), ignore_errors=True)
 
     def delete_all(self) -> None:
-        """Forget every job and its files."""
+        """Delete every job and its files."""
         with self._org.store.writing() as conn:
             conn.execute('DELETE FROM "_jobs"')
         shutil.rmtree(self._org.store.folder / "jobs", ignore_errors=True)
 
     def folder(self, job: Job) -> Path:
-        """Where a job's files lie."""
+        """The folder of a job's files."""
         return self._org.store.folder / "jobs" / job.id
 
-    def _forget_old(self) -> None:
+    def _delete_old(self) -> None:
         limit = (self._org.clock() - RETENTION).isoformat()
         with self._org.store.reading() as conn:
             rows = conn.execute('SELECT body FROM "_jobs" WHERE made < ?', (limit,)).fetchall()
@@ -208,5 +208,5 @@ def _unpacked(body: str) -> Job:
 
 
 def stamp(moment: str) -> str:
-    """A moment as job JSON writes it: whole seconds, `2022-01-02T21:33:43.000+0000`."""
+    """A moment in job JSON: whole seconds, `2022-01-02T21:33:43.000+0000`."""
     return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%dT%H:%M:%S}.000+0000"

@@ -1,4 +1,4 @@
-"""Takes a multipart/form-data body apart, byte for byte.
+"""Splits a multipart/form-data body into its parts, byte for byte.
 
 Knows boundaries and part names. Knows no job.
 """
@@ -12,21 +12,21 @@ _NAME = re.compile(rb'\bname="([^"]*)"')
 
 
 class MultipartError(ValueError):
-    """The body is not what its Content-Type says."""
+    """The body does not match its Content-Type."""
 
 
 def parts_of(body: bytes, content_type: str) -> dict[str, bytes]:
     """The parts of a body by name, without their headers.
 
     Raises:
-        MultipartError: there is no boundary, or a part has no name or no end of headers.
+        MultipartError: there is no boundary, or a part has no name or no content.
     """
     found = _BOUNDARY.search(content_type)
     if found is None:
         raise MultipartError("no boundary")
     mark = b"--" + (found[1] or found[2]).encode()
     parts = {}
-    # Each boundary but the first stands after a line ending of its own.
+    # Each boundary but the first follows a line ending that belongs to it.
     for piece in re.split(rb"(?:^|\r?\n)" + re.escape(mark), body)[1:]:
         if piece.startswith(b"--"):
             break

@@ -1,7 +1,7 @@
-"""Carries out one query job, and cuts its result into pages.
+"""Runs one query job, and splits its result into pages.
 
-The result is one CSV file beside an index of where each row begins (8 bytes a row), so that a page
-can start at any row without reading those before it.
+The result is one CSV file with an index of where each row starts (8 bytes per row), so a page can
+start at any row without reading the rows before it.
 
 Knows jobs, their files and `soql.prepare`. Knows no HTTP and no threads.
 """
@@ -27,14 +27,14 @@ RESULT = "result.csv"
 INDEX = "result.index"
 _PLACE_BYTES = 8
 _BLOCK = 256 * 1024
-_ROWS_BETWEEN_LOOKS = 5_000
+_ROWS_BETWEEN_CHECKS = 5_000
 
 
 def prepared(org: Org, job: Job, user: User) -> soql.Prepared:
     """The query of a job, ready to run.
 
     Raises:
-        ApiRefusal: the SOQL is refused.
+        ApiRefusal: the SOQL is invalid.
     """
     return soql.prepare(
         org, job.query, user=user, version=job.api_version, all_rows=job.operation == "queryAll"
@@ -42,7 +42,7 @@ def prepared(org: Org, job: Job, user: User) -> soql.Prepared:
 
 
 def run_query(org: Org, job: Job, should_continue: Callable[[Job], bool]) -> Job | None:
-    """Write the result of a job; gives it complete, or None when it was told to stop."""
+    """Write the result of a job; returns the finished job, or None if it was stopped."""
     started = monotonic()
     jobs = org.part(Jobs)
     folder = jobs.folder(job)
@@ -62,7 +62,7 @@ def run_query(org: Org, job: Job, should_continue: Callable[[Job], bool]) -> Job
         writer.writerow(query.columns)
         rows = 0
         for values in query.flat(conn):
-            if rows % _ROWS_BETWEEN_LOOKS == 0 and not should_continue(job):
+            if rows % _ROWS_BETWEEN_CHECKS == 0 and not should_continue(job):
                 return None
             writer.writerow(values)
             rows += 1
@@ -72,7 +72,7 @@ def run_query(org: Org, job: Job, should_continue: Callable[[Job], bool]) -> Job
 
 
 class _Sink:
-    """Takes lines from the csv writer; notes where each begins."""
+    """Receives lines from the csv writer and records where each starts."""
 
     def __init__(self, result: BinaryIO, index: BinaryIO) -> None:
         self._result = result
@@ -87,7 +87,7 @@ class _Sink:
             self._flush()
 
     def close(self) -> None:
-        # The end of the last row stands where the next would begin.
+        # The end of the last row is where the next would start.
         self._places.append(self._at)
         self._flush()
 
@@ -98,7 +98,7 @@ class _Sink:
 
 @dataclass(frozen=True, slots=True)
 class ResultPage:
-    """Some rows of a result, under its header."""
+    """Some rows of a result, with its header."""
 
     folder: Path
     start: int
@@ -108,7 +108,7 @@ class ResultPage:
 
     @property
     def next_locator(self) -> str | None:
-        """Where the next page starts; None after the last."""
+        """Locator of the next page; None after the last."""
         end = self.start + self.rows
         return locator_of(end) if end < self.total else None
 
@@ -125,7 +125,7 @@ class ResultPage:
 
 
 def page_of(folder: Path, start: int, most: int) -> ResultPage | None:
-    """At most `most` rows from one on; None when the result does not reach that far."""
+    """Up to `most` rows from `start` on; None if the result has fewer rows."""
     total = (folder / INDEX).stat().st_size // _PLACE_BYTES - 2
     if start > total or (start == total and start > 0):
         return None
@@ -138,7 +138,7 @@ def locator_of(row: int) -> str:
 
 
 def row_of(locator: str) -> int | None:
-    """The row a locator stands for; None when it was not made here."""
+    """The row of a locator; None if the locator is not one of ours."""
     try:
         text = base64.b64decode(locator + "=" * (-len(locator) % 4), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
@@ -147,7 +147,7 @@ def row_of(locator: str) -> int | None:
 
 
 def _place(index: BinaryIO, line: int) -> int:
-    """Where a line begins; line 0 is the header."""
+    """Where a line starts; line 0 is the header."""
     index.seek(line * _PLACE_BYTES)
     places = array("Q")
     places.frombytes(index.read(_PLACE_BYTES))

@@ -1,7 +1,7 @@
-"""Carries Bulk jobs out, each in a thread of its own, and moves them through their states.
+"""Works on Bulk jobs, each in its own thread, and moves them through their states.
 
-A job stays in each state for `settings.bulk_pace_seconds` at the least; with 0 it is as fast as it
-can be, and still asynchronous. Jobs that were under way when a server stopped go on with the next.
+A job stays in each state for at least `settings.bulk_pace_seconds`; with 0 it runs as fast as it
+can, still asynchronously. Jobs that were in progress when a server stopped resume with the next.
 
 Knows states and threads. Knows no HTTP.
 """
@@ -23,7 +23,7 @@ from runner.local_org.org import Org
 
 
 class AbortedError(Exception):
-    """The job is to end as Aborted, by a fault on demand."""
+    """An injected fault ends the job as Aborted."""
 
 
 _RUNS = {JobKind.INGEST: run_ingest, JobKind.QUERY: run_query}
@@ -79,7 +79,7 @@ class BulkWorker:
             self._end(job, JobState.JOB_COMPLETE)
 
     def _run(self, job: Job, fault: ActiveRule | None) -> Job | None:
-        """Work on a job until it is done or told to stop; a stalled one goes on when it may."""
+        """Work on a job until it is done or stopped; a stalled one continues once released."""
         run = _RUNS[job.kind]
         with self._threads.slot:
             done = run(
@@ -97,7 +97,7 @@ class BulkWorker:
             return run(self._org, current, self._should_continue)
 
     def _should_continue(self, job: Job) -> bool:
-        """Whether nobody has aborted or deleted it, and the server is not stopping."""
+        """Whether it was neither aborted nor deleted and the server is not stopping."""
         current = self._jobs.find(job.id)
         return (
             not self._threads.stopping
@@ -106,7 +106,7 @@ class BulkWorker:
         )
 
     def _wait_out(self, started_at: float, pace: float) -> bool:
-        """Wait until a state has lasted its time; whether the server is stopping."""
+        """Wait until a state has lasted its time; True if the server is stopping."""
         return self._threads.wait(max(0.0, pace - (monotonic() - started_at)))
 
     def _end(self, job: Job, state: JobState, failure: str | None = None) -> None:
@@ -117,11 +117,11 @@ class BulkWorker:
 
 
 def _stalls(fault: ActiveRule | None, job: Job) -> bool:
-    """Whether a job is to stall now.
+    """Whether a job stalls now.
 
     Raises:
-        JobFailure: it is to fail.
-        AbortedError: it is to be aborted.
+        JobFailure: it fails.
+        AbortedError: it is aborted.
     """
     if fault is None or job.rows_done < fault.rule.rows:
         return False

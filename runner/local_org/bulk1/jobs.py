@@ -1,4 +1,4 @@
-"""Jobs and batches of Bulk API 1.0 as the org remembers them.
+"""Jobs and batches of Bulk API 1.0 in the store.
 
 Knows their settings, states and files. Knows no HTTP and does none of their work.
 """
@@ -24,7 +24,7 @@ QUERIES = frozenset({"query", "queryAll"})
 
 
 class Bulk1JobState(StrEnum):
-    """Where a job stands: it takes batches, or no more."""
+    """The state of a job: it accepts batches only while open."""
 
     OPEN = "Open"
     CLOSED = "Closed"
@@ -32,7 +32,7 @@ class Bulk1JobState(StrEnum):
 
 
 class BatchState(StrEnum):
-    """Where a batch stands."""
+    """The state of a batch."""
 
     QUEUED = "Queued"
     IN_PROGRESS = "InProgress"
@@ -61,7 +61,7 @@ class Bulk1Job:
 
     @property
     def queries(self) -> bool:
-        """Whether it reads."""
+        """Whether its batches are queries."""
         return self.operation in QUERIES
 
 
@@ -82,7 +82,7 @@ class Batch:
 
     @property
     def result_id(self) -> str:
-        """The Id under which a query batch's only result is fetched."""
+        """The Id of a query batch's only result."""
         return "752" + self.id[3:]
 
 
@@ -96,7 +96,7 @@ class Bulk1Jobs:
                 conn.execute(statement)
 
     def create(self, draft: Bulk1Job) -> Bulk1Job:
-        """Keep a new job under an Id of its own."""
+        """Save a new job under a new Id."""
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
             job_id = make_id("750", reserve(conn, "_jobs", 1) + 1)
@@ -106,7 +106,7 @@ class Bulk1Jobs:
         return job
 
     def add(self, job: Bulk1Job, content: bytes) -> Batch:
-        """Keep a new batch and its content."""
+        """Save a new batch and its content."""
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
             place = reserve(conn, "_batches", 1) + 1
@@ -119,7 +119,7 @@ class Bulk1Jobs:
         return batch
 
     def find(self, job_id: str) -> Bulk1Job | None:
-        """A job by either form of its Id."""
+        """A job by its 15- or 18-character Id."""
         with self._org.store.reading() as conn:
             row = conn.execute(
                 'SELECT body FROM "_classic_jobs" WHERE id = ?', (normalise(job_id),)
@@ -135,21 +135,21 @@ class Bulk1Jobs:
         return [_unpacked(row[0]) for row in rows]
 
     def batches(self, job_id: str) -> list[Batch]:
-        """The batches of a job, in the order they came."""
+        """The batches of a job, in the order they were added."""
         return self._batches("WHERE job_id = ? ORDER BY place", job_id)
 
     def batch(self, job_id: str, batch_id: str) -> Batch | None:
-        """One batch by either form of its Id."""
+        """One batch by its 15- or 18-character Id."""
         found = self._batches("WHERE id = ?", normalise(batch_id) or "")
         return next((batch for batch in found if batch.job_id == job_id), None)
 
     def unfinished(self) -> list[Batch]:
-        """Batches that are waiting for work or were being worked on."""
+        """Batches that wait for work or were in progress."""
         under_way = {BatchState.QUEUED, BatchState.IN_PROGRESS}
         return [each for each in self._batches("WHERE ? = ''", "") if each.state in under_way]
 
     def change_job(self, job: Bulk1Job, state: Bulk1JobState) -> Bulk1Job:
-        """Close or abort a job; batches that have not begun stay undone by an abort."""
+        """Close or abort a job; an abort leaves queued batches unprocessed."""
         now = self._org.clock().isoformat()
         changed = replace(job, state=state, modstamp=now)
         with self._org.store.writing() as conn:
@@ -163,7 +163,7 @@ class Bulk1Jobs:
         return changed
 
     def change(self, batch: Batch, **changes: object) -> Batch:
-        """Keep a changed version; goes into the caller's transaction where there is one."""
+        """Save a changed version, in the caller's transaction if there is one."""
         now = self._org.clock().isoformat()
         changed = replace(batch, modstamp=now, **changes)  # type: ignore[arg-type]
         with self._org.store.writing() as conn:
@@ -173,7 +173,7 @@ class Bulk1Jobs:
         return changed
 
     def delete_all(self) -> None:
-        """Forget every job, its batches and their files."""
+        """Delete every job, its batches and their files."""
         for job_id in self._ids():
             shutil.rmtree(self._folder(job_id), ignore_errors=True)
         with self._org.store.writing() as conn:
@@ -181,11 +181,11 @@ class Bulk1Jobs:
             conn.execute('DELETE FROM "_classic_batches"')
 
     def request_path(self, batch: Batch) -> Path:
-        """Where a batch's content lies."""
+        """The file of a batch's content."""
         return self._folder(batch.job_id) / f"{batch.id}.request"
 
     def result_path(self, batch: Batch) -> Path:
-        """Where a batch's result lies."""
+        """The file of a batch's result."""
         return self._folder(batch.job_id) / f"{batch.id}.result"
 
     def _ids(self) -> list[str]:

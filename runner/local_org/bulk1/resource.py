@@ -1,8 +1,8 @@
 """`/services/async/NN.0/job`: Bulk API 1.0, for clients that still use it.
 
-Jobs with CSV or JSON content. What concerns a job is answered in the format of the request, what
-concerns a batch in that of the job's content, where CSV means XML. The session is in a header of
-its own, `X-SFDC-Session`.
+Jobs with CSV or JSON content. Answers about a job use the format of the request,
+answers about a batch the format of the job's content (XML for CSV). The session is in the header
+`X-SFDC-Session`.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ _BLOCK = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Call:
-    """One request in a session, with what its path and headers say."""
+class _Bulk1Request:
+    """One request in a session, with the job and batch of its path."""
 
     org: Org
     request: Request
@@ -73,36 +73,36 @@ class _Call:
 
 
 def _speaks_json(request: Request) -> bool:
-    told = request.headers.get("content-type") or request.headers.get("accept", "")
-    return "json" in told.lower()
+    media_type = request.headers.get("content-type") or request.headers.get("accept", "")
+    return "json" in media_type.lower()
 
 
 def _members(request: Request) -> Mapping[str, object]:
     if not _speaks_json(request):
         return shapes.members_of(request.body)
     try:
-        told = request.json()
+        body = request.json()
     except ValueError:
-        told = None
-    if not isinstance(told, dict):
+        body = None
+    if not isinstance(body, dict):
         raise Bulk1Refusal("InvalidJob", "Unable to parse Job")
-    return told
+    return body
 
 
-def _create(call: _Call) -> Response:
-    told = {
+def _create(call: _Bulk1Request) -> Response:
+    members = {
         name: "" if value is None else str(value) for name, value in _members(call.request).items()
     }
-    operation = told.get("operation", "")
+    operation = members.get("operation", "")
     if operation not in _OPERATIONS:
         raise Bulk1Refusal("InvalidJob", f"Unable to parse Job: operation {operation!r}")
-    if told.get("contentType") not in {"CSV", "JSON"}:
-        raise Bulk1Refusal("InvalidJob", "The local org takes the content types CSV and JSON")
-    if told.get("concurrencyMode", "") not in _MODES:
+    if members.get("contentType") not in {"CSV", "JSON"}:
+        raise Bulk1Refusal("InvalidJob", "The local org accepts the content types CSV and JSON")
+    if members.get("concurrencyMode", "") not in _MODES:
         raise Bulk1Refusal("InvalidJob", "Unable to parse Job: concurrencyMode")
-    sobject = call.org.catalog.sobject(told.get("object", ""))
+    sobject = call.org.catalog.sobject(members.get("object", ""))
     if sobject is None:
-        named = told.get("object", "")
+        named = members.get("object", "")
         raise Bulk1Refusal("InvalidEntity", f"Entity '{named}' is not supported by the Bulk API.")
     if operation == "hardDelete" and not call.org.settings.hard_delete_allowed:
         raise Bulk1Refusal("FeatureNotEnabled", "hardDelete needs Bulk API Hard Delete")
@@ -115,16 +115,16 @@ def _create(call: _Call) -> Response:
             api_version=call.version,
             made="",
             modstamp="",
-            content_type=told["contentType"],
-            concurrency=_MODES[told.get("concurrencyMode", "")],
-            external_id=_key(sobject, told) if operation == "upsert" else None,
+            content_type=members["contentType"],
+            concurrency=_MODES[members.get("concurrencyMode", "")],
+            external_id=_key(sobject, members) if operation == "upsert" else None,
         )
     )
     return _of_job(call, job, 201)
 
 
-def _key(sobject: SObject, told: Mapping[str, str]) -> str:
-    name = told.get("externalIdFieldName", "")
+def _key(sobject: SObject, members: Mapping[str, str]) -> str:
+    name = members.get("externalIdFieldName", "")
     field = sobject.field(name)
     if not name:
         raise Bulk1Refusal(
@@ -141,17 +141,17 @@ def _key(sobject: SObject, told: Mapping[str, str]) -> str:
     return field.name
 
 
-def _of_job(call: _Call, job: Bulk1Job, status: int = 200) -> Response:
+def _of_job(call: _Bulk1Request, job: Bulk1Job, status: int = 200) -> Response:
     as_json = _speaks_json(call.request)
     info = shapes.job_info(job, call.jobs.batches(job.id), as_json=as_json)
     return shapes.shaped("jobInfo", info, as_json=as_json, status=status)
 
 
-def _info(call: _Call) -> Response:
+def _info(call: _Bulk1Request) -> Response:
     return _of_job(call, call.job)
 
 
-def _change(call: _Call) -> Response:
+def _change(call: _Bulk1Request) -> Response:
     job, wanted = call.job, _members(call.request).get("state")
     if wanted not in {Bulk1JobState.CLOSED, Bulk1JobState.ABORTED}:
         raise Bulk1Refusal("InvalidJobState", f"A job cannot be put in the state {wanted}")
@@ -160,10 +160,10 @@ def _change(call: _Call) -> Response:
     return _of_job(call, call.jobs.change_job(job, Bulk1JobState(str(wanted))))
 
 
-def _add(call: _Call) -> Response:
+def _add(call: _Bulk1Request) -> Response:
     job = call.job
     if job.state is not Bulk1JobState.OPEN:
-        raise Bulk1Refusal("InvalidJobState", f"Job is {job.state}: it takes no batches")
+        raise Bulk1Refusal("InvalidJobState", f"Job is {job.state}: it accepts no batches")
     if len(call.request.body) > MAX_BATCH_BYTES:
         raise Bulk1Refusal("InvalidBatch", f"A batch is at most {MAX_BATCH_BYTES} bytes")
     batch = call.jobs.add(job, call.request.body)
@@ -177,22 +177,22 @@ def _of_batch(job: Bulk1Job, batch: Batch, status: int = 200) -> Response:
     return shapes.shaped("batchInfo", info, as_json=as_json, status=status)
 
 
-def _list(call: _Call) -> Response:
+def _list(call: _Bulk1Request) -> Response:
     job = call.job
     as_json = job.content_type == "JSON"
     batches = [shapes.batch_info(batch, as_json=as_json) for batch in call.jobs.batches(job.id)]
     return shapes.batch_list(batches, as_json=as_json)
 
 
-def _batch(call: _Call) -> Response:
+def _batch(call: _Bulk1Request) -> Response:
     return _of_batch(call.job, call.batch)
 
 
-def _sent(call: _Call) -> Response:
+def _sent(call: _Bulk1Request) -> Response:
     return _content(call.job, call.jobs.request_path(call.batch))
 
 
-def _result(call: _Call) -> Response:
+def _result(call: _Bulk1Request) -> Response:
     job, batch = call.job, call.batch
     if batch.state is not BatchState.COMPLETED:
         raise Bulk1Refusal("InvalidBatch", f"Batch not completed: it is {batch.state}")
@@ -201,7 +201,7 @@ def _result(call: _Call) -> Response:
     return _content(job, call.jobs.result_path(batch))
 
 
-def _found(call: _Call) -> Response:
+def _found(call: _Bulk1Request) -> Response:
     batch = call.batch
     if batch.state is not BatchState.COMPLETED or call.request.params["result_id"] not in {
         batch.result_id,
@@ -221,7 +221,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _answering(ask: Callable[[_Call], Response]) -> Endpoint:
+def _answering(ask: Callable[[_Bulk1Request], Response]) -> Endpoint:
     def answer(org: Org, request: Request) -> Response:
         try:
             return ask(_signed_in(org, request))
@@ -231,14 +231,14 @@ def _answering(ask: Callable[[_Call], Response]) -> Endpoint:
     return answer
 
 
-def _signed_in(org: Org, request: Request) -> _Call:
+def _signed_in(org: Org, request: Request) -> _Bulk1Request:
     session = org.part(Sessions).find(session_token_of(request))
     if session is None:
         raise Bulk1Refusal("InvalidSessionId", "Invalid session id", 401)
-    told = request.params["version"]
-    if not _VERSION.fullmatch(told) or float(told) not in org.settings.served_versions:
-        raise Bulk1Refusal("InvalidVersion", f"Api version {told} is not supported")
-    return _Call(org, request, session, float(told))
+    version = request.params["version"]
+    if not _VERSION.fullmatch(version) or float(version) not in org.settings.served_versions:
+        raise Bulk1Refusal("InvalidVersion", f"Api version {version} is not supported")
+    return _Bulk1Request(org, request, session, float(version))
 
 
 _JOBS = r"/services/async/(?P<version>[^/]+)/job"

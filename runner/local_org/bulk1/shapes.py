@@ -1,4 +1,4 @@
-"""How Bulk API 1.0 writes jobs, batches and refusals: in XML, or in JSON.
+"""Jobs, batches and errors of Bulk API 1.0 as XML or JSON.
 
 Knows shapes only. Source: the Bulk API developer guide and recorded answers of real orgs.
 """
@@ -20,7 +20,7 @@ _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
 class Bulk1Refusal(Exception):  # noqa: N818 - it is an answer, not a defect
-    """A request refused in Bulk API 1.0's words: one object, not an array."""
+    """A request refused with Bulk API 1.0's error: one object, not an array."""
 
     def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(f"{code}: {message}")
@@ -29,7 +29,7 @@ class Bulk1Refusal(Exception):  # noqa: N818 - it is an answer, not a defect
         self.status = status
 
     def response(self, *, as_json: bool) -> Response:
-        """The refusal as it goes out."""
+        """The response."""
         members = {"exceptionCode": self.code, "exceptionMessage": self.message}
         return shaped("error", members, as_json=as_json, status=self.status)
 
@@ -37,7 +37,7 @@ class Bulk1Refusal(Exception):  # noqa: N818 - it is an answer, not a defect
 def shaped(
     name: str, members: Mapping[str, object], *, as_json: bool, status: int = 200
 ) -> Response:
-    """One object as an answer; in XML what is null is left out."""
+    """One object as a response; XML omits null members."""
     if as_json:
         return Response.of_json(members, status)
     return _xml(f'<{name} xmlns="{NAMESPACE}">{_members(members)}</{name}>', status)
@@ -52,7 +52,7 @@ def batch_list(batches: Sequence[Mapping[str, object]], *, as_json: bool) -> Res
 
 
 def result_list(result_id: str, *, as_json: bool) -> Response:
-    """The results of a query batch: always one here."""
+    """The results of a query batch: here always one."""
     if as_json:
         return Response.of_json([result_id])
     inner = f"<result>{result_id}</result>"
@@ -108,13 +108,13 @@ def batch_info(batch: Batch, *, as_json: bool) -> dict[str, object]:
 
 
 def members_of(document: bytes) -> dict[str, object]:
-    """The members of an XML request, `jobInfo` for one.
+    """The members of an XML request, such as `jobInfo`.
 
     Raises:
-        Bulk1Refusal: InvalidXML, it is no XML, or declares entities.
+        Bulk1Refusal: InvalidXML, it is not XML or declares entities.
     """
     if b"<!" in document:
-        raise Bulk1Refusal("InvalidXML", "Invalid XML: declarations are not taken")
+        raise Bulk1Refusal("InvalidXML", "Invalid XML: declarations are not allowed")
     try:
         root = ET.fromstring(document)  # noqa: S314 - declarations are refused above
     except ET.ParseError as error:
@@ -140,5 +140,5 @@ def _moment(moment: str, *, as_json: bool) -> str:
 
 
 def content_headers(*, as_json: bool) -> dict[str, str]:
-    """Headers of a batch's own content or result."""
+    """Headers of a batch's content or result."""
     return {"Content-Type": JSON_TYPE if as_json else "text/csv"}

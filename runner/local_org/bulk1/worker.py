@@ -1,7 +1,7 @@
-"""Carries out one batch of Bulk API 1.0 and writes its result file.
+"""Works on batches of Bulk API 1.0 and writes their result files.
 
-Knows batches, `records.write` and `soql.prepare`. Knows no HTTP and no threads. Unlike Bulk API
-2.0, results stand in the order of the rows that were sent.
+Knows batches, `records.write` and `soql.prepare`. Knows no HTTP. Unlike Bulk API 2.0, results
+are in the order of the rows that were sent.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Bulk1Worker:
 
 
 def _run_batch(org: Org, batch: Batch) -> None:
-    """Take a batch from Queued to Completed or Failed."""
+    """Move a batch from Queued to Completed or Failed."""
     jobs = org.part(Bulk1Jobs)
     with org.store.writing():
         current = jobs.batch(batch.job_id, batch.id)
@@ -76,7 +76,7 @@ def _run_batch(org: Org, batch: Batch) -> None:
         if job.queries:
             _finish(jobs, current, lambda: _query(org, job, current))
         else:
-            # The rows and the word that they are done are one transaction: a crash repeats neither.
+            # The rows and the batch's new state are one transaction, so a crash repeats neither.
             with org.store.writing():
                 _finish(jobs, current, lambda: _ingest(org, job, current))
     except JobFailure as failure:
@@ -121,8 +121,8 @@ def _ingest(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
                 from_text=from_text,
             )
             outcomes += write(org, conn, call)
-    told = _csv_results(outcomes) if from_text else _json_results(outcomes)
-    org.part(Bulk1Jobs).result_path(batch).write_bytes(told)
+    results = _csv_results(outcomes) if from_text else _json_results(outcomes)
+    org.part(Bulk1Jobs).result_path(batch).write_bytes(results)
     return len(rows), sum(not outcome.success for outcome in outcomes)
 
 
@@ -208,7 +208,7 @@ def _query(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
 
 
 def _in_epoch(value: object) -> object:
-    """A record with its datetimes in milliseconds since the epoch, as JSON batches have them."""
+    """A record with its datetimes as milliseconds since the epoch, as JSON batches have them."""
     if isinstance(value, dict):
         return {name: _in_epoch(each) for name, each in value.items()}
     if isinstance(value, list):

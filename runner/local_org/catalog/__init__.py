@@ -1,1 +1,1 @@
-"""What the org holds: sObjects, fields, relationships."""
+"""The shape of the org: sObjects, fields, relationships."""

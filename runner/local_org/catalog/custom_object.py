@@ -1,4 +1,4 @@
-"""What every custom object has before its own fields: Id, owner, name, system fields.
+"""The standard fields of every custom object: Id, owner, name, system fields.
 
 Knows the standard fields of custom objects. Knows nothing of the rest of the org file.
 """
@@ -91,7 +91,7 @@ def _is_deleted() -> Field:
 
 
 def skeleton(name: str, section: Section, key_prefix: str) -> SObject:
-    """A custom object with its standard fields only."""
+    """A custom object with only its standard fields."""
     label = section.text("label", name.removesuffix("__c").replace("_", " "))
     fields = (
         _id(),
@@ -118,7 +118,7 @@ def skeleton(name: str, section: Section, key_prefix: str) -> SObject:
 
 
 def _name_field(label: str, section: Section) -> Field:
-    """The Name: a text that defaults to the record's Id, or an auto-number."""
+    """The Name field: text that defaults to the record's Id, or an auto-number."""
     section.only("type", "label", "format")
     kind = section.choice("type", ("text", "auto_number"), "text")
     field = Field(
@@ -134,12 +134,12 @@ def _name_field(label: str, section: Section) -> Field:
 
 
 def without_owner_of_details(sobject: SObject, fields: Mapping[str, Field]) -> tuple[Field, ...]:
-    """Number the masters of a detail object and drop its OwnerId: its master's owner owns it."""
+    """Number the masters of a detail object and drop its OwnerId: the master's owner owns it."""
     masters = [field.name for field in fields.values() if field.master_detail_order is not None]
-    kept = []
+    result = []
     for field in fields.values():
         if sobject.custom and masters and field.name == "OwnerId":
             continue
         order = masters.index(field.name) if field.name in masters else None
-        kept.append(replace(field, master_detail_order=order))
-    return tuple(kept)
+        result.append(replace(field, master_detail_order=order))
+    return tuple(result)

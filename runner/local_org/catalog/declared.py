@@ -1,6 +1,6 @@
-"""Builds the catalog of an org: the standard one, extended by what the org file declares.
+"""Builds the catalog of an org: the standard one, extended by the org file.
 
-Knows the shape of the org file, already parsed to plain mappings. Knows no YAML and no store.
+Knows the org file, parsed to plain mappings. Knows no YAML and no store.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ def extend(
 ) -> Catalog:
     """Build the catalog that an org file declares on top of another.
 
-    `known_prefixes` tells the key prefixes that custom objects already bear in a store, so that
-    adding an object to the file never changes the Ids of another.
+    `known_prefixes` has the key prefixes of custom objects in a store, so that adding an object to
+    the file never changes the Ids of another.
 
     Raises:
         DeclarationError: with every problem found.
@@ -73,7 +73,7 @@ def _recorded(base: Catalog) -> Iterator[tuple[str, ChildRelationship]]:
 
 
 class _Prefixes:
-    """Hands out key prefixes in the order of declaration, around those already taken."""
+    """Assigns key prefixes in the order of declaration, skipping those in use."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = dict(known)
@@ -94,7 +94,7 @@ def _sobject(
 ) -> SObject | None:
     if standard is None and _CUSTOM_OBJECT.fullmatch(name) is None:
         section.report(
-            "no such standard object here; a custom object's name ends in __c",
+            "not a standard object of this org; the name of a custom object ends in __c",
         )
         return None
     if standard is None:
@@ -137,13 +137,13 @@ def _record_types(sobject: str, section: Section) -> Iterator[RecordType]:
 
 
 def _stable_id(key_prefix: str, name: str) -> str:
-    """An Id that depends on a name alone, so that every start of the org gives the same."""
+    """An Id that depends only on a name, so it is the same at every start."""
     number = int.from_bytes(sha256(name.encode()).digest()[:6], "big")
     return make_id(key_prefix, number)
 
 
 def _related(sobjects: Mapping[str, SObject], sobject: SObject, section: Section) -> SObject:
-    """Check what names other sObjects or fields, now that all are known."""
+    """Check references to other sObjects and fields, now that all are known."""
     fields = tuple(_named_by_parent(sobjects, sobject, field, section) for field in sobject.fields)
     return replace(
         sobject,
@@ -171,7 +171,7 @@ def _named_by_parent(
     name = field.child_relationship_name
     if name is not None and any(other.child_relationship_name == name for other in rivals):
         section.report(
-            f"{name} is taken by another field", "fields", field.name, "child_relationship"
+            f"{name} is already used by another field", "fields", field.name, "child_relationship"
         )
     if name is None and not rivals:
         name = f"{re.sub(r'[^A-Za-z0-9]+', '_', sobject.label_plural)}__r"
@@ -183,7 +183,7 @@ def _validation_rules(sobject: SObject, section: Section) -> Iterator[Validation
         rule.only("when", "message", "field")
         condition = rule.raw("when")
         if not isinstance(condition, Mapping) or not condition:
-            rule.report("a validation rule needs `when`: fields and what they must be to fail")
+            rule.report("a validation rule needs `when`: the field values for which it fails")
             continue
         for field in condition:
             _check_field(sobject, rule, str(field), "when", str(field))
@@ -201,7 +201,7 @@ def _duplicate_rules(sobject: SObject, section: Section) -> Iterator[DuplicateRu
         rule.only("fields", "action", "message")
         fields = rule.texts("fields")
         if not fields:
-            rule.report("a duplicate rule needs the fields that must agree", "fields")
+            rule.report("a duplicate rule needs `fields`: those that must match", "fields")
         for place, field in enumerate(fields):
             _check_field(sobject, rule, field, "fields", place)
         yield DuplicateRule(
@@ -215,4 +215,4 @@ def _duplicate_rules(sobject: SObject, section: Section) -> Iterator[DuplicateRu
 def _check_field(sobject: SObject, section: Section, name: str, *keys: str | int) -> None:
     field = sobject.field(name)
     if field is None or not field.stored:
-        section.report(f"no field {name} that holds a value on {sobject.name}", *keys)
+        section.report(f"{sobject.name} has no field {name} that holds a value", *keys)

@@ -1,4 +1,4 @@
-"""Turns the declaration of one field into the field that describe will tell of.
+"""Turns the declaration of a field into the field that describe returns.
 
 Knows the field types of the org file. Knows nothing of stores or of other sObjects' fields.
 """
@@ -21,7 +21,7 @@ _TEXT = 255
 
 @dataclass(frozen=True, slots=True)
 class FieldType:
-    """What a type of the org file means in describe's terms."""
+    """A field type of the org file in describe's terms."""
 
     describe_type: str
     soap_type: str
@@ -30,7 +30,7 @@ class FieldType:
     most_length: int = 0
     groupable: bool = True
     searchable: bool = True
-    """Whether it may be filtered and sorted by."""
+    """Whether it can be filtered and sorted by."""
 
 
 FIELD_TYPES = {
@@ -74,10 +74,7 @@ FIELD_TYPES = {
 
 
 def declared_fields(name: str, section: Section) -> list[Field]:
-    """The fields that one declared custom field makes: one, or three for a location.
-
-    A field hidden from the running user makes none.
-    """
+    """The fields of one declared custom field: one, three for a location, none if it is hidden."""
     if _CUSTOM_NAME.fullmatch(name) is None:
         section.report("a custom field's name is letters, digits and single _, ending in __c")
         return []
@@ -94,7 +91,7 @@ def declared_fields(name: str, section: Section) -> list[Field]:
 
 
 def adjusted_field(field: Field, section: Section) -> list[Field]:
-    """A standard field as the org file changes it: who may use it, and its picklist."""
+    """A standard field with the org file's changes: access and picklist."""
     section.only("access", "values", "restricted", "required")
     if "values" in section:
         field = _with_picklist(field, section)
@@ -104,7 +101,7 @@ def adjusted_field(field: Field, section: Section) -> list[Field]:
 
 
 def with_access(fields: list[Field], section: Section) -> list[Field]:
-    """Apply field-level security as the running user meets it."""
+    """Apply field-level security for the running user."""
     match section.choice("access", _ACCESS, "read_write"):
         case "hidden":
             return []
@@ -147,7 +144,7 @@ def _label(name: str) -> str:
 
 
 def _shaped(field: Field, section: Section) -> Field:
-    """Add what only fields of its type have."""
+    """Add what is specific to its type."""
     shape = _SHAPES.get(section.text("type"))
     return field if shape is None else shape(field, section)
 
@@ -165,7 +162,7 @@ def _with_digits(field: Field, section: Section) -> Field:
     precision = section.whole("precision", 18, 1, 18)
     scale = section.whole("scale", 2 if field.type == "currency" else 0, 0, 17)
     if scale > precision:
-        section.report("scale counts digits of precision: it cannot be larger", "scale")
+        section.report("scale is part of precision and cannot be larger", "scale")
     return replace(field, precision=precision, scale=scale)
 
 
@@ -175,7 +172,7 @@ def _with_picklist(field: Field, section: Section) -> Field:
         section.report("a picklist needs values")
     for place, value in enumerate(values):
         if value in values[:place]:
-            section.report(f"{value!r} stands twice", "values", place)
+            section.report(f"{value!r} appears twice", "values", place)
     return replace(
         field,
         restricted_picklist=section.flag("restricted", default=field.restricted_picklist),
@@ -189,7 +186,7 @@ def _with_parent(field: Field, section: Section) -> Field:
     stem = field.name.removesuffix("__c")
     targets = section.texts("to") if isinstance(section.raw("to"), list) else [section.text("to")]
     if not all(targets):
-        section.report("a relationship needs `to`: the sObject it leads to")
+        section.report("a relationship needs `to`: the sObject it points to")
     field = replace(
         field,
         reference_to=tuple(targets),
@@ -214,10 +211,10 @@ def _with_parent(field: Field, section: Section) -> Field:
 
 
 def auto_numbered(field: Field, section: Section) -> Field:
-    """Make a field number itself in the format its section declares."""
+    """Make a field an auto-number in the format of its section."""
     text = section.text("format", "{0}")
     if re.search(r"\{0+\}", text) is None:
-        section.report("an auto-number format has its number as {0}, {0000} and so on", "format")
+        section.report("an auto-number format needs a number such as {0} or {0000}", "format")
     return replace(
         field,
         nillable=False,

@@ -1,6 +1,6 @@
-"""The shape of an org: its sObjects and their fields, as describe would tell them.
+"""The shape of an org: its sObjects and their fields, in describe's terms.
 
-Plain frozen values. Knows nothing of where they were declared or how records are stored.
+Knows plain frozen values. Knows nothing of where they were declared or how records are stored.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Field:
     custom: bool = False
     compound_field_name: str | None = None
     relationship_name: str | None = None
-    """How a path goes from this reference to its parent (`Account` for `AccountId`)."""
+    """Name of the path from this reference to its parent (`Account` for `AccountId`)."""
     reference_to: tuple[str, ...] = ()
     polymorphic: bool = False
     restricted_picklist: bool = False
@@ -61,7 +61,7 @@ class Field:
     cascade_delete: bool = False
     restricted_delete: bool = False
     child_relationship_name: str | None = None
-    """How the parent names its list of these children (`Contacts`)."""
+    """Name of the parent's list of these children (`Contacts`)."""
     auto_number_format: str | None = None
     """Display format of an auto-number, `{00000000}` for CaseNumber."""
     help: str | None = None
@@ -77,13 +77,13 @@ class Field:
 
     @property
     def stored(self) -> bool:
-        """Whether the field has a column; compounds and formulas are made when read."""
+        """Whether the field has a column; compounds and formulas are computed on read."""
         return self.type not in {"address", "location"} and not self.calculated
 
 
 @dataclass(frozen=True, slots=True)
 class ChildRelationship:
-    """One list of children a parent has."""
+    """One list of children of a parent."""
 
     child_sobject: str
     field: str
@@ -110,21 +110,21 @@ class ValidationRule:
 
     name: str
     condition: Mapping[str, object]
-    """Field name to what it must be for the rule to strike; see `records.rules`."""
+    """Field name to the value for which the rule fails; see `records.rules`."""
     message: str
     field: str | None = None
-    """Where the error is shown; None puts it on the record as a whole."""
+    """The field of the error; None for the record as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class DuplicateRule:
-    """Finds records that agree in all of some fields."""
+    """Finds records with the same values in some fields."""
 
     name: str
     fields: tuple[str, ...]
     message: str
     block: bool = True
-    """True refuses; False alerts: the caller may save all the same by asking for it."""
+    """True refuses; False alerts: the caller can insist on saving."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class SObject:
     flags: Mapping[str, bool] = field(default_factory=dict)
     """Other booleans of describe: createable, deletable, queryable, replicateable, …"""
     record_types: tuple[RecordType, ...] = ()
-    """Those declared, without the master record type that every sObject has."""
+    """The declared ones, without the master record type of every sObject."""
     validation_rules: tuple[ValidationRule, ...] = ()
     duplicate_rules: tuple[DuplicateRule, ...] = ()
 
@@ -195,5 +195,5 @@ class Catalog:
         return self._by_name.get(name.lower())
 
     def of_id(self, record_id: str) -> SObject | None:
-        """The sObject whose key prefix a record Id bears."""
+        """The sObject of a record Id, by its key prefix."""
         return self._by_prefix.get(record_id[:3])

@@ -1,4 +1,4 @@
-"""Reads a plain mapping key by key, remembering where everything stood and what was wrong.
+"""Reads a plain mapping key by key and collects the problems with their positions.
 
 Knows keys, paths and problems. Knows nothing of orgs.
 """
@@ -15,14 +15,14 @@ KeyPath = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, and the keys that lead to it from the top."""
+    """One mistake, and the keys that lead to it from the top."""
 
     path: KeyPath
     message: str
 
 
 class DeclarationError(ValueError):
-    """The declared org cannot be built; carries every problem found, in the order of the file."""
+    """The org file is invalid; has every problem, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(f"{_dotted(item.path)}: {item.message}" for item in problems))
@@ -39,7 +39,7 @@ def _dotted(path: KeyPath) -> str:
 
 
 class Section:
-    """One mapping of the declaration; getters note a problem and give the default instead."""
+    """One mapping of the declaration; getters report a wrong value and return the default."""
 
     def __init__(self, value: object, path: KeyPath, problems: list[Problem]) -> None:
         self.path = path
@@ -49,14 +49,14 @@ class Section:
             self.report("must be a mapping")
 
     def report(self, message: str, *keys: str | int) -> None:
-        """Note a problem at this section, or at a key within it."""
+        """Report a problem of this section, or of a key in it."""
         self.problems.append(Problem((*self.path, *keys), message))
 
     def __contains__(self, key: str) -> bool:
         return key in self._mapping
 
     def raw(self, key: str) -> object:
-        """The value as it stands; None when it is absent."""
+        """The value as declared; None if absent."""
         return self._mapping.get(key)
 
     def only(self, *allowed: str) -> None:
@@ -66,7 +66,7 @@ class Section:
                 self.report(f"unknown key; expected one of {', '.join(allowed)}", str(key))
 
     def text(self, key: str, default: str = "") -> str:
-        """A text; numbers and booleans are not taken for one."""
+        """A text; numbers and booleans are wrong."""
         value = self._mapping.get(key, default)
         return value if isinstance(value, str) else self._wrong(key, "text", default)
 
@@ -97,7 +97,7 @@ class Section:
         return self._wrong(key, "a list of texts", [])
 
     def section(self, key: str) -> Section:
-        """The mapping under a key, empty when it is absent."""
+        """The mapping under a key; empty if absent."""
         return Section(self._mapping.get(key), (*self.path, key), self.problems)
 
     def entries(self) -> Iterator[tuple[str, str]]:

@@ -1,6 +1,6 @@
-"""The sObjects that every org has, read from the tables shipped beside this module.
+"""The sObjects of every org, read from the tables beside this module.
 
-Knows how those tables are written. Knows nothing of what an org file adds to them.
+Knows the format of those tables. Knows nothing of org files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FIELD_TABLES = ("standard_fields.csv", "more_fields.csv")
 
 @cache
 def standard_catalog() -> Catalog:
-    """The catalog of an org in which nothing was customised."""
+    """The catalog of an org without customisation."""
     fields: dict[str, list[Field]] = defaultdict(list)
     for table in _FIELD_TABLES:
         for row in _table(table):
@@ -32,7 +32,7 @@ def standard_catalog() -> Catalog:
 def with_children(
     sobjects: tuple[SObject, ...], recorded: Iterable[tuple[str, ChildRelationship]]
 ) -> Catalog:
-    """Give each parent its child relationships: the recorded ones first, then those of fields.
+    """Give each parent its child relationships: first the recorded ones, then those of fields.
 
     `recorded` pairs a parent's name with one relationship.
     """

@@ -1,1 +1,1 @@
-"""Faults on demand: what goes wrong because someone asked for it, the same each time."""
+"""Faults on demand: what goes wrong because someone asked for it, repeatably."""

@@ -1,7 +1,7 @@
-"""The rules of trouble that are in force, and when each strikes.
+"""The fault rules in force, and when each of them strikes.
 
-Knows counting and chance: the same seed, rules and requests give the same trouble. Knows no wire:
-others ask what is to go wrong, and do it.
+Knows counting and chance: the same seed, rules and requests give the same faults. Knows no HTTP:
+callers ask which fault applies and produce it.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from runner.local_org.org import Org
 
 @dataclass(slots=True)
 class ActiveRule:
-    """A rule and how often it was met."""
+    """A rule in force, with its counts."""
 
     id: int
     rule: FaultRule
     met: int = 0
-    """How often something matched."""
+    """How often a request, row or job matched."""
     struck: int = 0
-    """How often it went wrong."""
+    """How often the fault was produced."""
 
 
 class FaultRules:
-    """All rules of an org; safe to use from many threads."""
+    """All fault rules of an org; safe to use from many threads."""
 
     def __init__(self, org: Org) -> None:
         self._seed = org.settings.seed
@@ -47,18 +47,18 @@ class FaultRules:
             self.add(rule)
 
     def add(self, rule: FaultRule) -> int:
-        """Put a rule in force; its number."""
+        """Put a rule in force; returns its number."""
         with self._changed:
             self._made += 1
             self._rules.append(ActiveRule(self._made, rule))
             return self._made
 
     def remove(self, number: int | None = None) -> int:
-        """Take one rule away, or all; how many. Jobs they stalled go on."""
+        """Remove one rule, or all; returns how many. Jobs they stalled continue."""
         with self._changed:
-            kept = [each for each in self._rules if number is not None and each.id != number]
-            removed = len(self._rules) - len(kept)
-            self._rules = kept
+            remaining = [each for each in self._rules if number is not None and each.id != number]
+            removed = len(self._rules) - len(remaining)
+            self._rules = remaining
             self._changed.notify_all()
             return removed
 
@@ -68,7 +68,7 @@ class FaultRules:
             return list(self._rules)
 
     def for_request(self, method: str, path: str) -> FaultRule | None:
-        """What is to go wrong with a request, if anything."""
+        """The fault for a request, if any."""
         found = self._strike(
             lambda rule: (
                 rule.kind in REQUEST_FAULTS
@@ -79,7 +79,7 @@ class FaultRules:
         return found.rule if found else None
 
     def for_job(self, sobject: str, operation: str) -> ActiveRule | None:
-        """What is to go wrong with a Bulk job, if anything."""
+        """The fault for a Bulk job, if any."""
         return self._strike(
             lambda rule: (
                 rule.kind in JOB_FAULTS
@@ -89,7 +89,7 @@ class FaultRules:
         )
 
     def locks(self, sobject: str, rows: Iterable[Mapping[str, object]]) -> dict[int, str]:
-        """Places of rows that another transaction holds, each with the Id or value held."""
+        """Positions of locked rows, each with the Id or value that is locked."""
         if not any(each.rule.kind is FaultKind.LOCK_ROWS for each in self._rules):
             return {}
         held = {}
@@ -102,10 +102,10 @@ class FaultRules:
         return held
 
     def wait_for_release(self, number: int, stopping: Callable[[], bool]) -> None:
-        """Wait until a rule is taken away, or the server stops."""
+        """Wait until a rule is removed, or the server stops."""
         with self._changed:
             while any(each.id == number for each in self._rules) and not stopping():
-                self._changed.wait(_LOOK_SECONDS)
+                self._changed.wait(_CHECK_SECONDS)
 
     def _strike(self, matches: Callable[[FaultRule], bool]) -> ActiveRule | None:
         with self._changed:
@@ -128,7 +128,7 @@ class FaultRules:
         return chance.random() < rule.probability
 
 
-_LOOK_SECONDS = 0.2
+_CHECK_SECONDS = 0.2
 
 
 def _holds(sobject: str, texts: list[str], rule: FaultRule) -> bool:
@@ -140,7 +140,7 @@ def _holds(sobject: str, texts: list[str], rule: FaultRule) -> bool:
 
 
 def _texts(row: Mapping[str, object]) -> Iterable[str]:
-    """The texts of a row, those of its parents' keys too."""
+    """The texts of a row, including its parents' keys."""
     for value in row.values():
         if isinstance(value, str):
             yield value

@@ -1,20 +1,20 @@
-"""One rule of trouble, as it is asked for in JSON or in the org file.
+"""One fault rule, as written in JSON or in the org file.
 
-Shared members: `kind`; `times` (at most so often), `after` (let so many pass first), `nth` (just
-the nth, from 1), `probability` (drawn from the org's seed, so that it repeats).
+Shared members: `kind`; `times` (at most this often), `after` (let this many pass first), `nth`
+(only the nth, from 1), `probability` (drawn from the org's seed, so it repeats).
 
-Kinds of requests, chosen by `method` and `path` (a regular expression searched in the path):
+Kinds for requests, selected by `method` and `path` (a regular expression searched in the path):
 
-    status             answers `status` (503) and does nothing; with `code` and `message` in
-                       Salesforce's shape, with `body` just that, with `html` true an edge's page,
-                       else nothing; `headers` go along
-    reset_before       resets the connection, nothing done
+    status             answers `status` (503) and does nothing else; the body is Salesforce's error
+                       with `code` and `message`, `body` as it is, a proxy's page with `html: true`,
+                       or empty; `headers` are added
+    reset_before       resets the connection without doing the work
     reset_after        does the work, then resets the connection
     answer_lost        does the work, then answers `status` (504) without a body
-    truncated          cuts the body off at `bytes` (half of it)
-    slow               drips the body at `bytes_per_second` (1000)
-    stale_session      ends the caller's session and answers 401; the server's own session, which
-                       others find it by, is refused but goes on
+    truncated          truncates the body after `bytes` (half of it)
+    slow               sends the body at `bytes_per_second` (1000)
+    stale_session      ends the caller's session and answers 401; the server's own session is
+                       refused but not ended
     concurrency_limit  403 REQUEST_LIMIT_EXCEEDED, too many at once
     daily_limit        403 REQUEST_LIMIT_EXCEEDED, none left today
 
@@ -23,13 +23,13 @@ Kind for rows, selected by `object`, `values` (Ids or external Ids in the row, i
 
     lock_rows          UNABLE_TO_LOCK_ROW for these rows
 
-Kinds of Bulk jobs, chosen by `object` and `operation`, once `rows` (0) are done:
+Kinds for Bulk jobs, selected by `object` and `operation`, once `rows` (0) are done:
 
-    job_stalls         the job stays InProgress until the rule is taken away
+    job_stalls         the job stays InProgress until the rule is removed
     job_fails          the job ends Failed with `message`
     job_aborts         the job ends Aborted
 
-Knows what a rule says. Knows neither requests nor jobs.
+Knows the members of a rule. Knows neither requests nor jobs.
 """
 
 from __future__ import annotations
@@ -65,12 +65,12 @@ REQUEST_FAULTS = frozenset(FaultKind) - JOB_FAULTS - {FaultKind.LOCK_ROWS}
 
 
 class FaultRuleError(ValueError):
-    """A rule says what none can say; the text tells which member and why."""
+    """A rule is invalid; the message says which member and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class FaultRule:
-    """One rule; members as the module's docstring names them."""
+    """One rule; the module's docstring explains its members."""
 
     kind: FaultKind
     method: str = ""
@@ -93,34 +93,34 @@ class FaultRule:
     rows: int = 0
 
     @classmethod
-    def of(cls, told: object) -> FaultRule:
+    def of(cls, value: object) -> FaultRule:
         """Read a rule.
 
         Raises:
             FaultRuleError: a member is unknown, of the wrong type or out of range.
         """
-        if not isinstance(told, Mapping):
-            raise FaultRuleError("a fault is an object with a kind")
-        values = {str(name): _checked(str(name), value) for name, value in told.items()}
+        if not isinstance(value, Mapping):
+            raise FaultRuleError("a fault must be an object with a kind")
+        values = {str(name): _checked(str(name), member) for name, member in value.items()}
         if "kind" not in values:
             raise FaultRuleError(f"kind is missing; it is one of: {', '.join(FaultKind)}")
-        # JSON says `object`, as jobs do; Python has its own use for the word.
+        # The key is `object`, as in jobs; the field avoids Python's builtin.
         return cls(**{_FIELDS_OF_KEYS.get(name, name): value for name, value in values.items()})  # type: ignore[arg-type]
 
     def as_declared(self) -> dict[str, object]:
-        """The rule as it was asked for, without what was left out."""
-        told = {_KEYS_OF_FIELDS.get(name, name): value for name, value in asdict(self).items()}
-        return {name: value for name, value in told.items() if value not in _NOTHING}
+        """The rule as it was declared, without members that were left out."""
+        members = {_KEYS_OF_FIELDS.get(name, name): value for name, value in asdict(self).items()}
+        return {name: value for name, value in members.items() if value not in _NOTHING}
 
 
 def declared_rules(declared: Mapping[str, object], problems: list[Problem]) -> list[FaultRule]:
-    """The rules of an org file; what is wrong with them is added to `problems`."""
-    told = declared.get("faults") or []
-    if not isinstance(told, list):
+    """The rules of an org file; mistakes are added to `problems`."""
+    entries = declared.get("faults") or []
+    if not isinstance(entries, list):
         problems.append(Problem(("faults",), "must be a list"))
         return []
     rules = []
-    for place, each in enumerate(told):
+    for place, each in enumerate(entries):
         try:
             rules.append(FaultRule.of(each))
         except FaultRuleError as error:
@@ -132,13 +132,13 @@ _WHOLE = frozenset({"times", "after", "nth", "status", "bytes", "rows"})
 _NOTHING: tuple[object, ...] = (None, "", (), {}, False)
 _LISTS = frozenset({"values"})
 _FIELDS_OF_KEYS = {"object": "sobject", "bytes": "body_bytes"}
-_KEYS_OF_FIELDS = {own: told for told, own in _FIELDS_OF_KEYS.items()}
+_KEYS_OF_FIELDS = {field: key for key, field in _FIELDS_OF_KEYS.items()}
 
 
 def _checked(name: str, value: object) -> object:
     known = [_KEYS_OF_FIELDS.get(each.name, each.name) for each in fields(FaultRule)]
     if name not in known:
-        raise FaultRuleError(f"{name} is not known; a fault has: {', '.join(known)}")
+        raise FaultRuleError(f"unknown key {name}; a fault has: {', '.join(known)}")
     if name == "kind":
         if value not in list(FaultKind):
             raise FaultRuleError(f"kind is one of: {', '.join(FaultKind)}")

@@ -1,1 +1,1 @@
-"""The wire: requests, responses, routing, the server."""
+"""HTTP: requests, responses, their log, and the server."""

@@ -1,4 +1,4 @@
-"""Bodies on the wire: length-framed, chunked or gzipped, in either direction.
+"""Bodies of requests and responses: with a length, chunked or gzipped.
 
 Knows bytes and framing. Knows no route and no resource.
 """
@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
-HELD_BYTES = 4 * 1024 * 1024
-"""Bodies up to this size are held; bigger ones go to a temporary file."""
+IN_MEMORY_BYTES = 4 * 1024 * 1024
+"""Bodies up to this size stay in memory; bigger ones go to a temporary file."""
 _BLOCK = 256 * 1024
 _GZIP_OR_ZLIB = 47
 _GZIP = 31
@@ -19,11 +19,11 @@ _WORTH_GZIP_BYTES = 1000
 
 
 class FramingError(Exception):
-    """The body cannot be told from what follows it; the connection is of no more use."""
+    """The end of the body is unknown, so the connection cannot be used any more."""
 
 
 class ReceivedBody:
-    """Takes blocks in; ends as bytes, or as an open temporary file when they grow big."""
+    """Collects blocks; becomes bytes, or an open temporary file if they are large."""
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
@@ -31,10 +31,10 @@ class ReceivedBody:
         self._file: BinaryIO | None = None
 
     def add(self, block: bytes) -> None:
-        """Take one more block."""
+        """Add one block."""
         self._size += len(block)
-        if self._file is None and self._size > HELD_BYTES:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by who reads it
+        if self._file is None and self._size > IN_MEMORY_BYTES:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - its reader closes it
             self._file.write(b"".join(self._blocks))
             self._blocks.clear()
         if self._file is None:
@@ -43,7 +43,7 @@ class ReceivedBody:
             self._file.write(block)
 
     def done(self) -> tuple[bytes, BinaryIO | None]:
-        """The body: held bytes and None, or nothing and the rewound file."""
+        """The body: its bytes and None, or no bytes and the rewound file."""
         if self._file is not None:
             self._file.seek(0)
         return b"".join(self._blocks), self._file
@@ -53,7 +53,7 @@ def receive(stream: BinaryIO, headers: Mapping[str, str]) -> tuple[bytes, Binary
     """Read one request's body, unchunked and uncompressed.
 
     Raises:
-        FramingError: when lengths or the compression are broken.
+        FramingError: the length or the compression is broken.
     """
     if "chunked" in headers.get("transfer-encoding", "").lower():
         blocks = _chunked(stream)
@@ -105,7 +105,7 @@ def _inflated(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def wants_gzip(accept_encoding: str) -> bool:
-    """Whether a client takes gzip."""
+    """Whether a client accepts gzip."""
     offers = [offer.strip().replace(" ", "") for offer in accept_encoding.lower().split(",")]
     return any(
         offer.split(";")[0] in {"gzip", "*"} and not offer.endswith((";q=0", ";q=0.0"))
@@ -114,14 +114,14 @@ def wants_gzip(accept_encoding: str) -> bool:
 
 
 def deflated(body: bytes) -> bytes | None:
-    """A body in gzip, or None where that would not pay."""
+    """A gzipped body, or None if it is too short to gain."""
     if len(body) < _WORTH_GZIP_BYTES:
         return None
     return b"".join(deflated_stream([body]))
 
 
 def deflated_stream(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Blocks in gzip, as they come."""
+    """Gzipped blocks, as they come."""
     packer = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
     for block in blocks:
         packed = packer.compress(block)

@@ -1,6 +1,6 @@
-"""The requests that were answered lately, for the page and for those who test.
+"""The latest requests, for the browser page and for tests.
 
-Knows what a request was and what came of it. Keeps no bodies and no tokens.
+Knows a request and its outcome. Stores no bodies and no tokens.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class LoggedRequest:
     status: int
     milliseconds: float
     fault: str | None
-    """The kind of the fault it met on demand."""
+    """The kind of the injected fault, if any."""
 
 
 class RequestLog:
@@ -37,7 +37,7 @@ class RequestLog:
         self._entries: deque[LoggedRequest] = deque(maxlen=_MOST_ENTRIES)
 
     def add(self, entry: LoggedRequest) -> None:
-        """Note a request."""
+        """Add a request."""
         with self._lock:
             self._entries.append(entry)
 
@@ -47,6 +47,6 @@ class RequestLog:
             return list(reversed(self._entries))[:most]
 
     def clear(self) -> None:
-        """Forget them."""
+        """Remove all entries."""
         with self._lock:
             self._entries.clear()

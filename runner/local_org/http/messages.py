@@ -1,6 +1,6 @@
-"""What goes in and out of the org over HTTP, as plain values.
+"""Requests, responses and routes as plain values.
 
-Knows the shape of a request, a response and a route. Knows no socket and no resource.
+Knows their shapes. Knows no socket and no resource.
 """
 
 from __future__ import annotations
@@ -33,45 +33,45 @@ class Request:
     params: Mapping[str, str] = field(default_factory=dict)
     """The route's named groups, percent-decoded."""
     version: float | None = None
-    """The `NN.0` of `/services/data/vNN.0`, where the path has one."""
+    """The `NN.0` of `/services/data/vNN.0`, if the path has one."""
     user: User | None = None
-    """Who the access token stands for; None on routes that need no sign-in."""
+    """The user of the access token; None on routes without sign-in."""
     base_url: str = ""
-    """Scheme and authority by which the client reached this server."""
+    """Scheme and authority with which the client reached this server."""
     payload: BinaryIO | None = None
-    """A body too big to hold, as an open file; only routes that stream see one."""
+    """A body too large for memory, as an open file; only for routes that stream."""
 
     dispatch: Callable[[Org, Request], Response] | None = None
     """Answers a request within this one (a part of a composite); set by the router."""
 
     def arg(self, name: str, default: str = "") -> str:
-        """First value of a query parameter."""
+        """The first value of a query parameter."""
         return self.query.get(name, [default])[0]
 
     def json(self) -> object:
-        """The body as JSON; ValueError when it is not."""
+        """The body as JSON; ValueError if it is not."""
         return exact_numbers.loads(self.body)
 
     def open_body(self) -> BinaryIO:
-        """The body as a readable file, whichever way it is held."""
+        """The body as a readable file."""
         return self.payload or io.BytesIO(self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class WireFault:
-    """How the answer is to be spoilt on its way, for those who test against bad networks."""
+    """How to damage the response on its way, to test against bad networks."""
 
     reset: bool = False
-    """Send nothing and reset the connection (TCP RST)."""
+    """Send nothing; reset the connection (TCP RST)."""
     truncate_after_bytes: int | None = None
-    """Announce the whole body, send this much of it, close."""
+    """Announce the whole body, send only this much of it, close."""
     bytes_per_second: float | None = None
-    """Drip the body."""
+    """Send the body this slowly."""
 
 
 @dataclass(slots=True)
 class Response:
-    """One response; the body is bytes, or an iterable of bytes sent chunked."""
+    """One response; the body is bytes, or an iterable of bytes that is sent chunked."""
 
     status: int = 200
     body: bytes | Iterable[bytes] = b""
@@ -92,9 +92,9 @@ Endpoint = Callable[["Org", Request], Response]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes: the path is a regular expression over the whole path.
+    """The endpoint for a method and a path, a regular expression that matches the whole path.
 
-    Paths below a version are written without `/services/data/vNN.0` and have `versioned=True`.
+    With `versioned=True` the path omits `/services/data/vNN.0`.
     """
 
     method: str
@@ -104,8 +104,8 @@ class Route:
     min_version: float = 0.0
     signed_in: bool = True
     streams: bool = False
-    """Whether the endpoint takes the body by `open_body` (uploads of any size)."""
+    """Whether the endpoint reads the body with `open_body` (uploads of any size)."""
 
     def match(self, path: str) -> re.Match[str] | None:
-        """Match the (version-stripped) path; case matters but for Bulk's own paths."""
+        """Match a path without its version; case matters except in Bulk's own paths."""
         return re.fullmatch(self.path, path)

@@ -1,9 +1,9 @@
-"""Sockets: HTTP/1.1 with keep-alive on loopback, one thread a connection.
+"""Sockets: HTTP/1.1 with keep-alive on loopback, one thread per connection.
 
-Knows connections, framing and compression. Knows nothing of what is asked for: each request is
-given to one function, whose answer is sent.
+Knows connections, framing and compression. Knows nothing of the content: it passes each request to
+one function and sends the response.
 
-Header names go out in Title-Case, since some clients look them up by exact name.
+Header names are sent in Title-Case, since some clients look them up by exact name.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ _Address: TypeAlias = tuple[socket.AddressFamily, str, int]
 _Accepted: TypeAlias = socket.socket | tuple[bytes, socket.socket]
 
 MAX_HEAD_BYTES = 16_384
-"""URI and headers together; beyond it Salesforce answers 414 or 431."""
+"""URI and headers together; above it Salesforce answers 414 or 431."""
 _IDLE_SECONDS = 900.0
-_DRIPS_PER_SECOND = 20
+_WRITES_PER_SECOND = 20
 _POLL_SECONDS = 0.02
-_PARTING_SECONDS = 5.0
-"""How long a stopping server waits for an answer that is under way."""
+_SHUTDOWN_SECONDS = 5.0
+"""How long a stopping server waits for a response in progress."""
 _log = logging.getLogger(__name__)
 
 
 class PortTakenError(Exception):
-    """Another program listens on the wanted port."""
+    """Another program uses the port."""
 
 
-class _Reset(Exception):  # noqa: N818 - ends a connection, is no defect
-    """The connection is to be reset."""
+class _Reset(Exception):  # noqa: N818 - ends a connection, not a defect
+    """Reset the connection."""
 
 
 class _Connection(BaseHTTPRequestHandler):
@@ -57,11 +57,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         try:
-            self._converse()
+            self._serve_one()
         except _Reset:
             self._reset()
         except OSError as error:
-            _log.debug("connection given up: %s", error)
+            _log.debug("connection abandoned: %s", error)
             self.close_connection = True
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
@@ -77,7 +77,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.wfile.flush()
         return going_on
 
-    def _converse(self) -> None:
+    def _serve_one(self) -> None:
         _acknowledge_at_once(self.connection)
         refusal = self._too_long()
         if refusal is not None:
@@ -129,7 +129,7 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             self._send_blocks(response)
         finally:
-            # A stream that is not read to its end still holds what it reads from.
+            # A stream that is not read to its end still holds its resources.
             if isinstance(response.body, Generator):
                 response.body.close()
         if response.wire is not None and response.wire.truncate_after_bytes is not None:
@@ -139,7 +139,7 @@ class _Connection(BaseHTTPRequestHandler):
         blocks = self._send_head(response)
         if self.command == "HEAD":
             return
-        for block in _spoilt(blocks, response.wire):
+        for block in _damaged(blocks, response.wire):
             self.wfile.write(block)
             if response.wire is not None:
                 self.wfile.flush()
@@ -155,7 +155,7 @@ class _Connection(BaseHTTPRequestHandler):
         return blocks
 
     def _framed(self, response: Response) -> tuple[Iterable[bytes], dict[str, str]]:
-        """The body as it goes out, and the headers that say how."""
+        """The body as sent, and the headers that describe it."""
         gzipped = "Content-Encoding" not in response.headers and bodies.wants_gzip(
             self.headers.get("Accept-Encoding", "")
         )
@@ -174,11 +174,11 @@ class _Connection(BaseHTTPRequestHandler):
         return _chunks(blocks), {**framing, "Transfer-Encoding": "chunked"}
 
     def _reset(self) -> None:
-        """Drop the connection with a TCP reset: no answer, not even an end."""
+        """Drop the connection with a TCP reset, without a response."""
         self.close_connection = True
         linger_nothing = struct.pack("ii", 1, 0)
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_nothing)
-        # The socket closes for good only when the files made of it are closed.
+        # The socket closes only when the files made from it are closed.
         self.rfile.close()
         with contextlib.suppress(OSError):
             self.wfile.close()
@@ -186,7 +186,7 @@ class _Connection(BaseHTTPRequestHandler):
 
 
 def _acknowledge_at_once(connection: socket.socket) -> None:
-    """Spare a client that sends head and body apart the 40 ms of a delayed acknowledgement."""
+    """Avoid a delayed acknowledgement (40 ms) for clients that send head and body apart."""
     option = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
     if option is not None:
         connection.setsockopt(socket.IPPROTO_TCP, option, 1)
@@ -199,13 +199,13 @@ def _chunks(blocks: Iterable[bytes]) -> Iterator[bytes]:
     yield b"0\r\n\r\n"
 
 
-def _spoilt(blocks: Iterable[bytes], wire: WireFault | None) -> Iterable[bytes]:
+def _damaged(blocks: Iterable[bytes], wire: WireFault | None) -> Iterable[bytes]:
     if wire is None:
         return blocks
     if wire.truncate_after_bytes is not None:
         blocks = _cut(blocks, wire.truncate_after_bytes)
     if wire.bytes_per_second is not None:
-        blocks = _dripped(blocks, wire.bytes_per_second)
+        blocks = _slowed(blocks, wire.bytes_per_second)
     return blocks
 
 
@@ -217,8 +217,8 @@ def _cut(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
             return
 
 
-def _dripped(blocks: Iterable[bytes], bytes_per_second: float) -> Iterator[bytes]:
-    size = max(1, int(bytes_per_second / _DRIPS_PER_SECOND))
+def _slowed(blocks: Iterable[bytes], bytes_per_second: float) -> Iterator[bytes]:
+    size = max(1, int(bytes_per_second / _WRITES_PER_SECOND))
     pause = threading.Event()
     for block in blocks:
         for start in range(0, len(block), size):
@@ -227,7 +227,7 @@ def _dripped(blocks: Iterable[bytes], bytes_per_second: float) -> Iterator[bytes
 
 
 class _Listener(socketserver.ThreadingTCPServer):
-    """One listening socket; knows its connections, so that it can end them."""
+    """One listening socket; tracks its connections to end them."""
 
     daemon_threads = True
     block_on_close = False
@@ -240,7 +240,7 @@ class _Listener(socketserver.ThreadingTCPServer):
         self._done = done
         self._open: set[_Accepted] = set()
         self._open_lock = threading.Lock()
-        self._conversing: set[threading.Thread] = set()
+        self._serving: set[threading.Thread] = set()
         super().__init__((host, port), _Connection)
 
     @property
@@ -262,27 +262,27 @@ class _Listener(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: _Accepted, client_address: object) -> None:  # noqa: ARG002 - the base's
-        _log.exception("connection broken by a defect")
+        _log.exception("connection failed on an internal error")
 
     def process_request_thread(self, request: _Accepted, client_address: object) -> None:
-        self._conversing.add(threading.current_thread())
+        self._serving.add(threading.current_thread())
         try:
             super().process_request_thread(request, client_address)
         finally:
             self._done()
-            self._conversing.discard(threading.current_thread())
+            self._serving.discard(threading.current_thread())
 
     def end_connections(self) -> None:
         with self._open_lock:
             for connection in self._open:
                 with contextlib.suppress(OSError):
                     cast("socket.socket", connection).shutdown(socket.SHUT_RDWR)
-        for thread in list(self._conversing):
-            thread.join(_PARTING_SECONDS)
+        for thread in list(self._serving):
+            thread.join(_SHUTDOWN_SECONDS)
 
 
 class Listeners:
-    """The sockets of one server: 127.0.0.1, and ::1 on the same port where there is one.
+    """The sockets of one server: 127.0.0.1, and ::1 on the same port if there is one.
 
     `localhost` may resolve to either, and clients do not all try both. `done` is called in each
     connection's thread when the connection ends.
@@ -292,7 +292,7 @@ class Listeners:
         try:
             first = _Listener((socket.AF_INET, "127.0.0.1", port), answer, done)
         except OSError as error:
-            raise PortTakenError(f"port {port} on 127.0.0.1 cannot be had: {error}") from error
+            raise PortTakenError(f"port {port} on 127.0.0.1 is not available: {error}") from error
         self._all = [first]
         with contextlib.suppress(OSError):
             self._all.append(_Listener((socket.AF_INET6, "::1", first.port), answer, done))
@@ -300,7 +300,7 @@ class Listeners:
         self.port = first.port
 
     def start(self) -> None:
-        """Begin to answer, in threads of its own."""
+        """Start answering in background threads."""
         for listener in self._all:
             thread = threading.Thread(
                 target=listener.serve_forever, args=(_POLL_SECONDS,), daemon=True
@@ -309,7 +309,7 @@ class Listeners:
             self._threads.append(thread)
 
     def stop(self) -> None:
-        """Stop to answer; connections that are open end."""
+        """Stop answering and close connections."""
         for listener in self._all:
             if self._threads:
                 listener.shutdown()

@@ -1,4 +1,4 @@
-"""Reads the access token off a request.
+"""Reads the access token from a request.
 
 Knows the Authorization header. Knows no session.
 """
@@ -11,11 +11,11 @@ _SCHEMES = ("bearer ", "oauth ")
 
 
 def token_of(request: Request) -> str:
-    """The access token, or ''; Salesforce takes the scheme `OAuth` for `Bearer`."""
+    """The access token, or ''; Salesforce accepts `OAuth` as well as `Bearer`."""
     header = request.headers.get("authorization", "")
     return header.partition(" ")[2].strip() if header.lower().startswith(_SCHEMES) else ""
 
 
 def session_token_of(request: Request) -> str:
-    """The token in whichever header an API takes it: Bulk API 1.0 has one of its own."""
+    """The token, also from the header of Bulk API 1.0."""
     return request.headers.get("x-sfdc-session") or token_of(request)

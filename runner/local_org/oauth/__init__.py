@@ -1,1 +1,1 @@
-"""Who may ask: sessions, refresh tokens, codes, apps; the rules without the wire."""
+"""OAuth's rules without HTTP: apps, codes, approvals, refresh tokens, sessions."""

@@ -1,8 +1,8 @@
-"""Approvals and their refresh tokens: each approval is a family that lives and dies together.
+"""Approvals and their refresh tokens: all tokens of one approval are a family and end together.
 
-Rotation: a refresh gives a new token and kills the old one; replaying a dead one revokes the
-family, its sessions included, since it means that somebody copied it. A user holds at most five
-approvals an app; a sixth ends the oldest. They outlive the server.
+Rotation: a refresh returns a new token and ends the old one. Replaying an ended token revokes the
+family and its sessions, since somebody must have copied it. A user has at most five approvals per
+app; a sixth ends the oldest. They outlive the server.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FROM "_refresh_tokens" r JOIN "_approvals" a ON a.family = r.family WHERE r.toke
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token and the approval it stands for."""
+    """A refresh token and its approval."""
 
     token: str
     family: str
@@ -59,7 +59,7 @@ class Approvals:
                 conn.execute(statement)
 
     def approve(self, user: User, client_id: str, scope: str) -> tuple[str, str]:
-        """Record an approval; its family and its first refresh token."""
+        """Record an approval; returns its family and first refresh token."""
         family, token = opaque(24), _new_token()
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
@@ -78,7 +78,7 @@ class Approvals:
         return family, token
 
     def approved(self, user: User, client_id: str) -> bool:
-        """Whether a user has ever approved an app, and it still stands."""
+        """Whether a user has approved an app and the approval is still valid."""
         with self._org.store.reading() as conn:
             row = conn.execute(
                 'SELECT 1 FROM "_approvals" WHERE user_id = ? AND client_id = ?',
@@ -87,15 +87,15 @@ class Approvals:
         return row is not None
 
     def find(self, token: str) -> RefreshToken | None:
-        """A refresh token, dead or alive; None when its family is gone."""
+        """A refresh token, valid or ended; None if its family is gone."""
         with self._org.store.reading() as conn:
             return _read(conn, token)
 
     def refresh(self, token: str, app: App) -> tuple[Session, str | None]:
-        """A new session, and the new refresh token where the app rotates.
+        """A new session, and a new refresh token if the app rotates them.
 
         Raises:
-            OAuthRefusal: invalid_grant; a replayed token has ended its family by then.
+            OAuthRefusal: invalid_grant; a replayed token has also ended its family.
         """
         rotated = _new_token() if app.rotate else None
         with self._org.store.writing() as conn:

@@ -1,10 +1,10 @@
-"""The apps that may ask for tokens: those of the org file, or any client when it declares none.
+"""The apps that may request tokens: those of the org file, or any client if it declares none.
 
 An app in the org file:
 
     apps:
       - client_id: 3MVG9local
-        client_secret: s3cret            # optional; asked for unless require_secret is false
+        client_secret: s3cret            # optional; required unless require_secret is false
         callbacks: ["http://localhost:1717/callback"]
         rotate: true                     # each refresh replaces the refresh token
         require_pkce: true
@@ -56,19 +56,19 @@ class App:
     client_secret: str = ""
     require_secret: bool = True
     callbacks: tuple[str, ...] | None = None
-    """None takes any callback: an org without declared apps does."""
+    """None allows any callback, as in an org without declared apps."""
     rotate: bool = False
     require_pkce: bool = False
     certificate: str = ""
     users_preauthorized: bool = False
     client_credentials_user: str = ""
 
-    def takes_callback(self, redirect_uri: str) -> bool:
-        """Whether a callback is registered; compared letter for letter, port included."""
+    def allows_callback(self, redirect_uri: str) -> bool:
+        """Whether a callback is registered; compared exactly, including the port."""
         return bool(redirect_uri) and (self.callbacks is None or redirect_uri in self.callbacks)
 
     def check_secret(self, secret: str) -> None:
-        """Refuse a wrong secret, and a missing one where the app asks for it.
+        """Refuse a wrong secret, and a missing one if the app requires it.
 
         Raises:
             OAuthRefusal: invalid_client.
@@ -90,7 +90,7 @@ class Apps:
         self._by_id = {app.client_id: app for app in apps}
 
     def get(self, client_id: str) -> App:
-        """The app of a consumer key.
+        """The app with a consumer key.
 
         Raises:
             OAuthRefusal: invalid_client_id.
@@ -108,7 +108,7 @@ class Apps:
 def declared_apps(
     declared: Mapping[str, object], problems: list[Problem], *, rotate: bool = False
 ) -> list[App]:
-    """The apps of an org file; what is wrong with them is added to `problems`."""
+    """The apps of an org file; mistakes are added to `problems`."""
     entries = declared.get("apps") or []
     if not isinstance(entries, list):
         problems.append(Problem(("apps",), "must be a list"))
@@ -123,7 +123,7 @@ def _app(section: Section, *, rotate: bool) -> App:
     section.only(*(each.name for each in fields(App)))
     client_id = section.text("client_id")
     if not client_id:
-        section.report("is needed", "client_id")
+        section.report("is required", "client_id")
     return App(
         client_id=client_id,
         client_secret=section.text("client_secret"),

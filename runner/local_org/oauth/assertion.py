@@ -1,6 +1,6 @@
-"""JWT bearer: who a signed assertion speaks for.
+"""JWT bearer: the user of a signed assertion.
 
-Knows claims and keys (RS256 with RSA of 2048 bits or more, as Salesforce takes). Knows no request.
+Knows claims and keys (RS256, RSA of 2048 bits or more, as Salesforce). Knows no request.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runner.local_org.oauth.refusal import OAuthRefusal
 
 AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 MOST_SECONDS_AHEAD = 300
-"""How far ahead `exp` may lie, clocks that differ by three minutes aside."""
+"""How far ahead `exp` may be, besides a clock skew of three minutes."""
 SKEW_SECONDS = 180
 _LEAST_KEY_BITS = 2048
 
 
 def issuer_of(assertion: str) -> str:
-    """The consumer key an assertion names, before anything is proven.
+    """The consumer key of an assertion, not verified yet.
 
     Raises:
         OAuthRefusal: invalid_grant.
@@ -47,7 +47,7 @@ def subject_of(assertion: str, certificate: str, own_url: str, now: datetime) ->
             assertion,
             _key_of(certificate),
             algorithms=["RS256"],
-            # Times are measured by the org's clock below.
+            # Times are checked by the org's clock below.
             options={
                 "verify_exp": False,
                 "verify_aud": False,
@@ -67,24 +67,24 @@ def _check_time(claims: Mapping[str, object], now: datetime) -> None:
     ahead = _seconds(claims["exp"]) - now.timestamp()
     if ahead <= 0:
         raise OAuthRefusal("invalid_grant", "expired assertion")
-    if not ahead <= MOST_SECONDS_AHEAD + SKEW_SECONDS:  # NaN is no time either
+    if not ahead <= MOST_SECONDS_AHEAD + SKEW_SECONDS:  # also refuses NaN
         raise _invalid()
 
 
-def _seconds(told: object) -> float:
-    """A NumericDate; Salesforce takes it as text too, which is what simple-salesforce sends."""
-    if isinstance(told, bool) or not isinstance(told, int | float | str):
+def _seconds(value: object) -> float:
+    """A NumericDate; Salesforce also accepts it as text, which simple-salesforce sends."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _invalid()
     try:
-        return float(told)
+        return float(value)
     except ValueError:
         raise _invalid() from None
 
 
 def _check_audience(audience: object, own_url: str) -> None:
-    told = audience if isinstance(audience, list) else [audience]
+    audiences = audience if isinstance(audience, list) else [audience]
     accepted = {*AUDIENCES, own_url}
-    if not any(isinstance(each, str) and each.rstrip("/") in accepted for each in told):
+    if not any(isinstance(each, str) and each.rstrip("/") in accepted for each in audiences):
         raise OAuthRefusal("invalid_grant", "Audience validation failed")
 
 

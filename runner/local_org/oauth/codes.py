@@ -1,4 +1,4 @@
-"""Authorization codes: given once, taken once, within fifteen minutes, with the right verifier.
+"""Authorization codes: issued once, redeemed once, within fifteen minutes, with the right verifier.
 
 Knows PKCE (RFC 7636, S256 only). Knows no page and no token. Codes do not outlive the server.
 """
@@ -18,8 +18,8 @@ from runner.local_org.oauth.sessions import opaque
 from runner.local_org.org import Org, User
 
 LIFE = timedelta(minutes=15)
-# RFC 7636 ends at 128 characters; Salesforce takes 128 random bytes, which are 171 of them (jsforce
-# and its own command line send that many).
+# RFC 7636 allows 128 characters; Salesforce accepts 128 random bytes, which are 171 characters
+# (jsforce and the Salesforce CLI send that many).
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,172}")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
@@ -32,12 +32,12 @@ class Approval:
     redirect_uri: str
     scope: str
     challenge: str
-    """S256 challenge; empty when the client sent none."""
+    """S256 challenge; empty if the client sent none."""
     user: User
 
 
 def check_challenge(challenge: str, method: str, *, required: bool) -> None:
-    """Refuse a challenge that could never be met; an absent method means S256.
+    """Refuse an unusable challenge; an absent method means S256.
 
     Raises:
         OAuthRefusal: invalid_request.
@@ -53,7 +53,7 @@ def check_challenge(challenge: str, method: str, *, required: bool) -> None:
 
 
 class Codes:
-    """The codes of an org that are under way."""
+    """The codes of an org."""
 
     def __init__(self, org: Org) -> None:
         self._clock = org.clock
@@ -69,7 +69,7 @@ class Codes:
         return code
 
     def redeem(self, code: str, client_id: str, redirect_uri: str, verifier: str) -> Approval:
-        """The approval behind a code, which is used up whatever comes of it.
+        """The approval of a code; the code is used up even if this fails.
 
         Raises:
             OAuthRefusal: invalid_grant, or redirect_uri_mismatch.

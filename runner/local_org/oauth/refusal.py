@@ -1,4 +1,4 @@
-"""A refusal in OAuth's words, and those that come up in more than one place.
+"""OAuth errors, and the ones that several modules raise.
 
 Knows `error` and `error_description`. Knows no request.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class OAuthRefusal(Exception):  # noqa: N818 - it is an answer, not a defect
-    """The token endpoint's 400; also what an authorize page sends to the callback."""
+    """The token endpoint's 400; also what the authorize page sends to the callback."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(f"{error}: {description}")
@@ -16,7 +16,7 @@ class OAuthRefusal(Exception):  # noqa: N818 - it is an answer, not a defect
 
 
 def dead_token() -> OAuthRefusal:
-    """The refresh token is revoked, expired, rotated away or never was."""
+    """The refresh token is revoked, expired, rotated or unknown."""
     return OAuthRefusal("invalid_grant", "expired access/refresh token")
 
 
@@ -26,10 +26,10 @@ def unknown_client() -> OAuthRefusal:
 
 
 def wrong_callback() -> OAuthRefusal:
-    """The callback is not, letter for letter, one that the app registered."""
+    """The callback is not exactly one that the app registered."""
     return OAuthRefusal("redirect_uri_mismatch", "redirect_uri must match configuration")
 
 
 def not_approved() -> OAuthRefusal:
-    """The user is unknown to the app: neither pre-authorised nor ever approved."""
+    """The user neither approved the app nor is preauthorized."""
     return OAuthRefusal("invalid_grant", "user hasn't approved this consumer")

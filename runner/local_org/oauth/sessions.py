@@ -1,7 +1,7 @@
-"""Sessions: which access token stands for whom, and until when.
+"""Sessions: the user of each access token, and its expiry.
 
-A session's life slides: each use begins it anew, as Salesforce's does. Sessions outlive the
-server. Knows nothing of how a client came by its token.
+Each use extends a session by its full duration, as at Salesforce. Sessions outlive the server.
+Knows nothing of how a client got its token.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org, User
 
 SERVER_CLIENT = "local-org"
-"""The client id of the session that a server opens for its own user; it does not expire."""
+"""Client id of the session that a server opens for itself; it does not expire."""
 _SAVED_PART = 10
-"""A slide is written down once it is worth a tenth of a session's life."""
+"""An extension is saved once it is worth a tenth of a session's duration."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS "_sessions" (
   token TEXT PRIMARY KEY, user_id TEXT NOT NULL, client_id TEXT NOT NULL, scope TEXT NOT NULL,
@@ -28,21 +28,21 @@ CREATE TABLE IF NOT EXISTS "_sessions" (
 
 @dataclass(slots=True)
 class Session:
-    """One access token and what it stands for."""
+    """One access token with its user and expiry."""
 
     token: str
     user: User
     client_id: str
     scope: str
     family: str | None
-    """The approval it descends from; revoking that ends it."""
+    """The approval it comes from; revoking that ends it."""
     issued_at: datetime
     expires_at: datetime | None
     """None for the server's own session."""
 
 
 def opaque(length: int) -> str:
-    """A secret in the letters that Salesforce's tokens are made of."""
+    """A random secret in the alphabet of Salesforce's tokens."""
     return secrets.token_urlsafe(length).replace("-", ".")[:length]
 
 
@@ -60,7 +60,7 @@ class Sessions:
     def begin(
         self, user: User, client_id: str, scope: str = "full", family: str | None = None
     ) -> Session:
-        """Open a session; its token bears the 15-character org id."""
+        """Open a session; its token starts with the 15-character org Id."""
         now = self._org.clock()
         session = Session(
             token=f"{self._org.id[:15]}!{opaque(96)}",
@@ -77,7 +77,7 @@ class Sessions:
         return session
 
     def find(self, token: str) -> Session | None:
-        """The live session of a token, its life begun anew; None when there is none."""
+        """The valid session of a token, extended; None if there is none."""
         session = self.look(token)
         if session is not None and session.expires_at is not None:
             with self._lock:
@@ -88,7 +88,7 @@ class Sessions:
         return session
 
     def look(self, token: str) -> Session | None:
-        """The live session of a token, left as it is."""
+        """The valid session of a token, without extending it."""
         with self._lock:
             session = self._open.get(token)
         if session is None or (session.expires_at and session.expires_at <= self._org.clock()):
@@ -96,7 +96,7 @@ class Sessions:
         return session
 
     def end(self, token: str, *, own_too: bool = True) -> bool:
-        """End one session, the server's own only with `own_too`; whether there was one to end."""
+        """End one session, the server's own only with `own_too`; returns whether one was ended."""
         with self._lock:
             session = self._open.get(token)
             if session is None or (session.expires_at is None and not own_too):
@@ -104,13 +104,13 @@ class Sessions:
             return self._end([token]) > 0
 
     def end_family(self, family: str) -> int:
-        """End every session that descends from an approval; how many."""
+        """End every session of an approval; returns how many."""
         with self._lock:
             tokens = [each.token for each in self._open.values() if each.family == family]
         return self._end(tokens)
 
     def end_all(self) -> int:
-        """End every session but the server's own; how many."""
+        """End every session but the server's own; returns how many."""
         with self._lock:
             return self._end([each.token for each in self._open.values() if each.expires_at])
 

@@ -1,4 +1,4 @@
-"""Finds the users of an org among its own User records.
+"""Finds users in the org's User records.
 
 Knows the User table. Knows nothing of tokens.
 """
@@ -20,7 +20,7 @@ def user_of_id(org: Org, user_id: str) -> User | None:
 
 
 def user_named(org: Org, username: str) -> User | None:
-    """The active user of a username; case does not matter."""
+    """The active user with a username, in any case."""
     if username.lower() == org.user.username.lower():
         return org.user
     return _found(org, _BY_USERNAME, username)

@@ -1,6 +1,6 @@
-"""Pages for people: plain HTML made on the server, of use without JavaScript.
+"""Pages for browsers: plain HTML that works without JavaScript.
 
-Knows templates. Knows no org: values are handed in.
+Knows templates. Knows no org: it is given the values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def _templates() -> Environment:
 
 
 def page(template: str, status: int = 200, **values: object) -> Response:
-    """A page made of `templates/<template>.html`."""
+    """A page rendered from `templates/<template>.html`."""
     text = _templates().get_template(f"{template}.html").render(**values)
     headers = {"Content-Type": "text/html;charset=UTF-8", "Cache-Control": "no-store"}
     return Response(status, text.encode(), headers)

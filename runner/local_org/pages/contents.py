@@ -1,4 +1,4 @@
-"""What the pages show of an org: counts, a table of records, one record, jobs.
+"""The contents of the pages: counts, a table of records, one record, jobs.
 
 Knows the store and the catalog. Knows no template and no request.
 """
@@ -22,7 +22,7 @@ _LATEST_FIRST = ' ORDER BY "SystemModstamp" DESC, "Id" DESC LIMIT ? OFFSET ?'
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """An sObject and how many records it has that are not deleted."""
+    """An sObject and its number of records that are not deleted."""
 
     sobject: SObject
     count: int
@@ -40,7 +40,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class JobLine:
-    """One Bulk job of either API, as the page lists it."""
+    """One Bulk job of either API, as a line of the page."""
 
     id: str
     what: str
@@ -52,7 +52,7 @@ class JobLine:
 
 
 def counted(org: Org) -> list[Counted]:
-    """All sObjects: those with records first, then by name."""
+    """All sObjects: first those with records, then by name."""
     with org.store.reading() as conn:
         found = [
             Counted(
@@ -68,8 +68,8 @@ def counted(org: Org) -> list[Counted]:
 
 
 def table(org: Org, sobject: SObject, search: str, page: int) -> Table:
-    """One page of records, of which a column shown holds the text that is searched for."""
-    columns = _telling(sobject)
+    """One page of records that contain the search text in a shown column."""
+    columns = _distinguishing(sobject)
     names = ", ".join(quoted(field.name) for field in columns)
     where, arguments = "WHERE IsDeleted = 0", []
     if search:
@@ -90,7 +90,7 @@ def table(org: Org, sobject: SObject, search: str, page: int) -> Table:
 
 
 def record(org: Org, sobject: SObject, record_id: str) -> list[tuple[Field, str]] | None:
-    """All stored fields of a record, deleted or not; None when there is none."""
+    """All stored fields of a record, deleted or not; None if there is no such record."""
     fields = [field for field in sobject.fields if field.stored]
     names = ", ".join(quoted(field.name) for field in fields)
     with org.store.reading() as conn:
@@ -133,8 +133,8 @@ def job_lines(jobs: Iterable[Job], classic: Bulk1Jobs, most: int) -> list[JobLin
     return sorted(lines, key=lambda line: line.made, reverse=True)[:most]
 
 
-def _telling(sobject: SObject) -> list[Field]:
-    """The columns that tell records apart: Id, name, keys, what is required, what is custom."""
+def _distinguishing(sobject: SObject) -> list[Field]:
+    """The columns that distinguish records: Id, name, keys, required and custom fields."""
 
     def rank(field: Field) -> int:
         if field.name == "Id":
@@ -146,13 +146,13 @@ def _telling(sobject: SObject) -> list[Field]:
         return 3 if field.custom or field.required_on_create else 4
 
     stored = [field for field in sobject.fields if field.stored and field.type != "boolean"]
-    useful = [field for field in stored if rank(field) < 4 or field.name in _OFTEN_ASKED]  # noqa: PLR2004
+    useful = [field for field in stored if rank(field) < 4 or field.name in _USEFUL]  # noqa: PLR2004
     first = sorted(useful, key=rank)[: _COLUMNS_SHOWN - 1]
     last = [field for field in stored if field.name == "SystemModstamp" and field not in first]
     return first + last
 
 
-_OFTEN_ASKED = frozenset(
+_USEFUL = frozenset(
     {
         "Email",
         "Phone",

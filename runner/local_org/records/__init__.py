@@ -1,4 +1,4 @@
-"""Records: what may be written, what is filled in, what a delete takes along, how one is read."""
+"""Records: what can be written, what the org fills in, what a delete cascades to, reading."""
 
 from runner.local_org.records.columns import Column, column_of, is_key
 from runner.local_org.records.outcome import RowOutcome, rolled_back

@@ -1,4 +1,4 @@
-"""What goes with a record when it is deleted, and what forbids that it goes.
+"""What is deleted with a record, and what prevents its delete.
 
 Knows cascades and restrictions between sObjects. Changes nothing.
 """
@@ -22,16 +22,16 @@ _SHOWN_CHILDREN = 10
 
 @dataclass(slots=True)
 class Cascade:
-    """Records that go together: by sObject, each with the record whose delete takes it along."""
+    """Records that are deleted together: by sObject, each with the record that causes it."""
 
     records: dict[str, dict[str, str]]
     refusals: dict[str, ApiError] = field(default_factory=dict)
-    """Records asked for that cannot go, with the reason."""
+    """Requested records that cannot be deleted, with the error."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Blocker:
-    """A child that forbids the delete of its parent."""
+    """A child that prevents the delete of its parent."""
 
     parent: SObject
     parent_id: str
@@ -43,10 +43,10 @@ class _Blocker:
 def find_cascade(
     conn: sqlite3.Connection, catalog: Catalog, sobject: SObject, ids: Sequence[str]
 ) -> Cascade:
-    """Find everything that goes with some records.
+    """Find everything that is deleted with some records.
 
-    A record of which any descendant is held back by a child that does not go itself is refused,
-    and all that would have gone with it stays.
+    A record is refused if a child that is not deleted itself prevents the delete of any
+    descendant; then nothing below it is deleted.
     """
     records: dict[str, dict[str, str]] = defaultdict(dict)
     blockers: list[_Blocker] = []
@@ -92,7 +92,7 @@ def _blockers(
             continue
         if child.field(relationship.field) is None:
             continue
-        # Where a child both goes along and restricts, only one that is activated holds back.
+        # Where a child both cascades and restricts, only an activated one prevents the delete.
         only = " AND StatusCode = 'Activated'" if relationship.cascade_delete else ""
         for child_id, parent_id in _children(conn, child, relationship, list(roots), only):
             yield _Blocker(parent, parent_id, child, child_id, roots[parent_id])
@@ -142,7 +142,7 @@ def _refusal(conn: sqlite3.Connection, blockers: Sequence[_Blocker]) -> ApiError
 
 
 def _name(conn: sqlite3.Connection, sobject: SObject, record_id: str) -> str:
-    """How a person calls a record: its name field, after the salutation of people."""
+    """The name of a record for people, with the salutation."""
     name_field = next((item.name for item in sobject.fields if item.name_field), "Id")
     columns = [name_field, *(["Salutation"] if sobject.field("Salutation") else [])]
     names = ", ".join(quoted(column) for column in reversed(columns))

@@ -1,4 +1,4 @@
-"""Which field, or which parent's field, a name in a request means.
+"""Resolves a name in a request to a field, or to a parent's field.
 
 Knows the catalog and the two ways of naming a parent by external Id. Knows no values.
 """
@@ -15,19 +15,19 @@ _PATH = re.compile(r"(?:(?P<type>\w+):)?(?P<relationship>\w+)\.(?P<field>\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: a field, or the reference that a parent's key fills."""
+    """One column: a field, or a reference given by a parent's key."""
 
     field: Field
     parent: SObject | None = None
-    """The parent's sObject, where the column holds a key of a parent."""
+    """The parent's sObject, if the column contains a key of a parent."""
     key: Field | None = None
-    """The parent's field that the column holds."""
+    """The parent's field whose values the column contains."""
 
 
 def column_of(catalog: Catalog, sobject: SObject, name: str) -> Column | None:
-    """What a CSV header means: `Name`, `Account.Ext__c`, `Contact:Who.Ext__c`.
+    """Resolve a CSV header: `Name`, `Account.Ext__c`, `Contact:Who.Ext__c`; None if unknown.
 
-    A polymorphic relationship must name its type. None when it means nothing.
+    A polymorphic relationship must name its type.
     """
     field = sobject.field(name)
     if field is not None:
@@ -46,7 +46,7 @@ def column_of(catalog: Catalog, sobject: SObject, name: str) -> Column | None:
 
 
 def parent_of(catalog: Catalog, reference: Field, named: str | None) -> SObject | None:
-    """The sObject a reference leads to, by its name where the reference is polymorphic."""
+    """The sObject that a reference points to; by name if the reference is polymorphic."""
     if named is None:
         return catalog.sobject(reference.reference_to[0]) if not reference.polymorphic else None
     found = catalog.sobject(named)
@@ -54,5 +54,5 @@ def parent_of(catalog: Catalog, reference: Field, named: str | None) -> SObject 
 
 
 def is_key(field: Field) -> bool:
-    """Whether records can be found by this field in an upsert or a relationship column."""
+    """Whether an upsert or a relationship column can find records by this field."""
     return field.external_id or field.id_lookup

@@ -1,6 +1,6 @@
-"""What a new record holds beyond what its row says: Id, system fields, defaults, numbers.
+"""What a new record has beyond its row: Id, system fields, defaults, auto-numbers.
 
-Knows defaults and formats. Knows nothing of what a row may say.
+Knows defaults and formats. Knows nothing of how a row is read.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Creation:
         self._required = tuple(field.name for field in sobject.fields if field.required_on_create)
 
     def complete(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
-        """Give each draft its Id and everything it does not say itself.
+        """Give each draft its Id and the values that its row omits.
 
-        An Id given to a draft that fails later is not used again, as in Salesforce.
+        The Id of a draft that fails later is not used again, as at Salesforce.
         """
         if not drafts:
             return
@@ -69,12 +69,12 @@ class Creation:
         draft.values = record
 
     def missing(self, record: Mapping[str, Stored]) -> list[str]:
-        """Names of the fields that a new record must have and lacks."""
+        """Names of the required fields that a new record lacks."""
         lacking = [name for name in self._required if record.get(name) is None]
         return lacking + lacking_by_rule(self._sobject.name, record)
 
     def number(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft], now: datetime) -> None:
-        """Give auto-numbers to drafts about to be inserted."""
+        """Assign auto-numbers to drafts before they are inserted."""
         for field in self._numbered:
             first = reserve(conn, f"{self._sobject.name}.{field.name}", len(drafts))
             start = first + _first_number(field)
@@ -84,7 +84,7 @@ class Creation:
                 )
 
     def insert(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft]) -> None:
-        """Insert records that are complete; only columns in which any of them has a value."""
+        """Insert complete records; only columns in which any of them has a value."""
         used = {
             name for draft in drafts for name, value in draft.values.items() if value is not None
         }
@@ -98,7 +98,7 @@ class Creation:
 
 
 def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
-    """What a record of an sObject holds when nobody says anything."""
+    """The default values of a record."""
     template: dict[str, Stored] = {}
     for field in sobject.fields:
         if field.type == "boolean":
@@ -127,7 +127,7 @@ def _first_number(field: Field) -> int:
 
 
 def auto_number(display_format: str, number: int, now: datetime) -> str:
-    """Write an auto-number: `INV-{0000}` gives INV-0007; {YYYY}, {MM}, {DD} are the day's."""
+    """Format an auto-number: `INV-{0000}` gives INV-0007; {YYYY}, {MM}, {DD} are today's."""
     text = (
         display_format.replace("{YYYY}", f"{now:%Y}")
         .replace("{YY}", f"{now:%y}")

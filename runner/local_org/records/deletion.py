@@ -1,6 +1,6 @@
-"""Deletes records and brings them back: cascades, restrictions, the recycle bin.
+"""Deletes and undeletes records: cascades, restrictions, the recycle bin.
 
-Knows what hangs on a record and what becomes of it. Knows nothing of creating or changing.
+Knows what depends on a record and what happens to it. Knows nothing of inserts and updates.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from runner.local_org.records.lookups import Existence, Lookups
 from runner.local_org.records.outcome import RowOutcome, refused
 from runner.local_org.records.recycle_bin import (
     clear_references,
-    empty_what_is_old,
     note_deleted,
+    purge_expired,
     undelete,
 )
 from runner.local_org.records.values import stamp
@@ -29,7 +29,7 @@ _CHUNK_ROWS = 200
 
 
 class Deletion:
-    """One call's worth of deletes of one sObject."""
+    """The deletes of one sObject in one call."""
 
     def __init__(self, org: Org, conn: sqlite3.Connection, sobject: SObject, user: User) -> None:
         self._catalog = org.catalog
@@ -39,8 +39,8 @@ class Deletion:
         self._clock = org.clock
 
     def run(self, operation: str, rows: Sequence[Mapping[str, object]]) -> list[RowOutcome]:
-        """Carry out delete, hardDelete or undelete for rows that name an Id."""
-        empty_what_is_old(self._conn, self._clock())
+        """Run delete, hardDelete or undelete for rows with an Id."""
+        purge_expired(self._conn, self._clock())
         outcomes: list[RowOutcome] = []
         for start in range(0, len(rows), _CHUNK_ROWS):
             given = [_id_of(row) for row in rows[start : start + _CHUNK_ROWS]]
@@ -68,7 +68,7 @@ class Deletion:
     def _row_errors(
         self, operation: str, given: Sequence[object], ids: Sequence[str | None]
     ) -> dict[int, ApiError]:
-        """What is wrong with single rows, by place."""
+        """Errors of single rows, by position."""
         existence = Lookups(self._conn).existence(
             self._sobject, {record_id for record_id in ids if record_id}
         )
@@ -91,7 +91,7 @@ class Deletion:
         return errors
 
     def _apply(self, operation: str, ids: Sequence[str]) -> dict[str, ApiError]:
-        """Do it; gives the records that refused, with their reason."""
+        """Do it; returns the records that cannot be deleted or undeleted, with the error."""
         now = self._clock()
         if operation == "undelete":
             return undelete(self._conn, self._sobject, ids, now)
@@ -104,7 +104,7 @@ class Deletion:
         return cascade.refusals
 
     def _clear_references(self, cascade: Cascade, moment: str) -> None:
-        """Empty the lookups that lead to what goes."""
+        """Clear lookups that point to the deleted records."""
         for name, gone in cascade.records.items():
             parent = self._catalog.sobject(name)
             for child in parent.children if parent else ():
@@ -132,7 +132,7 @@ class Deletion:
 
 
 def clears(catalog: Catalog, child: ChildRelationship) -> bool:
-    """Whether a child outlives its parent, its reference emptied."""
+    """Whether a child outlives its parent, with its reference cleared."""
     sobject = catalog.sobject(child.child_sobject)
     field = sobject.field(child.field) if sobject else None
     return (

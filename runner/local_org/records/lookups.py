@@ -1,4 +1,4 @@
-"""Finds records by Id and by key, many at once, remembering what it found during one write.
+"""Finds records by Id and by key, many at once, and caches what it found during one write.
 
 Knows queries over the store. Knows nothing of rows or of errors.
 """
@@ -16,11 +16,11 @@ from runner.local_org.records.values import Stored
 from runner.local_org.store import key_expression, quoted
 
 _BATCH = 500
-"""Values asked for at once: few statements, each prepared once."""
+"""Values per statement: few statements, each prepared once."""
 
 
 class Existence(StrEnum):
-    """How a record is there."""
+    """Whether a record exists."""
 
     ALIVE = "alive"
     BINNED = "binned"
@@ -28,7 +28,7 @@ class Existence(StrEnum):
 
 
 class Lookups:
-    """Questions about other records, asked in batches within one write."""
+    """Queries about other records, batched within one write."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self._conn = conn
@@ -36,7 +36,7 @@ class Lookups:
         self._by_key: dict[tuple[str, str], dict[Stored, list[str]]] = defaultdict(dict)
 
     def existence(self, sobject: SObject, ids: Collection[str]) -> dict[str, Existence]:
-        """Whether records are there; what is alive is asked once a write."""
+        """Whether records exist; a record found alive is not queried again."""
         known = self._alive[sobject.name]
         found = dict.fromkeys(ids, Existence.MISSING)
         rows = self._select(
@@ -55,9 +55,9 @@ class Lookups:
     def by_key(
         self, sobject: SObject, key: Field, values: Collection[Stored]
     ) -> dict[Stored, list[str]]:
-        """Ids of the records alive that bear each of the (comparable) values.
+        """Ids of the live records with each of the (comparable) values.
 
-        What was found stays found for this write; what was not is asked again.
+        What was found is cached for this write; what was not is queried again.
         """
         known = self._by_key[sobject.name, key.name]
         known.update(
@@ -68,7 +68,7 @@ class Lookups:
     def fresh_by_key(
         self, sobject: SObject, key: Field, values: Collection[Stored]
     ) -> dict[Stored, list[str]]:
-        """As by_key, from the store as it is now."""
+        """Like `by_key`, but always from the store."""
         expression = key_expression(key)
         rows = self._select(
             f"SELECT {expression}, Id FROM {quoted(sobject.name)} "  # noqa: S608 - names
@@ -81,7 +81,7 @@ class Lookups:
         return dict(found)
 
     def records(self, sobject: SObject, ids: Collection[str]) -> dict[str, dict[str, Stored]]:
-        """Whole records by Id, as stored, those in the recycle bin too."""
+        """Whole records by Id, as stored, including the recycle bin."""
         names = [field.name for field in sobject.fields if field.stored]
         columns = ", ".join(quoted(name) for name in names)
         rows = self._select(
@@ -104,5 +104,5 @@ def batches(values: Iterable[Stored], size: int) -> Iterator[Sequence[Stored]]:
 
 
 def marks(count: int) -> str:
-    """So many question marks."""
+    """This many question marks."""
     return ", ".join("?" * count)

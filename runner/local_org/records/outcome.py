@@ -1,6 +1,6 @@
-"""What became of one row of a write.
+"""The outcome of one row of a write.
 
-Knows the three parts of an answer: Id, success, errors. Knows nothing of how they are sent.
+Knows Id, success and errors. Knows nothing of how they are sent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _ROLLED_BACK = ApiError(
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """The result of one row; `created` tells an upsert that inserted from one that updated."""
+    """The outcome of one row; `created` says whether an upsert inserted it."""
 
     id: str | None
     success: bool
@@ -28,12 +28,12 @@ class RowOutcome:
 
 
 def refused(*errors: ApiError, record_id: str | None = None) -> RowOutcome:
-    """A row that failed; `record_id` where the row named its record."""
+    """A failed row; with `record_id` if the row named its record."""
     return RowOutcome(record_id, success=False, created=False, errors=errors)
 
 
 def rolled_back(outcomes: Sequence[RowOutcome]) -> list[RowOutcome]:
-    """What all-or-none makes of outcomes of which one failed: none succeeded."""
+    """Outcomes of an all-or-none call in which a row failed: none succeeded."""
     return [
         RowOutcome(None, success=False, created=False, errors=(_ROLLED_BACK,))
         if outcome.success

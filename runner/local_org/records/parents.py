@@ -1,4 +1,4 @@
-"""Makes sure that every reference of a chunk leads somewhere it may lead.
+"""Resolves and checks the references of a chunk.
 
 Knows references, keys of parents, record types. Knows nothing of other fields.
 """
@@ -25,7 +25,7 @@ def _target(column: Column) -> _Target:
 
 
 class Parents:
-    """Resolves and checks the references of drafts of one sObject."""
+    """The references of drafts of one sObject."""
 
     def __init__(self, catalog: Catalog, sobject: SObject, lookups: Lookups) -> None:
         self._catalog = catalog
@@ -38,7 +38,7 @@ class Parents:
         )
 
     def resolve(self, drafts: Iterable[RowDraft]) -> None:
-        """Fill references given by key, then check every reference; errors go to the drafts."""
+        """Fill in references given by key, then check every reference; drafts get the errors."""
         sound = [draft for draft in drafts if not draft.errors]
         self._resolve_keys([draft for draft in sound if draft.parents])
         self._check([draft for draft in sound if not draft.errors])
@@ -63,7 +63,7 @@ class Parents:
                     _set_parent_id(draft, column, self._own(column, ids), given)
 
     def _own(self, column: Column, ids: list[str]) -> list[str]:
-        """Record types of other sObjects may have the same names; they are not meant."""
+        """Drop record types of other sObjects, which may have the same names."""
         if column.field.name != "RecordTypeId":
             return ids
         return [each for each in ids if each in self._record_types]

@@ -1,4 +1,4 @@
-"""Reads single records as REST answers them.
+"""Reads single records in the shape of REST.
 
 Knows the shape of a record in JSON. Knows no SOQL.
 """
@@ -17,14 +17,14 @@ _COMPOUNDS = frozenset({"address", "location"})
 
 
 def attributes(sobject: SObject, record_id: str, version: float) -> dict[str, object]:
-    """The first member of every record: its type and where it can be read."""
+    """The first member of every record: its type and URL."""
     return {
         "type": sobject.name,
         "url": f"/services/data/v{version:.1f}/sobjects/{sobject.name}/{record_id}",
     }
 
 
-def read(  # noqa: PLR0913 - the version is the one thing that URLs add
+def read(  # noqa: PLR0913 - URLs need the version
     org: Org,
     conn: sqlite3.Connection,
     sobject: SObject,
@@ -33,9 +33,9 @@ def read(  # noqa: PLR0913 - the version is the one thing that URLs add
     *,
     version: float | None = None,
 ) -> dict[str, object] | None:
-    """One record by its 18-character Id; None when it is missing or in the recycle bin.
+    """One record by its 18-character Id; None if it is missing or in the recycle bin.
 
-    `fields` default to all, in the order of describe.
+    `fields` defaults to all, in the order of describe.
     """
     records = read_many(org, conn, sobject, [record_id], fields, version=version)
     return records[0]
@@ -50,7 +50,7 @@ def read_many(  # noqa: PLR0913 - as read
     *,
     version: float | None = None,
 ) -> list[dict[str, object] | None]:
-    """Records in the order of their Ids; see read."""
+    """Records in the order of their Ids; see `read`."""
     wanted = sobject.fields if fields is None else fields
     stored = Lookups(conn).records(sobject, set(record_ids))
     of_version = org.settings.max_version if version is None else version
@@ -65,7 +65,7 @@ def read_many(  # noqa: PLR0913 - as read
 def record_json(
     sobject: SObject, record: dict[str, Stored], fields: Sequence[Field], version: float
 ) -> dict[str, object]:
-    """A stored record in the shape of REST answers."""
+    """A stored record in the shape of REST."""
     shown: dict[str, object] = {"attributes": attributes(sobject, str(record["Id"]), version)}
     for field in fields:
         if field.type in _COMPOUNDS:

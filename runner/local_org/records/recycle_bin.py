@@ -1,6 +1,6 @@
-"""The recycle bin: what lies in it, for how long, and how it comes out again.
+"""The recycle bin: what is in it, for how long, and undelete.
 
-Knows the tables of deletes and of the lookups that they emptied. Knows no cascades.
+Knows the tables of deleted records and of the lookups that they cleared. Knows no cascades.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _BATCH = 500
 def note_deleted(
     conn: sqlite3.Connection, name: str, roots: Mapping[str, str], moment: str, *, purged: bool
 ) -> None:
-    """Remember deletes of one sObject: by Id, the record whose delete took it along."""
+    """Record deletes of one sObject. `roots` has, by Id, the record whose delete caused it."""
     conn.executemany(
         "INSERT INTO _deleted VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "purged = excluded.purged",
@@ -36,7 +36,7 @@ def note_deleted(
 def clear_references(
     conn: sqlite3.Connection, child: str, field: str, parent_ids: Sequence[str], moment: str
 ) -> None:
-    """Empty a lookup that leads to records that go, remembering where it led."""
+    """Clear a lookup that points to deleted records, and record where it pointed."""
     table, column = quoted(child), quoted(field)
     for batch in batches(parent_ids, _BATCH):
         leading = f"{column} IN ({marks(len(batch))}) AND IsDeleted = 0"
@@ -53,16 +53,16 @@ def clear_references(
 def undelete(
     conn: sqlite3.Connection, sobject: SObject, ids: Sequence[str], now: datetime
 ) -> dict[str, ApiError]:
-    """Bring back records with all that went along, and the lookups that led to them.
+    """Undelete records with everything deleted by cascade, and restore lookups to them.
 
-    Gives those that cannot come back because another record took their unique value.
+    Returns the records that cannot come back, because another record has their unique value.
     """
     stored = Lookups(conn).records(sobject, ids)
     drafts = [RowDraft(0, values=stored[record_id], id=record_id) for record_id in ids]
     check_unique(sobject, drafts, Lookups(conn))
     refused = {str(draft.id): draft.errors[0] for draft in drafts if draft.errors}
     back: dict[str, list[str]] = defaultdict(list)
-    for name, record_id in _went_with(conn, [each for each in ids if each not in refused]):
+    for name, record_id in _deleted_with(conn, [each for each in ids if each not in refused]):
         back[name].append(record_id)
     moment = stamp(now)
     for name, record_ids in back.items():
@@ -74,11 +74,11 @@ def undelete(
             "DELETE FROM _deleted WHERE sobject = ? AND id = ?",
             [(name, record_id) for record_id in record_ids],
         )
-        _lead_back(conn, record_ids, moment)
+        _restore_lookups(conn, record_ids, moment)
     return refused
 
 
-def _went_with(conn: sqlite3.Connection, roots: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _deleted_with(conn: sqlite3.Connection, roots: Sequence[str]) -> Iterator[tuple[str, str]]:
     for batch in batches(roots, _BATCH):
         yield from conn.execute(
             "SELECT sobject, id FROM _deleted WHERE purged = 0 "  # noqa: S608 - marks
@@ -87,8 +87,8 @@ def _went_with(conn: sqlite3.Connection, roots: Sequence[str]) -> Iterator[tuple
         ).fetchall()
 
 
-def _lead_back(conn: sqlite3.Connection, parent_ids: Sequence[str], moment: str) -> None:
-    """Fill the lookups that a delete emptied, unless they lead elsewhere by now."""
+def _restore_lookups(conn: sqlite3.Connection, parent_ids: Sequence[str], moment: str) -> None:
+    """Restore the lookups that a delete cleared, unless they have another value by now."""
     for batch in batches(parent_ids, _BATCH):
         chosen = f"parent_id IN ({marks(len(batch))})"
         rows = conn.execute(
@@ -105,8 +105,8 @@ def _lead_back(conn: sqlite3.Connection, parent_ids: Sequence[str], moment: str)
         conn.execute(f"DELETE FROM _cleared WHERE {chosen}", batch)  # noqa: S608 - marks
 
 
-def empty_what_is_old(conn: sqlite3.Connection, now: datetime) -> None:
-    """Purge what has been in the bin for longer than it is kept."""
+def purge_expired(conn: sqlite3.Connection, now: datetime) -> None:
+    """Purge records whose retention has ended."""
     rows = conn.execute(
         "SELECT sobject, id FROM _deleted WHERE purged = 0 AND deleted_date < ?",
         (stamp(now - RETENTION),),

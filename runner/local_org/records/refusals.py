@@ -1,6 +1,6 @@
-"""The errors that a record can meet, in Salesforce's codes and words.
+"""The errors of records, with Salesforce's codes and messages.
 
-Knows texts only. Who meets which error is decided elsewhere.
+Knows the texts. Knows nothing of when each applies.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Field
 
 POSITION = "[line:1, column:1]"
-"""Where a parser error says it is; who knows the request's text puts the true position in."""
+"""Position in parser errors; replaced by the true one where the request's text is known."""
 _SHORT_ID = 15
 
 
 def unknown_column(name: str, sobject: str) -> ApiError:
-    """A name that is no field and no relationship."""
+    """A name that is neither a field nor a relationship."""
     return ApiError("INVALID_FIELD", f"No such column '{name}' on sobject of type {sobject}")
 
 
 def not_deserializable(field: Field, value: object) -> ApiError:
-    """A JSON value that is not of the field's type."""
+    """A JSON value of the wrong type."""
     kind = "string" if field.soap_type in {"xsd:string", "tns:ID"} else field.type
     return ApiError(
         "JSON_PARSER_ERROR",
@@ -50,7 +50,7 @@ def _json_token(value: object) -> str:
 
 
 def not_deserializable_text(field: Field, text: str, column: int) -> ApiError:
-    """A CSV text that is not of the field's type; `column` counts from 0."""
+    """A CSV text of the wrong type; `column` counts from 0."""
     return ApiError(
         "INVALID_FIELD",
         f"Failed to deserialize field at col {column}. Due to, '{text}' is not a valid value for"
@@ -88,7 +88,7 @@ def out_of_range(field: Field, value: object) -> ApiError:
 
 
 def bad_picklist_value(field: Field, text: str) -> ApiError:
-    """Not a value of a restricted picklist; upper and lower case differ."""
+    """Not a value of a restricted picklist; case matters."""
     return ApiError(
         "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST",
         f"{field.label}: bad value for restricted picklist field: {text}",
@@ -104,19 +104,19 @@ def bad_email(field: Field, text: str) -> ApiError:
 
 
 def malformed_id(text: object) -> ApiError:
-    """Not 15 or 18 characters of an Id, or with check characters that do not fit."""
+    """Not an Id of 15 or 18 characters, or with wrong check characters."""
     return ApiError("MALFORMED_ID", f"malformed id {text}")
 
 
 def id_of_wrong_type(field: Field, text: object) -> ApiError:
-    """An Id that cannot stand in this reference."""
+    """An Id that this reference cannot have."""
     return ApiError(
         "MALFORMED_ID", f"{field.name}: id value of incorrect type: {text}", (field.name,)
     )
 
 
 def invalid_cross_reference() -> ApiError:
-    """An Id of no record."""
+    """An Id without a record."""
     return ApiError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
 
@@ -135,7 +135,7 @@ def entity_is_deleted() -> ApiError:
 
 
 def foreign_key_not_found(value: object, field: str, parent: str) -> ApiError:
-    """No parent bears this external Id."""
+    """No parent has this external Id."""
     return ApiError(
         "INVALID_FIELD",
         f"Foreign key external ID: {value} not found for field {field} in entity {parent}",
@@ -143,7 +143,7 @@ def foreign_key_not_found(value: object, field: str, parent: str) -> ApiError:
 
 
 def foreign_key_not_single(name: str) -> ApiError:
-    """A nested parent that does not name exactly one field."""
+    """A nested parent without exactly one field."""
     return ApiError(
         "INVALID_FIELD",
         f"The relationship {name} must be given by exactly one external ID field",
@@ -151,7 +151,7 @@ def foreign_key_not_single(name: str) -> ApiError:
 
 
 def foreign_key_needs_type(name: str) -> ApiError:
-    """A nested parent of a polymorphic reference that does not say its type."""
+    """A nested parent of a polymorphic reference without its type."""
     return ApiError(
         "INVALID_FIELD",
         f"The polymorphic relationship {name} must specify attributes.type",
@@ -168,7 +168,7 @@ def not_an_external_id(field: str, sobject: str) -> ApiError:
 
 
 def several_for_external_id(field: Field, ids: Sequence[str]) -> ApiError:
-    """An external Id that several records bear."""
+    """An external Id of several records."""
     return ApiError(
         "DUPLICATE_EXTERNAL_ID",
         f"{field.label}: more than one record found for external id field: [{', '.join(ids)}]",
@@ -186,7 +186,7 @@ def required_missing(names: Sequence[str]) -> ApiError:
 
 
 def not_writeable(names: Sequence[str]) -> ApiError:
-    """Fields that may not be written, or not by this user."""
+    """Fields that cannot be written, or not by this user."""
     return ApiError(
         "INVALID_FIELD_FOR_INSERT_UPDATE",
         f"Unable to create/update fields: {', '.join(names)}. Please check the security settings"
@@ -196,14 +196,14 @@ def not_writeable(names: Sequence[str]) -> ApiError:
 
 
 def id_in_insert() -> ApiError:
-    """A create that names the Id it wants."""
+    """A create with an Id."""
     return ApiError(
         "INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", ("Id",)
     )
 
 
 def id_missing(operation: str) -> ApiError:
-    """An update or delete of nothing in particular."""
+    """An update or delete without an Id."""
     call = {"update": "an update", "undelete": "an undelete"}.get(operation, "a delete")
     return ApiError("MISSING_ARGUMENT", f"Id not specified in {call} call")
 
@@ -233,14 +233,14 @@ def duplicate_value(field: Field, record_id: str) -> ApiError:
 
 
 def operation_not_supported(sobject: str, operation: str) -> ApiError:
-    """An sObject whose records the API may not write in this way."""
+    """An sObject that does not support this operation."""
     return ApiError(
         "INVALID_TYPE_FOR_OPERATION", f"entity type {sobject} does not support {operation}"
     )
 
 
 def delete_restricted(name: str, children: str, child_names: Sequence[str]) -> ApiError:
-    """Records that forbid the delete of their parent; `children` is their plural label."""
+    """Records that prevent the delete of their parent; `children` is their plural label."""
     return ApiError(
         "DELETE_FAILED",
         f"Your attempt to delete {name} could not be completed because it is associated with the"

@@ -1,6 +1,6 @@
-"""How the rows of one write are read: worked out once for the call, used for every row.
+"""Reads the rows of a write; names are resolved once per call, not per row.
 
-Knows names, values and what may be written. Knows nothing of the store or of other records.
+Knows names, values and what can be written. Knows nothing of the store or of other records.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NULL_TEXT = "#N/A"
 
 @dataclass(slots=True)
 class RowDraft:
-    """One row on its way: what it says so far, and what is wrong with it."""
+    """One row in progress: its values and its errors."""
 
     place: int
     """Position in the call, from 0."""
@@ -40,16 +40,16 @@ class RowDraft:
     id: str | None = None
     id_given: object = None
     read_only: list[str] = field(default_factory=list)
-    """Fields the row names that nobody may write."""
+    """Fields of the row that nobody can write."""
     before: dict[str, Stored] | None = None
-    """The record as it was, for an update."""
+    """The record before an update."""
 
 
 Setter = Callable[[RowDraft, object], None]
 
 
 class RowReader:
-    """Turns rows into drafts for one sObject; remembers what each name means."""
+    """Turns rows of one sObject into drafts; caches how each name is read."""
 
     def __init__(
         self, catalog: Catalog, sobject: SObject, key: Field | None, *, from_text: bool
@@ -57,12 +57,12 @@ class RowReader:
         self._catalog = catalog
         self._sobject = sobject
         self._key = key
-        """An upsert's key: rows may name it even where it cannot be written (an auto-number)."""
+        """An upsert's key: rows may contain it even if it cannot be written (an auto-number)."""
         self._from_text = from_text
         self._setters: dict[str, Setter] = {}
 
     def draft(self, place: int, row: Mapping[str, object]) -> RowDraft:
-        """Read one row; whatever is wrong with it is in the draft's errors."""
+        """Read one row; its mistakes are in the draft's errors."""
         draft = RowDraft(place)
         setters = self._setters
         for name, value in row.items():
@@ -92,7 +92,7 @@ class RowReader:
         return self._key is not None and field.name == self._key.name
 
     def _set_parent(self, name: str, reference: Field, draft: RowDraft, value: object) -> None:
-        """Take `{"Account": {"Ext__c": "A1"}}`."""
+        """Read `{"Account": {"Ext__c": "A1"}}`."""
         if value is None:
             draft.values[reference.name] = None
             return
@@ -128,7 +128,7 @@ class RowReader:
 
 
 def _ignore(_draft: RowDraft, _value: object) -> None:
-    """`attributes` says what is known already."""
+    """`attributes` adds nothing new."""
 
 
 def _refuse(error: ApiError, draft: RowDraft, _value: object) -> None:
@@ -145,7 +145,7 @@ def _set_id(draft: RowDraft, value: object) -> None:
 
 
 def _field_setter(target: Field, read: Callable[[object], Stored], *, named: bool) -> Setter:
-    """What takes a JSON value into a field."""
+    """Reads a JSON value into a field."""
     if target.name == "Id":
         return _set_id
     if not (named or target.createable or target.updateable):
@@ -181,7 +181,7 @@ def _set_key(
 
 
 def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
-    """What takes a CSV text: empty says nothing, `#N/A` is null."""
+    """Reads a CSV text: empty is absent, `#N/A` is null."""
     if column.key is not None:
         return _text_key_setter(column, index)
     target = column.field
@@ -210,7 +210,7 @@ def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
 def _text_key_setter(column: Column, index: int) -> Setter:
     key = column.key
     if key is None:
-        raise TypeError("not a parent's column")
+        raise TypeError("the column has no parent")
     read = csv_reader(key)
 
     def set_key(draft: RowDraft, value: object) -> None:

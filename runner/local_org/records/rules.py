@@ -1,6 +1,6 @@
 """The rules that an org file declares on whole records: validation rules and duplicate rules.
 
-Knows conditions and agreement of fields. Knows nothing of single values.
+Knows conditions and equal fields. Knows nothing of single values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Rules:
         self._duplicates = [rule for rule in sobject.duplicate_rules if rule.block or alert]
 
     def validate(self, drafts: Sequence[RowDraft]) -> None:
-        """Refuse records that a validation rule strikes."""
+        """Refuse records that fail a validation rule."""
         if not self._validations:
             return
         for draft in drafts:
@@ -40,7 +40,7 @@ class Rules:
                 )
 
     def find_duplicates(self, drafts: Sequence[RowDraft]) -> None:
-        """Refuse records that agree with another in all fields of a duplicate rule."""
+        """Refuse records that equal another in all fields of a duplicate rule."""
         for rule in self._duplicates:
             fields = [field for name in rule.fields if (field := self._sobject.field(name))]
             for draft in drafts:
@@ -63,7 +63,7 @@ class Rules:
 
 
 def _touched(draft: RowDraft, fields: Sequence[Field]) -> bool:
-    """A rule looks at new records and at those whose fields it compares have changed."""
+    """Whether a draft is new, or has changed a field that the rule compares."""
     before = draft.before
     return before is None or any(
         before.get(field.name) != draft.values.get(field.name) for field in fields
@@ -81,12 +81,12 @@ def _tests(sobject: SObject, condition: Mapping[str, object]) -> dict[str, Test]
 
 
 def _of_number(test: Test) -> Test:
-    """Numbers of more digits than a double has are kept as text; rules take what is nearest."""
+    """Numbers with more digits than a double are stored as text; rules use the nearest double."""
     return lambda value: test(float(value) if isinstance(value, str) else value)
 
 
 def _test(wanted: object) -> Test:
-    """`null` is blank; a list is any of; {not:}, {above:}, {below:} compare; else equal."""
+    """`null` means blank, a list any of its values; {not:}, {above:}, {below:} compare."""
     match wanted:
         case {"not": other}:
             test = _test(other)

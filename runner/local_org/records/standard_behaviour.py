@@ -1,6 +1,6 @@
-"""What Salesforce fills in by itself on its own objects: stages, statuses, names, numbers.
+"""What Salesforce fills in on standard objects: stages, statuses, names, amounts.
 
-Knows the fields that follow from others, as stored values. Knows no SQL and no errors.
+Knows the fields that are derived from others, as stored values. Knows no SQL and no errors.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from runner.local_org.records.values import Stored
 
 StoredRecord = dict[str, Stored]
 Derivation = Callable[[StoredRecord, frozenset[str], str], None]
-"""Completes a record in place: the record, the names given by the caller, the moment."""
+"""Completes a record in place: the record, the field names of the row, the moment."""
 
 _CLOSED_CASE = frozenset({"Closed"})
 _CLOSED_TASK = frozenset({"Completed"})
@@ -39,12 +39,12 @@ _CATEGORY_NAMES = {"BestCase": "Best Case", "MostLikely": "Commit", "Forecast": 
 
 
 def derives_much(sobject: SObject) -> bool:
-    """Whether more fields than Name may follow from what a row says."""
+    """Whether more fields than Name are derived."""
     return sobject.name in _DERIVATIONS
 
 
 def derivation_of(sobject: SObject) -> Derivation:
-    """What completes a record of this sObject before it is stored."""
+    """The function that completes a record of this sObject before it is stored."""
     name_parts = tuple(
         part
         for part in ("FirstName", "LastName")
@@ -62,7 +62,7 @@ def derivation_of(sobject: SObject) -> Derivation:
 
 
 def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
-    """Fields that a new record lacks although describe does not call them required.
+    """Fields that a new record needs although describe does not call them required.
 
     An event needs a start and, unless it lasts all day, an end or a length.
     """
@@ -119,7 +119,7 @@ def _task(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
 
 
 def _event(record: StoredRecord, given: frozenset[str], _moment: str) -> None:
-    """Start, end and duration say the same; whichever was left out follows from the others."""
+    """Start, end and duration are redundant; a missing one follows from the others."""
     start = record.get("ActivityDateTime") or record.get("StartDateTime")
     if "StartDateTime" in given:
         start = record.get("StartDateTime")

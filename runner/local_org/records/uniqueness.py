@@ -1,6 +1,6 @@
-"""Keeps the values of unique fields apart, within a chunk and against the store.
+"""Checks unique fields, within a chunk and against the store.
 
-Knows unique fields. Knows nothing of what else a record must be.
+Knows unique fields. Knows no other rules.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from runner.local_org.records.values import Stored, comparable
 
 
 def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups) -> None:
-    """Refuse drafts whose value another record has, or an earlier draft of the chunk.
+    """Refuse drafts whose value another record or an earlier draft of the chunk has.
 
     Records in the recycle bin do not count.
     """
     for field in sobject.fields:
         if field.unique:
-            bearing = [
+            with_value = [
                 draft
                 for draft in drafts
                 if not draft.errors and draft.values.get(field.name) is not None
             ]
-            if bearing:
-                _check_field(sobject, field, bearing, lookups)
+            if with_value:
+                _check_field(sobject, field, with_value, lookups)
 
 
 def _check_field(

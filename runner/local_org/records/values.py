@@ -1,6 +1,6 @@
-"""One field's value in its four forms: as stored, in JSON, in Bulk's CSV, as a key to compare.
+"""One field's value in its forms: stored, in JSON, read from Bulk's CSV, as a key to compare.
 
-Knows types, lengths and ranges. Knows nothing of records or of other fields, but for compounds.
+Knows types, lengths and ranges. Knows nothing of records or of other fields, except compounds.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
 _NUMBERS = frozenset({"double", "currency", "percent"})
 _AMPLE = Context(prec=400)
-"""Room for every number that a double comes near, and its places."""
+"""Enough precision for every double and its decimal places."""
 _FIRST_YEAR, _LAST_YEAR = 1700, 4000
 
 
 class UnreadableError(ValueError):
-    """A value that is not of its field's type."""
+    """A value of the wrong type."""
 
 
 class RefusedError(ValueError):
-    """A value of the right type that the field cannot hold."""
+    """A value of the right type that the field refuses."""
 
     def __init__(self, error: ApiError) -> None:
         super().__init__(error.message)
@@ -57,13 +57,13 @@ def stamp(moment: datetime) -> str:
 
 
 def to_json(field: Field, stored: Stored) -> object:
-    """The form of REST answers: `true`, `100.0`, `2011-07-07T00:37:00.000+0000`."""
+    """The JSON form: `true`, `100.0`, `2011-07-07T00:37:00.000+0000`."""
     convert = json_writer(field)
     return stored if convert is None or stored is None else convert(stored)
 
 
 def json_writer(field: Field) -> Callable[[Stored], object] | None:
-    """What turns a stored value that is not null into JSON; None where they are the same."""
+    """Converts a stored value that is not null to JSON; None if both are the same."""
     if field.type == "boolean":
         return bool
     if field.type in _NUMBERS:
@@ -79,19 +79,19 @@ def from_json(field: Field, value: object) -> Stored:
     """Read a JSON value.
 
     Raises:
-        UnreadableError: it is not of the field's type.
-        RefusedError: the field cannot hold it.
+        UnreadableError: it has the wrong type.
+        RefusedError: the field refuses it.
     """
     return json_reader(field)(value)
 
 
 def from_csv(field: Field, text: str) -> Stored:
-    """Read a CSV text that is neither empty nor `#N/A`; raises what from_json raises."""
+    """Read a CSV text that is neither empty nor `#N/A`; raises what `from_json` raises."""
     return csv_reader(field)(text)
 
 
 def json_reader(field: Field) -> Reader:
-    """What reads the JSON values of a field; see from_json."""
+    """The reader of a field's JSON values; see `from_json`."""
     read = _READERS.get(field.type, _text_reader)(field)
 
     def read_json(value: object) -> Stored:
@@ -103,7 +103,7 @@ def json_reader(field: Field) -> Reader:
 
 
 def csv_reader(field: Field) -> Reader:
-    """What reads the CSV texts of a field; see from_csv."""
+    """The reader of a field's CSV texts; see `from_csv`."""
     if field.type == "boolean":
         return _csv_boolean
     if field.type == "datetime":
@@ -112,7 +112,7 @@ def csv_reader(field: Field) -> Reader:
 
 
 def null_text(field: Field) -> Stored:
-    """What `#N/A` stores; raises RefusedError where there is no null."""
+    """The value of `#N/A`; raises RefusedError if the field has no null."""
     return _null(field)
 
 
@@ -157,7 +157,7 @@ def _int_reader(field: Field) -> Reader:
 
 
 def _number(value: object) -> Decimal:
-    """A number, exactly; none that a double cannot come near."""
+    """An exact number, within the range of a double."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise UnreadableError
     text = exact_numbers.unmarked(value) if isinstance(value, str) else repr(value)
@@ -330,18 +330,18 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
 
 
 def comparable(field: Field, stored: Stored) -> Stored:
-    """The form in which two values of a field are the same value, as `key_expression` has it."""
+    """The form in which equal values of a field are equal, as in `key_expression`."""
     return stored.casefold() if isinstance(stored, str) and folds(field) else stored
 
 
 def compound_parts(sobject: SObject, compound: Field) -> tuple[tuple[str, Field], ...]:
-    """Members of an address or location in the order of answers, with the fields they come from."""
+    """Members of an address or location with their fields, in the order of responses."""
     parts = [item for item in sobject.fields if item.compound_field_name == compound.name]
     return tuple(sorted((_member(compound, part), part) for part in parts))
 
 
 def _member(compound: Field, part: Field) -> str:
-    """`BillingPostalCode` of `BillingAddress` is `postalCode`; `Geo__Latitude__s`, `latitude`."""
+    """`BillingPostalCode` of `BillingAddress` is `postalCode`; `Geo__Latitude__s` is `latitude`."""
     if compound.type == "location":
         return part.name.removesuffix("__s").rsplit("__", 1)[-1].lower()
     name = part.name.removeprefix(compound.name.removesuffix("Address"))
@@ -351,9 +351,9 @@ def _member(compound: Field, part: Field) -> str:
 def compound_json(
     parts: tuple[tuple[str, Field], ...], stored: Callable[[str], Stored]
 ) -> dict[str, object] | None:
-    """An address or location out of its parts; null when all of them are.
+    """An address or location from its parts; None if all of them are null.
 
-    `stored` gives the stored value of a field by name.
+    `stored` returns the stored value of a field by name.
     """
     members: dict[str, object] = {name: to_json(part, stored(part.name)) for name, part in parts}
     return None if all(value is None for value in members.values()) else members

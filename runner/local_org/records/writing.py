@@ -1,7 +1,7 @@
-"""Carries out the writes of one sObject: insert, update, upsert, and the three kinds of delete.
+"""Runs the writes of one sObject: insert, update, upsert, delete, hardDelete, undelete.
 
-Knows the order in which a chunk of rows is judged and stored. The judgements stand in the
-modules it calls; the wire stands elsewhere.
+Knows the order in which a chunk of rows is checked and stored; other modules do the checks. Knows
+nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from runner.local_org.records.values import comparable, stamp
 from runner.local_org.store import quoted
 
 CHUNK_ROWS = 200
-"""Rows that Salesforce stores in one transaction and judges together."""
+"""Rows that Salesforce checks and stores in one transaction."""
 _FLAGS = {
     "insert": "createable",
     "update": "updateable",
@@ -41,7 +41,7 @@ _FLAGS = {
     "undelete": "undeletable",
 }
 _UNREAD = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD"})
-"""Errors that end the reading of a row: nothing else is said of it."""
+"""Errors that end the reading of a row: no others are reported."""
 _SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
@@ -102,7 +102,7 @@ def _upsert_key(sobject: SObject, external_id: str | None) -> Field:
 
 
 class _Writer:
-    """One call's worth of inserts and updates."""
+    """The inserts and updates of one call."""
 
     def __init__(
         self, org: Org, conn: sqlite3.Connection, call: WriteCall, key: Field | None
@@ -153,7 +153,7 @@ class _Writer:
         return [_outcome(draft, created=draft.place in creating) for draft in drafts]
 
     def _rows_to_create(self, drafts: Sequence[RowDraft], key: Field) -> set[int]:
-        """Places of an upsert's rows that create; the others get the Id of their record."""
+        """Positions of an upsert's rows that create; the others get the Id of their record."""
         if key.name == "Id":
             return {draft.place for draft in drafts if draft.id_given is None}
         sound = [draft for draft in drafts if not draft.errors]
@@ -209,7 +209,7 @@ class _Writer:
             self._store_changes(names, group)
 
     def _find(self, drafts: Sequence[RowDraft]) -> None:
-        """Give each draft the record it changes, as it is."""
+        """Give each draft the record it changes."""
         records = self._lookups.records(
             self._sobject, {draft.id for draft in drafts if draft.id is not None}
         )
@@ -230,7 +230,7 @@ class _Writer:
             seen.add(draft.id or "")
 
     def _changed(self, draft: RowDraft, now: datetime) -> tuple[str, ...]:
-        """Complete an update to a whole record; gives the names of what changes."""
+        """Complete an update to a whole record; returns the names of the fields that change."""
         before = draft.before or {}
         moment = stamp(now)
         emptied = [
@@ -255,7 +255,7 @@ class _Writer:
         )
 
     def _check_records(self, drafts: Sequence[RowDraft]) -> None:
-        """The judgements on whole records that inserts and updates share."""
+        """The checks of whole records that inserts and updates share."""
         self._rules.validate(drafts)
         check_unique(self._sobject, drafts, self._lookups)
         self._rules.find_duplicates(drafts)
@@ -273,7 +273,7 @@ def _refuse_ids(drafts: Sequence[RowDraft]) -> None:
 
 
 def _set_match(draft: RowDraft, key: Field, ids: list[str]) -> bool:
-    """Take the one record found; True when there is none and the row creates."""
+    """Set the Id of the one record found; True if there is none and the row creates."""
     if len(ids) > 1:
         draft.errors.append(refusals.several_for_external_id(key, ids))
         return False

@@ -1,6 +1,6 @@
-"""What an org answers, one module a kind of resource; each lists its own `ROUTES`.
+"""The resources of the REST API, one module each; a module lists its `ROUTES`.
 
-A resource reads the request, asks the org's parts, and shapes the answer. It knows no socket.
+A resource reads the request, calls the org's parts and builds the response. It knows no socket.
 Every module of this package that has `ROUTES` is served.
 """
 

@@ -1,15 +1,15 @@
-"""`/__org/…`: the org itself, spoken to by those who test with it. Needs no sign-in.
+"""`/__org/…`: controls the org itself, for tests. Needs no sign-in.
 
-    GET    /__org/faults            the rules in force, how often each was met and struck
-    POST   /__org/faults            one rule or a list of them (`trouble/rule.py` says which);
+    GET    /__org/faults            the fault rules, how often each was met and struck
+    POST   /__org/faults            one rule or a list (see `fault_injection/rule.py`);
                                     201 with their numbers
-    DELETE /__org/faults[/{n}]      take all away, or one; jobs they stalled go on
+    DELETE /__org/faults[/{n}]      remove all, or one; jobs they stalled continue
     GET    /__org/requests?limit=n  the latest requests: time, method, path, status, milliseconds
-    DELETE /__org/requests          forget them
-    POST   /__org/reset             empty the org of records and jobs; who is signed in stays so
-    POST   /__org/sessions/expire   end every session but the server's own; how many
+    DELETE /__org/requests          remove them
+    POST   /__org/reset             delete all records and jobs; sign-ins remain
+    POST   /__org/sessions/expire   end every session but the server's own; returns how many
 
-A page of another origin may not call these: browsers say where a request comes from.
+Pages of another origin cannot call these: browsers send the origin.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 def check_origin(request: Request) -> None:
-    """Refuse what a page of another origin makes a browser send.
+    """Refuse requests that a page of another origin makes a browser send.
 
-    A name that only pretends to lead here (DNS rebinding) would be its own origin, so the name by
-    which the server is reached counts too.
+    With DNS rebinding a foreign name would be its own origin, so the name by which the server is
+    reached is checked too.
 
     Raises:
         ApiRefusal: 403.
@@ -43,11 +43,13 @@ def check_origin(request: Request) -> None:
     origin = request.headers.get("origin")
     host = urlsplit(request.base_url).hostname
     if host not in _LOOPBACK or (origin is not None and origin != request.base_url):
-        raise ApiRefusal(403, "FORBIDDEN", f"Pages of {origin or host} may not do this")
+        raise ApiRefusal(
+            403, "FORBIDDEN", f"Requests from pages of {origin or host} are not allowed"
+        )
 
 
 def reset(org: Org) -> None:
-    """Empty an org of records and jobs, as if it were new."""
+    """Delete all records and jobs, as if the org were new."""
     org.part(Bulk1Jobs).delete_all()
     org.part(Jobs).delete_all()
     org.store.clear()
@@ -86,7 +88,7 @@ def _list_requests(org: Org, request: Request) -> Response:
     return Response.of_json([asdict(entry) for entry in latest])
 
 
-def _forget_requests(org: Org, _request: Request) -> Response:
+def _clear_requests(org: Org, _request: Request) -> Response:
     org.part(RequestLog).clear()
     return Response(204)
 
@@ -116,7 +118,7 @@ ROUTES = tuple(
         ("DELETE", "faults", _remove_faults),
         ("DELETE", r"faults/(?P<number>\d{1,9})", _remove_faults),
         ("GET", "requests", _list_requests),
-        ("DELETE", "requests", _forget_requests),
+        ("DELETE", "requests", _clear_requests),
         ("POST", "reset", _reset),
         ("POST", "sessions/expire", _expire_sessions),
     )

@@ -1,7 +1,7 @@
 """The authorize page: log in, then approve or deny; works without JavaScript.
 
-Its buttons have the ids `login`, `approve` and `deny`. A request whose app or callback is wrong
-never reaches the callback: the page itself says so, as Salesforce's does.
+Its buttons have the ids `login`, `approve` and `deny`. A request with a wrong app or callback
+is never sent to the callback: the page shows the error, as at Salesforce.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _PATH = "/services/oauth2/authorize"
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the client asked for, found in order."""
+class _Authorization:
+    """A valid authorization request."""
 
     redirect_uri: str
     state: str
@@ -32,14 +32,14 @@ class _Asked:
     app: App
 
     def back(self, **answer: str) -> Response:
-        """Send the browser to the callback."""
+        """Redirect to the callback."""
         query = urlencode({**answer, **({"state": self.state} if self.state else {})})
         joint = "&" if "?" in self.redirect_uri else "?"
         return Response(302, b"", {"Location": f"{self.redirect_uri}{joint}{query}"})
 
 
 def _authorize(org: Org, request: Request) -> Response:
-    """Each step posts to the address it was asked at, so that the query goes along."""
+    """Each step posts to the same URL, so the query is preserved."""
     given = {name: values[0] for name, values in request.query.items()}
     form = {
         name: values[0]
@@ -50,19 +50,26 @@ def _authorize(org: Org, request: Request) -> Response:
         app, redirect_uri = _caller(org, given)
     except OAuthRefusal as refusal:
         return _error_page(refusal)
-    asked = _Asked(redirect_uri, given.get("state", ""), (), given.get("code_challenge", ""), app)
+    authorization = _Authorization(
+        redirect_uri, given.get("state", ""), (), given.get("code_challenge", ""), app
+    )
     try:
         scopes = _scopes(given)
         _check(app, given)
     except OAuthRefusal as refusal:
-        return asked.back(error=refusal.error, error_description=refusal.description)
-    return _step(org, form, _Asked(redirect_uri, asked.state, scopes, asked.challenge, app), given)
+        return authorization.back(error=refusal.error, error_description=refusal.description)
+    return _step(
+        org,
+        form,
+        _Authorization(redirect_uri, authorization.state, scopes, authorization.challenge, app),
+        given,
+    )
 
 
 def _caller(org: Org, given: Mapping[str, str]) -> tuple[App, str]:
     app = org.part(Apps).get(given.get("client_id", ""))
     redirect_uri = given.get("redirect_uri", "")
-    if not app.takes_callback(redirect_uri):
+    if not app.allows_callback(redirect_uri):
         raise wrong_callback()
     return app, redirect_uri
 
@@ -84,7 +91,9 @@ def _scopes(given: Mapping[str, str]) -> tuple[str, ...]:
     return scopes
 
 
-def _step(org: Org, form: Mapping[str, str], asked: _Asked, given: Mapping[str, str]) -> Response:
+def _step(
+    org: Org, form: Mapping[str, str], authorization: _Authorization, given: Mapping[str, str]
+) -> Response:
     action = f"{_PATH}?" + urlencode(
         {name: value for name, value in given.items() if name not in {"step", "username"}}
     )
@@ -102,19 +111,27 @@ def _step(org: Org, form: Mapping[str, str], asked: _Asked, given: Mapping[str, 
             problem=problem,
         )
     if step == "deny":
-        return asked.back(error="access_denied", error_description="end-user denied authorization")
+        return authorization.back(
+            error="access_denied", error_description="end-user denied authorization"
+        )
     if step == "approve":
-        scope = " ".join(asked.scopes)
-        approval = Approval(asked.app.client_id, asked.redirect_uri, scope, asked.challenge, user)
-        return asked.back(code=org.part(Codes).issue(approval))
+        scope = " ".join(authorization.scopes)
+        approval = Approval(
+            authorization.app.client_id,
+            authorization.redirect_uri,
+            scope,
+            authorization.challenge,
+            user,
+        )
+        return authorization.back(code=org.part(Codes).issue(approval))
     return page(
         "authorize",
         heading="Allow access?",
         step="approve",
         action=action,
         username=user.username,
-        client_id=asked.app.client_id,
-        scopes=asked.scopes,
+        client_id=authorization.app.client_id,
+        scopes=authorization.scopes,
         problem="",
     )
 

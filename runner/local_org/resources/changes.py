@@ -1,6 +1,6 @@
-"""`/sobjects/X/updated` and `/sobjects/X/deleted`: which records changed in a span of time.
+"""`/sobjects/X/updated` and `/sobjects/X/deleted`: which records changed in a time span.
 
-Knows the rules for the span. Source: getUpdated and getDeleted, REST form.
+Knows the rules for the span. Knows nothing of writes. Source: getUpdated and getDeleted, REST form.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runner.local_org.store import quoted
 
 _MOST_IDS = 600_000
 _FURTHEST_BACK = timedelta(days=30)
-_BIN_KEEPS = timedelta(days=15)
+_RETENTION = timedelta(days=15)
 _LEAST_SPAN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """From the start of a minute to the start of another."""
+    """From one full minute to another."""
 
     start: datetime
     end: datetime
@@ -61,7 +61,7 @@ def _deleted(org: Org, request: Request) -> Response:
                 {"id": record_id, "deletedDate": f"{moment[:-1]}+0000"}
                 for record_id, moment in rows
             ],
-            "earliestDateAvailable": _json(org.clock() - _BIN_KEEPS),
+            "earliestDateAvailable": _json(org.clock() - _RETENTION),
             "latestDateCovered": _json(min(span.end, org.clock())),
         }
     )
@@ -84,7 +84,7 @@ def _span(org: Org, request: Request) -> _Span:
 
 
 def _moment(request: Request, name: str) -> datetime:
-    """A parameter's moment to the minute; an unescaped `+` of its zone arrives as a blank."""
+    """A parameter as a moment, to the minute; an unescaped `+` of its zone arrives as a space."""
     text = request.arg(name).replace(" ", "+")
     try:
         moment = datetime.fromisoformat(text)

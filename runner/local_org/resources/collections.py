@@ -1,6 +1,7 @@
-"""`/composite/sobjects`: up to 200 records a request, written one by one or all or none.
+"""`/composite/sobjects`: up to 200 records per request, written one by one or all or none.
 
-Knows envelopes, limits and result shapes of sObject Collections (from 42.0).
+Knows the envelopes, limits and results of sObject Collections (from 42.0). Knows no rules of
+records.
 """
 
 from __future__ import annotations
@@ -126,12 +127,12 @@ def _type_of(row: Row) -> str:
     return name
 
 
-def _result(outcome: RowOutcome, *, tells_created: bool = False) -> dict[str, object]:
-    """One result; what failed has no `id`."""
+def _result(outcome: RowOutcome, *, with_created: bool = False) -> dict[str, object]:
+    """One result; a failed one has no `id`."""
     shown: dict[str, object] = {"id": outcome.id} if outcome.success else {}
     shown["success"] = outcome.success
     shown["errors"] = [error.as_collection() for error in outcome.errors]
-    if tells_created:
+    if with_created:
         shown["created"] = outcome.created
     return shown
 
@@ -151,7 +152,7 @@ def _upsert(org: Org, request: Request) -> Response:
             )
     with _transaction(org, request, all_or_none=body.get("allOrNone") is True) as collection:
         collection.write("upsert", sobject, rows, no_key, key.name)
-    return Response.of_json([_result(each, tells_created=True) for each in collection.outcomes])
+    return Response.of_json([_result(each, with_created=True) for each in collection.outcomes])
 
 
 def _delete(org: Org, request: Request) -> Response:

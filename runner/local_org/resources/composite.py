@@ -1,6 +1,6 @@
 """`/composite` and `/composite/batch`: up to 25 subrequests in one request.
 
-Knows their envelopes and limits; how a subrequest is carried out stands in `subrequests`.
+Knows their envelopes and limits; `subrequests` runs the parts.
 """
 
 from __future__ import annotations
@@ -77,10 +77,10 @@ def _check(parts: Sequence[Part]) -> None:
 def run_parts(
     org: Org, request: Request, parts: Sequence[Part], *, all_or_none: bool
 ) -> list[Answer]:
-    """Carry out subrequests in order.
+    """Run subrequests in order.
 
-    A part that refers to one that failed is halted. With `all_or_none` the first failure undoes
-    all: the others answer that they were rolled back.
+    A part that refers to a failed one is halted. With `all_or_none` the first failure rolls all
+    back, and the other answers say so.
     """
     answers: list[Answer] = []
     with rolled_back_on_failure(org) if all_or_none else nullcontext():
@@ -90,9 +90,9 @@ def run_parts(
             if all_or_none and not answer.good:
                 raise RolledBackError
     if all_or_none and answers and not answers[-1].good:
-        undone = halted(_ROLLED_BACK)
+        rolled_back = halted(_ROLLED_BACK)
         rest = len(parts) - len(answers)
-        return [*([undone] * (len(answers) - 1)), answers[-1], *([undone] * rest)]
+        return [*([rolled_back] * (len(answers) - 1)), answers[-1], *([rolled_back] * rest)]
     return answers
 
 
@@ -126,7 +126,7 @@ def _batch(org: Org, request: Request) -> Response:
 
 
 def _batch_part(entry: Mapping[str, object]) -> Part:
-    """A batch's URLs start at the version: `v66.0/sobjects/…`."""
+    """The URLs of a batch start at the version: `v66.0/sobjects/…`."""
     url = text_of(entry, "url")
     path = url if url.startswith("/services/data/") else f"/services/data/{url.lstrip('/')}"
     return Part(text_of(entry, "method"), path, entry.get("richInput"))

@@ -1,6 +1,6 @@
-"""`/sobjects`, `/sobjects/X` and `/sobjects/X/describe`: what an org tells about its shape.
+"""`/sobjects`, `/sobjects/X` and `/sobjects/X/describe`: the shape of the org.
 
-Knows which members each answer has, in which order. Knows no records.
+Knows the members of each answer and their order. Knows no records.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _ABSENT = (
 )
 _GLOBAL_ABSENT = _ABSENT[:2]
 _TEXT_BYTES = 3
-"""Bytes that describe reckons for a character."""
+"""Bytes per character in describe."""
 
 
 def _global(org: Org, request: Request) -> Response:
@@ -83,7 +83,7 @@ def _full(org: Org, request: Request) -> Response:
 
 
 def _cached(org: Org, request: Request, answer: dict[str, object]) -> Response:
-    """Answer 304 to who has it already."""
+    """Answer 304 if the client has the current version."""
     changed = org.store.catalog_changed
     stamp = {"Last-Modified": format_datetime(changed, usegmt=True)}
     since = header_moment(request, "if-modified-since")
@@ -176,7 +176,7 @@ def _record_types(sobject: SObject, root: str) -> list[dict[str, object]]:
 
 
 def _field(field: Field) -> dict[str, object]:
-    """All members of a field; none is ever left out."""
+    """All members of a field; none is omitted."""
     return {
         "aggregatable": field.aggregatable,
         "aiPredictionField": False,

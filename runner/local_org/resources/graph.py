@@ -1,6 +1,6 @@
 """`/composite/graph`: up to 75 composites in one request, each all or nothing (from 50.0).
 
-Knows the limits on graphs and nodes. Each graph runs as a composite does.
+Knows the limits of graphs and nodes. A graph runs like a composite.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _parts(graph: Mapping[str, object]) -> list[Part]:
 
 
 def _depth(parts: Sequence[Part]) -> int:
-    """How many nodes the longest chain of references has."""
+    """Number of nodes in the longest chain of references."""
     depths: dict[str, int] = {}
     for part in parts:
         needed = referred([part.url, part.body])

@@ -1,6 +1,6 @@
-"""Who a token speaks for: userinfo and the identity URL.
+"""Userinfo and the identity URL: the user of a token.
 
-A bad token is refused here with 403 and a plain word, unlike everywhere else.
+A bad token is refused here with 403 and plain text, unlike everywhere else.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _moment(session: Session) -> str:
 
 
 def _urls(org: Org, request: Request, session: Session) -> dict[str, str]:
-    """Addresses with the literal `{version}`, for the client to fill in."""
+    """URLs with a literal `{version}` for the client to fill in."""
     own = {"custom_domain": request.base_url, "profile": f"{request.base_url}/{session.user.id}"}
     identity = {"identity": _identity_url(org, request, session.user)}
     return own | identity | {name: request.base_url + path for name, path in _URLS}

@@ -1,7 +1,7 @@
-"""`/jobs/ingest`: Bulk API 2.0's jobs that write.
+"""`/jobs/ingest`: Bulk API 2.0 jobs that write.
 
-Knows requests and shapes; the work is `bulk/`'s. Source of shapes and messages: the Bulk API 2.0
-developer guide and recorded answers of real orgs.
+Knows requests and responses; `bulk/` does the work. Source of shapes and messages: the Bulk API 2.0
+developer guide and recorded responses of real orgs.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from runner.local_org.resources.job_requests import (
     JobBody,
     abort,
     check_ended,
+    created_shape,
     delete,
     job_of,
     listing,
-    made_shape,
     new_job,
     short_shape,
     wrong_state,
 )
 
 MAX_UPLOAD_BYTES = 112_500_000
-"""What 150 MB after base64 leaves for the content itself."""
+"""The content size that is 150 MB in base64."""
 MAX_MULTIPART_CHARACTERS = 100_000
 _OPERATIONS = ("insert", "update", "upsert", "delete", "hardDelete")
 _MEMBERS = frozenset(
@@ -60,11 +60,11 @@ def _create(org: Org, request: Request) -> Response:
     if kind.lower().startswith("multipart/form-data"):
         return _create_with_content(org, request, kind)
     job = org.part(Jobs).create(JobKind.INGEST, _new_job(org, request, request.json()))
-    return Response.of_json(made_shape(job))
+    return Response.of_json(created_shape(job))
 
 
 def _create_with_content(org: Org, request: Request, kind: str) -> Response:
-    """One request that makes, fills and closes a job."""
+    """One request that creates, fills and closes a job."""
     try:
         parts = parts_of(request.body, kind)
         body, content = json.loads(parts["job"]), parts["content"]
@@ -83,7 +83,7 @@ def _create_with_content(org: Org, request: Request, kind: str) -> Response:
     (jobs.folder(job) / UPLOAD).write_bytes(content)
     job = jobs.change(job, state=JobState.UPLOAD_COMPLETE, uploads=1)
     org.part(BulkWorker).start(job)
-    return Response.of_json(made_shape(job))
+    return Response.of_json(created_shape(job))
 
 
 def _new_job(org: Org, request: Request, content: object) -> Job:
@@ -181,7 +181,7 @@ def _close(org: Org, job: Job) -> Job:
 
 def _info(org: Org, request: Request) -> Response:
     job = job_of(org, request, JobKind.INGEST)
-    shape = made_shape(job) | {"jobType": job.kind}
+    shape = created_shape(job) | {"jobType": job.kind}
     if job.state not in {JobState.OPEN, JobState.UPLOAD_COMPLETE}:
         shape |= {"numberRecordsProcessed": job.rows_done, "numberRecordsFailed": job.rows_failed}
     shape |= {

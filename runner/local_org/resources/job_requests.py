@@ -1,6 +1,6 @@
-"""What ingest and query jobs ask and answer alike: reading a draft, moving, listing, shapes.
+"""What ingest and query jobs share: bodies, state changes, lists, shapes.
 
-Knows the JSON of Bulk API 2.0. Carries no job out.
+Knows the JSON of Bulk API 2.0. Runs no job.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.local_org.org import Org
 from runner.local_org.resources.request_parsing import caller
 
 LISTED_AT_ONCE = 1_000
-_SAID = {
+_STATE_NAMES = {
     JobState.OPEN: "Open",
     JobState.UPLOAD_COMPLETE: "Closed",
     JobState.IN_PROGRESS: "InProgress",
@@ -39,13 +39,13 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class JobBody:
-    """The body of a create or a change, each member read with its rules."""
+    """The body of a create or a change, with checked access to its members."""
 
     members: Mapping[str, object]
 
     @classmethod
     def of(cls, members: object, known: Collection[str]) -> JobBody:
-        """Refuse what is not an object, or has members that are not known.
+        """Refuse a value that is not an object or has unknown members.
 
         Raises:
             ApiRefusal: 400 JSON_PARSER_ERROR.
@@ -58,7 +58,7 @@ class JobBody:
         return cls(members)
 
     def text(self, name: str) -> str | None:
-        """A member's text; None when it is absent, null or empty."""
+        """A member's text; None if absent, null or empty."""
         value = self.members.get(name)
         if value is None or value == "":
             return None
@@ -67,7 +67,7 @@ class JobBody:
         return value
 
     def choice(self, name: str, allowed: Collection[str], default: str | None = None) -> str:
-        """A member that is one of a closed set.
+        """A member with a fixed set of values.
 
         Raises:
             ApiRefusal: 400 INVALIDJOB.
@@ -76,7 +76,9 @@ class JobBody:
         if value is None:
             raise ApiRefusal(400, "INVALIDJOB", f"{name} is required")
         if value not in allowed:
-            raise ApiRefusal(400, "INVALIDJOB", f"Unable to parse Job: {value} is no {name}")
+            raise ApiRefusal(
+                400, "INVALIDJOB", f"Unable to parse Job: {value} is not a valid {name}"
+            )
         return value
 
 
@@ -100,7 +102,7 @@ def new_job(org: Org, request: Request, kind: JobKind, body: JobBody, *, sobject
 
 
 def job_of(org: Org, request: Request, kind: JobKind) -> Job:
-    """The job that a path names, asked for by the version it was made with.
+    """The job of a path, requested with the version that created it.
 
     Raises:
         ApiRefusal: 404, or 409 for another version.
@@ -130,7 +132,7 @@ def abort(org: Org, job: Job) -> Job:
 
 
 def delete(org: Org, job: Job, *, allowed: Collection[JobState]) -> Response:
-    """Forget a job that is in a state to be forgotten.
+    """Delete a job if its state allows it.
 
     Raises:
         ApiRefusal: 400 API_ERROR.
@@ -147,11 +149,13 @@ def delete(org: Org, job: Job, *, allowed: Collection[JobState]) -> Response:
 
 def wrong_state(doing: str, job: Job) -> ApiRefusal:
     """A transition that the job's state does not allow."""
-    return ApiRefusal(400, "INVALIDJOBSTATE", f"{doing} already {_SAID[job.state]} Job not allowed")
+    return ApiRefusal(
+        400, "INVALIDJOBSTATE", f"{doing} already {_STATE_NAMES[job.state]} Job not allowed"
+    )
 
 
 def check_ended(job: Job) -> None:
-    """Results are there once a job has ended.
+    """Refuse to return results before the job has ended.
 
     Raises:
         ApiRefusal: 400 INVALIDJOBSTATE.
@@ -163,7 +167,7 @@ def check_ended(job: Job) -> None:
 
 
 def short_shape(job: Job) -> dict[str, object]:
-    """What every answer about a job has; a change is answered with just this."""
+    """The members of every answer about a job; a change is answered with only these."""
     shape: dict[str, object] = {
         "id": job.id,
         "operation": job.operation,
@@ -184,8 +188,8 @@ def short_shape(job: Job) -> dict[str, object]:
     }
 
 
-def made_shape(job: Job) -> dict[str, object]:
-    """A job as it is answered when made; `contentUrl` only while it takes content."""
+def created_shape(job: Job) -> dict[str, object]:
+    """A job as answered on creation; with `contentUrl` only while it accepts content."""
     shape = short_shape(job)
     if job.kind is JobKind.INGEST and job.state is JobState.OPEN:
         shape["contentUrl"] = f"services/data/v{job.api_version}/jobs/ingest/{job.id}/batches"
@@ -193,7 +197,7 @@ def made_shape(job: Job) -> dict[str, object]:
 
 
 def listing(org: Org, request: Request, kind: JobKind, path: str) -> Response:
-    """Jobs of one kind, a thousand at a time."""
+    """Jobs of one kind, a thousand per page."""
     start = _start_of(request.arg("queryLocator"))
     wanted = request.arg("jobType")
     jobs = org.part(Jobs).page(kind, start, LISTED_AT_ONCE + 1) if wanted in {"", kind} else []
@@ -204,7 +208,7 @@ def listing(org: Org, request: Request, kind: JobKind, path: str) -> Response:
         {
             "done": not more,
             "nextRecordsUrl": f"{base}?queryLocator={locator}" if more else None,
-            "records": [made_shape(job) | {"jobType": kind} for job in jobs[:LISTED_AT_ONCE]],
+            "records": [created_shape(job) | {"jobType": kind} for job in jobs[:LISTED_AT_ONCE]],
         }
     )
 

@@ -1,6 +1,6 @@
-"""`/limits` and `/limits/recordCount`: what is left today, how many records there are.
+"""`/limits` and `/limits/recordCount`: remaining requests and numbers of records.
 
-Knows the names of limits and a Developer Edition's maxima.
+Knows the names of limits and a Developer Edition's maxima. Counts no requests.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def _limits(org: Org, _request: Request) -> Response:
 
 
 def _record_count(org: Org, request: Request) -> Response:
-    """Counts by sObject; those without records are left out."""
+    """Counts by sObject, without those that have no records."""
     names = [each.strip() for each in request.arg("sObjects").split(",") if each.strip()]
-    asked = (
+    wanted = (
         [found for each in names if (found := org.catalog.sobject(each)) is not None]
         if names
         else list(org.catalog.sobjects)
     )
     counts = []
     with org.store.reading() as conn:
-        for sobject in sorted(asked, key=lambda each: each.name):
+        for sobject in sorted(wanted, key=lambda each: each.name):
             (count,) = conn.execute(
                 f"SELECT COUNT(*) FROM {quoted(sobject.name)} WHERE IsDeleted = 0"  # noqa: S608
             ).fetchone()

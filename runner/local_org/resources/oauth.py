@@ -1,6 +1,6 @@
 """OAuth's endpoints for programs: token, revoke, introspect.
 
-Knows forms and JSON shapes; the rules are `oauth/`'s. Refusals are 400 with `error` and
+Knows forms and JSON; the rules are in `oauth/`. Errors are 400 with `error` and
 `error_description`, not the error array of the rest of the API.
 """
 
@@ -29,7 +29,7 @@ _Grant = Callable[[Org, Request, _Form], Response]
 
 
 def form_of(request: Request) -> dict[str, str]:
-    """A posted form's first values; what the query carries counts too, a Basic header as well."""
+    """The first values of a posted form, also from the query and from a Basic header."""
     posted = parse_qs(request.body.decode(), keep_blank_values=True)
     form = {name: values[0] for name, values in {**request.query, **posted}.items()}
     scheme, _, members = request.headers.get("authorization", "").partition(" ")
@@ -112,7 +112,7 @@ def _by_client_credentials(org: Org, request: Request, form: _Form) -> Response:
 
 
 def _by_password(_org: Org, _request: Request, _form: _Form) -> Response:
-    """Blocked, as it is by default in orgs made since Summer '23."""
+    """Blocked, as by default in orgs created since Summer '23."""
     raise OAuthRefusal("invalid_grant", "authentication failure")
 
 

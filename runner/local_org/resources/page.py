@@ -1,7 +1,7 @@
-"""The page at `/`: what is in the org and what happens to it, for a person.
+"""The pages at `/`: the org's contents and activity, for a browser.
 
-Server-rendered, works without JavaScript. Knows templates and what they show; the counts, rows and
-lists are read in `pages/contents.py`.
+Rendered on the server; works without JavaScript. Knows the templates; `pages/contents.py` reads
+what they show.
 """
 
 from __future__ import annotations

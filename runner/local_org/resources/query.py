@@ -1,7 +1,7 @@
 """`/query` and `/queryAll`: records by SOQL, page by page.
 
-Knows the answers' envelope and how much a page holds. What a query means is `soql`'s, how its
-result is kept between pages is `cursors`'s.
+Knows the envelope and the size of pages. `soql` runs the query, `cursors` saves its result between
+pages.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def _child_page(org: Org, plan: RecordQuery, pager: _Pager, locator: re.Match[st
 
 
 def _whole(org: Org, prepared: Prepared) -> Response:
-    """Counts and aggregates come in one page."""
+    """Counts and aggregates fit in one page."""
     with org.store.reading() as conn:
         records = list(prepared.execute(conn))
         total = prepared.total(conn) if prepared.count_only else len(records)
@@ -108,7 +108,7 @@ def _whole(org: Org, prepared: Prepared) -> Response:
 
 
 def _explanation(org: Org, prepared: Prepared) -> Response:
-    """A plan of the right shape; this org has but one way to read."""
+    """A plan of the right shape; this org has only one way to read."""
     with org.store.reading() as conn:
         cardinality = prepared.total(conn)
     plan = {
@@ -127,34 +127,34 @@ def _explanation(org: Org, prepared: Prepared) -> Response:
 class _Page:
     records: list[JsonRecord]
     consumed: int
-    """Ids that the page used up: records that are gone since count too."""
+    """Ids used by the page, including records deleted since."""
 
 
 class _Pager:
-    """Cuts pages, and tells where the next one is."""
+    """Builds pages with the URL of the next one."""
 
     def __init__(self, cursor: Cursor, size: int, version: float) -> None:
         self._size = size
         self._url = f"/services/data/v{version}/query/{cursor.id}"
         self.children_cut = False
-        """Whether a list of children goes on elsewhere, so that the cursor must be kept."""
+        """Whether a list of children has more pages, so the cursor must be saved."""
         self.children = ChildPaging(size, self._child_url)
 
     def page(self, conn: Connection, plan: RecordQuery, ids: list[str]) -> _Page:
-        """As many of the records as fit; rows of children take room too."""
+        """As many records as fit; their children count too."""
         records: list[JsonRecord] = []
-        consumed = room_taken = 0
+        consumed = rows_used = 0
         for record in plan.records(conn, ids, self.children):
             consumed += 1
             if record is not None:
                 records.append(record)
-                room_taken += 1 + _children_in(record, plan)
-            if room_taken >= self._size:
+                rows_used += 1 + _children_in(record, plan)
+            if rows_used >= self._size:
                 break
         return _Page(records, consumed)
 
     def envelope(self, page: _Page, offset: int, total: int) -> dict[str, object]:
-        """The answer around a page that begins at `offset`."""
+        """The response with a page that starts at `offset`."""
         reached = offset + page.consumed
         answer: dict[str, object] = {"totalSize": total, "done": reached >= total}
         if reached < total:
@@ -172,7 +172,7 @@ def _children_in(record: JsonRecord, plan: RecordQuery) -> int:
 
 
 def _page_size(request: Request, usual: int) -> int:
-    """Records a page: what the client asks for within what Salesforce allows."""
+    """Records per page: the client's wish within Salesforce's limits."""
     found = _BATCH_SIZE.search(request.headers.get("sforce-query-options", ""))
     if found is None:
         return usual

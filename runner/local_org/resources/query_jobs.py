@@ -1,7 +1,7 @@
-"""`/jobs/query`: Bulk API 2.0's jobs that read.
+"""`/jobs/query`: Bulk API 2.0 jobs that read.
 
-Knows requests and shapes; the work is `bulk/`'s. Source of shapes and messages: the Bulk API 2.0
-developer guide and recorded answers of real orgs.
+Knows requests and responses; `bulk/` does the work. Source of shapes and messages: the Bulk API 2.0
+developer guide and recorded responses of real orgs.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from runner.local_org.resources.job_requests import (
     JobBody,
     abort,
     check_ended,
+    created_shape,
     delete,
     job_of,
     listing,
-    made_shape,
     new_job,
     short_shape,
 )
@@ -48,12 +48,12 @@ def _create(org: Org, request: Request) -> Response:
         raise ApiRefusal(400, "API_ERROR", query.bulk_refusal)
     job = org.part(Jobs).create(JobKind.QUERY, replace(job, object=query.entity.name))
     org.part(BulkWorker).start(job)
-    return Response.of_json(made_shape(job))
+    return Response.of_json(created_shape(job))
 
 
 def _info(org: Org, request: Request) -> Response:
     job = job_of(org, request, JobKind.QUERY)
-    shape = made_shape(job) | {"jobType": job.kind}
+    shape = created_shape(job) | {"jobType": job.kind}
     if job.state in TERMINAL or job.state is JobState.IN_PROGRESS:
         shape["numberRecordsProcessed"] = job.rows_done
     shape |= {"retries": 0, "totalProcessingTime": job.total_ms, "isPkChunkingSupported": True}
@@ -87,14 +87,14 @@ def _results(org: Org, request: Request) -> Response:
         {
             "Content-Type": "text/csv",
             "Sforce-NumberOfRecords": str(page.rows),
-            # The word, not an empty header, says that this was the last page.
+            # The last page has the word null, not an empty header.
             "Sforce-Locator": page.next_locator or "null",
         },
     )
 
 
 def _result_pages(org: Org, request: Request) -> Response:
-    """Addresses of the next five pages, which may be fetched side by side."""
+    """URLs of the next five pages, which can be fetched in parallel."""
     job = job_of(org, request, JobKind.QUERY)
     folder, most = _complete(org, job), _page_rows(org, request)
     base = f"/services/data/v{job.api_version}/jobs/query/{job.id}"
@@ -102,17 +102,17 @@ def _result_pages(org: Org, request: Request) -> Response:
     urls: list[dict[str, str]] = []
     locator = request.arg("locator") or None
     while page is not None and len(urls) < _PAGES_LISTED:
-        urls.append({"resultUrl": _address(f"{base}/results", request, locator)})
+        urls.append({"resultUrl": _page_url(f"{base}/results", request, locator)})
         locator = page.next_locator
         page = page_of(folder, row_of(locator) or 0, most) if locator else None
     shape: dict[str, object] = {"resultPages": urls, "done": locator is None}
     if locator is not None:
-        shape["nextRecordsUrl"] = _address(f"{base}/resultpages", request, locator)
+        shape["nextRecordsUrl"] = _page_url(f"{base}/resultpages", request, locator)
     return Response.of_json(shape)
 
 
-def _address(path: str, request: Request, locator: str | None) -> str:
-    """A page's address; the size that was asked for goes along, or pages would overlap."""
+def _page_url(path: str, request: Request, locator: str | None) -> str:
+    """The URL of a page; it repeats the requested size, or pages would overlap."""
     text = {"locator": locator, "maxRecords": request.arg("maxRecords")}
     query = urlencode({name: value for name, value in text.items() if value})
     return f"{path}?{query}" if query else path

@@ -1,4 +1,4 @@
-"""`@{a.id}`: what one subrequest of a composite takes from the answer of another.
+"""`@{a.id}`: references of a composite's subrequest to the answer of another.
 
 Knows the notation. Knows nothing of requests.
 """
@@ -15,17 +15,17 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 
 
 class InvalidReferenceError(LookupError):
-    """A reference to nothing; its argument is the text between the braces."""
+    """A reference without a value; its argument is the text between the braces."""
 
 
 def resolved(value: object, answers: Mapping[str, object]) -> object:
     """A value with every reference in its texts replaced.
 
-    `answers` maps referenceIds to the bodies answered so far. A text that is one reference and
-    nothing else becomes the value referred to; within other text it becomes that value's text.
+    `answers` maps referenceIds to the bodies so far. A text that is only one reference becomes the
+    value; inside other text a reference becomes the value's text.
 
     Raises:
-        InvalidReferenceError: it refers to nothing.
+        InvalidReferenceError: a reference has no value.
     """
     match value:
         case str():

@@ -1,6 +1,6 @@
-"""What requests about records have in common: the sObject in the path, a JSON body, conditions.
+"""What requests about records share: the sObject of the path, JSON bodies, conditions, errors.
 
-Knows how a request names things. Knows nothing of what is then done.
+Knows how requests name things. Knows nothing of what they do.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ALLOW_SAVE = re.compile(r"allowsave\s*=\s*true", re.IGNORECASE)
 
 
 def not_found(message: str = "The requested resource does not exist") -> ApiRefusal:
-    """404 in Salesforce's words."""
+    """404 with Salesforce's message."""
     return ApiRefusal(404, "NOT_FOUND", message)
 
 
 def named_sobject(org: Org, request: Request) -> SObject:
-    """The sObject in the path.
+    """The sObject of the path.
 
     Raises:
         ApiRefusal: 404, there is no such sObject.
@@ -47,12 +47,12 @@ def named_sobject(org: Org, request: Request) -> SObject:
 
 
 def caller(org: Org, request: Request) -> User:
-    """Who asks; the org's administrator where a route needs no sign-in."""
+    """The caller's user; the administrator on routes without sign-in."""
     return request.user or org.user
 
 
 def version_of(org: Org, request: Request) -> float:
-    """The version in the path."""
+    """The version of the path."""
     return request.version or org.settings.max_version
 
 
@@ -61,7 +61,7 @@ def json_object(request: Request) -> dict[str, object]:
 
     Raises:
         ApiRefusal: 400, it is JSON of another kind.
-        json.JSONDecodeError: it is no JSON.
+        json.JSONDecodeError: it is not JSON.
     """
     body = request.json()
     if not isinstance(body, dict):
@@ -76,13 +76,13 @@ def json_object(request: Request) -> dict[str, object]:
 
 
 def _in_unicode(body: dict[str, object]) -> dict[str, object]:
-    """JSON can escape half a surrogate pair, which is no character; it becomes a `?`."""
+    """JSON can escape half a surrogate pair, which is not a character; it becomes a `?`."""
     text = exact_numbers.dumps(body).encode(errors="replace")
     return cast("dict[str, object]", exact_numbers.loads(text))
 
 
 def wanted_fields(sobject: SObject, names: str | list[str]) -> list[Field] | None:
-    """Fields by name, from `a,b` or a list; None when none is named.
+    """Fields by name, from `a,b` or a list; None if there are none.
 
     Raises:
         ApiRefusal: 400 INVALID_FIELD, one of them does not exist.
@@ -131,13 +131,13 @@ def write_call(  # noqa: PLR0913 - a request, and the write that it asks for
 
 
 def refusal(outcome: RowOutcome, request: Request) -> ApiRefusal:
-    """The answer to a single record that was refused."""
+    """The error for a single record that failed."""
     errors = tuple(_positioned(error, request.body) for error in outcome.errors)
     return ApiRefusal.of(_STATUS.get(errors[0].code, 400), *errors)
 
 
 def _positioned(error: ApiError, body: bytes) -> ApiError:
-    """Put the place of the value into a parser error, as well as the request's text tells it."""
+    """Put the position of the value into a parser error, as far as it can be found."""
     if POSITION not in error.message or not error.fields:
         return error
     text = body.decode(errors="replace")
@@ -150,7 +150,7 @@ def _positioned(error: ApiError, body: bytes) -> ApiError:
 
 
 def header_moment(request: Request, name: str) -> datetime | None:
-    """The date of `If-Modified-Since` and its kin (RFC 1123); None when absent or unreadable."""
+    """The date of a header such as `If-Modified-Since` (RFC 1123); None if absent or invalid."""
     text = request.headers.get(name)
     if text is None:
         return None

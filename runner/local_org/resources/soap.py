@@ -1,4 +1,4 @@
-"""`/services/Soap/u/NN.0`: the one SOAP call that REST has no counterpart of, `undelete`.
+"""`/services/Soap/u/NN.0`: `undelete`, the one SOAP call without a REST counterpart.
 
 Source: SOAP API developer guide, partner WSDL: `undelete()`, its limits and the form of faults.
 Knows envelopes. Knows nothing of the recycle bin.
@@ -36,8 +36,8 @@ class _Fault(Exception):  # noqa: N818 - it is an answer, not a defect
         self.kind = kind
 
     def response(self) -> Response:
-        """The refusal as it goes out: HTTP 500 whatever it is."""
-        told = (
+        """The response: always HTTP 500."""
+        detail = (
             f"<detail><sf:{self.kind}>"
             f"<sf:exceptionCode>{escape(self.code)}</sf:exceptionCode>"
             f"<sf:exceptionMessage>{escape(self.message)}</sf:exceptionMessage>"
@@ -45,7 +45,7 @@ class _Fault(Exception):  # noqa: N818 - it is an answer, not a defect
         )
         return _enveloped(
             f"<soapenv:Fault><faultcode>sf:{escape(self.code)}</faultcode>"
-            f"<faultstring>{escape(str(self))}</faultstring>{told}</soapenv:Fault>",
+            f"<faultstring>{escape(str(self))}</faultstring>{detail}</soapenv:Fault>",
             status=500,
         )
 
@@ -95,7 +95,7 @@ def _read(body: bytes) -> ET.Element:
 
 
 def _malformed(what: str) -> _Fault:
-    return _Fault("CLIENT_ERROR", f"the message is no SOAP envelope: {what}")
+    return _Fault("CLIENT_ERROR", f"the message is not a SOAP envelope: {what}")
 
 
 def _user(org: Org, envelope: ET.Element) -> User:
@@ -130,8 +130,8 @@ def _result(outcome: RowOutcome) -> str:
         + f"<statusCode>{escape(error.code)}</statusCode></errors>"
         for error in outcome.errors
     )
-    told = f"<id>{escape(outcome.id)}</id>" if outcome.id else '<id xsi:nil="true"/>'
-    return f"<result>{errors}{told}<success>{str(outcome.success).lower()}</success></result>"
+    id_element = f"<id>{escape(outcome.id)}</id>" if outcome.id else '<id xsi:nil="true"/>'
+    return f"<result>{errors}{id_element}<success>{str(outcome.success).lower()}</success></result>"
 
 
 def _enveloped(content: str, status: int = 200) -> Response:
@@ -153,4 +153,4 @@ ROUTES = (
         signed_in=False,
     ),
 )
-"""The path may end in the org's Id, as clients of a login write it."""
+"""The path may end in the org's Id, as clients send it after a login."""

@@ -1,7 +1,6 @@
-"""`/sobjects/X/…`: one record created, read, changed, deleted, upserted.
+"""`/sobjects/X/…`: create, read, update, delete and upsert one record.
 
-Knows paths, statuses and shapes of single-record calls. What a record may be is decided in
-`records`.
+Knows the paths, statuses and shapes of single-record calls. `records` has the rules of records.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from runner.local_org.resources.request_parsing import (
     write_call,
 )
 
-_UPSERT_TELLS_CREATED = 46.0
+_CREATED_SINCE = 46.0
 
 
 def _create(org: Org, request: Request) -> Response:
@@ -90,11 +89,11 @@ def _modified(org: Org, sobject: SObject, record_id: str) -> datetime | None:
 
 
 def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
-    """The Id in the path of a change or a delete.
+    """The Id in the path of an update or a delete.
 
     Raises:
-        ApiRefusal: 404 for one that names no record or a deleted one; 412 for one that changed
-            since the moment the caller gave.
+        ApiRefusal: 404, there is no such record or it is deleted; 412, it changed since the given
+            date.
     """
     record_id = normalise(request.params["id"])
     if record_id is None:
@@ -126,7 +125,7 @@ def _update(org: Org, request: Request) -> Response:
 
 
 def _forbid(body: Mapping[str, object], name: str) -> None:
-    """What the path says the body must not say again."""
+    """Refuse a body with a field that the path already has."""
     if any(key.lower() == name.lower() for key in body):
         raise ApiRefusal(
             400,
@@ -149,7 +148,7 @@ def _key(sobject: SObject, request: Request) -> Field:
 
 
 def _matches(org: Org, sobject: SObject, key: Field, text: str) -> list[str]:
-    """Ids of the records that bear a key."""
+    """Ids of the records with a key."""
     if key.name == "Id":
         record_id = normalise(text)
         return [record_id] if record_id else []
@@ -214,8 +213,8 @@ def _upsert(org: Org, request: Request) -> Response:
 def _upserted(
     org: Org, request: Request, sobject: SObject, outcome: RowOutcome, *, created: bool
 ) -> Response:
-    """Below 46.0 a create does not say so, and an update says nothing at all."""
-    if version_of(org, request) < _UPSERT_TELLS_CREATED:
+    """Below 46.0 a create has no `created`, and an update no body."""
+    if version_of(org, request) < _CREATED_SINCE:
         return _created(org, request, sobject, outcome) if created else Response(204)
     location = {"Location": _record_url(org, request, sobject, quote(str(outcome.id)))}
     return Response.of_json(

@@ -1,7 +1,7 @@
-"""Requests within a request: how composite, batch and graph carry out their parts.
+"""Requests within a request: how composite, batch and graph run their parts.
 
-Knows how a part becomes a request of its own, and one transaction for several of them. The
-router answers each part as if it had come alone.
+Knows how a part becomes a request, and one transaction for several of them. The router answers each
+part like a separate request.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from runner.local_org.org import Org
 from runner.local_org.resources.references import InvalidReferenceError, resolved
 
 _GOOD = range(200, 300)
-_NEVER_PASSED_ON = frozenset({"content-length", "content-type", "content-encoding"})
+_NOT_INHERITED = frozenset({"content-length", "content-type", "content-encoding"})
 _LISTS_OF_URLS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One subrequest as it was sent."""
+    """One subrequest as sent."""
 
     method: str
     url: str
@@ -35,7 +35,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one subrequest was answered."""
+    """The response to one subrequest."""
 
     status: int
     body: object
@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def good(self) -> bool:
-        """Whether the subrequest did what it was to do."""
+        """Whether the subrequest succeeded."""
         return self.status in _GOOD
 
     def as_composite(self, reference_id: str) -> dict[str, object]:
@@ -58,17 +58,17 @@ class Answer:
 
 
 class RolledBackError(Exception):
-    """Ends a transaction of subrequests of which one failed."""
+    """Rolls back a transaction in which a subrequest failed."""
 
 
 def halted(message: str) -> Answer:
-    """A subrequest that was not carried out, or undone, because of another."""
+    """The answer of a subrequest that was skipped or rolled back because of another."""
     return Answer(400, [{"errorCode": "PROCESSING_HALTED", "message": message}], {})
 
 
 @contextmanager
 def rolled_back_on_failure(org: Org) -> Iterator[None]:
-    """One transaction; RolledBackError undoes it and goes no further."""
+    """One transaction; RolledBackError rolls it back and is not raised further."""
     try:
         with org.store.writing():
             yield
@@ -77,11 +77,11 @@ def rolled_back_on_failure(org: Org) -> Iterator[None]:
 
 
 def run_part(org: Org, outer: Request, part: Part) -> Answer:
-    """Send one part through the router, in the name of the outer request's session."""
+    """Send one part through the router, in the session of the outer request."""
     if outer.dispatch is None:
         raise TypeError("a request with parts comes from the router")
     split = urlsplit(part.url)
-    headers = {name: value for name, value in outer.headers.items() if name not in _NEVER_PASSED_ON}
+    headers = {name: value for name, value in outer.headers.items() if name not in _NOT_INHERITED}
     headers.update({name.lower(): value for name, value in (part.headers or {}).items()})
     response = outer.dispatch(
         org,
@@ -113,7 +113,7 @@ def _body_of(response: Response) -> object:
 def run_part_with_references(
     org: Org, outer: Request, part: Part, answers: Mapping[str, object]
 ) -> Answer:
-    """Carry out a part whose URL, body and headers may refer to earlier answers."""
+    """Run a part whose URL, body and headers may refer to earlier answers."""
     try:
         url = str(resolved(part.url, answers))
         body = resolved(part.body, answers)
@@ -139,7 +139,7 @@ def text_of(mapping: Mapping[str, object], key: str) -> str:
 
 
 def mappings_of(body: Mapping[str, object], key: str, most: int) -> list[dict[str, object]]:
-    """A member that must be a list of at most so many objects.
+    """A member that must be a list of at most `most` objects.
 
     Raises:
         ApiRefusal: 400, it is not, or has too many.

@@ -1,6 +1,6 @@
-"""`/composite/tree/X`: parents with their children, created together or not at all.
+"""`/composite/tree/X`: creates parents with their children, all or none.
 
-Knows the nesting and its limits. What a record may be is decided in `records`.
+Knows the nesting and its limits. `records` has the rules of records.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _nodes(
     parent: _Node | None,
     parent_field: str | None,
 ) -> Iterator[_Node]:
-    """A record and what is nested in it, parents first."""
+    """A record and the records nested in it, parents first."""
     level = parent.level + 1 if parent else 1
     if level > _MOST_LEVELS:
         raise ApiRefusal(

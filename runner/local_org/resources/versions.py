@@ -1,6 +1,6 @@
-"""`/services/data`: which versions there are, and what each has.
+"""`/services/data`: the versions of the API and their resources.
 
-Source of labels: three releases a year since Winter '14 (29.0).
+Knows the labels of versions: three releases a year since Winter '14 (29.0). Knows no records.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SOQL: its grammar, its meaning over a catalog, and its answers out of the store."""
+"""SOQL: its grammar, its meaning over a catalog, and its results from the store."""
 
 from runner.local_org.soql.prepare import Prepared, prepare
 

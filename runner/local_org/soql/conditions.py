@@ -1,9 +1,9 @@
-"""WHERE and HAVING: from a condition to SQL that is never unknown in the wrong place.
+"""WHERE and HAVING: compiles conditions to SQL with Salesforce's null logic.
 
-Knows operators, null logic and which literals a field may be compared with. Knows no clauses.
+Knows operators, null logic and which literals fit a field. Knows no clauses.
 
-Salesforce's logic has two values. SQL that may come out NULL counts as false here, and NOT is put
-around `COALESCE(…, 0)`, so that `NOT Name = 'x'` finds empty names as Salesforce does.
+Salesforce's logic has two values. SQL that may be NULL counts as false here, and NOT is applied to
+`COALESCE(…, 0)`, so `NOT Name = 'x'` finds empty names, as at Salesforce.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ _UNORDERED = {Kind.BOOLEAN, Kind.CHOICES}
 _FALSE = "0"
 _MOST_SEMI_JOINS = 2
 _DEEPEST = 20
-"""How deep conditions may nest; SQLite's parser bears a little more."""
+"""How deep conditions may nest; SQLite's parser allows a little more."""
 
 
 class Bindings:
-    """The values of a statement, by the names under which its SQL asks for them."""
+    """The values of a statement, by the names of its SQL parameters."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
 
     def add(self, value: object) -> str:
-        """Keep a value; gives the SQL that stands for it."""
+        """Add a value; returns its SQL parameter."""
         name = f"v{len(self.values)}"
         self.values[name] = value
         return f":{name}"
@@ -65,23 +65,23 @@ class Bindings:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The present, as date literals need it."""
+    """The current time, for date literals."""
 
     now: datetime
     zone: str
 
     @property
     def today(self) -> date:
-        """The day it is for the user."""
+        """Today in the user's time zone."""
         return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     def midnight(self, day: date) -> datetime:
-        """When a day begins for the user."""
+        """The start of a day in the user's time zone."""
         return datetime.combine(day, time(), ZoneInfo(self.zone)).astimezone(UTC)
 
 
 SubSelect = Callable[[Query, "Bindings", Expression], str]
-"""Compiles the inner SELECT of a semi-join, given the expression that it is compared with."""
+"""Compiles the inner SELECT of a semi-join, given the expression on its left."""
 
 
 class Conditions:
@@ -96,7 +96,7 @@ class Conditions:
         *,
         grouped: bool = False,
     ) -> None:
-        """`grouped` says that conditions are those of HAVING, which may use aggregates."""
+        """`grouped` is for HAVING, whose conditions may use aggregates."""
         self._operands = operands
         self._statement = operands.scope.statement
         self._bind = bindings.add
@@ -113,7 +113,7 @@ class Conditions:
         return self._compile(condition, "AND")
 
     def _compile(self, condition: Condition, under: str) -> str:
-        """The SQL of a condition; `under` is the word above it, which a semi-join may not bear."""
+        """The SQL of a condition; `under` is the operator above it, which restricts semi-joins."""
         match condition:
             case Junction(word, parts):
                 above = under if word == "AND" else word
@@ -173,14 +173,14 @@ class Conditions:
             raise self._statement.refusal(
                 "INVALID_QUERY_FILTER_OPERATOR",
                 operand.at,
-                f"invalid operator on {_spoken(left)} field",
+                f"invalid operator on {_type_name(left)} field",
             )
 
     def _text(self, left: Expression, comparator: Comparator, value: str) -> str:
         if not left.folded:
             return _compared(left.sql, comparator, self._bind(value))
         if comparator is Comparator.EQUAL and _is_key(left):
-            # The very expression on which the store has its index.
+            # The expression that the store has indexed.
             folded = f"sf_lower({left.sql}) = {self._bind(value.casefold())}"
             return f"({left.sql} IS NOT NULL AND {folded})"
         return _compared(f"{left.sql} COLLATE {_collation(value)}", comparator, self._bind(value))
@@ -301,7 +301,7 @@ class Conditions:
     # --- literals
 
     def _value(self, left: Expression, operand: Operand, literal: Literal) -> object:
-        """The literal as the store keeps such values; ApiRefusal when it is of another type."""
+        """The literal as a stored value; ApiRefusal if it has another type."""
         if isinstance(literal, Text) and left.kind is Kind.ID:
             return self._id(literal)
         if isinstance(literal, Period) and not is_period(literal.name, literal.count):
@@ -335,7 +335,7 @@ def _depth(condition: Condition) -> int:
 
 
 def _joined(word: str, parts: list[str]) -> str:
-    """Conditions joined in pairs of pairs, since SQLite bounds how deep they may nest."""
+    """Conditions joined as a balanced tree, since SQLite limits the depth."""
     if len(parts) == 1:
         return parts[0]
     middle = len(parts) // 2
@@ -347,7 +347,7 @@ def _is_empty(literal: Literal) -> bool:
 
 
 def _empty(left: Expression, comparator: Comparator) -> str:
-    """Comparing with null: only = and != can hold; a checkbox that is null is false."""
+    """Comparing with null: only = and != can be true; a null checkbox is false."""
     if comparator in _ORDERINGS:
         return _FALSE
     equal = comparator is Comparator.EQUAL
@@ -363,7 +363,7 @@ def _compared(sql: str, comparator: Comparator, value: str) -> str:
 
 
 def _ordered(sql: str, comparator: Comparator, value: str, *, is_text: bool) -> str:
-    """Compare numbers, of which those with more digits than a double has are kept as text."""
+    """Compare numbers; those with more digits than a double are stored as text."""
     exactly = f"sf_compare({sql}, {value}) {comparator.value} 0"
     if is_text:
         return exactly
@@ -372,7 +372,7 @@ def _ordered(sql: str, comparator: Comparator, value: str, *, is_text: bool) -> 
 
 
 def _collation(value: str) -> str:
-    """SQLite's own collation wherever it agrees, since it is many times faster."""
+    """SQLite's own collation if it gives the same result; it is many times faster."""
     return "NOCASE" if value.isascii() else "SF_NOCASE"
 
 
@@ -383,5 +383,5 @@ def _is_key(left: Expression) -> bool:
     )
 
 
-def _spoken(left: Expression) -> str:
+def _type_name(left: Expression) -> str:
     return left.field.type if left.field is not None and left.plain else str(left.kind)

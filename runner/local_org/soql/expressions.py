@@ -1,4 +1,4 @@
-"""What an operand of SOQL comes to: its SQL and the kind of its values.
+"""Resolves operands of SOQL to SQL and the kind of their values.
 
 Knows fields and functions. Knows nothing of comparisons and clauses.
 """
@@ -17,7 +17,7 @@ AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 GROUPING = "GROUPING"
 CONVERSIONS = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})
 _EXACTLY = {"SUM": "sf_sum", "MIN": "sf_min", "MAX": "sf_max"}
-"""Aggregates of numbers that lose no digits."""
+"""Number aggregates that lose no digits."""
 _ZONE = "CONVERTTIMEZONE"
 _MONTH = "CAST(substr({x}, 6, 2) AS INTEGER)"
 _YEAR = "CAST(substr({x}, 1, 4) AS INTEGER)"
@@ -49,35 +49,35 @@ class Expression:
     sql: str
     kind: Kind
     name: str
-    """As messages call it, in the catalog's spelling."""
+    """Name for messages, in the catalog's spelling."""
     column: Column | None = None
-    """The field it is, or is made of."""
+    """The field it is or uses."""
     aggregate: bool = False
     plain: bool = False
-    """Whether it is the field itself, untouched."""
+    """Whether it is the field itself."""
 
     @property
     def field(self) -> Field | None:
-        """The field it is made of."""
+        """The field it uses."""
         return self.column.field if self.column else None
 
     @property
     def folded(self) -> bool:
-        """Whether its text is compared without case."""
+        """Whether comparing its text ignores case."""
         return (
             self.kind in {Kind.TEXT, Kind.CHOICES} and self.field is not None and folds(self.field)
         )
 
     @property
     def key_sql(self) -> str:
-        """SQL whose values sort and group as Salesforce's do: without case."""
+        """SQL whose values sort and group as at Salesforce: ignoring case."""
         return f"sf_lower({self.sql})" if self.folded else self.sql
 
     @property
     def order_sqls(self) -> tuple[str, ...]:
-        """SQL of what to sort by: first, and where that is the same, next.
+        """SQL of the sort keys, in order.
 
-        A number that is kept as text has its place beside the double next to it.
+        A number stored as text sorts beside the nearest double.
         """
         if self.kind is not Kind.DOUBLE:
             return (self.key_sql,)
@@ -97,7 +97,7 @@ class Operands:
         self._zone = zone
 
     def resolve(self, operand: Operand) -> Expression:
-        """The expression of a field or a call; ApiRefusal when it means nothing."""
+        """The expression of a field or a call; ApiRefusal if it is unknown."""
         if isinstance(operand, Path):
             column = self.scope.column(operand)
             return Expression(column.sql, column.kind, column.field.name, column, plain=True)

@@ -1,6 +1,6 @@
-"""Functions that SQLite lacks and compiled queries call.
+"""SQL functions of compiled queries that SQLite lacks.
 
-Knows values as the store keeps them. Knows no field and no syntax.
+Knows stored values. Knows no field and no syntax.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _STORED_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
 def register(conn: sqlite3.Connection) -> None:
-    """Give a connection the functions, unless it has them.
+    """Register the functions on a connection, unless it has them.
 
-    SQLite takes no function while a statement runs, so only the first query may bring them.
+    SQLite accepts no function while a statement runs, so only the first query can register them.
     """
     try:
         conn.execute("SELECT sf_number(NULL)")
@@ -33,7 +33,7 @@ def _register(conn: sqlite3.Connection) -> None:
     conn.create_function("sf_near", 1, float, deterministic=True)
     conn.create_function("sf_beyond", 1, beyond, deterministic=True)
     for name, aggregate in (("sf_sum", Total), ("sf_min", Least), ("sf_max", Most)):
-        # The stubs know aggregates of whole numbers alone.
+        # The type stubs only know aggregates of integers.
         conn.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]
     conn.create_function("sf_format", 2, formatted, deterministic=True)
     conn.create_function("sf_local", 2, local_moment, deterministic=True)
@@ -45,7 +45,7 @@ def number_text(value: exact_numbers.Number | None) -> str | None:
 
 
 def compared(left: exact_numbers.Number | None, right: exact_numbers.Number) -> int | None:
-    """-1, 0 or 1, as the first is less than, the same as or more than the second."""
+    """-1, 0 or 1: the first is less than, equal to or greater than the second."""
     if left is None:
         return None
     one, two = exact_numbers.exact(left), exact_numbers.exact(right)
@@ -53,12 +53,12 @@ def compared(left: exact_numbers.Number | None, right: exact_numbers.Number) -> 
 
 
 def beyond(value: str) -> float:
-    """How far a number that is kept as text is from the double next to it."""
+    """Distance of a number stored as text from the nearest double."""
     return float(exact_numbers.exact(value) - exact_numbers.exact(float(value)))
 
 
 class Total:
-    """SUM, which loses no exact_numbers."""
+    """SUM without losing digits."""
 
     def __init__(self) -> None:
         self._sum: Decimal | None = None
@@ -69,12 +69,12 @@ class Total:
             self._sum = exact_numbers.exact(value) + (self._sum or 0)
 
     def finalize(self) -> exact_numbers.Number | None:
-        """The sum; None of no values."""
+        """The sum; None without values."""
         return None if self._sum is None else exact_numbers.to_stored(self._sum)
 
 
 class Least:
-    """MIN, of numbers of which some are kept as text."""
+    """MIN of numbers, some of them stored as text."""
 
     beats: Callable[[Decimal, Decimal], bool] = staticmethod(Decimal.__lt__)
 
@@ -82,7 +82,7 @@ class Least:
         self._best: exact_numbers.Number | None = None
 
     def step(self, value: exact_numbers.Number | None) -> None:
-        """Look at one value."""
+        """Compare one value."""
         if value is None:
             return
         if self._best is None or self.beats(
@@ -91,18 +91,18 @@ class Least:
             self._best = value
 
     def finalize(self) -> exact_numbers.Number | None:
-        """The value; None of no values."""
+        """The value; None without values."""
         return self._best
 
 
 class Most(Least):
-    """MAX, likewise."""
+    """MAX of numbers, some of them stored as text."""
 
     beats = staticmethod(Decimal.__gt__)
 
 
 def local_moment(value: str | None, zone: str) -> str | None:
-    """A stored datetime as the clock of a time zone shows it, in the same form."""
+    """A stored datetime in local time of a zone, in the same form."""
     if value is None:
         return None
     moment = datetime.strptime(value, _STORED_MOMENT).replace(tzinfo=UTC)
@@ -110,7 +110,7 @@ def local_moment(value: str | None, zone: str) -> str | None:
 
 
 def formatted(value: float | str | None, describe_type: str) -> str | None:
-    """What FORMAT() gives in the locale en_US."""
+    """The result of FORMAT() in the locale en_US."""
     if value is None:
         return None
     if describe_type == "currency":

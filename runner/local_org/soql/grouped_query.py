@@ -1,6 +1,6 @@
-"""Queries that give no records: COUNT() and aggregates, with or without GROUP BY.
+"""Queries without records: COUNT() and aggregates, with or without GROUP BY.
 
-Knows grouping, subtotals and how their results are named. Knows nothing of WHERE.
+Knows grouping, subtotals and the names of results. Knows nothing of WHERE.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ _TOO_MANY = (
 
 @dataclass(frozen=True, slots=True)
 class CountQuery:
-    """`SELECT COUNT() FROM …`: only totalSize is told."""
+    """`SELECT COUNT() FROM …`: only totalSize is returned."""
 
     sql: str
     bindings: Mapping[str, object]
 
     def total(self, conn: sqlite3.Connection) -> int:
-        """How many records there are."""
+        """The number of records."""
         register(conn)
         return int(conn.execute(self.sql, self.bindings).fetchone()[0])
 
@@ -48,14 +48,14 @@ class CountQuery:
 
 @dataclass(frozen=True, slots=True)
 class GroupedQuery:
-    """Aggregates: one AggregateResult a group."""
+    """Aggregates: one AggregateResult per group."""
 
     sql: str
     bindings: Mapping[str, object]
     keys: tuple[tuple[str, Kind], ...]
 
     def execute(self, conn: sqlite3.Connection) -> Iterator[JsonRecord]:
-        """Every group; ApiRefusal EXCEEDED_ID_LIMIT when there are more than 2,000."""
+        """Every group; ApiRefusal EXCEEDED_ID_LIMIT if there are more than 2,000."""
         register(conn)
         rows = conn.execute(self.sql, self.bindings).fetchmany(_MOST_GROUPS + 1)
         if len(rows) > _MOST_GROUPS:
@@ -67,7 +67,7 @@ class GroupedQuery:
             yield record
 
     def total(self, conn: sqlite3.Connection) -> int:
-        """How many groups there are."""
+        """The number of groups."""
         return sum(1 for _ in self.execute(conn))
 
 
@@ -100,7 +100,7 @@ class Grouping:
         self.notes: list[ColumnNote] = []
 
     def compile(self) -> GroupedQuery:
-        """The compiled query; ApiRefusal for what may not be grouped."""
+        """The compiled query; ApiRefusal for a field that cannot be grouped."""
         self._check_whole()
         outputs = [self._output(item) for item in self._query.items]
         sorts = self._select.sorts()
@@ -139,7 +139,7 @@ class Grouping:
         return found
 
     def _grouping_sets(self) -> Iterator[frozenset[str]]:
-        """SQL of the groups that each set of rows keeps; the full set first."""
+        """SQL of the group fields of each grouping set; the full set first."""
         all_groups = [group.sql for group in self._groups]
         if self._query.subtotals is not Subtotals.NONE and len(all_groups) > _MOST_SUBTOTALS:
             raise self._statement.malformed(
@@ -163,7 +163,7 @@ class Grouping:
     ) -> str:
         columns = ", ".join(self._in_set(each, sql, grouped_by) for each, sql in wanted)
         keys = [group.key_sql for group in self._groups if group.sql in grouped_by]
-        # A grand total is a group too: over no rows at all it is no row.
+        # A grand total is a group too: without rows there is none.
         group_sql = f" GROUP BY {', '.join(keys) or 'NULL'}" if self._groups else ""
         source = self._select.scope.from_sql
         return f"SELECT {columns} FROM {source}{where}{group_sql}{having}"  # noqa: S608 - compiled

@@ -1,4 +1,4 @@
-"""What values a field holds, as far as comparing and printing them goes.
+"""The kinds of values of fields, for comparing and printing.
 
 Knows describe's types. Knows no SQL.
 """
@@ -11,7 +11,7 @@ from runner.local_org.catalog.model import Field
 
 
 class Kind(StrEnum):
-    """Kinds of value that SOQL treats alike."""
+    """Kinds of values that SOQL treats the same."""
 
     TEXT = "string"
     ID = "id"
@@ -48,5 +48,5 @@ DATED = frozenset({Kind.DATE, Kind.DATETIME})
 
 
 def kind_of(field: Field) -> Kind:
-    """The kind of a field; every type without one of its own is text."""
+    """The kind of a field; other types are text."""
     return _BY_TYPE.get(field.type, Kind.TEXT)

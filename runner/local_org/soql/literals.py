@@ -1,9 +1,9 @@
 r"""The literals of SOQL, from text to value.
 
-Knows escapes, dates and numbers as they are written. Knows nothing of fields.
+Knows how strings, dates and times are written. Knows nothing of fields.
 
-In a string, `\_` and `\%` mean a character to LIKE that is no wildcard; every other operator takes
-them for `_` and `%`.
+In a string, `\_` and `\%` are literal characters for LIKE rather than wildcards; every other
+operator reads them as `_` and `%`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LAST_DAY = date(4000, 12, 31)
 
 
 class LiteralError(ValueError):
-    """A literal that cannot be read; `offset` is where in its text."""
+    """An invalid literal; `offset` is the position in its text."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(offset)
@@ -39,16 +39,16 @@ class LiteralError(ValueError):
 
 
 def plain(quoted: str) -> str:
-    """What a quoted string means to every operator but LIKE.
+    """The value of a quoted string for every operator but LIKE.
 
     Raises:
-        LiteralError: a backslash that means nothing, or half of a surrogate pair.
+        LiteralError: an unknown escape, or half a surrogate pair.
     """
     return _resolved(quoted, like=False)
 
 
 def like_pattern(quoted: str) -> str:
-    r"""What a quoted string means to LIKE: a pattern whose escape character is a backslash."""
+    r"""The pattern of a quoted string for LIKE, with a backslash as its escape character."""
     return _resolved(quoted, like=True)
 
 
@@ -69,7 +69,7 @@ def _resolved(quoted: str, *, like: bool) -> str:
 
 
 def _paired(text: str) -> str:
-    r"""Join surrogates, which two `\u` escapes in a row may have written."""
+    r"""Join surrogate pairs written as two `\u` escapes."""
     try:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError:
@@ -77,7 +77,7 @@ def _paired(text: str) -> str:
 
 
 def day(text: str) -> date:
-    """A date between 1700 and 4000; LiteralError when there is none such."""
+    """A date between 1700 and 4000; LiteralError if invalid."""
     try:
         value = date.fromisoformat(text)
     except ValueError:
@@ -88,7 +88,7 @@ def day(text: str) -> date:
 
 
 def moment(text: str) -> datetime:
-    """A datetime in UTC; LiteralError when there is none such."""
+    """A datetime in UTC; LiteralError if invalid."""
     try:
         value = datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
@@ -99,7 +99,7 @@ def moment(text: str) -> datetime:
 
 
 def hour(text: str) -> time:
-    """A time of day; LiteralError when there is none such."""
+    """A time of day; LiteralError if invalid."""
     try:
         return time.fromisoformat(text[:-1])
     except ValueError:

@@ -1,9 +1,9 @@
-"""sObjects that tell of the org itself: EntityDefinition, FieldDefinition, UserRecordAccess.
+"""sObjects about the org itself: EntityDefinition, FieldDefinition, UserRecordAccess.
 
-Knows how the catalog looks from inside a query. Knows nothing of SOQL's syntax.
+Knows how queries see the catalog. Knows nothing of SOQL's syntax.
 
-They have no table. Rows made of the catalog are handed to SQLite as one JSON text, rows that follow
-the records as a view over them, so that filters, sorting and shapes are those of any sObject.
+They have no table. Rows from the catalog are passed to SQLite as one JSON text, rows about records
+as a view over them, so filters, sorting and shapes work as for any sObject.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _Row = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """An sObject without a table, and what stands in an SQL FROM in its place."""
+    """An sObject without a table, and the SQL for its rows."""
 
     sobject: SObject
     table: Callable[[], str]
 
 
 def described(org: Org, user: User) -> tuple[Described, ...]:
-    """Every sObject that is made of the catalog."""
+    """Every sObject whose rows come from the catalog."""
     return (
         Described(_ENTITIES, lambda: _listed(_ENTITIES, _entities(org.catalog))),
         Described(_FIELDS, lambda: _listed(_FIELDS, _fields(org.catalog))),
@@ -218,7 +218,7 @@ def _fields(catalog: Catalog) -> Iterable[_Row]:
 
 
 def _access(catalog: Catalog, user: User) -> str:
-    """Everyone may do everything here: one row for each record there is."""
+    """Every user has all access: one row per record."""
     granted = ", ".join(f'1 AS "{field.name}"' for field in _ACCESS.fields[3:-1])
     rows = " UNION ALL ".join(
         f'SELECT "Id", \'{user.id}\' AS "UserId", "Id" AS "RecordId", {granted}, '  # noqa: S608

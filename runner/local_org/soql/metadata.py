@@ -1,7 +1,7 @@
-"""What `columns=true` tells of a query instead of running it.
+"""The answer to `columns=true`: the columns of a query, without running it.
 
-Knows the shape that clients read: one entry a column, the columns of parents and children inside
-`joinColumns`, where `aggregate` marks a list of children. Source: the Salesforce CLI's reader.
+Knows the shape that clients read: one entry per column, columns of parents and children inside
+`joinColumns`, where `aggregate` marks a list of children. Knows no SQL. Source: the Salesforce CLI.
 """
 
 from __future__ import annotations
@@ -82,12 +82,12 @@ def _column(
 
 
 def _foreign_key(relationship: str) -> str:
-    """The lookup field behind a relationship's name."""
+    """The lookup field of a relationship."""
     custom = relationship.lower().endswith("__r")
     return f"{relationship[:-1]}c" if custom else f"{relationship}Id"
 
 
 def _spelled(call: str) -> str:
-    """`AVG(Amount)` as Salesforce shows it: `avg(Amount)`, however the query has it."""
+    """`AVG(Amount)` as Salesforce shows it: `avg(Amount)`, whatever the query's case."""
     function, opening, rest = call.partition("(")
     return function.lower() + opening + rest

@@ -1,6 +1,6 @@
-"""From the text of a query to its syntax.
+"""Parses the text of a query.
 
-The one importer of lark. Knows the grammar and how its refusals are worded; knows no catalog.
+The only importer of lark. Knows the grammar and its error messages. Knows no catalog.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COMPARATORS = {"<>": "!="}
 
 
 def parse(statement: Statement) -> syntax.Query:
-    """The syntax of a query; ApiRefusal MALFORMED_QUERY when it has none."""
+    """The syntax of a query; ApiRefusal MALFORMED_QUERY if it is invalid."""
     if len(statement.text) > _LONGEST_TEXT:
         raise ApiRefusal(400, "MALFORMED_QUERY", "SOQL statement exceeds the maximum length")
     try:
@@ -69,13 +69,13 @@ def _at(token: object) -> int:
 
 
 class _Clause(tuple[str, object, int]):
-    """A clause of a query, as (its name, its content, where it begins)."""
+    """A clause of a query: its name, content and position."""
 
     __slots__ = ()
 
 
 class _Builder(Transformer[Token, object]):
-    """One method a rule of the grammar; each turns the parts of a rule into its value."""
+    """One method per rule of the grammar; turns the parts of a rule into its value."""
 
     def __init__(self, statement: Statement) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""Date literals: from `LAST_N_WEEKS:3` to the days it spans.
+"""Date literals: the days of `LAST_N_WEEKS:3`.
 
-Knows the calendar: weeks begin on Sunday, the fiscal year with the calendar's (Salesforce's
-defaults for the United States). Knows no field and no SQL.
+Knows the calendar: weeks start on Sunday, the fiscal year in January (Salesforce's defaults for the
+United States). Knows no field and no SQL.
 
 Source: the table of date literals in the SOQL reference. LAST_N_DAYS and LAST_90_DAYS include
-today; every other LAST_ and NEXT_ leaves the current unit out.
+today; every other LAST_ and NEXT_ excludes the current unit.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _STEPS = {"LAST": -1, "THIS": 0, "NEXT": 1}
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Days from `start` up to, not including, `end`."""
+    """Days from `start` up to `end`, exclusive."""
 
     start: date
     end: date
     until_now: bool = False
-    """Whether a datetime's span ends with the present moment rather than with the day."""
+    """Whether the span of a datetime ends now rather than at the end of the day."""
 
 
 def is_period(name: str, count: int | None) -> bool:
-    """Whether there is such a date literal."""
+    """Whether a date literal exists."""
     return span_of(name, None if count is None else 1, date(2000, 1, 1)) is not None
 
 
 def span_of(name: str, count: int | None, today: date) -> Span | None:
-    """The days that a date literal means on a given day; None when there is no such literal.
+    """The days of a date literal on a given day; None if it is unknown.
 
     Raises:
-        OverflowError: the days lie outside the calendar.
+        OverflowError: the days are outside the calendar.
     """
     try:
         return _named(name, today) if count is None else _counted(name, count, today)
@@ -78,7 +78,7 @@ def _last_days(count: int, today: date) -> Span:
 
 
 def _units(unit: str, first: int, count: int, today: date) -> Span:
-    """`count` whole units, the first of them `first` units from the current one."""
+    """`count` whole units, starting `first` units from the current one."""
     return Span(_start(unit, first, today), _start(unit, first + count, today))
 
 

@@ -1,10 +1,10 @@
-"""From the text of a query to something that runs: the one way into this package.
+"""Turns the text of a query into one that runs: the entry point of this package.
 
     prepared = prepare(org, "SELECT Id FROM Account", user=user, version=66.0)
     with org.store.reading() as conn:
         for record in prepared.execute(conn): ...
 
-Knows which kind of query a text is. Leaves the how to the modules that compile each kind.
+Knows the kinds of queries. Knows nothing of HTTP, and leaves compiling to the modules of each kind.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ _NESTED_CHILDREN_FROM = 58.0
 _DEEPEST_CHILDREN = 5
 _MOST_CHILDREN = 20
 _ORDERED_CSV_FROM = 50.0
-"""Before it, the columns of a Bulk result came in alphabetical order."""
+"""Below it, the columns of a Bulk result are in alphabetical order."""
 _NO_AGGREGATES = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A query that was understood and may be run, as often as one likes."""
+    """A compiled query; can be run any number of times."""
 
     entity: SObject
     plan: RecordQuery | GroupedQuery | CountQuery
     notes: tuple[ColumnNote, ...]
-    """What was selected, in order."""
+    """The selected columns, in order."""
     bulk_refusal: str | None
-    """Why Bulk may not run it; None when it may."""
+    """Why Bulk refuses it; None if it does not."""
     grouped: bool
 
     @property
@@ -62,18 +62,18 @@ class Prepared:
         return [note.path[-1] for note in self.notes]
 
     def total(self, conn: sqlite3.Connection) -> int:
-        """How many records, or groups, it finds."""
+        """The number of records, or groups."""
         return self.plan.total(conn)
 
     def execute(self, conn: sqlite3.Connection) -> Iterator[JsonRecord]:
-        """Its records as REST shows them; memory does not grow with their number."""
+        """Its records in the shape of REST, in constant memory."""
         return self.plan.execute(conn)
 
     def flat(self, conn: sqlite3.Connection) -> Iterator[list[str]]:
         """Its records as the texts of a Bulk result.
 
         Raises:
-            TypeError: it does not query records; `bulk_refusal` says so beforehand.
+            TypeError: it does not query records; see `bulk_refusal`.
         """
         if not isinstance(self.plan, RecordQuery):
             raise TypeError(self.bulk_refusal)
@@ -81,17 +81,17 @@ class Prepared:
 
 
 def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool = False) -> Prepared:
-    """Understand a query.
+    """Compile a query.
 
     Args:
         org: whose records.
         text: SOQL.
-        user: who asks.
-        version: API version; some of SOQL is newer than others.
-        all_rows: whether deleted records show, as in queryAll.
+        user: the caller.
+        version: API version; parts of SOQL need a newer one.
+        all_rows: whether to include deleted records, as queryAll does.
 
     Raises:
-        ApiRefusal: 400 MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE…, in Salesforce's words.
+        ApiRefusal: 400 MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE…, with Salesforce's message.
     """
     statement = Statement(text)
     query = parse(statement)
@@ -180,7 +180,7 @@ class _Preparation:
     def _child_root(
         self, above: Select, item: ChildItem, path: tuple[int, ...]
     ) -> tuple[SObject, str, str]:
-        """What sObject a child subquery reads, by which field, and the relationship's name."""
+        """A child subquery's sObject, its field and the relationship's name."""
         query = item.query
         deepest = 1 if self._context.version < _NESTED_CHILDREN_FROM else _DEEPEST_CHILDREN
         if len(path) >= deepest:

@@ -1,6 +1,6 @@
-"""How a value leaves the org, written as SQL so that SQLite does the formatting.
+"""How values are printed, as SQL, so that SQLite does the formatting.
 
-Knows the forms of REST's JSON and of Bulk's CSV. Knows nothing of clauses.
+Knows the forms of JSON in REST and of CSV in Bulk. Knows nothing of clauses.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from runner.local_org.soql.expressions import Expression
 from runner.local_org.soql.kinds import Kind
 
 _LONGEST_EXACT = "1e15"
-"""From here on SQLite writes an exponent."""
+"""From here on SQLite prints an exponent."""
 _SMALLEST_PLAIN = "1e-4"
 
 
 def rest_sql(expression: Expression, version: float) -> str:
-    """SQL of the JSON value; booleans come as 0 and 1.
+    """SQL of the JSON value; booleans are 0 and 1.
 
-    A datetime always in UTC with milliseconds and `+0000`; a blob as the path it is fetched from.
+    A datetime is in UTC with milliseconds and `+0000`; a blob is the path to fetch it from.
     """
     sql = expression.sql
     if expression.kind is Kind.DATETIME:
@@ -44,7 +44,7 @@ def csv_sql(expression: Expression) -> str:
 
 
 def _double_sql(sql: str) -> str:
-    """SQLite's own text where it is exact and plain, else the slower function's."""
+    """SQLite's own text if it is exact and has no exponent, else a slower function."""
     text = f"CAST({sql} AS TEXT)"
     plain = f"{sql} = 0 OR abs({sql}) BETWEEN {_SMALLEST_PLAIN} AND {_LONGEST_EXACT} - 1"
     return (

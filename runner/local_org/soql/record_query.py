@@ -1,6 +1,6 @@
-"""A query for records, compiled: runs it whole, by pages of Ids, or as flat text.
+"""A compiled query for records: runs it as a whole, by pages of Ids, or as flat text.
 
-Knows SQL and cursors over it. Knows nothing of how pages are kept between requests.
+Knows SQL. Knows nothing of how pages are saved between requests.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from runner.local_org.soql.record_shape import JsonRecord, RecordShape, Row
 
 _CHUNK = 500
 _CHUNK_WITH_CHILDREN = 50
-"""Parents whose children are fetched together: few, as each may bring a page of them."""
+"""Parents whose children are fetched together: few, as each may have a page of them."""
 _EVERYTHING = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
 class ChildPaging:
-    """How a long list of children is cut."""
+    """How a long list of children is split into pages."""
 
     size: int
     next_url: Callable[[tuple[int, ...], str, int], str]
-    """URL of the rest: which child subquery, the parent's Id, how many were given already."""
+    """URL of the next page: the child subquery, the parent's Id, the number already returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What a query and a child subquery have in common."""
+    """What a query and a child subquery share."""
 
     columns: tuple[str, ...]
     shape: RecordShape
@@ -56,12 +56,12 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class ChildQuery:
-    """A child subquery: for some parents at once, the list that each has."""
+    """A child subquery: fetches the lists of several parents at once."""
 
     key: str
     """Name of the relationship."""
     path: tuple[int, ...]
-    """Its place among the outer query's child subqueries, and theirs."""
+    """Its position among the outer query's child subqueries, and theirs."""
     parent_sql: str
     body: Body
     order_sql: str
@@ -76,15 +76,15 @@ class ChildQuery:
         start: int,
         paging: ChildPaging | None,
     ) -> dict[str, object]:
-        """Shape of each parent's list, from the `start`th child on; empty lists are left out."""
+        """Each parent's list from child `start` on, without empty lists."""
         size = _EVERYTHING if paging is None else paging.size
         cap = _EVERYTHING if self.limit is None else self.limit
-        asked = {
+        parameters = {
             "_parents": json.dumps(list(parents)),
             "_first": self.offset + start,
             "_last": self.offset + min(cap, start + size),
         }
-        rows = conn.execute(self._sql(), {**self.body.bindings, **asked}).fetchall()
+        rows = conn.execute(self._sql(), {**self.body.bindings, **parameters}).fetchall()
         lists: dict[str, list[JsonRecord]] = defaultdict(list)
         totals: dict[str, int] = {}
         for row, record in zip(rows, self.body.records(conn, rows, paging), strict=True):
@@ -132,12 +132,12 @@ class RecordQuery:
     limit_sql: str
 
     def total(self, conn: sqlite3.Connection) -> int:
-        """How many records there are."""
+        """The number of records."""
         found = self._run(conn, f"SELECT COUNT(*) FROM (SELECT 1{self._rest})")  # noqa: S608
         return int(found.fetchone()[0])
 
     def execute(self, conn: sqlite3.Connection) -> Iterator[JsonRecord]:
-        """Every record, its lists of children whole."""
+        """Every record, with complete lists of children."""
         rows = self._run(conn, f"SELECT {', '.join(self.body.columns)}{self._rest}")
         size = _CHUNK_WITH_CHILDREN if self.body.children else _CHUNK
         while chunk := rows.fetchmany(size):
@@ -150,7 +150,7 @@ class RecordQuery:
     def records(
         self, conn: sqlite3.Connection, ids: Sequence[str], paging: ChildPaging
     ) -> Iterator[JsonRecord | None]:
-        """The record with each of these Ids, in this order; None for one that is gone."""
+        """The record of each Id, in this order; None if it is deleted."""
         size = _CHUNK_WITH_CHILDREN if self.body.children else _CHUNK
         sql = (
             f"SELECT {', '.join(self.body.columns)} FROM {self.body.from_sql} "  # noqa: S608
@@ -171,7 +171,7 @@ class RecordQuery:
         return map(list, self._run(conn, f"SELECT {columns}{self._rest}"))
 
     def child(self, path: tuple[int, ...]) -> ChildQuery | None:
-        """The child subquery at a path; None when there is none."""
+        """The child subquery at a path; None if there is none."""
         children, found = self.body.children, None
         for place in path:
             if place >= len(children):

@@ -1,6 +1,6 @@
-"""From a row of SQLite to a record of REST: attributes first, then keys in the order selected.
+"""Turns a row of SQLite into a record of REST: attributes, then keys in the order of the query.
 
-Knows the shapes of answers. Knows no SQL and no syntax.
+Knows the shapes of records. Knows no SQL and no syntax.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runner.local_org import exact_numbers
 Row = Sequence[object]
 JsonRecord = dict[str, object]
 Children = Mapping[str, Mapping[str, object]]
-"""Lists of children already fetched: relationship name, then the parent's Id."""
+"""Fetched lists of children: by relationship name, then by the parent's Id."""
 
 
 class Output(Protocol):
@@ -32,7 +32,7 @@ class Output(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """A value as SQLite gives it."""
+    """A value as SQLite returns it."""
 
     key: str
     place: int
@@ -44,19 +44,19 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, which the store keeps as text where a double would lose exact_numbers."""
+    """A number, stored as text if a double would lose digits."""
 
     key: str
     place: int
 
     def read(self, row: Row, _children: Children) -> object:
-        """The number, as JSON values have it."""
+        """The number as a JSON value."""
         return exact_numbers.marked(row[self.place])
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A checkbox, which SQLite keeps as 0 or 1."""
+    """A checkbox, stored as 0 or 1."""
 
     key: str
     place: int
@@ -68,7 +68,7 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Compound:
-    """An address or a location, made of its parts; null when all of them are."""
+    """An address or a location from its parts; null if all of them are."""
 
     key: str
     parts: tuple[Output, ...]
@@ -80,14 +80,14 @@ class Compound:
 
 
 @dataclass(frozen=True, slots=True)
-class Kids:
+class ChildList:
     """A child subquery."""
 
     key: str
     id_place: int
 
     def read(self, row: Row, children: Children) -> object:
-        """The list's shape, or None when it is empty."""
+        """The list, or None if it is empty."""
         return children[self.key].get(str(row[self.id_place]))
 
 
@@ -96,16 +96,16 @@ class RecordShape:
     """A record, or the parent of one."""
 
     url: str
-    """Path of all records, up to and with the slash before the sObject's name."""
+    """Path of all records, up to the slash before the sObject's name."""
     entity: str
-    """The type that attributes tell."""
+    """The type in attributes."""
     id_place: int
     sobject_of: Callable[[str], str]
-    """The sObject of an Id, which a polymorphic parent's URL is made with."""
+    """The sObject of an Id, for the URL of a polymorphic parent."""
     outputs: list[Output] = field(default_factory=list)
 
     def read(self, row: Row, children: Children) -> JsonRecord | None:
-        """The record; None when the parent is missing."""
+        """The record; None if the parent is missing."""
         record_id = row[self.id_place]
         if record_id is None:
             return None
@@ -118,7 +118,7 @@ class RecordShape:
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """A parent record inside its child's."""
+    """A parent record inside its child."""
 
     key: str
     shape: RecordShape
@@ -140,7 +140,7 @@ class Switch:
     otherwise: RecordShape | None
 
     def read(self, row: Row, children: Children) -> object:
-        """The parent's record; None where no branch fits."""
+        """The parent's record; None if no branch matches."""
         record_id = row[self.id_place]
         if record_id is None:
             return None

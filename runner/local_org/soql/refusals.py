@@ -1,9 +1,9 @@
-"""How the org words its refusal of a query: the code, the piece of text, the caret.
+"""Error messages for queries: the code, the excerpt, the caret.
 
-Knows positions and words. Knows nothing of grammar or catalog.
+Knows positions and messages. Knows nothing of grammar or catalog.
 
-The piece shown is the row's text from 30 characters before the fault to 31 after it, widened to
-whole words; that is what recorded answers of Salesforce have in common.
+The excerpt is the row's text from 30 characters before the error to 31 after it, extended to whole
+words, as in recorded responses of Salesforce.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ _WORD = re.compile(r"\w+|\S")
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The text of a query, to complain about."""
+    """The text of a query, for error messages."""
 
     text: str
 
     def refusal(self, code: str, at: int, words: str) -> ApiRefusal:
-        """A refusal that points at the character at offset `at`."""
+        """An error at the character with offset `at`."""
         row = self.text.count("\n", 0, at) + 1
         row_start = self.text.rfind("\n", 0, at) + 1
         row_end = self.text.find("\n", at)
-        piece, caret = _piece(
+        excerpt, caret = _excerpt(
             self.text[row_start : row_end if row_end >= 0 else len(self.text)], at - row_start
         )
         place = f"ERROR at Row:{row}:Column:{at - row_start + 1}"
-        return ApiRefusal(400, code, f"\n{piece}\n{' ' * caret}^\n{place}\n{words}")
+        return ApiRefusal(400, code, f"\n{excerpt}\n{' ' * caret}^\n{place}\n{words}")
 
     def malformed(self, at: int, words: str) -> ApiRefusal:
-        """A refusal for how the query is put."""
+        """An error in the syntax of the query."""
         return self.refusal("MALFORMED_QUERY", at, words)
 
     def unexpected(self, at: int) -> ApiRefusal:
-        """A refusal of the word at `at`.
+        """An unexpected word at `at`.
 
-        Salesforce points one character before such a word, and nowhere when the text has ended.
+        Salesforce points one character before such a word, and nowhere at the end of the text.
         """
         found = _WORD.search(self.text, at)
         if found is None:
@@ -52,7 +52,7 @@ class Statement:
         return self.malformed(max(found.start() - 1, 0), f"unexpected token: '{found[0]}'")
 
     def no_column(self, at: int, name: str, entity: str) -> ApiRefusal:
-        """A refusal of a field that the sObject does not have."""
+        """A field that the sObject does not have."""
         return self.refusal(
             "INVALID_FIELD",
             at,
@@ -61,7 +61,7 @@ class Statement:
         )
 
     def no_relationship(self, at: int, name: str, *, child: bool = False) -> ApiRefusal:
-        """A refusal of a relationship that the sObject does not have."""
+        """A relationship that the sObject does not have."""
         place = "FROM part of query call" if child else "field path"
         return self.refusal(
             "INVALID_TYPE" if child else "INVALID_FIELD",
@@ -72,7 +72,7 @@ class Statement:
         )
 
     def no_sobject(self, at: int, name: str) -> ApiRefusal:
-        """A refusal of an sObject that the org does not have."""
+        """An sObject that the org does not have."""
         return self.refusal(
             "INVALID_TYPE",
             at,
@@ -80,13 +80,13 @@ class Statement:
             f"object, be sure to append the '__c' after the entity name. {_NOT_THERE}",
         )
 
-    def cannot_be(self, deed: str, at: int, name: str) -> ApiRefusal:
-        """A refusal to filter, sort or group by a field that describe says cannot be."""
-        code = "INVALID_FIELD" if deed == "filtered" else "MALFORMED_QUERY"
-        return self.refusal(code, at, f"field '{name}' can not be {deed} in a query call")
+    def cannot_be(self, action: str, at: int, name: str) -> ApiRefusal:
+        """A field that describe says cannot be filtered, sorted or grouped."""
+        code = "INVALID_FIELD" if action == "filtered" else "MALFORMED_QUERY"
+        return self.refusal(code, at, f"field '{name}' can not be {action} in a query call")
 
     def wrong_literal(self, at: int, name: str, wanted: str, *, quoted: bool) -> ApiRefusal:
-        """A refusal of a literal of another type than the field's."""
+        """A literal of another type than the field's."""
         should = "should" if quoted else "should not"
         return self.refusal(
             "INVALID_FIELD",
@@ -97,11 +97,11 @@ class Statement:
 
 
 def too_complicated() -> ApiRefusal:
-    """A refusal of a query that is well put but too much."""
+    """A valid query that is too complicated."""
     return ApiRefusal(400, "QUERY_TOO_COMPLICATED", "Query is too complicated")
 
 
-def _piece(row: str, place: int) -> tuple[str, int]:
+def _excerpt(row: str, place: int) -> tuple[str, int]:
     start = max(place - _BEFORE, 0)
     while start > 0 and row[start - 1] not in _GAPS:
         start -= 1

@@ -1,6 +1,6 @@
-"""What a query may read: the org's sObjects, and those that describe the org itself.
+"""What a query can read: the org's sObjects, and those about the org itself.
 
-Knows where each one's rows are found in SQL. Knows nothing of syntax.
+Knows the SQL of their rows. Knows nothing of syntax.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from runner.local_org.store import quoted
 
 @dataclass(frozen=True)
 class Schema:
-    """The sObjects that one user of an org may query."""
+    """The sObjects that one user can query."""
 
     catalog: Catalog
     described: tuple[meta_objects.Described, ...] = ()
-    """sObjects whose rows are made of the catalog."""
+    """sObjects whose rows come from the catalog."""
 
     @classmethod
     def of(cls, org: Org, user: User) -> Schema:
-        """What `user` may query."""
+        """What `user` can query."""
         return cls(org.catalog, meta_objects.described(org, user))
 
     @cached_property
@@ -32,7 +32,7 @@ class Schema:
         return {each.sobject.name.lower(): each for each in self.described}
 
     def sobject(self, name: str) -> SObject | None:
-        """Find an sObject by name, in any case; one with a table of its own goes first."""
+        """Find an sObject by name, in any case; one with a table first."""
         stored = self.catalog.sobject(name)
         if stored is not None:
             return stored
@@ -40,12 +40,12 @@ class Schema:
         return described.sobject if described else None
 
     def targets(self, field: Field) -> tuple[SObject, ...]:
-        """The sObjects of this org that a reference may point at."""
+        """The sObjects of this org that a reference can point to."""
         found = (self.sobject(name) for name in field.reference_to)
         return tuple(sobject for sobject in found if sobject is not None)
 
     def table(self, sobject: SObject) -> str:
-        """What stands in an SQL FROM for an sObject's rows."""
+        """The SQL for FROM of an sObject's rows."""
         described = self._described.get(sobject.name.lower())
         if described is None or self.catalog.sobject(sobject.name) is not None:
             return quoted(sobject.name)

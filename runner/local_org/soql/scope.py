@@ -1,6 +1,6 @@
-"""Where the names in one SELECT lead: from its sObject through parents to columns.
+"""Resolves the names in one SELECT: from its sObject through parents to columns.
 
-Knows relationships and the joins that they cost. Knows nothing of operators or result shapes.
+Knows relationships and their joins. Knows nothing of operators or result shapes.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from runner.local_org.store import quoted
 _MOST_LEVELS = 5
 _MOST_PARENTS = 55
 _MOST_TABLES = 64
-"""SQLite joins no more."""
+"""SQLite's limit for a join."""
 _NAME = "Name"
-"""What Salesforce calls the sObject that a polymorphic path leads to."""
+"""Salesforce's name for the sObject of a polymorphic path."""
 _NAME_FIELDS = frozenset(
     {
         "id",
@@ -44,7 +44,7 @@ _TYPE = Field("Type", "Type", "string", length=40)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One sObject that a path may lead to, and its alias in the SQL."""
+    """One sObject that a path can lead to, and its alias in the SQL."""
 
     alias: str
     sobject: SObject
@@ -52,32 +52,32 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a path stands: at a record of one sObject, or of one of several."""
+    """Where a path leads: to a record of one sObject, or of one of several."""
 
     relationships: tuple[str, ...]
-    """The way here, in the catalog's spelling; empty at the root."""
+    """The path to here, in the catalog's spelling; empty at the root."""
     variants: tuple[Variant, ...]
     polymorphic: bool = False
 
     @property
     def entity(self) -> str:
-        """What messages and `attributes` call it."""
+        """Its name in messages and `attributes`."""
         return _NAME if self.polymorphic else self.variants[0].sobject.name
 
     @property
     def id_sql(self) -> str:
-        """The SQL of the record's Id; NULL when there is no such parent."""
+        """SQL of the record's Id; NULL if there is no such parent."""
         return _either([f'{variant.alias}."Id"' for variant in self.variants])
 
     def of(self, sobject: SObject) -> Place:
-        """This place, taken for a record of one sObject."""
+        """This place, for a record of one sObject only."""
         chosen = tuple(each for each in self.variants if each.sobject.name == sobject.name)
         return Place(self.relationships, chosen)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A field found: what it is and its SQL."""
+    """A resolved field and its SQL."""
 
     place: Place
     field: Field
@@ -85,7 +85,7 @@ class Column:
 
     @property
     def kind(self) -> Kind:
-        """What it holds."""
+        """The kind of its values."""
         return kind_of(self.field)
 
     @property
@@ -106,10 +106,10 @@ class Scope:
         """Open a scope.
 
         Args:
-            schema: what may be queried.
-            statement: the text, for complaints.
+            schema: what can be queried.
+            statement: the text, for error messages.
             root: the sObject of FROM.
-            own_names: what may stand before a field of the root itself, in lower case.
+            own_names: what may precede a field of the root itself, in lower case.
         """
         self.schema = schema
         self.statement = statement
@@ -122,16 +122,16 @@ class Scope:
 
     @property
     def from_sql(self) -> str:
-        """What follows FROM: the root's table and every join asked for so far."""
+        """SQL for FROM: the root's table and every join so far."""
         root = self.root.variants[0]
         return " ".join([f"{self.schema.table(root.sobject)} AS {root.alias}", *self._joins])
 
     def name(self, alias: str, path: Path) -> None:
-        """Let an alias stand for the place a path leads to (`FROM Contact c, c.Account a`)."""
+        """Add an alias for a path (`FROM Contact c, c.Account a`)."""
         self._aliases[alias.lower()] = self.follow(path.names, path.at)
 
     def column(self, path: Path, start: Place | None = None) -> Column:
-        """The field that a path means, from the root or another place."""
+        """The field of a path, from the root or another place."""
         place = self.follow(path.names[:-1], path.at, start)
         return self.field(place, path.names[-1], path.at)
 
@@ -208,7 +208,7 @@ def _either(expressions: list[str]) -> str:
 
 
 def _column_sql(variant: Variant, field: Field) -> str:
-    """A field's SQL; fields without a column read as empty."""
+    """A field's SQL; fields without a column are empty."""
     if not field.stored:
         return "CAST(0 AS INTEGER)" if kind_of(field) is Kind.BOOLEAN else "NULL"
     return f"{variant.alias}.{quoted(field.name)}"

@@ -1,6 +1,6 @@
-"""One SELECT being compiled: its names, its bindings, its WHERE, ORDER BY, scope and limits.
+"""Compiles the clauses of one SELECT: WHERE, HAVING, ORDER BY, scope and limits.
 
-Knows the clauses that all kinds of query share. Knows nothing of what is selected.
+Knows the clauses that all kinds of queries share. Knows nothing of what is selected.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Context:
     version: float
     user_id: str
     all_rows: bool
-    """Whether deleted records show (queryAll)."""
+    """Whether to include deleted records (queryAll)."""
 
 
 class Select:
@@ -67,7 +67,7 @@ class Select:
         self._check_limits()
 
     def where_sql(self, *extra: str) -> str:
-        """`WHERE …` with the query's own condition, what the resource hides, and `extra`."""
+        """`WHERE …` with the query's own condition, hidden rows, and `extra`."""
         parts = list(extra)
         if self.query.where is not None:
             compiler = Conditions(self.operands, self.bindings, self.context.clock, self._semi_join)
@@ -87,7 +87,7 @@ class Select:
         return f" HAVING {compiler.compile(self.query.having)}"
 
     def sorts(self) -> list[tuple[Expression, str]]:
-        """What ORDER BY sorts by, and how, as `DESC NULLS FIRST`."""
+        """The ORDER BY expressions, each with its direction, such as `DESC NULLS FIRST`."""
         if len(self.query.order) > _MOST_SORTS:
             at = self.query.order[-1].operand.at
             raise self.context.statement.malformed(at, "Too many fields in ORDER BY")
@@ -141,7 +141,7 @@ class Select:
     # --- semi-joins
 
     def _semi_join(self, query: Query, bindings: Bindings, left: Expression) -> str:
-        """`(SELECT …)`, checked against the restrictions on the inner query."""
+        """`(SELECT …)`, checked against the restrictions of inner queries."""
         statement, at = self.context.statement, query.at
         root = self.context.schema.sobject(str(query.source.path))
         if root is None:
@@ -167,7 +167,7 @@ class _InnerSelect(Select):
     """The inner query of a semi-join: one Id field, and WHERE."""
 
     def only_column(self) -> Expression:
-        """The field that is selected."""
+        """The selected field."""
         statement, query = self.context.statement, self.query
         item = query.items[0] if len(query.items) == 1 else None
         if not isinstance(item, FieldItem) or not isinstance(item.operand, Path):
@@ -192,7 +192,7 @@ class _InnerSelect(Select):
 
 
 def _targets(expression: Expression) -> frozenset[str]:
-    """The sObjects that an Id field points at."""
+    """The sObjects that an Id field points to."""
     column = expression.column
     if column is None:
         return frozenset()

@@ -1,6 +1,6 @@
-"""The select list of a record query: which columns SQLite fetches and how they become a record.
+"""The select list of a record query: the columns to fetch and how they form a record.
 
-Knows fields, parents, TYPEOF, compounds, FIELDS(). Knows nothing of filters and of grouping.
+Knows fields, parents, TYPEOF, compounds, FIELDS(). Knows nothing of filters and grouping.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SHAPES: dict[Kind, Callable[[str, int], record_shape.Output]] = {
 
 @dataclass(frozen=True, slots=True)
 class ColumnNote:
-    """One selected column, as `columns=true` and Bulk's header tell it."""
+    """One selected column, for `columns=true` and Bulk's header."""
 
     path: tuple[str, ...]
     """Its key, after the keys of its parents."""
@@ -46,17 +46,17 @@ class ColumnNote:
 
 
 class SelectList:
-    """Reads a select list item by item; what it found is in its attributes."""
+    """Reads a select list; the result is in its attributes."""
 
     def __init__(self, select: Select, add_child: Callable[[ChildItem], ColumnNote]) -> None:
-        """`add_child` compiles a child subquery and says what its columns are."""
+        """`add_child` compiles a child subquery and returns its column."""
         self.columns: list[str] = []
-        """SQL of what is fetched."""
+        """SQL of the fetched columns."""
         self.notes: list[ColumnNote] = []
         self.compound = False
         self.has_typeof = False
         self.unbounded = False
-        """Whether FIELDS(ALL) or FIELDS(CUSTOM) was asked for."""
+        """Whether FIELDS(ALL) or FIELDS(CUSTOM) is selected."""
         self._select = select
         self._statement = select.context.statement
         self._add_child = add_child
@@ -121,7 +121,7 @@ class SelectList:
         return _SHAPES.get(found.kind, record_shape.Plain)(key, at)
 
     def _parts(self, compound: Field, place: Place) -> tuple[record_shape.Output, ...]:
-        """The parts of a compound, and where in the row each one is."""
+        """The parts of a compound, with their positions in the row."""
         scope, sobject = self._select.scope, place.variants[0].sobject
         return tuple(
             _SHAPES.get(kind_of(part), record_shape.Plain)(
@@ -131,7 +131,7 @@ class SelectList:
         )
 
     def _fetch(self, sql: str) -> int:
-        """The place in the row of a piece of SQL; the same piece is fetched once."""
+        """The position of an SQL expression in the row; each expression is fetched once."""
         if sql not in self._places:
             self._places[sql] = len(self.columns)
             self.columns.append(sql)
@@ -204,7 +204,7 @@ class SelectList:
         note = self._add_child(item)
         self._once(note.path, item.at)
         self.notes.append(note)
-        self.shape.outputs.append(record_shape.Kids(note.path[-1], self.shape.id_place))
+        self.shape.outputs.append(record_shape.ChildList(note.path[-1], self.shape.id_place))
 
     def _typeof(self, item: TypeofItem) -> None:
         self.has_typeof = True

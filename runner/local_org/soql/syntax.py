@@ -1,7 +1,7 @@
-"""A SOQL statement as plain values, just as it was written.
+"""A SOQL statement as plain values, as written.
 
-Knows the shape of the language. Knows no catalog: names here may mean nothing.
-Every `at` is the offset, in characters from 0, at which the thing begins in the text.
+Knows the shape of the language. Knows no catalog: names may not exist. Every `at` is an offset in
+the text, in characters from 0.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Text:
     value: str
     """Its escapes resolved."""
     pattern: str
-    """What LIKE makes of it, with a backslash before what is no wildcard."""
+    """Its pattern for LIKE, with a backslash before literal `_` and `%`."""
     at: int
 
 

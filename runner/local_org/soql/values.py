@@ -1,6 +1,6 @@
-"""What a literal is to the store, if a field of that kind may be compared with it at all.
+"""Converts literals to stored values, if they fit the kind of a field.
 
-Knows how the store keeps each kind of value. Knows no operators.
+Knows the stored form of each kind of value. Knows no operators.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LARGEST_INTEGER = 1 << 63
 
 
 def stored_value(literal: Literal, left: Expression) -> Stored | None:
-    """The literal as the store keeps values of `left`; None when it is of another type."""
+    """The literal as a stored value of `left`; None if it has another type."""
     found: Stored | None = None
     match literal:
         case Text(text) if left.kind in {Kind.TEXT, Kind.CHOICES}:
@@ -52,12 +52,12 @@ def stored_value(literal: Literal, left: Expression) -> Stored | None:
 
 
 def stored_moment(moment: datetime) -> str:
-    """A datetime as the store keeps it: UTC, milliseconds, Z."""
+    """A stored datetime: UTC, milliseconds, Z."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def _plain_number(value: Decimal) -> int | float:
-    """Whole numbers as such where SQLite can hold them, so that none loses exact_numbers."""
+    """Whole numbers as integers where SQLite can hold them, so they lose no digits."""
     is_whole = value == value.to_integral_value() and abs(value) < _LARGEST_INTEGER
     return int(value) if is_whole else float(value)

@@ -48,7 +48,7 @@ def test_seeds_are_sown_in_their_order_once(sown):
     [
         ("Nope\nx\n", 1, "Account has no field 'Nope'"),
         ("Name,Name\nx,y\n", 1, "stands twice"),
-        ("Name,Site\nA,b\nB\n", 3, "1 cells under a header of 2"),
+        ("Name,Site\nA,b\nB\n", 3, "1 cells, but the header has 2"),
         ('Name\nA\n"two\nlines"\n' + "B" * 300 + "\n", 5, "STRING_TOO_LONG"),
         ('Name\n"A\n', 1, "is no CSV"),
     ],
