@@ -89,7 +89,7 @@ def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[st
             _check_header(org, sobject, path, header)
             for cells in reader:
                 if len(cells) != len(header):
-                    message = f"{len(cells)} cells, but the header has {len(header)}"
+                    message = f"expected {len(header)} cells, found {len(cells)}"
                     raise SeedError(path, reader.line_num, message)
                 yield reader.line_num, dict(zip(header, cells, strict=True))
     except OSError as error:

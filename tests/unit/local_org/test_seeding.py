@@ -47,10 +47,10 @@ def test_seeds_are_sown_in_their_order_once(sown):
     ("text", "line", "said"),
     [
         ("Nope\nx\n", 1, "Account has no field 'Nope'"),
-        ("Name,Name\nx,y\n", 1, "stands twice"),
-        ("Name,Site\nA,b\nB\n", 3, "1 cells, but the header has 2"),
+        ("Name,Name\nx,y\n", 1, "appears twice"),
+        ("Name,Site\nA,b\nB\n", 3, "expected 2 cells, found 1"),
         ('Name\nA\n"two\nlines"\n' + "B" * 300 + "\n", 5, "STRING_TOO_LONG"),
-        ('Name\n"A\n', 1, "is no CSV"),
+        ('Name\n"A\n', 1, "not a CSV file"),
     ],
 )
 def test_a_seed_that_cannot_grow_is_told_by_line_and_leaves_nothing(sown, text, line, said):

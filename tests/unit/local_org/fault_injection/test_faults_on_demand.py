@@ -280,7 +280,7 @@ def test_rules_are_listed_with_what_they_did_and_taken_away(org, fault):
         ({"kind": "status", "path": "("}, "not a regular expression"),
         ({"kind": "status", "times": "2"}, "times is a whole number"),
         ({"kind": "status", "probability": 2}, "probability is out of range"),
-        ({"kind": "status", "colour": 1}, "colour is not known"),
+        ({"kind": "status", "colour": 1}, "unknown key colour"),
         ([1], "an object with a kind"),
     ],
 )
