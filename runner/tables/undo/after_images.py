@@ -1,7 +1,8 @@
-"""What a write wrote, kept beside its row results so that an undo can compare.
+"""After images: what a write sent, saved next to its row results so that an undo can compare.
 
-For each row that the org took: its record's Id, and the values that were sent. Knows staged rows,
-outcomes and the index that says which column is which. Knows nothing of the org.
+The second step of an undo, taken when the write ends: the values of each row that succeeded.
+`before_images` comes before it; `compare` reads both. Knows staged rows, outcomes, and the index of
+the columns. Knows nothing of the org.
 """
 
 from __future__ import annotations
@@ -13,17 +14,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import atomic_write
+from runner.files import PRIVATE_FILE, atomic_write
 from runner.outcome import RowStatus
 from runner.parallel import parallel_map
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.rows import StagedRows
-from runner.tables.undo.before_images import PRIVATE_FILE, write_parquet
+from runner.tables.undo.before_images import write_parquet
 
 UNDO = "undo"
-"""Folder of a task with what its undo needs."""
+"""Name of the folder in which a task saves what its undo needs."""
 _INDEX = "index.json"
 
 
@@ -39,7 +40,7 @@ class WrittenColumn:
     """The field's describe type."""
     scale: int = 0
     parent: str | None = None
-    """Object whose key the values are, where the column is a relationship."""
+    """The parent's object, if the column is a relationship; its values are keys of this object."""
     parent_key: str | None = None
     parent_key_is_number: bool = False
     restorable: bool = True
@@ -47,57 +48,56 @@ class WrittenColumn:
 
     @property
     def kind(self) -> FieldKind:
-        """How the field's values are written."""
+        """Kind of the field's values."""
         return FieldKind.of(self.type)
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenIndex:
-    """What stands in the folder."""
+    """What the folder contains."""
 
     columns: tuple[WrittenColumn, ...]
     """In the order of `w0, w1, …`; the Id is not among them."""
     has_before_images: bool
-    """Whether earlier values were kept."""
+    """Whether earlier values were saved, too."""
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields that were filled, each once."""
+        """The fields that were sent, each once."""
         return tuple(dict.fromkeys(column.field for column in self.columns))
 
 
 def save_after_images(
     staging: StagedRows, folder: Path, index: WrittenIndex, *, created_only: bool
 ) -> None:
-    """Write down what became of the rows that the org took; replaces what was there.
+    """Save what was sent in the rows that succeeded; replaces what was saved before.
 
     Args:
-        staging: With its outcomes gathered.
-        folder: Of the task's undo.
+        staging: Its outcomes are complete.
+        folder: The task's undo folder.
         index: What was sent.
-        created_only: Leave out rows that changed a record that was there before.
+        created_only: Leave out rows that changed an existing record.
 
     Raises:
         StateError: The files cannot be written.
     """
     shutil.rmtree(folder / "written", ignore_errors=True)
-    cells = {plan.column.field: plan.cell for plan in staging.mappings}
+    cells = {mapping.column.field: mapping.cell for mapping in staging.mappings}
     sent = [f"{cells[each.column]} AS w{place}" for place, each in enumerate(index.columns)]
     only = " AND created IS NOT FALSE" if created_only else ""
 
-    def written(chunk: RowChunk) -> None:
-        known = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
-        taken = f"status = {literal(RowStatus.SUCCEEDED)}{only}"
+    def save_chunk(chunk: RowChunk) -> None:
+        rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
+        succeeded = f"status = {literal(RowStatus.SUCCEEDED)}{only}"
         query = (
             f"SELECT s.row AS row, {', '.join(sent) or 'NULL AS nothing'}"
             f" FROM {chunk.sent_rows()} s"
-            f" JOIN (FROM outcome WHERE {known} AND {taken}) o ON s.row = o.row"
+            f" JOIN (FROM outcome WHERE {rows} AND {succeeded}) o ON s.row = o.row"
         )
-        write_parquet(
-            staging.database, f"({query})", folder / "written" / f"{chunk.stem.name}.parquet"
-        )
+        file = folder / "written" / f"{chunk.stem.name}.parquet"
+        write_parquet(staging.database, f"({query})", file)
 
-    for _ in parallel_map(written, [each for each in staging.chunks if each.sendable]):
+    for _ in parallel_map(save_chunk, [chunk for chunk in staging.chunks if chunk.sendable]):
         pass
     columns = [asdict(column) for column in index.columns]
     content = json.dumps({"columns": columns, "kept": index.has_before_images})
@@ -107,7 +107,7 @@ def save_after_images(
 
 
 def read_index(folder: Path) -> WrittenIndex | None:
-    """What was written down; None where nothing was.
+    """Read the index; None if nothing was saved.
 
     Raises:
         StateError: The index is damaged.
@@ -116,17 +116,18 @@ def read_index(folder: Path) -> WrittenIndex | None:
     if not file.exists():
         return None
     try:
-        told = json.loads(file.read_text(encoding="utf-8"))
-        return WrittenIndex(tuple(WrittenColumn(**each) for each in told["columns"]), told["kept"])
+        index = json.loads(file.read_text(encoding="utf-8"))
+        columns = tuple(WrittenColumn(**each) for each in index["columns"])
+        return WrittenIndex(columns, has_before_images=index["kept"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{file} cannot be read: {error}.") from error
 
 
-def written_files(folder: Path) -> Sequence[Path]:
-    """The files with what was sent."""
+def after_image_files(folder: Path) -> Sequence[Path]:
+    """The files of what was sent."""
     return sorted((folder / "written").glob("*.parquet"))
 
 
-def earlier_files(folder: Path) -> Sequence[Path]:
-    """The files with what was there before."""
+def before_image_files(folder: Path) -> Sequence[Path]:
+    """The files of what records held before."""
     return sorted((folder / "before").glob("*.parquet"))

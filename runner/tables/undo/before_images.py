@@ -1,8 +1,10 @@
-"""What fields held before a write, on this machine, so that it can be put back.
+"""Before images: what fields held before a write, saved so that an undo can restore it.
 
-Rows are looked after in blocks of neighbours; each block is a Parquet file that is written once,
-whole, before any of its rows is sent. A block that is there is never read again: after a crash the
-records may hold what the write wrote. Knows files and staged rows. Knows nothing of the org.
+The first step of an undo, taken while the write runs with `undo: true`; `after_images` follows,
+`compare` reads both. Rows are read in blocks of neighbours; each block is a Parquet file that is
+written once, atomically, before any of its rows is sent. An existing block is never read again:
+after a crash the records may already hold what the write sent. Knows files and staged rows. Knows
+nothing of the org.
 """
 
 from __future__ import annotations
@@ -13,61 +15,60 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runner.files import atomic_write, unwritable
+from runner.files import PRIVATE_FILE, atomic_write, unwritable
 from runner.tables.database import Database, state_errors
 from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.rows import StagedRows
 
 BLOCK_ROWS = 2_000
-"""As many as the org tells of in one request."""
+"""As many as the org returns in one request."""
 READ = "sf__Read"
-"""When a record was read; of several readings the first counts."""
-PRIVATE_FILE = 0o600
+"""When a record was read; if it was read several times, the first one counts."""
 _LONGEST_ROW_BYTES = 4_000_000
 
 
 class BeforeImageStore:
-    """The earlier values of one write's records. Threads may share it, not a block."""
+    """The before images of one write's records. Threads may share it, but not a block."""
 
     def __init__(self, staging: StagedRows, folder: Path, key: str, fields: Sequence[str]) -> None:
-        """Nothing is read yet.
+        """Read nothing yet.
 
         Args:
             staging: The rows to send, mapped.
-            folder: Where the files are; made where it is missing.
-            key: The column that names a row's record: `Id`, or the key of an upsert.
-            fields: What is kept of a record besides its Id.
+            folder: Where the files are; created if missing.
+            key: The column that identifies a row's record: `Id`, or the key of an upsert.
+            fields: What is saved of a record besides its Id.
         """
         self._staging = staging
         self._folder = folder
         self._columns = ("Id", *fields, READ)
-        self._cell = next(p.cell for p in staging.mappings if p.column.field.lower() == key.lower())
+        self._cell = next(m.cell for m in staging.mappings if m.column.field.lower() == key.lower())
 
     def missing(self, first_row: int, last_row: int) -> Iterator[int]:
-        """Blocks of these rows that are not kept yet, both rows included."""
+        """Blocks of these rows that are not saved yet, both rows included."""
         for block in range((first_row - 1) // BLOCK_ROWS, (last_row - 1) // BLOCK_ROWS + 1):
             if not self.has(block):
                 yield block
 
     def has(self, block: int) -> bool:
-        """Whether a block is kept."""
+        """Whether a block is saved."""
         return self._file(block).exists()
 
     def keys(self, block: int) -> list[str]:
-        """What names the records of a block, each once; rows that are not sent do not count."""
+        """The keys of a block's records, each once; rows that are not sent do not count."""
         first = block * BLOCK_ROWS + 1
-        sendable = [chunk for chunk in self._staging.chunks if chunk.sendable]
         last = first + BLOCK_ROWS - 1
-        if not any(chunk.first_row <= last and chunk.last_row >= first for chunk in sendable):
+        chunks = [chunk for chunk in self._staging.chunks if chunk.sendable]
+        if not any(chunk.first_row <= last and chunk.last_row >= first for chunk in chunks):
             return []
-        rows = sent_between(sendable, first, last)
+        rows = sent_between(chunks, first, last)
         query = f"SELECT DISTINCT {self._cell} AS key FROM {rows} ORDER BY key"
         with state_errors("Staged rows cannot be read"), self._staging.database.cursor() as cursor:
             return [key for (key,) in cursor.execute(query).fetchall() if key is not None]
 
     def save(self, block: int, records: Iterable[Mapping[str, str | None]]) -> None:
-        """Write a block down; it is on the disk when this returns.
+        """Save a block; it is on disk when this returns.
 
         Raises:
             StateError: It cannot be written.
@@ -86,14 +87,12 @@ def write_records(
     columns: Sequence[str],
     records: Iterable[Mapping[str, str | None]],
 ) -> None:
-    """Write records of text as a Parquet file that only its owner may read, whole or not at all."""
+    """Write records of text to a private Parquet file, atomically."""
     text = file.with_name(f".{file.stem}.csv")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(text, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-            writer.writerows([record.get(name) for name in columns] for record in records)
+        rows = ([record.get(name) for name in columns] for record in records)
+        write_private_csv(text, rows)
         write_parquet(database, text_relation(text, columns), file)
     except OSError as error:
         raise unwritable(file, error) from error
@@ -101,13 +100,20 @@ def write_records(
         text.unlink(missing_ok=True)
 
 
+def write_private_csv(file: Path, rows: Iterable[Sequence[str | None]]) -> None:
+    """Write rows of text as CSV without a header, readable only by its owner."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
+
+
 def text_relation(file: Path, columns: Sequence[str]) -> str:
-    """SQL of a CSV file without a header, every column text, blank being NULL."""
+    """SQL of a CSV file without a header; every column is text, blank is NULL."""
     return read_csv(file, CsvDialect(tuple(columns), _LONGEST_ROW_BYTES))
 
 
 def write_parquet(database: Database, relation: str, file: Path) -> None:
-    """Write a relation as a Parquet file that only its owner may read, whole or not at all."""
+    """Write a relation to a Parquet file readable only by its owner, atomically."""
     with (
         state_errors(f"{file} cannot be written"),
         atomic_write(file) as beside,

@@ -1,21 +1,20 @@
-"""One task of a run on its way back: from the files it left to the rows of a write.
+"""Compares what a task did with what the org holds now, and writes the rows that undo it.
 
-Records are judged some ten thousand at a time, so that memory stays flat. Knows the files that a
-write leaves for its undo and those that an undo makes. Knows nothing of the org, nor of the rules
-(`undo_verdict`).
+The third step of an undo. It reads the task's row results, before images and after images, adds
+what the org says, applies `rules`, and writes two files: the source of the write that puts records
+back, and the records that are left alone. It takes some ten thousand records at a time, so memory
+does not grow. Knows these files. Knows nothing of the org.
 """
 
 from __future__ import annotations
 
-import csv
-import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.files import atomic_write, unwritable
+from runner.files import PRIVATE_FILE, atomic_write, unwritable
 from runner.job.model import Verb
 from runner.tables.database import Database, state_errors
 from runner.tables.field_types import EXPLICIT_NULL
@@ -26,30 +25,38 @@ from runner.tables.undo.after_images import (
     UNDO,
     WrittenColumn,
     WrittenIndex,
-    earlier_files,
+    after_image_files,
+    before_image_files,
     read_index,
-    written_files,
 )
-from runner.tables.undo.before_images import BLOCK_ROWS, PRIVATE_FILE, READ, text_relation
-from runner.tables.undo.rules import ACTS, REASON_TEXTS, Act, Decision, Reason, act_of, decisions
+from runner.tables.undo.before_images import BLOCK_ROWS, READ, text_relation, write_private_csv
+from runner.tables.undo.rules import (
+    ACTS,
+    REASON_TEXTS,
+    Act,
+    Decision,
+    Reason,
+    act_of,
+    decisions,
+)
 
 ROW = "Undone_Row"
-"""Column that says in which row of the run's source a record was."""
+"""Column with the number of the record's row in the run's source."""
 _LONGEST_ROW_BYTES = 4_000_000
-_ASKED_AT_ONCE = 2_000
-_CELLS_AT_ONCE = 250_000
-_MOST_AT_ONCE = 50_000
+_IDS_PER_REQUEST = 2_000
+_CELLS_PER_GROUP = 250_000
+_MOST_PER_GROUP = 50_000
 _COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Records of one act by what becomes of them."""
+    """Records of one act, counted by what happens to them."""
 
     undo: int = 0
     nothing: int = 0
     left: tuple[tuple[Reason, int], ...] = ()
-    """Those that are left alone, the commonest reason first."""
+    """Those that are left alone, the most frequent reason first."""
 
     @property
     def left_total(self) -> int:
@@ -63,10 +70,10 @@ class Tally:
 
 
 class TaskComparison:
-    """One task's records: loaded from its folder, completed by what the org says, judged.
+    """One task's records: loaded from its folder, completed from the org, decided.
 
-    For each number of `groups`: `open` it, ask the org and `take_…` what it says, `judge`. Then
-    `tally` and `write_…` speak of all.
+    For each of `groups`: `open_group`, ask the org and `add_…` its answers, `decide`. Then `tally`
+    and `write_…` cover all groups.
     """
 
     def __init__(  # noqa: PLR0913 - what a task left, and what is wanted of it
@@ -83,13 +90,13 @@ class TaskComparison:
         """Load what the run left.
 
         Args:
-            database: Its tables of an earlier task are replaced, but for what was projected.
-            work: For files of the moment.
+            database: The tables of an earlier task are replaced, except what it projected.
+            work: Folder for temporary files.
             folder: The task's, with its row results.
             verb: What the task did.
             hard: Whether it deleted past the recycle bin.
-            act: The one that is to be carried out; None for all of them, which only counts.
-            projects: Whether to note what records will hold afterwards, for tasks before it.
+            act: The act to run; None only counts all acts.
+            projects: Whether to record what records will hold afterwards, for the tasks before it.
 
         Raises:
             StateError: The files cannot be read.
@@ -104,44 +111,44 @@ class TaskComparison:
         self._pieces: list[Path] = []
         self.acts = ACTS[verb] if act is None else (act,)
         self.index = read_index(self._undo) or WrittenIndex((), has_before_images=False)
-        most = _CELLS_AT_ONCE // (len(self.index.fields) + 1)
-        self._size = max(_ASKED_AT_ONCE, min(_MOST_AT_ONCE, most))
+        most = _CELLS_PER_GROUP // (len(self.index.fields) + 1)
+        self._group_size = max(_IDS_PER_REQUEST, min(_MOST_PER_GROUP, most))
         with state_errors("What the run did cannot be read"):
             self._load(folder)
-            last = self._all("SELECT max(part) FROM all_done")[0][0]
+            last = self._all("SELECT max(group_number) FROM all_done")[0][0]
         self.groups = range(0 if last is None else last + 1)
 
     def open_group(self, group: int) -> None:
-        """Turn to one group of records; what is taken next is about these."""
+        """Start with one group of records; whatever is added next is about these."""
         fields = self.index.fields
         acts = ", ".join(map(literal, self.acts))
         with state_errors("What the run did cannot be read"):
-            self._make("grouped", f"SELECT * FROM all_done WHERE part = {group}")
+            self._make("in_group", f"SELECT * FROM all_done WHERE group_number = {group}")
             self._make(
-                "reading", "SELECT DISTINCT r.* FROM all_read r SEMI JOIN grouped g USING (id15)"
+                "reads", "SELECT DISTINCT r.* FROM all_reads r SEMI JOIN in_group USING (id15)"
             )
-            told = (
-                "SELECT g.*, r.block IS NOT NULL AS found FROM grouped g LEFT JOIN reading r"
+            found = (
+                "SELECT g.*, r.block IS NOT NULL AS found FROM in_group g LEFT JOIN reads r"
                 f" ON r.id15 = g.id15 AND r.block = {_block('g.row')}"
             )
-            act = act_of(self._verb, kept=self.index.has_before_images)
-            rows = f"SELECT *, {act} AS act FROM ({told})"
+            act = act_of(self._verb, has_before_images=self.index.has_before_images)
+            rows = f"SELECT *, {act} AS act FROM ({found})"
             self._make("done", f"SELECT * FROM ({rows}) WHERE act IN ({acts})")
-            self._make("written", "SELECT w.* FROM all_written w SEMI JOIN done d USING (row)")
-            self._make("before", "SELECT b.* FROM all_before b SEMI JOIN done d USING (id15)")
+            self._make("written", "SELECT w.* FROM all_written w SEMI JOIN done USING (row)")
+            self._make("before", "SELECT b.* FROM all_before b SEMI JOIN done USING (id15)")
             self._make("parent", _nothing(["place", "id", "key"]))
-            self._make("held", _nothing(["id15", *(f"n{at}" for at in range(len(fields)))]))
+            self._make("present", _nothing(["id15", *(f"n{at}" for at in range(len(fields)))]))
             self._make("bin", _nothing(["id15", "gone"]))
 
     def ids(self, act: Act) -> Iterator[list[str]]:
-        """Records of an act whose present state decides, as many as the org tells of at once."""
+        """Ids of an act's records, as many at a time as the org returns in one request."""
         query = f"SELECT DISTINCT id FROM done WHERE id IS NOT NULL AND act = {literal(act)}"
         found = [record_id for (record_id,) in self._all(f"{query} ORDER BY id")]
-        for start in range(0, len(found), _ASKED_AT_ONCE):
-            yield found[start : start + _ASKED_AT_ONCE]
+        for start in range(0, len(found), _IDS_PER_REQUEST):
+            yield found[start : start + _IDS_PER_REQUEST]
 
     def parents(self) -> Iterator[tuple[int, WrittenColumn, list[str]]]:
-        """Relationship columns, each with its place and the keys of parents that were sent."""
+        """Relationship columns, each with its place and the parents' keys that were sent."""
         for place, column in enumerate(self.index.columns):
             if column.parent is not None:
                 sent = f"w{place} IS NOT NULL AND w{place} <> {literal(EXPLICIT_NULL)}"
@@ -149,36 +156,36 @@ class TaskComparison:
                 yield place, column, [key for (key,) in found]
 
     def add_parents(self, place: int, found: Iterable[tuple[str, str]]) -> None:
-        """Take in which record each key of a parent means: Id and key."""
+        """Add Id and key of the parents in the column at a place."""
         self._insert("parent", [(str(place), record_id, key) for record_id, key in found])
 
     def add_current(self, records: Iterable[Mapping[str, str | None]]) -> None:
-        """Take in what records hold now; those that are never named are gone."""
+        """Add what records hold now; records that are never added no longer exist."""
         names = ("Id", *self.index.fields)
-        self._insert("held", [tuple(each.get(one) for one in names) for each in records])
+        self._insert("present", [tuple(each.get(one) for one in names) for each in records])
 
     def add_deleted(self, found: Iterable[tuple[str, bool]]) -> None:
-        """Take in which records are in the recycle bin (True) or not deleted (False)."""
+        """Add which records are in the recycle bin (True) or not deleted (False)."""
         self._insert("bin", [(record_id, str(gone).lower()) for record_id, gone in found])
 
     def decide(self) -> None:
-        """Decide what becomes of every record of the group."""
-        with state_errors("What is to be undone cannot be worked out"):
-            for table in ("held", "bin"):
+        """Decide what happens to each record of the group."""
+        with state_errors("What to undo cannot be determined"):
+            for table in ("present", "bin"):
                 self._execute(f"UPDATE {table} SET id15 = left(id15, 15)")
-            self._foresee()
-            self._make("judged", decisions(self.index, hard=self._hard))
-            told = "SELECT act, row, id, decision, why, fields FROM judged"
-            self._execute(f"INSERT INTO verdict {told}")
+            self._apply_projected()
+            self._make("decided", decisions(self.index, hard=self._hard))
+            columns = "act, row, id, decision, why, fields"
+            self._execute(f"INSERT INTO all_decided SELECT {columns} FROM decided")
             if self._projects:
                 self._project()
             if self._act is not None:
-                self._pieces.append(self._piece(self._act))
+                self._pieces.append(self._write_piece(self._act))
 
     def tally(self, act: Act) -> Tally:
-        """Count what becomes of the records of an act."""
+        """Count an act's records by what happens to them."""
         counted = self._all(
-            f"SELECT decision, why, count(*) FROM verdict WHERE act = {literal(act)}"
+            f"SELECT decision, why, count(*) FROM all_decided WHERE act = {literal(act)}"
             " GROUP BY ALL ORDER BY 3 DESC, 2"
         )
         by = {decision: count for decision, why, count in counted if why is None}
@@ -186,10 +193,9 @@ class TaskComparison:
         return Tally(by.get(Decision.UNDO, 0), by.get(Decision.NOTHING, 0), left)
 
     def write_rows(self, file: Path) -> tuple[str, ...]:
-        """Write the records to put back as a source; gives the fields that a write takes of it.
+        """Write the records to put back as a source; return the fields to send.
 
-        What was written last goes first where records go, so that no parent goes before its
-        children.
+        Records to delete come last written first, so that no parent is deleted before its children.
         """
         fields = ("Id", *(each for _, each in self._restorable)) if self._restores else ("Id",)
         pieces = self._pieces if self._restores else self._pieces[::-1]
@@ -203,12 +209,12 @@ class TaskComparison:
         return fields
 
     def write_left(self, act: Act, file: Path) -> None:
-        """Write the records that are left alone, and why."""
+        """Write the records that are left alone, and the reason."""
         cases = " ".join(f"WHEN {literal(why)} THEN {literal(REASON_TEXTS[why])}" for why in Reason)
-        blamed = f"CASE WHEN why = '{Reason.CHANGED}' THEN fields END"
+        changed = f"CASE WHEN why = '{Reason.CHANGED}' THEN fields END"
         query = (
             f"SELECT row AS sf__Row, id AS sf__Id, why AS sf__Code, CASE why {cases} END"
-            f" AS sf__Message, {blamed} AS sf__Fields FROM verdict WHERE act = {literal(act)}"
+            f" AS sf__Message, {changed} AS sf__Fields FROM all_decided WHERE act = {literal(act)}"
             f" AND decision = '{Decision.LEFT}' ORDER BY row"
         )
         with state_errors(f"{file} cannot be written"), atomic_write(file) as beside:
@@ -221,91 +227,94 @@ class TaskComparison:
 
     @property
     def _restorable(self) -> list[tuple[int, str]]:
-        """Places and names of the fields that an update may give back."""
+        """Places and names of the fields that an update may write."""
         by_field = {column.field: column.restorable for column in self.index.columns}
         return [(at, each) for at, each in enumerate(self.index.fields) if by_field[each]]
 
     def _load(self, folder: Path) -> None:
-        taken = _rows_of(folder / "succeeded.csv", ("sf__Row", "sf__Id", "sf__Created"))
-        doubt = _rows_of(folder / "in_doubt.csv", ("sf__Row", "sf__Id", "sf__Created"))
-        told = "CAST(sf__Row AS BIGINT) AS row, sf__Id AS id, left(sf__Id, 15) AS id15"
+        columns = ("sf__Row", "sf__Id", "sf__Created")
+        succeeded = _result_rows(folder / "succeeded.csv", columns)
+        in_doubt = _result_rows(folder / "in_doubt.csv", columns)
+        cells = "CAST(sf__Row AS BIGINT) AS row, sf__Id AS id, left(sf__Id, 15) AS id15"
         self._make(
-            "told",
-            f"SELECT {told}, CAST(sf__Created AS BOOLEAN) AS created, false AS doubt FROM {taken}"
-            f" UNION ALL SELECT {told}, NULL, true FROM {doubt}",
+            "results",
+            f"SELECT {cells}, CAST(sf__Created AS BOOLEAN) AS created, false AS doubt"
+            f" FROM {succeeded} UNION ALL SELECT {cells}, NULL, true FROM {in_doubt}",
         )
         self._view("all_written", _written(self._undo, self.index.columns))
-        self._load_earlier()
-        twice = self._has_twice("told WHERE id15 IS NOT NULL")
-        first = "coalesce(min(row) OVER (PARTITION BY id15), row)" if twice else "row"
-        self._make("all_done", f"SELECT *, ({first} - 1) // {self._size} AS part FROM told")
+        self._load_before_images()
+        repeats = self._has_repeats("results WHERE id15 IS NOT NULL")
+        # All rows of a record are in the group of the first one.
+        first = "coalesce(min(row) OVER (PARTITION BY id15), row)" if repeats else "row"
+        group = f"({first} - 1) // {self._group_size}"
+        self._make("all_done", f"SELECT *, {group} AS group_number FROM results")
         self._make(
-            "verdict",
+            "all_decided",
             "SELECT '' AS act, CAST(0 AS BIGINT) AS row, '' AS id, '' AS decision, '' AS why,"
             " '' AS fields WHERE false",
         )
-        for table, cells in {"later": 3, "gone": 1, "back": 1}.items():
-            columns = ["id15", "field", "value"][:cells]
-            self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(columns)}")
+        projected = {"restored": ["id15", "field", "value"], "deleted": ["id15"]}
+        for table, names in {**projected, "undeleted": ["id15"]}.items():
+            self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(names)}")
 
-    def _load_earlier(self) -> None:
+    def _load_before_images(self) -> None:
         """What each record held when it was first read."""
         fields = self.index.fields
-        files = earlier_files(self._undo) if self.index.has_before_images else ()
+        files = before_image_files(self._undo) if self.index.has_before_images else ()
         if not files:
             self._view("all_before", _nothing(["id15", *(f"b{at}" for at in range(len(fields)))]))
-            self._view("all_read", "SELECT '' AS id15, CAST(0 AS BIGINT) AS block WHERE false")
+            self._view("all_reads", "SELECT '' AS id15, CAST(0 AS BIGINT) AS block WHERE false")
             return
         block = "CAST(regexp_extract(filename, '([0-9]+)[.]parquet$', 1) AS BIGINT) AS block"
         named = f"read_parquet([{_listed(files)}], filename = true)"
-        self._view("all_read", f"SELECT left(Id, 15) AS id15, {block} FROM {named}")
+        self._view("all_reads", f"SELECT left(Id, 15) AS id15, {block} FROM {named}")
         cells = "".join(f", {name(each)} AS b{at}" for at, each in enumerate(fields))
         read = f"SELECT left(Id, 15) AS id15, {name(READ)} AS read{cells} FROM {_parquet(files)}"
-        if self._has_twice(f"({read})"):
+        if self._has_repeats(f"({read})"):
             first = "QUALIFY row_number() OVER (PARTITION BY id15 ORDER BY read) = 1"
-            self._make("first_read", f"SELECT * FROM ({read}) {first}")
-            read = "SELECT * FROM first_read"
+            self._make("first_reads", f"SELECT * FROM ({read}) {first}")
+            read = "SELECT * FROM first_reads"
         self._view("all_before", read)
 
-    def _has_twice(self, relation: str) -> bool:
-        """Whether several rows are of one record."""
+    def _has_repeats(self, relation: str) -> bool:
+        """Whether a record appears in several rows."""
         groups = f"SELECT id15 FROM {relation} GROUP BY id15 HAVING count(*) > 1 LIMIT 1"
         return bool(self._all(groups))
 
-    def _foresee(self) -> None:
-        """Put what later tasks' undo will have done into what records hold now."""
-        self._execute("DELETE FROM held WHERE id15 IN (SELECT id15 FROM gone)")
-        self._make("sooner", "SELECT l.* FROM later l SEMI JOIN held h USING (id15)")
+    def _apply_projected(self) -> None:
+        """Change what records hold now to what they will hold once later tasks are undone."""
+        self._execute("DELETE FROM present WHERE id15 IN (SELECT id15 FROM deleted)")
+        self._make("restored_here", "SELECT r.* FROM restored r SEMI JOIN present USING (id15)")
         for at, each in enumerate(self.index.fields):
             self._execute(
-                f"UPDATE held SET n{at} = l.value FROM sooner l"
-                f" WHERE l.id15 = held.id15 AND l.field = {literal(each)}"
+                f"UPDATE present SET n{at} = r.value FROM restored_here r"
+                f" WHERE r.id15 = present.id15 AND r.field = {literal(each)}"
             )
 
     def _project(self) -> None:
-        """Note what records will hold once this task is undone."""
+        """Record what the org will hold once this task is undone."""
         undone = f"decision = '{Decision.UNDO}' AND act ="
         for at, each in enumerate(self.index.fields):
             self._execute(
-                f"INSERT INTO later SELECT v.id15, {literal(each)}, b.b{at} FROM judged v"
+                f"INSERT INTO restored SELECT d.id15, {literal(each)}, b.b{at} FROM decided d"
                 f" JOIN before b USING (id15) WHERE {undone} '{Act.RESTORE}' AND restore_{at}"
             )
-        for table, act in (("gone", Act.DELETE), ("back", Act.UNDELETE)):
-            query = f"SELECT id15 FROM judged WHERE {undone} '{act}'"
+        for table, act in (("deleted", Act.DELETE), ("undeleted", Act.UNDELETE)):
+            query = f"SELECT id15 FROM decided WHERE {undone} '{act}'"
             self._execute(f"INSERT INTO {table} {query}")
 
-    def _piece(self, act: Act) -> Path:
-        """Write the group's records to put back as a piece of the rows."""
+    def _write_piece(self, act: Act) -> Path:
+        """Write the group's records to put back, for `write_rows`."""
         fields = self._restorable if self._restores else []
         cells = "".join(
-            f", CASE WHEN v.restore_{at} THEN coalesce(b.b{at}, {literal(EXPLICIT_NULL)}) END"
+            f", CASE WHEN d.restore_{at} THEN coalesce(b.b{at}, {literal(EXPLICIT_NULL)}) END"
             for at, _ in fields
         )
         piece = self._work / f"rows-{len(self._pieces)}.csv"
-        order = "v.row" if self._restores else "v.row DESC"
+        order = "d.row" if self._restores else "d.row DESC"
         query = (
-            f"SELECT v.id{cells}, v.row FROM judged v LEFT JOIN before b USING (id15)"
-            f" WHERE v.act = {literal(act)} AND v.decision = '{Decision.UNDO}' ORDER BY {order}"
+            f"SELECT d.id{cells}, d.row FROM decided d LEFT JOIN before b USING (id15)"
+            f" WHERE d.act = {literal(act)} AND d.decision = '{Decision.UNDO}' ORDER BY {order}"
         )
         self._execute(copy_csv(query, piece, header=False))
         return piece
@@ -323,17 +332,14 @@ class TaskComparison:
         return self._database.connection.execute(query).fetchall()
 
     def _insert(self, table: str, rows: Sequence[Sequence[str | None]]) -> None:
-        """Bring rows of text in through a file, which is the database's fast way."""
+        """Insert rows of text through a file, which is faster."""
         if not rows:
             return
         file = self._work / f"{table}.csv"
         try:
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE)
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-                writer.writerows(rows)
+            write_private_csv(file, rows)
             columns = [f"c{at}" for at in range(len(rows[0]))]
-            with state_errors("What the org holds cannot be kept"):
+            with state_errors("What the org holds cannot be saved"):
                 self._execute(f"INSERT INTO {table} FROM {text_relation(file, columns)}")
         except OSError as error:
             raise unwritable(file, error) from error
@@ -341,18 +347,18 @@ class TaskComparison:
             file.unlink(missing_ok=True)
 
 
-def _rows_of(file: Path, columns: Sequence[str]) -> str:
-    """SQL of some columns of a result file; of no rows where it is not there."""
+def _result_rows(file: Path, columns: Sequence[str]) -> str:
+    """SQL of some columns of a result file; no rows if it does not exist."""
     if not file.exists():
         return f"({_nothing(columns)})"
-    present = open_csv(file, PLAIN_CSV).columns
-    read = read_csv(file, CsvDialect(present, _LONGEST_ROW_BYTES), header=True)
-    cells = (name(c) if c in present else f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in columns)
+    header = open_csv(file, PLAIN_CSV).columns
+    read = read_csv(file, CsvDialect(header, _LONGEST_ROW_BYTES), header=True)
+    cells = (name(c) if c in header else f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in columns)
     return f"(SELECT {', '.join(cells)} FROM {read})"
 
 
 def _written(folder: Path, columns: Sequence[WrittenColumn]) -> str:
-    files = written_files(folder) if columns else ()
+    files = after_image_files(folder) if columns else ()
     if files:
         return f"SELECT * FROM {_parquet(files)}"
     cells = "".join(f", CAST(NULL AS VARCHAR) AS w{place}" for place in range(len(columns)))
@@ -373,5 +379,5 @@ def _listed(files: Sequence[Path]) -> str:
 
 
 def _block(row: str) -> str:
-    """SQL of the block of rows whose records were read together."""
+    """SQL of the block in which a row's record was read."""
     return f"({row} - 1) // {BLOCK_ROWS}"

@@ -1,16 +1,17 @@
-"""What becomes of each record that a run touched, as SQL over the tables of an undo.
+"""Rules of an undo: what happens to each record that a run touched, as SQL over tables.
 
-A record is put back where every field that the run wrote holds still what it wrote, or what it held
-before. Values are compared as the org takes them: numbers at the field's scale, moments by the
-second, Ids by 15 characters. Knows rules and SQL. Knows nothing of where the tables come from:
+The last step of an undo, applied by `compare`. A record is restored if every field that the run
+wrote still holds what the run wrote, or what it held before. Values are compared as the org stores
+them: numbers at the field's scale, datetimes to the second, Ids by 15 characters. Knows rules and
+SQL. Knows nothing of where the tables come from:
 
-    done      row, id, id15, created, doubt, act    what the run did
-    written   row, w0, w1, …                        what it sent, by column
-    before    id15, b0, b1, …                       what was there, by field
-    held      id15, n0, n1, …                       what is there now, by field
-    bin       id15, gone                            what is there or in the recycle bin
-    parent    place, id, key                        which record a key means
-    back      id15                                  what a later step of this undo brings back
+    done        row, id, id15, created, doubt, act    what the run did
+    written     row, w0, w1, …                        what it sent, by column
+    before      id15, b0, b1, …                       what records held before, by field
+    present     id15, n0, n1, …                       what they hold now, by field
+    bin         id15, gone                            what exists, or is in the recycle bin
+    parent      place, id, key                        which record a parent's key means
+    undeleted   id15                                  what a later step of this undo brings back
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from runner.tables.undo.after_images import WrittenColumn, WrittenIndex
 
 
 class Act(StrEnum):
-    """What putting a record back takes."""
+    """How a record is put back."""
 
     RESTORE = "restore"
     """Give fields of an updated record their earlier values."""
@@ -37,35 +38,36 @@ class Act(StrEnum):
 
 
 class Decision(StrEnum):
-    """What becomes of a record."""
+    """What happens to a record."""
 
     UNDO = "undo"
     NOTHING = "nothing"
-    """It is as it was already."""
+    """It is as it was before."""
     LEFT = "left"
-    """It cannot be put back, or must not."""
+    """It cannot or must not be put back."""
 
 
 class Reason(StrEnum):
-    """Why a record is left as it is, as the code of its row."""
+    """Why a record is left as it is: the code of its row."""
 
     CHANGED = "CHANGED_SINCE"
     DELETED = "DELETED_SINCE"
     NOT_KEPT = "NOT_KEPT"
-    NOT_TOLD = "NOT_RECORDED"
+    NOT_RECORDED = "NOT_RECORDED"
     NOT_IN_BIN = "NOT_IN_RECYCLE_BIN"
     HARD = "HARD_DELETED"
     DOUBT = "ANSWER_LOST"
 
 
 REASON_TEXTS = {
-    Reason.CHANGED: "the record holds what neither the run wrote nor was there before",
-    Reason.DELETED: "the record was deleted since",
-    Reason.NOT_KEPT: "what the record held before was not kept: the task had no `undo: true`",
-    Reason.NOT_TOLD: "what the run wrote was not kept: an earlier release carried it out",
-    Reason.NOT_IN_BIN: "the record is not in the recycle bin any more",
-    Reason.HARD: "the record skipped the recycle bin: `hard: true`",
-    Reason.DOUBT: "the answer was lost: nobody knows whether the row was carried out",
+    Reason.CHANGED: "the record has been changed since: it holds neither what the run wrote nor"
+    " what it held before",
+    Reason.DELETED: "the record has been deleted since",
+    Reason.NOT_KEPT: "its earlier values were not saved: the task had no `undo: true`",
+    Reason.NOT_RECORDED: "what the run wrote was not recorded: it was run by an earlier release",
+    Reason.NOT_IN_BIN: "the record is no longer in the recycle bin",
+    Reason.HARD: "the record bypassed the recycle bin: `hard: true`",
+    Reason.DOUBT: "the answer was lost: the write may or may not have happened",
 }
 ACTS: dict[Verb, tuple[Act, ...]] = {
     Verb.CREATE: (Act.DELETE,),
@@ -73,53 +75,92 @@ ACTS: dict[Verb, tuple[Act, ...]] = {
     Verb.UPSERT: (Act.RESTORE, Act.DELETE),
     Verb.DELETE: (Act.UNDELETE,),
 }
-"""What a verb's undo takes, in the order it is done: what lookups held before comes back first."""
+"""How each verb is undone, in this order: lookups are restored before what they look up goes."""
 _MOST_DIGITS = 38
 _MOST_SCALE = 15
-"""Leaves room for the 18 digits that a field may hold, wherever its point stands."""
+"""Leaves room for the 18 digits that a field may have, before or after the point."""
 _NULL = literal(EXPLICIT_NULL)
-_RESTORE, _DELETE, _UNDELETE = (literal(act) for act in Act)
+_RESTORE, _DELETE, _UNDELETE = map(literal, Act)
 
 
-def act_of(verb: Verb, *, kept: bool) -> str:
-    """SQL of the act that undoes a row of a relation with all rows of its record.
+def act_of(verb: Verb, *, has_before_images: bool) -> str:
+    """SQL of the act that undoes a row, over a relation with all rows of its record.
 
-    Where earlier values were kept, a record is taken for created only if a reading just before one
-    of its rows did not find it: what an upsert was told after a lost answer is a guess by time.
+    With before images, a record counts as created only if a read just before one of its rows did
+    not find it: after a lost answer, an upsert's `created` is only a guess by time.
     """
     if verb is not Verb.UPSERT:
         return literal(ACTS[verb][0])
     created = "bool_or(created) OVER (PARTITION BY id15)"
     test = f"coalesce({created}, false)"
-    if kept:
+    if has_before_images:
         test = f"bool_or(NOT found) OVER (PARTITION BY id15) AND coalesce({created}, true)"
     return f"CASE WHEN NOT doubt AND {test} THEN {_DELETE} ELSE {_RESTORE} END"
 
 
 def decisions(index: WrittenIndex, *, hard: bool) -> str:
-    """The SELECT of one row a record: act, row, id, decision, why, fields, restore_0, …."""
-    count = len(index.fields)
-    may = [_column_of(index, at)[1].restorable for at in range(count)]
-    put = [_of(at, "touched_{0} AND ours_{0} AND NOT same_{0}") for at in range(count) if may[at]]
-    drift = [_of(at, "touched_{0} AND NOT ours_{0} AND NOT same_{0}") for at in range(count)]
-    drift = [test if may[at] else "false" for at, test in enumerate(drift)]
-    foreign = [_of(at, "touched_{0} AND NOT ours_{0}") for at in range(count)]
-    restores = "".join(
-        f", act = {_RESTORE} AND {_of(at, 'touched_{0} AND ours_{0} AND NOT same_{0}')}"
-        f" AND {str(may[at]).lower()} AS restore_{at}"
-        for at in range(count)
+    """The SELECT of one row per record: act, row, id, decision, why, fields, restore_0, …."""
+    places = range(len(index.fields))
+    restorable = [_column_of(index, at)[1].restorable for at in places]
+    # Only a field that the run sent, and that differs from what was there before, matters.
+    restore = [f"(sent_{at} AND intact_{at} AND NOT original_{at})" for at in places]
+    changed = [f"(sent_{at} AND NOT intact_{at})" for at in places]
+    drifted = [
+        f"(sent_{at} AND NOT intact_{at} AND NOT original_{at})" if restorable[at] else "false"
+        for at in places
+    ]
+    cells = "".join(
+        f", act = {_RESTORE} AND {restore[at]} AND {str(restorable[at]).lower()} AS restore_{at}"
+        for at in places
     )
+    is_done = _is_done(_any([restore[at] for at in places if restorable[at]]))
+    why = _why(_any(drifted), _any(changed), hard=hard)
     return (
         f"SELECT *, CASE WHEN why IS NOT NULL THEN '{Decision.LEFT}'"
-        f" WHEN idle THEN '{Decision.NOTHING}' ELSE '{Decision.UNDO}' END AS decision FROM ("
-        f"SELECT c.id15, act, row, c.id, {_why(_any(drift), _any(foreign), hard=hard)} AS why,"
-        f" {_idle(_any(put))} AS idle, {_blamed(index.fields, drift, foreign)} AS fields{restores}"
+        f" WHEN is_done THEN '{Decision.NOTHING}' ELSE '{Decision.UNDO}' END AS decision FROM ("
+        f"SELECT c.id15, act, row, c.id, {why} AS why, {is_done} AS is_done,"
+        f" {_changed_fields(index.fields, drifted, changed)} AS fields{cells}"
         f" FROM ({_compared(index)}) c LEFT JOIN bin ON bin.id15 = c.id15)"
     )
 
 
-def alike(column: WrittenColumn, text: str) -> str:
-    """SQL of a text that is equal for values that the org holds to be equal, '' for none."""
+def _compared(index: WrittenIndex) -> str:
+    """One row per record: what is known of it, and three tests of each field."""
+    tests = "".join(f", {each}" for at in range(len(index.fields)) for each in _tests(index, at))
+    joins = "".join(
+        f" LEFT JOIN parent p{place} ON p{place}.place = '{place}'"
+        f" AND lower(trim(p{place}.key)) = lower(trim(w.w{place}))"
+        for place, column in enumerate(index.columns)
+        if column.parent is not None
+    )
+    return (
+        "SELECT d.id15 AS id15, d.act AS act, min(d.row) AS row, arg_min(d.id, d.row) AS id,"
+        " bool_or(d.doubt) AS doubt, bool_or(w.row IS NOT NULL) AS is_recorded,"
+        " bool_or(n.id15 IS NOT NULL OR u.id15 IS NOT NULL) AS is_alive,"
+        f" bool_or(b.id15 IS NOT NULL) AS has_before{tests}"
+        " FROM done d LEFT JOIN written w ON w.row = d.row LEFT JOIN present n ON n.id15 = d.id15"
+        " LEFT JOIN before b ON b.id15 = d.id15 LEFT JOIN undeleted u ON u.id15 = d.id15"
+        f"{joins} GROUP BY d.id15, d.act, CASE WHEN d.id15 IS NULL THEN d.row END"
+    )
+
+
+def _tests(index: WrittenIndex, at: int) -> Iterator[str]:
+    """Whether the run sent a field, and whether it holds what was sent, or what it held before."""
+    place, column = _column_of(index, at)
+    now, sent = _comparable(column, f"n.n{at}"), f"w.w{place}"
+    wrote = _comparable(column, sent)
+    if column.parent is not None:
+        parent_id = f"coalesce(left(p{place}.id, 15), '?')"
+        wrote = f"CASE WHEN {sent} = {_NULL} THEN '' ELSE {parent_id} END"
+    intact = f"{now} = {wrote} OR {_rounded(column, f'n.n{at}', sent)} OR u.id15 IS NOT NULL"
+    original = f"{now} = {_comparable(column, f'b.b{at}')} AND u.id15 IS NULL"
+    yield f"bool_or({sent} IS NOT NULL) AS sent_{at}"
+    yield f"coalesce(bool_or({intact}) FILTER ({sent} IS NOT NULL), false) AS intact_{at}"
+    yield f"bool_and({original}) AS original_{at}"
+
+
+def _comparable(column: WrittenColumn, text: str) -> str:
+    """SQL of a text that is the same for values that are equal in the org; '' for null."""
     if column.kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
         return f"coalesce(CAST({_number(text)} AS VARCHAR), {comparable(column.kind, text)})"
     if column.kind is FieldKind.DATETIME:
@@ -134,81 +175,47 @@ def alike(column: WrittenColumn, text: str) -> str:
     return plain
 
 
-def _compared(index: WrittenIndex) -> str:
-    """One row a record: what is known of it, and of each field three tests."""
-    tests = "".join(f", {each}" for at in range(len(index.fields)) for each in _tests(index, at))
-    joins = "".join(
-        f" LEFT JOIN parent p{place} ON p{place}.place = '{place}'"
-        f" AND lower(trim(p{place}.key)) = lower(trim(w.w{place}))"
-        for place, column in enumerate(index.columns)
-        if column.parent is not None
-    )
-    return (
-        "SELECT d.id15 AS id15, d.act AS act, min(d.row) AS row, arg_min(d.id, d.row) AS id,"
-        " bool_or(d.doubt) AS doubt, bool_or(w.row IS NOT NULL) AS known,"
-        " bool_or(h.id15 IS NOT NULL OR a.id15 IS NOT NULL) AS alive,"
-        f" bool_or(b.id15 IS NOT NULL) AS kept{tests}"
-        " FROM done d LEFT JOIN written w ON w.row = d.row LEFT JOIN held h ON h.id15 = d.id15"
-        " LEFT JOIN before b ON b.id15 = d.id15 LEFT JOIN back a ON a.id15 = d.id15"
-        f"{joins} GROUP BY d.id15, d.act, CASE WHEN d.id15 IS NULL THEN d.row END"
-    )
-
-
-def _tests(index: WrittenIndex, at: int) -> Iterator[str]:
-    """Whether a field was written, holds what was written, and holds what it held before."""
-    place, column = _column_of(index, at)
-    now, sent = alike(column, f"h.n{at}"), f"w.w{place}"
-    wrote = alike(column, sent)
-    if column.parent is not None:
-        meant = f"coalesce(left(p{place}.id, 15), '?')"
-        wrote = f"CASE WHEN {sent} = {_NULL} THEN '' ELSE {meant} END"
-    ours = f"{now} = {wrote} OR {_rounded(column, f'h.n{at}', sent)} OR a.id15 IS NOT NULL"
-    was = f"{now} = {alike(column, f'b.b{at}')} AND a.id15 IS NULL"
-    yield f"bool_or({sent} IS NOT NULL) AS touched_{at}"
-    yield f"coalesce(bool_or({ours}) FILTER ({sent} IS NOT NULL), false) AS ours_{at}"
-    yield f"bool_and({was}) AS same_{at}"
-
-
-def _rounded(column: WrittenColumn, held: str, sent: str) -> str:
-    """SQL of whether a number is what another becomes at the field's scale, either way rounded."""
+def _rounded(column: WrittenColumn, present: str, sent: str) -> str:
+    """SQL of whether a number is another one at the field's scale, rounded either way."""
     if column.kind not in {FieldKind.NUMBER, FieldKind.INTEGER} or column.parent is not None:
         return "false"
-    apart = f"abs({_number(held)} - {_number(sent)})"
-    return f"coalesce({apart} * 2 * 1{'0' * min(column.scale, _MOST_SCALE)} <= 1, false)"
+    difference = f"abs({_number(present)} - {_number(sent)})"
+    return f"coalesce({difference} * 2 * 1{'0' * min(column.scale, _MOST_SCALE)} <= 1, false)"
 
 
 def _number(text: str) -> str:
     return f"try_cast({text} AS DECIMAL({_MOST_DIGITS}, {_MOST_SCALE}))"
 
 
-def _why(drift: str, foreign: str, *, hard: bool) -> str:
-    """SQL of why a record is left alone; NULL where it is not. The first that holds decides."""
+def _why(drifted: str, changed: str, *, hard: bool) -> str:
+    """SQL of the reason to leave a record; NULL if there is none. The first match decides."""
     rules: Sequence[tuple[str, Reason | None]] = (
         ("doubt", Reason.DOUBT),
         (f"act = {_UNDELETE} AND {str(hard).lower()}", Reason.HARD),
         (f"act = {_UNDELETE} AND bin.id15 IS NULL", Reason.NOT_IN_BIN),
         (f"act = {_UNDELETE}", None),
-        (f"act = {_DELETE} AND NOT alive", None),
-        (f"act = {_DELETE} AND NOT known", Reason.NOT_TOLD),
-        (f"act = {_DELETE} AND ({foreign})", Reason.CHANGED),
+        (f"act = {_DELETE} AND NOT is_alive", None),
+        (f"act = {_DELETE} AND NOT is_recorded", Reason.NOT_RECORDED),
+        (f"act = {_DELETE} AND ({changed})", Reason.CHANGED),
         (f"act = {_DELETE}", None),
-        ("NOT (known AND kept)", Reason.NOT_KEPT),
-        ("NOT alive", Reason.DELETED),
-        (drift, Reason.CHANGED),
+        ("NOT (is_recorded AND has_before)", Reason.NOT_KEPT),
+        ("NOT is_alive", Reason.DELETED),
+        (drifted, Reason.CHANGED),
     )
     cases = " ".join(f"WHEN {test} THEN {literal(why) if why else 'NULL'}" for test, why in rules)
     return f"CASE {cases} END"
 
 
-def _idle(put: str) -> str:
+def _is_done(needs_restore: str) -> str:
+    """SQL of whether a record already is as it was before the run."""
     return (
-        f"CASE act WHEN {_UNDELETE} THEN bin.gone = 'false' WHEN {_DELETE} THEN NOT alive"
-        f" ELSE NOT ({put}) END"
+        f"CASE act WHEN {_UNDELETE} THEN bin.gone = 'false' WHEN {_DELETE} THEN NOT is_alive"
+        f" ELSE NOT ({needs_restore}) END"
     )
 
 
-def _blamed(fields: Sequence[str], drift: Sequence[str], foreign: Sequence[str]) -> str:
-    """SQL of the fields that somebody else has changed; only of use where that is why."""
+def _changed_fields(fields: Sequence[str], drifted: Sequence[str], changed: Sequence[str]) -> str:
+    """SQL of the fields that somebody else has changed; they matter only if that is the reason."""
 
     def listed(tests: Sequence[str]) -> str:
         pairs = zip(fields, tests, strict=True)
@@ -217,18 +224,14 @@ def _blamed(fields: Sequence[str], drift: Sequence[str], foreign: Sequence[str])
 
     if not fields:
         return "CAST(NULL AS VARCHAR)"
-    told = f"CASE act WHEN {_DELETE} THEN {listed(foreign)} ELSE {listed(drift)} END"
-    return f"CASE WHEN alive THEN {told} END"
+    names = f"CASE act WHEN {_DELETE} THEN {listed(changed)} ELSE {listed(drifted)} END"
+    return f"CASE WHEN is_alive THEN {names} END"
 
 
 def _column_of(index: WrittenIndex, at: int) -> tuple[int, WrittenColumn]:
-    """The column that fills a field, with its place."""
-    wanted = index.fields[at]
-    return next((p, c) for p, c in enumerate(index.columns) if c.field == wanted)
-
-
-def _of(at: int, test: str) -> str:
-    return f"({test.format(at)})"
+    """The column that fills a field, and its place."""
+    field = index.fields[at]
+    return next((place, c) for place, c in enumerate(index.columns) if c.field == field)
 
 
 def _any(tests: Sequence[str]) -> str:

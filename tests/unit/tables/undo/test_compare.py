@@ -203,7 +203,7 @@ def test_what_was_created_is_deleted_the_last_first(tmp_path, database):
 def test_a_create_of_an_earlier_release_is_left(tmp_path, database):
     task = Task(tmp_path, database, Verb.CREATE).did((A, ""), (B, ""))
     undoing = task.now((A,))
-    assert undoing.tally(Act.DELETE).left == ((Reason.NOT_TOLD, 1),)
+    assert undoing.tally(Act.DELETE).left == ((Reason.NOT_RECORDED, 1),)
     assert undoing.tally(Act.DELETE).nothing == 1
 
 
