@@ -19,7 +19,7 @@ from runner.salesforce.describe import Describes
 from runner.salesforce.rest.query import pages_from
 from runner.salesforce.session import Session
 from runner.tables.field_types import FieldKind
-from runner.tables.targets.rest_pages import records_of, spelled_as
+from runner.tables.targets.rest_pages import key_of, parse_records
 from runner.tables.targets.rest_rows import QueryColumn, RestWriter
 
 Record = dict[str, Any]
@@ -70,10 +70,10 @@ class Children:
             page: A JSON array of records, as the org gave it.
             check: Called before each further page is asked for.
         """
-        records: list[Record] = records_of(page)
+        records: list[Record] = parse_records(page)
         for record in records:
             for rows in self.tables:
-                name = spelled_as(record, rows.table.relationship)
+                name = key_of(record, rows.table.relationship)
                 found = record.pop(name) if name else None
                 if found:
                     self._add(rows, _id_of(record), found, check)
@@ -108,7 +108,7 @@ class Children:
             page = next(following, None)
             if page is None:
                 return
-            yield records_of(bytes(page.raw))
+            yield parse_records(bytes(page.raw))
 
 
 def _id_of(record: Mapping[str, Any]) -> str:

@@ -44,9 +44,9 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
     query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
     for child in query.children.tables:
-        deliver(child.file, child.table.target, child.writer.columns, keep=False)
+        deliver(child.file, child.table.target, child.writer.columns, keep_rows=False)
     if task.target is not None:
-        deliver(folder / RECORDS, task.target, query.columns, keep=_is_source(task, context))
+        deliver(folder / RECORDS, task.target, query.columns, keep_rows=_is_source(task, context))
     return TaskOutcome(
         name=task.name,
         verb=task.verb.value,

@@ -1,7 +1,7 @@
 """A query's rows with the types that the org describes: a date is a date, a currency a decimal.
 
-Knows how kinds become SQL types, and that no digit may be lost on the way: the org keeps more
-decimals than it shows, so a column is as wide as its widest value. Knows nothing of targets.
+Knows how kinds map to SQL types without losing a digit: the org stores more decimals than it
+describes, so a column is as wide as its widest value. Knows nothing of targets.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ class TypedColumn:
 
     @property
     def is_decimal(self) -> bool:
-        """Whether it is a number that a decimal type holds."""
+        """Whether it is a number that fits a decimal type."""
         return self.kind is FieldKind.NUMBER and 0 < self.precision <= MOST_DIGITS
 
 
-def header_of_rows(rows: Path) -> list[str]:
+def column_names(rows: Path) -> list[str]:
     """Read the names of a query's columns."""
     with rows.open(encoding="utf-8", newline="") as stream:
         return next(csv.reader(stream), [])
 
 
 def typed_columns(rows: Path, known: Sequence[QueryColumn] | None) -> tuple[TypedColumn, ...]:
-    """Give every column of the rows its type; what no field stands behind is text."""
+    """Give every column of the rows its type; a column without a field is text."""
     described = {each.name: each for each in known or ()}
-    return tuple(_typed(column, described.get(column)) for column in header_of_rows(rows))
+    return tuple(_typed(column, described.get(column)) for column in column_names(rows))
 
 
 def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
@@ -61,42 +61,42 @@ def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
     return TypedColumn(column, known.kind, known.precision, known.scale)
 
 
-def relation(rows: Path) -> str:
-    """Write the relation of a query's rows, every column text and blank NULL."""
-    dialect = CsvDialect(tuple(header_of_rows(rows)), LONGEST_ROW_BYTES)
+def read_rows(rows: Path) -> str:
+    """Write the relation of a query's rows; every column is text, and blank is NULL."""
+    dialect = CsvDialect(tuple(column_names(rows)), LONGEST_ROW_BYTES)
     return read_csv(rows, dialect, header=True)
 
 
-def typing_database(folder: Path) -> Database:
-    """Open a database that knows how numbers are written."""
+def open_database(folder: Path) -> Database:
+    """Open a database with the macros that convert values."""
     database = Database(folder)
     for macro in MACROS:
         database.connection.execute(macro)
     return database
 
 
-def widened(
+def widen(
     database: Database, rows: Path, columns: Sequence[TypedColumn]
 ) -> tuple[TypedColumn, ...]:
     """Make every number column as wide as its widest value."""
     numbers = [each for each in columns if each.kind is FieldKind.NUMBER]
     if not numbers:
         return tuple(columns)
-    cells = [f"{canonical(FieldKind.NUMBER, name(each.name))}" for each in numbers]
-    asked = ", ".join(
+    cells = [canonical(FieldKind.NUMBER, name(each.name)) for each in numbers]
+    widths = ", ".join(
         f"max(strlen(ltrim(split_part({cell}, '.', 1), '-'))),"
         f" max(strlen(rtrim(split_part({cell}, '.', 2), '0')))"
         for cell in cells
     )
-    found = database.connection.execute(f"SELECT {asked} FROM {relation(rows)}").fetchall()[0]
-    wide = {
-        each.name: _as_wide(each, found[2 * at] or 1, found[2 * at + 1] or 0)
+    found = database.connection.execute(f"SELECT {widths} FROM {read_rows(rows)}").fetchall()[0]
+    wider = {
+        each.name: _widen_column(each, found[2 * at] or 1, found[2 * at + 1] or 0)
         for at, each in enumerate(numbers)
     }
-    return tuple(wide.get(each.name, each) for each in columns)
+    return tuple(wider.get(each.name, each) for each in columns)
 
 
-def _as_wide(column: TypedColumn, whole: int, decimals: int) -> TypedColumn:
+def _widen_column(column: TypedColumn, whole: int, decimals: int) -> TypedColumn:
     scale = max(column.scale, decimals)
     precision = max(whole, column.precision - column.scale) + scale
     if precision > MOST_DIGITS:
@@ -105,7 +105,7 @@ def _as_wide(column: TypedColumn, whole: int, decimals: int) -> TypedColumn:
 
 
 def typed_cell(column: TypedColumn) -> str:
-    """Write the SQL of a cell as its type; an error, never a loss, where it does not fit."""
+    """Write the SQL that gives a cell its type; a value that does not fit is an error."""
     cell = name(column.name)
     if column.kind is FieldKind.NUMBER:
         return _decimal(column, cell) if column.is_decimal else cell
@@ -138,22 +138,24 @@ _TYPES = {
 def typed_rows(
     rows: Path, known: Sequence[QueryColumn] | None
 ) -> Iterator[tuple[tuple[TypedColumn, ...], Iterator[list[tuple[Any, ...]]]]]:
-    """Give the columns and the rows, some at a time, as Python values; moments are naive UTC."""
-    database = typing_database(rows.parent)
+    """Give the columns, and the rows as batches of Python values; datetimes are naive UTC."""
+    database = open_database(rows.parent)
     try:
-        columns = widened(database, rows, typed_columns(rows, known))
-        cells = ", ".join(f"{_naive(each)} AS c{at}" for at, each in enumerate(columns)) or "NULL"
-        cursor = database.connection.execute(f"SELECT {cells} FROM {relation(rows)}")
-        yield columns, _fetched(cursor)
+        columns = widen(database, rows, typed_columns(rows, known))
+        cells = (
+            ", ".join(f"{_python_cell(each)} AS c{at}" for at, each in enumerate(columns)) or "NULL"
+        )
+        cursor = database.connection.execute(f"SELECT {cells} FROM {read_rows(rows)}")
+        yield columns, _batches(cursor)
     finally:
         database.close()
 
 
-def _naive(column: TypedColumn) -> str:
+def _python_cell(column: TypedColumn) -> str:
     cell = typed_cell(column)
     return f"timezone('UTC', {cell})" if column.kind is FieldKind.DATETIME else cell
 
 
-def _fetched(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
+def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
     while found := cursor.fetchmany(_FETCHED_ROWS):
         yield found

@@ -1,6 +1,6 @@
-"""A query's rows as a table of a SQL database, typed as the org describes them.
+"""Writes a query's rows to a table of a SQL database, with the types that the org describes.
 
-All rows arrive in one transaction, or none. Knows SQLAlchemy's types. Knows nothing of SOQL.
+All rows are written in one transaction, or none. Knows SQLAlchemy's types. Knows nothing of SOQL.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def write_table(rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn] | None) -> None:
-    """Write rows into a table, which is made where there is none.
+    """Write rows to a table, which is created if it does not exist.
 
     Raises:
-        StateError: The database cannot be reached, or refuses the table or a row.
+        StateError: The database cannot be reached, or rejects the table or a row.
     """
     sqlalchemy = import_sqlalchemy(StateError)
     with typed_rows(rows, known) as (columns, batches), connect(target.url, StateError) as link:
@@ -42,7 +42,7 @@ def write_table(rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn]
 
 
 def _begin(link: Connection) -> None:
-    """SQLite's driver would make tables outside of the transaction."""
+    """Start a transaction; by itself, SQLite's driver would create tables outside of it."""
     if link.dialect.name == "sqlite":
         raw: Any = link.connection.dbapi_connection
         raw.isolation_level = None
@@ -67,7 +67,7 @@ def _table(
 
 def _type(sqlalchemy: ModuleType, column: TypedColumn, dialect: str) -> Any:  # noqa: ANN401
     if dialect == "sqlite" and (column.is_decimal or column.kind is FieldKind.DATETIME):
-        # It would keep the one as a double, which loses digits, the other without its zone.
+        # It would store a decimal as a double, losing digits, and a datetime without its zone.
         return sqlalchemy.Text()
     if column.is_decimal:
         return sqlalchemy.Numeric(column.precision, column.scale)

@@ -1,6 +1,6 @@
-"""A query's rows to where the job wants them; a target appears whole or not at all.
+"""Delivers a query's rows to the target of its task, completely or not at all.
 
-Knows places. Knows nothing of formats (`file_writing`) or of how the rows were had.
+Knows places. Knows nothing of formats (`file`) or of which API the rows came from.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ from runner.job.endpoints import (
     FolderTarget,
     Target,
 )
-from runner.tables.targets.file import Columns, is_plain, told_of, write_file
+from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
 
 _COPY_BYTES = 1 << 20
 
 
-def deliver(rows: Path, target: Target, columns: Columns, *, keep: bool) -> None:
-    """Make a target of a query's rows; it appears whole or not at all.
+def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) -> None:
+    """Write a query's rows to a target, completely or not at all.
 
     Args:
-        rows: In Bulk's form.
-        target: What the job asks for.
-        columns: What is known of the columns; of others, JSON stays JSON and the rest is text.
-        keep: Whether `rows` is still needed afterwards.
+        rows: A file in Bulk API 2.0's form (`rest_rows`).
+        target: Where to write them.
+        columns: The described columns; in others, JSON stays JSON and the rest is text.
+        keep_rows: Whether `rows` is needed afterwards; otherwise it is moved or deleted.
 
     Raises:
-        StateError: The target cannot be written, or cannot hold a value.
+        StateError: The target cannot be written, or cannot represent a value.
     """
-    if isinstance(target, FileTarget) and not keep and _is_as_it_is(target):
+    if isinstance(target, FileTarget) and not keep_rows and _is_plain_file(target):
         _move(rows, target.path)
         return
-    _DELIVERERS[type(target)](rows, target, columns)
-    if not keep:
+    _WRITERS[type(target)](rows, target, columns)
+    if not keep_rows:
         rows.unlink(missing_ok=True)
 
 
 def _to_file(rows: Path, target: FileTarget, columns: Columns) -> None:
     if target.url is None and target.path != STANDARD_STREAM:
-        with atomic_write(target.path) as beside, told_of(target.path):
-            write_file(rows, beside, target.shape, columns)
+        with atomic_write(target.path) as temporary, target_errors(target.path):
+            write_file(rows, temporary, target.shape, columns)
         return
-    between = rows.with_suffix(".sent")
+    temporary = rows.with_suffix(".sent")
     try:
-        with told_of(target.path):
-            write_file(rows, between, target.shape, columns)
+        with target_errors(target.path):
+            write_file(rows, temporary, target.shape, columns)
         if target.url is None:
-            _to_standard_output(between)
+            _to_standard_output(temporary)
         else:
             from runner.tables.remote import send
 
-            send(between, target.url)
+            send(temporary, target.url)
     finally:
-        between.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
@@ -78,7 +78,7 @@ def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> None:
     write_table(rows, target, columns)
 
 
-_DELIVERERS: Mapping[type, Callable[..., None]] = {
+_WRITERS: Mapping[type, Callable[..., None]] = {
     FileTarget: _to_file,
     FolderTarget: _to_folder,
     DatabaseTarget: _to_database,
@@ -86,7 +86,7 @@ _DELIVERERS: Mapping[type, Callable[..., None]] = {
 
 
 def _to_standard_output(file: Path) -> None:
-    """Pass a file on to the process's own output, whatever stands in for it meanwhile."""
+    """Copy a file to the process's own standard output, even if `sys.stdout` is replaced."""
     out = sys.__stdout__
     if out is None:
         raise StateError("There is no standard output.", hint="Name a file in `to`.")
@@ -95,25 +95,25 @@ def _to_standard_output(file: Path) -> None:
             shutil.copyfileobj(read, out.buffer, _COPY_BYTES)
         out.buffer.flush()
     except BrokenPipeError as error:
-        # What could not be written would be tried again when the process ends.
+        # Otherwise the process would try to flush the rest again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         raise StateError(
-            "Whoever read standard output closed it before the last row.",
-            hint="Write a file with `to`, and read that.",
+            "The program reading standard output closed it before the last row.",
+            hint="Name a file in `to` and read that.",
         ) from error
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         raise unwritable(Path("Standard output"), error) from error
 
 
-def _is_as_it_is(target: FileTarget) -> bool:
-    """Whether the rows are the file already."""
-    is_here = target.url is None and target.path != STANDARD_STREAM
-    return is_here and target.shape.compression is Compression.NONE and is_plain(target.shape)
+def _is_plain_file(target: FileTarget) -> bool:
+    """Whether the rows already are the target's file."""
+    is_local = target.url is None and target.path != STANDARD_STREAM
+    return is_local and target.shape.compression is Compression.NONE and is_plain(target.shape)
 
 
 def _move(rows: Path, to: Path) -> None:
-    """Rename it into place; across disks a copy does the same."""
+    """Rename the rows into place, or copy them to another disk."""
     try:
         to.parent.mkdir(parents=True, exist_ok=True)
         rows.chmod(0o666 & ~_umask())
@@ -121,7 +121,7 @@ def _move(rows: Path, to: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise unwritable(to, error) from error
-        with atomic_write(to) as beside, rows.open("rb") as read, beside.open("wb") as write:
+        with atomic_write(to) as temporary, rows.open("rb") as read, temporary.open("wb") as write:
             shutil.copyfileobj(read, write, _COPY_BYTES)
         rows.unlink()
 

@@ -1,8 +1,7 @@
-"""A query's rows as an Excel file.
+"""Writes a query's rows as an Excel file.
 
-Knows what an Excel cell can hold: 15 digits, dates from 1900 on, 32,767 characters. What it cannot
-hold as it is becomes text, and never something else. Writes through XlsxWriter, which the extra
-`excel` brings, row by row.
+Knows what an Excel cell can store: 15 digits, dates from 1900 on, 32,767 characters. Any other
+value is written as text, never changed. Uses XlsxWriter, from the extra `excel`, row by row.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _MOST_ROWS = 1_048_576
 _MOST_CHARACTERS = 32_767
 _MOST_DIGITS = 15
 _FIRST_DAY = date(1900, 3, 1)
-"""Excel believes in a 29 February 1900: days before it are another day elsewhere."""
+"""Excel has a 29 February 1900: earlier days are off by one."""
 _FORMATS = {
     FieldKind.DATE: "yyyy-mm-dd",
     FieldKind.DATETIME: "yyyy-mm-dd hh:mm:ss.000",
@@ -39,7 +38,7 @@ def write_excel(
     """Write rows into the one sheet of a new file.
 
     Raises:
-        StateError: There are more rows, or longer texts, than Excel takes.
+        StateError: There are more rows, or a longer text, than Excel can store.
     """
     xlsxwriter = extra("xlsxwriter", "excel", f"{to.suffix[1:] or 'Excel'} output", StateError)
     options = {"constant_memory": True, "strings_to_numbers": False, "tmpdir": str(rows.parent)}
@@ -47,7 +46,7 @@ def write_excel(
         page = book.add_worksheet(sheet or "Sheet1")
         with typed_rows(rows, known) as (columns, batches):
             formats = {kind: book.add_format({"num_format": f}) for kind, f in _FORMATS.items()}
-            putters = [_putter(page, column, formats) for column in columns]
+            putters = [_put_of(page, column, formats) for column in columns]
             for at, column in enumerate(columns):
                 page.write_string(0, at, column.name)
             line = 0
@@ -61,18 +60,18 @@ def write_excel(
 def _check_fits(line: int) -> None:
     if line >= _MOST_ROWS:
         raise StateError(
-            f"An Excel sheet takes {_MOST_ROWS - 1:,} rows, and the query has more.",
+            f"The query has more rows than an Excel sheet can hold ({_MOST_ROWS - 1:,}).",
             hint="Write CSV or Parquet, or narrow the query.",
         )
 
 
-def _putter(page: Any, column: TypedColumn, formats: dict[FieldKind, Any]) -> Put:  # noqa: ANN401
+def _put_of(page: Any, column: TypedColumn, formats: dict[FieldKind, Any]) -> Put:  # noqa: ANN401
     if column.kind is FieldKind.BOOLEAN:
         return partial(_put_boolean, page)
     if column.kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
         return partial(_put_number, page)
     if column.kind in formats:
-        return partial(_put_moment, page, formats[column.kind])
+        return partial(_put_datetime, page, formats[column.kind])
     return partial(_put_text, page, column.name)
 
 
@@ -89,11 +88,11 @@ def _put_number(page: Any, line: int, at: int, value: Decimal | str) -> None:  #
         page.write_number(line, at, float(number))
 
 
-def _put_moment(page: Any, form: Any, line: int, at: int, value: Any) -> None:  # noqa: ANN401
+def _put_datetime(page: Any, form: Any, line: int, at: int, value: Any) -> None:  # noqa: ANN401
     day = value.date() if isinstance(value, datetime) else value
     if isinstance(day, date) and day < _FIRST_DAY:
-        is_moment = isinstance(value, datetime)
-        text = f"{value.isoformat(timespec='milliseconds')}Z" if is_moment else value.isoformat()
+        is_datetime = isinstance(value, datetime)
+        text = f"{value.isoformat(timespec='milliseconds')}Z" if is_datetime else value.isoformat()
         page.write_string(line, at, text)
     else:
         page.write_datetime(line, at, value, form)
@@ -103,8 +102,8 @@ def _put_text(page: Any, column: str, line: int, at: int, value: str) -> None:  
     length = len(value.encode("utf-16-le")) // 2  # as Excel counts: an emoji is two
     if length > _MOST_CHARACTERS:
         raise StateError(
-            f"Row {line:,}, {column}: {length:,} characters; an Excel cell takes"
-            f" {_MOST_CHARACTERS:,}.",
+            f"Row {line:,}, {column}: {length:,} characters, and an Excel cell can"
+            f" hold {_MOST_CHARACTERS:,}.",
             hint="Write CSV or Parquet, or leave the field out.",
         )
     page.write_string(line, at, value)

@@ -1,4 +1,4 @@
-"""A query's rows as a file of any format, packed where that is wanted.
+"""Writes a query's rows as a file of any format, compressed if wanted.
 
 Knows formats. Knows nothing of where the file goes.
 """
@@ -22,12 +22,12 @@ from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
-    header_of_rows,
-    relation,
+    column_names,
+    open_database,
+    read_rows,
     typed_cell,
     typed_columns,
-    typing_database,
-    widened,
+    widen,
 )
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -35,12 +35,12 @@ _JSON_NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
 _COPY_BYTES = 1 << 20
 Columns = Sequence[QueryColumn] | None
 Writer = Callable[[Path, Path, FileShape, Columns], None]
-"""Makes a file of rows: rows, file, how it is to be written, what is known of the columns."""
+"""Writes rows to a file of a shape; columns are as described."""
 
 
 @contextmanager
-def told_of(to: Path) -> Iterator[None]:
-    """Name the target, not the file beside it, in what goes wrong."""
+def target_errors(to: Path) -> Iterator[None]:
+    """Raise StateError that names the target instead of the temporary file."""
     with state_errors(f"{to} cannot be written"):
         try:
             yield
@@ -52,26 +52,26 @@ def told_of(to: Path) -> Iterator[None]:
 
 
 def is_plain(shape: FileShape) -> bool:
-    """Whether rows in Bulk's form are this already."""
+    """Whether rows in Bulk API 2.0's form already have this shape."""
     return (
         shape.format is FileFormat.CSV
         and (shape.delimiter, shape.quote) == (PLAIN_CSV.delimiter, PLAIN_CSV.quote)
-        and _is_utf8(shape)
+        and _is_utf8(shape.encoding)
     )
 
 
 def write_file(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
-    """Write rows in any format, packed where that is wanted."""
+    """Write rows in any format, compressed if the shape says so."""
     if shape.compression is Compression.NONE:
         _WRITERS[shape.format](rows, to, shape, columns)
         return
-    between = rows.with_suffix(".unpacked")
+    temporary = rows.with_suffix(".uncompressed")
     try:
-        _WRITERS[shape.format](rows, between, shape, columns)
-        with between.open("rb") as read, write_compressed(to, shape.compression) as write:
+        _WRITERS[shape.format](rows, temporary, shape, columns)
+        with temporary.open("rb") as read, write_compressed(to, shape.compression) as write:
             shutil.copyfileobj(read, write, _COPY_BYTES)
     finally:
-        between.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _csv(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
@@ -82,66 +82,66 @@ def _csv(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
         f"FORMAT csv, HEADER true, DELIMITER {literal(shape.delimiter)},"
         f" QUOTE {literal(shape.quote)}, ESCAPE {literal(shape.quote)}, FORCE_QUOTE *"
     )
-    # A blank is written as two quotes, as Bulk does: NULL would make a row of one blank no row.
-    cells = (f"coalesce({name(c)}, '') AS {name(c)}" for c in header_of_rows(rows))
-    _copied(rows, to, f"SELECT {', '.join(cells)}", options, shape.encoding)
+    # A blank is written as two quotes, as Bulk does: one NULL alone would be an empty line.
+    cells = (f"coalesce({name(c)}, '') AS {name(c)}" for c in column_names(rows))
+    _copy(rows, to, f"SELECT {', '.join(cells)}", options, shape.encoding)
 
 
 def _json_lines(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
-    line = json_line(header_of_rows(rows), columns)
+    line = json_line(column_names(rows), columns)
     options = "FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x1f'"
-    _copied(rows, to, f"SELECT {line}", options, shape.encoding)
+    _copy(rows, to, f"SELECT {line}", options, shape.encoding)
 
 
 def json_line(header: Sequence[str], columns: Columns) -> str:
-    """Write the SQL of a row as a JSON object."""
+    """Write the SQL that gives a row as a JSON object."""
     kinds = {each.name: each.kind for each in columns or ()}
-    # Put together as text: DuckDB's own JSON writer passes numbers through a double.
+    # Built as text: DuckDB's own JSON writer converts numbers to doubles.
     members = (literal(f"{json.dumps(c)}:") + f" || {_json(c, kinds.get(c))}" for c in header)
     line = " || ',' || ".join(members) or "''"
     return f"'{{' || {line} || '}}'"
 
 
 def _json(column: str, kind: FieldKind | None) -> str:
-    """Write the SQL of a cell as JSON text; a number keeps its digits."""
+    """Write the SQL that gives a cell as JSON text; numbers keep their digits."""
     cell = name(column)
     text = f"CAST(to_json({cell}) AS VARCHAR)"
-    as_it_stands = {
+    is_json = {
         FieldKind.BOOLEAN: f"{cell} IN ('true', 'false')",
         FieldKind.INTEGER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
         FieldKind.NUMBER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
         None: f"json_valid({cell}) AND NOT contains({cell}, chr(10))",
     }.get(kind, "false")
-    return f"CASE WHEN {cell} IS NULL THEN 'null' WHEN {as_it_stands} THEN {cell} ELSE {text} END"
+    return f"CASE WHEN {cell} IS NULL THEN 'null' WHEN {is_json} THEN {cell} ELSE {text} END"
 
 
 def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
-    between = rows.with_suffix(".lines")
+    temporary = rows.with_suffix(".lines")
     try:
-        _json_lines(rows, between, replace(shape, encoding="utf-8"), columns)
+        _json_lines(rows, temporary, replace(shape, encoding="utf-8"), columns)
         with (
-            between.open(encoding="utf-8", newline="\n") as lines,
+            temporary.open(encoding="utf-8", newline="\n") as lines,
             to.open("w", encoding=shape.encoding, newline="") as out,
         ):
-            before = "[\n"
+            separator = "[\n"
             for line in lines:
-                out.write(before + line.removesuffix("\n"))
-                before = ",\n"
-            out.write("[]\n" if before == "[\n" else "\n]\n")
+                out.write(separator + line.removesuffix("\n"))
+                separator = ",\n"
+            out.write("[]\n" if separator == "[\n" else "\n]\n")
     finally:
-        between.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
     import duckdb
 
-    database = typing_database(rows.parent)
+    database = open_database(rows.parent)
     try:
         typed = typed_columns(rows, columns)
         try:
             _copy_parquet(database, rows, to, typed)
         except (duckdb.InvalidInputException, duckdb.ConversionException):
-            _copy_parquet(database, rows, to, widened(database, rows, typed))
+            _copy_parquet(database, rows, to, widen(database, rows, typed))
     finally:
         database.close()
 
@@ -160,28 +160,28 @@ def _xml(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
 
 def _copy_parquet(database: Database, rows: Path, to: Path, columns: Sequence[TypedColumn]) -> None:
     cells = ", ".join(f"{typed_cell(each)} AS {name(each.name)}" for each in columns)
-    query = f"SELECT {cells} FROM {relation(rows)}"
+    query = f"SELECT {cells} FROM {read_rows(rows)}"
     options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
     database.connection.execute(f"COPY ({query}) TO {literal(str(to))} ({options})")
 
 
-def _copied(rows: Path, to: Path, select: str, options: str, encoding: str) -> None:
-    """Let DuckDB write the file; it writes UTF-8, other encodings come after it."""
-    between = to if codecs.lookup(encoding).name == "utf-8" else rows.with_suffix(".shaped")
+def _copy(rows: Path, to: Path, select: str, options: str, encoding: str) -> None:
+    """Write the file with DuckDB as UTF-8, then convert it to another encoding if needed."""
+    temporary = to if _is_utf8(encoding) else rows.with_suffix(".utf8")
     database = Database(rows.parent)
     try:
-        query = f"COPY ({select} FROM {relation(rows)}) TO {literal(str(between))} ({options})"
+        query = f"COPY ({select} FROM {read_rows(rows)}) TO {literal(str(temporary))} ({options})"
         database.connection.execute(query)
-        if between != to:
-            _transcode(between, to, encoding)
+        if temporary != to:
+            _transcode(temporary, to, encoding)
     finally:
         database.close()
-        if between != to:
-            between.unlink(missing_ok=True)
+        if temporary != to:
+            temporary.unlink(missing_ok=True)
 
 
 def _transcode(rows: Path, to: Path, encoding: str) -> None:
-    if codecs.lookup(encoding).name == "utf-8":
+    if _is_utf8(encoding):
         with rows.open("rb") as same, to.open("wb") as out:
             shutil.copyfileobj(same, out, _COPY_BYTES)
         return
@@ -192,8 +192,8 @@ def _transcode(rows: Path, to: Path, encoding: str) -> None:
         shutil.copyfileobj(read, write, _COPY_BYTES)
 
 
-def _is_utf8(shape: FileShape) -> bool:
-    return codecs.lookup(shape.encoding).name == "utf-8"
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"
 
 
 _WRITERS: Mapping[FileFormat, Writer] = {

@@ -1,7 +1,7 @@
-"""A query's rows as a folder of files, parted by values or by size.
+"""Writes a query's rows as a folder of files, partitioned by values or split by size.
 
-The folder takes its place whole: it is written beside, then changes places with the old one.
-Knows folders. Knows nothing of how rows become cells (`file_writing`, `typed`).
+The folder is replaced as a whole: it is written under a temporary name, then swapped with the old
+one. Knows folders. Knows nothing of how cells are written (`file`, `column_types`).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from runner.job.endpoints import Compression, FileFormat, FolderTarget
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
-    header_of_rows,
-    relation,
+    column_names,
+    open_database,
+    read_rows,
     typed_cell,
     typed_columns,
-    typing_database,
-    widened,
+    widen,
 )
-from runner.tables.targets.file import Columns, json_line, told_of
+from runner.tables.targets.file import Columns, json_line, target_errors
 
 _ENDINGS = {Compression.NONE: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
 
@@ -33,16 +33,16 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
     """Write rows into a folder's files.
 
     Raises:
-        StateError: A column to part by is not there, or the folder holds files of another kind.
+        StateError: A `partition_by` column is missing, or the folder has files of another kind.
     """
     ending = f".{target.shape.format}{_ENDINGS[target.shape.compression]}"
     _check_columns(rows, target)
-    _check_ours(target.path, ending)
-    with _atomic_folder(target.path) as beside, told_of(target.path):
-        database = typing_database(rows.parent)
+    _check_replaceable(target.path, ending)
+    with _atomic_folder(target.path) as beside, target_errors(target.path):
+        database = open_database(rows.parent)
         try:
-            typed = widened(database, rows, typed_columns(rows, columns))
-            query = f"SELECT {_cells(target, typed, columns)} FROM {relation(rows)}"
+            typed = widen(database, rows, typed_columns(rows, columns))
+            query = f"SELECT {_cells(target, typed, columns)} FROM {read_rows(rows)}"
             options = ", ".join(_options(target, ending.removeprefix(".")))
             database.connection.execute(f"COPY ({query}) TO {literal(str(beside))} ({options})")
         finally:
@@ -50,15 +50,15 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
 
 
 def _cells(target: FolderTarget, typed: tuple[TypedColumn, ...], columns: Columns) -> str:
-    parts = {each.lower() for each in target.partition_by}
+    partitions = {each.lower() for each in target.partition_by}
     if target.shape.format is FileFormat.PARQUET:
         cells = {each.name: typed_cell(each) for each in typed}
     else:
         cells = {each.name: f"coalesce({name(each.name)}, '')" for each in typed}
-    # Folders are named by the texts of the values.
-    cells |= {each.name: name(each.name) for each in typed if each.name.lower() in parts}
+    # Folders are named after the texts of the values.
+    cells |= {each.name: name(each.name) for each in typed if each.name.lower() in partitions}
     if target.shape.format is FileFormat.JSONL:
-        own = [each.name for each in typed if each.name.lower() not in parts]
+        own = [each.name for each in typed if each.name.lower() not in partitions]
         named = {each: cells[each] for each in cells if each not in own}
         cells = {"line": json_line(own, columns)} | named
     return ", ".join(f"{cell} AS {name(column)}" for column, cell in cells.items())
@@ -86,31 +86,32 @@ def _options(target: FolderTarget, ending: str) -> Iterator[str]:
 
 
 def _check_columns(rows: Path, target: FolderTarget) -> None:
-    header = header_of_rows(rows)
+    header = column_names(rows)
     known = {each.lower() for each in header}
     missing = [each for each in target.partition_by if each.lower() not in known]
     if missing:
         raise StateError(
-            f"{target.path}: the query has no column {missing[0]!r} to part its rows by.",
+            f"{target.path}: the query has no column {missing[0]!r} to partition by.",
             hint=f"It has: {', '.join(header)}.",
         )
     if len(target.partition_by) >= len(header):
         raise StateError(
-            f"{target.path}: no column is left besides those that rows are parted by.",
-            hint="Select one more, or take one out of `partition_by`.",
+            f"{target.path}: no column is left besides those in `partition_by`.",
+            hint="Select another column, or remove one from `partition_by`.",
         )
 
 
-def _check_ours(folder: Path, ending: str) -> None:
-    """Only a folder that a run may have written is replaced."""
+def _check_replaceable(folder: Path, ending: str) -> None:
+    """Refuse to replace a folder that a run cannot have written."""
     if not folder.exists():
         return
     files = (each for each in folder.rglob("*") if not each.is_dir())
     foreign = next((each for each in files if not each.name.endswith(ending)), None)
     if foreign is not None:
         raise StateError(
-            f"{folder} is not replaced: {foreign.relative_to(folder)} in it is no {ending} file.",
-            hint="Name a folder in `to` that the run has for itself.",
+            f"{folder} was not replaced: it contains {foreign.relative_to(folder)}, not only"
+            f" {ending} files.",
+            hint="Name a folder in `to` that nothing else uses.",
         )
 
 

@@ -1,9 +1,8 @@
 """Pages of REST records as columns of texts, in the form of Bulk API 2.0.
 
-A page is read straight into records of the very shape that the query asks for, and its columns
-are turned into texts column by column: what is already a text is not touched. Where a page is of
-another shape after all, it says so, and the writer goes record by record. Knows JSON and values.
-Knows nothing of files or requests.
+A page is decoded into records of exactly the shape that the query asks for, then converted column
+by column; texts are used as they are. If a page has another shape, `PageReader` returns None and
+the writer goes record by record. Knows JSON and values. Knows nothing of files or requests.
 """
 
 from __future__ import annotations
@@ -17,66 +16,58 @@ import msgspec
 
 from runner.tables.field_types import FieldKind
 
-Path = tuple[str, ...]
+FieldPath = tuple[str, ...]
 
 
 class Digits(str):
-    """A fractional number as it was written: a float would lose digits."""
+    """A fractional number as written; a float would lose digits."""
 
     __slots__ = ()
 
 
 _LOOSE = msgspec.json.Decoder(list[dict[str, Any]], float_hook=Digits)
-_UNMET = object()
 _OFFSET = "+0000"
 
 
-def records_of(page: bytes) -> list[dict[str, Any]]:
-    """Read the records of a page, fractional numbers as `Digits`.
+def parse_records(page: bytes) -> list[dict[str, Any]]:
+    """Parse the records of a page, fractional numbers as `Digits`.
 
     Raises:
-        ValueError: They are no records.
+        ValueError: The page is not an array of records.
     """
     try:
         return _LOOSE.decode(page)
-    except msgspec.MsgspecError:  # a lone surrogate, say: Python's own reader takes more
+    except msgspec.MsgspecError:  # a lone surrogate, say: Python's own parser accepts it
         return cast("list[dict[str, Any]]", json.loads(page, parse_float=Digits))
 
 
-def value_at(record: object, path: Path) -> object:
-    """The value at the end of a path; None where a parent is missing."""
-    found = _found(record, path)
-    return None if found is _UNMET else found
-
-
-def _found(record: object, path: Path) -> object:
+def value_at(record: object, path: FieldPath) -> object:
+    """The value at the end of a path; None if it or a parent is missing."""
     value: object = record
     for step in path:
-        if not isinstance(value, Mapping):
-            return _UNMET
-        spelled = spelled_as(value, step)
-        if spelled is None:
-            return _UNMET
-        value = value[spelled]
+        key = key_of(value, step) if isinstance(value, Mapping) else None
+        if key is None:
+            return None
+        value = cast("Mapping[str, object]", value)[key]
     return value
 
 
-def spelled_as(record: Mapping[str, object], step: str) -> str | None:
-    """Field names come back in the org's letter case, whatever the query's was."""
+def key_of(record: Mapping[str, object], step: str) -> str | None:
+    """A record's key for a field; the org answers in its own letter case, not the query's."""
     if step in record:
         return step
     wanted = step.lower()
     return next((key for key in record if key.lower() == wanted), None)
 
 
-def text_of(value: object, kind: FieldKind | None) -> str:
-    """A value as Bulk API 2.0 writes it."""
+def bulk_text(value: object, kind: FieldKind | None) -> str:
+    """A value as the text that Bulk API 2.0 writes."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping | list):
-        return msgspec.json.encode(_without_attributes(value), enc_hook=_as_written).decode()
+        return msgspec.json.encode(_without_attributes(value), enc_hook=_raw_number).decode()
     text = str(value)
     if kind is FieldKind.DATETIME and text.endswith(_OFFSET):
         return text.removesuffix(_OFFSET) + "Z"
@@ -85,7 +76,7 @@ def text_of(value: object, kind: FieldKind | None) -> str:
     return text
 
 
-def _as_written(value: object) -> msgspec.Raw:
+def _raw_number(value: object) -> msgspec.Raw:
     return msgspec.Raw(str(value).encode())
 
 
@@ -96,24 +87,24 @@ def _without_attributes(value: object) -> object:
 
 
 class PageReader:
-    """Reads pages of one query; learns from the first how the org spells its fields."""
+    """Reads the pages of one query; learns the letter case of field names from the first."""
 
-    def __init__(self, columns: Sequence[tuple[Path, FieldKind | None]]) -> None:
-        """Take each column's path, `("Account", "Name")`, and kind, in their order."""
+    def __init__(self, columns: Sequence[tuple[FieldPath, FieldKind | None]]) -> None:
+        """Read these columns: each one's path, `("Account", "Name")`, and kind."""
         self._columns = tuple(columns)
         self._shape: _Shape | None = None
 
     def texts(self, page: bytes) -> list[list[str]] | None:
-        """Give a page's columns as texts.
+        """Convert a page to columns of texts.
 
         Args:
             page: A JSON array of records.
 
         Returns:
-            A list a column; None where the page is not of the shape that is known.
+            A list per column; None if the page does not have the expected shape.
         """
         if self._shape is None:
-            self._shape = _learned([path for path, _ in self._columns], records_of(page))
+            self._shape = _learn_shape([path for path, _ in self._columns], parse_records(page))
         if self._shape is None:
             return None
         values = self._shape.values(page)
@@ -121,15 +112,15 @@ class PageReader:
             return None
         kinds = (kind for _, kind in self._columns)
         try:
-            return [_texts(column, kind) for column, kind in zip(values, kinds, strict=True)]
+            return [_column_texts(column, kind) for column, kind in zip(values, kinds, strict=True)]
         except _MissingError:
             return None
 
 
 class _Shape:
-    """Records as the org spells them: fields at the top, and below one parent after the other."""
+    """The shape of a query's records: their fields, and the fields of their parents."""
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[FieldPath]) -> None:
         record = _record_type(tuple(paths))
         self._decoder = msgspec.json.Decoder(list[record], float_hook=str)  # type: ignore[valid-type]
         self._paths = paths
@@ -139,10 +130,10 @@ class _Shape:
             records = self._decoder.decode(page)
         except msgspec.MsgspecError:
             return None
-        known: dict[Path, list[Any]] = {(): records}
+        known: dict[FieldPath, list[Any]] = {(): records}
         try:
             return [_column(known, path) for path in self._paths]
-        except AttributeError:  # a record lacks a parent that the others have
+        except AttributeError:  # a record without a parent that the others have
             return None
 
 
@@ -150,22 +141,22 @@ class _MissingError(Exception):
     """A record lacks a field that the others have."""
 
 
-def _learned(paths: Sequence[Path], records: Sequence[Mapping[str, Any]]) -> _Shape | None:
-    """Find how each path is spelled; None while a parent is missing from all records."""
-    spelled: list[Path] = []
+def _learn_shape(paths: Sequence[FieldPath], records: Sequence[Mapping[str, Any]]) -> _Shape | None:
+    """Find the org's name of each path; None if a parent is missing from all records."""
+    paths_found: list[FieldPath] = []
     for path in paths:
-        found = next((s for record in records if (s := _spelled(record, path))), None)
+        found = next((s for record in records if (s := _org_path(record, path))), None)
         if found is None:
             return None
-        spelled.append(found)
-    return _Shape(spelled)
+        paths_found.append(found)
+    return _Shape(paths_found)
 
 
-def _spelled(record: Mapping[str, Any], path: Path) -> Path | None:
+def _org_path(record: Mapping[str, Any], path: FieldPath) -> FieldPath | None:
     value: object = record
     steps: list[str] = []
     for step in path:
-        name = spelled_as(value, step) if isinstance(value, Mapping) else None
+        name = key_of(value, step) if isinstance(value, Mapping) else None
         if name is None:
             return None
         steps.append(name)
@@ -173,9 +164,9 @@ def _spelled(record: Mapping[str, Any], path: Path) -> Path | None:
     return tuple(steps)
 
 
-def _record_type(paths: tuple[Path, ...]) -> type[msgspec.Struct]:
-    """Make the type of a record that has just these fields; all others are passed over."""
-    below: dict[str, list[Path]] = {}
+def _record_type(paths: tuple[FieldPath, ...]) -> type[msgspec.Struct]:
+    """Make the type of a record with only these fields; others are ignored."""
+    below: dict[str, list[FieldPath]] = {}
     for path in paths:
         below.setdefault(path[0], []).append(path[1:])
     fields: list[tuple[str, Any, Any]] = []
@@ -187,8 +178,8 @@ def _record_type(paths: tuple[Path, ...]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Record", fields, rename=names, gc=False)
 
 
-def _column(known: dict[Path, list[Any]], path: Path) -> list[Any]:
-    """Give the values of a path; those of its parents are kept in `known`."""
+def _column(known: dict[FieldPath, list[Any]], path: FieldPath) -> list[Any]:
+    """The values of a path; those of its parents are cached in `known`."""
     if path in known:
         return known[path]
     parents = _column(known, path[:-1])
@@ -213,22 +204,22 @@ def _attribute(records: Sequence[Any], name: str) -> str | None:
     return f"f{place}"
 
 
-def _texts(values: list[Any], kind: FieldKind | None) -> list[str]:
-    """Turn a column's values into texts; the commonest columns take one pass, or none."""
+def _column_texts(values: list[Any], kind: FieldKind | None) -> list[str]:
+    """Convert a column's values to texts; the most common columns take one pass or none."""
     types = frozenset(map(type, values))
     if msgspec.UnsetType in types:
         raise _MissingError
     if kind is FieldKind.DATETIME and types == _TEXTS:
         return [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
     if kind is FieldKind.NUMBER and types == _TEXTS:
-        return [text if "." in text else text_of(text, kind) for text in values]
+        return [text if "." in text else bulk_text(text, kind) for text in values]
     quick = _QUICK.get(types)
-    if quick is None or kind in _RESPELLED:
-        return [text_of(value, kind) for value in values]
+    if quick is None or kind in _REWRITTEN:
+        return [bulk_text(value, kind) for value in values]
     return quick(values)
 
 
-def _as_they_are(values: list[Any]) -> list[str]:
+def _unchanged(values: list[Any]) -> list[str]:
     return values
 
 
@@ -240,22 +231,22 @@ def _numbers(values: list[Any]) -> list[str]:
     return list(map(str, values))
 
 
-def _truths(values: list[Any]) -> list[str]:
+def _booleans(values: list[Any]) -> list[str]:
     return ["true" if value else "false" for value in values]
 
 
 _TEXTS = frozenset({str})
-_RESPELLED = frozenset({FieldKind.DATETIME, FieldKind.NUMBER})
+_REWRITTEN = frozenset({FieldKind.DATETIME, FieldKind.NUMBER})
 _QUICK: dict[frozenset[type], Callable[[list[Any]], list[str]]] = {
-    _TEXTS: _as_they_are,
+    _TEXTS: _unchanged,
     frozenset({str, type(None)}): _blank_for_none,
     frozenset({int}): _numbers,
-    frozenset({bool}): _truths,
+    frozenset({bool}): _booleans,
 }
 
 
-def csv_of(columns: Sequence[Sequence[str]]) -> str:
-    """Write columns of texts as CSV records, every value quoted."""
+def format_csv(columns: Sequence[Sequence[str]]) -> str:
+    """Format columns of texts as CSV records, every value quoted."""
     doubled = [
         [text.replace('"', '""') for text in column] if '"' in "".join(column) else column
         for column in columns

@@ -1,8 +1,7 @@
-"""A query's rows in one form, whichever API brought them.
+"""Writes the records of a REST query as rows, in the form of Bulk API 2.0.
 
-That form is Bulk API 2.0's own CSV: every value quoted, datetimes with `Z`, null as an empty
-value. REST pages are written in it, Bulk results are in it already, and every target is made of
-it (`delivery`). Knows nothing of requests.
+That form is CSV with every value quoted, datetimes with `Z`, and null as an empty value. Bulk
+results have it already, and every target is made from it (`deliver`). Knows nothing of requests.
 """
 
 from __future__ import annotations
@@ -17,7 +16,13 @@ from typing import Self
 
 from runner.files import atomic_write
 from runner.tables.field_types import FieldKind
-from runner.tables.targets.rest_pages import PageReader, csv_of, records_of, text_of, value_at
+from runner.tables.targets.rest_pages import (
+    PageReader,
+    bulk_text,
+    format_csv,
+    parse_records,
+    value_at,
+)
 
 Record = Mapping[str, object]
 
@@ -29,18 +34,18 @@ class QueryColumn:
     name: str
     """As selected: `Name`, `Account.Name`, an alias."""
     kind: FieldKind | None = None
-    """None where no field stands behind it: an aggregate, a child query."""
+    """None for a column without a field: an aggregate, a child query."""
     precision: int = 0
-    """Digits of a number, as the org describes them; 0 where it does not."""
+    """Digits of a number as described by the org; 0 if unknown."""
     scale: int = 0
-    """How many of them stand after the point."""
+    """How many of them are decimals."""
 
 
 class RestWriter:
-    """Writes REST records as rows; the file appears when the block ends well."""
+    """Writes REST records as rows; the file appears when the block ends without an error."""
 
     def __init__(self, file: Path, columns: Sequence[QueryColumn] | None) -> None:
-        """Take the columns; None: those of the first record, nested ones as JSON."""
+        """Write these columns; None for those of the first record, nested values as JSON."""
         self._file = file
         self._given = columns
         self.columns: tuple[QueryColumn, ...] = tuple(columns or ())
@@ -49,8 +54,8 @@ class RestWriter:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        beside = self._stack.enter_context(atomic_write(self._file))
-        self._stream = self._stack.enter_context(beside.open("w", encoding="utf-8", newline=""))
+        temporary = self._stack.enter_context(atomic_write(self._file))
+        self._stream = self._stack.enter_context(temporary.open("w", encoding="utf-8", newline=""))
         self._rows = csv.writer(self._stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if self._given is not None:
             self._rows.writerow([column.name for column in self.columns])
@@ -65,15 +70,15 @@ class RestWriter:
         self._stack.__exit__(kind, error, trace)
 
     def write_page(self, page: bytes) -> int:
-        """Append a page of records, a JSON array as the org gave it; says how many they are."""
+        """Append a page of records, the JSON array that the org sent; returns how many they are."""
         texts = self._reader.texts(page) if self._given is not None else None
         if texts is None:
-            records = records_of(page)
+            records = parse_records(page)
             self.write(records)
             return len(records)
         count = len(texts[0])
         if count:
-            self._stream.write(csv_of(texts))
+            self._stream.write(format_csv(texts))
         return count
 
     def write(self, records: Iterable[Record]) -> None:
@@ -86,4 +91,4 @@ class RestWriter:
 
     def _cell(self, record: Record, column: QueryColumn) -> str:
         path = (column.name,) if self._given is None else tuple(column.name.split("."))
-        return text_of(value_at(record, path), column.kind)
+        return bulk_text(value_at(record, path), column.kind)

@@ -1,6 +1,6 @@
-"""A query's rows as an XML file of flat records.
+"""Writes a query's rows as an XML file of flat records.
 
-Knows which characters and names XML can have. Knows nothing of types: XML is text.
+Knows which characters and names XML allows. Knows nothing of types: XML is text.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from runner.errors import StateError
 
 DEFAULT_RECORD = "/records/record"
 _NAME = re.compile(r"[^\W\d][\w.-]*")
-_IMPOSSIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_SIGNS = {"\r": "&#13;"}
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_ENTITIES = {"\r": "&#13;"}
 
 
 def write_xml(rows: Path, to: Path, record: str | None) -> None:
-    """Write each row as an element, each value that is not blank as an element in it.
+    """Write each row as an element, and each value in it that is not blank as a child element.
 
     Raises:
-        StateError: A column's name, or a character of a value, cannot stand in XML.
+        StateError: A column's name, or a character of a value, is not allowed in XML.
     """
     *around, row_name = (record or DEFAULT_RECORD).strip("/").split("/")
     csv.field_size_limit(sys.maxsize)
@@ -56,10 +56,10 @@ def _check_names(header: list[str]) -> None:
 
 
 def _escaped(text: str, column: str, row: int) -> str:
-    found = _IMPOSSIBLE.search(text)
+    found = _FORBIDDEN.search(text)
     if found:
         raise StateError(
-            f"Row {row:,}, {column}: XML cannot hold the character {found[0]!r}.",
+            f"Row {row:,}, {column}: XML cannot contain the character {found[0]!r}.",
             hint="Write CSV, JSON Lines or Parquet, or leave the field out.",
         )
-    return escape(text, _SIGNS)
+    return escape(text, _ENTITIES)

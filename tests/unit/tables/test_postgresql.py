@@ -178,7 +178,7 @@ def rows(tmp_path):
 
 def test_a_table_has_the_types_of_the_describe_and_every_digit(database, rows):
     for mode, count in ((TableMode.REPLACE, 2), (TableMode.APPEND, 4), (TableMode.REPLACE, 2)):
-        deliver(rows, DatabaseTarget(REFERENCE, "public.cases", mode), COLUMNS, keep=True)
+        deliver(rows, DatabaseTarget(REFERENCE, "public.cases", mode), COLUMNS, keep_rows=True)
         assert database("SELECT count(*) FROM cases") == [(count,)]
     types = database(
         "SELECT column_name, data_type FROM information_schema.columns"
@@ -205,10 +205,10 @@ def test_a_row_that_is_refused_leaves_the_table_as_it_was(database, rows):
              ' "At" timestamptz, "Closed" boolean, "Day" date, "N" bigint)')  # fmt: skip
     database("INSERT INTO cases (\"Id\", \"Account.Name\") VALUES ('old', 'x')")
     with pytest.raises(StateError, match="null value in column"):
-        deliver(rows, DatabaseTarget(REFERENCE, "cases", TableMode.APPEND), COLUMNS, keep=True)
+        deliver(rows, DatabaseTarget(REFERENCE, "cases", TableMode.APPEND), COLUMNS, keep_rows=True)
     assert database('SELECT "Id" FROM cases') == [("old",)]
     broken = rows.with_name("broken.csv")
     broken.write_text(ROWS.replace("Ä", "\x00"), encoding="utf-8")
     with pytest.raises(StateError):
-        deliver(broken, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep=True)
+        deliver(broken, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep_rows=True)
     assert database('SELECT "Id" FROM cases') == [("old",)]

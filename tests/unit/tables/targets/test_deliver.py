@@ -85,7 +85,7 @@ def from_duckdb(query):
 
 def test_parquet_has_the_types_of_the_describe(rows, tmp_path):
     to = tmp_path / "out" / "a.parquet"
-    deliver(rows, target(to, FileFormat.PARQUET), COLUMNS, keep=False)
+    deliver(rows, target(to, FileFormat.PARQUET), COLUMNS, keep_rows=False)
     assert not rows.exists()
     types = dict(row[:2] for row in from_duckdb(f"DESCRIBE FROM '{to}'"))
     assert types == {
@@ -114,7 +114,10 @@ def test_no_decimal_is_lost_where_the_org_keeps_more_than_it_describes(tmp_path,
     rows.write_text(f'"n"\n"{value}"\n""\n')
     to = tmp_path / "a.parquet"
     deliver(
-        rows, target(to, FileFormat.PARQUET), [QueryColumn("n", FieldKind.NUMBER, 18, 2)], keep=True
+        rows,
+        target(to, FileFormat.PARQUET),
+        [QueryColumn("n", FieldKind.NUMBER, 18, 2)],
+        keep_rows=True,
     )
     assert from_duckdb(f"SELECT n FROM '{to}'") == [(Decimal(value),), (None,)]
     assert from_duckdb(f"DESCRIBE FROM '{to}'")[0][1] == kind
@@ -124,7 +127,7 @@ def test_parquet_of_no_rows_has_its_columns(tmp_path):
     rows = tmp_path / "records.csv"
     rows.write_text(HEADER)
     to = tmp_path / "a.parquet"
-    deliver(rows, target(to, FileFormat.PARQUET), COLUMNS, keep=True)
+    deliver(rows, target(to, FileFormat.PARQUET), COLUMNS, keep_rows=True)
     assert len(from_duckdb(f"DESCRIBE FROM '{to}'")) == len(COLUMNS)
 
 
@@ -132,7 +135,7 @@ def test_packed_files_hold_the_same_bytes_and_are_the_same_each_time(rows, tmp_p
     for name, form in (("a.csv.gz", Compression.GZIP), ("a.csv.zst", Compression.ZSTD)):
         written = []
         for _ in range(2):
-            deliver(rows, target(tmp_path / name, compression=form), COLUMNS, keep=True)
+            deliver(rows, target(tmp_path / name, compression=form), COLUMNS, keep_rows=True)
             written.append((tmp_path / name).read_bytes())
         assert written[0] == written[1]
     assert gzip.decompress((tmp_path / "a.csv.gz").read_bytes()).decode() == ROWS
@@ -142,25 +145,25 @@ def test_packed_files_hold_the_same_bytes_and_are_the_same_each_time(rows, tmp_p
 
 
 def test_a_json_array_holds_the_rows_as_json_lines_do(rows, tmp_path):
-    deliver(rows, target(tmp_path / "a.json", FileFormat.JSON), COLUMNS, keep=True)
+    deliver(rows, target(tmp_path / "a.json", FileFormat.JSON), COLUMNS, keep_rows=True)
     deliver(
         rows,
         target(tmp_path / "a.jsonl.gz", FileFormat.JSONL, compression=Compression.GZIP),
         COLUMNS,
-        keep=True,
+        keep_rows=True,
     )
     lines = gzip.decompress((tmp_path / "a.jsonl.gz").read_bytes()).decode().split("\n")
     assert json.loads((tmp_path / "a.json").read_text()) == [
         json.loads(line) for line in lines if line
     ]
     rows.write_text(HEADER)
-    deliver(rows, target(tmp_path / "b.json", FileFormat.JSON), COLUMNS, keep=True)
+    deliver(rows, target(tmp_path / "b.json", FileFormat.JSON), COLUMNS, keep_rows=True)
     assert json.loads((tmp_path / "b.json").read_text()) == []
 
 
 def test_excel_has_types_and_text_where_it_has_not_the_digits(rows, tmp_path):
     to = tmp_path / "a.xlsx"
-    deliver(rows, target(to, FileFormat.EXCEL, sheet="Cases"), COLUMNS, keep=True)
+    deliver(rows, target(to, FileFormat.EXCEL, sheet="Cases"), COLUMNS, keep_rows=True)
     book = openpyxl.load_workbook(to)
     header, first, second = (tuple(cell.value for cell in row) for row in book["Cases"].iter_rows())
     assert header == tuple(column.name for column in COLUMNS)
@@ -184,7 +187,7 @@ def test_a_text_that_begins_like_a_formula_stays_text_in_excel(tmp_path):
     rows = tmp_path / "records.csv"
     rows.write_text('"a"\n"=1+1"\n"https://acme.example"\n')
     to = tmp_path / "a.xlsx"
-    deliver(rows, target(to, FileFormat.EXCEL), [QueryColumn("a", FieldKind.TEXT)], keep=True)
+    deliver(rows, target(to, FileFormat.EXCEL), [QueryColumn("a", FieldKind.TEXT)], keep_rows=True)
     cells = [row[0] for row in openpyxl.load_workbook(to).active.iter_rows(min_row=2)]
     assert [(cell.value, cell.data_type) for cell in cells] == [
         ("=1+1", "s"),
@@ -195,8 +198,12 @@ def test_a_text_that_begins_like_a_formula_stays_text_in_excel(tmp_path):
 @pytest.mark.parametrize(
     ("form", "value", "said"),
     [
-        (FileFormat.EXCEL, "x" * 32_768, "Row 1, a: 32,768 characters; an Excel cell takes 32,767"),
-        (FileFormat.XML, "x\x01", r"Row 1, a: XML cannot hold the character '\\x01'"),
+        (
+            FileFormat.EXCEL,
+            "x" * 32_768,
+            "Row 1, a: 32,768 characters, and an Excel cell can hold 32,767",
+        ),
+        (FileFormat.XML, "x\x01", r"Row 1, a: XML cannot contain the character '\\x01'"),
     ],
 )
 def test_what_a_format_cannot_hold_is_told_and_leaves_no_file(tmp_path, form, value, said):
@@ -205,13 +212,13 @@ def test_what_a_format_cannot_hold_is_told_and_leaves_no_file(tmp_path, form, va
     rows.write_text(f'"a"\n"{value}"\n')
     to = tmp_path / "out" / "a"
     with pytest.raises(StateError, match=said):
-        deliver(rows, target(to, form), [QueryColumn("a", FieldKind.TEXT)], keep=True)
+        deliver(rows, target(to, form), [QueryColumn("a", FieldKind.TEXT)], keep_rows=True)
     assert list(to.parent.iterdir()) == []
 
 
 def test_xml_is_read_back_as_it_was(rows, tmp_path):
     to = tmp_path / "a.xml"
-    deliver(rows, target(to, FileFormat.XML, record="/org/cases/case"), COLUMNS, keep=True)
+    deliver(rows, target(to, FileFormat.XML, record="/org/cases/case"), COLUMNS, keep_rows=True)
     text = to.read_text(encoding="utf-8")
     assert text.startswith(
         '<?xml version="1.0" encoding="UTF-8"?>\n<org>\n<cases>\n<case><Id>006A</Id>'
@@ -222,10 +229,10 @@ def test_xml_is_read_back_as_it_was(rows, tmp_path):
     )
 
 
-def test_a_folder_is_parted_by_values_and_replaced_whole(rows, tmp_path):
+def test_a_folder_is_partitioned_by_values_and_replaced_whole(rows, tmp_path):
     to = FolderTarget(tmp_path / "out", FileShape(FileFormat.PARQUET), ("Closed", "N"))
     for _ in range(2):
-        deliver(rows, to, COLUMNS, keep=True)
+        deliver(rows, to, COLUMNS, keep_rows=True)
     files = sorted(str(each.relative_to(to.path)) for each in to.path.rglob("*.parquet"))
     assert files == [
         "Closed=false/N=7/part-0.parquet",
@@ -250,7 +257,7 @@ def test_a_folder_is_split_by_size_with_every_row_in_it_once(tmp_path, form, com
     rows.write_text('"a"\n' + "".join(f'"{n}-{n:x<90}"\n' for n in range(60_000)))
     shape = FileShape(form, compression=compression)
     to = FolderTarget(tmp_path / "out", shape, split_bytes=1_000_000)
-    deliver(rows, to, [QueryColumn("a", FieldKind.TEXT)], keep=True)
+    deliver(rows, to, [QueryColumn("a", FieldKind.TEXT)], keep_rows=True)
     files = list(to.path.iterdir())
     assert len(files) > 1 or compression is not Compression.NONE
     assert all(each.name.endswith(f".{ending}") for each in files)
@@ -266,14 +273,14 @@ def test_a_folder_with_other_files_is_not_replaced(rows, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     (folder / "thesis.docx").write_text("dear")
-    with pytest.raises(StateError, match=r"not replaced: thesis\.docx"):
-        deliver(rows, FolderTarget(folder, FileShape(FileFormat.CSV)), COLUMNS, keep=True)
+    with pytest.raises(StateError, match=r"not replaced: it contains thesis\.docx"):
+        deliver(rows, FolderTarget(folder, FileShape(FileFormat.CSV)), COLUMNS, keep_rows=True)
     with pytest.raises(StateError, match="no column 'Region'"):
         deliver(
             rows,
             FolderTarget(tmp_path / "b", FileShape(FileFormat.CSV), ("Region",)),
             COLUMNS,
-            keep=True,
+            keep_rows=True,
         )
     assert (folder / "thesis.docx").read_text() == "dear"
 
@@ -281,13 +288,13 @@ def test_a_folder_with_other_files_is_not_replaced(rows, tmp_path):
 def test_standard_output_gets_the_bytes(rows, tmp_path, monkeypatch):
     got = io.BytesIO()
     monkeypatch.setattr(sys, "__stdout__", io.TextIOWrapper(got, "utf-8"))
-    deliver(rows, target(Path("-")), COLUMNS, keep=True)
+    deliver(rows, target(Path("-")), COLUMNS, keep_rows=True)
     assert got.getvalue().decode() == ROWS
 
 
 def test_an_address_is_written_as_a_file_is(rows, tmp_path):
     to = FileTarget(Path("a.csv"), FileShape(FileFormat.CSV), (tmp_path / "sent.csv").as_uri())
-    deliver(rows, to, COLUMNS, keep=False)
+    deliver(rows, to, COLUMNS, keep_rows=False)
     assert (tmp_path / "sent.csv").read_text(encoding="utf-8") == ROWS
 
 
@@ -308,7 +315,7 @@ def in_sqlite(query):
 
 def test_a_table_is_made_replaced_and_added_to(rows, sqlite):
     for mode, count in ((TableMode.REPLACE, 2), (TableMode.APPEND, 4), (TableMode.REPLACE, 2)):
-        deliver(rows, DatabaseTarget(sqlite, "cases", mode), COLUMNS, keep=True)
+        deliver(rows, DatabaseTarget(sqlite, "cases", mode), COLUMNS, keep_rows=True)
         assert in_sqlite("SELECT count(*) FROM cases") == [(count,)]
     asked = 'SELECT "Id", "Account.Name", "Amount", "Closed", "Day", "N" FROM cases ORDER BY 1'
     assert in_sqlite(asked) == [
@@ -324,7 +331,7 @@ def test_a_table_that_refuses_a_row_keeps_what_it_had(rows, sqlite):
         connection.exec_driver_sql("INSERT INTO cases VALUES ('old', 1)")
     engine.dispose()
     with pytest.raises(StateError, match="The database"):
-        deliver(rows, DatabaseTarget(sqlite, "cases", TableMode.APPEND), COLUMNS, keep=True)
+        deliver(rows, DatabaseTarget(sqlite, "cases", TableMode.APPEND), COLUMNS, keep_rows=True)
     assert in_sqlite('SELECT "Id" FROM cases') == [("old",)]
 
 
@@ -396,7 +403,7 @@ def test_a_missing_extra_is_told_with_the_command_that_installs_it(
     }
     to, extra = wanted[module]
     with pytest.raises(StateError) as raised:
-        deliver(rows, to, COLUMNS, keep=True)
+        deliver(rows, to, COLUMNS, keep_rows=True)
     assert raised.value.hint == f"Install it: pip install 'sfrunner[{extra}]'"
 
 
@@ -453,7 +460,7 @@ def test_params_are_bound_to_sql_over_other_rows_as_values(tmp_path):
 )
 def test_a_target_is_on_the_disk_when_it_has_its_name(rows, tmp_path, disk_log, shape):
     to = tmp_path / "target"
-    deliver(rows, FileTarget(to, shape), COLUMNS, keep=False)
+    deliver(rows, FileTarget(to, shape), COLUMNS, keep_rows=False)
     disk_log.assert_durable(to)
 
 
@@ -461,7 +468,7 @@ def test_a_target_folder_and_its_files_are_on_the_disk_when_it_has_its_name(
     rows, tmp_path, disk_log
 ):
     to = FolderTarget(tmp_path / "out", FileShape(FileFormat.CSV))
-    deliver(rows, to, COLUMNS, keep=False)
+    deliver(rows, to, COLUMNS, keep_rows=False)
     disk_log.assert_durable(to.path)
     sizes = {step[2] for step in disk_log.steps if step[0] == "sync" and step[1].endswith(".csv")}
     assert {file.stat().st_size for file in to.path.iterdir()} == sizes

@@ -6,7 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.tables.field_types import FieldKind
-from runner.tables.targets.rest_pages import PageReader, csv_of, records_of, text_of, value_at
+from runner.tables.targets.rest_pages import (
+    PageReader,
+    bulk_text,
+    format_csv,
+    parse_records,
+    value_at,
+)
 
 COLUMNS = [
     (("name",), FieldKind.TEXT),
@@ -39,7 +45,9 @@ def page_of(*records):
 
 def slowly(page):
     """Record by record, as the writer does where the quick way gives up."""
-    rows = [[text_of(value_at(r, path), kind) for path, kind in COLUMNS] for r in records_of(page)]
+    rows = [
+        [bulk_text(value_at(r, path), kind) for path, kind in COLUMNS] for r in parse_records(page)
+    ]
     return [list(column) for column in zip(*rows, strict=True)]
 
 
@@ -116,4 +124,4 @@ def test_rows_are_written_as_the_csv_module_writes_them(rows):
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows(rows)
-    assert csv_of(list(zip(*rows, strict=True))) == text.getvalue()
+    assert format_csv(list(zip(*rows, strict=True))) == text.getvalue()

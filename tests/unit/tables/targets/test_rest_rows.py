@@ -72,14 +72,14 @@ def test_columns_that_only_the_records_tell_come_from_the_first(tmp_path):
 @pytest.mark.parametrize("keep", [True, False])
 def test_a_plain_target_has_the_rows_as_they_are(rows, tmp_path, keep):
     to = tmp_path / "out" / "found.csv"
-    deliver(rows, target(to), COLUMNS, keep=keep)
+    deliver(rows, target(to), COLUMNS, keep_rows=keep)
     assert to.read_bytes().decode() == IN_BULKS_FORM
     assert rows.exists() is keep
 
 
 def test_delimiter_and_encoding_are_as_declared(rows, tmp_path):
     to = tmp_path / "found.csv"
-    deliver(rows, target(to, delimiter=";", encoding="utf-16"), COLUMNS, keep=True)
+    deliver(rows, target(to, delimiter=";", encoding="utf-16"), COLUMNS, keep_rows=True)
     assert to.read_bytes().decode("utf-16").splitlines()[0] == (
         '"Id";"Account.Name";"Amount";"CreatedDate";"IsClosed"'
     )
@@ -89,15 +89,15 @@ def test_a_single_column_without_a_value_is_a_row_all_the_same(tmp_path):
     rows = tmp_path / "records.csv"
     rows.write_text('"Phone"\n""\n"1"\n')
     columns = (QueryColumn("Phone", FieldKind.TEXT),)
-    deliver(rows, target(tmp_path / "a.csv", delimiter=";"), columns, keep=True)
+    deliver(rows, target(tmp_path / "a.csv", delimiter=";"), columns, keep_rows=True)
     assert (tmp_path / "a.csv").read_text() == '"Phone"\n""\n"1"\n'
-    deliver(rows, target(tmp_path / "a.jsonl", FileFormat.JSONL), columns, keep=True)
+    deliver(rows, target(tmp_path / "a.jsonl", FileFormat.JSONL), columns, keep_rows=True)
     assert (tmp_path / "a.jsonl").read_text().count("\n") == 2
 
 
 def test_a_character_that_the_encoding_lacks_is_told(rows, tmp_path):
     with pytest.raises(StateError, match="latin-1 has no character for"):
-        deliver(rows, target(tmp_path / "x.csv", encoding="latin-1"), COLUMNS, keep=True)
+        deliver(rows, target(tmp_path / "x.csv", encoding="latin-1"), COLUMNS, keep_rows=True)
     assert not (tmp_path / "x.csv").exists()
 
 
@@ -109,7 +109,7 @@ def test_json_lines_have_types_and_keep_digits(tmp_path):
         '"006B","","","","true"\n'
     )
     to = tmp_path / "found.jsonl"
-    deliver(rows, target(to, FileFormat.JSONL), COLUMNS, keep=False)
+    deliver(rows, target(to, FileFormat.JSONL), COLUMNS, keep_rows=False)
     first, second = to.read_text().splitlines()
     assert json.loads(first, parse_float=str) == {
         "Id": "006A",
@@ -125,6 +125,6 @@ def test_json_lines_have_types_and_keep_digits(tmp_path):
 
 def test_json_lines_carry_any_text(rows, tmp_path):
     to = tmp_path / "found.jsonl"
-    deliver(rows, target(to, FileFormat.JSONL), COLUMNS, keep=False)
+    deliver(rows, target(to, FileFormat.JSONL), COLUMNS, keep_rows=False)
     (first, _) = to.read_bytes().decode().split("\n")[:2]
     assert json.loads(first)["Account.Name"] == 'Ä "x", y\nz\u2028'
