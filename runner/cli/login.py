@@ -17,7 +17,7 @@ from runner.cli.options import NoInput, Output, OutputOption
 if TYPE_CHECKING:
     from runner.cli.login_options import Named
     from runner.login.complete import SignedIn
-    from runner.login.logout import KeptToken, SignedOut
+    from runner.login.logout import SavedToken, SignedOut
     from runner.salesforce.session import TokenStore
 
 OptionalJob = Annotated[
@@ -174,34 +174,34 @@ def _in_browser(
 def _by_grant(named: Named) -> tuple[SignedIn, TokenStore | None]:
     """Sign in with a key or secret; without a place for the token, only to see that it works."""
     from runner.cli.login_options import seed_from_grant
-    from runner.login.complete import keep
+    from runner.login.complete import complete
     from runner.runs.wiring import transport
 
     store = _store(named) if named.connection.token is not None else None
     with transport() as wire:
-        return keep(named.wanted, wire, store, seed_from_grant(named.connection)), store
+        return complete(named.wanted, wire, store, seed_from_grant(named.connection)), store
 
 
 def _taken_over(named: Named, alias: str | None) -> tuple[SignedIn, TokenStore]:
     from runner.cli.login_options import token_given, token_of_cli
-    from runner.login.complete import keep
+    from runner.login.complete import complete
     from runner.runs.wiring import transport
 
     store = _store(named)
     mend = named.login_command
     token = token_given(named.connection, mend) if alias is None else token_of_cli(alias, mend)
     with transport() as wire:
-        return keep(named.wanted, wire, store, token, ours=False), store
+        return complete(named.wanted, wire, store, token, ours=False), store
 
 
-def _store(named: Named) -> KeptToken:
+def _store(named: Named) -> SavedToken:
     """The place that the token goes to, found fit for it before anybody signs in."""
     store = _kept(named)
-    store.check_place()
+    store.check_writable()
     return store
 
 
-def _kept(named: Named) -> KeptToken:
+def _kept(named: Named) -> SavedToken:
     from runner.credentials import SecretReference
     from runner.runs.token_stores import kept_store_of
 

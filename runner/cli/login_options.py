@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
     from runner.job.model import Connection, Environment
-    from runner.login.complete import Wanted
-    from runner.login.web import SignInPlan
+    from runner.login.complete import ExpectedOrg
+    from runner.login.web import SignInRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +67,11 @@ class Named:
     """What to type to sign it in again."""
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> ExpectedOrg:
         """What a sign-in is to lead to."""
-        from runner.login.complete import Wanted
+        from runner.login.complete import ExpectedOrg
 
-        return Wanted(self.connection.environment, self.login_command, self.connection.org_id)
+        return ExpectedOrg(self.connection.environment, self.login_command, self.connection.org_id)
 
 
 def named(
@@ -256,17 +256,17 @@ def token_of_cli(alias: str, mend: str) -> Token:
     return token_of(url.reveal(), origin="the Salesforce CLI", login_command=mend)
 
 
-def browser_plan(named: Named, port: int, timeout_seconds: float) -> SignInPlan:
+def browser_plan(named: Named, port: int, timeout_seconds: float) -> SignInRequest:
     """The way through the browser.
 
     Raises:
         UsageError: the connection names no app.
     """
-    from runner.login.web import SignInPlan
+    from runner.login.web import SignInRequest
     from runner.salesforce.http.hosts import login_url
 
     client_id = check_client(named.connection)
-    return SignInPlan(
+    return SignInRequest(
         named.wanted,
         login_url(named.connection),
         client_id,

@@ -1,6 +1,6 @@
-"""Opens an address in the person's browser.
+"""Opens a URL in the user's browser.
 
-Knows the commands that do so. Knows nothing of what the address is for.
+Knows the commands that do so. Knows nothing of what the URL is for.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ _SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")
 
 
 def open_browser(url: str, environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Start a browser at an address; tell whether one was started.
+    """Open a browser at a URL; return whether one was started.
 
-    The command is SFRUNNER_BROWSER's, else BROWSER's, else the system's own. `%s` in it stands for
-    the address, which otherwise comes last.
+    The command is SFRUNNER_BROWSER, else BROWSER, else the system's own. `%s` in it stands for
+    the URL, which otherwise is the last argument.
     """
     command = _command(environ, platform)
     if command is None:
@@ -32,9 +32,9 @@ def open_browser(url: str, environ: Mapping[str, str], platform: str = sys.platf
         browser = subprocess.Popen(  # noqa: S603 - the user's own browser
             arguments,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,  # a browser's chatter is not this command's result
+            stdout=subprocess.DEVNULL,  # a browser's messages are not this command's output
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C ends the waiting, not the browser
+            start_new_session=True,  # Ctrl-C ends this command, not the browser
         )
     except OSError:
         return False
@@ -52,6 +52,6 @@ def _command(environ: Mapping[str, str], platform: str) -> list[str] | None:
     if platform == "darwin":
         return ["open"]
     if not any(environ.get(name) for name in _SCREENS):
-        return None  # a browser in the terminal would take it away from the command
+        return None  # a text browser would take over the terminal
     opener = next(filter(shutil.which, ("wslview", "xdg-open")), None)
     return [opener] if opener else None

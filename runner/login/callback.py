@@ -1,7 +1,7 @@
-"""What the org answers through the browser: the query of the redirect.
+"""The org's answer to a sign-in in the browser: the query of the redirect.
 
-Pure: text to a code, or to the reason why there is none. Whether it came through the listener or
-was pasted makes no difference here.
+Pure: from text to an authorization code, or to the reason why there is none. Knows nothing of
+whether the text came through the listener or was pasted.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from runner.errors import SignInError
 from runner.salesforce.auth.hints import refusal_hint
 
 PATH = "/OauthRedirect"
-REFUSED = "access_denied"
+ACCESS_DENIED = "access_denied"
 
 
-class RefusedError(SignInError):
-    """Whoever was at the browser said no."""
+class AccessDeniedError(SignInError):
+    """The user denied access in the browser."""
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """One answer of the org; it has a code or an error."""
+    """One answer of the org: a code or an error."""
 
     code: Secret | None = None
     state: str | None = None
@@ -33,14 +33,14 @@ class Callback:
 
 
 def redirect_uri(port: int) -> str:
-    """Give the callback address; the org compares it, port and all, with the registered ones."""
+    """The callback URL; the org compares it with the registered ones, port included."""
     return f"http://localhost:{port}{PATH}"
 
 
 def callback_of(query: str) -> Callback | None:
-    """Read the query of a redirect; None where it is no answer of an org.
+    """Parse the query of a redirect; None if it is not an answer of an org.
 
-    A parameter that comes twice makes it none (RFC 6749, section 3.1).
+    A parameter must not appear twice (RFC 6749, section 3.1).
     """
     try:
         given = parse_qs(query, max_num_fields=20)
@@ -57,10 +57,10 @@ def callback_of(query: str) -> Callback | None:
 
 
 def pasted_callback(text: str) -> Callback:
-    """Read the address that somebody copied from the browser.
+    """Parse the URL that the user copied from the browser.
 
     Raises:
-        SignInError: It is not the address of the page that came last.
+        SignInError: It is not the URL of the last page.
     """
     try:
         query = urlsplit("".join(text.split())).query  # a terminal may have wrapped it
@@ -69,25 +69,25 @@ def pasted_callback(text: str) -> Callback:
     callback = callback_of(query)
     if callback is None:
         raise SignInError(
-            "What was pasted is not the address that the sign-in ended at.",
-            hint=f"It begins with http://localhost, holds {PATH}?code=, and stands in the "
-            "browser's address bar once access is allowed, though the page itself does not load.",
+            "The pasted text is not the URL of the last page of the sign-in.",
+            hint=f"It begins with http://localhost and contains {PATH}?code=. Once you allow "
+            "access it is in the browser's address bar, though the page itself does not load.",
         )
     return callback
 
 
 def code_of(callback: Callback, expected_state: str) -> Secret:
-    """Give the code of an answer to our own question.
+    """The code in an answer to our own request.
 
     Raises:
-        RefusedError: Access was refused in the browser.
-        SignInError: It answers another question, or the org refused.
+        AccessDeniedError: The user denied access.
+        SignInError: It answers another request, or the org refused.
     """
     if not _same(callback.state, expected_state) and (callback.state or callback.code):
         raise SignInError(
-            "The browser brought the answer to another sign-in: its state is not the one sent.",
-            hint="Close older sign-in pages, then run the command again. If it was not you who "
-            "opened one, somebody may have tried to sign you in to an org of theirs.",
+            "The browser's answer belongs to another sign-in: its `state` is not the one sent.",
+            hint="Close older sign-in pages, then run the command again. If you did not open one, "
+            "somebody may have tried to sign you in to their org.",
         )
     if callback.code is not None:
         return callback.code
@@ -95,13 +95,13 @@ def code_of(callback: Callback, expected_state: str) -> Secret:
 
 
 def _same(state: str | None, expected: str) -> bool:
-    """Compare in a time that tells nothing of how much was right."""
+    """Compare in constant time."""
     return hmac.compare_digest((state or "").encode(), expected.encode())
 
 
 def _error_of(callback: Callback) -> SignInError:
     code, description = callback.error or "", callback.description or "no description"
     hint = refusal_hint(code, description)
-    if code == REFUSED:
-        return RefusedError(f"Access was refused in the browser ({description}).", hint=hint)
+    if code == ACCESS_DENIED:
+        return AccessDeniedError(f"Access was denied in the browser ({description}).", hint=hint)
     return SignInError(f"The org refused the sign-in: {code}: {description}.", hint=hint)

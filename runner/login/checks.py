@@ -1,7 +1,7 @@
-"""Whether a sign-in led to the org that was meant.
+"""Whether a sign-in led to the expected org.
 
-Pure. Who is signed in elsewhere in the same browser, or has the key of another org, gets there
-without noticing.
+Pure. A browser that is signed in to another org, or the key of another org, leads there without
+notice.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from runner.salesforce.http.hosts import environment_of
 from runner.salesforce.identity import Identity
 
 _ID_LENGTH = 15
-"""What follows in an Id of 18 characters is a checksum of these."""
+"""The rest of an Id of 18 characters is a checksum of these."""
 
 
 def check_environment(wanted: Environment, instance_url: str, identity_url: str) -> None:
-    """Refuse an org whose addresses are those of another kind.
+    """Refuse an org whose URLs are those of another environment.
 
     Args:
         wanted: The job's environment.
-        instance_url: Where the org is; without My Domain it tells nothing.
+        instance_url: The org's URL; without My Domain it does not show the environment.
         identity_url: The token answer's `id`, at login.salesforce.com or test.salesforce.com.
 
     Raises:
-        SignInError: They are.
+        SignInError: They are those of another environment.
     """
     found = {environment_of(instance_url), environment_of(identity_url)}
-    # A live org has neither mark of a sandbox; a sandbox may have but one.
+    # A live org's URLs show no sandbox; of a sandbox's, one may not.
     for environment in (Environment.LOCAL, Environment.SANDBOX, Environment.LIVE):
         if environment in found:
             _check(wanted, environment, instance_url)
@@ -35,22 +35,22 @@ def check_environment(wanted: Environment, instance_url: str, identity_url: str)
 
 
 def check_identity(wanted: Environment, org_id: str | None, identity: Identity) -> None:
-    """Refuse an org that says it is of another kind, or that is not the one insisted on.
+    """Refuse an org of another environment, or another org than the job's `org_id`.
 
     Args:
         wanted: The job's environment.
-        org_id: The org the job insists on, 15 or 18 characters; None for any.
-        identity: What the org says.
+        org_id: The job's `org_id`, 15 or 18 characters; None for any org.
+        identity: What the org says about itself.
 
     Raises:
-        SignInError: It does, or is not.
+        SignInError: It is another.
     """
     if identity.is_sandbox is not None and wanted is not Environment.LOCAL:
-        told = Environment.SANDBOX if identity.is_sandbox else Environment.LIVE
-        _check(wanted, told, f"{identity.org_name} ({identity.org_id})")
+        found = Environment.SANDBOX if identity.is_sandbox else Environment.LIVE
+        _check(wanted, found, f"{identity.org_name} ({identity.org_id})")
     if org_id is not None and org_id[:_ID_LENGTH] != identity.org_id[:_ID_LENGTH]:
         raise SignInError(
-            f"The sign-in led to org {identity.org_id}; the job insists on {org_id}. "
+            f"The sign-in led to org {identity.org_id}; the job's org_id is {org_id}. "
             "Nothing was saved.",
             hint="Sign in as a user of that org, or correct `org_id` in the job.",
         )

@@ -1,6 +1,6 @@
-"""The end of every sign-in: is it the org that was meant, whose token is it, and then keep it.
+"""Completes every sign-in: checks the org and the user, then saves the token.
 
-Knows when to refuse and take back a token. Knows nothing of how it was had.
+Knows when to refuse and revoke a token. Knows nothing of how it was obtained.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from runner.state.tokens.parsing import FixedToken
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a sign-in is to lead to."""
+class ExpectedOrg:
+    """The org that a sign-in must lead to."""
 
     environment: Environment
     login_command: str
-    """What to type to sign in again, for messages."""
+    """Signs in again; for messages."""
     org_id: str | None = None
-    """The org that the job insists on; 15 or 18 characters."""
+    """The job's `org_id`, 15 or 18 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class SignedIn:
     identity: Identity
 
 
-def keep(  # noqa: PLR0913 - what is kept, where, and what is known of it
-    wanted: Wanted,
+def complete(  # noqa: PLR0913 - what is saved, where, and what is known of it
+    expected: ExpectedOrg,
     transport: Transport,
     store: TokenStore | None,
     token: Token,
@@ -48,35 +48,35 @@ def keep(  # noqa: PLR0913 - what is kept, where, and what is known of it
     identity_url: str = "",
     ours: bool = True,
 ) -> SignedIn:
-    """Check whose token it is, and keep it.
+    """Check which org and user a token is for, and save it.
 
     Args:
-        wanted: The org that was meant.
+        expected: The org it must be for.
         transport: Sends to the org.
-        store: Keeps the token; None where nothing is to be kept.
-        token: One with or without an access token; a first one is asked for then.
+        store: Saves the token; None to save nothing.
+        token: The token; if it has no access token, a first one is requested.
         identity_url: The token answer's `id`.
-        ours: Whether nobody else uses this sign-in, so that a wrong one is taken back.
+        ours: Whether nobody else uses this sign-in, so that it is revoked if it is refused.
 
     Raises:
-        SignInError: The token is worthless, or of another org; it is revoked then if it is ours.
+        SignInError: The org rejects the token, or it is for another org; it is revoked if `ours`.
         TransportError: The org cannot be reached.
-        StateError: The token cannot be kept.
+        StateError: The token cannot be saved.
     """
     memory = FixedToken(token, origin="the sign-in just made")
     try:
         if token.access_token:
-            check_environment(wanted.environment, token.instance_url, identity_url)
+            check_environment(expected.environment, token.instance_url, identity_url)
         session = Session(
-            transport, memory, Retrier(RetryPolicy()), login_command=wanted.login_command
+            transport, memory, Retrier(RetryPolicy()), login_command=expected.login_command
         )
-        check_environment(wanted.environment, session.instance_url, identity_url)
+        check_environment(expected.environment, session.instance_url, identity_url)
         session.api_version = versions.choose(None, versions.served(session)).version
         identity = identity_of(session)
-        check_identity(wanted.environment, wanted.org_id, identity)
+        check_identity(expected.environment, expected.org_id, identity)
     except SignInError:
         if ours and memory.load().access_token:
-            sign_out(transport, memory.load())  # nobody asked for a sign-in to that org
+            sign_out(transport, memory.load())  # nobody wants a sign-in to that org
         raise
     token = replace(
         memory.load(),

@@ -1,8 +1,8 @@
-"""The loopback listener that takes the org's answer from the browser.
+"""The loopback listener that receives the org's answer from the browser.
 
-Serves 127.0.0.1 and ::1, as `localhost` may mean either. Takes one answer at one path, sends the
-browser on at once, so that no code stays in its history, and shows there how the sign-in ended.
-Knows nothing of what the answer is worth.
+Serves 127.0.0.1 and ::1, as `localhost` may mean either. Accepts one answer at one path, redirects
+the browser at once, so that no code stays in its history, and shows how the sign-in ended.
+Knows nothing of what the answer means.
 """
 
 from __future__ import annotations
@@ -20,83 +20,83 @@ from urllib.parse import urlsplit
 
 from runner.errors import SignInError, UsageError
 from runner.login.callback import PATH, Callback, callback_of, redirect_uri
-from runner.login.pages import HEADERS, Ending, Page, Verdict, not_found, page_of
+from runner.login.pages import HEADERS, Page, SignInEnd, Status, not_found, page_of
 
 DEFAULT_PORT = 1717
 LARGEST_PORT = 65_535
 DONE_PATH = "/done"
-FAREWELL_SECONDS = 3.0
-"""How long the verdict is kept for a browser that has not fetched it."""
+LINGER_SECONDS = 3.0
+"""How long the last page stays available to a browser that has not fetched it."""
 _SILENCE_SECONDS = 10.0
-"""How long a connection may say nothing; browsers open some for later."""
-_VERDICT_SECONDS = 60.0
-"""How long the browser waits for the verdict while the code is exchanged."""
+"""How long a connection may be silent; browsers open some for later."""
+_EXCHANGE_SECONDS = 60.0
+"""How long the browser waits for the end while the code is exchanged."""
 _TRIES = 8
-"""How often a free port is looked for that is free on both addresses."""
+"""Attempts to find a port that is free on both addresses."""
 
 
 class Listener:
-    """One sign-in's listener; made by `listening`."""
+    """The listener of one sign-in; see `listening`."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._callback: Callback | None = None
-        self._verdict: Verdict | None = None
+        self._end: SignInEnd | None = None
         self._shown = False
         self.port = 0
-        """The port, once it is bound."""
+        """The port, once bound."""
 
     @property
     def redirect_uri(self) -> str:
-        """Where the org sends the browser."""
+        """Where the org redirects the browser."""
         return redirect_uri(self.port)
 
     def wait(self, timeout_seconds: float) -> Callback | None:
-        """Wait for the answer; None when it did not come in time, and then none is taken."""
+        """Wait for the answer; None if it does not come in time, and then none is accepted."""
         with self._changed:
             if self._changed.wait_for(lambda: self._callback is not None, timeout_seconds):
                 return self._callback
-            self._verdict = Verdict(Ending.EXPIRED)
+            self._end = SignInEnd(Status.EXPIRED)
             return None
 
-    def conclude(self, verdict: Verdict, farewell_seconds: float = FAREWELL_SECONDS) -> None:
-        """Tell the browser how it ended, and wait until it has heard."""
+    def finish(self, end: SignInEnd, linger_seconds: float = LINGER_SECONDS) -> None:
+        """Show in the browser how it ended, and wait until the browser has fetched that."""
         with self._changed:
-            self._verdict = verdict
+            self._end = end
             self._changed.notify_all()
             if self._callback is not None:
-                self._changed.wait_for(lambda: self._shown, farewell_seconds)
+                self._changed.wait_for(lambda: self._shown, linger_seconds)
 
-    def take(self, callback: Callback) -> bool:
-        """Take the org's answer; False when there was one before or the sign-in is over."""
+    def accept(self, callback: Callback) -> bool:
+        """Accept the org's answer; False if there was one before, or the sign-in is over."""
         with self._changed:
-            if self._callback is not None or self._verdict is not None:
+            if self._callback is not None or self._end is not None:
                 return False
             self._callback = callback
             self._changed.notify_all()
             return True
 
-    def verdict(self) -> Verdict | None:
-        """Wait until it is known how it ended; None where nobody has answered yet."""
+    def wait_for_end(self) -> SignInEnd | None:
+        """Wait until the sign-in has ended; None if there is no answer yet."""
         with self._changed:
-            if self._callback is None and self._verdict is None:
+            if self._callback is None and self._end is None:
                 return None
-            self._changed.wait_for(lambda: self._verdict is not None, _VERDICT_SECONDS)
-            return self._verdict or Verdict(Ending.PENDING)
+            self._changed.wait_for(lambda: self._end is not None, _EXCHANGE_SECONDS)
+            return self._end or SignInEnd(Status.PENDING)
 
-    def shown(self) -> None:
-        """Learn that the browser has the verdict."""
+    def mark_shown(self) -> None:
+        """Note that the browser has fetched the end."""
         with self._changed:
-            self._shown = self._verdict is not None
+            self._shown = self._end is not None
             self._changed.notify_all()
 
 
 @contextmanager
 def listening(port: int = DEFAULT_PORT) -> Iterator[Listener]:
-    """Listen on a port of this machine alone; 0 for any that is free.
+    """Listen on a port of this machine only; 0 for any free one.
 
     Raises:
-        SignInError: The port is taken, or may not be had.
+        SignInError: The port is in use, or not allowed.
         UsageError: There is no such port.
     """
     if not 0 <= port <= LARGEST_PORT:
@@ -120,7 +120,7 @@ def listening(port: int = DEFAULT_PORT) -> Iterator[Listener]:
 
 
 def _bound(port: int, listener: Listener) -> list[_Server]:
-    """Bind both addresses; any other program on either could take the answer away."""
+    """Bind both addresses; a program on the other could receive the answer."""
     tries = _TRIES if port == 0 else 1
     for last in (*[False] * (tries - 1), True):
         servers: list[_Server] = []
@@ -150,15 +150,15 @@ def _has_ipv6() -> bool:
 
 def _unavailable(port: int, error: OSError) -> SignInError:
     reason = (
-        "is taken by another program, perhaps another sign-in"
+        "is in use by another program, perhaps another sign-in"
         if error.errno == errno.EADDRINUSE
-        else f"cannot be listened on: {error.strerror}"
+        else f"cannot be opened: {error.strerror}"
     )
     return SignInError(
         f"Port {port} of this machine {reason}.",
-        hint="Choose another with `--port N`, and register its callback address "
-        f"{redirect_uri(0).replace(':0/', ':N/')} in the app exactly: the org compares the port "
-        "too. Or use `--no-browser`, which needs no port.",
+        hint="Choose another with `--port N`, and register exactly "
+        f"{redirect_uri(0).replace(':0/', ':N/')} as a callback URL of the app: the org compares "
+        "the port too. Or use `--no-browser`, which needs no port.",
     )
 
 
@@ -172,7 +172,7 @@ class _Server(ThreadingTCPServer):
         super().__init__((host, port), _Requests)
 
     def handle_error(self, *_: Any) -> None:  # noqa: ANN401 - whatever the base class passes
-        """Say nothing of a browser that hangs up; its traceback would hold the code."""
+        """Log nothing if the browser disconnects: the traceback would contain the code."""
 
 
 class _Server6(_Server):
@@ -191,34 +191,34 @@ class _Requests(BaseHTTPRequestHandler):
         if not self._is_for_us():
             self._send(not_found())
         elif address.path == PATH:
-            self._take(callback_of(address.query))
+            self._accept(callback_of(address.query))
         elif address.path == DONE_PATH:
             self._show()
         else:
             self._send(not_found())
 
     def _is_for_us(self) -> bool:
-        """Refuse names that somebody else's DNS points here."""
+        """Refuse host names that somebody else's DNS points here."""
         port = self.server.listener.port
         names = {f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"}
         return self.headers.get("Host", "").lower() in names
 
-    def _take(self, callback: Callback | None) -> None:
+    def _accept(self, callback: Callback | None) -> None:
         if callback is None:
             self._send(not_found())
-        elif self.server.listener.take(callback):
-            self._send_on()
+        elif self.server.listener.accept(callback):
+            self._redirect()
         else:
-            self._send(page_of(Verdict(Ending.EXPIRED)))
+            self._send(page_of(SignInEnd(Status.EXPIRED)))
 
-    def _send_on(self) -> None:
-        """Away from the address that holds the code, so that it is no entry in the history."""
+    def _redirect(self) -> None:
+        """Redirect to a URL without the code, so that the code is not in the history."""
         self._send(Page(HTTPStatus.SEE_OTHER, b""), Location=DONE_PATH)
 
     def _show(self) -> None:
-        verdict = self.server.listener.verdict()
-        self._send(page_of(verdict) if verdict else not_found())
-        self.server.listener.shown()
+        end = self.server.listener.wait_for_end()
+        self._send(page_of(end) if end else not_found())
+        self.server.listener.mark_shown()
 
     def _send(self, page: Page, **more: str) -> None:
         self.send_response(page.status)
@@ -229,9 +229,9 @@ class _Requests(BaseHTTPRequestHandler):
         self.wfile.write(page.body)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Answer what is no request, or no GET, without repeating any of it."""
+        """Answer anything but a GET request without repeating any of it."""
         del message, explain
         self._send(Page(HTTPStatus(code), not_found().body))
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401
-        """Log nothing: the request line holds the code."""
+        """Log nothing: the request line contains the code."""

@@ -1,6 +1,7 @@
-"""Signing out: the tokens end at the org, then the file goes.
+"""Signs out: revokes the tokens at the org, then deletes the stored token.
 
-Knows the order, and what is left to do by hand when the org cannot be asked.
+Knows the order, and what is left to do by hand if the org cannot be reached. Knows nothing of
+where the token is stored.
 """
 
 from __future__ import annotations
@@ -18,39 +19,39 @@ from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import TokenStore
 
 
-class KeptToken(TokenStore, Protocol):
-    """A token that outlives this process, and can be deleted."""
+class SavedToken(TokenStore, Protocol):
+    """A store that outlives this process, and can be deleted."""
 
-    def check_place(self) -> None:
-        """Find out, before anybody signs in, whether a token may be kept here.
+    def check_writable(self) -> None:
+        """Check, before anyone signs in, that a token can be saved here.
 
         Raises:
-            SignInError: It may not.
-            StateError: It cannot.
+            SignInError: It must not be saved here.
+            StateError: It cannot be saved here.
         """
         ...
 
     def remove(self) -> bool:
-        """Delete it; tell whether there was one."""
+        """Delete it; return whether there was one."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """What became of the tokens at the org."""
+    """Whether the tokens were revoked at the org."""
 
     problem: str | None = None
-    """Why they are still valid there; None when they are not."""
+    """Why they may still be valid; None if they are not."""
 
     @property
     def done(self) -> bool:
-        """Whether nothing of the sign-in is left at the org."""
+        """Whether they are revoked."""
         return self.problem is None
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """What became of a sign-in whose file is gone."""
+    """A sign-in that was deleted from this machine."""
 
     token: Token
     """As it was, to say whose it was."""
@@ -58,7 +59,7 @@ class SignedOut:
 
     @property
     def remaining(self) -> str | None:
-        """What is left to do by hand; None for nothing."""
+        """What is left to do by hand, if anything."""
         if self.revoked.done:
             return self._still_opens()
         whose = f"of {self.token.username} " if self.token.username else ""
@@ -69,26 +70,26 @@ class SignedOut:
         )
 
     def _still_opens(self) -> str | None:
-        """What signs in again although every token is revoked."""
+        """What can still sign in although every token is revoked."""
         grant = self.token.grant
         if grant is None:
             return None
         if isinstance(grant, JwtBearer):
-            what = f"the private key still signs {grant.username} in"
+            what = f"the private key can still sign in as {grant.username}"
             end = "remove the certificate, or the user's permission to use the app"
         else:
-            what = "the app's secret still signs in"
+            what = "the app's secret can still sign in"
             end = "rotate the secret, or clear the run-as user"
         return (
-            f"No token is left, and {what}. To end that too: Setup > External Client App Manager "
-            f"> the app; {end}."
+            f"Every token is revoked, but {what}. To end that too: Setup > External Client App "
+            f"Manager > the app; {end}."
         )
 
 
 def sign_out(transport: Transport, token: Token) -> Revoked:
     """Revoke the refresh token and the access token at the org.
 
-    The access token is revoked too: without a refresh token nothing else ends it.
+    Both: without a refresh token nothing else ends the access token.
     """
     login_url = origin_of(token.login_url or token.instance_url)
     for secret in filter(None, (token.refresh_token, token.access_token)):
@@ -96,17 +97,17 @@ def sign_out(transport: Transport, token: Token) -> Revoked:
             response = transport.send(oauth.revoke(login_url, secret))
         except TransportError as error:
             return Revoked(error.message)
-        # 400 is the answer for a token that is worth nothing already.
+        # 400 is the answer for a token that is no longer valid.
         if not response.ok and response.status != HTTPStatus.BAD_REQUEST:
             return Revoked(error_of(response).message)
     return Revoked()
 
 
-def log_out(store: KeptToken, transport: Transport) -> SignedOut:
-    """Revoke what a store holds, then delete it, whatever the org answered.
+def log_out(store: SavedToken, transport: Transport) -> SignedOut:
+    """Revoke the token of a store, then delete it, whatever the org answers.
 
     Raises:
-        SignInError: There is no token, or none that may be used.
+        SignInError: There is no token, or none that can be used.
         StateError: The file cannot be deleted.
     """
     with store.locked():  # or a refresh might bring the file back

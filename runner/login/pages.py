@@ -1,7 +1,7 @@
-"""What the browser shows when a sign-in is over.
+"""The pages that end a sign-in in the browser.
 
-Pure: a verdict to HTML that needs nothing else, not even JavaScript, and reads well on a phone.
-Never given a token or a code.
+Pure: HTML that needs nothing else, not even JavaScript, and reads well on a phone. Knows nothing
+of tokens or codes.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from html import escape
 from http import HTTPStatus
 
 
-class Ending(StrEnum):
-    """How a sign-in ended."""
+class Status(StrEnum):
+    """How a sign-in ended, or that it has not."""
 
     DONE = "done"
     REFUSED = "refused"
@@ -26,10 +26,10 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """How it ended, with a sentence of its own where there is one."""
+class SignInEnd:
+    """How a sign-in ended, with more detail if there is some."""
 
-    ending: Ending
+    status: Status
     detail: str = ""
 
 
@@ -41,36 +41,36 @@ class Page:
     body: bytes
 
 
-_TEXTS: Mapping[Ending, tuple[HTTPStatus, str, str, str]] = {
-    Ending.DONE: (
+_TEXTS: Mapping[Status, tuple[HTTPStatus, str, str, str]] = {
+    Status.DONE: (
         HTTPStatus.OK,
         "✓",
         "Signed in",
         "You can close this page and go back to the terminal.",
     ),
-    Ending.REFUSED: (
+    Status.REFUSED: (
         HTTPStatus.FORBIDDEN,
         "✗",
-        "Access was refused",
+        "Access was denied",
         "Nothing was saved. To try again, run the command again and choose Allow.",
     ),
-    Ending.FAILED: (
+    Status.FAILED: (
         HTTPStatus.BAD_REQUEST,
         "✗",
         "The sign-in failed",
         "Nothing was saved. The terminal says why and what to do.",
     ),
-    Ending.EXPIRED: (
+    Status.EXPIRED: (
         HTTPStatus.GONE,
         "✗",
         "This sign-in is over",
-        "It was answered already or has timed out. To sign in, run the command again.",
+        "It has already been answered, or has timed out. To sign in, run the command again.",
     ),
-    Ending.PENDING: (
+    Status.PENDING: (
         HTTPStatus.OK,
         "…",
         "Almost done",
-        "The terminal says how it ends. You can close this page.",
+        "The terminal shows how it ends. You can close this page.",
     ),
 }
 _STYLE = """
@@ -98,19 +98,19 @@ HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Connection": "close",
 }
-"""Sent with every page: nothing is kept, nothing is told on, nothing else is loaded."""
+"""Sent with every page: nothing is cached, no referrer is sent, nothing else is loaded."""
 
 
-def page_of(verdict: Verdict) -> Page:
-    """Make the page that tells a verdict."""
-    status, mark, heading, advice = _TEXTS[verdict.ending]
-    return Page(status, _html(verdict.ending, mark, heading, (verdict.detail, advice)))
+def page_of(end: SignInEnd) -> Page:
+    """The page that shows how a sign-in ended."""
+    status, mark, heading, advice = _TEXTS[end.status]
+    return Page(status, _html(end.status, mark, heading, (end.detail, advice)))
 
 
 def not_found() -> Page:
-    """Make the page for every address that is not the callback."""
-    texts = ("Only a sign-in that is under way is answered here.",)
-    return Page(HTTPStatus.NOT_FOUND, _html(Ending.FAILED, "✗", "Nothing here", texts))
+    """The page for every URL that is not the callback."""
+    texts = ("This address only answers a sign-in in progress.",)
+    return Page(HTTPStatus.NOT_FOUND, _html(Status.FAILED, "✗", "Nothing here", texts))
 
 
 def _html(tone: str, mark: str, heading: str, texts: tuple[str, ...]) -> bytes:

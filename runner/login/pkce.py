@@ -1,7 +1,7 @@
 """Proof Key for Code Exchange (RFC 7636, S256), and the state that guards a redirect.
 
-Pure but for the system's randomness. The verifier stays in this process until the code is
-exchanged; only its hash travels through the browser.
+Pure but for the system's randomness. Knows that the verifier stays in this process until the code
+is exchanged, and that only its hash goes through the browser. Knows nothing of requests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from runner.credentials import Secret
 
 _BYTES = 64
-"""86 characters once encoded; RFC 7636 wants 43 to 128."""
+"""86 characters when encoded; RFC 7636 allows 43 to 128."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +26,16 @@ class Proof:
 
     @classmethod
     def of(cls, verifier: str) -> Proof:
-        """Make the challenge of a verifier: BASE64URL(SHA256(verifier)) without padding."""
+        """The challenge of a verifier: BASE64URL(SHA256(verifier)) without padding."""
         digest = hashlib.sha256(verifier.encode("ascii")).digest()
         return cls(Secret(verifier), base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii"))
 
     @classmethod
     def new(cls) -> Proof:
-        """Make a proof that nobody can guess."""
+        """A random proof."""
         return cls.of(secrets.token_urlsafe(_BYTES))
 
 
 def new_state() -> str:
-    """Make a state that nobody can guess, 43 characters."""
+    """A random state of 43 characters."""
     return secrets.token_urlsafe(32)

@@ -1,9 +1,9 @@
-"""Taking over a sign-in that the Salesforce CLI has on this machine.
+"""Imports a sign-in from the Salesforce CLI on this machine.
 
-Asks the CLI by its own command: its files are encrypted with a key in the system's keychain, and
-their form is nobody's promise. Since May 2026 the CLI stars tokens out of every other answer, JSON
-included, and gives them by `org auth show-sfdx-auth-url` alone; older ones give the URL by
-`org display --verbose`. Knows nothing of what the token is good for.
+Knows the CLI's commands: its files are encrypted with a key in the system's keychain, and their
+format is undocumented. Since May 2026 the CLI masks tokens in every output, JSON included, except
+that of `org auth show-sfdx-auth-url`; older releases give the URL by `org display --verbose`.
+Knows nothing of how the token is used.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from runner.errors import SignInError
 
 VARIABLE = "SFRUNNER_SF"
 PATIENCE_SECONDS = 120.0
-_QUESTIONS = (
+_COMMANDS = (
     ("org", "auth", "show-sfdx-auth-url"),
     ("org", "display", "--verbose"),
 )
@@ -29,29 +29,31 @@ def auth_url(alias: str, environ: Mapping[str, str]) -> Secret:
 
     Args:
         alias: Alias or username, as the CLI knows it.
-        environ: SFRUNNER_SF names the command where it is not `sf`.
+        environ: SFRUNNER_SF names the command if it is not `sf`.
 
     Raises:
         SignInError: There is no CLI, it does not know the org, or it has no refresh token for it.
     """
     if alias.startswith("-"):
-        raise SignInError(f"{alias} is no alias of the Salesforce CLI.", hint="See `sf org list`.")
+        raise SignInError(
+            f"{alias} is not an alias of the Salesforce CLI.", hint="See `sf org list`."
+        )
     command = shlex.split(environ.get(VARIABLE, "")) or ["sf"]
-    said = ""
-    for question in _QUESTIONS:
-        answer = _asked([*command, *question, "--target-org", alias, "--json"])
+    message = ""
+    for arguments in _COMMANDS:
+        answer = _ask([*command, *arguments, "--target-org", alias, "--json"])
         url = _member(answer.get("result"), "sfdxAuthUrl")
         if url.startswith("force://"):
             return Secret(url)
-        said = said or _member(answer, "message")
+        message = message or _member(answer, "message")
     raise SignInError(
-        f"The Salesforce CLI gives no sign-in URL for {alias}: {said or 'it told none'}",
-        hint="Only orgs that were signed in to in a browser have one: `sf org login web --alias "
-        f"{alias}`. Where the CLI signs in with a key, use it here too: `runner login --jwt`.",
+        f"The Salesforce CLI has no sign-in URL for {alias}: {message or 'no reason given'}",
+        hint="Only a sign-in in the browser has one: `sf org login web --alias "
+        f"{alias}`. If the CLI signs in with a key, use the key here too: `runner login --jwt`.",
     )
 
 
-def _asked(command: Sequence[str]) -> Mapping[str, object]:
+def _ask(command: Sequence[str]) -> Mapping[str, object]:
     try:
         ended = subprocess.run(  # noqa: S603 - the user's own CLI
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -59,8 +61,8 @@ def _asked(command: Sequence[str]) -> Mapping[str, object]:
         )  # fmt: skip
     except FileNotFoundError:
         raise SignInError(
-            f"There is no {command[0]} on this machine.",
-            hint=f"Install the Salesforce CLI, or name its command in {VARIABLE}; or sign in with "
+            f"{command[0]} is not installed on this machine.",
+            hint=f"Install the Salesforce CLI, or set {VARIABLE} to its command; or sign in with "
             "`runner login`.",
         ) from None
     except (OSError, subprocess.TimeoutExpired):

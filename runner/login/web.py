@@ -1,7 +1,7 @@
-"""The sign-in in the browser: authorize, come back with a code, trade it for a token, keep that.
+"""Signs in through the browser: authorize, receive a code, exchange it for a token, save that.
 
-Knows the order of the steps and when to refuse what came back. Knows nothing of terminals: who
-shows the address, opens the browser or reads what is pasted is passed in.
+Knows the order of the steps and which answers to refuse. Knows nothing of terminals: what shows
+the URL, opens the browser or reads the pasted URL is passed in.
 """
 
 from __future__ import annotations
@@ -11,10 +11,16 @@ from dataclasses import dataclass
 
 from runner.credentials import Secret, Token
 from runner.errors import RunnerError, SignInError
-from runner.login.callback import Callback, RefusedError, code_of, pasted_callback, redirect_uri
-from runner.login.complete import SignedIn, Wanted, keep
-from runner.login.listener import DEFAULT_PORT, FAREWELL_SECONDS, Listener, listening
-from runner.login.pages import Ending, Verdict
+from runner.login.callback import (
+    AccessDeniedError,
+    Callback,
+    code_of,
+    pasted_callback,
+    redirect_uri,
+)
+from runner.login.complete import ExpectedOrg, SignedIn, complete
+from runner.login.listener import DEFAULT_PORT, LINGER_SECONDS, Listener, listening
+from runner.login.pages import SignInEnd, Status
 from runner.login.pkce import Proof, new_state
 from runner.salesforce.auth import oauth
 from runner.salesforce.http.transport import Transport
@@ -24,22 +30,22 @@ TIMEOUT_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class SignInPlan:
-    """How to get to the page, and what a sign-in is to lead to."""
+class SignInRequest:
+    """Where to sign in, as which app, and the org it must lead to."""
 
-    wanted: Wanted
+    expected: ExpectedOrg
     login_url: str
-    """Origin, `https://login.salesforce.com` for one."""
+    """Origin, for example `https://login.salesforce.com`."""
     client_id: str
     port: int = DEFAULT_PORT
     timeout_seconds: float = TIMEOUT_SECONDS
-    farewell_seconds: float = FAREWELL_SECONDS
-    """How long the last page is kept for a browser that does not fetch it."""
+    linger_seconds: float = LINGER_SECONDS
+    """How long the last page stays available to a browser that has not fetched it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
-    """One trip to the authorize page."""
+class _Authorization:
+    """One request to the authorize page."""
 
     client: oauth.Client
     redirect_uri: str
@@ -47,8 +53,8 @@ class _Question:
     state: str
 
     @classmethod
-    def new(cls, plan: SignInPlan, callback: str) -> _Question:
-        client = oauth.Client(plan.login_url, plan.client_id)
+    def new(cls, request: SignInRequest, callback: str) -> _Authorization:
+        client = oauth.Client(request.login_url, request.client_id)
         return cls(client, callback, Proof.new(), new_state())
 
     @property
@@ -62,110 +68,118 @@ class _Question:
 
 
 def sign_in(
-    plan: SignInPlan, transport: Transport, store: TokenStore, *, present: Callable[[str], None]
+    request: SignInRequest,
+    transport: Transport,
+    store: TokenStore,
+    *,
+    present: Callable[[str], None],
 ) -> SignedIn:
     """Sign in through a browser on this machine.
 
     Args:
-        plan: Where, as which app, for which org.
+        request: Where, as which app, for which org.
         transport: Sends to the org.
-        store: Keeps the token.
-        present: Shows the address to the person, and opens the browser.
+        store: Saves the token.
+        present: Shows the URL to the user, and opens the browser.
 
     Raises:
-        SignInError: Refused, out of time, the port taken, the answer to another sign-in, or an
-            org other than the plan's.
+        SignInError: Denied, timed out, port in use, the answer to another sign-in, or another org
+            than expected.
         TransportError: The org cannot be reached.
-        StateError: The token cannot be kept.
+        StateError: The token cannot be saved.
     """
-    _check_that_it_can_be_kept(store)
-    with listening(plan.port) as listener:
-        question = _Question.new(plan, listener.redirect_uri)
-        present(question.url)
-        callback = listener.wait(plan.timeout_seconds)
+    _check_lock(store)
+    with listening(request.port) as listener:
+        authorization = _Authorization.new(request, listener.redirect_uri)
+        present(authorization.url)
+        callback = listener.wait(request.timeout_seconds)
         if callback is None:
-            raise _timed_out(plan, question.redirect_uri)
-        return _concluded(
-            listener, plan, lambda: _finish(plan, transport, store, question, callback)
+            raise _timed_out(request, authorization.redirect_uri)
+        return _finish_in_browser(
+            listener, request, lambda: _finish(request, transport, store, authorization, callback)
         )
 
 
 def sign_in_by_paste(
-    plan: SignInPlan, transport: Transport, store: TokenStore, *, ask: Callable[[str], str]
+    request: SignInRequest, transport: Transport, store: TokenStore, *, ask: Callable[[str], str]
 ) -> SignedIn:
-    """Sign in through a browser on any machine, whose last address is copied back here.
+    """Sign in through a browser on any machine, whose last URL is pasted here.
 
     Args:
-        plan: As for `sign_in`; nobody listens on its port.
+        request: As for `sign_in`; its port is not opened.
         transport: Sends to the org.
-        store: Keeps the token.
-        ask: Shows the address to the person and gives what is pasted.
+        store: Saves the token.
+        ask: Shows the URL to the user and returns the pasted one.
 
     Raises:
-        SignInError: As for `sign_in`; what was pasted is not the address.
+        SignInError: As for `sign_in`, or the pasted text is not the URL.
         TransportError: The org cannot be reached.
-        StateError: The token cannot be kept.
+        StateError: The token cannot be saved.
     """
-    _check_that_it_can_be_kept(store)
-    question = _Question.new(plan, redirect_uri(plan.port))
-    callback = pasted_callback(ask(question.url))
-    return _finish(plan, transport, store, question, callback)
+    _check_lock(store)
+    authorization = _Authorization.new(request, redirect_uri(request.port))
+    callback = pasted_callback(ask(authorization.url))
+    return _finish(request, transport, store, authorization, callback)
 
 
-def _check_that_it_can_be_kept(store: TokenStore) -> None:
-    """Fail before a person is asked for anything, where the token's folder is read-only."""
+def _check_lock(store: TokenStore) -> None:
+    """Fail before the user does anything if the token's folder is read-only."""
     with store.locked():
         pass
 
 
-def _concluded(listener: Listener, plan: SignInPlan, finish: Callable[[], SignedIn]) -> SignedIn:
-    """Finish, and let the browser show what came of it."""
+def _finish_in_browser(
+    listener: Listener, request: SignInRequest, finish: Callable[[], SignedIn]
+) -> SignedIn:
+    """Finish, and show in the browser how it ended."""
     try:
         signed_in = finish()
     except RunnerError as error:
-        refused = isinstance(error, RefusedError)
-        verdict = Verdict(Ending.REFUSED if refused else Ending.FAILED)
-        listener.conclude(verdict, plan.farewell_seconds)
+        denied = isinstance(error, AccessDeniedError)
+        end = SignInEnd(Status.REFUSED if denied else Status.FAILED)
+        listener.finish(end, request.linger_seconds)
         raise
-    listener.conclude(Verdict(Ending.DONE, signed_in.identity.username), plan.farewell_seconds)
+    listener.finish(SignInEnd(Status.DONE, signed_in.identity.username), request.linger_seconds)
     return signed_in
 
 
 def _finish(
-    plan: SignInPlan,
+    request: SignInRequest,
     transport: Transport,
     store: TokenStore,
-    question: _Question,
+    authorization: _Authorization,
     callback: Callback,
 ) -> SignedIn:
-    code = code_of(callback, question.state)
-    token, identity_url = _exchanged(transport, question, code)
-    return keep(plan.wanted, transport, store, token, identity_url=identity_url)
+    code = code_of(callback, authorization.state)
+    token, identity_url = _exchange(transport, authorization, code)
+    return complete(request.expected, transport, store, token, identity_url=identity_url)
 
 
-def _exchanged(transport: Transport, question: _Question, code: Secret) -> tuple[Token, str]:
-    """Trade the code for a token and the identity URL that came with it."""
+def _exchange(
+    transport: Transport, authorization: _Authorization, code: Secret
+) -> tuple[Token, str]:
+    """Exchange the code for a token, and the identity URL that comes with it."""
     response = transport.send(
         oauth.code_exchange(
-            question.client,
-            redirect_uri=question.redirect_uri,
+            authorization.client,
+            redirect_uri=authorization.redirect_uri,
             code=code,
-            code_verifier=question.proof.verifier,
+            code_verifier=authorization.proof.verifier,
         )
     )
-    token = oauth.token_of(response, question.client)
+    token = oauth.token_of(response, authorization.client)
     return token, str(response.json_object().get("id") or "")
 
 
-def _timed_out(plan: SignInPlan, callback: str) -> SignInError:
+def _timed_out(request: SignInRequest, callback: str) -> SignInError:
     return SignInError(
-        f"Nobody finished the sign-in in the browser within {plan.timeout_seconds:g} seconds.",
-        hint="Run the command again. Where the browser showed an error of Salesforce instead:\n"
-        f"- redirect_uri_mismatch: register {callback} in the app, exactly so, port included.\n"
-        "- OAUTH_APP_BLOCKED, OAUTH_APP_ACCESS_DENIED: an admin allows the app, and this user, in "
-        "Setup.\n"
+        f"The sign-in in the browser was not finished within {request.timeout_seconds:g} seconds.",
+        hint="Run the command again. If the browser showed an error of Salesforce:\n"
+        f"- redirect_uri_mismatch: register exactly {callback} in the app, port included.\n"
+        "- OAUTH_APP_BLOCKED, OAUTH_APP_ACCESS_DENIED: an admin must allow the app, and this user, "
+        "in Setup.\n"
         "- OAUTH_EC_APP_NOT_FOUND, app not installed: install the External Client App in this "
         "org; a sandbox needs its own.\n"
         "- client identifier invalid: check `client_id`; a new app takes up to 10 minutes.\n"
-        "Where the browser is on another machine: `--no-browser`.",
+        "If the browser is on another machine, use `--no-browser`.",
     )

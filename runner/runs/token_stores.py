@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from runner.credentials import SecretReference, Token
     from runner.job.model import Connection
-    from runner.login.logout import KeptToken
+    from runner.login.logout import SavedToken
     from runner.salesforce.session import TokenStore
 
 TOKEN = "SFRUNNER_TOKEN"  # noqa: S105 - a variable's name
@@ -78,7 +78,7 @@ def store_of(
     return FixedToken(token, origin=origin)
 
 
-def kept_store_of(reference: SecretReference, mend: str, seed: Token | None = None) -> KeptToken:
+def kept_store_of(reference: SecretReference, mend: str, seed: Token | None = None) -> SavedToken:
     """The store of a token that outlives this process.
 
     Raises:

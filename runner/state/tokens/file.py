@@ -86,7 +86,7 @@ class TokenFile:
             text = sealed(text, self._passphrase(self._key))
         write_private(self.path, text)
 
-    def check_place(self) -> None:
+    def check_writable(self) -> None:
         """Find out, before anybody signs in, whether a token may be kept here.
 
         Raises:

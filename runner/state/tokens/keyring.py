@@ -74,7 +74,7 @@ class KeyringToken:
         with _told(self.name):
             self._library.set_password(SERVICE, self.name, token_text(token))
 
-    def check_place(self) -> None:
+    def check_writable(self) -> None:
         """Find out, before anybody signs in, whether the keyring opens.
 
         Raises:

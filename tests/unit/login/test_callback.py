@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from runner.credentials import Secret
 from runner.errors import SignInError
 from runner.login.callback import (
+    AccessDeniedError,
     Callback,
-    RefusedError,
     callback_of,
     code_of,
     pasted_callback,
@@ -68,7 +68,7 @@ def test_a_refusal_in_the_browser_is_told_as_one():
     callback = callback_of(
         "error=access_denied&error_description=end-user+denied+authorization&state=s1"
     )
-    with pytest.raises(RefusedError, match="refused in the browser") as caught:
+    with pytest.raises(AccessDeniedError, match="denied in the browser") as caught:
         code_of(callback, "s1")
     assert "end-user denied authorization" in caught.value.message
 
@@ -81,7 +81,7 @@ def test_another_refusal_carries_the_orgs_words_and_a_hint():
         SignInError, match="redirect_uri_mismatch: redirect_uri must match"
     ) as caught:
         code_of(callback, "s1")
-    assert not isinstance(caught.value, RefusedError)
+    assert not isinstance(caught.value, AccessDeniedError)
     assert "callback" in caught.value.hint
 
 
@@ -99,6 +99,6 @@ def test_a_pasted_address_is_read_even_where_a_terminal_wrapped_it(text):
 
 @pytest.mark.parametrize("text", ["", "aPrx==", "http://localhost:1717/OauthRedirect", "http://[x"])
 def test_what_is_no_address_is_told_without_repeating_it(text):
-    with pytest.raises(SignInError, match="not the address") as caught:
+    with pytest.raises(SignInError, match="not the URL") as caught:
         pasted_callback(text)
     assert "aPrx" not in caught.value.message

@@ -72,5 +72,5 @@ def test_a_pin_of_either_length_fits_its_org(pin):
 
 
 def test_another_org_than_the_pinned_one_is_refused():
-    with pytest.raises(SignInError, match="insists on 00D5g00000OTHER"):
+    with pytest.raises(SignInError, match="org_id is 00D5g00000OTHER"):
         check_identity(Environment.LIVE, "00D5g00000OTHER", identity(is_sandbox=None))

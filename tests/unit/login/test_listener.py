@@ -10,7 +10,7 @@ import pytest
 from runner.credentials import Secret
 from runner.errors import SignInError, UsageError
 from runner.login.listener import listening
-from runner.login.pages import Ending, Verdict
+from runner.login.pages import SignInEnd, Status
 
 ANSWER = "/OauthRedirect?code=aPrx%3D%3D&state=s1"
 
@@ -47,7 +47,7 @@ def test_the_answer_arrives_and_the_browser_shows_how_it_ended(listener):
         page = pool.submit(browse, f"http://localhost:{listener.port}{ANSWER}")
         callback = listener.wait(10)
         assert (callback.code, callback.state) == (Secret("aPrx=="), "s1")
-        listener.conclude(Verdict(Ending.DONE, "ada@acme.example"))
+        listener.finish(SignInEnd(Status.DONE, "ada@acme.example"))
         url, status, text = page.result()
     assert url == f"http://localhost:{listener.port}/done"
     assert status == 200
@@ -68,10 +68,10 @@ def test_a_refusal_has_its_own_page(listener):
         address = f"http://localhost:{listener.port}/OauthRedirect?error=access_denied&state=s1"
         page = pool.submit(browse, address)
         assert listener.wait(10).error == "access_denied"
-        listener.conclude(Verdict(Ending.REFUSED))
+        listener.finish(SignInEnd(Status.REFUSED))
         _, status, text = page.result()
     assert status == 403
-    assert "Access was refused" in text
+    assert "Access was denied" in text
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
@@ -150,7 +150,7 @@ def test_an_answer_that_comes_too_late_is_told_so(listener):
 
 def test_a_browser_that_never_comes_back_is_waited_for_only_so_long(listener):
     ask(listener, ANSWER)
-    listener.conclude(Verdict(Ending.DONE), farewell_seconds=0)
+    listener.finish(SignInEnd(Status.DONE), linger_seconds=0)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_a_taken_port_is_told_with_what_to_register_for_another(family, host):
         pytest.skip("this machine has no IPv6")
     with occupy(family, host) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SignInError, match=f"Port {port} .* is taken") as caught:
+        with pytest.raises(SignInError, match=f"Port {port} .* is in use") as caught:
             listening(port).__enter__()
     assert "--port" in caught.value.hint
     assert "http://localhost:N/OauthRedirect" in caught.value.hint

@@ -2,12 +2,12 @@ import re
 
 import pytest
 
-from runner.login.pages import HEADERS, Ending, Verdict, not_found, page_of
+from runner.login.pages import HEADERS, SignInEnd, Status, not_found, page_of
 
-PAGES = [*(page_of(Verdict(ending)) for ending in Ending), not_found()]
+PAGES = [*(page_of(SignInEnd(status)) for status in Status), not_found()]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[*Ending, "not_found"])
+@pytest.mark.parametrize("page", PAGES, ids=[*Status, "not_found"])
 def test_a_page_stands_alone_and_fits_a_phone(page):
     text = page.body.decode()
     assert 'name="viewport"' in text
@@ -17,17 +17,17 @@ def test_a_page_stands_alone_and_fits_a_phone(page):
 
 
 def test_each_ending_says_what_to_do():
-    done = page_of(Verdict(Ending.DONE, "ada@acme.example"))
+    done = page_of(SignInEnd(Status.DONE, "ada@acme.example"))
     assert done.status == 200
     assert b"Signed in" in done.body
     assert b"close this page" in done.body
     assert b"ada@acme.example" in done.body
-    assert b"refused" in page_of(Verdict(Ending.REFUSED)).body
-    assert b"terminal says why" in page_of(Verdict(Ending.FAILED)).body
+    assert b"refused" in page_of(SignInEnd(Status.REFUSED)).body
+    assert b"terminal says why" in page_of(SignInEnd(Status.FAILED)).body
 
 
 def test_what_the_org_says_is_no_markup():
-    body = page_of(Verdict(Ending.DONE, "<img src=x onerror=alert(1)>")).body
+    body = page_of(SignInEnd(Status.DONE, "<img src=x onerror=alert(1)>")).body
     assert b"<img" not in body
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from runner.errors import SignInError, StateError
 from runner.job.model import Environment
-from runner.login.complete import Wanted
+from runner.login.complete import ExpectedOrg
 from runner.login.pkce import Proof
-from runner.login.web import SignInPlan, sign_in, sign_in_by_paste
+from runner.login.web import SignInRequest, sign_in, sign_in_by_paste
 from runner.state.tokens.file import TokenFile
 
 ORG = "00D5g00000ABCDEEA5"
@@ -21,13 +21,13 @@ USERNAME = "ada@acme.example"
 
 @pytest.fixture
 def plan(org):
-    return SignInPlan(
-        Wanted(Environment.LOCAL, "runner login job.yaml"),
+    return SignInRequest(
+        ExpectedOrg(Environment.LOCAL, "runner login job.yaml"),
         login_url=org.url,
         client_id="3MVG9.key",
         port=0,
         timeout_seconds=10,
-        farewell_seconds=10,
+        linger_seconds=10,
     )
 
 
@@ -118,8 +118,8 @@ def test_the_org_is_asked_with_a_proof_that_fits_the_exchange(plan, org, transpo
 def test_a_refusal_in_the_browser_ends_it(plan, org, transport, store):
     person = Person(error="access_denied", error_description="end-user denied authorization")
     error = refused(plan, transport, store, person)
-    assert "refused in the browser" in error.message
-    assert "Access was refused" in person.page
+    assert "denied in the browser" in error.message
+    assert "Access was denied" in person.page
     assert org.forms("/token") == []
 
 
@@ -143,7 +143,7 @@ def test_a_code_that_the_org_does_not_take_is_told_with_its_words(plan, org, tra
 
 def test_nobody_answering_in_time_is_told_with_the_usual_causes(plan, transport, store):
     shown = []
-    with pytest.raises(SignInError, match="Nobody finished") as caught:
+    with pytest.raises(SignInError, match="not finished within") as caught:
         sign_in(replace(plan, timeout_seconds=0), transport, store, present=shown.append)
     callback = parse_qs(urlsplit(shown[0]).query)["redirect_uri"][0]
     for cause in (callback, "OAUTH_APP_BLOCKED", "not installed", "--no-browser"):
@@ -154,7 +154,7 @@ def test_an_org_of_another_kind_is_refused_and_its_token_revoked(plan, org, tran
     instance_url = "https://acme--uat.sandbox.my.salesforce.com"
     org.grants(instance_url=instance_url, id=f"https://test.salesforce.com/id/{ORG}/{USER}")
     error = refused(
-        replace(plan, wanted=replace(plan.wanted, environment=Environment.LIVE)),
+        replace(plan, expected=replace(plan.expected, environment=Environment.LIVE)),
         transport,
         store,
         Person(code="aPrx=="),
@@ -169,7 +169,7 @@ def test_an_org_of_another_kind_is_refused_and_its_token_revoked(plan, org, tran
 
 def test_an_org_other_than_the_pinned_one_is_refused(plan, org, transport, store):
     error = refused(
-        replace(plan, wanted=replace(plan.wanted, org_id="00D5g00000OTHER")),
+        replace(plan, expected=replace(plan.expected, org_id="00D5g00000OTHER")),
         transport,
         store,
         Person(code="aPrx=="),
@@ -200,7 +200,7 @@ def test_a_pasted_address_does_as_well(plan, org, transport, store):
     ("answer", "reason"),
     [
         ({"code": "a", "state": "another"}, "another sign-in"),
-        ({"error": "access_denied"}, "refused in the browser"),
+        ({"error": "access_denied"}, "denied in the browser"),
     ],
 )
 def test_a_pasted_address_is_judged_the_same(plan, transport, store, answer, reason):

@@ -53,7 +53,7 @@ def store(backend, tmp_path):
 
 
 def test_a_token_comes_back_and_goes_away(store):
-    store.check_place()
+    store.check_writable()
     with store.locked():
         store.save(TOKEN)
     assert store.load() == TOKEN
