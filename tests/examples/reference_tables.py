@@ -12,6 +12,7 @@ import typer.main
 import yaml
 
 from runner.cli.app import app
+from runner.local_org.router import ROUTES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -47,6 +48,7 @@ def page_tables():
     return {
         REFERENCE / "job-file.md": _job_tables(job_schema()),
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
+        REFERENCE / "local-org-coverage.md": _route_tables(),
         REFERENCE / "cli.md": {name: _options(verb) for name, verb in commands().items()},
     }
 
@@ -111,6 +113,56 @@ def _org_tables(schema):
     definitions = schema["$defs"].items()
     parts = {name: _keys(part, schema) for name, part in definitions if "properties" in part}
     return {"org": _keys(schema, schema), **parts}
+
+
+def _route_tables():
+    """What the local org answers, by the part of the path that its routes share."""
+    tables = {"rest": [], "services": [], "org": []}
+    for route in sorted(ROUTES, key=lambda each: (paths_of(each.path), each.method)):
+        services = route.path.startswith(("/services/", "/id/"))
+        name = "rest" if route.versioned else "services" if services else "org"
+        module = route.endpoint.__module__.removeprefix("runner.local_org.").replace(".", "/")
+        since = f"{route.min_version:.1f}" if route.min_version else ""
+        cells = (" and ".join(f"`{each}`" for each in paths_of(route.path)), since, f"`{module}`")
+        if tables[name] and tables[name][-1][1:] == cells:
+            tables[name][-1][0].append(route.method)
+        else:
+            tables[name].append(([route.method], *cells))
+    return {name: _routes(rows) for name, rows in tables.items()}
+
+
+def _routes(rows):
+    versioned = any(since for _, _, since, _ in rows)
+    lines = [("path", "methods", "since", "module"), ("---",) * 4]
+    lines += [(path, ", ".join(methods), since, module) for methods, path, since, module in rows]
+    shown = [cells if versioned else (*cells[:2], cells[3]) for cells in lines]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in shown)
+
+
+def paths_of(pattern):
+    """The paths that the regular expression of a route matches, with its parameters in braces."""
+    opening = pattern.find("(")
+    if opening < 0:
+        return [pattern]
+    closing = _closing(pattern, opening)
+    inner, rest = pattern[opening + 1 : closing], pattern[closing + 1 :]
+    if named := re.match(r"\?P<(\w+)>", inner):
+        choices = [f"{{{named[1]}}}"]
+    elif rest.startswith("?"):
+        choices, rest = [""], rest[1:]
+    else:
+        choices = re.sub(r"^\?i?:", "", inner).split("|")
+    return [pattern[:opening] + each + end for each in choices for end in paths_of(rest)]
+
+
+def _closing(pattern, opening):
+    """Where the group that opens there closes."""
+    depth = 0
+    for found in re.finditer(r"\\.|\[[^\]]*\]|[()]", pattern[opening:]):
+        depth += {"(": 1, ")": -1}.get(found[0], 0)
+        if depth == 0:
+            return opening + found.start()
+    raise ValueError(pattern)
 
 
 def _keys(mapping, schema, only=None):
