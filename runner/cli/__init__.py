@@ -1,1 +1,1 @@
-"""The command: one module a verb; builds the collaborators and prints."""
+"""The command line: a module for each verb; reads options and the environment, and prints."""

@@ -1,7 +1,7 @@
-"""The command line: its verbs and where each is found.
+"""The command line: its verbs, a module each.
 
-Knows the verbs. Imports only what reading the command line takes; each verb imports its own
-collaborators when it runs.
+Knows the verbs. Imports only what it takes to parse the command line; each verb imports what it
+needs when it runs.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from runner.cli import (
     history,
     init,
     login,
+    logout,
     org,
     resume,
     retry,
@@ -28,7 +29,7 @@ from runner.cli import (
 
 app = typer.Typer(
     name="runner",
-    help="Carry out Salesforce jobs that are declared in YAML.",
+    help="Run Salesforce jobs declared in YAML.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -40,7 +41,7 @@ app.command("retry")(retry.retry)
 app.command("undo")(undo.undo)
 app.command("validate")(validate.validate)
 app.command("login")(login.login)
-app.command("logout")(login.logout)
+app.command("logout")(logout.logout)
 app.command("whoami")(whoami.whoami)
 app.command("history")(history.history)
 app.command("show")(show.show)
@@ -59,7 +60,9 @@ def _print_version(wanted: bool) -> None:
 def _all_verbs(
     _version: Annotated[
         bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Say the version."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
     ] = False,
 ) -> None:
-    """Carry out Salesforce jobs that are declared in YAML."""
+    """Run Salesforce jobs declared in YAML."""

@@ -1,4 +1,4 @@
-"""`runner history`: the runs that were, newest first."""
+"""`runner history`: list runs, newest first; delete old ones."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.settings import state_folder
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,44 +19,44 @@ if TYPE_CHECKING:
 
 def history(
     job: Annotated[
-        str | None, typer.Option("--job", help="Only runs of the job of this name.")
+        str | None, typer.Option("--job", help="Only runs of this job.", metavar="NAME")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many runs.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, help="Show at most N runs.", metavar="N")
+    ] = 20,
     prune: Annotated[
         bool,
         typer.Option(
             "--prune",
-            help="Delete runs older than 90 days, with their files; unfinished ones stay.",
+            help="Delete runs older than 90 days and their files, except unfinished ones.",
         ),
     ] = False,
     keep: Annotated[
         int | None,
-        typer.Option(
-            "--keep", min=0, help="With --prune: keep so many instead, the newest.", metavar="N"
-        ),
+        typer.Option("--keep", min=0, help="With --prune: keep only the newest N.", metavar="N"),
     ] = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """List the runs, newest first; or delete old ones."""
-    from runner.runs.retention import lost_ledger
-    from runner.runs.wiring import state_folder
+    """List runs, newest first; or delete old ones."""
+    from runner.runs.selection import lost_ledger
     from runner.state.ledger import Ledger
 
     if keep is not None and not prune:
-        raise UsageError("--keep says what --prune leaves.", hint="Add --prune.")
-    with Ledger(state_folder(state_dir).ledger) as ledger:
+        raise UsageError("--keep needs --prune.", hint="Add `--prune`.")
+    state = state_folder(state_dir).create()
+    with Ledger(state.ledger) as ledger:
         if prune:
-            _prune(ledger, state_folder(state_dir), keep, output)
+            _prune(ledger, state, keep, output)
             return
         runs = ledger.runs(limit=limit, job=job)
-        lost = lost_ledger(ledger, state_folder(state_dir))
+        lost = lost_ledger(ledger, state)
     if output is Output.JSON:
         typer.echo(json.dumps({"runs": [_document(run) for run in runs]}, indent=2))
     elif runs:
         typer.echo("\n".join(map(_line, runs)))
     else:
-        typer.echo("No run has been recorded yet.")
+        typer.echo("No runs yet.")
     if lost is not None:
         typer.echo(f"warning: {lost}", err=True)
 
@@ -63,13 +64,13 @@ def history(
 def _prune(ledger: Ledger, state: StateFolder, keep: int | None, output: Output) -> None:
     from runner.runs.retention import prune
 
-    gone = prune(ledger, state, keep=keep)
+    pruned = prune(ledger, state, keep=keep)
     if output is Output.JSON:
-        typer.echo(json.dumps({"pruned": gone.runs, "unfinished": gone.unfinished}))
+        typer.echo(json.dumps({"pruned": pruned.runs, "unfinished": pruned.unfinished}))
         return
-    typer.echo(f"{len(gone.runs):,} run{'' if len(gone.runs) == 1 else 's'} deleted")
-    for run_id in gone.unfinished:
-        typer.echo(f"{run_id} stays: it is unfinished; `runner resume {run_id}`")
+    typer.echo(f"{len(pruned.runs):,} run{'' if len(pruned.runs) == 1 else 's'} deleted")
+    for run_id in pruned.unfinished:
+        typer.echo(f"{run_id} is unfinished and was not deleted; `runner resume {run_id}`")
 
 
 def _document(run: RunRecord) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`runner init`: write a job to start from."""
+"""`runner init`: write a starter job."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from runner.errors import UsageError
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="Where to write it.", metavar="FILE")] = Path(
+    file: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")] = Path(
         "job.yaml"
     ),
 ) -> None:
-    """Write a commented job to start from, and the schema beside it for the editor."""
+    """Write a commented starter job, and its schema for the editor beside it."""
     from runner.job.schema.files import schema_text
     from runner.job.template import starter_job
 
     schema = file.parent / "job.schema.json"
     if file.exists():
-        raise UsageError(f"{file} exists already.", hint="Name another file.")
+        raise UsageError(f"{file} already exists.", hint="Choose another file name.")
     try:
         file.write_text(starter_job(file.stem), encoding="utf-8")
         if not schema.exists():
             schema.write_text(schema_text("job"), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error
-    typer.echo(f"Wrote {file} and {schema.name}, which gives editors completion.")
+    typer.echo(f"Wrote {file} and {schema.name}, the schema for completion in editors.")
     typer.echo(f"Next: edit {file}, then `runner validate {file}`.")

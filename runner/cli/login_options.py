@@ -1,7 +1,6 @@
-"""What `runner login` and `runner logout` are to do, made of a job and of options.
+"""What to sign in to, and how: from a job and the options of `runner login` and `logout`.
 
-Knows how a connection, a token's place and a flow are told on the command line. Knows nothing of
-what the org answers.
+Knows how options name a connection, a secret and a flow. Knows nothing of what the org answers.
 """
 
 from __future__ import annotations
@@ -13,36 +12,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.cli.settings import keyring_locks, token_override
+
 if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
     from runner.job.model import Connection, Environment
+    from runner.job.path_policy import Permissions
     from runner.login.complete import ExpectedOrg
+    from runner.login.logout import SavedToken
     from runner.login.web import SignInRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A secret as options tell it; at most one of them."""
+class SecretOption:
+    """A secret by reference, from up to one of three options."""
 
     file: Path | None = None
     env: str | None = None
     command: str | None = None
 
     def reference(self, name: str) -> SecretReference | None:
-        """The reference; None where nothing is told.
+        """The reference; None without any of the options.
 
         Args:
-            name: What the options begin with, `key` for `--key-file`.
+            name: What the options start with, `key` for `--key-file`.
 
         Raises:
-            UsageError: two are told, or a command that no shell would read.
+            UsageError: Two are given, or a command that a shell could not parse.
         """
         from runner.credentials import SecretReference
         from runner.errors import UsageError
 
-        told = [each for each in (self.file, self.env, self.command) if each is not None]
-        if len(told) > 1:
-            raise UsageError(f"Only one of --{name}-file, --{name}-env and --{name}-command.")
+        given = [each for each in (self.file, self.env, self.command) if each is not None]
+        if len(given) > 1:
+            raise UsageError(f"Use only one of --{name}-file, --{name}-env and --{name}-command.")
         if self.file is not None:
             return SecretReference(path=self.file.expanduser().absolute())
         if self.env is not None:
@@ -54,81 +57,103 @@ class Place:
         except ValueError:
             words = ()
         if not words:
-            raise UsageError(f"--{name}-command is no command.", hint="Quote it as one word.")
+            raise UsageError(f"--{name}-command is not a command.", hint="Quote it as one word.")
         return SecretReference(command=words)
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
-    """A connection as a job and options name it."""
+class ConnectionOption:
+    """The connection that a job and options name."""
 
     connection: Connection
     login_command: str
-    """What to type to sign it in again."""
+    """The command that signs in to it again."""
 
     @property
-    def wanted(self) -> ExpectedOrg:
-        """What a sign-in is to lead to."""
+    def expected(self) -> ExpectedOrg:
+        """What the sign-in must lead to."""
         from runner.login.complete import ExpectedOrg
 
         return ExpectedOrg(self.connection.environment, self.login_command, self.connection.org_id)
 
 
-def named(
+def sign_in_target(
     job: Path | None,
+    permitted: Permissions,
     *,
     environment: str | None = None,
     domain: str | None = None,
     client_id: str | None = None,
     token: Path | None = None,
     grant: Grant | None = None,
-) -> Named:
+) -> ConnectionOption:
     """The connection that a job or the options name.
 
     Raises:
-        JobError: the job's connection is wrong.
-        UsageError: nothing says where the token is.
+        JobError: The job's connection is wrong.
+        UsageError: Neither a job nor a token file is given.
     """
     from dataclasses import replace
 
     from runner.credentials import SecretReference
     from runner.errors import UsageError
     from runner.job.model import Connection, Environment
-    from runner.runs.token_stores import reference_instead
-    from runner.runs.wiring import loaded_connection
+    from runner.runs.wiring import load_connection
 
-    told = {
+    options = {
         "environment": _environment(environment),
         "domain": domain,
         "client_id": client_id,
         "auth": grant,
         "token": SecretReference(path=token.expanduser().absolute()) if token else None,
     }
-    told["token"] = told["token"] or reference_instead(os.environ)
-    given: dict[str, Any] = {name: value for name, value in told.items() if value is not None}
+    options["token"] = options["token"] or token_override()
+    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
     if job is None and "token" not in given:
-        raise UsageError("Which token?", hint="Name a job file, or a token file with `--token`.")
-    base = loaded_connection(job) if job is not None else Connection(Environment.LIVE)
+        raise UsageError(
+            "No job or token file given.", hint="Name a job, or a token file with `--token`."
+        )
+    base = load_connection(job, permitted) if job is not None else Connection(Environment.LIVE)
     connection = replace(base, **given)
-    words = _again(job, connection, given, grant)
-    return Named(connection, shlex.join(["runner", "login", *words]))
+    words = _login_words(job, connection, given, grant)
+    return ConnectionOption(connection, shlex.join(["runner", "login", *words]))
 
 
-def _again(
+def checked_token_place(target: ConnectionOption) -> SavedToken:
+    """Where the token will be stored; checked before anybody signs in."""
+    store = token_place(target)
+    store.check_writable()
+    return store
+
+
+def token_place(target: ConnectionOption) -> SavedToken:
+    """Where the token is stored.
+
+    Raises:
+        UsageError: In a variable or a command, which cannot store a token.
+    """
+    from runner.credentials import SecretReference
+    from runner.runs.wiring import stored_token
+
+    reference = target.connection.token or SecretReference()
+    return stored_token(reference, target.login_command, keyring_locks())
+
+
+def _login_words(
     job: Path | None, connection: Connection, given: dict[str, Any], grant: Grant | None
 ) -> list[str]:
     """The words that sign in the same way again."""
-    told: list[tuple[str, object]] = []
+    options: list[tuple[str, object]] = []
     if job is None:
-        told.append(("--environment", connection.environment))
-    told += [
+        options.append(("--environment", connection.environment))
+    options += [
         (f"--{name.replace('_', '-')}", given[name]) for name in ("domain", "client_id")
         if name in given
     ]  # fmt: skip
     token = given.get("token")
     if token is not None and token.path is not None:
-        told.append(("--token", token.path))
-    words = [str(word) for pair in told for word in pair]
+        options.append(("--token", token.path))
+    words = [str(word) for pair in options for word in pair]
     return [*_grant_words(grant), *words, *([str(job)] if job is not None else [])]
 
 
@@ -138,11 +163,11 @@ def _grant_words(grant: Grant | None) -> list[str]:
     if grant is None:
         return []
     if isinstance(grant, JwtBearer):
-        return ["--jwt", "--username", grant.username, *_place_words("key", grant.key)]
-    return ["--client-credentials", *_place_words("secret", grant.secret)]
+        return ["--jwt", "--username", grant.username, *_reference_words("key", grant.key)]
+    return ["--client-credentials", *_reference_words("secret", grant.secret)]
 
 
-def _place_words(name: str, reference: SecretReference) -> list[str]:
+def _reference_words(name: str, reference: SecretReference) -> list[str]:
     if reference.env is not None:
         return [f"--{name}-env", reference.env]
     if reference.command is not None:
@@ -157,41 +182,46 @@ def _environment(name: str | None) -> Environment | None:
     if name is None:
         return None
     if name not in set(Environment):
-        raise UsageError(f"There is no environment {name!r}.", hint="Write live or sandbox.")
+        raise UsageError(f"There is no environment {name!r}.", hint="Use live or sandbox.")
     return Environment(name)
 
 
 def grant_of(
-    *, jwt: bool, client_credentials: bool, username: str | None, key: Place, secret: Place
+    *,
+    jwt: bool,
+    client_credentials: bool,
+    username: str | None,
+    key: SecretOption,
+    secret: SecretOption,
 ) -> Grant | None:
-    """The flow that options tell; None for one where a person or a token is needed.
+    """The unattended flow that the options choose; None if a person or a token is needed.
 
     Raises:
-        UsageError: they contradict, or say too little.
+        UsageError: They contradict each other, or an option is missing.
     """
     from runner.credentials import ClientCredentials, JwtBearer
     from runner.errors import UsageError
 
-    key_place, secret_place = key.reference("key"), secret.reference("secret")
-    if not jwt and (username or key_place):
-        raise UsageError("--username and --key-… go with --jwt.")
-    if not client_credentials and secret_place:
-        raise UsageError("--secret-… goes with --client-credentials.")
+    key_reference, secret_reference = key.reference("key"), secret.reference("secret")
+    if not jwt and (username or key_reference):
+        raise UsageError("--username and --key-… need --jwt.")
+    if not client_credentials and secret_reference:
+        raise UsageError("--secret-… needs --client-credentials.")
     if jwt:
-        if username is None or key_place is None:
+        if username is None or key_reference is None:
             raise UsageError(
                 "A JWT sign-in needs a user and the app's private key.",
-                hint="Give `--username NAME` and `--key-file PATH`, `--key-env NAME` or "
+                hint="Add `--username NAME` and `--key-file PATH`, `--key-env NAME` or "
                 "`--key-command COMMAND`.",
             )
-        return JwtBearer(username, key_place)
+        return JwtBearer(username, key_reference)
     if client_credentials:
-        if secret_place is None:
+        if secret_reference is None:
             raise UsageError(
                 "A client credentials sign-in needs the app's secret, by reference.",
-                hint="Give `--secret-env NAME`, `--secret-file PATH` or `--secret-command WORDS`.",
+                hint="Add `--secret-env NAME`, `--secret-file PATH` or `--secret-command COMMAND`.",
             )
-        return ClientCredentials(secret_place)
+        return ClientCredentials(secret_reference)
     return None
 
 
@@ -199,76 +229,76 @@ def check_one_flow(**flows: bool) -> None:
     """Refuse two flows at once.
 
     Raises:
-        UsageError: two are asked for.
+        UsageError: Two are chosen.
     """
     from runner.errors import UsageError
 
-    asked = [f"--{name.replace('_', '-')}" for name, on in flows.items() if on]
-    if len(asked) > 1:
-        raise UsageError(f"{' and '.join(asked)} are two ways to sign in; give one.")
+    chosen = [f"--{name.replace('_', '-')}" for name, on in flows.items() if on]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} are different ways to sign in; use only one.")
 
 
 def seed_from_grant(connection: Connection) -> Token:
     """A token that signs in by itself.
 
     Raises:
-        UsageError: the connection does not name the app.
+        UsageError: The connection does not name the app.
     """
-    from runner.runs.token_stores import seed_of
+    from runner.runs.wiring import seed_of
 
     check_client(connection)
     seed = seed_of(connection)
-    assert seed is not None  # noqa: S101 - the caller has seen that there is a grant
+    assert seed is not None  # noqa: S101 - the caller has checked that there is a grant
     return seed
 
 
-def token_given(connection: Connection, mend: str) -> Token:
+def token_from_stdin(connection: Connection, command: str) -> Token:
     """The token on standard input: a token file's text, a sign-in URL, or an access token.
 
     Raises:
-        SignInError: it is none of them.
+        SignInError: It is none of them.
     """
     from getpass import getpass
 
     from runner.credentials import Secret
-    from runner.runs.token_stores import instance_url
+    from runner.runs.wiring import instance_url
     from runner.state.tokens.parsing import token_of
 
     text = Secret(getpass("Token: ") if sys.stdin.isatty() else sys.stdin.read(1 << 20).strip())
     return token_of(
         text.reveal(),
         origin="standard input",
-        login_command=mend,
+        login_command=command,
         instance_url=instance_url(connection),
     )
 
 
-def token_of_cli(alias: str, mend: str) -> Token:
+def token_from_cli(alias: str, command: str) -> Token:
     """The sign-in that the Salesforce CLI has under an alias.
 
     Raises:
-        SignInError: it has none that can be taken over.
+        SignInError: It has none that can be imported.
     """
     from runner.login.salesforce_cli import auth_url
     from runner.state.tokens.parsing import token_of
 
     url = auth_url(alias, os.environ)
-    return token_of(url.reveal(), origin="the Salesforce CLI", login_command=mend)
+    return token_of(url.reveal(), origin="the Salesforce CLI", login_command=command)
 
 
-def browser_plan(named: Named, port: int, timeout_seconds: float) -> SignInRequest:
-    """The way through the browser.
+def browser_request(target: ConnectionOption, port: int, timeout_seconds: float) -> SignInRequest:
+    """How to sign in with the browser.
 
     Raises:
-        UsageError: the connection names no app.
+        UsageError: The connection does not name the app.
     """
     from runner.login.web import SignInRequest
     from runner.salesforce.http.hosts import login_url
 
-    client_id = check_client(named.connection)
+    client_id = check_client(target.connection)
     return SignInRequest(
-        named.wanted,
-        login_url(named.connection),
+        target.expected,
+        login_url(target.connection),
         client_id,
         port=port,
         timeout_seconds=timeout_seconds,
@@ -279,14 +309,14 @@ def check_client(connection: Connection) -> str:
     """The app's consumer key.
 
     Raises:
-        UsageError: the connection names none.
+        UsageError: The connection does not name it.
     """
     from runner.errors import UsageError
 
     if connection.client_id is None:
         raise UsageError(
             "The connection names no External Client App.",
-            hint="Write its consumer key as `client_id` in the connection, or give `--client-id`; "
-            "the docs say how to create one.",
+            hint="Write its consumer key as `client_id` in the connection, or add `--client-id`; "
+            "the docs explain how to create one.",
         )
     return connection.client_id

@@ -5,11 +5,14 @@ Knows names, help texts and environment variables. Knows nothing of what a verb 
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from runner.errors import UsageError
 
 
 class Output(StrEnum):
@@ -19,9 +22,11 @@ class Output(StrEnum):
     JSON = "json"
 
 
-JobFile = Annotated[Path, typer.Argument(help="The job file.", metavar="JOB", show_default=False)]
 JobFiles = Annotated[
     list[Path], typer.Argument(help="One or more job files.", metavar="JOB…", show_default=False)
+]
+RunId = Annotated[
+    str, typer.Argument(help="A run id, or the start of one, or `last`.", metavar="RUN")
 ]
 OutputOption = Annotated[
     Output,
@@ -34,7 +39,7 @@ StateDir = Annotated[
     typer.Option(
         "--state-dir",
         envvar="SFRUNNER_STATE_DIR",
-        help="Folder of the ledger and the runs; else $XDG_STATE_HOME/sfrunner.",
+        help="Folder of the ledger and the runs. Default: $XDG_STATE_HOME/sfrunner.",
         show_default=False,
     ),
 ]
@@ -43,7 +48,7 @@ Timeout = Annotated[
     typer.Option(
         "--timeout",
         envvar="SFRUNNER_TIMEOUT",
-        help="Stop in order after this time, such as 90m; `runner resume` goes on.",
+        help="Stop cleanly after this long, e.g. 90m; `runner resume` continues.",
         metavar="TIME",
         show_default=False,
     ),
@@ -53,7 +58,7 @@ MaxDisk = Annotated[
     typer.Option(
         "--max-disk",
         envvar="SFRUNNER_MAX_DISK",
-        help="Most that the run's files may take, such as 20GB; else what the job says.",
+        help="Disk space the run may use, e.g. 20GB; overrides the job's `max_disk`.",
         metavar="SIZE",
         show_default=False,
     ),
@@ -63,18 +68,49 @@ WaitLock = Annotated[
     typer.Option(
         "--wait-lock",
         envvar="SFRUNNER_WAIT_LOCK",
-        help="Wait so long for another run of the job to end, such as 10m.",
+        help="Wait up to this long for another run of the job, e.g. 10m.",
         metavar="TIME",
         show_default=False,
     ),
 ]
 Verbose = Annotated[
-    int, typer.Option("--verbose", "-v", count=True, help="Say more.", show_default=False)
+    int,
+    typer.Option("--verbose", "-v", count=True, help="Print every step.", show_default=False),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", envvar="SFRUNNER_QUIET", help="Say nothing of what went well."),
+    typer.Option("--quiet", "-q", envvar="SFRUNNER_QUIET", help="Print problems only."),
 ]
 NoInput = Annotated[
-    bool, typer.Option("--no-input", envvar="SFRUNNER_NO_INPUT", help="Never ask anything.")
+    bool, typer.Option("--no-input", envvar="SFRUNNER_NO_INPUT", help="Never prompt.")
 ]
+
+
+def seconds(text: str, option: str) -> float:
+    """The seconds of a duration such as `90m`.
+
+    Raises:
+        UsageError: It is not a duration.
+    """
+    from runner.job.notation import duration_seconds
+
+    try:
+        return duration_seconds(text)
+    except (ValueError, KeyError, IndexError):
+        raise UsageError(
+            f"{option} {text} is not a duration.", hint="Write it like 90s, 10m or 2h."
+        ) from None
+
+
+def size_bytes(text: str, option: str) -> int:
+    """The bytes of a size such as `20GB`.
+
+    Raises:
+        UsageError: It is not a size.
+    """
+    from runner.job import notation
+
+    plain = text.replace(" ", "").upper()
+    if re.fullmatch(r"[1-9][0-9]{0,6}(KB|MB|GB)", plain) is None:
+        raise UsageError(f"{option} {text} is not a size.", hint="Write it like 500MB or 20GB.")
+    return notation.size_bytes(plain)

@@ -1,4 +1,4 @@
-"""`runner org serve` and `runner org reset`: the embedded local org."""
+"""`runner org serve` and `runner org reset`: serve and empty the embedded local org."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.settings import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from runner.local_org.org import Settings
 
 app = typer.Typer(
-    help="An embedded Salesforce org, to try jobs without an account.", no_args_is_help=True
+    help="Serve an embedded Salesforce org, to try jobs without an account.", no_args_is_help=True
 )
 OrgFile = Annotated[
     Path | None,
@@ -37,28 +38,27 @@ OrgFile = Annotated[
 @app.command()
 def serve(
     port: Annotated[
-        int, typer.Option(envvar="SFRUNNER_PORT", help="Port on loopback; 0 takes any free one.")
+        int, typer.Option(envvar="SFRUNNER_PORT", help="Loopback port; 0 picks a free one.")
     ] = 8123,
     org_file: OrgFile = None,
     serve_retired: Annotated[
         bool, typer.Option("--serve-retired", help="Also serve the retired versions 20.0 to 30.0.")
     ] = False,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="Give a new refresh token with each refresh.")
+        bool, typer.Option("--rotate", help="Issue a new refresh token with every refresh.")
     ] = False,
     session_seconds: Annotated[
-        float, typer.Option(help="How long an access token lives unused.")
+        float, typer.Option(help="Seconds until an unused access token expires.")
     ] = 7200.0,
     bulk_pace_seconds: Annotated[
-        float, typer.Option(help="How long a Bulk job stays in each state at the least.")
+        float, typer.Option(help="Minimum seconds that a Bulk job stays in each state.")
     ] = 0.0,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     for_runs: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
-    """Serve the local org until Ctrl-C; its records are kept between runs."""
+    """Serve the local org until Ctrl-C; its records are stored in the state folder."""
     from runner.local_org.org import Settings
-    from runner.runs.wiring import state_folder
 
     settings = Settings(
         serve_retired=serve_retired,
@@ -66,18 +66,18 @@ def serve(
         session_seconds=session_seconds,
         bulk_pace_seconds=bulk_pace_seconds,
     )
-    state = state_folder(state_dir)
+    state = state_folder(state_dir).create()
     server = _opened(state.local_org, org_file, settings, port)
     _serve(server, output, users=state.local_org_users if for_runs else None)
 
 
 def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) -> Server:
-    """The org of a folder behind a port, its seeds sown; it answers once it is started.
+    """The server of a folder's org, its seed records loaded; not started yet.
 
     Raises:
-        JobError: The org file is wrong, or declares what no org can have.
+        JobError: The org file is wrong, or declares what an org cannot have.
         UsageError: The port is taken.
-        StateError: The org runs already.
+        StateError: The org is already running.
         SourceError: A seed is wrong.
     """
     from runner.errors import JobError, SourceError, StateError, UsageError
@@ -101,15 +101,17 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         )
         raise JobError(tuple(sorted(found, key=lambda each: each.sort_key))) from error
     except FolderServedError as error:
-        raise StateError(f"The local org runs already: {error}.") from error
+        raise StateError(f"The local org is already running: {error}.") from error
     except PortTakenError as error:
-        raise UsageError(f"{error}.", hint="Choose another with `--port`; 0 takes any.") from error
+        raise UsageError(
+            f"{error}.", hint="Choose another with `--port`; 0 picks a free one."
+        ) from error
     try:
-        # Only now is the folder this process's own.
+        # Only now does this process own the folder.
         sow(org, org_file.absolute().parent if org_file else folder)
     except SeedError as error:
         server.shutdown()
-        raise SourceError(f"{error}.", hint="Correct the seed, or the org file.") from error
+        raise SourceError(f"{error}.", hint="Fix the seed or the org file.") from error
     return server
 
 
@@ -121,10 +123,10 @@ def _serve(server: Server, output: Output, *, users: Path | None) -> None:
     signal.signal(signal.SIGINT, stop)
     server.start()
     if output is Output.JSON:
-        told = {"url": server.url, "access_token": server.access_token, "pid": os.getpid()}
-        typer.echo(json.dumps(told))
+        document = {"url": server.url, "access_token": server.access_token, "pid": os.getpid()}
+        typer.echo(json.dumps(document))
     else:
-        typer.echo(f"The local org answers at {server.url} (Ctrl-C ends it).")
+        typer.echo(f"The local org is running at {server.url} (press Ctrl-C to stop).")
     sys.stdout.flush()
     if users is not None:
         threading.Thread(target=_when_unused, args=(users, stop), daemon=True).start()
@@ -132,11 +134,11 @@ def _serve(server: Server, output: Output, *, users: Path | None) -> None:
 
 
 def _when_unused(users: Path, stop: Callable[[], None]) -> None:
-    """Stop once the run that started this server has ended, or died, and no other uses it."""
+    """Stop once the run that started this server has ended or died, and no other run uses it."""
     from runner.state.locks import lock_until_exit
 
     sys.stdin.read()
-    # Whoever reads what that run says would else wait for this server's end.
+    # Readers of that run's output would otherwise wait until this server ends.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
@@ -151,10 +153,9 @@ def reset(state_dir: StateDir = None) -> None:
 
     from runner.errors import StateError
     from runner.runs.local_org_process import running_org
-    from runner.runs.wiring import state_folder
 
-    state = state_folder(state_dir)
+    state = state_folder(state_dir).create()
     if running := running_org(state):
-        raise StateError(f"The local org runs at {running.url}.", hint="End it first.")
+        raise StateError(f"The local org is running at {running.url}.", hint="Stop it first.")
     shutil.rmtree(state.local_org, ignore_errors=True)
     typer.echo("The local org is empty.")

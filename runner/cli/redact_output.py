@@ -1,7 +1,6 @@
-"""The last gate before anything is shown: no secret that is known passes stdout or stderr.
+"""Redacts all output: no known secret reaches stdout or stderr.
 
-Knows streams, and how GitHub Actions is told what to star out of its logs. Knows nothing of what is
-printed.
+Knows streams, and how GitHub Actions masks secrets in its logs. Knows nothing of what is printed.
 """
 
 from __future__ import annotations
@@ -16,8 +15,8 @@ from typing import Any, TextIO, cast
 from runner.credentials import LEAST_CHARACTERS, on_secret, redacted
 
 
-class _Guarded:
-    """A text stream whose every write is redacted first; in all else the stream itself."""
+class _Redacted:
+    """A text stream that redacts every write; in all else the stream itself."""
 
     def __init__(self, stream: TextIO, *, shapes: bool) -> None:
         self._stream = stream
@@ -36,26 +35,26 @@ class _Guarded:
 
 
 @contextmanager
-def guarded_streams() -> Iterator[None]:
-    """Guard stdout and stderr while the block runs.
+def redacted_streams() -> Iterator[None]:
+    """Redact stdout and stderr while the block runs.
 
-    stdout carries results, which another program may read: only what is known to be secret is
-    starred out there. On stderr what merely looks like a token is, too.
+    stdout carries results, which another program may read: only known secrets are redacted there.
+    On stderr, texts that merely look like a token are redacted too.
     """
     before = sys.stdout, sys.stderr
-    sys.stdout = cast("TextIO", _Guarded(before[0], shapes=False))
-    sys.stderr = cast("TextIO", _Guarded(before[1], shapes=True))
+    sys.stdout = cast("TextIO", _Redacted(before[0], shapes=False))
+    sys.stderr = cast("TextIO", _Redacted(before[1], shapes=True))
     try:
         yield
     finally:
         sys.stdout, sys.stderr = before
 
 
-def tell_github(environ: Mapping[str, str]) -> None:
-    """Have GitHub Actions star out each secret that is met from now on, in all that follows.
+def mask_in_github_logs(environ: Mapping[str, str]) -> None:
+    """Have GitHub Actions mask in its logs every secret that this process learns from now on.
 
-    It is told on stderr, and only where that is a pipe: its runner reads the command there and
-    shows it to nobody, while a file would keep it.
+    The mask command goes to stderr, and only if that is a pipe: the Actions runner reads it from
+    there and does not show it, while a file would store the secret.
     """
     stream = sys.stderr
     if environ.get("GITHUB_ACTIONS") != "true" or not _is_pipe(stream):

@@ -1,13 +1,12 @@
-"""`runner resume`: bring a run to its end that died or was interrupted."""
+"""`runner resume`: finish a run that died or was interrupted, or abandon it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.allowed_hosts import AllowHost
-from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     MaxDisk,
     NoInput,
@@ -19,13 +18,17 @@ from runner.cli.options import (
     Verbose,
     WaitLock,
 )
+from runner.cli.settings import AllowHost, AllowOutside, user_settings
+
+if TYPE_CHECKING:
+    from runner.state.run_records import PartRecord, RunRecord
 
 
 def resume(
     run: Annotated[
         str | None,
         typer.Argument(
-            help="A run's id or the beginning of one; else the last that is unfinished.",
+            help="A run id, or the start of one. Default: the newest unfinished run.",
             metavar="RUN",
             show_default=False,
         ),
@@ -33,7 +36,7 @@ def resume(
     abandon: Annotated[
         bool,
         typer.Option(
-            "--abandon", help="Give the run up: send nothing, and let the job begin a new run."
+            "--abandon", help="Send nothing and close the run, so that the job can start a new one."
         ),
     ] = False,
     timeout: Timeout = None,
@@ -43,23 +46,40 @@ def resume(
     state_dir: StateDir = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
-    no_input: NoInput = False,
+    _no_input: NoInput = False,  # a run never prompts; scripts may pass it to every verb
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Bring a run to its end: rows that were sent are collected, the others are sent, once."""
-    # Said everywhere alike; what is allowed is remembered where it was read.
-    del no_input, allow_host, allow_outside
-    from runner.cli.run_output import carrying, manner_of
+    """Finish an unfinished run: collect the results of rows already sent, send the others once."""
+    from runner.cli.run_output import run_options, run_output
+    from runner.runs import execute
 
     if abandon:
-        from runner.cli.abandon import give_up
-
-        typer.echo(give_up(run, state_dir))
-        return
-    from runner.runs.execute import resume as bring_to_its_end
-
-    with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        outcomes.append(
-            bring_to_its_end(run, manner_of(sink, state_dir, timeout, wait_lock, max_disk))
+        closed = execute.abandon(run, user_settings(state_dir, allow_host, allow_outside))
+        typer.echo(
+            f"run {closed.run_id} abandoned; `runner run {closed.job_file}` starts a new one"
         )
+        for task, part in _open_parts(closed):
+            bulk = f", Bulk job {part.bulk_job_id}" if part.bulk_job_id else ""
+            rows = f"rows {part.first_row:,} to {part.last_row:,}"
+            typer.echo(f"  {task}: {rows} may have reached the org{bulk}")
+        return
+    with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        options = run_options(
+            sink,
+            state_dir,
+            allow_host,
+            allow_outside,
+            timeout=timeout,
+            wait_lock=wait_lock,
+            max_disk=max_disk,
+        )
+        outcomes.append(execute.resume(run, options))
+
+
+def _open_parts(run: RunRecord) -> Iterator[tuple[str, PartRecord]]:
+    """Parts that were sent, or about to be, and whose results were not collected."""
+    for task in run.tasks:
+        for part in task.parts:
+            if not task.final and part.results is None and part.first_row and part.last_row:
+                yield task.name, part

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
-from runner.cli.allowed_hosts import AllowHost
-from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     MaxDisk,
     NoInput,
     Output,
     OutputOption,
     Quiet,
+    RunId,
     StateDir,
     Timeout,
     Verbose,
     WaitLock,
 )
+from runner.cli.settings import AllowHost, AllowOutside
 
 
 def retry(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, the beginning of one, or `last`.", metavar="RUN")
-    ] = "last",
+    run: RunId = "last",
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
@@ -32,20 +26,25 @@ def retry(
     state_dir: StateDir = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
-    no_input: NoInput = False,
+    _no_input: NoInput = False,  # a run never prompts; scripts may pass it to every verb
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Send the rows that failed in a run again, and nothing else, as a run of its own.
+    """Send only the failed rows of a run again, as a new run.
 
-    They are taken from the run's failed.csv files, so values can be mended there before.
+    The rows are read from the run's failed.csv files, so you can fix values there first.
     """
-    # Said everywhere alike; what is allowed is remembered where it was read.
-    del no_input, allow_host, allow_outside
-    from runner.cli.run_output import carrying, manner_of
-    from runner.runs.execute import retry as send_failed_rows
+    from runner.cli.run_output import run_options, run_output
+    from runner.runs import execute
 
-    with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        outcomes.append(
-            send_failed_rows(run, manner_of(sink, state_dir, timeout, wait_lock, max_disk))
+    with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        options = run_options(
+            sink,
+            state_dir,
+            allow_host,
+            allow_outside,
+            timeout=timeout,
+            wait_lock=wait_lock,
+            max_disk=max_disk,
         )
+        outcomes.append(execute.retry(run, options))

@@ -1,4 +1,4 @@
-"""`runner run`: carry jobs out."""
+"""`runner run`: run jobs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.allowed_hosts import AllowHost
-from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import (
     JobFiles,
     MaxDisk,
@@ -20,6 +18,7 @@ from runner.cli.options import (
     Verbose,
     WaitLock,
 )
+from runner.cli.settings import AllowHost, AllowOutside
 
 if TYPE_CHECKING:
     from runner.outcome import RunOutcome
@@ -33,7 +32,7 @@ def run(
             "--task",
             "-t",
             envvar="SFRUNNER_TASK",
-            help="Only this task; may be given again.",
+            help="Run only this task; repeatable.",
             metavar="NAME",
         ),
     ] = None,
@@ -43,16 +42,16 @@ def run(
             "--param",
             "-p",
             envvar="SFRUNNER_PARAM",
-            help="A parameter's value; may be given again.",
+            help="Set a param of the job; repeatable.",
             metavar="K=V",
         ),
     ] = None,
-    afresh: Annotated[
+    start_over: Annotated[
         bool,
         typer.Option(
             "--anew",
-            help="Give an unfinished run of the job up and begin a new one; rows that it sent "
-            "may be sent again.",
+            help="Abandon the job's unfinished run and start over; rows it already sent may be "
+            "sent twice.",
         ),
     ] = False,
     timeout: Timeout = None,
@@ -62,7 +61,7 @@ def run(
     state_dir: StateDir = None,
     verbose: Verbose = 0,
     quiet: Quiet = False,
-    no_input: NoInput = False,
+    _no_input: NoInput = False,  # a run never prompts; scripts may pass it to every verb
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
     excel_safe: Annotated[
@@ -70,25 +69,31 @@ def run(
         typer.Option(
             "--excel-safe",
             envvar="SFRUNNER_EXCEL_SAFE",
-            help="Besides each result file a copy in which no cell is a formula, `*.excel.csv`.",
+            help="Also write each result file as `*.excel.csv` with formulas disabled.",
         ),
     ] = False,
 ) -> None:
-    """Carry jobs out, one after the other; every row is accounted for.
+    """Run jobs one after another and account for every row.
 
-    A run of the job that died or was interrupted is brought to its end instead of a new one.
+    If an earlier run of a job did not finish, it is resumed instead of starting a new one.
     """
-    del allow_host, allow_outside  # remembered where they were read
-    del no_input  # a run never asks; the option is there so that scripts may say so everywhere
-    from runner.cli.run_output import carrying, manner_of
-    from runner.runs.execute import carry_out
+    from runner.cli.run_output import run_options, run_output
+    from runner.runs import execute
     from runner.state.run_records import RunRequest
 
-    asked = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
-    with carrying(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        manner = manner_of(sink, state_dir, timeout, wait_lock, max_disk)
+    request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
+    with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        options = run_options(
+            sink,
+            state_dir,
+            allow_host,
+            allow_outside,
+            timeout=timeout,
+            wait_lock=wait_lock,
+            max_disk=max_disk,
+        )
         for file in jobs:
-            outcomes.append(carry_out(file, asked, manner, afresh=afresh))
+            outcomes.append(execute.run(file, request, options, start_over=start_over))
             if excel_safe:
                 _copy_for_spreadsheets(outcomes[-1])
 

@@ -1,94 +1,109 @@
-"""What `run`, `resume` and `retry` share: signals, progress, the recap, the exit code.
+"""What `run`, `resume`, `retry` and `undo` share: signals, progress, recap and exit code.
 
-Knows streams and exit codes. Knows nothing of what is carried out.
+Knows streams, signals and exit codes. Knows nothing of what is executed.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
+import signal
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import typer
 
-from runner.cli.options import Output
-from runner.cli.signals import signals_end_the_run
-from runner.errors import UsageError
-from runner.events import Sink
+from runner.cli.options import Output, seconds, size_bytes
+from runner.cli.settings import user_settings
+from runner.errors import AbortedError, ExitCode
+from runner.events import Sink, ignore
+from runner.job.endpoints import STANDARD_STREAM, FileTarget
+from runner.job.model import Job, QueryTask
 from runner.outcome import RunOutcome, exit_code_of
-from runner.runs.execute import Manner
+from runner.runs.execute import RunOptions
+
+_CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+_STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to quit now\n"
 
 
 @contextmanager
-def carrying(
+def run_output(
     output: Output, *, verbose: int, quiet: bool
 ) -> Iterator[tuple[Sink, list[RunOutcome]]]:
-    """Give a sink and a list for outcomes; print these and leave with their exit code."""
+    """Give a sink and a list for outcomes; print the outcomes and exit with their code."""
     outcomes: list[RunOutcome] = []
     try:
-        with signals_end_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
+        with signals_stop_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
             yield sink, outcomes
     finally:
-        # Also where a later job cannot begin: what the earlier ones did is told all the same.
+        # If a later job cannot start, the earlier ones are reported all the same.
         _print(outcomes, output, quiet=quiet)
-    _leave(exit_code_of(outcome.exit_code for outcome in outcomes))
+    _exit(exit_code_of(outcome.exit_code for outcome in outcomes))
 
 
-def manner_of(
+def run_options(
     sink: Sink,
     state_dir: Path | None,
+    allow_host: list[str] | None,
+    allow_outside: list[Path] | None,
+    *,
     timeout: str | None,
     wait_lock: str | None,
     max_disk: str | None = None,
-) -> Manner:
-    """How a run is to be carried out, by the options.
+) -> RunOptions:
+    """How to run, from the options of the command line.
 
     Raises:
-        UsageError: A duration or a size is none.
+        UsageError: A duration or a size is not one.
     """
-    return Manner(
+    return RunOptions(
+        user_settings(state_dir, allow_host, allow_outside),
         sink,
-        state_dir,
-        wait_lock_seconds=_seconds(wait_lock, "--wait-lock") or 0.0,
-        timeout_seconds=_seconds(timeout, "--timeout"),
-        max_disk_bytes=_bytes(max_disk),
+        wait_lock_seconds=seconds(wait_lock, "--wait-lock") if wait_lock else 0.0,
+        timeout_seconds=seconds(timeout, "--timeout") if timeout else None,
+        max_disk_bytes=size_bytes(max_disk, "--max-disk") if max_disk else None,
+        on_job=_leave_stdout_to_rows,
     )
 
 
-def _bytes(text: str | None) -> int | None:
-    from runner.job.notation import size_bytes
-
-    if text is None:
-        return None
-    plain = text.replace(" ", "").upper()
-    if re.fullmatch(r"[1-9][0-9]{0,6}(KB|MB|GB)", plain) is None:
-        raise UsageError(f"--max-disk {text} is no size.", hint="Write one like 500MB or 20GB.")
-    return size_bytes(plain)
+def _leave_stdout_to_rows(job: Job) -> None:
+    """If a query writes its rows to stdout, print recaps and documents to stderr."""
+    queries = (task for task in job.tasks if isinstance(task, QueryTask))
+    targets = (target for task in queries for target in task.targets)
+    if any(isinstance(each, FileTarget) and each.path == STANDARD_STREAM for each in targets):
+        sys.stdout = sys.stderr
 
 
-def _seconds(text: str | None, option: str) -> float | None:
-    from runner.job.notation import duration_seconds
-
-    if text is None:
-        return None
+@contextmanager
+def signals_stop_the_run() -> Iterator[None]:
+    """Raise AbortedError in the main thread at the first signal; exit at once at the second."""
+    before = {number: signal.signal(number, _abort) for number in _CODES}
     try:
-        return duration_seconds(text)
-    except (ValueError, KeyError, IndexError):
-        raise UsageError(
-            f"{option} {text} is no duration.", hint="Write one like 90s, 10m or 2h."
-        ) from None
+        yield
+    finally:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+
+def _abort(number: int, _frame: FrameType | None) -> None:
+    for each in _CODES:
+        signal.signal(each, _exit_at_once)
+    with suppress(OSError):  # the reader of stderr may be gone
+        os.write(sys.stderr.fileno(), _STOPPING)  # a stream may be in the middle of a write
+    raise AbortedError(_CODES[signal.Signals(number)])
+
+
+def _exit_at_once(number: int, _frame: FrameType | None) -> None:
+    os._exit(int(_CODES[signal.Signals(number)]))
 
 
 @contextmanager
 def _sink(output: Output, *, verbose: int, quiet: bool) -> Iterator[Sink]:
-    """Bars on a terminal, plain lines elsewhere; both on stderr."""
-    import time
-
-    from runner.events import ignore
+    """Progress bars on a terminal, plain lines elsewhere; both on stderr."""
     from runner.report.sinks import PlainSink, live_sink
 
     if quiet:
@@ -116,11 +131,11 @@ def _print(outcomes: list[RunOutcome], output: Output, *, quiet: bool) -> None:
     typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, ensure_ascii=False))
 
 
-def _leave(code: int) -> None:
-    """Leave with the run's code.
+def _exit(code: int) -> None:
+    """Exit with the run's code.
 
-    A request that a signal left on the wire may still hold a thread; waiting for it would make
-    the end take minutes, and nothing is lost: the ledger and the files are written.
+    After a signal, a request in flight may still block a thread for minutes. Nothing is lost by
+    not waiting for it: the ledger and the files are written.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -18,7 +18,9 @@ class SchemaName(StrEnum):
 
 
 def schema(
-    name: Annotated[SchemaName, typer.Argument(help="Which file it describes.")] = SchemaName.JOB,
+    name: Annotated[
+        SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")
+    ] = SchemaName.JOB,
 ) -> None:
     """Print the JSON Schema of job files, org files, run documents or token files."""
     from runner.job.schema.files import schema_text

@@ -1,13 +1,14 @@
-"""`runner show RUN`: one run with its tasks, parts and Bulk jobs."""
+"""`runner show RUN`: show one run with its tasks, parts and Bulk jobs."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.options import Output, OutputOption, RunId, StateDir
+from runner.cli.settings import state_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,17 +17,14 @@ if TYPE_CHECKING:
 
 
 def show(
-    run: Annotated[
-        str, typer.Argument(help="A run's id, the beginning of one, or `last`.", metavar="RUN")
-    ] = "last",
+    run: RunId = "last",
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
     """Show one run with its tasks, parts and Bulk jobs."""
-    from runner.runs.wiring import state_folder
     from runner.state.ledger import Ledger
 
-    with Ledger(state_folder(state_dir).ledger) as ledger:
+    with Ledger(state_folder(state_dir).create().ledger) as ledger:
         found = ledger.run(run)
         undone_by = ledger.undone_by(found.run_id)
     if output is Output.JSON:

@@ -1,6 +1,6 @@
-"""What an undo would do, as text for a person and as a JSON document.
+"""An undo plan as text and as a JSON document.
 
-Pure. Knows nothing of streams, nor of how the plan came about.
+Pure. Knows nothing of streams, nor of how the plan is made.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from runner.engine.undo import Step, UndoPlan
 from runner.report.text import aligned
 from runner.tables.undo.rules import REASON_TEXTS, Act
 
-_WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "bring back"}
+_WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "undelete"}
 
 
 def plan_text(plan: UndoPlan) -> str:
-    """A line a step, then why records are left alone."""
+    """A line for each step, then why records are left alone."""
     if not plan.steps and not plan.unaccounted:
-        return f"undo of run {plan.run_id}: it changed nothing, so there is nothing to do"
+        return f"undo of run {plan.run_id}: the run changed nothing, so there is nothing to undo"
     lines = [f"undo of run {plan.run_id}:"]
     lines += [f"  {line}" for line in aligned([_cells(step) for step in plan.steps])]
     lines += _reasons(plan)
     if not plan.undo_total and not plan.is_partial:
-        lines.append("everything is as it was: there is nothing to do")
+        lines.append("everything is back as it was; there is nothing to undo")
     return "\n".join(lines)
 
 
@@ -53,8 +53,8 @@ def _reasons(plan: UndoPlan) -> Iterator[str]:
             yield f"  {step.task.done_by.name}: {count:,} x {why.value}: {REASON_TEXTS[why]}"
     for name in plan.unaccounted:
         yield (
-            f"  {name}: what it wrote is not known, for the run was given up before its rows were "
-            "accounted for; look in the org"
+            f"  {name}: what it wrote is unknown, because the run was abandoned before its results "
+            "were collected; check the org"
         )
 
 

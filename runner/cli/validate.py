@@ -7,8 +7,8 @@ from pathlib import Path
 
 import typer
 
-from runner.cli.allowed_places import AllowOutside, reach
 from runner.cli.options import JobFiles, Output, OutputOption, Quiet
+from runner.cli.settings import AllowOutside, permissions
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
 
@@ -19,22 +19,21 @@ def validate(
     quiet: Quiet = False,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Find every mistake in job files, offline: nothing is sent anywhere."""
-    del allow_outside  # remembered where it was read
+    """Find every mistake in job files, offline."""
     from runner.job.load import check_job
     from runner.runs.wiring import expression_checker, header_reader, statement_checker
 
+    permitted = permissions(None, allow_outside)
     found: list[Diagnostic] = []
     for file in jobs:
-        found.extend(
-            check_job(
-                file,
-                expressions=expression_checker,
-                statements=statement_checker,
-                header=header_reader,
-                reach=reach(),
-            )[1]
+        _, problems = check_job(
+            file,
+            expressions=expression_checker,
+            statements=statement_checker,
+            header=header_reader,
+            permissions=permitted,
         )
+        found.extend(problems)
     if output is Output.JSON:
         _print_json(found)
     else:

@@ -1,121 +1,119 @@
-"""`runner whoami`: as whom jobs run, how that was had, and what would end it."""
+"""`runner whoami`: which user jobs run as, how that user signed in, and what would end it."""
 
 from __future__ import annotations
 
 import json
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.allowed_hosts import AllowHost
-from runner.cli.allowed_places import AllowOutside
 from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
 if TYPE_CHECKING:
-    from runner.credentials import Token
     from runner.errors import RunnerError
     from runner.job.model import Connection
+    from runner.runs.wiring import UserSettings
+    from runner.salesforce.session import Session
 
-Told = dict[str, Any]
-
-Jobs = Annotated[
-    list[Path] | None,
-    typer.Argument(help="The job file, or several.", metavar="JOB…", show_default=False),
-]
+Answer = dict[str, Any]
 
 
 def whoami(
-    jobs: Jobs = None,
+    jobs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="One or more job files.", metavar="JOB…", show_default=False),
+    ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="Every job below this folder, or below the folders named."),
+        typer.Option("--all", help="All jobs below this folder, or below the given folders."),
     ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Say as whom a job runs; exit 4 with the command that mends it where the token is dead."""
-    del allow_host, allow_outside  # remembered where they were read
+    """Show the user a job runs as; exit 4, with the fix, if the token no longer works."""
     from runner.errors import JobError, RunnerError, UsageError
 
+    settings = user_settings(state_dir, allow_host, allow_outside)
     if everything:
-        _tell_all(_jobs_below(jobs or [Path()]), output, state_dir)
+        _answer_all(_jobs_below(jobs or [Path()]), output, settings)
         return
     if not jobs:
-        raise UsageError("Whose token?", hint="Name a job file, or give `--all`.")
+        raise UsageError("No job given.", hint="Name a job file, or use `--all`.")
     if len(jobs) > 1:
-        _tell_all(jobs, output, state_dir)
+        _answer_all(jobs, output, settings)
         return
     try:
-        told = _asked(jobs[0], state_dir)
+        answer = _ask(jobs[0], settings)
     except RunnerError as error:
         if not isinstance(error, JobError):
-            error.hint = error.hint or f"Run `{_mend(jobs[0])}`."
+            error.hint = error.hint or f"Run `{_fix(jobs[0])}`."
         raise
-    typer.echo(json.dumps(told) if output is Output.JSON else _text(told))
+    typer.echo(json.dumps(answer) if output is Output.JSON else _text(answer))
 
 
-def _tell_all(files: list[Path], output: Output, state_dir: Path | None) -> None:
-    """Tell of every connection once; exit with the code of the worst that was met."""
+def _answer_all(files: list[Path], output: Output, settings: UserSettings) -> None:
+    """Report every connection once; exit with the code of the worst error."""
     from runner.errors import ExitCode, RunnerError
 
-    found: list[Told] = []
+    found: list[Answer] = []
     codes: list[ExitCode] = []
-    for connection_file, file in _distinct(files).items():
+    for connection_file, file in _distinct(files, settings).items():
         try:
-            found.append({"connection": connection_file, **_asked(file, state_dir)})
+            found.append({"connection": connection_file, **_ask(file, settings)})
         except RunnerError as error:
             codes.append(error.exit_code)
             found.append({"connection": connection_file, **_failure(file, error)})
     if output is Output.JSON:
         typer.echo(json.dumps(found))
     else:
-        typer.echo("\n\n".join(map(_text, found)) or "There are no jobs here.")
+        typer.echo("\n\n".join(map(_text, found)) or "No jobs found.")
     if codes:
         raise typer.Exit(ExitCode.SIGN_IN if ExitCode.SIGN_IN in codes else codes[0])
 
 
-def _asked(file: Path, state_dir: Path | None) -> Told:
-    """Ask the org whose token a job has."""
+def _ask(file: Path, settings: UserSettings) -> Answer:
+    """Ask the org whose token a job uses."""
     from runner.engine.connect import connect
     from runner.events import ignore
     from runner.job.model import RetryPolicy
-    from runner.runs.wiring import loaded_connection, signed_in, state_folder
+    from runner.runs.wiring import load_connection, open_session
 
-    connection = loaded_connection(file)
-    # Somebody waits for the answer, perhaps for those of many jobs.
+    connection = load_connection(file, settings.permissions)
+    # Somebody is waiting for the answer, perhaps for many jobs.
     policy = RetryPolicy(attempts=3, longest_wait_seconds=2)
-    with signed_in(connection, file, state_folder(state_dir), ignore, policy) as session:
-        met = connect(connection, session, ignore)
+    with open_session(connection, file, settings, ignore, policy) as session:
+        org = connect(connection, session, ignore)
+        identity = org.identity
         return {
-            "username": met.identity.username,
-            "display_name": met.identity.display_name,
-            "user_id": met.identity.user_id,
-            "org_id": met.identity.org_id,
-            "org_name": met.identity.org_name,
+            "username": identity.username,
+            "display_name": identity.display_name,
+            "user_id": identity.user_id,
+            "org_id": identity.org_id,
+            "org_name": identity.org_name,
             "instance_url": session.instance_url,
             "environment": connection.environment.value,
-            "api_version": met.choice.version,
+            "api_version": org.choice.version,
             "token": session.token_place,
-            **_sign_in(session.token, connection, _mend(file)),
+            **_sign_in(session, connection, settings, _fix(file)),
         }
 
 
-def _sign_in(token: Token, connection: Connection, mend: str) -> Told:
-    """How the sign-in was had, how old it is, what it lacks and what would end it."""
+def _sign_in(session: Session, connection: Connection, settings: UserSettings, fix: str) -> Answer:
+    """How the user signed in, how old the sign-in is, what it lacks and what would end it."""
     from runner.job.model import Environment
-    from runner.runs.token_stores import reference_instead
-    from runner.salesforce.auth.expiry import missing_scopes, what_ends_it
-    from runner.salesforce.auth.grants import sign_in_method
 
     if connection.environment is Environment.LOCAL and connection.url is None:
         return {"sign_in": "the local org's own"}
-    place = reference_instead(os.environ) or connection.token
-    writable = place is not None and (place.path is not None or place.keyring is not None)
+    from runner.salesforce.auth.expiry import missing_scopes, what_ends_it
+    from runner.salesforce.auth.grants import sign_in_method
+
+    token, place = session.token, settings.token or connection.token
+    stored = place is not None and (place.path is not None or place.keyring is not None)
     issued = token.issued_at
     return {
         "sign_in": sign_in_method(token),
@@ -123,28 +121,28 @@ def _sign_in(token: Token, connection: Connection, mend: str) -> Told:
         "age_seconds": int((datetime.now(UTC) - issued).total_seconds()) if issued else None,
         "scopes": list(token.scopes),
         "missing_scopes": list(missing_scopes(token)),
-        "ends_when": what_ends_it(token, writable=writable),
-        "mend": mend,
+        "ends_when": what_ends_it(token, writable=stored),
+        "mend": fix,
     }
 
 
-def _failure(file: Path, error: RunnerError) -> Told:
+def _failure(file: Path, error: RunnerError) -> Answer:
     from runner.errors import JobError
 
     if isinstance(error, JobError):
         first = error.diagnostics[0]
         return {"error": first.message, "hint": first.help, "mend": f"runner validate {file}"}
-    return {"error": error.message, "hint": error.hint, "mend": _mend(file)}
+    return {"error": error.message, "hint": error.hint, "mend": _fix(file)}
 
 
-def _mend(file: Path) -> str:
-    from runner.runs.token_stores import login_command
+def _fix(file: Path) -> str:
+    from runner.runs.wiring import login_command
 
     return login_command(file)
 
 
 def _jobs_below(folders: list[Path]) -> list[Path]:
-    """Every file that declares a job; hidden folders are not looked into."""
+    """Every file that declares a job; hidden folders are skipped."""
     found = (
         file
         for folder in folders
@@ -162,25 +160,25 @@ def _declares_a_job(file: Path) -> bool:
     return "connection" in values and "tasks" in values
 
 
-def _distinct(files: list[Path]) -> dict[str, Path]:
-    """One job for each connection; a shared connection file is asked once."""
+def _distinct(files: list[Path], settings: UserSettings) -> dict[str, Path]:
+    """One job for each connection; a shared connection file counts once."""
     from runner.errors import RunnerError
-    from runner.runs.wiring import loaded_connection
+    from runner.runs.wiring import load_connection
 
     found: dict[str, Path] = {}
     for file in files:
         try:
-            source = loaded_connection(file).source
+            source = load_connection(file, settings.permissions).source
         except RunnerError:
             source = None
         found.setdefault(str(source or file), file)
     return found
 
 
-def _text(told: Told) -> str:
+def _text(answer: Answer) -> str:
     from runner.report.sinks import printable
 
-    shown = {name: value for name, value in told.items() if value not in (None, [], "")}
+    shown = {name: value for name, value in answer.items() if value not in (None, [], "")}
     age = shown.pop("age_seconds", None)
     if age is not None:
         shown["issued_at"] = f"{shown['issued_at'][:19]}Z, {_age(age)} ago"

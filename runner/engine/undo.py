@@ -36,6 +36,8 @@ NOT_UNDONE = "not_undone.csv"
 """The records of a step that were left alone, and why."""
 _TO_UNDO = "to_undo.csv"
 _COMPARING = "comparing"
+WORKING_FOLDERS = ("staging", _COMPARING)
+"""In a task's folder; they mean nothing to another process."""
 _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
 
@@ -130,12 +132,6 @@ def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
     source = FileSource(folder / _TO_UNDO, PLAIN_CSV)
     end = run_write(replace(task, source=source, fields=mapping), context)
     return TaskEnd(_with_the_rest(end.outcome, tally))
-
-
-def leftovers(folder: Path) -> Iterator[Path]:
-    """Folders of the moment in the folder of an undo that died."""
-    for each in ("staging", _COMPARING):
-        yield from folder.glob(f"*/{each}")
 
 
 @contextmanager

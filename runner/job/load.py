@@ -26,7 +26,7 @@ from runner.job.partial_job import (
     params_of,
     tasks_of,
 )
-from runner.job.path_policy import NOWHERE_ELSE, Reach
+from runner.job.path_policy import NO_PERMISSIONS, Permissions
 from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
 
@@ -49,7 +49,7 @@ def load_job(
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
     header: HeaderReader | None = None,
-    reach: Reach = NOWHERE_ELSE,
+    permissions: Permissions = NO_PERMISSIONS,
 ) -> Job:
     """Read a job file.
 
@@ -57,14 +57,14 @@ def load_job(
         JobError: The job has problems; the error carries all of them, sorted.
     """
     job, problems = check_job(
-        file, expressions=expressions, statements=statements, header=header, reach=reach
+        file, expressions=expressions, statements=statements, header=header, permissions=permissions
     )
     if job is None:
         raise JobError(problems)
     return job
 
 
-def load_connection(file: Path, reach: Reach = NOWHERE_ELSE) -> Connection:
+def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Connection:
     """Read only a job's connection: to sign in, the job's files need not exist yet.
 
     Raises:
@@ -78,7 +78,9 @@ def load_connection(file: Path, reach: Reach = NOWHERE_ELSE) -> Connection:
         found = _connection(document.values.get("connection"), document.origin, folder, problems)
         problems += found.problems
         if found.made is not None:
-            problems = list(secrets_outside(found.made, found.origin, found.path, folder, reach))
+            problems = list(
+                secrets_outside(found.made, found.origin, found.path, folder, permissions)
+            )
             if not problems:
                 return found.made
     raise JobError(_sorted(problems))
@@ -90,7 +92,7 @@ def check_job(
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
     header: HeaderReader | None = None,
-    reach: Reach = NOWHERE_ELSE,
+    permissions: Permissions = NO_PERMISSIONS,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job file; return the job if it has no errors, and all problems, sorted.
 
@@ -99,7 +101,7 @@ def check_job(
         expressions: Says why a `fields` expression does not parse; None if it does.
         statements: The same for the SQL of a source.
         header: Reads the column names of a CSV source.
-        reach: Paths outside its folder that the job may write, or read secrets from.
+        permissions: Paths outside its folder that the job may write, or read secrets from.
     """
     document = read_document(file)
     values, origin = document.values, document.origin
@@ -122,7 +124,7 @@ def check_job(
         names_of(values),
         tasks_of(values, folder, paths),
         is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
-        reach=reach,
+        permissions=permissions,
     )
     problems += check_meaning(partial, expressions, statements, header)
     ordered = _sorted(problems)

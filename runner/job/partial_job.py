@@ -24,7 +24,7 @@ from runner.job.model import (
     Verb,
     WriteTask,
 )
-from runner.job.path_policy import NOWHERE_ELSE, Reach
+from runner.job.path_policy import NO_PERMISSIONS, Permissions
 
 _DECISIVE = frozenset(
     ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)
@@ -52,7 +52,7 @@ class PartialJob:
     tasks: tuple[AnyTask, ...]
     is_clean: bool
     """Whether no task has a problem so far; if not, what seems unused may only be misspelt."""
-    reach: Reach = NOWHERE_ELSE
+    permissions: Permissions = NO_PERMISSIONS
     """Paths outside its folder that the job may use."""
 
     @property

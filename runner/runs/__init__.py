@@ -1,1 +1,1 @@
-"""A run from what is asked to its outcome. Prints nothing and reads no environment variable."""
+"""Runs from the request to the outcome. Prints nothing and reads no environment variable."""

@@ -1,13 +1,15 @@
-"""One run, from what is asked to its outcome: builds what the engine needs, keeps the ledger true.
+"""One executor for run, resume, retry and undo: from a request to the outcome of the run.
 
-Knows the order of building. Knows nothing of how a task is done.
+Knows the order: lock, ledger, session, org, tasks, end. Prints nothing. Knows nothing of how a
+task is done.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,114 +19,238 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.preflight import check_against_org
 from runner.engine.run import finish, run_tasks
-from runner.errors import RunnerError, UsageError
-from runner.events import Sink
-from runner.job.model import Environment, Job, ParamValue
-from runner.job.params import resolve
-from runner.outcome import RunOutcome
-from runner.runs.retention import lost_ledger, sweep_dead_runs
+from runner.engine.undo import UndoPlan, plan_undo
+from runner.errors import ExitCode, RunnerError, UsageError
+from runner.events import Event, Sink
+from runner.job.model import Environment, Job
+from runner.outcome import RunOutcome, exit_code_of
+from runner.runs.retention import remove_working_files
 from runner.runs.selection import (
-    Beginning,
-    anew,
-    gone_on_with,
+    SelectedRun,
+    lost_ledger,
+    new_run,
+    resolved_params,
+    resume_of,
     run_to_resume,
     run_to_retry,
+    run_to_undo,
     unfinished_run,
     with_failed_rows,
 )
-from runner.runs.wiring import loaded_job, signed_in, state_folder
+from runner.runs.wiring import UserSettings, load_job, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
-from runner.state.paths import StateFolder
-from runner.state.run_records import RunRequest, new_run_id
+from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState, new_run_id
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How a run is to be carried out, whichever it is."""
+def _ignore_job(_job: Job) -> None:
+    pass
 
-    sink: Sink
-    state_dir: Path | None = None
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run, resume, retry or undo."""
+
+    settings: UserSettings
+    sink: Sink = events.ignore
     wait_lock_seconds: float = 0.0
     timeout_seconds: float | None = None
     max_disk_bytes: int | None = None
     """None: what the job says."""
+    on_job: Callable[[Job], None] = _ignore_job
+    """Called with the job once it is loaded, before anything is sent."""
+
+    @property
+    def ends_at(self) -> float | None:
+        """The monotonic time at which a run that starts now has to stop; None: never."""
+        return None if self.timeout_seconds is None else time.monotonic() + self.timeout_seconds
 
 
-def carry_out(
-    job_file: Path, asked: RunRequest, manner: Manner, *, afresh: bool = False
+def run(
+    job_file: Path, request: RunRequest, options: RunOptions, *, start_over: bool = False
 ) -> RunOutcome:
-    """Run a job to its end; an unfinished run of it is brought to its end instead.
+    """Run a job; if an earlier run of it did not finish, resume that one instead.
 
     Args:
         job_file: The job.
-        asked: Which tasks, with which params.
-        manner: How.
-        afresh: Give unfinished runs of the job up and begin a new one.
+        request: Which tasks, with which params.
+        options: How.
+        start_over: Abandon unfinished runs of the job and start a new one.
 
     Raises:
-        RunnerError: it could not begin; nothing was sent.
+        RunnerError: It could not start; nothing was sent.
     """
-    job = loaded_job(job_file)
-    _check_names(job, asked.only)
-    resolve(job.params, _given(asked.params))
+    job = _load(job_file, options)
+    params = resolved_params(job, request)
 
-    def begin(ledger: Ledger) -> Beginning:
-        left = unfinished_run(ledger, job.file)
-        if left is None:
-            return anew(job, asked)
-        if afresh:
-            for run in ledger.unfinished(job.file):
-                ledger.close_run(run.run_id)
-            return anew(job, asked)
-        message = (
-            f"run {left.run_id} is unfinished, so this finishes it as it was begun; run again for "
-            "a new run (or give it up with --anew)"
-        )
-        manner.sink(events.Warned(message))
-        return gone_on_with(left, job, ledger)
+    def select(ledger: Ledger) -> SelectedRun:
+        unfinished = unfinished_run(ledger, job.file)
+        if unfinished is not None and not start_over:
+            message = (
+                f"run {unfinished.run_id} did not finish, so it is resumed; run again to start a "
+                "new run (or abandon it with --anew)"
+            )
+            options.sink(events.Warned(message))
+            return resume_of(unfinished, job, ledger)
+        if unfinished is not None:
+            for each in ledger.unfinished(job.file):
+                ledger.close_run(each.run_id)
+        return new_run(job, request, params)
 
-    return _under_lock(job, begin, manner)
+    return _run_under_lock(job, select, options)
 
 
-def resume(wanted: str | None, manner: Manner) -> RunOutcome:
-    """Bring an unfinished run to its end.
+def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
+    """Finish an unfinished run.
 
     Args:
-        wanted: Its id or the beginning of it; None: the last that is unfinished.
-        manner: How.
+        wanted: Its id or the beginning of it; None: the newest unfinished run.
+        options: How.
 
     Raises:
-        RunnerError: There is none, or it cannot be gone on with; nothing was sent.
+        RunnerError: There is none, or it cannot be resumed; nothing was sent.
     """
-    with Ledger(state_folder(manner.state_dir).ledger) as ledger:
+    with Ledger(options.settings.state.create().ledger) as ledger:
         run = run_to_resume(ledger, wanted)
-    job = loaded_job(run.job_file)
-    return _under_lock(
-        job, lambda ledger: gone_on_with(run_to_resume(ledger, run.run_id), job, ledger), manner
+    job = _load(run.job_file, options)
+    return _run_under_lock(
+        job, lambda ledger: resume_of(run_to_resume(ledger, run.run_id), job, ledger), options
     )
 
 
-def retry(wanted: str, manner: Manner) -> RunOutcome:
-    """Send the failed rows of a run again, as a run of its own.
+def retry(wanted: str, options: RunOptions) -> RunOutcome:
+    """Send the failed rows of a run again, as a new run.
 
     Raises:
-        RunnerError: There is none, or it has no failed rows; nothing was sent.
+        RunnerError: There is no such run, or it has no failed rows; nothing was sent.
     """
-    with Ledger(state_folder(manner.state_dir).ledger) as ledger:
+    with Ledger(options.settings.state.create().ledger) as ledger:
         run = run_to_retry(ledger, wanted)
-    job = with_failed_rows(loaded_job(run.job_file), run)
-    asked = replace(run.request, verb="retry", only=())
-    return _under_lock(job, lambda _ledger: anew(job, asked, after=run), manner)
+    job = with_failed_rows(_load(run.job_file, options), run)
+    request = replace(run.request, verb="retry", only=())
+    params = resolved_params(job, request)
+    return _run_under_lock(job, lambda _ledger: new_run(job, request, params, after=run), options)
 
 
-def _under_lock(job: Job, begin: Callable[[Ledger], Beginning], manner: Manner) -> RunOutcome:
-    state = state_folder(manner.state_dir)
+def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
+    """Close an unfinished run without sending or collecting anything.
+
+    Returns:
+        The run as it was.
+
+    Raises:
+        UsageError: There is no such run, or it is complete.
+    """
+    state = settings.state.create()
+    with Ledger(state.ledger) as ledger:
+        run = run_to_resume(ledger, wanted)
+        try:
+            org_id = load_job(run.job_file, settings.permissions).connection.org_id
+        except RunnerError:
+            org_id = None  # a job that cannot be read is not running
+        with run_lock(state.locks, run.job_file, org_id, run_id=run.run_id):
+            ledger.close_run(run.run_id)
+    return run
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedUndo:
+    """An undo that is planned and can be executed."""
+
+    plan: UndoPlan
+    _execution: _Execution
+    _relay: _Relay
+
+    def execute(self, sink: Sink) -> RunOutcome:
+        """Execute the plan as a run that is never resumed: another undo does what is left."""
+        self._relay.sink = sink
+        execution = self._execution
+        execution.selected.record(execution.ledger, execution.folder)
+        execution.ledger.close_run(execution.selected.run_id)
+        title = f"undo of {self.plan.run_id}"
+        sink(events.RunStarted(execution.selected.run_id, title, len(self.plan.steps)))
+        with _recording_errors(execution.selected, execution.ledger):
+            return execution.run(ExitCode.PARTIAL if self.plan.unaccounted else ExitCode.DONE)
+
+
+class _Relay:
+    """Passes events on to the sink of the moment: planning is silent, executing is not."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    def __call__(self, event: Event) -> None:
+        self.sink(event)
+
+
+@contextmanager
+def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
+    """Plan an undo; the job's lock is held until the block ends.
+
+    Raises:
+        RunnerError: The run cannot be undone, or not now; nothing was sent.
+    """
+    state, ends_at = options.settings.state.create(), options.ends_at
+    with Ledger(state.ledger) as ledger:
+        run = run_to_undo(ledger, wanted)
+    job = _load(run.job_file, options)
+    relay = _Relay(options.sink)
+    options = replace(options, sink=relay)
+    with _locked(job, options) as (ledger, _):
+        run = run_to_undo(ledger, run.run_id)
+        for undo_id in ledger.undone_by(run.run_id):
+            remove_working_files(state.run(undo_id))
+        with _session(job, options) as session:
+            org = _connect(job, session, options, run)
+            selected = new_run(job, RunRequest(verb=UNDO), after=run)
+            folder = state.run(selected.run_id)
+            try:
+                plan = plan_undo(run, job, session, folder / "plan")
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            tasks = tuple(step.task for step in plan.steps)
+            undo_job = replace(job, name=run.job, tasks=tasks, params=(), max_disk_bytes=None)
+            selected = replace(selected, job=undo_job)
+            execution = _Execution(selected, ledger, options, session, org, ends_at)
+            yield PreparedUndo(plan, execution, relay)
+
+
+def _run_under_lock(
+    job: Job, select: Callable[[Ledger], SelectedRun], options: RunOptions
+) -> RunOutcome:
+    with _locked(job, options) as (ledger, note_run_id):
+        state = options.settings.state
+        for run in ledger.unfinished():
+            if run.state is RunState.DIED:
+                remove_working_files(state.run(run.run_id))
+        lost = lost_ledger(ledger, state)
+        if lost is not None:
+            options.sink(events.Warned(lost))
+        selected = select(ledger)
+        note_run_id(selected.run_id)
+        selected.record(ledger, state.run(selected.run_id))
+        job = selected.job
+        options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
+        with _recording_errors(selected, ledger), _session(job, options) as session:
+            org = _connect(job, session, options, selected.past)
+            return _Execution(selected, ledger, options, session, org, options.ends_at).run()
+
+
+def _load(job_file: Path, options: RunOptions) -> Job:
+    job = load_job(job_file, options.settings.permissions)
+    options.on_job(job)
+    return job
+
+
+@contextmanager
+def _locked(job: Job, options: RunOptions) -> Iterator[tuple[Ledger, Callable[[str], None]]]:
+    """Hold the job's lock with the ledger open; gives what names the run to those who wait."""
+    state = options.settings.state.create()
     started = datetime.now(UTC)
     lock = run_lock(
         state.locks,
@@ -132,132 +258,110 @@ def _under_lock(job: Job, begin: Callable[[Ledger], Beginning], manner: Manner) 
         job.connection.org_id,
         run_id=new_run_id(started),
         since=started,
-        wait_seconds=manner.wait_lock_seconds,
+        wait_seconds=options.wait_lock_seconds,
     )
-    with lock as held, Ledger(state.ledger) as ledger:
-        sweep_dead_runs(ledger, state)
-        lost = lost_ledger(ledger, state)
-        if lost is not None:
-            manner.sink(events.Warned(lost))
-        beginning = begin(ledger)
-        held(beginning.run_id)
-        beginning.note(ledger, state)
-        manner.sink(
-            events.RunStarted(beginning.run_id, beginning.job.name, len(beginning.job.tasks))
-        )
-        return _Run(beginning, ledger, state, manner).carry_out()
+    with lock as note_run_id, Ledger(state.ledger) as ledger:
+        yield ledger, note_run_id
+
+
+def _session(job: Job, options: RunOptions) -> AbstractContextManager[Session]:
+    policy = job.tasks[0].retry
+    return open_session(job.connection, job.file, options.settings, options.sink, policy)
+
+
+def _connect(
+    job: Job, session: Session, options: RunOptions, earlier: RunRecord | None
+) -> ConnectedOrg:
+    """Connect; what is resumed or undone must be on the org that it used."""
+    resumed = earlier if earlier is not None and not earlier.final else None
+    version = resumed.api_version if resumed else None
+    org = connect(job.connection, session, options.sink, resumed_version=version)
+    if earlier is None or earlier.org_id in (None, org.identity.org_id):
+        return org
+    hint = f"Sign in to org {earlier.org_id}"
+    if resumed is not None:
+        hint += f", or abandon the run: `runner resume {earlier.run_id} --abandon`"
+    raise UsageError(
+        f"Run {earlier.run_id} used org {earlier.org_id}, but the token is for org "
+        f"{org.identity.org_id}. Nothing was sent.",
+        hint=f"{hint}.",
+    )
+
+
+@contextmanager
+def _recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
+    """Record the end of a run that an error ends; one that has begun a task can be resumed."""
+    try:
+        yield
+    except RunnerError as error:
+        ended = replace(selected.outcome, finished=datetime.now(UTC), exit_code=error.exit_code)
+        final = selected.is_undo or not ledger.run(ended.run_id).has_begun
+        ledger.finish_run(ended, final=final)
+        raise
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """A run that the ledger knows of, and what it is built of."""
+class _Execution:
+    """A run on the org it is connected to."""
 
-    beginning: Beginning
+    selected: SelectedRun
     ledger: Ledger
-    state: StateFolder
-    manner: Manner
-
-    def carry_out(self) -> RunOutcome:
-        try:
-            with self._session() as session:
-                return self._with_org(session)
-        except RunnerError as error:
-            ended = replace(self._unmet, finished=datetime.now(UTC), exit_code=error.exit_code)
-            begun = self.ledger.run(ended.run_id).has_begun
-            self.ledger.finish_run(ended, final=not begun)
-            raise
+    options: RunOptions
+    session: Session
+    org: ConnectedOrg
+    ends_at: float | None
 
     @property
-    def _unmet(self) -> RunOutcome:
-        begun = self.beginning
-        return RunOutcome(
-            begun.run_id, begun.job.name, begun.job.file, begun.started, begun.started
-        )
+    def folder(self) -> Path:
+        return self.options.settings.state.run(self.selected.run_id)
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        job = self.beginning.job
-        policy = job.tasks[0].retry
-        with signed_in(job.connection, job.file, self.state, self.manner.sink, policy) as session:
-            yield session
-
-    def _with_org(self, session: Session) -> RunOutcome:
-        begun, sink = self.beginning, self.manner.sink
-        met = self._met(session)
-        self.ledger.connect_run(
-            begun.run_id,
-            org_id=met.identity.org_id,
-            instance_url=session.instance_url,
-            username=met.identity.username,
-            api_version=met.choice.version,
-        )
-        local = begun.job.connection.environment is Environment.LOCAL
-        timeout = self.manner.timeout_seconds
-        context = Context(
-            job=begun.job,
-            run_id=begun.run_id,
-            folder=self.state.run(begun.run_id),
-            session=session,
-            describes=Describes(session),
-            version=met.choice.version,
-            ledger=self.ledger,
-            sink=sink,
-            clock=time.monotonic,
-            params=self._params(),
-            first_poll_seconds=LOCAL_FIRST_POLL_SECONDS if local else 1.0,
-            user_id=met.identity.user_id,
-            past=begun.past,
-            ends_at=None if timeout is None else time.monotonic() + timeout,
-            disk=Disk(
-                self.state.run(begun.run_id), self.manner.max_disk_bytes or begun.job.max_disk_bytes
-            ),
-        )
-        check_against_org(context, begun.asked.only)
-        end = run_tasks(context, only=begun.asked.only)
+    def run(self, least: ExitCode = ExitCode.DONE) -> RunOutcome:
+        """Run the tasks; the exit code is `least` where all tasks succeed."""
+        selected, ledger = self.selected, self.ledger
         outcome = replace(
-            self._unmet,
-            folder=context.folder,
-            org_id=met.identity.org_id,
-            username=met.identity.username,
-            api_version=met.choice.version,
-            instance_url=session.instance_url,
+            selected.outcome,
+            folder=self.folder,
+            org_id=self.org.identity.org_id,
+            username=self.org.identity.username,
+            api_version=self.org.choice.version,
+            instance_url=self.session.instance_url,
+        )
+        ledger.connect_run(
+            selected.run_id,
+            org_id=outcome.org_id,
+            instance_url=self.session.instance_url,
+            username=outcome.username,
+            api_version=self.org.choice.version,
+        )
+        context = self._context()
+        if not selected.is_undo:
+            check_against_org(context, selected.request.only)
+        end = run_tasks(context, only=selected.request.only)
+        outcome = replace(
+            outcome,
             tasks=end.outcomes,
             finished=datetime.now(UTC),
-        ).with_exit_code()
-        return finish(context, outcome, final=end.final)
-
-    def _met(self, session: Session) -> ConnectedOrg:
-        """Meet the org; a run that is gone on with must meet the one that it began with."""
-        past = self.beginning.past
-        version = past.api_version if past else None
-        met = connect(
-            self.beginning.job.connection, session, self.manner.sink, resumed_version=version
+            exit_code=exit_code_of([least, *(task.exit_code for task in end.outcomes)]),
         )
-        if past is None or past.org_id in (None, met.identity.org_id):
-            return met
-        raise UsageError(
-            f"Run {past.run_id} began on org {past.org_id}, and the token is of org "
-            f"{met.identity.org_id}. Nothing was sent.",
-            hint=f"Sign in to the org it began on; or give it up: `runner resume {past.run_id} "
-            "--abandon`.",
+        return finish(context, outcome, final=selected.is_undo or end.final)
+
+    def _context(self) -> Context:
+        selected, job = self.selected, self.selected.job
+        local = job.connection.environment is Environment.LOCAL
+        return Context(
+            job=job,
+            run_id=selected.run_id,
+            folder=self.folder,
+            session=self.session,
+            describes=Describes(self.session),
+            version=self.org.choice.version,
+            ledger=self.ledger,
+            sink=self.options.sink,
+            clock=time.monotonic,
+            params=selected.params,
+            first_poll_seconds=LOCAL_FIRST_POLL_SECONDS if local else 1.0,
+            user_id=self.org.identity.user_id,
+            past=selected.past,
+            ends_at=self.ends_at,
+            disk=Disk(self.folder, self.options.max_disk_bytes or job.max_disk_bytes),
         )
-
-    def _params(self) -> dict[str, ParamValue]:
-        return resolve(self.beginning.job.params, _given(self.beginning.asked.params))
-
-
-def _check_names(job: Job, only: tuple[str, ...]) -> None:
-    unknown = [name for name in only if job.task(name) is None]
-    if unknown:
-        raise UsageError(
-            f"The job has no task {unknown[0]!r}.",
-            hint=f"Its tasks: {', '.join(task.name for task in job.tasks)}.",
-        )
-
-
-def _given(params: tuple[str, ...]) -> dict[str, str]:
-    pairs = [text.partition("=") for text in params]
-    wrong = next((name for name, equals, _ in pairs if not equals), None)
-    if wrong is not None:
-        raise UsageError(f"--param {wrong} has no value.", hint=f"Write --param {wrong}=VALUE.")
-    return {name: value for name, _, value in pairs}

@@ -1,7 +1,6 @@
-"""The local org as a run needs it: the one that runs already, or one started for the run.
+"""The local org for a run: the one that is running, or one started for the run.
 
-Knows how the server is started as a process of its own and found again. Knows nothing of what the
-org holds.
+Knows how the server process is started, found and stopped. Knows nothing of what is in the org.
 """
 
 from __future__ import annotations
@@ -25,14 +24,14 @@ STOP_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class LocalOrg:
-    """A local org that answers."""
+    """A running local org."""
 
     url: str
     access_token: Secret
 
 
 def running_org(state: StateFolder) -> LocalOrg | None:
-    """The local org that serves this state folder now; None when none does."""
+    """The running local org of this state folder; None if there is none."""
     from runner.local_org.running_server import find
 
     found = find(state.local_org)
@@ -41,49 +40,49 @@ def running_org(state: StateFolder) -> LocalOrg | None:
 
 @contextmanager
 def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
-    """The running local org, or one that is started, and lives as long as any run uses it.
+    """The running local org, or one that is started and lives as long as any run uses it.
 
     Raises:
-        StateError: it does not start.
+        StateError: It does not start.
     """
     process: subprocess.Popen[str] | None = None
     try:
-        # An org that is ending keeps users off until it has ended.
+        # A local org that is stopping blocks new users until it has stopped.
         with file_lock(state.local_org_users, shared=True):
             with file_lock(state.local_org_start, shared=False):
                 org = running_org(state)
                 if org is None:
-                    process = _started(state, org_file)
-                    org = _ready(process)
+                    process = _start(state, org_file)
+                    org = _wait_until_ready(process)
             yield org
     finally:
         if process is not None:
-            _let_go(process, state)
+            _stop(process, state)
 
 
-def _started(state: StateFolder, org_file: Path | None) -> subprocess.Popen[str]:
+def _start(state: StateFolder, org_file: Path | None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json"]
     command += ["--for-runs", "--state-dir", str(state.root)]
     command += ["--org-file", str(org_file)] if org_file else []
-    # Its own session: a Ctrl-C meant for the run must not end the org under it.
+    # In its own session, so that Ctrl-C does not reach it before the run has finished with it.
     return subprocess.Popen(  # noqa: S603 - this very program
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
 
 
-def _ready(process: subprocess.Popen[str]) -> LocalOrg:
+def _wait_until_ready(process: subprocess.Popen[str]) -> LocalOrg:
     line = process.stdout.readline() if process.stdout else ""
     try:
-        told = json.loads(line)
+        answer = json.loads(line)
     except ValueError as error:
-        raise StateError("The local org did not start.", hint="See what stands above.") from error
-    if "url" not in told:
-        raise StateError(f"The local org did not start: {told['error']}", hint=told.get("hint"))
-    return LocalOrg(told["url"], Secret(told["access_token"]))
+        raise StateError("The local org did not start.", hint="See the output above.") from error
+    if "url" not in answer:
+        raise StateError(f"The local org did not start: {answer['error']}", hint=answer.get("hint"))
+    return LocalOrg(answer["url"], Secret(answer["access_token"]))
 
 
-def _let_go(process: subprocess.Popen[str], state: StateFolder) -> None:
-    """End its input, as it would end if this process were killed; wait, unless others use it."""
+def _stop(process: subprocess.Popen[str], state: StateFolder) -> None:
+    """Close its input, as a crash of this process would; wait, unless other runs use it."""
     others = not is_free(state.local_org_users, shared=False)
     for stream in (process.stdin, process.stdout):
         if stream:
@@ -94,16 +93,16 @@ def _let_go(process: subprocess.Popen[str], state: StateFolder) -> None:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         if is_free(state.local_org_users, shared=True):
-            return  # somebody came to use it meanwhile
+            return  # another run has started to use it
         process.kill()
         process.wait()
 
 
 def declared_org(file: Path | None) -> tuple[Mapping[str, object], Origin]:
-    """Read an org file; an empty org without one. Gives its values, and where each stands.
+    """Read an org file: its values and their positions. Without a file the org is empty.
 
     Raises:
-        JobError: the file is wrong; every problem with its position.
+        JobError: The file is wrong; every problem with its position.
     """
     from runner.job.load import load_checked
 

@@ -1,39 +1,54 @@
-"""Which run is begun, or gone on with: decided from what is asked and what the ledger knows.
+"""Which run to start, resume, retry or undo: decided from the request and the ledger.
 
-Knows when a run may be resumed, and what to say when it may not. Knows nothing of how one is
-carried out.
+Knows when a run may be resumed, retried or undone, and what to say when it may not. Knows nothing
+of how a run is executed.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.errors import UsageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import AnyTask, Job, WriteTask
+from runner.job.model import AnyTask, Job, ParamValue, WriteTask
+from runner.job.params import resolve
+from runner.outcome import RunOutcome
 from runner.state.ledger import LAST, Ledger
+from runner.state.ledger_file import DAMAGED
 from runner.state.paths import StateFolder
 from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState, new_run_id
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """A run that is about to be carried out."""
+class SelectedRun:
+    """A run that is about to be executed."""
 
     run_id: str
     started: datetime
     job: Job
-    asked: RunRequest
+    request: RunRequest
+    params: Mapping[str, ParamValue] = field(default_factory=dict)
     past: RunRecord | None = None
-    """What an earlier process wrote down of it; None for a new one."""
+    """What earlier processes recorded of it; None for a new one."""
     after: RunRecord | None = None
-    """The run whose failed rows it sends again."""
+    """The run that it retries or undoes."""
 
-    def note(self, ledger: Ledger, state: StateFolder) -> None:
-        """Write down that this process carries it out."""
+    @property
+    def is_undo(self) -> bool:
+        """Whether it undoes another run."""
+        return self.request.verb == UNDO
+
+    @property
+    def outcome(self) -> RunOutcome:
+        """Its outcome so far: nothing is done."""
+        return RunOutcome(self.run_id, self.job.name, self.job.file, self.started, self.started)
+
+    def record(self, ledger: Ledger, folder: Path) -> None:
+        """Record that this process executes it, with its files in `folder`."""
         if self.past is not None:
             ledger.resume_run(self.run_id)
             return
@@ -41,43 +56,69 @@ class Beginning:
             self.run_id,
             job=self.job.name,
             job_file=self.job.file,
-            job_sha256=digest_of(self.job.file),
+            job_sha256=_digest_of(self.job.file),
             started=self.started,
-            folder=state.run(self.run_id),
-            request=self.asked,
+            folder=folder,
+            request=self.request,
             after=self.after.run_id if self.after else None,
         )
 
 
-def anew(job: Job, asked: RunRequest, *, after: RunRecord | None = None) -> Beginning:
-    """A run of its own."""
-    started = datetime.now(UTC)
-    return Beginning(new_run_id(started), started, job, asked, after=after)
-
-
-def gone_on_with(run: RunRecord, job: Job, ledger: Ledger) -> Beginning:
-    """An unfinished run, as it was begun.
+def resolved_params(job: Job, request: RunRequest) -> Mapping[str, ParamValue]:
+    """Check what is requested of a job, and give the values of its params.
 
     Raises:
-        UsageError: The job file is not what it was.
+        UsageError: The job has no such task or param, or a param has no valid value.
     """
-    if digest_of(job.file) != run.job_sha256:
+    unknown = [name for name in request.only if job.task(name) is None]
+    if unknown:
         raise UsageError(
-            f"Run {run.run_id} of {job.file} is unfinished, and the job file has changed since it "
-            "began: nobody could tell what was sent by which.",
-            hint=f"Put the file back and `runner resume {run.run_id}`. Or give the run up, which "
+            f"The job has no task {unknown[0]!r}.",
+            hint=f"Its tasks: {', '.join(task.name for task in job.tasks)}.",
+        )
+    pairs = [text.partition("=") for text in request.params]
+    wrong = next((name for name, equals, _ in pairs if not equals), None)
+    if wrong is not None:
+        raise UsageError(f"--param {wrong} has no value.", hint=f"Write --param {wrong}=VALUE.")
+    return resolve(job.params, {name: value for name, _, value in pairs})
+
+
+def new_run(
+    job: Job,
+    request: RunRequest,
+    params: Mapping[str, ParamValue] | None = None,
+    *,
+    after: RunRecord | None = None,
+) -> SelectedRun:
+    """A new run."""
+    started = datetime.now(UTC)
+    return SelectedRun(new_run_id(started), started, job, request, params or {}, after=after)
+
+
+def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
+    """An unfinished run, with the tasks and params it was started with.
+
+    Raises:
+        UsageError: The job file has changed.
+    """
+    if _digest_of(job.file) != run.job_sha256:
+        raise UsageError(
+            f"Run {run.run_id} of {job.file} is unfinished, and the job file has changed since the "
+            "run started, so the rows already sent cannot be matched to it.",
+            hint=f"Restore the file, then `runner resume {run.run_id}`. Or abandon the run, which "
             f"sends nothing: `runner resume {run.run_id} --abandon`.",
         )
     after = ledger.run(run.after) if run.after else None
+    params = resolved_params(job, run.request)
     if after is not None:
         job = with_failed_rows(job, after)
-    return Beginning(run.run_id, run.started, job, run.request, past=run, after=after)
+    return SelectedRun(run.run_id, run.started, job, run.request, params, past=run, after=after)
 
 
 def unfinished_run(ledger: Ledger, job_file: Path) -> RunRecord | None:
-    """The run of a job that must be finished before a new one; those that sent nothing are closed.
+    """The run of a job to finish before a new one; runs that sent nothing are closed.
 
-    To be called under the job's lock.
+    Call it under the job's lock.
     """
     found = None
     for run in ledger.unfinished(job_file):
@@ -98,38 +139,60 @@ def run_to_resume(ledger: Ledger, wanted: str | None) -> RunRecord:
         runs = [run for run in ledger.unfinished() if run.has_begun]
         if not runs:
             raise UsageError(
-                "No run is unfinished: there is nothing to resume.",
+                "No run is unfinished; there is nothing to resume.",
                 hint="`runner history` lists the runs; `runner retry RUN` sends failed rows again.",
             )
         return runs[0]
     run = ledger.run(wanted)
     if run.state is RunState.RUNNING:
         raise UsageError(
-            f"Run {run.run_id} is under way: pid {run.process.pid} on {run.process.host}.",
-            hint=f"`runner show {run.run_id}` shows how far it is.",
+            f"Run {run.run_id} is still running: pid {run.process.pid} on {run.process.host}.",
+            hint=f"`runner show {run.run_id}` shows its progress.",
         )
     _refuse_undo(run)
     if run.final:
         raise UsageError(
-            f"Run {run.run_id} came to its end: there is nothing to resume.",
+            f"Run {run.run_id} is complete; there is nothing to resume.",
             hint=f"`runner retry {run.run_id}` sends its failed rows again; `runner run "
-            f"{run.job_file}` begins a new run.",
+            f"{run.job_file}` starts a new run.",
         )
     return run
 
 
 def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
-    """The run whose failed rows are to be sent again.
+    """The run whose failed rows to send again.
 
     Raises:
-        UsageError: It is under way or unfinished.
+        UsageError: It is still running, unfinished, or an undo.
     """
     run = ledger.run(wanted or LAST)
     _refuse_undo(run)
     if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
-            f"Run {run.run_id} has not come to its end, so its failed rows are not known yet.",
-            hint=f"`runner resume {run.run_id}` brings it there.",
+            f"Run {run.run_id} has not finished, so its failed rows are not known yet.",
+            hint=f"Finish it with `runner resume {run.run_id}`.",
+        )
+    return run
+
+
+def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
+    """The run to undo.
+
+    Raises:
+        UsageError: It is still running, unfinished, or an undo.
+    """
+    run = ledger.run(wanted or LAST)
+    if run.request.verb == UNDO:
+        raise UsageError(
+            f"Run {run.run_id} is the undo of run {run.after}; an undo cannot be undone.",
+            hint=f"`runner undo {run.after}` puts back what it left; `runner run {run.job_file}` "
+            "runs the job again.",
+        )
+    if run.state is RunState.RUNNING or not run.final:
+        raise UsageError(
+            f"Run {run.run_id} has not finished, so what it changed is not fully known yet.",
+            hint=f"Finish it with `runner resume {run.run_id}`, or abandon it with `runner resume "
+            f"{run.run_id} --abandon`; then undo it.",
         )
     return run
 
@@ -137,7 +200,7 @@ def run_to_retry(ledger: Ledger, wanted: str) -> RunRecord:
 def _refuse_undo(run: RunRecord) -> None:
     if run.request.verb == UNDO:
         raise UsageError(
-            f"Run {run.run_id} is the undo of run {run.after}: it is neither resumed nor retried.",
+            f"Run {run.run_id} is the undo of run {run.after}; it cannot be resumed or retried.",
             hint=f"`runner undo {run.after}` again puts back what is left.",
         )
 
@@ -168,9 +231,9 @@ def _failed_rows(run: RunRecord, task: AnyTask) -> Path | None:
     file: Path = outcome.results / "failed.csv"
     if not file.exists():
         raise UsageError(
-            f"The failed rows of task {task.name!r} of run {run.run_id} are gone: there is no "
-            f"{file}.",
-            hint="Runs are kept for a time only: `runner history --prune`.",
+            f"The failed rows of task {task.name!r} of run {run.run_id} are gone: {file} does not "
+            "exist.",
+            hint="Old runs are deleted by `runner history --prune`.",
         )
     return file
 
@@ -183,6 +246,20 @@ def _with_failed_rows(task: WriteTask, file: Path) -> WriteTask:
     return replace(task, source=FileSource(file, shape), needs=None, on_failure=None)
 
 
-def digest_of(file: Path) -> str:
+def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:
+    """A warning if the ledger is new although there were runs before; None if all is well."""
+    if ledger.runs(limit=1):
+        return None
+    damaged = sorted(state.root.glob(f"{ledger.path.name}{DAMAGED}*"))
+    if not damaged and not any(state.runs.iterdir()):
+        return None
+    saved = f" (the damaged one is saved as {damaged[-1]})" if damaged else ""
+    return (
+        f"the ledger was recreated{saved}; unfinished runs from before are no longer known, and "
+        f"rows that they sent may be sent again: see {state.runs}"
+    )
+
+
+def _digest_of(file: Path) -> str:
     """The SHA-256 of a job file's bytes."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -1,35 +1,69 @@
-"""Builds the collaborators that verbs share, out of options, the environment and the job.
+"""Builds what the verbs share out of the user's settings and a job: job, tokens, session.
 
-Knows every constructor. Knows nothing of what is done with what it builds.
+Knows every constructor. Knows nothing of what is done with what it builds, of the environment or
+of the terminal.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.allowed_hosts import allowed_hosts
-from runner.cli.allowed_places import reach
-from runner.runs.token_stores import login_command, token_store
+from runner.job.path_policy import NO_PERMISSIONS, Permissions
 
 if TYPE_CHECKING:
+    from runner.credentials import SecretReference, Token
     from runner.events import Sink
     from runner.job.endpoints import FileSource
     from runner.job.model import Connection, Job, RetryPolicy
+    from runner.login.logout import SavedToken
     from runner.salesforce.http.transport import Transport
     from runner.salesforce.session import Session, TokenStore
     from runner.state.paths import StateFolder
 
 
-def state_folder(given: Path | None) -> StateFolder:
-    """The state folder that the option or the environment names; made when missing."""
-    from runner.state.paths import StateFolder, state_root
+@dataclass(frozen=True, slots=True)
+class UserSettings:
+    """What the user who runs a job decides, never the job file."""
 
-    return StateFolder(state_root(given, os.environ)).create()
+    state: StateFolder
+    permissions: Permissions = NO_PERMISSIONS
+    token: SecretReference | None = None
+    """Used instead of the connection's token."""
+    keyring_locks: Path | None = None
+    """Where locks of tokens in the keyring are; None where the user has no folder for them."""
+
+
+def load_job(file: Path, permissions: Permissions) -> Job:
+    """Read a job.
+
+    Raises:
+        JobError: It is wrong; every problem with its position.
+    """
+    from runner.job import load
+
+    return load.load_job(
+        file,
+        expressions=expression_checker,
+        statements=statement_checker,
+        header=header_reader,
+        permissions=permissions,
+    )
+
+
+def load_connection(file: Path, permissions: Permissions) -> Connection:
+    """Read a job's connection alone.
+
+    Raises:
+        JobError: It is wrong; every problem with its position.
+    """
+    from runner.job import load
+
+    return load.load_connection(file, permissions)
 
 
 def expression_checker(expression: str) -> str | None:
@@ -53,100 +87,155 @@ def header_reader(source: FileSource) -> tuple[str, ...] | None:
     return header_of(source)
 
 
-def loaded_job(file: Path) -> Job:
-    """Read a job.
-
-    Raises:
-        JobError: it is wrong; every problem with its position.
-    """
-    from runner.job.load import load_job
-
-    job = load_job(
-        file,
-        expressions=expression_checker,
-        statements=statement_checker,
-        header=header_reader,
-        reach=reach(),
-    )
-    if _writes_standard_output(job):
-        # Rows are all that stands there; recaps and documents go where the logs go.
-        sys.stdout = sys.stderr
-    return job
-
-
-def loaded_connection(file: Path) -> Connection:
-    """Read a job's connection alone.
-
-    Raises:
-        JobError: it is wrong; every problem with its position.
-    """
-    from runner.job.load import load_connection
-
-    return load_connection(file, reach())
-
-
-def _writes_standard_output(job: Job) -> bool:
-    from runner.job.endpoints import STANDARD_STREAM, FileTarget
-    from runner.job.model import QueryTask
-
-    queries = (task for task in job.tasks if isinstance(task, QueryTask))
-    targets = (target for task in queries for target in task.targets)
-    return any(isinstance(each, FileTarget) and each.path == STANDARD_STREAM for each in targets)
-
-
 @contextmanager
-def connection_tokens(
-    connection: Connection, job_file: Path, state: StateFolder
-) -> Iterator[TokenStore]:
-    """A connection's token; for the local org its own, started where none runs."""
-    from runner.job.model import Environment
-
-    elsewhere = connection.url or connection.token or connection.auth
-    if connection.environment is not Environment.LOCAL or elsewhere:
-        yield token_store(connection, login_command(job_file))
-        return
-    from runner.credentials import Token
-    from runner.runs.local_org_process import local_org
-    from runner.state.tokens.parsing import FixedToken
-
-    with local_org(state, connection.org_file) as org:
-        token = Token(org.access_token, connection.url or org.url)
-        yield FixedToken(token, origin="the local org")
-
-
-@contextmanager
-def transport() -> Iterator[Transport]:
-    """The one HTTP client of a process."""
-    from runner.salesforce.http.transport import Transport
-
-    with Transport(allowed_hosts=allowed_hosts()) as made:
-        yield made
-
-
-@contextmanager
-def signed_in(
+def open_session(
     connection: Connection,
     job_file: Path,
-    state: StateFolder,
+    settings: UserSettings,
     sink: Sink,
     policy: RetryPolicy | None = None,
 ) -> Iterator[Session]:
-    """A session with a connection's org.
+    """A session with a connection's org; the local org is started if none is running.
 
     Args:
         connection: Which org, and where its token is.
         job_file: For the command that signs in again.
-        state: Where a local org is found.
-        sink: Is told of every wait.
-        policy: How hard to try until a task says otherwise.
+        settings: The user's.
+        sink: Receives an event for every wait.
+        policy: How often to retry until a task says otherwise.
 
     Raises:
-        SignInError: there is no token that may be used.
+        SignInError: There is no usable token.
     """
     from runner.job.model import RetryPolicy
     from runner.salesforce.http.retry import Retrier
     from runner.salesforce.session import Session
 
-    with connection_tokens(connection, job_file, state) as tokens, transport() as wire:
+    command = login_command(job_file)
+    with (
+        _connection_tokens(connection, settings, command) as tokens,
+        open_transport(settings.permissions) as transport,
+    ):
         retrier = Retrier(policy or RetryPolicy(), sink=sink)
-        yield Session(wire, tokens, retrier, login_command=login_command(job_file))
+        yield Session(transport, tokens, retrier, login_command=command)
+
+
+def open_transport(permissions: Permissions) -> Transport:
+    """The one HTTP client of a process, to be used in a `with` statement."""
+    from runner.salesforce.http.transport import Transport
+
+    return Transport(allowed_hosts=permissions.hosts)
+
+
+def login_command(job_file: Path) -> str:
+    """The command that signs in to this job's connection."""
+    return f"runner login {shlex.quote(str(job_file))}"
+
+
+@contextmanager
+def _connection_tokens(
+    connection: Connection, settings: UserSettings, command: str
+) -> Iterator[TokenStore]:
+    """The token store of a connection; of the local org's own token, if the connection has none."""
+    from runner.job.model import Environment
+
+    elsewhere = connection.url or connection.token or connection.auth
+    if connection.environment is not Environment.LOCAL or elsewhere:
+        yield token_store(connection, settings, command)
+        return
+    from runner.credentials import Token
+    from runner.runs.local_org_process import local_org
+    from runner.state.tokens.parsing import FixedToken
+
+    with local_org(settings.state, connection.org_file) as org:
+        yield FixedToken(Token(org.access_token, org.url), origin="the local org")
+
+
+def token_store(connection: Connection, settings: UserSettings, command: str) -> TokenStore:
+    """Where a connection's token is.
+
+    Args:
+        connection: Names its token, or signs in by itself.
+        settings: May name another token.
+        command: Signs in; for messages.
+
+    Raises:
+        SignInError: There is no token, or its variable or command gives none.
+    """
+    from runner.errors import SignInError
+    from runner.state.tokens.parsing import FixedToken, token_of
+
+    seed = None if settings.token else seed_of(connection)
+    reference = settings.token or connection.token
+    if reference is None:
+        if seed is None:
+            raise SignInError(
+                "The connection names no token.",
+                hint=f"Add `token: tokens/{connection.environment}.json` to it, then run "
+                f"`{command}`.",
+            )
+        return FixedToken(seed, origin="the connection's auth")
+    if reference.path is not None or reference.keyring is not None:
+        return stored_token(reference, command, settings.keyring_locks, seed)
+    from runner.job.secrets import read_secret
+
+    token = token_of(
+        read_secret(reference).reveal(),
+        origin=str(reference),
+        login_command=command,
+        instance_url=instance_url(connection),
+    )
+    return FixedToken(token, origin=str(reference))
+
+
+def stored_token(
+    reference: SecretReference, command: str, keyring_locks: Path | None, seed: Token | None = None
+) -> SavedToken:
+    """The store of a token in a file or in the keyring.
+
+    Raises:
+        UsageError: The reference is a variable or a command, which cannot store a token.
+        StateError: The keyring's library is missing, or there is no folder for its locks.
+    """
+    from runner.errors import StateError, UsageError
+
+    if reference.path is not None:
+        from runner.state.tokens.file import TokenFile
+
+        return TokenFile(reference.path, login_command=command, key=reference.key, seed=seed)
+    if reference.keyring is None:
+        raise UsageError(
+            "The connection's token is not a file.",
+            hint="Write `token: tokens/NAME.json` in the connection, or use `--token`.",
+        )
+    if keyring_locks is None:
+        raise StateError(
+            "There is no home folder for the locks of the keyring.",
+            hint="Name a state folder with SFRUNNER_STATE_DIR.",
+        )
+    from runner.state.tokens.keyring import KeyringToken
+
+    return KeyringToken(
+        reference.keyring, login_command=command, lock_folder=keyring_locks, seed=seed
+    )
+
+
+def seed_of(connection: Connection) -> Token | None:
+    """The token to start from of a connection that signs in by itself; None for others."""
+    if connection.auth is None:
+        return None
+    from runner.credentials import Secret, Token
+    from runner.salesforce.http.hosts import login_url
+
+    url = login_url(connection)
+    return Token(
+        Secret(""), url, client_id=connection.client_id, login_url=url, grant=connection.auth
+    )
+
+
+def instance_url(connection: Connection) -> str | None:
+    """The instance URL of a bare access token, if the connection tells it."""
+    from runner.salesforce.http.hosts import login_url
+
+    known = connection.url is not None or connection.domain is not None
+    return login_url(connection) if known else None

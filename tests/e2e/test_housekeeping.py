@@ -46,12 +46,12 @@ def test_a_damaged_ledger_is_never_silently_begun_anew(bench, org, damage):
         refused = bench.run("run", job)
         assert refused.code == 1
         assert "is damaged" in refused.err
-    assert "the ledger is new, though there were runs before" in bench.run("history").err
+    assert "unfinished runs from before are no longer known" in bench.run("history").err
     anew = bench.run("run", job)
     assert anew.code == 0
-    assert "the ledger is new, though there were runs before" in anew.err
+    assert "unfinished runs from before are no longer known" in anew.err
     assert len(list(bench.state.glob("ledger.sqlite.damaged-*"))) == bool(damage)
-    assert "the ledger is new" not in bench.run("run", job).err
+    assert "the ledger was recreated" not in bench.run("run", job).err
 
 
 def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve_org):
@@ -68,7 +68,7 @@ def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve
     assert (folder / "staging").exists()
     assert died["unfinished"]
     pruned = bench.run("history", "--prune", "--keep", "0")
-    assert f"{died['run_id']} stays" in pruned.out
+    assert f"{died['run_id']} is unfinished and was not deleted" in pruned.out
     assert bench.run("run", bench.job(ONE, name="other.yaml")).code == 0
     assert not (folder / "staging").exists(), "any run sweeps what dead ones left"
     (folder / ".succeeded.csv.part").write_text("half", encoding="utf-8")

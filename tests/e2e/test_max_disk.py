@@ -39,4 +39,4 @@ def test_what_is_no_size_is_told(bench, size):
     job = bench.job(JOB.format(source="a.csv"))
     ended = bench.run("run", job, "--max-disk", size)
     assert ended.code == 2
-    assert "Write one like 500MB or 20GB." in ended.err
+    assert "Write it like 500MB or 20GB." in ended.err

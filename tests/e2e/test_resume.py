@@ -89,7 +89,7 @@ def test_the_next_run_of_the_job_finishes_the_unfinished_one_and_says_so(bench, 
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.document["run_id"] == died
-    assert f"run {died} is unfinished" in ended.err
+    assert f"run {died} did not finish, so it is resumed" in ended.err
     assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
 
 
@@ -104,7 +104,7 @@ def test_a_job_that_changed_is_refused_until_the_run_is_given_up(bench, slow_org
         assert "--abandon" in refused.err
     given_up = bench.run("resume", "--abandon")
     assert given_up.code == 0, given_up.err
-    assert "rows 1 to 10 may have been carried out" in given_up.out
+    assert "rows 1 to 10 may have reached the org" in given_up.out
     assert bench.run("resume").code == 2
 
 
@@ -144,7 +144,7 @@ def test_another_org_is_refused(bench, slow_org):
     ledger.close()
     refused = bench.run("resume")
     assert refused.code == 2, refused.err
-    assert "began on org 00D000000000XXX" in refused.err
+    assert "used org 00D000000000XXX" in refused.err
 
 
 def test_unknown_and_finished_runs_are_refused(bench, org):

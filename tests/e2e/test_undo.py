@@ -115,7 +115,7 @@ def and_then_nothing(bench, run_id, ended):
     assert f"runner undo {run_id}" in refused.err
     of_undo = bench.run("undo", ended.document["run_id"])
     assert of_undo.code == 2
-    assert "an undo is not undone" in of_undo.err
+    assert "an undo cannot be undone" in of_undo.err
     history = bench.run("history").out
     assert f"undo of {run_id}" in history
     assert f"undone by {ended.document['run_id']}" in bench.run("show", run_id).out
@@ -208,7 +208,7 @@ def test_a_run_that_is_not_at_its_end_or_wrote_to_another_org_is_refused(bench, 
         ledger.execute("UPDATE runs SET org_id = '00D000000000001AAA'")
     refused = bench.run("undo", "--yes")
     assert refused.code == 2
-    assert "wrote to org 00D000000000001AAA" in refused.err
+    assert "used org 00D000000000001AAA" in refused.err
     assert org.rows("SELECT Name FROM Account") == [{"Name": "New"}]
 
 
@@ -233,7 +233,7 @@ def test_a_run_that_was_given_up_is_undone_as_far_as_it_is_known(bench, serve_or
     assert [task["name"] for task in ended.document["tasks"]] == ["people.delete"]
     assert org.rows("SELECT COUNT(Id) n FROM Contact") == [{"n": 0}]
     shown = bench.run("undo", last_run_but_one(bench), "--dry-run")
-    assert "load: what it wrote is not known" in shown.out
+    assert "load: what it wrote is unknown" in shown.out
 
 
 def last_run_but_one(bench):

@@ -18,7 +18,7 @@ from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
 from runner.job.model import Connection, Environment, Origin
 from runner.job.partial_job import PartialJob, file_path, option_path, query_targets
-from runner.job.path_policy import Reach
+from runner.job.path_policy import Permissions
 
 _Found = tuple[str, str, str, str]
 """Key, code, message, help."""
@@ -128,15 +128,15 @@ def outside_folder(job: PartialJob) -> Iterator[Diagnostic]:
     """Files that the job may not write, or read secrets from."""
     if job.connection is not None:
         yield from secrets_outside(
-            job.connection, job.connection_origin, job.connection_path, job.folder, job.reach
+            job.connection, job.connection_origin, job.connection_path, job.folder, job.permissions
         )
     for at, place in _written_paths(job):
-        if not job.reach.covers(place, job.folder):
+        if not job.permissions.covers(place, job.folder):
             yield _outside(job.origin, at, place, job.folder)
 
 
 def secrets_outside(
-    connection: Connection, origin: Origin, path: Location, home: Path, reach: Reach
+    connection: Connection, origin: Origin, path: Location, home: Path, permissions: Permissions
 ) -> Iterator[Diagnostic]:
     """Files of secrets that a connection may not name.
 
@@ -145,7 +145,7 @@ def secrets_outside(
         origin: The file that holds it.
         path: Where in that file.
         home: The job's folder.
-        reach: Other folders that the job may use.
+        permissions: Other folders that the job may use.
     """
     named: dict[Location, SecretReference | None] = {("token",): connection.token}
     if isinstance(connection.auth, JwtBearer):
@@ -153,7 +153,7 @@ def secrets_outside(
     for keys, reference in named.items():
         if reference is None or reference.path is None:
             continue
-        if not reach.covers(reference.path, home, secret=True):
+        if not permissions.covers(reference.path, home, secret=True):
             inner = (*path, *keys, "file")
             at = inner if inner in origin.positions else (*path, *keys)
             yield _outside(origin, at, reference.path, home)

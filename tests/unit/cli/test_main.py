@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import runner.cli.app
-from runner.cli.main import run_command
+from runner.cli.main import main
 from runner.errors import (
     ExitCode,
     JobError,
@@ -32,7 +32,7 @@ def meet(monkeypatch, capsys):
         monkeypatch.setattr(runner.cli.app, "app", app)
         monkeypatch.setattr(sys, "argv", ["runner", *words])
         with pytest.raises(SystemExit) as left:
-            run_command()
+            main()
         said = capsys.readouterr()
         return left.value.code, said.out, said.err
 

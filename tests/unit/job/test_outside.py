@@ -4,7 +4,7 @@ import pytest
 
 from runner.errors import JobError
 from runner.job.load import check_job, load_connection
-from runner.job.path_policy import Reach
+from runner.job.path_policy import Permissions
 
 CONNECTION = "{environment: sandbox, domain: acme--uat, client_id: 3MVG9abc, token: t.json}"
 QUERY = "  - {name: a, query: SELECT Id FROM Account, to: TARGET}\n"
@@ -24,8 +24,8 @@ def write(tmp_path):
     return place
 
 
-def codes(file, reach=None):
-    return [each.code for each in check_job(file, reach=reach or Reach())[1]]
+def codes(file, permissions=None):
+    return [each.code for each in check_job(file, permissions=permissions or Permissions())[1]]
 
 
 REFUSED = ["job/outside-folder"]
@@ -98,15 +98,17 @@ def test_a_shared_connection_reaches_no_further_than_the_job_that_names_it(write
 
 def test_who_runs_the_job_may_open_more(write, tmp_path):
     file = write(QUERY.replace("TARGET", "../out/a.csv"), CONNECTION.replace("t.json", "../t.json"))
-    assert codes(file, Reach((tmp_path / "out",))) == REFUSED, "the token's place is not open"
-    assert codes(file, Reach((tmp_path,))) == []
+    assert codes(file, Permissions(folders=(tmp_path / "out",))) == REFUSED, (
+        "the token's place is not open"
+    )
+    assert codes(file, Permissions(folders=(tmp_path,))) == []
 
 
 def test_a_folder_for_secrets_takes_no_rows(write, tmp_path):
-    reach = Reach(secret_folders=(tmp_path,))
+    permissions = Permissions(secret_folders=(tmp_path,))
     inside = QUERY.replace("TARGET", "a.csv")
-    assert codes(write(inside, CONNECTION.replace("t.json", "../t.json")), reach) == []
-    assert codes(write(QUERY.replace("TARGET", "../a.csv")), reach) == REFUSED
+    assert codes(write(inside, CONNECTION.replace("t.json", "../t.json")), permissions) == []
+    assert codes(write(QUERY.replace("TARGET", "../a.csv")), permissions) == REFUSED
 
 
 def test_a_job_in_a_folder_that_is_a_link_is_at_home_there(write, tmp_path):

@@ -1,0 +1,103 @@
+"""How an error that ends the command is printed: text or JSON, or a crash report.
+
+Knows the streams and the crash report. Knows nothing of the verbs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import traceback
+from contextlib import suppress
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+
+from runner import __version__
+from runner.credentials import redacted
+from runner.errors import ExitCode, JobError, RunnerError, StorageError
+from runner.files import NO_ROOM
+
+
+def print_error(error: RunnerError) -> None:
+    """Print an error, with its hint and the problems of a job."""
+    if _wants_json():
+        sys.stdout.write(json.dumps(_document(error)) + "\n")
+        return
+    from runner.report.sinks import printable
+
+    if isinstance(error, JobError):
+        from runner.report.diagnostics import render_diagnostic
+
+        for diagnostic in error.diagnostics:
+            sys.stderr.write(printable(render_diagnostic(diagnostic)) + "\n")
+    sys.stderr.write(printable(f"error: {error.message}") + "\n")
+    if error.hint:
+        sys.stderr.write(printable(f"help: {error.hint}") + "\n")
+
+
+def print_unexpected(error: Exception) -> ExitCode:
+    """Print any other error: a full disk as what it is, everything else with a crash report."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        discard_stdout()
+        sys.stdout = sys.stderr
+        unwritten = error.filename or "Standard output"
+        print_error(
+            StorageError(
+                f"{unwritten} cannot be written: {error.strerror}.",
+                hint="Free disk space; `runner history` shows how far the runs got.",
+            )
+        )
+        return ExitCode.FAILED
+    file = _save(_crash_report(error))
+    sys.stderr.write(
+        f"error: internal error ({type(error).__name__}).\n"
+        f"help: please report it with the crash report, which contains none of your data: {file}\n"
+    )
+    return ExitCode.DEFECT
+
+
+def discard_stdout() -> None:
+    """Send what is left nowhere: its reader is gone, and a flush at exit would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _document(error: RunnerError) -> dict[str, object]:
+    document: dict[str, object] = {
+        "error": error.message,
+        "hint": error.hint,
+        "exit_code": int(error.exit_code),
+    }
+    if isinstance(error, JobError):
+        from runner.report.diagnostics import diagnostic_document
+
+        document["diagnostics"] = [diagnostic_document(each) for each in error.diagnostics]
+    return document
+
+
+def _wants_json() -> bool:
+    """Whether the command line asks for JSON; read here because no verb may have parsed it."""
+    words = sys.argv[1:]
+    asked = any(
+        word in {"-ojson", "--output=json"} or (word in {"-o", "--output"} and after == "json")
+        for word, after in pairwise([*words, ""])
+    )
+    return asked or os.environ.get("SFRUNNER_OUTPUT") == "json"
+
+
+def _crash_report(error: Exception) -> str:
+    trace = "".join(traceback.format_exception(error))
+    return (
+        f"runner {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"{datetime.now(UTC).isoformat(timespec='seconds')}\n\n" + redacted(trace, shapes=True)
+    )
+
+
+def _save(report: str) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="runner-crash-", suffix=".txt")
+    with suppress(OSError), os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(report)
+    return Path(name)
