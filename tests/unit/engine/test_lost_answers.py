@@ -1,0 +1,71 @@
+"""Records whose answer was lost are looked for before they are sent again."""
+
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+
+from runner.engine import lost_answers
+from runner.engine.columns import ColumnPlan
+from runner.engine.lost_answers import LostAnswers
+from runner.job.model import Verb
+from runner.salesforce.rest.write import RecordResult, WriteRequest
+
+SENT = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+USER = "005000000000001AAA"
+
+
+class Org:
+    """Finds these records, notes each query, and writes nothing."""
+
+    def __init__(self, monkeypatch, found=(), results=()):
+        self.queries = []
+        self.written = []
+        self._found, self._results = found, results
+        monkeypatch.setattr(lost_answers, "pages", self._pages)
+        monkeypatch.setattr(lost_answers, "write_once", self._write)
+
+    def _pages(self, _session, soql, **_options):
+        self.queries.append(soql)
+        yield SimpleNamespace(records=self._found)
+
+    def _write(self, _session, _write, records):
+        self.written += records
+        return list(self._results)
+
+
+def answers(verb, offset=timedelta(0)):
+    session = SimpleNamespace(clock_offset=offset)
+    plan = ColumnPlan((), None, {}, unique=("ERP_Id__c",))
+    return LostAnswers(session, WriteRequest(verb, "Account"), plan, USER)
+
+
+@pytest.mark.parametrize(
+    ("offset", "since"),
+    [
+        (timedelta(0), "2026-05-01T12:00:00Z"),
+        (timedelta(minutes=-10), "2026-05-01T11:50:00Z"),
+        (timedelta(hours=1), "2026-05-01T13:00:00Z"),
+    ],
+)
+def test_a_lost_create_is_looked_for_by_the_clock_of_the_org(monkeypatch, offset, since):
+    org = Org(monkeypatch, found=[{"Id": "001A", "ERP_Id__c": "E1"}])
+    (found,) = answers(Verb.CREATE, offset).write_again([{"ERP_Id__c": "E1"}], SENT)
+    assert found == RecordResult("001A", success=True, created=True)
+    assert org.written == []
+    (soql,) = org.queries
+    assert f"CreatedDate >= {since}" in soql
+    assert f"CreatedById = '{USER}'" in soql
+
+
+def test_a_create_that_is_not_found_is_sent_again(monkeypatch):
+    done = RecordResult("001B", success=True, created=True)
+    org = Org(monkeypatch, results=[done])
+    assert answers(Verb.CREATE).write_again([{"ERP_Id__c": "E1"}], SENT) == [done]
+    assert org.written == [{"ERP_Id__c": "E1"}]
+
+
+def test_only_a_create_without_a_unique_value_cannot_be_found():
+    assert answers(Verb.CREATE).can_find({"ERP_Id__c": "E1"})
+    assert not answers(Verb.CREATE).can_find({"ERP_Id__c": "", "Name": "a"})
+    assert answers(Verb.UPDATE).can_find({"Name": "a"})
