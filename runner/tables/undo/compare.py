@@ -124,9 +124,8 @@ class TaskComparison:
         acts = ", ".join(map(literal, self.acts))
         with state_errors("What the run did cannot be read"):
             self._make("in_group", f"SELECT * FROM all_done WHERE group_number = {group}")
-            self._make(
-                "reads", "SELECT DISTINCT r.* FROM all_reads r SEMI JOIN in_group USING (id15)"
-            )
+            reads = "SELECT DISTINCT r.* FROM all_reads r SEMI JOIN in_group USING (id15)"
+            self._make("reads", reads)
             found = (
                 "SELECT g.*, r.block IS NOT NULL AS found FROM in_group g LEFT JOIN reads r"
                 f" ON r.id15 = g.id15 AND r.block = {_block('g.row')}"
@@ -253,8 +252,10 @@ class TaskComparison:
             "SELECT '' AS act, CAST(0 AS BIGINT) AS row, '' AS id, '' AS decision, '' AS why,"
             " '' AS fields WHERE false",
         )
-        projected = {"restored": ["id15", "field", "value"], "deleted": ["id15"]}
-        for table, names in {**projected, "undeleted": ["id15"]}.items():
+        # What the undo of later tasks will have done to records that this one touched, too.
+        projected = {"restored": ["id15", "field", "value"]}
+        projected |= {"deleted": ["id15"], "undeleted": ["id15"]}
+        for table, names in projected.items():
             self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(names)}")
 
     def _load_before_images(self) -> None:
