@@ -15,12 +15,11 @@ from pathlib import Path
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.tables.database import Database
-from runner.tables.sources.csv import PLAIN_CSV, open_csv
 from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.canonical_values import comparable
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import ColumnMapping
-from runner.tables.staging.parts import Part
+from runner.tables.staging.parts import Part, read_header
 
 _LONGEST_ROW_BYTES = 4_000_000
 _SHOWN_ROWS = 10
@@ -28,7 +27,7 @@ _MISSING = "ANSWER_MISSING"
 _NOT_LISTED = literal("The org's result files do not list this row.")
 # STATUSCODE:message:field1 field2 --, where the message may contain colons and line ends.
 _ERROR_FORM = literal("^([^:]*):(.*):([^:]*?) ?--$")
-STATUS_SQL = {status: f"CAST({literal(status)} AS ending)" for status in RowStatus}
+STATUS_SQL = {status: f"CAST('{status}' AS ending)" for status in RowStatus}
 """Each status as the table `outcome` stores it; a text would be looked up row by row."""
 STATUS_TYPE = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))})"
 """Its type, which the database needs before the table."""
@@ -167,7 +166,7 @@ class _ResultFile:
     def __init__(self, status: RowStatus, file: Path) -> None:
         self._status = status
         self._file = file
-        header = open_csv(file, PLAIN_CSV).columns
+        header = read_header(file)
         self._dialect = CsvDialect(tuple(f"r{n}" for n in range(len(header))), _LONGEST_ROW_BYTES)
         lower = (column.lower() for column in header)
         self.columns = dict(zip(lower, self._dialect.columns, strict=True))

@@ -1,25 +1,24 @@
 """Copies of result files that a spreadsheet opens without running anything.
 
-Knows what Excel and LibreOffice take for a formula. A copy is for eyes alone: what it quotes is no
-longer the value, so the result file itself stays as it is, to be a source again.
+Knows what Excel and LibreOffice read as a formula. A copy is only for people: quoted cells have
+lost their value, so the result file itself stays as it is and can be used as a source.
 """
 
 from __future__ import annotations
 
-import csv
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner.errors import StateError
 from runner.files import atomic_write
 from runner.tables.database import Database, state_errors
 from runner.tables.sql import CsvDialect, literal, read_csv
+from runner.tables.staging.parts import read_header
 
 SUFFIX = ".excel.csv"
 _FORMULA = r"^[\s]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|^[\t\r]"
-"""Also in full width, which some versions take for the same."""
+"""In full width, too, which some versions read the same way."""
 _NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?$"
 _LONGEST_ROW_BYTES = 64_000_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -36,7 +35,7 @@ def copies_in(folder: Path) -> tuple[Path, ...]:
 
 
 def safe_copy(file: Path) -> Path:
-    """Write one copy: a cell that would run begins with an apostrophe there; numbers are left.
+    """Write one copy: a cell that would run starts with an apostrophe; numbers are unchanged.
 
     Raises:
         StateError: It cannot be written.
@@ -56,13 +55,13 @@ def _result_files(folder: Path) -> Iterator[Path]:
 
 
 def _quote(file: Path, to: Path, scratch: Path) -> None:
-    names = tuple(f"c{number}" for number in range(_width(file)))
+    names = tuple(f"c{number}" for number in range(len(read_header(file))))
     if not names:
         to.write_bytes(file.read_bytes())
         return
     longest = min(file.stat().st_size, _LONGEST_ROW_BYTES)
     rows = read_csv(file, CsvDialect(names, longest))
-    # The header is a row like any other here: its names come from strangers too.
+    # The header is quoted like any row: its names may come from anyone, too.
     cells = ", ".join(
         f"CASE WHEN regexp_matches({name}, {literal(_FORMULA)}) "
         f"AND NOT regexp_matches({name}, {literal(_NUMBER)}) "
@@ -76,13 +75,3 @@ def _quote(file: Path, to: Path, scratch: Path) -> None:
             database.connection.execute(copy)
     finally:
         database.close()
-
-
-def _width(file: Path) -> int:
-    try:
-        with file.open(encoding="utf-8", newline="") as stream:
-            return len(next(csv.reader(stream), []))
-    except (OSError, ValueError, csv.Error) as error:
-        raise StateError(
-            f"{file} cannot be copied for a spreadsheet: {error}.", hint="See whether it is there."
-        ) from error

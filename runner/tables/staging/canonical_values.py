@@ -41,6 +41,7 @@ _ZONE = r" ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 _MIDNIGHT = rf"[T ]00:00(:00(\.0+)?)?({_ZONE})?"
 _DAY = f"{_DATE}({_MIDNIGHT})?"
 _MOMENT = f"{_DATE}([T ]{_TIME}({_ZONE})?)?"
+_NULL = literal(EXPLICIT_NULL)
 _CANONICAL_MOMENT = rf"{_DATE}T{_TIME_OF_DAY}:[0-5][0-9]\.[0-9]{{3}}Z"
 
 EXPECTED = {
@@ -75,8 +76,7 @@ class SourceFormat:
 
     def sql(self, text: str) -> str:
         """Give the SQL of a text as SQL would write it; NULL if it does not fit."""
-        null = literal(EXPLICIT_NULL)
-        return f"CASE WHEN {text} = {null} THEN {null} ELSE {self._plain(text)} END"
+        return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {self._plain(text)} END"
 
     def _plain(self, text: str) -> str:
         if self.strptime is None:
@@ -104,8 +104,7 @@ def canonical(kind: FieldKind, text: str) -> str:
     """Give the SQL of a value's canonical text; NULL if it is blank or does not fit."""
     if kind is FieldKind.TEXT:
         return _line_feeds(text)
-    null = literal(EXPLICIT_NULL)
-    return f"CASE WHEN {text} = {null} THEN {null} ELSE {_CANONICAL[kind](text)} END"
+    return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {_CANONICAL[kind](text)} END"
 
 
 def null_if_blank(kind: FieldKind, text: str) -> str:
@@ -119,7 +118,7 @@ def comparable(kind: FieldKind, text: str) -> str:
     The org may echo `912260031` as `9.12260031E8`, and write a datetime differently.
     """
     same = _COMPARABLE[kind](text) if kind in _COMPARABLE else text
-    return f"coalesce(nullif(coalesce({same}, {text}), {literal(EXPLICIT_NULL)}), '')"
+    return f"coalesce(nullif(coalesce({same}, {text}), {_NULL}), '')"
 
 
 def json_record(

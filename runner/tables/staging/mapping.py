@@ -38,6 +38,8 @@ BETWEEN_PROBLEMS = "\x1e"
 BETWEEN_MEMBERS = "\x1f"
 """A problem is code, field and message; a row may have several."""
 _SHOWN_CHARACTERS = 80
+_NULL = literal(EXPLICIT_NULL)
+_BETWEEN_PROBLEMS = literal(BETWEEN_PROBLEMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +108,12 @@ def _map_column(
             raise _missing(column.field, column.field, source_columns)
         return ColumnMapping(column, index, places[column.field.lower()])
     expression = parse(column.expression)
+    if expression.column is not None and expression.column.lower() in places:
+        return ColumnMapping(column, index, places[expression.column.lower()])
     return ColumnMapping(
         column,
         index,
-        places.get(expression.column.lower()) if expression.column else None,
+        None,
         is_volatile=expression.is_volatile,
         is_repeatable=expression.is_repeatable(source_columns),
     )
@@ -127,10 +131,9 @@ def check_expressions(
     """
     import duckdb
 
-    nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)
-    for each in mappings:
-        if each.computed is None:
-            continue
+    computed = [each for each in mappings if each.computed is not None]
+    nothing = computed and ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)
+    for each in computed:
         try:
             connection.execute(f"EXPLAIN SELECT {each.computed} FROM (SELECT {nothing})")
         except duckdb.Error as error:
@@ -166,7 +169,7 @@ def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
     """Write the SQL of a cell to send; `is_only` if a record has no other."""
     value = f"m{mapping.index}"
     if blank is Blank.CLEAR:
-        return f"coalesce({value}, {literal(EXPLICIT_NULL)})"
+        return f"coalesce({value}, {_NULL})"
     # A record of one blank cell must not be an empty line: '' is written as two quotes.
     return f"coalesce({value}, '')" if is_only else value
 
@@ -175,7 +178,7 @@ def _problem(mappings: Sequence[ColumnMapping]) -> str:
     found = [clause for mapping in mappings for clause in _clauses(mapping)]
     if not found:
         return "CAST(NULL AS VARCHAR)"
-    return f"nullif(concat_ws({literal(BETWEEN_PROBLEMS)}, {', '.join(found)}), '')"
+    return f"nullif(concat_ws({_BETWEEN_PROBLEMS}, {', '.join(found)}), '')"
 
 
 def _clauses(mapping: ColumnMapping) -> list[str]:
@@ -194,7 +197,7 @@ def _clauses(mapping: ColumnMapping) -> list[str]:
         misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
         clauses.append(_clause(mapping, misfit, MISFIT, f"{before} || {value} || {after}"))
     if column.required:
-        empty = f"coalesce({text}, '') IN ('', {literal(EXPLICIT_NULL)})"
+        empty = f"coalesce({text}, '') IN ('', {_NULL})"
         message = literal(f"{column.field}: blank, so the row does not identify a record")
         clauses.append(_clause(mapping, empty, BLANK_KEY, message))
     return clauses

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.errors import SourceError
+from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.tables.database import Database, state_errors
 from runner.tables.staging.chunk import RowChunk
@@ -142,6 +142,19 @@ def header_line(columns: Sequence[str]) -> bytes:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(columns)
     return text.getvalue().encode()
+
+
+def read_header(file: Path) -> tuple[str, ...]:
+    """Read the header of a CSV file that the runner or the org wrote.
+
+    Raises:
+        StateError: The file cannot be read.
+    """
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            return tuple(next(csv.reader(stream), ()))
+    except (OSError, ValueError, csv.Error) as error:
+        raise StateError(f"{file} cannot be read: {error}.") from error
 
 
 class _ChunkRecords:

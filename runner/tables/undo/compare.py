@@ -18,9 +18,8 @@ from runner.files import PRIVATE_FILE, atomic_write, unwritable
 from runner.job.model import Verb
 from runner.tables.database import Database, state_errors
 from runner.tables.field_types import EXPLICIT_NULL
-from runner.tables.sources.csv import PLAIN_CSV, open_csv
 from runner.tables.sql import CsvDialect, copy_csv, literal, name, read_csv
-from runner.tables.staging.parts import header_line
+from runner.tables.staging.parts import header_line, read_header
 from runner.tables.undo.after_images import (
     UNDO,
     WrittenColumn,
@@ -352,7 +351,7 @@ def _result_rows(file: Path, columns: Sequence[str]) -> str:
     """SQL of some columns of a result file; no rows if it does not exist."""
     if not file.exists():
         return f"({_nothing(columns)})"
-    header = open_csv(file, PLAIN_CSV).columns
+    header = read_header(file)
     read = read_csv(file, CsvDialect(header, _LONGEST_ROW_BYTES), header=True)
     cells = (name(c) if c in header else f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in columns)
     return f"(SELECT {', '.join(cells)} FROM {read})"

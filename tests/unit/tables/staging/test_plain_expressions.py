@@ -3,8 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.tables.staging.expressions import problem_by_syntax_tree
-from runner.tables.staging.expressions_fast_path import _KEYWORDS, is_plain
+from runner.tables.staging.expressions import _KEYWORDS, is_plain, problem_by_syntax_tree
 
 
 @pytest.mark.parametrize(
