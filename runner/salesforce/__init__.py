@@ -2,6 +2,5 @@
 
 import sys
 
-# httpx does without its own command line where that cannot be had; it takes longer to load than
-# the rest of httpx, and every process would wait for it.
+# httpx works without its own command line, which takes longer to load than the rest of httpx.
 sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""What the org says of an object and its fields, and which field a column means.
+"""What the org says about an object and its fields, and which field a column refers to.
 
 Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 `Contact:Who.Ext__c`. Knows nothing of sources or mappings.
@@ -19,7 +19,7 @@ from runner.suggest import did_you_mean
 
 
 class ColumnError(UsageError):
-    """A column that means no field of its object."""
+    """A column that is not a field of its object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class FieldDescribe:
 
     @property
     def required(self) -> bool:
-        """Whether a create must give it."""
+        """Whether a create must set it."""
         return self.createable and not self.nillable and not self.defaulted_on_create
 
     @property
     def identifies(self) -> bool:
-        """Whether it can be the key of an upsert, or stand for a parent in a relationship."""
+        """Whether it can be the key of an upsert, or identify a parent in a relationship."""
         return self.external_id or self.id_lookup
 
 
@@ -65,11 +65,11 @@ class ObjectDescribe:
     """Object of each list of children, by the relationship's name in lower case."""
 
     def field(self, name: str) -> FieldDescribe | None:
-        """Find a field, letter case aside."""
+        """Find a field, ignoring case."""
         return self.fields.get(name.lower())
 
     def reference(self, relationship: str) -> FieldDescribe | None:
-        """Find the reference field behind a relationship's name, letter case aside."""
+        """Find the reference field of a relationship by its name, ignoring case."""
         wanted = relationship.lower()
         return next(
             (
@@ -83,14 +83,14 @@ class ObjectDescribe:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedColumn:
-    """What a column means."""
+    """The field that a column refers to."""
 
     name: str
-    """The column in the org's own letter case, as it is to be sent."""
+    """The column in the org's own letter case, as it is sent."""
     field: FieldDescribe
     """The object's own field; of a relationship column, the reference."""
     parent: str | None = None
-    """Object that a relationship column leads to."""
+    """The parent's object, for a relationship column."""
     parent_field: FieldDescribe | None = None
 
     @property
@@ -100,12 +100,12 @@ class ResolvedColumn:
 
     @property
     def lookup(self) -> str | None:
-        """Name of the reference field behind a relationship column; None for a plain one."""
+        """Name of a relationship column's reference field; None for a plain column."""
         return self.field.name if self.parent_field else None
 
 
 class Describes:
-    """Describes of one org, each asked for once. Threads may share it."""
+    """Describes of one org, each requested once. Threads may share it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -124,17 +124,17 @@ class Describes:
             return self._known[sobject.lower()]
 
     def resolve(self, sobject: str, column: str) -> ResolvedColumn:
-        """Find what a column of a write means: a field, or one of a parent's keys.
+        """Find what a column of a write refers to: a field, or one of a parent's keys.
 
         Raises:
-            ColumnError: It means none; the hint says what comes near.
+            ColumnError: There is no such field; the hint suggests similar names.
         """
         return resolve(self.of(sobject), column, self.of)
 
     def follow(self, sobject: str, path: str) -> FieldDescribe | None:
-        """Find the field at the end of a path in a query, `Account.Owner.Name`; None for none.
+        """Find the field at the end of a path in a query, such as `Account.Owner.Name`, if any.
 
-        Where a relationship leads to several objects, the first that has the field is taken.
+        Where a relationship has several objects, the first that has the field counts.
         """
         step, _, rest = path.partition(".")
         described = self.of(sobject)
@@ -146,7 +146,7 @@ class Describes:
 
 
 def describe(session: Session, sobject: str) -> ObjectDescribe:
-    """Ask for an object's describe.
+    """Request an object's describe.
 
     Raises:
         OrgError: The org has no such object, or the user may not see it.
@@ -163,7 +163,7 @@ def describe(session: Session, sobject: str) -> ObjectDescribe:
             hint=did_you_mean(
                 sobject,
                 _object_names(session),
-                "Check its API name, `__c` included, and the user's permissions.",
+                "Check its API name, including `__c`, and the user's permissions.",
             ),
         ) from error
     return object_of(answer.json_object("name", "fields"))
@@ -188,15 +188,15 @@ def object_of(answer: Mapping[str, Any]) -> ObjectDescribe:
 def resolve(
     described: ObjectDescribe, column: str, describe_parent: Callable[[str], ObjectDescribe]
 ) -> ResolvedColumn:
-    """Find what a column of a write means.
+    """Find what a column of a write refers to.
 
     Args:
-        described: The object that is written.
+        described: The object to write.
         column: `Field`, `Relationship.Field`, or `Object:Relationship.Field`.
-        describe_parent: Gives the describe of a parent.
+        describe_parent: Returns the describe of a parent.
 
     Raises:
-        ColumnError: It means no field.
+        ColumnError: There is no such field.
     """
     target, _, path = column.strip().rpartition(":")
     relationship, dot, last = path.partition(".")
@@ -204,9 +204,9 @@ def resolve(
         return _plain(described, path)
     if not dot or "." in last:
         raise ColumnError(
-            f"{column} is no column of {described.name}: a relationship goes one step, to a key of "
-            "the parent",
-            hint="Write it as `Account.ERP_Id__c`, or `Contact:Who.Ext__c` where a parent can be "
+            f"{column} is not a column of {described.name}: a relationship goes one step, to a key "
+            "of the parent",
+            hint="Write `Account.ERP_Id__c`, or `Contact:Who.Ext__c` where the parent can be one "
             "of several objects.",
         )
     reference = _reference(described, relationship, column)
@@ -222,7 +222,7 @@ def _plain(described: ObjectDescribe, name: str) -> ResolvedColumn:
             hint=did_you_mean(
                 name,
                 (known.name for known in described.fields.values()),
-                "Check its API name, `__c` included, and the field's permissions.",
+                "Check its API name, including `__c`, and the field's permissions.",
             ),
         )
     return ResolvedColumn(field.name, field)
@@ -247,13 +247,13 @@ def _parent_of(reference: FieldDescribe, target: str, column: str) -> str:
     parents = {name.lower(): name for name in reference.reference_to}
     if target and target.lower() not in parents:
         raise ColumnError(
-            f"{column}: {reference.name} does not lead to {target}",
-            hint=f"It leads to {', '.join(reference.reference_to)}.",
+            f"{column}: {reference.name} does not refer to {target}",
+            hint=f"It refers to {', '.join(reference.reference_to)}.",
         )
     if not target and len(parents) > 1:
         raise ColumnError(
-            f"{column}: {reference.name} leads to several objects",
-            hint=f"Say which: `{reference.reference_to[0]}:{column}`, for one; it leads to "
+            f"{column}: {reference.name} can refer to several objects",
+            hint=f"Say which, such as `{reference.reference_to[0]}:{column}`; it refers to "
             f"{', '.join(reference.reference_to)}.",
         )
     return parents[target.lower()] if target else reference.reference_to[0]
@@ -267,7 +267,7 @@ def _key_of_parent(
         usable = [field.name for field in parent.fields.values() if field.identifies]
         raise ColumnError(
             f"{key.name} of {parent.name} does not identify a record",
-            hint=f"A relationship goes through an external Id; {parent.name} has "
+            hint=f"A relationship needs an external Id of the parent; {parent.name} has "
             f"{', '.join(usable)}.",
         )
     prefix = f"{parent.name}:" if prefixed else ""

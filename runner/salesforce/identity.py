@@ -1,6 +1,6 @@
-"""Whose token it is, and of which org.
+"""Which user and org a token belongs to.
 
-Knows the user info endpoint and what to ask where an app's tokens are refused there. Knows
+Knows the user info endpoint, and what to ask instead where it refuses an app's tokens. Knows
 nothing of what a job expects.
 """
 
@@ -32,11 +32,11 @@ class Identity:
 
 
 def identity_of(session: Session) -> Identity:
-    """Ask whose token the session has. The API version must be settled.
+    """Ask whose token the session has. The API version must be set.
 
     Raises:
-        SignInError: The org takes neither the token nor a renewed one.
-        OrgError: The org tells nobody, not even the user itself.
+        SignInError: The org rejects both the token and a renewed one.
+        OrgError: The org does not say.
     """
     user = _claimed(session) or _queried(session)
     organization = _organization(session)
@@ -65,13 +65,13 @@ def _claimed(session: Session) -> dict[str, str] | None:
 
 
 def _queried(session: Session) -> dict[str, str]:
-    """From the user's own record; this call also finds out whether the token lives."""
+    """From the user's own record; this also finds out whether the token is still valid."""
     resources = session.request("GET", "/").json_object()
     path = str(resources.get("identity") or "").rstrip("/").split("/")
     org_id, user_id = path[-_IDENTITY_PARTS:] if len(path) > _IDENTITY_PARTS else ("", "")
     if not is_id(user_id):
         raise UnexpectedAnswerError(
-            "The org does not say whose token this is",
+            "The org does not say which user the token belongs to",
             hint="Give the app the scope `openid` or `id`, then sign in again.",
         )
     soql = f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"  # noqa: S608 - is_id saw it

@@ -1,7 +1,7 @@
-"""Which API versions an org serves, which one a run takes, and what each of them can do.
+"""Which API versions an org serves, which one a run uses, and what each of them supports.
 
 Source of the minimum versions: Salesforce's REST and Bulk API guides. Knows the rule that a
-version written in a job is never moved, and a default one is.
+version written in a job is never changed, while the default may be.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from runner.job.model import DEFAULT_API_VERSION
 from runner.salesforce.session import Session
 
 NEWEST_KNOWN = "68.0"
-"""The newest version that this release was made for."""
+"""The newest version that this release supports."""
 
 
 class Feature(Enum):
-    """What not every version has; the value is the first that does."""
+    """What not every version supports; the value is the first that does."""
 
     BULK_INGEST = 41
     COLLECTIONS = 42
@@ -27,24 +27,24 @@ class Feature(Enum):
     BULK_QUERY = 47
     BULK_ASSIGNMENT_RULE = 49
     BULK_QUERY_COLUMN_ORDER = 50
-    """Before it a Bulk query gives its columns in alphabetical order."""
+    """Before it a Bulk query returns its columns in alphabetical order."""
     DUPLICATE_RULE_HEADER = 52
     BULK_RESULT_PAGES = 58
-    """Where all pages of a Bulk query's result are, told beforehand."""
+    """A list of all pages of a Bulk query's result."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The version a run takes."""
+    """The version a run uses."""
 
     version: str
     """As in a path, `66.0`."""
     lifted_from: str | None = None
-    """The default that the org no longer serves, where it was lifted."""
+    """The default that the org no longer serves, if it was replaced."""
 
 
 def served(session: Session) -> tuple[str, ...]:
-    """The versions the org serves, lowest first. Costs none of its API requests.
+    """The versions the org serves, lowest first. Does not count as an API request.
 
     Raises:
         UnexpectedAnswerError: The answer lists none.
@@ -54,20 +54,19 @@ def served(session: Session) -> tuple[str, ...]:
         str(entry["version"]) for entry in entries if isinstance(entry, dict) and "version" in entry
     }
     if not found:
-        raise UnexpectedAnswerError("The org lists no API version at /services/data")
+        raise UnexpectedAnswerError("The org lists no API versions at /services/data")
     return tuple(sorted(found, key=_number))
 
 
 def choose(written: str | None, served_versions: Sequence[str]) -> Choice:
-    """Settle the version.
+    """Choose the version.
 
     Args:
-        written: As the job has it; None where it leaves it out.
-        served_versions: What the org serves, one or more.
+        written: The job's; None where it leaves it out.
+        served_versions: What the org serves, at least one.
 
     Raises:
-        UsageError: The org does not serve the version that the job asks for, or none that this
-            release knows.
+        UsageError: The org does not serve the job's version, or none that this release supports.
     """
     known = {_number(version): version for version in served_versions}
     wanted = _number(written or DEFAULT_API_VERSION)
@@ -77,33 +76,33 @@ def choose(written: str | None, served_versions: Sequence[str]) -> Choice:
         raise UsageError(
             f"The org does not serve API version {written}: it serves "
             f"{known[min(known)]} to {known[max(known)]}",
-            hint="Write one of these as `api_version`, or leave it out to take the newest.",
+            hint="Set `api_version` to one of these, or leave it out to use the newest.",
         )
     usable = [number for number in known if number <= _number(NEWEST_KNOWN)]
     if not usable:
         raise UsageError(
-            f"The org serves API versions from {known[min(known)]} on; this release knows them up "
-            f"to {NEWEST_KNOWN}",
+            f"The org's oldest API version is {known[min(known)]}; this release supports versions "
+            f"up to {NEWEST_KNOWN}",
             hint="Update the runner.",
         )
     return Choice(known[max(usable)], lifted_from=DEFAULT_API_VERSION)
 
 
 def supports(version: str, feature: Feature) -> bool:
-    """Whether a version has a feature."""
+    """Whether a version supports a feature."""
     return _number(version) >= feature.value
 
 
 def require(version: str, feature: Feature, purpose: str) -> None:
-    """Insist on a feature.
+    """Require a feature.
 
     Raises:
-        UsageError: The version lacks it; says which one has it.
+        UsageError: The version lacks it; says which one is needed.
     """
     if not supports(version, feature):
         raise UsageError(
             f"{purpose} needs API version {feature.value}.0 or newer; the connection has {version}",
-            hint="Write a newer `api_version` in the connection, or leave it out.",
+            hint="Set a newer `api_version` in the connection, or leave it out.",
         )
 
 

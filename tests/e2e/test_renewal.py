@@ -139,7 +139,7 @@ def test_a_process_that_dies_with_the_answer_in_hand_is_told_of_by_the_next(
     assert "renewal_began" in after
     ended = bench.run(again, job)
     assert ended.code == 4
-    assert "was cut off before its answer could be kept" in ended.err
+    assert "was cut off before its answer could be saved" in ended.err
     assert f"runner login {job}" in ended.err
 
 

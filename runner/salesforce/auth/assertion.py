@@ -1,7 +1,7 @@
-"""The assertion that a JWT bearer sign-in shows: who one is, signed with the app's key.
+"""The signed assertion of a JWT bearer sign-in.
 
-Knows claims and RS256 (Salesforce takes RSA of 2,048 bits or more, and no elliptic curves). Knows
-nothing of where the key is kept. Slow to import; only who signs needs it.
+Knows claims and RS256 (Salesforce accepts RSA keys of at least 2,048 bits, not elliptic curves).
+Knows nothing of where the key is stored. Slow to import; only a JWT sign-in needs it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from runner.credentials import Secret
 from runner.errors import SignInError
 
 LIFETIME = timedelta(minutes=3)
-"""Salesforce refuses assertions that would live for more than five."""
+"""Salesforce refuses assertions that are valid for more than five."""
 LEAST_KEY_BITS = 2048
 
 
@@ -26,7 +26,7 @@ def signed(*, client_id: str, username: str, audience: str, key: Secret, now: da
 
     Args:
         client_id: The app's consumer key.
-        username: Whom to sign in.
+        username: The user to sign in.
         audience: The kind of org, `https://login.salesforce.com` or `https://test.salesforce.com`.
         key: The private key, PEM, without a passphrase; the app has its certificate.
         now: Aware.
@@ -51,19 +51,19 @@ def _private_key(pem: Secret) -> RSAPrivateKey:
     except TypeError:
         raise _unusable("is protected by a passphrase", _DECRYPT) from None
     except (ValueError, UnsupportedAlgorithm):
-        raise _unusable("is no private key in PEM", _GENERATE) from None
+        raise _unusable("is not a private key in PEM format", _GENERATE) from None
     if not isinstance(key, RSAPrivateKey) or key.key_size < LEAST_KEY_BITS:
-        raise _unusable("is no RSA key of 2,048 bits or more", _GENERATE)
+        raise _unusable("is not an RSA key of at least 2,048 bits", _GENERATE)
     return key
 
 
 _DECRYPT = (
-    "Give it without one, from a secret store: `key: {command: [...]}`, or once "
-    "`openssl rsa -in key.pem -out plain.pem` and `chmod 600 plain.pem`."
+    "Provide it without a passphrase: from a secret store with `key: {command: [...]}`, or decrypt "
+    "it once with `openssl rsa -in key.pem -out plain.pem` and `chmod 600 plain.pem`."
 )
 _GENERATE = (
-    "It begins with -----BEGIN PRIVATE KEY-----; `openssl req -x509 -newkey rsa:2048 -nodes -days "
-    "730 -keyout key.pem -out certificate.pem` makes one, and the certificate goes into the app."
+    "It starts with -----BEGIN PRIVATE KEY-----. `openssl req -x509 -newkey rsa:2048 -nodes -days "
+    "730 -keyout key.pem -out certificate.pem` creates one; upload the certificate to the app."
 )
 
 

@@ -1,6 +1,6 @@
-"""How long a sign-in will last: what it lacks, and what would end it.
+"""How long a sign-in will last: which scopes it lacks, and what would end it.
 
-Pure: from a token to sentences. Knows the rules that Salesforce ends sign-ins by.
+Pure: from a token to sentences. Knows when Salesforce ends a sign-in.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _REFRESH = frozenset(("refresh_token", "offline_access"))
 
 
 def missing_scopes(token: Token) -> tuple[str, ...]:
-    """Scopes that a run needs and the sign-in was not given; none where it does not tell."""
+    """Scopes that a run needs and the sign-in lacks; none where its scopes are not known."""
     if not token.scopes:
         return ()
     given = set(token.scopes)
@@ -39,21 +39,18 @@ def what_ends_it(token: Token, *, writable: bool) -> str:
 
 
 _JWT = (
-    "the certificate in the app expires, the app is taken away from the user, or the user is "
+    "the certificate in the app expires, the user loses access to the app, or the user is "
     "deactivated"
 )
 _CLIENT = "the app's secret is replaced, or its run-as user is changed or deactivated"
-_ALONE = (
-    "its session ends (two hours without a request, unless the org says otherwise); nothing "
-    "renews it"
-)
+_ALONE = "its session ends (after two hours without a request, by default); nothing renews it"
 _NOT_WRITABLE = (
-    "it is revoked, or the org replaces refresh tokens: a new one cannot be put back where this "
-    "one came from"
+    "it is revoked, or the org replaces the refresh token: the new one cannot be written back to "
+    "where this one came from"
 )
 _ROTATED = (
-    "a second copy of it is used (the org replaces the refresh token each time), it is not used "
-    "for as long as the app's policy says, or it is revoked"
+    "a second copy of it is used (the org replaces the refresh token each time), it stays unused "
+    "for longer than the app's policy allows, or it is revoked"
 )
 _REFRESHED = (
     "the app's refresh token policy says so, the user signs in with the app for the sixth time, "

@@ -1,7 +1,7 @@
-"""How a token that the org no longer takes is replaced: refreshed, or signed in for anew.
+"""How an expired access token is replaced: by a refresh, or by a new sign-in.
 
-Knows which request each kind of token takes, and what to say where the org refuses it. Sends
-nothing, keeps nothing.
+Knows which request each kind of token needs, and why a refresh may be refused. Sends nothing,
+stores nothing.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from runner.salesforce.http.messages import OrgRequest
 
 
 def client_of(token: Token) -> oauth.Client:
-    """The app that a token is of, and where it is renewed.
+    """The app that a token belongs to, and where the token is renewed.
 
     Raises:
         SignInError: The token does not say which app.
     """
     if token.client_id is None:
         raise SignInError(
-            "The token does not say which app it is of",
-            hint="Write `client_id` in the connection, then sign in again.",
+            "The token does not say which app it belongs to",
+            hint="Add `client_id` to the connection, then sign in again.",
         )
     login_url = origin_of(token.login_url or token.instance_url)
     secret = token.client_secret
@@ -35,15 +35,15 @@ def client_of(token: Token) -> oauth.Client:
 
 
 def can_renew(token: Token) -> bool:
-    """Whether anything but a person can replace the access token."""
+    """Whether the access token can be replaced without a person."""
     return token.grant is not None or token.refresh_token is not None
 
 
 def renewal_request(token: Token, client: oauth.Client, now: datetime | None = None) -> OrgRequest:
-    """The request that gives a new access token.
+    """The request for a new access token.
 
     Raises:
-        SignInError: A key or secret cannot be had, or the token cannot be renewed at all.
+        SignInError: A key or secret cannot be read, or the token cannot be renewed at all.
     """
     match token.grant:
         case JwtBearer() as grant:
@@ -59,7 +59,7 @@ def renewal_request(token: Token, client: oauth.Client, now: datetime | None = N
 
 
 def _by_assertion(grant: JwtBearer, client: oauth.Client, now: datetime) -> OrgRequest:
-    from runner.salesforce.auth.assertion import signed  # noqa: PLC0415 - slow; only who signs needs it
+    from runner.salesforce.auth.assertion import signed  # noqa: PLC0415 - slow; only a JWT sign-in needs it
 
     assertion = signed(
         client_id=client.client_id,
@@ -72,7 +72,7 @@ def _by_assertion(grant: JwtBearer, client: oauth.Client, now: datetime) -> OrgR
 
 
 def sign_in_method(token: Token) -> str:
-    """How the token was had, in words."""
+    """How the token was obtained, in words."""
     return _METHODS[type(token.grant)] if token.grant else "browser or import"
 
 
@@ -83,20 +83,20 @@ _METHODS: dict[type[Grant], str] = {
 
 
 def lost_sign_in(token: Token, place: str) -> str | None:
-    """Why the org does not know a refresh token any more, as far as this machine can tell."""
+    """Why the org no longer knows a refresh token, as far as this machine can tell."""
     if token.renewal_began is not None:
         return (
-            f"A renewal of this token began at {_moment(token.renewal_began)} and was cut off "
-            "before its answer could be kept; where the org replaces refresh tokens, the new one "
+            f"A renewal of this token started at {_moment(token.renewal_began)} and was cut off "
+            "before its answer could be saved; if the org replaces refresh tokens, the new one "
             "was lost with it."
         )
     if token.rotates:
-        kept = f", last renewed here at {_moment(token.issued_at)}" if token.issued_at else ""
+        renewed = f", last renewed here at {_moment(token.issued_at)}," if token.issued_at else ""
         return (
             f"The org replaces the refresh token each time it is used, and the one in {place}"
-            f"{kept} has been used before: another copy of this token file was used (a backup, a "
-            "container image, a CI cache, another machine). The org then ends the sign-in as a "
-            "whole. Keep one copy only; give each machine a sign-in of its own."
+            f"{renewed} was used before: another copy of this token file was used (a backup, a "
+            "container image, a CI cache, another machine). The org then ends the whole sign-in. "
+            "Use only one copy, and sign in separately on each machine."
         )
     return None
 

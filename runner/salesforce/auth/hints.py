@@ -1,32 +1,32 @@
-"""What to do about each refusal of a sign-in, by the code and the words of the org.
+"""What to do about each refused sign-in, by the org's error code and message.
 
-Covers the token endpoint, the error a redirect brings, and the pages that Salesforce shows
+Covers the token endpoint, the error in a redirect, and the pages that Salesforce shows
 instead of redirecting. Plain texts; knows nothing of requests.
 """
 
 from __future__ import annotations
 
-_ANEW = "Sign in again with `runner login`."
+_SIGN_IN_AGAIN = "Sign in again with `runner login`."
 _HINTS: tuple[tuple[str, str, str], ...] = (
     (
         "invalid_grant",
         "expired access/refresh token",
         (
-            "The refresh token was revoked, has expired or was replaced by a newer one (another "
-            f"copy of the token file, or a sixth sign-in with the same app). {_ANEW}"
+            "The refresh token was revoked, expired, or was replaced by a newer one (another "
+            f"copy of the token file, or a sixth sign-in with the same app). {_SIGN_IN_AGAIN}"
         ),
     ),
     (
         "invalid_grant",
         "authorization code",
-        "A code works once and for 15 minutes. Start `runner login` again and finish it at once.",
+        "A code works once, within 15 minutes. Start `runner login` again and finish it promptly.",
     ),
     (
         "invalid_grant",
         "hasn't approved this consumer",
         (
-            "Let an admin pre-authorise the user: the app's policies, Permitted Users, and its "
-            "profile or permission set."
+            "Ask an admin to pre-authorise the user: under Permitted Users in the app's policies, "
+            "and in the user's profile or permission set."
         ),
     ),
     (
@@ -41,83 +41,83 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
         "invalid_grant",
         "assertion",
         (
-            "The signed assertion was not taken: check this machine's clock and that the app holds "
-            "the certificate of the key."
+            "The signed assertion was rejected: check this machine's clock, and that the app has "
+            "the key's certificate."
         ),
     ),
     (
         "invalid_grant",
         "not supported on this domain",
-        "This sign-in works on the org's My Domain only: write `domain` in the connection.",
+        "This sign-in only works on the org's My Domain: set `domain` in the connection.",
     ),
     (
         "invalid_grant",
         "no client credentials user enabled",
-        "Set a run-as user in the app's policies, Client Credentials Flow.",
+        "Set a run-as user in the app's policies, under Client Credentials Flow.",
     ),
     (
         "invalid_grant",
         "authentication failure",
         (
-            "The user is locked, has no access from this address, or the flow is blocked: see the "
-            "user's Login History in Setup."
+            "The user is locked out, may not sign in from this IP address, or the flow is blocked: "
+            "see the user's Login History in Setup."
         ),
     ),
-    ("invalid_grant", "", _ANEW),
+    ("invalid_grant", "", _SIGN_IN_AGAIN),
     (
         "invalid_client_id",
         "",
         (
-            "Check `client_id` against the app's consumer key. A new app needs 2 to 10 minutes; a "
-            "sandbox needs an app of its own."
+            "Check `client_id` against the app's consumer key. A new app takes 2 to 10 minutes "
+            "to work; a sandbox needs its own app."
         ),
     ),
     (
         "invalid_client",
         "secret required",
-        "Switch off `Require secret` for the web server and refresh flows in the app's settings.",
+        "Turn off `Require secret` for the web server and refresh flows in the app's settings.",
     ),
     ("invalid_client", "", "Check the app's consumer key and secret."),
     (
         "app_not_found",
         "",
         (
-            "Install the External Client App in this very org (a sandbox needs a copy of its own), "
-            "or let an admin do so; then sign in again."
+            "Install the External Client App in this org (a sandbox needs its own copy), or ask an "
+            "admin to; then sign in again."
         ),
     ),
-    ("inactive_user", "", "Let an admin activate the user, then sign in again."),
-    ("inactive_org", "", "The org is not active; ask Salesforce or its admin."),
+    ("inactive_user", "", "Ask an admin to activate the user, then sign in again."),
+    ("inactive_org", "", "The org is not active; ask its admin or Salesforce."),
     (
         "redirect_uri_mismatch",
         "",
         (
-            "Add the callback URL to the app, the same to the letter: "
-            "http://localhost:1717/OauthRedirect, or with the port of `--port`."
+            "Add exactly this callback URL to the app: http://localhost:1717/OauthRedirect, or "
+            "the same with the port of `--port`."
         ),
     ),
     (
         "invalid_request",
         "code challenge",
-        "The app asks for PKCE; the browser sign-in `runner login` sends it.",
+        "The app requires PKCE; the browser sign-in of `runner login` uses it.",
     ),
     (
         "invalid_request",
         "",
         "Give the app the scopes `api` and `refresh_token`, and install it in the org.",
     ),
-    ("unsupported_grant_type", "", "Switch this sign-in flow on in the app's settings."),
-    ("unsupported_response_type", "", "Switch the web server flow on in the app's settings."),
+    ("unsupported_grant_type", "", "Turn on this sign-in flow in the app's settings."),
+    ("unsupported_response_type", "", "Turn on the web server flow in the app's settings."),
     ("invalid_scope", "", "Give the app the scopes `api` and `refresh_token`."),
     (
         "access_denied",
         "",
-        "Access was refused in the browser. Sign in again and press Allow, or as another user.",
+        "Access was denied in the browser. Sign in again and choose Allow, or use another user.",
     ),
     (
         "rate_limit_exceeded",
         "",
-        "The user has signed in too often (3,600 times an hour); wait an hour.",
+        "The user has signed in too often (limit: 3,600 times an hour); wait an hour.",
     ),
     ("unknown_error", "", "The org asks to try again in a few minutes."),
     ("temporarily_unavailable", "", "The org asks to try again in a few minutes."),
@@ -130,22 +130,22 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
         "OAUTH_APP_ACCESS_DENIED",
         "",
         (
-            "Only users whom an admin approved may use the app: give the user's profile or "
+            "Only users approved by an admin may use the app: give the user's profile or "
             "permission set access to it."
         ),
     ),
     (
         "OAUTH_EC_APP_NOT_FOUND",
         "",
-        "Install the External Client App in this org; a sandbox needs a copy of its own.",
+        "Install the External Client App in this org; a sandbox needs its own copy.",
     ),
 )
 
 
 def refusal_hint(code: str, description: str = "") -> str:
     """What to do about an error of the authorize page or the token endpoint."""
-    told = description.lower()
+    words = description.lower()
     for hint_code, text, hint in _HINTS:
-        if hint_code == code and text in told:
+        if hint_code == code and text in words:
             return hint
     return "Check the app in Setup > External Client App Manager, then sign in again."

@@ -1,7 +1,7 @@
 """Every sign-in, refresh and revoke: requests to send, answers to read.
 
-Pure: builds request values and reads answers; whoever imports it sends them. Knows nothing of
-browsers, files or retries.
+Pure: builds request values and reads answers; its callers send them. Knows nothing of browsers,
+files or retries.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Client:
     """The app that asks, and where."""
 
     login_url: str
-    """Origin, `https://login.salesforce.com` for one."""
+    """Origin, such as `https://login.salesforce.com`."""
     client_id: str
     """The External Client App's consumer key; not a secret."""
     client_secret: Secret | None = None
-    """Only where the app asks for it."""
+    """Only where the app requires it."""
 
 
 def authorize_url(
@@ -50,7 +50,7 @@ def authorize_url(
 
     Args:
         client: The app and its login host.
-        redirect_uri: A registered callback, the same to the letter, its port included.
+        redirect_uri: A registered callback, character for character, its port included.
         state: Comes back in the redirect.
         code_challenge: BASE64URL(SHA256(verifier)), unpadded; the method is S256.
         scopes: What to ask for.
@@ -83,16 +83,16 @@ def code_exchange(
 
 
 def refresh(client: Client, refresh_token: Secret) -> OrgRequest:
-    """Trade a refresh token for a new access token. It names no scopes: that makes it fail.
+    """Trade a refresh token for a new access token, without scopes: naming any makes it fail.
 
-    It is not repeatable: where the org rotates refresh tokens, to show an old one twice ends the
-    sign-in as a whole.
+    It is not repeatable: where the org rotates refresh tokens, using an old one twice ends the
+    whole sign-in.
     """
     return _token_request(client, {"grant_type": "refresh_token", "refresh_token": refresh_token})
 
 
 def jwt_bearer(client: Client, assertion: Secret) -> OrgRequest:
-    """Trade a signed assertion for an access token; it may be asked as often as one likes."""
+    """Trade a signed assertion for an access token; may be repeated."""
     return OrgRequest(
         "POST",
         f"{client.login_url}/services/oauth2/token",
@@ -109,7 +109,7 @@ def client_credentials(client: Client) -> OrgRequest:
 
 
 def revoke(login_url: str, token: Secret) -> OrgRequest:
-    """Make a token worthless. With a refresh token, its access tokens end too."""
+    """Revoke a token. Revoking a refresh token ends its access tokens too."""
     return OrgRequest(
         "POST", f"{login_url}/services/oauth2/revoke", form={"token": token}, idempotent=True
     )
@@ -121,13 +121,13 @@ def token_of(response: OrgResponse, client: Client, *, previous: Token | None = 
     Args:
         response: The answer.
         client: What the request was made with.
-        previous: The token that was refreshed; what the answer leaves out is taken from it, the
-            refresh token above all.
+        previous: The token that was refreshed; it fills in what the answer leaves out, above all
+            the refresh token.
 
     Raises:
         SignInError: The org refused; the hint says what to do.
         TransientError: It may work later.
-        UnexpectedAnswerError: The answer holds no token.
+        UnexpectedAnswerError: The answer contains no token.
     """
     if not response.ok:
         raise sign_in_error_of(response)
@@ -136,7 +136,7 @@ def token_of(response: OrgResponse, client: Client, *, previous: Token | None = 
     instance_url = str(answer.get("instance_url") or base.instance_url)
     if not answer.get("access_token") or not instance_url:
         raise UnexpectedAnswerError(
-            "The org's answer to the sign-in holds no token", status=response.status
+            "The org's answer to the sign-in contains no token", status=response.status
         )
     rotated = answer.get("refresh_token")
     org_id, user_id = _identity(str(answer.get("id") or ""))
@@ -157,7 +157,7 @@ def token_of(response: OrgResponse, client: Client, *, previous: Token | None = 
 
 
 def sign_in_error_of(response: OrgResponse) -> SignInError | OrgError:
-    """The error that a refusal of the token or revoke endpoint stands for."""
+    """The error for a refusal by the token or revoke endpoint."""
     found = faults_of(response)
     code = found[0].code if found else None
     if code is None:

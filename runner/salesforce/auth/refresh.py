@@ -1,7 +1,7 @@
 """The token in use, and its renewal: one at a time, over threads and processes.
 
-Knows when another has renewed it already, and that a new one is kept before it is used. Knows
-nothing of the requests that need it.
+Knows when another process has renewed it already, and that a new one is saved before it is used.
+Knows nothing of the requests that need it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from runner.salesforce.http.transport import Transport
 
 
 class TokenStore(Protocol):
-    """Where the token is kept, on this machine and between its processes."""
+    """Where the token is stored, shared by the processes of this machine."""
 
     def load(self) -> Token:
         """Read the token.
@@ -35,11 +35,11 @@ class TokenStore(Protocol):
         ...
 
     def save(self, token: Token) -> None:
-        """Keep a token; once this returns it outlives the process."""
+        """Save a token; once this returns it outlives the process."""
         ...
 
     def locked(self) -> AbstractContextManager[None]:
-        """Keep other threads and processes from renewing the token meanwhile."""
+        """Prevent other threads and processes from renewing the token meanwhile."""
         ...
 
     def describe(self) -> str:
@@ -89,14 +89,14 @@ class LiveToken:
         return self._tokens.describe()
 
     def renew(self, stale: Secret, retrier: Retrier) -> bool:
-        """Have another access token than this one.
+        """Replace this access token.
 
         Returns:
-            Whether the org was asked for it; False where another thread or process had been there.
+            Whether the org was asked; False where another thread or process had renewed it.
 
         Raises:
-            SignInError: The org gives none; the hint says what to do.
-            TransportError: The org cannot be reached to ask.
+            SignInError: The org grants none; the hint says what to do.
+            TransportError: The org cannot be reached.
         """
         with self._renewing:
             if self._token.access_token != stale:
@@ -107,7 +107,7 @@ class LiveToken:
                     self._use(stored)
                     return False
                 token = self._renewed(stored, retrier)
-                # Where refresh tokens rotate the old one is dead by now: first keep, then use.
+                # Where refresh tokens rotate the old one is dead by now: save first, then use.
                 self._tokens.save(token)
                 self._use(token)
                 return True
@@ -120,8 +120,7 @@ class LiveToken:
     def _renewed(self, stored: Token, retrier: Retrier) -> Token:
         if not can_renew(stored):
             raise SignInError(
-                f"The org no longer takes the access token of {self.place}, "
-                "and there is no refresh token to renew it with",
+                f"The org rejected the access token in {self.place}, and there is no refresh token",
                 hint=f"Run `{self.login_command}`.",
             )
         try:
@@ -131,21 +130,21 @@ class LiveToken:
             self._explain_a_lost_sign_in(stored, response)
             return oauth.token_of(response, client, previous=stored)
         except TransportError as error:
-            # Said of the refresh only: the request that waits for it was not carried out.
+            # True of the refresh only: the request that waits for it was not sent.
             raise TransportError(
                 f"The access token could not be renewed: {error.message}",
                 may_have_arrived=False,
-                hint=f"Try again; if the org then refuses, `{self.login_command}`.",
+                hint=f"Try again; if the org then refuses, run `{self.login_command}`.",
             ) from error
         except SignInError as error:
             hint = (error.hint or "").replace("runner login", self.login_command)
             raise SignInError(f"{error.message} ({self.place})", hint=hint) from error
 
     def _asked(self, stored: Token, request: OrgRequest, retrier: Retrier) -> OrgResponse:
-        """Ask the org; where that may use a refresh token up, write down first that it is asked.
+        """Ask the org; where that may use up a refresh token, first save that it is being asked.
 
-        Should this process die before the answer is kept, the next one can say what happened. That
-        the token can be written at all is found out before the old one is spent, too.
+        If this process dies before the answer is saved, the next one can say what happened. It
+        also shows that the token can be written before the old one is used up.
         """
         if stored.grant is None and stored.access_token:
             self._tokens.save(replace(stored, renewal_began=datetime.now(UTC)))

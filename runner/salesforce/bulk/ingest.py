@@ -1,7 +1,7 @@
-"""Bulk API 2.0 ingest: rows into the org, a file a job.
+"""Bulk API 2.0 ingest: rows into the org, one file per job.
 
-Knows the calls of an ingest job's life and what to do when the answer to one is lost. Knows
-nothing of what is in the files. Source: Bulk API 2.0 guide, API version 41.0; assignment rules
+Knows the requests of an ingest job and what to do when the answer to one is lost. Knows nothing
+of what is in the files. Source: Bulk API 2.0 guide, API version 41.0; assignment rules
 49.0.
 """
 
@@ -25,7 +25,7 @@ from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.salesforce.session import Session
 
 MOST_BYTES = 100_000_000
-"""Of one file. The org's own most is 150 MB after it has encoded them as base64."""
+"""Of one file. The org's limit is 150 MB after it has encoded the file as base64."""
 _PATH = "/jobs/ingest"
 _SHORT_ID = 15
 _JSON = {"Content-Type": "application/json"}
@@ -39,11 +39,11 @@ class IngestOperation(StrEnum):
     UPSERT = "upsert"
     DELETE = "delete"
     HARD_DELETE = "hardDelete"
-    """Past the recycle bin; the user needs `Bulk API Hard Delete`."""
+    """Bypasses the recycle bin; the user needs `Bulk API Hard Delete`."""
 
 
 class ResultSet(StrEnum):
-    """One of the three files an ended job leaves; each row is in exactly one."""
+    """One of the three result files of an ended job; each row is in exactly one."""
 
     SUCCEEDED = "successfulResults"
     FAILED = "failedResults"
@@ -52,7 +52,7 @@ class ResultSet(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IngestSpec:
-    """What a job is made with."""
+    """What a job is created with."""
 
     sobject: str
     operation: IngestOperation
@@ -62,7 +62,7 @@ class IngestSpec:
 
 
 def operation_of(verb: Verb, *, hard: bool = False) -> IngestOperation:
-    """The operation that carries out a verb."""
+    """The operation for a verb."""
     if verb is Verb.DELETE:
         return IngestOperation.HARD_DELETE if hard else IngestOperation.DELETE
     return {
@@ -73,7 +73,7 @@ def operation_of(verb: Verb, *, hard: bool = False) -> IngestOperation:
 
 
 def create_request(spec: IngestSpec) -> OrgRequest:
-    """Ask for a job. An open job that nobody knows of processes nothing, so it may be repeated."""
+    """Create a job. May be repeated: an open job that nobody uses processes nothing."""
     asked = {
         "object": spec.sobject,
         "operation": spec.operation.value,
@@ -88,7 +88,7 @@ def create_request(spec: IngestSpec) -> OrgRequest:
 
 
 def upload_request(job_id: str, file: Path) -> OrgRequest:
-    """Hand over the rows: UTF-8, commas, LF. Once a job: a second upload spoils it."""
+    """Upload the rows: UTF-8, commas, LF. Only once per job: a second upload spoils it."""
     return OrgRequest(
         "PUT",
         f"{_job_path(job_id)}/batches",
@@ -101,14 +101,14 @@ def upload_request(job_id: str, file: Path) -> OrgRequest:
 def state_request(job_id: str, state: JobState) -> OrgRequest:
     """Close a job (UploadComplete) or abort it (Aborted)."""
     body = json_body({"state": state.value})
-    # What is aborted stays aborted; a second close is refused like any other mistake.
+    # An aborted job may be aborted again; a second close is refused.
     is_abort = state is JobState.ABORTED
     return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=is_abort)
 
 
 @dataclass(frozen=True, slots=True)
 class CreatedJob:
-    """A job that was just made."""
+    """A job that was just created."""
 
     info: JobInfo
     may_have_twin: bool
@@ -116,7 +116,7 @@ class CreatedJob:
 
 
 def create_job(session: Session, spec: IngestSpec) -> CreatedJob:
-    """Make a job.
+    """Create a job.
 
     Raises:
         OrgError: The org refused: the object, the operation, the key, a permission, a quota.
@@ -128,23 +128,23 @@ def create_job(session: Session, spec: IngestSpec) -> CreatedJob:
 def open_jobs(
     session: Session, spec: IngestSpec, user_id: str, since: datetime, until: datetime
 ) -> Iterator[str]:
-    """Find open jobs like one that was asked for and whose Id nobody noted.
+    """Find open jobs like one that was requested and whose Id was not recorded.
 
     Args:
         session: The org.
-        spec: What was asked for.
-        user_id: Who asked.
-        since: When it was asked for, in the org's time.
-        until: When it can have been made at the latest.
+        spec: What was requested.
+        user_id: Who requested it.
+        since: When it was requested, in the org's time.
+        until: When it can have been created at the latest.
 
     Yields:
-        Ids of jobs made by this user for this object and operation in that time, still open.
+        Ids of jobs created by this user for this object and operation in that time, still open.
     """
     path = f"{_PATH}?jobType=V2Ingest"
     while True:
         answer = session.request("GET", path).json_object("records")
         for listed in answer["records"]:
-            if _is_like(listed, spec, user_id) and since <= _made(listed) <= until:
+            if _is_like(listed, spec, user_id) and since <= _created(listed) <= until:
                 yield str(listed["id"])
         following = path_of(str(answer.get("nextRecordsUrl") or ""))
         if answer.get("done", True) or following in {"/", path}:
@@ -162,43 +162,43 @@ def _is_like(listed: dict[str, Any], spec: IngestSpec, user_id: str) -> bool:
     )
 
 
-def _made(listed: dict[str, Any]) -> datetime:
+def _created(listed: dict[str, Any]) -> datetime:
     return datetime.strptime(str(listed["createdDate"]), "%Y-%m-%dT%H:%M:%S.%f%z")
 
 
 def upload(session: Session, job_id: str, file: Path) -> None:
-    """Hand a job its rows.
+    """Upload a job's rows.
 
     Raises:
-        TransportError: The rows did not arrive, or nobody knows; then the job was aborted. A job
-            that was never closed processes nothing: the rows can go into a new one.
+        TransportError: The rows did not arrive, or nobody knows; the job was aborted. A job that
+            was never closed processes nothing, so the rows can go into a new one.
         OrgError: The org refused.
     """
     try:
-        _hand_over(session, job_id, file)
+        _upload_once(session, job_id, file)
     except TransportError as error:
         with suppress(OrgError):
             abort(session, job_id)
         raise TransportError(
-            f"The upload to ingest job {job_id} broke off; the job was given up before it began: "
+            f"The upload to ingest job {job_id} failed; the job was aborted before it started: "
             f"{error.message}",
             may_have_arrived=False,
             hint=error.hint,
         ) from error
 
 
-def _hand_over(session: Session, job_id: str, file: Path) -> None:
+def _upload_once(session: Session, job_id: str, file: Path) -> None:
     status = session.send(upload_request(job_id, file)).status
     if status != HTTPStatus.CREATED:
-        # Something in front of the org said so, and closing the job would end it without rows.
-        raise TransportError(f"it was answered with {status}, not with 201.", may_have_arrived=True)
+        # A proxy answered, and closing the job would end it without rows.
+        raise TransportError(f"the answer was {status} instead of 201.", may_have_arrived=True)
 
 
 def close(session: Session, job_id: str) -> JobInfo:
-    """Let the org begin; when the answer is lost, the job's state tells whether it has.
+    """Close the job, which starts it; if the answer is lost, the job's state says whether it has.
 
     Raises:
-        TransportError: The org cannot be reached to tell.
+        TransportError: The org cannot be reached.
         OrgError: The org refused.
     """
     retrier = session.retrier
@@ -224,12 +224,12 @@ _STILL_OPEN = Decision(Action.RETRY, Wait.BACKOFF, "the ingest job is still open
 
 
 def abort(session: Session, job_id: str) -> JobInfo:
-    """Stop a job; rows that are done stay done."""
+    """Abort a job; rows already processed stay processed."""
     return job_of(session.send(state_request(job_id, JobState.ABORTED)))
 
 
 def state(session: Session, job_id: str) -> JobInfo:
-    """Ask how a job is."""
+    """Ask for a job's state."""
     return job_of(session.request("GET", _job_path(job_id)))
 
 
@@ -237,7 +237,7 @@ def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], 
     """Wait until a job is complete, failed or aborted.
 
     Raises:
-        TransientError: The time is up.
+        StillUnderWayError: The time is up.
     """
     return wait_for_end(session.retrier, lambda: state(session, job_id), pace, report)
 
@@ -246,8 +246,8 @@ def download_results(session: Session, job_id: str, kind: ResultSet, to: Path) -
     """Save one of the result sets of an ended job.
 
     Returns:
-        The file; None where the org answered with nothing at all, which means no rows. A file with
-        a header only means the same.
+        The file; None where the answer was empty, which means no rows. A file with only a header
+        means the same.
     """
     save_pages(session, f"{_job_path(job_id)}/{kind.value}/", to)
     if to.stat().st_size == 0:

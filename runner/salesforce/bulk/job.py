@@ -22,15 +22,15 @@ from runner.salesforce.session import Session
 
 _LARGEST_EXPONENT = 32
 _LAST_PAGE = frozenset({"", "null"})
-"""The org writes the word where there is no further page."""
+"""The locator of the last page; `null` is a text that the org writes."""
 
 
 class StillUnderWayError(TransientError):
-    """A job had not ended when the time to wait for it was up; it goes on in the org."""
+    """A job did not end within the time to wait for it; it continues in the org."""
 
 
 class JobState(StrEnum):
-    """Where a job is on its way."""
+    """The states of a job."""
 
     OPEN = "Open"
     UPLOAD_COMPLETE = "UploadComplete"
@@ -49,29 +49,29 @@ class JobInfo:
 
     id: str
     state: str
-    """A JobState; a text that this release does not know is one that has not ended."""
+    """A JobState; a state this release does not know counts as not ended."""
     sobject: str | None = None
     processed: int = 0
-    """Rows done so far, failed ones included."""
+    """Rows processed so far, failed ones included."""
     failed: int = 0
     message: str | None = None
     """Why an ingest job failed; a query job may not say."""
 
     @property
     def ended(self) -> bool:
-        """Whether it will change no more."""
+        """Whether its state is final."""
         return self.state in ENDS
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to ask for a job's state. Each time costs an API request."""
+    """How often to ask for a job's state. Each question costs an API request."""
 
     first_seconds: float = 1.0
     longest_seconds: float = 30.0
     factor: float = 1.5
     total_seconds: float | None = None
-    """How long to wait for the job's end; None: as long as it takes."""
+    """How long to wait for the job's end; None: no limit."""
 
     def wait_seconds(self, asked: int) -> float:
         """The wait that follows this many questions."""
@@ -80,10 +80,10 @@ class Pace:
 
 
 def job_of(response: OrgResponse) -> JobInfo:
-    """Read a job; what an answer leaves out is not known.
+    """Read a job from an answer.
 
     Raises:
-        UnexpectedAnswerError: It tells of no job.
+        UnexpectedAnswerError: It describes no job.
     """
     answer = response.json_object("id", "state")
     return JobInfo(
@@ -126,9 +126,9 @@ def wait_for_end(
 
 
 def failure_of(info: JobInfo) -> OrgError | None:
-    """The error that a job's end stands for; None for a job that is complete.
+    """The error of a failed or aborted job; None for any other.
 
-    A failed job may have committed rows all the same: its result sets tell.
+    A failed job may still have committed rows: see its result sets.
     """
     if info.state not in {JobState.FAILED, JobState.ABORTED}:
         return None
@@ -151,7 +151,7 @@ def save_pages(
 ) -> int | None:
     """Save a CSV that comes in pages as one file with one header.
 
-    A page that breaks off is fetched again from its start. The file appears when it is whole.
+    A page that breaks off is fetched again from its start. The file appears when it is complete.
 
     Args:
         session: The org.
@@ -165,7 +165,7 @@ def save_pages(
     Raises:
         OrgError: The org refused.
         StateError: The file cannot be written.
-        UnexpectedAnswerError: The pages lead in a circle.
+        UnexpectedAnswerError: The pages form a loop.
     """
     rows: int | None = None
     with atomic_write(to) as temporary, temporary.open("w+b") as file:
@@ -186,16 +186,16 @@ def _pages(session: Session, path: str, file: BinaryIO) -> Iterator[OrgResponse]
         answer = _append(session, request, file, first=not followed)
         if answer.headers.get("content-type", "").startswith("text/html"):
             raise TransportError(
-                f"{path} was answered with a web page, by something in front of the org.",
+                f"A proxy answered {path} with a web page instead of the org.",
                 may_have_arrived=True,
-                hint="`runner resume` asks again; check the proxy where it stays so.",
+                hint="`runner resume` asks again; if it keeps happening, check the proxy.",
             )
         yield answer
         locator = answer.headers.get("sforce-locator", "")
         if locator in _LAST_PAGE:
             return
         if locator in followed:
-            raise UnexpectedAnswerError(f"The pages of {path} lead in a circle")
+            raise UnexpectedAnswerError(f"The pages of {path} form a loop")
         followed.add(locator)
         params = {"locator": locator}
 
@@ -214,7 +214,7 @@ def _append(session: Session, request: OrgRequest, file: BinaryIO, *, first: boo
 
 
 def _without_header(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Everything after the first line; a header of API names holds no line end of its own."""
+    """Everything after the first line; a header of API names contains no line ends."""
     for chunk in chunks:
         _, found, rest = chunk.partition(b"\n")
         if found:
@@ -224,7 +224,7 @@ def _without_header(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _end_line(file: BinaryIO) -> None:
-    """End the last line, so that the next page's first row does not join it."""
+    """End the last line, so that the next page starts a new one."""
     if file.tell() == 0:
         return
     file.seek(-1, os.SEEK_CUR)

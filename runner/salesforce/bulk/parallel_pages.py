@@ -1,7 +1,7 @@
-"""A Bulk query's pages side by side: from 58.0 on the org says beforehand where they all are.
+"""A Bulk query's pages in parallel: from version 58.0 the org lists them all in advance.
 
-Knows `resultPages`. Each page goes into a file of its own and is added to the rows in its turn;
-at most a few are on this disk at once. Never looks into a row.
+Knows `resultPages`. Each page goes into its own file, which is appended to the rows in order; only
+a few are on disk at once. Never looks into a row.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ from runner.salesforce.http.messages import OrgRequest, path_of
 from runner.salesforce.session import Session
 
 THREADS = 4
-"""Pages that come at once; the org names five at a time."""
+"""Pages downloaded at once; the org lists five at a time."""
 _CSV = {"Accept": "text/csv"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A page on this disk."""
+    """A page on disk."""
 
     file: Path
     rows: int
 
 
-def save_side_by_side(
+def save_in_parallel(
     session: Session, path: str, to: Path, *, report: Callable[[int], None]
 ) -> int:
     """Save every page of a result as one file, in their order, with one header.
@@ -42,7 +42,7 @@ def save_side_by_side(
     Args:
         session: The org, at 58.0 or above.
         path: Of the query job.
-        to: The file; appears when it is whole. No file of a single page is left beside it.
+        to: The file; appears when it is complete. No page files are left beside it.
         report: Is given the rows so far, after each page.
 
     Returns:
@@ -51,7 +51,7 @@ def save_side_by_side(
     Raises:
         OrgError: The org refused.
         StateError: The file cannot be written.
-        UnexpectedAnswerError: The pages lead in a circle, or one does not say its rows.
+        UnexpectedAnswerError: The pages form a loop, or one does not say how many rows it has.
     """
     with atomic_write(to) as temporary, temporary.open("wb") as out:
         return _append_pages(session, path, out, to.with_name(f".{to.name}.page"), report)
@@ -88,7 +88,7 @@ def _urls(session: Session, path: str) -> Iterator[str]:
         if answer.get("done", not further) or not further:
             return
         following = path_of(str(further))
-    raise UnexpectedAnswerError(f"The pages of {path} lead in a circle")
+    raise UnexpectedAnswerError(f"The pages of {path} form a loop")
 
 
 def _fetched(session: Session, url: str, file: Path) -> _Page:
@@ -102,12 +102,12 @@ def _fetched(session: Session, url: str, file: Path) -> _Page:
         answer = session.download(OrgRequest("GET", url, headers=_CSV), receive)
     counted: Any = answer.headers.get("sforce-numberofrecords")
     if counted is None:
-        raise UnexpectedAnswerError(f"The org does not say how many rows {url} holds")
+        raise UnexpectedAnswerError(f"The org does not say how many rows {url} contains")
     return _Page(file, int(counted))
 
 
 def _append(file: Path, out: BinaryIO, *, header: bool) -> None:
-    """Add a page; a header of API names holds no line end of its own."""
+    """Append a page; a header of API names contains no line ends."""
     with file.open("rb") as page:
         if not header:
             page.readline()

@@ -1,7 +1,7 @@
 """Bulk API 2.0 query: rows out of the org, however many.
 
-Knows the calls of a query job's life. Knows nothing of what a query selects. Source: Bulk API 2.0
-guide, API version 47.0; columns in the order of the SELECT from 50.0 on.
+Knows the requests of a query job. Knows nothing of what a query selects. Source: Bulk API 2.0
+guide, API version 47.0; columns in the order of the SELECT from 50.0.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from pathlib import Path
 
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.salesforce.bulk.job import JobInfo, Pace, job_of, save_pages, wait_for_end
-from runner.salesforce.bulk.parallel_pages import save_side_by_side
+from runner.salesforce.bulk.parallel_pages import save_in_parallel
 from runner.salesforce.http.messages import OrgRequest, json_body, segment
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, supports
 
 FEW_ROWS = 50_000
-"""Up to here a result is one page, or nearly: one request is the quickest."""
+"""Up to here a result is about one page: a single request is fastest."""
 _PATH = "/jobs/query"
 _JSON = {"Content-Type": "application/json"}
 
 
 def create_request(soql: str, *, deleted: bool) -> OrgRequest:
-    """Ask for a job. It only reads, so it may be repeated."""
+    """Create a job. It only reads, so it may be repeated."""
     asked = {
         "operation": "queryAll" if deleted else "query",
         "query": soql,
@@ -36,16 +36,16 @@ def create_request(soql: str, *, deleted: bool) -> OrgRequest:
 
 
 def create_job(session: Session, soql: str, *, deleted: bool = False) -> JobInfo:
-    """Make a job; it begins at once.
+    """Create a job; it starts at once.
 
     Raises:
-        OrgError: The org refused: the query, or one that Bulk does not carry.
+        OrgError: The org refused the query, or Bulk does not support it.
     """
     return job_of(session.send(create_request(soql, deleted=deleted)))
 
 
 def state(session: Session, job_id: str) -> JobInfo:
-    """Ask how a job is."""
+    """Ask for a job's state."""
     return job_of(session.request("GET", _job_path(job_id)))
 
 
@@ -53,7 +53,7 @@ def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], 
     """Wait until a job is complete, failed or aborted.
 
     Raises:
-        TransientError: The time is up.
+        StillUnderWayError: The time is up.
     """
     return wait_for_end(session.retrier, lambda: state(session, job_id), pace, report)
 
@@ -71,9 +71,9 @@ def download(
     Args:
         session: The org.
         job_id: A job in state JobComplete.
-        to: The file; appears when it is whole.
-        expected: Rows that the job says it found; where they are many, and the version can tell
-            where their pages are, these come side by side.
+        to: The file; appears when it is complete.
+        expected: Rows that the job reports; where they are many, and the API version lists their
+            pages, these are downloaded in parallel.
         report: Is given the rows so far, after each page.
 
     Returns:
@@ -85,7 +85,7 @@ def download(
     path = _job_path(job_id)
     version = session.api_version or ""
     if expected > FEW_ROWS and supports(version, Feature.BULK_RESULT_PAGES):
-        rows = _side_by_side(session, path, to, report or _unreported)
+        rows = _in_parallel(session, path, to, report or _unreported)
         if rows == expected:
             return rows
     saved = save_pages(session, f"{path}/results", to, report=report)
@@ -94,12 +94,12 @@ def download(
     return saved
 
 
-def _side_by_side(
+def _in_parallel(
     session: Session, path: str, to: Path, report: Callable[[int], None]
 ) -> int | None:
-    """Rows saved; None where the org does not tell its pages, so that they come in turn."""
+    """Rows saved; None where the org does not list the pages, so that they come one by one."""
     try:
-        return save_side_by_side(session, path, to, report=report)
+        return save_in_parallel(session, path, to, report=report)
     except OrgError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
@@ -107,7 +107,7 @@ def _side_by_side(
 
 
 def _unreported(_rows: int) -> None:
-    """Nobody asked."""
+    """No report was asked for."""
 
 
 def _job_path(job_id: str) -> str:

@@ -1,8 +1,8 @@
 """What an answer that is not a success says, whatever its form.
 
 Reads the JSON array of the REST and Bulk 2.0 APIs, the objects of OAuth and Bulk 1.0, the list of
-records of a 300, XML, and the HTML and empty bodies of what stands before an org. Turns them into
-errors with a hint. Knows nothing of retries.
+records of a 300, XML, and the HTML or empty bodies of a proxy. Turns them into errors with a hint.
+Knows nothing of retries.
 """
 
 from __future__ import annotations
@@ -18,27 +18,27 @@ from runner.errors import LimitError, OrgError, TransientError, UnexpectedAnswer
 from runner.salesforce.http.messages import OrgResponse, shown
 
 AMBIGUOUS_CODE = "DUPLICATE_EXTERNAL_ID"
-"""What Collections and Bulk call the answer 300: several records carry the external Id."""
+"""What Collections and Bulk call the answer 300: several records have the external Id."""
 TRANSIENT_STATUSES = frozenset({420, 429, 500, 502, 503, 504})
 SPENT_CODES = frozenset({"EXCEEDEDQUOTA", "STORAGE_LIMIT_EXCEEDED"})
 _DAILY_TEXT = "per 24 hrs"
 """How the org words the limits on query jobs, whatever their code."""
 
 _HINTS: Mapping[str, str] = {
-    "API_CURRENTLY_DISABLED": "Switch on `API Enabled` for this user, or wait until it is back.",
-    "API_DISABLED_FOR_ORG": "Switch on `API Enabled` in the user's profile or permission set.",
-    "EXCEEDEDQUOTA": "The daily quota of the Bulk API is used up; it frees over 24 hours.",
+    "API_CURRENTLY_DISABLED": "Enable `API Enabled` for this user, or wait until the API is back.",
+    "API_DISABLED_FOR_ORG": "Enable `API Enabled` in the user's profile or permission set.",
+    "EXCEEDEDQUOTA": "The Bulk API's daily quota is used up; it frees up over 24 hours.",
     "FEATURENOTENABLED": "A hard delete needs the permission `Bulk API Hard Delete`.",
-    "GONE": "Salesforce has retired this API version; write a newer `api_version` or leave it out.",
+    "GONE": "Salesforce has retired this API version; set a newer `api_version` or leave it out.",
     "INSUFFICIENT_ACCESS": "Give the user the permission in its profile or a permission set.",
-    "INVALID_QUERY_LOCATOR": "A query's pages live two days; run the query again.",
-    "INVALID_TYPE": "Check the object's API name, `__c` included, and the user's access to it.",
-    "QUERY_TIMEOUT": "Select fewer rows at once, or filter on an indexed field.",
+    "INVALID_QUERY_LOCATOR": "Query results expire after two days; run the query again.",
+    "INVALID_TYPE": "Check the object's API name, including `__c`, and the user's access to it.",
+    "QUERY_TIMEOUT": "Select fewer rows, or filter on an indexed field.",
     "STORAGE_LIMIT_EXCEEDED": "Free storage in the org (Setup > Storage Usage), then run again.",
-    "TXN_SECURITY_NO_ACCESS": "A transaction security policy forbids this; ask the admin.",
+    "TXN_SECURITY_NO_ACCESS": "A transaction security policy forbids this; ask the org's admin.",
 }
-_DAILY_HINT = "The limit counts the last 24 hours; run again when calls are free."
-_RETRY_HINT = "Try again later; https://status.salesforce.com shows outages."
+_DAILY_HINT = "The limit covers the last 24 hours; run again when requests are available."
+_RETRY_HINT = "Try again later; see https://status.salesforce.com for outages."
 
 _XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>([^<]*)<")
 _XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)<")
@@ -47,7 +47,7 @@ _HTML_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing an answer complains of."""
+    """One error in an answer."""
 
     code: str | None
     message: str
@@ -55,7 +55,7 @@ class Fault:
 
 
 def faults_of(response: OrgResponse) -> tuple[Fault, ...]:
-    """What the answer complains of; empty where its body is no API's answer."""
+    """The errors in an answer; empty where no API gave it."""
     text = response.text.strip()
     if text.startswith(("[", "{")):
         return _json_faults(text, response.status)
@@ -69,7 +69,7 @@ def faults_of(response: OrgResponse) -> tuple[Fault, ...]:
 
 
 def fault_of(entry: Mapping[str, object]) -> Fault:
-    """One complaint from a JSON object, under whichever names it goes.
+    """One error from a JSON object, whatever its keys are called.
 
     Collections say `statusCode` where the rest says `errorCode`; OAuth says `error`; Bulk 1.0 says
     `exceptionCode`.
@@ -82,7 +82,7 @@ def fault_of(entry: Mapping[str, object]) -> Fault:
 
 
 def error_of(response: OrgResponse) -> OrgError:
-    """The error that an answer without success stands for."""
+    """The exception for an answer that is not a success."""
     found = faults_of(response)
     if not found or found[0].code is None:
         return _foreign_error(response)
@@ -98,7 +98,7 @@ def error_of(response: OrgResponse) -> OrgError:
 
 
 def hint_of(status: int, fault: Fault) -> str | None:
-    """What to do about a complaint; None where its own text says it."""
+    """What to do about an error; None where its own text says it."""
     if is_spent(fault):
         return _HINTS.get(fault.code or "", _DAILY_HINT)
     if _may_pass(status, fault):
@@ -107,7 +107,7 @@ def hint_of(status: int, fault: Fault) -> str | None:
 
 
 def is_spent(fault: Fault) -> bool:
-    """Whether a limit is used up that no wait of minutes brings back."""
+    """Whether a limit is used up that will not be back within minutes."""
     text = fault.message.lower()
     if fault.code == "REQUEST_LIMIT_EXCEEDED":
         return "concurrent" not in text
@@ -122,7 +122,7 @@ def _json_faults(text: str, status: int) -> tuple[Fault, ...]:
     entries = parsed if isinstance(parsed, list) else [parsed]
     if status == HTTPStatus.MULTIPLE_CHOICES:
         count = len(entries)
-        return (Fault(AMBIGUOUS_CODE, f"{count} records carry this external Id: {shown(text)}"),)
+        return (Fault(AMBIGUOUS_CODE, f"{count} records have this external Id: {shown(text)}"),)
     return tuple(fault_of(entry) for entry in entries if isinstance(entry, dict))
 
 
@@ -137,26 +137,26 @@ def _kind(status: int, fault: Fault) -> type[OrgError]:
 
 
 def _may_pass(status: int, fault: Fault) -> bool:
-    """Whether time may mend it. A 500 with a code of its own is a defect in the org's Apex."""
+    """Whether it may work later. A 500 with its own code is a defect in the org's Apex."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return fault.code == "UNKNOWN_EXCEPTION"
     return status in TRANSIENT_STATUSES or fault.code == "REQUEST_LIMIT_EXCEEDED"
 
 
 def _foreign_error(response: OrgResponse) -> OrgError:
-    """An error for an answer that no API gave: a maintenance page, a proxy, a wrong host."""
+    """An error for an answer no API gave: from a maintenance page, a proxy, a wrong host."""
     status = response.status
-    message = f"{_status_line(status)} came with {_described(response)}{_tried(response)}"
+    message = f"{_status_line(status)} with {_described(response)}{_tried(response)}"
     if status in TRANSIENT_STATUSES:
         return TransientError(message, status=status, hint=_RETRY_HINT)
     if "location" in response.headers:
         return UnexpectedAnswerError(
-            f"{message}; it leads elsewhere, where no token is taken",
+            f"{message}; it redirects to where no token is sent",
             status=status,
             hint="The org's address may have changed: sign in again, or check `domain`.",
         )
     return UnexpectedAnswerError(
-        message, status=status, hint="Check the host: it does not answer as an org does."
+        message, status=status, hint="Check the host: it does not answer like an org."
     )
 
 

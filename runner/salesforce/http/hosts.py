@@ -1,4 +1,4 @@
-"""Which host a connection signs in at, and which hosts may be given a token at all.
+"""Which host a connection signs in at, and which hosts may be given a token.
 
 Knows the host names of Salesforce (production, sandboxes, My Domain). Opens nothing.
 """
@@ -33,14 +33,14 @@ SALESFORCE_DOMAINS = (
 
 
 def login_url(connection: Connection) -> str:
-    """The origin that signs a connection in, without a slash at its end.
+    """The origin where a connection signs in, without a slash at its end.
 
     `acme` is My Domain's `https://acme.my.salesforce.com`, `acme--uat` a sandbox's
-    `https://acme--uat.sandbox.my.salesforce.com`, `acme.develop` a partition's; a whole host is
-    taken as it is.
+    `https://acme--uat.sandbox.my.salesforce.com`, `acme.develop` a partition's; a full host name
+    is used as it is.
 
     Raises:
-        UsageError: The domain is none, or one of the other kind of org.
+        UsageError: The domain is of another kind of org, or incomplete.
     """
     if connection.environment is Environment.LOCAL:
         return _local_url(connection)
@@ -53,7 +53,7 @@ def login_url(connection: Connection) -> str:
 
 
 def audience_of(url: str) -> str:
-    """What the assertion of a JWT sign-in is addressed to: the kind of org, not its own host."""
+    """The audience of a JWT sign-in's assertion: the kind of org, not its own host."""
     environment = environment_of(url)
     if environment is Environment.LOCAL:
         return url
@@ -64,7 +64,7 @@ def audience_of(url: str) -> str:
 
 
 def refuse_common_host(url: str) -> None:
-    """Refuse the hosts that all orgs share, for a sign-in that works on My Domain only.
+    """Refuse the hosts that all orgs share, for a sign-in that only works on My Domain.
 
     Raises:
         SignInError: It is one of them.
@@ -72,7 +72,7 @@ def refuse_common_host(url: str) -> None:
     if url in {LIVE_LOGIN, SANDBOX_LOGIN}:
         raise SignInError(
             f"The client credentials sign-in does not work at {url}, only on the org's My Domain.",
-            hint="Write `domain` in the connection, `acme` for https://acme.my.salesforce.com.",
+            hint="Set `domain` in the connection, such as `acme` for https://acme.my.salesforce.com.",
         )
 
 
@@ -81,10 +81,10 @@ def check_may_have_secrets(url: str, allowed: Collection[str] = ()) -> None:
 
     Args:
         url: Where a request with a secret in it is about to go.
-        allowed: Further hosts that the user vouches for, `gateway.acme.example` for one.
+        allowed: Further hosts that the user trusts, such as `gateway.acme.example`.
 
     Raises:
-        UsageError: It is none of these, or not reached by https.
+        UsageError: It is not one of these, or not reached by https.
     """
     host = (urlsplit(origin_of(url)).hostname or "").lower()
     if is_loopback(host) or host in {each.lower() for each in allowed}:
@@ -92,14 +92,14 @@ def check_may_have_secrets(url: str, allowed: Collection[str] = ()) -> None:
     if _HOST.fullmatch(host) and host.endswith(SALESFORCE_DOMAINS):
         return
     raise UsageError(
-        f"{host} is no host of Salesforce; no token is sent there.",
-        hint="Correct `domain` in the connection, or the token's addresses. Where it is a gateway "
-        f"of your own in front of the org: `--allow-host {host}`, or SFRUNNER_ALLOW_HOST.",
+        f"{host} is not a Salesforce host; no token is sent there.",
+        hint="Correct `domain` in the connection, or the URLs in the token. If it is your own "
+        f"gateway to the org, allow it with `--allow-host {host}` or SFRUNNER_ALLOW_HOST.",
     )
 
 
 def environment_of(url: str) -> Environment | None:
-    """Which kind of org a host belongs to; None where its name does not tell."""
+    """Which kind of org a host belongs to; None where its name does not say."""
     host = (urlsplit(url).hostname or "").lower()
     if is_loopback(host):
         return Environment.LOCAL
@@ -112,18 +112,18 @@ def environment_of(url: str) -> Environment | None:
 
 
 def origin_of(url: str) -> str:
-    """Scheme and host of a URL that a token may be sent to: https, or http on loopback.
+    """Scheme and host of a URL: https, or http on loopback.
 
     Raises:
-        UsageError: It is neither.
+        UsageError: It is neither, so that no token may be sent there.
     """
     parts = urlsplit(url.strip())
     host = parts.hostname or ""
     secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
     if not host or not secure or parts.username is not None:
         raise UsageError(
-            f"{url} is no address of an org: https is needed, or http on loopback",
-            hint="Write it as https://acme.my.salesforce.com.",
+            f"{url} is not the URL of an org: it must be https, or http on loopback",
+            hint="Write it like https://acme.my.salesforce.com.",
         )
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -141,7 +141,7 @@ def is_loopback(host: str) -> bool:
 def _local_url(connection: Connection) -> str:
     if connection.url is None:
         raise UsageError(
-            "The local org needs no sign-in", hint="`runner org serve` starts it; just run the job."
+            "The local org needs no sign-in", hint="Just run the job; it starts the local org."
         )
     return origin_of(connection.url)
 
@@ -158,11 +158,11 @@ def _refuse_the_other_kind(host: str, connection: Connection) -> None:
     sandbox_named = _SANDBOX_MARK in host
     if connection.environment is Environment.LIVE and sandbox_named:
         raise UsageError(
-            f"{connection.domain} is the domain of a sandbox, and the environment is live",
-            hint="Write `environment: sandbox`, or the domain without `--` and what follows.",
+            f"{connection.domain} is a sandbox's domain, but the environment is live",
+            hint="Set `environment: sandbox`, or remove `--` and what follows from the domain.",
         )
     if host.endswith(_SANDBOX_SUFFIX) and not sandbox_named:
         raise UsageError(
             f"{connection.domain} does not say which sandbox",
-            hint="A sandbox's domain is written with its name, `acme--uat`.",
+            hint="Write the domain with the sandbox's name, such as `acme--uat`.",
         )

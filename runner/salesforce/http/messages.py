@@ -1,7 +1,7 @@
 """Requests and answers as plain values.
 
-Knows how a request is spelled: query strings, forms, path segments. Knows nothing of sockets,
-sessions or retries. A secret travels inside as `Secret`, so that no repr shows one.
+Knows how a request is encoded: query strings, forms, path segments. Knows nothing of sockets,
+sessions or retries. Secrets are held as `Secret`, so that no repr shows one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Shape = TypeVar("_Shape")
 
 @dataclass(frozen=True, slots=True)
 class OrgRequest:
-    """One request; as often as it is sent, it is the same."""
+    """One request, the same however often it is sent."""
 
     method: str
     url: str
@@ -34,28 +34,28 @@ class OrgRequest:
     form: Mapping[str, str | Secret] | None = None
     """Sent as `application/x-www-form-urlencoded`."""
     body: bytes | Path | None = field(default=None, repr=False)
-    """Bytes, or a file that is read from its start each time the request is sent."""
+    """Bytes, or a file that is read from its start on each try."""
     idempotent: bool | None = None
-    """Whether carrying it out twice is the same as once; None: as the method says."""
+    """Whether executing it twice is the same as once; None: by the method."""
     divisible: bool = False
-    """Whether its rows can be sent in smaller requests, where that may help."""
+    """Whether the caller can send its rows in smaller requests."""
 
     @property
     def repeatable(self) -> bool:
-        """Whether it may be sent again when nobody knows what became of it."""
+        """Whether it may be sent again when its fate is unknown."""
         if self.idempotent is not None:
             return self.idempotent
         return self.method in _REPEATABLE_METHODS
 
     @property
     def target(self) -> str:
-        """The URL with its query string; `+`, `#` and `&` in a value stay what they are."""
+        """The URL with its query string; `+`, `#` and `&` in a value are escaped."""
         if not self.params:
             return self.url
         return f"{self.url}?{urlencode(self.params, quote_via=quote)}"
 
     def encoded_form(self) -> bytes:
-        """The form as it goes on the wire, secrets included."""
+        """The form as it is sent, secrets included."""
         fields = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in (self.form or {}).items()
@@ -65,7 +65,7 @@ class OrgRequest:
 
 @dataclass(frozen=True, slots=True)
 class OrgResponse:
-    """One answer, read to its end."""
+    """One answer, read completely."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -74,11 +74,11 @@ class OrgResponse:
     tries: int = 1
     """How often the request was sent."""
     replayed: bool = False
-    """Whether an earlier try may have been carried out, its answer lost."""
+    """Whether an earlier try may have been executed, its answer lost."""
 
     @property
     def ok(self) -> bool:
-        """Whether the org did as it was asked."""
+        """Whether it is a success."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
@@ -99,11 +99,11 @@ class OrgResponse:
                 f"The org answered {self.status} with something that is not JSON: "
                 f"{shown(self.text)}",
                 status=self.status,
-                hint="A proxy or a login page may stand between; check the host and HTTPS_PROXY.",
+                hint="A proxy or login page may have answered; check the host and HTTPS_PROXY.",
             ) from error
 
     def json_object(self, *required: str) -> dict[str, Any]:
-        """The body, parsed, where only a JSON object makes sense, one that has these keys."""
+        """The body, parsed, where it must be a JSON object with these keys."""
         parsed = self._json_of(dict, "a JSON object")
         missing = [key for key in required if key not in parsed]
         if missing:
@@ -114,14 +114,14 @@ class OrgResponse:
         return parsed
 
     def json_list(self) -> list[Any]:
-        """The body, parsed, where only a JSON array makes sense."""
+        """The body, parsed, where it must be a JSON array."""
         return self._json_of(list, "a JSON array")
 
     def _json_of(self, shape: type[_Shape], wanted: str) -> _Shape:
         parsed = self.json()
         if not isinstance(parsed, shape):
             raise UnexpectedAnswerError(
-                f"The org answered {self.status} with {shown(self.text)}, not with {wanted}.",
+                f"The org answered {self.status} with {shown(self.text)} instead of {wanted}.",
                 status=self.status,
             )
         return parsed
@@ -133,9 +133,9 @@ def json_body(value: object) -> bytes:
 
 
 def segment(value: str) -> str:
-    """A value as one segment of a path: everything but unreserved characters is encoded.
+    """A value as one segment of a path, everything but unreserved characters encoded.
 
-    A lone `.` or `..` is encoded too, or the path would be shortened on its way.
+    A lone `.` or `..` is encoded too, or clients would shorten the path.
     """
     if value in {".", ".."}:
         return value.replace(".", "%2E")
@@ -143,10 +143,9 @@ def segment(value: str) -> str:
 
 
 def path_of(url: str) -> str:
-    """The path and query of a URL that the org gave, its host left behind.
+    """The path and query of a URL that the org sent, without its host.
 
-    What the org sends to be followed (`nextRecordsUrl`, `contentUrl`) never decides where the
-    token goes.
+    Links in an answer (`nextRecordsUrl`, `contentUrl`) never decide where the token is sent.
     """
     parts = urlsplit(url)
     path = "/" + parts.path.lstrip("/")
@@ -154,7 +153,7 @@ def path_of(url: str) -> str:
 
 
 def shown(text: str) -> str:
-    """The beginning of a text on one line, for an error message."""
+    """The start of a text on one line, for an error message."""
     line = " ".join(text.split())
     if not line:
         return "nothing"

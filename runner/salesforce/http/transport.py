@@ -1,4 +1,4 @@
-"""Requests go out, answers come in: the one place that speaks HTTP.
+"""Sends requests and reads answers: the one place that speaks HTTP.
 
 Knows httpx and maps each of its failures to a TransportError. Knows nothing of tokens, retries
 or what an answer means.
@@ -27,13 +27,13 @@ from runner.salesforce.http.messages import OrgRequest, OrgResponse
 
 CONNECT_TIMEOUT_SECONDS = 30.0
 READ_TIMEOUT_SECONDS = 610.0
-"""The org itself ends a call after 10 minutes; who stops listening earlier loses answers."""
+"""The org ends a request after 10 minutes; a shorter timeout would lose answers."""
 QUESTION_TIMEOUT_SECONDS = 150.0
-"""For a GET, which is asked again without harm; the org ends a query after 2 minutes."""
+"""For a GET, which is safe to repeat; the org ends a query after 2 minutes."""
 _CONNECTIONS = 32
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
-# The request cannot have been carried out: no byte of it, or no whole of it, left this machine.
+# The request cannot have been executed: it did not leave this machine, or not completely.
 _NOTHING_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,
@@ -50,7 +50,7 @@ Receiver = Callable[[Iterator[bytes]], None]
 
 
 class Transport:
-    """A pool of connections; threads may share it. Follows no redirect, keeps no cookie."""
+    """A pool of connections; threads may share it. Follows no redirects, stores no cookies."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Transport:
         read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
         allowed_hosts: Collection[str] = (),
     ) -> None:
-        """Open nothing yet; `allowed_hosts` may be given secrets besides Salesforce's own."""
+        """Open nothing yet; `allowed_hosts` may be given secrets besides Salesforce's hosts."""
         self._allowed_hosts = allowed_hosts
         self._checked: set[tuple[str, str]] = set()
         """Schemes and hosts that may be given secrets, as checked before."""
@@ -142,7 +142,7 @@ def mapped_failures(request: OrgRequest) -> Iterator[None]:
     """Turn whatever httpx raises inside into a TransportError.
 
     Raises:
-        TransportError: With `may_have_arrived` as far as the failure tells.
+        TransportError: With `may_have_arrived` by the kind of failure.
     """
     try:
         yield
@@ -151,7 +151,7 @@ def mapped_failures(request: OrgRequest) -> Iterator[None]:
 
 
 def transport_error_of(failure: Exception, request: OrgRequest) -> TransportError:
-    """Say what a failure of httpx means."""
+    """What a failure of httpx means."""
     host = urlsplit(request.url).netloc
     cause = str(failure) or type(failure).__name__
     if isinstance(failure, _NOTHING_SENT):
@@ -161,10 +161,9 @@ def transport_error_of(failure: Exception, request: OrgRequest) -> TransportErro
             hint="Check the host name, the network, HTTPS_PROXY and SSL_CERT_FILE.",
         )
     return TransportError(
-        f"No whole answer came from {host} to {request.method} {urlsplit(request.url).path}: "
-        f"{cause}",
+        f"No complete answer from {host} to {request.method} {urlsplit(request.url).path}: {cause}",
         may_have_arrived=True,
-        hint="The network or the org broke off; try again later.",
+        hint="The connection broke; try again later.",
     )
 
 
@@ -179,14 +178,14 @@ def _opened(file: Path) -> BinaryIO:
     except OSError as error:
         raise StateError(
             f"{file} cannot be read: {error.strerror}",
-            hint="It is a part of this run; start the run anew.",
+            hint="It belongs to this run; start a new run.",
         ) from error
 
 
 def _trusted() -> ssl.SSLContext | bool:
-    """The certificates that this machine trusts, unless SSL_CERT_FILE or SSL_CERT_DIR says others.
+    """This machine's trusted certificates, unless SSL_CERT_FILE or SSL_CERT_DIR names others.
 
-    httpx alone would trust the list that it brings along, and not a company's own.
+    By default httpx would trust its own list, and not a company's certificates.
     """
     if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return True
@@ -202,12 +201,12 @@ def _client() -> httpx.Client:
             limits=httpx.Limits(
                 max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
             ),
-            # A proxy never stands between this machine and itself.
+            # Loopback never goes through a proxy.
             mounts=dict.fromkeys(_LOOPBACK),
             verify=_trusted(),
         )
     except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL, ImportError) as error:
         raise UsageError(
-            f"The network settings of this machine cannot be used: {error}",
+            f"This machine's network settings cannot be used: {error}",
             hint="Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
         ) from error

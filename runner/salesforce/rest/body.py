@@ -1,6 +1,6 @@
-"""Records as the REST API wants them: nested parents, headers that steer a write.
+"""Records as the REST API expects them: nested parents, headers for a write's options.
 
-Pure. Knows nothing of which request carries them.
+Pure. Knows nothing of the requests they are sent in.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from runner.salesforce.versions import Feature, require
 def nested(record: Record, lookups: Mapping[str, str]) -> dict[str, Any]:
     """A record with its relationship columns as objects.
 
-    `Account.ERP_Id__c` becomes `{"Account": {"ERP_Id__c": ...}}`, `Contact:Who.Ext__c` also says
-    its type. A None empties the reference field itself, where `lookups` names it: a parent without
-    a key would be an error.
+    `Account.ERP_Id__c` becomes `{"Account": {"ERP_Id__c": ...}}`; for `Contact:Who.Ext__c` the
+    object also has its type. None clears the reference field itself, if `lookups` names it: a
+    parent without a key would be an error.
     """
     body: dict[str, Any] = {}
     for path, value in record.items():
@@ -36,15 +36,15 @@ def nested(record: Record, lookups: Mapping[str, str]) -> dict[str, Any]:
 def option_headers(options: WriteOptions, api_version: str) -> dict[str, str]:
     """The headers of a write's options.
 
-    Assignment rules run only when asked for. Left alone REST would run them and Bulk would not.
+    Assignment rules run only when asked for. By default REST would run them and Bulk would not.
 
     Raises:
-        UsageError: The API version does not have an option.
+        UsageError: The API version does not support an option.
     """
     rule = options.assignment_rule
     headers = {"Sforce-Auto-Assign": rule if isinstance(rule, str) else str(bool(rule)).upper()}
     if options.duplicate_rule_allow_save is not None:
-        require(api_version, Feature.DUPLICATE_RULE_HEADER, "Steering duplicate rules")
+        require(api_version, Feature.DUPLICATE_RULE_HEADER, "`duplicate_rule_allow_save`")
         allow = str(options.duplicate_rule_allow_save).lower()
         headers["Sforce-Duplicate-Rule-Header"] = f"allowSave={allow}"
     return headers

@@ -1,4 +1,4 @@
-"""sObject Collections: up to 200 records a request, each judged on its own.
+"""sObject Collections: up to 200 records per request, each with its own result.
 
 Pure: builds the request, reads the answer. Source: REST API guide, sObject Collections, API
 version 42.0; its upsert 46.0.
@@ -22,7 +22,7 @@ _PATH = "/composite/sobjects"
 
 
 def feature_of(operation: Verb) -> Feature:
-    """What an API version must have to carry an operation."""
+    """What an operation needs of the API version."""
     upsert = operation is Verb.UPSERT
     return Feature.COLLECTIONS_UPSERT if upsert else Feature.COLLECTIONS
 
@@ -30,7 +30,7 @@ def feature_of(operation: Verb) -> Feature:
 def collection_request(
     write: WriteRequest, records: Sequence[Record], headers: Mapping[str, str]
 ) -> OrgRequest:
-    """The request that carries some records.
+    """The request that sends some records.
 
     Args:
         write: What they have in common.
@@ -60,23 +60,21 @@ def collection_request(
 def collection_results(
     write: WriteRequest, response: OrgResponse, count: int
 ) -> list[RecordResult]:
-    """What became of each record, in their order.
+    """The result of each record, in their order.
 
     Raises:
-        UnexpectedAnswerError: The answer speaks of another number of records.
+        UnexpectedAnswerError: The number of results differs.
     """
     entries = [entry for entry in response.json_list() if isinstance(entry, dict)]
     if len(entries) != count:
-        raise UnexpectedAnswerError(
-            f"The org answered for {len(entries)} records where {count} were sent"
-        )
+        raise UnexpectedAnswerError(f"The org returned {len(entries)} results for {count} records")
     return [_result(write, entry, replayed=response.replayed) for entry in entries]
 
 
 def succeeded(
     write: WriteRequest, record_id: str | None, *, created: bool | None, replayed: bool
 ) -> RecordResult:
-    """A record that the org took; whether a replay created it is not known."""
+    """A record that succeeded; after a replay it is unknown whether an earlier try created it."""
     if write.operation is Verb.CREATE:
         return RecordResult(record_id, success=True, created=True)
     if write.operation is not Verb.UPSERT:
@@ -88,7 +86,7 @@ def succeeded(
 def refused(
     write: WriteRequest, entry: Mapping[str, Any], record_id: str | None, *, replayed: bool
 ) -> RecordResult:
-    """A record that the org refused, or that a replayed delete found gone already."""
+    """A record that failed, unless a replayed delete found it already gone."""
     fault = fault_of(entry)
     if write.operation is Verb.DELETE and replayed and fault.code == "ENTITY_IS_DELETED":
         return RecordResult(record_id, success=True, created=False)

@@ -1,6 +1,6 @@
-"""Records as they are now, by Id or by a key, their values as texts.
+"""Records as they are now, by Id or by a key, with their values as text.
 
-Knows the calls and how many records each takes. Knows nothing of why they are read.
+Knows the requests and how many records fit in each. Knows nothing of why records are read.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from runner.salesforce.session import Session
 MOST_IDS = 2_000
 """Records of one retrieval; sObject Collections, API version 42.0."""
 _MOST_VALUES = 800
-"""Values that one query asks for, where the URL holds so many."""
+"""Values in one query, if the URL has room for so many."""
 _OF_AN_ID = frozenset({"MALFORMED_ID", "INVALID_ID_FIELD", "INVALID_CROSS_REFERENCE_KEY"})
-"""Codes of a refusal that one Id of many is guilty of."""
+"""Codes of a refusal caused by one Id of many."""
 
 Texts = Mapping[str, str | None]
 """A record: field to text as the org writes it, None where the field is empty."""
@@ -30,12 +30,12 @@ Texts = Mapping[str, str | None]
 def read_by_id(
     session: Session, sobject: str, ids: Sequence[str], fields: Sequence[str]
 ) -> list[Texts]:
-    """Read records; `Id` comes first. Those that are not there, or deleted, are left out.
+    """Read records; `Id` comes first. Missing or deleted records are left out.
 
-    One request for each 2,000 Ids.
+    One request per 2,000 Ids.
 
     Raises:
-        OrgError: The org refused, for instance because a field is unknown to it.
+        OrgError: The org refused, for instance because of an unknown field.
     """
     wanted = ["Id", *(name for name in fields if name != "Id")]
     return [
@@ -54,8 +54,8 @@ def find_by_key(
         session: The org.
         sobject: Their object.
         field: The field.
-        values: Any number; the org is asked for as many at once as a URL holds.
-        quoted: Whether they are texts; numbers stand bare in a query.
+        values: Any number; each query asks for as many as fit in a URL.
+        quoted: Whether they are texts; numbers are not quoted in a query.
 
     Yields:
         Id and the field's value, as the org has it.
@@ -65,7 +65,7 @@ def find_by_key(
 
 
 def find_deleted(session: Session, sobject: str, ids: Sequence[str]) -> Iterator[tuple[str, bool]]:
-    """Find records among the living and in the recycle bin; Id, and whether it is deleted."""
+    """Find records, including those in the recycle bin; Id, and whether it is deleted."""
     for record in _among(session, sobject, "Id", ids, also=("IsDeleted",), deleted=True):
         yield record["Id"], bool(record["IsDeleted"])
 
@@ -90,16 +90,16 @@ def _retrieved(
             *_retrieved(session, sobject, ids[:half], fields),
             *_retrieved(session, sobject, ids[half:], fields),
         ]
-    # Numbers stay texts: a double would lose digits.
+    # Numbers stay text: a double would lose digits.
     records = json.loads(answer.body, parse_float=str, parse_int=str)
     if not isinstance(records, list) or len(records) != len(ids):
         raise UnexpectedAnswerError(
-            f"The org's answer is not one entry for each of {len(ids)} records asked for"
+            f"The org did not return one entry for each of the {len(ids)} records asked for"
         )
     return [record for record in records if record is not None]
 
 
-def _among(  # noqa: PLR0913 - a query has as many sides
+def _among(  # noqa: PLR0913 - the parts of a query
     session: Session,
     sobject: str,
     field: str,

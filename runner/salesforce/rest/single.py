@@ -1,4 +1,4 @@
-"""One record a request, as every API version since 20.0 has it.
+"""One record per request, as every API version since 20.0 supports it.
 
 Pure: builds the request, reads the answer. Source: REST API guide, sObject Rows.
 """
@@ -18,7 +18,7 @@ from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
 
 
 def single_request(write: WriteRequest, record: Record, headers: Mapping[str, str]) -> OrgRequest:
-    """The request that carries one record. What the path says, the body does not repeat."""
+    """The request that sends one record. The body does not repeat what the path says."""
     body = nested(record, write.lookups)
     base = f"/sobjects/{segment(write.sobject)}"
     sent = {**headers, "Content-Type": "application/json"}
@@ -35,10 +35,10 @@ def single_request(write: WriteRequest, record: Record, headers: Mapping[str, st
 
 
 def single_result(write: WriteRequest, record: Record, response: OrgResponse) -> RecordResult:
-    """What became of the record.
+    """The record's result.
 
-    An upsert answers 201 for a created record, 204 or (from version 46.0 on) 200 for an updated
-    one, and 300 where several records carry the external Id.
+    An upsert answers 201 for a created record, 204 or (from version 46.0) 200 for an updated one,
+    and 300 where several records have the external Id.
     """
     known_id = record.get("Id")
     if not response.ok:
@@ -56,7 +56,7 @@ def _key_of(write: WriteRequest) -> str:
 
 
 def _in_path(value: Any) -> str:  # noqa: ANN401 - a JSON value
-    """A key's value as a path has it: numbers plain, booleans as in JSON."""
+    """A key's value in a path: numbers plain, booleans as in JSON."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,6 +1,6 @@
-"""Brings records back from the recycle bin: SOAP `undelete`, for REST has no such call.
+"""Restores records from the recycle bin: SOAP `undelete`, for REST has no such call.
 
-Source: SOAP API developer guide, `undelete()`: at most 200 Ids a call; the access token is the
+Source: SOAP API developer guide, `undelete()`: at most 200 Ids per call; the access token is the
 session Id. Knows the envelope, its answer and its faults. Knows nothing of why records come back.
 """
 
@@ -27,7 +27,7 @@ _DEEPEST = 20
 
 
 def undelete(session: Session, ids: Sequence[str]) -> list[RecordResult]:
-    """Bring records back and say what became of each, in their order.
+    """Restore records and return the result of each, in their order.
 
     Args:
         session: The org.
@@ -35,12 +35,12 @@ def undelete(session: Session, ids: Sequence[str]) -> list[RecordResult]:
 
     Raises:
         OrgError: The org refused the call; TransientError where it may work later.
-        TransportError: No answer came; the records may be back all the same.
-        UnexpectedAnswerError: The answer is none of SOAP's, or of another number of records.
+        TransportError: No answer came; the records may be restored all the same.
+        UnexpectedAnswerError: The answer is not SOAP, or the number of results differs.
     """
     answer = _asked(session, ids)
     if _is_stale(answer):
-        # Faults of SOAP do not say 401; a request that does has the token renewed.
+        # SOAP does not answer 401; a request that does gets the token renewed.
         session.request("GET", "/limits")
         answer = _asked(session, ids)
     if not answer.ok:
@@ -48,7 +48,7 @@ def undelete(session: Session, ids: Sequence[str]) -> list[RecordResult]:
     results = list(_results(answer))
     if len(results) != len(ids):
         raise UnexpectedAnswerError(
-            f"The org answered for {len(results)} records where {len(ids)} were to come back"
+            f"The org returned {len(results)} results for {len(ids)} records to restore"
         )
     return results
 
@@ -57,8 +57,8 @@ def _refused(answer: OrgResponse) -> OrgError:
     error = error_of(answer)
     if error.code == _STALE:
         error.hint = (
-            "SOAP takes access tokens that are JWTs from API version 68.0 on: leave `api_version` "
-            "out, or have the app issue opaque tokens."
+            "SOAP accepts JWT access tokens only from API version 68.0: leave `api_version` out, "
+            "or have the app issue opaque tokens."
         )
     return error
 
@@ -78,10 +78,10 @@ def undelete_envelope(session_id: str, ids: Sequence[str]) -> bytes:
 
 
 def undelete_results(body: bytes) -> list[dict[str, list[str]]]:
-    """The members of each `result`, by name; members of its `errors` stand among them.
+    """The members of each `result`, by name, including those of its `errors`.
 
     Raises:
-        UnexpectedAnswerError: It is no XML, or declares entities.
+        UnexpectedAnswerError: It is not XML, or declares entities.
     """
     reader = _Reader()
     try:
@@ -89,7 +89,7 @@ def undelete_results(body: bytes) -> list[dict[str, list[str]]]:
     except expat.ExpatError as error:
         raise UnexpectedAnswerError(
             f"The org's answer is not XML: {expat.ErrorString(error.code)}",
-            hint="A proxy or a login page may stand between; check the host and HTTPS_PROXY.",
+            hint="A proxy or login page may have answered; check the host and HTTPS_PROXY.",
         ) from error
     return reader.results
 
@@ -118,10 +118,10 @@ def _is_stale(answer: OrgResponse) -> bool:
 
 
 def _results(answer: OrgResponse) -> Iterator[RecordResult]:
-    for told in undelete_results(answer.body):
-        record_id = next(iter(told.get("id", ())), None) or None
-        code = next(iter(told.get("statusCode", ())), None)
-        done = told.get("success") == ["true"]
+    for result in undelete_results(answer.body):
+        record_id = next(iter(result.get("id", ())), None) or None
+        code = next(iter(result.get("statusCode", ())), None)
+        done = result.get("success") == ["true"]
         # The first sending of a call that was repeated may have brought it back.
         if done or (answer.replayed and code == _NOT_DELETED):
             yield RecordResult(record_id, success=True, created=False)
@@ -131,14 +131,14 @@ def _results(answer: OrgResponse) -> Iterator[RecordResult]:
                 success=False,
                 created=None,
                 code=code,
-                message=next(iter(told.get("message", ())), None),
-                fields=tuple(told.get("fields", ())),
+                message=next(iter(result.get("message", ())), None),
+                fields=tuple(result.get("fields", ())),
             )
 
 
 @dataclass(slots=True)
 class _Reader:
-    """What the XML parser calls; no document type is let through, so no entity is either."""
+    """What the XML parser calls; document types are refused, and entities with them."""
 
     results: list[dict[str, list[str]]] = field(default_factory=list)
     parser: expat.XMLParserType = field(default_factory=expat.ParserCreate)
@@ -169,6 +169,6 @@ class _Reader:
 
     def _refuse(self, *_declared: object) -> None:
         raise UnexpectedAnswerError(
-            "The org's answer is XML of a kind that no Salesforce API gives",
-            hint="Something stands between; check the host and HTTPS_PROXY.",
+            "The org's answer is not the XML of a Salesforce API",
+            hint="A proxy may have answered; check the host and HTTPS_PROXY.",
         )

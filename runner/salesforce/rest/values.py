@@ -1,4 +1,4 @@
-"""What a write over REST is and what became of its records: the values only.
+"""A write over REST and the results of its records, as values.
 
 Knows nothing of how they are sent.
 """
@@ -26,32 +26,32 @@ class WriteRequest:
     key: str | None = None
     """External Id field of an upsert."""
     all_or_none: bool = False
-    """For each request on its own, 200 records at most."""
+    """Within each request, of at most 200 records."""
     options: WriteOptions = field(default_factory=WriteOptions)
     lookups: Mapping[str, str] = field(default_factory=dict)
-    """Relationship column to its reference field, which is emptied where a value is None."""
+    """Relationship column to its reference field, which is cleared where a value is None."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:
-    """What became of one record."""
+    """The result of one record."""
 
     id: str | None
     success: bool
     created: bool | None
-    """True for created, False for updated or deleted, None where unknown or refused."""
+    """True: created; False: updated or deleted; None: unknown or refused."""
     code: str | None = None
     message: str | None = None
     fields: tuple[str, ...] = ()
 
 
 class BrokenOffError(RunnerError):
-    """A write that ended before all its records had.
+    """A write that ended before all its records were done.
 
     Attributes:
-        results: One a record, in the records' order; None where the record was not carried out,
-            or nobody knows.
-        in_doubt: Positions of the records of which nobody knows.
+        results: One per record, in the records' order; None where the record was not written, or
+            nobody knows.
+        in_doubt: Positions of the records whose fate is unknown.
         cause: Why it ended.
     """
 

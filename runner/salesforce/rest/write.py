@@ -1,8 +1,8 @@
-"""Writes over REST: records in, one result each out, whatever the API version has.
+"""Writes over REST: records in, one result each out, with whatever the API version supports.
 
-Knows which calls carry a write, how one bad value is kept from failing the 199 records around it,
-and how records that another transaction holds are tried again in smaller requests. Knows nothing
-of where records come from.
+Knows which requests make up a write, how one bad value is stopped from failing the 199 records
+around it, and how locked records are tried again in smaller requests. Knows nothing of where
+records come from.
 """
 
 from __future__ import annotations
@@ -39,29 +39,29 @@ from runner.salesforce.versions import require, supports
 __all__ = ["BrokenOffError", "Record", "RecordResult", "WriteRequest", "write_batch"]
 
 _SMALLER = (50, 10)
-_AGAIN = frozenset({Action.RETRY, Action.SPLIT})
+_RETRIED = frozenset({Action.RETRY, Action.SPLIT})
 _COMPANIONS = frozenset({"ALL_OR_NONE_OPERATION_ROLLED_BACK", "PROCESSING_HALTED"})
 _OF_THE_REQUEST = frozenset({"EXCEEDED_ID_LIMIT", "INVALID_TYPE", "INVALID_SESSION_ID"})
-"""Codes of a 400 that no single record is guilty of."""
+"""Codes of a 400 that no single record causes."""
 
 
 def write_batch(
     session: Session, write: WriteRequest, records: Sequence[Record]
 ) -> list[RecordResult]:
-    """Write some records and say what became of each, in their order.
+    """Write some records and return the result of each, in their order.
 
-    A request carries at most 200 of them; where the API version has no Collections, one. A record
-    whose refusal may pass is tried again, up to the retry policy of the session.
+    A request has at most 200 of them; where the API version has no Collections, one. A record
+    whose refusal may be temporary is tried again, within the session's retry policy.
 
     Raises:
-        BrokenOffError: The write ended before all records had; carries the results there are.
-        UsageError: The API version cannot do it at all.
+        BrokenOffError: The write ended before all records were done; has the results so far.
+        UsageError: The API version does not support it.
     """
     return _Batch(session, write, records).run()
 
 
 class _Batch:
-    """The records of one write and what has become of them so far."""
+    """The records of one write and their results so far."""
 
     def __init__(self, session: Session, write: WriteRequest, records: Sequence[Record]) -> None:
         version = session.api_version or ""
@@ -79,7 +79,7 @@ class _Batch:
         """Records of one request."""
 
     def run(self) -> list[RecordResult]:
-        self._pending = self._with_sound_ids()
+        self._pending = self._with_valid_ids()
         self._size = min(MOST_RECORDS, max(1, len(self._pending))) if self._collections else 1
         policy = self._session.retrier.policy
         self._session.retrier.repeat(
@@ -95,7 +95,7 @@ class _Batch:
             self._send(chunk)
 
     def _pause(self, _sent: None, tries: int) -> Pause | None:
-        """The pause before the records whose refusal may pass are sent again, if there are any."""
+        """The pause before records with a temporary refusal are sent again, if there are any."""
         self._pending, decision = self._worth_another_try(self._pending, self._size, tries)
         if decision is None:
             return None
@@ -103,9 +103,9 @@ class _Batch:
             self._size = next((smaller for smaller in _SMALLER if smaller < self._size), 1)
         return self._session.retrier.backoff(decision, tries)
 
-    def _with_sound_ids(self) -> list[int]:
-        """Positions to send; a delete's malformed Id would fail the request, or join two Ids."""
-        sound = []
+    def _with_valid_ids(self) -> list[int]:
+        """Positions to send; a malformed Id would fail a whole delete, or join two Ids."""
+        valid = []
         for position, record in enumerate(self._records):
             record_id = str(record.get("Id") or "")
             if self._write.operation is Verb.DELETE and not is_id(record_id):
@@ -114,8 +114,8 @@ class _Batch:
                     None, success=False, created=None, code="MALFORMED_ID", message=message
                 )
             else:
-                sound.append(position)
-        return sound
+                valid.append(position)
+        return valid
 
     def _send(self, chunk: Sequence[int]) -> None:
         if self._collections:
@@ -130,7 +130,7 @@ class _Batch:
         response = self._answer(request, chunk)
         if response.ok:
             self._record_results(chunk, response)
-        elif len(chunk) > 1 and self._one_is_guilty(request, response):
+        elif len(chunk) > 1 and self._one_record_is_at_fault(request, response):
             half = len(chunk) // 2
             self._send_together(chunk[:half])
             self._send_together(chunk[half:])
@@ -165,8 +165,8 @@ class _Batch:
         for position, result in zip(chunk, results, strict=True):
             self._results[position] = result
 
-    def _one_is_guilty(self, request: OrgRequest, response: OrgResponse) -> bool:
-        """Whether a part of the records may pass where all of them did not."""
+    def _one_record_is_at_fault(self, request: OrgRequest, response: OrgResponse) -> bool:
+        """Whether some of the records may succeed where all together did not."""
         failed = failed_try(response, request)
         return (
             failed is not None
@@ -179,7 +179,7 @@ class _Batch:
     def _record_refusal(
         self, chunk: Sequence[int], request: OrgRequest, response: OrgResponse
     ) -> None:
-        """Take a refused request as the refusal of its records, or end the write."""
+        """Record a refused request as the refusal of its records, or end the write."""
         failed = failed_try(response, request)
         error = error_of(response)
         if failed is None or not self._concerns_records(error, decide(failed)):
@@ -201,7 +201,7 @@ class _Batch:
     def _worth_another_try(
         self, pending: Sequence[int], size: int, attempt: int
     ) -> tuple[list[int], Decision | None]:
-        """Positions whose refusal may pass, and how to wait for it."""
+        """Positions whose refusal may be temporary, and how to wait."""
         policy = self._session.retrier.policy
         decisions = {
             position: row_decision(
@@ -214,32 +214,32 @@ class _Batch:
             for position in pending
             if (result := self._results[position]) is not None and not result.success
         }
-        self._stop_where_told(decisions)
+        self._stop_if_decided(decisions)
         if self._write.all_or_none:
-            again = self._wholly_passing(_chunks(pending, size), decisions)
+            again = self._requests_to_repeat(_chunks(pending, size), decisions)
         else:
-            again = [at for at, decision in decisions.items() if decision.action in _AGAIN]
-        # One record that needs smaller requests decides for all.
+            again = [at for at, decision in decisions.items() if decision.action in _RETRIED]
+        # If one record needs smaller requests, all get them.
         gravest = sorted((decisions[at] for at in again if at in decisions), key=_splits)
         return again, (gravest[-1] if gravest else None)
 
-    def _wholly_passing(
+    def _requests_to_repeat(
         self, chunks: Iterable[Sequence[int]], decisions: dict[int, Decision]
     ) -> list[int]:
-        """The rolled-back requests in which no record is refused for good."""
+        """Positions of rolled-back requests in which no refusal is final."""
         return [
             position
             for chunk in chunks
-            if any(self._guilty(at, decisions) for at in chunk)
-            and all(decisions[at].action in _AGAIN for at in chunk if at in decisions)
+            if any(self._is_at_fault(at, decisions) for at in chunk)
+            and all(decisions[at].action in _RETRIED for at in chunk if at in decisions)
             for position in chunk
         ]
 
-    def _guilty(self, position: int, decisions: dict[int, Decision]) -> bool:
+    def _is_at_fault(self, position: int, decisions: dict[int, Decision]) -> bool:
         result = self._results[position]
         return position in decisions and result is not None and result.code not in _COMPANIONS
 
-    def _stop_where_told(self, decisions: dict[int, Decision]) -> None:
+    def _stop_if_decided(self, decisions: dict[int, Decision]) -> None:
         stopped = [at for at, decision in decisions.items() if decision.action is Action.STOP]
         if not stopped:
             return
@@ -250,13 +250,13 @@ class _Batch:
             LimitError(
                 f"{first.code}: {first.message}" if first else decisions[stopped[0]].reason,
                 code=first.code if first else None,
-                hint="Run again when the limit allows; the rows so far are accounted for.",
+                hint="Run again when the limit allows; the rows so far are recorded.",
             )
         )
 
     def _broken_off(self, cause: RunnerError, in_doubt: Sequence[int] = ()) -> BrokenOffError:
         for position in in_doubt:
-            self._results[position] = None  # what an earlier try said holds no longer
+            self._results[position] = None  # the result of an earlier try is no longer true
         return BrokenOffError(cause, self._results, in_doubt)
 
 

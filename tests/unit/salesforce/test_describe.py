@@ -102,8 +102,8 @@ def test_a_column_means_a_field_or_a_parents_key(describes, sobject, column, nam
         ("Contact", "Account.Name", "does not identify", "Number__c"),
         ("Contact", "Account.Nam", "no field Nam", "did you mean `Name`"),
         ("Task", "Who.Email", "several objects", "Contact:Who.Email"),
-        ("Task", "User:Who.Email", "does not lead to User", "Contact, Lead"),
-        ("Task", "Lead:Who", "is no column", "one step|Account.ERP_Id__c"),
+        ("Task", "User:Who.Email", "does not refer to User", "Contact, Lead"),
+        ("Task", "Lead:Who", "is not a column", "one step|Account.ERP_Id__c"),
     ],
 )
 def test_a_column_that_means_nothing_says_what_comes_near(describes, sobject, column, said, advice):

@@ -58,7 +58,7 @@ def test_a_key_that_cannot_sign_is_told_and_not_shown(key):
     small = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: S505 - it is to be refused
     curve = ec.generate_private_key(ec.SECP256R1())
     for text, told in (
-        ("garbage", "no private key in PEM"),
+        ("garbage", "not a private key in PEM"),
         (pem(key, b"secret"), "passphrase"),
         (pem(small), "2,048 bits"),
         (pem(curve), "2,048 bits"),

@@ -32,7 +32,7 @@ def test_without_a_refresh_token_its_scope_is_missed():
     ("facts", "writable", "said"),
     [
         ({"refresh_token": None}, True, "nothing renews it"),
-        ({}, False, "cannot be put back"),
+        ({}, False, "cannot be written back"),
         ({}, True, "sixth time"),
         ({"rotates": True}, True, "second copy"),
         ({"grant": JwtBearer("u", PLACE)}, True, "certificate"),

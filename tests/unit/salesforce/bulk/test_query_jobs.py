@@ -88,10 +88,10 @@ def test_no_rows_leave_a_header(world, tmp_path):
     assert to.read_bytes() == b'"Id"\n'
 
 
-def test_pages_that_lead_in_a_circle_end_and_leave_no_file(world, tmp_path):
+def test_pages_that_form_a_loop_end_and_leave_no_file(world, tmp_path):
     for locator in ("MTA", "MjA", "MTA"):
         rows(world, b"Id\n1\n", 1, locator)
-    with pytest.raises(UnexpectedAnswerError, match="circle"):
+    with pytest.raises(UnexpectedAnswerError, match="loop"):
         query_jobs.download(world.session, "750q", tmp_path / "a.csv")
     assert list(tmp_path.iterdir()) == []
 

@@ -80,7 +80,7 @@ def test_a_body_of_no_api_with_a_server_status_is_transient(body):
     error = error_of(answered(503, body))
     assert type(error) is TransientError
     assert error.exit_code is ExitCode.TEMPORARY
-    assert error.message.startswith("503 Service Unavailable came with")
+    assert error.message.startswith("503 Service Unavailable with")
     assert error.hint
 
 
@@ -98,7 +98,7 @@ def test_a_redirect_says_that_no_token_is_taken_there():
 
 
 def test_an_unknown_status_is_told_as_a_number():
-    assert error_of(answered(420, b"")).message.startswith("420 came with an empty body")
+    assert error_of(answered(420, b"")).message.startswith("420 with an empty body")
 
 
 @pytest.mark.parametrize(

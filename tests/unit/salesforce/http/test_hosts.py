@@ -48,7 +48,7 @@ def test_a_local_connection_signs_in_where_it_says():
         (Connection(LIVE, domain="acme--uat"), "sandbox"),
         (Connection(SANDBOX, domain="acme"), "which sandbox"),
         (Connection(LOCAL), "no sign-in"),
-        (Connection(LOCAL, url="http://evil.example"), "https is needed"),
+        (Connection(LOCAL, url="http://evil.example"), "must be https"),
     ],
 )
 def test_a_domain_of_the_other_kind_is_refused(connection, said):
@@ -134,7 +134,7 @@ def test_nobody_else_may(url):
 
 def test_a_host_that_the_user_vouches_for_may():
     check_may_have_secrets("https://gateway.acme.example/x", {"gateway.acme.example"})
-    with pytest.raises(UsageError, match="no host of Salesforce"):
+    with pytest.raises(UsageError, match="not a Salesforce host"):
         check_may_have_secrets("https://other.acme.example", {"gateway.acme.example"})
 
 

@@ -188,7 +188,7 @@ def test_a_proxy_is_used_but_never_for_loopback(org, monkeypatch):
 )
 def test_what_holds_a_secret_leaves_for_no_foreign_host(transport, carrying):
     request = OrgRequest("POST", "https://evil.example.com/services", **carrying)
-    with pytest.raises(UsageError, match=r"evil\.example\.com is no host of Salesforce"):
+    with pytest.raises(UsageError, match=r"evil\.example\.com is not a Salesforce host"):
         transport.send(request)
 
 
