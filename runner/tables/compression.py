@@ -29,15 +29,13 @@ _ZSTD_SKIPPED = b"\x2a\x4d\x18"
 
 
 def open_compressed(path: Path, compression: Compression) -> BinaryIO:
-    """Open a file for reading, decompressed.
+    """Open a compressed file for reading, decompressed.
 
     Raises:
         OSError: It cannot be opened.
         SourceError: Later, on reading: it is not compressed like this, is damaged or cut off.
     """
     stream = path.open("rb")
-    if compression is Compression.NONE:
-        return stream
     return io.BufferedReader(_Decompressed(path, stream, compression), BLOCK_BYTES)
 
 

@@ -14,7 +14,7 @@ import codecs
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import BinaryIO, Protocol, TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileShape
@@ -23,7 +23,6 @@ from runner.tables.compression import open_compressed
 CHUNK_BYTES = 4_000_000
 _BLOCK_BYTES = 1_000_000
 LONGEST_RECORD_BYTES = 64_000_000
-_BOM = codecs.BOM_UTF8
 
 
 class Digest(Protocol):
@@ -54,32 +53,13 @@ def file_blocks(
         SourceError: The file cannot be read or decompressed.
     """
     try:
-        with open_compressed(path, compression) as stream:
+        with _open(path, compression) as stream:
             while block := stream.read(_BLOCK_BYTES):
                 if digest is not None:
                     digest.update(block)
                 yield block
     except OSError as error:
         raise unreadable(path, error) from error
-
-
-def utf8_blocks(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:
-    """Convert a file's blocks to UTF-8 without a byte order mark.
-
-    UTF-8 is passed through unchecked: the reader of the text finds what cannot be decoded.
-
-    Args:
-        blocks: What `file_blocks` reads.
-        path: The file, for messages.
-        encoding: A name that Python's codecs know.
-
-    Raises:
-        SourceError: A byte of another encoding cannot be decoded.
-    """
-    if codecs.lookup(encoding).name != "utf-8":
-        blocks = decoded(blocks, path, encoding)
-    yield next(blocks, b"").removeprefix(_BOM)
-    yield from blocks
 
 
 def open_text(path: Path, shape: FileShape) -> TextIO:
@@ -93,9 +73,15 @@ def open_text(path: Path, shape: FileShape) -> TextIO:
     plain = codecs.lookup(shape.encoding).name == "utf-8"
     encoding = "utf-8-sig" if plain else shape.encoding
     try:
-        return io.TextIOWrapper(open_compressed(path, shape.compression), encoding, newline="")
+        return io.TextIOWrapper(_open(path, shape.compression), encoding, newline="")
     except OSError as error:
         raise unreadable(path, error) from error
+
+
+def _open(path: Path, compression: Compression) -> BinaryIO:
+    if compression is Compression.NONE:
+        return path.open("rb")
+    return open_compressed(path, compression)
 
 
 def decoded(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[bytes]:

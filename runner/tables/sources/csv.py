@@ -7,6 +7,7 @@ mistake. Knows nothing of other formats (`open`) or of Salesforce fields.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import re
@@ -23,12 +24,12 @@ from runner.tables.sources.chunks import (
     Digest,
     UncutError,
     cut_chunks,
+    decoded,
     encoding_hint,
     file_blocks,
     unreadable,
-    utf8_blocks,
 )
-from runner.tables.sources.csv_sniffing import START_BYTES, noticed, sniffed
+from runner.tables.sources.csv_sniffing import detect
 from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
@@ -143,13 +144,16 @@ def open_csv(path: Path, shape: FileShape) -> Records:
         SourceError: The file cannot be read, or a column has no name or the name of another.
     """
     digest = hashlib.sha256()
-    blocks = file_blocks(path, shape.compression, digest)
+    blocks: Iterator[bytes] = file_blocks(path, shape.compression, digest)
     start = next(blocks, b"")
-    notes: tuple[str, ...] = ()
+    note = None
     if shape.undeclared:
-        shape, notes = _sniffed(shape, start)
-    blocks = utf8_blocks(chain([start], blocks), path, shape.encoding)
-    first = next(blocks, b"").lstrip(b"\r\n")
+        shape, note = detect(shape, start)
+    blocks = chain([start], blocks)
+    # UTF-8 is passed through unchecked: DuckDB finds what cannot be decoded.
+    if codecs.lookup(shape.encoding).name != "utf-8":
+        blocks = decoded(blocks, path, shape.encoding)
+    first = next(blocks, b"").removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
     header = _header_bytes(first, shape.quote)
     columns = shape.header
     if not columns:
@@ -157,14 +161,9 @@ def open_csv(path: Path, shape: FileShape) -> Records:
         first = first[len(header) :]
     check_header(path, columns)
     records = chain([first], blocks)
-    return Records(path, columns, shape, records, digest, _line_end(header), notes=notes)
-
-
-def _sniffed(shape: FileShape, start: bytes) -> tuple[FileShape, tuple[str, ...]]:
-    """Fill in what the job leaves to the file, with a note about what was found."""
-    found = sniffed(shape, start[:START_BYTES])
-    note = noticed(shape, found)
-    return found, (note,) if note else ()
+    return Records(
+        path, columns, shape, records, digest, _line_end(header), notes=(note,) if note else ()
+    )
 
 
 def _line_end(header: bytes) -> str:

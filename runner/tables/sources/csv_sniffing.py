@@ -1,8 +1,8 @@
-"""What a CSV file's first bytes tell of its delimiter and encoding, where the job says nothing.
+"""Detects the delimiter and encoding of a CSV file, where the job declares none.
 
-An encoding is told by a byte order mark alone: to guess one from letters would turn names into
-others without a word. A delimiter is what splits the header, and the first rows into as many cells.
-Knows bytes. Opens no file.
+The encoding is detected only from a byte order mark: guessing it from letters could change names
+silently. The delimiter is the one that splits the header and the first rows into equally many
+cells. Knows bytes. Opens no file.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from dataclasses import replace
 from runner.job.endpoints import FileShape
 
 START_BYTES = 64_000
-"""So much of a file is looked at."""
+"""How much of a file is examined."""
 _DELIMITERS = (",", ";", "\t", "|")
-"""In this order where several would do: the default first."""
+"""In order of preference: the default first."""
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -26,33 +26,37 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-"""The mark of UTF-16 begins that of UTF-32, so it is looked for later."""
+"""UTF-32 first: its mark begins with that of UTF-16."""
 _ROWS = 20
-_WORDS = {"\t": "tab"}
+_NAMES = {"\t": "tab"}
 
 
-def sniffed(shape: FileShape, start: bytes) -> FileShape:
-    """Fill in what the job leaves to the file.
+def detect(shape: FileShape, start: bytes) -> tuple[FileShape, str | None]:
+    """Complete a shape from a file's first bytes.
 
     Args:
-        shape: As the job has it.
-        start: The file's first START_BYTES, unpacked, or all of it.
+        shape: As the job declares it.
+        start: The file's first START_BYTES or more, decompressed, or all of it.
+
+    Returns:
+        The shape, and a note of what was found if it is not the default.
     """
+    start = start[:START_BYTES]
+    found = replace(shape, undeclared=frozenset())
     if "encoding" in shape.undeclared:
-        shape = replace(shape, encoding=_encoding(start) or shape.encoding)
+        found = replace(found, encoding=_encoding(start) or shape.encoding)
     if "delimiter" in shape.undeclared:
-        shape = replace(shape, delimiter=_delimiter(start, shape))
-    return replace(shape, undeclared=frozenset())
+        found = replace(found, delimiter=_delimiter(start, found))
+    return found, _note(shape, found)
 
 
-def noticed(declared: FileShape, found: FileShape) -> str | None:
-    """Say what was found that is not the default; None where nothing was."""
-    told = []
+def _note(declared: FileShape, found: FileShape) -> str | None:
+    news = []
     if found.delimiter != declared.delimiter:
-        told.append(f"delimiter {_WORDS.get(found.delimiter, repr(found.delimiter))}")
+        news.append(f"delimiter {_NAMES.get(found.delimiter, repr(found.delimiter))}")
     if found.encoding != declared.encoding:
-        told.append(f"encoding {found.encoding}")
-    return f"{' and '.join(told)} found" if told else None
+        news.append(f"encoding {found.encoding}")
+    return f"{' and '.join(news)} found" if news else None
 
 
 def _encoding(start: bytes) -> str | None:
@@ -61,7 +65,7 @@ def _encoding(start: bytes) -> str | None:
 
 def _delimiter(start: bytes, shape: FileShape) -> str:
     try:
-        # Not final: a character that the limit cuts in two is no mistake of the file's.
+        # Not final: a character cut in two by the limit is not an error.
         decoder = codecs.getincrementaldecoder(shape.encoding)("replace")
     except LookupError:
         return shape.delimiter
@@ -76,7 +80,7 @@ def _delimiter(start: bytes, shape: FileShape) -> str:
 
 
 def _width(text: str, delimiter: str, shape: FileShape, *, is_cut: bool) -> int:
-    """Columns that a delimiter makes of the header; 0 where the first rows do not agree."""
+    """How many columns a delimiter gives; 0 if the header and the first rows differ."""
     if delimiter not in text:
         return 0
     rows = list(_rows(text, delimiter, shape))

@@ -12,8 +12,7 @@ from xml.parsers import expat
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
-from runner.tables.compression import BLOCK_BYTES, open_compressed
-from runner.tables.sources.chunks import unreadable
+from runner.tables.sources.chunks import file_blocks
 
 XmlRecord = dict[str, object]
 
@@ -27,14 +26,11 @@ def xml_records(path: Path, shape: FileShape) -> Iterator[XmlRecord]:
     """
     reader = _Reader(path, tuple((shape.record or "").strip("/").split("/")))
     try:
-        with open_compressed(path, shape.compression) as stream:
-            while block := stream.read(BLOCK_BYTES):
-                reader.feed(block)
-                yield from reader.finished()
+        for block in file_blocks(path, shape.compression):
+            reader.feed(block)
+            yield from reader.finished()
         reader.feed(b"", is_last=True)
         yield from reader.finished()
-    except OSError as error:
-        raise unreadable(path, error) from error
     except expat.ExpatError as error:
         raise SourceError(
             f"{path}: line {error.lineno:,}, column {error.offset + 1}: not XML:"

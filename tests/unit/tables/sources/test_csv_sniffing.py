@@ -1,19 +1,18 @@
-"""What the first bytes of a CSV file tell, and what is left alone."""
+"""What is detected from the first bytes of a CSV file, and what is left as declared."""
 
 import codecs
 
 import pytest
 
 from runner.job.endpoints import FileFormat, FileShape
-from runner.tables.sources.csv_sniffing import START_BYTES, noticed, sniffed
-
-OPEN = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))
+from runner.tables.sources.csv_sniffing import detect
 
 
 def found(text, **shape):
     content = text if isinstance(text, bytes) else text.encode()
-    at_hand = FileShape(FileFormat.CSV, undeclared=OPEN.undeclared, **shape)
-    return sniffed(at_hand, content[:START_BYTES])
+    declared = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}), **shape)
+    shape, _ = detect(declared, content)
+    return shape
 
 
 @pytest.mark.parametrize(
@@ -74,16 +73,18 @@ def test_no_encoding_is_guessed_from_letters():
 
 def test_what_is_declared_stays():
     declared = FileShape(FileFormat.CSV, ",", "iso-8859-1")
-    assert sniffed(declared, codecs.BOM_UTF16_LE + b"a;b") == declared
+    assert detect(declared, codecs.BOM_UTF16_LE + b"a;b") == (declared, None)
 
 
 @pytest.mark.parametrize(
-    ("delimiter", "encoding", "told"),
+    ("text", "encoding", "note"),
     [
-        (",", "utf-8", None),
-        (";", "utf-8", "delimiter ';' found"),
-        ("\t", "utf-16", "delimiter tab and encoding utf-16 found"),
+        ("a,b", "utf-8", None),
+        ("a;b", "utf-8", "delimiter ';' found"),
+        ("a\tb", "utf-16", "delimiter tab and encoding utf-16 found"),
     ],
 )
-def test_only_what_is_not_the_default_is_told(delimiter, encoding, told):
-    assert noticed(OPEN, FileShape(FileFormat.CSV, delimiter, encoding)) == told
+def test_only_what_is_not_the_default_is_noted(text, encoding, note):
+    declared = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))
+    shape, found = detect(declared, text.encode(encoding))
+    assert (shape.delimiter, shape.encoding, found) == (text[1], encoding, note)
