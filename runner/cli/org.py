@@ -87,7 +87,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.local_org.catalog.section import DeclarationError
     from runner.local_org.http.server import PortTakenError
     from runner.local_org.running_server import FolderServedError
-    from runner.local_org.seeding import SeedError, sow
+    from runner.local_org.seeding import SeedError, load_seeds
     from runner.runs.local_org_process import declared_org
 
     declared, origin = declared_org(org_file)
@@ -108,7 +108,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         ) from error
     try:
         # Only now does this process own the folder.
-        sow(org, org_file.absolute().parent if org_file else folder)
+        load_seeds(org, org_file.absolute().parent if org_file else folder)
     except SeedError as error:
         server.shutdown()
         raise SourceError(f"{error}.", hint="Fix the seed or the org file.") from error

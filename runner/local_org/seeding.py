@@ -31,7 +31,7 @@ class SeedError(ValueError):
         self.message = message
 
 
-def sow(org: Org, base: Path) -> int:
+def load_seeds(org: Org, base: Path) -> int:
     """Load the declared seeds into an org that was never seeded; returns the number of records.
 
     `base` is the folder of the org file; paths are relative to it.
@@ -46,7 +46,7 @@ def sow(org: Org, base: Path) -> int:
         if not _first_time(conn):
             return 0
         return sum(
-            _sow_file(org, conn, str(name), base / str(path)) for name, path in seeds.items()
+            _load_file(org, conn, str(name), base / str(path)) for name, path in seeds.items()
         )
 
 
@@ -55,7 +55,7 @@ def _first_time(conn: sqlite3.Connection) -> bool:
     return conn.execute("INSERT INTO _sown VALUES (1) ON CONFLICT DO NOTHING").rowcount == 1
 
 
-def _sow_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int:
+def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int:
     sobject = org.catalog.sobject(name)
     if sobject is None:
         raise SeedError(path, 1, f"no sObject {name} in this org")

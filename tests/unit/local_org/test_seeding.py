@@ -1,7 +1,7 @@
 import pytest
 
 from runner.local_org.app import open_org
-from runner.local_org.seeding import SeedError, sow
+from runner.local_org.seeding import SeedError, load_seeds
 
 FIELDS = {"Ext__c": {"type": "text", "external_id": True}}
 
@@ -20,7 +20,7 @@ def sown(tmp_path):
             "seed": {name: f"{name}.csv" for name in seeds},
         }
         opened.append(open_org(tmp_path / "org", declared))
-        return opened[-1], sow(opened[-1], tmp_path)
+        return opened[-1], load_seeds(opened[-1], tmp_path)
 
     yield start
     for org in opened:
@@ -64,5 +64,5 @@ def test_a_seed_that_cannot_grow_is_told_by_line_and_leaves_nothing(sown, text, 
 def test_a_missing_file_is_told(tmp_path):
     org = open_org(tmp_path / "org", {"version": 1, "seed": {"Account": "nope.csv"}})
     with pytest.raises(SeedError, match=r"nope\.csv"):
-        sow(org, tmp_path)
+        load_seeds(org, tmp_path)
     org.store.close()
