@@ -262,10 +262,10 @@ def token_from_stdin(connection: Connection, command: str) -> Token:
 
     from runner.credentials import Secret
     from runner.runs.wiring import instance_url
-    from runner.state.tokens.parsing import token_of
+    from runner.state.tokens.parsing import parse_token
 
     text = Secret(getpass("Token: ") if sys.stdin.isatty() else sys.stdin.read(1 << 20).strip())
-    return token_of(
+    return parse_token(
         text.reveal(),
         origin="standard input",
         login_command=command,
@@ -280,10 +280,10 @@ def token_from_cli(alias: str, command: str) -> Token:
         SignInError: It has none that can be imported.
     """
     from runner.login.salesforce_cli import auth_url
-    from runner.state.tokens.parsing import token_of
+    from runner.state.tokens.parsing import parse_token
 
     url = auth_url(alias, os.environ)
-    return token_of(url.reveal(), origin="the Salesforce CLI", login_command=command)
+    return parse_token(url.reveal(), origin="the Salesforce CLI", login_command=command)
 
 
 def browser_request(target: ConnectionOption, port: int, timeout_seconds: float) -> SignInRequest:

@@ -163,7 +163,7 @@ def token_store(connection: Connection, settings: UserSettings, command: str) ->
         SignInError: There is no token, or its variable or command gives none.
     """
     from runner.errors import SignInError
-    from runner.state.tokens.parsing import FixedToken, token_of
+    from runner.state.tokens.parsing import FixedToken, parse_token
 
     seed = None if settings.token else seed_of(connection)
     reference = settings.token or connection.token
@@ -179,7 +179,7 @@ def token_store(connection: Connection, settings: UserSettings, command: str) ->
         return stored_token(reference, command, settings.keyring_locks, seed)
     from runner.job.secrets import read_secret
 
-    token = token_of(
+    token = parse_token(
         read_secret(reference).reveal(),
         origin=str(reference),
         login_command=command,

@@ -1,6 +1,6 @@
-"""Where things stand in the state folder.
+"""Paths in the state folder.
 
-Knows names and the order in which the folder is chosen. Knows nothing of what the files hold.
+Knows names and the order in which the folder is chosen. Knows nothing of what the files contain.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 from runner.errors import StateError
 from runner.files import private_folder
@@ -19,7 +18,7 @@ VARIABLE = "SFRUNNER_STATE_DIR"
 def state_root(given: Path | None, environ: Mapping[str, str]) -> Path:
     """Choose the state folder: the option, SFRUNNER_STATE_DIR, XDG_STATE_HOME, or the home folder.
 
-    A relative XDG_STATE_HOME counts for nothing, as the XDG Base Directory Specification has it.
+    A relative XDG_STATE_HOME is ignored, as the XDG Base Directory Specification says.
 
     Raises:
         StateError: None of them is set and this user has no home folder.
@@ -37,7 +36,7 @@ def _home() -> Path:
         return Path.home()
     except RuntimeError as error:
         raise StateError(
-            "There is no home folder to keep the state in.",
+            "There is no home folder for the runner's state.",
             hint=f"Name a folder with `--state-dir` or {VARIABLE}.",
         ) from error
 
@@ -49,12 +48,12 @@ class StateFolder:
     root: Path
 
     def create(self) -> StateFolder:
-        """Make the folder, and the one of the runs, with mode 0700, where they are missing.
+        """Create the folder, and the one of the runs, with mode 0700, if they are missing.
 
-        Rows in the runs' folders are for their owner also where the state folder is shared.
+        Rows in the runs' folders are private even if the state folder is shared.
 
         Raises:
-            StateError: It cannot be made.
+            StateError: It cannot be created.
         """
         private_folder(self.runs)
         return self
@@ -71,7 +70,7 @@ class StateFolder:
 
     @property
     def locks(self) -> Path:
-        """The locks of the runs under way."""
+        """The locks of the runs in progress."""
         return self.root / "locks"
 
     @property
@@ -81,7 +80,7 @@ class StateFolder:
 
     @property
     def local_org_start(self) -> Path:
-        """Held by the one run that looks for the embedded org, or starts it."""
+        """Held by the one run that finds or starts the embedded org."""
         return self.locks / "local_org.start"
 
     @property
@@ -90,10 +89,5 @@ class StateFolder:
         return self.root / "local_org"
 
     def run(self, run_id: str) -> Path:
-        """Give a run's folder; it need not exist."""
+        """A run's folder; it need not exist."""
         return self.runs / run_id
-
-    def task(self, run_id: str, task: str) -> Path:
-        """Give a task's folder in its run's; any task name makes a file name of its own."""
-        name = quote(task, safe=" ")
-        return self.run(run_id) / (f"%2E{name[1:]}" if name.startswith(".") else name)

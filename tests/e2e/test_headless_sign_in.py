@@ -317,7 +317,7 @@ def test_an_encrypted_token_file_opens_with_its_key_alone(bench, org):
     bench.env["ACME_TOKEN_KEY"] = "another"
     ended = bench.run("run", file)
     assert ended.code == 4
-    assert "does not open with this key" in ended.err
+    assert "cannot be decrypted with this key" in ended.err
     plain = job(bench, org, "token: tokens/org.json")
     ended = bench.run("run", plain)
     assert (ended.code, "is encrypted" in ended.err) == (4, True)

@@ -13,10 +13,10 @@ from runner.errors import SignInError
 from runner.job.yaml.document import read_document
 from runner.login.callback import PATH, callback_of, pasted_callback
 from runner.login.listener import listening
-from runner.state.tokens.encryption import opened
+from runner.state.tokens.encryption import decrypt
 from runner.state.tokens.file import TokenFile
-from runner.state.tokens.format import SealError, TokenFormatError, token_from
-from runner.state.tokens.parsing import token_of
+from runner.state.tokens.format import DecryptionError, TokenFormatError, token_from_json
+from runner.state.tokens.parsing import parse_token
 
 QUICK, LONG = 60, 5_000
 CALM = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
@@ -207,14 +207,14 @@ def test_any_pasted_address_is_understood_or_refused(text):
 @given(TOKENS)
 def test_any_text_of_a_token_is_understood_or_refused(text):
     with contextlib.suppress(TokenFormatError):
-        token_from(text)
+        token_from_json(text)
 
 
 @given(st.text() | st.from_regex(r"force://[\w:.=-]*@[\w.:-]*"))
 def test_any_given_token_is_understood_or_refused_and_goes_to_one_host(text):
     where = "https://a.salesforce.com"
     with refused_with_a_hint():
-        token = token_of(text, origin="stdin", login_command="runner login", instance_url=where)
+        token = parse_token(text, origin="stdin", login_command="runner login", instance_url=where)
         assert token.access_token or token.refresh_token
         assert "@" not in token.instance_url
 
@@ -222,5 +222,5 @@ def test_any_given_token_is_understood_or_refused_and_goes_to_one_host(text):
 @settings(deadline=None, max_examples=10)
 @given(TOKENS)
 def test_any_envelope_opens_or_is_refused(text):
-    with contextlib.suppress(SealError):
-        opened(text, Secret("a passphrase"))
+    with contextlib.suppress(DecryptionError):
+        decrypt(text, Secret("a passphrase"))

@@ -1,6 +1,6 @@
-"""A token file that only who has the key can read: AES-256-GCM, the key made of a passphrase.
+"""Encrypted token files: AES-256-GCM, with a key derived from a passphrase.
 
-Pure: text to text. Knows the envelope and its cipher. Knows nothing of where the key is kept.
+Pure: text to text. Knows the envelope and its cipher. Knows nothing of where the key is stored.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from runner.credentials import Secret
-from runner.state.tokens.format import SealError
+from runner.state.tokens.format import DecryptionError
 
 CIPHER = "AES-256-GCM"
 _PURPOSE = b"sfrunner token file, version 1"
-"""Authenticated along: a text sealed for anything else does not open as a token."""
+"""Authenticated too: a text encrypted for another purpose is not accepted as a token."""
 _SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 16, 12, 32
 _COST, _BLOCK_SIZE, _LANES = 1 << 15, 8, 1
-"""32 MB and some 100 ms for each guess at a passphrase."""
+"""32 MB and about 100 ms for each guess at a passphrase."""
 
 
-def is_sealed(text: str) -> bool:
-    """Whether a text is an envelope rather than a token in clear."""
+def is_encrypted(text: str) -> bool:
+    """Whether a text is an envelope, not a token in plain text."""
     return '"sealed"' in text[:200]
 
 
-def sealed(text: str, passphrase: Secret) -> str:
-    """Put a text into an envelope: one JSON object."""
+def encrypt(text: str, passphrase: Secret) -> str:
+    """Encrypt a text into an envelope, one JSON object."""
     salt, nonce = os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
     ciphertext = AESGCM(_key(passphrase, salt)).encrypt(nonce, text.encode(), _PURPOSE)
     parts = {"salt": salt, "nonce": nonce, "ciphertext": ciphertext}
@@ -38,17 +38,17 @@ def sealed(text: str, passphrase: Secret) -> str:
     return json.dumps({"version": 1, "sealed": {"cipher": CIPHER, **coded}}, indent=2) + "\n"
 
 
-def opened(text: str, passphrase: Secret) -> str:
-    """Take a text out of its envelope.
+def decrypt(text: str, passphrase: Secret) -> str:
+    """Decrypt the text in an envelope.
 
     Raises:
-        SealError: The key is another, or the envelope is not as it was made.
+        DecryptionError: The key is wrong, or the envelope was changed.
     """
     salt, nonce, ciphertext = _parts(text)
     try:
         return AESGCM(_key(passphrase, salt)).decrypt(nonce, ciphertext, _PURPOSE).decode()
     except (InvalidTag, ValueError):
-        raise SealError("does not open with this key, or was changed") from None
+        raise DecryptionError("cannot be decrypted with this key, or was changed") from None
 
 
 def _parts(text: str) -> tuple[bytes, bytes, bytes]:
@@ -60,9 +60,9 @@ def _parts(text: str) -> tuple[bytes, bytes, bytes]:
             for name in ("salt", "nonce", "ciphertext")
         )
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise SealError("is a damaged envelope") from None
+        raise DecryptionError("is a damaged envelope") from None
     if cipher != CIPHER:
-        raise SealError("is encrypted in a way that this release does not know")
+        raise DecryptionError("is encrypted with a cipher that this release does not know")
     return salt, nonce, ciphertext
 
 

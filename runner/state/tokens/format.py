@@ -1,4 +1,4 @@
-"""How a token stands in a file: JSON, version 1, as `schemas/token.schema.json` has it.
+"""The format of a token file: JSON, version 1, as in `schemas/token.schema.json`.
 
 Pure: text to Token and back. Knows nothing of files, modes or locks.
 """
@@ -25,16 +25,16 @@ _JWT = "jwt"
 _CLIENT = "client_credentials"
 
 
-class SealError(ValueError):
-    """An encrypted text does not open; the message finishes "it …"."""
+class DecryptionError(ValueError):
+    """A text cannot be decrypted; the message continues "it …"."""
 
 
 class TokenFormatError(ValueError):
-    """The text is not a token; the message finishes "it …" and never shows the text."""
+    """The text is not a token; the message continues "it …" and never shows the text."""
 
 
-def token_text(token: Token) -> str:
-    """Write a token down: one JSON object; what is unknown or empty is left out."""
+def token_json(token: Token) -> str:
+    """A token as one JSON object; what is unknown or empty is left out."""
     members = {
         "version": VERSION,
         "access_token": token.access_token.reveal(),
@@ -56,8 +56,8 @@ def token_text(token: Token) -> str:
     return json.dumps(present, indent=2, ensure_ascii=False) + "\n"
 
 
-def token_from(text: str) -> Token:
-    """Read a token back.
+def token_from_json(text: str) -> Token:
+    """Parse a token.
 
     Members this release does not know are passed over: a newer one of the same version may have
     added them.
@@ -127,14 +127,14 @@ def _reference(written: object) -> SecretReference:
             return SecretReference(path=Path(path))
         case {"command": [str(), *_] as words} if all(isinstance(each, str) for each in words):
             return SecretReference(command=tuple(words))
-    raise TokenFormatError('has a "grant" without the place of its key or secret')
+    raise TokenFormatError('has a "grant" that does not say where its key or secret is')
 
 
 def _members(text: str) -> Mapping[str, object]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        # The parser's own words quote what it read, and that may be half a token.
+        # The parser's message quotes the text, which may be half a token.
         raise TokenFormatError("is not JSON") from None
     if not isinstance(document, dict):
         raise TokenFormatError("is not a JSON object")
@@ -152,7 +152,7 @@ def _check_version(members: Mapping[str, object]) -> None:
 def _text(members: Mapping[str, object], name: str) -> str | None:
     value = members.get(name)
     if value is not None and (not isinstance(value, str) or not value):
-        raise TokenFormatError(f'has a "{name}" that is not a text')
+        raise TokenFormatError(f'has a value of "{name}" that is empty or not a string')
     return value
 
 
@@ -171,7 +171,7 @@ def _secret(members: Mapping[str, object], name: str) -> Secret | None:
 def _url(members: Mapping[str, object], name: str) -> str | None:
     value = _text(members, name)
     if value is not None and not _is_url(value):
-        raise TokenFormatError(f'has a "{name}" that is not an http or https address')
+        raise TokenFormatError(f'has a value of "{name}" that is not an http or https URL')
     return value
 
 
@@ -186,7 +186,7 @@ def _is_url(text: str) -> bool:
 def _scopes(members: Mapping[str, object]) -> tuple[str, ...]:
     scopes = members.get("scopes") or []
     if not isinstance(scopes, list) or not all(isinstance(scope, str) for scope in scopes):
-        raise TokenFormatError('has "scopes" that are not a list of texts')
+        raise TokenFormatError('has "scopes" that are not a list of strings')
     return tuple(scopes)
 
 
@@ -197,5 +197,5 @@ def _moment(members: Mapping[str, object], name: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise TokenFormatError(f'has an "{name}" that is not a time') from None
+        raise TokenFormatError(f'has a value of "{name}" that is not a time') from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

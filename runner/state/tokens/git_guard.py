@@ -1,6 +1,6 @@
-"""Whether git would take a file along: a token in a commit is a token for everybody.
+"""Whether git would commit a file: a token in a commit is public.
 
-Asks git itself, since only git knows all its ignore files. Knows nothing of what the file holds.
+Knows git, which alone knows all its ignore files. Knows nothing of what the file contains.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ PATIENCE_SECONDS = 10.0
 
 
 def exposing_work_tree(path: Path) -> Path | None:
-    """The git work tree that a file stands in without being ignored; None where there is none.
+    """The git work tree that contains a file and does not ignore it; None if there is none.
 
-    None too where git is not installed or may not read the repository: then nobody commits here.
-    A file that is tracked already counts as not ignored, whatever the ignore files say.
+    None too if git is not installed or cannot read the repository: then nobody commits here. A
+    tracked file counts as not ignored, whatever the ignore files say.
     """
     folder = next((each for each in path.absolute().parents if each.is_dir()), None)
     root = _root_above(folder) if folder else None
@@ -32,7 +32,7 @@ def _root_above(folder: Path) -> Path | None:
 
 def _git(folder: Path, *words: str) -> bool:
     """Whether git says that a path is not ignored."""
-    # A hook's GIT_DIR means another repository; and no setting of this one may start a program.
+    # A hook's GIT_DIR is another repository; and no setting of this one may start a program.
     environ = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *words]
     try:

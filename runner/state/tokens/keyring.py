@@ -17,7 +17,7 @@ from runner.credentials import Token
 from runner.errors import SignInError, StateError
 from runner.files import private_folder
 from runner.state.locks import refresh_lock
-from runner.state.tokens.format import TokenFormatError, token_from, token_text
+from runner.state.tokens.format import TokenFormatError, token_from_json, token_json
 
 SERVICE = "sfrunner"
 
@@ -28,13 +28,13 @@ class KeyringToken:
     def __init__(
         self, name: str, *, login_command: str, lock_folder: Path, seed: Token | None = None
     ) -> None:
-        """Take the entry's name.
+        """Describe the entry; nothing is read yet.
 
         Args:
             name: Of the entry, under the service `sfrunner`.
-            login_command: What to type for a new token.
+            login_command: Makes a new token; quoted in every error.
             lock_folder: Where the lock between processes is; a keyring has none.
-            seed: What to begin with where there is no entry; how it signs in beats the entry.
+            seed: The token to start with if there is no entry; how it signs in overrides the entry.
         """
         self.name = name
         self._login_command = login_command
@@ -46,16 +46,16 @@ class KeyringToken:
         """Read the token.
 
         Raises:
-            SignInError: There is none, the keyring does not open, or the entry is damaged.
+            SignInError: There is none, the keyring cannot be opened, or the entry is damaged.
         """
-        with _told(self.name):
+        with _as_sign_in_errors(self.name):
             text = self._library.get_password(SERVICE, self.name)
         if text is None and self._seed is not None:
             return self._seed
         if text is None:
             raise self._refused(f"There is no token {self.name} in the keyring.")
         try:
-            token = token_from(text)
+            token = token_from_json(text)
         except TokenFormatError as error:
             raise self._refused(
                 f"The keyring's entry {self.name} is damaged: it {error}."
@@ -69,27 +69,27 @@ class KeyringToken:
         """Replace the token.
 
         Raises:
-            SignInError: The keyring does not open.
+            SignInError: The keyring cannot be opened.
         """
-        with _told(self.name):
-            self._library.set_password(SERVICE, self.name, token_text(token))
+        with _as_sign_in_errors(self.name):
+            self._library.set_password(SERVICE, self.name, token_json(token))
 
     def check_writable(self) -> None:
-        """Find out, before anybody signs in, whether the keyring opens.
+        """Check, before anyone signs in, that the keyring can be opened.
 
         Raises:
-            SignInError: It does not.
+            SignInError: It cannot.
         """
-        with _told(self.name):
+        with _as_sign_in_errors(self.name):
             self._library.get_password(SERVICE, self.name)
 
     def remove(self) -> bool:
-        """Delete the entry; tell whether there was one.
+        """Delete the entry; return whether there was one.
 
         Raises:
-            SignInError: The keyring does not open.
+            SignInError: The keyring cannot be opened.
         """
-        with _told(self.name):
+        with _as_sign_in_errors(self.name):
             if self._library.get_password(SERVICE, self.name) is None:
                 return False
             self._library.delete_password(SERVICE, self.name)
@@ -97,7 +97,7 @@ class KeyringToken:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep every other thread and process from refreshing this token meanwhile.
+        """Hold the token's lock: no other thread or process refreshes it meanwhile.
 
         Raises:
             StateError: Another holds the lock for too long, or the folder is read-only.
@@ -107,7 +107,7 @@ class KeyringToken:
             yield
 
     def describe(self) -> str:
-        """Say where the token is."""
+        """Where the token is, for messages."""
         return f"keyring entry {self.name}"
 
     def _refused(self, message: str) -> SignInError:
@@ -119,21 +119,21 @@ def _library() -> ModuleType:
         import keyring  # noqa: PLC0415 - an extra, which most installations do without
     except ImportError:
         raise StateError(
-            "The token is in the operating system's keyring, and the library for it is missing.",
+            "The token is in the operating system's keyring, but its library is not installed.",
             hint="Run `pip install 'sfrunner[keyring]'`, or keep the token in a file.",
         ) from None
     return keyring
 
 
 @contextmanager
-def _told(name: str) -> Iterator[None]:
+def _as_sign_in_errors(name: str) -> Iterator[None]:
     from keyring.errors import KeyringError  # noqa: PLC0415 - as above
 
     try:
         yield
     except KeyringError as error:
         raise SignInError(
-            f"The keyring does not open for {name}: {type(error).__name__}.",
-            hint="Unlock it, or install a backend (`python -m keyring --list-backends`); where "
-            "nobody logs in, keep the token in a file: `token: tokens/NAME.json`.",
+            f"The keyring cannot be opened for {name}: {type(error).__name__}.",
+            hint="Unlock it, or install a backend (`python -m keyring --list-backends`); "
+            "without a desktop session, keep the token in a file: `token: tokens/NAME.json`.",
         ) from None

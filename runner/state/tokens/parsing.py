@@ -1,6 +1,6 @@
-"""Tokens that come as a text, and live in the memory of this process.
+"""Tokens given as text, and kept in the memory of this process.
 
-Knows the three forms in which somebody hands a token over. Knows nothing of files or of the wire.
+Knows the three forms of such a text. Knows nothing of files or of the wire.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
-from runner.state.tokens.format import TokenFormatError, token_from
+from runner.state.tokens.format import TokenFormatError, token_from_json
 
 CLI_SCHEME = "force://"
 CLI_CLIENT = "PlatformCLI"
@@ -26,58 +26,58 @@ _CLI_URL = re.compile(
 
 
 class FixedToken:
-    """A token that came with the start of this process and is kept nowhere else."""
+    """A token that this process was given, and that is saved nowhere."""
 
     def __init__(self, token: Token, *, origin: str) -> None:
-        """Take the token and where it came from, such as `environment variable ACME_TOKEN`."""
+        """Hold a token; `origin` says where it is from, e.g. `environment variable ACME_TOKEN`."""
         self._token = token
         self._origin = origin
         self._lock = threading.Lock()
 
     def load(self) -> Token:
-        """Give the token, or the one that replaced it."""
+        """The token, or the one that replaced it."""
         return self._token
 
     def save(self, token: Token) -> None:
-        """Keep a new token for the rest of this process."""
+        """Replace the token for the rest of this process."""
         self._token = token
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep the other threads from refreshing meanwhile."""
+        """Hold the lock: no other thread refreshes the token meanwhile."""
         with self._lock:
             yield
 
     def describe(self) -> str:
-        """Say where the token came from."""
+        """Where the token is from, for messages."""
         return self._origin
 
 
-def token_of(
+def parse_token(
     text: str, *, origin: str, login_command: str, instance_url: str | None = None
 ) -> Token:
-    """Understand what a variable, a command or a pipe gave, in any of three forms.
+    """Parse a token from a variable, a command or a pipe, in any of three forms.
 
     Args:
-        text: The JSON of a token file, the Salesforce CLI's sign-in URL, or an access token alone.
-        origin: Where it came from, for the error.
-        login_command: The command that makes a token.
-        instance_url: Where a lone access token is to be used.
+        text: The JSON of a token file, a sign-in URL of the Salesforce CLI, or an access token.
+        origin: Where it is from, for the error.
+        login_command: Makes a token; for the error.
+        instance_url: The org of an access token that comes alone.
 
     Raises:
-        SignInError: It is neither, or an access token alone and the org's address is not known.
+        SignInError: It is none of them, or the org of an access token is not known.
     """
     text = text.strip()
     try:
         if text.startswith("{"):
-            return token_from(text)
+            return token_from_json(text)
         if text.startswith(CLI_SCHEME):
             return _of_cli(text)
         return _lone_token(text, instance_url)
     except TokenFormatError as error:
         raise SignInError(
             f"The token from {origin} cannot be used: it {error}.",
-            hint=f"Give the content of a token file, which `{login_command}` makes, or a sign-in "
+            hint=f"Use the content of a token file, which `{login_command}` makes, or a sign-in "
             "URL of the Salesforce CLI.",
         ) from None
 
@@ -86,21 +86,21 @@ def _lone_token(text: str, instance_url: str | None) -> Token:
     if not text:
         raise TokenFormatError("is empty")
     if any(character.isspace() or not character.isprintable() for character in text):
-        raise TokenFormatError("has spaces or line ends within")
+        raise TokenFormatError("contains spaces or line ends")
     if instance_url is None:
         raise TokenFormatError(
-            "is an access token alone, and without `domain` or `url` in the connection nothing "
-            "says which org it is of"
+            "is only an access token, and without `domain` or `url` in the connection its org is "
+            "unknown"
         )
     return Token(Secret(text), instance_url)
 
 
 def _of_cli(text: str) -> Token:
-    """Read `force://clientId:clientSecret:refreshToken@host`; the access token is yet to be had."""
+    """Parse `force://clientId:clientSecret:refreshToken@host`; it has no access token."""
     found = _CLI_URL.fullmatch(text)
     if found is None:
         raise TokenFormatError(
-            "is no sign-in URL of the Salesforce CLI; those are "
+            "is not a sign-in URL of the Salesforce CLI, which has the form "
             "force://clientId:clientSecret:refreshToken@host"
         )
     host = found["host"]

@@ -9,7 +9,7 @@ import pytest
 from runner.credentials import Secret, Token
 from runner.errors import ExitCode, SignInError, StateError
 from runner.state.tokens.file import TokenFile
-from runner.state.tokens.parsing import FixedToken, token_of
+from runner.state.tokens.parsing import FixedToken, parse_token
 
 TOKEN = Token(Secret("00D!access"), "https://acme.my.salesforce.com", Secret("5Aep.refresh"))
 COMMAND = "runner login jobs/accounts.yaml"
@@ -87,13 +87,13 @@ def test_a_damaged_token_is_told_and_not_shown(store, content):
 
 def test_a_folder_in_the_files_place_is_told(tmp_path):
     store = TokenFile(tmp_path, login_command=COMMAND)
-    assert "is no file" in refusal(store).message
+    assert "is not a file" in refusal(store).message
 
 
 def test_a_pipe_in_the_files_place_does_not_wait(store):
     store.path.parent.mkdir()
     os.mkfifo(store.path, 0o600)
-    assert "is no file" in refusal(store).message
+    assert "is not a file" in refusal(store).message
 
 
 def test_a_file_on_the_way_is_told(tmp_path):
@@ -198,7 +198,9 @@ def test_a_token_in_memory_is_replaced_in_memory():
 
 
 def given_token(text, instance_url=None):
-    return token_of(text, origin="variable ACME", login_command=COMMAND, instance_url=instance_url)
+    return parse_token(
+        text, origin="variable ACME", login_command=COMMAND, instance_url=instance_url
+    )
 
 
 def test_a_variable_may_hold_a_whole_token_file(store):
@@ -214,7 +216,7 @@ def test_a_variable_may_hold_an_access_token_where_the_org_is_known():
     ("text", "reason"),
     [
         ("", "is empty"),
-        ("00D!a", "access token alone"),
+        ("00D!a", "only an access token"),
         ("00D!a b", "spaces or line ends"),
         ("00D!a\x1bb", "spaces or line ends"),
         ("{}", 'no "version"'),

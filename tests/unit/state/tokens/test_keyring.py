@@ -82,12 +82,12 @@ def test_a_grant_begins_without_an_entry_and_says_how_to_sign_in(store, tmp_path
 
 def test_a_keyring_that_does_not_open_is_told(store, backend):
     backend.locked = True
-    with pytest.raises(SignInError, match="does not open"):
+    with pytest.raises(SignInError, match="cannot be opened"):
         store.load()
 
 
 def test_without_the_library_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "keyring", None)
-    with pytest.raises(StateError, match="missing") as refused:
+    with pytest.raises(StateError, match="not installed") as refused:
         KeyringToken("acme", login_command="x", lock_folder=tmp_path)
     assert "sfrunner[keyring]" in refused.value.hint
