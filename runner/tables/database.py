@@ -47,7 +47,7 @@ class Database:
         import duckdb
 
         self._timezone = timezone
-        with state_errors("Rows cannot be stored on this machine"):
+        with storage_errors("Rows cannot be stored on this machine"):
             config = _SETTINGS | {"temp_directory": str(folder / "spill")}
             if most_spilled_bytes is not None:
                 config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
@@ -94,7 +94,7 @@ def duckdb_error() -> type[duckdb.Error]:
 
 
 @contextmanager
-def state_errors(what: str) -> Iterator[None]:
+def storage_errors(what: str) -> Iterator[None]:
     """Turn DuckDB's errors into StorageError.
 
     Args:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.files import atomic_write
-from runner.tables.database import Database, state_errors
+from runner.tables.database import Database, storage_errors
 from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.parts import read_header
 
@@ -71,7 +71,7 @@ def _quote(file: Path, to: Path, scratch: Path) -> None:
     copy = f"COPY (SELECT {cells} FROM {rows}) TO {literal(str(to))} (FORMAT csv, HEADER false)"
     database = Database(scratch)
     try:
-        with state_errors(f"{to.name} cannot be written"):
+        with storage_errors(f"{to.name} cannot be written"):
             database.connection.execute(copy)
     finally:
         database.close()

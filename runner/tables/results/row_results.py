@@ -19,7 +19,7 @@ from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
-from runner.tables.database import state_errors
+from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sql import CsvDialect, copy_csv, literal, read_csv
@@ -76,7 +76,7 @@ class RowResults:
         self._pending: list[RowResult] = []
         self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
         self._connection = staging.database.connection
-        with state_errors("Row results cannot be saved"):
+        with storage_errors("Row results cannot be saved"):
             self._connection.execute(STATUS_TYPE)
             self._connection.execute(_TABLE)
             for chunk in staging.chunks:
@@ -98,7 +98,7 @@ class RowResults:
             StateError: The files cannot be read.
         """
         failure = f"The results of part {part.index} cannot be read"
-        with self._matching, state_errors(failure):
+        with self._matching, storage_errors(failure):
             matched = PartResults(self._staging.database, self._staging.chunks, part)
             matched.match(files, self._staging.mappings)
             return matched
@@ -110,12 +110,12 @@ class RowResults:
             UnexpectedAnswerError: The files do not contain exactly the part's rows. What could be
                 matched is saved; rows without a result are in doubt.
         """
-        with state_errors("Row results cannot be saved"):
+        with storage_errors("Row results cannot be saved"):
             matched.save()
 
     def add_in_doubt(self, part: Part) -> None:
         """Add every row of a part as sent with its answer lost."""
-        with state_errors("Row results cannot be saved"):
+        with storage_errors("Row results cannot be saved"):
             results = PartResults(self._staging.database, self._staging.chunks, part)
             results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
@@ -123,7 +123,7 @@ class RowResults:
         """Count rows by how they ended."""
         self._flush()
         query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
-        with state_errors("Row results cannot be read"):
+        with storage_errors("Row results cannot be read"):
             found = self._connection.execute(query).fetchall()
         tally = dict.fromkeys(RowStatus, 0)
         created = 0
@@ -155,7 +155,7 @@ class RowResults:
             f" WHERE status IN ('{RowStatus.FAILED}', '{RowStatus.IN_DOUBT}')"
             f" GROUP BY code ORDER BY rows DESC, code LIMIT {_TOP_ERRORS}"
         )
-        with state_errors("Row results cannot be read"):
+        with storage_errors("Row results cannot be read"):
             found = self._connection.execute(query).fetchall()
         return tuple((code or "", message or "", *numbers) for code, message, *numbers in found)
 
@@ -185,7 +185,7 @@ class RowResults:
             status: ", ".join([*own_cells, *(_SQL_OF_COLUMN[each] for each in columns)])
             for status, columns in added.items()
         }
-        with state_errors("Result files cannot be written"), ExitStack() as files:
+        with storage_errors("Result files cannot be written"), ExitStack() as files:
             outs = {status: _result_file(folder, status, files) for status in added}
             for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
@@ -232,7 +232,7 @@ class RowResults:
         except OSError as error:
             raise unwritable(file, error) from error
         read = read_csv(file, CsvDialect(_NAMES, _LONGEST_BYTES))
-        with state_errors("Row results cannot be saved"):
+        with storage_errors("Row results cannot be saved"):
             self._connection.execute(f"INSERT INTO outcome FROM {read}")
         file.unlink()
         self._pending.clear()

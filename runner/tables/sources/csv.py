@@ -161,9 +161,8 @@ def open_csv(path: Path, shape: FileShape) -> Records:
         first = first[len(header) :]
     check_header(path, columns)
     records = chain([first], blocks)
-    return Records(
-        path, columns, shape, records, digest, _line_end(header), notes=(note,) if note else ()
-    )
+    notes = (note,) if note else ()
+    return Records(path, columns, shape, records, digest, _line_end(header), notes=notes)
 
 
 def _line_end(header: bytes) -> str:

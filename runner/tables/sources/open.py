@@ -40,7 +40,6 @@ from runner.tables.sources.sql_join import JoinedSource, read_joined
 
 _COPY_BYTES = 1 << 20
 
-
 AnySource = FileSource | RowsSource | DatabaseSource | JoinedSource
 
 
@@ -83,7 +82,6 @@ def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tupl
         from runner.tables.sources.database import read_database
 
         return (read_database(source, folder / "rows.csv", disk),)
-
     return (read_joined(source, folder, open_source, disk),)
 
 

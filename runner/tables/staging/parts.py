@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
-from runner.tables.database import Database, state_errors
+from runner.tables.database import Database, storage_errors
 from runner.tables.staging.chunk import RowChunk
 
 MAX_BYTES = 100_000_000
@@ -126,7 +126,7 @@ class PartWriter:
         if not chunk.rejected:
             return chunk.first_row + place
         query = f"SELECT row FROM {chunk.sent_numbers()} WHERE place = {place + 1}"
-        with state_errors("Parts cannot be written"), self._database.cursor() as cursor:
+        with storage_errors("Parts cannot be written"), self._database.cursor() as cursor:
             found = cursor.execute(query).fetchall()
         return int(found[0][0])
 

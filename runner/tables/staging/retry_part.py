@@ -15,7 +15,7 @@ from pathlib import Path
 
 from runner.files import unwritable
 from runner.outcome import RowStatus
-from runner.tables.database import state_errors
+from runner.tables.database import storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import sent_between
@@ -43,7 +43,7 @@ def clear_retryable(staging: StagedRows, part: Part, refusals: Sequence[Temporar
         f" AND (status = {literal(RowStatus.UNPROCESSED)}"
         f" OR (status = {literal(RowStatus.FAILED)} AND ({temporary})))"
     )
-    with state_errors("Row results cannot be saved"):
+    with storage_errors("Row results cannot be saved"):
         return int(staging.database.connection.execute(query).fetchall()[0][0])
 
 
@@ -60,7 +60,7 @@ def write_retry_part(staging: StagedRows, part: Part) -> Part:
     sent = sent_between(staging.chunks, part.first_row, part.last_row)
     left = f"(FROM {sent} ANTI JOIN outcome USING (row))"
     query = f"SELECT {cells} FROM {left} ORDER BY {order}"
-    with state_errors("Parts cannot be written"):
+    with storage_errors("Parts cannot be written"):
         copied = staging.database.connection.execute(copy_csv(query, file, header=False))
         rows = int(copied.fetchall()[0][0])
     content = _with_header(file, header_line(part.columns))

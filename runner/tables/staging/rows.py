@@ -21,7 +21,7 @@ from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
 from runner.outcome import RowResult, RowStatus
 from runner.parallel import parallel_map
-from runner.tables.database import Database, state_errors
+from runner.tables.database import Database, storage_errors
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.chunks import UncutError
@@ -294,7 +294,7 @@ class StagedRows:
         return rows, rejected
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
-        with state_errors("Staged rows cannot be read"), self.database.cursor() as cursor:
+        with storage_errors("Staged rows cannot be read"), self.database.cursor() as cursor:
             cursor.execute(query)
             while rows := cursor.fetchmany(_FETCHED_ROWS):
                 yield from rows

@@ -50,7 +50,7 @@ def column_names(rows: Path) -> list[str]:
 
 
 def typed_columns(rows: Path, known: Sequence[QueryColumn] | None) -> tuple[TypedColumn, ...]:
-    """Give every column of the rows its type; a column without a field is text."""
+    """The columns of the rows with their types; a column without a field is text."""
     described = {each.name: each for each in known or ()}
     return tuple(_typed(column, described.get(column)) for column in column_names(rows))
 
@@ -138,7 +138,7 @@ _TYPES = {
 def typed_rows(
     rows: Path, known: Sequence[QueryColumn] | None
 ) -> Iterator[tuple[tuple[TypedColumn, ...], Iterator[list[tuple[Any, ...]]]]]:
-    """Give the columns, and the rows as batches of Python values; datetimes are naive UTC."""
+    """Read the columns, and the rows as batches of Python values; datetimes are naive UTC."""
     database = open_database(rows.parent)
     try:
         columns = widen(database, rows, typed_columns(rows, known))

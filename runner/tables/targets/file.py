@@ -16,7 +16,7 @@ from pathlib import Path
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
 from runner.tables.compression import write_compressed
-from runner.tables.database import Database, state_errors
+from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
@@ -41,7 +41,7 @@ Writer = Callable[[Path, Path, FileShape, Columns], None]
 @contextmanager
 def target_errors(to: Path) -> Iterator[None]:
     """Raise StateError that names the target instead of the temporary file."""
-    with state_errors(f"{to} cannot be written"):
+    with storage_errors(f"{to} cannot be written"):
         try:
             yield
         except UnicodeEncodeError as error:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner.files import PRIVATE_FILE, atomic_write, unwritable
-from runner.tables.database import Database, state_errors
+from runner.tables.database import Database, storage_errors
 from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.rows import StagedRows
@@ -64,7 +64,10 @@ class BeforeImageStore:
             return []
         rows = sent_between(chunks, first, last)
         query = f"SELECT DISTINCT {self._cell} AS key FROM {rows} ORDER BY key"
-        with state_errors("Staged rows cannot be read"), self._staging.database.cursor() as cursor:
+        with (
+            storage_errors("Staged rows cannot be read"),
+            self._staging.database.cursor() as cursor,
+        ):
             return [key for (key,) in cursor.execute(query).fetchall() if key is not None]
 
     def save(self, block: int, records: Iterable[Mapping[str, str | None]]) -> None:
@@ -115,7 +118,7 @@ def text_relation(file: Path, columns: Sequence[str]) -> str:
 def write_parquet(database: Database, relation: str, file: Path) -> None:
     """Write a relation to a Parquet file readable only by its owner, atomically."""
     with (
-        state_errors(f"{file} cannot be written"),
+        storage_errors(f"{file} cannot be written"),
         atomic_write(file) as beside,
         database.cursor() as cursor,
     ):

@@ -16,7 +16,7 @@ from typing import Any
 
 from runner.files import PRIVATE_FILE, atomic_write, unwritable
 from runner.job.model import Verb
-from runner.tables.database import Database, state_errors
+from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sql import CsvDialect, copy_csv, literal, name, read_csv
 from runner.tables.staging.parts import header_line, read_header
@@ -112,7 +112,7 @@ class TaskComparison:
         self.index = read_index(self._undo) or WrittenIndex((), has_before_images=False)
         most = _CELLS_PER_GROUP // (len(self.index.fields) + 1)
         self._group_size = max(_IDS_PER_REQUEST, min(_MOST_PER_GROUP, most))
-        with state_errors("What the run did cannot be read"):
+        with storage_errors("What the run did cannot be read"):
             self._load(folder)
             last = self._all("SELECT max(group_number) FROM all_done")[0][0]
         self.groups = range(0 if last is None else last + 1)
@@ -121,7 +121,7 @@ class TaskComparison:
         """Start with one group of records; whatever is added next is about these."""
         fields = self.index.fields
         acts = ", ".join(map(literal, self.acts))
-        with state_errors("What the run did cannot be read"):
+        with storage_errors("What the run did cannot be read"):
             self._make("in_group", f"SELECT * FROM all_done WHERE group_number = {group}")
             reads = "SELECT DISTINCT r.* FROM all_reads r SEMI JOIN in_group USING (id15)"
             self._make("reads", reads)
@@ -168,7 +168,7 @@ class TaskComparison:
 
     def decide(self) -> None:
         """Decide what happens to each record of the group."""
-        with state_errors("What to undo cannot be determined"):
+        with storage_errors("What to undo cannot be determined"):
             for table in ("present", "bin"):
                 self._execute(f"UPDATE {table} SET id15 = left(id15, 15)")
             self._apply_projected()
@@ -215,7 +215,7 @@ class TaskComparison:
             f" AS sf__Message, {changed} AS sf__Fields FROM all_decided WHERE act = {literal(act)}"
             f" AND decision = '{Decision.LEFT}' ORDER BY row"
         )
-        with state_errors(f"{file} cannot be written"), atomic_write(file) as beside:
+        with storage_errors(f"{file} cannot be written"), atomic_write(file) as beside:
             self._execute(copy_csv(query, beside, header=True))
             beside.chmod(PRIVATE_FILE)
 
@@ -339,7 +339,7 @@ class TaskComparison:
         try:
             write_private_csv(file, rows)
             columns = [f"c{at}" for at in range(len(rows[0]))]
-            with state_errors("What the org holds cannot be saved"):
+            with storage_errors("What the org holds cannot be saved"):
                 self._execute(f"INSERT INTO {table} FROM {text_relation(file, columns)}")
         except OSError as error:
             raise unwritable(file, error) from error
