@@ -193,7 +193,7 @@ def _takes(meant, schema):
         return ", or ".join(dict.fromkeys(branches))
     types = meant["type"] if isinstance(meant["type"], list) else [meant["type"]]
     words = ", ".join(_WORDS[each] for each in types)
-    if words == "text" and "A duration" in meant.get("errorMessage", ""):
+    if words == "text" and "30s, 5m" in meant.get("errorMessage", ""):
         words = "duration"
     if "maximum" in meant:
         words += f", {meant['minimum']:,} to {meant['maximum']:,}"
