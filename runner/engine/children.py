@@ -1,6 +1,6 @@
-"""The lists of children in a query's records: followed to their ends, then tables or JSON.
+"""Child records in a query's answer: fetched in full, then written as tables or JSON.
 
-Knows where each list goes. Knows nothing of how a page is asked for or a file is written.
+Knows where each list goes. Knows nothing of how a page is requested or a file is written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Record = dict[str, Any]
 
 @dataclass(slots=True)
 class ChildRows:
-    """A table of children as it grows."""
+    """A table of child records while it is written."""
 
     table: ChildTable
     file: Path
@@ -36,12 +36,12 @@ class ChildRows:
 
 
 class Children:
-    """The lists of children of one query; its tables appear when the block ends well."""
+    """The child records of one query; their tables appear when the block ends without an error."""
 
     def __init__(
         self, session: Session, selected: Selection, tables: Sequence[ChildTable], folder: Path
     ) -> None:
-        """Take what is selected, and which lists go into tables; their rows go into `folder`."""
+        """Prepare for a query; rows of the declared tables go into `folder`."""
         self._session = session
         self._selected = selected
         self._stack = ExitStack()
@@ -55,7 +55,7 @@ class Children:
         return any(item.kind is ItemKind.CHILDREN for item in self._selected.items)
 
     def open(self, describes: Describes) -> ExitStack:
-        """Begin the tables; the block around it ends them."""
+        """Open the tables; leaving the returned block closes them."""
         for number, table in enumerate(self._declared):
             file = self._folder / f"children-{number}.csv"
             columns = _columns(self._selected, table, describes)
@@ -63,12 +63,12 @@ class Children:
             self.tables.append(ChildRows(table, file, writer))
         return self._stack
 
-    def settle(self, page: bytes, check: Callable[[], None]) -> list[Record]:
-        """Give a page's records with whole lists, and without those that went into tables.
+    def complete(self, page: bytes, check: Callable[[], None]) -> list[Record]:
+        """Return a page's records with complete lists, without those that went into tables.
 
         Args:
-            page: A JSON array of records, as the org gave it.
-            check: Called before each further page is asked for.
+            page: A JSON array of records, as the org sent it.
+            check: Called before each further page is requested.
         """
         records: list[Record] = parse_records(page)
         for record in records:
@@ -89,7 +89,7 @@ class Children:
             rows.rows += len(some)
 
     def _complete(self, record: Record, check: Callable[[], None]) -> None:
-        """Make every list in a record whole, and the lists in that."""
+        """Complete every list in a record, nested lists too."""
         for key, value in record.items():
             if not isinstance(value, dict) or "records" not in value:
                 continue
@@ -112,10 +112,12 @@ class Children:
 
 
 def _id_of(record: Mapping[str, Any]) -> str:
-    """A record's Id: its URL tells it, whether it is selected or not."""
+    """A record's Id, read from its URL: the query may not select it."""
     url = (record.get("attributes") or {}).get("url")
     if not isinstance(url, str):
-        raise UnexpectedAnswerError("The org does not say which record has the children.")
+        raise UnexpectedAnswerError(
+            "The org does not say which record the child records belong to."
+        )
     return url.rpartition("/")[2]
 
 
@@ -132,7 +134,7 @@ def without_tables(
 def _columns(
     selected: Selection, table: ChildTable, describes: Describes
 ) -> tuple[QueryColumn, ...] | None:
-    """The columns of a table of children; None where only its records tell."""
+    """The columns of a table of child records; None when only the records show them."""
     inner = _list_of(selected, table).inner
     if inner is None:
         return None
@@ -155,4 +157,4 @@ def _child_object(parent: str, relationship: str, describes: Describes) -> str:
     except TransientError:
         raise
     except OrgError:
-        return ""  # the query itself will be refused, in the org's own words
+        return ""  # the org will refuse the query itself, in its own words

@@ -21,7 +21,7 @@ from runner.tables.targets.rest_rows import QueryColumn
 
 _ID = "Id"
 _OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})
-"""What takes nothing of a row but the Id."""
+"""Verbs that use only the Id of a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +44,25 @@ class _Wish:
     name: str
     expression: str | None
     location: Location
-    """Where the job says so, for a finding to point at."""
+    """Where the job names it, for a problem to point at."""
 
 
 def plan_columns(
     job: Job, task: WriteTask, header: Sequence[str] | None, describes: Describes
 ) -> tuple[ColumnPlan, tuple[Diagnostic, ...]]:
-    """Settle what a write sends.
+    """Plan what a write sends.
 
     Args:
-        job: For the positions of its findings.
+        job: For the positions of problems.
         task: The write.
-        header: The source's columns; None where they are not known yet, and `fields` names all.
+        header: The source's columns; None if unknown so far, when `fields` names them all.
         describes: The org's describes.
 
     Returns:
-        The plan, and every problem; a plan with problems is not to be carried out.
+        The plan, and every problem; do not run a plan with problems.
 
     Raises:
-        OrgError: the org does not know the object.
+        OrgError: The org does not know the object.
     """
     wishes = _wishes(task, header)
     problems: list[Diagnostic] = []
@@ -106,13 +106,13 @@ def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
     else:
         wishes = [_Wish(name, None, (*here, "from")) for name in own_columns(tuple(header or ()))]
     if task.verb in _OF_IDS:
-        # A delete takes the Id alone; rows from a query bring more.
+        # A delete uses only the Id; rows from a query have more columns.
         return [wish for wish in wishes if wish.name.lower() == _ID.lower()]
     return wishes
 
 
 def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -> list[Diagnostic]:
-    """Expressions over columns that the source does not have."""
+    """Problems of expressions over columns that the source does not have."""
     known = {name.lower() for name in header or ()}
     missing = [
         (wish, column)
@@ -129,7 +129,7 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
             help=did_you_mean(
                 column,
                 header or (),
-                f"It has {', '.join(header or ())}. A text is written in single quotes.",
+                f"It has {', '.join(header or ())}. Put literal text in single quotes.",
             ),
         )
         for wish, column in missing
@@ -137,7 +137,7 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
 
 
 def _required(task: WriteTask) -> str | None:
-    """The column without which a row means nothing, in lower case."""
+    """The column that every row must fill, in lower case."""
     if task.verb is Verb.UPSERT:
         return (task.key or "").lower()
     return _ID.lower() if task.verb in {Verb.UPDATE, *_OF_IDS} else None
@@ -153,14 +153,16 @@ def _key(task: WriteTask, describes: Describes) -> str | None:
 def _misplaced(
     job: Job, task: WriteTask, resolved: Sequence[tuple[_Wish, ResolvedColumn]]
 ) -> list[Diagnostic]:
-    """Fields that exist and cannot be written by this verb, and fields that are named twice."""
+    """Fields that this verb cannot write, and fields named twice."""
     may_write = _WRITABLE[task.verb]
     problems = []
     seen: set[str] = set()
     for wish, column in resolved:
         if column.name in seen:
             message = f"{column.name} is filled twice"
-            problems.append(_diagnostic(job, wish, "org/field-twice", message, "Drop one."))
+            problems.append(
+                _diagnostic(job, wish, "org/field-twice", message, "Remove one of them.")
+            )
         seen.add(column.name)
         is_key = column.name.lower() == _required(task)
         if not is_key and not may_write(column.field):
@@ -171,7 +173,7 @@ def _misplaced(
                     wish,
                     "org/read-only-field",
                     message,
-                    "Take it out, or give the user the right to write it.",
+                    "Remove it, or give the user permission to write it.",
                 )
             )
     return problems
@@ -189,7 +191,7 @@ _WRITABLE: dict[Verb, Callable[[FieldDescribe], bool]] = {
 def _missing(
     job: Job, task: WriteTask, names: Sequence[str], describes: Describes
 ) -> list[Diagnostic]:
-    """The key that is no key, or that no column fills."""
+    """A key that is not an external Id, or that no column fills."""
     problems = []
     here: Location = ("tasks", task.index)
     if task.verb is Verb.UPSERT and task.key:
@@ -201,11 +203,11 @@ def _missing(
                 job.origin.diagnose(
                     (*here, "key"),
                     "org/not-a-key",
-                    f"{task.key} of {task.sobject} is no external Id",
+                    f"{task.key} of {task.sobject} is not an external Id",
                     help=did_you_mean(
                         task.key,
                         keys,
-                        f"Mark it as External ID in Setup, or take one of {', '.join(keys)}.",
+                        f"Mark it as External ID in Setup, or use one of {', '.join(keys)}.",
                     ),
                 )
             )
@@ -216,8 +218,8 @@ def _missing(
             job.origin.diagnose(
                 (*here, "fields" if task.fields is not None else "from"),
                 "job/no-key-column",
-                f"{task.verb} needs a column {wanted}, and there is none",
-                help=f"Map {wanted} in `fields`, or name a column of the source so.",
+                f"{task.verb} needs a column {wanted}, but there is none",
+                help=f"Map {wanted} in `fields`, or rename a column of the source to {wanted}.",
             )
         )
     return problems
@@ -230,7 +232,7 @@ def _diagnostic(job: Job, wish: _Wish, code: str, message: str, hint: str | None
 
 
 def query_columns(selected: Selection, describes: Describes) -> tuple[QueryColumn, ...] | None:
-    """What is known of a query's columns before it runs; None where only its records tell."""
+    """A query's columns, as far as known before it runs; None when only its records show them."""
     if selected.is_open:
         return None
     return tuple(_query_column(selected.sobject, item, describes) for item in selected.items)
@@ -251,4 +253,4 @@ def _field_of(sobject: str, item: SelectItem, describes: Describes) -> FieldDesc
     except TransientError:
         raise
     except OrgError:
-        return None  # the query itself will be refused, in the org's own words
+        return None  # the org will refuse the query itself, in its own words

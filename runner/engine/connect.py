@@ -1,6 +1,6 @@
-"""Meets the org before anything is done: which version, as whom, and whether it is the right org.
+"""Connects to the org: picks the API version, checks the user and the pinned org.
 
-Knows the questions to ask first. Knows nothing of tasks.
+Knows what to ask first. Knows nothing of tasks.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from runner.salesforce.session import Session
 from runner.salesforce.versions import Choice, choose, served
 
 SHORT_ID = 15
-"""Characters of an Id that name the record; three more are a checksum."""
+"""Characters of an Id that identify the record; three more are a checksum."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectedOrg:
-    """The org as it was met."""
+    """The org that answered, the user, and the API version in use."""
 
     identity: Identity
     choice: Choice
@@ -30,18 +30,18 @@ class ConnectedOrg:
 def connect(
     connection: Connection, session: Session, sink: Sink, *, resumed_version: str | None = None
 ) -> ConnectedOrg:
-    """Settle the API version and check that this is the org the job means.
+    """Pick the API version and check that this is the org the job means.
 
     Args:
         connection: The org, and the version that the job writes.
-        session: Asks.
-        sink: Is told of the meeting.
-        resumed_version: The version that a run began with which is gone on with: the org tells of a
-            Bulk job only to the version that made it.
+        session: The org's session; its API version is set here.
+        sink: Gets the Connected event.
+        resumed_version: The version of the run that is resumed: the org shows a Bulk job only to
+            the version that made it.
 
     Raises:
-        UsageError: the org does not serve the version that the job writes.
-        SignInError: the token is of another org than `org_id` pins.
+        UsageError: The org does not serve the version that the job writes.
+        SignInError: The token belongs to another org than `org_id` pins.
     """
     choice = choose(resumed_version or connection.api_version, served(session))
     session.api_version = choice.version
@@ -64,6 +64,6 @@ def _check_pin(connection: Connection, identity: Identity) -> None:
     if pinned is None or pinned[:SHORT_ID] == (identity.org_id or "")[:SHORT_ID]:
         return
     raise SignInError(
-        f"The token is of org {identity.org_id}, and the job is pinned to {pinned}.",
+        f"The token belongs to org {identity.org_id}, but the job is pinned to {pinned}.",
         hint="Sign in to the pinned org, or change `connection.org_id`. Nothing was sent.",
     )

@@ -28,7 +28,7 @@ PARTS = "parts"
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One run's collaborators and where it keeps its files."""
+    """One run's collaborators and folders."""
 
     job: Job
     run_id: str
@@ -43,18 +43,18 @@ class Context:
     """Monotonic seconds."""
     params: Mapping[str, ParamValue] = field(default_factory=dict)
     first_poll_seconds: float = 1.0
-    """How soon a Bulk job is first asked for its state."""
+    """How soon a Bulk job is polled for the first time."""
     user_id: str = ""
     """Whose token the session has."""
     past: RunRecord | None = None
-    """What earlier processes wrote down of this run; None for a run that begins."""
+    """What earlier processes recorded of this run; None for a new run."""
     ends_at: float | None = None
     """When the run's `--timeout` is up, by `clock`."""
     disk: Disk = UNBOUNDED
-    """How much the run's files may take."""
+    """How much disk space the run's files may use."""
 
     def deadline(self, task: AnyTask) -> Deadline:
-        """When a task must have ended; it begins now."""
+        """When a task that starts now must have ended."""
         return Deadline(task, self.clock, self.ends_at)
 
     def earlier_outcome(self, task: AnyTask) -> TaskOutcome | None:
@@ -70,11 +70,11 @@ class Context:
         return TaskLedger(self.ledger, self.run_id, task.name, past)
 
     def task_folder(self, task: AnyTask) -> Path:
-        """Where a task keeps its parts and row results."""
+        """Where a task's parts and row results are."""
         return self.folder / task.name
 
     def rows_file(self, source: TaskSource) -> Path:
-        """The file that holds the rows another task hands over."""
-        giver = self.job.task(source.task)
-        default = TaskRows.SUCCEEDED if isinstance(giver, WriteTask) else TaskRows.RECORDS
+        """The file with the rows that another task leaves."""
+        producer = self.job.task(source.task)
+        default = TaskRows.SUCCEEDED if isinstance(producer, WriteTask) else TaskRows.RECORDS
         return self.folder / source.task / f"{source.rows or default}.csv"

@@ -1,7 +1,7 @@
-"""Finds out what became of records whose answer was lost, and sends again what may be sent again.
+"""Finds out what became of records whose answer was lost, and sends again what may be sent twice.
 
 Updates, deletes and upserts are sent again; a create is looked for by a unique field first. Knows
-lost answers. Knows nothing of batches, lanes or the ledger.
+lost answers. Knows nothing of batches, threads or the ledger.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _AT_ONCE = 100
 
 
 class LostAnswers:
-    """One write's way with lost answers. Threads may share it."""
+    """Resolves the lost answers of one write. Threads may share it."""
 
     def __init__(
         self, session: Session, write: WriteRequest, plan: ColumnPlan, user_id: str
@@ -37,18 +37,18 @@ class LostAnswers:
         self._user_id = user_id
 
     def can_find(self, record: Record) -> bool:
-        """Whether it can be found out if this record was carried out, or does not matter."""
+        """Whether this record can be found in the org, or may be sent twice."""
         return self._write.operation is not Verb.CREATE or self._field_of(record) is not None
 
     def write_again(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
-        """Bring records to an end that may have been carried out already; all can be told.
+        """Write records that may have been written already; `can_find` is true for all of them.
 
         Args:
             records: What was sent.
             since: When it was sent first, in this machine's time.
 
         Raises:
-            BrokenOffError: It ended early once more.
+            BrokenOffError: It ended early again.
         """
         if self._write.operation is Verb.CREATE:
             return self._create_missing(records, since)
@@ -60,9 +60,9 @@ class LostAnswers:
         return results
 
     def find_created(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
-        """Find out of upserts that were sent twice which the first sending had created.
+        """Mark upserted records as created if an earlier, unanswered request created them.
 
-        Where the org cannot be asked it stays unknown: the rows themselves got through.
+        If the org cannot be asked, they stay as they are: the rows themselves got through.
         """
         if any(each.success and each.created is None for each in results):
             with suppress(OrgError):
@@ -70,7 +70,7 @@ class LostAnswers:
         return list(results)
 
     def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
-        """Create what is not there; a unique field lets the org refuse what is."""
+        """Create what is missing; a unique field lets the org refuse what exists."""
         results = self._found(records, range(len(records)), since)
         missing = [at for at in range(len(records)) if at not in results]
         if missing:
@@ -80,14 +80,14 @@ class LostAnswers:
                 raise _widened(error, missing, results, len(records)) from error
             results |= dict(zip(missing, sent, strict=True))
         twins = [at for at in missing if results[at].code == "DUPLICATE_VALUE"]
-        # The first sending may have been carried out between looking and sending again.
+        # The first request may have taken effect between looking and sending again.
         results |= self._found(records, twins, since)
         return [results[at] for at in range(len(records))]
 
     def _found(
         self, records: Sequence[Record], positions: Iterable[int], since: datetime
     ) -> dict[int, RecordResult]:
-        """Records of these that this user has created since then, by position."""
+        """Those of the records that this user has created since then, by position."""
         by_field: dict[str, dict[str, int]] = {}
         for at in positions:
             field = self._field_of(records[at])
@@ -105,7 +105,7 @@ class LostAnswers:
     def _created_first(
         self, results: Sequence[RecordResult], since: datetime
     ) -> list[RecordResult]:
-        """Upserts that were replayed: what the first sending created counts as created."""
+        """Upserts sent twice: what the first request created counts as created."""
         ids = [each.id for each in results if each.success and each.id and not each.created]
         new = {_key(record["Id"]) for record in self._since("Created", "Id", ids, since)}
         return [
@@ -118,7 +118,7 @@ class LostAnswers:
     def _deleted_first(
         self, results: Sequence[RecordResult], records: Sequence[Record], since: datetime
     ) -> list[RecordResult]:
-        """Deletes that were replayed: what the first sending deleted counts as deleted."""
+        """Deletes sent twice: what the first request deleted counts as deleted."""
         ids = [
             str(record["Id"])
             for record, each in zip(records, results, strict=True)
@@ -162,14 +162,14 @@ def _pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _key(value: object) -> str:
-    """How the org compares texts: letter case and blanks around them aside."""
+    """Text as the org compares it: without letter case and surrounding blanks."""
     return str(value).strip().casefold()
 
 
 def _widened(
     error: BrokenOffError, places: Sequence[int], known: dict[int, RecordResult], count: int
 ) -> BrokenOffError:
-    """The same end, told of all records instead of those that were sent."""
+    """The same error, about all records instead of those that were sent again."""
     results: list[RecordResult | None] = [known.get(at) for at in range(count)]
     for at, result in zip(places, error.results, strict=True):
         results[at] = result

@@ -1,7 +1,7 @@
-"""What to do next about one part of a Bulk write: one table for a fresh run, a resume and a retry.
+"""What to do next with one part of a Bulk write: one table for a new run, a resume and a retry.
 
 Pure: from what the ledger says and what the org says to a step. Knows nothing of requests, files
-or how a step is taken.
+or how a step is done.
 """
 
 from __future__ import annotations
@@ -12,66 +12,66 @@ from enum import StrEnum
 from runner.salesforce.bulk.job import ENDS, JobState
 
 INTENDED = "intended"
-"""In the ledger: nothing of the part was sent, or its job was made and not noted."""
+"""In the ledger: nothing of the part was sent, or its job was made but not recorded."""
 COLLECTED = "collected"
 """In the ledger: the job has ended and its result sets are on this machine."""
 GONE = "gone"
-"""What the org says of a job that it no longer knows; results are kept for seven days."""
+"""The org no longer knows the job: it deletes jobs and results after seven days."""
 
 
 class Step(StrEnum):
-    """What can be done about a part."""
+    """What can be done with a part."""
 
     SWEEP = "sweep"
-    """Abort open jobs that an earlier process made for it and had no time to note."""
+    """Abort open jobs that an earlier process made for it but did not record."""
     CREATE = "create"
-    """Make a job and note its Id."""
+    """Make a job and record its Id."""
     UPLOAD = "upload"
-    """Hand the part over and close the job."""
+    """Upload the part and close the job."""
     ASK = "ask"
-    """Ask the org how the job stands."""
+    """Ask the org for the job's state."""
     ABORT = "abort"
-    """Give an open job up: it has processed nothing, and nobody knows what it holds."""
+    """Abort an open job: it has processed nothing, and its contents are unknown."""
     WAIT = "wait"
     """Wait for the job's end."""
     COLLECT = "collect"
     """Download the result sets."""
     ACCOUNT = "account"
-    """Nothing is left to ask: take in what was collected."""
+    """Nothing is left to ask: read the collected result sets."""
     RESTART = "restart"
-    """Forget the job; its rows can be sent again without harm."""
+    """Forget the job and make a new one; its rows can be sent again without harm."""
     DOUBT = "doubt"
-    """Nobody can tell any more: the rows are in doubt, and are not sent again."""
+    """The result can no longer be found out: the rows are in doubt and are not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartStatus:
     """What is known of a part."""
 
-    noted: str = INTENDED
+    recorded: str = INTENDED
     """Its state in the ledger: INTENDED, a JobState, or COLLECTED."""
     has_job: bool = False
     """Whether the ledger has a job's Id."""
     inherited: bool = False
-    """Whether an earlier process wrote that down, and nothing was found out since."""
+    """Whether an earlier process recorded that, and nothing was found out since."""
     made_here: bool = False
-    """Whether this process made the job and has not handed anything over yet."""
-    told: str | None = None
-    """A JobState or GONE, as the org told this process last; None when it was not asked."""
+    """Whether this process made the job and has not uploaded anything yet."""
+    org_state: str | None = None
+    """A JobState or GONE, the org's last answer to this process; None when it was not asked."""
     repeatable: bool = False
     """Whether sending the rows twice is the same as once; not so for creates."""
 
 
 def next_step(part: PartStatus) -> Step:
     """Decide; total, and the same each time."""
-    if part.noted == COLLECTED:
+    if part.recorded == COLLECTED:
         return Step.ACCOUNT
     if not part.has_job:
         return Step.SWEEP if part.inherited else Step.CREATE
-    if part.told is None:
+    if part.org_state is None:
         return Step.ASK
-    if part.told == GONE:
+    if part.org_state == GONE:
         return Step.RESTART if part.repeatable else Step.DOUBT
-    if part.told == JobState.OPEN:
+    if part.org_state == JobState.OPEN:
         return Step.UPLOAD if part.made_here else Step.ABORT
-    return Step.COLLECT if part.told in ENDS else Step.WAIT
+    return Step.COLLECT if part.org_state in ENDS else Step.WAIT

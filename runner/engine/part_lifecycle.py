@@ -1,7 +1,7 @@
-"""One part of a Bulk write on its way through the org, from wherever it stands to its results.
+"""The life of one part of a Bulk write, from whatever state it is in to its results.
 
-Asks `next_step` what to do, does it, and writes it down before anybody relies on it. Knows the
-calls of an ingest job's life. Knows nothing of other parts, or of how results find their rows.
+Asks `next_step` what to do, does it, and records it before anything relies on it. Knows the calls
+of an ingest job's life. Knows nothing of other parts, or of how results find their rows.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from runner.tables.staging.parts import Part
 
 CLOCKS_DIFFER = timedelta(minutes=1)
 """By how much this machine's clock and the org's may differ when a lost job is looked for."""
-_NEW_JOB = Decision(Action.RETRY, Wait.BACKOFF, "the upload broke off; a new job takes the part")
-_MORE = Decision(Action.RETRY, Wait.BACKOFF, "an ingest job left rows that may pass now")
+_NEW_JOB = Decision(
+    Action.RETRY, Wait.BACKOFF, "the upload broke off; sending the part in a new job"
+)
+_MORE = Decision(Action.RETRY, Wait.BACKOFF, "sending again the rows that an ingest job left")
 
 
 class LostJobError(OrgError):
-    """A job that the org no longer knows, and that may have carried its rows out."""
+    """The org no longer knows the job, which may have processed its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +45,14 @@ class PartContext:
     ledger: TaskLedger
     spec: IngestSpec
     deadline: Deadline
-    told: Callable[[Part, JobInfo], None]
-    """Is given each job each time something is known of it."""
+    report: Callable[[Part, JobInfo], None]
+    """Called with a part's job whenever the org returns its state."""
     making: Lock = field(default_factory=Lock)
-    """Held from asking for a job until it is noted, so that no sweep takes it for a stray."""
+    """Held until a new job is in the ledger, so that no sweep aborts it as a stray."""
 
 
 class PartLifecycle:
-    """The lifecycle of one part; `run` in a lane of its own."""
+    """The lifecycle of one part; `run` in a worker thread."""
 
     def __init__(self, part: Part, shared: PartContext) -> None:
         self._part = part
@@ -60,55 +62,55 @@ class PartLifecycle:
         self._info = JobInfo("", JobState.OPEN)
         known = shared.ledger.inherited(part.index, part.attempt)
         self._line = self._checked(known) if known else self._first_line()
-        self._status = self._as_noted(inherited=known is not None)
+        self._status = self._as_recorded(inherited=known is not None)
 
     @property
     def may_have_run(self) -> bool:
         """Whether the org may have begun with the rows, as far as is known."""
         status = self._status
-        open_for_sure = status.told == JobState.OPEN and status.made_here
+        open_for_sure = status.org_state == JobState.OPEN and status.made_here
         return status.has_job and not open_for_sure
 
     @property
     def is_lost(self) -> bool:
-        """Whether nobody can tell any more, however often the org is asked."""
-        return self._status.told == GONE
+        """Whether the org no longer knows the job, so that asking again is no use."""
+        return self._status.org_state == GONE
 
     def run(self) -> Collected:
-        """Bring the part to its results.
+        """Do what is left to do, and return the results.
 
         Raises:
             OrgError: The org refused, or could not be reached often enough.
-            LostJobError: Nobody can tell any more what became of its rows.
-            UsageError: What is to be sent now is not what the ledger says was sent.
+            LostJobError: What became of its rows can no longer be found out.
+            UsageError: The part no longer holds the rows recorded in the ledger.
         """
         if not self._status.inherited:
-            self._note(self._line)
+            self._record(self._line)
         while True:
             step = next_step(self._status)
             if step is Step.ACCOUNT:
                 found = Collected.read(self._line.results or "{}", self._part.file.parent)
                 if found is not None:
                     return found
-                self._status = replace(self._status, noted=str(JobState.JOB_COMPLETE))
+                self._status = replace(self._status, recorded=str(JobState.JOB_COMPLETE))
             elif step is Step.COLLECT:
                 return self._collect()
             else:
                 _STEPS[step](self)
 
     def _checked(self, known: PartRecord) -> PartRecord:
-        """Hold what the ledger has of the part against what would be sent."""
+        """Check that the part still holds the rows recorded in the ledger."""
         part = self._part
         if known.sha256 != part.sha256:
             raise UsageError(
-                f"Part {part.index} would be sent with other rows than the ledger has of it.",
-                hint="The source or the job's expressions give other values than before. Give the "
-                f"run up: `runner resume {self._shared.ledger.run_id} --abandon`.",
+                f"Part {part.index} no longer holds the rows recorded in the ledger.",
+                hint="The source or the job's expressions give different values than before. "
+                f"Abandon the run: `runner resume {self._shared.ledger.run_id} --abandon`.",
             )
         return known
 
     def _first_line(self) -> PartRecord:
-        """What the ledger is to have of the part before anything is sent."""
+        """The part's line in the ledger before anything is sent."""
         part = self._part
         return PartRecord(
             part=part.index,
@@ -123,26 +125,26 @@ class PartLifecycle:
             began=datetime.now(UTC),
         )
 
-    def _as_noted(self, *, inherited: bool) -> PartStatus:
+    def _as_recorded(self, *, inherited: bool) -> PartStatus:
         return PartStatus(
-            noted=self._line.state,
+            recorded=self._line.state,
             has_job=self._line.bulk_job_id is not None,
             inherited=inherited,
             repeatable=self._shared.spec.operation is not IngestOperation.INSERT,
         )
 
-    def _note(self, line: PartRecord) -> None:
+    def _record(self, line: PartRecord) -> None:
         self._shared.ledger.record(line)
         self._line = line
 
     def _learn(self, info: JobInfo) -> None:
-        """Take in how the job stands; write it down when that is new."""
+        """Record the job's state where it is new."""
         self._info = info
-        self._shared.told(self._part, info)
+        self._shared.report(self._part, info)
         if (info.id, info.state) != (self._line.bulk_job_id, self._line.state):
-            self._note(replace(self._line, state=str(info.state), bulk_job_id=info.id))
+            self._record(replace(self._line, state=str(info.state), bulk_job_id=info.id))
         self._status = replace(
-            self._status, noted=self._line.state, told=info.state, inherited=False
+            self._status, recorded=self._line.state, org_state=info.state, inherited=False
         )
 
     def _sweep(self) -> None:
@@ -158,7 +160,7 @@ class PartLifecycle:
         user = shared.context.user_id
         for job_id in ingest.open_jobs(self._session, shared.spec, user, since, until):
             if not shared.ledger.knows_job(job_id):
-                with suppress(OrgError):  # it processes nothing as long as nobody closes it
+                with suppress(OrgError):  # an open job processes nothing
                     ingest.abort(self._session, job_id)
 
     def _create(self) -> None:
@@ -194,23 +196,23 @@ class PartLifecycle:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
             self._info = replace(self._info, id=job_id)
-            self._status = replace(self._status, told=GONE, inherited=False)
+            self._status = replace(self._status, org_state=GONE, inherited=False)
 
     def _abort(self) -> None:
         try:
             ingest.abort(self._session, self._info.id)
         except OrgError:
             self._ask()
-            if self._status.told == JobState.OPEN:
+            if self._status.org_state == JobState.OPEN:
                 raise
             return
         self._forget()
 
     def _forget(self) -> None:
-        """Begin again with no job: the one there was has carried nothing out."""
+        """Start over without a job: the one there was has processed nothing."""
         self._tries += 1
-        self._note(replace(self._line, state=INTENDED, bulk_job_id=None))
-        self._status = self._as_noted(inherited=False)
+        self._record(replace(self._line, state=INTENDED, bulk_job_id=None))
+        self._status = self._as_recorded(inherited=False)
 
     def _wait(self) -> None:
         deadline = self._shared.deadline
@@ -230,8 +232,8 @@ class PartLifecycle:
             for kind in ResultSet
         }
         found = Collected(self._info, files)
-        self._note(replace(self._line, state=COLLECTED, results=found.text()))
-        self._status = replace(self._status, noted=COLLECTED)
+        self._record(replace(self._line, state=COLLECTED, results=found.text()))
+        self._status = replace(self._status, recorded=COLLECTED)
         return found
 
     def _doubt(self) -> None:
@@ -242,7 +244,7 @@ class PartLifecycle:
 
 
 _STEPS: dict[Step, Callable[[PartLifecycle], None]] = {
-    Step.SWEEP: PartLifecycle._sweep,  # noqa: SLF001 - the class's own steps, by their names
+    Step.SWEEP: PartLifecycle._sweep,  # noqa: SLF001 - the class's own steps, by name
     Step.CREATE: PartLifecycle._create,  # noqa: SLF001
     Step.UPLOAD: PartLifecycle._upload,  # noqa: SLF001
     Step.ASK: PartLifecycle._ask,  # noqa: SLF001

@@ -1,6 +1,6 @@
 """Checks a job against its org before anything is sent.
 
-Knows what can be known beforehand: objects, fields, keys. Knows nothing of rows.
+Knows what can be checked beforehand: objects, fields, keys. Knows nothing of rows.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from runner.tables.sources.open import read_columns
 
 
 def check_against_org(context: Context, only: Collection[str] = ()) -> None:
-    """Find what the org will refuse for certain.
+    """Find what the org would certainly refuse.
 
     Raises:
-        JobError: the job does not fit the org; every problem with its position.
-        SourceError: a source's header is wrong.
+        JobError: The job does not fit the org; every problem with its position.
+        SourceError: A source's header is wrong.
     """
     problems = [
         problem
@@ -47,7 +47,7 @@ def _problems(task: WriteTask, context: Context) -> Iterator[Diagnostic]:
 
 
 def _header(task: WriteTask) -> Sequence[str] | None:
-    """The source's columns, where they are told at once; an empty file has and needs none."""
+    """The source's columns if known before the run; an empty file has and needs none."""
     source = task.source
     return (read_columns(source) or None) if isinstance(source, FileSource) else None
 

@@ -1,4 +1,4 @@
-"""Carries a query out: records to a file, over REST or Bulk, with the same bytes on either.
+"""Runs a query: records to a file, over REST or Bulk, with the same bytes on either.
 
 Knows when to change from REST to Bulk. Knows nothing of pages, jobs or how a file is written.
 """
@@ -33,10 +33,10 @@ RECORDS = "records.csv"
 
 
 def run_query(task: QueryTask, context: Context) -> TaskOutcome:
-    """Carry a query out; its target appears whole or not at all.
+    """Run a query; its target appears whole or not at all.
 
     Raises:
-        RunnerError: it ended early; no target was written.
+        RunnerError: It ended early; no target was written.
     """
     folder = context.task_folder(task)
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died
@@ -70,7 +70,7 @@ def place_of(target: Target) -> str:
 
 
 def _is_source(task: QueryTask, context: Context) -> bool:
-    """Whether another task takes this one's rows."""
+    """Whether another task reads this one's rows."""
     writes = (other for other in context.job.tasks if isinstance(other, WriteTask))
     return any(each.task == task.name for other in writes for each in tasks_of(other.source))
 
@@ -89,10 +89,10 @@ class _Query:
         self.children = Children(context.session, self._selection, task.children, folder)
         self.columns = self._columns or ()
         self.job_ids: list[str] = []
-        self._noted = ""
+        self._recorded = ""
 
     def notes(self) -> tuple[str, ...]:
-        """What became of the children."""
+        """How many child records went where."""
         return tuple(
             f"{each.table.relationship}: {each.rows:,} row{'' if each.rows == 1 else 's'}"
             f" to {place_of(each.table.target)}"
@@ -100,7 +100,7 @@ class _Query:
         )
 
     def fetch(self, to: Path) -> tuple[Api, int]:
-        """Bring the rows into a file; says over which API, and how many there are."""
+        """Fetch the rows into a file; returns the API used and how many there are."""
         if self._task.api is Api.BULK or not fits_url(self._soql):
             require(self._context.version, Feature.BULK_QUERY, self._why_bulk())
             return Api.BULK, self._over_bulk(to)
@@ -112,14 +112,14 @@ class _Query:
             except TransientError:
                 raise
             except OrgError as error:
-                # Bulk carries less of SOQL than REST does, and says so only when asked.
-                message = f"not carried by Bulk, so REST goes on ({error.message})"
+                # Bulk supports less of SOQL than REST, and says so only when asked.
+                message = f"Bulk API rejected this query; continuing over REST ({error.message})"
                 self._context.sink(events.Warned(message, self._task.name))
         return Api.REST, self._over_rest(chain([first], found), to)
 
     def _why_bulk(self) -> str:
         if self._task.api is Api.BULK:
-            return f"Task {self._task.name!r}, carried by Bulk API 2.0,"
+            return f"Task {self._task.name!r}, over Bulk API 2.0"
         return f"Task {self._task.name!r}, whose query is too long for a URL,"
 
     def _is_for_bulk(self, first: QueryPage) -> bool:
@@ -138,7 +138,7 @@ class _Query:
                 self._deadline.check()
                 self._context.disk.add(memoryview(page.raw).nbytes)
                 rows += self._write(writer, page)
-                self._tell(rows, page.total_size)
+                self._report(rows, page.total_size)
         self.columns = writer.columns
         return rows
 
@@ -148,7 +148,7 @@ class _Query:
             writer.write([{"COUNT()": page.total_size}])
             return 1
         if self.children.is_asked_for:
-            records = self.children.settle(bytes(page.raw), self._deadline.check)
+            records = self.children.complete(bytes(page.raw), self._deadline.check)
             writer.write(records)
             return len(records)
         return writer.write_page(bytes(page.raw))
@@ -157,10 +157,10 @@ class _Query:
         session, task = self._context.session, self._task
         job = query_jobs.create_job(session, self._soql, deleted=task.deleted)
         self.job_ids.append(job.id)
-        self._note(job)
+        self._record(job)
         pace = self._deadline.poll_pace(self._context.first_poll_seconds)
         with self._deadline.named_in_errors():
-            ended = query_jobs.poll(session, job.id, pace, self._note)
+            ended = query_jobs.poll(session, job.id, pace, self._record)
         failure = failure_of(ended)
         if failure is not None:
             raise failure
@@ -169,20 +169,20 @@ class _Query:
             job.id,
             to,
             expected=ended.processed,
-            report=lambda rows: self._tell_download(rows, ended.processed),
+            report=lambda rows: self._report_download(rows, ended.processed),
         )
 
-    def _tell_download(self, rows: int, total: int) -> None:
+    def _report_download(self, rows: int, total: int) -> None:
         self._context.disk.measure()
-        self._tell(rows, total)
+        self._report(rows, total)
 
-    def _note(self, job: JobInfo) -> None:
-        if job.state != self._noted:  # each line of the ledger waits for the disk
-            self._noted = job.state
+    def _record(self, job: JobInfo) -> None:
+        if job.state != self._recorded:  # each line of the ledger waits for the disk
+            self._recorded = job.state
             part = PartRecord(part=1, state=job.state, rows=job.processed, bulk_job_id=job.id)
             self._context.ledger.record_part(self._context.run_id, self._task.name, part)
         note = f"{job.state} {job.id}"
         self._context.sink(events.Progress(self._task.name, job.processed, note=note))
 
-    def _tell(self, rows: int, total: int) -> None:
+    def _report(self, rows: int, total: int) -> None:
         self._context.sink(events.Progress(self._task.name, rows, max(rows, total)))

@@ -1,7 +1,7 @@
-"""Takes a run back: what it would take, and each step of it as a task of a run of its own.
+"""Undoes a run: plans the steps, and runs each step as a task of a separate run.
 
-Knows which tasks can be undone, in which order, and what the org must be asked for that. Knows
-nothing of the rules by which records are judged, nor of how rows are sent.
+Knows which tasks can be undone, in which order, and what to ask the org for that. Knows nothing of
+the rules by which records are judged, nor of how rows are sent.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class UndoTask(WriteTask):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step would do, as the org stands now."""
+    """What one step would do, by what the org holds now."""
 
     task: UndoTask
     tally: Tally
@@ -66,9 +66,9 @@ class UndoPlan:
     run_id: str
     """The run to be undone."""
     steps: tuple[Step, ...]
-    """In the order they are to be done; those without any record are left out."""
+    """In the order to run them; steps without records are left out."""
     unaccounted: tuple[str, ...] = ()
-    """Tasks that wrote, and were given up before anybody knew what."""
+    """Tasks that wrote, and were abandoned before their results were known."""
 
     @property
     def undo_total(self) -> int:
@@ -82,16 +82,16 @@ class UndoPlan:
 
 
 def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPlan:
-    """Find out what it takes to take a run back; nothing is changed.
+    """Find out what undoing a run takes; nothing is changed.
 
     Args:
-        run: Settled; with its tasks.
+        run: Finished; with its tasks.
         job: As it is now; says how tasks of the same names are sent.
         session: The run's org.
-        work: A folder of the moment; gone afterwards.
+        work: A temporary folder; deleted afterwards.
 
     Raises:
-        OrgError: The org does not tell.
+        OrgError: The org refused to return the records.
         StateError: What the run left cannot be read.
         UsageError: The API version is too old.
     """
@@ -112,7 +112,7 @@ def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPla
 
 
 def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
-    """Carry one step out, by what the records hold at this moment.
+    """Run one step, by what the records hold at this moment.
 
     Raises:
         RunnerError: It could not begin; nothing was sent.
@@ -141,7 +141,7 @@ def _database(work: Path) -> Iterator[Database]:
     try:
         work.mkdir(parents=True, mode=private)
     except OSError as error:
-        raise StateError(f"{work} cannot be made: {error.strerror}.") from error
+        raise StateError(f"{work} cannot be created: {error.strerror}.") from error
     database = Database(work)
     try:
         for macro in MACROS:
@@ -175,8 +175,8 @@ def _opened(
     folder = done.outcome.results if done.outcome else None
     if folder is None or not (folder / "succeeded.csv").exists():
         raise StateError(
-            f"The row results of task {done.name!r} are gone: there is no {folder}/succeeded.csv.",
-            hint="Runs are kept for a time only: `runner history --prune`.",
+            f"The row results of task {done.name!r} are gone: no {folder}/succeeded.csv.",
+            hint="`runner history --prune` deletes old runs.",
         )
     return TaskComparison(
         database,
@@ -201,7 +201,7 @@ def _judge(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
 
 
 def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
-    """Ask the org what it takes to judge a group of records."""
+    """Ask the org for what is needed to judge a group of records."""
     fields = undoing.index.fields
     for act in undoing.acts:
         if act is Act.UNDELETE:
@@ -267,7 +267,7 @@ def _with_the_rest(outcome: TaskOutcome, tally: Tally) -> TaskOutcome:
     reasons = tuple((why.value, REASON_TEXTS[why], count, 0) for why, count in tally.left)
     hint = outcome.hint
     if outcome.exit_code in _AGAIN:
-        hint = "`runner undo` of the same run again puts back what is left."
+        hint = "Run `runner undo` again to undo the rest."
     outcome = replace(outcome, counts=counts, hint=hint, top_errors=outcome.top_errors + reasons)
     if tally.left and outcome.status is TaskStatus.DONE:
         return replace(outcome, status=TaskStatus.PARTIAL, exit_code=ExitCode.PARTIAL)

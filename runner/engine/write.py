@@ -69,7 +69,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    """Read and map the rows; those that an earlier process kept are taken instead."""
+    """Read and map the rows, or restore the snapshot that an earlier process saved."""
     place = context.task_folder(task) / SNAPSHOT
     snapshot = read_snapshot(place) if place.exists() else None
     if snapshot is not None:
@@ -139,8 +139,8 @@ def _rows(
     file = context.rows_file(source)
     if not file.exists():
         raise StateError(
-            f"Task {source.task!r} left no rows for {task.name!r}: it did not run to its end.",
-            hint="Run the whole job, or write `needs` so that both run.",
+            f"Task {source.task!r} left no rows for {task.name!r}: it did not finish.",
+            hint="Run the whole job, or add `needs` so that both run.",
         )
     return RowsSource(file)
 
@@ -172,7 +172,7 @@ def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = 
     if task.verb is Verb.UNDELETE:
         return Api.REST  # SOAP, in fact: neither REST nor Bulk has such a call
     if task.hard or task.api is Api.BULK:
-        require(version, Feature.BULK_INGEST, f"Task {task.name!r}, carried by Bulk API 2.0,")
+        require(version, Feature.BULK_INGEST, f"Task {task.name!r}, over Bulk API 2.0")
         return Api.BULK
     if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
         return Api.REST

@@ -14,16 +14,16 @@ from runner.salesforce.bulk.job import JobState
         (PartStatus(), Step.CREATE),
         (PartStatus(inherited=True), Step.SWEEP),
         (PartStatus(JobState.OPEN, has_job=True, inherited=True), Step.ASK),
-        (PartStatus(JobState.OPEN, True, told=JobState.OPEN, made_here=True), Step.UPLOAD),
-        (PartStatus(JobState.OPEN, True, told=JobState.OPEN), Step.ABORT),
-        (PartStatus(JobState.OPEN, True, told=JobState.UPLOAD_COMPLETE), Step.WAIT),
-        (PartStatus(JobState.IN_PROGRESS, True, told=JobState.IN_PROGRESS), Step.WAIT),
-        (PartStatus(JobState.OPEN, True, told=JobState.JOB_COMPLETE), Step.COLLECT),
-        (PartStatus(JobState.OPEN, True, told=JobState.FAILED), Step.COLLECT),
-        (PartStatus(JobState.OPEN, True, told=JobState.ABORTED), Step.COLLECT),
+        (PartStatus(JobState.OPEN, True, org_state=JobState.OPEN, made_here=True), Step.UPLOAD),
+        (PartStatus(JobState.OPEN, True, org_state=JobState.OPEN), Step.ABORT),
+        (PartStatus(JobState.OPEN, True, org_state=JobState.UPLOAD_COMPLETE), Step.WAIT),
+        (PartStatus(JobState.IN_PROGRESS, True, org_state=JobState.IN_PROGRESS), Step.WAIT),
+        (PartStatus(JobState.OPEN, True, org_state=JobState.JOB_COMPLETE), Step.COLLECT),
+        (PartStatus(JobState.OPEN, True, org_state=JobState.FAILED), Step.COLLECT),
+        (PartStatus(JobState.OPEN, True, org_state=JobState.ABORTED), Step.COLLECT),
         (PartStatus(COLLECTED, True, inherited=True), Step.ACCOUNT),
-        (PartStatus(JobState.OPEN, True, told=GONE, repeatable=True), Step.RESTART),
-        (PartStatus(JobState.OPEN, True, told=GONE), Step.DOUBT),
+        (PartStatus(JobState.OPEN, True, org_state=GONE, repeatable=True), Step.RESTART),
+        (PartStatus(JobState.OPEN, True, org_state=GONE), Step.DOUBT),
     ],
 )
 def test_what_is_known_decides(status, step):
@@ -43,7 +43,7 @@ def test_rows_are_handed_over_only_to_an_open_job_that_this_process_made():
     for status in every_status():
         if next_step(status) is Step.UPLOAD:
             assert status.made_here
-            assert status.told == JobState.OPEN
+            assert status.org_state == JobState.OPEN
 
 
 def test_no_new_job_is_made_while_one_may_carry_the_rows_out():
@@ -52,6 +52,6 @@ def test_no_new_job_is_made_while_one_may_carry_the_rows_out():
         if step in {Step.CREATE, Step.SWEEP}:
             assert not status.has_job
         if step is Step.ABORT:
-            assert status.told == JobState.OPEN
+            assert status.org_state == JobState.OPEN
         if step is Step.RESTART:
             assert status.repeatable
