@@ -62,7 +62,6 @@ class BulkWrite:
         self._shared = PartContext(
             write.context, write.ledger, spec, self._loop.deadline, self._report
         )
-        self._refusals = _temporary_refusals(task.retry)
         self._lifecycles: dict[tuple[int, int], PartLifecycle] = {}
         self._progress = Progress(write)
         self.job_ids = write.ledger.inherited_job_ids
@@ -118,7 +117,7 @@ class BulkWrite:
             self._loop.stop(failure)
         elif (failure is None and not answer.job.failed) or is_last:
             return
-        elif clear_retryable(self._write.staging, part, self._refusals):
+        elif clear_retryable(self._write.staging, part, _temporary_refusals(retry)):
             self._loop.send_again(write_retry_part(self._write.staging, part))
 
     def _report(self, part: Part, job: JobInfo) -> None:

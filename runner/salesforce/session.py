@@ -123,7 +123,6 @@ class Session:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         idempotent: bool | None = None,
-        retry: bool = True,
     ) -> OrgResponse:
         """Send a request and return its successful answer.
 
@@ -135,7 +134,6 @@ class Session:
             headers: Besides the session's own, which they override.
             params: The query string, unencoded.
             idempotent: Whether executing it twice is the same as once; None: by the method.
-            retry: False for one try only.
 
         Raises:
             OrgError: The org refused; TransientError and LimitError where it may work later.
@@ -147,11 +145,11 @@ class Session:
             sent = {"Content-Type": "application/json", **sent}
             content = json_body(json)
         request = OrgRequest(method, path, sent, params or {}, body=content, idempotent=idempotent)
-        return self.send(request, retry=retry)
+        return self.send(request)
 
-    def send(self, request: OrgRequest, *, retry: bool = True) -> OrgResponse:
+    def send(self, request: OrgRequest) -> OrgResponse:
         """Send a request value; like `request`."""
-        return _success(self.answer(request, retry=retry))
+        return _success(self.answer(request))
 
     def download(self, request: OrgRequest, receive: Receiver) -> OrgResponse:
         """Send a request whose answer is too large for memory.
@@ -166,11 +164,9 @@ class Session:
         Raises:
             OrgError: As for `request`.
         """
-        return _success(self.answer(request, receive=receive))
+        return _success(self.answer(request, receive))
 
-    def answer(
-        self, request: OrgRequest, *, retry: bool = True, receive: Receiver | None = None
-    ) -> OrgResponse:
+    def answer(self, request: OrgRequest, receive: Receiver | None = None) -> OrgResponse:
         """Send a request value and return the last answer, even a refusal.
 
         Raises:
@@ -187,7 +183,7 @@ class Session:
         def renew() -> bool:
             return self._live.renew(access.token.access_token, self.retrier)
 
-        response = self.retrier.send(send_once, request, renew=renew, retry=retry)
+        response = self.retrier.send(send_once, request, renew=renew)
         if response.status == HTTPStatus.UNAUTHORIZED:
             raise SignInError(
                 f"The org rejects the token in {self._live.place}: {error_of(response).message}",

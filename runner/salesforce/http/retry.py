@@ -133,7 +133,6 @@ class Retrier:
         request: OrgRequest,
         *,
         renew: Callable[[], bool] | None = None,
-        retry: bool = True,
     ) -> OrgResponse:
         """Send until the answer is a success, or a refusal that a further try will not change.
 
@@ -142,7 +141,6 @@ class Retrier:
             request: What is sent; says whether it may be repeated or divided.
             renew: Replaces an expired access token; says whether the org was asked for the new
                 one. None where the request has no token.
-            retry: False for one try only, not counting the one after a renewal.
 
         Returns:
             The last answer, whatever its status, with the number of tries.
@@ -150,8 +148,7 @@ class Retrier:
         Raises:
             TransportError: No answer came, or it is not known whether the request was executed.
         """
-        most_tries = self.policy.attempts if retry else 1
-        return _RequestTries(self, request, attempt, renew, most_tries).run()
+        return _RequestTries(self, request, attempt, renew).run()
 
     def backoff(self, decision: Decision, tries: int, *, at_least: float = 0.0) -> Pause:
         """Draw the pause that follows this many tries."""
@@ -189,13 +186,11 @@ class _RequestTries:
         request: OrgRequest,
         attempt: Callable[[], OrgResponse],
         renew: Callable[[], bool] | None,
-        most_tries: int,
     ) -> None:
         self._retrier = retrier
         self._request = request
         self._attempt = attempt
         self._renew = renew
-        self._most_tries = most_tries
         self._tries = 1
         self._may_have_arrived = False
         self._refreshed = False
@@ -216,7 +211,7 @@ class _RequestTries:
         return self._retrier.repeat(
             self._tried_once,
             self._pause_after,
-            most_tries=self._most_tries,
+            most_tries=self._retrier.policy.attempts,
             total_seconds=self._retrier.policy.total_seconds,
         )
 

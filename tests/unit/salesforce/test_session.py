@@ -143,6 +143,23 @@ def test_a_token_that_cannot_be_kept_is_found_out_before_the_old_one_is_spent(wo
     assert len(world.org.asked) == 1
 
 
+def test_a_token_that_could_not_be_saved_is_not_used(world):
+    world.org.say(401, EXPIRED)
+    world.org.say(200, token_answer(world, refresh_token="refresh-2"))
+    save, full = world.tokens.save, iter([False, True])
+
+    def save_once(token):
+        if next(full):
+            raise StateError("disk full")
+        save(token)
+
+    world.tokens.save = save_once
+    with pytest.raises(StateError):
+        world.session.request("GET", "/limits")
+    assert world.session.token.access_token == Secret("00Dxx0000001gER!old")
+    assert [asked.path for asked in world.org.asked][1:] == ["/services/oauth2/token"]
+
+
 def test_custom_headers_and_a_file_survive_the_replay(world, tmp_path):
     part = tmp_path / "part.csv"
     part.write_bytes(b"Name\na\n")

@@ -7,8 +7,8 @@ from runner.errors import TransportError
 from runner.events import Retrying
 from runner.job.model import RetryPolicy
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
-from runner.salesforce.http.retry import Retrier, retry_after_seconds
-from runner.salesforce.http.retry_table import Wait
+from runner.salesforce.http.retry import Pause, Retrier, retry_after_seconds
+from runner.salesforce.http.retry_table import Action, Decision, Wait
 
 READ = OrgRequest("GET", "/x")
 CREATE = OrgRequest("POST", "/x")
@@ -173,8 +173,68 @@ def test_a_request_that_can_be_divided_comes_back_to_who_can_divide_it():
     assert Tries(locked, DONE).send(READ).status == 200
 
 
-def test_retries_can_be_forgone():
-    assert Tries(BUSY, DONE).send(retry=False).status == 503
+EXPIRED = OrgResponse(401, {}, b'[{"errorCode":"INVALID_SESSION_ID","message":"expired"}]')
+
+
+def test_an_expired_token_is_renewed_and_the_tries_start_again():
+    renewals = []
+    tries = Tries(BUSY, EXPIRED, BUSY, BUSY, BUSY, DONE, policy=RetryPolicy(attempts=4))
+    answer = tries.send(renew=lambda: renewals.append(tries.now) or True)
+    assert (answer.status, answer.tries) == (200, 4)
+    assert renewals == [1]
+    assert tries.waits == [1, 1, 2, 4]
+    assert [event.attempt for event in tries.events] == [2, 2, 3, 4]
+
+
+@pytest.mark.parametrize(("was_asked", "renewals"), [(True, 1), (False, 2)])
+def test_a_token_is_renewed_once_or_twice_where_another_process_was_first(was_asked, renewals):
+    count = []
+    tries = Tries(*[EXPIRED] * 5)
+    assert tries.send(renew=lambda: count.append(1) or was_asked).status == 401
+    assert len(count) == renewals
+    assert tries.waits == []
+
+
+def test_without_a_token_to_renew_a_401_is_final():
+    assert Tries(EXPIRED, DONE).send().status == 401
+
+
+def test_what_may_have_arrived_before_a_renewal_is_not_forgotten_after_it():
+    tries = Tries(LOST, EXPIRED, UNREACHED, policy=RetryPolicy(attempts=2))
+    tries.outcomes.append(UNREACHED)
+    with pytest.raises(TransportError) as caught:
+        tries.send(renew=lambda: True)
+    assert caught.value.may_have_arrived is True
+
+
+def test_anything_is_repeated_until_no_pause_is_called_for():
+    tries = Tries(3, 2, 1, 0)
+    asked = []
+
+    def pause_after(left, number):
+        asked.append(number)
+        return Pause(left) if left else None
+
+    assert tries.retrier.repeat(tries.once, pause_after) == 0
+    assert (tries.waits, asked, tries.events) == ([3, 2, 1], [1, 2, 3, 4], [])
+
+
+def test_repeating_ends_with_the_tries_or_before_a_pause_that_would_end_too_late():
+    def pause_after(_left, _number):
+        return Pause(2, "again")
+
+    tries = Tries(*range(9))
+    assert tries.retrier.repeat(tries.once, pause_after, most_tries=3) == 2
+    tries = Tries(*range(9))
+    assert tries.retrier.repeat(tries.once, pause_after, total_seconds=5) == 2
+    assert tries.events == [Retrying("again", 2, 2), Retrying("again", 2, 3)]
+
+
+def test_a_wait_of_the_callers_own_is_reported_like_any_other():
+    tries = Tries()
+    tries.retrier.pause(2, Decision(Action.RETRY, Wait.BACKOFF, "the upload broke off"))
+    assert tries.events == [Retrying("the upload broke off", 2, 3)]
+    assert tries.waits == [2]
 
 
 def test_what_interrupts_a_wait_ends_the_tries():

@@ -192,6 +192,28 @@ def test_what_holds_a_secret_leaves_for_no_foreign_host(transport, carrying):
         transport.send(request)
 
 
+def test_a_host_that_was_allowed_over_https_gets_no_secret_over_http(org, transport):
+    org.say(200)
+    secret = {"Authorization": Secret("Bearer pretended")}
+    transport.send(OrgRequest("GET", org.url, secret))
+    for url in (org.url.replace("127.0.0.1", "evil.example.com"), "http://acme.my.salesforce.com"):
+        with pytest.raises(UsageError):
+            transport.send(OrgRequest("GET", url, secret))
+    assert len(org.asked) == 1
+
+
+def test_a_large_answer_is_handed_on_piece_by_piece_and_a_refusal_is_not(org, transport):
+    org.say(200, b"Id\n1\n")
+    org.say(400, b"[]")
+    received = []
+    answers = [
+        transport.send(OrgRequest("GET", org.url), lambda body: received.append(b"".join(body)))
+        for _ in range(2)
+    ]
+    assert received == [b"Id\n1\n"]
+    assert [(answer.status, answer.body) for answer in answers] == [(200, b""), (400, b"[]")]
+
+
 def test_a_redirect_is_not_followed_with_a_token(org, transport):
     org.say(302, b"", Location="https://evil.example.com/")
     request = OrgRequest("GET", org.url + "/x", {"Authorization": Secret("Bearer pretended")})
