@@ -130,6 +130,10 @@ const scenarios = {
     assert.equal((await contact.findOne({ ERP_Id__c: TAG })).Name, `Ann ${TAG}`);
     const many = await contact.upsert([row, { ERP_Id__c: `${TAG}-2`, LastName: TAG }], "ERP_Id__c");
     assert.deepEqual(many.map(({ success, created }) => [success, created]), [[true, false], [true, true]]);
+    const rows = [{ ...row, FirstName: "Bob" }, { ERP_Id__c: `${TAG}-3` }];
+    const together = await contact.upsert(rows, "ERP_Id__c", { allOrNone: true });
+    assert.deepEqual(together.map(({ success }) => success), [false, false]);
+    assert.equal((await contact.findOne({ ERP_Id__c: TAG })).Name, `Ann ${TAG}`);
   },
 
   async query() {

@@ -44,6 +44,25 @@ def test_an_external_id_finds_creates_and_updates(sf, org, tag):
     assert org.rows(soql) == [{"LastName": "Jones"}]
 
 
+def test_an_upsert_of_many_is_all_or_none_when_asked(sf, org, tag):
+    rows = [{"ERP_Id__c": tag, "LastName": tag}, {"ERP_Id__c": f"{tag}-2"}]
+    records = [{"attributes": {"type": "Contact"}, **row} for row in rows]
+    path, soql = (
+        "composite/sobjects/Contact/ERP_Id__c",
+        f"SELECT LastName FROM Contact WHERE ERP_Id__c LIKE '{tag}%'",
+    )
+    body = {"allOrNone": True, "records": records}
+    together = sf.restful(path, method="PATCH", json=body)
+    assert [each["errors"][0]["statusCode"] for each in together] == [
+        "ALL_OR_NONE_OPERATION_ROLLED_BACK",
+        "REQUIRED_FIELD_MISSING",
+    ]
+    assert org.rows(soql) == []
+    alone = sf.restful(path, method="PATCH", json={**body, "allOrNone": False})
+    assert [each["success"] for each in alone] == [True, False]
+    assert org.rows(soql) == [{"LastName": tag}]
+
+
 def test_what_salesforce_refuses_is_raised_with_its_code(sf, tag):
     with pytest.raises(SalesforceMalformedRequest) as refused:
         sf.Account.create({"Industry": "Retail"})
