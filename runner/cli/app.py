@@ -50,19 +50,12 @@ app.command("schema")(schema.schema)
 app.add_typer(org.app, name="org")
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"runner {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def _all_verbs(
-    _version: Annotated[
-        bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
-    ] = False,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
     """Run Salesforce jobs declared in YAML."""
+    if version:
+        typer.echo(f"runner {__version__}")
+        raise typer.Exit

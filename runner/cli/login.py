@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import NoInput, Output, OutputOption, seconds
-from runner.cli.settings import AllowHost, AllowOutside, permissions
+from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def login(
         key=login_options.SecretOption(key_file, key_env, key_command),
         secret=login_options.SecretOption(secret_file, secret_env, secret_command),
     )
-    permitted = permissions(allow_host, allow_outside)
+    permitted = permissions(allow_host, allow_outside, user_state())
     target = login_options.sign_in_target(
         job,
         permitted,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.cli.settings import keyring_locks, token_override
+from runner.cli.settings import token_override, user_state
 
 if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
@@ -135,8 +135,8 @@ def token_place(target: ConnectionOption) -> SavedToken:
     from runner.credentials import SecretReference
     from runner.runs.wiring import stored_token
 
-    reference = target.connection.token or SecretReference()
-    return stored_token(reference, target.login_command, keyring_locks())
+    reference, own = target.connection.token or SecretReference(), user_state()
+    return stored_token(reference, target.login_command, own.locks if own else None)
 
 
 def _login_words(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import Output, OutputOption
-from runner.cli.settings import AllowHost, AllowOutside, permissions
+from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 
 if TYPE_CHECKING:
     from runner.login.logout import SignedOut
@@ -36,7 +36,7 @@ def logout(
     from runner.login.logout import log_out
     from runner.runs.wiring import open_transport
 
-    permitted = permissions(allow_host, allow_outside)
+    permitted = permissions(allow_host, allow_outside, user_state())
     store = token_place(sign_in_target(job, permitted, token=token))
     with open_transport(permitted) as transport:
         signed_out = log_out(store, transport)

@@ -21,10 +21,9 @@ def main() -> None:
 
         sys.stdout.write(f"runner {__version__}\n")
         return
-    from runner.cli.redact_output import mask_in_github_logs, redacted_streams
+    from runner.cli.redact_output import redacted_streams
 
-    mask_in_github_logs(os.environ)
-    with redacted_streams():
+    with redacted_streams(os.environ):
         sys.exit(int(_run()))
 
 

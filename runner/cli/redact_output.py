@@ -21,6 +21,7 @@ class _Redacted:
     def __init__(self, stream: TextIO, *, shapes: bool) -> None:
         self._stream = stream
         self._shapes = shapes
+        self.flush, self.isatty = stream.flush, stream.isatty
 
     def write(self, text: str) -> int:
         self._stream.write(redacted(text, shapes=self._shapes))
@@ -35,12 +36,13 @@ class _Redacted:
 
 
 @contextmanager
-def redacted_streams() -> Iterator[None]:
-    """Redact stdout and stderr while the block runs.
+def redacted_streams(environ: Mapping[str, str]) -> Iterator[None]:
+    """Redact stdout and stderr while the block runs; have GitHub Actions mask secrets as well.
 
     stdout carries results, which another program may read: only known secrets are redacted there.
     On stderr, texts that merely look like a token are redacted too.
     """
+    _mask_in_github_logs(environ)
     before = sys.stdout, sys.stderr
     sys.stdout = cast("TextIO", _Redacted(before[0], shapes=False))
     sys.stderr = cast("TextIO", _Redacted(before[1], shapes=True))
@@ -50,7 +52,7 @@ def redacted_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
-def mask_in_github_logs(environ: Mapping[str, str]) -> None:
+def _mask_in_github_logs(environ: Mapping[str, str]) -> None:
     """Have GitHub Actions mask in its logs every secret that this process learns from now on.
 
     The mask command goes to stderr, and only if that is a pipe: the Actions runner reads it from

@@ -29,22 +29,12 @@ TOKEN_COMMAND = "SFRUNNER_TOKEN_COMMAND"  # noqa: S105
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
-def _check_hosts(hosts: list[str] | None) -> list[str] | None:
-    wrong = next((host for host in hosts or () if not _HOST.fullmatch(host)), None)
-    if wrong is not None:
-        raise typer.BadParameter(
-            f"{wrong} is not a host name; write gateway.acme.example, without https://."
-        )
-    return hosts
-
-
 AllowHost = Annotated[
     list[str] | None,
     typer.Option(
         "--allow-host",
         metavar="HOST",
         envvar="SFRUNNER_ALLOW_HOST",
-        callback=_check_hosts,
         help="Also send tokens to this host, besides Salesforce's own; repeatable.",
     ),
 ]
@@ -66,12 +56,14 @@ def user_settings(
 
     Raises:
         StateError: No state folder is named, and the user has no home folder.
-        UsageError: Two variables name two tokens.
+        UsageError: A host is not one, or two variables name two tokens.
     """
     from runner.runs.wiring import UserSettings
 
+    own = user_state()
+    state = own if own is not None and state_dir is None else state_folder(state_dir)
     return UserSettings(
-        state_folder(state_dir), permissions(hosts, folders), token_override(), keyring_locks()
+        state, permissions(hosts, folders, own), token_override(), own.locks if own else None
     )
 
 
@@ -86,37 +78,47 @@ def state_folder(given: Path | None) -> StateFolder:
     return StateFolder(state_root(given, os.environ))
 
 
-def keyring_locks() -> Path | None:
-    """Where locks of tokens in the keyring are: one folder for all runs of this user.
+def user_state() -> StateFolder | None:
+    """The state folder without the option: it has the locks of the user's keyring tokens.
 
-    None where the user has no home folder.
+    None if the user has no home folder.
     """
     from runner.errors import StateError
 
     try:
-        return state_folder(None).locks
+        return state_folder(None)
     except StateError:
         return None
 
 
-def permissions(hosts: list[str] | None, folders: list[Path] | None) -> Permissions:
-    """What `--allow-host` and `--allow-outside` permit."""
+def permissions(
+    hosts: list[str] | None, folders: list[Path] | None, own: StateFolder | None
+) -> Permissions:
+    """What `--allow-host` and `--allow-outside` permit; tokens may also be in the user's folders.
+
+    Raises:
+        UsageError: A host is not one.
+    """
+    from runner.errors import UsageError
     from runner.job.path_policy import Permissions
 
+    wrong = next((host for host in hosts or () if not _HOST.fullmatch(host)), None)
+    if wrong is not None:
+        raise UsageError(
+            f"--allow-host {wrong} is not a host name.",
+            hint="Write it like gateway.acme.example, without https://.",
+        )
     return Permissions(
         frozenset(host.lower() for host in hosts or ()),
         tuple(folder.expanduser().absolute() for folder in folders or ()),
-        tuple(_own_folders()),
+        () if own is None else (own.root, *_config_folder()),
     )
 
 
-def _own_folders() -> Iterator[Path]:
-    """The user's state and settings folders, as far as this user has a home folder."""
-    from runner.errors import StateError
-
+def _config_folder() -> Iterator[Path]:
+    """The user's settings folder, if the user has a home folder."""
     xdg = Path(os.environ.get("XDG_CONFIG_HOME") or ".")
-    with suppress(StateError, RuntimeError):
-        yield state_folder(None).root
+    with suppress(RuntimeError):
         yield (xdg if xdg.is_absolute() else Path.home() / ".config") / "sfrunner"
 
 

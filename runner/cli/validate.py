@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from runner.cli.options import JobFiles, Output, OutputOption, Quiet
-from runner.cli.settings import AllowOutside, permissions
+from runner.cli.settings import AllowOutside, permissions, user_state
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
 
@@ -20,20 +20,10 @@ def validate(
     allow_outside: AllowOutside = None,
 ) -> None:
     """Find every mistake in job files, offline."""
-    from runner.job.load import check_job
-    from runner.runs.wiring import expression_checker, header_reader, statement_checker
+    from runner.runs.wiring import check_job
 
-    permitted = permissions(None, allow_outside)
-    found: list[Diagnostic] = []
-    for file in jobs:
-        _, problems = check_job(
-            file,
-            expressions=expression_checker,
-            statements=statement_checker,
-            header=header_reader,
-            permissions=permitted,
-        )
-        found.extend(problems)
+    permitted = permissions(None, allow_outside, user_state())
+    found = [problem for file in jobs for problem in check_job(file, permitted)[1]]
     if output is Output.JSON:
         _print_json(found)
     else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -28,7 +28,6 @@ from runner.runs.retention import remove_working_files
 from runner.runs.selection import (
     SelectedRun,
     lost_ledger,
-    new_run,
     resolved_params,
     resume_of,
     run_to_resume,
@@ -88,8 +87,8 @@ def run(
     job = _load(job_file, options)
     params = resolved_params(job, request)
 
-    def select(ledger: Ledger) -> SelectedRun:
-        unfinished = unfinished_run(ledger, job.file)
+    def select(ledger: Ledger, runs: Sequence[RunRecord], run_id: str) -> SelectedRun:
+        unfinished = unfinished_run(ledger, runs, job.file)
         if unfinished is not None and not start_over:
             message = (
                 f"run {unfinished.run_id} did not finish, so it is resumed; run again to start a "
@@ -100,7 +99,7 @@ def run(
         if unfinished is not None:
             for each in ledger.unfinished(job.file):
                 ledger.close_run(each.run_id)
-        return new_run(job, request, params)
+        return SelectedRun(run_id, job, request, params)
 
     return _run_under_lock(job, select, options)
 
@@ -119,7 +118,9 @@ def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
         run = run_to_resume(ledger, wanted)
     job = _load(run.job_file, options)
     return _run_under_lock(
-        job, lambda ledger: resume_of(run_to_resume(ledger, run.run_id), job, ledger), options
+        job,
+        lambda ledger, *_: resume_of(run_to_resume(ledger, run.run_id), job, ledger),
+        options,
     )
 
 
@@ -134,7 +135,11 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     job = with_failed_rows(_load(run.job_file, options), run)
     request = replace(run.request, verb="retry", only=())
     params = resolved_params(job, request)
-    return _run_under_lock(job, lambda _ledger: new_run(job, request, params, after=run), options)
+    return _run_under_lock(
+        job,
+        lambda _ledger, _runs, run_id: SelectedRun(run_id, job, request, params, after=run),
+        options,
+    )
 
 
 def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
@@ -201,44 +206,46 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
     job = _load(run.job_file, options)
     relay = _Relay(options.sink)
     options = replace(options, sink=relay)
-    with _locked(job, options) as (ledger, _):
+    with _locked(job, options) as (ledger, run_id, _):
         run = run_to_undo(ledger, run.run_id)
         for undo_id in ledger.undone_by(run.run_id):
             remove_working_files(state.run(undo_id))
         with _session(job, options) as session:
             org = _connect(job, session, options, run)
-            selected = new_run(job, RunRequest(verb=UNDO), after=run)
-            folder = state.run(selected.run_id)
+            folder = state.run(run_id)
             try:
                 plan = plan_undo(run, job, session, folder / "plan")
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             tasks = tuple(step.task for step in plan.steps)
             undo_job = replace(job, name=run.job, tasks=tasks, params=(), max_disk_bytes=None)
-            selected = replace(selected, job=undo_job)
-            execution = _Execution(selected, ledger, options, session, org, ends_at)
+            selected = SelectedRun(run_id, undo_job, RunRequest(verb=UNDO), after=run)
+            execution = _Execution(selected, folder, ledger, options, session, org, ends_at)
             yield PreparedUndo(plan, execution, relay)
 
 
 def _run_under_lock(
-    job: Job, select: Callable[[Ledger], SelectedRun], options: RunOptions
+    job: Job, select: Callable[[Ledger, Sequence[RunRecord], str], SelectedRun], options: RunOptions
 ) -> RunOutcome:
-    with _locked(job, options) as (ledger, note_run_id):
-        state = options.settings.state
-        for run in ledger.unfinished():
+    state = options.settings.state
+    with _locked(job, options) as (ledger, new_id, note_run_id):
+        runs = ledger.unfinished()
+        for run in runs:
             if run.state is RunState.DIED:
                 remove_working_files(state.run(run.run_id))
-        lost = lost_ledger(ledger, state)
+        lost = None if runs else lost_ledger(ledger, state)
         if lost is not None:
             options.sink(events.Warned(lost))
-        selected = select(ledger)
-        note_run_id(selected.run_id)
-        selected.record(ledger, state.run(selected.run_id))
-        job = selected.job
+        selected = select(ledger, runs, new_id)
+        if selected.run_id != new_id:
+            note_run_id(selected.run_id)
+        folder, job = state.run(selected.run_id), selected.job
+        selected.record(ledger, folder)
         options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
         with _recording_errors(selected, ledger), _session(job, options) as session:
             org = _connect(job, session, options, selected.past)
-            return _Execution(selected, ledger, options, session, org, options.ends_at).run()
+            ends_at = options.ends_at
+            return _Execution(selected, folder, ledger, options, session, org, ends_at).run()
 
 
 def _load(job_file: Path, options: RunOptions) -> Job:
@@ -248,20 +255,25 @@ def _load(job_file: Path, options: RunOptions) -> Job:
 
 
 @contextmanager
-def _locked(job: Job, options: RunOptions) -> Iterator[tuple[Ledger, Callable[[str], None]]]:
-    """Hold the job's lock with the ledger open; gives what names the run to those who wait."""
+def _locked(job: Job, options: RunOptions) -> Iterator[tuple[Ledger, str, Callable[[str], None]]]:
+    """Hold the job's lock.
+
+    Yields:
+        The ledger, the id of a new run, and what to call if another run takes the lock instead.
+    """
     state = options.settings.state.create()
-    started = datetime.now(UTC)
+    now = datetime.now(UTC)
+    run_id = new_run_id(now)
     lock = run_lock(
         state.locks,
         job.file,
         job.connection.org_id,
-        run_id=new_run_id(started),
-        since=started,
+        run_id=run_id,
+        since=now,
         wait_seconds=options.wait_lock_seconds,
     )
     with lock as note_run_id, Ledger(state.ledger) as ledger:
-        yield ledger, note_run_id
+        yield ledger, run_id, note_run_id
 
 
 def _session(job: Job, options: RunOptions) -> AbstractContextManager[Session]:
@@ -294,10 +306,16 @@ def _recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except RunnerError as error:
-        ended = replace(selected.outcome, finished=datetime.now(UTC), exit_code=error.exit_code)
+        ended = replace(_outcome(selected), exit_code=error.exit_code)
         final = selected.is_undo or not ledger.run(ended.run_id).has_begun
         ledger.finish_run(ended, final=final)
         raise
+
+
+def _outcome(selected: SelectedRun) -> RunOutcome:
+    """The outcome of a run that ends now, without its org and its tasks."""
+    job, finished = selected.job, datetime.now(UTC)
+    return RunOutcome(selected.run_id, job.name, job.file, selected.started, finished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,45 +323,39 @@ class _Execution:
     """A run on the org it is connected to."""
 
     selected: SelectedRun
+    folder: Path
     ledger: Ledger
     options: RunOptions
     session: Session
     org: ConnectedOrg
     ends_at: float | None
 
-    @property
-    def folder(self) -> Path:
-        return self.options.settings.state.run(self.selected.run_id)
-
     def run(self, least: ExitCode = ExitCode.DONE) -> RunOutcome:
         """Run the tasks; the exit code is `least` where all tasks succeed."""
-        selected, ledger = self.selected, self.ledger
-        outcome = replace(
-            selected.outcome,
-            folder=self.folder,
-            org_id=self.org.identity.org_id,
-            username=self.org.identity.username,
-            api_version=self.org.choice.version,
-            instance_url=self.session.instance_url,
-        )
-        ledger.connect_run(
+        selected, identity, is_undo = self.selected, self.org.identity, self.selected.is_undo
+        version, instance_url = self.org.choice.version, self.session.instance_url
+        self.ledger.connect_run(
             selected.run_id,
-            org_id=outcome.org_id,
-            instance_url=self.session.instance_url,
-            username=outcome.username,
-            api_version=self.org.choice.version,
+            org_id=identity.org_id,
+            instance_url=instance_url,
+            username=identity.username,
+            api_version=version,
         )
         context = self._context()
-        if not selected.is_undo:
+        if not is_undo:
             check_against_org(context, selected.request.only)
         end = run_tasks(context, only=selected.request.only)
         outcome = replace(
-            outcome,
+            _outcome(selected),
+            folder=self.folder,
+            org_id=identity.org_id,
+            username=identity.username,
+            api_version=version,
+            instance_url=instance_url,
             tasks=end.outcomes,
-            finished=datetime.now(UTC),
             exit_code=exit_code_of([least, *(task.exit_code for task in end.outcomes)]),
         )
-        return finish(context, outcome, final=selected.is_undo or end.final)
+        return finish(context, outcome, final=is_undo or end.final)
 
     def _context(self) -> Context:
         selected, job = self.selected, self.selected.job

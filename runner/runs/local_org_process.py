@@ -45,10 +45,10 @@ def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
     Raises:
         StateError: It does not start.
     """
-    process: subprocess.Popen[str] | None = None
+    process, users = None, state.local_org_users
     try:
         # A local org that is stopping blocks new users until it has stopped.
-        with file_lock(state.local_org_users, shared=True):
+        with file_lock(users, shared=True):
             with file_lock(state.local_org_start, shared=False):
                 org = running_org(state)
                 if org is None:
@@ -57,7 +57,7 @@ def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
             yield org
     finally:
         if process is not None:
-            _stop(process, state)
+            _stop(process, users)
 
 
 def _start(state: StateFolder, org_file: Path | None) -> subprocess.Popen[str]:
@@ -81,9 +81,9 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> LocalOrg:
     return LocalOrg(answer["url"], Secret(answer["access_token"]))
 
 
-def _stop(process: subprocess.Popen[str], state: StateFolder) -> None:
+def _stop(process: subprocess.Popen[str], users: Path) -> None:
     """Close its input, as a crash of this process would; wait, unless other runs use it."""
-    others = not is_free(state.local_org_users, shared=False)
+    others = not is_free(users, shared=False)
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
@@ -92,7 +92,7 @@ def _stop(process: subprocess.Popen[str], state: StateFolder) -> None:
     try:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        if is_free(state.local_org_users, shared=True):
+        if is_free(users, shared=True):
             return  # another run has started to use it
         process.kill()
         process.wait()

@@ -7,7 +7,7 @@ of how a run is executed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,11 +16,10 @@ from runner.errors import UsageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
-from runner.outcome import RunOutcome
 from runner.state.ledger import LAST, Ledger
 from runner.state.ledger_file import DAMAGED
 from runner.state.paths import StateFolder
-from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState, new_run_id
+from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +27,10 @@ class SelectedRun:
     """A run that is about to be executed."""
 
     run_id: str
-    started: datetime
     job: Job
     request: RunRequest
     params: Mapping[str, ParamValue] = field(default_factory=dict)
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
     past: RunRecord | None = None
     """What earlier processes recorded of it; None for a new one."""
     after: RunRecord | None = None
@@ -41,11 +40,6 @@ class SelectedRun:
     def is_undo(self) -> bool:
         """Whether it undoes another run."""
         return self.request.verb == UNDO
-
-    @property
-    def outcome(self) -> RunOutcome:
-        """Its outcome so far: nothing is done."""
-        return RunOutcome(self.run_id, self.job.name, self.job.file, self.started, self.started)
 
     def record(self, ledger: Ledger, folder: Path) -> None:
         """Record that this process executes it, with its files in `folder`."""
@@ -83,18 +77,6 @@ def resolved_params(job: Job, request: RunRequest) -> Mapping[str, ParamValue]:
     return resolve(job.params, {name: value for name, _, value in pairs})
 
 
-def new_run(
-    job: Job,
-    request: RunRequest,
-    params: Mapping[str, ParamValue] | None = None,
-    *,
-    after: RunRecord | None = None,
-) -> SelectedRun:
-    """A new run."""
-    started = datetime.now(UTC)
-    return SelectedRun(new_run_id(started), started, job, request, params or {}, after=after)
-
-
 def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
     """An unfinished run, with the tasks and params it was started with.
 
@@ -112,16 +94,18 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
     params = resolved_params(job, run.request)
     if after is not None:
         job = with_failed_rows(job, after)
-    return SelectedRun(run.run_id, run.started, job, run.request, params, past=run, after=after)
+    return SelectedRun(run.run_id, job, run.request, params, run.started, past=run, after=after)
 
 
-def unfinished_run(ledger: Ledger, job_file: Path) -> RunRecord | None:
+def unfinished_run(ledger: Ledger, runs: Iterable[RunRecord], job_file: Path) -> RunRecord | None:
     """The run of a job to finish before a new one; runs that sent nothing are closed.
 
     Call it under the job's lock.
     """
     found = None
-    for run in ledger.unfinished(job_file):
+    for run in runs:
+        if run.job_file != job_file:
+            continue
         if not run.has_sent:
             ledger.close_run(run.run_id)
         elif found is None:

@@ -17,8 +17,8 @@ from runner.job.path_policy import NO_PERMISSIONS, Permissions
 
 if TYPE_CHECKING:
     from runner.credentials import SecretReference, Token
+    from runner.diagnostics import Diagnostic
     from runner.events import Sink
-    from runner.job.endpoints import FileSource
     from runner.job.model import Connection, Job, RetryPolicy
     from runner.login.logout import SavedToken
     from runner.salesforce.http.transport import Transport
@@ -44,13 +44,25 @@ def load_job(file: Path, permissions: Permissions) -> Job:
     Raises:
         JobError: It is wrong; every problem with its position.
     """
-    from runner.job import load
+    from runner.errors import JobError
 
-    return load.load_job(
+    job, problems = check_job(file, permissions)
+    if job is None:
+        raise JobError(problems)
+    return job
+
+
+def check_job(file: Path, permissions: Permissions) -> tuple[Job | None, tuple[Diagnostic, ...]]:
+    """Read a job; return it if it has no errors, and all problems, sorted."""
+    from runner.job import load
+    from runner.tables.sources.csv import header_of
+    from runner.tables.staging.expressions import problem_of, problem_of_select
+
+    return load.check_job(
         file,
-        expressions=expression_checker,
-        statements=statement_checker,
-        header=header_reader,
+        expressions=problem_of,
+        statements=problem_of_select,
+        header=header_of,
         permissions=permissions,
     )
 
@@ -64,27 +76,6 @@ def load_connection(file: Path, permissions: Permissions) -> Connection:
     from runner.job import load
 
     return load.load_connection(file, permissions)
-
-
-def expression_checker(expression: str) -> str | None:
-    """Why an expression of `fields` does not parse; None when it does."""
-    from runner.tables.staging.expressions import problem_of
-
-    return problem_of(expression)
-
-
-def statement_checker(statement: str) -> str | None:
-    """Why the SQL of a source does not parse; None when it does."""
-    from runner.tables.staging.expressions import problem_of_select
-
-    return problem_of_select(statement)
-
-
-def header_reader(source: FileSource) -> tuple[str, ...] | None:
-    """Column names of a CSV source; None if they cannot be read before the run."""
-    from runner.tables.sources.csv import header_of
-
-    return header_of(source)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ def test_whatever_is_written_is_starred_out(monkeypatch):
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
     Secret(CANARY)
-    with redacted_streams():
+    with redacted_streams({}):
         print(f"out {CANARY}")  # noqa: T201 - it is what is tested
         sys.stderr.writelines([f"err {CANARY}\n"])
         handler = logging.StreamHandler(sys.stderr)
@@ -27,7 +27,7 @@ def test_results_keep_what_only_looks_like_a_token(monkeypatch):
     out, err = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", out)
     monkeypatch.setattr(sys, "stderr", err)
-    with redacted_streams():
+    with redacted_streams({}):
         sys.stdout.write(looks)
         sys.stderr.write(looks)
     assert (out.getvalue(), err.getvalue()) == (looks, "***")
@@ -35,6 +35,6 @@ def test_results_keep_what_only_looks_like_a_token(monkeypatch):
 
 def test_the_streams_are_given_back(monkeypatch):
     before = sys.stdout, sys.stderr
-    with redacted_streams():
+    with redacted_streams({}):
         assert sys.stdout.isatty() == before[0].isatty()
     assert (sys.stdout, sys.stderr) == before

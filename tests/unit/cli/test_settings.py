@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from runner.cli.settings import AllowOutside, permissions
+from runner.cli.settings import AllowOutside, permissions, user_state
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def permitted():
 
     @app.command()
     def verb(allow_outside: AllowOutside = None):
-        found.append(permissions(None, allow_outside))
+        found.append(permissions(None, allow_outside, user_state()))
 
     def read(*words):
         app(words, standalone_mode=False)
