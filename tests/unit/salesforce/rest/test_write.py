@@ -3,7 +3,7 @@ import json
 import pytest
 
 from runner.errors import ExitCode, LimitError, OrgError, SignInError, TransportError, UsageError
-from runner.job.model import Verb
+from runner.job.model import RetryPolicy, Verb
 from runner.salesforce.rest.write import BrokenOffError, RecordResult, WriteRequest, write_batch
 
 CREATE = WriteRequest(Verb.CREATE, "Account")
@@ -166,6 +166,14 @@ def test_locked_records_are_tried_again_in_smaller_requests(world):
     assert [result.id for result in results] == [account(number) for number in range(200)]
     assert sizes(world) == [200] + [50] * 2 + [10] * 10 + [1] * 100
     assert world.waits == [1, 2, 4]
+
+
+def test_locked_records_are_not_tried_again_after_a_wait_beyond_the_total_time(world):
+    world.org.say(200, [failed("UNABLE_TO_LOCK_ROW", LOCKED)])
+    hasty = world.session.scoped(RetryPolicy(attempts=4, total_seconds=0.5))
+    (result,) = write_batch(hasty, UPDATE, [{"Id": account(1), "Name": "a"}])
+    assert (result.success, result.code) == (False, "UNABLE_TO_LOCK_ROW")
+    assert (len(world.org.asked), world.waits) == (1, [])
 
 
 def test_records_that_stay_locked_fail_with_their_code(world):
