@@ -158,7 +158,8 @@ def unwritable(path: Path, error: OSError, message: str = "{} cannot be written"
     """Turn the system's error about a file or folder into ours."""
     return StorageError(
         f"{message.format(path)}: {error.strerror or error}.",
-        hint="Check that the folder exists, is writable and has room; then `runner resume`.",
+        hint="Check that the folder exists, is writable and has room; then run again "
+        "(`runner resume` continues an unfinished run).",
     )
 
 

@@ -7,7 +7,7 @@ is produced or shown.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -119,10 +119,6 @@ class RunOutcome:
     api_version: str | None = None
     folder: Path | None = None
     exit_code: ExitCode = ExitCode.DONE
-
-    def with_exit_code(self) -> RunOutcome:
-        """The same run, with the exit code of its tasks."""
-        return replace(self, exit_code=exit_code_of(task.exit_code for task in self.tasks))
 
 
 _BY_SEVERITY = (

@@ -2,10 +2,12 @@
 
 import threading
 
-from runner.parallel import WorkerPool
+import pytest
+
+from runner.parallel import WorkerPool, one_ahead, parallel_map
 
 
-def test_every_ask_is_answered_once():
+def test_every_item_is_done_once():
     with WorkerPool(lambda n: n * n, 4) as pool:
         answers = {ask: future.result() for ask, future in pool.run(range(50))}
     assert answers == {n: n * n for n in range(50)}
@@ -30,7 +32,7 @@ def test_as_many_run_at_once_as_the_width_says_and_no_more():
     assert max(most) == width
 
 
-def test_asks_are_drawn_only_as_lanes_fall_free():
+def test_items_are_drawn_only_as_threads_become_free():
     drawn = []
 
     def asks():
@@ -44,7 +46,7 @@ def test_asks_are_drawn_only_as_lanes_fall_free():
     assert len(drawn) <= 4
 
 
-def test_a_failure_reaches_the_consumer_through_its_own_answer():
+def test_a_failure_reaches_the_consumer_through_its_own_result():
     def work(ask):
         if ask == 2:
             raise ValueError(ask)
@@ -54,7 +56,7 @@ def test_a_failure_reaches_the_consumer_through_its_own_answer():
         assert [ask for ask, future in pool.run(range(5)) if future.exception()] == [2]
 
 
-def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
+def test_items_in_flight_at_an_early_end_come_with_their_results():
     all_begun = threading.Barrier(3, timeout=30)
     others_may_end = threading.Event()
 
@@ -73,7 +75,7 @@ def test_what_is_under_way_at_an_early_end_is_told_with_its_answer():
     assert ends == {1: 10, 2: 20}
 
 
-def test_what_no_lane_had_begun_is_not_told_as_under_way():
+def test_items_that_no_thread_has_started_are_not_in_flight():
     begun, may_end = threading.Event(), threading.Event()
 
     def work(ask):
@@ -91,7 +93,7 @@ def test_what_no_lane_had_begun_is_not_told_as_under_way():
         assert pool.drain(30) == []
 
 
-def test_what_takes_too_long_to_settle_is_told_without_an_answer():
+def test_items_that_take_too_long_to_finish_come_without_a_result():
     both_begun = threading.Barrier(2, timeout=30)
     hold = threading.Event()
 
@@ -106,3 +108,73 @@ def test_what_takes_too_long_to_settle_is_told_without_an_answer():
             break
         assert pool.drain(0) == [(1, None)]
         hold.set()
+
+
+def test_results_come_in_the_order_of_their_items():
+    first_may_end = threading.Event()
+
+    def work(item):
+        if item == 0:
+            first_may_end.wait(30)
+        first_may_end.set()
+        return item * 10
+
+    assert list(parallel_map(work, range(20), threads=2)) == [item * 10 for item in range(20)]
+
+
+def test_only_a_few_items_are_drawn_ahead():
+    drawn = []
+
+    def items():
+        for number in range(100):
+            drawn.append(number)
+            yield number
+
+    results = parallel_map(lambda item: item, items(), threads=2)
+    assert next(results) == 0
+    assert len(drawn) <= 4
+    results.close()
+
+
+def test_a_failure_ends_the_results_and_waits_for_the_items_in_flight():
+    finished = []
+
+    def work(item):
+        if item == 1:
+            raise ValueError(item)
+        finished.append(item)
+        return item
+
+    with pytest.raises(ValueError, match="1"):
+        list(parallel_map(work, range(100), threads=1))
+    assert finished[0] == 0
+    assert len(finished) <= 3
+
+
+def test_the_next_item_is_drawn_while_one_is_used_and_no_more():
+    second_drawn = threading.Event()
+    drawn = []
+
+    def items():
+        for number in range(5):
+            drawn.append(number)
+            if number == 1:
+                second_drawn.set()
+            yield number
+
+    ahead = one_ahead(items())
+    assert next(ahead) == 0
+    assert second_drawn.wait(30)
+    assert drawn == [0, 1]
+    assert list(ahead) == [1, 2, 3, 4]
+
+
+def test_an_error_of_a_later_item_comes_after_the_items_before_it():
+    def items():
+        yield 1
+        raise ConnectionError
+
+    seen = []
+    with pytest.raises(ConnectionError):
+        seen.extend(one_ahead(items()))
+    assert seen == [1]
