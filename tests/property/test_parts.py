@@ -58,12 +58,12 @@ def test_parts_hold_every_sendable_row_once_and_never_too_much(rows, max_bytes, 
 @given(
     rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=40),
     block=st.integers(1, 50),
-    slab=st.integers(1, 200),
+    size=st.integers(1, 200),
 )
-def test_slabs_end_where_a_record_ends(rows, block, slab):
+def test_chunks_end_where_a_record_ends(rows, block, size):
     content = csv_bytes(rows)
     blocks = (content[at : at + block] for at in range(0, len(content), block))
-    slabs = list(chunks.cut_chunks(blocks, b'"', slab))
-    assert b"".join(slabs) == content
-    again = [row for piece in slabs for row in csv.reader(io.StringIO(piece.decode(), newline=""))]
+    pieces = list(chunks.cut_chunks(blocks, b'"', size))
+    assert b"".join(pieces) == content
+    again = [row for piece in pieces for row in csv.reader(io.StringIO(piece.decode(), newline=""))]
     assert again == list(csv.reader(io.StringIO(content.decode(), newline="")))

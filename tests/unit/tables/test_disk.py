@@ -11,7 +11,7 @@ def put(folder, name, size):
 
 
 def test_what_is_there_already_counts(tmp_path):
-    put(tmp_path, "a/staging/slab.csv", 900)
+    put(tmp_path, "a/staging/chunk.csv", 900)
     disk = Disk(tmp_path, 1_000)
     disk.add(50)
     put(tmp_path, "a/parts/part.csv", 200)
@@ -57,5 +57,5 @@ def test_without_a_bound_nothing_is_looked_at():
     ("size", "words"),
     [(999, "999 bytes"), (1_500, "1.5 KB"), (2_340_000, "2.34 MB"), (21 * 10**9, "21 GB")],
 )
-def test_sizes_are_said_format_size(size, words):
+def test_sizes_are_readable(size, words):
     assert format_size(size) == words

@@ -111,7 +111,7 @@ def test_the_same_rows_from_every_format(reading, name, content, form, shape):
     assert reading.rows(reading.file(name, content), FileFormat(form), **shape) == ROWS
 
 
-def test_parquet_values_are_spelled_as_fields_take_them(reading):
+def test_parquet_values_are_written_as_fields_expect_them(reading):
     query = """SELECT true AS flag, DATE '0001-01-01' AS day, 123456789012345678.90::DECIMAL(38, 2) AS n,
         TIMESTAMP '2026-03-29 02:30:00.123' AS local, TIMESTAMPTZ '2026-03-29 02:30:00+02' AS moment,
         TIME '08:30:00' AS t, 1e20::DOUBLE AS big, 'ab'::BLOB AS raw, NULL::INTEGER AS nothing,
@@ -139,7 +139,7 @@ def test_parquet_values_are_spelled_as_fields_take_them(reading):
     assert set(read_columns(source) or ()) == set(kinds)
 
 
-def test_a_parquet_file_that_was_not_written_whole_is_told(reading):
+def test_a_parquet_file_that_was_not_written_whole_is_reported(reading):
     path = reading.folder / "a.parquet"
     with duckdb.connect() as connection:
         connection.execute(f"COPY (SELECT range AS a FROM range(9999)) TO '{path}'")
@@ -154,7 +154,7 @@ def test_a_parquet_row_of_one_null_is_a_row(reading):
     assert reading.rows(path, FileFormat.PARQUET) == [{}, {"a": "x"}]
 
 
-def test_excel_cells_are_spelled_as_fields_take_them(reading):
+def test_excel_cells_are_written_as_fields_expect_them(reading):
     content = excel(
         ["n", "day", "flag", "f"], [1, date(2026, 1, 31), True, 0.1], [12345678901234567]
     )
@@ -266,7 +266,7 @@ NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
         ("d.xml", XML, "xml", {"record": "/accounts/account"}, "the root element is root, not accounts"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_told_with_its_place(reading, name, content, form, shape, said):
+def test_what_is_wrong_is_reported_with_its_place(reading, name, content, form, shape, said):
     if "compression" in shape:
         shape = shape | {"compression": Compression(shape["compression"])}
     with pytest.raises(SourceError, match=said) as raised:
@@ -276,7 +276,7 @@ def test_what_is_wrong_is_told_with_its_place(reading, name, content, form, shap
 
 
 @pytest.mark.parametrize("value", ["{'x': 1}", "[1, 2]", "MAP {'k': 1}"])
-def test_a_parquet_column_of_more_than_one_value_is_told(reading, value):
+def test_a_parquet_column_of_more_than_one_value_is_reported(reading, value):
     path = parquet(reading.folder / "a.parquet", f"SELECT 1 AS a, {value} AS deep")
     with pytest.raises(SourceError, match="column 'deep' has more than one value per row"):
         reading.rows(path, FileFormat.PARQUET)
@@ -306,7 +306,7 @@ def test_a_terminal_is_no_source(reading, monkeypatch):
     ("module", "form", "extra"),
     [("python_calamine", FileFormat.EXCEL, "excel"), ("fsspec", FileFormat.CSV, "remote")],
 )
-def test_a_missing_extra_is_told_with_the_command_that_installs_it(
+def test_a_missing_extra_is_reported_with_the_command_that_installs_it(
     reading, monkeypatch, module, form, extra
 ):
     monkeypatch.setitem(sys.modules, module, None)
@@ -346,7 +346,7 @@ def test_what_is_wrong_with_a_file_that_was_fetched_names_its_address(reading, c
 UNDECLARED = frozenset({"delimiter", "encoding"})
 
 
-def test_what_a_file_itself_tells_is_found_in_every_file_and_said_once(reading):
+def test_a_dialect_is_detected_in_every_file_and_noted_once(reading):
     reading.file("in-1.csv", b"a;b\n1;x,y\n")
     reading.file("in-2.csv", b"b;a\ny;2\n")
     reading.file("in-3.csv", b"a,b\n3,z\n")

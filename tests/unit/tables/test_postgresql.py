@@ -106,7 +106,7 @@ def read(sql, folder):
     return records.columns, list(csv.reader(content.splitlines(keepends=True)))
 
 
-def test_values_are_spelled_as_fields_take_them(database, tmp_path):
+def test_values_are_written_as_fields_expect_them(database, tmp_path):
     sql = """SELECT true AS flag, DATE '4000-12-31' AS day, 1234567890123456.50::numeric(18,2) AS n,
         TIMESTAMP '2026-03-29 02:30:00.123' AS local,
         TIMESTAMPTZ '2026-03-29 02:30:00+02' AT TIME ZONE 'UTC' AS utc, 9007199254740993 AS i,
@@ -135,7 +135,7 @@ def test_rows_come_through_a_cursor_of_the_server(database, tmp_path):
     assert rows[0] == ["1", "1"]
 
 
-def test_a_connection_that_is_dropped_on_the_way_is_told(database, tmp_path):
+def test_a_dropped_connection_is_reported(database, tmp_path):
     sql = (
         "SELECT g, CASE WHEN g = 4500 THEN pg_terminate_backend(pg_backend_pid())::text END"
         " FROM generate_series(1, 5000) g"
@@ -149,7 +149,7 @@ def test_a_connection_that_is_dropped_on_the_way_is_told(database, tmp_path):
     ("sql", "said"),
     [("SELEKT 1", "syntax error"), ("SELECT * FROM nowhere", "does not exist"), ("SELECT 1/0", "division by zero")],
 )  # fmt: skip
-def test_sql_that_is_refused_is_told_in_the_databases_words(database, tmp_path, sql, said):
+def test_rejected_sql_is_reported_in_the_databases_words(database, tmp_path, sql, said):
     with pytest.raises(SourceError, match=said):
         read(sql, tmp_path)
 
@@ -161,7 +161,7 @@ def test_a_source_changes_nothing(database, tmp_path):
     assert database("SELECT a FROM other") == [(1,)]
 
 
-def test_a_server_that_is_not_there_is_told_without_the_password(server, monkeypatch, tmp_path):
+def test_an_unreachable_server_is_reported_without_the_password(server, monkeypatch, tmp_path):
     url = f"postgresql+psycopg://sync:pass-word@/postgres?host={server}/nowhere"
     monkeypatch.setenv("A_POSTGRESQL", url)
     with pytest.raises(SourceError, match="could not be reached") as raised:

@@ -38,21 +38,21 @@ def test_a_file_is_fetched_over_http(server, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["/b.csv?key=secret", "/a.csv?key=secret&cut"])
-def test_what_cannot_be_had_whole_is_told_without_its_key(server, tmp_path, path):
+def test_what_cannot_be_fetched_is_reported_without_its_key(server, tmp_path, path):
     with pytest.raises(SourceError, match="cannot be read") as raised:
         fetch(server + path, tmp_path / "got")
     assert server in raised.value.message
     assert "secret" not in f"{raised.value.message}{raised.value.hint}"
 
 
-def test_what_cannot_be_sent_is_told(tmp_path):
+def test_what_cannot_be_sent_is_reported(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"x")
     with pytest.raises(StateError, match="cannot be written") as raised:
         send(tmp_path / "a.csv", "http://user:secret@127.0.0.1:1/a.csv")
     assert "secret" not in raised.value.message
 
 
-def test_a_store_whose_library_is_missing_is_told(tmp_path):
+def test_a_store_whose_library_is_missing_is_reported(tmp_path):
     with pytest.raises(SourceError, match="needs a library that is not installed") as raised:
         fetch("gs://bucket/a.csv", tmp_path / "got")
     assert "pip install" in (raised.value.hint or "")

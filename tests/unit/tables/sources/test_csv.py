@@ -56,14 +56,14 @@ def test_csv_is_read_as_declared(stage, rows_of, content, shape, expected):
         (b"a,,c\n1,2,3\n", "column 2 of 3 has no name"),
     ],
 )
-def test_what_is_wrong_in_a_csv_file_is_told_with_its_place(stage, content, said):
+def test_what_is_wrong_in_a_csv_file_is_reported_with_its_place(stage, content, said):
     with pytest.raises(SourceError) as raised:
         stage(content)
     assert said in raised.value.message
     assert raised.value.hint
 
 
-def test_an_undecodable_byte_of_another_encoding_is_told(stage):
+def test_an_undecodable_byte_of_another_encoding_is_reported(stage):
     with pytest.raises(SourceError, match="byte 7 is not windows-1252"):
         stage(b"a;b\nx;\x81\n", shape={"encoding": "windows-1252", "delimiter": ";"})
 
@@ -89,12 +89,12 @@ def test_json_lines_keep_digits_and_take_all_keys(stage, rows_of):
         (b'{"a":"\xff"}\n', "byte 7 is not utf-8"),
     ],
 )
-def test_what_is_wrong_in_json_lines_is_told_with_its_line(stage, content, said):
+def test_what_is_wrong_in_json_lines_is_reported_with_its_line(stage, content, said):
     with pytest.raises(SourceError, match=said):
         stage(content, form=FileFormat.JSONL)
 
 
-def test_a_missing_file_and_a_folder_are_told(stage, tmp_path):
+def test_a_missing_file_and_a_folder_are_reported(stage, tmp_path):
     shape = FileShape(FileFormat.CSV)
     with pytest.raises(SourceError, match="cannot be read: No such file"):
         read_columns(FileSource(tmp_path / "nowhere.csv", shape))
@@ -102,7 +102,7 @@ def test_a_missing_file_and_a_folder_are_told(stage, tmp_path):
         read_columns(FileSource(tmp_path, shape))
 
 
-def test_columns_are_told_beforehand_without_those_of_an_earlier_result(stage):
+def test_columns_are_read_without_those_of_an_earlier_result(stage):
     assert read_columns(stage.source(b"Name,sf__Row,sf__Code\nx,1,BAD\n")) == ("Name",)
 
 

@@ -109,7 +109,7 @@ def test_parquet_has_the_types_of_the_describe(rows, tmp_path):
     ("value", "kind"),
     [("1.234", "DECIMAL(19,3)"), ("7.0", "DECIMAL(18,2)"), ("9.12260031E8", "DECIMAL(18,2)"), ("12345678901234567890.10", "DECIMAL(22,2)")],
 )  # fmt: skip
-def test_no_decimal_is_lost_where_the_org_keeps_more_than_it_describes(tmp_path, value, kind):
+def test_no_decimal_is_lost_where_the_org_stores_more_than_it_describes(tmp_path, value, kind):
     rows = tmp_path / "records.csv"
     rows.write_text(f'"n"\n"{value}"\n""\n')
     to = tmp_path / "a.parquet"
@@ -131,7 +131,7 @@ def test_parquet_of_no_rows_has_its_columns(tmp_path):
     assert len(from_duckdb(f"DESCRIBE FROM '{to}'")) == len(COLUMNS)
 
 
-def test_packed_files_hold_the_same_bytes_and_are_the_same_each_time(rows, tmp_path):
+def test_compressed_files_have_the_same_content_and_are_the_same_each_time(rows, tmp_path):
     for name, form in (("a.csv.gz", Compression.GZIP), ("a.csv.zst", Compression.ZSTD)):
         written = []
         for _ in range(2):
@@ -206,7 +206,7 @@ def test_a_text_that_begins_like_a_formula_stays_text_in_excel(tmp_path):
         (FileFormat.XML, "x\x01", r"Row 1, a: XML cannot contain the character '\\x01'"),
     ],
 )
-def test_what_a_format_cannot_hold_is_told_and_leaves_no_file(tmp_path, form, value, said):
+def test_what_a_format_cannot_hold_is_reported_and_leaves_no_file(tmp_path, form, value, said):
     rows = tmp_path / "run" / "records.csv"
     rows.parent.mkdir()
     rows.write_text(f'"a"\n"{value}"\n')
@@ -324,7 +324,7 @@ def test_a_table_is_made_replaced_and_added_to(rows, sqlite):
     ]
 
 
-def test_a_table_that_refuses_a_row_keeps_what_it_had(rows, sqlite):
+def test_a_table_that_rejects_a_row_is_left_as_it_was(rows, sqlite):
     engine = sqlalchemy.create_engine(os.environ["A_DATABASE"])
     with engine.begin() as connection:
         connection.exec_driver_sql('CREATE TABLE cases ("Id" TEXT, "N" INTEGER NOT NULL)')
@@ -339,7 +339,7 @@ def records_text(records):
     return b"".join(block for each in records for block in each.blocks).decode()
 
 
-def test_rows_of_a_database_are_spelled_as_fields_take_them(sqlite, tmp_path):
+def test_rows_of_a_database_are_written_as_fields_expect_them(sqlite, tmp_path):
     sql = "SELECT 1 AS a, 'x%y:z' AS b, NULL AS c, 0.1 AS d, x'6162' AS e WHERE 'a' LIKE '%a%'"
     [records] = open_source(DatabaseSource(sqlite, sql), tmp_path)
     assert records.columns == ("a", "b", "c", "d", "e")
@@ -374,7 +374,7 @@ def test_rows_of_a_database_are_spelled_as_fields_take_them(sqlite, tmp_path):
         ("sqlite://", "CREATE TABLE a (b)", "", ""),
     ],
 )
-def test_what_is_wrong_with_a_database_is_told_without_its_url(
+def test_what_is_wrong_with_a_database_is_reported_without_its_url(
     monkeypatch, tmp_path, url, sql, said, hint
 ):
     if url is None:
@@ -391,7 +391,7 @@ def test_what_is_wrong_with_a_database_is_told_without_its_url(
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy", "xlsxwriter", "fsspec"])
-def test_a_missing_extra_is_told_with_the_command_that_installs_it(
+def test_a_missing_extra_is_reported_with_the_command_that_installs_it(
     rows, tmp_path, monkeypatch, module
 ):
     monkeypatch.setitem(sys.modules, module, None)

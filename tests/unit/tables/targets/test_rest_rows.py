@@ -95,7 +95,7 @@ def test_a_single_column_without_a_value_is_a_row_all_the_same(tmp_path):
     assert (tmp_path / "a.jsonl").read_text().count("\n") == 2
 
 
-def test_a_character_that_the_encoding_lacks_is_told(rows, tmp_path):
+def test_a_character_that_the_encoding_lacks_is_reported(rows, tmp_path):
     with pytest.raises(StateError, match="latin-1 has no character for"):
         deliver(rows, target(tmp_path / "x.csv", encoding="latin-1"), COLUMNS, keep_rows=True)
     assert not (tmp_path / "x.csv").exists()
