@@ -148,7 +148,7 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
 
 @app.command()
 def reset(state_dir: StateDir = None) -> None:
-    """Empty the local org: every record, job and session."""
+    """Delete everything in the local org: every record, Bulk job and session."""
     import shutil
 
     from runner.errors import StateError

@@ -6,6 +6,7 @@ Knows where a table stands in a page. Knows nothing of the texts around it.
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import typer.main
@@ -30,6 +31,8 @@ PLACES = (
     "database_target",
     "child_table",
 )
+COMMON_FROM = 3
+"""An option that as many commands have alike is described once."""
 
 _WORDS = {
     "string": "text",
@@ -49,7 +52,7 @@ def page_tables():
         REFERENCE / "job-file.md": _job_tables(job_schema()),
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
         REFERENCE / "local-org-coverage.md": _route_tables(),
-        REFERENCE / "cli.md": {name: _options(verb) for name, verb in commands().items()},
+        REFERENCE / "cli.md": _command_tables(commands()),
     }
 
 
@@ -230,11 +233,28 @@ def _written(value):
     return text.strip().removesuffix("...").strip()
 
 
-def _options(command):
+def _command_tables(known):
+    """A table for each command, and one of the options that three or more have alike."""
+    cells = {name: [*map(_option_cells, _visible(each))] for name, each in known.items()}
+    count = Counter(row for rows in cells.values() for row in rows if row[0].startswith("`-"))
+    common = [row for row, times in count.items() if times >= COMMON_FROM]
+    tables = {"common options": _rows(common)}
+    for name, rows in cells.items():
+        own = [row for row in rows if row not in common]
+        names = [row[0].split()[0].strip("`,") for row in rows if row in common]
+        links = ", ".join(f"`{each}`" for each in names)
+        also = f"\n[Common options](#common-options): {links}.\n" if names else ""
+        tables[name] = (_rows(own) if own else "") + also
+    return tables
+
+
+def _visible(command):
+    return [each for each in command.params if not each.hidden]
+
+
+def _rows(cells):
     rows = ["| argument or option | variable | default | meaning |", "|---|---|---|---|"]
-    visible = (each for each in command.params if not each.hidden)
-    rows.extend(f"| {' | '.join(_option_cells(each))} |" for each in visible)
-    return "\n".join(rows) + "\n"
+    return "\n".join([*rows, *(f"| {' | '.join(each)} |" for each in cells)]) + "\n"
 
 
 def _option_cells(parameter):
