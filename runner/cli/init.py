@@ -17,13 +17,13 @@ def init(
 ) -> None:
     """Write a commented starter job, and its schema for the editor beside it."""
     from runner.job.schema.files import schema_text
-    from runner.job.template import starter_job
+    from runner.job.template import job_template
 
     schema = file.parent / "job.schema.json"
     if file.exists():
         raise UsageError(f"{file} already exists.", hint="Choose another file name.")
     try:
-        file.write_text(starter_job(file.stem), encoding="utf-8")
+        file.write_text(job_template(file.stem), encoding="utf-8")
         if not schema.exists():
             schema.write_text(schema_text("job"), encoding="utf-8")
     except OSError as error:

@@ -121,7 +121,7 @@ def verb_of(values: Values) -> Verb | None:
 
 
 def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
-    """Build one task; what `defaults` say holds where the task says nothing."""
+    """Build one task; `defaults` apply to what the task does not set."""
     verb = verb_of(values) or Verb.QUERY
     merged = _with_defaults(values, defaults, verb)
     if verb is Verb.QUERY:
@@ -130,11 +130,11 @@ def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
 
 
 def _with_defaults(values: Values, defaults: Values, verb: Verb) -> dict[str, Any]:
-    taken = {key: defaults[key] for key in defaults if verb is not Verb.QUERY or key in _FOR_ALL}
+    shared = {key: defaults[key] for key in defaults if verb is not Verb.QUERY or key in _FOR_ALL}
     nested = {
-        key: {**taken[key], **values[key]} for key in _NESTED if key in taken and key in values
+        key: {**shared[key], **values[key]} for key in _NESTED if key in shared and key in values
     }
-    return {**taken, **values, **nested}
+    return {**shared, **values, **nested}
 
 
 def _common(values: Values, index: int, threshold: int) -> dict[str, Any]:

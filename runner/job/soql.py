@@ -22,7 +22,7 @@ _AFTER_FROM = frozenset(
     | {"for", "update", "all"}
 )
 _MAX_DEPTH = 10
-"""Subqueries in each other that are read; the org takes 5."""
+"""Levels of subqueries that are read; the org allows 5."""
 
 
 def masked(soql: str) -> str:

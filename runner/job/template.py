@@ -46,7 +46,7 @@ tasks:
 """
 
 
-def starter_job(name: str) -> str:
+def job_template(name: str) -> str:
     """A commented job with that name; characters that a name cannot have become `-`."""
     return _TEXT.format(name=_as_name(name))
 

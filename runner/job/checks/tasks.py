@@ -96,8 +96,8 @@ def references(job: PartialJob) -> Iterator[Diagnostic]:
                 code = "job/refers-to-itself"
                 yield job.origin.diagnose(path, code, message, help="name another task")
             elif named not in known:
-                takes = f"the other tasks are {in_words(others, 'and')}" if others else None
-                hint = did_you_mean(named, others, takes or "the job has no other task")
+                known_names = f"the other tasks are {in_words(others, 'and')}" if others else None
+                hint = did_you_mean(named, others, known_names or "the job has no other task")
                 message = f"there is no task `{named[:60]}`"
                 yield job.origin.diagnose(path, "job/unknown-task", message, help=hint)
 
@@ -174,7 +174,7 @@ def _circles(before: Prerequisites) -> Iterator[list[str]]:
 
 
 def _sparse(before: Prerequisites) -> dict[str, Sequence[str]]:
-    """The same order with fewer edges: a task that waits for all above it stands for them."""
+    """The same order with fewer edges: a task that waits for all above it replaces them."""
     graph: dict[str, Sequence[str]] = {}
     since = 0
     for index, (name, needed) in enumerate(before.items()):

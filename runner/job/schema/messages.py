@@ -187,8 +187,8 @@ def _unknown_value(violation: Violation) -> tuple[str, str, str | None]:
     if violation.instance is None:
         return "no-value", f"{violation.subject} has no value", f"use {in_words(options)}"
     message = f"{violation.subject} cannot be {_named(violation.instance)}"
-    takes = f"use {in_words(options)}"
-    return "unknown-value", message, did_you_mean(str(violation.instance), options, takes)
+    hint = f"use {in_words(options)}"
+    return "unknown-value", message, did_you_mean(str(violation.instance), options, hint)
 
 
 def _wrong_constant(violation: Violation) -> tuple[str, str, str | None]:
@@ -207,8 +207,8 @@ def _out_of_range(violation: Violation) -> tuple[str, str, str | None]:
     schema = violation.schema
     least, most = schema.get("minimum"), schema.get("maximum")
     message = f"{violation.subject} cannot be {_named(violation.instance)}"
-    takes = f"use {least:,} to {most:,}" if most is not None else f"use {least} or more"
-    return "out-of-range", message, takes
+    hint = f"use {least:,} to {most:,}" if most is not None else f"use {least} or more"
+    return "out-of-range", message, hint
 
 
 def _wrong_length(violation: Violation) -> tuple[str, str, str | None]:

@@ -1,13 +1,13 @@
 import pytest
 
 from runner.job.load import check_job
-from runner.job.template import starter_job
+from runner.job.template import job_template
 
 
 @pytest.mark.parametrize("name", ["accounts", "my job", "2024", "true", "", "Übung", "a" * 300])
-def test_the_starter_validates_under_any_name(name, tmp_path):
+def test_the_template_validates_under_any_name(name, tmp_path):
     file = tmp_path / "job.yaml"
-    file.write_text(starter_job(name), encoding="utf-8")
+    file.write_text(job_template(name), encoding="utf-8")
     job, problems = check_job(file)
     assert problems == ()
     assert job is not None
@@ -15,7 +15,7 @@ def test_the_starter_validates_under_any_name(name, tmp_path):
 
 
 def test_the_commented_task_validates_too(tmp_path):
-    lines = starter_job("x").splitlines()
+    lines = job_template("x").splitlines()
     start = next(i for i, line in enumerate(lines) if "- name: accounts_in" in line)
     uncommented = [*lines[:start], *(line.replace("# ", "", 1) for line in lines[start:])]
     file = tmp_path / "job.yaml"
@@ -26,4 +26,4 @@ def test_the_commented_task_validates_too(tmp_path):
 
 
 def test_the_editor_is_told_of_the_schema():
-    assert starter_job("x").startswith("# yaml-language-server: $schema=")
+    assert job_template("x").startswith("# yaml-language-server: $schema=")
