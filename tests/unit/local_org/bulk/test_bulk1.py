@@ -13,7 +13,7 @@ JOB = """<?xml version="1.0" encoding="UTF-8"?>
 </jobInfo>"""
 
 
-class Classic:
+class Bulk1:
     def __init__(self, served):
         self.client = served.client
         self.headers = {
@@ -49,12 +49,12 @@ class Classic:
 
 
 @pytest.fixture
-def classic(served):
-    return Classic(served())
+def bulk1(served):
+    return Bulk1(served())
 
 
-def test_a_job_is_told_in_xml_with_its_namespace(classic):
-    answer = classic.ask("POST", "job", JOB.format(operation="insert"))
+def test_a_job_is_told_in_xml_with_its_namespace(bulk1):
+    answer = bulk1.ask("POST", "job", JOB.format(operation="insert"))
     assert answer.status_code == 201
     assert answer.headers["content-type"] == "application/xml"
     root = ET.fromstring(answer.text)  # noqa: S314 - our own answer
@@ -65,70 +65,70 @@ def test_a_job_is_told_in_xml_with_its_namespace(classic):
     assert told["apiVersion"] == "60.0"
 
 
-def test_results_stand_in_the_order_of_the_rows(classic):
-    job = classic.create()
+def test_results_stand_in_the_order_of_the_rows(bulk1):
+    job = bulk1.create()
     content = "Name,BillingState\nAcme,CA\n,NY\nGlobex,WA\n"
-    batch = classic.batch(job, content)
-    told = classic.ended(job, batch)
+    batch = bulk1.batch(job, content)
+    told = bulk1.ended(job, batch)
     assert told["state"] == "Completed"
     assert (told["numberRecordsProcessed"], told["numberRecordsFailed"]) == ("3", "1")
-    lines = classic.ask("GET", f"job/{job}/batch/{batch}/result").text.splitlines()
+    lines = bulk1.ask("GET", f"job/{job}/batch/{batch}/result").text.splitlines()
     assert lines[0] == '"Id","Success","Created","Error"'
     assert lines[2] == (
         '"","false","false","REQUIRED_FIELD_MISSING:Required fields are missing: [Name]:Name --"'
     )
     assert lines[1].endswith('","true","true",""')
     assert lines[3].endswith('","true","true",""')
-    assert classic.ask("GET", f"job/{job}/batch/{batch}/request").text == content
+    assert bulk1.ask("GET", f"job/{job}/batch/{batch}/request").text == content
 
 
-def test_a_job_closes_and_counts_its_batches(classic):
-    job = classic.create()
+def test_a_job_closes_and_counts_its_batches(bulk1):
+    job = bulk1.create()
     for name in ("A", "B"):
-        classic.ended(job, classic.batch(job, f"Name\n{name}\n"))
-    closed = classic.told("POST", f"job/{job}", "<jobInfo><state>Closed</state></jobInfo>")
+        bulk1.ended(job, bulk1.batch(job, f"Name\n{name}\n"))
+    closed = bulk1.told("POST", f"job/{job}", "<jobInfo><state>Closed</state></jobInfo>")
     assert closed["state"] == "Closed"
     assert closed["numberBatchesCompleted"] == "2"
-    late = classic.ask("POST", f"job/{job}/batch", "Name\nC\n", "text/csv")
+    late = bulk1.ask("POST", f"job/{job}/batch", "Name\nC\n", "text/csv")
     assert late.status_code == 400
     assert "InvalidJobState" in late.text
 
 
-def test_an_unknown_column_fails_the_batch(classic):
-    job = classic.create()
-    told = classic.ended(job, classic.batch(job, "Name,Foo\nA,B\n"))
+def test_an_unknown_column_fails_the_batch(bulk1):
+    job = bulk1.create()
+    told = bulk1.ended(job, bulk1.batch(job, "Name,Foo\nA,B\n"))
     assert told["state"] == "Failed"
     assert told["stateMessage"] == "InvalidBatch : Field name not found : Foo"
 
 
-def test_a_query_lists_its_result_and_hands_it_out(classic):
-    job = classic.create()
-    classic.ended(job, classic.batch(job, "Name\nAcme\nGlobex\n"))
-    query = classic.create("query")
+def test_a_query_lists_its_result_and_hands_it_out(bulk1):
+    job = bulk1.create()
+    bulk1.ended(job, bulk1.batch(job, "Name\nAcme\nGlobex\n"))
+    query = bulk1.create("query")
     soql = "SELECT Name FROM Account ORDER BY Name"
-    batch = classic.batch(query, soql)
-    assert classic.ended(query, batch)["state"] == "Completed"
-    listed = classic.told("GET", f"job/{query}/batch/{batch}/result")
-    found = classic.ask("GET", f"job/{query}/batch/{batch}/result/{listed['result']}")
+    batch = bulk1.batch(query, soql)
+    assert bulk1.ended(query, batch)["state"] == "Completed"
+    listed = bulk1.told("GET", f"job/{query}/batch/{batch}/result")
+    found = bulk1.ask("GET", f"job/{query}/batch/{batch}/result/{listed['result']}")
     assert found.text == '"Name"\n"Acme"\n"Globex"\n'
 
 
-def test_a_query_of_nothing_says_so(classic):
-    query = classic.create("query")
-    batch = classic.batch(query, "SELECT Id FROM Account")
-    classic.ended(query, batch)
-    listed = classic.told("GET", f"job/{query}/batch/{batch}/result")
-    found = classic.ask("GET", f"job/{query}/batch/{batch}/result/{listed['result']}")
+def test_a_query_of_nothing_says_so(bulk1):
+    query = bulk1.create("query")
+    batch = bulk1.batch(query, "SELECT Id FROM Account")
+    bulk1.ended(query, batch)
+    listed = bulk1.told("GET", f"job/{query}/batch/{batch}/result")
+    found = bulk1.ask("GET", f"job/{query}/batch/{batch}/result/{listed['result']}")
     assert found.text == "Records not found for this query\n"
 
 
-def test_refusals_are_one_object_in_the_format_of_the_request(classic):
-    assert "<exceptionCode>InvalidJob</exceptionCode>" in classic.ask("GET", "job/750x").text
-    answer = classic.ask("GET", "job/750x", None, "application/json")
+def test_refusals_are_one_object_in_the_format_of_the_request(bulk1):
+    assert "<exceptionCode>InvalidJob</exceptionCode>" in bulk1.ask("GET", "job/750x").text
+    answer = bulk1.ask("GET", "job/750x", None, "application/json")
     assert answer.status_code == 400
     assert answer.json()["exceptionCode"] == "InvalidJob"
-    classic.headers["X-SFDC-Session"] = "stale"
-    answer = classic.ask("GET", "job/750x", None, "application/json")
+    bulk1.headers["X-SFDC-Session"] = "stale"
+    answer = bulk1.ask("GET", "job/750x", None, "application/json")
     assert answer.status_code == 401
     assert answer.json()["exceptionCode"] == "InvalidSessionId"
 
@@ -143,7 +143,7 @@ def test_refusals_are_one_object_in_the_format_of_the_request(classic):
         ("no xml", "InvalidXML"),
     ],
 )
-def test_a_job_that_cannot_be_is_refused(classic, body, code):
-    answer = classic.ask("POST", "job", body)
+def test_a_job_that_cannot_be_is_refused(bulk1, body, code):
+    answer = bulk1.ask("POST", "job", body)
     assert answer.status_code == 400
     assert code in answer.text
