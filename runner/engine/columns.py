@@ -1,21 +1,30 @@
-"""Which fields a write fills, from which expressions, checked against the org's describe.
+"""Which fields a write fills and which columns a query has, checked against the org's describe.
 
 Knows mapping and describe. Knows nothing of how rows are read or sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from runner.diagnostics import Diagnostic, Location
-from runner.errors import OrgError, TransientError
+from runner.engine.context import Context
+from runner.errors import JobError, OrgError, TransientError
+from runner.job.endpoints import FileSource
 from runner.job.model import Job, Verb, WriteTask
 from runner.job.soql import ItemKind, Selection, SelectItem
-from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, ResolvedColumn
+from runner.salesforce.describe import (
+    ColumnError,
+    Describes,
+    FieldDescribe,
+    ObjectDescribe,
+    ResolvedColumn,
+)
 from runner.suggest import did_you_mean
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
+from runner.tables.sources.open import read_columns
 from runner.tables.staging.expressions import parse
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -47,6 +56,44 @@ class _Wish:
     """Where the job names it, for a problem to point at."""
 
 
+def check_against_org(context: Context, only: Collection[str] = ()) -> None:
+    """Find what the org would certainly refuse, before anything is sent.
+
+    Args:
+        context: The run; tasks that it has finished already are not checked.
+        only: Names of tasks; empty means all.
+
+    Raises:
+        JobError: The job does not fit the org; every problem with its position.
+        SourceError: A source's header is wrong.
+    """
+    problems = [
+        problem
+        for task in context.job.tasks
+        if isinstance(task, WriteTask) and task.enabled and (not only or task.name in only)
+        if context.earlier_outcome(task) is None
+        for problem in _problems(task, context)
+    ]
+    if problems:
+        raise JobError(tuple(sorted(problems, key=lambda each: each.sort_key)))
+
+
+def _problems(task: WriteTask, context: Context) -> tuple[Diagnostic, ...]:
+    source = task.source
+    # An empty file has no columns and needs none.
+    header = (read_columns(source) or None) if isinstance(source, FileSource) else None
+    if header is None and task.fields is None:
+        return ()  # another task's rows: their columns are known once it has run
+    try:
+        return plan_columns(context.job, task, header, context.describes)[1]
+    except TransientError:
+        raise
+    except OrgError as error:
+        here: Location = ("tasks", task.index, task.verb.value)
+        code = "org/unknown-object"
+        return (context.job.origin.diagnose(here, code, error.message, help=error.hint),)
+
+
 def plan_columns(
     job: Job, task: WriteTask, header: Sequence[str] | None, describes: Describes
 ) -> tuple[ColumnPlan, tuple[Diagnostic, ...]]:
@@ -76,24 +123,23 @@ def plan_columns(
         resolved.append((wish, found))
     problems += _unfilled(job, wishes, header)
     problems += _misplaced(job, task, resolved)
-    problems += _missing(job, task, [column.name for _, column in resolved], describes)
+    described = describes.of(task.sobject)
+    key_field = described.field(task.key) if task.key else None
+    problems += _key_problems(job, task, described, key_field)
+    problems += _missing(job, task, [column.name for _, column in resolved])
     required = _required(task)
-    columns = tuple(
-        MappedColumn(
-            column.name,
-            wish.expression,
-            FieldKind.of(column.type),
-            required=column.name.lower() == required,
-        )
-        for wish, column in resolved
-    )
-    lookups = {column.name: column.lookup for _, column in resolved if column.lookup}
-    unique = tuple(
-        column.name
-        for _, column in resolved
-        if column.field.unique and not column.lookup and FieldKind.of(column.type) is FieldKind.TEXT
-    )
-    return ColumnPlan(columns, _key(task, describes), lookups, unique), tuple(problems)
+    columns: list[MappedColumn] = []
+    lookups: dict[str, str] = {}
+    unique: list[str] = []
+    for wish, column in resolved:
+        name, kind, lookup = column.name, FieldKind.of(column.type), column.lookup
+        columns.append(MappedColumn(name, wish.expression, kind, required=name.lower() == required))
+        if lookup is not None:
+            lookups[name] = lookup
+        elif column.field.unique and kind is FieldKind.TEXT:
+            unique.append(name)
+    key = key_field.name if key_field else task.key
+    return ColumnPlan(tuple(columns), key, lookups, tuple(unique)), tuple(problems)
 
 
 def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
@@ -143,13 +189,6 @@ def _required(task: WriteTask) -> str | None:
     return _ID.lower() if task.verb in {Verb.UPDATE, *_OF_IDS} else None
 
 
-def _key(task: WriteTask, describes: Describes) -> str | None:
-    if task.key is None:
-        return None
-    field = describes.of(task.sobject).field(task.key)
-    return field.name if field else task.key
-
-
 def _misplaced(
     job: Job, task: WriteTask, resolved: Sequence[tuple[_Wish, ResolvedColumn]]
 ) -> list[Diagnostic]:
@@ -188,41 +227,41 @@ _WRITABLE: dict[Verb, Callable[[FieldDescribe], bool]] = {
 }
 
 
-def _missing(
-    job: Job, task: WriteTask, names: Sequence[str], describes: Describes
+def _key_problems(
+    job: Job, task: WriteTask, described: ObjectDescribe, field: FieldDescribe | None
 ) -> list[Diagnostic]:
-    """A key that is not an external Id, or that no column fills."""
-    problems = []
-    here: Location = ("tasks", task.index)
-    if task.verb is Verb.UPSERT and task.key:
-        described = describes.of(task.sobject)
-        field = described.field(task.key)
-        if field is None or not field.identifies:
-            keys = [each.name for each in described.fields.values() if each.identifies]
-            problems.append(
-                job.origin.diagnose(
-                    (*here, "key"),
-                    "org/not-a-key",
-                    f"{task.key} of {task.sobject} is not an external Id",
-                    help=did_you_mean(
-                        task.key,
-                        keys,
-                        f"Mark it as External ID in Setup, or use one of {', '.join(keys)}.",
-                    ),
-                )
-            )
-    required = _required(task)
-    if required and required not in {name.lower() for name in names}:
-        wanted = task.key if task.verb is Verb.UPSERT else _ID
-        problems.append(
-            job.origin.diagnose(
-                (*here, "fields" if task.fields is not None else "from"),
-                "job/no-key-column",
-                f"{task.verb} needs a column {wanted}, but there is none",
-                help=f"Map {wanted} in `fields`, or rename a column of the source to {wanted}.",
-            )
+    """A key that is not an external Id."""
+    if task.verb is not Verb.UPSERT or not task.key or (field is not None and field.identifies):
+        return []
+    keys = [each.name for each in described.fields.values() if each.identifies]
+    return [
+        job.origin.diagnose(
+            ("tasks", task.index, "key"),
+            "org/not-a-key",
+            f"{task.key} of {task.sobject} is not an external Id",
+            help=did_you_mean(
+                task.key,
+                keys,
+                f"Mark it as External ID in Setup, or use one of {', '.join(keys)}.",
+            ),
         )
-    return problems
+    ]
+
+
+def _missing(job: Job, task: WriteTask, names: Sequence[str]) -> list[Diagnostic]:
+    """A key, or an Id, that no column fills."""
+    required = _required(task)
+    if not required or required in {name.lower() for name in names}:
+        return []
+    wanted = task.key if task.verb is Verb.UPSERT else _ID
+    return [
+        job.origin.diagnose(
+            ("tasks", task.index, "fields" if task.fields is not None else "from"),
+            "job/no-key-column",
+            f"{task.verb} needs a column {wanted}, but there is none",
+            help=f"Map {wanted} in `fields`, or rename a column of the source to {wanted}.",
+        )
+    ]
 
 
 def _diagnostic(job: Job, wish: _Wish, code: str, message: str, hint: str | None) -> Diagnostic:

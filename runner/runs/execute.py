@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
+from runner.engine.columns import check_against_org
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
-from runner.engine.preflight import check_against_org
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import ExitCode, RunnerError, UsageError
