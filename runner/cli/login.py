@@ -16,7 +16,7 @@ from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.cli.login_options import ConnectionOption
-    from runner.job.path_policy import Permissions
+    from runner.job.permissions import Permissions
     from runner.login.complete import SignedIn
     from runner.salesforce.session import TokenStore
 

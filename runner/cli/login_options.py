@@ -17,7 +17,7 @@ from runner.cli.settings import token_override, user_state
 if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
     from runner.job.model import Connection, Environment
-    from runner.job.path_policy import Permissions
+    from runner.job.permissions import Permissions
     from runner.login.complete import ExpectedOrg
     from runner.login.logout import SavedToken
     from runner.login.web import SignInRequest

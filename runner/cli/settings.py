@@ -19,7 +19,7 @@ import typer
 
 if TYPE_CHECKING:
     from runner.credentials import SecretReference
-    from runner.job.path_policy import Permissions
+    from runner.job.permissions import Permissions
     from runner.runs.wiring import UserSettings
     from runner.state.paths import StateFolder
 
@@ -100,7 +100,7 @@ def permissions(
         UsageError: A host is not one.
     """
     from runner.errors import UsageError
-    from runner.job.path_policy import Permissions
+    from runner.job.permissions import Permissions
 
     wrong = next((host for host in hosts or () if not _HOST.fullmatch(host)), None)
     if wrong is not None:

@@ -26,7 +26,7 @@ from runner.job.partial_job import (
     params_of,
     tasks_of,
 )
-from runner.job.path_policy import NO_PERMISSIONS, Permissions
+from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
 

@@ -24,7 +24,7 @@ from runner.job.model import (
     Verb,
     WriteTask,
 )
-from runner.job.path_policy import NO_PERMISSIONS, Permissions
+from runner.job.permissions import NO_PERMISSIONS, Permissions
 
 _DECISIVE = frozenset(
     ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)

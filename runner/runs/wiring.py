@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.job.path_policy import NO_PERMISSIONS, Permissions
+from runner.job.permissions import NO_PERMISSIONS, Permissions
 
 if TYPE_CHECKING:
     from runner.credentials import SecretReference, Token

@@ -18,7 +18,7 @@ from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
 from runner.job.model import Connection, Environment, Origin
 from runner.job.partial_job import PartialJob, file_path, option_path, query_targets
-from runner.job.path_policy import Permissions
+from runner.job.permissions import Permissions
 
 _Found = tuple[str, str, str, str]
 """Key, code, message, help."""

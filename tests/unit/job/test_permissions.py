@@ -4,7 +4,7 @@ import pytest
 
 from runner.errors import JobError
 from runner.job.load import check_job, load_connection
-from runner.job.path_policy import Permissions
+from runner.job.permissions import Permissions
 
 CONNECTION = "{environment: sandbox, domain: acme--uat, client_id: 3MVG9abc, token: t.json}"
 QUERY = "  - {name: a, query: SELECT Id FROM Account, to: TARGET}\n"
