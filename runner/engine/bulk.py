@@ -24,7 +24,7 @@ from runner.tables.staging.retry_part import TemporaryRefusal, clear_retryable, 
 MOST_JOBS = 4
 """Ingest jobs in flight at once."""
 PART_BYTES = 32_000_000
-"""Small enough that a load of some 300,000 rows keeps several jobs busy."""
+"""Some 300,000 rows: small enough that a large load keeps several jobs busy."""
 _HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidEntity", "FeatureNotEnabled"})
 """Failures of a job that another job with the same rows would meet too."""
 _RESULT_SETS = (ResultSet.SUCCEEDED, ResultSet.FAILED, ResultSet.UNPROCESSED)

@@ -107,13 +107,13 @@ class RestWrite:
     def receive(self, batch: Batch, answer: Answer) -> None:
         """Record the results of a batch."""
         write = self._write
-        noted = rows_text([*batch.known, *answer.results])
+        recorded = rows_text([*batch.known, *answer.results])
         write.results.add(answer.results)
         if answer.in_doubt:
             write.results.add([_in_doubt(number) for number, _ in answer.left(batch.rows)])
             self.has_open_rows = True
         state = SENT if answer.in_doubt else ANSWERED
-        line = replace(batch.line, state=state, results=noted)
+        line = replace(batch.line, state=state, results=recorded)
         write.ledger.record(line, synced=self._once_only)
         self._count_failed(answer.results)
         if answer.stopped_by is not None:

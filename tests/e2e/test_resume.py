@@ -1,4 +1,4 @@
-"""Runs that did not come to their end: gone on with, given up, or refused with what to do."""
+"""Unfinished runs: resumed, abandoned, or refused with what to do."""
 
 import json
 import signal
