@@ -276,12 +276,14 @@ def _insert_rejected(chunk: RowChunk) -> str:
     problems = f"string_split(problem, {literal(BETWEEN_PROBLEMS)})"
 
     def member(place: int) -> str:
-        return f"lambda p: split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
+        part = f"split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
+        return f"list_transform({problems}, lambda p: {part})"
 
+    # Each field once, in the order of the messages; list_distinct has no order.
+    fields = f"list_filter({member(2)}, lambda f, i: list_position({member(2)}, f) = i)"
     return (
         f"INSERT INTO outcome SELECT row, {literal(RowStatus.FAILED)}, NULL, NULL,"
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
-        f" array_to_string(list_transform({problems}, {member(3)}), '; '),"
-        f" array_to_string(list_distinct(list_transform({problems}, {member(2)})), ' ')"
+        f" array_to_string({member(3)}, '; '), array_to_string({fields}, ' ')"
         f" FROM {chunk.rejected_rows()}"
     )

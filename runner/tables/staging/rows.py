@@ -19,7 +19,6 @@ from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.job.endpoints import STANDARD_STREAM, FileSource
 from runner.job.model import Blank
-from runner.outcome import RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.tables.database import Database, storage_errors
 from runner.tables.disk import UNBOUNDED, Disk
@@ -38,8 +37,6 @@ from runner.tables.sql import copy_csv, read_records
 from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import (
-    BETWEEN_MEMBERS,
-    BETWEEN_PROBLEMS,
     ColumnMapping,
     check_expressions,
     map_columns,
@@ -55,7 +52,7 @@ class StagedRows:
     """One task's rows.
 
     Attributes:
-        columns: The source's columns that an expression-less mapping may use.
+        columns: The source's own columns, without `sf__…`.
         mappings: How each column to send is computed.
         chunks: Where the rows are.
         source_sha256: Digest of the rows as read; another one means that the source has changed.
@@ -177,12 +174,6 @@ class StagedRows:
     def rejected_total(self) -> int:
         """Rows that are not sent."""
         return sum(chunk.rejected for chunk in self.chunks)
-
-    def rejected(self, limit: int | None = None) -> Iterator[RowResult]:
-        """Give the rows that are not sent, in order, and why."""
-        queries = (f"FROM {chunk.rejected_rows()}" for chunk in self.chunks if chunk.rejected)
-        rows = (row for query in queries for row in self._rows(query))
-        return (_rejection(number, problem) for number, problem in islice(rows, limit))
 
     def batches(self, size: int, *, after_row: int = 0) -> Iterator[list[tuple[int, Record]]]:
         """Give the rows to send in order, `size` at a time, as (row number, fields).
@@ -319,15 +310,3 @@ def _named(starts: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:
         return ()
     is_distinct = len({file.name for _, file in starts}) == len(starts)
     return tuple((row, file.name if is_distinct else str(file)) for row, file in starts)
-
-
-def _rejection(number: int, problem: str) -> RowResult:
-    """Parse what `mapping` wrote into a row's `problem`."""
-    found = [each.split(BETWEEN_MEMBERS) for each in problem.split(BETWEEN_PROBLEMS)]
-    return RowResult(
-        row=number,
-        status=RowStatus.FAILED,
-        code=found[0][0],
-        message="; ".join(message for _, _, message in found),
-        fields=tuple(dict.fromkeys(field for _, field, _ in found)),
-    )

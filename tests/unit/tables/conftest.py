@@ -1,3 +1,4 @@
+import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
+from runner.tables.results.row_results import RowResults
 from runner.tables.staging.rows import StagedRows
 
 
@@ -52,3 +54,15 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 @pytest.fixture
 def rows_of() -> Callable[[StagedRows], list[dict[str, object]]]:
     return lambda staging: [record for _, record in next(staging.batches(1_000), [])]
+
+
+@pytest.fixture
+def failed_rows(tmp_path: Path) -> Callable[[StagedRows], list[dict[str, str]]]:
+    """The rows of failed.csv where nothing was sent: those that staging rejected."""
+
+    def read(staging: StagedRows) -> list[dict[str, str]]:
+        RowResults(staging).write_files(tmp_path)
+        with (tmp_path / "failed.csv").open(encoding="utf-8", newline="") as stream:
+            return list(csv.DictReader(stream))
+
+    return read

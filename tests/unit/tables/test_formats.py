@@ -201,7 +201,7 @@ def test_files_of_one_pattern_must_have_the_same_columns(reading):
         reading.rows(reading.folder / "*.tsv")
 
 
-def test_decimal_commas_and_dates_are_read_as_declared(reading):
+def test_decimal_commas_and_dates_are_read_as_declared(reading, failed_rows):
     content = b"n;day;moment;t\n1.234,50;31.01.2026;31.01.2026 08:30;1,5\n-,5;2026-02-01;#N/A;x\n1.5;1.2.26;9;\n"
     shape = {"decimal": ",", "dates": "%d.%m.%Y", "datetimes": "%d.%m.%Y %H:%M", "delimiter": ";"}
     source = FileSource(reading.file("a.csv", content), FileShape(FileFormat.CSV, **shape))
@@ -221,9 +221,9 @@ def test_decimal_commas_and_dates_are_read_as_declared(reading):
         },
         {"N__c": -0.5, "Day__c": "2026-02-01", "At__c": None, "Text__c": "x"},
     ]
-    [problem] = staging.rejected()
-    assert "'1.5' is not a number such as 1.234,56" in problem.message
-    assert "'1.2.26' is not a date such as 31.01.2026" in problem.message
+    [problem] = failed_rows(staging)
+    assert "'1.5' is not a number such as 1.234,56" in problem["sf__Message"]
+    assert "'1.2.26' is not a date such as 31.01.2026" in problem["sf__Message"]
 
 
 def damaged(content, at):

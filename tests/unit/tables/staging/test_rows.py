@@ -44,7 +44,7 @@ def test_an_explicit_null_clears_whatever_blank_says(stage, rows_of):
     assert rows_of(stage(b"a,b\n#N/A,2\n")) == [{"a": None, "b": "2"}]
 
 
-def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage):
+def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage, failed_rows):
     staging = stage(
         b"k,n,d\nx,1,2026-01-31\n,2,\ny,lots,31.1.26\nz,4,\n",
         [
@@ -55,20 +55,21 @@ def test_rows_that_do_not_fit_are_rejected_and_the_rest_goes_on(stage):
     )
     assert [row for row, _ in next(staging.batches(200))] == [1, 4]
     assert (staging.rows_total, staging.rejected_total) == (4, 2)
-    blank_key, misfit = staging.rejected()
-    assert (blank_key.row, blank_key.code, blank_key.fields) == (2, "KEY_IS_BLANK", ("Key__c",))
-    assert (misfit.row, misfit.code) == (3, "VALUE_DOES_NOT_FIT")
-    assert misfit.fields == ("Amount", "CloseDate")
-    assert "Amount (`n`): 'lots' is not a number such as 1234.56" in misfit.message
-    assert "CloseDate (`d`): '31.1.26' is not a date such as 2026-01-31" in misfit.message
+    blank_key, misfit = failed_rows(staging)
+    assert (blank_key["sf__Row"], blank_key["sf__Code"]) == ("2", "KEY_IS_BLANK")
+    assert blank_key["sf__Fields"] == "Key__c"
+    assert (misfit["sf__Row"], misfit["sf__Code"]) == ("3", "VALUE_DOES_NOT_FIT")
+    assert misfit["sf__Fields"] == "Amount CloseDate"
+    assert "Amount (`n`): 'lots' is not a number such as 1234.56" in misfit["sf__Message"]
+    assert "CloseDate (`d`): '31.1.26' is not a date such as 2026-01-31" in misfit["sf__Message"]
 
 
-def test_an_expression_that_fails_for_a_row_rejects_that_row(stage):
+def test_an_expression_that_fails_for_a_row_rejects_that_row(stage, failed_rows):
     staging = stage(b"a\n1\nx\n", [MappedColumn("N__c", "CAST(a AS INTEGER) + 1")])
     assert next(staging.batches(200)) == [(1, {"N__c": "2"})]
-    (rejected,) = staging.rejected()
-    assert (rejected.row, rejected.code) == (2, "EXPRESSION_FAILED")
-    assert "CAST(a AS INTEGER) + 1" in rejected.message
+    (rejected,) = failed_rows(staging)
+    assert (rejected["sf__Row"], rejected["sf__Code"]) == ("2", "EXPRESSION_FAILED")
+    assert "CAST(a AS INTEGER) + 1" in rejected["sf__Message"]
 
 
 def test_an_expression_that_gives_another_value_each_time_is_computed_once(stage):
