@@ -170,7 +170,10 @@ def login(
     output: OutputOption = Output.TEXT,
     no_input: NoInput = False,
 ) -> None:
-    """Sign in once, in the browser or with a key; the runs use the stored token from then on."""
+    """Sign in once; the runs use the stored token from then on.
+
+    Opens the browser, unless a key, a secret or a token is given.
+    """
     from runner.cli import login_options
 
     login_options.check_one_flow(

@@ -50,7 +50,10 @@ def resume(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Finish an unfinished run: collect the results of rows already sent, send the others once."""
+    """Finish a run that died or was interrupted, or abandon it.
+
+    Results of rows already sent are collected; the other rows are sent, once.
+    """
     from runner.cli.run_output import run_options, run_output
     from runner.runs import execute
 

@@ -22,7 +22,7 @@ def schema(
         SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")
     ] = SchemaName.JOB,
 ) -> None:
-    """Print the JSON Schema of job files, org files, run documents or token files."""
+    """Print the JSON Schema of job, org, run or token files."""
     from runner.job.schema.files import schema_text
 
     typer.echo(schema_text(name.value), nl=False)

@@ -39,10 +39,11 @@ def undo(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Undo what a run changed, except where records have changed since; shows a plan and asks.
+    """Undo what a run changed, after showing a plan and asking.
 
-    Updated fields get their earlier values (of tasks with `undo: true`), created records are
-    deleted, deleted records are restored from the recycle bin. What cannot be undone is listed.
+    Records that have changed since are left alone. Updated fields get their earlier values (of
+    tasks with `undo: true`), created records are deleted, deleted records are restored from the
+    recycle bin. What cannot be undone is listed.
     """
     from runner.cli.run_output import run_options, run_output, signals_stop_the_run
     from runner.errors import ExitCode

@@ -35,7 +35,10 @@ def whoami(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Show the user a job runs as; exit 4, with the fix, if the token no longer works."""
+    """Show the user a job runs as.
+
+    Exit 4, with the command that fixes it, if the token no longer works.
+    """
     from runner.errors import JobError, RunnerError, UsageError
 
     settings = user_settings(state_dir, allow_host, allow_outside)
@@ -179,6 +182,8 @@ def _text(answer: Answer) -> str:
     from runner.report.sinks import printable
 
     shown = {name: value for name, value in answer.items() if value not in (None, [], "")}
+    if "mend" in shown:
+        shown["fix"] = shown.pop("mend")
     age = shown.pop("age_seconds", None)
     if age is not None:
         shown["issued_at"] = f"{shown['issued_at'][:19]}Z, {_age(age)} ago"
