@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.version import __version__
+
 if TYPE_CHECKING:
     from runner.events import Event
     from runner.outcome import RunOutcome
 
 __all__ = ["__version__", "run_job"]
-__version__ = "0.1.0"
 
 
 def run_job(  # noqa: PLR0913 - the options of `runner run`

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from runner import __version__
 from runner.cli import (
     history,
     init,
@@ -26,6 +25,7 @@ from runner.cli import (
     validate,
     whoami,
 )
+from runner.version import __version__
 
 app = typer.Typer(
     name="runner",

@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from runner import __version__
 from runner.credentials import redacted
 from runner.errors import ExitCode, JobError, RunnerError, StorageError
 from runner.files import NO_ROOM
+from runner.version import __version__
 
 
 def print_error(error: RunnerError) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def main() -> None:
     """Run the command line and exit with its code."""
     if sys.argv[1:] == ["--version"]:
-        from runner import __version__
+        from runner.version import __version__
 
         sys.stdout.write(f"runner {__version__}\n")
         return

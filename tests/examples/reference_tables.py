@@ -4,6 +4,7 @@
 Knows where a table stands in a page. Knows nothing of the texts around it.
 """
 
+import importlib.util
 import json
 import re
 from collections import Counter
@@ -53,6 +54,7 @@ def page_tables():
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
         REFERENCE / "local-org-coverage.md": _route_tables(),
         REFERENCE / "cli.md": _command_tables(commands()),
+        REFERENCE / "where-is-it-done.md": _where_tables(job_schema()),
     }
 
 
@@ -110,6 +112,29 @@ def _job_tables(schema):
         own = tasks[name].keys() - shared - of_writes
         tables[name] = _keys(definitions[name], schema, own)
     return tables
+
+
+def _where_tables(schema):
+    file = Path(__file__).with_name("where_tables.py")
+    spec = importlib.util.spec_from_file_location("where_tables", file)
+    where = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(where)
+    definitions = schema["$defs"]
+    tasks = [key for name in TASKS for key in definitions[name]["properties"]]
+    keys = (
+        ("job", schema["properties"]),
+        ("connection", definitions["connection"]["properties"]),
+        ("task", dict.fromkeys(tasks)),
+        ("retry", definitions["retry"]["properties"]),
+        ("options", definitions["options"]["properties"]),
+        ("file", definitions["file_source"]["properties"]),
+    )
+    return {
+        "keys": where.key_table(keys),
+        "codes": where.table("code", where.with_text(r"^(?:job|yaml|org)/[a-z-]+$").items()),
+        "row codes": where.table("code", where.with_text(r"^[A-Z]+(?:_[A-Z]+)+$").items()),
+        "errors": where.table("error", where.raisers().items()),
+    }
 
 
 def _org_tables(schema):

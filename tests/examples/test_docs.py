@@ -155,7 +155,10 @@ def test_every_page_is_linked_from_the_index():
     assert pages - linked == set()
 
 
-@pytest.mark.parametrize("page", ["job-file.md", "local-org.md", "local-org-coverage.md", "cli.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["job-file.md", "local-org.md", "local-org-coverage.md", "cli.md", "where-is-it-done.md"],
+)
 def test_generated_tables_are_as_the_program_is(page):
     """Where it fails: `python tests/examples/reference_tables.py`."""
     file = REFERENCE / page

@@ -19,11 +19,11 @@ from urllib.parse import urlsplit
 import httpx
 import truststore
 
-from runner import __version__
 from runner.credentials import Secret
 from runner.errors import StateError, TransportError, UsageError
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.version import __version__
 
 CONNECT_TIMEOUT_SECONDS = 30.0
 READ_TIMEOUT_SECONDS = 610.0
