@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORN = {
-    r"\banew\b": "again, or new",
+    r"(?<!--)(?<!_)\banew\b": "again, or new",
     r"\bwho(?:ever|so)\b": "the person who, or somebody who",
     r"\bto be had\b": "available",
     r"\bcan(?:not)? be had\b": "is available, can be read",
@@ -27,14 +27,14 @@ WORN = {
     r"\btold (?:of|by|so)\b": "reported, known from",
     r"\btells? of\b": "describes, lists",
     r"\bnone of\b(?! (?:them|its|the|these|those|which|your|our|this))": "not a",
-    r"\bis no (?:key|host|path|file|folder|name|number|date|column|field|job|task|list)\b": (
+    r"(?<!there )\bis no (?:key|host|path|file|folder|name|number|date|column|field|job|task|list)\b": (
         "is not a"
     ),
     r"\bso (?:many|long) (?:as|instead)\b": "as many as, as long as",
     r"\bstands? (?:in|at|beside|above|below|where|there|before|after|behind)\b": (
         "is, appears, is written"
     ),
-    r"\bsettles?d?\b": "resolve, finish",
+    r"\bsettles?d?\b(?! (?:=|INTEGER))": "resolve, finish",
     r"\bwherefore|\bthereof|\bhereby|\bthereby|\bwhereof|\bthereto": "plain words",
     r"\bmet a defect\b": "internal error",
     r"\blies? (?:in|beside) ": "is in, is beside",
