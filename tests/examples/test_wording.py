@@ -27,9 +27,7 @@ WORN = {
     r"\btold (?:of|by|so)\b": "reported, known from",
     r"\btells? of\b": "describes, lists",
     r"\bnone of\b(?! (?:them|its|the|these|those|which|your|our|this))": "not a",
-    r"(?<!there )\bis no (?:key|host|path|file|folder|name|number|date|column|field|job|task|list)\b": (
-        "is not a"
-    ),
+    r"(?<!there )\bis no (?:key|host|path|file|folder|name|number|column|job|list)\b": "is not a",
     r"\bso (?:many|long) (?:as|instead)\b": "as many as, as long as",
     r"\bstands? (?:in|at|beside|above|below|where|there|before|after|behind)\b": (
         "is, appears, is written"
