@@ -112,7 +112,7 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
     (
         "access_denied",
         "",
-        "Access was denied in the browser. Sign in again and choose Allow, or use another user.",
+        "Sign in again and choose Allow, or use another user.",
     ),
     (
         "rate_limit_exceeded",

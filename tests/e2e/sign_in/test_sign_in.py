@@ -103,7 +103,7 @@ def test_denying_in_the_browser_leaves_no_token(bench, org, port, page):
     page.wait_for_url("**/done")
     _out, err = process.communicate(timeout=60)
     assert process.returncode == 4
-    assert "refused" in err.lower()
+    assert "denied" in err.lower()
     assert not (bench.folder / "tokens/org.json").exists()
 
 
