@@ -58,6 +58,7 @@ def serve(
     for_runs: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Serve the local org until Ctrl-C; its records are stored in the state folder."""
+    from runner.local_org.error_log import log_errors
     from runner.local_org.org import Settings
 
     settings = Settings(
@@ -68,6 +69,7 @@ def serve(
     )
     state = state_folder(state_dir).create()
     server = _opened(state.local_org, org_file, settings, port)
+    log_errors(state.local_org)
     _serve(server, output, users=state.local_org_users if for_runs else None)
 
 

@@ -6,17 +6,27 @@ Knows what Salesforce puts into a new org. Knows nothing of records that users w
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from runner.local_org.catalog.model import Catalog, SObject
 from runner.local_org.ids import make_id
 from runner.local_org.org import User
-from runner.local_org.store import Store, quoted
+from runner.local_org.store import Store, quoted, reserve_below
 
-ORGANIZATION_ID = make_id("00D", 1)
-_PROFILE_ID = make_id("00e", 1)
-_USER_ID = make_id("005", 1)
-_STANDARD_PRICEBOOK_ID = make_id("01s", 1)
+_NUMBER = 1
+"""Of each initial record among the Ids of its sObject; later records have higher ones."""
+ORGANIZATION_ID = make_id("00D", _NUMBER)
+_USER_ID = make_id("005", _NUMBER)
+_STANDARD_PRICEBOOK_ID = make_id("01s", _NUMBER)
+_LOCALE = {"TimeZoneSidKey": "GMT", "LanguageLocaleKey": "en_US"}
+_OF_USERS = {
+    **_LOCALE,
+    "LocaleSidKey": "en_US",
+    "EmailEncodingKey": "UTF-8",
+    "ProfileId": make_id("00e", _NUMBER),
+}
+_ALIAS_LENGTH = 8
 _CREATED = "2024-01-01T00:00:00.000Z"
 
 _ADMINISTRATOR = User(
@@ -38,9 +48,24 @@ def write_initial_records(store: Store, moment: datetime | None = None) -> User:
             sobject = store.catalog.sobject(name)
             if sobject is not None:
                 _insert(conn, sobject, record, stamp)
+                reserve_below(conn, name, _NUMBER + 1)
         for sobject in store.catalog.sobjects:
             _write_record_types(conn, store.catalog, sobject, stamp)
     return _ADMINISTRATOR
+
+
+def completed_user(row: Mapping[str, str]) -> dict[str, str]:
+    """A user's row, CSV texts by column, with what a create demands beyond name and username.
+
+    A user that is only declared is like the administrator: profile, time zone, locale.
+    """
+    given = {name: text for name, text in row.items() if text}
+    present = {name.lower() for name in given}
+    username = next((text for name, text in given.items() if name.lower() == "username"), "")
+    defaults = {**_OF_USERS, "Email": username, "Alias": username.partition("@")[0][:_ALIAS_LENGTH]}
+    if "profile.name" in present:
+        del defaults["ProfileId"]
+    return given | {name: text for name, text in defaults.items() if name.lower() not in present}
 
 
 def _stamp(moment: datetime) -> str:
@@ -48,7 +73,6 @@ def _stamp(moment: datetime) -> str:
 
 
 def _initial_records() -> list[tuple[str, dict[str, object]]]:
-    locale = {"TimeZoneSidKey": "GMT", "LanguageLocaleKey": "en_US"}
     organization = {
         "Id": ORGANIZATION_ID,
         "Name": "Local Org",
@@ -57,10 +81,10 @@ def _initial_records() -> list[tuple[str, dict[str, object]]]:
         "DefaultLocaleSidKey": "en_US",
         "IsSandbox": 0,
         "FiscalYearStartMonth": 1,
-        **locale,
+        **_LOCALE,
     }
     profile: dict[str, object] = {
-        "Id": _PROFILE_ID,
+        "Id": _OF_USERS["ProfileId"],
         "Name": "System Administrator",
         "UserType": "Standard",
     }
@@ -74,11 +98,8 @@ def _initial_records() -> list[tuple[str, dict[str, object]]]:
         "Alias": "admin",
         "CommunityNickname": "admin",
         "IsActive": 1,
-        "LocaleSidKey": "en_US",
-        "EmailEncodingKey": "UTF-8",
-        "ProfileId": _PROFILE_ID,
         "UserType": "Standard",
-        **locale,
+        **_OF_USERS,
     }
     pricebook = {
         "Id": _STANDARD_PRICEBOOK_ID,

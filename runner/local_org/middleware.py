@@ -15,7 +15,7 @@ from runner.local_org.http.messages import Request, Response, WireFault
 from runner.local_org.http.tokens import session_token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org
-from runner.local_org.router import dispatch
+from runner.local_org.router import dispatch, unexpected
 from runner.local_org.usage import ApiUsage
 
 API = ("/services/data/v", "/services/async/", "/services/Soap/")
@@ -32,7 +32,14 @@ _HTML = (
 
 
 def answer(org: Org, request: Request) -> Response:
-    """Answer one request as it arrived."""
+    """Answer one request as it arrived; a defect around the router becomes a response too."""
+    try:
+        return _answer(org, request)
+    except Exception:  # noqa: BLE001 - it would end the connection without an answer
+        return unexpected(request)
+
+
+def _answer(org: Org, request: Request) -> Response:
     if not request.path.startswith(_SERVICES):
         return dispatch(org, request)
     begun = perf_counter()

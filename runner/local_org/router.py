@@ -59,9 +59,14 @@ def dispatch(org: Org, request: Request) -> Response:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         response = _refusal(400, "JSON_PARSER_ERROR", _parser_words(error))
     except Exception:  # noqa: BLE001 - a defect in one resource must not end the server
-        _log.exception("%s %s", request.method, request.path)
-        response = _refusal(500, "UNKNOWN_EXCEPTION", _unexpected_words(request))
+        return unexpected(request)
     return _pretty(response) if request.headers.get("x-prettyprint") == "1" else response
+
+
+def unexpected(request: Request) -> Response:
+    """The answer to a request that met a defect, which is logged; called while it is handled."""
+    _log.exception("%s %s", request.method, request.path)
+    return _refusal(500, "UNKNOWN_EXCEPTION", _unexpected_words(request))
 
 
 def _answer(org: Org, request: Request) -> Response:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 
+from runner.local_org.bootstrap import completed_user
 from runner.local_org.catalog.model import SObject
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, column_of, write
@@ -91,7 +92,8 @@ def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[st
                 if len(cells) != len(header):
                     message = f"expected {len(header)} cells, found {len(cells)}"
                     raise SeedError(path, reader.line_num, message)
-                yield reader.line_num, dict(zip(header, cells, strict=True))
+                row = dict(zip(header, cells, strict=True))
+                yield reader.line_num, completed_user(row) if sobject.name == "User" else row
     except OSError as error:
         raise SeedError(path, 1, error.strerror or "cannot be read") from None
     except (csv.Error, UnicodeDecodeError) as error:

@@ -162,6 +162,15 @@ def reserve(conn: sqlite3.Connection, counter: str, count: int) -> int:
     return int(row[0]) - count
 
 
+def reserve_below(conn: sqlite3.Connection, counter: str, number: int) -> None:
+    """Make sure that no number below this one of a counter is reserved again."""
+    conn.execute(
+        "INSERT INTO _counters VALUES (?, ?) "
+        "ON CONFLICT (name) DO UPDATE SET next = max(next, excluded.next)",
+        (counter, number),
+    )
+
+
 def quoted(name: str) -> str:
     """An SQL identifier, quoted."""
     return '"' + name.replace('"', '""') + '"'

@@ -143,7 +143,7 @@ def row_of(locator: str) -> int | None:
         text = base64.b64decode(locator + "=" * (-len(locator) % 4), validate=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def _place(index: BinaryIO, line: int) -> int:

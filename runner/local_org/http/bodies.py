@@ -68,7 +68,7 @@ def receive(stream: BinaryIO, headers: Mapping[str, str]) -> tuple[bytes, Binary
 
 
 def _measured(stream: BinaryIO, length: str) -> Iterator[bytes]:
-    if not length.isdigit():
+    if not length.isdecimal():
         raise FramingError("Content-Length is not a number")
     left = int(length)
     while left:

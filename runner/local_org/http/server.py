@@ -262,7 +262,7 @@ class _Listener(socketserver.ThreadingTCPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: _Accepted, client_address: object) -> None:  # noqa: ARG002 - the base's
-        _log.exception("connection failed on an internal error")
+        _log.exception("a connection")
 
     def process_request_thread(self, request: _Accepted, client_address: object) -> None:
         self._serving.add(threading.current_thread())

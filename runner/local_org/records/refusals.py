@@ -14,6 +14,11 @@ from runner.local_org.catalog.model import Field
 POSITION = "[line:1, column:1]"
 """Position in parser errors; replaced by the true one where the request's text is known."""
 _SHORT_ID = 15
+_USERNAME_TAKEN = (
+    "Duplicate Username.<br>The username already exists in this or another Salesforce organization."
+    " Usernames must be unique across all Salesforce organizations. To resolve, use a different"
+    " username (it doesn't need to match the user's email address)."
+)
 
 
 def unknown_column(name: str, sobject: str) -> ApiError:
@@ -225,6 +230,8 @@ def duplicate_external_id(value: object) -> ApiError:
 
 def duplicate_value(field: Field, record_id: str) -> ApiError:
     """A value that another record has in a unique field."""
+    if field.name == "Username":
+        return ApiError("DUPLICATE_USERNAME", _USERNAME_TAKEN, (field.name,))
     return ApiError(
         "DUPLICATE_VALUE",
         f"duplicate value found: {field.name} duplicates value on record with id:"

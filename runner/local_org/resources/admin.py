@@ -82,7 +82,7 @@ def _rule_json(each: ActiveRule) -> dict[str, object]:
 
 def _list_requests(org: Org, request: Request) -> Response:
     limit = request.arg("limit", "200")
-    if not limit.isdigit():
+    if not limit.isdecimal():
         raise ApiRefusal(400, "INVALID_LIMIT", "limit is a whole number")
     latest = org.part(RequestLog).latest(int(limit))
     return Response.of_json([asdict(entry) for entry in latest])

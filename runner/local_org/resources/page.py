@@ -66,7 +66,7 @@ def _requests(org: Org, _request: Request) -> Response:
 def _records(org: Org, request: Request) -> Response:
     sobject = _sobject(org, request)
     number = request.arg("page", "1")
-    at = max(1, int(number)) if number.isdigit() and len(number) < len("1000000") else 1
+    at = max(1, int(number)) if number.isdecimal() and len(number) < len("1000000") else 1
     search = request.arg("q")
     table = contents.table(org, sobject, search, at)
     return page("records", org=org, sobject=sobject, search=search, table=table, at=at)
@@ -99,7 +99,7 @@ def _add_fault(org: Org, request: Request) -> Response:
     members: dict[str, object] = {name: values[0].strip() for name, values in form.items()}
     for name in ("times", "status"):
         text = str(members.get(name, ""))
-        if text.isdigit():
+        if text.isdecimal():
             members[name] = int(text)
     try:
         org.part(FaultRules).add(

@@ -139,7 +139,7 @@ def _page_rows(org: Org, request: Request) -> int:
     text = request.arg("maxRecords")
     if not text:
         return org.settings.bulk_query_page_rows
-    if not text.isdigit() or int(text) == 0:
+    if not text.isdecimal() or int(text) == 0:
         raise ApiRefusal(400, "CLIENTINPUTERROR", f"maxRecords is not a positive number: {text}")
     return int(text)
 

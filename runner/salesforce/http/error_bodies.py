@@ -39,6 +39,10 @@ _HINTS: Mapping[str, str] = {
 }
 _DAILY_HINT = "The limit covers the last 24 hours; run again when requests are available."
 _RETRY_HINT = "Try again later; see https://status.salesforce.com for outages."
+_LOCAL_RETRY_HINT = (
+    "Try again; what fails in the local org itself is in `errors.log` in its folder."
+)
+_LOCAL_SERVER = "LocalOrg"
 
 _XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>([^<]*)<")
 _XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)<")
@@ -93,8 +97,14 @@ def error_of(response: OrgResponse) -> OrgError:
         status=response.status,
         code=first.code,
         fields=first.fields,
-        hint=hint_of(response.status, first),
+        hint=_hint_by_server(response, hint_of(response.status, first)),
     )
+
+
+def _hint_by_server(response: OrgResponse, hint: str | None) -> str | None:
+    """Salesforce's outages do not explain what the local org answers."""
+    is_local = response.headers.get("server") == _LOCAL_SERVER
+    return _LOCAL_RETRY_HINT if hint == _RETRY_HINT and is_local else hint
 
 
 def hint_of(status: int, fault: Fault) -> str | None:
@@ -148,7 +158,8 @@ def _foreign_error(response: OrgResponse) -> OrgError:
     status = response.status
     message = f"{_status_line(status)} with {_described(response)}{_tried(response)}"
     if status in TRANSIENT_STATUSES:
-        return TransientError(message, status=status, hint=_RETRY_HINT)
+        hint = _hint_by_server(response, _RETRY_HINT)
+        return TransientError(message, status=status, hint=hint)
     if "location" in response.headers:
         return UnexpectedAnswerError(
             f"{message}; it redirects to where no token is sent",

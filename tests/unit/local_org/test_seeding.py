@@ -66,3 +66,27 @@ def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(SeedError, match=r"nope\.csv"):
         load_seeds(org, tmp_path)
     org.store.close()
+
+
+def test_declared_users_need_a_name_and_a_username_alone(sown):
+    org, count = sown(
+        User="Username,LastName,timezonesidkey,Profile.Name\n"
+        "ada@x.example,Ada,Europe/London,\n"
+        "bob@x.example,Bob,,System Administrator\n",
+        Account="Name,Owner.Username\nAcme,bob@x.example\n",
+    )
+    assert count == 3
+    with org.store.reading() as conn:
+        users = conn.execute(
+            "SELECT u.Username, u.Name, TimeZoneSidKey, LocaleSidKey, Email, Alias, p.Name"
+            ' FROM "User" u JOIN Profile p ON p.Id = u.ProfileId ORDER BY u.Id'
+        ).fetchall()
+        owner = conn.execute(
+            'SELECT u.Alias FROM Account a JOIN "User" u ON u.Id = a.OwnerId'
+        ).fetchone()
+    admin, ada, bob = users
+    assert admin[0] == "admin@local.example"
+    profile = "System Administrator"
+    assert ada[1:] == ("Ada", "Europe/London", "en_US", "ada@x.example", "ada", profile)
+    assert bob[1:] == ("Bob", "GMT", "en_US", "bob@x.example", "bob", profile)
+    assert owner == ("bob",)
