@@ -248,8 +248,8 @@ _BULK_QUERY = Work(
             _out("rows.csv"),
             lambda b: f"{b.api}/jobs/query/7505g/results?maxRecords={b.rows}",
         ),
-        _product("bytes copied, pages side by side", _query("bulk")),
-        _simple("bulk_query", "bytes copied, a file a page, wait=0"),
+        _product("bytes copied, pages in parallel", _query("bulk")),
+        _simple("bulk_query", "bytes copied, one file per page, wait=0"),
         _sf(
             "records parsed",
             *_words("data export bulk --result-format csv --wait 10 --query"),
@@ -263,7 +263,7 @@ _BULK_QUERY = Work(
 _BULK_PARQUET = Work(
     "bulk_parquet",
     "Bulk query → Parquet file",
-    (_product("columns typed as the org describes them", _query("bulk", "rows.parquet")),),
+    (_product("columns have the types of the org", _query("bulk", "rows.parquet")),),
 )
 _BULK_UPSERT = Work(
     "bulk_upsert",
@@ -314,18 +314,18 @@ _REST_QUERY = Work(
 )
 _REST_UPSERT = Work(
     "rest_upsert",
-    "REST upsert, 200 rows and a delay a request",
+    "REST upsert, 200 rows and a delay per request",
     (
         _product(
-            "rows mapped and checked, requests side by side", _upsert("rest", "source-rest.csv")
+            "rows mapped and checked, requests in parallel", _upsert("rest", "source-rest.csv")
         ),
-        _simple("rest_upsert", "requests one after the other", "mapped-rest.csv"),
+        _simple("rest_upsert", "one request at a time", "mapped-rest.csv"),
     ),
     count=lambda bench: bench.upsert_rows,
 )
 _VALIDATE = Work(
     "validate",
-    "runner validate, of a job with ten expressions",
+    "runner validate of a job with ten expressions",
     (_product("no row", _upsert("bulk", "source.csv"), "validate"),),
     count=lambda _bench: 0,
 )
