@@ -14,7 +14,7 @@ FILE_NAME = "errors.log"
 def log_errors(folder: Path) -> None:
     """Write defects, with their tracebacks, to a folder's log; tell each kind once on stderr.
 
-    Stderr is usually the terminal of whoever runs a job, who cannot use a traceback.
+    Stderr is usually the terminal of the person who runs a job, who cannot use a traceback.
     """
     path = folder / FILE_NAME
     whole = logging.FileHandler(path, encoding="utf-8", delay=True)

@@ -64,7 +64,7 @@ def dispatch(org: Org, request: Request) -> Response:
 
 
 def unexpected(request: Request) -> Response:
-    """The answer to a request that met a defect, which is logged; called while it is handled."""
+    """Log the exception being handled, and answer it as an internal error of the org."""
     _log.exception("%s %s", request.method, request.path)
     return _refusal(500, "UNKNOWN_EXCEPTION", _unexpected_words(request))
 
