@@ -62,10 +62,8 @@ def resume(
         typer.echo(
             f"run {closed.run_id} abandoned; `runner run {closed.job_file}` starts a new one"
         )
-        for task, part in _open_parts(closed):
-            bulk = f", Bulk job {part.bulk_job_id}" if part.bulk_job_id else ""
-            rows = f"rows {part.first_row:,} to {part.last_row:,}"
-            typer.echo(f"  {task}: {rows} may have reached the org{bulk}")
+        for task, part in _sent_parts(closed):
+            typer.echo(f"  {task}: {_fate(part)}")
         return
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         options = run_options(
@@ -80,9 +78,21 @@ def resume(
         outcomes.append(execute.resume(run, options))
 
 
-def _open_parts(run: RunRecord) -> Iterator[tuple[str, PartRecord]]:
-    """Parts that were sent, or about to be, and whose results were not collected."""
+def _sent_parts(run: RunRecord) -> Iterator[tuple[str, PartRecord]]:
+    """Parts that were sent, or about to be, of tasks that did not end."""
     for task in run.tasks:
         for part in task.parts:
-            if not task.final and part.results is None and part.first_row and part.last_row:
+            if not task.final and part.first_row and part.last_row:
                 yield task.name, part
+
+
+def _fate(part: PartRecord) -> str:
+    """What is known of a part's rows."""
+    from runner.engine.task_ledger import known_results
+
+    bulk = f", Bulk job {part.bulk_job_id}" if part.bulk_job_id else ""
+    rows = f"rows {part.first_row:,} to {part.last_row:,}"
+    known = known_results(part)
+    if known is None:
+        return f"{rows} may have reached the org{bulk}"
+    return f"{rows} were sent: {known[0]:,} succeeded, {known[1]:,} failed{bulk}"

@@ -6,12 +6,28 @@ how the org is talked to or how results find their rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 
 from runner.engine.context import PARTS
-from runner.engine.part_lifecycle import PartContext, PartLifecycle
+from runner.engine.part_lifecycle import (
+    PartContext,
+    PartLifecycle,
+    collected_in,
+    has_open_job,
+    part_of,
+)
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
-from runner.errors import OrgError, RunnerError, TransientError, UnexpectedAnswerError
+from runner.engine.task_ledger import Collected
+from runner.errors import (
+    OrgError,
+    RunnerError,
+    TransientError,
+    UnexpectedAnswerError,
+    UsageError,
+)
 from runner.job.model import RetryPolicy
 from runner.salesforce.bulk import ingest
 from runner.salesforce.bulk.ingest import IngestSpec, ResultSet, operation_of
@@ -72,9 +88,49 @@ class BulkWrite:
 
         Rows that have no result afterwards were not processed.
         """
-        staging = self._write.staging
-        most = min(PART_BYTES, ingest.MOST_BYTES)
-        return self._loop.run(staging.parts(staging.folder.parent / PARTS, max_bytes=most))
+        stopped_by = self._loop.run(self._parts())
+        if stopped_by is not None:
+            self._account_for_the_rest(stopped_by)
+        return stopped_by
+
+    def _parts(self) -> Iterator[Part]:
+        """Every part; those whose job an earlier process left under way come first.
+
+        Whatever stops the others, those jobs are asked for their results.
+        """
+        staging, waiting = self._write.staging, []
+        folder = staging.folder.parent / PARTS
+        last = {line.part: line for line in self._write.ledger.inherited_parts}
+        under_way = {at for at, line in last.items() if has_open_job(line)}
+        parts = staging.parts(folder, max_bytes=min(PART_BYTES, ingest.MOST_BYTES))
+        for part in islice(parts, max(under_way, default=0)):
+            if part.index in under_way:
+                yield part
+                continue
+            if collected_in(self._write.ledger.inherited(part.index), folder) is not None:
+                part.file.unlink()  # its results are here: nothing of it is uploaded again
+            waiting.append(part)
+        yield from waiting
+        yield from parts
+
+    def _account_for_the_rest(self, stopped_by: RunnerError) -> None:
+        """Account for parts that an earlier process sent and this one did not come to."""
+        write, folder = self._write, self._write.staging.folder.parent / PARTS
+        columns = tuple(mapping.column.field for mapping in write.staging.mappings)
+        has_other_rows = isinstance(stopped_by, UsageError)
+        for line in write.ledger.inherited_parts:
+            if (line.part, line.attempt) in self._lifecycles:
+                continue
+            part = part_of(line, columns, folder)
+            if line.attempt:
+                clear_retryable(write.staging, part, _temporary_refusals(write.task.retry))
+            found = None if has_other_rows else collected_in(line, folder)
+            if found is not None and (results := self._matched(part, found)) is not None:
+                with suppress(UnexpectedAnswerError):  # its rows are in doubt
+                    write.results.add_part(results)
+            elif found is None and line.bulk_job_id is not None:
+                write.results.add_in_doubt(part)
+                self.has_open_rows = True
 
     def send(self, part: Part) -> FinishedPart:
         """Run a part's ingest job to its end and match its results to rows."""
@@ -83,11 +139,15 @@ class BulkWrite:
         self._lifecycles[part.index, part.attempt] = lifecycle
         found = lifecycle.run()
         self._write.context.disk.measure()
-        failure = failure_of(found.info)
-        if failure and found.is_empty:
-            return FinishedPart(found.info, failure, None)
-        files = ResultFiles(*(found.files[kind] for kind in _RESULT_SETS))
-        return FinishedPart(found.info, failure, self._write.results.match(part, files))
+        return FinishedPart(found.info, failure_of(found.info), self._matched(part, found))
+
+    def _matched(self, part: Part, found: Collected) -> PartResults | None:
+        """Match a part's results to its rows; None if its job failed before it processed any."""
+        if failure_of(found.info) and found.is_empty:
+            return None
+        return self._write.results.match(
+            part, ResultFiles(*(found.files[kind] for kind in _RESULT_SETS))
+        )
 
     def receive(self, part: Part, answer: FinishedPart) -> None:
         """Record a part's results, and send what is left of it again where that may help."""

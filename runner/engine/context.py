@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.engine.deadline import Deadline
+from runner.engine.task_end import outcome_of
 from runner.engine.task_ledger import TaskLedger
 from runner.events import Sink
 from runner.job.endpoints import TaskRows, TaskSource
@@ -63,6 +64,12 @@ class Context:
         if past is None or not past.final or past.outcome is None:
             return None
         return None if past.outcome.status is TaskStatus.SKIPPED else past.outcome
+
+    def known_outcome(self, task: AnyTask) -> TaskOutcome:
+        """What is known of a task that ends before it could begin, or begin again."""
+        past = self.past.task(task.name) if self.past else None
+        known = past.outcome if past else None
+        return known or outcome_of(task)
 
     def task_ledger(self, task: AnyTask) -> TaskLedger:
         """A task's lines in the ledger."""

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from threading import Lock
 
 from runner.engine.context import Context
@@ -31,6 +32,33 @@ _NEW_JOB = Decision(
     Action.RETRY, Wait.BACKOFF, "the upload broke off; sending the part in a new job"
 )
 _MORE = Decision(Action.RETRY, Wait.BACKOFF, "sending again the rows that an ingest job left")
+
+
+def has_open_job(line: PartRecord) -> bool:
+    """Whether a part has a job whose results were not collected, as far as is recorded."""
+    return line.bulk_job_id is not None and line.state != COLLECTED
+
+
+def collected_in(line: PartRecord | None, folder: Path) -> Collected | None:
+    """A part's results, if they are recorded as collected and their files are there."""
+    if line is None or line.state != COLLECTED:
+        return None
+    return Collected.read(line.results or "{}", folder)
+
+
+def part_of(line: PartRecord, columns: tuple[str, ...], folder: Path) -> Part:
+    """A part as it was recorded; its file may be gone."""
+    return Part(
+        index=line.part,
+        file=line.file or folder,
+        rows=line.rows or 0,
+        bytes=line.bytes or 0,
+        sha256=line.sha256 or "",
+        columns=columns,
+        first_row=line.first_row or 0,
+        last_row=line.last_row or 0,
+        attempt=line.attempt,
+    )
 
 
 class LostJobError(OrgError):
@@ -89,7 +117,7 @@ class PartLifecycle:
         while True:
             step = next_step(self._status)
             if step is Step.ACCOUNT:
-                found = Collected.read(self._line.results or "{}", self._part.file.parent)
+                found = collected_in(self._line, self._part.file.parent)
                 if found is not None:
                     return found
                 self._status = replace(self._status, recorded=str(JobState.JOB_COMPLETE))

@@ -89,6 +89,8 @@ class RestWrite:
         self._loop: SendingLoop[Batch, Answer] = SendingLoop(self, write, MOST_REQUESTS)
         self._progress = Progress(write)
         self._failed = write.staging.rejected_total
+        self._handled: set[int] = set()
+        """Batches whose rows have all the results that can be given."""
         self.has_open_rows = False
 
     def run(self) -> RunnerError | None:
@@ -96,7 +98,25 @@ class RestWrite:
 
         Rows that have no result afterwards were not sent.
         """
-        return self._loop.run(self._batches())
+        for line in self._write.ledger.inherited_parts:
+            known = rows_of(line.results) if line.results else []
+            self._write.results.add(known)
+            self._count_failed(known)
+        stopped_by = self._loop.run(self._batches())
+        self._account_for_the_rest()
+        return stopped_by
+
+    def _account_for_the_rest(self) -> None:
+        """Put rows in doubt that an earlier process sent and this one did not come to."""
+        for line in self._write.ledger.inherited_parts:
+            if line.state != SENT or line.part in self._handled:
+                continue
+            first, last = line.first_row or 0, line.last_row or 0
+            rows = next(self._write.staging.batches(last - first + 1, after_row=first - 1), [])
+            known = Answer(rows_of(line.results) if line.results else [])
+            left = known.left([row for row in rows if row[0] <= last])
+            self._write.results.add([_in_doubt(number) for number, _ in left])
+            self.has_open_rows |= bool(left)
 
     def send(self, batch: Batch) -> Answer:
         """Send a batch, or find out what became of it first."""
@@ -107,6 +127,7 @@ class RestWrite:
     def receive(self, batch: Batch, answer: Answer) -> None:
         """Record the results of a batch."""
         write = self._write
+        self._handled.add(batch.line.part)
         recorded = rows_text([*batch.known, *answer.results])
         write.results.add(answer.results)
         if answer.in_doubt:
@@ -130,12 +151,13 @@ class RestWrite:
         """Batches that have rows to send, each in the ledger before it is sent."""
         write = self._write
         size = write.task.batch_size or BATCH_ROWS
+        last_begun = max((line.part for line in write.ledger.inherited_parts), default=-1)
         for number, rows in enumerate(write.staging.batches(size)):
-            if self._too_many_failed():
-                return
             batch = self._batch(number, rows)
-            write.results.add(batch.known)
-            self._count_failed(batch.known)
+            if self._too_many_failed() and not batch.in_doubt:
+                if number >= last_begun:
+                    return
+                continue
             if batch.rows:
                 if not self._saved_before_images(rows):
                     return

@@ -14,7 +14,7 @@ from pathlib import Path
 from runner import events
 from runner.engine.context import PARTS, SNAPSHOT, Context
 from runner.engine.query import run_query
-from runner.engine.task_end import TaskEnd, outcome_of, skipped, stopped_by
+from runner.engine.task_end import TaskEnd, skipped, stopped_by
 from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
 from runner.errors import AbortedError, ExitCode, RunnerError, StorageError, UnexpectedAnswerError
@@ -159,12 +159,13 @@ def _run(task: AnyTask, run: RunProgress) -> TaskEnd:
         end = _run_by_verb(task, replace(context, session=session))
     except RunnerError as error:
         final = not _may_pass(task, error, context)
-        end = TaskEnd(stopped_by(error, outcome_of(task)), final)
+        end = TaskEnd(stopped_by(error, context.known_outcome(task)), final)
     except OSError as error:
         if error.errno not in NO_ROOM:
             raise
         place = Path(error.filename or context.folder)
-        end = TaskEnd(stopped_by(unwritable(place, error), outcome_of(task)), final=False)
+        error_there = unwritable(place, error)
+        end = TaskEnd(stopped_by(error_there, context.known_outcome(task)), final=False)
     seconds = context.clock() - began
     outcome = replace(end.outcome, seconds=seconds, api_calls=session.api_calls)
     return replace(end, outcome=outcome)

@@ -80,7 +80,10 @@ class TaskLedger:
         self._run_id = run_id
         self._task = task
         parts = past.parts if past else ()
-        self._inherited = {(each.part, each.attempt): each for each in parts}
+        self._inherited = {
+            (each.part, each.attempt): each
+            for each in sorted(parts, key=lambda each: (each.part, each.attempt))
+        }
         self.recorded_plan = past.plan if past else None
         """The plan that an earlier process recorded; None if there is none."""
 
@@ -102,6 +105,11 @@ class TaskLedger:
     def inherited(self, part: int, attempt: int = 0) -> PartRecord | None:
         """What an earlier process recorded of a part."""
         return self._inherited.get((part, attempt))
+
+    @property
+    def inherited_parts(self) -> list[PartRecord]:
+        """What earlier processes recorded, in the order of the parts and of their attempts."""
+        return list(self._inherited.values())
 
     @property
     def inherited_job_ids(self) -> list[str]:
@@ -169,3 +177,15 @@ def rows_of(text: str) -> list[RowResult]:
         ]
     except (ValueError, TypeError) as error:
         raise StateError("Row results in the ledger cannot be read.") from error
+
+
+def known_results(part: PartRecord) -> tuple[int, int] | None:
+    """How many rows of a part succeeded and failed; None where that is not recorded for all."""
+    if part.results is None or part.state == SENT:
+        return None
+    found = json.loads(part.results)
+    if isinstance(found, dict):
+        info = JobInfo(**found["info"])
+        return info.processed - info.failed, info.failed
+    statuses = [row.status for row in rows_of(part.results)]
+    return statuses.count(RowStatus.SUCCEEDED), statuses.count(RowStatus.FAILED)

@@ -28,10 +28,13 @@ from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows
 
-_TABLE = (
-    "CREATE TABLE outcome (row BIGINT, status ending, id VARCHAR, created BOOLEAN,"
+_COLUMNS = (
+    "(row BIGINT, status ending, id VARCHAR, created BOOLEAN,"
     " code VARCHAR, message VARCHAR, fields VARCHAR)"
 )
+_TABLES = (f"CREATE TABLE outcome {_COLUMNS}", f"CREATE TABLE set_aside {_COLUMNS}")
+"""`set_aside` has the earlier outcomes of rows that are sent again."""
+_COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
 _LONGEST_BYTES = 4_000_000
 _MAX_PENDING = 5_000
@@ -78,7 +81,8 @@ class RowResults:
         self._connection = staging.database.connection
         with storage_errors("Row results cannot be saved"):
             self._connection.execute(STATUS_TYPE)
-            self._connection.execute(_TABLE)
+            for table in _TABLES:
+                self._connection.execute(table)
             for chunk in staging.chunks:
                 if chunk.rejected:
                     self._connection.execute(_insert_rejected(chunk))
@@ -120,10 +124,12 @@ class RowResults:
             results.mark_in_doubt("The ingest job was started, but its results are not available.")
 
     def counts(self) -> Counts:
-        """Count rows by how they ended."""
+        """Count rows by how they ended; a row that was not sent again ended as it did before."""
         self._flush()
         query = "SELECT status, created, count(*) FROM outcome GROUP BY ALL"
         with storage_errors("Row results cannot be read"):
+            self._connection.execute(_COUNT_AGAIN)
+            self._connection.execute("DELETE FROM set_aside")
             found = self._connection.execute(query).fetchall()
         tally = dict.fromkeys(RowStatus, 0)
         created = 0

@@ -33,18 +33,23 @@ class TemporaryRefusal:
 
 
 def clear_retryable(staging: StagedRows, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
-    """Delete the outcome of rows that are to be sent again; return how many.
+    """Set the outcome of rows aside that are to be sent again; return how many.
 
-    Rows in doubt and rows that were finally refused keep theirs.
+    It counts again where sending them again gives no other. Rows in doubt and rows that were
+    finally refused keep theirs.
     """
     temporary = " OR ".join(map(_condition, refusals)) or "false"
-    query = (
-        f"DELETE FROM outcome WHERE row BETWEEN {part.first_row} AND {part.last_row}"
+    rows = (
+        f"row BETWEEN {part.first_row} AND {part.last_row}"
         f" AND (status = {literal(RowStatus.UNPROCESSED)}"
         f" OR (status = {literal(RowStatus.FAILED)} AND ({temporary})))"
     )
+    connection = staging.database.connection
     with storage_errors("Row results cannot be saved"):
-        return int(staging.database.connection.execute(query).fetchall()[0][0])
+        again = f"(SELECT row FROM outcome WHERE {rows})"
+        connection.execute(f"DELETE FROM set_aside WHERE row IN {again}")
+        connection.execute(f"INSERT INTO set_aside FROM outcome WHERE {rows}")
+        return int(connection.execute(f"DELETE FROM outcome WHERE {rows}").fetchall()[0][0])
 
 
 def write_retry_part(staging: StagedRows, part: Part) -> Part:

@@ -27,6 +27,7 @@ def prepared(verb):
     lines, rows = [], []
     ledger = SimpleNamespace(
         inherited=lambda _number: None,
+        inherited_parts=(),
         record=lambda line, *, synced: lines.append((line.state, synced)),
     )
     staging = SimpleNamespace(
