@@ -95,7 +95,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     declared, origin = declared_org(org_file)
     private_folder(folder)
     try:
-        org = open_org(folder, declared, settings)
+        org = open_org(folder, declared, settings, org_file.absolute().parent if org_file else None)
         server = serve_org(org, port)
     except DeclarationError as error:
         found = (
@@ -110,10 +110,16 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         ) from error
     try:
         # Only now does this process own the folder.
-        load_seeds(org, org_file.absolute().parent if org_file else folder)
+        seeded = load_seeds(org)
     except SeedError as error:
         server.shutdown()
         raise SourceError(f"{error}.", hint="Fix the seed or the org file.") from error
+    for path in seeded.changed:
+        typer.echo(
+            f"warning: the seed {path} has changed since it was loaded; `runner org reset` and a "
+            "new start load it again.",
+            err=True,
+        )
     return server
 
 

@@ -37,11 +37,15 @@ STORE_NAME = "org.sqlite3"
 
 
 def open_org(
-    folder: Path, declared: Mapping[str, object] | None = None, settings: Settings | None = None
+    folder: Path,
+    declared: Mapping[str, object] | None = None,
+    settings: Settings | None = None,
+    base: Path | None = None,
 ) -> Org:
     """The org in a folder, created if there is none yet.
 
-    `declared` is the org file as plain mappings: what it adds to a new Salesforce org.
+    `declared` is the org file as plain mappings: what it adds to a new Salesforce org. `base` is
+    the folder of that file.
 
     Raises:
         DeclarationError: with every problem of the org file.
@@ -59,6 +63,7 @@ def open_org(
         user=write_initial_records(store),
         settings=settings or Settings(),
         declared=declared or {},
+        base=base or Path(),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -76,6 +77,8 @@ class Org:
     clock: Callable[[], datetime] = now_utc
     declared: Mapping[str, object] = field(default_factory=dict)
     """The org file as parsed; each part reads its own section."""
+    base: Path = Path()
+    """The folder of the org file; its paths are relative to it."""
     _parts: dict[object, object] = field(default_factory=dict)
     _parts_lock: RLock = field(default_factory=RLock)
 

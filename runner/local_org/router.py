@@ -19,6 +19,7 @@ from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.http.tokens import token_of
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org, User
+from runner.local_org.pages import is_page, refusal_page
 from runner.local_org.resources import ROUTES as REST_ROUTES
 
 ROUTES: tuple[Route, ...] = (*REST_ROUTES, *BULK1_ROUTES)
@@ -55,7 +56,7 @@ def dispatch(org: Org, request: Request) -> Response:
     try:
         response = _answer(org, _overridden(request))
     except ApiRefusal as fault:
-        response = Response.of_json([_error_json(error) for error in fault.errors], fault.status)
+        response = _refused(request, fault)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         response = _refusal(400, "JSON_PARSER_ERROR", _parser_words(error))
     except Exception:  # noqa: BLE001 - a defect in one resource must not end the server
@@ -66,6 +67,8 @@ def dispatch(org: Org, request: Request) -> Response:
 def unexpected(request: Request) -> Response:
     """Log the exception being handled, and answer it as an internal error of the org."""
     _log.exception("%s %s", request.method, request.path)
+    if is_page(request):
+        return refusal_page(500, "An unexpected error occurred; its details are in errors.log.")
     return _refusal(500, "UNKNOWN_EXCEPTION", _unexpected_words(request))
 
 
@@ -192,6 +195,12 @@ def _unexpected_words(request: Request) -> str:
         "An unexpected error occurred. Please include this ErrorId if you contact support: "
         f"{number}-{len(request.body)} (-{number % 10**6})"
     )
+
+
+def _refused(request: Request, refusal: ApiRefusal) -> Response:
+    if is_page(request):
+        return refusal_page(refusal.status, refusal.errors[0].message)
+    return Response.of_json([_error_json(error) for error in refusal.errors], refusal.status)
 
 
 def _pretty(response: Response) -> Response:

@@ -1,7 +1,7 @@
 """Seeds: records of CSV files that an org file loads into a new org.
 
 Knows the `seed` section: sObjects and files, in the order of the org file, so parents come first.
-A store is seeded only once. Columns are those of a Bulk upload. Knows no HTTP.
+A store loads each seed once. Columns are those of a Bulk upload. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
 
@@ -32,28 +34,62 @@ class SeedError(ValueError):
         self.message = message
 
 
-def load_seeds(org: Org, base: Path) -> int:
-    """Load the declared seeds into an org that was never seeded; returns the number of records.
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """What became of the declared seeds."""
 
-    `base` is the folder of the org file; paths are relative to it.
+    records: int = 0
+    """How many were created."""
+    changed: tuple[str, ...] = ()
+    """Files that have changed since they were loaded, and were not loaded again."""
+
+
+def seeds_of(org: Org) -> dict[str, str]:
+    """The declared seeds: a file for each sObject, as the org file names them."""
+    seeds = org.declared.get("seed")
+    named = seeds.items() if isinstance(seeds, Mapping) else ()
+    return {str(name): str(path) for name, path in named}
+
+
+def load_seeds(org: Org) -> Seeded:
+    """Load the declared seeds that this org has not loaded yet.
 
     Raises:
         SeedError: a file that cannot be read, or a row that the org refuses.
     """
-    seeds = org.declared.get("seed")
-    if not isinstance(seeds, Mapping):
-        return 0
+    seeds = seeds_of(org)
+    if not seeds:
+        return Seeded()
+    count, changed = 0, []
     with org.store.writing() as conn:
-        if not _first_time(conn):
-            return 0
-        return sum(
-            _load_file(org, conn, str(name), base / str(path)) for name, path in seeds.items()
-        )
+        loaded = _loaded(conn)
+        for name, given in seeds.items():
+            path = org.base / given
+            if (name, given) not in loaded:
+                count += _load_file(org, conn, name, path)
+                _mark_loaded(conn, name, given, path)
+            elif path.exists() and loaded[name, given] != _digest(path):
+                changed.append(given)
+    return Seeded(count, tuple(changed))
 
 
-def _first_time(conn: sqlite3.Connection) -> bool:
-    conn.execute("CREATE TABLE IF NOT EXISTS _sown (once INTEGER PRIMARY KEY)")
-    return conn.execute("INSERT INTO _sown VALUES (1) ON CONFLICT DO NOTHING").rowcount == 1
+def _loaded(conn: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """The digest of each seed that was loaded."""
+    conn.execute(
+        "CREATE TABLE IF NOT EXISTS _seeds "
+        "(sobject TEXT, path TEXT, digest TEXT, PRIMARY KEY (sobject, path))"
+    )
+    rows = conn.execute("SELECT sobject, path, digest FROM _seeds").fetchall()
+    return {(sobject, path): digest for sobject, path, digest in rows}
+
+
+def _mark_loaded(conn: sqlite3.Connection, name: str, given: str, path: Path) -> None:
+    conn.execute("INSERT INTO _seeds VALUES (?, ?, ?)", (name, given, _digest(path)))
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int:

@@ -1,15 +1,12 @@
-"""The contents of the pages: counts, a table of records, one record, jobs.
+"""The contents of the pages: counts, a table of records, one record.
 
 Knows the store and the catalog. Knows no template and no request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from runner.local_org.bulk.jobs import Job
-from runner.local_org.bulk1.jobs import Bulk1Jobs
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import normalise
 from runner.local_org.org import Org
@@ -29,26 +26,23 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """Some records, newest first."""
+class Cell:
+    """One value, and the address of the record that it names, if any."""
 
-    columns: list[Field]
-    rows: list[list[str]]
-    total: int
-    pages: int
+    text: str
+    href: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class JobLine:
-    """One Bulk job of either API, as a line of the page."""
+class Table:
+    """One page of records, newest first."""
 
-    id: str
-    what: str
-    state: str
-    made: str
-    rows_done: int
-    rows_failed: int
-    message: str
+    columns: list[Field]
+    rows: list[list[Cell]]
+    total: int
+    page: int
+    """From 1."""
+    pages: int
 
 
 def counted(org: Org) -> list[Counted]:
@@ -68,28 +62,34 @@ def counted(org: Org) -> list[Counted]:
 
 
 def table(org: Org, sobject: SObject, search: str, page: int) -> Table:
-    """One page of records that contain the search text in a shown column."""
+    """One page of records that contain the search text in a shown column.
+
+    Beyond the last page it is the last one.
+    """
     columns = _distinguishing(sobject)
     names = ", ".join(quoted(field.name) for field in columns)
     where, arguments = "WHERE IsDeleted = 0", []
     if search:
-        parts = [f"instr(sf_lower({quoted(field.name)}), ?) > 0" for field in columns]
+        parts = [f"instr(sf_lower(CAST({quoted(field.name)} AS TEXT)), ?) > 0" for field in columns]
         where += f" AND ({' OR '.join(parts)})"
         arguments = [search.casefold()] * len(columns)
     source = f"FROM {quoted(sobject.name)} {where}"
     with org.store.reading() as conn:
         total = conn.execute(f"SELECT COUNT(*) {source}", arguments).fetchone()[0]
+        pages = max(1, -(-total // ROWS_SHOWN))
+        page = min(page, pages)
         rows = conn.execute(
             f"SELECT {names} {source}{_LATEST_FIRST}",
             [*arguments, ROWS_SHOWN, (page - 1) * ROWS_SHOWN],
         ).fetchall()
     shown = [
-        [_shown(field, value) for field, value in zip(columns, row, strict=True)] for row in rows
+        [_cell(org, field, value) for field, value in zip(columns, row, strict=True)]
+        for row in rows
     ]
-    return Table(columns, shown, total, max(1, -(-total // ROWS_SHOWN)))
+    return Table(columns, shown, total, page, pages)
 
 
-def record(org: Org, sobject: SObject, record_id: str) -> list[tuple[Field, str]] | None:
+def record(org: Org, sobject: SObject, record_id: str) -> list[tuple[Field, Cell]] | None:
     """All stored fields of a record, deleted or not; None if there is no such record."""
     fields = [field for field in sobject.fields if field.stored]
     names = ", ".join(quoted(field.name) for field in fields)
@@ -100,37 +100,7 @@ def record(org: Org, sobject: SObject, record_id: str) -> list[tuple[Field, str]
         ).fetchone()
     if row is None:
         return None
-    return [(field, _shown(field, value)) for field, value in zip(fields, row, strict=True)]
-
-
-def job_lines(jobs: Iterable[Job], classic: Bulk1Jobs, most: int) -> list[JobLine]:
-    """Jobs of both Bulk APIs, newest first."""
-    lines = [
-        JobLine(
-            job.id,
-            f"{job.operation} {job.object}",
-            job.state,
-            job.made,
-            job.rows_done,
-            job.rows_failed,
-            job.failure or "",
-        )
-        for job in jobs
-    ]
-    for each in classic.recent(most):
-        batches = classic.batches(each.id)
-        lines.append(
-            JobLine(
-                each.id,
-                f"{each.operation} {each.object} (1.0)",
-                each.state,
-                each.made,
-                sum(batch.rows_done for batch in batches),
-                sum(batch.rows_failed for batch in batches),
-                next((batch.message for batch in batches if batch.message), ""),
-            )
-        )
-    return sorted(lines, key=lambda line: line.made, reverse=True)[:most]
+    return [(field, _cell(org, field, value)) for field, value in zip(fields, row, strict=True)]
 
 
 def _distinguishing(sobject: SObject) -> list[Field]:
@@ -165,6 +135,17 @@ _USEFUL = frozenset(
         "Industry",
     }
 )
+
+
+def linked(org: Org, text: str) -> Cell:
+    """A text as a cell; with a link if it is the Id of a record."""
+    sobject = org.catalog.of_id(text) if normalise(text) else None
+    return Cell(text, f"/objects/{sobject.name}/{text}" if sobject else "")
+
+
+def _cell(org: Org, field: Field, value: object) -> Cell:
+    text = _shown(field, value)
+    return linked(org, text) if field.type in {"id", "reference"} else Cell(text)
 
 
 def _shown(field: Field, value: object) -> str:

@@ -6,7 +6,8 @@
     DELETE /__org/faults[/{n}]      remove all, or one; jobs they stalled continue
     GET    /__org/requests?limit=n  the latest requests: time, method, path, status, milliseconds
     DELETE /__org/requests          remove them
-    POST   /__org/reset             delete all records and jobs; sign-ins remain
+    POST   /__org/reset             delete all records and jobs, load the seeds again; sign-ins
+                                    remain
     POST   /__org/sessions/expire   end every session but the server's own; returns how many
 
 Pages of another origin cannot call these: browsers send the origin.
@@ -27,6 +28,7 @@ from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org
+from runner.local_org.seeding import SeedError, load_seeds
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -49,11 +51,20 @@ def check_origin(request: Request) -> None:
 
 
 def reset(org: Org) -> None:
-    """Delete all records and jobs, as if the org were new."""
+    """Delete all records and jobs, and load the seeds again, as if the org were new.
+
+    Raises:
+        ApiRefusal: 400, a seed cannot be loaded; nothing was deleted.
+    """
+    try:
+        with org.store.writing():
+            org.store.clear()
+            write_initial_records(org.store)
+            load_seeds(org)
+    except SeedError as error:
+        raise ApiRefusal(400, "INVALID_SEED", f"{error}. Nothing was deleted.") from error
     org.part(Bulk1Jobs).delete_all()
     org.part(Jobs).delete_all()
-    org.store.clear()
-    write_initial_records(org.store)
 
 
 def _list_faults(org: Org, _request: Request) -> Response:

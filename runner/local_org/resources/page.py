@@ -9,8 +9,6 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from runner.local_org.api_errors import ApiRefusal
-from runner.local_org.bulk.jobs import Jobs
-from runner.local_org.bulk1.jobs import Bulk1Jobs
 from runner.local_org.catalog.model import SObject
 from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.fault_injection.rule import (
@@ -22,12 +20,15 @@ from runner.local_org.fault_injection.rule import (
 from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
-from runner.local_org.pages import contents, page
+from runner.local_org.pages import ICON, contents, page
+from runner.local_org.pages.jobs import job_lines, job_page
 from runner.local_org.resources.admin import check_origin, reset
+from runner.local_org.seeding import seeds_of
 from runner.local_org.usage import ApiUsage
 
 _LATEST = 12
 _ALL = 500
+_DIGITS = 9
 _OFFERED = (
     *sorted(REQUEST_FAULTS),
     FaultKind.LOCK_ROWS,
@@ -50,7 +51,7 @@ def _shown_overview(org: Org, request: Request, problem: str = "", status: int =
         url=request.base_url,
         sobjects=contents.counted(org),
         requests=org.part(RequestLog).latest(_LATEST),
-        jobs=contents.job_lines(org.part(Jobs).recent(_LATEST), org.part(Bulk1Jobs), _LATEST),
+        jobs=job_lines(org, _LATEST),
         faults=[(each, each.rule.as_declared()) for each in org.part(FaultRules).listed()],
         kinds=_OFFERED,
         used=usage.used,
@@ -65,11 +66,11 @@ def _requests(org: Org, _request: Request) -> Response:
 
 def _records(org: Org, request: Request) -> Response:
     sobject = _sobject(org, request)
-    number = request.arg("page", "1")
-    at = max(1, int(number)) if number.isdecimal() and len(number) < len("1000000") else 1
+    number = request.arg("page")
+    wanted = max(1, int(number[:_DIGITS])) if number.isdecimal() else 1
     search = request.arg("q")
-    table = contents.table(org, sobject, search, at)
-    return page("records", org=org, sobject=sobject, search=search, table=table, at=at)
+    table = contents.table(org, sobject, search, wanted)
+    return page("records", org=org, sobject=sobject, search=search, table=table)
 
 
 def _record(org: Org, request: Request) -> Response:
@@ -80,6 +81,17 @@ def _record(org: Org, request: Request) -> Response:
     return page("record", org=org, sobject=sobject, values=values)
 
 
+def _jobs(org: Org, _request: Request) -> Response:
+    return page("jobs", org=org, jobs=job_lines(org, _ALL))
+
+
+def _job(org: Org, request: Request) -> Response:
+    job = job_page(org, request.params["job_id"])
+    if job is None:
+        raise ApiRefusal(404, "NOT_FOUND", "The requested resource does not exist")
+    return page("job", org=org, job=job)
+
+
 def _sobject(org: Org, request: Request) -> SObject:
     sobject = org.catalog.sobject(request.params["name"])
     if sobject is None:
@@ -87,10 +99,19 @@ def _sobject(org: Org, request: Request) -> SObject:
     return sobject
 
 
+def _ask_reset(org: Org, _request: Request) -> Response:
+    records = sum(each.count for each in contents.counted(org))
+    return page("reset", org=org, records=records, seeds=seeds_of(org))
+
+
 def _reset(org: Org, request: Request) -> Response:
     check_origin(request)
     reset(org)
     return _back()
+
+
+def _icon(_org: Org, _request: Request) -> Response:
+    return Response(200, ICON, {"Content-Type": "image/svg+xml", "Cache-Control": "max-age=86400"})
 
 
 def _add_fault(org: Org, request: Request) -> Response:
@@ -128,6 +149,10 @@ ROUTES = tuple(
         ("GET", "/requests", _requests),
         ("GET", r"/objects/(?P<name>\w+)", _records),
         ("GET", r"/objects/(?P<name>\w+)/(?P<record_id>\w+)", _record),
+        ("GET", "/jobs", _jobs),
+        ("GET", r"/jobs/(?P<job_id>\w+)", _job),
+        ("GET", "/favicon.ico", _icon),
+        ("GET", "/reset", _ask_reset),
         ("POST", "/reset", _reset),
         ("POST", "/faults", _add_fault),
         ("POST", r"/faults/(?P<number>\d{1,9})/remove", _remove_fault),

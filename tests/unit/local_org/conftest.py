@@ -33,7 +33,7 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     running: list[Served] = []
 
     def start(declared=None, settings=None, *, clock=None, folder=tmp_path / "org") -> Served:
-        org = open_org(folder, declared, settings)
+        org = open_org(folder, declared, settings, tmp_path)
         if clock is not None:
             org.clock = clock
         server = serve(org)

@@ -13,11 +13,11 @@ QUERY = "/services/data/v60.0/query"
 
 
 @pytest.fixture
-def logging_to(tmp_path, capsys):
+def log():
+    """The log of the package, as it was before once the test ends."""
     log = logging.getLogger("runner.local_org")
     before = log.handlers[:]
-    log_errors(tmp_path)
-    yield tmp_path / FILE_NAME
+    yield log
     for handler in set(log.handlers) - set(before):
         handler.close()
         log.removeHandler(handler)
@@ -30,9 +30,10 @@ def defect(*_):
 
 @pytest.mark.parametrize("where", ["in a resource", "around the router"])
 def test_it_is_answered_as_salesforce_does_and_told_once_without_a_traceback(
-    served, logging_to, monkeypatch, capsys, where
+    served, log, tmp_path, monkeypatch, capsys, where
 ):
     org = served()
+    log_errors(tmp_path)
     broken = (
         (RequestLog, "add") if where == "around the router" else (type(org.org.store), "reading")
     )
@@ -44,6 +45,6 @@ def test_it_is_answered_as_salesforce_does_and_told_once_without_a_traceback(
         assert answer.json()[0]["errorCode"] == "UNKNOWN_EXCEPTION"
     monkeypatch.undo()
     assert capsys.readouterr().err.splitlines() == [
-        f"local org: GET {QUERY} failed: RuntimeError; details in {logging_to}"
+        f"local org: GET {QUERY} failed: RuntimeError; details in {tmp_path / FILE_NAME}"
     ]
-    assert logging_to.read_text().count("Traceback (most recent call last)") == 2
+    assert (tmp_path / FILE_NAME).read_text().count("Traceback (most recent call last)") == 2

@@ -19,8 +19,8 @@ def sown(tmp_path):
             "objects": {"Account": {"fields": FIELDS}},
             "seed": {name: f"{name}.csv" for name in seeds},
         }
-        opened.append(open_org(tmp_path / "org", declared))
-        return opened[-1], load_seeds(opened[-1], tmp_path)
+        opened.append(open_org(tmp_path / "org", declared, base=tmp_path))
+        return opened[-1], load_seeds(opened[-1]).records
 
     yield start
     for org in opened:
@@ -62,9 +62,9 @@ def test_a_seed_that_cannot_grow_is_told_by_line_and_leaves_nothing(sown, text, 
 
 
 def test_a_missing_file_is_told(tmp_path):
-    org = open_org(tmp_path / "org", {"version": 1, "seed": {"Account": "nope.csv"}})
+    org = open_org(tmp_path / "org", {"version": 1, "seed": {"Account": "nope.csv"}}, base=tmp_path)
     with pytest.raises(SeedError, match=r"nope\.csv"):
-        load_seeds(org, tmp_path)
+        load_seeds(org)
     org.store.close()
 
 
@@ -90,3 +90,12 @@ def test_declared_users_need_a_name_and_a_username_alone(sown):
     assert ada[1:] == ("Ada", "Europe/London", "en_US", "ada@x.example", "ada", profile)
     assert bob[1:] == ("Bob", "GMT", "en_US", "bob@x.example", "bob", profile)
     assert owner == ("bob",)
+
+
+def test_a_seed_that_is_added_later_is_loaded_and_a_changed_one_is_reported(sown, tmp_path):
+    sown(Account="Name\nAcme\n")
+    org, count = sown(Account="Name\nAcme\n", Contact="LastName\nAda\n")
+    assert (count, _count(org, "Account"), _count(org, "Contact")) == (1, 1, 1)
+    org, count = sown(Account="Name\nGlobex\n", Contact="LastName\nAda\n")
+    assert (count, _count(org, "Account")) == (0, 1)
+    assert load_seeds(org).changed == ("Account.csv",)
