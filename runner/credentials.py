@@ -1,104 +1,17 @@
 """Secrets and tokens as values that are never shown by accident, and references to secrets.
 
-Knows what a token is and how a new one is obtained. Every secret of this process is registered
-here, so that `redacted` can remove it from any text. Knows nothing of files, of the wire or of who
-prints.
+Knows what a token is and how a new one is obtained. Every secret of this process is registered, so
+that `runner.redaction` can take it out of any text. Knows nothing of files or of the wire.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from threading import Lock
 from typing import NoReturn
-from urllib.parse import quote, quote_plus
 
-MASK = "***"
-LEAST_CHARACTERS = 8
-"""Shorter texts are not registered: masking them would make every message unreadable."""
-
-_SHAPES = re.compile(
-    r"00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}"  # access token
-    r"|5Aep861[A-Za-z0-9._=-]{8,}"  # refresh token
-    r"|force://\S+"  # the Salesforce CLI's sign-in URL
-    r"|eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*"  # JSON Web Token
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)"
-    r"|(?<=Bearer )\S+"
-    r"|(?<=://)[^/\s:@'\"]+:[^/\s@'\"]+(?=@)"  # user and password of a proxy
-    r"|(?<=[?&]code=)[^&\s]+"
-    r"|(?<=token=)[^&\s]+|(?<=assertion=)[^&\s]+|(?<=client_secret=)[^&\s]+",
-    re.DOTALL,
-)
-
-
-class _Registry:
-    """Every secret text that this process has seen."""
-
-    def __init__(self) -> None:
-        self._texts: set[str] = set()
-        self._compiled: tuple[set[str], re.Pattern[str]] | None = None
-        self._listeners: list[Callable[[str], None]] = []
-        self._lock = Lock()
-
-    def add(self, text: str) -> None:
-        """Register a text, and the forms in which it may appear."""
-        if len(text) < LEAST_CHARACTERS or text in self._texts:
-            return
-        with self._lock:
-            new = text not in self._texts
-            self._texts = self._texts | _forms(text)
-        for listener in self._listeners if new else ():
-            listener(text)
-
-    def listen(self, listener: Callable[[str], None]) -> None:
-        self._listeners.append(listener)
-
-    def mask(self, text: str) -> str:
-        """The text with every registered secret masked, the longest first."""
-        texts, compiled = self._texts, self._compiled
-        if not texts:
-            return text
-        if compiled is None or compiled[0] is not texts:
-            ordered = sorted(texts, key=len, reverse=True)
-            compiled = self._compiled = texts, re.compile("|".join(map(re.escape, ordered)))
-        return compiled[1].sub(MASK, text)
-
-
-_registry = _Registry()
-
-
-def _forms(text: str) -> set[str]:
-    """A text, and its forms in URLs, HTML forms and JSON."""
-    in_json = json.dumps(text)[1:-1]
-    return {text, quote(text, safe=""), quote_plus(text), in_json, *_lines(text)}
-
-
-def _lines(text: str) -> set[str]:
-    """The lines of a key, each of which may be quoted alone; not its first and last line."""
-    if "\n" not in text:
-        return set()
-    stripped = (line.strip() for line in text.splitlines())
-    return {line for line in stripped if len(line) > LEAST_CHARACTERS and line[:5] != "-----"}
-
-
-def redacted(text: str, *, shapes: bool = False) -> str:
-    """The text without any secret that this process has seen.
-
-    Args:
-        text: About to be shown or written.
-        shapes: Also mask what only looks like a token, a key or a password.
-    """
-    clean = _registry.mask(text)
-    return _SHAPES.sub(MASK, clean) if shapes else clean
-
-
-def on_secret(listener: Callable[[str], None]) -> None:
-    """Call `listener` with each secret text that this process sees from now on."""
-    _registry.listen(listener)
+from runner.redaction import MASK, register_secret
 
 
 class Secret:
@@ -108,7 +21,7 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        _registry.add(text)
+        register_secret(text)
 
     def reveal(self) -> str:
         """The text itself: only to send it or to write it to the token store."""

@@ -25,7 +25,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from runner.credentials import redacted
+from runner.redaction import redacted
 
 if TYPE_CHECKING:
     from runner.diagnostics import Diagnostic
@@ -55,8 +55,8 @@ class RunnerError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         # Messages quote the org and others; they go to logs, the ledger and files from here.
-        self.message = redacted(message)
-        self.hint = None if hint is None else redacted(hint)
+        self.message = redacted(message, shapes=True)
+        self.hint = None if hint is None else redacted(hint, shapes=True)
         super().__init__(self.message)
 
 

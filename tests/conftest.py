@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import credentials
+from runner import redaction
 
 
 def pytest_configure(config):
@@ -27,8 +27,8 @@ def pytest_xdist_auto_num_workers():
 @pytest.fixture(autouse=True)
 def _no_secrets_of_other_tests(monkeypatch):
     """A process registers every secret it sees; each test starts with none."""
-    fresh = type(credentials._registry)()  # noqa: SLF001 - only tests start again within a process
-    monkeypatch.setattr(credentials, "_registry", fresh)
+    fresh = type(redaction._registry)()  # noqa: SLF001 - only tests start again within a process
+    monkeypatch.setattr(redaction, "_registry", fresh)
 
 
 def pytest_collection_modifyitems(config, items):

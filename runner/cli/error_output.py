@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from runner.credentials import redacted
 from runner.errors import ExitCode, JobError, RunnerError, StorageError
 from runner.files import NO_ROOM
+from runner.redaction import redacted
 from runner.version import __version__
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
-from runner.credentials import LEAST_CHARACTERS, on_secret, redacted
+from runner.redaction import LEAST_CHARACTERS, on_secret, redacted
 
 
 class _Redacted:

@@ -262,7 +262,7 @@ def _as_named(file: Path, beside: Path) -> Path:
 
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     ordered = sorted(dict.fromkeys(problems), key=lambda found: found.sort_key)
-    shown = tuple(secret_scan.concealed(found) for found in ordered[:MAX_PROBLEMS])
+    shown = secret_scan.concealed(ordered)[:MAX_PROBLEMS]
     more = len(ordered) - len(shown)
     if not more:
         return shown

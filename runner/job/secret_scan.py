@@ -1,27 +1,24 @@
-"""Finds secrets that were pasted into a job file, and masks them in messages.
+"""Finds secrets that were pasted into a job file, and keeps them out of messages.
 
-Knows what Salesforce's tokens, keys and passwords look like. Every message about a job goes through
-`hidden`, so that a pasted token is reported but never printed.
+Knows the keys that are named after secrets. Every problem of a job goes through `concealed`, so
+that a pasted token is reported but never printed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Origin
 from runner.job.yaml.tree import Plain
+from runner.redaction import SHAPES, redacted, register_secret
 
-_SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = (
-    ("an access token", re.compile(r"\b00D[A-Za-z0-9]{12,15}![A-Za-z0-9._]{8,}")),
-    ("a refresh token", re.compile(r"\b5Aep861[A-Za-z0-9._=-]{8,}")),
-    ("a Salesforce CLI sign-in URL", re.compile(r"\bforce://\S+")),
-    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*")),
-    ("a JSON Web Token", re.compile(r"\beyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]*")),
-)
+CODE = "job/secret-in-file"
+_SHAPES = tuple((kind, re.compile(shape, re.DOTALL)) for kind, shape in SHAPES)
 _CONSUMER_SECRET = re.compile(r"[0-9A-F]{64}")
 _SECRET_KEYS = frozenset(
     (
@@ -29,39 +26,60 @@ _SECRET_KEYS = frozenset(
         "refresh_token", "security_token", "session_id", "private_key", "api_key",
     )
 )  # fmt: skip
-_HELP = (
-    "revoke it if this file was ever shared; sign in with `runner login` and write only where "
-    "the secret is: a path, {env: NAME} or {command: [...]}"
+_REFERENCE = "write only where the secret is: a path, {env: NAME} or {command: [...]}"
+_HELP = f"revoke it if this file was ever shared; sign in with `runner login` and {_REFERENCE}"
+_HELP_OF_PASSWORDS = f"change it if this file was ever shared, and {_REFERENCE}"
+_PASSWORDS = ("a password", "a password in a URL")
+"""Kinds that a query or an expression may seem to contain."""
+_NAMED = re.compile(
+    rf"""\b(?:{"|".join(sorted(_SECRET_KEYS))})["']?\s*[:=]\s*[^\s{{\[#]""", re.IGNORECASE
 )
+_OF_A_KEY = re.compile(r"\s*[A-Za-z0-9+/=]{40,}\s*")
+"""A line in the middle of a private key."""
+
+
+def concealed(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The same problems, with secrets masked in their texts and without lines that contain one."""
+    secret = {_line(found) for found in problems if found.code == CODE}
+    return tuple(_concealed(found, is_secret=_line(found) in secret) for found in problems)
+
+
+def _line(found: Diagnostic) -> tuple[Path, int | None]:
+    return found.file, found.position.line if found.position else None
+
+
+def _concealed(found: Diagnostic, *, is_secret: bool) -> Diagnostic:
+    line, hint = found.line_text, found.help
+    is_shown = line is not None and not is_secret and not _may_be_secret(line)
+    if line and is_shown and found.code.startswith("yaml/"):
+        # What cannot be parsed was not searched by its keys.
+        is_shown = not _NAMED.search(line) and not _OF_A_KEY.fullmatch(line)
+    return replace(
+        found,
+        message=redacted(found.message, shapes=True),
+        line_text=line if is_shown else None,
+        help=None if hint is None else redacted(hint, shapes=True),
+        path=tuple(
+            redacted(each, shapes=True) if isinstance(each, str) else each for each in found.path
+        ),
+    )
 
 
 @lru_cache(maxsize=64)  # many problems share one line, which may be very long
-def hidden(text: str) -> str:
-    """The text with everything that looks like a secret masked, at the same length."""
-    for _, shape in _SHAPES:
-        text = shape.sub(lambda found: "*" * len(found[0]), text)
-    return text
-
-
-def concealed(diagnostic: Diagnostic) -> Diagnostic:
-    """The same problem, with secrets masked in its texts."""
-    line, hint = diagnostic.line_text, diagnostic.help
-    return replace(
-        diagnostic,
-        message=hidden(diagnostic.message),
-        line_text=None if line is None else hidden(line),
-        help=None if hint is None else hidden(hint),
-        path=tuple(hidden(each) if isinstance(each, str) else each for each in diagnostic.path),
-    )
+def _may_be_secret(line: str) -> bool:
+    return redacted(line, shapes=True) != line
 
 
 def find(values: Plain, origin: Origin) -> list[Diagnostic]:
     """Find every value that is a secret, or has a key that is named after one."""
-    return [
-        _diagnose(path, kind, origin)
-        for path, value in _scalars(values)
-        if isinstance(value, str | int) and (kind := _kind(path, str(value)))
-    ]
+    found = []
+    for path, value in _scalars(values):
+        if isinstance(value, str | int) and (kind := _kind(path, str(value))):
+            register_secret(str(value))
+            article = kind.replace("a a", "an a") if kind.startswith("a a") else kind
+            hint = _HELP_OF_PASSWORDS if kind in _PASSWORDS else _HELP
+            found.append(origin.diagnose(path, CODE, f"the file contains {article}", help=hint))
+    return found
 
 
 def _scalars(values: Plain, path: Location = ()) -> Iterator[tuple[Location, Plain]]:
@@ -78,7 +96,7 @@ def _scalars(values: Plain, path: Location = ()) -> Iterator[tuple[Location, Pla
 
 def _kind(path: Location, text: str) -> str | None:
     for kind, shape in _SHAPES:
-        if shape.search(text):
+        if shape.search(text) and (kind not in _PASSWORDS or _may_hold_one(path)):
             return kind
     if _CONSUMER_SECRET.fullmatch(text):
         return "a consumer secret"
@@ -87,16 +105,6 @@ def _kind(path: Location, text: str) -> str | None:
 
 
 def _may_hold_one(path: Location) -> bool:
-    """Not under names that authors choose, nor in the apps of an org file: no real org has them."""
-    return "fields" not in path and "params" not in path and path[:1] != ("apps",)
-
-
-def _diagnose(path: Location, kind: str, origin: Origin) -> Diagnostic:
-    article = kind.replace("a a", "an a") if kind.startswith("a a") else kind
-    message = f"the file contains {article}"
-    found = origin.diagnose(path, "job/secret-in-file", message, help=_HELP)
-    if found.line_text is None or found.position is None:
-        return found
-    start, end = found.position.column - 1, found.position.end_column - 1
-    starred = f"{found.line_text[:start]}{'*' * (end - start)}{found.line_text[end:]}"
-    return replace(found, line_text=hidden(starred))
+    """Not in expressions and names that authors choose, nor in the apps of an org file."""
+    chosen = ("fields", "params", "query", "description")
+    return not any(each in path for each in chosen) and path[:1] != ("apps",)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
+from runner.redaction import redacted
 from runner.state.ledger_file import Columns
 from runner.state.locks import ProcessIdentity
 
@@ -258,8 +259,8 @@ def part_of(row: sqlite3.Row) -> PartRecord:
 
 
 def outcome_columns(outcome: TaskOutcome) -> Columns:
-    """A task's end as columns; counts and lists are JSON."""
-    return {
+    """A task's end as columns; counts and lists are JSON. No text contains a known secret."""
+    columns: Columns = {
         "status": outcome.status.value,
         "counts": json.dumps(asdict(outcome.counts)),
         "api": outcome.api,
@@ -275,6 +276,13 @@ def outcome_columns(outcome: TaskOutcome) -> Columns:
         "top_errors": json.dumps(outcome.top_errors),
         "notes": json.dumps(outcome.notes),
     }
+    return {
+        name: redacted(value) if name in _QUOTES_OTHERS and isinstance(value, str) else value
+        for name, value in columns.items()
+    }
+
+
+_QUOTES_OTHERS = frozenset({"message", "code", "hint", "top_errors", "notes"})
 
 
 def part_columns(part: PartRecord, updated: datetime) -> Columns:

@@ -3,8 +3,10 @@
 import json
 import os
 import threading
+from base64 import b64encode
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import typer
@@ -219,6 +221,65 @@ def test_a_file_that_stderr_goes_to_is_told_nothing(bench, org):
     with (bench.folder / "err.txt").open("w") as stderr:
         assert bench.start("run", file, stderr=stderr).wait(60) == 0
     assert org.token not in (bench.folder / "err.txt").read_text()
+
+
+def repeating(token):
+    """What an org, or something before it, may say of a request: with its headers."""
+    dump = f"POST / HTTP/1.1\r\nAuthorization: Bearer {token}\r\nX: {quote(token, safe='')}\r\n"
+    return f"seen {token}, {b64encode(dump.encode()).decode()}, {token.encode().hex()}"
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_a_message_that_repeats_the_token_is_masked_in_every_file(bench, org, api):
+    bench.write("a.csv", "Name,Tier__c\nn1,Tin\nn2,Tin\n")
+    message = repeating(org.token)
+    if api == "rest":
+        error = {"statusCode": "INVALID_SESSION_X", "message": message, "fields": []}
+        answer = json.dumps([{"success": False, "errors": [error]}] * 2)
+        org.fault(kind="status", path="composite/sobjects", method="POST", status=200, body=answer)
+    else:
+        lines = [f'"","CUSTOM_{n}:{message}:Name --","n{n}","Tin"' for n in (1, 2)]
+        answer = "\n".join(['"sf__Id","sf__Error","Name","Tier__c"', *lines]) + "\n"
+        org.fault(kind="status", path="failedResults", status=200, body=answer)
+    token = bench.write("t", org.token)
+    job = bench.job(
+        f"- {{name: load, create: Account, from: a.csv, api: {api}}}",
+        connection=f"{{environment: local, url: '{org.url}', token: {{command: [cat, t]}}}}",
+    )
+    secrets = [org.token, org.token.encode().hex(), quote(org.token, safe="")]
+    secrets += [b64encode(b"0" * n + org.token.encode()).decode()[4:-4] for n in range(3)]
+    watch = Watch(bench, secrets)
+    ended = watch.run("run", job, "-vv", "-o", "json", "--excel-safe", code=1)
+    assert len(ended.task("load")["top_errors"]) >= 1
+    watch.run("show", "-o", "json")
+    watch.run("history", "-o", "json")
+    failed = next(bench.state.rglob("failed.csv")).read_text()
+    assert failed.count("seen ***, ") == 2
+    watch.look_at_files(besides={token, *(bench.state / "local_org").rglob("*")})
+    assert watch.found == []
+
+
+def test_a_database_url_in_place_of_a_reference_is_not_shown(bench):
+    bench.write("a.csv", "Name\nx\n")
+    url = "postgresql+psycopg://ada:canary/pass@word0008@db.acme.example/crm"
+    watch = Watch(bench, ["canary/pass", "word0008"])
+    places = [
+        f"from: '{url}', create: Account",
+        f"from: {{database: '{url}', sql: SELECT 1}}, create: Account",
+        f"from: {{database: {{env: '{url}'}}, sql: SELECT 1}}, create: Account",
+        f"from: {{database: {{command: ['{url}']}}, sql: SELECT 1}}, create: Account",
+        f"query: SELECT Id FROM Account, to: {{database: '{url}', table: t}}",
+        f"query: SELECT Id FROM Account, to: '{url}', wrong: 1",
+    ]
+    for place in places:
+        job = bench.job(f"- {{name: load, {place}}}")
+        watch.run("validate", job, code=2)
+        watch.run("validate", job, "-o", "json", code=2)
+        watch.run("run", job, "-o", "json", code=2)
+    watch.run(
+        "login", "--token", "t.json", "--jwt", "--username", "a", "--key-env", url, "-o", "json"
+    )
+    assert watch.found == []
 
 
 def token_text(url):

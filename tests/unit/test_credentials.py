@@ -4,8 +4,9 @@ from urllib.parse import quote_plus
 
 import pytest
 
-from runner.credentials import MASK, Secret, on_secret, redacted
+from runner.credentials import Secret
 from runner.errors import RunnerError
+from runner.redaction import MASK, on_secret, redacted
 
 TEXT = 'unit+canary/0001 äx"y'
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
+from runner.redaction import MASK, secret_pattern
 from runner.tables.database import Database
 from runner.tables.sql import CsvDialect, literal, read_csv
 from runner.tables.staging.canonical_values import comparable
@@ -115,7 +116,17 @@ class PartResults:
             raise self._mismatch([row for (row,) in missing])
 
     def _insert(self) -> None:
-        self._connection.execute("INSERT INTO outcome FROM found")
+        secrets = secret_pattern()
+        if secrets is None:
+            self._connection.execute("INSERT INTO outcome FROM found")
+        else:  # the org may repeat a token in a message
+            masked = ", ".join(
+                f"regexp_replace({each}, $secrets, '{MASK}', 'g') AS {each}"
+                for each in ("code", "message", "fields")
+            )
+            self._connection.execute(
+                f"INSERT INTO outcome SELECT * REPLACE ({masked}) FROM found", {"secrets": secrets}
+            )
         self._connection.close()
 
     def _identify_rows(self, content: list[ColumnMapping]) -> tuple[list[ColumnMapping], bool]:

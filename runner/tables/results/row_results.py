@@ -19,6 +19,7 @@ from runner.files import atomic_write, unwritable
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
+from runner.redaction import redacted
 from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.sources.csv import RESULT_PREFIX
@@ -256,16 +257,10 @@ def _file_cells(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:
 
 
 def _cells(result: RowResult) -> tuple[object, ...]:
-    fields = " ".join(result.fields)
-    return (
-        result.row,
-        result.status.value,
-        result.id,
-        result.created,
-        result.code,
-        result.message,
-        fields,
-    )
+    said = (result.code, result.message, " ".join(result.fields))
+    # The org may repeat a token in a message.
+    clean = (redacted(each) if each else each for each in said)
+    return (result.row, result.status.value, result.id, result.created, *clean)
 
 
 def _is(status: RowStatus) -> str:

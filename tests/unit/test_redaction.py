@@ -1,0 +1,126 @@
+import ast
+import html
+import json
+from base64 import b64encode, encodebytes, urlsafe_b64encode
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from runner.credentials import Secret
+from runner.redaction import redacted, register_secret, secret_pattern
+
+TEXT = "00D5g00000ABCDE!AQ.canary/form+0001"
+HEADERS = f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TEXT}\r\nAccept: */*\r\n\r\n"
+PLACES = [HEADERS, HEADERS[1:], HEADERS[2:], TEXT]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        quote,
+        lambda text: quote(text, safe=""),
+        lambda text: quote(quote(text, safe=""), safe=""),
+        lambda text: quote(text, safe="").replace("%2F", "%2f").replace("%2B", "%2b"),
+        json.dumps,
+        lambda text: json.dumps(json.dumps(text)),
+        lambda text: json.dumps(text).replace("/", "\\/"),
+        html.escape,
+        lambda text: text.encode().hex(),
+        lambda text: text.encode().hex().upper(),
+    ],
+)
+def test_a_secret_is_masked_however_it_is_encoded(form):
+    register_secret(TEXT)
+    assert "canary" in TEXT
+    clean = redacted(f"before {form(TEXT)} after")
+    assert clean.startswith("before ")
+    assert "***" in clean
+    assert form("canary").strip('"\\') not in clean
+
+
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode, encodebytes])
+@pytest.mark.parametrize("place", range(len(PLACES)))
+@pytest.mark.parametrize("wrap", [str, json.dumps])
+def test_a_secret_is_masked_inside_a_dump_in_base64(encode, place, wrap):
+    register_secret(TEXT)
+    dump = wrap(encode(PLACES[place].encode()).decode())
+    clean = redacted(dump)
+    for offset in range(3):
+        inner = b64encode(b"0" * offset + b"canary").decode()[2:-2]
+        assert inner not in clean, clean
+    assert "***" in clean
+
+
+def test_text_in_base64_without_the_secret_is_left_alone():
+    register_secret(TEXT)
+    dump = b64encode(HEADERS.replace(TEXT, "nothing").encode()).decode()
+    assert redacted(dump) == dump
+
+
+def test_the_pattern_is_the_same_to_the_database():
+    duckdb = pytest.importorskip("duckdb")
+    Secret('a "b"\\c/d|e\n(f)[g]{h}^$.*+?-_\'€ ü&<>#~')
+    Secret(TEXT)
+    for text in (
+        f"x {TEXT} y",
+        json.dumps('a "b"\\c/d|e\n(f)[g]{h}^$.*+?-_\'€ ü&<>#~'),
+        b64encode(HEADERS.encode()).decode(),
+    ):
+        query = "SELECT regexp_replace($text, $secrets, '***', 'g')"
+        values = {"text": text, "secrets": secret_pattern()}
+        ((found,),) = duckdb.connect().execute(query, values).fetchall()
+        assert found == redacted(text) != text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql+psycopg://ada:pa/ss@word@db.acme.example/crm",
+        "mysql://:hunter2@db/x",
+        "dsn: host=db user=ada password=hunter2",
+        "Driver={x};UID=ada;PWD=hunter2;",
+        "Authorization: Basic YWRhOmh1bnRlcjI=",
+    ],
+)
+def test_passwords_of_connections_look_like_secrets(text):
+    clean = redacted(text, shapes=True)
+    for word in ("hunter2", "pa/ss", "ss@word", "YWRh"):
+        assert word not in clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://127.0.0.1:8123/services/data?username=ada@acme.example",
+        "https://login.salesforce.com and ada@acme.example",
+        "http://localhost:1717?x=a@b",
+        "password = ?",
+    ],
+)
+def test_addresses_are_not_taken_for_secrets(text):
+    assert redacted(text, shapes=True) == text
+
+
+def texts_of_the_product():
+    for file in Path("runner").rglob("*.py"):
+        if "local_org" in file.parts or file.name == "redaction.py":
+            continue
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield file, node.lineno, node.value
+            if isinstance(node, ast.JoinedStr):
+                parts = (
+                    each.value if isinstance(each, ast.Constant) else "x" for each in node.values
+                )
+                yield file, node.lineno, "".join(map(str, parts))
+
+
+def test_no_message_of_the_product_is_masked_by_its_own_guard(request, monkeypatch):
+    monkeypatch.chdir(request.config.rootpath)
+    masked = [
+        (str(file), line, text)
+        for file, line, text in texts_of_the_product()
+        if redacted(text, shapes=True) != text and "(?P<" not in text and text != "Bearer x"
+    ]
+    assert masked == []
