@@ -55,9 +55,14 @@ def serve(
     ] = 0.0,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
-    for_runs: Annotated[bool, typer.Option(hidden=True)] = False,
+    for_runs: Annotated[Path | None, typer.Option(hidden=True)] = None,
 ) -> None:
-    """Serve the local org until Ctrl-C; its records are stored in the state folder."""
+    """Serve the local org of a folder until Ctrl-C.
+
+    The folder is that of the org file; without one, the current folder. Jobs in it with
+    `environment: local` use this org. Its records are stored in the state folder.
+    """
+    from runner.files import private_folder
     from runner.local_org.error_log import log_errors
     from runner.local_org.org import Settings
 
@@ -68,9 +73,15 @@ def serve(
         bulk_pace_seconds=bulk_pace_seconds,
     )
     state = state_folder(state_dir).create()
-    server = _opened(state.local_org, org_file, settings, port)
-    log_errors(state.local_org)
-    _serve(server, output, users=state.local_org_users if for_runs else None)
+    of = for_runs or _folder_of(org_file)
+    folder = private_folder(state.local_org(of))
+    server = _opened(folder, org_file, settings, port)
+    log_errors(folder)
+    _serve(server, output, of, users=state.local_org_users(of) if for_runs else None)
+
+
+def _folder_of(org_file: Path | None) -> Path:
+    return org_file.absolute().parent if org_file else Path.cwd()
 
 
 def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) -> Server:
@@ -83,7 +94,6 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         SourceError: A seed is wrong.
     """
     from runner.errors import JobError, SourceError, StateError, UsageError
-    from runner.files import private_folder
     from runner.local_org.app import open_org
     from runner.local_org.app import serve as serve_org
     from runner.local_org.catalog.section import DeclarationError
@@ -93,9 +103,8 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     from runner.runs.local_org_process import declared_org
 
     declared, origin = declared_org(org_file)
-    private_folder(folder)
     try:
-        org = open_org(folder, declared, settings, org_file.absolute().parent if org_file else None)
+        org = open_org(folder, declared, settings, org_file.absolute() if org_file else None)
         server = serve_org(org, port)
     except DeclarationError as error:
         found = (
@@ -123,7 +132,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
     return server
 
 
-def _serve(server: Server, output: Output, *, users: Path | None) -> None:
+def _serve(server: Server, output: Output, folder: Path, *, users: Path | None) -> None:
     def stop(*_: object) -> None:
         threading.Thread(target=server.shutdown, daemon=True).start()
 
@@ -134,7 +143,7 @@ def _serve(server: Server, output: Output, *, users: Path | None) -> None:
         document = {"url": server.url, "access_token": server.access_token, "pid": os.getpid()}
         typer.echo(json.dumps(document))
     else:
-        typer.echo(f"The local org is running at {server.url} (press Ctrl-C to stop).")
+        typer.echo(f"The local org of {folder} is running at {server.url} (press Ctrl-C to stop).")
     sys.stdout.flush()
     if users is not None:
         threading.Thread(target=_when_unused, args=(users, stop), daemon=True).start()
@@ -155,15 +164,33 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
 
 
 @app.command()
-def reset(state_dir: StateDir = None) -> None:
-    """Delete everything in the local org: every record, Bulk job and session."""
+def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
+    """Delete everything in the local org of a folder: every record, Bulk job and session.
+
+    The folder is that of the org file; without one, the current folder. The org loads its seeds
+    again when it is next started.
+    """
     import shutil
 
     from runner.errors import StateError
+    from runner.files import unwritable
     from runner.runs.local_org_process import running_org
+    from runner.state.locks import file_lock
 
     state = state_folder(state_dir).create()
-    if running := running_org(state):
-        raise StateError(f"The local org is running at {running.url}.", hint="Stop it first.")
-    shutil.rmtree(state.local_org, ignore_errors=True)
-    typer.echo("The local org is empty.")
+    of = _folder_of(org_file)
+    folder = state.local_org(of)
+    with file_lock(state.local_org_start(of), shared=False):
+        if running := running_org(state, of):
+            raise StateError(
+                f"The local org of {of} is running at {running.url}.",
+                hint=f"Stop it first, or reset it at {running.url}/reset.",
+            )
+        if not folder.exists():
+            typer.echo(f"There is no local org of {of} yet.")
+            return
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            raise unwritable(folder, error, "{} cannot be deleted") from error
+    typer.echo(f"The local org of {of} is empty.")

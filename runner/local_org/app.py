@@ -30,7 +30,7 @@ from runner.local_org.middleware import answer
 from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, Settings
-from runner.local_org.running_server import FolderClaim, RunningServer
+from runner.local_org.running_server import FolderClaim, RunningServer, digest_of
 from runner.local_org.store import Store, known_prefixes
 
 STORE_NAME = "org.sqlite3"
@@ -40,12 +40,11 @@ def open_org(
     folder: Path,
     declared: Mapping[str, object] | None = None,
     settings: Settings | None = None,
-    base: Path | None = None,
+    org_file: Path | None = None,
 ) -> Org:
     """The org in a folder, created if there is none yet.
 
-    `declared` is the org file as plain mappings: what it adds to a new Salesforce org. `base` is
-    the folder of that file.
+    `declared` is the content of `org_file` as plain mappings: what it adds to a new Salesforce org.
 
     Raises:
         DeclarationError: with every problem of the org file.
@@ -63,7 +62,7 @@ def open_org(
         user=write_initial_records(store),
         settings=settings or Settings(),
         declared=declared or {},
-        base=base or Path(),
+        org_file=org_file,
     )
 
 
@@ -144,7 +143,8 @@ class Server:
         sessions.end_own()
         token = sessions.begin(self._org.user, SERVER_CLIENT).token
         started = self._org.clock().isoformat()
-        self._claim.announce(RunningServer(self.url, token, os.getpid(), started))
+        declared = digest_of(self._org.org_file)
+        self._claim.announce(RunningServer(self.url, token, os.getpid(), started, declared))
         return token
 
 

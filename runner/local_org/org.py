@@ -77,8 +77,8 @@ class Org:
     clock: Callable[[], datetime] = now_utc
     declared: Mapping[str, object] = field(default_factory=dict)
     """The org file as parsed; each part reads its own section."""
-    base: Path = Path()
-    """The folder of the org file; its paths are relative to it."""
+    org_file: Path | None = None
+    """Its paths are relative to its folder."""
     _parts: dict[object, object] = field(default_factory=dict)
     _parts_lock: RLock = field(default_factory=RLock)
 

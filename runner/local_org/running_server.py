@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
@@ -24,6 +25,8 @@ class RunningServer:
     pid: int
     started: str
     """ISO 8601, UTC."""
+    org_file: str | None = None
+    """What `digest_of` gives for the org file."""
 
 
 class FolderServedError(Exception):
@@ -62,6 +65,11 @@ class FolderClaim:
         self._file.truncate()
         self._file.write(text)
         self._file.flush()
+
+
+def digest_of(org_file: Path | None) -> str | None:
+    """A digest by which another process recognises the content of an org file."""
+    return None if org_file is None else sha256(org_file.read_bytes()).hexdigest()
 
 
 def find(folder: Path) -> RunningServer | None:

@@ -60,11 +60,12 @@ def load_seeds(org: Org) -> Seeded:
     seeds = seeds_of(org)
     if not seeds:
         return Seeded()
+    base = org.org_file.parent if org.org_file else Path()
     count, changed = 0, []
     with org.store.writing() as conn:
         loaded = _loaded(conn)
         for name, given in seeds.items():
-            path = org.base / given
+            path = base / given
             if (name, given) not in loaded:
                 count += _load_file(org, conn, name, path)
                 _mark_loaded(conn, name, given, path)

@@ -6,6 +6,7 @@ Knows how the server process is started, found and stopped. Knows nothing of wha
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from runner.credentials import Secret
 from runner.errors import StateError
-from runner.job.model import Origin
+from runner.job.model import Connection, Origin
 from runner.state.locks import file_lock, is_free
 from runner.state.paths import StateFolder
 
@@ -28,41 +29,67 @@ class LocalOrg:
 
     url: str
     access_token: Secret
+    org_file: str | None = None
+    """Digest of the org file with which it was started."""
 
 
-def running_org(state: StateFolder) -> LocalOrg | None:
-    """The running local org of this state folder; None if there is none."""
+def org_folder(job_file: Path, connection: Connection) -> Path:
+    """The folder whose local org a connection uses.
+
+    It is the folder of the org file; without one, of the file that has the connection.
+    """
+    return (connection.org_file or connection.source or job_file).absolute().parent
+
+
+def running_org(state: StateFolder, folder: Path) -> LocalOrg | None:
+    """The running local org of a folder; None if there is none."""
     from runner.local_org.running_server import find
 
-    found = find(state.local_org)
-    return LocalOrg(found.url, Secret(found.access_token)) if found else None
+    found = find(state.local_org(folder))
+    return LocalOrg(found.url, Secret(found.access_token), found.org_file) if found else None
 
 
 @contextmanager
-def local_org(state: StateFolder, org_file: Path | None) -> Iterator[LocalOrg]:
+def local_org(state: StateFolder, folder: Path, org_file: Path | None) -> Iterator[LocalOrg]:
     """The running local org, or one that is started and lives as long as any run uses it.
 
     Raises:
-        StateError: It does not start.
+        StateError: It does not start, or runs with another org file.
     """
-    process, users = None, state.local_org_users
+    process, users = None, state.local_org_users(folder)
     try:
         # A local org that is stopping blocks new users until it has stopped.
         with file_lock(users, shared=True):
-            with file_lock(state.local_org_start, shared=False):
-                org = running_org(state)
+            with file_lock(state.local_org_start(folder), shared=False):
+                org = running_org(state, folder)
                 if org is None:
-                    process = _start(state, org_file)
+                    process = _start(state, folder, org_file)
                     org = _wait_until_ready(process)
+                else:
+                    _check_org_file(org, org_file)
             yield org
     finally:
         if process is not None:
             _stop(process, users)
 
 
-def _start(state: StateFolder, org_file: Path | None) -> subprocess.Popen[str]:
+def _check_org_file(org: LocalOrg, org_file: Path | None) -> None:
+    """Refuse a running org that lacks what the org file declares now: fields, rules, seeds."""
+    from runner.local_org.running_server import digest_of
+
+    if org_file is None or org.org_file == digest_of(org_file):
+        return
+    how = "without an org file" if org.org_file is None else "with another version of the org file"
+    raise StateError(
+        f"The local org at {org.url} was started {how}, not with {org_file} as it is now.",
+        hint="Stop it; a run starts it again, or "
+        f"`runner org serve --org-file {shlex.quote(str(org_file))}`.",
+    )
+
+
+def _start(state: StateFolder, folder: Path, org_file: Path | None) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json"]
-    command += ["--for-runs", "--state-dir", str(state.root)]
+    command += ["--for-runs", str(folder), "--state-dir", str(state.root)]
     command += ["--org-file", str(org_file)] if org_file else []
     # In its own session, so that Ctrl-C does not reach it before the run has finished with it.
     return subprocess.Popen(  # noqa: S603 - this very program

@@ -104,7 +104,7 @@ def open_session(
 
     command = login_command(job_file)
     with (
-        _connection_tokens(connection, settings, command) as tokens,
+        _connection_tokens(connection, job_file, settings) as tokens,
         open_transport(settings.permissions) as transport,
     ):
         retrier = Retrier(policy or RetryPolicy(), sink=sink)
@@ -125,20 +125,21 @@ def login_command(job_file: Path) -> str:
 
 @contextmanager
 def _connection_tokens(
-    connection: Connection, settings: UserSettings, command: str
+    connection: Connection, job_file: Path, settings: UserSettings
 ) -> Iterator[TokenStore]:
     """The token store of a connection; of the local org's own token, if the connection has none."""
     from runner.job.model import Environment
 
     elsewhere = connection.url or connection.token or connection.auth
     if connection.environment is not Environment.LOCAL or elsewhere:
-        yield token_store(connection, settings, command)
+        yield token_store(connection, settings, login_command(job_file))
         return
     from runner.credentials import Token
-    from runner.runs.local_org_process import local_org
+    from runner.runs.local_org_process import local_org, org_folder
     from runner.state.tokens.parsing import FixedToken
 
-    with local_org(settings.state, connection.org_file) as org:
+    folder = org_folder(job_file, connection)
+    with local_org(settings.state, folder, connection.org_file) as org:
         yield FixedToken(Token(org.access_token, org.url), origin="the local org")
 
 

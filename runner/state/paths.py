@@ -5,14 +5,19 @@ Knows names and the order in which the folder is chosen. Knows nothing of what t
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from runner.errors import StateError
 from runner.files import private_folder
 
 VARIABLE = "SFRUNNER_STATE_DIR"
+_READABLE = 40
+_HASH_DIGITS = 12
 
 
 def state_root(given: Path | None, environ: Mapping[str, str]) -> Path:
@@ -73,21 +78,25 @@ class StateFolder:
         """The locks of the runs in progress."""
         return self.root / "locks"
 
-    @property
-    def local_org_users(self) -> Path:
-        """Held by every run that uses the embedded org."""
-        return self.locks / "local_org.users"
+    def local_org_users(self, folder: Path) -> Path:
+        """Held by every run that uses the embedded org of a folder."""
+        return self.locks / f"local_org.{_key_of(folder)}.users"
 
-    @property
-    def local_org_start(self) -> Path:
-        """Held by the one run that finds or starts the embedded org."""
-        return self.locks / "local_org.start"
+    def local_org_start(self, folder: Path) -> Path:
+        """Held by the one run that finds or starts the embedded org of a folder."""
+        return self.locks / f"local_org.{_key_of(folder)}.start"
 
-    @property
-    def local_org(self) -> Path:
-        """The embedded org's folder."""
-        return self.root / "local_org"
+    def local_org(self, folder: Path) -> Path:
+        """Where the embedded org of a folder of jobs is stored."""
+        return self.root / "local_org" / _key_of(folder)
 
     def run(self, run_id: str) -> Path:
         """A run's folder; it need not exist."""
         return self.runs / run_id
+
+
+def _key_of(folder: Path) -> str:
+    """A file name for a folder: its own name to read, a hash of its real path to tell it apart."""
+    path = folder.resolve()
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name)[:_READABLE] or "root"
+    return f"{name}-{sha256(os.fsencode(path)).hexdigest()[:_HASH_DIGITS]}"

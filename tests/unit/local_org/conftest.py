@@ -32,8 +32,11 @@ def served(tmp_path: Path) -> Iterator[Callable[..., Served]]:
     """Starts orgs: `served(declared, settings, clock=…, folder=…)`."""
     running: list[Served] = []
 
+    org_file = tmp_path / "org.yaml"
+    org_file.touch()
+
     def start(declared=None, settings=None, *, clock=None, folder=tmp_path / "org") -> Served:
-        org = open_org(folder, declared, settings, tmp_path)
+        org = open_org(folder, declared, settings, org_file)
         if clock is not None:
             org.clock = clock
         server = serve(org)

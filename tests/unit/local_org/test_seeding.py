@@ -19,7 +19,7 @@ def sown(tmp_path):
             "objects": {"Account": {"fields": FIELDS}},
             "seed": {name: f"{name}.csv" for name in seeds},
         }
-        opened.append(open_org(tmp_path / "org", declared, base=tmp_path))
+        opened.append(open_org(tmp_path / "org", declared, org_file=tmp_path / "org.yaml"))
         return opened[-1], load_seeds(opened[-1]).records
 
     yield start
@@ -62,7 +62,11 @@ def test_a_seed_that_cannot_grow_is_told_by_line_and_leaves_nothing(sown, text, 
 
 
 def test_a_missing_file_is_told(tmp_path):
-    org = open_org(tmp_path / "org", {"version": 1, "seed": {"Account": "nope.csv"}}, base=tmp_path)
+    org = open_org(
+        tmp_path / "org",
+        {"version": 1, "seed": {"Account": "nope.csv"}},
+        org_file=tmp_path / "org.yaml",
+    )
     with pytest.raises(SeedError, match=r"nope\.csv"):
         load_seeds(org)
     org.store.close()
