@@ -20,6 +20,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from runner.errors import StorageError
+from runner.tables.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -34,6 +35,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "preserve_insertion_order": "true",
     "threads": "1",
 }
+_ROW_GROUPS = (122_880, 8_192, 512, 32)
+"""Rows of a Parquet row group: DuckDB's default first."""
 _JSON_MESSAGE = re.compile(r'\{"exception_type":.*\}')
 _PRESERVE_ORDER = "SET disabled_optimizers = 'in_clause,join_order,build_side_probe_side'"
 
@@ -86,6 +89,31 @@ class Database:
             self._root.close()
 
 
+def copy_parquet(
+    connection: duckdb.DuckDBPyConnection, query: str, to: Path, options: str = ""
+) -> None:
+    """Write a query's rows as Parquet: a file, or with `options` a folder, which may be replaced.
+
+    A row group is held in memory while it is written: one of long rows has fewer of them.
+    """
+    import duckdb
+
+    wanted = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{options}"
+    for rows in _ROW_GROUPS:
+        copy = f"COPY ({query}) TO {literal(str(to))} ({wanted}, ROW_GROUP_SIZE {rows})"
+        try:
+            connection.execute(copy)
+        except duckdb.OutOfMemoryException:
+            if rows == _ROW_GROUPS[-1]:
+                raise
+        else:
+            return
+
+
+class UnreadableRowsError(Exception):
+    """A file does not contain the rows it should; the text says why. Never leaves this package."""
+
+
 def duckdb_error() -> type[duckdb.Error]:
     """DuckDB's base error; an except clause asks for it only once something was raised."""
     import duckdb
@@ -95,13 +123,17 @@ def duckdb_error() -> type[duckdb.Error]:
 
 @contextmanager
 def storage_errors(what: str) -> Iterator[None]:
-    """Turn DuckDB's errors into StorageError.
+    """Turn DuckDB's errors, and UnreadableRowsError, into StorageError.
 
     Args:
         what: The beginning of the message, for example `Parts cannot be written`.
     """
     try:
         yield
+    except UnreadableRowsError as error:
+        raise StorageError(
+            f"{what}: {error}.", hint="A file is damaged or incomplete; try `runner resume`."
+        ) from error
     except duckdb_error() as error:
         raise StorageError(
             f"{what}: {first_line(error)}.",

@@ -5,11 +5,31 @@ Knows SQL. Knows nothing of what the columns mean.
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 _LEAST_BUFFER_BYTES = 2_000_000
+_CSV_OPTIONS = {
+    "auto_detect": "false",
+    "comment": "''",
+    "compression": "'none'",
+    "decimal_separator": "'.'",
+    "encoding": "'utf-8'",
+    "file_row_number": "false",
+    "filename": "false",
+    "header": "false",
+    "hive_partitioning": "false",
+    "ignore_errors": "false",
+    "normalize_names": "false",
+    "nullstr": "''",
+    "skip": "0",
+    "store_rejects": "false",
+    "union_by_name": "false",
+}
+"""The same for every file. `strict_mode` is left at its default, true: where it is written out,
+DuckDB 2.0.1 joins the records of a file with CRLF, silently."""
 _ESCAPED = {"\n": r"\n", "\r\n": r"\r\n", "\r": r"\r"}
 
 
@@ -30,7 +50,7 @@ class CsvDialect:
     columns: tuple[str, ...]
     """In the order of the file."""
     longest_row_bytes: int
-    """No row has more; DuckDB allocates a buffer of this size."""
+    """No row, and no file, has more; DuckDB allocates a buffer of this size."""
     delimiter: str = ","
     quote: str = '"'
     line_end: str = "\n"
@@ -40,36 +60,49 @@ class CsvDialect:
 
 
 def read_csv(
-    file: Path, dialect: CsvDialect, *, header: bool = False, empty_is_null: bool = True
+    files: Path | Sequence[Path], dialect: CsvDialect, *, empty_is_null: bool = True
 ) -> str:
-    """Write the relation of a CSV file.
+    """Write the relation of CSV files without a header; the only call of DuckDB's CSV reader.
+
+    Every option is given, because a default may change values: a folder called `Name=x` above the
+    file would fill the column `Name` (`hive_partitioning`). A file is read in one buffer: where it
+    takes several, DuckDB refuses some valid files with long quoted texts. `parallel = false` reads
+    those, but takes memory for the whole file, and drops a last value whose quote is never closed.
 
     Args:
-        file: The file.
-        dialect: Its columns and how it is written.
-        header: Whether to skip the first record.
+        files: The files, none larger than the dialect's longest row; `csv_pieces` cuts larger ones.
+        dialect: Their columns and how they are written.
         empty_is_null: Whether two quotes are NULL, as an unquoted blank is, or an empty text.
     """
+    listed = [files] if isinstance(files, Path) else files
     types = ", ".join(f"{literal(c)}: 'VARCHAR'" for c in dialect.columns)
     size = max(dialect.longest_row_bytes + 2, _LEAST_BUFFER_BYTES)
-    options = {
-        "auto_detect": "false",
-        "header": str(header).lower(),
+    options = _CSV_OPTIONS | {
         "delim": literal(dialect.delimiter),
         "quote": literal(dialect.quote),
         "escape": literal(dialect.quote),
         "new_line": literal(_ESCAPED[dialect.line_end]),
         "columns": f"{{{types}}}",
         "null_padding": str(dialect.ragged).lower(),
+        # Padding requires that it is off.
+        "parallel": str(not dialect.ragged).lower(),
         "allow_quoted_nulls": str(empty_is_null).lower(),
         "max_line_size": str(size),
         "buffer_size": str(size),
     }
-    if dialect.ragged:
-        # Padding requires it; elsewhere it would let an unclosed quote pass.
-        options["parallel"] = "false"
     arguments = ", ".join(f"{key} = {value}" for key, value in options.items())
-    return f"read_csv({literal(str(file))}, {arguments})"
+    return f"read_csv([{', '.join(literal(str(file)) for file in listed)}], {arguments})"
+
+
+def read_parquet(files: Sequence[Path], more: str = "") -> str:
+    """Write the relation of Parquet files, whose columns are their own: no folder's name adds one.
+
+    Args:
+        files: At least one.
+        more: Further options, each after a comma.
+    """
+    listed = ", ".join(literal(str(file)) for file in files)
+    return f"read_parquet([{listed}], hive_partitioning = false{more})"
 
 
 def read_records(file: Path, dialect: CsvDialect, columns: Sequence[str]) -> str:
@@ -90,6 +123,11 @@ def read_records(file: Path, dialect: CsvDialect, columns: Sequence[str]) -> str
     if own != tuple(columns):
         return f"(SELECT {', '.join(map(name, columns))} FROM {read})"
     return read
+
+
+def without_mark(content: bytes) -> bytes:
+    """Content for `read_csv`, which drops a byte order mark at the start, here part of a value."""
+    return codecs.BOM_UTF8 + content if content.startswith(codecs.BOM_UTF8) else content
 
 
 def copy_csv(query: str, file: Path, *, header: bool) -> str:

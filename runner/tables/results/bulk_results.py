@@ -8,21 +8,22 @@ to one. Values are compared as the org reads them, because it may echo `91226003
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.redaction import MASK, secret_pattern
 from runner.tables.database import Database
-from runner.tables.sql import CsvDialect, literal, read_csv
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import comparable
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.parts import Part, read_header
 
-_LONGEST_ROW_BYTES = 4_000_000
 _SHOWN_ROWS = 10
 _MISSING = "ANSWER_MISSING"
 _NOT_LISTED = literal("The org's result files do not list this row.")
@@ -81,7 +82,10 @@ class PartResults:
             self._find_none(_NOT_LISTED)
             return
         columns, is_unique = self._identify_rows(content)
-        self._make("answers", " UNION ALL ".join(each.answers(columns) for each in results))
+        begin = "CREATE OR REPLACE TEMP TABLE answers AS"
+        for each in results:
+            each.read(partial(self._save_answers, begin, each.answers(columns)))
+            begin = "INSERT INTO answers"
         answered, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM answers")
         sent, answers, on, order = "sent", "answers", "k", ""
         if not is_unique:
@@ -148,6 +152,9 @@ class PartResults:
         self._make("found", query)
         (self._missing,) = self._counts("SELECT count(*) FROM found")
 
+    def _save_answers(self, begin: str, select: str, rows: str) -> None:
+        self._connection.execute(f"{begin} {select} FROM {rows}")
+
     def _make(self, table: str, query: str) -> None:
         self._connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {query}")
 
@@ -178,20 +185,23 @@ class _ResultFile:
         self._status = status
         self._file = file
         header = read_header(file)
-        self._dialect = CsvDialect(tuple(f"r{n}" for n in range(len(header))), _LONGEST_ROW_BYTES)
         lower = (column.lower() for column in header)
-        self.columns = dict(zip(lower, self._dialect.columns, strict=True))
+        self._names = tuple(f"r{place}" for place in range(len(header)))
+        self.columns = dict(zip(lower, self._names, strict=True))
         """SQL name of each column by its own name in lower case."""
 
+    def read(self, use: Callable[[str], None]) -> None:
+        """Call `use` with the relation of the rows."""
+        with_rows(self._file, self._names, use)
+
     def answers(self, mappings: Sequence[ColumnMapping]) -> str:
-        """Write the SELECT of fingerprint `k` and outcome of each row."""
+        """Write the SELECT of fingerprint `k` and outcome of each row, without its FROM."""
         texts = [comparable(m.column.kind, self._column(m.column.field)) for m in mappings]
         return (
             f"SELECT {_fingerprint(texts)} AS k, {STATUS_SQL[self._status]} AS status,"
             f" {self._column('sf__Id')} AS id,"
             f" CAST({self._column('sf__Created')} AS BOOLEAN) AS created,"
             f" {_error_parts(self._column('sf__Error'))}"
-            f" FROM {read_csv(self._file, self._dialect, header=True)}"
         )
 
     def _column(self, name: str) -> str:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from runner.files import atomic_write
 from runner.tables.database import Database, storage_errors
-from runner.tables.sql import CsvDialect, literal, read_csv
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.parts import read_header
 
 SUFFIX = ".excel.csv"
 _FORMULA = r"^[\s]*[=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]|^[\t\r]"
 """In full width, too, which some versions read the same way."""
 _NUMBER = r"^[+-]?[0-9]+([.,][0-9]+)?$"
-_LONGEST_ROW_BYTES = 64_000_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Without it Excel does not read a CSV file as UTF-8."""
 
@@ -59,8 +59,6 @@ def _quote(file: Path, to: Path, scratch: Path) -> None:
     if not names:
         to.write_bytes(file.read_bytes())
         return
-    longest = min(file.stat().st_size, _LONGEST_ROW_BYTES)
-    rows = read_csv(file, CsvDialect(names, longest))
     # The header is quoted like any row: its names may come from anyone, too.
     cells = ", ".join(
         f"CASE WHEN regexp_matches({name}, {literal(_FORMULA)}) "
@@ -68,10 +66,14 @@ def _quote(file: Path, to: Path, scratch: Path) -> None:
         f"THEN '''' || {name} ELSE {name} END AS {name}"
         for name in names
     )
-    copy = f"COPY (SELECT {cells} FROM {rows}) TO {literal(str(to))} (FORMAT csv, HEADER false)"
     database = Database(scratch)
+
+    def write(rows: str) -> None:
+        query = f"SELECT {cells} FROM {rows}"
+        database.connection.execute(copy_csv(query, to, header=False))
+
     try:
         with storage_errors(f"{to.name} cannot be written"):
-            database.connection.execute(copy)
+            with_rows(file, names, write, header=False)
     finally:
         database.close()

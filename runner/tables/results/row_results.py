@@ -23,7 +23,8 @@ from runner.redaction import redacted
 from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.sources.csv import RESULT_PREFIX
-from runner.tables.sql import CsvDialect, copy_csv, literal, read_csv
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
 from runner.tables.staging.parts import Part, header_line
@@ -37,7 +38,6 @@ _TABLES = (f"CREATE TABLE outcome {_COLUMNS}", f"CREATE TABLE set_aside {_COLUMN
 """`set_aside` has the earlier outcomes of rows that are sent again."""
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
-_LONGEST_BYTES = 4_000_000
 _MAX_PENDING = 5_000
 _TOP_ERRORS = 5
 _MAX_PARTS_MATCHED = 2
@@ -238,11 +238,13 @@ class RowResults:
                 writer.writerows(map(_cells, self._pending))
         except OSError as error:
             raise unwritable(file, error) from error
-        read = read_csv(file, CsvDialect(_NAMES, _LONGEST_BYTES))
         with storage_errors("Row results cannot be saved"):
-            self._connection.execute(f"INSERT INTO outcome FROM {read}")
+            with_rows(file, _NAMES, self._insert, header=False)
         file.unlink()
         self._pending.clear()
+
+    def _insert(self, rows: str) -> None:
+        self._connection.execute(f"INSERT INTO outcome FROM {rows}")
 
 
 def _file_cells(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:

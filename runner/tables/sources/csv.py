@@ -154,7 +154,7 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     if codecs.lookup(shape.encoding).name != "utf-8":
         blocks = decoded(blocks, path, shape.encoding)
     first = next(blocks, b"").removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-    header = _header_bytes(first, shape.quote)
+    header = header_bytes(first, shape.quote)
     columns = shape.header
     if not columns:
         columns = _header_names(path, header, shape)
@@ -170,7 +170,8 @@ def _line_end(header: bytes) -> str:
     return next(ends, "\n")
 
 
-def _header_bytes(block: bytes, quote: str) -> bytes:
+def header_bytes(block: bytes, quote: str) -> bytes:
+    """The first record of a block, with its line end; all of it if it ends inside the record."""
     marks = re.escape(quote.encode())
     record = rb"(?:[^\r\n%(q)s]|%(q)s[^%(q)s]*%(q)s)*(?:\r\n|\n|\r)?" % {b"q": marks}
     found = re.match(record, block)

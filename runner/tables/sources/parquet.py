@@ -12,7 +12,8 @@ from runner.errors import SourceError
 from runner.tables.database import Database, first_line
 from runner.tables.sources.csv import Records, check_header
 from runner.tables.sources.spool import spooled
-from runner.tables.sql import copy_csv, literal, name
+from runner.tables.sql import copy_csv, name
+from runner.tables.sql import read_parquet as relation
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,7 +47,7 @@ def read_parquet(path: Path, to: Path) -> Records:
         types = _described(database.connection, path)
         check_header(path, tuple(types))
         cells = ", ".join(_cell(column, kind) for column, kind in types.items())
-        query = f"SELECT {cells} FROM read_parquet({literal(str(path))})"
+        query = f"SELECT {cells} FROM {relation([path])}"
         database.connection.execute(copy_csv(query, to, header=False))
     except duckdb.Error as error:
         raise _unreadable(path, error) from error
@@ -59,7 +60,7 @@ def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, s
     import duckdb
 
     try:
-        asked = f"DESCRIBE FROM read_parquet({literal(str(path))})"
+        asked = f"DESCRIBE FROM {relation([path])}"
         types = {row[0]: str(row[1]) for row in connection.execute(asked).fetchall()}
     except duckdb.Error as error:
         raise _unreadable(path, error) from error

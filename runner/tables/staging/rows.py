@@ -33,7 +33,7 @@ from runner.tables.sources.csv import (
     shown_as,
 )
 from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.sql import copy_csv, read_records
+from runner.tables.sql import copy_csv, read_records, without_mark
 from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import (
@@ -260,7 +260,7 @@ class StagedRows:
         stem = self._folder / f"chunk-{index}"
         chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
         try:
-            chunk.read_file.write_bytes(content)
+            chunk.read_file.write_bytes(without_mark(content))
             rows, rejected = self._map_chunk(chunk)
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:

@@ -7,23 +7,20 @@ describes, so a column is as wide as its widest value. Knows nothing of targets.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
-from runner.tables.sql import CsvDialect, literal, name, read_csv
+from runner.tables.sources.csv_pieces import pieces, with_rows
+from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import MACROS, canonical
 from runner.tables.targets.rest_rows import QueryColumn
 
-if TYPE_CHECKING:
-    import duckdb
-
-
-LONGEST_ROW_BYTES = 4_000_000
+Result = TypeVar("Result")
 MOST_DIGITS = 38
 _FETCHED_ROWS = 2_000
 
@@ -61,10 +58,9 @@ def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
     return TypedColumn(column, known.kind, known.precision, known.scale)
 
 
-def read_rows(rows: Path) -> str:
-    """Write the relation of a query's rows; every column is text, and blank is NULL."""
-    dialect = CsvDialect(tuple(column_names(rows)), LONGEST_ROW_BYTES)
-    return read_csv(rows, dialect, header=True)
+def with_query_rows(rows: Path, use: Callable[[str], Result]) -> Result:
+    """Call `use` with the relation of a query's rows; every column is text, and blank is NULL."""
+    return with_rows(rows, column_names(rows), use)
 
 
 def open_database(folder: Path) -> Database:
@@ -88,7 +84,9 @@ def widen(
         f" max(strlen(rtrim(split_part({cell}, '.', 2), '0')))"
         for cell in cells
     )
-    found = database.connection.execute(f"SELECT {widths} FROM {read_rows(rows)}").fetchall()[0]
+    found = with_query_rows(
+        rows, lambda read: database.connection.execute(f"SELECT {widths} FROM {read}").fetchall()
+    )[0]
     wider = {
         each.name: _widen_column(each, found[2 * at] or 1, found[2 * at + 1] or 0)
         for at, each in enumerate(numbers)
@@ -145,8 +143,8 @@ def typed_rows(
         cells = (
             ", ".join(f"{_python_cell(each)} AS c{at}" for at, each in enumerate(columns)) or "NULL"
         )
-        cursor = database.connection.execute(f"SELECT {cells} FROM {read_rows(rows)}")
-        yield columns, _batches(cursor)
+        with pieces(rows) as found:
+            yield columns, _batches(database, found, column_names(rows), cells)
     finally:
         database.close()
 
@@ -156,6 +154,16 @@ def _python_cell(column: TypedColumn) -> str:
     return f"timezone('UTC', {cell})" if column.kind is FieldKind.DATETIME else cell
 
 
-def _batches(cursor: duckdb.DuckDBPyConnection) -> Iterator[list[tuple[Any, ...]]]:
-    while found := cursor.fetchmany(_FETCHED_ROWS):
-        yield found
+def _batches(
+    database: Database, files: Iterable[Path], names: Sequence[str], cells: str
+) -> Iterator[list[tuple[Any, ...]]]:
+    connection = database.connection
+
+    def read(rows: str) -> None:
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE piece AS SELECT {cells} FROM {rows}")
+
+    for file in files:
+        with_rows(file, names, read, header=False)
+        connection.execute("FROM piece")
+        while found := connection.fetchmany(_FETCHED_ROWS):
+            yield found

@@ -16,7 +16,7 @@ from pathlib import Path
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape
 from runner.tables.compression import write_compressed
-from runner.tables.database import Database, storage_errors
+from runner.tables.database import Database, copy_parquet, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
@@ -24,10 +24,10 @@ from runner.tables.targets.column_types import (
     TypedColumn,
     column_names,
     open_database,
-    read_rows,
     typed_cell,
     typed_columns,
     widen,
+    with_query_rows,
 )
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -160,9 +160,9 @@ def _xml(rows: Path, to: Path, shape: FileShape, _columns: Columns) -> None:
 
 def _copy_parquet(database: Database, rows: Path, to: Path, columns: Sequence[TypedColumn]) -> None:
     cells = ", ".join(f"{typed_cell(each)} AS {name(each.name)}" for each in columns)
-    query = f"SELECT {cells} FROM {read_rows(rows)}"
-    options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
-    database.connection.execute(f"COPY ({query}) TO {literal(str(to))} ({options})")
+    with_query_rows(
+        rows, lambda read: copy_parquet(database.connection, f"SELECT {cells} FROM {read}", to)
+    )
 
 
 def _copy(rows: Path, to: Path, select: str, options: str, encoding: str) -> None:
@@ -170,8 +170,10 @@ def _copy(rows: Path, to: Path, select: str, options: str, encoding: str) -> Non
     temporary = to if _is_utf8(encoding) else rows.with_suffix(".utf8")
     database = Database(rows.parent)
     try:
-        query = f"COPY ({select} FROM {read_rows(rows)}) TO {literal(str(temporary))} ({options})"
-        database.connection.execute(query)
+        to_file = f"TO {literal(str(temporary))} ({options})"
+        with_query_rows(
+            rows, lambda read: database.connection.execute(f"COPY ({select} FROM {read}) {to_file}")
+        )
         if temporary != to:
             _transcode(temporary, to, encoding)
     finally:

@@ -14,15 +14,16 @@ from pathlib import Path
 from runner.errors import StateError
 from runner.files import delete_strays, sync, sync_folder, temporary_path, unwritable
 from runner.job.endpoints import Compression, FileFormat, FolderTarget
+from runner.tables.database import copy_parquet
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
     column_names,
     open_database,
-    read_rows,
     typed_cell,
     typed_columns,
     widen,
+    with_query_rows,
 )
 from runner.tables.targets.file import Columns, json_line, target_errors
 
@@ -42,9 +43,17 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
         database = open_database(rows.parent)
         try:
             typed = widen(database, rows, typed_columns(rows, columns))
-            query = f"SELECT {_cells(target, typed, columns)} FROM {read_rows(rows)}"
+            query = f"SELECT {_cells(target, typed, columns)} FROM"
             options = ", ".join(_options(target, ending.removeprefix(".")))
-            database.connection.execute(f"COPY ({query}) TO {literal(str(beside))} ({options})")
+
+            def write(read: str) -> None:
+                if target.shape.format is FileFormat.PARQUET:
+                    copy_parquet(database.connection, f"{query} {read}", beside, f", {options}")
+                else:
+                    copy = f"COPY ({query} {read}) TO {literal(str(beside))} ({options})"
+                    database.connection.execute(copy)
+
+            with_query_rows(rows, write)
         finally:
             database.close()
 
@@ -66,9 +75,9 @@ def _cells(target: FolderTarget, typed: tuple[TypedColumn, ...], columns: Column
 
 def _options(target: FolderTarget, ending: str) -> Iterator[str]:
     form = target.shape.format
-    if form is FileFormat.PARQUET:
-        yield "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
-    else:
+    # Whatever a failed attempt has left is replaced.
+    yield "OVERWRITE true"
+    if form is not FileFormat.PARQUET:
         yield f"FORMAT csv, COMPRESSION {target.shape.compression}"
         quoted = form is FileFormat.CSV
         yield (

@@ -95,7 +95,7 @@ def save_after_images(
             f" JOIN (FROM outcome WHERE {rows} AND {succeeded}) o ON s.row = o.row"
         )
         file = folder / "written" / f"{chunk.stem.name}.parquet"
-        write_parquet(staging.database, f"({query})", file)
+        write_parquet(staging.database, file, f"({query})")
 
     for _ in parallel_map(save_chunk, [chunk for chunk in staging.chunks if chunk.sendable]):
         pass

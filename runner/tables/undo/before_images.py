@@ -13,11 +13,12 @@ import csv
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from runner.files import PRIVATE_FILE, atomic_write, unwritable
-from runner.tables.database import Database, storage_errors
-from runner.tables.sql import CsvDialect, literal, read_csv
+from runner.tables.database import Database, copy_parquet, storage_errors
+from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.rows import StagedRows
 
@@ -25,7 +26,6 @@ BLOCK_ROWS = 2_000
 """As many as the org returns in one request."""
 READ = "sf__Read"
 """When a record was read; if it was read several times, the first one counts."""
-_LONGEST_ROW_BYTES = 4_000_000
 
 
 class BeforeImageStore:
@@ -96,7 +96,9 @@ def write_records(
         file.parent.mkdir(parents=True, exist_ok=True)
         rows = ([record.get(name) for name in columns] for record in records)
         write_private_csv(text, rows)
-        write_parquet(database, text_relation(text, columns), file)
+        with storage_errors(f"{file} cannot be written"):
+            write = partial(write_parquet, database, file)
+            with_rows(text, columns, write, header=False)
     except OSError as error:
         raise unwritable(file, error) from error
     finally:
@@ -110,18 +112,12 @@ def write_private_csv(file: Path, rows: Iterable[Sequence[str | None]]) -> None:
         csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(rows)
 
 
-def text_relation(file: Path, columns: Sequence[str]) -> str:
-    """SQL of a CSV file without a header; every column is text, blank is NULL."""
-    return read_csv(file, CsvDialect(tuple(columns), _LONGEST_ROW_BYTES))
-
-
-def write_parquet(database: Database, relation: str, file: Path) -> None:
+def write_parquet(database: Database, file: Path, relation: str) -> None:
     """Write a relation to a Parquet file readable only by its owner, atomically."""
     with (
         storage_errors(f"{file} cannot be written"),
         atomic_write(file) as beside,
         database.cursor() as cursor,
     ):
-        options = "(FORMAT parquet, COMPRESSION zstd)"
-        cursor.execute(f"COPY (FROM {relation}) TO {literal(str(beside))} {options}")
+        copy_parquet(cursor, f"FROM {relation}", beside)
         beside.chmod(PRIVATE_FILE)

@@ -18,7 +18,8 @@ from runner.files import PRIVATE_FILE, atomic_write, unwritable
 from runner.job.model import Verb
 from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import EXPLICIT_NULL
-from runner.tables.sql import CsvDialect, copy_csv, literal, name, read_csv
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import copy_csv, literal, name, read_parquet
 from runner.tables.staging.parts import header_line, read_header
 from runner.tables.undo.after_images import (
     UNDO,
@@ -28,7 +29,7 @@ from runner.tables.undo.after_images import (
     before_image_files,
     read_index,
 )
-from runner.tables.undo.before_images import BLOCK_ROWS, READ, text_relation, write_private_csv
+from runner.tables.undo.before_images import BLOCK_ROWS, READ, write_private_csv
 from runner.tables.undo.rules import (
     ACTS,
     REASON_TEXTS,
@@ -41,7 +42,6 @@ from runner.tables.undo.rules import (
 
 ROW = "Undone_Row"
 """Column with the number of the record's row in the run's source."""
-_LONGEST_ROW_BYTES = 4_000_000
 _IDS_PER_REQUEST = 2_000
 _CELLS_PER_GROUP = 250_000
 _MOST_PER_GROUP = 50_000
@@ -231,13 +231,15 @@ class TaskComparison:
 
     def _load(self, folder: Path) -> None:
         columns = ("sf__Row", "sf__Id", "sf__Created")
-        succeeded = _result_rows(folder / "succeeded.csv", columns)
-        in_doubt = _result_rows(folder / "in_doubt.csv", columns)
+        self._make("succeeded", _nothing(columns))
+        self._make("in_doubt", _nothing(columns))
+        self._insert_results("succeeded", folder / "succeeded.csv", columns)
+        self._insert_results("in_doubt", folder / "in_doubt.csv", columns)
         cells = "CAST(sf__Row AS BIGINT) AS row, sf__Id AS id, left(sf__Id, 15) AS id15"
         self._make(
             "results",
             f"SELECT {cells}, CAST(sf__Created AS BOOLEAN) AS created, false AS doubt"
-            f" FROM {succeeded} UNION ALL SELECT {cells}, NULL, true FROM {in_doubt}",
+            f" FROM succeeded UNION ALL SELECT {cells}, NULL, true FROM in_doubt",
         )
         self._view("all_written", _written(self._undo, self.index.columns))
         self._load_before_images()
@@ -266,10 +268,12 @@ class TaskComparison:
             self._view("all_reads", "SELECT '' AS id15, CAST(0 AS BIGINT) AS block WHERE false")
             return
         block = "CAST(regexp_extract(filename, '([0-9]+)[.]parquet$', 1) AS BIGINT) AS block"
-        named = f"read_parquet([{_listed(files)}], filename = true)"
+        named = read_parquet(files, ", filename = true")
         self._view("all_reads", f"SELECT left(Id, 15) AS id15, {block} FROM {named}")
         cells = "".join(f", {name(each)} AS b{at}" for at, each in enumerate(fields))
-        read = f"SELECT left(Id, 15) AS id15, {name(READ)} AS read{cells} FROM {_parquet(files)}"
+        read = (
+            f"SELECT left(Id, 15) AS id15, {name(READ)} AS read{cells} FROM {read_parquet(files)}"
+        )
         if self._has_repeats(f"({read})"):
             first = "QUALIFY row_number() OVER (PARTITION BY id15 ORDER BY read) = 1"
             self._make("first_reads", f"SELECT * FROM ({read}) {first}")
@@ -319,6 +323,17 @@ class TaskComparison:
         self._execute(copy_csv(query, piece, header=False))
         return piece
 
+    def _insert_results(self, table: str, file: Path, columns: Sequence[str]) -> None:
+        """Insert some columns of a result file; nothing if it does not exist."""
+        if not file.exists():
+            return
+        header = read_header(file)
+        names = tuple(f"r{place}" for place in range(len(header)))
+        cell_of = dict(zip(header, names, strict=True))
+        cells = ", ".join(cell_of.get(column, "NULL") for column in columns)
+        insert = f"INSERT INTO {table} SELECT {cells} FROM"
+        with_rows(file, names, lambda rows: self._execute(f"{insert} {rows}"))
+
     def _make(self, table: str, query: str) -> None:
         self._execute(f"CREATE OR REPLACE TABLE {table} AS {query}")
 
@@ -340,27 +355,20 @@ class TaskComparison:
             write_private_csv(file, rows)
             columns = [f"c{at}" for at in range(len(rows[0]))]
             with storage_errors("What the org holds cannot be saved"):
-                self._execute(f"INSERT INTO {table} FROM {text_relation(file, columns)}")
+                insert = f"INSERT INTO {table} FROM"
+                with_rows(
+                    file, columns, lambda rows: self._execute(f"{insert} {rows}"), header=False
+                )
         except OSError as error:
             raise unwritable(file, error) from error
         finally:
             file.unlink(missing_ok=True)
 
 
-def _result_rows(file: Path, columns: Sequence[str]) -> str:
-    """SQL of some columns of a result file; no rows if it does not exist."""
-    if not file.exists():
-        return f"({_nothing(columns)})"
-    header = read_header(file)
-    read = read_csv(file, CsvDialect(header, _LONGEST_ROW_BYTES), header=True)
-    cells = (name(c) if c in header else f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in columns)
-    return f"(SELECT {', '.join(cells)} FROM {read})"
-
-
 def _written(folder: Path, columns: Sequence[WrittenColumn]) -> str:
     files = after_image_files(folder) if columns else ()
     if files:
-        return f"SELECT * FROM {_parquet(files)}"
+        return f"SELECT * FROM {read_parquet(files)}"
     cells = "".join(f", CAST(NULL AS VARCHAR) AS w{place}" for place in range(len(columns)))
     return f"SELECT CAST(0 AS BIGINT) AS row{cells} WHERE false"
 
@@ -368,14 +376,6 @@ def _written(folder: Path, columns: Sequence[WrittenColumn]) -> str:
 def _nothing(columns: Sequence[str]) -> str:
     cells = ", ".join(f"CAST(NULL AS VARCHAR) AS {name(column)}" for column in columns)
     return f"SELECT {cells} WHERE false"
-
-
-def _parquet(files: Sequence[Path]) -> str:
-    return f"read_parquet([{_listed(files)}])"
-
-
-def _listed(files: Sequence[Path]) -> str:
-    return ", ".join(literal(str(file)) for file in files)
 
 
 def _block(row: str) -> str:

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from runner.errors import UnexpectedAnswerError
+from runner.errors import StateError, UnexpectedAnswerError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Verb
 from runner.outcome import Counts, RowResult, RowStatus
@@ -315,3 +315,38 @@ def test_result_files_are_on_the_disk_when_they_have_their_names(stage, tmp_path
     results.write_files(tmp_path / "results")
     for name in ("succeeded.csv", "failed.csv"):
         disk_log.assert_durable(tmp_path / "results" / name)
+
+
+def test_long_texts_with_lines_like_records_are_matched(stage, tmp_path, one_part):
+    text = "v,w,x,y\n" * 5_000
+    content = "k,t\n" + "".join(f'{n},"{text}"\n' for n in range(300))
+    columns = [MappedColumn("Key__c", "k", required=True), MappedColumn("Description", "t")]
+    results, part = one_part(content.encode(), columns)
+    file = tmp_path / "succeeded.csv"
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerow(["sf__Id", "sf__Created", "Key__c", "Description"])
+        writer.writerows([f"001{n:012}", "true", str(n), text] for n in reversed(range(300)))
+    take_in(results, part, succeeded=file, failed=None, unprocessed=None)
+    counts = results.write_files(tmp_path)
+    assert (counts.created, counts.in_doubt) == (300, 0)
+    assert {row["t"] for row in read(tmp_path / "succeeded.csv")} == {text}
+
+
+def test_messages_of_many_rows_may_be_long(stage, tmp_path):
+    staging = stage(b"Name\n" + b"A\n" * 6_000)
+    results = RowResults(staging)
+    message = "a,b,c,d,e,f,g\n" * 150
+    results.add([RowResult(n, RowStatus.FAILED, message=message) for n in range(1, 6_001)])
+    assert results.counts().failed == 6_000
+    results.write_files(tmp_path)
+    assert {row["sf__Message"] for row in read(tmp_path / "failed.csv")} == {message}
+
+
+def test_result_files_that_are_no_csv_are_refused_with_the_place(stage, tmp_path, one_part, answer):
+    results, part = one_part(THREE, KEYED)
+    cut = answer("s", 'sf__Id,sf__Created,Key__c,AnnualRevenue\n001A,true,a,"1\n')
+    with pytest.raises(StateError) as caught:
+        take_in(results, part, succeeded=cut, failed=None, unprocessed=None)
+    expected = 'The results of part 1 cannot be read: row 1 (line 2): a value that begins with " is'
+    assert caught.value.message.startswith(expected)
