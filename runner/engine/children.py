@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.engine.columns import query_columns
+from runner.engine.context import Context
+from runner.engine.query_columns import datetimes_of, query_columns
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.job.model import ChildTable
-from runner.job.soql import ItemKind, Selection, SelectItem
+from runner.job.soql import ItemKind, Selection
 from runner.salesforce.describe import Describes
 from runner.salesforce.rest.query import pages_from
-from runner.salesforce.session import Session
 from runner.tables.field_types import FieldKind
-from runner.tables.targets.rest_pages import key_of, parse_records
+from runner.tables.targets.rest_pages import parse_records
 from runner.tables.targets.rest_rows import QueryColumn, RestWriter
 
 Record = dict[str, Any]
@@ -34,15 +34,20 @@ class ChildRows:
     writer: RestWriter
     rows: int = 0
 
+    @property
+    def path(self) -> str:
+        """The relationships that lead to it, in lower case: `contacts.cases`."""
+        return self.table.relationship.lower()
+
 
 class Children:
     """The child records of one query; their tables appear when the block ends without an error."""
 
     def __init__(
-        self, session: Session, selected: Selection, tables: Sequence[ChildTable], folder: Path
+        self, context: Context, selected: Selection, tables: Sequence[ChildTable], folder: Path
     ) -> None:
         """Prepare for a query; rows of the declared tables go into `folder`."""
-        self._session = session
+        self._context = context
         self._selected = selected
         self._stack = ExitStack()
         self._folder = folder
@@ -54,14 +59,31 @@ class Children:
         """Whether the query selects lists of children at all."""
         return any(item.kind is ItemKind.CHILDREN for item in self._selected.items)
 
-    def open(self, describes: Describes) -> ExitStack:
+    def open(self) -> ExitStack:
         """Open the tables; leaving the returned block closes them."""
+        lists = {path.lower(): each.inner for path, each in self._selected.child_lists.items()}
         for number, table in enumerate(self._declared):
+            inner = lists[table.relationship.lower()]
             file = self._folder / f"children-{number}.csv"
-            columns = _columns(self._selected, table, describes)
-            writer = self._stack.enter_context(RestWriter(file, columns))
+            writer = self._writer(file, table, inner or Selection("", ()))
+            self._stack.enter_context(writer)
             self.tables.append(ChildRows(table, file, writer))
         return self._stack
+
+    def _writer(self, file: Path, table: ChildTable, inner: Selection) -> RestWriter:
+        describes = self._context.describes
+        path = table.relationship.lower()
+        sobject = _child_object(self._selected.sobject, path, describes)
+        found = query_columns(replace(inner, sobject=sobject), describes)
+        columns = without_tables(found, self._declared, f"{path}.")
+        name = table.parent_column
+        parent = QueryColumn(name, FieldKind.TEXT, member=(name,))
+        return RestWriter(
+            file,
+            (parent, *columns),
+            is_open=inner.is_open,
+            datetimes=datetimes_of(describes),
+        )
 
     def complete(self, page: bytes, check: Callable[[], None]) -> list[Record]:
         """Return a page's records with complete lists, without those that went into tables.
@@ -71,38 +93,41 @@ class Children:
             check: Called before each further page is requested.
         """
         records: list[Record] = parse_records(page)
-        for record in records:
-            for rows in self.tables:
-                name = key_of(record, rows.table.relationship)
-                found = record.pop(name) if name else None
-                if found:
-                    self._add(rows, _id_of(record), found, check)
-            self._complete(record, check)
+        self._complete(records, "", check)
         return records
 
-    def _add(self, rows: ChildRows, parent: str, found: Record, check: Callable[[], None]) -> None:
+    def _complete(self, records: list[Record], path: str, check: Callable[[], None]) -> None:
+        """Complete every list in some records; move those that are tables out of them.
+
+        `path` leads from the query's records to these, in lower case: empty, or `contacts.`.
+        """
+        for record in records:
+            for key, value in list(record.items()):
+                place = f"{path}{key.lower()}"
+                rows = next((each for each in self.tables if each.path == place), None)
+                if rows is not None:
+                    del record[key]
+                if not isinstance(value, dict) or "records" not in value:
+                    continue
+                if rows is not None:
+                    self._move(rows, _id_of(record), value, check)
+                    continue
+                children = [child for some in self._pages(value, check) for child in some]
+                self._complete(children, f"{place}.", check)
+                record[key] = {"totalSize": len(children), "done": True, "records": children}
+
+    def _move(self, rows: ChildRows, parent: str, found: Record, check: Callable[[], None]) -> None:
         column = rows.table.parent_column
         for some in self._pages(found, check):
-            for child in some:
-                self._complete(child, check)
+            self._complete(some, f"{rows.path}.", check)
             rows.writer.write({column: parent, **child} for child in some)
             rows.rows += len(some)
-
-    def _complete(self, record: Record, check: Callable[[], None]) -> None:
-        """Complete every list in a record, nested lists too."""
-        for key, value in record.items():
-            if not isinstance(value, dict) or "records" not in value:
-                continue
-            children = [child for some in self._pages(value, check) for child in some]
-            for child in children:
-                self._complete(child, check)
-            record[key] = {"totalSize": len(children), "done": True, "records": children}
 
     def _pages(self, found: Record, check: Callable[[], None]) -> Iterator[list[Record]]:
         yield found["records"]
         if found.get("done", True):
             return
-        following = pages_from(self._session, found.get("nextRecordsUrl") or "")
+        following = pages_from(self._context.session, found.get("nextRecordsUrl") or "")
         while True:
             check()
             page = next(following, None)
@@ -122,39 +147,20 @@ def _id_of(record: Mapping[str, Any]) -> str:
 
 
 def without_tables(
-    columns: Sequence[QueryColumn] | None, tables: Sequence[ChildTable]
-) -> tuple[QueryColumn, ...] | None:
-    """The columns of the records themselves."""
-    if columns is None:
-        return None
+    columns: Sequence[QueryColumn], tables: Sequence[ChildTable], path: str = ""
+) -> tuple[QueryColumn, ...]:
+    """The columns of the records at a path, without those that are tables."""
     apart = {each.relationship.lower() for each in tables}
-    return tuple(column for column in columns if column.name.lower() not in apart)
+    return tuple(each for each in columns if f"{path}{each.name.lower()}" not in apart)
 
 
-def _columns(
-    selected: Selection, table: ChildTable, describes: Describes
-) -> tuple[QueryColumn, ...] | None:
-    """The columns of a table of child records; None when only the records show them."""
-    inner = _list_of(selected, table).inner
-    if inner is None:
-        return None
-    sobject = _child_object(selected.sobject, table.relationship, describes)
-    columns = query_columns(replace(inner, sobject=sobject), describes)
-    if columns is None:
-        return None
-    return (QueryColumn(table.parent_column, FieldKind.TEXT), *columns)
-
-
-def _list_of(selected: Selection, table: ChildTable) -> SelectItem:
-    wanted = table.relationship.lower()
-    lists = (item for item in selected.items if item.kind is ItemKind.CHILDREN)
-    return next(item for item in lists if item.column.lower() == wanted)
-
-
-def _child_object(parent: str, relationship: str, describes: Describes) -> str:
+def _child_object(parent: str, path: str, describes: Describes) -> str:
+    """The object of the records at the end of a path of relationships, in lower case."""
     try:
-        return describes.of(parent).children.get(relationship.lower(), "")
+        for relationship in path.split("."):
+            parent = describes.of(parent).children.get(relationship, "") if parent else ""
     except TransientError:
         raise
     except OrgError:
         return ""  # the org will refuse the query itself, in its own words
+    return parent

@@ -1,4 +1,4 @@
-"""Which fields a write fills and which columns a query has, checked against the org's describe.
+"""Which fields a write fills, checked against the org's describe.
 
 Knows mapping and describe. Knows nothing of how rows are read or sent.
 """
@@ -13,7 +13,6 @@ from runner.engine.context import Context
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource
 from runner.job.model import Job, Verb, WriteTask
-from runner.job.soql import ItemKind, Selection, SelectItem
 from runner.salesforce.describe import (
     ColumnError,
     Describes,
@@ -26,7 +25,6 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
 from runner.tables.sources.open import read_columns
 from runner.tables.staging.expressions import parse
-from runner.tables.targets.rest_rows import QueryColumn
 
 _ID = "Id"
 _OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})
@@ -268,28 +266,3 @@ def _diagnostic(job: Job, wish: _Wish, code: str, message: str, hint: str | None
     return job.origin.diagnose(
         wish.location, code, message, help=hint, at_key=wish.location[-1] == wish.name
     )
-
-
-def query_columns(selected: Selection, describes: Describes) -> tuple[QueryColumn, ...] | None:
-    """A query's columns, as far as known before it runs; None when only its records show them."""
-    if selected.is_open:
-        return None
-    return tuple(_query_column(selected.sobject, item, describes) for item in selected.items)
-
-
-def _query_column(sobject: str, item: SelectItem, describes: Describes) -> QueryColumn:
-    field = _field_of(sobject, item, describes)
-    if field is None:
-        return QueryColumn(item.column)
-    return QueryColumn(item.column, FieldKind.of(field.type), field.precision, field.scale)
-
-
-def _field_of(sobject: str, item: SelectItem, describes: Describes) -> FieldDescribe | None:
-    if item.path is None or item.kind is not ItemKind.FIELD:
-        return None
-    try:
-        return describes.follow(sobject, item.path)
-    except TransientError:
-        raise
-    except OrgError:
-        return None  # the org will refuse the query itself, in its own words

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from runner import events
 from runner.engine.children import Children, without_tables
-from runner.engine.columns import query_columns
 from runner.engine.context import Context
+from runner.engine.query_columns import datetimes_of, query_columns
 from runner.errors import OrgError, TransientError
 from runner.job.binds import bind
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
@@ -25,6 +25,7 @@ from runner.salesforce.bulk.job import JobInfo, failure_of
 from runner.salesforce.rest.query import QueryPage, fits_url, pages
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
+from runner.tables.targets.bulk_header import name_columns
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import RestWriter
 
@@ -85,9 +86,8 @@ class _Query:
         self._soql = bind(task.soql, context.params)
         self._selection = selection(self._soql)
         known = query_columns(self._selection, context.describes)
-        self._columns = without_tables(known, task.children)
-        self.children = Children(context.session, self._selection, task.children, folder)
-        self.columns = self._columns or ()
+        self.columns = without_tables(known, task.children)
+        self.children = Children(context, self._selection, task.children, folder)
         self.job_ids: list[str] = []
         self._recorded = ""
 
@@ -132,8 +132,14 @@ class _Query:
 
     def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
         rows = 0
-        children = self.children.open(self._context.describes)
-        with children, RestWriter(to, self._columns) as writer:
+        describes = self._context.describes
+        writer = RestWriter(
+            to,
+            self.columns,
+            is_open=self._selection.is_open,
+            datetimes=datetimes_of(describes),
+        )
+        with self.children.open(), writer:
             for page in found:
                 self._deadline.check()
                 self._context.disk.add(memoryview(page.raw).nbytes)
@@ -164,13 +170,15 @@ class _Query:
         failure = failure_of(ended)
         if failure is not None:
             raise failure
-        return query_jobs.download(
+        rows = query_jobs.download(
             session,
             job.id,
             to,
             expected=ended.processed,
             report=lambda rows: self._report_download(rows, ended.processed),
         )
+        name_columns(to, self.columns)
+        return rows
 
     def _report_download(self, rows: int, total: int) -> None:
         self._context.disk.measure()

@@ -7,7 +7,7 @@ sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,7 +16,9 @@ _WORD = re.compile(rf"{_LITERAL.pattern}|[(),]|[^\s(),']+", re.DOTALL)
 _BIND = re.compile(r"(?<!:):([A-Za-z_]\w*)")
 _SELECT = re.compile(r"\s*SELECT\b", re.IGNORECASE)
 _OBJECT = re.compile(r"[A-Za-z][\w.]*")
-_NAMED_BY_ARGUMENT = frozenset({"tolabel", "convertcurrency", "format"})
+AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
+CONVERSIONS = frozenset({"tolabel", "convertcurrency", "format"})
+"""Functions whose result is named after the field, unless the query groups."""
 _AFTER_FROM = frozenset(
     {"using", "where", "with", "group", "having", "order", "limit", "offset"}
     | {"for", "update", "all"}
@@ -51,8 +53,10 @@ class ItemKind(StrEnum):
     FIELD = "field"
     FUNCTION = "function"
     CHILDREN = "children"
-    OPEN = "open"
-    """FIELDS(…) or TYPEOF: only the records show which fields."""
+    TYPEOF = "typeof"
+    FIELDS = "fields"
+    """FIELDS(…): the fields that the object has."""
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,17 @@ class SelectItem:
 
     kind: ItemKind
     column: str
-    """Its name in the result: the path as selected, an alias, `expr0`, a relationship's name."""
+    """Its header: the path as selected, an alias, `expr0`, a relationship's name."""
     path: str | None = None
-    """The field it reads, if it reads one."""
+    """The field it reads, from the object of the query on; of TYPEOF, the relationship."""
+    member: tuple[str, ...] = ()
+    """Where a record of a REST answer has it: `("Account", "Name")`."""
+    functions: tuple[str, ...] = ()
+    """Functions around the field in lower case, the outermost first."""
     inner: Selection | None = None
     """What a subquery selects; its `sobject` is the child relationship."""
+    fields_of: str = ""
+    """Of FIELDS(…), the word in parentheses, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +85,19 @@ class Selection:
     sobject: str
     """The object after FROM; empty if there is none."""
     items: tuple[SelectItem, ...]
+    is_grouped: bool = False
+    """Whether it groups or aggregates, so that a result is not a record."""
 
     @property
     def is_open(self) -> bool:
-        """Whether only the records show the columns."""
-        return any(item.kind is ItemKind.OPEN for item in self.items)
+        """Whether only the records show all of the columns."""
+        return any(item.kind in {ItemKind.FIELDS, ItemKind.UNREADABLE} for item in self.items)
 
     @property
     def is_flat(self) -> bool:
         """Whether it selects plain fields only, as a Bulk query must."""
-        return all(item.kind is ItemKind.FIELD and item.column == item.path for item in self.items)
+        plain = all(item.kind is ItemKind.FIELD and item.column == item.path for item in self.items)
+        return plain and not self.is_grouped
 
     @property
     def counts_only(self) -> bool:
@@ -98,9 +111,19 @@ class Selection:
 
     @property
     def child_relationships(self) -> tuple[str, ...]:
-        """Relationships of its subqueries."""
-        children = (item.column for item in self.items if item.kind is ItemKind.CHILDREN)
-        return tuple(name for name in children if name)
+        """Its subqueries by relationship, those inside them by path: `Contacts.Cases`."""
+        return tuple(self.child_lists)
+
+    @property
+    def child_lists(self) -> Mapping[str, SelectItem]:
+        """Its subqueries by the paths of `child_relationships`."""
+        found: dict[str, SelectItem] = {}
+        for item in self.items:
+            if item.kind is ItemKind.CHILDREN and item.column and item.inner is not None:
+                found[item.column] = item
+                inner = item.inner.child_lists.items()
+                found |= {f"{item.column}.{path}": each for path, each in inner}
+        return found
 
 
 def selection(soql: str) -> Selection:
@@ -111,26 +134,64 @@ def selection(soql: str) -> Selection:
 def _selection(words: list[str], depth: int) -> Selection:
     end = _outer_from(words)
     if not words or end is None or not depth:
-        return Selection("", (SelectItem(ItemKind.OPEN, ""),))
+        return Selection("", (SelectItem(ItemKind.UNREADABLE, ""),))
     sobject = words[end + 1] if end + 1 < len(words) else ""
-    alias = _alias(words[end + 2 :])
-    number = iter(range(len(words)))
-    items = (_item(part, alias, number, depth) for part in _parts(words[1:end]))
-    return Selection(sobject if _OBJECT.fullmatch(sobject) else "", tuple(items))
+    rest = words[end + 2 :]
+    parts = list(_parts(words[1:end]))
+    called = {part[0].lower() for part in parts if len(part) > 1 and part[1] == "("}
+    grouped = _groups(rest) or bool(called & AGGREGATES) or _aggregates_inside(parts)
+    reader = _ItemReader(_aliases(sobject, rest), depth, grouped=grouped)
+    items = tuple(reader.read(part) for part in parts)
+    name = sobject if _OBJECT.fullmatch(sobject) else ""
+    return Selection(name, items, grouped)
 
 
-def _outer_from(words: list[str]) -> int | None:
+def _outer_from(words: Sequence[str]) -> int | None:
+    return _outer(words, "from")
+
+
+def _outer(words: Sequence[str], wanted: str) -> int | None:
+    """Find a word outside all parentheses."""
     depth = 0
     for index, word in enumerate(words):
         depth = max(0, depth + (word == "(") - (word == ")"))
-        if depth == 0 and word.lower() == "from":
+        if depth == 0 and word.lower() == wanted:
             return index
     return None
 
 
-def _alias(rest: list[str]) -> str | None:
-    named = bool(rest) and rest[0].lower() not in _AFTER_FROM and rest[0] not in {",", "(", ")"}
-    return rest[0] if named else None
+def _groups(rest: Sequence[str]) -> bool:
+    at = _outer(rest, "group")
+    return at is not None and [word.lower() for word in rest[at + 1 : at + 2]] == ["by"]
+
+
+def _aggregates_inside(parts: Sequence[list[str]]) -> bool:
+    """Whether an aggregate is inside a function: `FORMAT(MAX(Amount))`."""
+    return any(AGGREGATES & set(_functions(part)[0]) for part in parts)
+
+
+def _aliases(sobject: str, rest: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """What may precede a field, in lower case: names of objects and the paths that they mean."""
+    aliases: dict[str, tuple[str, ...]] = {sobject.rpartition(".")[2].lower(): ()}
+    sources: list[list[str]] = [[sobject]]
+    for word in rest:
+        if word.lower() in _AFTER_FROM or word in {"(", ")"}:
+            break
+        if word == ",":
+            sources.append([])
+        elif word.lower() != "as":
+            sources[-1].append(word)
+    for source in sources:
+        if len(source) > 1:
+            is_root = source is sources[0]
+            aliases[source[1].lower()] = () if is_root else _steps(source[0], aliases)
+    return aliases
+
+
+def _steps(path: str, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """A path from the object of the query on."""
+    head, *tail = path.split(".")
+    return (*aliases[head.lower()], *tail) if tail and head.lower() in aliases else (head, *tail)
 
 
 def _parts(words: list[str]) -> Iterator[list[str]]:
@@ -147,30 +208,65 @@ def _parts(words: list[str]) -> Iterator[list[str]]:
     yield part
 
 
-def _item(part: list[str], alias: str | None, number: Iterator[int], depth: int) -> SelectItem:
-    if not part or part[0].lower() in {"typeof", "fields"}:
-        return SelectItem(ItemKind.OPEN, "")
-    if part[0] == "(":
-        inner = _selection(part[1:-1], depth - 1)
-        name = inner.sobject.rpartition(".")[2]
-        return SelectItem(ItemKind.CHILDREN, name, inner=inner)
-    if len(part) > 1 and part[1] == "(":
-        return _function(part, alias, number)
-    path = _without_alias(part[0], alias)
-    return SelectItem(ItemKind.FIELD, part[1] if len(part) > 1 else path, path)
+def _functions(part: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
+    """The functions of an item, outermost first, and the first argument of the innermost."""
+    found: list[str] = []
+    at = 0
+    while at + 1 < len(part) and part[at + 1] == "(":
+        found.append(part[at].lower())
+        at += 2
+    argument = part[at] if at < len(part) and part[at] not in {"(", ")", ","} else None
+    return tuple(found), argument
 
 
-def _function(part: list[str], alias: str | None, number: Iterator[int]) -> SelectItem:
-    close = len(part) - 1 - part[::-1].index(")") if ")" in part else len(part) - 1
-    given = part[close + 1] if close + 1 < len(part) else None
-    argument = _without_alias(part[2], alias) if close == 3 else None  # noqa: PLR2004 - name ( x )
-    if part[0].lower() in _NAMED_BY_ARGUMENT and argument:
-        return SelectItem(ItemKind.FUNCTION, given or argument, argument)
-    if part[0].lower() == "count" and close == 2:  # noqa: PLR2004 - name ( )
-        return SelectItem(ItemKind.FUNCTION, "COUNT()", "COUNT()")
-    return SelectItem(ItemKind.FUNCTION, given or f"expr{next(number)}")
+class _ItemReader:
+    """Reads the items of one SELECT list and names them as the org does."""
 
+    def __init__(
+        self, aliases: Mapping[str, tuple[str, ...]], depth: int, *, grouped: bool
+    ) -> None:
+        self._aliases = aliases
+        self._depth = depth
+        self._grouped = grouped
+        self._unnamed = 0
 
-def _without_alias(path: str, alias: str | None) -> str:
-    head, dot, tail = path.partition(".")
-    return tail if dot and alias and head.lower() == alias.lower() else path
+    def read(self, part: list[str]) -> SelectItem:
+        word = part[0].lower() if part else ""
+        if not word:
+            return SelectItem(ItemKind.UNREADABLE, "")
+        if word == "typeof" and len(part) > 1:
+            steps = _steps(part[1], self._aliases)
+            return SelectItem(ItemKind.TYPEOF, ".".join(steps), ".".join(steps), steps)
+        if word == "(":
+            inner = _selection(part[1:-1], self._depth - 1)
+            name = inner.sobject.rpartition(".")[2]
+            return SelectItem(ItemKind.CHILDREN, name, None, (name,), inner=inner)
+        if len(part) > 1 and part[1] == "(":
+            return self._function(part)
+        return self._field(part)
+
+    def _field(self, part: Sequence[str]) -> SelectItem:
+        steps = _steps(part[0], self._aliases)
+        path = ".".join(steps)
+        if len(part) > 1:
+            return SelectItem(ItemKind.FIELD, part[1], path, (part[1],))
+        return SelectItem(ItemKind.FIELD, path, path, steps[-1:] if self._grouped else steps)
+
+    def _function(self, part: Sequence[str]) -> SelectItem:
+        functions, argument = _functions(part)
+        if functions == ("fields",):
+            word = (argument or "").lower()
+            return SelectItem(ItemKind.FIELDS, "", fields_of=word)
+        if functions == ("count",) and argument is None:
+            return SelectItem(ItemKind.FUNCTION, "COUNT()", "COUNT()", ("COUNT()",), functions)
+        steps = _steps(argument, self._aliases) if argument else ()
+        path = ".".join(steps) or None
+        close = len(part) - 1 - part[::-1].index(")") if ")" in part else len(part) - 1
+        if close + 1 < len(part):
+            alias = part[close + 1]
+            return SelectItem(ItemKind.FUNCTION, alias, path, (alias,), functions)
+        if path and not self._grouped and CONVERSIONS.issuperset(functions):
+            return SelectItem(ItemKind.FUNCTION, path, path, steps, functions)
+        name = f"expr{self._unnamed}"
+        self._unnamed += 1
+        return SelectItem(ItemKind.FUNCTION, name, path, (name,), functions)

@@ -40,6 +40,7 @@ class FieldDescribe:
     scale: int = 0
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
+    custom: bool = False
 
     @property
     def required(self) -> bool:
@@ -290,6 +291,7 @@ def _field_of(entry: Mapping[str, Any]) -> FieldDescribe:
         scale=entry.get("scale") or 0,
         reference_to=tuple(entry.get("referenceTo") or ()),
         relationship_name=entry.get("relationshipName"),
+        custom=bool(entry.get("custom")),
     )
 
 

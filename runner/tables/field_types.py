@@ -20,6 +20,8 @@ class FieldKind(StrEnum):
     DATETIME = "datetime"
     TIME = "time"
     ID = "id"
+    JSON = "json"
+    """A list of children, a parent by TYPEOF, a compound: only queries have these."""
 
     @classmethod
     def of(cls, describe_type: str) -> FieldKind:

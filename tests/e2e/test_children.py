@@ -85,3 +85,45 @@ def test_numbers_in_a_list_of_children_are_numbers_with_all_their_digits(bench, 
             ("sf__ParentId", "VARCHAR"),
             ("AnnualRevenue", "DECIMAL(18,0)"),
         ]
+
+
+def test_lists_inside_of_lists_are_tables_of_their_own(bench, org):
+    account = org.create("Account", Name="A (1)")
+    contact = org.create("Contact", LastName="C", AccountId=account)
+    org.create("Contact", LastName="D", AccountId=account)
+    for subject in ("S1", "S2"):
+        org.create("Case", Subject=subject, ContactId=contact, Priority="High")
+    inner = (
+        "(SELECT toLabel(Priority), Subject s FROM Cases WHERE (Subject LIKE 'S%' AND"
+        " (CALENDAR_YEAR(CreatedDate) > 2000)) ORDER BY Subject)"
+    ).replace(" s FROM", " FROM")
+    soql = (
+        f"SELECT a.Name, (SELECT Id, {inner}, c.LastName FROM a.Contacts c WHERE (NOT LastName ="
+        " 'x, (y') ORDER BY LastName) FROM Account a WHERE (Name != null)"
+    )
+    ended = bench.run("run", bench.job(f"""
+- name: tables
+  query: {json.dumps(soql)}
+  to: accounts.jsonl
+  children:
+    contacts: {{to: contacts.csv, parent: AccountId}}
+    Contacts.cases: {{to: cases.csv, parent: ContactId}}
+- name: mixed
+  query: {json.dumps(soql)}
+  to: mixed.jsonl
+  children:
+    Contacts.Cases: {{to: cases2.csv}}
+"""))  # fmt: skip
+    assert ended.code == 0, ended.err + ended.out
+    assert json.loads((bench.folder / "accounts.jsonl").read_text()) == {"Name": "A (1)"}
+    found = table(bench.folder / "contacts.csv")
+    assert [list(row) for row in found] == [["AccountId", "Id", "LastName"]] * 2
+    assert [row["LastName"] for row in found] == ["C", "D"]
+    cases = table(bench.folder / "cases.csv")
+    assert [tuple(row.values()) for row in cases] == [
+        (contact, "High", "S1"),
+        (contact, "High", "S2"),
+    ]
+    assert [row["sf__ParentId"] for row in table(bench.folder / "cases2.csv")] == [contact] * 2
+    mixed = json.loads((bench.folder / "mixed.jsonl").read_text())
+    assert mixed["Contacts"]["records"][0] == {"Id": contact, "LastName": "C"}

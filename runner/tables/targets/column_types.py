@@ -47,9 +47,9 @@ def column_names(rows: Path) -> list[str]:
 
 
 def typed_columns(rows: Path, known: Sequence[QueryColumn] | None) -> tuple[TypedColumn, ...]:
-    """The columns of the rows with their types; a column without a field is text."""
-    described = {each.name: each for each in known or ()}
-    return tuple(_typed(column, described.get(column)) for column in column_names(rows))
+    """The columns of the rows with their types; a column of which nothing is known is text."""
+    described = {each.name.lower(): each for each in known or ()}
+    return tuple(_typed(column, described.get(column.lower())) for column in column_names(rows))
 
 
 def _typed(column: str, known: QueryColumn | None) -> TypedColumn:

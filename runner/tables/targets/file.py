@@ -95,9 +95,11 @@ def _json_lines(rows: Path, to: Path, shape: FileShape, columns: Columns) -> Non
 
 def json_line(header: Sequence[str], columns: Columns) -> str:
     """Write the SQL that gives a row as a JSON object."""
-    kinds = {each.name: each.kind for each in columns or ()}
+    kinds = {each.name.lower(): each.kind for each in columns or ()}
     # Built as text: DuckDB's own JSON writer converts numbers to doubles.
-    members = (literal(f"{json.dumps(c)}:") + f" || {_json(c, kinds.get(c))}" for c in header)
+    members = (
+        literal(f"{json.dumps(c)}:") + f" || {_json(c, kinds.get(c.lower()))}" for c in header
+    )
     line = " || ',' || ".join(members) or "''"
     return f"'{{' || {line} || '}}'"
 
@@ -110,8 +112,8 @@ def _json(column: str, kind: FieldKind | None) -> str:
         FieldKind.BOOLEAN: f"{cell} IN ('true', 'false')",
         FieldKind.INTEGER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
         FieldKind.NUMBER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
-        None: f"json_valid({cell}) AND NOT contains({cell}, chr(10))",
-    }.get(kind, "false")
+        FieldKind.JSON: "true",
+    }.get(kind or FieldKind.TEXT, "false")
     return f"CASE WHEN {cell} IS NULL THEN 'null' WHEN {is_json} THEN {cell} ELSE {text} END"
 
 
@@ -138,6 +140,8 @@ def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
     database = open_database(rows.parent)
     try:
         typed = typed_columns(rows, columns)
+        if any(each.kind is FieldKind.NUMBER and not each.is_decimal for each in typed):
+            typed = widen(database, rows, typed)
         try:
             _copy_parquet(database, rows, to, typed)
         except (duckdb.InvalidInputException, duckdb.ConversionException):

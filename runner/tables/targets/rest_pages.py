@@ -17,6 +17,8 @@ import msgspec
 from runner.tables.field_types import FieldKind
 
 FieldPath = tuple[str, ...]
+DatetimesOf = Callable[[str], frozenset[str]]
+"""Names, in lower case, of the fields of an object that hold datetimes."""
 
 
 class Digits(str):
@@ -60,14 +62,28 @@ def key_of(record: Mapping[str, object], step: str) -> str | None:
     return next((key for key in record if key.lower() == wanted), None)
 
 
-def bulk_text(value: object, kind: FieldKind | None) -> str:
-    """A value as the text that Bulk API 2.0 writes."""
+def lacks(record: Mapping[str, object], path: FieldPath) -> bool:
+    """Whether a record lacks a path, its parent being there or not: null is a value."""
+    value: object = record
+    for step in path:
+        if value is None:
+            return False
+        key = key_of(value, step) if isinstance(value, Mapping) else None
+        if key is None:
+            return True
+        value = cast("Mapping[str, object]", value)[key]
+    return False
+
+
+def bulk_text(value: object, kind: FieldKind | None, datetimes: DatetimesOf | None = None) -> str:
+    """A value as the text that Bulk API 2.0 writes; of lists and parents, their JSON."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Mapping | list):
-        return msgspec.json.encode(_without_attributes(value), enc_hook=_raw_number).decode()
+        plain = _without_attributes(value, datetimes or _no_datetimes)
+        return msgspec.json.encode(plain, enc_hook=_raw_number).decode()
     text = str(value)
     if kind is FieldKind.DATETIME and text.endswith(_OFFSET):
         return text.removesuffix(_OFFSET) + "Z"
@@ -80,19 +96,47 @@ def _raw_number(value: object) -> msgspec.Raw:
     return msgspec.Raw(str(value).encode())
 
 
-def _without_attributes(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {k: _without_attributes(each) for k, each in value.items() if k != "attributes"}
-    return [_without_attributes(each) for each in value] if isinstance(value, list) else value
+def _without_attributes(value: object, datetimes: DatetimesOf) -> object:
+    """A nested value without `attributes`, its datetimes in the form of all others."""
+    if isinstance(value, list):
+        return [_without_attributes(each, datetimes) for each in value]
+    if not isinstance(value, Mapping):
+        return value
+    attributes = value.get("attributes")
+    sobject = attributes.get("type") if isinstance(attributes, Mapping) else None
+    moments = datetimes(sobject) if isinstance(sobject, str) else frozenset()
+    return {
+        key: (
+            bulk_text(each, FieldKind.DATETIME)
+            if isinstance(each, str) and key.lower() in moments
+            else _without_attributes(each, datetimes)
+        )
+        for key, each in value.items()
+        if key != "attributes"
+    }
+
+
+def _no_datetimes(_sobject: str) -> frozenset[str]:
+    return frozenset()
 
 
 class PageReader:
     """Reads the pages of one query; learns the letter case of field names from the first."""
 
-    def __init__(self, columns: Sequence[tuple[FieldPath, FieldKind | None]]) -> None:
-        """Read these columns: each one's path, `("Account", "Name")`, and kind."""
+    def __init__(
+        self,
+        columns: Sequence[tuple[FieldPath, FieldKind | None]],
+        datetimes: DatetimesOf | None = None,
+    ) -> None:
+        """Read these columns: each one's path, `("Account", "Name")`, and kind.
+
+        With `datetimes`, those inside of lists and parents get the form of all others.
+        """
         self._columns = tuple(columns)
+        self._datetimes = datetimes
         self._shape: _Shape | None = None
+        self.types: list[set[type]] = [set() for _ in self._columns]
+        """Types of the values of the columns whose kind is unknown."""
 
     def texts(self, page: bytes) -> list[list[str]] | None:
         """Convert a page to columns of texts.
@@ -104,25 +148,31 @@ class PageReader:
             A list per column; None if the page does not have the expected shape.
         """
         if self._shape is None:
-            self._shape = _learn_shape([path for path, _ in self._columns], parse_records(page))
+            self._shape = _learn_shape(self._columns, parse_records(page))
         if self._shape is None:
             return None
         values = self._shape.values(page)
         if values is None:
             return None
-        kinds = (kind for _, kind in self._columns)
-        try:
-            return [_column_texts(column, kind) for column, kind in zip(values, kinds, strict=True)]
-        except _MissingError:
-            return None
+        found: list[list[str]] = []
+        for place, (column, (_, kind)) in enumerate(zip(values, self._columns, strict=True)):
+            types = set(map(type, column))
+            if msgspec.UnsetType in types:
+                return None
+            if kind is None:
+                self.types[place] |= types
+            found.append(_column_texts(column, kind, types, self._datetimes))
+        return found
 
 
 class _Shape:
     """The shape of a query's records: their fields, and the fields of their parents."""
 
-    def __init__(self, paths: Sequence[FieldPath]) -> None:
+    def __init__(self, paths: Sequence[FieldPath], *, told_apart: bool) -> None:
+        """With `told_apart`, numbers can be told from texts, which takes longer."""
         record = _record_type(tuple(paths))
-        self._decoder = msgspec.json.Decoder(list[record], float_hook=str)  # type: ignore[valid-type]
+        hook = Digits if told_apart else str
+        self._decoder = msgspec.json.Decoder(list[record], float_hook=hook)  # type: ignore[valid-type]
         self._paths = paths
 
     def values(self, page: bytes) -> list[list[Any]] | None:
@@ -137,19 +187,18 @@ class _Shape:
             return None
 
 
-class _MissingError(Exception):
-    """A record lacks a field that the others have."""
-
-
-def _learn_shape(paths: Sequence[FieldPath], records: Sequence[Mapping[str, Any]]) -> _Shape | None:
+def _learn_shape(
+    columns: Sequence[tuple[FieldPath, FieldKind | None]], records: Sequence[Mapping[str, Any]]
+) -> _Shape | None:
     """Find the org's name of each path; None if a parent is missing from all records."""
     paths_found: list[FieldPath] = []
-    for path in paths:
+    for path, _ in columns:
         found = next((s for record in records if (s := _org_path(record, path))), None)
         if found is None:
             return None
         paths_found.append(found)
-    return _Shape(paths_found)
+    kinds = {kind for _, kind in columns}
+    return _Shape(paths_found, told_apart=bool(kinds & {None, FieldKind.JSON}))
 
 
 def _org_path(record: Mapping[str, Any], path: FieldPath) -> FieldPath | None:
@@ -204,18 +253,17 @@ def _attribute(records: Sequence[Any], name: str) -> str | None:
     return f"f{place}"
 
 
-def _column_texts(values: list[Any], kind: FieldKind | None) -> list[str]:
+def _column_texts(
+    values: list[Any], kind: FieldKind | None, types: set[type], datetimes: DatetimesOf | None
+) -> list[str]:
     """Convert a column's values to texts; the most common columns take one pass or none."""
-    types = frozenset(map(type, values))
-    if msgspec.UnsetType in types:
-        raise _MissingError
     if kind is FieldKind.DATETIME and types == _TEXTS:
         return [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
-    if kind is FieldKind.NUMBER and types == _TEXTS:
+    if kind is FieldKind.NUMBER and types <= _FRACTIONS:
         return [text if "." in text else bulk_text(text, kind) for text in values]
-    quick = _QUICK.get(types)
+    quick = _QUICK.get(frozenset(types))
     if quick is None or kind in _REWRITTEN:
-        return [bulk_text(value, kind) for value in values]
+        return [bulk_text(value, kind, datetimes) for value in values]
     return quick(values)
 
 
@@ -236,6 +284,7 @@ def _booleans(values: list[Any]) -> list[str]:
 
 
 _TEXTS = frozenset({str})
+_FRACTIONS = frozenset({str, Digits})
 _REWRITTEN = frozenset({FieldKind.DATETIME, FieldKind.NUMBER})
 _QUICK: dict[frozenset[type], Callable[[list[Any]], list[str]]] = {
     _TEXTS: _unchanged,

@@ -91,15 +91,57 @@ def test_columns_are_named_as_the_result_names_them(soql, columns):
     assert [item.column for item in selection(soql).items] == columns
 
 
+def test_fields_leaves_the_columns_to_the_records():
+    assert selection("SELECT FIELDS(ALL) FROM Account LIMIT 5").is_open
+
+
+def test_typeof_is_a_column_named_after_the_relationship():
+    found = selection("SELECT Id, TYPEOF t.What WHEN Account THEN Name END FROM Task t")
+    assert [(item.kind, item.column) for item in found.items] == [
+        (ItemKind.FIELD, "Id"),
+        (ItemKind.TYPEOF, "What"),
+    ]
+    assert not found.is_open
+
+
 @pytest.mark.parametrize(
-    "soql",
+    ("soql", "members"),
     [
-        "SELECT FIELDS(ALL) FROM Account LIMIT 5",
-        "SELECT TYPEOF What WHEN Account THEN Name END FROM Task",
+        ("SELECT Id, account.Name FROM Contact", ["Id", "account.Name"]),
+        ("SELECT c.Name, a.Name, o.Email FROM Contact c, c.Account a, a.Owner o",
+         ["Name", "Account.Name", "Account.Owner.Email"]),
+        ("SELECT Contact.Account.Name, Contact.Name FROM Contact", ["Account.Name", "Name"]),
+        ("SELECT c.Name FROM Contact AS c", ["Name"]),
+        ("SELECT toLabel(c.Account.Industry), FORMAT(convertCurrency(Amount__c)) FROM Contact c",
+         ["Account.Industry", "Amount__c"]),
+        ("SELECT toLabel(Account.Industry) i FROM Contact", ["i"]),
+        ("SELECT Account.Name, COUNT(Id) n FROM Contact GROUP BY Account.Name", ["Name", "n"]),
+        ("SELECT a.Owner.Name, MAX(x), MIN(y) low, DAY_ONLY(convertTimezone(z)) FROM Account a",
+         ["Name", "expr0", "low", "expr1"]),
+        ("SELECT Account.Name FROM Contact group\nby Account.Name", ["Name"]),
+        ("SELECT FORMAT(MAX(Amount)) FROM Opportunity", ["expr0"]),
+        ("SELECT Name, DISTANCE(At__c, GEOLOCATION(1.5, 2.5), 'mi') far FROM A", ["Name", "far"]),
+        ("SELECT (SELECT Id FROM a.Contacts) FROM Account a", ["Contacts"]),
     ],
-)
-def test_fields_and_typeof_leave_the_columns_to_the_records(soql):
-    assert selection(soql).is_open
+)  # fmt: skip
+def test_each_item_knows_where_an_answer_has_its_value(soql, members):
+    assert [".".join(item.member) for item in selection(soql).items] == members
+
+
+def test_a_query_that_groups_is_not_flat():
+    assert not selection("SELECT Name FROM Account GROUP BY Name").is_flat
+    assert selection("SELECT Name FROM Account ORDER BY Name").is_flat
+    assert selection("SELECT Id FROM A WHERE X IN (SELECT Y FROM B GROUP BY Y)").is_flat
+
+
+def test_functions_of_an_item_are_known_from_the_outside_in():
+    [item] = selection("SELECT FORMAT(MAX(Account.Since__c)) x FROM Contact").items
+    assert (item.functions, item.path) == (("format", "max"), "Account.Since__c")
+
+
+def test_subqueries_in_subqueries_are_known_by_their_path():
+    soql = "SELECT (SELECT Id, (SELECT Id FROM Cases) FROM Contacts) FROM Account"
+    assert list(selection(soql).child_lists) == ["Contacts", "Contacts.Cases"]
 
 
 def test_the_object_is_the_outer_from_and_not_a_subquerys():

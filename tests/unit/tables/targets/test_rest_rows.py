@@ -62,7 +62,7 @@ def test_a_broken_off_query_leaves_no_file(tmp_path):
 
 
 def test_columns_that_only_the_records_tell_come_from_the_first(tmp_path):
-    with RestWriter(tmp_path / "records.csv", None) as writer:
+    with RestWriter(tmp_path / "records.csv", (), is_open=True) as writer:
         writer.write([{"attributes": {}, "Id": "1", "Address": {"city": "Ulm"}, "n": 5}])
     assert (tmp_path / "records.csv").read_text() == (
         '"Id","Address","n"\n"1","{""city"":""Ulm""}","5"\n'

@@ -1,0 +1,74 @@
+"""Gives the rows of a Bulk query the header that the job writes, as REST rows have it.
+
+The org writes field names in its own letter case, and below API version 50.0 in alphabetical order.
+Knows nothing of jobs or requests.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.errors import UnexpectedAnswerError
+from runner.files import atomic_write
+from runner.tables.targets.column_types import column_names
+from runner.tables.targets.rest_rows import QueryColumn
+
+_COPY_BYTES = 1 << 20
+
+
+def name_columns(rows: Path, columns: Sequence[QueryColumn]) -> None:
+    """Rewrite the header of a query's rows where the job writes it differently.
+
+    Args:
+        rows: The rows as the org sent them.
+        columns: What the query selects; of FIELDS(…), the org decides which fields there are.
+
+    Raises:
+        UnexpectedAnswerError: The rows lack a column.
+    """
+    header = column_names(rows)
+    names = {each.name.lower(): each.name for each in columns if not each.from_fields}
+    wanted = [names.get(column.lower(), column) for column in header]
+    missing = names.keys() - {column.lower() for column in header}
+    if missing:
+        column = next(each.name for each in columns if each.name.lower() in missing)
+        raise UnexpectedAnswerError(
+            f"The query selects {column!r}, but the rows that the org sent do not have it; they"
+            f" have: {', '.join(header) or 'nothing'}.",
+            hint="Give it an alias if it is the result of a function, or use `api: rest`.",
+        )
+    order = [each.name for each in columns]
+    if order != wanted and sorted(order) == sorted(wanted):
+        _reorder(rows, [wanted.index(each) for each in order], order)
+    elif header != wanted:
+        _rename(rows, wanted)
+
+
+def _rename(rows: Path, wanted: Sequence[str]) -> None:
+    line = (",".join('"' + each.replace('"', '""') + '"' for each in wanted) + "\n").encode()
+    with rows.open("r+b") as file:
+        if len(file.readline()) == len(line):  # the letter case differs, as a rule nothing else
+            file.seek(0)
+            file.write(line)
+            return
+        with atomic_write(rows) as temporary, temporary.open("wb") as out:
+            out.write(line)
+            shutil.copyfileobj(file, out, _COPY_BYTES)
+
+
+def _reorder(rows: Path, places: Sequence[int], order: Sequence[str]) -> None:
+    csv.field_size_limit(sys.maxsize)
+    with (
+        rows.open(encoding="utf-8", newline="") as read,
+        atomic_write(rows) as temporary,
+        temporary.open("w", encoding="utf-8", newline="") as write,
+    ):
+        records = csv.reader(read)
+        out = csv.writer(write, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        next(records)
+        out.writerow(order)
+        out.writerows([record[place] for place in places] for record in records)
