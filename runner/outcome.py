@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from runner.diagnostics import Diagnostic
 from runner.errors import ExitCode
 
 
@@ -101,6 +102,8 @@ class TaskOutcome:
     number of the first row; 0 if unknown."""
     notes: tuple[str, ...] = ()
     """Assumptions about the source that the job does not state."""
+    problems: tuple[Diagnostic, ...] = ()
+    """Mistakes in the job that only showed when the task's columns were known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,11 @@ class RunOutcome:
     api_version: str | None = None
     folder: Path | None = None
     exit_code: ExitCode = ExitCode.DONE
+    message: str | None = None
+    """What ended the run before its tasks."""
+    hint: str | None = None
+    problems: tuple[Diagnostic, ...] = ()
+    """What does not fit the org, if that ended the run."""
 
 
 _BY_SEVERITY = (

@@ -35,6 +35,7 @@ def show(
 
 
 def _document(run: RunRecord) -> dict[str, object]:
+    from runner.report.diagnostics import diagnostic_document
     from runner.report.document import task_document
 
     return {
@@ -52,6 +53,9 @@ def _document(run: RunRecord) -> dict[str, object]:
         "username": run.username,
         "api_version": run.api_version,
         "folder": str(run.folder) if run.folder else None,
+        "message": run.message,
+        "hint": run.hint,
+        "problems": [diagnostic_document(each) for each in run.problems],
         "tasks": [
             {
                 "name": task.name,
@@ -75,6 +79,7 @@ def _part(part: PartRecord) -> dict[str, object]:
 
 
 def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
+    from runner.report.diagnostics import render_diagnostic
     from runner.report.sinks import printable
     from runner.report.text import recap
 
@@ -90,6 +95,11 @@ def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
     if run.folder:
         lines.append(f"files {run.folder}")
     lines += [f"undone by {each}" for each in undone_by]
+    lines += ["\n" + render_diagnostic(each) for each in run.problems]
+    if run.message is not None:
+        lines += ["", f"error: {run.message}"]
+    if run.hint is not None:
+        lines.append(f"help: {run.hint}")
     if run.outcome and run.outcome.tasks:
         lines += ["", recap(run.outcome)]
     jobs = [(task.name, part) for task in run.tasks for part in task.parts]

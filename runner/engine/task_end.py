@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runner.errors import AbortedError, ExitCode, RunnerError
+from runner.errors import AbortedError, ExitCode, JobError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 
@@ -34,10 +34,14 @@ def skipped(task: AnyTask, reason: str) -> TaskOutcome:
 def stopped_by(error: RunnerError, outcome: TaskOutcome) -> TaskOutcome:
     """The outcome of a task that an error ended."""
     aborted = isinstance(error, AbortedError)
+    problems = error.diagnostics if isinstance(error, JobError) else ()
+    found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in the job"
     return replace(
         outcome,
         status=TaskStatus.ABORTED if aborted else TaskStatus.FAILED,
-        message=error.message,
+        # Earlier tasks may have written, so the error's own words do not fit.
+        message=f"{found}; the task sent nothing." if problems else error.message,
+        problems=problems,
         code=getattr(error, "code", None),
         hint=error.hint,
         exit_code=error.exit_code,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from runner.outcome import RunOutcome, TaskOutcome
+from runner.report.diagnostics import diagnostic_document
 
 FORMAT_VERSION = 1
 
@@ -54,4 +55,5 @@ def task_document(task: TaskOutcome) -> dict[str, object]:
             for code, message, rows, first in task.top_errors
         ],
         "notes": list(task.notes),
+        "problems": [diagnostic_document(each) for each in task.problems],
     }

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner import events
+from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
+from runner.report.diagnostics import render_diagnostic
 
 LONGEST_MESSAGE = 120
 """Characters of a row error in the recap."""
@@ -99,6 +101,7 @@ def _details(task: TaskOutcome) -> list[str]:
         lines.append(f"\n{task.name}: {task.message}")
         if task.hint:
             lines.append(f"  {task.hint}")
+    lines.extend(f"\n{render_diagnostic(each)}" for each in task.problems)
     if task.top_errors:
         lines.append(f"\n{task.name}: {_why(task)}")
         lines.extend(
@@ -139,6 +142,8 @@ def _last_line(outcome: RunOutcome) -> str:
         130: "interrupted",
         143: "terminated",
     }.get(outcome.exit_code, "failed")
+    if outcome.exit_code == ExitCode.INVALID and any(task.api_calls for task in outcome.tasks):
+        meaning = "the job has problems"  # some tasks ran
     return f"\nrun {outcome.run_id}: {meaning} (exit {int(outcome.exit_code)})"
 
 

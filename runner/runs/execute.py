@@ -20,7 +20,7 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
-from runner.errors import ExitCode, RunnerError, UsageError
+from runner.errors import ExitCode, JobError, RunnerError, UsageError
 from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
@@ -306,7 +306,13 @@ def _recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
     try:
         yield
     except RunnerError as error:
-        ended = replace(_outcome(selected), exit_code=error.exit_code)
+        ended = replace(
+            _outcome(selected),
+            exit_code=error.exit_code,
+            message=error.message,
+            hint=error.hint,
+            problems=error.diagnostics if isinstance(error, JobError) else (),
+        )
         final = selected.is_undo or not ledger.run(ended.run_id).has_begun
         ledger.finish_run(ended, final=final)
         raise

@@ -25,6 +25,7 @@ from runner.state.run_records import (
     RunRequest,
     RunState,
     TaskRecord,
+    end_columns,
     moment_text,
     outcome_columns,
     part_columns,
@@ -206,6 +207,7 @@ class Ledger:
             "exit_code": outcome.exit_code.value,
             "state": (RunState.ABORTED if aborted else RunState.FINISHED).value,
             "settled": int(final),
+            **end_columns(outcome),
         }
         self._file.update("runs", columns, {"run_id": outcome.run_id})
 

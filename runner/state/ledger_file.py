@@ -117,6 +117,12 @@ LAYOUTS = (
     """
     ALTER TABLE tasks ADD COLUMN notes TEXT NOT NULL DEFAULT '[]'
     """,
+    """
+    ALTER TABLE tasks ADD COLUMN problems TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE runs ADD COLUMN problems TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE runs ADD COLUMN message TEXT;
+    ALTER TABLE runs ADD COLUMN hint TEXT
+    """,
 )
 """One step a version: a ledger of version n needs the steps after n. Never change a step."""
 

@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
+from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.redaction import redacted
@@ -132,6 +134,10 @@ class RunRecord:
     """Whether there is nothing to resume: it is complete, or was abandoned."""
     after: str | None = None
     """The run that it retries or undoes."""
+    message: str | None = None
+    """What ended it before its tasks."""
+    hint: str | None = None
+    problems: tuple[Diagnostic, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -170,6 +176,9 @@ class RunRecord:
             api_version=self.api_version,
             folder=self.folder,
             exit_code=self.exit_code,
+            message=self.message,
+            hint=self.hint,
+            problems=self.problems,
         )
 
 
@@ -198,6 +207,9 @@ def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
         request=RunRequest.read(row["asked"]),
         final=bool(row["settled"]),
         after=row["after"],
+        message=row["message"],
+        hint=row["hint"],
+        problems=_problems_of(row["problems"]),
     )
 
 
@@ -235,8 +247,26 @@ def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
             for code, text, rows, *first in json.loads(row["top_errors"])
         ),
         notes=tuple(json.loads(row["notes"])),
+        problems=_problems_of(row["problems"]),
     )
     return replace(task, outcome=outcome)
+
+
+def _problems_of(text: str) -> tuple[Diagnostic, ...]:
+    return tuple(map(_problem, json.loads(text)))
+
+
+def _problem(members: dict[str, Any]) -> Diagnostic:
+    at = members["position"]
+    return Diagnostic(
+        **{
+            **members,
+            "file": Path(members["file"]),
+            "position": Position(**at) if at else None,
+            "severity": Severity(members["severity"]),
+            "path": tuple(members["path"]),
+        }
+    )
 
 
 def part_of(row: sqlite3.Row) -> PartRecord:
@@ -275,14 +305,34 @@ def outcome_columns(outcome: TaskOutcome) -> Columns:
         "bulk_job_ids": json.dumps(outcome.bulk_job_ids),
         "top_errors": json.dumps(outcome.top_errors),
         "notes": json.dumps(outcome.notes),
+        "problems": _problems_text(outcome.problems),
     }
+    return _without_secrets(columns)
+
+
+def end_columns(outcome: RunOutcome) -> Columns:
+    """What ended a run before its tasks, as columns. No text contains a known secret."""
+    return _without_secrets(
+        {
+            "message": outcome.message,
+            "hint": outcome.hint,
+            "problems": _problems_text(outcome.problems),
+        }
+    )
+
+
+def _problems_text(problems: tuple[Diagnostic, ...]) -> str:
+    return json.dumps([asdict(each) for each in problems], default=str)
+
+
+def _without_secrets(columns: Columns) -> Columns:
     return {
         name: redacted(value) if name in _QUOTES_OTHERS and isinstance(value, str) else value
         for name, value in columns.items()
     }
 
 
-_QUOTES_OTHERS = frozenset({"message", "code", "hint", "top_errors", "notes"})
+_QUOTES_OTHERS = frozenset({"message", "code", "hint", "top_errors", "notes", "problems"})
 
 
 def part_columns(part: PartRecord, updated: datetime) -> Columns:
