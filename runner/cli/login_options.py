@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
     from runner.job.model import Connection, Environment
     from runner.job.permissions import Permissions
-    from runner.login.complete import ExpectedOrg
     from runner.login.logout import SavedToken
     from runner.login.web import SignInRequest
+    from runner.salesforce.expected_org import ExpectedOrg
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ class ConnectionOption:
     @property
     def expected(self) -> ExpectedOrg:
         """What the sign-in must lead to."""
-        from runner.login.complete import ExpectedOrg
+        from runner.salesforce.expected_org import ExpectedOrg
 
-        return ExpectedOrg(self.connection.environment, self.login_command, self.connection.org_id)
+        return ExpectedOrg.of(self.connection, self.login_command, at_sign_in=True)
 
 
 def sign_in_target(

@@ -1,4 +1,4 @@
-"""Connects to the org: picks the API version, checks the user and the pinned org.
+"""Connects to the org: checks that it is the one the job means, and picks the API version.
 
 Knows what to ask first. Knows nothing of tasks.
 """
@@ -8,15 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner import events
-from runner.errors import SignInError
 from runner.events import Sink
 from runner.job.model import Connection
+from runner.salesforce.expected_org import ExpectedOrg
 from runner.salesforce.identity import Identity, identity_of
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Choice, choose, served
-
-SHORT_ID = 15
-"""Characters of an Id that identify the record; three more are a checksum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,16 @@ def connect(
 
     Raises:
         UsageError: The org does not serve the version that the job writes.
-        SignInError: The token belongs to another org than `org_id` pins.
+        SignInError: The token belongs to another org than `environment`, `domain` and `org_id` say;
+            by its URLs this is known before anything is sent.
     """
+    expected = ExpectedOrg.of(connection, session.login_command)
+    expected.check_urls(session.instance_url, session.token.login_url or "")
     choice = choose(resumed_version or connection.api_version, served(session))
     session.api_version = choice.version
     identity = identity_of(session)
-    _check_pin(connection, identity)
+    expected.check_urls(session.instance_url)  # a renewed token may be of another org
+    expected.check_identity(identity)
     sink(
         events.Connected(
             session.instance_url,
@@ -57,13 +58,3 @@ def connect(
         )
     )
     return ConnectedOrg(identity, choice)
-
-
-def _check_pin(connection: Connection, identity: Identity) -> None:
-    pinned = connection.org_id
-    if pinned is None or pinned[:SHORT_ID] == (identity.org_id or "")[:SHORT_ID]:
-        return
-    raise SignInError(
-        f"The token belongs to org {identity.org_id}, but the job is pinned to {pinned}.",
-        hint="Sign in to the pinned org, or change `connection.org_id`. Nothing was sent.",
-    )

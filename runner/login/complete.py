@@ -9,26 +9,15 @@ from dataclasses import dataclass, replace
 
 from runner.credentials import Token
 from runner.errors import SignInError
-from runner.job.model import Environment, RetryPolicy
-from runner.login.checks import check_environment, check_identity
+from runner.job.model import RetryPolicy
 from runner.login.logout import sign_out
 from runner.salesforce import versions
+from runner.salesforce.expected_org import ExpectedOrg
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.identity import Identity, identity_of
 from runner.salesforce.session import Session, TokenStore
 from runner.state.tokens.parsing import FixedToken
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedOrg:
-    """The org that a sign-in must lead to."""
-
-    environment: Environment
-    login_command: str
-    """Signs in again; for messages."""
-    org_id: str | None = None
-    """The job's `org_id`, 15 or 18 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +55,14 @@ def complete(  # noqa: PLR0913 - what is saved, where, and what is known of it
     memory = FixedToken(token, origin="the sign-in just made")
     try:
         if token.access_token:
-            check_environment(expected.environment, token.instance_url, identity_url)
+            expected.check_urls(token.instance_url, identity_url)
         session = Session(
             transport, memory, Retrier(RetryPolicy()), login_command=expected.login_command
         )
-        check_environment(expected.environment, session.instance_url, identity_url)
+        expected.check_urls(session.instance_url, identity_url)
         session.api_version = versions.choose(None, versions.served(session)).version
         identity = identity_of(session)
-        check_identity(expected.environment, expected.org_id, identity)
+        expected.check_identity(identity)
     except SignInError:
         if ours and memory.load().access_token:
             sign_out(transport, memory.load())  # nobody wants a sign-in to that org

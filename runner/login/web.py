@@ -18,11 +18,12 @@ from runner.login.callback import (
     pasted_callback,
     redirect_uri,
 )
-from runner.login.complete import ExpectedOrg, SignedIn, complete
+from runner.login.complete import SignedIn, complete
 from runner.login.listener import DEFAULT_PORT, LINGER_SECONDS, Listener, listening
 from runner.login.pages import SignInEnd, Status
 from runner.login.pkce import Proof, new_state
 from runner.salesforce.auth import oauth
+from runner.salesforce.expected_org import ExpectedOrg
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import TokenStore
 

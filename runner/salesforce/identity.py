@@ -29,6 +29,10 @@ class Identity:
     org_name: str | None = None
     is_sandbox: bool | None = None
     """None where the user may not see it."""
+    url: str = ""
+    """The user's identity URL; its host is that of a production login or of a sandbox's."""
+    my_domain_url: str = ""
+    """The org's My Domain, where the org says it."""
 
 
 def identity_of(session: Session) -> Identity:
@@ -47,6 +51,8 @@ def identity_of(session: Session) -> Identity:
         org_id=eighteen(user["org_id"]),
         org_name=organization.get("Name"),
         is_sandbox=organization.get("IsSandbox"),
+        url=user["url"],
+        my_domain_url=user["my_domain_url"],
     )
 
 
@@ -56,18 +62,22 @@ def _claimed(session: Session) -> dict[str, str] | None:
     if not answer.ok:
         return None
     claims = answer.json_object("user_id", "organization_id")
+    urls = claims.get("urls")
     return {
         "user_id": str(claims["user_id"]),
         "org_id": str(claims["organization_id"]),
         "username": str(claims.get("preferred_username") or ""),
         "display_name": str(claims.get("name") or ""),
+        "url": str(claims.get("sub") or ""),
+        "my_domain_url": str(urls.get("custom_domain") or "") if isinstance(urls, dict) else "",
     }
 
 
 def _queried(session: Session) -> dict[str, str]:
     """From the user's own record; this also finds out whether the token is still valid."""
     resources = session.request("GET", "/").json_object()
-    path = str(resources.get("identity") or "").rstrip("/").split("/")
+    url = str(resources.get("identity") or "")
+    path = url.rstrip("/").split("/")
     org_id, user_id = path[-_IDENTITY_PARTS:] if len(path) > _IDENTITY_PARTS else ("", "")
     if not is_id(user_id):
         raise UnexpectedAnswerError(
@@ -81,6 +91,8 @@ def _queried(session: Session) -> dict[str, str]:
         "org_id": org_id,
         "username": str(found.get("Username") or ""),
         "display_name": str(found.get("Name") or ""),
+        "url": url,
+        "my_domain_url": "",
     }
 
 

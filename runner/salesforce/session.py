@@ -87,6 +87,11 @@ class Session:
         return self._live.access.token
 
     @property
+    def login_command(self) -> str:
+        """The command for a new sign-in, for messages."""
+        return self._live.login_command
+
+    @property
     def token_place(self) -> str:
         """Where the token is stored, for messages."""
         return self._live.place

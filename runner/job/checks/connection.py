@@ -14,9 +14,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from runner.credentials import ClientCredentials, JwtBearer, SecretReference
-from runner.diagnostics import Diagnostic, Location, Severity
+from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
 from runner.job.model import Connection, Environment, Origin
+from runner.job.my_domain import environment_of_host, host_of, is_other_page, names_no_sandbox
 from runner.job.partial_job import PartialJob, file_path, option_path, query_targets
 from runner.job.permissions import Permissions
 
@@ -36,10 +37,7 @@ def environment(job: PartialJob) -> Iterator[Diagnostic]:
         path = (*job.connection_path, key)
         present = path in job.connection_origin.positions
         at = path if present else job.connection_path
-        severity = Severity.WARNING if code == "job/domain-without-sandbox" else Severity.ERROR
-        yield job.connection_origin.diagnose(
-            at, code, message, help=hint, severity=severity, at_key=not present
-        )
+        yield job.connection_origin.diagnose(at, code, message, help=hint, at_key=not present)
 
 
 def _local(connection: Connection) -> Iterator[_Found]:
@@ -100,13 +98,22 @@ def _auth(connection: Connection) -> Iterator[_Found]:
 
 
 def _domain(domain: str, environment: Environment) -> Iterator[_Found]:
-    is_sandbox = "--" in domain or ".sandbox." in domain
-    if environment is Environment.LIVE and is_sandbox:
+    host = host_of(domain, environment)
+    found = environment_of_host(host)
+    if is_other_page(host):
+        message = f"no org signs in at `{host}`"
+        hint = "write the name of My Domain, such as `acme` or `acme--uat`: see Setup, My Domain"
+        yield "domain", "job/domain-is-page", message, hint
+    elif environment is Environment.LIVE and found is Environment.SANDBOX:
         message = f"`{domain}` is the domain of a sandbox"
         yield "domain", "job/domain-is-sandbox", message, "write `environment: sandbox`"
-    if environment is Environment.SANDBOX and not is_sandbox and "." not in domain:
+    elif environment is Environment.SANDBOX and names_no_sandbox(host):
         message = f"`{domain}` does not look like the domain of a sandbox"
-        hint = f"a sandbox's domain contains its name: {domain}--uat"
+        hint = f"a sandbox's domain contains its name: {domain.partition('.')[0]}--uat"
+        yield "domain", "job/domain-without-sandbox", message, hint
+    elif environment is Environment.SANDBOX and found is Environment.LIVE:
+        message = f"`{domain}` is the domain of a production org"
+        hint = "write the sandbox's domain, such as `acme--uat`, or `environment: live`"
         yield "domain", "job/domain-without-sandbox", message, hint
 
 

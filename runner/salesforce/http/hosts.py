@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 
 from runner.errors import SignInError, UsageError
 from runner.job.model import Connection, Environment
+from runner.job.my_domain import (
+    LIVE_LOGIN_HOST,
+    SANDBOX_LOGIN_HOST,
+    environment_of_host,
+    host_of,
+    names_no_sandbox,
+)
 
-LIVE_LOGIN = "https://login.salesforce.com"
-SANDBOX_LOGIN = "https://test.salesforce.com"
-_SANDBOX_MARK = "--"
-_SANDBOX_SUFFIX = ".sandbox.my.salesforce.com"
-_LIVE_SUFFIX = ".my.salesforce.com"
-_SCRATCH_SUFFIX = ".scratch.my.salesforce.com"
+LIVE_LOGIN = f"https://{LIVE_LOGIN_HOST}"
+SANDBOX_LOGIN = f"https://{SANDBOX_LOGIN_HOST}"
 _HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
 SALESFORCE_DOMAINS = (
     ".salesforce.com",
@@ -35,9 +38,7 @@ SALESFORCE_DOMAINS = (
 def login_url(connection: Connection) -> str:
     """The origin where a connection signs in, without a slash at its end.
 
-    `acme` is My Domain's `https://acme.my.salesforce.com`, `acme--uat` a sandbox's
-    `https://acme--uat.sandbox.my.salesforce.com`, `acme.develop` a partition's; a full host name
-    is used as it is.
+    Its host is `my_domain.host_of` the connection's `domain`.
 
     Raises:
         UsageError: The domain is of another kind of org, or incomplete.
@@ -47,7 +48,7 @@ def login_url(connection: Connection) -> str:
     if connection.domain is None:
         live = connection.environment is Environment.LIVE
         return LIVE_LOGIN if live else SANDBOX_LOGIN
-    host = _host(connection.domain, connection.environment)
+    host = host_of(connection.domain, connection.environment)
     _refuse_the_other_kind(host, connection)
     return f"https://{host}"
 
@@ -57,10 +58,7 @@ def audience_of(url: str) -> str:
     environment = environment_of(url)
     if environment is Environment.LOCAL:
         return url
-    host = urlsplit(url).hostname or ""
-    if environment is Environment.SANDBOX or host.endswith(_SCRATCH_SUFFIX):
-        return SANDBOX_LOGIN
-    return LIVE_LOGIN
+    return SANDBOX_LOGIN if environment is Environment.SANDBOX else LIVE_LOGIN
 
 
 def refuse_common_host(url: str) -> None:
@@ -103,12 +101,7 @@ def environment_of(url: str) -> Environment | None:
     host = (urlsplit(url).hostname or "").lower()
     if is_loopback(host):
         return Environment.LOCAL
-    if host == "test.salesforce.com" or host.endswith(_SANDBOX_SUFFIX) or _SANDBOX_MARK in host:
-        return Environment.SANDBOX
-    partitioned = host.removesuffix(_LIVE_SUFFIX).count(".") > 0
-    if host == "login.salesforce.com" or (host.endswith(_LIVE_SUFFIX) and not partitioned):
-        return Environment.LIVE
-    return None
+    return environment_of_host(host)
 
 
 def origin_of(url: str) -> str:
@@ -146,23 +139,20 @@ def _local_url(connection: Connection) -> str:
     return origin_of(connection.url)
 
 
-def _host(domain: str, environment: Environment) -> str:
-    name = domain.strip().lower().removeprefix("https://").rstrip("/")
-    if name.endswith((".com", ".mil")):
-        return name
-    sandbox = environment is Environment.SANDBOX and "." not in name
-    return f"{name}{_SANDBOX_SUFFIX if sandbox else _LIVE_SUFFIX}"
-
-
 def _refuse_the_other_kind(host: str, connection: Connection) -> None:
-    sandbox_named = _SANDBOX_MARK in host
-    if connection.environment is Environment.LIVE and sandbox_named:
+    found = environment_of_host(host)
+    if connection.environment is Environment.LIVE and found is Environment.SANDBOX:
         raise UsageError(
             f"{connection.domain} is a sandbox's domain, but the environment is live",
             hint="Set `environment: sandbox`, or remove `--` and what follows from the domain.",
         )
-    if host.endswith(_SANDBOX_SUFFIX) and not sandbox_named:
+    if names_no_sandbox(host):
         raise UsageError(
             f"{connection.domain} does not say which sandbox",
             hint="Write the domain with the sandbox's name, such as `acme--uat`.",
+        )
+    if connection.environment is Environment.SANDBOX and found is Environment.LIVE:
+        raise UsageError(
+            f"{connection.domain} is a production org's domain, but the environment is sandbox",
+            hint="Write the sandbox's domain, such as `acme--uat`, or set `environment: live`.",
         )

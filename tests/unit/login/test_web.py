@@ -9,9 +9,9 @@ import pytest
 
 from runner.errors import SignInError, StateError
 from runner.job.model import Environment
-from runner.login.complete import ExpectedOrg
 from runner.login.pkce import Proof
 from runner.login.web import SignInRequest, sign_in, sign_in_by_paste
+from runner.salesforce.expected_org import ExpectedOrg
 from runner.state.tokens.file import TokenFile
 
 ORG = "00D5g00000ABCDEEA5"
@@ -22,7 +22,7 @@ USERNAME = "ada@acme.example"
 @pytest.fixture
 def plan(org):
     return SignInRequest(
-        ExpectedOrg(Environment.LOCAL, "runner login job.yaml"),
+        ExpectedOrg(Environment.LOCAL, "runner login job.yaml", at_sign_in=True),
         login_url=org.url,
         client_id="3MVG9.key",
         port=0,
