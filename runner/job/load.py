@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
-from runner.job import build, notation, secret_scan
+from runner.job import build, notation, placeholders, secret_scan
 from runner.job.checks import ExpressionChecker, HeaderReader, check_meaning
 from runner.job.checks.connection import secrets_outside
 from runner.job.checks.tasks import verbs
@@ -177,7 +177,8 @@ def _problems_of(
         known: Problems found before; the schema has nothing to add where they are.
     """
     values, origin = document.values, document.origin
-    problems = [*document.problems, *secret_scan.find(values, origin), *known]
+    placed = placeholders.find(values, origin)
+    problems = [*document.problems, *secret_scan.find(values, origin), *known, *placed]
     if is_valid(values, schema, definition=definition):
         return problems
     from runner.job.schema.validate import validate  # noqa: PLC0415 - a tenth of a second to load

@@ -32,6 +32,11 @@ def masked(soql: str) -> str:
     return _LITERAL.sub(lambda found: " " * len(found[0]), soql)
 
 
+def literals(soql: str) -> Iterator[re.Match[str]]:
+    """Each string literal, with its quotes."""
+    return _LITERAL.finditer(soql)
+
+
 def binds(soql: str) -> Iterator[re.Match[str]]:
     """Each `:name` outside string literals; group 1 is the name."""
     return _BIND.finditer(masked(soql))

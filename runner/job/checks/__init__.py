@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from runner.diagnostics import Diagnostic
-from runner.job.checks import connection, endpoints, queries, tasks, writes
+from runner.job.checks import connection, endpoints, queries, soql_mistakes, tasks, writes
 from runner.job.checks.writes import ExpressionChecker, HeaderReader
 from runner.job.partial_job import PartialJob
 
@@ -40,6 +40,7 @@ _OF_WRITES: tuple[_Check, ...] = (
 )
 _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,
+    soql_mistakes.mistakes,
     queries.children,
     queries.rows,
     queries.unknown_params,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
-from runner.diagnostics import Diagnostic, Location, Position, Severity
+from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds, soql
+from runner.job.checks.soql_mistakes import has_comment
 from runner.job.endpoints import DatabaseSource, SqlSource
 from runner.job.model import Api
 from runner.job.params import EXPECTED, declared_default
 from runner.job.partial_job import PartialJob, as_mapping, option_path, source_tasks, task_path
+from runner.job.text_position import narrowed
 from runner.suggest import did_you_mean
 
 
@@ -28,7 +29,7 @@ def syntax(job: PartialJob) -> Iterator[Diagnostic]:
 def _problem(text: str) -> tuple[str, str, str] | None:
     if not soql.is_select(text):
         return "job/not-soql", "a query must begin with SELECT", "write SELECT fields FROM object"
-    if soql.has_open_literal(text):
+    if soql.has_open_literal(text) and not has_comment(text):
         hint = "close it; write a quote inside text as \\'"
         return "job/soql-quote", "a quote in the query is never closed", hint
     if not soql.selection(text).sobject:
@@ -110,7 +111,8 @@ def unknown_binds(
             message = f"the {what} uses `:{name}`, but there is no param `{name}`"
             hint = did_you_mean(name, known, f"declare it: params: {{{name}: {{type: string}}}}")
             found = job.origin.diagnose(path, "job/unknown-param", message, help=hint)
-            yield _at_bind(found, name, text, job)
+            at = re.search(rf"(?<!:):{name}\b", text)
+            yield narrowed(found, job.origin, text, *at.span()) if at else found
 
 
 def unused_params(job: PartialJob) -> Iterator[Diagnostic]:
@@ -128,18 +130,3 @@ def unused_params(job: PartialJob) -> Iterator[Diagnostic]:
             ("params", name), "job/unused-param", message, help=hint, severity=Severity.WARNING,
             at_key=True,
         )  # fmt: skip
-
-
-def _at_bind(found: Diagnostic, name: str, text: str, job: PartialJob) -> Diagnostic:
-    """The same problem, pointing into a query of several lines."""
-    if found.position is None:
-        return found
-    lines = job.origin.lines
-    first = found.position.line
-    pattern = re.compile(rf"(?<!:):{name}\b")
-    for number in range(first, min(first + text.count("\n") + 2, len(lines) + 1)):
-        at = pattern.search(lines[number - 1])
-        if at:
-            position = Position(number, at.start() + 1, at.end() + 1)
-            return replace(found, position=position, line_text=lines[number - 1])
-    return found

@@ -140,7 +140,8 @@ TWO_DOCUMENTS = SyntaxProblem(
 COMPLEX_KEY = SyntaxProblem(
     "yaml/complex-key",
     "a list or a mapping cannot be a key",
-    "write `key: value`; put a key that begins with [ or { in quotes",
+    "write `key: value`; put a key that begins with [ or { in quotes; a job has no placeholders"
+    " such as `{{ name }}`",
 )
 KEY_WITH_BREAK = SyntaxProblem(
     "yaml/complex-key", "a key cannot span several lines", "write `key: value` on one line"
