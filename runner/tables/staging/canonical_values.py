@@ -7,7 +7,8 @@ fit. Canonical text is the same for REST and Bulk:
     integer   digits
     number    digits and a point, every digit kept, no exponent
     date      YYYY-MM-DD, never shifted by a time zone
-    datetime  YYYY-MM-DDTHH:MM:SS.mmmZ; without a zone, the connection's TimeZone applies
+    datetime  YYYY-MM-DDTHH:MM:SS.mmmZ; without a zone, the connection's TimeZone applies: a local
+              time that clocks skip does not fit, one that they show twice is the earlier
     time      HH:MM:SS.mmmZ
     id        15 or 18 letters and digits
     text      unchanged, but with LF line ends
@@ -41,6 +42,8 @@ _ZONE = r" ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 _MIDNIGHT = rf"[T ]00:00(:00(\.0+)?)?({_ZONE})?"
 _DAY = f"{_DATE}({_MIDNIGHT})?"
 _MOMENT = f"{_DATE}([T ]{_TIME}({_ZONE})?)?"
+_LOCAL = f"{_DATE}[T ]{_TIME}"
+"""A time of day without a zone; a date alone is the first moment of its day."""
 _NULL = literal(EXPLICIT_NULL)
 _CANONICAL_MOMENT = rf"{_DATE}T{_TIME_OF_DAY}:[0-5][0-9]\.[0-9]{{3}}Z"
 
@@ -181,12 +184,18 @@ def _date(text: str) -> str:
 
 def _datetime(text: str) -> str:
     moment = f"try_cast({text} AS TIMESTAMPTZ)"
-    written = f"strftime(timezone('UTC', {moment}), '%Y-%m-%dT%H:%M:%S.%gZ')"
+    written = "strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%gZ')"
     return (
         f"CASE WHEN {_matches(text, _CANONICAL_MOMENT)}"
         f" THEN CASE WHEN {moment} IS NOT NULL THEN {text} END"
-        f" WHEN {_matches(text, _MOMENT)} THEN {written} END"
+        f" WHEN {_matches(text, _LOCAL)} THEN {written.format(f'local_moment({text})')}"
+        f" WHEN {_matches(text, _MOMENT)} THEN {written.format(moment)} END"
     )
+
+
+def is_skipped(text: str) -> str:
+    """Give the SQL of whether a text that is no datetime would be one in another time zone."""
+    return f"{_matches(text, _LOCAL)} AND try_cast({text} AS TIMESTAMP) IS NOT NULL"
 
 
 def _time(text: str) -> str:
@@ -245,7 +254,17 @@ _PLAIN_NUMBER = (
     "CASE WHEN left(t, 1) = '-' THEN '-' ELSE '' END ||"
     r" regexp_replace(point_put(number_digits(t), number_point(t)), '^0+([0-9])', '\1')"
 )
+_ZONED, _LOCAL_TIME = "try_cast(t AS TIMESTAMPTZ)", "try_cast(t AS TIMESTAMP)"
+# ICU gives the second of two moments with the same local time, and moves one that is skipped.
+_LOCAL_MOMENT = (
+    f"CASE WHEN CAST({_ZONED} AS TIMESTAMP) <> {_LOCAL_TIME} THEN NULL"
+    f" WHEN CAST({_ZONED} - INTERVAL 1 HOUR AS TIMESTAMP) = {_LOCAL_TIME}"
+    f" THEN {_ZONED} - INTERVAL 1 HOUR"
+    f" WHEN CAST({_ZONED} - INTERVAL 30 MINUTE AS TIMESTAMP) = {_LOCAL_TIME}"
+    f" THEN {_ZONED} - INTERVAL 30 MINUTE ELSE {_ZONED} END"
+)
 MACROS = (
+    f"CREATE MACRO local_moment(t) AS {_LOCAL_MOMENT}",
     f"CREATE MACRO number_digits(t) AS replace({_MANTISSA}, '.', '')",
     f"CREATE MACRO number_point(t) AS strlen(split_part({_MANTISSA}, '.', 1)) + {_EXPONENT}",
     f"CREATE MACRO point_put(digits, point) AS {_POINT_PUT}",

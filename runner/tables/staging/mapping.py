@@ -21,6 +21,7 @@ from runner.tables.staging.canonical_values import (
     EXPECTED,
     SourceFormat,
     canonical,
+    is_skipped,
     null_if_blank,
     source_format,
 )
@@ -189,7 +190,7 @@ def _clauses(mapping: ColumnMapping) -> list[str]:
         message = literal(f"{column.field}: the expression `{expression}` fails for this row")
         clauses.append(_clause(mapping, f"__e{index} IS NULL", UNCOMPUTABLE, message))
     if column.kind is not FieldKind.TEXT:
-        before, after = literal(f"{_label(column)}: '"), literal(f"' is not {_expected(mapping)}")
+        before, after = literal(f"{_label(column)}: '"), _why_not(mapping)
         value = (
             f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
             f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
@@ -209,6 +210,17 @@ def _label(column: MappedColumn) -> str:
     if shown.lower() in {"", column.field.lower()}:
         return column.field
     return f"{column.field} (`{shown if len(shown) <= _SHOWN_CHARACTERS else '…'}`)"
+
+
+def _why_not(mapping: ColumnMapping) -> str:
+    """SQL of what is wrong with a value, which stands before it."""
+    after = literal(f"' is not {_expected(mapping)}")
+    if mapping.column.kind is not FieldKind.DATETIME:
+        return after
+    skipped = is_skipped(f"__{'c' if mapping.format else 't'}{mapping.index}")
+    offset = literal("' does not exist in {}: clocks skip it; write the offset, such as +02:00")
+    said = f"replace({offset}, '{{}}', current_setting('TimeZone'))"
+    return f"CASE WHEN {skipped} THEN {said} ELSE {after} END"
 
 
 def _expected(mapping: ColumnMapping) -> str:

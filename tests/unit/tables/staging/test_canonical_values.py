@@ -107,3 +107,30 @@ def test_kinds_are_known_by_describe_type():
     assert FieldKind.of("currency") is FieldKind.NUMBER
     assert FieldKind.of("reference") is FieldKind.ID
     assert FieldKind.of("anythingElse") is FieldKind.TEXT
+
+
+@pytest.mark.parametrize(
+    ("timezone", "text", "expected"),
+    [
+        ("Europe/Berlin", "2026-03-29 01:59:59.999", "2026-03-29T00:59:59.999Z"),
+        ("Europe/Berlin", "2026-03-29 02:00", None),
+        ("Europe/Berlin", "2026-03-29T02:59:59", None),
+        ("Europe/Berlin", "2026-03-29 03:00", "2026-03-29T01:00:00.000Z"),
+        ("Europe/Berlin", "2026-10-25 01:59", "2026-10-24T23:59:00.000Z"),
+        ("Europe/Berlin", "2026-10-25 02:30:00", "2026-10-25T00:30:00.000Z"),
+        ("Europe/Berlin", "2026-10-25 02:30:00+01:00", "2026-10-25T01:30:00.000Z"),
+        ("Europe/Berlin", "2026-10-25 03:00", "2026-10-25T02:00:00.000Z"),
+        ("America/New_York", "2026-03-08T02:30", None),
+        ("America/New_York", "2026-11-01T01:30", "2026-11-01T05:30:00.000Z"),
+        ("America/Sao_Paulo", "2018-02-17 23:30", "2018-02-18T01:30:00.000Z"),
+        ("Australia/Lord_Howe", "2026-10-04 02:15", None),
+        ("Australia/Lord_Howe", "2026-04-05 01:45", "2026-04-04T14:45:00.000Z"),
+        ("Africa/Cairo", "2026-04-24", "2026-04-23T22:00:00.000Z"),
+        ("Africa/Cairo", "2026-04-24 00:00", None),
+        ("UTC", "2026-03-29 02:30", "2026-03-29T02:30:00.000Z"),
+    ],
+)
+def test_a_skipped_local_time_does_not_fit_and_one_shown_twice_is_the_earlier(
+    database, timezone, text, expected
+):
+    assert converted(database, FieldKind.DATETIME, text, timezone) == expected

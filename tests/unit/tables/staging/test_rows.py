@@ -151,3 +151,19 @@ def test_discard_leaves_nothing(tmp_path, stage):
 
 def test_the_source_is_known_by_its_digest(stage):
     assert stage(b"a\n1\n").source_sha256 == hashlib.sha256(b"a\n1\n").hexdigest()
+
+
+def test_a_local_time_that_clocks_skip_fails_its_row_with_the_reason(stage):
+    columns = [MappedColumn("At__c", "moment", FieldKind.DATETIME)]
+    for content, shape in (
+        (b"moment\n2026-03-29 02:30:00\n2026-03-29 03:30:00\n", {}),
+        (b"moment\n29.03.2026 02:30\n29.03.2026 03:30\n", {"datetimes": "%d.%m.%Y %H:%M"}),
+    ):
+        staging = stage(content, columns, shape=shape, timezone="Europe/Berlin")
+        (rejected,) = staging.rejected()
+        value = content.splitlines()[1].decode()
+        assert rejected.message == (
+            f"At__c (`moment`): '{value}' does not exist in Europe/Berlin: clocks skip it;"
+            " write the offset, such as +02:00"
+        )
+        assert next(staging.batches(9)) == [(2, {"At__c": "2026-03-29T01:30:00.000Z"})]
