@@ -26,6 +26,7 @@ _REFUSED = {
     "POSITIONAL_REFERENCE": "`#1` is not possible here: name the column",
     "DEFAULT": "DEFAULT is not possible here: write the value",
 }
+_ARROW = "SINGLE_ARROW"
 _ROWWISE = ("scalar", "macro")
 
 _TOKEN = re.compile(
@@ -135,10 +136,27 @@ def parse(expression: str) -> Expression:
     """Take a valid expression apart."""
     tree = _enclosed(expression)["statements"][0]["node"]["select_list"][0]
     nodes = list(_nodes(tree))
-    columns = [n["column_names"][-1] for n in nodes if n["class"] == "COLUMN_REF"]
+    columns = tuple(dict.fromkeys(_columns(tree, frozenset())))
     functions = frozenset(n["function_name"].lower() for n in nodes if n["class"] == "FUNCTION")
     alone = columns[0] if tree["class"] == "COLUMN_REF" and len(tree["column_names"]) == 1 else None
-    return Expression(alone, tuple(dict.fromkeys(columns)), functions)
+    return Expression(alone, columns, functions)
+
+
+def _columns(tree: object, parameters: frozenset[str]) -> Iterator[str]:
+    """Columns that are named, in order; the parameters of a lambda are none."""
+    if isinstance(tree, list):
+        for child in tree:
+            yield from _columns(child, parameters)
+    elif isinstance(tree, dict):
+        if tree.get("class") == "COLUMN_REF":
+            if tree["column_names"][0].lower() not in parameters:
+                yield tree["column_names"][-1]
+        elif tree.get("class") == "LAMBDA" and tree["syntax_type"] != _ARROW:
+            own = {each.lower() for each in _columns(tree["lhs"], frozenset())}
+            yield from _columns(tree["expr"], parameters | own)
+        else:
+            for child in tree.values():
+                yield from _columns(child, parameters)
 
 
 def _table_functions(tree: object) -> Iterator[str]:
@@ -163,9 +181,15 @@ def _refusal(node: dict[str, Any]) -> str | None:
     kinds = _functions().get(function)
     if kinds is None:
         return f"there is no function {function}()"
+    if function in _lambda_functions() and any(map(_is_arrow, node["arguments"])):
+        return "`x -> …` is not possible here: write `lambda x: …`"
     if not any(kind in kinds for kind in _ROWWISE):
         return f"{function}() is not possible here: an expression gives one value for one row"
     return None
+
+
+def _is_arrow(argument: dict[str, Any]) -> bool:
+    return bool(argument["expression"].get("syntax_type") == _ARROW)
 
 
 def _nodes(tree: object) -> Iterator[dict[str, Any]]:
@@ -203,6 +227,17 @@ def _functions() -> dict[str, frozenset[str]]:
     for function, kind, _ in _catalogue():
         kinds.setdefault(function, set()).add(kind)
     return {function: frozenset(found) for function, found in kinds.items()}
+
+
+@cache
+def _lambda_functions() -> frozenset[str]:
+    """Functions that take a lambda; as an argument of others, an arrow reads JSON."""
+    asked = (
+        "SELECT DISTINCT lower(function_name) FROM duckdb_functions()"
+        " WHERE list_contains(parameter_types, 'LAMBDA')"
+    )
+    with _parser().cursor() as cursor:
+        return frozenset(name for (name,) in cursor.execute(asked).fetchall())
 
 
 @cache

@@ -14,7 +14,11 @@ from runner.tables.staging.expressions import parse, problem_by_syntax_tree
         "CASE WHEN a IN ('1', '2', '3', '4', '5', '6') THEN 'x' ELSE b END",
         "strptime(d, '%d.%m.%Y')::DATE",
         "a -- a comment",
-        "list_transform([1], x -> x + 1)",
+        "list_transform([1], lambda x: x + 1)",
+        "[trim(t) for t in string_split(a, ',') if t <> '']",
+        "list_reduce([1, 2], lambda x, y: x + y)",
+        "a -> '$.b'",
+        "lower(a ->> '$.b')",
         "split_part(a, ';', 1)",
         "current_date",
     ],
@@ -41,6 +45,8 @@ def test_expressions_over_one_row_are_taken(expression):
         ("unnest([1, 2])", "unnest() is not possible"),
         ("count(a)", "count() is not possible"),
         ("sum(a) OVER ()", "window"),
+        ("list_transform([1], x -> x + 1)", "write `lambda x: …`"),
+        ("array_to_string(list_filter(a, x -> x <> ''), ';')", "write `lambda x: …`"),
         ("nope(a)", "no function nope()"),
         ("*", "`*`"),
         ("?", "`?`"),
@@ -52,6 +58,10 @@ def test_everything_else_is_refused_with_a_reason(expression, said):
 
 def test_columns_are_listed_once_in_order():
     assert parse('trim(b) || "A c" || b').columns == ("b", "A c")
+    assert parse("list_transform([x], lambda t: t || u || x)").columns == ("x", "u")
+    assert parse("list_transform([x], lambda X: x) || x").columns == ("x",)
+    assert parse("[t for t in string_split(a, ',') if t <> b]").columns == ("a", "b")
+    assert parse("a -> '$.b'").columns == ("a",)
 
 
 @pytest.mark.parametrize(

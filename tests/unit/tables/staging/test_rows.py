@@ -160,10 +160,33 @@ def test_a_local_time_that_clocks_skip_fails_its_row_with_the_reason(stage):
         (b"moment\n29.03.2026 02:30\n29.03.2026 03:30\n", {"datetimes": "%d.%m.%Y %H:%M"}),
     ):
         staging = stage(content, columns, shape=shape, timezone="Europe/Berlin")
-        (rejected,) = staging.rejected()
+        (chunk,) = staging.chunks
+        query = f"SELECT problem FROM {chunk.rejected_rows()}"
+        ((problem,),) = staging.database.connection.execute(query).fetchall()
         value = content.splitlines()[1].decode()
-        assert rejected.message == (
+        assert problem.split("\x1f")[-1] == (
             f"At__c (`moment`): '{value}' does not exist in Europe/Berlin: clocks skip it;"
             " write the offset, such as +02:00"
         )
         assert next(staging.batches(9)) == [(2, {"At__c": "2026-03-29T01:30:00.000Z"})]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "array_to_string(list_transform(string_split(x, ','), lambda t: trim(t)), ';')",
+        "array_to_string(list_transform(string_split(x, ','), lambda X: trim(x)), ';')",
+        "array_to_string([trim(t) for t in string_split(x, ',')], ';')",
+        "array_to_string([trim(t) for t in string_split(x, ',') if t <> 'z'], ';')",
+        "array_to_string(list_filter(['a', 'b', 'c', x], lambda t, i: i < 4), ';')",
+    ],
+)
+def test_lists_become_multi_select_picklists(stage, rows_of, expression):
+    staging = stage(b'x\n"a, b,c"\n', [MappedColumn("F__c", expression)])
+    assert rows_of(staging) == [{"F__c": "a;b;c"}]
+
+
+def test_a_column_missing_in_a_lambda_is_named_not_its_parameter(stage):
+    expression = "array_to_string(list_transform([x], lambda t: t || u), ';')"
+    with pytest.raises(SourceError, match="no column 'u'"):
+        stage(b"x\n1\n", [MappedColumn("F__c", expression)])
