@@ -14,6 +14,7 @@
         ├── UnexpectedAnswerError  exit 1   an answer that no Salesforce API gives
         └── TransientError         exit 5   it may work later
             ├── TransportError     exit 5   no answer, or half of one
+            │   └── DamagedAnswerError   exit 1   it arrives short or garbled each time
             └── LimitError         exit 5   a limit of the org is reached
 
 Knows nothing of how they are printed. Errors of a library become one of these where the library
@@ -157,6 +158,31 @@ class TransportError(TransientError):
     def __init__(self, message: str, *, may_have_arrived: bool, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.may_have_arrived = may_have_arrived
+
+
+class DamagedAnswerError(TransportError):
+    """An answer that arrived short or garbled, although the connection was fine.
+
+    It is fetched again; this is raised when it stays so, which calls for a look at what is between
+    this machine and the org.
+
+    Attributes:
+        what: What arrived: `The answer to GET /services/data`.
+        reason: What is wrong with it.
+    """
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, what: str, reason: str, *, tried: str = "", hint: str | None = None) -> None:
+        self.what = what
+        self.reason = reason
+        super().__init__(
+            f"{what} arrived damaged: {reason}{tried}.",
+            may_have_arrived=True,
+            hint=hint
+            or "A proxy may cut or change answers on their way: check HTTPS_PROXY and the proxy; "
+            "`runner resume` asks again.",
+        )
 
 
 class LimitError(TransientError):

@@ -24,6 +24,7 @@ from runner.engine.task_ledger import Collected
 from runner.errors import (
     OrgError,
     RunnerError,
+    StateError,
     TransientError,
     UnexpectedAnswerError,
     UsageError,
@@ -54,6 +55,16 @@ class FinishedPart:
     failure: OrgError | None
     results: PartResults | None
     """None when the job processed no rows."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether its result sets contain exactly the rows that were sent."""
+        return self.results is None or self.results.fits
+
+    def discard(self) -> None:
+        """Forget its results."""
+        if self.results is not None:
+            self.results.discard()
 
 
 class BulkWrite:
@@ -126,8 +137,10 @@ class BulkWrite:
                 clear_retryable(write.staging, part, _temporary_refusals(write.task.retry))
             found = None if has_other_rows else collected_in(line, folder)
             if found is not None and (results := self._matched(part, found)) is not None:
-                with suppress(UnexpectedAnswerError):  # its rows are in doubt
+                try:
                     write.results.add_part(results)
+                except UnexpectedAnswerError:  # in doubt until a resume downloads them again
+                    self.has_open_rows = True
             elif found is None and line.bulk_job_id is not None:
                 write.results.add_in_doubt(part)
                 self.has_open_rows = True
@@ -139,15 +152,28 @@ class BulkWrite:
         self._lifecycles[part.index, part.attempt] = lifecycle
         found = lifecycle.run()
         self._write.context.disk.measure()
+        finished: FinishedPart | None = None
+        with suppress(StateError):
+            finished = self._finished(part, found)
+        if finished is not None and finished.fits:
+            return finished
+        # They may have been changed on their way, or on this disk: the org still has them.
+        again = lifecycle.collect_again()
+        if again is None:
+            return finished or self._finished(part, found)
+        if finished is not None:
+            finished.discard()
+        return self._finished(part, again)
+
+    def _finished(self, part: Part, found: Collected) -> FinishedPart:
         return FinishedPart(found.info, failure_of(found.info), self._matched(part, found))
 
     def _matched(self, part: Part, found: Collected) -> PartResults | None:
         """Match a part's results to its rows; None if its job failed before it processed any."""
         if failure_of(found.info) and found.is_empty:
             return None
-        return self._write.results.match(
-            part, ResultFiles(*(found.files[kind] for kind in _RESULT_SETS))
-        )
+        files = ResultFiles(*(found.files[kind] for kind in _RESULT_SETS))
+        return self._write.results.match(part, files, found.info.id)
 
     def receive(self, part: Part, answer: FinishedPart) -> None:
         """Record a part's results, and send what is left of it again where that may help."""

@@ -17,7 +17,7 @@ from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.job.model import ChildTable
 from runner.job.soql import ItemKind, Selection
 from runner.salesforce.describe import Describes
-from runner.salesforce.rest.query import pages_from
+from runner.salesforce.rest.query import ShortResultError, pages_from
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.rest_pages import parse_records
 from runner.tables.targets.rest_rows import QueryColumn, RestWriter
@@ -60,7 +60,8 @@ class Children:
         return any(item.kind is ItemKind.CHILDREN for item in self._selected.items)
 
     def open(self) -> ExitStack:
-        """Open the tables; leaving the returned block closes them."""
+        """Open the tables, again when a query is read again; leaving the block closes them."""
+        self.tables.clear()
         lists = {path.lower(): each.inner for path, each in self._selected.child_lists.items()}
         for number, table in enumerate(self._declared):
             inner = lists[table.relationship.lower()]
@@ -124,7 +125,18 @@ class Children:
             rows.rows += len(some)
 
     def _pages(self, found: Record, check: Callable[[], None]) -> Iterator[list[Record]]:
+        arrived = len(found["records"])
         yield found["records"]
+        for records in self._further_pages(found, check):
+            arrived += len(records)
+            yield records
+        if arrived != found.get("totalSize", arrived):
+            raise ShortResultError(
+                f"The org counted {found['totalSize']} child records in a list, but its pages "
+                f"contain {arrived}"
+            )
+
+    def _further_pages(self, found: Record, check: Callable[[], None]) -> Iterator[list[Record]]:
         if found.get("done", True):
             return
         following = pages_from(self._context.session, found.get("nextRecordsUrl") or "")

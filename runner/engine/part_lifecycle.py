@@ -248,14 +248,32 @@ class PartLifecycle:
         with deadline.named_in_errors():
             ingest.poll(self._session, self._info.id, pace, self._learn)
 
+    def collect_again(self) -> Collected | None:
+        """Download the result sets once more; None if the org no longer has them.
+
+        Raises:
+            OrgError: The org could not be reached often enough, or sends damaged results.
+        """
+        self._ask()
+        if self.is_lost or not self._info.ended:
+            return None
+        try:
+            return self._collect()
+        except TransientError:
+            raise
+        except OrgError as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
     def _collect(self) -> Collected:
-        job_id = self._info.id
         files = {
             kind: ingest.download_results(
                 self._session,
-                job_id,
+                self._info.id,
                 kind,
                 self._part.file.with_suffix(f".{kind.name.lower()}.csv"),
+                expected=ingest.rows_in(kind, self._info),
             )
             for kind in ResultSet
         }

@@ -6,7 +6,8 @@ Knows when to change from REST to Bulk. Knows nothing of pages, jobs or how a fi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from runner import events
 from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
 from runner.engine.query_columns import datetimes_of, query_columns
-from runner.errors import OrgError, TransientError
+from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.job.binds import bind
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.job.model import Api, QueryTask, WriteTask
@@ -22,7 +23,7 @@ from runner.job.soql import selection
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of
-from runner.salesforce.rest.query import QueryPage, fits_url, pages
+from runner.salesforce.rest.query import LOST_CURSOR, QueryPage, ShortResultError, fits_url, pages
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
 from runner.tables.targets.bulk_header import name_columns
@@ -31,6 +32,13 @@ from runner.tables.targets.rest_rows import RestWriter
 
 RECORDS = "records.csv"
 """The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""
+
+
+class LostResultError(OrgError):
+    """The org no longer has the result of a query job."""
+
+
+_READ_AGAIN = (LostResultError, ShortResultError)
 
 
 def run_query(task: QueryTask, context: Context) -> TaskOutcome:
@@ -70,6 +78,22 @@ def place_of(target: Target) -> str:
     return str(target.path)
 
 
+@contextmanager
+def _lost_results_named(job: JobInfo) -> Iterator[None]:
+    """Name the job whose results are gone: deleted in the org, or older than seven days."""
+    try:
+        yield
+    except (TransientError, UnexpectedAnswerError):
+        raise
+    except OrgError as error:
+        raise LostResultError(
+            f"The org no longer has the result of query job {job.id} ({error.message})",
+            status=error.status,
+            code=error.code,
+            hint=error.hint,
+        ) from error
+
+
 def _is_source(task: QueryTask, context: Context) -> bool:
     """Whether another task reads this one's rows."""
     writes = (other for other in context.job.tasks if isinstance(other, WriteTask))
@@ -100,7 +124,22 @@ class _Query:
         )
 
     def fetch(self, to: Path) -> tuple[Api, int]:
-        """Fetch the rows into a file; returns the API used and how many there are."""
+        """Fetch the rows into a file; returns the API used and how many there are.
+
+        Nothing is delivered before all rows are here, so a result that the org has lost halfway is
+        read once more from its beginning.
+        """
+        try:
+            return self._fetch(to)
+        except OrgError as error:
+            if not isinstance(error, _READ_AGAIN) and error.code != LOST_CURSOR:
+                raise
+            self._deadline.check()
+            message = f"{error.message}; reading the query again from its first page"
+            self._context.sink(events.Warned(message, self._task.name))
+            return self._fetch(to)
+
+    def _fetch(self, to: Path) -> tuple[Api, int]:
         if self._task.api is Api.BULK or not fits_url(self._soql):
             require(self._context.version, Feature.BULK_QUERY, self._why_bulk())
             return Api.BULK, self._over_bulk(to)
@@ -109,7 +148,7 @@ class _Query:
         if self._is_for_bulk(first):
             try:
                 return Api.BULK, self._over_bulk(to)
-            except TransientError:
+            except (TransientError, LostResultError):
                 raise
             except OrgError as error:
                 # Bulk supports less of SOQL than REST, and says so only when asked.
@@ -165,18 +204,19 @@ class _Query:
         self.job_ids.append(job.id)
         self._record(job)
         pace = self._deadline.poll_pace(self._context.first_poll_seconds)
-        with self._deadline.named_in_errors():
+        with self._deadline.named_in_errors(), _lost_results_named(job):
             ended = query_jobs.poll(session, job.id, pace, self._record)
         failure = failure_of(ended)
         if failure is not None:
             raise failure
-        rows = query_jobs.download(
-            session,
-            job.id,
-            to,
-            expected=ended.processed,
-            report=lambda rows: self._report_download(rows, ended.processed),
-        )
+        with _lost_results_named(job):
+            rows = query_jobs.download(
+                session,
+                job.id,
+                to,
+                expected=ended.processed,
+                report=lambda rows: self._report_download(rows, ended.processed),
+            )
         name_columns(to, self.columns)
         return rows
 

@@ -17,14 +17,21 @@ from runner.engine.query import run_query
 from runner.engine.task_end import TaskEnd, skipped, stopped_by
 from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
-from runner.errors import AbortedError, ExitCode, RunnerError, StorageError, UnexpectedAnswerError
+from runner.errors import (
+    AbortedError,
+    ExitCode,
+    RunnerError,
+    StorageError,
+    TransportError,
+    UnexpectedAnswerError,
+)
 from runner.files import NO_ROOM, unwritable
 from runner.job.model import AnyTask, OnError, QueryTask
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 
 _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
 """Whatever `on_error` says: every further request would meet the same answer."""
-_MAY_PASS = (AbortedError, StorageError, UnexpectedAnswerError)
+_MAY_PASS = (AbortedError, StorageError, TransportError, UnexpectedAnswerError)
 """Errors that a later process may not meet again."""
 _WITHOUT_SUCCESS = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.ABORTED})
 

@@ -20,7 +20,14 @@ from runner.engine.sending import PreparedWrite
 from runner.engine.task_end import TaskEnd, outcome_of_write
 from runner.engine.task_ledger import WritePlan, mapping_digest
 from runner.engine.undelete import UndeleteWrite
-from runner.errors import ExitCode, JobError, RunnerError, StateError, UnexpectedAnswerError
+from runner.errors import (
+    ExitCode,
+    JobError,
+    RunnerError,
+    StateError,
+    TransportError,
+    UnexpectedAnswerError,
+)
 from runner.events import Noticed
 from runner.files import atomic_write, unwritable
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
@@ -98,7 +105,7 @@ def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
         sender.has_open_rows
         or outcome.status is TaskStatus.ABORTED
         or outcome.exit_code in _MAY_PASS
-        or isinstance(stopped_by, StateError | UnexpectedAnswerError)
+        or isinstance(stopped_by, StateError | TransportError | UnexpectedAnswerError)
     )
     return TaskEnd(outcome, final=not may_change)
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -20,11 +19,13 @@ from runner.errors import SignInError
 from runner.job.model import RetryPolicy
 from runner.salesforce.auth.refresh import Access, LiveToken, TokenStore
 from runner.salesforce.http.error_bodies import error_of
+from runner.salesforce.http.json_answers import check_whole
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body
-from runner.salesforce.http.retry import Retrier
+from runner.salesforce.http.retry import Retrier, moment_of
 from runner.salesforce.http.transport import Receiver, Transport
 
 CLIENT_NAME = "sfrunner"
+_JSON = "application/json"
 __all__ = ["Session", "TokenStore"]
 
 _SAME_TIME = timedelta(seconds=2)
@@ -114,8 +115,9 @@ class Session:
         """
         if self._last_date is None:
             return timedelta()
-        there, here = self._last_date
-        ahead = parsedate_to_datetime(there) - here
+        header, here = self._last_date
+        there = moment_of(header)
+        ahead = timedelta() if there is None else there - here
         return ahead if abs(ahead) >= _SAME_TIME else timedelta()
 
     def request(  # noqa: PLR0913 - the parts of a request
@@ -167,6 +169,7 @@ class Session:
             The answer without its body.
 
         Raises:
+            DamagedAnswerError: However often it was asked for, `receive` refused it.
             OrgError: As for `request`.
         """
         return _success(self.answer(request, receive))
@@ -200,7 +203,7 @@ class Session:
     def _signed(self, request: OrgRequest, access: Access) -> OrgRequest:
         headers: dict[str, str | Secret] = {
             "Authorization": access.authorization,
-            "Accept": "application/json",
+            "Accept": _JSON,
             "Sforce-Call-Options": f"client={CLIENT_NAME}",
             **request.headers,
         }
@@ -218,6 +221,8 @@ class Session:
     def _sent(self, signed: OrgRequest, receive: Receiver | None) -> OrgResponse:
         self._usage.count()
         response = self._transport.send(signed, receive)
+        if receive is None and response.ok and signed.headers["Accept"] == _JSON:
+            check_whole(response)
         if "date" in response.headers:
             self._last_date = response.headers["date"], datetime.now(UTC)
         return response

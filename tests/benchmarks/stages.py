@@ -65,7 +65,7 @@ def _go_through(folder: Path, count: int) -> None:
     answers = [_answers(folder, part) for part in parts]
     with _stage("match the results to their rows"):
         pairs = zip(parts, answers, strict=True)
-        for match in parallel_map(lambda pair: results.match(*pair), pairs):
+        for match in parallel_map(lambda pair: results.match(*pair, "750x"), pairs):
             results.add_part(match)
     with _stage("write the result files"):
         results.write_files(folder / "results")

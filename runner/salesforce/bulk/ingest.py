@@ -14,11 +14,13 @@ from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 
-from runner.errors import OrgError, TransportError
+import msgspec
+
+from runner.errors import OrgError, TransportError, UnexpectedAnswerError
 from runner.job.model import Verb
 from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, save_pages, wait_for_end
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, json_body, path_of, segment
 from runner.salesforce.http.retry import Pause
 from runner.salesforce.http.retry_table import Action, Decision, Wait
@@ -142,28 +144,49 @@ def open_jobs(
     """
     path = f"{_PATH}?jobType=V2Ingest"
     while True:
-        answer = session.request("GET", path).json_object("records")
-        for listed in answer["records"]:
+        answer = read_json(session.request("GET", path), _JobList)
+        for listed in answer.records:
             if _is_like(listed, spec, user_id) and since <= _created(listed) <= until:
-                yield str(listed["id"])
-        following = path_of(str(answer.get("nextRecordsUrl") or ""))
-        if answer.get("done", True) or following in {"/", path}:
+                yield listed.id
+        following = path_of(answer.next_records_url or "")
+        if answer.done or following in {"/", path}:
             return
         path = following
 
 
-def _is_like(listed: dict[str, Any], spec: IngestSpec, user_id: str) -> bool:
+class _ListedJob(msgspec.Struct, rename="camel"):
+    id: str
+    state: str
+    created_date: str
+    created_by_id: str
+    object: str | None = None
+    operation: str | None = None
+    external_id_field_name: str | None = None
+
+
+class _JobList(msgspec.Struct, rename="camel"):
+    records: list[_ListedJob]
+    done: bool = True
+    next_records_url: str | None = None
+
+
+def _is_like(listed: _ListedJob, spec: IngestSpec, user_id: str) -> bool:
     return (
-        listed.get("state") == JobState.OPEN
-        and listed.get("object") == spec.sobject
-        and listed.get("operation") == spec.operation
-        and (listed.get("externalIdFieldName") or None) == spec.key
-        and str(listed.get("createdById"))[:_SHORT_ID] == user_id[:_SHORT_ID]
+        listed.state == JobState.OPEN
+        and listed.object == spec.sobject
+        and listed.operation == spec.operation
+        and (listed.external_id_field_name or None) == spec.key
+        and listed.created_by_id[:_SHORT_ID] == user_id[:_SHORT_ID]
     )
 
 
-def _created(listed: dict[str, Any]) -> datetime:
-    return datetime.strptime(str(listed["createdDate"]), "%Y-%m-%dT%H:%M:%S.%f%z")
+def _created(listed: _ListedJob) -> datetime:
+    try:
+        return datetime.strptime(listed.created_date, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError as error:
+        raise UnexpectedAnswerError(
+            f"Ingest job {listed.id} was created at {listed.created_date!r}, which is not a moment."
+        ) from error
 
 
 def upload(session: Session, job_id: str, file: Path) -> None:
@@ -242,14 +265,46 @@ def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], 
     return wait_for_end(session.retrier, lambda: state(session, job_id), pace, report)
 
 
-def download_results(session: Session, job_id: str, kind: ResultSet, to: Path) -> Path | None:
+def rows_in(kind: ResultSet, info: JobInfo) -> int | None:
+    """How many rows a result set has; None where the job does not say.
+
+    A job that failed or was aborted may have committed rows after it last counted them.
+    """
+    if info.state != JobState.JOB_COMPLETE or not info.processed:
+        return None
+    return {
+        ResultSet.SUCCEEDED: max(0, info.processed - info.failed),
+        ResultSet.FAILED: info.failed,
+    }.get(kind)
+
+
+def download_results(
+    session: Session, job_id: str, kind: ResultSet, to: Path, *, expected: int | None = None
+) -> Path | None:
     """Save one of the result sets of an ended job.
+
+    Args:
+        session: The org.
+        job_id: The job.
+        kind: Which set.
+        to: The file.
+        expected: Its rows, where they are known; see `rows_in`.
 
     Returns:
         The file; None where the answer was empty, which means no rows. A file with only a header
         means the same.
+
+    Raises:
+        DamagedAnswerError: However often it was asked for, it arrived short or garbled.
+        OrgError: The org refused, or no longer knows the job.
     """
-    save_pages(session, f"{_job_path(job_id)}/{kind.value}/", to)
+    save_pages(
+        session,
+        f"{_job_path(job_id)}/{kind.value}/",
+        to,
+        what=f"result set {kind.value} of ingest job {job_id}",
+        expected=expected,
+    )
     if to.stat().st_size == 0:
         to.unlink()
         return None

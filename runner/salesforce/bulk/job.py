@@ -7,15 +7,19 @@ never looks into a row. Source: Bulk API 2.0 guide.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.errors import OrgError, TransientError, TransportError, UnexpectedAnswerError
+import msgspec
+
+from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
 from runner.files import atomic_write
+from runner.salesforce.bulk.csv_pages import CsvPage
 from runner.salesforce.http.error_bodies import Fault, hint_of, is_spent
+from runner.salesforce.http.json_answers import Count, read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.http.retry import Pause, Retrier
 from runner.salesforce.session import Session
@@ -83,17 +87,26 @@ def job_of(response: OrgResponse) -> JobInfo:
     """Read a job from an answer.
 
     Raises:
-        UnexpectedAnswerError: It describes no job.
+        UnexpectedAnswerError: It does not describe a job.
     """
-    answer = response.json_object("id", "state")
+    answer = read_json(response, _JobAnswer)
     return JobInfo(
-        id=str(answer["id"]),
-        state=str(answer["state"]),
-        sobject=answer.get("object"),
-        processed=int(answer.get("numberRecordsProcessed") or 0),
-        failed=int(answer.get("numberRecordsFailed") or 0),
-        message=answer.get("errorMessage") or None,
+        id=answer.id,
+        state=answer.state,
+        sobject=answer.object,
+        processed=answer.processed or 0,
+        failed=answer.failed or 0,
+        message=answer.error_message or None,
     )
+
+
+class _JobAnswer(msgspec.Struct, rename="camel"):
+    id: str
+    state: str
+    object: str | None = None
+    processed: Count | None = msgspec.field(default=None, name="numberRecordsProcessed")
+    failed: Count | None = msgspec.field(default=None, name="numberRecordsFailed")
+    error_message: str | None = None
 
 
 def wait_for_end(
@@ -142,55 +155,59 @@ def failure_of(info: JobInfo) -> OrgError | None:
     )
 
 
-def save_pages(
+def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     session: Session,
     path: str,
     to: Path,
     *,
+    what: str,
+    expected: int | None = None,
     report: Callable[[int], None] | None = None,
 ) -> int | None:
     """Save a CSV that comes in pages as one file with one header.
 
-    A page that breaks off is fetched again from its start. The file appears when it is complete.
+    A page that breaks off or arrives damaged is fetched again from its start. The file appears
+    when it is complete.
 
     Args:
         session: The org.
         path: Of the results.
         to: The file; replaced where there is one.
+        what: Names the results in messages.
+        expected: Records of all pages together, where they are known.
         report: Is given the rows so far, after each page.
 
     Returns:
-        Rows, as the org counts them; None where it does not.
+        Rows, as the org counts them and as they arrived; None where the org does not count them.
 
     Raises:
+        DamagedAnswerError: However often they were asked for, they arrived short or garbled.
         OrgError: The org refused.
         StateError: The file cannot be written.
         UnexpectedAnswerError: The pages form a loop.
     """
-    rows: int | None = None
+    rows, is_counted = 0, False
     with atomic_write(to) as temporary, temporary.open("w+b") as file:
-        for answer in _pages(session, path, file):
-            counted = answer.headers.get("sforce-numberofrecords")
-            if counted is not None:
-                rows = (rows or 0) + int(counted)
+        for page in _pages(session, path, file, what, expected):
+            rows += page.records
+            is_counted |= page.declared is not None
             if report is not None:
-                report(rows or 0)
-    return rows
+                report(rows)
+    return rows if is_counted else None
 
 
-def _pages(session: Session, path: str, file: BinaryIO) -> Iterator[OrgResponse]:
+def _pages(
+    session: Session, path: str, file: BinaryIO, what: str, expected: int | None
+) -> Iterator[CsvPage]:
     followed: set[str] = set()
     params: dict[str, str] = {}
+    header: bytes | None = None
     while True:
         request = OrgRequest("GET", path, headers={"Accept": "text/csv"}, params=params)
-        answer = _append(session, request, file, first=not followed)
-        if answer.headers.get("content-type", "").startswith("text/html"):
-            raise TransportError(
-                f"A proxy answered {path} with a web page instead of the org.",
-                may_have_arrived=True,
-                hint="`runner resume` asks again; if it keeps happening, check the proxy.",
-            )
-        yield answer
+        answer, page = _append(session, request, file, _Expected(what, header, expected))
+        yield page
+        header = page.header
+        expected = None if expected is None else max(0, expected - page.records)
         locator = answer.headers.get("sforce-locator", "")
         if locator in _LAST_PAGE:
             return
@@ -200,17 +217,39 @@ def _pages(session: Session, path: str, file: BinaryIO) -> Iterator[OrgResponse]
         params = {"locator": locator}
 
 
-def _append(session: Session, request: OrgRequest, file: BinaryIO, *, first: bool) -> OrgResponse:
-    start = file.tell()
+@dataclass(frozen=True, slots=True)
+class _Expected:
+    """What is known of a page before it arrives."""
 
-    def receive(chunks: Iterator[bytes]) -> None:
+    what: str
+    header: bytes | None
+    """None for the first page."""
+    records: int | None
+    """Of this page and all that follow; None where it is not known."""
+
+
+def _append(
+    session: Session, request: OrgRequest, file: BinaryIO, expected: _Expected
+) -> tuple[OrgResponse, CsvPage]:
+    start = file.tell()
+    pages: list[CsvPage] = []
+
+    def receive(headers: Mapping[str, str], chunks: Iterator[bytes]) -> None:
         file.seek(start)
         file.truncate()
-        file.writelines(chunks if first else _without_header(chunks))
+        page = CsvPage(expected.what, headers)
+        pages[:] = [page]
+        arriving = page.read(chunks)
+        file.writelines(arriving if expected.header is None else _without_header(arriving))
+        is_last = headers.get("sforce-locator", "") in _LAST_PAGE
+        page.check(expected.records if is_last else None)
+        if expected.header not in (None, page.header):
+            reason = "a page has another header than the first"
+            raise DamagedAnswerError(f"The {expected.what}", reason)
 
     answer = session.download(request, receive)
     _end_line(file)
-    return answer
+    return answer, pages[0]
 
 
 def _without_header(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from runner.errors import UnexpectedAnswerError
+import msgspec
+
+from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.parallel import parallel_map
+from runner.salesforce.bulk.csv_pages import CsvPage
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, path_of
 from runner.salesforce.session import Session
 
@@ -32,10 +36,11 @@ class _Page:
 
     file: Path
     rows: int
+    header: bytes
 
 
 def save_in_parallel(
-    session: Session, path: str, to: Path, *, report: Callable[[int], None]
+    session: Session, path: str, to: Path, *, what: str, report: Callable[[int], None]
 ) -> int:
     """Save every page of a result as one file, in their order, with one header.
 
@@ -43,32 +48,47 @@ def save_in_parallel(
         session: The org, at 58.0 or above.
         path: Of the query job.
         to: The file; appears when it is complete. No page files are left beside it.
+        what: Names the result in messages.
         report: Is given the rows so far, after each page.
 
     Returns:
-        Rows, as the org counts them.
+        Rows, as the org counts them and as they arrived.
 
     Raises:
+        DamagedAnswerError: However often it was asked for, a page arrived short or garbled.
         OrgError: The org refused.
         StateError: The file cannot be written.
         UnexpectedAnswerError: The pages form a loop, or one does not say how many rows it has.
     """
     with atomic_write(to) as temporary, temporary.open("wb") as out:
-        return _append_pages(session, path, out, to.with_name(f".{to.name}.page"), report)
+        return _append_pages(_Result(session, path, what), out, to, report)
 
 
-def _append_pages(
-    session: Session, path: str, out: BinaryIO, beside: Path, report: Callable[[int], None]
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The result of a query job, and what it is called in messages."""
+
+    session: Session
+    path: str
+    what: str
+
+
+def _append_pages(result: _Result, out: BinaryIO, to: Path, report: Callable[[int], None]) -> int:
     numbers = count()
+    beside = to.with_name(f".{to.name}.page")
 
     def fetch(url: str) -> _Page:
-        return _fetched(session, url, beside.with_name(f"{beside.name}-{next(numbers)}"))
+        return _fetched(result, url, beside.with_name(f"{beside.name}-{next(numbers)}"))
 
     rows = 0
+    first: bytes | None = None
     try:
-        for page in parallel_map(fetch, _urls(session, path), THREADS):
-            _append(page.file, out, header=out.tell() == 0)
+        for page in parallel_map(fetch, _urls(result), THREADS):
+            if first not in (None, page.header):
+                reason = "a page has another header than the first"
+                raise DamagedAnswerError(f"The {result.what}", reason)
+            _append(page.file, out, header=first is None)
+            first = page.header
             rows += page.rows
             report(rows)
     finally:
@@ -77,33 +97,48 @@ def _append_pages(
     return rows
 
 
-def _urls(session: Session, path: str) -> Iterator[str]:
+class _ListedPage(msgspec.Struct, rename="camel"):
+    result_url: str
+
+
+class _PageList(msgspec.Struct, rename="camel"):
+    result_pages: list[_ListedPage]
+    done: bool | None = None
+    next_records_url: str | None = None
+    next_record_url: str | None = None
+
+
+def _urls(result: _Result) -> Iterator[str]:
     asked: set[str] = set()
-    following = f"{path}/resultPages"
+    following = f"{result.path}/resultPages"
     while following not in asked:
         asked.add(following)
-        answer = session.request("GET", following).json_object("resultPages")
-        yield from (path_of(str(page["resultUrl"])) for page in answer["resultPages"])
-        further = answer.get("nextRecordsUrl") or answer.get("nextRecordUrl")
-        if answer.get("done", not further) or not further:
+        answer = read_json(result.session.request("GET", following), _PageList)
+        yield from (path_of(page.result_url) for page in answer.result_pages)
+        further = answer.next_records_url or answer.next_record_url
+        if answer.done or not further:
             return
-        following = path_of(str(further))
-    raise UnexpectedAnswerError(f"The pages of {path} form a loop")
+        following = path_of(further)
+    raise UnexpectedAnswerError(f"The pages of {result.path} form a loop")
 
 
-def _fetched(session: Session, url: str, file: Path) -> _Page:
+def _fetched(result: _Result, url: str, file: Path) -> _Page:
+    pages: list[CsvPage] = []
     with file.open("wb") as stream:
 
-        def receive(chunks: Iterator[bytes]) -> None:
+        def receive(headers: Mapping[str, str], chunks: Iterator[bytes]) -> None:
             stream.seek(0)
             stream.truncate()
-            stream.writelines(chunks)
+            page = CsvPage(result.what, headers)
+            pages[:] = [page]
+            stream.writelines(page.read(chunks))
+            page.check()
 
-        answer = session.download(OrgRequest("GET", url, headers=_CSV), receive)
-    counted: Any = answer.headers.get("sforce-numberofrecords")
-    if counted is None:
+        result.session.download(OrgRequest("GET", url, headers=_CSV), receive)
+    page = pages[0]
+    if page.declared is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows {url} contains")
-    return _Page(file, int(counted))
+    return _Page(file, page.records, page.header)
 
 
 def _append(file: Path, out: BinaryIO, *, header: bool) -> None:

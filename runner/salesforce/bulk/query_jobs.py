@@ -72,14 +72,15 @@ def download(
         session: The org.
         job_id: A job in state JobComplete.
         to: The file; appears when it is complete.
-        expected: Rows that the job reports; where they are many, and the API version lists their
-            pages, these are downloaded in parallel.
+        expected: Rows that the job reports, 0 if it does not; where they are many, and the API
+            version lists their pages, these are downloaded in parallel.
         report: Is given the rows so far, after each page.
 
     Returns:
-        Rows, as the org counts them.
+        Rows, as the org counts them and as they arrived.
 
     Raises:
+        DamagedAnswerError: However often they were asked for, rows are missing.
         UnexpectedAnswerError: The org does not say how many rows there are.
     """
     path = _job_path(job_id)
@@ -88,7 +89,14 @@ def download(
         rows = _in_parallel(session, path, to, report or _unreported)
         if rows == expected:
             return rows
-    saved = save_pages(session, f"{path}/results", to, report=report)
+    saved = save_pages(
+        session,
+        f"{path}/results",
+        to,
+        what=_result_of(path),
+        expected=expected or None,
+        report=report,
+    )
     if saved is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
     return saved
@@ -99,11 +107,15 @@ def _in_parallel(
 ) -> int | None:
     """Rows saved; None where the org does not list the pages, so that they come one by one."""
     try:
-        return save_in_parallel(session, path, to, report=report)
+        return save_in_parallel(session, path, to, what=_result_of(path), report=report)
     except OrgError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
         return None
+
+
+def _result_of(path: str) -> str:
+    return f"result of query job {path.rpartition('/')[2]}"
 
 
 def _unreported(_rows: int) -> None:

@@ -73,6 +73,8 @@ class OrgResponse:
     body: bytes = field(default=b"", repr=False)
     tries: int = 1
     """How often the request was sent."""
+    request: str = ""
+    """What it answers, for messages: `GET /services/data/v66.0/limits`."""
     replayed: bool = False
     """Whether an earlier try may have been executed, its answer lost."""
 

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import tenacity
 
-from runner.errors import TransportError
+from runner.errors import DamagedAnswerError, TransportError
 from runner.events import Retrying, Sink, ignore
 from runner.job.model import RetryPolicy
 from runner.salesforce.http.error_bodies import error_of, faults_of
@@ -35,6 +35,8 @@ from runner.salesforce.http.retry_table import (
 FIRST_WAIT_SECONDS = 1.0
 _LONG_FACTOR = 4
 _LARGEST_EXPONENT = 32
+_LONGEST_RETRY_AFTER_SECONDS = 24 * 3600.0
+"""What a `Retry-After` may ask for; the org's own limits are counted over a day."""
 _MOST_RENEWALS = 2
 """A token that another process has renewed may be stale too: then once more."""
 _Outcome = TypeVar("_Outcome")
@@ -250,6 +252,10 @@ class _RequestTries:
     def _judged(self, outcome: OrgResponse | TransportError) -> OrgResponse:
         """The answer with its tries, or the error of a request whose fate is unknown."""
         times = f" (tried {self._tries} times)" if self._tries > 1 else ""
+        if isinstance(outcome, DamagedAnswerError):
+            raise DamagedAnswerError(
+                outcome.what, outcome.reason, tried=times, hint=outcome.hint
+            ) from outcome
         if isinstance(outcome, TransportError):
             raise TransportError(
                 f"{outcome.message}{times}",
@@ -289,13 +295,21 @@ def retry_after_seconds(outcome: OrgResponse | TransportError) -> float | None:
         return None
     asked = outcome.headers.get("retry-after", "").strip()
     if asked.isdecimal():
-        return float(asked)
-    try:
-        until = parsedate_to_datetime(asked)
-    except ValueError:
+        return min(float(asked), _LONGEST_RETRY_AFTER_SECONDS)
+    until = moment_of(asked)
+    if until is None:
         return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return max(0.0, (aware - datetime.now(UTC)).total_seconds())
+    left = (until - datetime.now(UTC)).total_seconds()
+    return min(max(0.0, left), _LONGEST_RETRY_AFTER_SECONDS)
+
+
+def moment_of(header: str) -> datetime | None:
+    """The moment in a header such as `Date`; None where it is not one."""
+    try:
+        moment = parsedate_to_datetime(header)
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _leaves_doubt(failed: FailedTry) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import httpx
 import truststore
 
+from runner.content_encoding import ACCEPTED, EncodingError, decode_body
 from runner.credentials import Secret
-from runner.errors import StateError, TransportError, UsageError
+from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.version import __version__
@@ -45,8 +46,8 @@ _NOTHING_SENT = (
 )
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
 
-Receiver = Callable[[Iterator[bytes]], None]
-"""Reads a body piece by piece, decompressed."""
+Receiver = Callable[[Mapping[str, str], Iterator[bytes]], None]
+"""Reads a body piece by piece, decompressed; also gets the headers, names in lower case."""
 
 
 class Transport:
@@ -74,10 +75,12 @@ class Transport:
 
         Args:
             request: Its URL must be absolute.
-            receive: Reads the body of a success, which is then not in the answer.
+            receive: Reads the body of a success, which is then not in the answer. It raises a
+                DamagedAnswerError for a body that is not what the org sent.
 
         Raises:
             TransportError: There was no answer, or half of one.
+            DamagedAnswerError: Its body is cut off or corrupt.
             UsageError: It holds a secret, and its host may not be given one.
         """
         self._check_host(request)
@@ -87,11 +90,15 @@ class Transport:
                 answer = self._client.send(outgoing, stream=True)
             stack.callback(answer.close)
             headers = {name.lower(): value for name, value in answer.headers.items()}
+            asked = f"{request.method} {urlsplit(request.url).path}"
             chunks = _chunks(request, answer)
-            if receive is None or not answer.is_success:
-                return OrgResponse(answer.status_code, headers, b"".join(chunks))
-            receive(chunks)
-            return OrgResponse(answer.status_code, headers)
+            if not answer.is_success:
+                body = _readable(chunks)
+                return OrgResponse(answer.status_code, headers, body, request=asked)
+            if receive is None:
+                return OrgResponse(answer.status_code, headers, b"".join(chunks), request=asked)
+            receive(headers, chunks)
+            return OrgResponse(answer.status_code, headers, request=asked)
 
     def close(self) -> None:
         """Close every connection."""
@@ -168,8 +175,23 @@ def transport_error_of(failure: Exception, request: OrgRequest) -> TransportErro
 
 
 def _chunks(request: OrgRequest, answer: httpx.Response) -> Iterator[bytes]:
-    with mapped_failures(request):
-        yield from answer.iter_bytes()
+    """The body, decompressed here: httpx accepts a gzip stream that is cut off."""
+    encoding = answer.headers.get("content-encoding", "")
+    try:
+        with mapped_failures(request):
+            yield from decode_body(answer.iter_raw(), encoding)
+    except EncodingError as error:
+        path = urlsplit(request.url).path
+        what = f"The answer to {request.method} {path}"
+        raise DamagedAnswerError(what, f"its body {error}") from error
+
+
+def _readable(chunks: Iterator[bytes]) -> bytes:
+    """What can be read of a refusal, whose status says more than its body."""
+    read: list[bytes] = []
+    with suppress(DamagedAnswerError):
+        read.extend(chunks)
+    return b"".join(read)
 
 
 def _opened(file: Path) -> BinaryIO:
@@ -195,7 +217,7 @@ def _trusted() -> ssl.SSLContext | bool:
 def _client() -> httpx.Client:
     try:
         return httpx.Client(
-            headers={"User-Agent": f"sfrunner/{__version__}", "Accept-Encoding": "gzip"},
+            headers={"User-Agent": f"sfrunner/{__version__}", "Accept-Encoding": ACCEPTED},
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             follow_redirects=False,
             limits=httpx.Limits(

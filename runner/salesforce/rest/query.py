@@ -7,18 +7,23 @@ for.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 
 from runner.errors import UnexpectedAnswerError
 from runner.parallel import one_ahead
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, path_of
 from runner.salesforce.session import Session
 
 URL_LIMIT_BYTES = 16_384
 """The org's limit for the URL and headers together; above it answers 414 or 431."""
+LOST_CURSOR = "INVALID_QUERY_LOCATOR"
+"""The org's code for a page that is gone: its cursor has expired, or ended with its session."""
 _HEADERS_BYTES = 4_096
 """Reserved for the headers: an access token may be a long JWT."""
 
@@ -36,11 +41,25 @@ class QueryPage(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def records(self) -> list[dict[str, Any]]:
         """The records, parsed: `attributes` first, parents and child queries nested."""
-        found: list[dict[str, Any]] = json.loads(bytes(self.raw))
+        try:
+            found: list[dict[str, Any]] = json.loads(bytes(self.raw))
+        except (ValueError, RecursionError) as error:
+            raise UnexpectedAnswerError("The org's answer to a query cannot be read.") from error
         return found
 
 
-_PAGE = msgspec.json.Decoder(QueryPage)
+class ShortResultError(UnexpectedAnswerError):
+    """A query's pages have fewer records, or more, than the org counted; to be read again."""
+
+
+class _AnyRecord(msgspec.Struct):
+    """A record, whatever its fields."""
+
+
+_UNCOUNTED = re.compile(
+    r"\s*SELECT\s+COUNT\(\s*\)|.*\sFROM\s+\w+__[xb]\b", re.IGNORECASE | re.DOTALL
+)
+"""Queries that count without records, and objects for which Salesforce does not promise a total."""
 
 
 def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[QueryPage]:
@@ -55,12 +74,24 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
 
     Raises:
         OrgError: The org refused the query or one of its pages.
+        ShortResultError: Its pages do not have as many records as the org counted.
         UnexpectedAnswerError: Its pages form a loop.
     """
-    page = _page_of(session.send(query_request(soql, deleted=deleted)))
+    answer = session.send(query_request(soql, deleted=deleted))
+    page = _page_of(answer)
+    arrived = _count(page, answer)
     yield page
     if not page.done:
-        yield from one_ahead(pages_from(session, page.next_records_url or ""))
+        for following, records in one_ahead(_pages_from(session, page.next_records_url or "")):
+            arrived += records
+            yield following
+    if arrived != page.total_size and not _UNCOUNTED.match(soql):
+        raise ShortResultError(
+            f"The org counted {page.total_size:,} records for the query, but its pages contain "
+            f"{arrived:,}",
+            hint="Run it again; if it stays so, use `api: bulk`, or check the proxy if there is "
+            "one.",
+        )
 
 
 def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
@@ -70,12 +101,19 @@ def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
         OrgError: The org refused one of its pages.
         UnexpectedAnswerError: Its pages form a loop.
     """
+    for page, _ in _pages_from(session, url):
+        yield page
+
+
+def _pages_from(session: Session, url: str) -> Iterator[tuple[QueryPage, int]]:
+    """The pages and how many records each has."""
     followed: set[str] = set()
     following: str | None = url
     while following is not None:
-        page = _page_of(session.request("GET", _path_to(following, followed)))
+        answer = session.request("GET", _path_to(following, followed))
+        page = _page_of(answer)
         following = None if page.done else page.next_records_url or ""
-        yield page
+        yield page, _count(page, answer)
 
 
 def _path_to(url: str, followed: set[str]) -> str:
@@ -90,13 +128,15 @@ def _path_to(url: str, followed: set[str]) -> str:
 
 
 def _page_of(answer: OrgResponse) -> QueryPage:
-    try:
-        return _PAGE.decode(answer.body)
-    except msgspec.MsgspecError as error:
-        answer.json_object("totalSize", "done", "records")  # says what is missing
-        raise UnexpectedAnswerError(
-            f"The org's answer is not a page of a query: {error}", status=answer.status
-        ) from error
+    return read_json(answer, QueryPage)
+
+
+def _count(page: QueryPage, answer: OrgResponse) -> int:
+    """How many records a page has, without reading them."""
+    count = len(read_json(replace(answer, body=bytes(page.raw)), list[_AnyRecord]))
+    if not count and not page.done:
+        raise ShortResultError("A page of the query has no records, but says that more follow")
+    return count
 
 
 def query_request(soql: str, *, deleted: bool = False) -> OrgRequest:

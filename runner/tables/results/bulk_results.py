@@ -106,6 +106,15 @@ class PartResults:
         self._find_none(literal(message))
         self._insert()
 
+    @property
+    def fits(self) -> bool:
+        """Whether the files contain exactly the rows that were sent."""
+        return not self._missing and not self._unknown
+
+    def discard(self) -> None:
+        """Forget what was matched."""
+        self._connection.close()
+
     def save(self) -> None:
         """Add the results to the table `outcome`.
 
@@ -174,7 +183,8 @@ class PartResults:
         return UnexpectedAnswerError(
             f"Part {part.index} sent {part.rows:,} rows, but the org's result files do not match"
             f" them; {'; '.join(found)}.",
-            hint="Look for these rows in the org before sending them again.",
+            hint="`runner resume` downloads them again for as long as the org has them, seven days;"
+            " look for these rows in the org before sending them again.",
         )
 
 

@@ -94,7 +94,7 @@ class RowResults:
         if len(self._pending) >= _MAX_PENDING:
             self._flush()
 
-    def match(self, part: Part, files: ResultFiles) -> PartResults:
+    def match(self, part: Part, files: ResultFiles, job_id: str) -> PartResults:
         """Match the results of a finished ingest job to the rows of its part, for `add_part`.
 
         Several threads may call it at once.
@@ -102,7 +102,7 @@ class RowResults:
         Raises:
             StateError: The files cannot be read.
         """
-        failure = f"The results of part {part.index} cannot be read"
+        failure = f"The result sets of ingest job {job_id} cannot be read"
         with self._matching, storage_errors(failure):
             matched = PartResults(self._staging.database, self._staging.chunks, part)
             matched.match(files, self._staging.mappings)

@@ -312,7 +312,8 @@ def test_a_download_that_breaks_off_begins_again(world):
     world.org.say(200, b"whole")
     received = []
     answer = world.session.download(
-        OrgRequest("GET", "/jobs/query/1/results"), lambda chunks: received.append(b"".join(chunks))
+        OrgRequest("GET", "/jobs/query/1/results"),
+        lambda _, chunks: received.append(b"".join(chunks)),
     )
     assert received == [b"whole"]
     assert (answer.status, answer.body, answer.tries) == (200, b"", 2)
@@ -321,7 +322,7 @@ def test_a_download_that_breaks_off_begins_again(world):
 def test_a_refused_download_is_an_error_and_receives_nothing(world):
     world.org.refuse(400, "INVALIDJOBSTATE")
     with pytest.raises(OrgError, match="INVALIDJOBSTATE"):
-        world.session.download(OrgRequest("GET", "/x"), lambda _: pytest.fail("received"))
+        world.session.download(OrgRequest("GET", "/x"), lambda *_: pytest.fail("received"))
 
 
 def test_a_versioned_path_needs_a_version(world):
@@ -356,5 +357,7 @@ def test_a_token_that_expires_before_a_download_is_renewed(world):
     world.org.say(200, token_answer(world))
     world.org.say(200, b"Id\n1\n")
     received = []
-    world.session.download(OrgRequest("GET", "/jobs/query/1/results"), received.extend)
+    world.session.download(
+        OrgRequest("GET", "/jobs/query/1/results"), lambda _, body: received.extend(body)
+    )
     assert received == [b"Id\n1\n"]

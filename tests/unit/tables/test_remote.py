@@ -1,5 +1,6 @@
 """Files behind addresses: fetched whole, sent whole, and never told with their secrets."""
 
+import gzip
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -8,11 +9,30 @@ import pytest
 from runner.errors import SourceError, StateError
 from runner.tables.remote import fetch, send
 
+ROWS = b"Name\n" + b"Acme\n" * 5000
+PACKED = gzip.compress(ROWS)
+CODED = {
+    "/whole.csv": PACKED,
+    "/members.csv": gzip.compress(ROWS[:500]) + gzip.compress(ROWS[500:]),
+    "/half.csv": PACKED[: len(PACKED) // 2],
+    "/more.csv": PACKED + b"x",
+}
+
 
 class Answers(BaseHTTPRequestHandler):
     def do_GET(self):
         content = b"Name\nAcme\n"
-        self.send_response(200 if self.path.startswith("/a.csv") else 404)
+        if self.path == "/private.csv" and self.headers["Authorization"] != "Basic dTpwQA==":
+            self.send_error(401)
+            return
+        if self.path in CODED:
+            content = CODED[self.path]
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+        elif self.path == "/private.csv":
+            self.send_response(200)
+        else:
+            self.send_response(200 if self.path.startswith("/a.csv") else 404)
         cut = self.path.endswith("cut")
         self.send_header("Content-Length", str(len(content) + 10 * cut))
         self.end_headers()
@@ -39,10 +59,28 @@ def test_a_file_is_fetched_over_http(server, tmp_path):
 
 @pytest.mark.parametrize("path", ["/b.csv?key=secret", "/a.csv?key=secret&cut"])
 def test_what_cannot_be_fetched_is_reported_without_its_key(server, tmp_path, path):
-    with pytest.raises(SourceError, match="cannot be read") as raised:
+    with pytest.raises(SourceError, match=r"cannot be read|arrived damaged") as raised:
         fetch(server + path, tmp_path / "got")
     assert server in raised.value.message
+    if "cut" in path:
+        assert "10 bytes" in raised.value.message
     assert "secret" not in f"{raised.value.message}{raised.value.hint}"
+
+
+@pytest.mark.parametrize("name", ["whole", "members"])
+def test_a_compressed_transfer_is_decoded(server, tmp_path, name):
+    assert fetch(f"{server}/{name}.csv", tmp_path / "got").read_bytes() == ROWS
+
+
+@pytest.mark.parametrize("name", ["half", "more"])
+def test_a_transfer_that_is_cut_off_or_corrupt_is_an_error(server, tmp_path, name):
+    with pytest.raises(SourceError, match=f"{name}.csv arrived damaged"):
+        fetch(f"{server}/{name}.csv", tmp_path / "got")
+
+
+def test_user_and_password_of_an_address_are_sent(server, tmp_path):
+    address = server.replace("http://", "http://u:p%40@")
+    assert fetch(f"{address}/private.csv", tmp_path / "got").read_bytes() == b"Name\nAcme\n"
 
 
 def test_what_cannot_be_sent_is_reported(tmp_path):

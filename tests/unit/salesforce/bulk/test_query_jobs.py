@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from runner.errors import OrgError, StateError, UnexpectedAnswerError
+from runner.errors import DamagedAnswerError, OrgError, StateError, UnexpectedAnswerError
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import Pace
 
@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_created_is_a_state_error(world, tmp_path):
 
 MANY = query_jobs.FEW_ROWS + 1
 PAGES = {
-    "": (b'"Id"\n"1"\n', MANY - 2),
+    "": (b'"Id"\n' + b'"1"\n' * (MANY - 2), MANY - 2),
     "b": (b'"Id"\n"2"', 1),
     "c": (b'"Id"\n"3"\n', 1),
 }
@@ -151,28 +151,87 @@ def test_many_pages_come_side_by_side_and_stand_in_their_order(world, tmp_path):
     to, reported = tmp_path / "a.csv", []
     found = query_jobs.download(world.session, "750q", to, expected=MANY, report=reported.append)
     assert found == MANY
-    assert to.read_bytes() == b'"Id"\n"1"\n"2"\n"3"\n'
+    assert to.read_bytes() == PAGES[""][0] + b'"2"\n"3"\n'
     assert reported == [MANY - 2, MANY - 1, MANY]
     assert list(tmp_path.iterdir()) == [to]
 
 
 def test_an_org_that_does_not_tell_its_pages_is_asked_for_one_after_the_other(world, tmp_path):
     world.org.refuse(404, "NOT_FOUND", "no such resource")
-    rows(world, b"Id\n1\n", MANY - 1, "MTA")
+    rows(world, b"Id\n" + b"1\n" * (MANY - 1), MANY - 1, "MTA")
     rows(world, b"Id\n2\n", 1)
     to = tmp_path / "a.csv"
     assert query_jobs.download(world.session, "750q", to, expected=MANY) == MANY
-    assert to.read_bytes() == b"Id\n1\n2\n"
+    assert to.read_bytes() == b"Id\n" + b"1\n" * (MANY - 1) + b"2\n"
 
 
 def test_pages_that_do_not_add_up_are_fetched_one_after_the_other(world, tmp_path):
-    paged(world)
+    base = "/services/data/v66.0/jobs/query/750q"
+    world.org.say(200, {"resultPages": [{"resultUrl": f"{base}/results"}], "done": True})
+    rows(world, PAGES[""][0], MANY - 2, "b")  # as a listed page
+    rows(world, PAGES[""][0], MANY - 2, "b")
+    rows(world, PAGES["b"][0], 1, "c")
+    rows(world, PAGES["c"][0], 1)
     to = tmp_path / "a.csv"
-    query_jobs.download(world.session, "750q", to, expected=MANY + 1)
-    assert to.read_bytes() == PAGES[""][0]
+    assert query_jobs.download(world.session, "750q", to, expected=MANY) == MANY
+    assert to.read_bytes() == PAGES[""][0] + b'"2"\n"3"\n'
 
 
-@pytest.mark.parametrize("expected", [1, MANY])
+@pytest.mark.parametrize("last_locator", ["null", ""])
+def test_pages_that_are_missing_at_the_end_are_an_error(world, tmp_path, last_locator):
+    rows(world, b"Id\n1\n", 1, "MTA")
+    for _ in range(4):
+        rows(world, b"Id\n2\n", 1, last_locator)
+    with pytest.raises(DamagedAnswerError, match="job 750q arrived damaged: 1 of 2 records"):
+        query_jobs.download(world.session, "750q", tmp_path / "a.csv", expected=3)
+    assert list(tmp_path.iterdir()) == []
+
+
+SHORT = {
+    "cut after a line": b"Id,Name\n1,a\n",
+    "cut within a quoted value": b'Id,Name\n1,a\n2,"b',
+    "doubled": b"Id,Name\n1,a\n2,b\nId,Name\n1,a\n2,b\n",
+    "empty": b"",
+    "a web page": b"<html><body>\nplease\nwait</body></html>",
+    "garbled": b"Id,Name\n1,a\xff\n2,b\n",
+}
+
+
+@pytest.mark.parametrize("body", SHORT.values(), ids=SHORT)
+@pytest.mark.parametrize("lists_pages", [False, True])
+def test_a_page_that_arrives_damaged_is_fetched_again(world, tmp_path, body, lists_pages):
+    whole = b"Id,Name\n1,a\n2,b\n"
+    expected, to = 2, tmp_path / "a.csv"
+    if lists_pages:
+        page = {"resultUrl": "/services/data/v66.0/jobs/query/750q/results"}
+        world.org.say(200, {"resultPages": [page], "done": True})
+        expected, whole = MANY, b"Id,Name\n" + b"1,a\n" * MANY
+    rows(world, body, expected)
+    rows(world, whole, expected)
+    assert query_jobs.download(world.session, "750q", to, expected=expected) == expected
+    assert to.read_bytes() == whole
+
+
+def test_a_page_that_stays_short_is_an_error(world, tmp_path):
+    for _ in range(4):
+        rows(world, b"Id\n1\n", 2)
+    with pytest.raises(
+        DamagedAnswerError, match=r"1 of 2 records arrived \(tried 4 times\)\."
+    ) as it:
+        query_jobs.download(world.session, "750q", tmp_path / "a.csv")
+    assert it.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("count", ["9" * 5000, "-1", "two", "1.5"])
+def test_a_count_that_is_none_is_an_error(world, tmp_path, count):
+    for _ in range(4):
+        rows(world, b"Id\n1\n", count)
+    with pytest.raises(DamagedAnswerError, match="Sforce-NumberOfRecords"):
+        query_jobs.download(world.session, "750q", tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("expected", [MANY])
 def test_saved_rows_are_on_the_disk_when_they_have_their_name(world, tmp_path, disk_log, expected):
     paged(world)
     to = tmp_path / "a.csv"

@@ -7,7 +7,7 @@ import pytest
 
 from runner import __version__
 from runner.credentials import Secret
-from runner.errors import StateError, TransportError, UsageError
+from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
 from runner.salesforce.http.messages import OrgRequest
 from runner.salesforce.http.transport import Transport, mapped_failures
 
@@ -79,6 +79,43 @@ def test_a_compressed_answer_is_read(org, transport):
     assert transport.send(OrgRequest("GET", org.url)).body == b"Id\n1\n"
 
 
+CSV = b"Id\n" + b"1\n" * 5000
+WHOLE = gzip.compress(CSV, mtime=0)
+HALF = WHOLE[: len(WHOLE) // 2]
+
+
+def test_every_member_of_a_compressed_answer_is_read(org, transport):
+    org.say(200, gzip.compress(CSV[:5000]) + gzip.compress(CSV[5000:]), Content_Encoding="gzip")
+    assert transport.send(OrgRequest("GET", org.url)).body == CSV
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "why"),
+    [
+        (HALF, "gzip", "ends in the middle of its gzip stream"),
+        (WHOLE[:-1], "gzip", "ends in the middle of its gzip stream"),
+        (WHOLE + HALF, "x-gzip", "ends in the middle of its gzip stream"),
+        (WHOLE + b"more", "gzip", "not valid gzip"),
+        (WHOLE[:-8] + bytes(8), "gzip", "not valid gzip"),
+        (CSV, "gzip", "not valid gzip"),
+        (CSV, "br", "has the encoding br, which was not asked for"),
+        (gzip.compress(HALF, mtime=0), "gzip, gzip", "ends in the middle"),
+    ],
+    ids=range(8),
+)
+def test_an_answer_that_is_not_whole_is_damaged(org, transport, body, encoding, why):
+    org.say(200, body, Content_Encoding=encoding)
+    with pytest.raises(DamagedAnswerError, match=why) as caught:
+        transport.send(OrgRequest("GET", f"{org.url}/x"))
+    assert "GET /x" in caught.value.message
+    assert caught.value.may_have_arrived is True
+
+
+def test_a_refusal_counts_even_if_its_body_is_damaged(org, transport):
+    org.say(400, HALF, Content_Encoding="gzip")
+    assert transport.send(OrgRequest("GET", org.url)).status == 400
+
+
 def test_a_file_is_sent_from_its_start_each_time(org, transport, tmp_path):
     part = tmp_path / "part.csv"
     part.write_bytes(b"Name\n" + b"x\n" * 100_000)
@@ -141,7 +178,7 @@ def test_a_body_that_breaks_off_while_it_is_streamed(org, transport):
     org.cut(b"half")
     received = []
     with pytest.raises(TransportError):
-        transport.send(OrgRequest("GET", org.url), received.extend)
+        transport.send(OrgRequest("GET", org.url), lambda _, body: received.extend(body))
     assert b"".join(received) == b"half"
 
 
@@ -207,7 +244,7 @@ def test_a_large_answer_is_handed_on_piece_by_piece_and_a_refusal_is_not(org, tr
     org.say(400, b"[]")
     received = []
     answers = [
-        transport.send(OrgRequest("GET", org.url), lambda body: received.append(b"".join(body)))
+        transport.send(OrgRequest("GET", org.url), lambda _, body: received.append(b"".join(body)))
         for _ in range(2)
     ]
     assert received == [b"Id\n1\n"]

@@ -26,7 +26,7 @@ def read(file):
 
 
 def take_in(results, part, *, succeeded, failed, unprocessed):
-    results.add_part(results.match(part, ResultFiles(succeeded, failed, unprocessed)))
+    results.add_part(results.match(part, ResultFiles(succeeded, failed, unprocessed), "750x"))
 
 
 @pytest.fixture

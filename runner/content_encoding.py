@@ -1,0 +1,60 @@
+"""The encodings in which HTTP sends a body: gzip, or none.
+
+Decodes a stream as it comes, every gzip member of it, and refuses one that ends before its
+checksum: a body that was cut off on its way would pass for a shorter one. Knows bytes. Knows
+nothing of requests.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+
+ACCEPTED = "gzip"
+"""For `Accept-Encoding`."""
+_PLAIN = frozenset({"", "identity"})
+_GZIP = frozenset({"gzip", "x-gzip"})
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS
+
+
+class EncodingError(Exception):
+    """A body that cannot be decoded; the text says why, to follow "the body"."""
+
+
+def decode_body(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Decode a body.
+
+    Args:
+        chunks: The body as it comes.
+        encoding: The header `Content-Encoding`.
+
+    Raises:
+        EncodingError: The body is cut off or corrupt, or in an encoding that was not asked for.
+    """
+    for name in reversed(encoding.lower().split(",")):
+        if name.strip() in _GZIP:
+            chunks = _members(chunks)
+        elif name.strip() not in _PLAIN:
+            raise EncodingError(f"has the encoding {name.strip()}, which was not asked for")
+    yield from chunks
+
+
+def _members(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    member = None
+    ended = False
+    for chunk in chunks:
+        rest = chunk
+        while rest:
+            if member is None:
+                rest = rest.lstrip(b"\0") if ended else rest  # padding may follow a member
+                member = zlib.decompressobj(_GZIP_WINDOW) if rest else None
+                continue
+            try:
+                yield member.decompress(rest)
+            except zlib.error as error:
+                raise EncodingError(f"is not valid gzip: {error}") from error
+            rest = member.unused_data
+            if member.eof:
+                member, ended = None, True
+    if member is not None:
+        raise EncodingError("ends in the middle of its gzip stream")
