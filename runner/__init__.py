@@ -46,7 +46,8 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
         on_event: Called with each event of `runner.events`, perhaps from other threads.
 
     Returns:
-        How the run and each task ended. Failed tasks and rows are in there, not raised.
+        How the run and each task ended. Failed tasks and rows are in there, not raised. An
+        unfinished run with other params or tasks is finished first and is its `resumed`.
 
     Raises:
         runner.errors.RunnerError: The run could not start; nothing was sent. `exit_code` and
@@ -54,12 +55,13 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
     """
     from runner import events  # noqa: PLC0415 - see the module's docstring
     from runner.runs import execute  # noqa: PLC0415
+    from runner.runs.prepare import RunOptions, prepare  # noqa: PLC0415
     from runner.runs.wiring import UserSettings  # noqa: PLC0415
     from runner.state.paths import StateFolder  # noqa: PLC0415
     from runner.state.run_records import RunRequest  # noqa: PLC0415
 
     state = StateFolder(Path(state_dir).absolute())
-    options = execute.RunOptions(
+    options = RunOptions(
         UserSettings(state, keyring_locks=state.locks),
         on_event or events.ignore,
         wait_lock_seconds=wait_lock_seconds,
@@ -67,4 +69,5 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
     )
     values = tuple(f"{name}={value}" for name, value in (params or {}).items())
     request = RunRequest(only=tuple(tasks), params=values)
-    return execute.run(Path(file), request, options, start_over=start_over)
+    (prepared,) = prepare([Path(file)], request, options)
+    return execute.run(prepared, options, start_over=start_over)

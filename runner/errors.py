@@ -29,7 +29,10 @@ from typing import TYPE_CHECKING
 from runner.redaction import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from runner.diagnostics import Diagnostic
+    from runner.outcome import RunOutcome
 
 
 class ExitCode(IntEnum):
@@ -73,9 +76,20 @@ class JobError(RunnerError):
     exit_code = ExitCode.INVALID
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
-        count = len(diagnostics)
-        super().__init__(f"{count} problem{'s' if count != 1 else ''}; nothing was attempted.")
         self.diagnostics = diagnostics
+        count = len(diagnostics)
+        self.count = f"{count} problem{'s' if count != 1 else ''}"
+        super().__init__(f"{self.count}; nothing was attempted.")
+
+
+class NotStartedError(RunnerError):
+    """A run could not start after the unfinished one before it was resumed."""
+
+    def __init__(self, cause: RunnerError, resumed: RunOutcome) -> None:
+        super().__init__(cause.message, hint=cause.hint)
+        self.exit_code = cause.exit_code
+        self.cause = cause
+        self.resumed = resumed
 
 
 class SourceError(RunnerError):
@@ -187,3 +201,19 @@ class DamagedAnswerError(TransportError):
 
 class LimitError(TransientError):
     """A limit of the org is reached, such as the daily API requests."""
+
+
+def all_of(errors: Sequence[RunnerError]) -> RunnerError:
+    """Several errors of a kind in one: the problems of all jobs, or all messages."""
+    if len(errors) == 1:
+        return errors[0]
+    others = [each for each in errors if not isinstance(each, JobError)]
+    words = " ".join(each.message for each in others) or None
+    problems = tuple(
+        found for each in errors if isinstance(each, JobError) for found in each.diagnostics
+    )
+    if not problems:
+        return UsageError(words or "", hint=others[0].hint)
+    error = JobError(problems)
+    error.hint = words
+    return error

@@ -127,6 +127,15 @@ class RunOutcome:
     hint: str | None = None
     problems: tuple[Diagnostic, ...] = ()
     """What does not fit the org, if that ended the run."""
+    resumed: RunOutcome | None = None
+    """The unfinished run, started with other params or tasks, that was finished before it."""
+    not_started: str | None = None
+    """Why what was asked for was not started: this run, an earlier one, is still unfinished."""
+
+    @property
+    def worst_exit_code(self) -> ExitCode:
+        """The most severe exit code, that of the resumed run included."""
+        return exit_code_of([self.exit_code, *([self.resumed.exit_code] if self.resumed else [])])
 
 
 _BY_SEVERITY = (
@@ -135,6 +144,8 @@ _BY_SEVERITY = (
     ExitCode.DEFECT,
     ExitCode.SIGN_IN,
     ExitCode.TEMPORARY,
+    ExitCode.LOCKED,
+    ExitCode.PENDING,
     ExitCode.INVALID,
     ExitCode.FAILED,
     ExitCode.PARTIAL,

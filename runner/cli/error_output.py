@@ -25,7 +25,7 @@ from runner.version import __version__
 def print_error(error: RunnerError) -> None:
     """Print an error, with its hint and the problems of a job."""
     if _wants_json():
-        sys.stdout.write(json.dumps(_document(error)) + "\n")
+        sys.stdout.write(json.dumps(error_document(error)) + "\n")
         return
     from runner.report.sinks import printable
 
@@ -65,7 +65,8 @@ def discard_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _document(error: RunnerError) -> dict[str, object]:
+def error_document(error: RunnerError) -> dict[str, object]:
+    """An error as a JSON document."""
     document: dict[str, object] = {
         "error": error.message,
         "hint": error.hint,

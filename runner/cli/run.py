@@ -75,10 +75,12 @@ def run(
 ) -> None:
     """Run jobs one after another and account for every row.
 
-    If an earlier run of a job did not finish, it is resumed instead of starting a new one.
+    All jobs are checked before the first one starts. If an earlier run of a job did not finish, it
+    is resumed; if it had other params or tasks, what is asked now starts after it.
     """
     from runner.cli.run_output import run_options, run_output
     from runner.runs import execute
+    from runner.runs.prepare import prepare
     from runner.state.run_records import RunRequest
 
     request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
@@ -92,8 +94,8 @@ def run(
             wait_lock=wait_lock,
             max_disk=max_disk,
         )
-        for file in jobs:
-            outcomes.append(execute.run(file, request, options, start_over=start_over))
+        for job in prepare(jobs, request, options):
+            outcomes.append(execute.run(job, options, start_over=start_over))
             if excel_safe:
                 _copy_for_spreadsheets(outcomes[-1])
 
@@ -101,5 +103,6 @@ def run(
 def _copy_for_spreadsheets(outcome: RunOutcome) -> None:
     from runner.tables.results.excel_safe import copies_in
 
-    for folder in {task.results for task in outcome.tasks if task.results is not None}:
+    tasks = [*outcome.tasks, *(outcome.resumed.tasks if outcome.resumed else ())]
+    for folder in {task.results for task in tasks if task.results is not None}:
         copies_in(folder)

@@ -19,12 +19,12 @@ import typer
 
 from runner.cli.options import Output, seconds, size_bytes
 from runner.cli.settings import user_settings
-from runner.errors import AbortedError, ExitCode
+from runner.errors import AbortedError, ExitCode, JobError, NotStartedError, RunnerError
 from runner.events import Sink, ignore
 from runner.job.endpoints import STANDARD_STREAM, FileTarget
 from runner.job.model import Job, QueryTask
 from runner.outcome import RunOutcome, exit_code_of
-from runner.runs.execute import RunOptions
+from runner.runs.prepare import RunOptions
 
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 _STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to quit now\n"
@@ -34,15 +34,27 @@ _STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to qu
 def run_output(
     output: Output, *, verbose: int, quiet: bool
 ) -> Iterator[tuple[Sink, list[RunOutcome]]]:
-    """Give a sink and a list for outcomes; print the outcomes and exit with their code."""
+    """Give a sink and a list for outcomes; print the outcomes and exit with their code.
+
+    If a later job cannot start, the earlier ones are reported all the same, in one document.
+    """
     outcomes: list[RunOutcome] = []
+    failure: RunnerError | None = None
     try:
         with signals_stop_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
             yield sink, outcomes
-    finally:
-        # If a later job cannot start, the earlier ones are reported all the same.
+    except RunnerError as error:
+        if isinstance(error, NotStartedError):
+            outcomes.append(error.resumed)
+        if not outcomes:
+            raise
+        failure = error
+    except BaseException:
         _print(outcomes, output, quiet=quiet)
-    _exit(exit_code_of(outcome.exit_code for outcome in outcomes))
+        raise
+    _print(outcomes, output, quiet=quiet, failure=failure)
+    codes = [outcome.worst_exit_code for outcome in outcomes]
+    _exit(exit_code_of([*codes, failure.exit_code] if failure else codes))
 
 
 def run_options(
@@ -115,20 +127,34 @@ def _sink(output: Output, *, verbose: int, quiet: bool) -> Iterator[Sink]:
         yield PlainSink(sys.stderr, time.monotonic, verbose=verbose > 0)
 
 
-def _print(outcomes: list[RunOutcome], output: Output, *, quiet: bool) -> None:
+def _print(
+    outcomes: list[RunOutcome], output: Output, *, quiet: bool, failure: RunnerError | None = None
+) -> None:
+    from runner.cli.error_output import error_document, print_error
     from runner.report.document import run_document
     from runner.report.sinks import printable
-    from runner.report.text import recap
+    from runner.report.text import recap, resumed_first
 
+    if isinstance(failure, NotStartedError):
+        failure = failure.cause
+    if isinstance(failure, JobError):
+        failure.message = f"{failure.count}; this job was not started."
     if output is Output.TEXT:
-        shown = [each for each in outcomes if each.exit_code or not quiet]
+        shown = [each for each in outcomes if each.worst_exit_code or not quiet]
         if shown:
             typer.echo(printable("\n\n".join(map(recap, shown))))
-        return
-    if not outcomes:
+        for each in outcomes:
+            if quiet and each not in shown and each.resumed is not None:
+                typer.echo(printable(resumed_first(each.resumed)), err=True)
+        if failure is not None:
+            print_error(failure)
         return
     documents = [run_document(outcome) for outcome in outcomes]
-    typer.echo(json.dumps(documents[0] if len(documents) == 1 else documents, ensure_ascii=False))
+    if failure is not None:
+        documents.append(error_document(failure))
+    if documents:
+        found = documents[0] if len(documents) == 1 else documents
+        typer.echo(json.dumps(found, ensure_ascii=False))
 
 
 def _exit(code: int) -> None:

@@ -86,13 +86,14 @@ def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Co
     raise JobError(_sorted(problems))
 
 
-def check_job(
+def check_job(  # noqa: PLR0913 - what other layers check, and what they allow
     file: Path,
     *,
     expressions: ExpressionChecker | None = None,
     statements: ExpressionChecker | None = None,
     header: HeaderReader | None = None,
     permissions: Permissions = NO_PERMISSIONS,
+    written_before: frozenset[Path] = frozenset(),
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job file; return the job if it has no errors, and all problems, sorted.
 
@@ -102,6 +103,7 @@ def check_job(
         statements: The same for the SQL of a source.
         header: Reads the column names of a CSV source.
         permissions: Paths outside its folder that the job may write, or read secrets from.
+        written_before: Files that another job writes before this one starts.
     """
     document = read_document(file)
     values, origin = document.values, document.origin
@@ -125,6 +127,7 @@ def check_job(
         tasks_of(values, folder, paths),
         is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
         permissions=permissions,
+        written_before=written_before,
     )
     problems += check_meaning(partial, expressions, statements, header)
     ordered = _sorted(problems)

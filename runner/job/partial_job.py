@@ -18,6 +18,7 @@ from runner.job.model import (
     DECLARED_VERBS,
     AnyTask,
     Connection,
+    Job,
     Origin,
     Param,
     QueryTask,
@@ -25,6 +26,7 @@ from runner.job.model import (
     WriteTask,
 )
 from runner.job.permissions import NO_PERMISSIONS, Permissions
+from runner.outcome import RowStatus
 
 _DECISIVE = frozenset(
     ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)
@@ -54,6 +56,8 @@ class PartialJob:
     """Whether no task has a problem so far; if not, what seems unused may only be misspelt."""
     permissions: Permissions = NO_PERMISSIONS
     """Paths outside its folder that the job may use."""
+    written_before: frozenset[Path] = frozenset()
+    """Files that another job writes before this one starts."""
 
     @property
     def writes(self) -> tuple[WriteTask, ...]:
@@ -95,9 +99,28 @@ def _sources(task: WriteTask) -> Iterator[tuple[Location, Source]]:
 
 
 def written_files(job: PartialJob) -> set[Path]:
-    """Files that queries of the job write; a source among them may not exist yet."""
+    """Files that queries of the job, or jobs before it, write; they may not exist yet."""
     targets = (target for query in job.queries for target in query.targets)
-    return {target.path for target in targets if isinstance(target, FileTarget)}
+    own = {target.path for target in targets if isinstance(target, FileTarget)}
+    return own | job.written_before
+
+
+def files_written_by(job: Job) -> frozenset[Path]:
+    """Files that a job leaves: the targets of its queries, the row results of its writes."""
+    targets = {
+        target.path
+        for task in job.tasks
+        if isinstance(task, QueryTask)
+        for target in task.targets
+        if isinstance(target, FileTarget) and target.url is None
+    }
+    results = {
+        task.results / f"{status}.csv"
+        for task in job.tasks
+        if isinstance(task, WriteTask) and task.results is not None
+        for status in RowStatus
+    }
+    return frozenset(targets | results)
 
 
 def query_targets(task: QueryTask) -> Iterator[tuple[Location, Target]]:

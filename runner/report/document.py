@@ -22,13 +22,15 @@ def run_document(outcome: RunOutcome) -> dict[str, object]:
         "job_file": str(outcome.job_file),
         "started": outcome.started.isoformat(),
         "finished": outcome.finished.isoformat(),
-        "exit_code": int(outcome.exit_code),
+        "exit_code": int(outcome.worst_exit_code),
         "org_id": outcome.org_id,
         "instance_url": outcome.instance_url,
         "username": outcome.username,
         "api_version": outcome.api_version,
         "folder": str(outcome.folder) if outcome.folder else None,
         "tasks": [task_document(task) for task in outcome.tasks],
+        "resumed": run_document(outcome.resumed) if outcome.resumed else None,
+        "not_started": outcome.not_started,
     }
 
 

@@ -6,9 +6,9 @@ Pure: from events and outcomes to text. Knows nothing of terminals or streams.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runner import events
-from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.report.diagnostics import render_diagnostic
 
@@ -44,11 +44,18 @@ def progress_line(event: events.Progress) -> str:
 
 def recap(outcome: RunOutcome) -> str:
     """The end of a run: a line for each task, then what failed and where the rows are."""
+    if outcome.resumed is not None:
+        return f"{recap(outcome.resumed)}\n\n{recap(replace(outcome, resumed=None))}"
     lines = aligned([_recap_cells(task) for task in outcome.tasks])
     for task in outcome.tasks:
         lines.extend(_details(task))
     lines.append(_last_line(outcome))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def resumed_first(outcome: RunOutcome) -> str:
+    """A line about the unfinished run that was finished before another."""
+    return f"run {outcome.run_id} did not finish before, and was finished first"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -135,16 +142,15 @@ def _last_line(outcome: RunOutcome) -> str:
     meaning = {
         0: "done",
         1: "a task failed",
-        2: "nothing was attempted",
+        2: "a task could not run",
         3: "finished, some rows failed",
         4: "sign-in needed",
         5: "try again later",
         130: "interrupted",
         143: "terminated",
     }.get(outcome.exit_code, "failed")
-    if outcome.exit_code == ExitCode.INVALID and any(task.api_calls for task in outcome.tasks):
-        meaning = "the job has problems"  # some tasks ran
-    return f"\nrun {outcome.run_id}: {meaning} (exit {int(outcome.exit_code)})"
+    ended = f"\nrun {outcome.run_id}: {meaning} (exit {int(outcome.exit_code)})"
+    return f"{ended}\n{outcome.not_started}" if outcome.not_started else ended
 
 
 def _connected(event: events.Connected) -> str:

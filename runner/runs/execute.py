@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,14 +20,24 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
-from runner.errors import ExitCode, JobError, RunnerError, UsageError
+from runner.errors import (
+    ExitCode,
+    JobError,
+    NotStartedError,
+    RunnerError,
+    UsageError,
+)
 from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
+from runner.runs.job_lock import JobLock, clean_up, locked
+from runner.runs.prepare import PreparedRun, RunOptions, load
 from runner.runs.retention import remove_working_files
 from runner.runs.selection import (
     SelectedRun,
-    lost_ledger,
+    asked_in_words,
+    asks_the_same,
+    digest_of,
     resolved_params,
     resume_of,
     run_to_resume,
@@ -41,67 +51,75 @@ from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
-from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState, new_run_id
+from runner.state.run_records import UNDO, RunRecord, RunRequest
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
 
 
-def _ignore_job(_job: Job) -> None:
-    pass
+def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -> RunOutcome:
+    """Run a job; if an earlier run of it did not finish, resume that one first.
 
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How to run, resume, retry or undo."""
-
-    settings: UserSettings
-    sink: Sink = events.ignore
-    wait_lock_seconds: float = 0.0
-    timeout_seconds: float | None = None
-    max_disk_bytes: int | None = None
-    """None: what the job says."""
-    on_job: Callable[[Job], None] = _ignore_job
-    """Called with the job once it is loaded, before anything is sent."""
-
-    @property
-    def ends_at(self) -> float | None:
-        """The monotonic time at which a run that starts now has to stop; None: never."""
-        return None if self.timeout_seconds is None else time.monotonic() + self.timeout_seconds
-
-
-def run(
-    job_file: Path, request: RunRequest, options: RunOptions, *, start_over: bool = False
-) -> RunOutcome:
-    """Run a job; if an earlier run of it did not finish, resume that one instead.
+    Where that one was started with the same tasks and params, this is all; otherwise what is asked
+    now starts once it is finished.
 
     Args:
-        job_file: The job.
-        request: Which tasks, with which params.
+        wanted: The job.
         options: How.
         start_over: Abandon unfinished runs of the job and start a new one.
 
     Raises:
         RunnerError: It could not start; nothing was sent.
     """
-    job = _load(job_file, options)
-    params = resolved_params(job, request)
-
-    def select(ledger: Ledger, runs: Sequence[RunRecord], run_id: str) -> SelectedRun:
-        unfinished = unfinished_run(ledger, runs, job.file)
-        if unfinished is not None and not start_over:
-            message = (
-                f"run {unfinished.run_id} did not finish, so it is resumed; run again to start a "
-                "new run (or abandon it with --anew)"
+    job = wanted.job
+    with locked(job, options) as lock:
+        if digest_of(job.file) != wanted.job_sha256:
+            raise UsageError(
+                f"{job.file} has changed since it was read, so it was not started.",
+                hint="Run it again.",
             )
-            options.sink(events.Warned(message))
-            return resume_of(unfinished, job, ledger)
-        if unfinished is not None:
-            for each in ledger.unfinished(job.file):
-                ledger.close_run(each.run_id)
-        return SelectedRun(run_id, job, request, params)
+        ends_at = options.ends_at
+        earlier = unfinished_run(lock.ledger, clean_up(lock, options), job.file)
+        resumed = None
+        if earlier is not None and start_over:
+            for each in lock.ledger.unfinished(job.file):
+                lock.ledger.close_run(each.run_id)
+        elif earlier is not None:
+            old = resume_of(earlier, job, lock.ledger)
+            is_same = asks_the_same(old, wanted.request, wanted.params, job)
+            options.sink(events.Warned(_resuming(old, is_same=is_same)))
+            resumed = _execute(old, lock, options, ends_at)
+            if is_same:
+                return resumed
+            if not lock.ledger.run(old.run_id).final:
+                return replace(resumed, not_started=_not_started(old))
+        new = SelectedRun(lock.new_id(), job, wanted.request, wanted.params)
+        try:
+            outcome = _execute(new, lock, options, ends_at)
+        except RunnerError as error:
+            if resumed is None:
+                raise
+            raise NotStartedError(error, resumed) from error
+        return replace(outcome, resumed=resumed)
 
-    return _run_under_lock(job, select, options)
+
+def _resuming(old: SelectedRun, *, is_same: bool) -> str:
+    if is_same:
+        return (
+            f"run {old.run_id} did not finish, so it is resumed; run again to start a "
+            "new run (or abandon it with --anew)"
+        )
+    return (
+        f"run {old.run_id} did not finish, and it was started {asked_in_words(old.request)}; it is "
+        "finished first, then what is asked now starts (abandon it with --anew)"
+    )
+
+
+def _not_started(old: SelectedRun) -> str:
+    return (
+        f"Run {old.run_id}, started {asked_in_words(old.request)}, is still unfinished, so what is "
+        "asked now was not started. Run it again."
+    )
 
 
 def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
@@ -116,10 +134,10 @@ def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
     """
     with Ledger(options.settings.state.create().ledger) as ledger:
         run = run_to_resume(ledger, wanted)
-    job = _load(run.job_file, options)
+    job = load(run.job_file, options)
     return _run_under_lock(
         job,
-        lambda ledger, *_: resume_of(run_to_resume(ledger, run.run_id), job, ledger),
+        lambda ledger, _: resume_of(run_to_resume(ledger, run.run_id), job, ledger),
         options,
     )
 
@@ -132,12 +150,12 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     """
     with Ledger(options.settings.state.create().ledger) as ledger:
         run = run_to_retry(ledger, wanted)
-    job = with_failed_rows(_load(run.job_file, options), run)
+    job = with_failed_rows(load(run.job_file, options), run)
     request = replace(run.request, verb="retry", only=())
     params = resolved_params(job, request)
     return _run_under_lock(
         job,
-        lambda _ledger, _runs, run_id: SelectedRun(run_id, job, request, params, after=run),
+        lambda _ledger, run_id: SelectedRun(run_id, job, request, params, after=run),
         options,
     )
 
@@ -203,10 +221,11 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
     state, ends_at = options.settings.state.create(), options.ends_at
     with Ledger(state.ledger) as ledger:
         run = run_to_undo(ledger, wanted)
-    job = _load(run.job_file, options)
+    job = load(run.job_file, options)
     relay = _Relay(options.sink)
     options = replace(options, sink=relay)
-    with _locked(job, options) as (ledger, run_id, _):
+    with locked(job, options) as lock:
+        ledger, run_id = lock.ledger, lock.run_id
         run = run_to_undo(ledger, run.run_id)
         for undo_id in ledger.undone_by(run.run_id):
             remove_working_files(state.run(undo_id))
@@ -225,55 +244,24 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
 
 
 def _run_under_lock(
-    job: Job, select: Callable[[Ledger, Sequence[RunRecord], str], SelectedRun], options: RunOptions
+    job: Job, select: Callable[[Ledger, str], SelectedRun], options: RunOptions
 ) -> RunOutcome:
-    state = options.settings.state
-    with _locked(job, options) as (ledger, new_id, note_run_id):
-        runs = ledger.unfinished()
-        for run in runs:
-            if run.state is RunState.DIED:
-                remove_working_files(state.run(run.run_id))
-        lost = None if runs else lost_ledger(ledger, state)
-        if lost is not None:
-            options.sink(events.Warned(lost))
-        selected = select(ledger, runs, new_id)
-        if selected.run_id != new_id:
-            note_run_id(selected.run_id)
-        folder, job = state.run(selected.run_id), selected.job
-        selected.record(ledger, folder)
-        options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
-        with _recording_errors(selected, ledger), _session(job, options) as session:
-            org = _connect(job, session, options, selected.past)
-            ends_at = options.ends_at
-            return _Execution(selected, folder, ledger, options, session, org, ends_at).run()
+    with locked(job, options) as lock:
+        clean_up(lock, options)
+        selected = select(lock.ledger, lock.run_id)
+        return _execute(selected, lock, options, options.ends_at)
 
 
-def _load(job_file: Path, options: RunOptions) -> Job:
-    job = load_job(job_file, options.settings.permissions)
-    options.on_job(job)
-    return job
-
-
-@contextmanager
-def _locked(job: Job, options: RunOptions) -> Iterator[tuple[Ledger, str, Callable[[str], None]]]:
-    """Hold the job's lock.
-
-    Yields:
-        The ledger, the id of a new run, and what to call if another run takes the lock instead.
-    """
-    state = options.settings.state.create()
-    now = datetime.now(UTC)
-    run_id = new_run_id(now)
-    lock = run_lock(
-        state.locks,
-        job.file,
-        job.connection.org_id,
-        run_id=run_id,
-        since=now,
-        wait_seconds=options.wait_lock_seconds,
-    )
-    with lock as note_run_id, Ledger(state.ledger) as ledger:
-        yield ledger, run_id, note_run_id
+def _execute(
+    selected: SelectedRun, lock: JobLock, options: RunOptions, ends_at: float | None
+) -> RunOutcome:
+    lock.note_run_id(selected.run_id)
+    folder, job, ledger = options.settings.state.run(selected.run_id), selected.job, lock.ledger
+    selected.record(ledger, folder)
+    options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
+    with _recording_errors(selected, ledger), _session(job, options) as session:
+        org = _connect(job, session, options, selected.past)
+        return _Execution(selected, folder, ledger, options, session, org, ends_at).run()
 
 
 def _session(job: Job, options: RunOptions) -> AbstractContextManager[Session]:

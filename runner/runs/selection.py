@@ -50,7 +50,7 @@ class SelectedRun:
             self.run_id,
             job=self.job.name,
             job_file=self.job.file,
-            job_sha256=_digest_of(self.job.file),
+            job_sha256=digest_of(self.job.file),
             started=self.started,
             folder=folder,
             request=self.request,
@@ -83,7 +83,7 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
     Raises:
         UsageError: The job file has changed.
     """
-    if _digest_of(job.file) != run.job_sha256:
+    if digest_of(job.file) != run.job_sha256:
         raise UsageError(
             f"Run {run.run_id} of {job.file} is unfinished, and the job file has changed since the "
             "run started, so the rows already sent cannot be matched to it.",
@@ -95,6 +95,33 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
     if after is not None:
         job = with_failed_rows(job, after)
     return SelectedRun(run.run_id, job, run.request, params, run.started, past=run, after=after)
+
+
+def asks_the_same(
+    old: SelectedRun, request: RunRequest, params: Mapping[str, ParamValue], job: Job
+) -> bool:
+    """Whether an unfinished run does what is asked now: the same tasks with the same params."""
+    return (
+        old.request.verb == request.verb
+        and old.params == params
+        and _task_names(old.request, job) == _task_names(request, job)
+    )
+
+
+def asked_in_words(request: RunRequest) -> str:
+    """What an earlier run was asked for: `with day=2026-03-01`."""
+    if request.verb == "retry":
+        return "as a retry"
+    tasks = [f"task {name}" for name in request.only]
+    return (
+        f"with {', '.join([*request.params, *tasks])}"
+        if request.params or tasks
+        else ("without params, for all tasks")
+    )
+
+
+def _task_names(request: RunRequest, job: Job) -> set[str]:
+    return set(request.only) or {task.name for task in job.tasks}
 
 
 def unfinished_run(ledger: Ledger, runs: Iterable[RunRecord], job_file: Path) -> RunRecord | None:
@@ -244,6 +271,6 @@ def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:
     )
 
 
-def _digest_of(file: Path) -> str:
+def digest_of(file: Path) -> str:
     """The SHA-256 of a job file's bytes."""
     return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -38,21 +38,25 @@ class UserSettings:
     """Where locks of tokens in the keyring are; None where the user has no folder for them."""
 
 
-def load_job(file: Path, permissions: Permissions) -> Job:
-    """Read a job.
+def load_job(
+    file: Path, permissions: Permissions, written_before: frozenset[Path] = frozenset()
+) -> Job:
+    """Read a job; files in `written_before` may not exist yet, as another job writes them.
 
     Raises:
         JobError: It is wrong; every problem with its position.
     """
     from runner.errors import JobError
 
-    job, problems = check_job(file, permissions)
+    job, problems = check_job(file, permissions, written_before)
     if job is None:
         raise JobError(problems)
     return job
 
 
-def check_job(file: Path, permissions: Permissions) -> tuple[Job | None, tuple[Diagnostic, ...]]:
+def check_job(
+    file: Path, permissions: Permissions, written_before: frozenset[Path] = frozenset()
+) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job; return it if it has no errors, and all problems, sorted."""
     from runner.job import load
     from runner.tables.sources.csv import header_of
@@ -64,6 +68,7 @@ def check_job(file: Path, permissions: Permissions) -> tuple[Job | None, tuple[D
         statements=problem_of_select,
         header=header_of,
         permissions=permissions,
+        written_before=written_before,
     )
 
 

@@ -1,0 +1,97 @@
+"""What is asked of the runs: options, and jobs that are read and checked before the first starts.
+
+Knows which files one job leaves for another. Knows nothing of locks, orgs or how a run is executed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner import events
+from runner.errors import JobError, RunnerError, UsageError, all_of
+from runner.events import Sink
+from runner.job.model import Job, ParamValue
+from runner.job.partial_job import files_written_by
+from runner.runs.selection import digest_of, resolved_params
+from runner.runs.wiring import UserSettings, load_job
+from runner.state.run_records import RunRequest
+
+
+def _ignore_job(_job: Job) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run, resume, retry or undo."""
+
+    settings: UserSettings
+    sink: Sink = events.ignore
+    wait_lock_seconds: float = 0.0
+    timeout_seconds: float | None = None
+    max_disk_bytes: int | None = None
+    """None: what the job says."""
+    on_job: Callable[[Job], None] = _ignore_job
+    """Called with the job once it is loaded, before anything is sent."""
+
+    @property
+    def ends_at(self) -> float | None:
+        """The monotonic time at which a run that starts now has to stop; None: never."""
+        return None if self.timeout_seconds is None else time.monotonic() + self.timeout_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
+    """A job that was read and checked, and what is asked of it."""
+
+    job: Job
+    request: RunRequest
+    params: Mapping[str, ParamValue]
+    job_sha256: str
+
+
+def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> list[PreparedRun]:
+    """Read and check every job before the first one starts.
+
+    Args:
+        files: The jobs, in the order in which they will run; one may read what those before write.
+        request: Which tasks, with which params.
+        options: How.
+
+    Raises:
+        JobError: Jobs are wrong; the problems of all.
+        UsageError: A job has no such task or param.
+    """
+    prepared: list[PreparedRun] = []
+    errors: list[RunnerError] = []
+    written: frozenset[Path] = frozenset()
+    for file in files:
+        try:
+            job = load_job(file, options.settings.permissions, written)
+            params = resolved_params(job, request)
+        except (JobError, UsageError) as error:
+            if isinstance(error, UsageError) and len(files) > 1:
+                error = UsageError(f"{file}: {error.message}", hint=error.hint)
+            errors.append(error)
+        else:
+            prepared.append(PreparedRun(job, request, params, digest_of(job.file)))
+            written |= files_written_by(job)
+    if errors:
+        raise all_of(errors)
+    for each in prepared:
+        options.on_job(each.job)
+    return prepared
+
+
+def load(job_file: Path, options: RunOptions) -> Job:
+    """Read and check one job.
+
+    Raises:
+        JobError: It is wrong.
+    """
+    job = load_job(job_file, options.settings.permissions)
+    options.on_job(job)
+    return job

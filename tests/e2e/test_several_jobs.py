@@ -1,0 +1,108 @@
+"""Several jobs in one command: all are checked before the first starts; one document is printed."""
+
+import json
+
+CREATE = "- name: load\n  create: Account\n  from: a.csv\n"
+PARAM = "params:\n  day: {type: date, required: true}\n"
+
+
+def accounts(org):
+    return org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"]
+
+
+def make(bench):
+    bench.write("a.csv", "Name\nAcme\n")
+    return bench.job(CREATE, name="a.yaml")
+
+
+def test_a_broken_job_keeps_the_others_from_starting(bench, org):
+    good = make(bench)
+    broken = bench.job("- name: load\n  craete: Account\n  from: a.csv\n", name="broken.yaml")
+    gone = bench.job(CREATE.replace("a.csv", "gone.csv"), name="gone.yaml")
+    before = accounts(org)
+    ended = bench.run("run", good, broken, gone)
+    assert ended.code == 2
+    assert "2 problems; nothing was attempted" in ended.err
+    assert "broken.yaml:6:" in ended.err
+    assert "there is no file gone.csv" in ended.err
+    assert ended.out == ""
+    ended = bench.run("run", good, broken, gone, "-o", "json")
+    assert ended.code == 2
+    assert len(ended.document["diagnostics"]) == 2
+    assert accounts(org) == before
+    assert bench.run("history", "-o", "json").document["runs"] == []
+
+
+def test_a_param_that_one_job_lacks_keeps_the_others_from_starting(bench, org):
+    good, before = make(bench), accounts(org)
+    needs = bench.job(CREATE, name="needs.yaml", head=PARAM)
+    ended = bench.run("run", good, needs)
+    assert ended.code == 2
+    assert "needs.yaml" in ended.err
+    assert "day" in ended.err
+    ended = bench.run("run", good, needs, "-t", "nix")
+    assert ended.code == 2
+    assert accounts(org) == before
+
+
+def test_a_job_may_read_what_a_job_before_it_writes(bench, org):
+    make(bench)
+    first = bench.job(
+        "- name: list\n  query: SELECT Name FROM Account LIMIT 1\n  to: out/list.csv\n"
+        + CREATE.replace("load", "more")
+        + "  results: results\n",
+        name="first.yaml",
+    )
+    second = bench.job(
+        CREATE.replace("a.csv", "out/list.csv")
+        + "- name: from_results\n  create: Account\n  from: results/succeeded.csv\n"
+        + "  fields: {Name: Name}\n",
+        name="second.yaml",
+    )
+    org.create("Account", Name="seed")
+    ended = bench.run("run", first, second, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    alone = bench.run("run", bench.job(CREATE.replace("a.csv", "none.csv"), name="x.yaml"), first)
+    assert alone.code == 2
+
+
+def test_a_job_that_cannot_start_is_in_the_one_document(bench, org):
+    good = make(bench)
+    token = bench.job(
+        CREATE, name="token.yaml", connection="{environment: sandbox, token: tokens/none.json}"
+    )
+    ended = bench.run("run", good, token, "-o", "json")
+    assert ended.code == 4
+    done, failed = json.loads(ended.out)
+    assert done["exit_code"] == 0
+    assert failed["exit_code"] == 4
+    assert "runner login" in failed["hint"]
+    ended = bench.run("run", good, token)
+    assert ended.code == 4
+    assert "(exit 0)" in ended.out
+    assert "runner login" in ended.err
+
+
+def test_a_job_that_does_not_fit_the_org_says_that_it_alone_was_not_started(bench, org):
+    good = make(bench)
+    bench.write("b.csv", "Nmae\nAcme\n")
+    misspelt = bench.job(CREATE.replace("a.csv", "b.csv"), name="b.yaml")
+    before = accounts(org)
+    ended = bench.run("run", good, misspelt)
+    assert ended.code == 2
+    assert accounts(org) == before + 1
+    assert "nothing was attempted" not in ended.err + ended.out
+    ended = bench.run("run", good, misspelt, "-o", "json")
+    assert len(json.loads(ended.out)) == 2
+    assert "nothing was attempted" not in ended.out
+
+
+def test_a_job_that_changes_before_its_turn_is_not_started(bench, org):
+    make(bench)
+    second = bench.job(CREATE, name="b.yaml")
+    writes_over = bench.job(
+        "- name: list\n  query: SELECT Name FROM Account\n  to: b.yaml\n", name="first.yaml"
+    )
+    ended = bench.run("run", writes_over, second)
+    assert ended.code == 2, ended.err + ended.out
+    assert "b.yaml has changed since it was read" in ended.err
