@@ -218,7 +218,7 @@ def _takes(meant, schema):
         return ", ".join(map(_code, meant["enum"]))
     if "anyOf" in meant:
         branches = (_takes(_resolved(each, schema), schema) for each in meant["anyOf"])
-        return ", or ".join(dict.fromkeys(branches))
+        return ", or ".join(sorted(dict.fromkeys(branches), key=lambda words: words == "mapping"))
     types = meant["type"] if isinstance(meant["type"], list) else [meant["type"]]
     words = ", ".join(_WORDS[each] for each in types)
     if words == "text" and "30s, 5m" in meant.get("errorMessage", ""):

@@ -74,7 +74,11 @@ class _QuickCheck:
     def _properties(self, value: object, expected: Schema, _schema: Schema) -> bool:
         if not isinstance(value, dict):
             return True
-        return all(self.accepts(value[key], part) for key, part in expected.items() if key in value)
+        return all(
+            part is True or self.accepts(value[key], part)
+            for key, part in expected.items()
+            if key in value
+        )
 
     def _by_pattern(self, value: object, expected: Schema, _schema: Schema) -> bool:
         if not isinstance(value, dict):
@@ -162,8 +166,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 }
 _ANNOTATIONS = frozenset(
     {
-        "$schema", "$id", "$defs", "title", "description", "default", "examples", "errorMessage",
-        "format", "then", "else",
+        "$schema", "$id", "$defs", "title", "description", "markdownDescription", "default",
+        "examples", "errorMessage", "defaultSnippets", "format", "then", "else",
     }
 )  # fmt: skip
 _RULES: dict[str, Callable[..., bool]] = {

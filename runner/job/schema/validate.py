@@ -78,8 +78,10 @@ def _of_branch(error: ValidationError, root: Schema) -> Iterator[Violation]:
     branches = [_resolved(branch, root) for branch in options]
     fitting = [index for index, branch in enumerate(branches) if _takes(error.instance, branch)]
     if not fitting:
+        # Branches of mappings come first for the sake of editors; text is the simplest to name.
         types = dict.fromkeys(branch["type"] for branch in branches)
-        yield replace(_violation(error), keyword="type", expected=list(types))
+        ordered = sorted(types, key=lambda name: name == "object")
+        yield replace(_violation(error), keyword="type", expected=ordered)
         return
     meant = max(fitting, key=lambda index: _likeness(error.instance, branches[index]))
     context = error.context or []

@@ -23,7 +23,8 @@ def objects(node, path=()):
         if node.get("type") == "object" and ("properties" in node or "patternProperties" in node):
             yield path, node
         for key, value in node.items():
-            yield from objects(value, (*path, key))
+            if key != "if":  # a condition, which describes nothing
+                yield from objects(value, (*path, key))
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield from objects(value, (*path, index))
@@ -50,7 +51,25 @@ def test_schemas_are_schemas(name):
 @pytest.mark.parametrize(("found", "required"), [each for name in OWN for each in properties(name)])
 def test_every_property_is_described_and_shown(found, required):
     assert found["description"].endswith((".", ")"))
-    assert found["examples"]
+    # An example that YAML wants in quotes is a snippet, since editors insert examples as they are.
+    assert found.get("examples") or found.get("defaultSnippets")
+
+
+def parts(node):
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
+    for each in node if isinstance(node, list) else ():
+        yield from parts(each)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_description_with_code_is_markdown_for_editors(name):
+    described = [each for each in parts(schema(name)) if isinstance(each.get("description"), str)]
+    with_code = [each for each in described if "`" in each["description"]]
+    assert with_code
+    for each in with_code:
+        assert each.get("markdownDescription") == each["description"]
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -66,7 +85,7 @@ def test_defaults_and_examples_fit_their_own_schema(name):
         found, _ = each.values
         part = {**found, "$defs": root["$defs"]}
         validator = Draft202012Validator(part)
-        shown = [*found["examples"], *([found["default"]] if "default" in found else [])]
+        shown = [*found.get("examples", []), *([found["default"]] if "default" in found else [])]
         for value in shown:
             assert not list(validator.iter_errors(value)), (each.id, value)
 
