@@ -262,6 +262,7 @@ def _shape(values: Values, path: Path) -> FileShape:
         values.get("decimal", "."),
         values.get("dates"),
         values.get("datetimes"),
+        values.get("skip_rows", 0),
         _undeclared(form, values, path),
     )
 

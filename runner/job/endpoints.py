@@ -71,6 +71,8 @@ class FileShape:
     dates: str | None = None
     """Format of dates in the codes of strptime, besides ISO 8601."""
     datetimes: str | None = None
+    skip_rows: int = 0
+    """Lines of a CSV file, or rows of a sheet, above the header."""
     undeclared: frozenset[str] = field(default=frozenset(), compare=False)
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
 

@@ -250,7 +250,8 @@ def _failed_rows(run: RunRecord, task: AnyTask) -> Path | None:
 
 
 def _with_failed_rows(task: WriteTask, file: Path) -> WriteTask:
-    shape = FileShape(FileFormat.CSV)
+    # A spreadsheet may have saved it with another delimiter.
+    shape = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))
     if isinstance(task.source, FileSource):
         old = task.source.shape
         shape = replace(shape, decimal=old.decimal, dates=old.dates, datetimes=old.datetimes)

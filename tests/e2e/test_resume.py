@@ -229,6 +229,26 @@ def test_retry_sends_the_failed_rows_only(bench, org):
     assert bench.run("retry", ended.document["run_id"]).code == 3, "the older run's rows"
 
 
+def test_retry_reads_failed_rows_that_a_spreadsheet_has_saved(bench, org):
+    bench.write("a.csv", "company,tier\nKäse,Wood\nb,Wood\n")
+    job = bench.job(
+        "- name: load\n  create: Account\n  from: a.csv\n  fields: {Name: company, Tier__c: tier}\n"
+    )
+    ended = bench.run("run", job, "-o", "json")
+    failed = bench.folder / ended.task("load")["results"] / "failed.csv"
+    text = failed.read_text(encoding="utf-8").replace("Wood", "Silver")
+    saved = text.replace(",", ";").replace("\n", "\r\n")
+    failed.write_text(saved, encoding="windows-1252", newline="")
+    refused = bench.run("retry")
+    assert refused.code == 1
+    assert "failed.csv: byte " in refused.err
+    assert "Save it as UTF-8" in refused.err
+    failed.write_text(saved, encoding="utf-8-sig", newline="")
+    assert bench.run("retry", ended.document["run_id"]).code == 0
+    found = org.rows("SELECT Name, Tier__c FROM Account ORDER BY Name")
+    assert found == [{"Name": "b", "Tier__c": "Silver"}, {"Name": "Käse", "Tier__c": "Silver"}]
+
+
 def test_a_retry_of_nothing_is_refused(bench, org):
     write_rows(bench)
     assert bench.run("run", bench.job(LOAD)).code == 0

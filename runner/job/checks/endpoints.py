@@ -34,12 +34,12 @@ from runner.suggest import closest, in_words
 
 _TEXT_KEYS = ("encoding", "compression", "decimal", "dates", "datetimes")
 _KEYS = {
-    FileFormat.CSV: ("delimiter", "quote", "header", *_TEXT_KEYS),
+    FileFormat.CSV: ("delimiter", "quote", "header", "skip_rows", *_TEXT_KEYS),
     FileFormat.JSONL: _TEXT_KEYS,
     FileFormat.JSON: _TEXT_KEYS,
     FileFormat.XML: ("record", "compression", "decimal", "dates", "datetimes"),
     FileFormat.PARQUET: (),
-    FileFormat.EXCEL: ("sheet",),
+    FileFormat.EXCEL: ("sheet", "skip_rows"),
 }
 _FORMAT_NAMES = {
     FileFormat.CSV: "CSV",

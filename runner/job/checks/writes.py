@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,6 +20,7 @@ ExpressionChecker = Callable[[str], str | None]
 HeaderReader = Callable[[FileSource], tuple[str, ...] | None]
 """Column names of a CSV source; None if there are none, or they cannot be read."""
 
+_NAME_WITH_SIGNS = re.compile(r"[^\W\d]\w*(?:[ .:#/&%-]+\w*)+")
 _BY_ID = {Verb.UPDATE, Verb.DELETE}
 
 
@@ -32,8 +34,15 @@ def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[
             if reason is not None:
                 path = task_path(task, "fields", mapping.field)
                 message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
-                hint = "write a column by its name, fixed text as \"'Retail'\""
+                hint = _expression_hint(mapping.expression)
                 yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)
+
+
+def _expression_hint(expression: str) -> str:
+    column = "a column by its name"
+    if _NAME_WITH_SIGNS.fullmatch(expression.strip()):
+        column = f"a column with spaces or signs in its name as '\"{expression.strip()}\"'"
+    return f"write {column}, fixed text as \"'Retail'\""
 
 
 def statements(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[Diagnostic]:

@@ -163,4 +163,7 @@ def _undecodable(path: Path, encoding: str, offset: int) -> SourceError:
 
 def encoding_hint(path: Path) -> str:
     """How to declare the encoding of a file."""
-    return f"Give its actual encoding in `from`: {{file: {path.name}, encoding: windows-1252}}."
+    return (
+        "Save it as UTF-8, or give its actual encoding in `from`:"
+        f" {{file: {path.name}, encoding: windows-1252}}."
+    )

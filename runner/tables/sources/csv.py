@@ -34,6 +34,7 @@ from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
+_UNNAMED = "Name it in the first line, or check `delimiter` and `skip_rows` in `from`."
 PLAIN_CSV = FileShape(FileFormat.CSV)
 
 
@@ -153,16 +154,24 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     # UTF-8 is passed through unchecked: DuckDB finds what cannot be decoded.
     if codecs.lookup(shape.encoding).name != "utf-8":
         blocks = decoded(blocks, path, shape.encoding)
-    first = next(blocks, b"").removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
+    first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
+    first = first[len(preamble(first, shape.skip_rows)) :].lstrip(b"\r\n")
     header = header_bytes(first, shape.quote)
     columns = shape.header
     if not columns:
         columns = _header_names(path, header, shape)
         first = first[len(header) :]
-    check_header(path, columns)
+    check_header(path, columns, hint=_UNNAMED)
     records = chain([first], blocks)
     notes = (note,) if note else ()
     return Records(path, columns, shape, records, digest, _line_end(header), notes=notes)
+
+
+def preamble(start: bytes, skip_rows: int) -> bytes:
+    """What comes before the header in UTF-8: Excel's line `sep=;`, and the lines to skip."""
+    lines = rb"(?:[^\r\n]*(?:\r\n|\n|\r|\Z)){%d}" % skip_rows
+    found = re.match(rb"(?:sep=[^\r\n]\r?\n)?" + lines, start)
+    return found.group() if found else b""
 
 
 def _line_end(header: bytes) -> str:
@@ -190,7 +199,9 @@ def _header_names(path: Path, header: bytes, shape: FileShape) -> tuple[str, ...
     return tuple(rows[0]) if rows else ()
 
 
-def check_header(path: Path, names: tuple[str, ...]) -> None:
+def check_header(
+    path: Path, names: tuple[str, ...], *, hint: str = "Give every column a name."
+) -> None:
     """Reject blank and repeated names; Salesforce and SQL treat `Name` and `NAME` as the same.
 
     Raises:
@@ -201,7 +212,7 @@ def check_header(path: Path, names: tuple[str, ...]) -> None:
         if not name.strip():
             raise SourceError(
                 f"{path}: column {place} of {len(names)} has no name.",
-                hint="Name it in the first line, or check `delimiter` in `from`.",
+                hint=hint,
             )
         first = seen.setdefault(name.lower(), place)
         if first != place:

@@ -7,8 +7,10 @@ Knows nothing of DuckDB.
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 from typing import TextIO
 
@@ -25,24 +27,30 @@ def normalize_csv(path: Path, shape: FileShape, to: Path) -> Records:
         SourceError: A byte cannot be decoded, a row has too many or too few cells, or a quote is
             not closed; gives the byte, or row and line.
     """
+    rewrite_csv(path, shape, to)
+    records = open_csv(to, PLAIN_CSV)
+    records.path = path
+    return records
+
+
+def rewrite_csv(path: Path, shape: FileShape, to: Path) -> None:
+    """Like `normalize_csv`, for a reader that knows the columns."""
     csv.field_size_limit(sys.maxsize)
     with open_text(path, shape) as stream, to.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL)
         if shape.header:
             writer.writerow(shape.header)
         writer.writerows(_checked_rows(path, shape, stream))
-    records = open_csv(to, PLAIN_CSV)
-    records.path = path
-    return records
 
 
 def _checked_rows(path: Path, shape: FileShape, stream: TextIO) -> Iterator[list[str]]:
+    lines, skipped = _after_preamble(stream, shape)
     reader = csv.reader(
-        stream, delimiter=shape.delimiter, quotechar=shape.quote or None, strict=True
+        lines, delimiter=shape.delimiter, quotechar=shape.quote or None, strict=True
     )
     width = len(shape.header)
     number = 0 if shape.header else -1
-    line = 1
+    line = 1 + skipped
     try:
         for cells in reader:
             if cells:
@@ -50,12 +58,19 @@ def _checked_rows(path: Path, shape: FileShape, stream: TextIO) -> Iterator[list
                 width = width or len(cells)
                 _check_width(path, number, line, len(cells), width)
                 yield cells
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + skipped
     except csv.Error as error:
         raise SourceError(
             f"{path}: {_place(number + 1, line)}: {_quote_fault(error, shape.quote)}.",
             hint=f"Double each quote inside a quoted value: {shape.quote * 2}",
         ) from error
+
+
+def _after_preamble(stream: TextIO, shape: FileShape) -> tuple[Iterator[str], int]:
+    """The lines from the header on, and how many come before."""
+    first = stream.readline()
+    lines = shape.skip_rows + bool(re.fullmatch("sep=[^\r\n]\r?\n", first))
+    return islice(chain([first], stream), lines, None), lines
 
 
 def _check_width(path: Path, row: int, line: int, cells: int, width: int) -> None:

@@ -20,7 +20,7 @@ from runner.files import unwritable
 from runner.tables.database import UnreadableRowsError, duckdb_error
 from runner.tables.sources.chunks import CHUNK_BYTES, UncutError, cut_chunks, file_blocks
 from runner.tables.sources.csv import PLAIN_CSV, header_bytes
-from runner.tables.sources.csv_normalize import normalize_csv
+from runner.tables.sources.csv_normalize import rewrite_csv
 from runner.tables.sql import CsvDialect, literal, name, read_csv, without_mark
 
 Result = TypeVar("Result")
@@ -114,7 +114,7 @@ def _rewrite(
     shape = PLAIN_CSV if header else replace(PLAIN_CSV, header=tuple(columns))
     rewritten = scratch / "rewritten.csv"
     try:
-        normalize_csv(file, shape, rewritten)
+        rewrite_csv(file, shape, rewritten)
     except SourceError as error:
         reason = error.message.removeprefix(f"{file}: ").rstrip(".")
         raise UnreadableRowsError(reason) from refusal

@@ -2,7 +2,7 @@
 
 The encoding is detected only from a byte order mark: guessing it from letters could change names
 silently. The delimiter is the one that splits the header and the first rows into equally many
-cells. Knows bytes. Opens no file.
+cells, unless the first line names it, as Excel writes it: `sep=;`. Knows bytes. Opens no file.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -69,7 +70,11 @@ def _delimiter(start: bytes, shape: FileShape) -> str:
         decoder = codecs.getincrementaldecoder(shape.encoding)("replace")
     except LookupError:
         return shape.delimiter
-    text = decoder.decode(start).removeprefix("\ufeff").lstrip("\r\n")
+    text = decoder.decode(start).removeprefix("\ufeff")
+    if named := re.match("sep=([^\r\n])\r?\n", text):
+        return named[1]
+    lines = text.splitlines(keepends=True)
+    text = "".join(lines[shape.skip_rows :]).lstrip("\r\n")
     is_cut = len(start) >= START_BYTES
     widths = {
         delimiter: width

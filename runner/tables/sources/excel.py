@@ -12,17 +12,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from dataclasses import replace
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 from zipfile import BadZipFile, ZipFile
 
 from runner.errors import SourceError
+from runner.job.endpoints import FileShape
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.extras import extra
 from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
+from runner.tables.sources.value_texts import duration_text
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook, SheetMetadata
 
 _BLOCK_BYTES = 1 << 20
 _LONGEST_CELL_BYTES = 1 << 16
@@ -34,20 +42,36 @@ _WHOLE_BELOW = 1e15
 """Excel stores doubles with 15 digits; below this, a whole number is written without a point."""
 
 
-def read_excel(path: Path, sheet: str | None, to: Path, disk: Disk = UNBOUNDED) -> Records:
-    """Write a sheet's rows as CSV; its first row names the columns.
+def read_excel(path: Path, shape: FileShape, to: Path, disk: Disk = UNBOUNDED) -> Records:
+    """Write a sheet's rows as CSV; the first row with a value names the columns.
+
+    By default, the first visible sheet is read.
 
     Raises:
         SourceError: The file is not Excel, has no such sheet, or a cell contains an error.
     """
-    rows = _rows(path, sheet)
-    header = [_text(cell) for cell in next(rows, [])]
-    while header and not header[-1].strip():
-        header.pop()
-    return spool_rows(path, header, _cut(path, rows, len(header)), to, disk)
+    rows, note = _rows(path, shape.sheet)
+    numbered = islice(enumerate(rows, start=1), shape.skip_rows, None)
+    texts = ((number, [_text(cell) for cell in row]) for number, row in numbered)
+    number, header = next((each for each in texts if any(map(str.strip, each[1]))), (0, []))
+    if not header:
+        raise SourceError(
+            f"{path}: the sheet has no header: it is empty.", hint="Check `sheet` and `skip_rows`."
+        )
+    start = next((at for at, cell in enumerate(header) if cell.strip()), 0)
+    end = max((at for at, cell in enumerate(header, start=1) if cell.strip()), default=0)
+    for at in range(start, end):
+        if not header[at].strip():
+            raise SourceError(
+                f"{path}: cell {_letters(at)}{number} of the sheet is blank, but names a column.",
+                hint="Write the column's name there; title rows above go into `skip_rows`.",
+            )
+    records = spool_rows(path, header[start:end], _cut(path, texts, start, end), to, disk)
+    return replace(records, notes=(note,) if note else ())
 
 
-def _rows(path: Path, sheet: str | None) -> Iterator[list[object]]:
+def _rows(path: Path, sheet: str | None) -> tuple[Iterator[list[object]], str | None]:
+    """The rows of a sheet from row 1 and column A on, and what the user should know."""
     calamine = extra("python_calamine", "excel", f"{path}, an Excel file,")
     try:
         book = calamine.load_workbook(str(path))
@@ -56,7 +80,8 @@ def _rows(path: Path, sheet: str | None) -> Iterator[list[object]]:
             raise SourceError(
                 f"{path} has no sheet {sheet!r}.", hint=f"It has: {', '.join(map(repr, names))}."
             )
-        found = book.get_sheet_by_name(sheet or names[0])
+        visible = _visible_sheets(book)
+        found = book.get_sheet_by_name(sheet or (visible or names)[0])
     except (calamine.CalamineError, OSError) as error:
         raise SourceError(
             f"{path} cannot be read as Excel: {error}.",
@@ -70,20 +95,45 @@ def _rows(path: Path, sheet: str | None) -> Iterator[list[object]]:
             hint="Fix its formula and save the file; none of its rows were read.",
         )
     before = [""] * (found.start[1] if found.start else 0)
-    return ([*before, *row] for row in found.iter_rows())
+    hidden = sheet is None and found.name != names[0]
+    note = f"sheet {found.name!r} read, the first that is visible" if hidden else None
+    return ([*before, *row] for row in found.iter_rows()), note
 
 
-def _cut(path: Path, rows: Iterator[list[object]], width: int) -> Iterator[list[str]]:
+def _visible_sheets(book: CalamineWorkbook) -> list[str]:
+    """Names of the sheets with cells that are not hidden."""
+    found = (str(each.name) for each in book.sheets_metadata if _is_visible(each))
+    return list(found)
+
+
+def _is_visible(sheet: SheetMetadata) -> bool:
+    """Compare by name: the module is an extra, which may be missing."""
+    return str(sheet.typ).endswith("WorkSheet") and str(sheet.visible).endswith("Visible")
+
+
+def _letters(column: int) -> str:
+    """The name of a column by its place from 0: A, …, Z, AA."""
+    name = ""
+    while column >= 0:
+        column, letter = divmod(column, 26)
+        name = chr(ord("A") + letter) + name
+        column -= 1
+    return name
+
+
+def _cut(
+    path: Path, rows: Iterator[tuple[int, list[str]]], start: int, end: int
+) -> Iterator[list[str]]:
     """Rows as wide as the header, without blank rows."""
-    for number, row in enumerate(rows, start=2):
-        cells = [_text(cell) for cell in row]
-        if any(cells[width:]):
+    for number, cells in rows:
+        if any(cells[:start]) or any(cells[end:]):
             raise SourceError(
                 f"{path}: row {number:,} of the sheet has a value in a column without a name.",
-                hint="Name the columns in the first row of the sheet, or remove the value.",
+                hint="Name the column in the header, or remove the value; `skip_rows` skips title"
+                " rows above the header.",
             )
         if any(cells):
-            yield cells[:width] + [""] * (width - len(cells))
+            yield cells[start:end] + [""] * (end - max(start, len(cells)))
 
 
 def _text(cell: object) -> str:
@@ -92,6 +142,8 @@ def _text(cell: object) -> str:
     if isinstance(cell, float):
         is_whole = cell.is_integer() and abs(cell) < _WHOLE_BELOW
         return str(int(cell)) if is_whole else f"{Decimal(repr(cell)):f}"
+    if isinstance(cell, timedelta):
+        return duration_text(cell)
     if isinstance(cell, datetime):
         return cell.isoformat(sep=" ")
     return cell.isoformat() if isinstance(cell, date | time) else str(cell)

@@ -200,6 +200,11 @@ def _save_standard_input(to: Path) -> Path:
 
 def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
     records = open_csv(file, shape)
+    if not records.columns:
+        raise SourceError(
+            f"{file} is empty: it does not even have a header.",
+            hint="Export it again; a file without rows still has its header.",
+        )
     return replace(records, normalize=partial(normalize_csv, file, records.shape))
 
 
@@ -214,7 +219,7 @@ def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Record
 def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     from runner.tables.sources.excel import read_excel
 
-    return read_excel(file, shape.sheet, to, disk)
+    return read_excel(file, shape, to, disk)
 
 
 def _read_xml(file: Path, shape: FileShape) -> Iterator[JsonObject]:

@@ -106,7 +106,7 @@ def _map_column(
 ) -> ColumnMapping:
     if column.expression is None:
         if column.field.lower() not in places:
-            raise _missing(column.field, column.field, source_columns)
+            raise _missing(column, column.field, source_columns)
         return ColumnMapping(column, index, places[column.field.lower()])
     expression = parse(column.expression)
     if expression.column is not None and expression.column.lower() in places:
@@ -213,7 +213,7 @@ def _label(column: MappedColumn) -> str:
 
 
 def _why_not(mapping: ColumnMapping) -> str:
-    """SQL of what is wrong with a value, which stands before it."""
+    """SQL of what is wrong with a value, to follow the value."""
     after = literal(f"' is not {_expected(mapping)}")
     if mapping.column.kind is not FieldKind.DATETIME:
         return after
@@ -239,16 +239,23 @@ def _unbound(
     expression = column.expression or ""
     for used in parse(expression).columns:
         if used.lower() not in known and used.lower() in str(error).lower():
-            return _missing(column.field, used, source_columns)
+            return _missing(column, used, source_columns)
     return SourceError(
         f"`fields`: {column.field}: {first_line(error)}.",
         hint="Every source column is text; convert it, e.g. CAST(amount AS DECIMAL(18,2)).",
     )
 
 
-def _missing(field: str, column: str, source_columns: Sequence[str]) -> SourceError:
-    guess = did_you_mean(column, source_columns)
-    return SourceError(
-        f"{field}: the source has no column {column!r}.",
-        hint=f"{guess + ' ' if guess else ''}It has: {', '.join(source_columns) or 'no columns'}.",
-    )
+def _missing(column: MappedColumn, used: str, source_columns: Sequence[str]) -> SourceError:
+    """A column that an expression uses, or that is named like the field, is not in the source."""
+    expression = (column.expression or "").strip()
+    hints = []
+    if expression.lower() in {each.lower() for each in source_columns}:
+        hints.append(f"Put the column's name in double quotes: {column.field}: '\"{expression}\"'.")
+    else:
+        if expression == used:
+            hints.append(f"Fixed text is in single quotes: {column.field}: \"'{used}'\".")
+        if guess := did_you_mean(used, source_columns):
+            hints.append(guess)
+    hints.append(f"It has: {', '.join(source_columns) or 'no columns'}.")
+    return SourceError(f"{column.field}: the source has no column {used!r}.", hint=" ".join(hints))

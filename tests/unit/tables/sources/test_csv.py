@@ -36,7 +36,20 @@ HUGE = "x" * 131_072
         (f"a,b\n{HUGE},2\n".encode(), {}, [{"a": HUGE, "b": "2"}]),
         (b"a,b\n", {}, []),
         (b"a,b", {}, []),
-        (b"", {}, []),
+        (b"", {"header": ("a", "b")}, []),
+        (b"sep=;\r\na;b\r\n1;2\r\n", {"delimiter": ";"}, [{"a": "1", "b": "2"}]),
+        (b"\xef\xbb\xbfsep=|\na|b\n1|2\n", {"delimiter": "|"}, [{"a": "1", "b": "2"}]),
+        (b'Sales, "2026\r\n\r\na,b\r\n1,"2\n"\r\n', {"skip_rows": 2}, [{"a": "1", "b": "2\n"}]),
+        (
+            b"Sales\na,b\n1,2\n\r\n3,4\r\n",
+            {"skip_rows": 1},
+            [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}],
+        ),
+        (
+            "Umsätze\na,b\nä,2\n".encode("utf-16"),
+            {"encoding": "utf-16", "skip_rows": 1},
+            [{"a": "ä", "b": "2"}],
+        ),
     ],
 )
 def test_csv_is_read_as_declared(stage, rows_of, content, shape, expected):
@@ -52,6 +65,9 @@ def test_csv_is_read_as_declared(stage, rows_of, content, shape, expected):
         (b'a,b\n"3"x,4\n', "row 1 (line 2): text between"),
         (b"a,b\n1,2\n\xff,4\n", "byte 9 is not utf-8"),
         (b"\xe4,b\n1,2\n", "the header is not utf-8: byte 1"),
+        (b"", "is empty: it does not even have a header"),
+        (b"\n", "is empty: it does not even have a header"),
+        (b"sep=,\na,b\n1,2,3\n", "row 1 (line 3) has 3 cells, the header has 2"),
         (b"a,A\n1,2\n", "column 'A' appears twice in the header (1 and 2)"),
         (b"a,,c\n1,2,3\n", "column 2 of 3 has no name"),
     ],

@@ -190,3 +190,17 @@ def test_a_column_missing_in_a_lambda_is_named_not_its_parameter(stage):
     expression = "array_to_string(list_transform([x], lambda t: t || u), ';')"
     with pytest.raises(SourceError, match="no column 'u'"):
         stage(b"x\n1\n", [MappedColumn("F__c", expression)])
+
+
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("Retail", "Fixed text is in single quotes: F__c: \"'Retail'\". It has: Kunden-Nr, Name."),
+        ("nam", "Fixed text is in single quotes: F__c: \"'nam'\". did you mean `Name`? It has:"),
+        ("Kunden-Nr", "Put the column's name in double quotes: F__c: '\"Kunden-Nr\"'. It has:"),
+    ],
+)
+def test_what_was_meant_by_an_unknown_column(stage, expression, hint):
+    with pytest.raises(SourceError) as caught:
+        stage(b"Kunden-Nr,Name\n1,x\n", [MappedColumn("F__c", expression)])
+    assert caught.value.hint.startswith(hint)
