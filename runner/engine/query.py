@@ -16,17 +16,24 @@ from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
-from runner.job.binds import bind
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
 from runner.job.model import Api, QueryTask, WriteTask
+from runner.job.query_parts import bound_queries
 from runner.job.soql import selection
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of
-from runner.salesforce.rest.query import LOST_CURSOR, QueryPage, ShortResultError, fits_url, pages
+from runner.salesforce.rest.query import (
+    LONGEST_QUERY,
+    LOST_CURSOR,
+    QueryPage,
+    ShortResultError,
+    fits_url,
+    pages,
+)
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
-from runner.tables.targets.bulk_header import name_columns
+from runner.tables.targets.bulk_header import join_rows, name_columns
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import RestWriter
 
@@ -107,13 +114,19 @@ class _Query:
         self._task = task
         self._context = context
         self._deadline = context.deadline(task)
-        self._soql = bind(task.soql, context.params)
-        self._selection = selection(self._soql)
+        self._selection = selection(task.soql)
+        self._soqls = self._bound()
         known = query_columns(self._selection, context.describes)
         self.columns = without_tables(known, task.children)
         self.children = Children(context, self._selection, task.children, folder)
         self.job_ids: list[str] = []
         self._recorded = ""
+
+    def _bound(self) -> list[str]:
+        """The query with its values; several if a list is too long for one, none if it is empty."""
+        over_rest = self._task.api is Api.REST or not self._selection.is_flat
+        fits = fits_url if over_rest else (lambda soql: len(soql) <= LONGEST_QUERY)
+        return bound_queries(self._task.soql, self._context.params, fits)
 
     def notes(self) -> tuple[str, ...]:
         """How many child records went where."""
@@ -140,10 +153,13 @@ class _Query:
             return self._fetch(to)
 
     def _fetch(self, to: Path) -> tuple[Api, int]:
-        if self._task.api is Api.BULK or not fits_url(self._soql):
+        if not self._soqls:
+            return Api.REST, self._over_rest((), to)
+        if self._task.api is Api.BULK or not all(map(fits_url, self._soqls)):
             require(self._context.version, Feature.BULK_QUERY, self._why_bulk())
             return Api.BULK, self._over_bulk(to)
-        found = pages(self._context.session, self._soql, deleted=self._task.deleted)
+        session, deleted = self._context.session, self._task.deleted
+        found = chain.from_iterable(pages(session, soql, deleted=deleted) for soql in self._soqls)
         first = next(found)
         if self._is_for_bulk(first):
             try:
@@ -199,8 +215,20 @@ class _Query:
         return writer.write_page(bytes(page.raw))
 
     def _over_bulk(self, to: Path) -> int:
+        if len(self._soqls) == 1:
+            return self._over_one_job(self._soqls[0], to)
+        rows = 0
+        pieces: list[Path] = []
+        for number, soql in enumerate(self._soqls, start=1):
+            piece = to.with_name(f"records-{number}.csv")
+            rows += self._over_one_job(soql, piece)
+            pieces.append(piece)
+        join_rows(pieces, to)
+        return rows
+
+    def _over_one_job(self, soql: str, to: Path) -> int:
         session, task = self._context.session, self._task
-        job = query_jobs.create_job(session, self._soql, deleted=task.deleted)
+        job = query_jobs.create_job(session, soql, deleted=task.deleted)
         self.job_ids.append(job.id)
         self._record(job)
         pace = self._deadline.poll_pace(self._context.first_poll_seconds)
@@ -227,7 +255,9 @@ class _Query:
     def _record(self, job: JobInfo) -> None:
         if job.state != self._recorded:  # each line of the ledger waits for the disk
             self._recorded = job.state
-            part = PartRecord(part=1, state=job.state, rows=job.processed, bulk_job_id=job.id)
+            part = PartRecord(
+                part=len(self.job_ids), state=job.state, rows=job.processed, bulk_job_id=job.id
+            )
             self._context.ledger.record_part(self._context.run_id, self._task.name, part)
         note = f"{job.state} {job.id}"
         self._context.sink(events.Progress(self._task.name, job.processed, note=note))

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from runner.job.model import ParamValue
-from runner.job.soql import binds
+from runner.job.soql import binds, masked
 
 _ESCAPES = {
     "\\": "\\\\",
@@ -26,6 +26,10 @@ _ESCAPES = {
     "\f": "\\f",
 }
 _ESCAPED = re.compile(r"[\\'\x00-\x1f]")
+_IN_PATTERN = re.compile(rf"\\[%_\\]|{_ESCAPED.pattern}")
+_AFTER_LIKE = re.compile(r"\bLIKE\s*\(?\s*$", re.IGNORECASE)
+_AFTER_IN = re.compile(r"\bIN\s*$", re.IGNORECASE)
+_WITH_SEVERAL = re.compile(r"\b(IN|INCLUDES|EXCLUDES)\s*(\((?:[^()]*,)?)?\s*$", re.IGNORECASE)
 _IN_SQL = re.compile(
     r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|--[^\n]*|/\*.*?\*/"""
     r"""|\$(?P<tag>\w*)\$.*?\$(?P=tag)\$"""
@@ -40,9 +44,11 @@ def names(soql: str) -> tuple[str, ...]:
 
 
 def bind(soql: str, params: Mapping[str, ParamValue]) -> str:
-    """Replace each `:name` in SOQL, outside string literals, with a literal.
+    r"""Replace each `:name` in SOQL, outside string literals, with a literal.
 
-    After a date function (`LAST_N_DAYS:days`) the colon stays: there it is part of SOQL.
+    After IN, the literals of a list get parentheses if they have none. After a date function
+    (`LAST_N_DAYS:days`) the colon stays: there it is part of SOQL. After LIKE, `\\%` and `\\_` in
+    the value are these characters, as in SOQL.
 
     Raises:
         KeyError: A bind has no param; a validated job has one for each.
@@ -50,8 +56,16 @@ def bind(soql: str, params: Mapping[str, ParamValue]) -> str:
     pieces: list[str] = []
     end = 0
     for found in binds(soql):
+        before = masked(soql[: found.start()])
+        value = params[found[1]]
+        if _AFTER_LIKE.search(before) and isinstance(value, str):
+            written = f"'{_IN_PATTERN.sub(_escape_in_pattern, value)}'"
+        else:
+            written = literal(value)
         colon = ":" if _follows_word(soql, found.start()) else ""
-        pieces += (soql[end : found.start()], colon, literal(params[found[1]]))
+        if _AFTER_IN.search(before):
+            written, colon = f"({written})", ""
+        pieces += (soql[end : found.start()], colon, written)
         end = found.end()
     return "".join((*pieces, soql[end:]))
 
@@ -61,9 +75,16 @@ def _follows_word(soql: str, at: int) -> bool:
     return before == "_" or before.isalnum()
 
 
+def takes_list(soql: str, at: int) -> bool:
+    """Whether the bind at an offset is where SOQL takes several values."""
+    return _WITH_SEVERAL.search(masked(soql[:at])) is not None
+
+
 def literal(value: ParamValue) -> str:
-    """Write a value as a SOQL literal."""
+    """Write a value as a SOQL literal; of a list, its values with commas."""
     match value:
+        case tuple():
+            return ", ".join(map(literal, value))
         case None | bool() | int():
             return json.dumps(value)
         case float():
@@ -74,6 +95,10 @@ def literal(value: ParamValue) -> str:
         case date():
             return value.isoformat()
     return f"'{_ESCAPED.sub(_escape, value)}'"
+
+
+def _escape_in_pattern(found: re.Match[str]) -> str:
+    return found[0] if len(found[0]) > 1 else _escape(found)
 
 
 def _utc(value: datetime) -> datetime:

@@ -217,7 +217,8 @@ class QueryTask(Task):
 
 
 AnyTask = WriteTask | QueryTask
-ParamValue = str | int | float | bool | date | datetime | None
+OneValue = str | int | float | bool | date | datetime | None
+ParamValue = OneValue | tuple[OneValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +227,7 @@ class Param:
 
     name: str
     type: str
-    """string, integer, number, boolean, date or datetime."""
+    """string, integer, number, boolean, date or datetime, or `list of` one of them."""
     default: ParamValue = None
     required: bool = False
     description: str = ""

@@ -5,18 +5,22 @@ Knows the types. Knows nothing of SOQL or of command-line options.
 
 from __future__ import annotations
 
+import csv
+import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 
 from runner.errors import UsageError
-from runner.job.model import Param, ParamValue
+from runner.job.model import OneValue, Param, ParamValue
 from runner.suggest import did_you_mean, in_words
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _LONGEST_NUMBER = 300
+LIST_OF = "list of "
+"""How the type of a list begins."""
 
 
 def resolve(params: Sequence[Param], given: Mapping[str, str]) -> dict[str, ParamValue]:
@@ -60,16 +64,36 @@ def _value(param: Param, text: str | None) -> ParamValue:
 
 
 def parse(text: str, kind: str, name: str) -> ParamValue:
-    """Parse a value of a type from text.
+    """Parse a value of a type from text; a list is separated by commas, or is JSON.
 
     Raises:
         ValueError: The text is not such a value; the message says what is.
     """
+    if kind.startswith(LIST_OF):
+        inner = kind.removeprefix(LIST_OF)
+        return tuple(_parse(each, inner, name) for each in _elements(text, kind, name))
+    return _parse(text, kind, name)
+
+
+def _parse(text: str, kind: str, name: str) -> OneValue:
     try:
         return _PARSERS[kind](text.strip() if kind != "string" else text)
     except (ValueError, OverflowError):
         message = f"the param `{name}` must be {EXPECTED[kind]}, not `{text[:60]}`"
         raise ValueError(message) from None
+
+
+def _elements(text: str, kind: str, name: str) -> list[str]:
+    """The values of a list as texts."""
+    if not text.lstrip().startswith("["):
+        found = next(csv.reader([text], skipinitialspace=True), [])
+        return [each.strip() for each in found if each.strip()]
+    try:
+        values = json.loads(text, parse_float=str, parse_int=str)
+    except ValueError:
+        message = f"the param `{name}` must be {EXPECTED[kind]}, not `{text[:60]}`"
+        raise ValueError(message) from None
+    return [each if isinstance(each, str) else json.dumps(each) for each in values]
 
 
 def declared_default(value: object, kind: str, name: str) -> ParamValue:
@@ -78,10 +102,17 @@ def declared_default(value: object, kind: str, name: str) -> ParamValue:
     Raises:
         ValueError: The default does not fit its type; the message says what does.
     """
+    if kind.startswith(LIST_OF) and isinstance(value, list):
+        inner = kind.removeprefix(LIST_OF)
+        return tuple(_declared(each, inner, name) for each in value)
+    return _declared(value, kind, name)
+
+
+def _declared(value: object, kind: str, name: str) -> OneValue:
     if value is None:
         return None
     if isinstance(value, str) and kind in {"string", "date", "datetime"}:
-        return parse(value, kind, name)
+        return _parse(value, kind, name)
     fits = {
         "integer": isinstance(value, int) and not isinstance(value, bool),
         "number": isinstance(value, int | float) and not isinstance(value, bool),
@@ -131,7 +162,7 @@ def _datetime(text: str) -> datetime:
     return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
-_PARSERS: dict[str, Callable[[str], ParamValue]] = {
+_PARSERS: dict[str, Callable[[str], OneValue]] = {
     "string": str,
     "integer": _integer,
     "number": _number,
@@ -146,5 +177,9 @@ EXPECTED = {
     "boolean": "true or false",
     "date": "a date such as 2024-01-31",
     "datetime": "a datetime such as 2024-01-31T10:00:00Z",
+}
+EXPECTED |= {
+    f"{LIST_OF}{kind}": "a list: a,b,c on the command line, [a, b, c] in the job"
+    for kind in tuple(EXPECTED)
 }
 """What a value of each type looks like, in words."""

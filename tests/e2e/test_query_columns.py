@@ -264,3 +264,38 @@ def test_a_column_that_no_record_has_is_an_error_that_names_it(bench, org, soql,
     assert "does not have it" in ended.err + ended.out
     assert said in ended.err + ended.out
     assert not (bench.folder / "out.csv").exists()
+
+
+def test_a_long_list_goes_in_several_queries(bench, serve_org):
+    org = serve_org()
+    names = [f"Account number {number:05}, a long name" for number in range(4_000)]
+    for at in range(0, 4_000, 800):
+        bench.write("in.csv", "Name\n" + "".join(f'"{name}"\n' for name in names[at : at + 800]))
+        load = "- {name: load, create: Account, from: in.csv, api: bulk}"
+        assert bench.run("run", bench.job(load, name="load.yaml")).code == 0
+    head = "params: {names: {type: list of string}, like: {type: string}}\n"
+    asked = json.dumps([*names[:3_500], names[0].upper(), "nobody"])
+    (bench.folder / "values.txt").write_text(asked)
+    tasks = "\n".join(
+        f"- {{name: {api}, query: 'SELECT name FROM Account WHERE Name IN :names', to: {api}.csv,"
+        f" api: {api}}}"
+        for api in ("rest", "bulk", "auto")
+    )
+    org.create("Account", Name="50% off")
+    org.create("Account", Name="500 off")
+    tasks += (
+        "\n- {name: like, query: 'SELECT Name FROM Account WHERE Name LIKE :like', to: like.csv}"
+    )
+    job = bench.job(tasks, head=head)
+    ended = bench.run("run", job, "-p", f"names={asked}", "-p", r"like=50\% %", "-o", "json")
+    assert ended.code == 0, ended.err
+    for api in ("rest", "bulk", "auto"):
+        header, *rows = table(bench.folder / f"{api}.csv")
+        assert header == ["name"]
+        assert sorted(name for [name] in rows) == names[:3_500], api
+        assert ended.task(api)["counts"]["read"] == 3_500
+    assert len(ended.task("bulk")["bulk_job_ids"]) > 1
+    assert table(bench.folder / "like.csv") == [["Name"], ["50% off"]]
+    ended = bench.run("run", job, "-p", "names=[]", "-p", "like=x")
+    assert ended.code == 0, ended.err
+    assert table(bench.folder / "bulk.csv") == [["name"]]

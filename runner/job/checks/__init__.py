@@ -47,6 +47,7 @@ _OF_QUERIES: tuple[_Check, ...] = (
 )
 _OF_PARAMS: tuple[_Check, ...] = (
     queries.defaults_of_params,
+    queries.lists,
     queries.unused_params,
 )
 

@@ -10,7 +10,7 @@ from runner.job import binds, soql
 from runner.job.checks.soql_mistakes import has_comment
 from runner.job.endpoints import DatabaseSource, SqlSource
 from runner.job.model import Api
-from runner.job.params import EXPECTED, declared_default
+from runner.job.params import EXPECTED, LIST_OF, declared_default
 from runner.job.partial_job import PartialJob, as_mapping, option_path, source_tasks, task_path
 from runner.job.text_position import narrowed
 from runner.suggest import did_you_mean
@@ -113,6 +113,28 @@ def unknown_binds(
             found = job.origin.diagnose(path, "job/unknown-param", message, help=hint)
             at = re.search(rf"(?<!:):{name}\b", text)
             yield narrowed(found, job.origin, text, *at.span()) if at else found
+
+
+def lists(job: PartialJob) -> Iterator[Diagnostic]:
+    """Lists where SOQL or a database takes one value."""
+    kinds = {param.name for param in job.params if param.type.startswith(LIST_OF)}
+    if not kinds:
+        return
+    for task in job.queries:
+        path = task_path(task, "query")
+        for at in soql.binds(task.soql):
+            if at[1] in kinds and not binds.takes_list(task.soql, at.start()):
+                message = f"`:{at[1]}` is a list, which SOQL takes after IN, INCLUDES or EXCLUDES"
+                hint = f"write `IN :{at[1]}`"
+                found = job.origin.diagnose(path, "job/list-param", message, help=hint)
+                yield narrowed(found, job.origin, task.soql, *at.span())
+    for write in job.writes:
+        if isinstance(write.source, DatabaseSource):
+            path = task_path(write, "from", "sql")
+            for name in filter(kinds.__contains__, binds.sql_names(write.source.sql)):
+                message = f"`:{name}` is a list, which SQL sent to a database cannot take"
+                hint = "join with a file or another task's rows in `from: {sql: …, tables: …}`"
+                yield job.origin.diagnose(path, "job/list-param", message, help=hint)
 
 
 def unused_params(job: PartialJob) -> Iterator[Diagnostic]:

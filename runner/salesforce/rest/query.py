@@ -24,6 +24,8 @@ URL_LIMIT_BYTES = 16_384
 """The org's limit for the URL and headers together; above it answers 414 or 431."""
 LOST_CURSOR = "INVALID_QUERY_LOCATOR"
 """The org's code for a page that is gone: its cursor has expired, or ended with its session."""
+LONGEST_QUERY = 100_000
+"""Characters of a query that the org accepts, with either API."""
 _HEADERS_BYTES = 4_096
 """Reserved for the headers: an access token may be a long JWT."""
 

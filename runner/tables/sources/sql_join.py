@@ -57,7 +57,9 @@ def read_joined(
             _load(database, table, opened, folder / table)
             notes += [note for records in opened for note in records.notes]
         for bind in sql_names(source.sql):
-            database.connection.execute(f"SET VARIABLE {name(bind)} = ?", [source.params[bind]])
+            value = source.params[bind]
+            given = list(value) if isinstance(value, tuple) else value
+            database.connection.execute(f"SET VARIABLE {name(bind)} = ?", [given])
         _confine(database, to)
         sql = for_duckdb(source.sql)
         described = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()

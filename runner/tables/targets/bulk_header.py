@@ -48,6 +48,19 @@ def name_columns(rows: Path, columns: Sequence[QueryColumn]) -> None:
         _rename(rows, wanted)
 
 
+def join_rows(pieces: Sequence[Path], to: Path) -> None:
+    """Join the rows of several queries, which have the same header; the pieces are deleted."""
+    with atomic_write(to) as temporary, temporary.open("wb") as out:
+        for piece in pieces:
+            with piece.open("rb") as rows:
+                header = rows.readline()
+                if piece == pieces[0]:
+                    out.write(header)
+                shutil.copyfileobj(rows, out, _COPY_BYTES)
+    for piece in pieces:
+        piece.unlink()
+
+
 def _rename(rows: Path, wanted: Sequence[str]) -> None:
     line = (",".join('"' + each.replace('"', '""') + '"' for each in wanted) + "\n").encode()
     with rows.open("r+b") as file:

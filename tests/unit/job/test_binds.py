@@ -2,7 +2,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from runner.job.binds import bind, for_duckdb, literal, names, rewrite_sql, sql_names
+from runner.job.binds import bind, for_duckdb, literal, names, rewrite_sql, sql_names, takes_list
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,60 @@ def test_a_bind_in_sql_is_not_a_literal_cast_slice_member_or_comment(sql, found)
 def test_only_the_binds_of_sql_are_replaced():
     assert rewrite_sql("a :b '%' :b", lambda name: f"<{name}>", str.upper) == "A <b> '%' <b>"
     assert for_duckdb("SELECT :since") == "SELECT getvariable('since')"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("Acme%", "'Acme%'"),
+        (r"50\% off", r"'50\% off'"),
+        (r"a\_b_", r"'a\_b_'"),
+        (r"a\b", r"'a\\b'"),
+        (r"a\\b", r"'a\\b'"),
+        (r"a\\%", r"'a\\%'"),
+        ("it's", r"'it\'s'"),
+    ],
+)
+def test_after_like_a_backslash_makes_a_wildcard_a_character(value, written):
+    assert bind("WHERE A like :p", {"p": value}) == f"WHERE A like {written}"
+
+
+def test_elsewhere_a_backslash_is_a_character():
+    assert bind("WHERE A = :p", {"p": r"50\%"}) == r"WHERE A = '50\\%'"
+    assert bind("WHERE A = 'LIKE' AND B IN (:p)", {"p": r"\_"}) == (
+        r"WHERE A = 'LIKE' AND B IN ('\\_')"
+    )
+
+
+@pytest.mark.parametrize(
+    ("soql", "bound"),
+    [
+        ("A IN :p", "A IN ('a', 'b')"),
+        ("A not in:p AND", "A not in('a', 'b') AND"),
+        ("A IN (:p)", "A IN ('a', 'b')"),
+        ("A IN ('x', :p)", "A IN ('x', 'a', 'b')"),
+        ("A INCLUDES (:p)", "A INCLUDES ('a', 'b')"),
+    ],
+)
+def test_a_list_is_written_with_one_pair_of_parentheses(soql, bound):
+    assert bind(soql, {"p": ("a", "b")}) == bound
+
+
+def test_one_value_after_in_gets_parentheses():
+    assert bind("A IN :p", {"p": 5}) == "A IN (5)"
+
+
+@pytest.mark.parametrize(
+    ("soql", "takes"),
+    [
+        ("A IN :p", True),
+        ("A NOT IN(:p)", True),
+        ("A IN ('(', :p)", True),
+        ("A EXCLUDES ( :p )", True),
+        ("A = :p", False),
+        ("A IN (SELECT B FROM C WHERE D = :p)", False),
+        ("A LIKE :p", False),
+    ],
+)
+def test_where_a_list_can_be_is_known(soql, takes):
+    assert takes_list(soql, soql.index(":p")) is takes

@@ -76,3 +76,29 @@ def test_everything_wrong_is_told_at_once():
 def test_a_job_without_params_says_so():
     with pytest.raises(UsageError, match="it has none"):
         resolve((), {"a": "1"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("list of string", "EMEA, APAC", ("EMEA", "APAC")),
+        ("list of string", 'a,"b, c",', ("a", "b, c")),
+        ("list of string", '["a,b", "", "1e5"]', ("a,b", "", "1e5")),
+        ("list of integer", "1,2", (1, 2)),
+        ("list of number", "[1, 2.50]", (1, 2.5)),
+        ("list of date", "2024-01-31", (date(2024, 1, 31),)),
+        ("list of string", "", ()),
+    ],
+)
+def test_a_list_is_separated_by_commas_or_json(kind, text, value):
+    assert parse(text, kind, "p") == value
+
+
+def test_a_list_of_something_else_is_refused():
+    with pytest.raises(ValueError, match="must be a whole number, not `x`"):
+        parse("1,x", "list of integer", "p")
+    with pytest.raises(ValueError, match="must be a list"):
+        parse("[1", "list of integer", "p")
+    assert declared_default(["a"], "list of string", "p") == ("a",)
+    with pytest.raises(ValueError, match="must be a list"):
+        declared_default("a", "list of string", "p")
