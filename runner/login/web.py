@@ -24,6 +24,7 @@ from runner.login.pages import SignInEnd, Status
 from runner.login.pkce import Proof, new_state
 from runner.salesforce.auth import oauth
 from runner.salesforce.expected_org import ExpectedOrg
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import TokenStore
 
@@ -169,7 +170,7 @@ def _exchange(
         )
     )
     token = oauth.token_of(response, authorization.client)
-    return token, str(response.json_object().get("id") or "")
+    return token, read_json(response, oauth.TokenAnswer).id or ""
 
 
 def _timed_out(request: SignInRequest, callback: str) -> SignInError:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
-from typing import Any
+
+import msgspec
 
 from runner.errors import OrgError, UsageError
-from runner.salesforce.http.messages import segment
+from runner.salesforce.http.json_answers import Count, read_json
+from runner.salesforce.http.messages import OrgResponse, segment
 from runner.salesforce.session import Session
 from runner.suggest import did_you_mean
 
@@ -167,21 +169,64 @@ def describe(session: Session, sobject: str) -> ObjectDescribe:
                 "Check its API name, including `__c`, and the user's permissions.",
             ),
         ) from error
-    return object_of(answer.json_object("name", "fields"))
+    return object_of(answer)
 
 
-def object_of(answer: Mapping[str, Any]) -> ObjectDescribe:
-    """Read a describe answer."""
-    fields = (_field_of(entry) for entry in answer["fields"])
+class _FieldAnswer(msgspec.Struct, rename="camel"):
+    name: str
+    type: str
+    createable: bool | None = None
+    updateable: bool | None = None
+    nillable: bool | None = None
+    defaulted_on_create: bool | None = None
+    external_id: bool | None = None
+    id_lookup: bool | None = None
+    unique: bool | None = None
+    precision: Count | None = None
+    scale: Count | None = None
+    reference_to: list[str] | None = None
+    relationship_name: str | None = None
+    custom: bool | None = None
+
+
+class _ChildrenAnswer(msgspec.Struct):
+    sobject: str = msgspec.field(name="childSObject")
+    name: str | None = msgspec.field(default=None, name="relationshipName")
+
+
+class _ObjectAnswer(msgspec.Struct, rename="camel"):
+    name: str
+    fields: list[_FieldAnswer]
+    createable: bool | None = None
+    updateable: bool | None = None
+    child_relationships: list[_ChildrenAnswer] | None = None
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+class _ObjectList(msgspec.Struct):
+    sobjects: list[_Named] = []
+
+
+def object_of(answer: OrgResponse) -> ObjectDescribe:
+    """Read a describe answer.
+
+    Raises:
+        UnexpectedAnswerError: It lacks a member, or one is of another type.
+    """
+    found = read_json(answer, _ObjectAnswer)
+    fields = (_field_of(entry) for entry in found.fields)
     return ObjectDescribe(
-        name=answer["name"],
+        name=found.name,
         fields={field.name.lower(): field for field in fields},
-        createable=bool(answer.get("createable")),
-        updateable=bool(answer.get("updateable")),
+        createable=bool(found.createable),
+        updateable=bool(found.updateable),
         children={
-            entry["relationshipName"].lower(): entry["childSObject"]
-            for entry in answer.get("childRelationships") or ()
-            if entry.get("relationshipName")
+            entry.name.lower(): entry.sobject
+            for entry in found.child_relationships or ()
+            if entry.name
         },
     )
 
@@ -276,25 +321,25 @@ def _key_of_parent(
     return ResolvedColumn(column, reference, parent.name, key)
 
 
-def _field_of(entry: Mapping[str, Any]) -> FieldDescribe:
+def _field_of(entry: _FieldAnswer) -> FieldDescribe:
     return FieldDescribe(
-        name=entry["name"],
-        type=entry["type"],
-        createable=bool(entry.get("createable")),
-        updateable=bool(entry.get("updateable")),
-        nillable=bool(entry.get("nillable")),
-        defaulted_on_create=bool(entry.get("defaultedOnCreate")),
-        external_id=bool(entry.get("externalId")),
-        id_lookup=bool(entry.get("idLookup")),
-        unique=bool(entry.get("unique")),
-        precision=entry.get("precision") or 0,
-        scale=entry.get("scale") or 0,
-        reference_to=tuple(entry.get("referenceTo") or ()),
-        relationship_name=entry.get("relationshipName"),
-        custom=bool(entry.get("custom")),
+        name=entry.name,
+        type=entry.type,
+        createable=bool(entry.createable),
+        updateable=bool(entry.updateable),
+        nillable=bool(entry.nillable),
+        defaulted_on_create=bool(entry.defaulted_on_create),
+        external_id=bool(entry.external_id),
+        id_lookup=bool(entry.id_lookup),
+        unique=bool(entry.unique),
+        precision=entry.precision or 0,
+        scale=entry.scale or 0,
+        reference_to=tuple(entry.reference_to or ()),
+        relationship_name=entry.relationship_name,
+        custom=bool(entry.custom),
     )
 
 
 def _object_names(session: Session) -> list[str]:
-    listed = session.request("GET", "/sobjects").json_object()
-    return [entry["name"] for entry in listed.get("sobjects", ())]
+    listed = read_json(session.request("GET", "/sobjects"), _ObjectList)
+    return [entry.name for entry in listed.sobjects]

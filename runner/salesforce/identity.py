@@ -6,12 +6,13 @@ nothing of what a job expects.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+
+import msgspec
 
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
-from runner.salesforce.http.messages import OrgRequest
+from runner.salesforce.http.json_answers import read_json
+from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.ids import eighteen, is_id
 from runner.salesforce.session import Session
 
@@ -49,11 +50,46 @@ def identity_of(session: Session) -> Identity:
         username=user["username"],
         display_name=user["display_name"],
         org_id=eighteen(user["org_id"]),
-        org_name=organization.get("Name"),
-        is_sandbox=organization.get("IsSandbox"),
+        org_name=organization.name,
+        is_sandbox=organization.is_sandbox,
         url=user["url"],
         my_domain_url=user["my_domain_url"],
     )
+
+
+class _Urls(msgspec.Struct):
+    custom_domain: str | None = None
+
+
+class _Claims(msgspec.Struct):
+    user_id: str
+    organization_id: str
+    preferred_username: str | None = None
+    name: str | None = None
+    sub: str | None = None
+    urls: _Urls | None = None
+
+
+class _Resources(msgspec.Struct):
+    identity: str | None = None
+
+
+class _User(msgspec.Struct, rename="pascal"):
+    username: str | None = None
+    name: str | None = None
+
+
+class _Organization(msgspec.Struct, rename="pascal"):
+    name: str | None = None
+    is_sandbox: bool | None = None
+
+
+class _Users(msgspec.Struct):
+    records: list[_User]
+
+
+class _Organizations(msgspec.Struct):
+    records: list[_Organization]
 
 
 def _claimed(session: Session) -> dict[str, str] | None:
@@ -61,22 +97,20 @@ def _claimed(session: Session) -> dict[str, str] | None:
     answer = session.answer(OrgRequest("GET", "/services/oauth2/userinfo"))
     if not answer.ok:
         return None
-    claims = answer.json_object("user_id", "organization_id")
-    urls = claims.get("urls")
+    claims = read_json(answer, _Claims)
     return {
-        "user_id": str(claims["user_id"]),
-        "org_id": str(claims["organization_id"]),
-        "username": str(claims.get("preferred_username") or ""),
-        "display_name": str(claims.get("name") or ""),
-        "url": str(claims.get("sub") or ""),
-        "my_domain_url": str(urls.get("custom_domain") or "") if isinstance(urls, dict) else "",
+        "user_id": claims.user_id,
+        "org_id": claims.organization_id,
+        "username": claims.preferred_username or "",
+        "display_name": claims.name or "",
+        "url": claims.sub or "",
+        "my_domain_url": (claims.urls.custom_domain if claims.urls else None) or "",
     }
 
 
 def _queried(session: Session) -> dict[str, str]:
     """From the user's own record; this also finds out whether the token is still valid."""
-    resources = session.request("GET", "/").json_object()
-    url = str(resources.get("identity") or "")
+    url = read_json(session.request("GET", "/"), _Resources).identity or ""
     path = url.rstrip("/").split("/")
     org_id, user_id = path[-_IDENTITY_PARTS:] if len(path) > _IDENTITY_PARTS else ("", "")
     if not is_id(user_id):
@@ -85,27 +119,29 @@ def _queried(session: Session) -> dict[str, str]:
             hint="Give the app the scope `openid` or `id`, then sign in again.",
         )
     soql = f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"  # noqa: S608 - is_id saw it
-    found = _first(session, soql)
+    users = read_json(_query(session, soql), _Users).records
+    found = users[0] if users else _User()
     return {
         "user_id": user_id,
         "org_id": org_id,
-        "username": str(found.get("Username") or ""),
-        "display_name": str(found.get("Name") or ""),
+        "username": found.username or "",
+        "display_name": found.name or "",
         "url": url,
         "my_domain_url": "",
     }
 
 
-def _organization(session: Session) -> Mapping[str, Any]:
+def _organization(session: Session) -> _Organization:
     """The org's own record, where the user may see it."""
     try:
-        return _first(session, "SELECT Name, IsSandbox FROM Organization LIMIT 1")
+        answer = _query(session, "SELECT Name, IsSandbox FROM Organization LIMIT 1")
     except TransientError:
         raise
     except OrgError:
-        return {}
+        return _Organization()
+    found = read_json(answer, _Organizations).records
+    return found[0] if found else _Organization()
 
 
-def _first(session: Session, soql: str) -> Mapping[str, Any]:
-    found = session.request("GET", "/query", params={"q": soql}).json_object("records")["records"]
-    return found[0] if found else {}
+def _query(session: Session, soql: str) -> OrgResponse:
+    return session.request("GET", "/query", params={"q": soql})

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Annotated
+
+import msgspec
 
 from runner.errors import UnexpectedAnswerError, UsageError
 from runner.job.model import DEFAULT_API_VERSION
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.session import Session
 
 NEWEST_KNOWN = "68.0"
@@ -33,6 +37,10 @@ class Feature(Enum):
     """A list of all pages of a Bulk query's result."""
 
 
+class _ServedVersion(msgspec.Struct):
+    version: Annotated[str, msgspec.Meta(pattern=r"^v?[0-9]{1,4}\.[0-9]$")]
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """The version a run uses."""
@@ -47,12 +55,10 @@ def served(session: Session) -> tuple[str, ...]:
     """The versions the org serves, lowest first. Does not count as an API request.
 
     Raises:
-        UnexpectedAnswerError: The answer lists none.
+        UnexpectedAnswerError: The answer lists none, or one that is not a version.
     """
-    entries = session.request("GET", "/services/data").json_list()
-    found = {
-        str(entry["version"]) for entry in entries if isinstance(entry, dict) and "version" in entry
-    }
+    entries = read_json(session.request("GET", "/services/data"), list[_ServedVersion])
+    found = {entry.version for entry in entries}
     if not found:
         raise UnexpectedAnswerError("The org lists no API versions at /services/data")
     return tuple(sorted(found, key=_number))

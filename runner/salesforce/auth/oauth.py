@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
 
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError, TransientError, UnexpectedAnswerError
 from runner.salesforce.auth.hints import refusal_hint
 from runner.salesforce.http.error_bodies import error_of, faults_of
 from runner.salesforce.http.hosts import origin_of
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.ids import eighteen
 
@@ -24,6 +26,18 @@ SCOPES = ("api", "refresh_token")
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _TRANSIENT_CODES = frozenset({"rate_limit_exceeded", "unknown_error", "temporarily_unavailable"})
 _IDENTITY_PARTS = 3
+
+
+class TokenAnswer(msgspec.Struct):
+    """What the token endpoint answers; all but the access token may be left out."""
+
+    access_token: str | None = None
+    refresh_token: str | None = None
+    instance_url: str | None = None
+    id: str | None = None
+    """The identity URL."""
+    scope: str | None = None
+    issued_at: str | int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +145,26 @@ def token_of(response: OrgResponse, client: Client, *, previous: Token | None = 
     """
     if not response.ok:
         raise sign_in_error_of(response)
-    answer = response.json_object()
+    answer = read_json(response, TokenAnswer)
     base = previous or Token(Secret(""), instance_url="")
-    instance_url = str(answer.get("instance_url") or base.instance_url)
-    if not answer.get("access_token") or not instance_url:
+    instance_url = answer.instance_url or base.instance_url
+    if not answer.access_token or not instance_url:
         raise UnexpectedAnswerError(
             "The org's answer to the sign-in contains no token", status=response.status
         )
-    rotated = answer.get("refresh_token")
-    org_id, user_id = _identity(str(answer.get("id") or ""))
+    rotated = answer.refresh_token
+    org_id, user_id = _identity(answer.id or "")
     return replace(
         base,
-        access_token=Secret(str(answer["access_token"])),
+        access_token=Secret(answer.access_token),
         instance_url=origin_of(instance_url),
-        refresh_token=Secret(str(rotated)) if rotated else base.refresh_token,
+        refresh_token=Secret(rotated) if rotated else base.refresh_token,
         client_id=client.client_id,
         login_url=client.login_url,
         org_id=org_id or base.org_id,
         user_id=user_id or base.user_id,
-        scopes=tuple(str(answer.get("scope") or "").split()) or base.scopes,
-        issued_at=_issued_at(answer) or base.issued_at,
+        scopes=tuple((answer.scope or "").split()) or base.scopes,
+        issued_at=_moment(answer.issued_at) or base.issued_at,
         rotates=base.rotates or bool(rotated and base.refresh_token),
         renewal_began=None,
     )
@@ -188,9 +202,9 @@ def _identity(url: str) -> tuple[str | None, str | None]:
     return eighteen(parts[1]), eighteen(parts[2])
 
 
-def _issued_at(answer: Mapping[str, Any]) -> datetime | None:
+def _moment(milliseconds: str | int | None) -> datetime | None:
     """`issued_at` is a text of milliseconds since 1970."""
     try:
-        return datetime.fromtimestamp(int(answer["issued_at"]) / 1000, UTC)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(int(milliseconds or "") / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
         return None

@@ -127,7 +127,7 @@ def is_spent(fault: Fault) -> bool:
 def _json_faults(text: str, status: int) -> tuple[Fault, ...]:
     try:
         parsed = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ()
     entries = parsed if isinstance(parsed, list) else [parsed]
     if status == HTTPStatus.MULTIPLE_CHOICES:

@@ -47,7 +47,7 @@ def check_whole(answer: OrgResponse) -> None:
         if not _is_json(answer.body):
             raise DamagedAnswerError(
                 f"The answer to {_asked(answer)}",
-                f"it is not JSON: {shown(answer.text)}",
+                f"it is not JSON: {_beginning(answer)}",
                 hint="A proxy or login page may have answered; check the host and HTTPS_PROXY.",
             ) from error
 
@@ -85,7 +85,7 @@ def _read_slowly(answer: OrgResponse, form: type[_Form]) -> _Form:
     except ValueError as error:
         raise UnexpectedAnswerError(
             f"The org answered {answer.status} to {_asked(answer)} with something that is not "
-            f"JSON: {shown(answer.text)}",
+            f"JSON: {_beginning(answer)}",
             status=answer.status,
             hint="A proxy or login page may have answered; check the host and HTTPS_PROXY.",
         ) from error
@@ -109,10 +109,16 @@ def _other_form(answer: OrgResponse, error: msgspec.ValidationError) -> Unexpect
     else:
         what = f"does not fit at {member or 'its top'}: {_PLACE.sub('', text)}"
     return UnexpectedAnswerError(
-        f"The answer to {_asked(answer)} {what}: {shown(answer.text)}",
+        f"The answer to {_asked(answer)} {what}.",
         status=answer.status,
         hint="No Salesforce API answers like this: check the host, and the proxy if there is one.",
     )
+
+
+def _beginning(answer: OrgResponse) -> str:
+    """How a web page begins; anything else may be half of an answer with a secret in it."""
+    text = answer.text.lstrip()
+    return shown(text) if text.startswith("<") or not text else f"{len(answer.body):,} bytes"
 
 
 def _asked(answer: OrgResponse) -> str:

@@ -11,15 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from runner.credentials import Secret
-from runner.errors import UnexpectedAnswerError
 
 _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SHOWN_CHARACTERS = 200
-_Shape = TypeVar("_Shape")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,46 +84,6 @@ class OrgResponse:
     def text(self) -> str:
         """The body as text, undecodable bytes replaced."""
         return self.body.decode("utf-8", errors="replace")
-
-    def json(self) -> Any:  # noqa: ANN401 - whatever the org answered
-        """The body, parsed.
-
-        Raises:
-            UnexpectedAnswerError: It is not JSON.
-        """
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise UnexpectedAnswerError(
-                f"The org answered {self.status} with something that is not JSON: "
-                f"{shown(self.text)}",
-                status=self.status,
-                hint="A proxy or login page may have answered; check the host and HTTPS_PROXY.",
-            ) from error
-
-    def json_object(self, *required: str) -> dict[str, Any]:
-        """The body, parsed, where it must be a JSON object with these keys."""
-        parsed = self._json_of(dict, "a JSON object")
-        missing = [key for key in required if key not in parsed]
-        if missing:
-            raise UnexpectedAnswerError(
-                f"The org's answer lacks {', '.join(missing)}: {shown(self.text)}",
-                status=self.status,
-            )
-        return parsed
-
-    def json_list(self) -> list[Any]:
-        """The body, parsed, where it must be a JSON array."""
-        return self._json_of(list, "a JSON array")
-
-    def _json_of(self, shape: type[_Shape], wanted: str) -> _Shape:
-        parsed = self.json()
-        if not isinstance(parsed, shape):
-            raise UnexpectedAnswerError(
-                f"The org answered {self.status} with {shown(self.text)} instead of {wanted}.",
-                status=self.status,
-            )
-        return parsed
 
 
 def json_body(value: object) -> bytes:

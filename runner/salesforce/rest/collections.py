@@ -9,15 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from runner.errors import UnexpectedAnswerError
 from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import fault_of
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body, segment
 from runner.salesforce.rest.body import nested
 from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
 from runner.salesforce.versions import Feature
 
 MOST_RECORDS = 200
+
+
+class _SaveResult(msgspec.Struct):
+    success: bool
+    id: str | None = None
+    created: bool | None = None
+    errors: list[dict[str, Any]] | None = None
+
+
 _PATH = "/composite/sobjects"
 
 
@@ -63,9 +75,9 @@ def collection_results(
     """The result of each record, in their order.
 
     Raises:
-        UnexpectedAnswerError: The number of results differs.
+        UnexpectedAnswerError: The number of results differs, or one has another form.
     """
-    entries = [entry for entry in response.json_list() if isinstance(entry, dict)]
+    entries = read_json(response, list[_SaveResult])
     if len(entries) != count:
         raise UnexpectedAnswerError(f"The org returned {len(entries)} results for {count} records")
     return [_result(write, entry, replayed=response.replayed) for entry in entries]
@@ -117,9 +129,8 @@ def _creates_by_id(write: WriteRequest, records: Sequence[Record]) -> bool:
     return write.key == "Id" and any(not record.get("Id") for record in records)
 
 
-def _result(write: WriteRequest, entry: Mapping[str, Any], *, replayed: bool) -> RecordResult:
-    record_id = entry.get("id")
-    if entry.get("success"):
-        return succeeded(write, record_id, created=entry.get("created"), replayed=replayed)
-    errors = entry.get("errors") or [{}]
-    return refused(write, errors[0], record_id, replayed=replayed)
+def _result(write: WriteRequest, entry: _SaveResult, *, replayed: bool) -> RecordResult:
+    if entry.success:
+        return succeeded(write, entry.id, created=entry.created, replayed=replayed)
+    errors = entry.errors or [{}]
+    return refused(write, errors[0], entry.id, replayed=replayed)

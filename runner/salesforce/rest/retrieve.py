@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.job.binds import literal
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import segment
 from runner.salesforce.rest.query import fits_url, pages
 from runner.salesforce.session import Session
@@ -22,6 +25,11 @@ _MOST_VALUES = 800
 """Values in one query, if the URL has room for so many."""
 _OF_AN_ID = frozenset({"MALFORMED_ID", "INVALID_ID_FIELD", "INVALID_CROSS_REFERENCE_KEY"})
 """Codes of a refusal caused by one Id of many."""
+
+
+class _AnyRecord(msgspec.Struct):
+    """A record, whatever its fields."""
+
 
 Texts = Mapping[str, str | None]
 """A record: field to text as the org writes it, None where the field is empty."""
@@ -90,12 +98,12 @@ def _retrieved(
             *_retrieved(session, sobject, ids[:half], fields),
             *_retrieved(session, sobject, ids[half:], fields),
         ]
-    # Numbers stay text: a double would lose digits.
-    records = json.loads(answer.body, parse_float=str, parse_int=str)
-    if not isinstance(records, list) or len(records) != len(ids):
+    if len(read_json(answer, list[_AnyRecord | None])) != len(ids):
         raise UnexpectedAnswerError(
             f"The org did not return one entry for each of the {len(ids)} records asked for"
         )
+    # Numbers stay text: a double would lose digits.
+    records = json.loads(answer.body, parse_float=str, parse_int=str)
     return [record for record in records if record is not None]
 
 

@@ -9,12 +9,20 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+
 from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import faults_of
+from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body, segment
 from runner.salesforce.rest.body import nested
 from runner.salesforce.rest.collections import refused, succeeded
 from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
+
+
+class _SavedRecord(msgspec.Struct):
+    id: str | None = None
+    created: bool | None = None
 
 
 def single_request(write: WriteRequest, record: Record, headers: Mapping[str, str]) -> OrgRequest:
@@ -39,15 +47,18 @@ def single_result(write: WriteRequest, record: Record, response: OrgResponse) ->
 
     An upsert answers 201 for a created record, 204 or (from version 46.0) 200 for an updated one,
     and 300 where several records have the external Id.
+
+    Raises:
+        UnexpectedAnswerError: The answer has another form.
     """
     known_id = record.get("Id")
     if not response.ok:
         fault = faults_of(response)[0]
         entry = {"errorCode": fault.code, "message": fault.message, "fields": [*fault.fields]}
         return refused(write, entry, known_id, replayed=response.replayed)
-    answer = response.json_object() if response.body.strip() else {}
-    created = bool(answer.get("created", response.status == HTTPStatus.CREATED))
-    record_id = answer.get("id") or known_id
+    answer = read_json(response, _SavedRecord) if response.body.strip() else _SavedRecord()
+    created = response.status == HTTPStatus.CREATED if answer.created is None else answer.created
+    record_id = answer.id or known_id
     return succeeded(write, record_id, created=created, replayed=response.replayed)
 
 

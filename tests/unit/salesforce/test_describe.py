@@ -2,6 +2,7 @@ import pytest
 
 from runner.errors import OrgError
 from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, object_of
+from runner.salesforce.http.messages import OrgResponse, json_body
 
 
 def field(name, kind="string", **more):
@@ -59,7 +60,7 @@ def describes(world):
 
 
 def test_a_describe_is_read():
-    contact = object_of(OBJECTS["Contact"])
+    contact = object_of(OrgResponse(200, {}, json_body(OBJECTS["Contact"])))
     assert (contact.name, contact.createable) == ("Contact", True)
     assert contact.field("lastname") == FieldDescribe(
         "LastName", "string", createable=True, nillable=False

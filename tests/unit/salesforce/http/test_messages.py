@@ -3,8 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.credentials import Secret
-from runner.errors import UnexpectedAnswerError
-from runner.salesforce.http.messages import OrgRequest, OrgResponse, path_of, segment
+from runner.salesforce.http.messages import OrgRequest, path_of, segment
 
 
 def test_repr_of_a_request_shows_no_secret():
@@ -60,16 +59,6 @@ def test_a_segment_never_holds_a_character_that_ends_it(value):
 )
 def test_what_the_org_sends_to_be_followed_is_a_path_only(url, path):
     assert path_of(url) == path
-
-
-def test_an_answer_that_is_not_json_says_how_it_begins():
-    with pytest.raises(UnexpectedAnswerError, match="<html>maintenance"):
-        OrgResponse(200, {}, b"<html>maintenance</html>").json()
-
-
-def test_an_answer_of_another_shape_is_unexpected():
-    with pytest.raises(UnexpectedAnswerError, match="JSON object"):
-        OrgResponse(200, {}, b"[1]").json_object()
 
 
 @pytest.mark.parametrize(
