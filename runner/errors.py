@@ -56,6 +56,8 @@ class RunnerError(Exception):
     """Base of all; `hint` says what to do next."""
 
     exit_code: ExitCode = ExitCode.FAILED
+    resumed: RunOutcome | None = None
+    """The unfinished run that was finished before the run that could not start."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         # Messages quote the org and others; they go to logs, the ledger and files from here.
@@ -80,16 +82,6 @@ class JobError(RunnerError):
         count = len(diagnostics)
         self.count = f"{count} problem{'s' if count != 1 else ''}"
         super().__init__(f"{self.count}; nothing was attempted.")
-
-
-class NotStartedError(RunnerError):
-    """A run could not start after the unfinished one before it was resumed."""
-
-    def __init__(self, cause: RunnerError, resumed: RunOutcome) -> None:
-        super().__init__(cause.message, hint=cause.hint)
-        self.exit_code = cause.exit_code
-        self.cause = cause
-        self.resumed = resumed
 
 
 class SourceError(RunnerError):

@@ -19,7 +19,7 @@ import typer
 
 from runner.cli.options import Output, seconds, size_bytes
 from runner.cli.settings import user_settings
-from runner.errors import AbortedError, ExitCode, JobError, NotStartedError, RunnerError
+from runner.errors import AbortedError, ExitCode, JobError, RunnerError
 from runner.events import Sink, ignore
 from runner.job.endpoints import STANDARD_STREAM, FileTarget
 from runner.job.model import Job, QueryTask
@@ -44,7 +44,7 @@ def run_output(
         with signals_stop_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
             yield sink, outcomes
     except RunnerError as error:
-        if isinstance(error, NotStartedError):
+        if error.resumed is not None:
             outcomes.append(error.resumed)
         if not outcomes:
             raise
@@ -135,8 +135,6 @@ def _print(
     from runner.report.sinks import printable
     from runner.report.text import recap, resumed_first
 
-    if isinstance(failure, NotStartedError):
-        failure = failure.cause
     if isinstance(failure, JobError):
         failure.message = f"{failure.count}; this job was not started."
     if output is Output.TEXT:

@@ -23,7 +23,6 @@ from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import (
     ExitCode,
     JobError,
-    NotStartedError,
     RunnerError,
     UsageError,
 )
@@ -97,9 +96,8 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
         try:
             outcome = _execute(new, lock, options, ends_at)
         except RunnerError as error:
-            if resumed is None:
-                raise
-            raise NotStartedError(error, resumed) from error
+            error.resumed = resumed
+            raise
         return replace(outcome, resumed=resumed)
 
 

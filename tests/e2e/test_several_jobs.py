@@ -101,7 +101,8 @@ def test_a_job_that_changes_before_its_turn_is_not_started(bench, org):
     make(bench)
     second = bench.job(CREATE, name="b.yaml")
     writes_over = bench.job(
-        "- name: list\n  query: SELECT Name FROM Account\n  to: b.yaml\n", name="first.yaml"
+        "- name: list\n  query: SELECT Name FROM Account\n  to: {file: b.yaml, format: csv}\n",
+        name="first.yaml",
     )
     ended = bench.run("run", writes_over, second)
     assert ended.code == 2, ended.err + ended.out
