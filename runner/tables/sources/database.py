@@ -8,17 +8,20 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import closing
-from datetime import UTC, date, datetime, time
+from contextlib import closing, contextmanager
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.errors import SourceError
 from runner.job.binds import rewrite_sql
 from runner.job.endpoints import DatabaseSource
+from runner.tables.database import first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
+from runner.tables.sources.value_texts import duration_text
 from runner.tables.sql_connection import connect
 
 if TYPE_CHECKING:
@@ -36,6 +39,8 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
         SourceError: The database cannot be reached, rejects the SQL, or drops the connection.
     """
     with connect(source.url) as connection:
+        if connection.dialect.driver == "psycopg":
+            read_odd_values_as_text(connection.connection.driver_connection)
         sql, values = bound(source, connection.dialect)
         options = {
             "stream_results": True,
@@ -44,8 +49,52 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
             "no_parameters": not values,
         }
         answer = connection.exec_driver_sql(sql, values, execution_options=options)
-        with closing(answer) as result:
+        with closing(answer) as result, _value_errors():
             return spool_rows(_FROM, tuple(result.keys()), _rows(result), to, disk)
+
+
+def read_odd_values_as_text(connection: Any) -> None:  # noqa: ANN401 - the driver's own
+    """Let psycopg give what Python cannot hold, such as `infinity`, as PostgreSQL writes it.
+
+    Intervals always, because a month of one has no fixed number of days.
+    """
+    from psycopg import DataError
+    from psycopg.adapt import Buffer
+    from psycopg.types import datetime as types
+    from psycopg.types.string import TextLoader
+
+    def or_text(loader: Any) -> type:  # noqa: ANN401 - five classes without a common name
+        class OrText(loader):  # type: ignore[misc]
+            def load(self, data: Buffer) -> object:
+                try:
+                    return super().load(data)
+                except DataError:
+                    return bytes(data).decode()
+
+        return OrText
+
+    loaders = {
+        "date": types.DateLoader,
+        "time": types.TimeLoader,
+        "timetz": types.TimetzLoader,
+        "timestamp": types.TimestampLoader,
+        "timestamptz": types.TimestamptzLoader,
+    }
+    for name, loader in loaders.items():
+        connection.adapters.register_loader(name, or_text(loader))
+    connection.adapters.register_loader("interval", TextLoader)
+
+
+@contextmanager
+def _value_errors() -> Iterator[None]:
+    """Errors of a driver that cannot hold a value in Python's types."""
+    try:
+        yield
+    except (ValueError, ArithmeticError) as error:
+        raise SourceError(
+            f"The database has a value that its driver cannot read: {first_line(error)}.",
+            hint="Select dates, times and numbers like it as text: CAST(column AS text).",
+        ) from error
 
 
 def bound(
@@ -115,6 +164,20 @@ def _other(value: object) -> str:
         return value.isoformat()
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
-    if isinstance(value, dict | list):
+    if isinstance(value, timedelta):
+        return duration_text(value)
+    return nested_json(value) if isinstance(value, dict | list | tuple) else str(value)
+
+
+def nested_json(value: object) -> str:
+    """A nested value as JSON; numbers keep their digits, and what JSON does not have is text."""
+    if isinstance(value, dict):
+        members = (f"{json.dumps(str(k))}: {nested_json(v)}" for k, v in value.items())
+        return f"{{{', '.join(members)}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(nested_json, value))}]"
+    if isinstance(value, Decimal) and value.is_finite():
+        return f"{value:f}"
+    if value is None or isinstance(value, int | float | str):
         return json.dumps(value, ensure_ascii=False)
-    return str(value)
+    return json.dumps(text_of(value), ensure_ascii=False)

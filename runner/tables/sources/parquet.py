@@ -12,13 +12,14 @@ from runner.errors import SourceError
 from runner.tables.database import Database, first_line
 from runner.tables.sources.csv import Records, check_header
 from runner.tables.sources.spool import spooled
-from runner.tables.sql import copy_csv, name
+from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql import read_parquet as relation
 
 if TYPE_CHECKING:
     import duckdb
 
 
+_MOST_DIGITS = 38
 _NESTED = ("STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY")
 
 
@@ -70,7 +71,23 @@ def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, s
                 f"{path}: column {column!r} has more than one value per row: {kind}.",
                 hint="Export one plain column per value, or leave the column out.",
             )
+    if "DOUBLE" in types.values():
+        _refuse_wide_decimals(connection, path)
     return types
+
+
+def _refuse_wide_decimals(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """DuckDB reads a decimal of more than 38 digits as a double, which loses digits."""
+    asked = (
+        f"SELECT name, precision, scale FROM parquet_schema({literal(str(path))})"
+        f" WHERE precision > {_MOST_DIGITS}"
+    )
+    for column, precision, scale in connection.execute(asked).fetchall():
+        raise SourceError(
+            f"{path}: column {column!r} has numbers of up to {precision} digits, more than the"
+            f" {_MOST_DIGITS} that can be read.",
+            hint=f"Export it as text, or as DECIMAL({_MOST_DIGITS}, {scale}) if its values fit.",
+        )
 
 
 def _cell(column: str, kind: str) -> str:

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - a case reads best in one line
 """Sources of every format give the same rows; what is wrong in one is told with its place."""
 
+import base64
 import gzip
 import io
 import json
@@ -467,3 +468,30 @@ def test_durations_in_a_sheet_are_hours_minutes_and_seconds(tmp_path):
     file = _sheet(tmp_path, values, A2="[h]:mm", A3="[h]:mm:ss")
     (records,) = open_source(FileSource(file, FileShape(FileFormat.EXCEL)), tmp_path)
     assert b"".join(records.blocks) == b'"30:15:00"\n"05:00:00"\n'
+
+
+DECIMAL_OF_50_DIGITS = (
+    "UEFSMRUAFTYVNiwVAhUAFQYVBhwAAAACAAAAAgEAADHS7hXrBrVt9nRADF9ccccccfQVBBksNQAYBnNjaGVtYRUC"
+    "ABUOFSoVAhgBbiUKFQQVZCxcFQQVZAAAABYCGRwZHCYAHBUOGSUGABkYAW4VABYCFlwWXCYISRwVABUAFQIAPCkG"
+    "GSYAAgAAABZcFgImCBZcACggcGFycXVldC1jcHAtYXJyb3cgdmVyc2lvbiAyNi4wLjEZHBwAAACKAAAAUEFSMQ=="
+)
+"""A Parquet file of one column `n`, decimal256(50, 2), with one value of 46 digits."""
+
+
+def test_a_decimal_that_would_lose_digits_is_refused(tmp_path):
+    file = tmp_path / "wide.parquet"
+    file.write_bytes(base64.b64decode(DECIMAL_OF_50_DIGITS))
+    for read in (read_columns, lambda source: open_source(source, tmp_path)):
+        with pytest.raises(
+            SourceError, match="column 'n' has numbers of up to 50 digits"
+        ) as caught:
+            read(FileSource(file, FileShape(FileFormat.PARQUET)))
+        assert "DECIMAL(38, 2)" in caught.value.hint
+
+
+def test_the_name_of_a_folder_is_no_column_of_a_parquet_file(tmp_path):
+    file = tmp_path / "n=7" / "a.parquet"
+    file.parent.mkdir()
+    duckdb.sql("SELECT 'x' AS n, 'y' AS m").write_parquet(str(file))
+    (records,) = open_source(FileSource(file, FileShape(FileFormat.PARQUET)), tmp_path)
+    assert (records.columns, b"".join(records.blocks)) == (("n", "m"), b"x,y\n")

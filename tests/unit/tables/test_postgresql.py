@@ -120,6 +120,19 @@ def test_values_are_written_as_fields_expect_them(database, tmp_path):
     }  # fmt: skip
 
 
+def test_values_that_python_cannot_hold_are_as_the_database_writes_them(database, tmp_path):
+    sql = """SELECT DATE 'infinity' AS a, DATE '0044-03-15 BC' AS b, TIME '24:00' AS c,
+        TIMESTAMP '-infinity' AS d, DATE '12026-01-31' AS e, INTERVAL '1 month 30:15:00' AS f,
+        ARRAY[1.50, 2]::numeric[] AS g, ARRAY[DATE '2026-01-31'] AS h, ROW(1, 'x') AS i,
+        DATE '2026-01-31' AS j, TIMESTAMPTZ 'infinity' AS k, 'NaN'::numeric AS l"""
+    columns, [row] = read(sql, tmp_path)
+    assert dict(zip(columns, row, strict=True)) == {
+        "a": "infinity", "b": "0044-03-15 BC", "c": "24:00:00", "d": "-infinity", "e": "12026-01-31",
+        "f": "1 mon 30:15:00", "g": "[1.50, 2]", "h": '["2026-01-31"]', "i": '["1", "x"]',
+        "j": "2026-01-31", "k": "infinity", "l": "NaN",
+    }  # fmt: skip
+
+
 def test_params_are_bound_as_values_of_their_types(database, tmp_path):
     params = {"since": datetime(2026, 1, 31, tzinfo=UTC), "day": date(2026, 1, 31), "x": "'; --"}
     sql = "SELECT :x AS x, '%' AS p, :day::date + 1 AS d WHERE TIMESTAMPTZ '2026-02-01' > :since"
