@@ -6,6 +6,7 @@ Knows their shapes. Knows no socket and no resource.
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +51,10 @@ class Request:
 
     def json(self) -> object:
         """The body as JSON; ValueError if it is not."""
-        return exact_numbers.loads(self.body)
+        try:
+            return exact_numbers.loads(self.body)
+        except RecursionError:
+            raise json.JSONDecodeError("Too deeply nested", "", 0) from None
 
     def open_body(self) -> BinaryIO:
         """The body as a readable file."""

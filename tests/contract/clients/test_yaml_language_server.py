@@ -11,6 +11,7 @@ import pytest
 from tests.contract.clients.yaml_language_server import YamlLanguageServer
 
 SCHEMA = Path(__file__).parents[3] / "schemas/job.schema.json"
+ORG_SCHEMA = SCHEMA.with_name("org.schema.json")
 JOB = "version: 1\nname: test\n"
 CONNECTION = "connection: {environment: local}\n"
 TASK = f"{JOB}{CONNECTION}tasks:\n  - name: one\n"
@@ -32,15 +33,39 @@ PLACES = {
     "retry": f"{CREATE}    retry:\n      {{}}\n",
     "options": f"{CREATE}    options:\n      {{}}\n",
 }
+OBJECT = "version: 1\nobjects:\n  Invoice__c:\n"
+ORG_PLACES = {
+    "org": "{}\n",
+    "object": f"{OBJECT}    {{}}\n",
+    "name field": f"{OBJECT}    name_field:\n      {{}}\n",
+    "field": f"{OBJECT}    fields:\n      Paid__c:\n        type: text\n        {{}}\n",
+    "validation rule": f"{OBJECT}    validation_rules:\n      Paid:\n        {{}}\n",
+    "duplicate rule": f"{OBJECT}    duplicate_rules:\n      Same:\n        {{}}\n",
+    "app": "version: 1\napps:\n  - {}\n",
+    "fault": "version: 1\nfaults:\n  - kind: status\n    {}\n",
+}
 NOT_QUOTED = {"decimal: ,"}
 """yaml-language-server inserts an enum's values as they are; this one needs quotes in YAML."""
 UNFINISHED = ("Missing property", "At least one of the required")
 
 
 @pytest.fixture(scope="module")
-def editor(installed):
+def edited(installed):
+    """A function that starts an editor with a schema."""
+    node = installed("node_modules/node/bin/node")
     script = installed("node_modules/yaml-language-server/bin/yaml-language-server")
-    with YamlLanguageServer(installed("node_modules/node/bin/node"), script, SCHEMA) as server:
+    return lambda schema: YamlLanguageServer(node, script, schema)
+
+
+@pytest.fixture(scope="module")
+def editor(edited):
+    with edited(SCHEMA) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def org_editor(edited):
+    with edited(ORG_SCHEMA) as server:
         yield server
 
 
@@ -143,12 +168,12 @@ def expanded(snippet):
     parts = re.split(r"\$\{\d+\|(.*?)\|\}", snippet)
     choices = [each.split(",") if at % 2 else [each] for at, each in enumerate(parts)]
     for chosen in product(*choices):
-        yield re.sub(r"\$\{\d+:((?:[^{}]|\{[^{}]*\})*)\}|\$\{?\d+\}?", r"\1", "".join(chosen))
+        text = re.sub(r"\$\{\d+:((?:\\.|[^}])*)\}|\$\{?\d+\}?", r"\1", "".join(chosen))
+        yield re.sub(r"\\([\\$}])", r"\1", text)
 
 
-def completed(editor, place):
-    """Every text that a completion gives at a place, of keys and of the values of each key."""
-    text = PLACES[place]
+def completed(editor, text):
+    """Every text that a completion gives at `{}`, of keys and of the values of each key."""
     # As editors do: further lines of a snippet are indented like the line that it is put into.
     indent = re.match(r" *", text[: text.index("{}")].rpartition("\n")[2])[0]
     for label, inserted in editor.completions(text.replace("{}", "|")).items():
@@ -164,18 +189,32 @@ def completed(editor, place):
                 yield f"{key[1]}: {value}", text.replace("{}", whole)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_nothing_wrong_is_offered(editor, place):
+def wrong_in(editor, text):
+    """What a completion gives that has problems, and how many completions were tried."""
     wrong = []
     offered = 0
-    for label, text in completed(editor, place):
-        if re.search(r":\s*$|-\s*$", text.rstrip("\n").rpartition("\n")[2]):
-            continue  # the value is left to be typed
-        if label in NOT_QUOTED:
-            continue
+    for label, whole in completed(editor, text):
+        lines = whole.split("\n")
+        problems = [
+            found
+            for line, found in editor.problems(whole)
+            if not found.startswith(UNFINISHED) and not re.search(r"[:-]\s*$", lines[line - 1])
+        ]
         offered += 1
-        problems = [found for _, found in editor.problems(text) if not found.startswith(UNFINISHED)]
-        if problems:
-            wrong.append((label, text[len(JOB) :], problems))
+        if problems and label not in NOT_QUOTED:
+            wrong.append((label, whole, problems))
+    return wrong, offered
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_nothing_wrong_is_offered(editor, place):
+    wrong, offered = wrong_in(editor, PLACES[place])
+    assert wrong == []
+    assert offered
+
+
+@pytest.mark.parametrize("place", ORG_PLACES)
+def test_nothing_wrong_is_offered_in_an_org_file(org_editor, place):
+    wrong, offered = wrong_in(org_editor, ORG_PLACES[place])
     assert wrong == []
     assert offered

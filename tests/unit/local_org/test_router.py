@@ -101,6 +101,16 @@ def test_a_body_that_is_not_json_is_told_with_its_position(served, monkeypatch):
     assert "[line:1, column:7]" in answer.json()[0]["message"]
 
 
+@pytest.mark.parametrize("path", ["composite", "sobjects/Account"])
+def test_json_that_is_nested_too_deeply_is_refused(served, path):
+    answer = served().client.post(
+        f"/services/data/v60.0/{path}",
+        content="[" * 100_000,
+        headers={"Content-Type": "application/json"},
+    )
+    assert (answer.status_code, answer.json()[0]["errorCode"]) == (400, "JSON_PARSER_ERROR")
+
+
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain"])
 def test_a_body_of_another_kind_is_refused(served, kind):
     answer = served().client.post(
