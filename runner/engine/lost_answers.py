@@ -6,7 +6,7 @@ lost answers. Knows nothing of batches, threads or the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -59,14 +59,19 @@ class LostAnswers:
             return self._created_first(results, since)
         return results
 
-    def find_created(self, results: Sequence[RecordResult], since: datetime) -> list[RecordResult]:
-        """Mark upserted records as created if an earlier, unanswered request created them.
+    def find_own(
+        self, results: Sequence[RecordResult], records: Sequence[Record], since: datetime
+    ) -> list[RecordResult]:
+        """Find out what an earlier request whose answer was lost has created or deleted.
 
-        If the org cannot be asked, they stay as they are: the rows themselves got through.
+        If the org cannot be asked, results stay as they are: upserted rows got through, and a
+        deleted record that nobody can account for stays refused.
         """
-        if any(each.success and each.created is None for each in results):
-            with suppress(OrgError):
+        with suppress(OrgError):
+            if any(each.success and each.created is None for each in results):
                 return self._created_first(results, since)
+            if any(each.may_be_own for each in results):
+                return self._deleted_first(results, records, since, lambda each: each.may_be_own)
         return list(results)
 
     def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
@@ -116,18 +121,25 @@ class LostAnswers:
         ]
 
     def _deleted_first(
-        self, results: Sequence[RecordResult], records: Sequence[Record], since: datetime
+        self,
+        results: Sequence[RecordResult],
+        records: Sequence[Record],
+        since: datetime,
+        is_open: Callable[[RecordResult], bool] = lambda each: each.code == "ENTITY_IS_DELETED",
     ) -> list[RecordResult]:
-        """Deletes sent twice: what the first request deleted counts as deleted."""
+        """Deletes sent twice: what the first request deleted counts as deleted.
+
+        What another user deleted, or this one before, stays refused.
+        """
         ids = [
             str(record["Id"])
             for record, each in zip(records, results, strict=True)
-            if each.code == "ENTITY_IS_DELETED"
+            if is_open(each)
         ]
         gone = {_key(found["Id"]) for found in self._since("LastModified", "Id", ids, since)}
         return [
             RecordResult(record["Id"], success=True, created=False)
-            if each.code == "ENTITY_IS_DELETED" and _key(record["Id"]) in gone
+            if is_open(each) and _key(record["Id"]) in gone
             else each
             for record, each in zip(records, results, strict=True)
         ]

@@ -200,11 +200,20 @@ class RestWrite:
             found = write_batch(self._session, self._request, _records(rows))
         except BrokenOffError as error:
             return self._broken_off(batch, rows, error)
-        return Answer(_rows(rows, self._lost_answers.find_created(found, _began(batch))))
+        return self._known(batch, rows, found)
+
+    def _known(self, batch: Batch, rows: Rows, results: Sequence[RecordResult | None]) -> Answer:
+        """Results of rows; those of a request that was repeated are looked for in the org."""
+        pairs = [(row, each) for row, each in zip(rows, results, strict=True) if each is not None]
+        answered = [row for row, _ in pairs]
+        found = self._lost_answers.find_own(
+            [each for _, each in pairs], _records(answered), _began(batch)
+        )
+        return Answer(_rows(answered, found))
 
     def _broken_off(self, batch: Batch, rows: Rows, error: BrokenOffError) -> Answer:
         """Continue after a create's answer was lost; anything else ends the task."""
-        known = Answer(_rows(rows, error.results))
+        known = self._known(batch, rows, error.results)
         if not error.in_doubt or self._request.operation is not Verb.CREATE:
             return replace(known, stopped_by=error.cause, in_doubt=bool(error.in_doubt))
         found = known + self._resolve(batch, [rows[at] for at in error.in_doubt])

@@ -43,7 +43,9 @@ class RunProgress:
     context: Context
     outcomes: list[TaskOutcome] = field(default_factory=list)
     stopped_by: str | None = None
-    """The task after which no other starts."""
+    """The task after which no other starts, except those whose own `needs` are met."""
+    is_over: bool = False
+    """Whether no task starts at all: a signal, or an error that each would meet."""
     final: bool = True
 
     def add(self, end: TaskEnd) -> None:
@@ -81,7 +83,7 @@ def run_tasks(context: Context, *, only: Collection[str] = ()) -> RunEnd:
     for task in in_order(chosen(context.job.tasks, only)):
         _run_or_skip(task, run, _reason_to_skip(task, run))
         if run.outcomes[-1].status is TaskStatus.ABORTED:
-            run.stopped_by = task.name
+            run.stopped_by, run.is_over = task.name, True
         if run.outcomes[-1].status is TaskStatus.FAILED:
             _handle_failure(task, run)
     return RunEnd(tuple(run.outcomes), run.final)
@@ -137,7 +139,7 @@ def _run_or_skip(task: AnyTask, run: RunProgress, reason: str | None = None) -> 
 def _reason_to_skip(task: AnyTask, run: RunProgress) -> str | None:
     if not task.enabled:
         return "disabled in the job"
-    if run.stopped_by:
+    if run.stopped_by and (task.needs is None or run.is_over):
         return f"not run: {run.stopped_by} did not succeed"
     needed = next((name for name in task.needs or () if run.failed(name)), None)
     return f"not run: it needs {needed}, which did not succeed" if needed else None
@@ -147,6 +149,7 @@ def _handle_failure(task: AnyTask, run: RunProgress) -> None:
     ends_the_run = run.outcomes[-1].exit_code in _ENDS_THE_RUN
     if task.on_error is OnError.STOP or ends_the_run:
         run.stopped_by = task.name
+    run.is_over |= ends_the_run
     on_failure = run.context.job.task(task.on_failure) if task.on_failure else None
     if on_failure and not ends_the_run:
         _run_or_skip(on_failure, run)

@@ -216,3 +216,38 @@ def test_a_query_over_rest_ends_at_its_timeout(bench, org, run_logged):
     assert ended.code == 5, ended.err
     assert ended.task("load")["message"] == "Task 'load' took longer than its timeout of 1 s."
     assert not (bench.folder / "out.csv").exists()
+
+
+def test_a_task_that_needs_nothing_is_not_skipped_by_anothers_failure(bench, org):
+    bench.write("bad.csv", "Name\n" + "x" * 300 + "\n")
+    bench.write("a.csv", "Name\nAcme\n")
+    tasks = """
+- name: fails
+  create: Account
+  from: bad.csv
+- name: waits
+  create: Account
+  from: a.csv
+- name: free
+  create: Account
+  from: a.csv
+  needs: []
+- name: after_free
+  create: Account
+  from: a.csv
+  needs: [free]
+- name: after_failure
+  create: Account
+  from: a.csv
+  needs: [fails]
+"""
+    ended = bench.run("run", bench.job(tasks), "-o", "json")
+    assert ended.code == 1, ended.err + ended.out
+    status = {task["name"]: task["status"] for task in ended.document["tasks"]}
+    assert status == {
+        "fails": "failed",
+        "waits": "skipped",
+        "free": "done",
+        "after_free": "done",
+        "after_failure": "skipped",
+    }

@@ -98,10 +98,9 @@ def succeeded(
 def refused(
     write: WriteRequest, entry: Mapping[str, Any], record_id: str | None, *, replayed: bool
 ) -> RecordResult:
-    """A record that failed, unless a replayed delete found it already gone."""
+    """A record that failed; a replayed delete may have found gone what it deleted itself."""
     fault = fault_of(entry)
-    if write.operation is Verb.DELETE and replayed and fault.code == "ENTITY_IS_DELETED":
-        return RecordResult(record_id, success=True, created=False)
+    is_gone = write.operation is Verb.DELETE and fault.code == "ENTITY_IS_DELETED"
     return RecordResult(
         record_id,
         success=False,
@@ -109,6 +108,7 @@ def refused(
         code=fault.code,
         message=fault.message,
         fields=fault.fields,
+        may_be_own=is_gone and replayed,
     )
 
 

@@ -43,6 +43,9 @@ class RecordResult:
     code: str | None = None
     message: str | None = None
     fields: tuple[str, ...] = ()
+    may_be_own: bool = False
+    """Whether a delete found the record gone after an earlier try whose answer was lost: that try
+    may have deleted it, or somebody else before."""
 
 
 class BrokenOffError(RunnerError):

@@ -106,11 +106,12 @@ def test_a_malformed_id_is_never_sent_to_be_deleted(world):
     assert len(world.org.asked) == 1
 
 
-def test_a_replayed_delete_takes_gone_records_for_done(world):
+def test_a_replayed_delete_does_not_claim_a_gone_record(world):
     world.org.lose()
     world.org.say(200, [done(account(1)), failed("ENTITY_IS_DELETED", "entity is deleted")])
     results = write_batch(world.session, DELETE, [{"Id": account(1)}, {"Id": account(2)}])
-    assert [result.success for result in results] == [True, True]
+    assert [result.success for result in results] == [True, False]
+    assert [result.may_be_own for result in results] == [False, True]
 
 
 def test_a_replayed_upsert_does_not_claim_to_know_what_it_created(world):
@@ -340,10 +341,11 @@ class TestOneRecordARequest:
         assert results[0] == RecordResult(account(1), success=True, created=False)
         assert (results[1].success, results[1].code) == (False, "ENTITY_IS_DELETED")
 
-    def test_a_replayed_delete_takes_a_gone_record_for_done(self, world):
+    def test_a_replayed_delete_does_not_claim_a_gone_record(self, world):
         world.org.lose()
         world.org.refuse(404, "ENTITY_IS_DELETED", "entity is deleted")
-        assert write_batch(world.session, DELETE, [{"Id": account(1)}])[0].success
+        (result,) = write_batch(world.session, DELETE, [{"Id": account(1)}])
+        assert (result.success, result.may_be_own) == (False, True)
 
     @pytest.mark.parametrize(
         ("version", "status", "body", "expected"),
