@@ -1,4 +1,4 @@
-"""A delete whose answer was lost is sent again; what somebody else had deleted is not its success."""
+"""A delete whose answer was lost is sent again; what was gone before is not its success."""
 
 import time
 
