@@ -46,3 +46,17 @@ def test_the_runs_are_private_also_in_a_folder_that_others_may_enter(tmp_path):
     folder = StateFolder(tmp_path).create()
     assert folder.runs.stat().st_mode & 0o777 == 0o700
     assert tmp_path.stat().st_mode & 0o777 == 0o755, "a shared folder stays one"
+
+
+def test_each_folder_has_a_local_org_and_a_link_to_it_the_same(tmp_path):
+    state = StateFolder(tmp_path / "state")
+    one, other = tmp_path / "one/jobs", tmp_path / "other/jobs"
+    one.mkdir(parents=True)
+    other.mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(one)
+    assert state.local_org(one) != state.local_org(other)
+    assert state.local_org(one).name.startswith("jobs-")
+    for place in (state.local_org, state.local_org_users, state.local_org_start):
+        assert place(link) == place(one)
+    assert state.local_org(tmp_path / "Ünï cödé/..").parent == state.root / "local_org"
