@@ -23,7 +23,7 @@ def validate(
     from runner.runs.wiring import check_job
 
     permitted = permissions(None, allow_outside, user_state())
-    found = [problem for file in jobs for problem in check_job(file, permitted)[1]]
+    found = [problem for file in jobs for problem in check_job(file, permitted, thorough=True)[1]]
     if output is Output.JSON:
         _print_json(found)
     else:

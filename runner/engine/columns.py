@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.context import Context
 from runner.errors import JobError, OrgError, TransientError
-from runner.job.endpoints import FileSource
-from runner.job.model import Job, Verb, WriteTask
+from runner.job.checks.columns import not_in_source
+from runner.job.endpoints import FileSource, FileTarget
+from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
 from runner.salesforce.describe import (
     ColumnError,
     Describes,
@@ -65,21 +67,36 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
         JobError: The job does not fit the org; every problem with its position.
         SourceError: A source's header is wrong.
     """
+    tasks = [
+        task
+        for task in context.job.tasks
+        if task.enabled and (not only or task.name in only)
+        if context.earlier_outcome(task) is None
+    ]
+    to_be_written = _files_of_queries(tasks)
     problems = [
         problem
-        for task in context.job.tasks
-        if isinstance(task, WriteTask) and task.enabled and (not only or task.name in only)
-        if context.earlier_outcome(task) is None
-        for problem in _problems(task, context)
+        for task in tasks
+        if isinstance(task, WriteTask)
+        for problem in _problems(task, context, to_be_written)
     ]
     if problems:
         raise JobError(tuple(sorted(problems, key=lambda each: each.sort_key)))
 
 
-def _problems(task: WriteTask, context: Context) -> tuple[Diagnostic, ...]:
+def _files_of_queries(tasks: Sequence[AnyTask]) -> set[Path]:
+    queries = (task for task in tasks if isinstance(task, QueryTask))
+    targets = (target for query in queries for target in query.targets)
+    return {target.path for target in targets if isinstance(target, FileTarget)}
+
+
+def _problems(
+    task: WriteTask, context: Context, to_be_written: Collection[Path]
+) -> tuple[Diagnostic, ...]:
     source = task.source
-    # An empty file has no columns and needs none.
-    header = (read_columns(source) or None) if isinstance(source, FileSource) else None
+    header = None
+    if isinstance(source, FileSource) and source.path not in to_be_written:
+        header = read_columns(source) or None  # an empty file has no columns and needs none
     if header is None and task.fields is None:
         return ()  # another task's rows: their columns are known once it has run
     try:
@@ -157,26 +174,13 @@ def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
 
 def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -> list[Diagnostic]:
     """Problems of expressions over columns that the source does not have."""
-    known = {name.lower() for name in header or ()}
-    missing = [
-        (wish, column)
+    return [
+        problem
         for wish in wishes
         if header is not None and wish.expression is not None
-        for column in parse(wish.expression).columns
-        if column.lower() not in known
-    ]
-    return [
-        job.origin.diagnose(
-            wish.location,
-            "job/unknown-column",
-            f"the source has no column {column}",
-            help=did_you_mean(
-                column,
-                header or (),
-                f"It has {', '.join(header or ())}. Put literal text in single quotes.",
-            ),
+        for problem in not_in_source(
+            job.origin, wish.location, parse(wish.expression).columns, header
         )
-        for wish, column in missing
     ]
 
 

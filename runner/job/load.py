@@ -14,7 +14,7 @@ from typing import Any
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
 from runner.job import build, notation, placeholders, secret_scan
-from runner.job.checks import ExpressionChecker, HeaderReader, check_meaning
+from runner.job.checks import Readers, check_meaning
 from runner.job.checks.connection import secrets_outside
 from runner.job.checks.tasks import verbs
 from runner.job.model import Connection, Environment, Job, Origin
@@ -24,6 +24,7 @@ from runner.job.partial_job import (
     as_mapping,
     names_of,
     params_of,
+    sound_part,
     tasks_of,
 )
 from runner.job.permissions import NO_PERMISSIONS, Permissions
@@ -31,34 +32,27 @@ from runner.job.schema.files import is_valid
 from runner.job.yaml.document import Document, read_document
 
 __all__ = [
-    "ExpressionChecker",
-    "HeaderReader",
+    "Readers",
     "check_job",
     "load_checked",
     "load_connection",
     "load_job",
 ]
 
+_NO_READERS = Readers()
 MAX_PROBLEMS = 200
 """Problems that are reported at once."""
 
 
 def load_job(
-    file: Path,
-    *,
-    expressions: ExpressionChecker | None = None,
-    statements: ExpressionChecker | None = None,
-    header: HeaderReader | None = None,
-    permissions: Permissions = NO_PERMISSIONS,
+    file: Path, readers: Readers = _NO_READERS, permissions: Permissions = NO_PERMISSIONS
 ) -> Job:
     """Read a job file.
 
     Raises:
         JobError: The job has problems; the error carries all of them, sorted.
     """
-    job, problems = check_job(
-        file, expressions=expressions, statements=statements, header=header, permissions=permissions
-    )
+    job, problems = check_job(file, readers, permissions)
     if job is None:
         raise JobError(problems)
     return job
@@ -78,20 +72,16 @@ def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Co
         found = _connection(document.values.get("connection"), document.origin, folder, problems)
         problems += found.problems
         if found.made is not None:
-            problems = list(
-                secrets_outside(found.made, found.origin, found.path, folder, permissions)
-            )
+            outside = secrets_outside(found.made, found.origin, found.path, folder, permissions)
+            problems += outside
             if not problems:
                 return found.made
     raise JobError(_sorted(problems))
 
 
-def check_job(  # noqa: PLR0913 - what other layers check, and what they allow
+def check_job(
     file: Path,
-    *,
-    expressions: ExpressionChecker | None = None,
-    statements: ExpressionChecker | None = None,
-    header: HeaderReader | None = None,
+    readers: Readers = _NO_READERS,
     permissions: Permissions = NO_PERMISSIONS,
     written_before: frozenset[Path] = frozenset(),
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
@@ -99,9 +89,7 @@ def check_job(  # noqa: PLR0913 - what other layers check, and what they allow
 
     Args:
         file: The job file.
-        expressions: Says why a `fields` expression does not parse; None if it does.
-        statements: The same for the SQL of a source.
-        header: Reads the column names of a CSV source.
+        readers: What other layers know of expressions, sources and libraries.
         permissions: Paths outside its folder that the job may write, or read secrets from.
         written_before: Files that another job writes before this one starts.
     """
@@ -125,11 +113,12 @@ def check_job(  # noqa: PLR0913 - what other layers check, and what they allow
         params_of(declared, paths),
         names_of(values),
         tasks_of(values, folder, paths),
+        connection_is_whole=connection.is_whole,
         is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
         permissions=permissions,
         written_before=written_before,
     )
-    problems += check_meaning(partial, expressions, statements, header)
+    problems += check_meaning(partial, readers)
     ordered = _sorted(problems)
     if any(found.severity is Severity.ERROR for found in ordered) or partial.connection is None:
         return None, ordered
@@ -199,21 +188,35 @@ class _FoundConnection:
     """The file that holds it: the job's, or one of its own."""
     path: Location = ("connection",)
     made: Connection | None = None
-    """None if it has problems."""
+    """None if too little of it is left."""
+    is_whole: bool = True
+    """Whether no key of it has a problem."""
     problems: list[Diagnostic] = field(default_factory=list)
     """Those of a file of its own."""
+
+    def build(
+        self,
+        value: Mapping[str, Any],
+        problems: Iterable[Diagnostic],
+        folder: Path,
+        source: Path | None,
+    ) -> None:
+        """Build it from the keys without problems, so that those are checked too."""
+        sound = sound_part(value, self.path, ProblemPaths(problems))
+        self.is_whole = sound.keys() == value.keys()
+        if "environment" in sound:
+            self.made = build.connection(sound, folder, source)
 
 
 def _connection(
     value: object, origin: Origin, folder: Path, problems: Sequence[Diagnostic]
 ) -> _FoundConnection:
     found = _FoundConnection(origin)
-    if any(_is_of_connection(each) for each in problems):
-        return found
     if isinstance(value, str):
-        return _read_connection(notation.path_from(value, folder), origin)
-    if isinstance(value, Mapping):
-        found.made = build.connection(value, folder, None)
+        if not any(_is_of_connection(each) for each in problems):
+            found = _read_connection(notation.path_from(value, folder), origin)
+    elif isinstance(value, Mapping):
+        found.build(value, problems, folder, None)
     return found
 
 
@@ -231,8 +234,7 @@ def _read_connection(file: Path, origin: Origin) -> _FoundConnection:
     found = _FoundConnection(document.origin, (), problems=list(document.problems))
     if not document.is_broken:
         found.problems = _problems_of(document, "job", definition="connection")
-    if not found.problems:
-        found.made = build.connection(document.values, file.parent, file)
+        found.build(document.values, found.problems, file.parent, file)
     return found
 
 

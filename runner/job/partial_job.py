@@ -54,6 +54,8 @@ class PartialJob:
     tasks: tuple[AnyTask, ...]
     is_clean: bool
     """Whether no task has a problem so far; if not, what seems unused may only be misspelt."""
+    connection_is_whole: bool = True
+    """Whether no key of the connection has a problem; if not, what seems missing may be there."""
     permissions: Permissions = NO_PERMISSIONS
     """Paths outside its folder that the job may use."""
     written_before: frozenset[Path] = frozenset()
@@ -181,7 +183,7 @@ class ProblemPaths:
 
 def params_of(declared: Mapping[str, Any], problems: ProblemPaths) -> tuple[Param, ...]:
     """Every param that can be built."""
-    sound = _sound(declared, ("params",), problems)
+    sound = sound_part(declared, ("params",), problems)
     return tuple(build.param(name, each) for name, each in sound.items())
 
 
@@ -189,7 +191,7 @@ def tasks_of(
     values: Mapping[str, Any], folder: Path, problems: ProblemPaths
 ) -> tuple[AnyTask, ...]:
     """Every task that can be built."""
-    defaults = _sound(as_mapping(values.get("defaults")), ("defaults",), problems)
+    defaults = sound_part(as_mapping(values.get("defaults")), ("defaults",), problems)
     made: list[AnyTask] = []
     for index, each in enumerate(as_list(values.get("tasks"))):
         sound = _sound_task(each, ("tasks", index), problems)
@@ -201,7 +203,7 @@ def tasks_of(
 def _sound_task(task: object, path: Location, problems: ProblemPaths) -> Mapping[str, Any] | None:
     """The task without the keys that have problems; None if too little is left."""
     written = as_mapping(task)
-    sound = _sound(written, path, problems)
+    sound = sound_part(written, path, problems)
     if (written.keys() - sound.keys()) & _DECISIVE:
         return None
     verb = build.verb_of(sound)
@@ -212,7 +214,9 @@ def _sound_task(task: object, path: Location, problems: ProblemPaths) -> Mapping
 _KEYED: Mapping[Verb | None, tuple[str, ...]] = {Verb.UPSERT: ("key",)}
 
 
-def _sound(values: Mapping[str, Any], path: Location, problems: ProblemPaths) -> Mapping[str, Any]:
+def sound_part(
+    values: Mapping[str, Any], path: Location, problems: ProblemPaths
+) -> Mapping[str, Any]:
     """The mapping at `path` without the keys that have problems; empty if it has one itself."""
     if problems.covers(path):
         return {}

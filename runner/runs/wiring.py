@@ -55,21 +55,34 @@ def load_job(
 
 
 def check_job(
-    file: Path, permissions: Permissions, written_before: frozenset[Path] = frozenset()
+    file: Path,
+    permissions: Permissions,
+    written_before: frozenset[Path] = frozenset(),
+    *,
+    thorough: bool = False,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
-    """Read a job; return it if it has no errors, and all problems, sorted."""
-    from runner.job import load
-    from runner.tables.sources.csv import header_of
-    from runner.tables.staging.expressions import problem_of, problem_of_select
+    """Read a job; return it if it has no errors, and all problems, sorted.
 
-    return load.check_job(
-        file,
+    Args:
+        file: The job.
+        permissions: What it may write and read outside of its folder.
+        written_before: Files that another job writes before this one starts.
+        thorough: Also read sources whose columns a run reads only when the task starts.
+    """
+    from runner.job import load
+    from runner.tables.extras import missing_library
+    from runner.tables.sources.csv import header_of
+    from runner.tables.sources.open import columns_of
+    from runner.tables.staging.expressions import columns_in, problem_of, problem_of_select
+
+    readers = load.Readers(
         expressions=problem_of,
+        columns_in=columns_in,
         statements=problem_of_select,
-        header=header_of,
-        permissions=permissions,
-        written_before=written_before,
+        header=columns_of if thorough else header_of,
+        libraries=missing_library,
     )
+    return load.check_job(file, readers, permissions, written_before)
 
 
 def load_connection(file: Path, permissions: Permissions) -> Connection:

@@ -5,10 +5,24 @@ Knows how to install one that is missing. Knows nothing of what they do.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
+from runner.credentials import SecretReference
 from runner.errors import RunnerError, SourceError
+from runner.job.endpoints import (
+    DatabaseSource,
+    DatabaseTarget,
+    FileFormat,
+    FileSource,
+    FileTarget,
+    FolderTarget,
+    Source,
+    Target,
+    shown_url,
+)
 
 
 def extra(module: str, name: str, what: str, kind: type[RunnerError] = SourceError) -> ModuleType:
@@ -30,3 +44,40 @@ def extra(module: str, name: str, what: str, kind: type[RunnerError] = SourceErr
             f"{what} needs the library {error.name or module}, which is not installed.",
             hint=f"Install it: pip install 'sfrunner[{name}]'",
         ) from error
+
+
+def missing_library(endpoint: Source | Target | SecretReference) -> tuple[str, str] | None:
+    """What an endpoint of a job needs and is not installed, and how to install it; None if nothing.
+
+    Drivers of databases are only known with their URL, which is secret.
+    """
+    for module, name, what in _needed(endpoint):
+        if not _is_installed(module):
+            library = f"{what} needs the library {module}, which is not installed"
+            return library, f"install it: pip install 'sfrunner[{name}]'"
+    return None
+
+
+def _needed(endpoint: Source | Target | SecretReference) -> Iterator[tuple[str, str, str]]:
+    """Modules, the extra that has them, and what needs them."""
+    if isinstance(endpoint, SecretReference):
+        if endpoint.keyring is not None:
+            yield "keyring", "keyring", "a token in the keyring"
+    elif isinstance(endpoint, DatabaseSource | DatabaseTarget):
+        yield "sqlalchemy", "sql", "a SQL database"
+    elif isinstance(endpoint, FileSource | FileTarget | FolderTarget):
+        if endpoint.shape.format is FileFormat.EXCEL:
+            is_source = isinstance(endpoint, FileSource)
+            yield "python_calamine" if is_source else "xlsxwriter", "excel", "an Excel file"
+        url = None if isinstance(endpoint, FolderTarget) else endpoint.url
+        if url is not None:
+            yield "fsspec", "remote", shown_url(url)
+        if url is not None and url.startswith("http"):
+            yield "aiohttp", "remote", shown_url(url)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):  # ValueError: it is being kept out
+        return False

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from runner.errors import ExitCode
-from runner.job.load import check_job, load_checked
+from runner.job.load import Readers, check_job, load_checked
 from runner.job.yaml.document import MAX_BYTES
 from runner.tables.staging.expressions import problem_of
 
@@ -103,7 +103,7 @@ def block_problems(block, line, folder):
         load_checked(written(block, folder, f"block-{line}.org.yaml"), "org")
     elif kind == "job":
         job = written(completed(block), folder, f"block-{line}.yaml")
-        for each in check_job(job, expressions=problem_of)[1]:
+        for each in check_job(job, Readers(expressions=problem_of))[1]:
             # The files that examples read are the reader's own, and so are an org file's rows.
             if each.code != "job/no-source":
                 yield f"block at line {line}: {each.code}: {each.message}"

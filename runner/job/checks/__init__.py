@@ -7,14 +7,26 @@ write a function from a partial job to diagnostics and put it into the table tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import islice
 
 from runner.diagnostics import Diagnostic
-from runner.job.checks import connection, endpoints, queries, soql_mistakes, tasks, writes
-from runner.job.checks.writes import ExpressionChecker, HeaderReader
+from runner.job.checks import (
+    columns,
+    connection,
+    endpoints,
+    libraries,
+    queries,
+    soql_mistakes,
+    tasks,
+    writes,
+)
+from runner.job.checks.columns import ColumnFinder, HeaderReader
+from runner.job.checks.libraries import LibraryFinder
+from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
 
-__all__ = ["ExpressionChecker", "HeaderReader", "check_meaning"]
+__all__ = ["Readers", "check_meaning"]
 
 _MAX_PROBLEMS_PER_CHECK = 300
 
@@ -52,24 +64,36 @@ _OF_PARAMS: tuple[_Check, ...] = (
 )
 
 
-def check_meaning(
-    job: PartialJob,
-    expressions: ExpressionChecker | None,
-    statements: ExpressionChecker | None,
-    header: HeaderReader | None,
-) -> list[Diagnostic]:
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """What other layers know, for the checks; without one, its checks are left out."""
+
+    expressions: ExpressionChecker | None = None
+    """Says why a `fields` expression does not parse; None if it does."""
+    columns_in: ColumnFinder | None = None
+    statements: ExpressionChecker | None = None
+    """Says why the SQL of a source is not a SELECT; None if it is."""
+    header: HeaderReader | None = None
+    libraries: LibraryFinder | None = None
+
+
+def check_meaning(job: PartialJob, readers: Readers) -> list[Diagnostic]:
     """Run every check that the job has something for."""
     found = _run(_ALWAYS, job)
     if job.writes:
         found += _run(_OF_WRITES, job)
-        found += islice(writes.identity(job, header), _MAX_PROBLEMS_PER_CHECK)
-        found += writes.expressions(job, expressions)
-        found += writes.statements(job, statements)
+        known = columns.KnownColumns(job, readers.header)
+        found += known.problems
+        found += islice(columns.identity(job, known), _MAX_PROBLEMS_PER_CHECK)
+        unknown = columns.unknown_columns(job, known, readers.columns_in)
+        found += islice(unknown, _MAX_PROBLEMS_PER_CHECK)
+        found += writes.expressions(job, readers.expressions)
+        found += writes.statements(job, readers.statements)
     if job.queries:
         found += _run(_OF_QUERIES, job)
     if job.params:
         found += _run(_OF_PARAMS, job)
-    return found
+    return [*found, *libraries.missing(job, readers.libraries)]
 
 
 def _run(checks: Iterable[_Check], job: PartialJob) -> list[Diagnostic]:

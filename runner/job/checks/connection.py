@@ -34,10 +34,15 @@ def environment(job: PartialJob) -> Iterator[Diagnostic]:
         return
     is_local = connection.environment is Environment.LOCAL
     for key, code, message, hint in _local(connection) if is_local else _remote(connection):
+        if code in _OF_ABSENCE and not job.connection_is_whole:
+            continue
         path = (*job.connection_path, key)
         present = path in job.connection_origin.positions
         at = path if present else job.connection_path
         yield job.connection_origin.diagnose(at, code, message, help=hint, at_key=not present)
+
+
+_OF_ABSENCE = frozenset({"job/no-token", "job/no-client-id", "job/no-domain"})
 
 
 def _local(connection: Connection) -> Iterator[_Found]:

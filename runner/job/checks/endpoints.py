@@ -57,8 +57,8 @@ def sources(job: PartialJob) -> Iterator[Diagnostic]:
     written = written_files(job)
     for task in job.writes:
         for path, source in source_files(task):
-            is_here = source.url is None and source.path != STANDARD_STREAM
-            if is_here and source.path not in written:
+            is_local = source.url is None and source.path != STANDARD_STREAM
+            if is_local and source.path not in written:
                 yield from _missing(source, file_path(path, job), job)
 
 
@@ -92,6 +92,16 @@ def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Di
         message = f"{_relative(file, job)} is a folder"
         hint = "name a file in it"
         yield job.origin.diagnose(path, "job/source-is-folder", message, help=hint)
+
+
+def is_here(source: FileSource) -> bool:
+    """Whether a source is a file on this machine, or a pattern that matches one."""
+    if source.url is not None or source.path == STANDARD_STREAM or _is_folder(source.path):
+        return False
+    if _mode(source.path) is not None:
+        return True
+    is_match = is_pattern(source.path)
+    return is_match and next(iglob(str(source.path), recursive=True), None) is not None  # noqa: PTH207
 
 
 def _similar(file: Path, job: PartialJob) -> str:

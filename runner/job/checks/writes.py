@@ -1,27 +1,23 @@
-"""Writes: their fields and SQL parse, each row finds its record, and options go together."""
+"""Writes: their fields and SQL parse, and their options go together."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from zoneinfo import ZoneInfo, available_timezones
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds
 from runner.job.checks.queries import unknown_binds
-from runner.job.endpoints import DatabaseSource, FileFormat, FileSource, SqlSource, TaskSource
-from runner.job.model import Api, Verb, WriteTask
-from runner.job.partial_job import PartialJob, option_path, task_path, written_files
-from runner.job.soql import selection
-from runner.suggest import did_you_mean, in_words
+from runner.job.endpoints import DatabaseSource, SqlSource
+from runner.job.model import Api, WriteTask
+from runner.job.partial_job import PartialJob, option_path, task_path
+from runner.suggest import did_you_mean
 
 ExpressionChecker = Callable[[str], str | None]
 """Why an expression does not parse; None if it does."""
-HeaderReader = Callable[[FileSource], tuple[str, ...] | None]
-"""Column names of a CSV source; None if there are none, or they cannot be read."""
 
 _NAME_WITH_SIGNS = re.compile(r"[^\W\d]\w*(?:[ .:#/&%-]+\w*)+")
-_BY_ID = {Verb.UPDATE, Verb.DELETE}
 
 
 def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[Diagnostic]:
@@ -79,47 +75,6 @@ def duplicate_fields(job: PartialJob) -> Iterator[Diagnostic]:
                 code = "job/duplicate-field"
                 hint = "keep one of them"
                 yield job.origin.diagnose(path, code, message, help=hint, at_key=True)
-
-
-def identity(job: PartialJob, header: HeaderReader | None) -> Iterator[Diagnostic]:
-    """Upserts without a value for their key, updates and deletes without one for Id."""
-    written = written_files(job)
-    queries = {query.name: query.soql for query in job.queries}
-    for task in job.writes:
-        if isinstance(task.source, FileSource) and task.source.path in written and not task.fields:
-            continue  # an earlier task writes the file: its columns are not known yet
-        wanted = "Id" if task.verb in _BY_ID else task.key
-        columns = _columns(task, queries, header)
-        if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:
-            yield _missing(task, wanted, columns, job)
-
-
-def _columns(
-    task: WriteTask, queries: Mapping[str, str], header: HeaderReader | None
-) -> tuple[str, ...] | None:
-    """Names of the fields that a write sends, as far as they are known."""
-    if task.fields is not None:
-        return tuple(mapping.field for mapping in task.fields)
-    if isinstance(task.source, FileSource) and task.source.shape.format is FileFormat.CSV:
-        return header(task.source) if header else None
-    if isinstance(task.source, TaskSource):
-        return selection(queries.get(task.source.task, "")).field_names
-    return None
-
-
-def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], job: PartialJob) -> Diagnostic:
-    what = f"the key `{wanted}`" if task.key else f"`Id`, which finds the record to {task.verb},"
-    if task.fields is not None:
-        message = f"{what} is missing from `fields`"
-        path = task_path(task, "key" if task.key else "fields")
-        hint = did_you_mean(wanted, columns, f"add `{wanted}: <column>` to `fields`")
-        return job.origin.diagnose(
-            path, "job/key-not-mapped", message, help=hint, at_key=task.key is None
-        )
-    message = f"{what} is not a column of the source"
-    has = f"the source has {in_words(columns, 'and')}"
-    hint = did_you_mean(wanted, columns, f"{has}; map one with `fields`")
-    return job.origin.diagnose(task_path(task, "from"), "job/key-not-in-header", message, help=hint)
 
 
 def options(job: PartialJob) -> Iterator[Diagnostic]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
@@ -50,6 +50,32 @@ def read_excel(path: Path, shape: FileShape, to: Path, disk: Disk = UNBOUNDED) -
     Raises:
         SourceError: The file is not Excel, has no such sheet, or a cell contains an error.
     """
+    sheet = _opened(path, shape)
+    records = spool_rows(path, sheet.header, _cut(path, sheet), to, disk)
+    return replace(records, notes=(sheet.note,) if sheet.note else ())
+
+
+def excel_columns(path: Path, shape: FileShape) -> tuple[str, ...]:
+    """The names of a sheet's columns.
+
+    Raises:
+        SourceError: The file is not Excel, has no such sheet, or a cell contains an error.
+    """
+    return tuple(_opened(path, shape).header)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    header: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+    """Number and texts of each row after the header."""
+    start: int
+    end: int
+    note: str | None
+    """What the user should know."""
+
+
+def _opened(path: Path, shape: FileShape) -> _Sheet:
     rows, note = _rows(path, shape.sheet)
     numbered = islice(enumerate(rows, start=1), shape.skip_rows, None)
     texts = ((number, [_text(cell) for cell in row]) for number, row in numbered)
@@ -66,8 +92,7 @@ def read_excel(path: Path, shape: FileShape, to: Path, disk: Disk = UNBOUNDED) -
                 f"{path}: cell {_letters(at)}{number} of the sheet is blank, but names a column.",
                 hint="Write the column's name there; title rows above go into `skip_rows`.",
             )
-    records = spool_rows(path, header[start:end], _cut(path, texts, start, end), to, disk)
-    return replace(records, notes=(note,) if note else ())
+    return _Sheet(header[start:end], texts, start, end, note)
 
 
 def _rows(path: Path, sheet: str | None) -> tuple[Iterator[list[object]], str | None]:
@@ -121,11 +146,10 @@ def _letters(column: int) -> str:
     return name
 
 
-def _cut(
-    path: Path, rows: Iterator[tuple[int, list[str]]], start: int, end: int
-) -> Iterator[list[str]]:
+def _cut(path: Path, sheet: _Sheet) -> Iterator[list[str]]:
     """Rows as wide as the header, without blank rows."""
-    for number, cells in rows:
+    start, end = sheet.start, sheet.end
+    for number, cells in sheet.rows:
         if any(cells[:start]) or any(cells[end:]):
             raise SourceError(
                 f"{path}: row {number:,} of the sheet has a value in a column without a name.",

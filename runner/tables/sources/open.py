@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from glob import glob
+from itertools import chain, islice
 from pathlib import Path, PurePosixPath
 
 from runner.errors import SourceError
@@ -60,6 +61,36 @@ def read_columns(source: FileSource) -> tuple[str, ...] | None:
 
         return own_columns(parquet_columns(first))
     return None
+
+
+MAX_RECORDS_READ = 200_000
+"""Of a JSON or XML source, to find its columns before a run."""
+
+
+def columns_of(source: FileSource) -> tuple[str, ...] | None:
+    """Read a source's columns, even if that takes reading many rows.
+
+    Returns:
+        None where only a run can read them: a URL, standard input, more than MAX_RECORDS_READ
+        records each of which may have further columns.
+
+    Raises:
+        SourceError: The file cannot be read, or its header is invalid.
+    """
+    if source.shape.format is FileFormat.EXCEL:
+        from runner.tables.sources.excel import excel_columns
+
+        return own_columns(excel_columns(_files(source.path)[0], source.shape)) or None
+    if source.shape.format not in _OBJECT_READERS:
+        return read_columns(source) or None
+    records = chain.from_iterable(
+        _OBJECT_READERS[source.shape.format](file, source.shape) for file in _files(source.path)
+    )
+    columns: dict[str, None] = {}
+    for record in islice(records, MAX_RECORDS_READ):
+        columns.update(dict.fromkeys(record))
+    is_all = next(records, None) is None
+    return own_columns(tuple(columns)) or None if is_all else None
 
 
 def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tuple[Records, ...]:

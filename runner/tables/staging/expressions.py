@@ -132,6 +132,11 @@ def is_plain(expression: str) -> bool:
 
 
 @cache
+def columns_in(expression: str) -> tuple[str, ...]:
+    """The columns that an expression names; none if it is not valid."""
+    return () if problem_of(expression) else parse(expression).columns
+
+
 def parse(expression: str) -> Expression:
     """Take a valid expression apart."""
     tree = _enclosed(expression)["statements"][0]["node"]["select_list"][0]

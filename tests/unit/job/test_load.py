@@ -16,7 +16,7 @@ from runner.job.endpoints import (
     TaskRows,
     TaskSource,
 )
-from runner.job.load import check_job, load_checked, load_job
+from runner.job.load import Readers, check_job, load_checked, load_job
 from runner.job.model import (
     QUERY_BULK_THRESHOLD_ROWS,
     WRITE_BULK_THRESHOLD_ROWS,
@@ -221,7 +221,7 @@ def test_an_expression_is_judged_by_whoever_knows_sql(write):
     file = write(
         f"{HEAD}tasks: [{{name: a, create: A, from: a.csv, fields: {{B: bad, C: good}}}}]\n"
     )
-    _, found = check_job(file, expressions=lambda text: "no" if text == "bad" else None)
+    _, found = check_job(file, Readers(expressions=lambda text: "no" if text == "bad" else None))
     assert [(each.code, each.path) for each in found] == [
         ("job/bad-expression", ("tasks", 0, "fields", "B"))
     ]

@@ -1,0 +1,130 @@
+"""Columns of sources: they can be read, rows find their records, expressions name what is there.
+
+Knows which columns a source has, as far as that is known before the job runs. Knows nothing of how
+a file is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from runner.diagnostics import Diagnostic, Location
+from runner.errors import SourceError
+from runner.job.checks.endpoints import is_here
+from runner.job.endpoints import FileSource, TaskSource
+from runner.job.model import Origin, Verb, WriteTask
+from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
+from runner.job.soql import selection
+from runner.suggest import did_you_mean, in_words
+
+HeaderReader = Callable[[FileSource], tuple[str, ...] | None]
+"""Column names of a source; None if there are none, or only a run can know them.
+
+May raise SourceError, which is a problem of the job then.
+"""
+ColumnFinder = Callable[[str], Sequence[str]]
+"""The columns that an expression names; none if it does not parse."""
+
+_BY_ID = {Verb.UPDATE, Verb.DELETE}
+
+
+class KnownColumns:
+    """The columns of every source of a job, each file read once."""
+
+    def __init__(self, job: PartialJob, header: HeaderReader | None) -> None:
+        self.problems: list[Diagnostic] = []
+        """Of sources that cannot be read."""
+        self._of_file: dict[FileSource, tuple[str, ...] | None] = {}
+        self._of_query = {query.name: _columns_of(query.soql) for query in job.queries}
+        written = written_files(job)
+        for task in job.writes if header else ():
+            for path, source in source_files(task):
+                if source not in self._of_file and source.path not in written and is_here(source):
+                    self._of_file[source] = self._read(source, path, job, header)
+
+    def of(self, task: WriteTask) -> tuple[str, ...] | None:
+        """The columns of a task's source; None if they are not known."""
+        if isinstance(task.source, FileSource):
+            return self._of_file.get(task.source)
+        if isinstance(task.source, TaskSource):
+            return self._of_query.get(task.source.task)
+        return None
+
+    def _read(
+        self, source: FileSource, path: Location, job: PartialJob, header: HeaderReader | None
+    ) -> tuple[str, ...] | None:
+        try:
+            return header(source) if header else None
+        except SourceError as error:
+            at = file_path(path, job)
+            found = job.origin.diagnose(at, "job/bad-source", error.message, help=error.hint)
+            self.problems.append(found)
+            return None
+
+
+def _columns_of(soql: str) -> tuple[str, ...] | None:
+    """The columns of a query's rows; None if only the records show them."""
+    selected = selection(soql)
+    if selected.is_open or selected.counts_only or not selected.sobject:
+        return None
+    return tuple(item.column for item in selected.items)
+
+
+def unknown_columns(
+    job: PartialJob, known: KnownColumns, columns_in: ColumnFinder | None
+) -> Iterator[Diagnostic]:
+    """Expressions over columns that the source does not have."""
+    if columns_in is None:
+        return
+    for task in job.writes:
+        columns = known.of(task)
+        if columns is None:
+            continue
+        for mapping in task.fields or ():
+            path = task_path(task, "fields", mapping.field)
+            yield from not_in_source(job.origin, path, columns_in(mapping.expression), columns)
+
+
+def not_in_source(
+    origin: Origin, path: Location, named: Sequence[str], columns: Sequence[str]
+) -> Iterator[Diagnostic]:
+    """A problem for each column that an expression names and the source lacks.
+
+    Args:
+        origin: The job's text.
+        path: Where the expression is.
+        named: The columns that it names.
+        columns: The source's.
+    """
+    present = {each.lower() for each in columns}
+    for column in named:
+        if column.lower() not in present:
+            has = f"the source has {in_words(tuple(columns), 'and')}"
+            hint = did_you_mean(column, columns, f"write fixed text as \"'{column}'\"; {has}")
+            message = f"the source has no column {column}"
+            yield origin.diagnose(path, "job/unknown-column", message, help=hint)
+
+
+def identity(job: PartialJob, known: KnownColumns) -> Iterator[Diagnostic]:
+    """Upserts without a value for their key, updates and deletes without one for Id."""
+    for task in job.writes:
+        fields = task.fields
+        columns = known.of(task) if fields is None else tuple(each.field for each in fields)
+        wanted = "Id" if task.verb in _BY_ID else task.key
+        if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:
+            yield _missing(task, wanted, columns, job)
+
+
+def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], job: PartialJob) -> Diagnostic:
+    what = f"the key `{wanted}`" if task.key else f"`Id`, which finds the record to {task.verb},"
+    if task.fields is not None:
+        message = f"{what} is missing from `fields`"
+        path = task_path(task, "key" if task.key else "fields")
+        hint = did_you_mean(wanted, columns, f"add `{wanted}: <column>` to `fields`")
+        return job.origin.diagnose(
+            path, "job/key-not-mapped", message, help=hint, at_key=task.key is None
+        )
+    message = f"{what} is not a column of the source"
+    has = f"the source has {in_words(columns, 'and')}"
+    hint = did_you_mean(wanted, columns, f"{has}; map one with `fields`")
+    return job.origin.diagnose(task_path(task, "from"), "job/key-not-in-header", message, help=hint)
