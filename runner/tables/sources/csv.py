@@ -132,6 +132,8 @@ def own_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def header_of(source: FileSource) -> tuple[str, ...] | None:
     """The columns of a CSV source, for a check before the run; None if they cannot be read now."""
+    if source.shape.format is not FileFormat.CSV:
+        return None
     try:
         return own_columns(open_csv(source.path, source.shape).columns) or None
     except (SourceError, LookupError, TypeError, ValueError):  # also of a bad `encoding`
