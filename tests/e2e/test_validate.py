@@ -71,6 +71,7 @@ def write_parquet(bench):
 
 def write_excel(bench):
     book = Workbook()
+    book.active.append(["Other"])
     book.create_sheet("Konten").append(["Name", "Nummer"])
     book.save(bench.folder / "a.xlsx")
     return "{file: a.xlsx, sheet: Konten}"

@@ -17,7 +17,7 @@ from runner.suggest import did_you_mean
 ExpressionChecker = Callable[[str], str | None]
 """Why an expression does not parse; None if it does."""
 
-_NAME_WITH_SIGNS = re.compile(r"[^\W\d]\w*(?:[ .:#/&%-]+\w*)+")
+_NAME_WITH_SIGNS = re.compile(r"(?!(?i:select)\b)[^\W\d]\w*(?:[ .:#/&%-]+\w*)+")
 
 
 def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[Diagnostic]:
