@@ -14,10 +14,19 @@ from pathlib import Path
 from runner import events
 from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
+from runner.engine.list_values import values_of_lists
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
-from runner.job.endpoints import DatabaseTarget, FileTarget, Target, shown_url, tasks_of
-from runner.job.model import Api, QueryTask, WriteTask
+from runner.job.endpoints import (
+    DatabaseTarget,
+    FileSource,
+    FileTarget,
+    Target,
+    TaskSource,
+    shown_url,
+    tasks_of,
+)
+from runner.job.model import AnyTask, Api, QueryTask, WriteTask
 from runner.job.query_parts import bound_queries
 from runner.job.soql import selection
 from runner.outcome import Counts, TaskOutcome, TaskStatus
@@ -103,8 +112,17 @@ def _lost_results_named(job: JobInfo) -> Iterator[None]:
 
 def _is_source(task: QueryTask, context: Context) -> bool:
     """Whether another task reads this one's rows."""
-    writes = (other for other in context.job.tasks if isinstance(other, WriteTask))
-    return any(each.task == task.name for other in writes for each in tasks_of(other.source))
+    read = (
+        source
+        for other in context.job.tasks
+        for each in ((other.source,) if isinstance(other, WriteTask) else _list_sources(other))
+        for source in tasks_of(each)
+    )
+    return any(source.task == task.name for source in read)
+
+
+def _list_sources(task: AnyTask) -> tuple[FileSource | TaskSource, ...]:
+    return tuple(each.source for each in task.lists) if isinstance(task, QueryTask) else ()
 
 
 class _Query:
@@ -115,18 +133,19 @@ class _Query:
         self._context = context
         self._deadline = context.deadline(task)
         self._selection = selection(task.soql)
-        self._soqls = self._bound()
+        self._soqls = self._bound(folder)
         known = query_columns(self._selection, context.describes)
         self.columns = without_tables(known, task.children)
         self.children = Children(context, self._selection, task.children, folder)
         self.job_ids: list[str] = []
         self._recorded = ""
 
-    def _bound(self) -> list[str]:
+    def _bound(self, folder: Path) -> list[str]:
         """The query with its values; several if a list is too long for one, none if it is empty."""
         over_rest = self._task.api is Api.REST or not self._selection.is_flat
         fits = fits_url if over_rest else (lambda soql: len(soql) <= LONGEST_QUERY)
-        return bound_queries(self._task.soql, self._context.params, fits)
+        params = {**self._context.params, **values_of_lists(self._task, self._context, folder)}
+        return bound_queries(self._task.soql, params, fits)
 
     def notes(self) -> tuple[str, ...]:
         """How many child records went where."""

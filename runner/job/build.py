@@ -22,6 +22,7 @@ from runner.job.endpoints import (
     FileSource,
     FileTarget,
     FolderTarget,
+    ListColumn,
     Source,
     SqlSource,
     Table,
@@ -177,6 +178,12 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
         children=tuple(
             ChildTable(name, _target(each["to"], folder), each.get("parent", PARENT_COLUMN))
             for name, each in values.get("children", {}).items()
+        ),
+        lists=tuple(
+            ListColumn(
+                name, _rows(each["from"], folder), each["column"], each.get("type", "string")
+            )
+            for name, each in values.get("lists", {}).items()
         ),
         deleted=values.get("deleted", False),
     )

@@ -127,6 +127,17 @@ class SqlSource:
     tables: tuple[Table, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ListColumn:
+    """A column whose values a query looks for: `IN :name`."""
+
+    name: str
+    source: FileSource | TaskSource
+    column: str
+    type: str = "string"
+    """As of a param."""
+
+
 Source = FileSource | TaskSource | DatabaseSource | SqlSource
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
-from runner.job.endpoints import Source, Target
+from runner.job.endpoints import ListColumn, Source, Target
 
 DEFAULT_API_VERSION = "20.0"
 WRITE_BULK_THRESHOLD_ROWS = 2_000
@@ -207,6 +207,7 @@ class QueryTask(Task):
     target: Target | None = None
     """None: the rows are only for other tasks."""
     children: tuple[ChildTable, ...] = ()
+    lists: tuple[ListColumn, ...] = ()
     deleted: bool = False
 
     @property

@@ -71,11 +71,16 @@ def parse(text: str, kind: str, name: str) -> ParamValue:
     """
     if kind.startswith(LIST_OF):
         inner = kind.removeprefix(LIST_OF)
-        return tuple(_parse(each, inner, name) for each in _elements(text, kind, name))
-    return _parse(text, kind, name)
+        return tuple(parse_one(each, inner, name) for each in _elements(text, kind, name))
+    return parse_one(text, kind, name)
 
 
-def _parse(text: str, kind: str, name: str) -> OneValue:
+def parse_one(text: str, kind: str, name: str) -> OneValue:
+    """Parse one value of a type from text.
+
+    Raises:
+        ValueError: The text is not such a value; the message says what is.
+    """
     try:
         return _PARSERS[kind](text.strip() if kind != "string" else text)
     except (ValueError, OverflowError):
@@ -112,7 +117,7 @@ def _declared(value: object, kind: str, name: str) -> OneValue:
     if value is None:
         return None
     if isinstance(value, str) and kind in {"string", "date", "datetime"}:
-        return _parse(value, kind, name)
+        return parse_one(value, kind, name)
     fits = {
         "integer": isinstance(value, int) and not isinstance(value, bool),
         "number": isinstance(value, int | float) and not isinstance(value, bool),

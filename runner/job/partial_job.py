@@ -29,7 +29,18 @@ from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.outcome import RowStatus
 
 _DECISIVE = frozenset(
-    ("name", "from", "key", "fields", "needs", "to", "children", "on_failure", *DECLARED_VERBS)
+    (
+        "name",
+        "from",
+        "key",
+        "fields",
+        "needs",
+        "to",
+        "children",
+        "lists",
+        "on_failure",
+        *DECLARED_VERBS,
+    )
 )
 """Task keys without which nothing can be said about the task."""
 
@@ -82,17 +93,22 @@ def task_path(task: AnyTask, *keys: str | int) -> Location:
     return ("tasks", task.index, *keys)
 
 
-def source_files(task: WriteTask) -> Iterator[tuple[Location, FileSource]]:
-    """Every file that a write reads, and its path in the job."""
+def source_files(task: AnyTask) -> Iterator[tuple[Location, FileSource]]:
+    """Every file that a task reads, and its path in the job."""
     return ((path, each) for path, each in _sources(task) if isinstance(each, FileSource))
 
 
-def source_tasks(task: WriteTask) -> Iterator[tuple[Location, TaskSource]]:
-    """Every other task whose rows a write reads, and its path in the job."""
+def source_tasks(task: AnyTask) -> Iterator[tuple[Location, TaskSource]]:
+    """Every other task whose rows a task reads, and its path in the job."""
     return ((path, each) for path, each in _sources(task) if isinstance(each, TaskSource))
 
 
-def _sources(task: WriteTask) -> Iterator[tuple[Location, Source]]:
+def _sources(task: AnyTask) -> Iterator[tuple[Location, Source]]:
+    if isinstance(task, QueryTask):
+        yield from (
+            (task_path(task, "lists", each.name, "from"), each.source) for each in task.lists
+        )
+        return
     here = task_path(task, "from")
     if isinstance(task.source, SqlSource):
         yield from (((*here, "tables", each.name), each.source) for each in task.source.tables)

@@ -14,7 +14,9 @@ from runner.job.model import OneValue, ParamValue
 from runner.job.soql import binds, masked, selection
 
 _AFTER_IN = re.compile(r"(?<!\bNOT)\s+IN\s*\(?\s*$", re.IGNORECASE)
-_OUTER = re.compile(r"\b(OR|NOT|GROUP|HAVING|ORDER|LIMIT|OFFSET)\b", re.IGNORECASE)
+_LOGIC = re.compile(r"\b(OR|NOT)\b", re.IGNORECASE)
+_WHOLE = re.compile(r"\b(GROUP|HAVING|ORDER|LIMIT|OFFSET)\b", re.IGNORECASE)
+_GROUP = re.compile(r"\bGROUP\s+BY\b", re.IGNORECASE)
 _ID_CHARACTERS = 15
 
 
@@ -40,13 +42,13 @@ def bound_queries(
     }
     empty = next((name for name, value in lists.items() if not value), None)
     if empty is not None:
-        _check_splits(soql, empty, f"the list `{empty}` is empty")
+        _check_finds_nothing(soql, empty)
         return []
     whole = bind(soql, params)
     if not lists or fits(whole):
         return [whole]
     longest = max(lists, key=lambda name: len(lists[name]))
-    _check_splits(soql, longest, f"the query is too long with the values of `{longest}`")
+    _check_splits(soql, longest)
     return list(_split(soql, params, longest, _groups(lists[longest]), fits))
 
 
@@ -77,29 +79,53 @@ def _groups(values: Sequence[OneValue]) -> list[tuple[OneValue, ...]]:
     return [tuple(each) for each in found.values()]
 
 
-def _check_splits(soql: str, name: str, problem: str) -> None:
-    reason = _why_whole(soql, name)
+def _check_finds_nothing(soql: str, name: str) -> None:
+    selected = selection(soql)
+    aggregates = selected.is_grouped and not _GROUP.search(_outer_text(soql))
+    reason = "it counts" if selected.counts_only or aggregates else _why_not_alone(soql, name)
     if reason:
         raise UsageError(
-            f"{problem[0].upper()}{problem[1:]}, and it cannot be split into several: {reason}.",
+            f"The list `{name}` is empty, and what the query would find then is not clear:"
+            f" {reason}.",
+            hint="Pass a value, or simplify the query.",
+        )
+
+
+def _check_splits(soql: str, name: str) -> None:
+    reason = _why_not_alone(soql, name) or _why_whole(soql)
+    if reason:
+        raise UsageError(
+            f"The query is too long with the values of `{name}`, and it cannot be split into"
+            f" several: {reason}.",
             hint="Pass fewer values, or simplify the query.",
         )
 
 
-def _why_whole(soql: str, name: str) -> str | None:
-    """Why parts of the list would not find what the whole list does; None if they would."""
+def _why_not_alone(soql: str, name: str) -> str | None:
+    """Why a record may be found that no value of the list matches, or by several of them."""
     outer = _outer_text(soql)
     places = [found.start() for found in binds(soql) if found[1] == name]
     if len(places) != 1:
         return f"`:{name}` is used twice"
     if not _AFTER_IN.search(outer[: places[0]]):
         return f"`IN :{name}` must be a condition of its own"
+    other = _LOGIC.search(outer, _condition_at(outer))
+    return f"it has {other[0].upper()}" if other else None
+
+
+def _why_whole(soql: str) -> str | None:
+    """Why the rows of the parts would not be those of the whole."""
     selected = selection(soql)
     if selected.is_grouped or selected.counts_only:
         return "it groups or counts"
-    where = re.search(r"\bWHERE\b", outer, re.IGNORECASE)
-    other = _OUTER.search(outer, where.end() if where else 0)
+    outer = _outer_text(soql)
+    other = _WHOLE.search(outer, _condition_at(outer))
     return f"it has {other[0].upper()}" if other else None
+
+
+def _condition_at(outer: str) -> int:
+    where = re.search(r"\bWHERE\b", outer, re.IGNORECASE)
+    return where.end() if where else 0
 
 
 def _outer_text(soql: str) -> str:

@@ -299,3 +299,36 @@ def test_a_long_list_goes_in_several_queries(bench, serve_org):
     ended = bench.run("run", job, "-p", "names=[]", "-p", "like=x")
     assert ended.code == 0, ended.err
     assert table(bench.folder / "bulk.csv") == [["name"]]
+
+
+def test_lists_come_from_a_file_and_from_another_tasks_rows(bench, serve_org):
+    org = serve_org()
+    ids = [org.create("Account", Name=f"A{number}", ERP_Id__c=str(number)) for number in range(3)]
+    for at, parent in enumerate(ids):
+        org.create("Contact", LastName=f"C{at}", AccountId=parent)
+    bench.write("keys.csv", "Nr;Text\n0;x\n;y\n2;z\n2;z\n")
+    job = bench.job("""
+- name: accounts
+  query: SELECT id, Name FROM Account WHERE ERP_Id__c IN :keys
+  lists:
+    keys: {from: {file: keys.csv, delimiter: ";"}, column: nr}
+- name: contacts
+  query: SELECT LastName FROM Contact WHERE AccountId IN (:parents) ORDER BY LastName
+  lists:
+    parents: {from: {task: accounts}, column: Id}
+  to: contacts.csv
+- name: none
+  query: SELECT LastName FROM Contact WHERE LastName IN :names ORDER BY LastName
+  lists:
+    names: {from: nobody.csv, column: Name}
+  to: none.csv
+""")
+    bench.write("nobody.csv", "Name\n\n")
+    ended = bench.run("run", job)
+    assert ended.code == 0, ended.err + ended.out
+    assert table(bench.folder / "contacts.csv") == [["LastName"], ["C0"], ["C2"]]
+    assert table(bench.folder / "none.csv") == [["LastName"]]
+    bench.write("keys.csv", "No;Text\n0;x\n")
+    ended = bench.run("run", job)
+    assert ended.code == 1, ended.err
+    assert "keys.csv has no column 'nr'" in ended.err + ended.out

@@ -31,6 +31,7 @@ PLACES = (
     "folder_target",
     "database_target",
     "child_table",
+    "list",
 )
 COMMON_FROM = 3
 """An option that as many commands have alike is described once."""

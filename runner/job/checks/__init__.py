@@ -41,10 +41,10 @@ _ALWAYS: tuple[_Check, ...] = (
     tasks.order,
     endpoints.targets,
     endpoints.formats,
-)
-_OF_WRITES: tuple[_Check, ...] = (
     endpoints.sources,
     endpoints.standard_input,
+)
+_OF_WRITES: tuple[_Check, ...] = (
     writes.duplicate_fields,
     writes.options,
     writes.time_zones,
@@ -56,10 +56,10 @@ _OF_QUERIES: tuple[_Check, ...] = (
     queries.children,
     queries.rows,
     queries.unknown_params,
+    queries.lists,
 )
 _OF_PARAMS: tuple[_Check, ...] = (
     queries.defaults_of_params,
-    queries.lists,
     queries.unused_params,
 )
 

@@ -55,7 +55,7 @@ _ALL_KEYS = ("sheet", "record", *_KEYS[FileFormat.CSV])
 def sources(job: PartialJob) -> Iterator[Diagnostic]:
     """Source files that do not exist; those that a query of the job writes may come later."""
     written = written_files(job)
-    for task in job.writes:
+    for task in job.tasks:
         for path, source in source_files(task):
             is_local = source.url is None and source.path != STANDARD_STREAM
             if is_local and source.path not in written:
@@ -66,7 +66,7 @@ def standard_input(job: PartialJob) -> Iterator[Diagnostic]:
     """Sources that read standard input after another one, though it can be read only once."""
     readers = (
         (task, path)
-        for task in job.writes
+        for task in job.tasks
         for path, source in source_files(task)
         if source.path == STANDARD_STREAM
     )
@@ -168,7 +168,7 @@ def _name(place: Path | DatabaseTarget, job: PartialJob) -> str:
 
 def formats(job: PartialJob) -> Iterator[Diagnostic]:
     """Unknown formats and encodings, and keys that do not apply to the format."""
-    for task in job.writes:
+    for task in job.tasks:
         for path, source in source_files(task):
             yield from _format(source.path, source.shape, path, job)
             yield from _shape(source.shape, path, job)

@@ -9,7 +9,7 @@ from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds, soql
 from runner.job.checks.soql_mistakes import has_comment
 from runner.job.endpoints import DatabaseSource, SqlSource
-from runner.job.model import Api
+from runner.job.model import Api, QueryTask
 from runner.job.params import EXPECTED, LIST_OF, declared_default
 from runner.job.partial_job import PartialJob, as_mapping, option_path, source_tasks, task_path
 from runner.job.text_position import narrowed
@@ -62,7 +62,7 @@ def children(job: PartialJob) -> Iterator[Diagnostic]:
 
 def rows(job: PartialJob) -> Iterator[Diagnostic]:
     """Rows that nothing uses, and queries that return none."""
-    used_tasks = {each.task for task in job.writes for _, each in source_tasks(task)}
+    used_tasks = {each.task for task in job.tasks for _, each in source_tasks(task)}
     for task in job.queries:
         used = bool(task.targets) or task.name in used_tasks
         path = task_path(task, "query")
@@ -97,7 +97,9 @@ def defaults_of_params(job: PartialJob) -> Iterator[Diagnostic]:
 def unknown_params(job: PartialJob) -> Iterator[Diagnostic]:
     """Binds in a query that have no param."""
     for task in job.queries:
-        yield from unknown_binds(task_path(task, "query"), task.soql, binds.names(task.soql), job)
+        own = {each.name for each in task.lists}
+        names = tuple(name for name in binds.names(task.soql) if name not in own)
+        yield from unknown_binds(task_path(task, "query"), task.soql, names, job)
 
 
 def unknown_binds(
@@ -118,12 +120,12 @@ def unknown_binds(
 def lists(job: PartialJob) -> Iterator[Diagnostic]:
     """Lists where SOQL or a database takes one value."""
     kinds = {param.name for param in job.params if param.type.startswith(LIST_OF)}
-    if not kinds:
-        return
     for task in job.queries:
         path = task_path(task, "query")
+        known = kinds | {each.name for each in task.lists}
+        yield from _lists_of_task(task, job)
         for at in soql.binds(task.soql):
-            if at[1] in kinds and not binds.takes_list(task.soql, at.start()):
+            if at[1] in known and not binds.takes_list(task.soql, at.start()):
                 message = f"`:{at[1]}` is a list, which SOQL takes after IN, INCLUDES or EXCLUDES"
                 hint = f"write `IN :{at[1]}`"
                 found = job.origin.diagnose(path, "job/list-param", message, help=hint)
@@ -135,6 +137,22 @@ def lists(job: PartialJob) -> Iterator[Diagnostic]:
                 message = f"`:{name}` is a list, which SQL sent to a database cannot take"
                 hint = "join with a file or another task's rows in `from: {sql: …, tables: …}`"
                 yield job.origin.diagnose(path, "job/list-param", message, help=hint)
+
+
+def _lists_of_task(task: QueryTask, job: PartialJob) -> Iterator[Diagnostic]:
+    used = binds.names(task.soql)
+    for each in task.lists:
+        path = task_path(task, "lists", each.name)
+        if each.name in job.declared_params:
+            message = f"`{each.name}` is a param already"
+            hint = "give the list another name"
+            yield job.origin.diagnose(path, "job/list-twice", message, help=hint, at_key=True)
+        elif each.name not in used:
+            message = f"the query does not use the list `{each.name}`"
+            hint = f"write `IN :{each.name}` in the query, or remove the list"
+            yield job.origin.diagnose(
+                path, "job/unused-list", message, help=hint, severity=Severity.WARNING, at_key=True
+            )
 
 
 def unused_params(job: PartialJob) -> Iterator[Diagnostic]:

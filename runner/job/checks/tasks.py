@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import TaskRows
-from runner.job.model import DECLARED_VERBS, AnyTask, Origin, Verb, WriteTask
+from runner.job.model import DECLARED_VERBS, AnyTask, Origin, Verb
 from runner.job.partial_job import PartialJob, as_list, source_tasks, task_path
 from runner.suggest import closest, did_you_mean, in_words
 
@@ -108,14 +108,13 @@ def _named(task: AnyTask) -> Iterator[tuple[Location, str]]:
         yield task_path(task, "needs", position), name
     if task.on_failure is not None:
         yield task_path(task, "on_failure"), task.on_failure
-    if isinstance(task, WriteTask):
-        yield from (((*path, "task"), each.task) for path, each in source_tasks(task))
+    yield from (((*path, "task"), each.task) for path, each in source_tasks(task))
 
 
 def rows_of_tasks(job: PartialJob) -> Iterator[Diagnostic]:
     """Sources that ask another task for a kind of rows that it does not have."""
     verbs = {task.name: task.verb for task in job.tasks}
-    readers = (found for task in job.writes for found in source_tasks(task))
+    readers = (found for task in job.tasks for found in source_tasks(task))
     for where, source in readers:
         if source.rows is None:
             continue
@@ -243,7 +242,7 @@ def _needed_failure_tasks(before: Prerequisites, job: PartialJob) -> Iterator[Di
 
 def _early_sources(before: Prerequisites, job: PartialJob) -> Iterator[Diagnostic]:
     tasks = {task.name: task for task in job.tasks}
-    readers = ((task, *found) for task in job.writes for found in source_tasks(task))
+    readers = ((task, *found) for task in job.tasks for found in source_tasks(task))
     for task, where, source in readers:
         if source.task == task.name:
             continue

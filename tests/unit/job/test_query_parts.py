@@ -65,10 +65,23 @@ def test_a_query_whose_parts_would_find_something_else_is_refused(soql, said):
     assert len(queries(soql, "a")) == 1
 
 
-def test_an_empty_list_finds_nothing():
-    assert queries("SELECT Id FROM A WHERE X IN :ids") == []
+@pytest.mark.parametrize("rest", ["", " ORDER BY X LIMIT 1", " AND Y = 1 GROUP BY Id"])
+def test_an_empty_list_finds_nothing(rest):
+    assert queries(f"SELECT Id FROM A WHERE X IN :ids{rest}") == []
+
+
+@pytest.mark.parametrize(
+    "soql",
+    [
+        "SELECT Id FROM A WHERE X NOT IN :ids",
+        "SELECT Id FROM A WHERE X IN :ids OR Y = 1",
+        "SELECT COUNT() FROM A WHERE X IN :ids",
+        "SELECT COUNT(Id) FROM A WHERE X IN :ids",
+    ],
+)
+def test_an_empty_list_that_does_not_decide_is_refused(soql):
     with pytest.raises(UsageError, match="`ids` is empty"):
-        queries("SELECT Id FROM A WHERE X NOT IN :ids")
+        queries(soql)
 
 
 def test_words_in_literals_and_subqueries_do_not_count():

@@ -1,0 +1,50 @@
+"""The values of a query's lists: columns of files and of other tasks' rows.
+
+Knows where the rows are. Knows nothing of SOQL.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.engine.context import Context
+from runner.errors import SourceError, StateError
+from runner.job.endpoints import FileSource, ListColumn
+from runner.job.model import OneValue, ParamValue, QueryTask
+from runner.job.params import parse_one
+from runner.tables.sources.column_values import column_values
+from runner.tables.sources.csv import RowsSource
+
+
+def values_of_lists(task: QueryTask, context: Context, folder: Path) -> dict[str, ParamValue]:
+    """The values of each list, each once; files that this takes are left in `folder`.
+
+    Raises:
+        SourceError: A source cannot be read, lacks the column, or a value does not fit its type.
+        StateError: A task whose rows are wanted has left none.
+    """
+    return {each.name: _values(each, task, context, folder) for each in task.lists}
+
+
+def _values(
+    column: ListColumn, task: QueryTask, context: Context, folder: Path
+) -> tuple[OneValue, ...]:
+    source: FileSource | RowsSource
+    if isinstance(column.source, FileSource):
+        source = column.source
+    else:
+        file = context.rows_file(column.source)
+        if not file.exists():
+            raise StateError(
+                f"Task {column.source.task!r} left no rows for {task.name!r}: it did not finish.",
+                hint="Run the whole job, or add `needs` so that both run.",
+            )
+        source = RowsSource(file)
+    own = folder / f"list-{column.name}"
+    own.mkdir(exist_ok=True)
+    texts = column_values(source, column.column, own, context.disk)
+    try:
+        return tuple(parse_one(text, column.type, column.name) for text in texts)
+    except ValueError as error:
+        message = str(error).replace("the param", "Each value of the list", 1)
+        raise SourceError(f"{message}.", hint="Correct the column or `type`.") from error
