@@ -51,12 +51,14 @@ class Context:
     """What earlier processes recorded of this run; None for a new run."""
     ends_at: float | None = None
     """When the run's `--timeout` is up, by `clock`."""
+    task_began: float | None = None
+    """When the current task started, by `clock`; None: it starts now."""
     disk: Disk = UNBOUNDED
     """How much disk space the run's files may use."""
 
     def deadline(self, task: AnyTask) -> Deadline:
-        """When a task that starts now must have ended."""
-        return Deadline(task, self.clock, self.ends_at)
+        """When a task must have ended."""
+        return Deadline(task, self.clock, self.ends_at, self.task_began)
 
     def earlier_outcome(self, task: AnyTask) -> TaskOutcome | None:
         """The final outcome of a task that an earlier process of this run finished."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from runner.errors import TransientError
+from runner.errors import RunnerError, TransientError
 from runner.job.model import AnyTask
 from runner.salesforce.bulk.job import Pace, StillUnderWayError
 
@@ -17,18 +17,40 @@ LONGEST_JOB_SECONDS = 24 * 3600.0
 _LONGEST_IN_FIRST_WAITS = 30.0
 
 
+def run_timed_out() -> TransientError:
+    """The error that ends a run when its `--timeout` is up."""
+    return TransientError(
+        "The run took longer than its `--timeout`.",
+        hint="`runner resume` continues where it stopped.",
+    )
+
+
 class Deadline:
     """The moment at which a task's `timeout` or the run's is up; without one it never comes."""
 
     def __init__(
-        self, task: AnyTask, clock: Callable[[], float], run_ends_at: float | None = None
+        self,
+        task: AnyTask,
+        clock: Callable[[], float],
+        run_ends_at: float | None = None,
+        began: float | None = None,
     ) -> None:
         self._task = task
         self._clock = clock
-        own = None if task.timeout_seconds is None else clock() + task.timeout_seconds
+        began = clock() if began is None else began
+        own = None if task.timeout_seconds is None else began + task.timeout_seconds
         ends = [at for at in (own, run_ends_at) if at is not None]
         self._at = min(ends, default=None)
         self._is_own = own is not None and self._at == own
+
+    @property
+    def at(self) -> float | None:
+        """The moment, by the clock; None when there is none."""
+        return self._at
+
+    def named(self, error: RunnerError) -> RunnerError:
+        """The error that tells why a task ended: the deadline, if it cut a wait short."""
+        return self.error() if self.passed and isinstance(error, TransientError) else error
 
     @property
     def seconds_left(self) -> float | None:
@@ -52,10 +74,7 @@ class Deadline:
     def error(self) -> TransientError:
         """The error that ends the task when the time is up."""
         if not self._is_own:
-            return TransientError(
-                "The run took longer than its `--timeout`.",
-                hint="`runner resume` continues where it stopped.",
-            )
+            return run_timed_out()
         return TransientError(
             f"Task {self._task.name!r} took longer than its timeout of "
             f"{self._task.timeout_seconds:g} s.",

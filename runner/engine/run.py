@@ -164,10 +164,12 @@ def _run(task: AnyTask, run: RunProgress) -> TaskEnd:
     )
     context.sink(events.TaskStarted(task.name, task.verb.value, task.sobject))
     began = context.clock()
-    session = context.session.scoped(task.retry)
+    deadline = context.deadline(task)
+    session = context.session.scoped(task.retry, deadline.at)
     try:
-        end = _run_by_verb(task, replace(context, session=session))
-    except RunnerError as error:
+        end = _run_by_verb(task, replace(context, session=session, task_began=began))
+    except RunnerError as caught:
+        error = deadline.named(caught)
         final = not _may_pass(task, error, context)
         end = TaskEnd(stopped_by(error, context.known_outcome(task)), final)
     except OSError as error:

@@ -84,7 +84,7 @@ class SendingLoop(Generic[Piece, Answer]):
 
     def stop(self, error: RunnerError) -> None:
         """Send nothing more; pieces in flight are still waited for. The first error counts."""
-        self.stopped_by = self.stopped_by or error
+        self.stopped_by = self.stopped_by or self.deadline.named(error)
 
     def send_again(self, piece: Piece) -> None:
         """Send this piece before any new one."""

@@ -18,12 +18,14 @@ from runner import events
 from runner.engine.columns import check_against_org
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
+from runner.engine.deadline import run_timed_out
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import (
     ExitCode,
     JobError,
     RunnerError,
+    TransientError,
     UsageError,
 )
 from runner.events import Event, Sink
@@ -227,7 +229,7 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
         run = run_to_undo(ledger, run.run_id)
         for undo_id in ledger.undone_by(run.run_id):
             remove_working_files(state.run(undo_id))
-        with _session(job, options) as session:
+        with _timeout_named(ends_at), _session(job, options, ends_at) as session:
             org = _connect(job, session, options, run)
             folder = state.run(run_id)
             try:
@@ -257,14 +259,31 @@ def _execute(
     folder, job, ledger = options.settings.state.run(selected.run_id), selected.job, lock.ledger
     selected.record(ledger, folder)
     options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
-    with _recording_errors(selected, ledger), _session(job, options) as session:
+    with (
+        _recording_errors(selected, ledger),
+        _timeout_named(ends_at),
+        _session(job, options, ends_at) as session,
+    ):
         org = _connect(job, session, options, selected.past)
         return _Execution(selected, folder, ledger, options, session, org, ends_at).run()
 
 
-def _session(job: Job, options: RunOptions) -> AbstractContextManager[Session]:
+def _session(
+    job: Job, options: RunOptions, ends_at: float | None
+) -> AbstractContextManager[Session]:
     policy = job.tasks[0].retry
-    return open_session(job.connection, job.file, options.settings, options.sink, policy)
+    return open_session(job.connection, job.file, options.settings, options.sink, policy, ends_at)
+
+
+@contextmanager
+def _timeout_named(ends_at: float | None) -> Iterator[None]:
+    """Name the run's `--timeout` as the reason when it cuts a request short."""
+    try:
+        yield
+    except TransientError as error:
+        if ends_at is None or time.monotonic() < ends_at:
+            raise
+        raise run_timed_out() from error
 
 
 def _connect(

@@ -97,12 +97,13 @@ def load_connection(file: Path, permissions: Permissions) -> Connection:
 
 
 @contextmanager
-def open_session(
+def open_session(  # noqa: PLR0913, PLR0917 - what a session is made of
     connection: Connection,
     job_file: Path,
     settings: UserSettings,
     sink: Sink,
     policy: RetryPolicy | None = None,
+    ends_at: float | None = None,
 ) -> Iterator[Session]:
     """A session with a connection's org; the local org is started if none is running.
 
@@ -112,6 +113,7 @@ def open_session(
         settings: The user's.
         sink: Receives an event for every wait.
         policy: How often to retry until a task says otherwise.
+        ends_at: The monotonic time at which every request must have ended; None: never.
 
     Raises:
         SignInError: There is no usable token.
@@ -125,7 +127,7 @@ def open_session(
         _connection_tokens(connection, job_file, settings) as tokens,
         open_transport(settings.permissions) as transport,
     ):
-        retrier = Retrier(policy or RetryPolicy(), sink=sink)
+        retrier = Retrier(policy or RetryPolicy(), sink=sink, ends_at=ends_at)
         yield Session(transport, tokens, retrier, login_command=command)
 
 

@@ -72,13 +72,17 @@ class Session:
         self._last_date: tuple[str, datetime] | None = None
         """The last answer's `Date`, and this machine's time when it came."""
 
-    def scoped(self, policy: RetryPolicy) -> Session:
+    def scoped(self, policy: RetryPolicy, ends_at: float | None = None) -> Session:
         """The same conversation with another retry policy and a count of its own.
 
         It shares the token, and its requests count for this session too.
+
+        Args:
+            policy: How often to retry.
+            ends_at: When every request must have ended, by the retrier's clock; None: never.
         """
         scoped = copy(self)
-        scoped.retrier = self.retrier.with_policy(policy)
+        scoped.retrier = self.retrier.with_policy(policy, ends_at)
         scoped._usage = _Usage(self._usage)  # noqa: SLF001 - it is this one's copy
         return scoped
 

@@ -53,13 +53,11 @@ class Proxy:
                 passing = Passing(self.command, self.path, answer.status_code, kept, text)
                 proxy.passed.append(f"{self.command} {self.path}")
                 proxy.change(passing)
-                self.send_response_only(passing.status)
-                for name, value in passing.headers.items():
-                    self.send_header(name, value)
+                headers = "".join(f"{name}: {value}\r\n" for name, value in passing.headers.items())
                 if passing.status != 204:
-                    self.send_header("Content-Length", str(len(passing.body)))
-                self.end_headers()
-                self.wfile.write(passing.body)
+                    headers += f"Content-Length: {len(passing.body)}\r\n"
+                start = f"HTTP/1.1 {passing.status} -\r\n{headers}\r\n".encode("latin-1")
+                proxy.sent(self, passing, start + passing.body)
 
             def _chunk(self):
                 size = int(self.rfile.readline().partition(b";")[0], 16)
@@ -77,6 +75,10 @@ class Proxy:
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    def sent(self, handler, _passing, data):
+        """Send an answer on."""
+        handler.wfile.write(data)
 
     def close(self):
         self.server.shutdown()

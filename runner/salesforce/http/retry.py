@@ -31,6 +31,7 @@ from runner.salesforce.http.retry_table import (
     Wait,
     decide,
 )
+from runner.salesforce.http.time_limit import time_limit
 
 FIRST_WAIT_SECONDS = 1.0
 _LONG_FACTOR = 4
@@ -67,6 +68,7 @@ class Retrier:
         random: Callable[[], float] = chance.random,
         sink: Sink = ignore,
         first_wait_seconds: float = FIRST_WAIT_SECONDS,
+        ends_at: float | None = None,
     ) -> None:
         self.policy = policy
         self.clock = clock
@@ -74,12 +76,20 @@ class Retrier:
         self.random = random
         self.sink = sink
         self.first_wait_seconds = first_wait_seconds
+        self.ends_at = ends_at
+        """When every try and every wait must have ended, by `clock`; None: never."""
 
-    def with_policy(self, policy: RetryPolicy) -> Retrier:
-        """The same with another policy."""
+    def with_policy(self, policy: RetryPolicy, ends_at: float | None = None) -> Retrier:
+        """The same with another policy, and with an earlier end if there is one."""
         other = copy(self)
         other.policy = policy
+        other.ends_at = _earliest(self.ends_at, ends_at)
         return other
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Seconds until every try must have ended; None: no limit."""
+        return None if self.ends_at is None else max(0.0, self.ends_at - self.clock())
 
     def repeat(
         self,
@@ -101,7 +111,8 @@ class Retrier:
         Returns:
             The last outcome.
         """
-        deadline = None if total_seconds is None else self.clock() + total_seconds
+        last = None if total_seconds is None else self.clock() + total_seconds
+        deadline = _earliest(last, self.ends_at)
         pause: Pause | None = None
 
         def is_unfinished(state: tenacity.RetryCallState) -> bool:
@@ -168,7 +179,8 @@ class Retrier:
         """Report and wait, where the caller repeats something itself after this many tries."""
         pause = self.backoff(decision, tries)
         self._report(pause, tries)
-        self._sleep(pause.seconds)
+        left = self.seconds_left
+        self._sleep(pause.seconds if left is None else min(pause.seconds, left))
 
     def _report(self, pause: Pause, tries: int) -> None:
         if pause.reason:
@@ -219,7 +231,8 @@ class _RequestTries:
 
     def _tried_once(self) -> OrgResponse | TransportError:
         try:
-            return self._attempt()
+            with time_limit(self._retrier.seconds_left):
+                return self._attempt()
         except TransportError as error:
             return error
 
@@ -310,6 +323,10 @@ def moment_of(header: str) -> datetime | None:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _earliest(*moments: float | None) -> float | None:
+    return min((each for each in moments if each is not None), default=None)
 
 
 def _leaves_doubt(failed: FailedTry) -> bool:

@@ -24,6 +24,7 @@ from runner.credentials import Secret
 from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.salesforce.http.time_limit import LimitedNetwork
 from runner.version import __version__
 
 CONNECT_TIMEOUT_SECONDS = 30.0
@@ -215,6 +216,16 @@ def _trusted() -> ssl.SSLContext | bool:
 
 
 def _client() -> httpx.Client:
+    client = _unlimited_client()
+    # httpx has no public way to its network; a test sends an answer drop by drop.
+    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
+        if isinstance(transport, httpx.HTTPTransport):
+            pool = transport._pool  # noqa: SLF001
+            pool._network_backend = LimitedNetwork(pool._network_backend)  # noqa: SLF001
+    return client
+
+
+def _unlimited_client() -> httpx.Client:
     try:
         return httpx.Client(
             headers={"User-Agent": f"sfrunner/{__version__}", "Accept-Encoding": ACCEPTED},

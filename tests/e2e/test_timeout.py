@@ -1,0 +1,122 @@
+"""`--timeout` and a task's `timeout` end every wait for the network within two seconds."""
+
+import re
+import socket
+import time
+
+import pytest
+
+from tests.e2e.proxy import Proxy
+
+TASKS = {
+    "query": "- name: t\n  query: SELECT Id FROM Account\n  to: out.csv\n  api: rest\n",
+    "bulk query": "- name: t\n  query: SELECT Id FROM Account\n  to: out.csv\n  api: bulk\n",
+    "create": "- name: t\n  create: Account\n  from: a.csv\n  api: rest\n",
+    "bulk create": "- name: t\n  create: Account\n  from: a.csv\n  api: bulk\n",
+}
+PLACES = {
+    "connecting": "/services/data$",
+    "describing": "/describe",
+    "querying": "FROM%20Account",
+    "asking for a query job": "/jobs/query/",
+    "sending": "/composite/sobjects",
+    "uploading": "/batches",
+    "asking for a job": "/jobs/ingest/",
+    "downloading": "/successfulResults",
+}
+CASES = [
+    ("query", "connecting"),
+    ("query", "describing"),
+    ("query", "querying"),
+    ("bulk query", "asking for a query job"),
+    ("create", "sending"),
+    ("bulk create", "uploading"),
+    ("bulk create", "asking for a job"),
+    ("bulk create", "downloading"),
+]
+
+
+START = 2
+"""Seconds for the start of the process, on a busy machine."""
+
+
+class Dripping(Proxy):
+    """Sends the answers to some requests byte by byte, headers too, or never."""
+
+    def __init__(self, org, pattern, seconds):
+        self.pattern, self.seconds = pattern, seconds
+        super().__init__(org)
+
+    def sent(self, handler, passing, data):
+        if not re.search(self.pattern, passing.path):
+            handler.wfile.write(data)
+            return
+        handler.close_connection = True
+        try:
+            for at in range(len(data)):
+                handler.wfile.write(data[at : at + 1])
+                time.sleep(self.seconds)
+        except OSError:
+            pass
+
+
+@pytest.mark.parametrize("way", ["drips", "never comes"])
+@pytest.mark.parametrize(("task", "place"), CASES)
+def test_the_timeout_of_a_run_ends_every_wait(bench, org, task, place, way):
+    bench.write("a.csv", "Name\nx\n")
+    bench.env["T"] = org.token
+    proxy = Dripping(org, PLACES[place], 0.3 if way == "drips" else 60)
+    try:
+        job = bench.job(TASKS[task], connection=proxy.connection)
+        began = time.monotonic()
+        ended = bench.run("run", job, "--timeout", "3s")
+        assert time.monotonic() - began < 3 + 2 + START
+        assert ended.code == 5, ended.err
+        assert "longer than its `--timeout`" in ended.err + ended.out
+    finally:
+        proxy.close()
+
+
+def test_the_timeout_of_a_task_ends_a_wait(bench, org):
+    bench.env["T"] = org.token
+    proxy = Dripping(org, PLACES["querying"], 0.3)
+    try:
+        job = bench.job(TASKS["query"] + "  timeout: 2s\n", connection=proxy.connection)
+        began = time.monotonic()
+        ended = bench.run("run", job)
+        assert time.monotonic() - began < 2 + 2 + START
+        assert ended.code == 5, ended.err
+        assert "longer than its timeout of 2 s" in ended.err + ended.out
+    finally:
+        proxy.close()
+
+
+def test_a_long_retry_after_does_not_outlast_the_timeout(bench, org):
+    bench.env["T"] = org.token
+    proxy = Proxy(org)
+
+    def busy(passing):
+        passing.status, passing.body, passing.headers = 503, b"busy", {"Retry-After": "60"}
+
+    proxy.change = busy
+    try:
+        job = bench.job(TASKS["query"], connection=proxy.connection)
+        began = time.monotonic()
+        ended = bench.run("run", job, "--timeout", "4s")
+        assert time.monotonic() - began < 4 + START
+        assert ended.code == 5, ended.err
+    finally:
+        proxy.close()
+
+
+def test_a_server_that_accepts_and_is_silent(bench):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        bench.env["T"] = "00D000000000001!x"
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        connection = f"{{environment: local, url: '{url}', token: {{env: T}}}}"
+        began = time.monotonic()
+        ended = bench.run(
+            "run", bench.job(TASKS["query"], connection=connection), "--timeout", "2s"
+        )
+        assert time.monotonic() - began < 2 + 2 + START
+        assert ended.code == 5, ended.err
