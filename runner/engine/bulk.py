@@ -15,6 +15,7 @@ from runner.engine.context import PARTS
 from runner.engine.part_lifecycle import (
     PartContext,
     PartLifecycle,
+    UnknownJobs,
     collected_in,
     has_open_job,
     part_of,
@@ -87,7 +88,12 @@ class BulkWrite:
         )
         self._loop: SendingLoop[Part, FinishedPart] = SendingLoop(self, write, MOST_JOBS)
         self._shared = PartContext(
-            write.context, write.ledger, spec, self._loop.deadline, self._report
+            write.context,
+            write.ledger,
+            spec,
+            self._loop.deadline,
+            self._report,
+            UnknownJobs(write.context, spec, write.ledger),
         )
         self._lifecycles: dict[tuple[int, int], PartLifecycle] = {}
         self._progress = Progress(write)

@@ -6,7 +6,7 @@ of an ingest job's life. Knows nothing of other parts, or of how results find th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -65,6 +65,39 @@ class LostJobError(OrgError):
     """The org no longer knows the job, which may have processed its rows."""
 
 
+class UnknownJobs:
+    """Jobs that an earlier process of a resumed run may have made, but that are in no ledger.
+
+    They are there when the state folder was replaced by an older copy of itself: what was sent
+    since is not recorded, and sent again it would be created twice. Threads share them.
+    """
+
+    def __init__(self, context: Context, spec: IngestSpec, ledger: TaskLedger) -> None:
+        self._context = context
+        self._spec = spec
+        self._ledger = ledger
+        self._until = datetime.now(UTC)
+        self._found: list[JobInfo] | None = None
+        self._lock = Lock()
+
+    def perhaps_of(self, part: Part) -> JobInfo | None:
+        """A job that may have been sent this part; None where no rows are created, or none is."""
+        past = self._context.past
+        if past is None or self._spec.operation is not IngestOperation.INSERT:
+            return None
+        with self._lock:
+            if self._found is None:
+                self._found = list(self._search(past.started - CLOCKS_DIFFER))
+        fitting = (job for job in self._found if not job.ended or job.processed == part.rows)
+        return next(fitting, None)
+
+    def _search(self, since: datetime) -> Iterator[JobInfo]:
+        session, user = self._context.session, self._context.user_id
+        for job_id in ingest.begun_jobs(session, self._spec, user, since, self._until):
+            if not self._ledger.knows_job(job_id):
+                yield ingest.state(session, job_id)
+
+
 @dataclass(frozen=True, slots=True)
 class PartContext:
     """What all parts of a write share."""
@@ -75,6 +108,7 @@ class PartContext:
     deadline: Deadline
     report: Callable[[Part, JobInfo], None]
     """Called with a part's job whenever the org returns its state."""
+    unknown_jobs: UnknownJobs
     making: Lock = field(default_factory=Lock)
     """Held until a new job is in the ledger, so that no sweep aborts it as a stray."""
 
@@ -192,6 +226,16 @@ class PartLifecycle:
                     ingest.abort(self._session, job_id)
 
     def _create(self) -> None:
+        unknown = self._shared.unknown_jobs.perhaps_of(self._part)
+        if unknown is not None:
+            self._status = replace(self._status, has_job=True, org_state=GONE)
+            raise LostJobError(
+                f"Bulk job {unknown.id} in the org may have been sent the rows of part "
+                f"{self._part.index}, but the ledger does not know it: was the state folder "
+                "replaced by an older copy?",
+                hint="Compare the job's results in the org with in_doubt.csv before sending its "
+                "rows again.",
+            )
         if self._part.attempt and self._tries == 1:
             self._session.retrier.pause(self._part.attempt, _MORE)
         with self._shared.making:

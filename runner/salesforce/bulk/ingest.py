@@ -142,12 +142,32 @@ def open_jobs(
     Yields:
         Ids of jobs created by this user for this object and operation in that time, still open.
     """
+    for listed in _jobs_like(session, spec, user_id, since, until):
+        if listed.state == JobState.OPEN:
+            yield listed.id
+
+
+def begun_jobs(
+    session: Session, spec: IngestSpec, user_id: str, since: datetime, until: datetime
+) -> Iterator[str]:
+    """Find jobs like one that may have been requested, which the org has begun or finished.
+
+    Args and Yields: as `open_jobs`, but no longer open.
+    """
+    for listed in _jobs_like(session, spec, user_id, since, until):
+        if listed.state != JobState.OPEN:
+            yield listed.id
+
+
+def _jobs_like(
+    session: Session, spec: IngestSpec, user_id: str, since: datetime, until: datetime
+) -> Iterator[_ListedJob]:
     path = f"{_PATH}?jobType=V2Ingest"
     while True:
         answer = read_json(session.request("GET", path), _JobList)
         for listed in answer.records:
             if _is_like(listed, spec, user_id) and since <= _created(listed) <= until:
-                yield listed.id
+                yield listed
         following = path_of(answer.next_records_url or "")
         if answer.done or following in {"/", path}:
             return
@@ -172,8 +192,7 @@ class _JobList(msgspec.Struct, rename="camel"):
 
 def _is_like(listed: _ListedJob, spec: IngestSpec, user_id: str) -> bool:
     return (
-        listed.state == JobState.OPEN
-        and listed.object == spec.sobject
+        listed.object == spec.sobject
         and listed.operation == spec.operation
         and (listed.external_id_field_name or None) == spec.key
         and listed.created_by_id[:_SHORT_ID] == user_id[:_SHORT_ID]

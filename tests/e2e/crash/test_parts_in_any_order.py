@@ -5,6 +5,7 @@ REST is as many batches.
 """
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -130,3 +131,21 @@ def test_a_run_that_is_abandoned_says_what_is_known_of_its_rows(load, org, kille
     told = killer.run(*words, state=bench.folder / "states").out
     assert "  load: rows 1 to " in told
     assert " succeeded, 0 failed" in told
+
+
+def test_an_older_copy_of_the_state_folder_does_not_double_creates(load, org, bench):
+    run = load("create")
+    names = "".join(f"a name without a unique value, {n:05}\n" for n in range(ROWS))
+    bench.write("a.csv", "Name\n" + names.replace(", ", " "))
+    assert run("run", "JOB", kill_at=60).code == -9
+    shutil.copytree(bench.folder / "states", bench.folder / "copy")
+    assert task_of(run("resume"))["counts"]["created"] == ROWS
+    shutil.rmtree(bench.folder / "states")
+    shutil.move(bench.folder / "copy", bench.folder / "states")
+    ended = run("resume")
+    assert ended.code == 1, ended.err + ended.out
+    counts = task_of(ended)["counts"]
+    assert counts["in_doubt"]
+    assert counts["created"] + counts["in_doubt"] + counts["unprocessed"] == ROWS
+    assert "does not know it" in task_of(ended)["message"]
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": ROWS}]
