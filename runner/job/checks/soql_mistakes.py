@@ -71,6 +71,11 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
                 space = len(at[0]) - len(at[0].lstrip())
                 found = job.origin.diagnose(path, CODE, message, help=hint)
                 yield narrowed(found, job.origin, text, at.start() + space, at.end())
+        twice = _named_twice(text)
+        if twice is not None:
+            message = f"a query that groups names two of its columns `{twice[0]}`"
+            hint = f"give one an alias: {twice[1]} {twice[1].replace('.', '_')}"
+            yield job.origin.diagnose(path, CODE, message, help=hint)
         for start, end, name in _quoted_binds(text):
             if name in job.declared_params:
                 message = f"`:{name}` inside quotes is text: the param is not put in there"
@@ -80,6 +85,18 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
                 )
                 found = job.origin.diagnose(path, CODE, message, help=hint)
                 yield narrowed(found, job.origin, text, start, end)
+
+
+def _named_twice(text: str) -> tuple[str, str] | None:
+    """A name that the org would give to two columns, and the header of the second."""
+    selected = soql.selection(text)
+    seen: set[str] = set()
+    for item in selected.items if selected.is_grouped else ():
+        name = ".".join(item.member)
+        if name.lower() in seen:
+            return name, item.column
+        seen.add(name.lower())
+    return None
 
 
 def _quoted_binds(text: str) -> Iterator[tuple[int, int, str]]:
