@@ -105,6 +105,15 @@ class TaskOutcome:
     problems: tuple[Diagnostic, ...] = ()
     """Mistakes in the job that only showed when the task's columns were known."""
 
+    @property
+    def other_errors(self) -> int:
+        """Rows with an error that is not among the most frequent."""
+        if not self.top_errors:
+            return 0
+        counts = self.counts
+        listed = sum(rows for _, _, rows, _ in self.top_errors)
+        return max(0, counts.failed + counts.in_doubt + counts.skipped - listed)
+
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:

@@ -56,6 +56,7 @@ def task_document(task: TaskOutcome) -> dict[str, object]:
             {"code": code, "message": message, "rows": rows, "first_row": first or None}
             for code, message, rows, first in task.top_errors
         ],
+        "other_errors": task.other_errors,
         "notes": list(task.notes),
         "problems": [diagnostic_document(each) for each in task.problems],
     }

@@ -115,6 +115,10 @@ def _details(task: TaskOutcome) -> list[str]:
             f"  {number:,} x {code}: {_shortened(message)}{_first(number, first)}"
             for code, message, number, first in task.top_errors
         )
+    if task.other_errors:
+        lines.append(
+            f"  {task.other_errors:,} more for other reasons, which the files of the rows name"
+        )
     if task.results and any((counts.failed, counts.unprocessed, counts.in_doubt, counts.skipped)):
         lines.append(f"  rows: {task.results}")
     return lines

@@ -22,6 +22,7 @@ from runner.parallel import parallel_map
 from runner.redaction import redacted
 from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
+from runner.tables.results.messages import without_values
 from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
@@ -39,7 +40,7 @@ _TABLES = (f"CREATE TABLE outcome {_COLUMNS}", f"CREATE TABLE set_aside {_COLUMN
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
 _MAX_PENDING = 5_000
-_TOP_ERRORS = 5
+_TOP_ERRORS = 10
 _MAX_PARTS_MATCHED = 2
 """At the same time: each takes memory for all its results."""
 
@@ -155,12 +156,16 @@ class RowResults:
         )
 
     def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:
-        """Give the most frequent errors: code, message of the first such row, count, its number."""
+        """Give the most frequent errors: code, message of the first such row, count, its number.
+
+        Rows have the same error if code, fields and message agree; values in messages do not count.
+        """
         self._flush()
         query = (
             "SELECT code, arg_min(message, row), count(*) AS rows, min(row) FROM outcome"
             f" WHERE status IN ('{RowStatus.FAILED}', '{RowStatus.IN_DOUBT}')"
-            f" GROUP BY code ORDER BY rows DESC, code LIMIT {_TOP_ERRORS}"
+            f" GROUP BY code, fields, {without_values('message')}"
+            f" ORDER BY rows DESC, min(row) LIMIT {_TOP_ERRORS}"
         )
         with storage_errors("Row results cannot be read"):
             found = self._connection.execute(query).fetchall()
