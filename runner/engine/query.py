@@ -16,7 +16,7 @@ from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
 from runner.engine.list_values import values_of_lists
 from runner.engine.query_columns import datetimes_of, query_columns
-from runner.errors import OrgError, TransientError, UnexpectedAnswerError
+from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
 from runner.job.endpoints import (
     DatabaseTarget,
     FileSource,
@@ -28,7 +28,7 @@ from runner.job.endpoints import (
 )
 from runner.job.model import AnyTask, Api, QueryTask, WriteTask
 from runner.job.query_parts import bound_queries
-from runner.job.soql import selection
+from runner.job.soql import longest_clause, selection
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of
@@ -174,9 +174,13 @@ class _Query:
     def _fetch(self, to: Path) -> tuple[Api, int]:
         if not self._soqls:
             return Api.REST, self._over_rest((), to)
-        if self._task.api is Api.BULK or not all(map(fits_url, self._soqls)):
+        fits = all(map(fits_url, self._soqls))
+        if self._task.api is Api.BULK or not fits:
+            if not fits:
+                self._check_long_query()
             require(self._context.version, Feature.BULK_QUERY, self._why_bulk())
-            return Api.BULK, self._over_bulk(to)
+            with self._long_query_named():
+                return Api.BULK, self._over_bulk(to)
         session, deleted = self._context.session, self._task.deleted
         found = chain.from_iterable(pages(session, soql, deleted=deleted) for soql in self._soqls)
         first = next(found)
@@ -190,6 +194,50 @@ class _Query:
                 message = f"Bulk API rejected this query; continuing over REST ({error.message})"
                 self._context.sink(events.Warned(message, self._task.name))
         return Api.REST, self._over_rest(chain([first], found), to)
+
+    def _check_long_query(self) -> None:
+        """Refuse a query that is too long for REST where it may not go over Bulk, or for any API.
+
+        Raises:
+            UsageError: Says how long it may be, and which clause is the longest.
+        """
+        longest = max(self._soqls, key=len)
+        clause, length = longest_clause(longest)
+        task = f"The query of task {self._task.name!r}"
+        if len(longest) > LONGEST_QUERY:
+            raise UsageError(
+                f"{task} has {len(longest):,} characters, and Salesforce allows "
+                f"{LONGEST_QUERY:,}; its {clause} clause alone has {length:,}.",
+                hint=f"Shorten the {clause} clause, or split the task.",
+            )
+        if self._task.api is Api.REST:
+            raise UsageError(
+                f"{task} is too long for a URL, which REST needs: its {clause} clause has "
+                f"{length:,} characters.",
+                hint=f"Shorten the {clause} clause, or leave `api: rest` out.",
+            )
+        if self._task.api is Api.AUTO:
+            message = "The query is too long for a URL: it runs over Bulk API."
+            self._context.sink(events.Noticed(message, self._task.name))
+
+    @contextmanager
+    def _long_query_named(self) -> Iterator[None]:
+        """Say why a query went over Bulk that Bulk cannot run."""
+        try:
+            yield
+        except (TransientError, LostResultError):
+            raise
+        except OrgError as error:
+            if self._task.api is Api.BULK:
+                raise
+            clause, length = longest_clause(max(self._soqls, key=len))
+            raise OrgError(
+                f"The query is too long for REST, whose URL has to hold it (its {clause} clause "
+                f"has {length:,} characters), and Bulk API cannot run it: {error.message}",
+                status=error.status,
+                code=error.code,
+                hint=f"Shorten the {clause} clause.",
+            ) from error
 
     def _why_bulk(self) -> str:
         if self._task.api is Api.BULK:

@@ -275,3 +275,16 @@ class _ItemReader:
         name = f"expr{self._unnamed}"
         self._unnamed += 1
         return SelectItem(ItemKind.FUNCTION, name, path, (name,), functions)
+
+
+_CLAUSE = re.compile(r"\b(SELECT|FROM|WHERE|GROUP BY|HAVING|ORDER BY|LIMIT)\b", re.IGNORECASE)
+
+
+def longest_clause(soql: str) -> tuple[str, int]:
+    """The clause of a query that takes the most characters, for messages: its name and length."""
+    starts = [(found.start(), found[1].upper()) for found in _CLAUSE.finditer(soql)]
+    ends = [*(start for start, _ in starts[1:]), len(soql)]
+    lengths: dict[str, int] = {"SELECT": 0}
+    for (start, name), end in zip(starts, ends, strict=True):
+        lengths[name] = lengths.get(name, 0) + end - start
+    return max(lengths.items(), key=lambda each: each[1])

@@ -221,11 +221,13 @@ def upload(session: Session, job_id: str, file: Path) -> None:
     except TransportError as error:
         with suppress(OrgError):
             abort(session, job_id)
+        # What the retry table says of a request that may have been executed is not true here.
+        cause = error.__cause__ if isinstance(error.__cause__, OrgError) else error
         raise TransportError(
-            f"The upload to ingest job {job_id} failed; the job was aborted before it started: "
-            f"{error.message}",
+            f"The upload to ingest job {job_id} broke off, so the org processes none of its rows: "
+            f"{cause.message}",
             may_have_arrived=False,
-            hint=error.hint,
+            hint="Nothing of it was written; `runner resume` sends the rows in a new job.",
         ) from error
 
 

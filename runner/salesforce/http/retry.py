@@ -276,11 +276,12 @@ class _RequestTries:
                 hint=outcome.hint,
             ) from outcome
         if self._decision is not None and self._decision.action is Action.DOUBT:
+            cause = error_of(outcome)
             raise TransportError(
-                f"{error_of(outcome).message}{times}: {self._decision.reason}",
+                f"{cause.message}{times}: {self._decision.reason}",
                 may_have_arrived=True,
                 hint="Check whether the records are in the org before you send them again.",
-            )
+            ) from cause
         return replace(outcome, tries=self._tries, replayed=self._may_have_arrived)
 
 

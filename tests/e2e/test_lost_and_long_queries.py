@@ -1,0 +1,84 @@
+"""Queries whose result is lost halfway, and queries that are too long for an API."""
+
+import csv
+
+import pytest
+
+from tests.e2e.proxy import Proxy
+
+GONE = b'[{"message":"invalid query locator","errorCode":"INVALID_QUERY_LOCATOR"}]'
+ONE = """
+- name: read
+  query: {soql}
+  to: out.csv
+  api: {api}
+  retry: {{attempts: 2, longest_wait: 1s}}
+"""
+
+
+@pytest.fixture
+def proxy(org, bench):
+    opened = Proxy(org)
+    bench.env["T"] = org.token
+    yield opened
+    opened.close()
+
+
+def load(bench, count):
+    bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(count)))
+    job = bench.job("- name: load\n  create: Account\n  from: a.csv\n", name="load.yaml")
+    assert bench.run("run", job).code == 0
+
+
+@pytest.mark.parametrize(
+    ("api", "part", "status", "body"),
+    [
+        ("rest", "-2000", 400, GONE),
+        ("bulk", "/results", 404, b'[{"message":"gone","errorCode":"NOT_FOUND"}]'),
+        ("bulk", "/results", 400, GONE),
+    ],
+)
+@pytest.mark.parametrize(("times", "code"), [(1, 0), (1000, 1)])
+def test_a_result_that_is_gone_is_read_once_more(
+    bench, org, proxy, api, part, status, body, times, code
+):
+    load(bench, 2500)
+    left = [times]
+
+    def change(passing):
+        if part in passing.path and passing.method == "GET" and left[0]:
+            left[0] -= 1
+            passing.status, passing.body = status, body
+
+    proxy.change = change
+    soql = "SELECT Id, Name FROM Account"
+    ended = bench.run("run", bench.job(ONE.format(soql=soql, api=api), connection=proxy.connection))
+    assert ended.code == code, ended.err
+    assert "reading the query again" in ended.err
+    if not code:
+        with (bench.folder / "out.csv").open(encoding="utf-8") as lines:
+            assert len({row["Id"] for row in csv.DictReader(lines)}) == 2500
+    else:
+        assert not (bench.folder / "out.csv").exists()
+
+
+def among(count):
+    return ",".join(f"'a rather long name of number {number}'" for number in range(count))
+
+
+def test_a_long_query_says_that_it_goes_over_bulk_and_is_refused_over_rest(bench, org):
+    soql = f"SELECT Id, Name FROM Account WHERE Name IN ({among(500)})"
+    ended = bench.run("run", bench.job(ONE.format(soql=soql, api="auto")))
+    assert ended.code == 0, ended.err
+    assert "too long for a URL: it runs over Bulk API" in ended.err
+    ended = bench.run("run", bench.job(ONE.format(soql=soql, api="rest")))
+    assert ended.code == 2, ended.err
+    assert "its WHERE clause has" in ended.err + ended.out
+
+
+def test_a_long_query_that_bulk_cannot_run_names_both_limits(bench, org):
+    soql = f"SELECT COUNT(Id) n FROM Account WHERE Name IN ({among(500)})"
+    ended = bench.run("run", bench.job(ONE.format(soql=soql, api="auto")))
+    assert ended.code == 1, ended.err
+    assert "too long for REST" in ended.err + ended.out
+    assert "Bulk API cannot run it" in ended.err + ended.out
