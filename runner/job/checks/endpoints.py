@@ -180,9 +180,17 @@ def formats(job: PartialJob) -> Iterator[Diagnostic]:
     for query in job.queries:
         for path, target in query_targets(query):
             if isinstance(target, FileTarget):
+                yield from _address(target, path, job)
                 yield from _format(target.path, target.shape, path, job)
             if isinstance(target, FileTarget | FolderTarget):
                 yield from _shape(target.shape, path, job)
+
+
+def _address(target: FileTarget, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
+    if target.url is not None and target.url.lower().startswith(("http://", "https://")):
+        message = "a query cannot write to an http address"
+        hint = "write to an object store such as s3://…, or to a file that a later step uploads"
+        yield job.origin.diagnose(file_path(path, job), "job/http-target", message, help=hint)
 
 
 def _format(file: Path, shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagnostic]:

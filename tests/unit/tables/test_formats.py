@@ -320,7 +320,7 @@ def test_a_missing_extra_is_reported_with_the_command_that_installs_it(
 ):
     monkeypatch.setitem(sys.modules, module, None)
     path = reading.file("a.xlsx", b"")
-    url = "https://acme.example/a.csv" if extra == "remote" else None
+    url = "s3://acme/a.csv" if extra == "remote" else None
     with pytest.raises(SourceError) as raised:
         reading.of(FileSource(path, FileShape(form), url))
     assert raised.value.hint == f"Install it: pip install 'sfrunner[{extra}]'"
