@@ -231,11 +231,6 @@ def _save_standard_input(to: Path) -> Path:
 
 def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
     records = open_csv(file, shape)
-    if not records.columns:
-        raise SourceError(
-            f"{file} is empty: it does not even have a header.",
-            hint="Export it again; a file without rows still has its header.",
-        )
     return replace(records, normalize=partial(normalize_csv, file, records.shape))
 
 

@@ -134,6 +134,7 @@ def check_expressions(
 
     computed = [each for each in mappings if each.computed is not None]
     nothing = computed and ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)
+    nothing = nothing or "NULL AS __nothing"
     for each in computed:
         try:
             connection.execute(f"EXPLAIN SELECT {each.computed} FROM (SELECT {nothing})")
@@ -248,6 +249,11 @@ def _unbound(
 
 def _missing(column: MappedColumn, used: str, source_columns: Sequence[str]) -> SourceError:
     """A column that an expression uses, or that is named like the field, is not in the source."""
+    if not source_columns:
+        return SourceError(
+            f"{column.field}: the source is empty: it does not even have a header with {used!r}.",
+            hint="Export it again; a file without rows still has its header.",
+        )
     expression = (column.expression or "").strip()
     hints = []
     if expression.lower() in {each.lower() for each in source_columns}:
@@ -257,5 +263,5 @@ def _missing(column: MappedColumn, used: str, source_columns: Sequence[str]) -> 
             hints.append(f"Fixed text is in single quotes: {column.field}: \"'{used}'\".")
         if guess := did_you_mean(used, source_columns):
             hints.append(guess)
-    hints.append(f"It has: {', '.join(source_columns) or 'no columns'}.")
+    hints.append(f"It has: {', '.join(source_columns)}.")
     return SourceError(f"{column.field}: the source has no column {used!r}.", hint=" ".join(hints))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.job.load import check_job
+from runner.job.load import Readers, check_job
 from runner.tables.staging.expressions import problem_of
 
 JOB = """\
@@ -30,6 +30,6 @@ tasks:
 )
 def test_a_name_with_signs_is_offered_in_quotes(tmp_path, expression, hint):
     (tmp_path / "a.yaml").write_text(JOB % expression)
-    _, (found,) = check_job(tmp_path / "a.yaml", expressions=problem_of)
+    _, (found,) = check_job(tmp_path / "a.yaml", Readers(expressions=problem_of))
     assert found.code == "job/bad-expression"
     assert hint in found.help

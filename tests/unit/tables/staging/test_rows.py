@@ -204,3 +204,8 @@ def test_what_was_meant_by_an_unknown_column(stage, expression, hint):
     with pytest.raises(SourceError) as caught:
         stage(b"Kunden-Nr,Name\n1,x\n", [MappedColumn("F__c", expression)])
     assert caught.value.hint.startswith(hint)
+
+
+def test_a_column_of_a_source_of_no_bytes_is_missing_because_it_is_empty(stage):
+    with pytest.raises(SourceError, match="F__c: the source is empty: it does not even have a"):
+        stage(b"", [MappedColumn("F__c", "trim(company)")])
