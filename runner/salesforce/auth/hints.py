@@ -7,14 +7,25 @@ instead of redirecting. Plain texts; knows nothing of requests.
 from __future__ import annotations
 
 _SIGN_IN_AGAIN = "Sign in again with `runner login`."
+_REPLACED = (
+    "The refresh token was revoked, expired, or was replaced by a newer one (another "
+    f"copy of the token file, or a sixth sign-in with the same app). {_SIGN_IN_AGAIN}"
+)
+_ADDRESS = (
+    "The user may not sign in from this machine's IP address. Ask an admin to add the address to "
+    "the login IP ranges of the user's profile, or to relax IP restrictions in the app's policies."
+)
+_HOURS = (
+    "The login hours of the user's profile do not include this time. Run at another time, or ask "
+    "an admin to extend them."
+)
+_INACTIVE = "Ask an admin to activate the user; a new sign-in would be refused as well."
+_INACTIVE_ORG = "The org is not active; ask its admin or Salesforce."
 _HINTS: tuple[tuple[str, str, str], ...] = (
     (
         "invalid_grant",
         "expired access/refresh token",
-        (
-            "The refresh token was revoked, expired, or was replaced by a newer one (another "
-            f"copy of the token file, or a sixth sign-in with the same app). {_SIGN_IN_AGAIN}"
-        ),
+        _REPLACED,
     ),
     (
         "invalid_grant",
@@ -63,6 +74,18 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
             "see the user's Login History in Setup."
         ),
     ),
+    ("invalid_grant", "ip restricted", _ADDRESS),
+    ("invalid_grant", "invalid login hours", _HOURS),
+    ("invalid_grant", "user is inactive", _INACTIVE),
+    ("invalid_grant", "inactive user", _INACTIVE),
+    ("invalid_grant", "organization is inactive", _INACTIVE_ORG),
+    ("invalid_grant", "inactive organization", _INACTIVE_ORG),
+    ("invalid_grant", "locked", "Ask an admin to unlock the user, or wait until the lock ends."),
+    (
+        "invalid_grant",
+        "password expired",
+        "Set a new password in the browser, then sign in again with `runner login`.",
+    ),
     ("invalid_grant", "", _SIGN_IN_AGAIN),
     (
         "invalid_client_id",
@@ -86,8 +109,8 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
             "admin to; then sign in again."
         ),
     ),
-    ("inactive_user", "", "Ask an admin to activate the user, then sign in again."),
-    ("inactive_org", "", "The org is not active; ask its admin or Salesforce."),
+    ("inactive_user", "", _INACTIVE),
+    ("inactive_org", "", _INACTIVE_ORG),
     (
         "redirect_uri_mismatch",
         "",
@@ -149,3 +172,9 @@ def refusal_hint(code: str, description: str = "") -> str:
         if hint_code == code and text in words:
             return hint
     return "Check the app in Setup > External Client App Manager, then sign in again."
+
+
+def is_dead(description: str) -> bool:
+    """Whether a refused refresh means that its token is of no more use, by the description."""
+    hint = refusal_hint("invalid_grant", description)
+    return hint in (_SIGN_IN_AGAIN, _REPLACED)

@@ -16,6 +16,7 @@ from runner.credentials import Secret, Token
 from runner.errors import SignInError, TransportError
 from runner.salesforce.auth import oauth
 from runner.salesforce.auth.grants import can_renew, client_of, lost_sign_in, renewal_request
+from runner.salesforce.auth.hints import is_dead
 from runner.salesforce.http.error_bodies import faults_of
 from runner.salesforce.http.hosts import origin_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
@@ -152,7 +153,7 @@ class LiveToken:
 
     def _explain_a_lost_sign_in(self, stored: Token, response: OrgResponse) -> None:
         found = () if response.ok or stored.grant else faults_of(response)
-        if not found or found[0].code != "invalid_grant":
+        if not found or found[0].code != "invalid_grant" or not is_dead(found[0].message):
             return
         why = lost_sign_in(stored, self.place)
         if why is not None:

@@ -166,9 +166,16 @@ def _foreign_error(response: OrgResponse) -> OrgError:
             status=status,
             hint="The org's address may have changed: sign in again, or check `domain`.",
         )
-    return UnexpectedAnswerError(
-        message, status=status, hint="Check the host: it does not answer like an org."
-    )
+    hint = _HINTS_OF_PROXIES.get(status, "Check the host: it does not answer like an org.")
+    return UnexpectedAnswerError(message, status=status, hint=hint)
+
+
+_HINTS_OF_PROXIES: Mapping[int, str] = {
+    HTTPStatus.FORBIDDEN: "No API of Salesforce answers like this: a proxy or firewall forbids the "
+    "request. Ask who runs it to allow this host.",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "The proxy wants a user and a password: "
+    "HTTPS_PROXY=http://user:password@proxy:port.",
+}
 
 
 def _described(response: OrgResponse) -> str:

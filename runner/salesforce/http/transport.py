@@ -21,7 +21,14 @@ import truststore
 
 from runner.content_encoding import ACCEPTED, EncodingError, decode_body
 from runner.credentials import Secret
-from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
+from runner.errors import (
+    DamagedAnswerError,
+    OrgError,
+    StateError,
+    TransportError,
+    UnexpectedAnswerError,
+    UsageError,
+)
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.http.time_limit import LimitedNetwork
@@ -147,10 +154,12 @@ class Transport:
 
 @contextmanager
 def mapped_failures(request: OrgRequest) -> Iterator[None]:
-    """Turn whatever httpx raises inside into a TransportError.
+    """Turn whatever httpx raises inside into an error of ours.
 
     Raises:
         TransportError: With `may_have_arrived` by the kind of failure.
+        UnexpectedAnswerError: The proxy refuses, or the certificate is not trusted; nothing was
+            sent, and it will be the same at the next try.
     """
     try:
         yield
@@ -158,10 +167,22 @@ def mapped_failures(request: OrgRequest) -> Iterator[None]:
         raise transport_error_of(failure, request) from failure
 
 
-def transport_error_of(failure: Exception, request: OrgRequest) -> TransportError:
-    """What a failure of httpx means."""
+def transport_error_of(failure: Exception, request: OrgRequest) -> OrgError:
+    """What a failure of httpx means; only a TransportError may go away by itself."""
     host = urlsplit(request.url).netloc
     cause = str(failure) or type(failure).__name__
+    if isinstance(failure, httpx.ProxyError) and cause[:3] in _REFUSED_BY_PROXY:
+        return UnexpectedAnswerError(
+            f"The proxy does not connect to {host}: {cause}",
+            status=int(cause[:3]),
+            hint=_REFUSED_BY_PROXY[cause[:3]],
+        )
+    if isinstance(failure, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in cause:
+        return UnexpectedAnswerError(
+            f"The certificate of {host} is not trusted: {cause}",
+            hint="If a proxy here inspects TLS, name the file of its certificate in SSL_CERT_FILE, "
+            "or add the certificate to this machine's trusted ones. Check the clock, too.",
+        )
     if isinstance(failure, _NOTHING_SENT):
         return TransportError(
             f"{host} cannot be reached: {cause}",
@@ -173,6 +194,12 @@ def transport_error_of(failure: Exception, request: OrgRequest) -> TransportErro
         may_have_arrived=True,
         hint="The connection broke; try again later.",
     )
+
+
+_REFUSED_BY_PROXY = {
+    "407": "The proxy wants a user and a password: HTTPS_PROXY=http://user:password@proxy:port.",
+    "403": "Ask who runs the proxy to allow this host, or name another proxy in HTTPS_PROXY.",
+}
 
 
 def _chunks(request: OrgRequest, answer: httpx.Response) -> Iterator[bytes]:
