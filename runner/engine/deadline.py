@@ -17,12 +17,9 @@ LONGEST_JOB_SECONDS = 24 * 3600.0
 _LONGEST_IN_FIRST_WAITS = 30.0
 
 
-def run_timed_out() -> TransientError:
+def run_timed_out(hint: str = "`runner resume` continues where it stopped.") -> TransientError:
     """The error that ends a run when its `--timeout` is up."""
-    return TransientError(
-        "The run took longer than its `--timeout`.",
-        hint="`runner resume` continues where it stopped.",
-    )
+    return TransientError("The run took longer than its `--timeout`.", hint=hint)
 
 
 class Deadline:

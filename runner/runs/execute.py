@@ -277,13 +277,14 @@ def _session(
 
 @contextmanager
 def _timeout_named(ends_at: float | None) -> Iterator[None]:
-    """Name the run's `--timeout` as the reason when it cuts a request short."""
+    """Name the run's `--timeout` as the reason when it is up before the first task."""
     try:
         yield
     except TransientError as error:
         if ends_at is None or time.monotonic() < ends_at:
             raise
-        raise run_timed_out() from error
+        hint = "No task was started: run again, with a longer `--timeout` if this happens again."
+        raise run_timed_out(hint) from error
 
 
 def _connect(

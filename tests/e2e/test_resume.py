@@ -158,10 +158,11 @@ def test_unknown_and_finished_runs_are_refused(bench, org):
     assert bench.run("resume", "nope").code == 2
 
 
-def test_a_run_out_of_time_is_resumable(bench, slow_org):
+def test_a_run_out_of_time_is_resumable(bench, serve_org):
+    slow_org = serve_org("--bulk-pace-seconds", "4")
     write_rows(bench)
     job = bench.job(LOAD)
-    ended = bench.run("run", job, "--timeout", "0.5s", "-o", "json")
+    ended = bench.run("run", job, "--timeout", "2s", "-o", "json")
     assert ended.code == 5, ended.err
     assert "--timeout" in ended.task("load")["message"]
     ended = bench.run("resume", "-o", "json")

@@ -120,3 +120,22 @@ def test_a_server_that_accepts_and_is_silent(bench):
         )
         assert time.monotonic() - began < 2 + 2 + START
         assert ended.code == 5, ended.err
+
+
+def test_a_run_whose_time_is_up_before_it_is_connected_is_run_again(bench, org):
+    bench.write("a.csv", "Name\nx\n")
+    bench.env["T"] = org.token
+    proxy = Dripping(org, PLACES["connecting"], 0.3)
+    try:
+        ended = bench.run(
+            "run", bench.job(TASKS["create"], connection=proxy.connection), "--timeout", "2s"
+        )
+        assert ended.code == 5, ended.err
+        assert "longer than its `--timeout`" in ended.err + ended.out
+        proxy.pattern = "nothing"
+        assert "run again" in ended.err
+        again = bench.run("run", bench.folder / "job.yaml")
+        assert again.code == 0, again.err
+        assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 1}]
+    finally:
+        proxy.close()
