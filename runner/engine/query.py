@@ -330,4 +330,5 @@ class _Query:
         self._context.sink(events.Progress(self._task.name, job.processed, note=note))
 
     def _report(self, rows: int, total: int) -> None:
-        self._context.sink(events.Progress(self._task.name, rows, max(rows, total)))
+        known = total if total >= rows else None  # the org may not have said how many there are
+        self._context.sink(events.Progress(self._task.name, rows, known))

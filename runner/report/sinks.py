@@ -49,48 +49,70 @@ class PlainSink:
 
 @contextmanager
 def live_sink(stream: TextIO) -> Iterator[events.Sink]:
-    """Progress bars; for a terminal only."""
+    """Progress bars; for a terminal only. On a narrow one the bar is left out, never the count."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and only terminals need it
     from rich.progress import (  # noqa: PLC0415
         BarColumn,
-        MofNCompleteColumn,
         Progress,
         TaskID,
         TextColumn,
         TimeRemainingColumn,
     )
 
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn("rows"),
-        TextColumn("{task.fields[rate]}", markup=False),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-        console=Console(file=stream, markup=False, highlight=False),
-        transient=True,
-    )
+    console = Console(file=stream, markup=False, highlight=False)
+    line = TextColumn("{task.fields[line]}", markup=False)
+    bar_columns = (BarColumn(bar_width=_BAR_CHARACTERS), TimeRemainingColumn())
+    beside = _BESIDE_THE_LINE if console.width >= _WIDE else 0
+    bars = Progress(line, *(bar_columns if beside else ()), console=console, transient=True)
     bar_of: dict[str, TaskID] = {}
 
     def show(event: events.Event) -> None:
         match event:
-            case events.Progress(task, done, total, parts_done, parts_total, note):
+            case events.Progress(task, done, total):
                 if task not in bar_of:
-                    bar_of[task] = bars.add_task(task, rate="", note="")
-                parts = f"part {parts_done}/{parts_total} " if parts_total else ""
+                    bar_of[task] = bars.add_task(task, total=total, line="")
                 bar = bar_of[task]
-                bars.update(bar, completed=done, total=total, note=printable(parts + note))
+                bars.update(bar, completed=done, total=total)
                 speed = bars.tasks[bars.task_ids.index(bar)].speed
-                bars.update(bar, rate=f"{speed:,.0f}/s" if speed else "")
+                bars.update(bar, line=bar_line(event, speed, console.width - beside))
             case events.TaskFinished(outcome):
                 if outcome.name in bar_of:
                     bars.refresh()  # so that its last state is drawn
                     bars.remove_task(bar_of.pop(outcome.name))
             case _:
-                line = line_of(event)
-                if line:
-                    bars.console.print(printable(line))
+                text = line_of(event)
+                if text:
+                    bars.console.print(printable(text))
 
     with bars:
         yield show
+
+
+_WIDE = 100
+_BAR_CHARACTERS = 24
+_BESIDE_THE_LINE = _BAR_CHARACTERS + len(" 0:00:00 ")
+
+
+def bar_line(event: events.Progress, speed: float | None, width: int) -> str:
+    """A task's progress on one line of at most `width` characters.
+
+    Args:
+        event: How far the task is.
+        speed: Rows a second, if known.
+        width: What does not fit is cut: first the note, then the task's name, never the count.
+    """
+    total = f" of {event.rows_total:,}" if event.rows_total is not None else ""
+    count = f"{event.rows_done:,}{total} rows"
+    name = _cut(printable(event.task), width - len(count) - 1)
+    line = f"{name} {count}" if name else count
+    rate = f"{speed:,.0f}/s" if speed else ""
+    parts = f"part {event.parts_done}/{event.parts_total}" if event.parts_total else ""
+    for more in filter(None, (rate, parts, printable(event.note))):
+        line += f" {fitting}" if (fitting := _cut(more, width - len(line) - 1)) else ""
+    return line
+
+
+def _cut(text: str, width: int) -> str:
+    if len(text) <= width:
+        return text
+    return f"{text[: width - 1]}…" if width > 1 else ""

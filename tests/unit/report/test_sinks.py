@@ -6,7 +6,7 @@ import pytest
 
 from runner.events import Progress, TaskFinished, TaskStarted, Warned
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.report.sinks import PlainSink, live_sink, printable
+from runner.report.sinks import PlainSink, bar_line, live_sink, printable
 
 
 class Clock:
@@ -66,3 +66,28 @@ def test_bars_move_and_go_while_lines_stay():
         sink(Progress("a", 20, 100, 1, 2, "InProgress"))
         sink(TaskFinished(TaskOutcome("a", "upsert", "Account", TaskStatus.DONE)))
     assert "a: upsert Account" in stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 100, 200])
+@pytest.mark.parametrize("name", ["a", "a_very_long_name_of_a_task_that_nobody_would_write_" * 2])
+def test_the_count_is_never_cut(width, name, monkeypatch):
+    event = Progress(name, 5_000, 10_000, 3, 7, "JobComplete 750LO0000000001YAA")
+    line = bar_line(event, 1234.5, width)
+    assert "5,000 of 10,000 rows" in line
+    assert len(line) <= width
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    stream = io.StringIO()
+    with live_sink(stream) as sink:
+        sink(event)
+        sink(TaskFinished(TaskOutcome(name, "upsert", "Account", TaskStatus.DONE)))
+    assert "5,000 of 10,000 rows" in stream.getvalue()
+
+
+def test_a_total_that_nobody_gave_is_not_shown():
+    assert bar_line(Progress("a", 5, None), None, 60) == "a 5 rows"
+    stream = io.StringIO()
+    with live_sink(stream) as sink:
+        sink(Progress("a", 5, None))
+        sink(TaskFinished(TaskOutcome("a", "query", "Account", TaskStatus.DONE)))
+    assert "100" not in stream.getvalue()
