@@ -74,7 +74,7 @@ class Warned:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """An assumption about a source that the job does not state."""
+    """An assumption or a choice that the job does not state."""
 
     message: str
     task: str

@@ -40,6 +40,10 @@ from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
+_OVER_BULK = (
+    "no field identifies a created record, so Bulk API 2.0 takes these rows: a lost answer leaves "
+    "none in doubt; `api: rest` needs fewer calls"
+)
 _MAY_PASS = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
 """Errors with these exit codes may be gone when the run is resumed."""
 
@@ -58,6 +62,8 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         rows = staging.rows_total - staging.rejected_total
         unique = bool(plan.unique)
         api = api_for_write(task, rows, context.version, findable=unique) if rows else None
+        if api and not unique and api is not api_for_write(task, rows, context.version):
+            context.sink(Noticed(_OVER_BULK, task.name))
         ledger = context.task_ledger(task)
         ledger.begin(_intent(task, api, plan, staging))
         results = RowResults(staging, verb=task.verb)

@@ -135,10 +135,17 @@ def storage_errors(what: str) -> Iterator[None]:
             f"{what}: {error}.", hint="A file is damaged or incomplete; try `runner resume`."
         ) from error
     except duckdb_error() as error:
-        raise StorageError(
-            f"{what}: {first_line(error)}.",
-            hint="Check that the disk has room; then `runner resume`.",
-        ) from error
+        raise StorageError(f"{what}: {first_line(error)}.", hint=_hint_for(error)) from error
+
+
+def _hint_for(error: Exception) -> str:
+    import duckdb
+
+    if isinstance(error, duckdb.IOException):
+        return "Check that the disk has room; then `runner resume`."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return "Some rows are too long for the memory that a run uses; shorten or split them."
+    return "`runner resume` tries again; if it fails again, report it with this message."
 
 
 def first_line(error: BaseException) -> str:

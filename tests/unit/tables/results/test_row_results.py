@@ -348,5 +348,6 @@ def test_result_files_that_are_no_csv_are_refused_with_the_place(stage, tmp_path
     cut = answer("s", 'sf__Id,sf__Created,Key__c,AnnualRevenue\n001A,true,a,"1\n')
     with pytest.raises(StateError) as caught:
         take_in(results, part, succeeded=cut, failed=None, unprocessed=None)
-    expected = 'The results of part 1 cannot be read: row 1 (line 2): a value that begins with " is'
+    place = 'row 1 (line 2): a value that begins with " is'
+    expected = f"The result sets of ingest job 750x cannot be read: {place}"
     assert caught.value.message.startswith(expected)
