@@ -19,7 +19,8 @@ import msgspec
 
 from runner.errors import OrgError, TransportError, UnexpectedAnswerError
 from runner.job.model import Verb
-from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, save_pages, wait_for_end
+from runner.salesforce.bulk.csv_pages import save_pages
+from runner.salesforce.bulk.job import JobInfo, JobState, Pace, job_of, wait_for_end
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, json_body, path_of, segment
 from runner.salesforce.http.retry import Pause

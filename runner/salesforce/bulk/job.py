@@ -1,32 +1,23 @@
-"""What ingest jobs and query jobs of Bulk API 2.0 share: states, the wait for their end, results.
+"""What ingest jobs and query jobs of Bulk API 2.0 share: states and the wait for their end.
 
-Knows result pages, their locators and repeated headers. Knows nothing of what a job carries and
-never looks into a row. Source: Bulk API 2.0 guide.
+Knows nothing of what a job carries. Source: Bulk API 2.0 guide.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
-from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
-from runner.files import atomic_write
-from runner.salesforce.bulk.csv_pages import CsvPage
+from runner.errors import OrgError, TransientError
 from runner.salesforce.http.error_bodies import Fault, hint_of, is_spent
 from runner.salesforce.http.json_answers import Count, read_json
-from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.salesforce.http.messages import OrgResponse
 from runner.salesforce.http.retry import Pause, Retrier
-from runner.salesforce.session import Session
 
 _LARGEST_EXPONENT = 32
-_LAST_PAGE = frozenset({"", "null"})
-"""The locator of the last page; `null` is a text that the org writes."""
 
 
 class StillUnderWayError(TransientError):
@@ -153,119 +144,3 @@ def failure_of(info: JobInfo) -> OrgError | None:
         code=fault.code,
         hint=hint_of(0, Fault((fault.code or "").upper(), fault.message)),
     )
-
-
-def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
-    session: Session,
-    path: str,
-    to: Path,
-    *,
-    what: str,
-    expected: int | None = None,
-    report: Callable[[int], None] | None = None,
-) -> int | None:
-    """Save a CSV that comes in pages as one file with one header.
-
-    A page that breaks off or arrives damaged is fetched again from its start. The file appears
-    when it is complete.
-
-    Args:
-        session: The org.
-        path: Of the results.
-        to: The file; replaced where there is one.
-        what: Names the results in messages.
-        expected: Records of all pages together, where they are known.
-        report: Is given the rows so far, after each page.
-
-    Returns:
-        Rows, as the org counts them and as they arrived; None where the org does not count them.
-
-    Raises:
-        DamagedAnswerError: However often they were asked for, they arrived short or garbled.
-        OrgError: The org refused.
-        StateError: The file cannot be written.
-        UnexpectedAnswerError: The pages form a loop.
-    """
-    rows, is_counted = 0, False
-    with atomic_write(to) as temporary, temporary.open("w+b") as file:
-        for page in _pages(session, path, file, what, expected):
-            rows += page.records
-            is_counted |= page.declared is not None
-            if report is not None:
-                report(rows)
-    return rows if is_counted else None
-
-
-def _pages(
-    session: Session, path: str, file: BinaryIO, what: str, expected: int | None
-) -> Iterator[CsvPage]:
-    followed: set[str] = set()
-    params: dict[str, str] = {}
-    header: bytes | None = None
-    while True:
-        request = OrgRequest("GET", path, headers={"Accept": "text/csv"}, params=params)
-        answer, page = _append(session, request, file, _Expected(what, header, expected))
-        yield page
-        header = page.header
-        expected = None if expected is None else max(0, expected - page.records)
-        locator = answer.headers.get("sforce-locator", "")
-        if locator in _LAST_PAGE:
-            return
-        if locator in followed:
-            raise UnexpectedAnswerError(f"The pages of {path} form a loop")
-        followed.add(locator)
-        params = {"locator": locator}
-
-
-@dataclass(frozen=True, slots=True)
-class _Expected:
-    """What is known of a page before it arrives."""
-
-    what: str
-    header: bytes | None
-    """None for the first page."""
-    records: int | None
-    """Of this page and all that follow; None where it is not known."""
-
-
-def _append(
-    session: Session, request: OrgRequest, file: BinaryIO, expected: _Expected
-) -> tuple[OrgResponse, CsvPage]:
-    start = file.tell()
-    pages: list[CsvPage] = []
-
-    def receive(headers: Mapping[str, str], chunks: Iterator[bytes]) -> None:
-        file.seek(start)
-        file.truncate()
-        page = CsvPage(expected.what, headers)
-        pages[:] = [page]
-        arriving = page.read(chunks)
-        file.writelines(arriving if expected.header is None else _without_header(arriving))
-        is_last = headers.get("sforce-locator", "") in _LAST_PAGE
-        page.check(expected.records if is_last else None)
-        if expected.header not in (None, page.header):
-            reason = "a page has another header than the first"
-            raise DamagedAnswerError(f"The {expected.what}", reason)
-
-    answer = session.download(request, receive)
-    _end_line(file)
-    return answer, pages[0]
-
-
-def _without_header(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """Everything after the first line; a header of API names contains no line ends."""
-    for chunk in chunks:
-        _, found, rest = chunk.partition(b"\n")
-        if found:
-            yield rest
-            break
-    yield from chunks
-
-
-def _end_line(file: BinaryIO) -> None:
-    """End the last line, so that the next page starts a new one."""
-    if file.tell() == 0:
-        return
-    file.seek(-1, os.SEEK_CUR)
-    if file.read(1) != b"\n":
-        file.write(b"\n")

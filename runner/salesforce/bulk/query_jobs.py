@@ -11,7 +11,8 @@ from http import HTTPStatus
 from pathlib import Path
 
 from runner.errors import OrgError, UnexpectedAnswerError
-from runner.salesforce.bulk.job import JobInfo, Pace, job_of, save_pages, wait_for_end
+from runner.salesforce.bulk.csv_pages import save_pages
+from runner.salesforce.bulk.job import JobInfo, Pace, job_of, wait_for_end
 from runner.salesforce.bulk.parallel_pages import save_in_parallel
 from runner.salesforce.http.messages import OrgRequest, json_body, segment
 from runner.salesforce.session import Session

@@ -74,11 +74,13 @@ class OrgResponse:
     """What it answers, for messages: `GET /services/data/v66.0/limits`."""
     replayed: bool = False
     """Whether an earlier try may have been executed, its answer lost."""
+    ok: bool = field(init=False, repr=False)
+    """Whether it is a success."""
 
-    @property
-    def ok(self) -> bool:
-        """Whether it is a success."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+    def __post_init__(self) -> None:
+        """Compute once what every reader asks."""
+        ok = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        object.__setattr__(self, "ok", ok)
 
     @property
     def text(self) -> str:

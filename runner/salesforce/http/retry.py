@@ -31,7 +31,7 @@ from runner.salesforce.http.retry_table import (
     Wait,
     decide,
 )
-from runner.salesforce.http.time_limit import time_limit
+from runner.salesforce.http.transport import time_limit
 
 FIRST_WAIT_SECONDS = 1.0
 _LONG_FACTOR = 4
@@ -230,8 +230,11 @@ class _RequestTries:
         )
 
     def _tried_once(self) -> OrgResponse | TransportError:
+        left = self._retrier.seconds_left
         try:
-            with time_limit(self._retrier.seconds_left):
+            if left is None:
+                return self._attempt()
+            with time_limit(left):
                 return self._attempt()
         except TransportError as error:
             return error
@@ -282,6 +285,8 @@ class _RequestTries:
                 may_have_arrived=True,
                 hint="Check whether the records are in the org before you send them again.",
             ) from cause
+        if self._tries == 1 and not self._may_have_arrived:
+            return outcome
         return replace(outcome, tries=self._tries, replayed=self._may_have_arrived)
 
 

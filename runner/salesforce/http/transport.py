@@ -1,21 +1,25 @@
 """Sends requests and reads answers: the one place that speaks HTTP.
 
-Knows httpx and maps each of its failures to a TransportError. Knows nothing of tokens, retries
-or what an answer means.
+Knows httpx and maps each of its failures to a TransportError. The timeouts of httpx start again
+with every piece of an answer, so one that drips never times out; under a `time_limit`, every wait
+is cut to what is left of it. Knows nothing of tokens, retries or what an answer means.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable, Collection, Iterator, Mapping
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 import truststore
 
@@ -31,7 +35,6 @@ from runner.errors import (
 )
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
-from runner.salesforce.http.time_limit import LimitedNetwork
 from runner.version import __version__
 
 CONNECT_TIMEOUT_SECONDS = 30.0
@@ -53,6 +56,9 @@ _NOTHING_SENT = (
     httpx.InvalidURL,
 )
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
+
+_ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
+"""When the waits of this thread must have ended, by the monotonic clock; None: no limit."""
 
 Receiver = Callable[[Mapping[str, str], Iterator[bytes]], None]
 """Reads a body piece by piece, decompressed; also gets the headers, names in lower case."""
@@ -153,6 +159,18 @@ class Transport:
 
 
 @contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Limit the waits of this thread inside the block, all together."""
+    outer = _ends_at.get()
+    own = time.monotonic() + seconds
+    token = _ends_at.set(own if outer is None else min(own, outer))
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+@contextmanager
 def mapped_failures(request: OrgRequest) -> Iterator[None]:
     """Turn whatever httpx raises inside into an error of ours.
 
@@ -207,7 +225,8 @@ def _chunks(request: OrgRequest, answer: httpx.Response) -> Iterator[bytes]:
     encoding = answer.headers.get("content-encoding", "")
     try:
         with mapped_failures(request):
-            yield from decode_body(answer.iter_raw(), encoding)
+            body = answer.iter_raw()
+            yield from decode_body(body, encoding) if encoding else body
     except EncodingError as error:
         path = urlsplit(request.url).path
         what = f"The answer to {request.method} {path}"
@@ -248,7 +267,7 @@ def _client() -> httpx.Client:
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx.HTTPTransport):
             pool = transport._pool  # noqa: SLF001
-            pool._network_backend = LimitedNetwork(pool._network_backend)  # noqa: SLF001
+            pool._network_backend = _LimitedNetwork(pool._network_backend)  # noqa: SLF001
     return client
 
 
@@ -270,3 +289,70 @@ def _unlimited_client() -> httpx.Client:
             f"This machine's network settings cannot be used: {error}",
             hint="Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
         ) from error
+
+
+class _LimitedNetwork(httpcore.NetworkBackend):
+    """Opens connections whose every wait ends with the thread's limit."""
+
+    def __init__(self, network: httpcore.NetworkBackend) -> None:
+        self._network = network
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect."""
+        timeout = _left(timeout, httpcore.ConnectTimeout)
+        stream = self._network.connect_tcp(host, port, timeout, local_address, socket_options)
+        return _LimitedStream(stream)
+
+    def connect_unix_socket(
+        self,
+        path: str,
+        timeout: float | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect."""
+        timeout = _left(timeout, httpcore.ConnectTimeout)
+        return _LimitedStream(self._network.connect_unix_socket(path, timeout, socket_options))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait before another try to connect."""
+        self._network.sleep(_left(seconds, httpcore.ConnectTimeout) or 0.0)
+
+
+class _LimitedStream(httpcore.NetworkStream):
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+        self.close = stream.close  # type: ignore[method-assign]
+        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        timeout = _left(timeout, httpcore.ConnectTimeout)
+        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+
+
+def _left(timeout: float | None, error: type[Exception]) -> float | None:
+    """How long to wait at most; raises when nothing is left."""
+    ends_at = _ends_at.get()
+    if ends_at is None:
+        return timeout
+    left = ends_at - time.monotonic()
+    if left <= 0:
+        raise error("the time is up")
+    return left if timeout is None else min(timeout, left)
