@@ -75,6 +75,8 @@ class JwtBearer:
 
     username: str
     key: SecretReference
+    passphrase: SecretReference | None = None
+    """What the key is encrypted with."""
 
 
 @dataclass(frozen=True, slots=True)

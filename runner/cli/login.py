@@ -116,6 +116,14 @@ def login(
             help="With --jwt: the command that prints the key.",
         ),
     ] = None,
+    passphrase_env: Annotated[
+        str | None,
+        typer.Option(
+            "--passphrase-env",
+            envvar="SFRUNNER_PASSPHRASE_ENV",
+            help="With --jwt: the variable that holds the key's passphrase, if it has one.",
+        ),
+    ] = None,
     client_credentials: Annotated[
         bool,
         typer.Option(
@@ -153,7 +161,8 @@ def login(
         typer.Option(
             "--with-token",
             envvar="SFRUNNER_WITH_TOKEN",
-            help="Read a token from stdin: an access token, a token file, or an sfdx auth URL.",
+            help="Read a token from stdin: an access token, a token file, an sfdx auth URL, or the "
+            "Salesforce CLI's JSON.",
         ),
     ] = False,
     from_sf: Annotated[
@@ -189,6 +198,7 @@ def login(
         username=username,
         key=login_options.SecretOption(key_file, key_env, key_command),
         secret=login_options.SecretOption(secret_file, secret_env, secret_command),
+        passphrase_env=passphrase_env,
     )
     permitted = permissions(allow_host, allow_outside, user_state())
     target = login_options.sign_in_target(

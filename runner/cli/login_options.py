@@ -163,7 +163,10 @@ def _grant_words(grant: Grant | None) -> list[str]:
     if grant is None:
         return []
     if isinstance(grant, JwtBearer):
-        return ["--jwt", "--username", grant.username, *_reference_words("key", grant.key)]
+        words = ["--jwt", "--username", grant.username, *_reference_words("key", grant.key)]
+        if grant.passphrase is not None:
+            words += _reference_words("passphrase", grant.passphrase)
+        return words
     return ["--client-credentials", *_reference_words("secret", grant.secret)]
 
 
@@ -193,18 +196,19 @@ def grant_of(
     username: str | None,
     key: SecretOption,
     secret: SecretOption,
+    passphrase_env: str | None = None,
 ) -> Grant | None:
     """The unattended flow that the options choose; None if a person or a token is needed.
 
     Raises:
         UsageError: They contradict each other, or an option is missing.
     """
-    from runner.credentials import ClientCredentials, JwtBearer
+    from runner.credentials import ClientCredentials, JwtBearer, SecretReference
     from runner.errors import UsageError
 
     key_reference, secret_reference = key.reference("key"), secret.reference("secret")
-    if not jwt and (username or key_reference):
-        raise UsageError("--username and --key-… need --jwt.")
+    if not jwt and (username or key_reference or passphrase_env):
+        raise UsageError("--username, --key-… and --passphrase-env need --jwt.")
     if not client_credentials and secret_reference:
         raise UsageError("--secret-… needs --client-credentials.")
     if jwt:
@@ -214,7 +218,8 @@ def grant_of(
                 hint="Add `--username NAME` and `--key-file PATH`, `--key-env NAME` or "
                 "`--key-command COMMAND`.",
             )
-        return JwtBearer(username, key_reference)
+        passphrase = SecretReference(env=passphrase_env) if passphrase_env else None
+        return JwtBearer(username, key_reference, passphrase)
     if client_credentials:
         if secret_reference is None:
             raise UsageError(

@@ -103,7 +103,10 @@ def _grant(value: Values | None, folder: Path) -> Grant | None:
         place = SecretReference(path=notation.path_from(key, folder))
     else:
         place = _reference(key)
-    return JwtBearer(value["jwt"]["username"], place)
+    passphrase = value["jwt"].get("passphrase")
+    return JwtBearer(
+        value["jwt"]["username"], place, _reference(passphrase) if passphrase else None
+    )
 
 
 def param(name: str, values: Values) -> Param:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from runner.credentials import Secret
 from runner.errors import SignInError
+from runner.state.tokens.parsing import without_colour
 
 VARIABLE = "SFRUNNER_SF"
 PATIENCE_SECONDS = 120.0
@@ -41,7 +42,8 @@ def auth_url(alias: str, environ: Mapping[str, str]) -> Secret:
     command = shlex.split(environ.get(VARIABLE, "")) or ["sf"]
     message = ""
     for arguments in _COMMANDS:
-        answer = _ask([*command, *arguments, "--target-org", alias, "--json"])
+        words = [*command, *arguments, "--target-org", alias, "--json"]
+        answer = _ask(words, {**environ, **_WITHOUT_COLOUR})
         url = _member(answer.get("result"), "sfdxAuthUrl")
         if url.startswith("force://"):
             return Secret(url)
@@ -53,11 +55,14 @@ def auth_url(alias: str, environ: Mapping[str, str]) -> Secret:
     )
 
 
-def _ask(command: Sequence[str]) -> Mapping[str, object]:
+_WITHOUT_COLOUR = {"FORCE_COLOR": "0", "CLICOLOR_FORCE": "0", "NO_COLOR": "1"}
+
+
+def _ask(command: Sequence[str], environ: Mapping[str, str]) -> Mapping[str, object]:
     try:
         ended = subprocess.run(  # noqa: S603 - the user's own CLI
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            timeout=PATIENCE_SECONDS, check=False,
+            timeout=PATIENCE_SECONDS, check=False, env=environ,
         )  # fmt: skip
     except FileNotFoundError:
         raise SignInError(
@@ -70,7 +75,7 @@ def _ask(command: Sequence[str]) -> Mapping[str, object]:
             f"{command[0]} did not answer.", hint="Run `sf org list` to see whether it works."
         ) from None
     try:
-        answer = json.loads(ended.stdout)
+        answer = json.loads(without_colour(ended.stdout.decode("utf-8", "replace")))
     except ValueError:
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -66,6 +66,9 @@ def _by_assertion(grant: JwtBearer, client: oauth.Client, now: datetime) -> OrgR
         username=grant.username,
         audience=audience_of(client.login_url),
         key=read_secret(grant.key, what="the private key"),
+        passphrase=read_secret(grant.passphrase, what="the key's passphrase")
+        if grant.passphrase
+        else None,
         now=now,
     )
     return oauth.jwt_bearer(client, assertion)

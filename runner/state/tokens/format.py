@@ -91,8 +91,15 @@ def _written(moment: datetime | None) -> str | None:
 
 def _grant_members(grant: Grant | None) -> dict[str, object] | None:
     match grant:
-        case JwtBearer(username, key):
-            return {"kind": _JWT, "username": username, "key": _reference_members(key)}
+        case JwtBearer(username, key, passphrase):
+            members: dict[str, object] = {
+                "kind": _JWT,
+                "username": username,
+                "key": _reference_members(key),
+            }
+            if passphrase is not None:
+                members["passphrase"] = _reference_members(passphrase)
+            return members
         case ClientCredentials(secret):
             return {"kind": _CLIENT, "secret": _reference_members(secret)}
         case None:
@@ -113,7 +120,12 @@ def _grant(members: Mapping[str, object]) -> Grant | None:
         return None
     if isinstance(written, dict):
         if written.get("kind") == _JWT and isinstance(written.get("username"), str):
-            return JwtBearer(written["username"], _reference(written.get("key")))
+            passphrase = written.get("passphrase")
+            return JwtBearer(
+                written["username"],
+                _reference(written.get("key")),
+                None if passphrase is None else _reference(passphrase),
+            )
         if written.get("kind") == _CLIENT:
             return ClientCredentials(_reference(written.get("secret")))
     raise TokenFormatError('has a "grant" that this release does not know')

@@ -4,6 +4,7 @@ import json
 import os
 import stat
 import subprocess
+from base64 import b64encode, encodebytes
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -222,6 +223,97 @@ def test_what_is_no_token_is_refused_and_not_repeated(bench, org, text):
     assert ended.code == 4
     assert "standard input" in ended.err
     assert not (bench.folder / "tokens/org.json").exists()
+
+
+@pytest.mark.parametrize("color", ["", "\x1b[32m"])
+def test_json_of_the_salesforce_cli_is_a_token(bench, org, color):
+    file = job(bench, org, "client_id: web-app, token: tokens/org.json")
+    refresh_token = granted(org)
+    url = f"force://web-app::{refresh_token}@{org.url.removeprefix('http://')}"
+    shown = {"accessToken": org.token, "instanceUrl": org.url, "username": USER, "id": "00D"}
+    for result in (shown, {"sfdxAuthUrl": url}, {**shown, "sfdxAuthUrl": url}):
+        answer = json.dumps({"status": 0, "result": result, "warnings": []}, indent=2)
+        answer = answer.replace('"', f'{color}"', 1) + ("\x1b[39m" if color else "")
+        ended = bench.run("login", file, "--with-token", given=answer)
+        assert ended.code == 0, ended.err
+        assert kept(bench).get("refresh_token") == (
+            refresh_token if "sfdxAuthUrl" in result else None
+        )
+        assert bench.run("run", file).code == 0
+
+
+def test_json_of_the_salesforce_cli_without_its_token_says_what_to_paste(bench, org):
+    file = job(bench, org, "client_id: web-app, token: tokens/org.json")
+    hidden = "[REDACTED] Use 'sf org auth show-access-token' to view"
+    answer = json.dumps({"status": 0, "result": {"accessToken": hidden, "instanceUrl": org.url}})
+    ended = bench.run("login", file, "--with-token", given=answer)
+    assert ended.code == 4
+    assert "sf org auth show-sfdx-auth-url --json" in ended.err
+
+
+@pytest.mark.parametrize("force", ["1", "3", "true"])
+def test_a_sign_in_of_the_salesforce_cli_is_read_in_colour(bench, org, force):
+    file = job(bench, org, "client_id: web-app, token: tokens/org.json")
+    url = f"force://web-app::{granted(org)}@{org.url.removeprefix('http://')}"
+    answer = json.dumps({"status": 0, "result": {"sfdxAuthUrl": url}})
+    coloured = answer.replace(url, f"\x1b[32m{url}\x1b[39m").replace("{", "\x1b[1m{\x1b[22m")
+    cli = bench.write("sf", f"#!/bin/sh\ncat <<'END'\n{coloured}\nEND\n")
+    cli.chmod(0o700)
+    bench.env |= {"FORCE_COLOR": force, "SFRUNNER_SF": str(cli)}
+    ended = bench.run("login", file, "--from-sf", "acme")
+    assert ended.code == 0, ended.err
+
+
+@pytest.fixture
+def forms(pair):
+    """A key in the forms in which secret stores hold it."""
+    key = serialization.load_pem_private_key(pair[0].encode(), None)
+    word = serialization.BestAvailableEncryption(b"a pass phrase")
+    none = serialization.NoEncryption()
+    pem, der = serialization.Encoding.PEM, serialization.Encoding.DER
+    pkcs8, old = serialization.PrivateFormat.PKCS8, serialization.PrivateFormat.TraditionalOpenSSL
+    encrypted = key.private_bytes(pem, pkcs8, word)
+    return {
+        "base64": b64encode(pair[0].encode()).decode(),
+        "base64 in lines": encodebytes(pair[0].encode()).decode(),
+        "der in base64": b64encode(key.private_bytes(der, pkcs8, none)).decode(),
+        "old": key.private_bytes(pem, old, none).decode(),
+        "encrypted": encrypted.decode(),
+        "old encrypted": key.private_bytes(pem, old, word).decode(),
+        "encrypted in base64": b64encode(encrypted).decode(),
+    }
+
+
+FORMS = ["base64", "base64 in lines", "der in base64", "old"]
+FORMS += ["encrypted", "old encrypted", "encrypted in base64"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_key_is_read_in_every_form(bench, org, forms, form):
+    bench.env |= {"ACME_KEY": forms[form], "WORD": "a pass phrase"}
+    jwt = f"jwt: {{username: {USER}, key: {{env: ACME_KEY}}, passphrase: {{env: WORD}}}}"
+    file = job(bench, org, f"client_id: jwt-app, auth: {{{jwt}}}")
+    assert bench.run("validate", file).code == 0
+    ended = bench.run("run", file)
+    assert ended.code == 0, ended.err
+    place = job(bench, org, "client_id: jwt-app, token: tokens/org.json")
+    words = ("login", place, "--jwt", "--username", USER, "--key-env", "ACME_KEY")
+    ended = bench.run(*words, "--passphrase-env", "WORD")
+    assert ended.code == 0, ended.err
+    expire(org)
+    assert bench.run("run", place).code == 0, "the token file says where the passphrase is"
+
+
+def test_a_wrong_passphrase_is_named(bench, org, forms):
+    bench.env |= {"ACME_KEY": forms["encrypted"], "WORD": "another word"}
+    jwt = f"jwt: {{username: {USER}, key: {{env: ACME_KEY}}, passphrase: {{env: WORD}}}}"
+    ended = bench.run("run", job(bench, org, f"client_id: jwt-app, auth: {{{jwt}}}"))
+    assert ended.code == 4
+    assert "cannot be decrypted" in ended.err
+    jwt = f"jwt: {{username: {USER}, key: {{env: ACME_KEY}}}}"
+    ended = bench.run("run", job(bench, org, f"client_id: jwt-app, auth: {{{jwt}}}"))
+    assert ended.code == 4
+    assert "passphrase: {env: NAME}" in ended.err
 
 
 def granted(org):
