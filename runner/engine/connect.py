@@ -42,15 +42,18 @@ def connect(
             by its URLs this is known before anything is sent.
     """
     expected = ExpectedOrg.of(connection, session.login_command)
-    expected.check_urls(session.instance_url, session.token.login_url or "")
+    url = session.instance_url
+    expected.check_urls(url, session.token.login_url or "")
     choice = choose(resumed_version or connection.api_version, served(session))
     session.api_version = choice.version
     identity = identity_of(session)
-    expected.check_urls(session.instance_url)  # a renewed token may be of another org
+    if session.instance_url != url:  # a renewed token may be of another org
+        url = session.instance_url
+        expected.check_urls(url)
     expected.check_identity(identity)
     sink(
         events.Connected(
-            session.instance_url,
+            url,
             identity.org_id,
             identity.username,
             choice.version,

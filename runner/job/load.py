@@ -13,7 +13,7 @@ from typing import Any
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
-from runner.job import build, notation, placeholders, secret_scan
+from runner.job import build, notation, value_scan
 from runner.job.checks import Readers, check_meaning
 from runner.job.checks.connection import secrets_outside
 from runner.job.checks.tasks import verbs
@@ -169,8 +169,8 @@ def _problems_of(
         known: Problems found before; the schema has nothing to add where they are.
     """
     values, origin = document.values, document.origin
-    placed = placeholders.find(values, origin)
-    problems = [*document.problems, *secret_scan.find(values, origin), *known, *placed]
+    placed = value_scan.placeholders(values, origin)
+    problems = [*document.problems, *value_scan.secrets(values, origin), *known, *placed]
     if is_valid(values, schema, definition=definition):
         return problems
     from runner.job.schema.validate import validate  # noqa: PLC0415 - a tenth of a second to load
@@ -268,7 +268,7 @@ def _as_named(file: Path, beside: Path) -> Path:
 
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     ordered = sorted(dict.fromkeys(problems), key=lambda found: found.sort_key)
-    shown = secret_scan.concealed(ordered)[:MAX_PROBLEMS]
+    shown = value_scan.concealed(ordered)[:MAX_PROBLEMS]
     more = len(ordered) - len(shown)
     if not more:
         return shown

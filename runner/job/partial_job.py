@@ -7,7 +7,7 @@ with an unknown key is still a task. Knows which problems leave too little of a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,15 +72,17 @@ class PartialJob:
     written_before: frozenset[Path] = frozenset()
     """Files that another job writes before this one starts."""
 
-    @property
-    def writes(self) -> tuple[WriteTask, ...]:
-        """Tasks that write to the org."""
-        return tuple(task for task in self.tasks if isinstance(task, WriteTask))
+    writes: tuple[WriteTask, ...] = field(init=False)
+    """Tasks that write to the org."""
+    queries: tuple[QueryTask, ...] = field(init=False)
+    """Tasks that read from the org."""
 
-    @property
-    def queries(self) -> tuple[QueryTask, ...]:
-        """Tasks that read from the org."""
-        return tuple(task for task in self.tasks if isinstance(task, QueryTask))
+    def __post_init__(self) -> None:
+        """Divide the tasks once for all checks."""
+        writes = tuple(task for task in self.tasks if isinstance(task, WriteTask))
+        queries = tuple(task for task in self.tasks if isinstance(task, QueryTask))
+        object.__setattr__(self, "writes", writes)
+        object.__setattr__(self, "queries", queries)
 
     @property
     def is_whole(self) -> bool:

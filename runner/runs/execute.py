@@ -31,8 +31,7 @@ from runner.errors import (
 from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
-from runner.runs.job_lock import JobLock, clean_up, locked
-from runner.runs.prepare import PreparedRun, RunOptions, load
+from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked
 from runner.runs.retention import remove_working_files
 from runner.runs.selection import (
     SelectedRun,

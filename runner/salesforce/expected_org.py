@@ -55,7 +55,7 @@ class ExpectedOrg:
         Raises:
             SignInError: They are.
         """
-        found = {environment_of(url) for url in (instance_url, *others)}
+        found = {environment_of(url) for url in (instance_url, *others) if url}
         # A live org's URLs show no sandbox; of a sandbox's, one may not.
         for environment in (Environment.LOCAL, Environment.SANDBOX, Environment.LIVE):
             if environment in found:

@@ -15,14 +15,13 @@ from runner.job.checks import (
     columns,
     connection,
     endpoints,
-    libraries,
     queries,
     soql_mistakes,
     tasks,
     writes,
 )
 from runner.job.checks.columns import ColumnFinder, HeaderReader
-from runner.job.checks.libraries import LibraryFinder
+from runner.job.checks.endpoints import LibraryFinder
 from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
 
@@ -93,7 +92,7 @@ def check_meaning(job: PartialJob, readers: Readers) -> list[Diagnostic]:
         found += _run(_OF_QUERIES, job)
     if job.params:
         found += _run(_OF_PARAMS, job)
-    return [*found, *libraries.missing(job, readers.libraries)]
+    return [*found, *endpoints.libraries(job, readers.libraries)]
 
 
 def _run(checks: Iterable[_Check], job: PartialJob) -> list[Diagnostic]:

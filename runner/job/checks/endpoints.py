@@ -1,13 +1,14 @@
-"""Sources and targets: files exist, formats can be read, no two tasks write the same place."""
+"""Sources and targets: files exist, formats can be read, libraries are installed, places differ."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from glob import iglob
 from pathlib import Path
 
+from runner.credentials import SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import (
     STANDARD_STREAM,
@@ -17,8 +18,11 @@ from runner.job.endpoints import (
     FileSource,
     FileTarget,
     FolderTarget,
+    Source,
+    SqlSource,
     TableMode,
     Target,
+    TaskSource,
 )
 from runner.job.model import AnyTask, QueryTask
 from runner.job.notation import FORMATS, format_of, is_pattern
@@ -49,6 +53,8 @@ _FORMAT_NAMES = {
     FileFormat.PARQUET: "Parquet",
     FileFormat.EXCEL: "Excel",
 }
+LibraryFinder = Callable[[Source | Target | SecretReference], tuple[str, str] | None]
+"""What is missing, and the command that installs it; None if nothing is missing."""
 _ALL_KEYS = ("sheet", "record", *_KEYS[FileFormat.CSV])
 
 
@@ -253,3 +259,29 @@ def _mode(file: Path) -> int | None:
         return file.stat().st_mode
     except (OSError, ValueError):
         return None
+
+
+def libraries(job: PartialJob, finder: LibraryFinder | None) -> Iterator[Diagnostic]:
+    """A problem for each source, target and token whose library is missing."""
+    if finder is None:
+        return
+    places = [
+        *(found for task in job.writes for found in source_files(task)),
+        *((task_path(task, "from"), task.source) for task in job.writes),
+        *(found for query in job.queries for found in query_targets(query)),
+    ]
+    for path, endpoint in places:
+        found = None if _needs_no_library(endpoint) else finder(endpoint)
+        if found is not None:
+            yield job.origin.diagnose(path, "job/missing-library", found[0], help=found[1])
+    token = job.connection.token if job.connection else None
+    found = finder(token) if token else None
+    if found is not None:
+        path = (*job.connection_path, "token")
+        yield job.connection_origin.diagnose(path, "job/missing-library", found[0], help=found[1])
+
+
+def _needs_no_library(endpoint: Source | Target) -> bool:
+    if isinstance(endpoint, FileSource | FileTarget):
+        return endpoint.url is None and endpoint.shape.format is not FileFormat.EXCEL
+    return isinstance(endpoint, SqlSource | TaskSource)

@@ -5,7 +5,7 @@ import codecs
 import pytest
 
 from runner.job.endpoints import FileFormat, FileShape
-from runner.tables.sources.csv_sniffing import detect
+from runner.tables.sources.csv import detect
 
 
 def found(text, **shape):

@@ -1,7 +1,8 @@
-"""Finds secrets that were pasted into a job file, and keeps them out of messages.
+"""Looks through the values of a job file: for pasted secrets, and for placeholders.
 
 Knows the keys that are named after secrets. Every problem of a job goes through `concealed`, so
-that a pasted token is reported but never printed.
+that a pasted token is reported but never printed. Nothing in a job is interpolated, so `${NAME}`
+and `{{ name }}` are problems; which texts are for people only is known here.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from runner.diagnostics import Diagnostic, Location
+from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job.model import Origin
+from runner.job.text_position import narrowed
 from runner.job.yaml.tree import Plain
 from runner.redaction import SHAPES, redacted, register_secret
 
-CODE = "job/secret-in-file"
+_PASTED = "job/secret-in-file"
+_PLACEHOLDER = "job/placeholder"
 _SHAPES = tuple((kind, re.compile(shape, re.DOTALL)) for kind, shape in SHAPES)
 _CONSUMER_SECRET = re.compile(r"[0-9A-F]{64}")
 _SECRET_KEYS = frozenset(
@@ -36,11 +39,13 @@ _NAMED = re.compile(
 )
 _OF_A_KEY = re.compile(r"\s*[A-Za-z0-9+/=]{40,}\s*")
 """A line in the middle of a private key."""
+_TEMPLATE = re.compile(r"\$\{\s*\w[^}\n]*\}|\{\{.*?\}\}", re.DOTALL)
+_FOR_PEOPLE = frozenset({"description"})
 
 
 def concealed(problems: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
     """The same problems, with secrets masked in their texts and without lines that contain one."""
-    secret = {_line(found) for found in problems if found.code == CODE}
+    secret = {_line(found) for found in problems if found.code == _PASTED}
     return tuple(_concealed(found, is_secret=_line(found) in secret) for found in problems)
 
 
@@ -70,7 +75,7 @@ def _may_be_secret(line: str) -> bool:
     return redacted(line, shapes=True) != line
 
 
-def find(values: Plain, origin: Origin) -> list[Diagnostic]:
+def secrets(values: Plain, origin: Origin) -> list[Diagnostic]:
     """Find every value that is a secret, or has a key that is named after one."""
     found = []
     for path, value in _scalars(values):
@@ -78,7 +83,7 @@ def find(values: Plain, origin: Origin) -> list[Diagnostic]:
             register_secret(str(value))
             article = kind.replace("a a", "an a") if kind.startswith("a a") else kind
             hint = _HELP_OF_PASSWORDS if kind in _PASSWORDS else _HELP
-            found.append(origin.diagnose(path, CODE, f"the file contains {article}", help=hint))
+            found.append(origin.diagnose(path, _PASTED, f"the file contains {article}", help=hint))
     return found
 
 
@@ -108,3 +113,32 @@ def _may_hold_one(path: Location) -> bool:
     """Not in expressions and names that authors choose, nor in the apps of an org file."""
     chosen = ("fields", "params", "query", "description")
     return not any(each in path for each in chosen) and path[:1] != ("apps",)
+
+
+def placeholders(values: Plain, origin: Origin, path: Location = ()) -> Iterator[Diagnostic]:
+    """Find every placeholder; in `fields`, where it may be meant as text, as a warning."""
+    if isinstance(values, dict):
+        for key, value in values.items():
+            if key not in _FOR_PEOPLE:
+                yield from placeholders(value, origin, (*path, key))
+    elif isinstance(values, list):
+        for index, value in enumerate(values):
+            yield from placeholders(value, origin, (*path, index))
+    elif isinstance(values, str):
+        severity = Severity.WARNING if "fields" in path else Severity.ERROR
+        for at in _TEMPLATE.finditer(values):
+            message = f"`{at[0].splitlines()[0][:60]}` is not replaced: a job has no placeholders"
+            found = origin.diagnose(
+                path, _PLACEHOLDER, message, help=_instead_of_one(path), severity=severity
+            )
+            yield narrowed(found, origin, values, at.start(), at.end())
+
+
+def _instead_of_one(path: Location) -> str:
+    if path[-1] in {"query", "sql"}:
+        return "declare a param and write `:name`, without quotes around it"
+    if "fields" in path:
+        return "write a column of the source by its name, outside quotes"
+    if "connection" in path or path[:1] in {("token",), ("auth",)} or path[-1] in {"env", "token"}:
+        return "write the value itself; a secret is read from `{env: NAME}`"
+    return "write the value itself; values that change are params, as `:name` in a query or SQL"
