@@ -88,8 +88,20 @@ def _check_org_file(org: LocalOrg, org_file: Path | None) -> None:
 
 
 def _start(state: StateFolder, folder: Path, org_file: Path | None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json"]
-    command += ["--for-runs", str(folder), "--state-dir", str(state.root)]
+    # -P: a `runner.py` in the current folder is not this program.
+    command = [sys.executable, "-P", "-m", "sfrunner_command"]
+    command += [
+        "org",
+        "serve",
+        "--port",
+        "0",
+        "-o",
+        "json",
+        "--for-runs",
+        str(folder),
+        "--state-dir",
+        str(state.root),
+    ]
     command += ["--org-file", str(org_file)] if org_file else []
     # In its own session, so that Ctrl-C does not reach it before the run has finished with it.
     return subprocess.Popen(  # noqa: S603 - this very program

@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 from runner.credentials import Token
 from runner.errors import SignInError, StateError
 from runner.files import private_folder
 from runner.state.locks import refresh_lock
 from runner.state.tokens.format import TokenFormatError, token_from_json, token_json
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
 
 SERVICE = "sfrunner"
 
@@ -40,7 +43,7 @@ class KeyringToken:
         self._login_command = login_command
         self._lock = lock_folder / f"keyring-{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"
         self._seed = seed
-        self._library = _library()
+        self._backend = _backend()
 
     def load(self) -> Token:
         """Read the token.
@@ -49,7 +52,7 @@ class KeyringToken:
             SignInError: There is none, the keyring cannot be opened, or the entry is damaged.
         """
         with _as_sign_in_errors(self.name):
-            text = self._library.get_password(SERVICE, self.name)
+            text = self._backend.get_password(SERVICE, self.name)
         if text is None and self._seed is not None:
             return self._seed
         if text is None:
@@ -72,7 +75,7 @@ class KeyringToken:
             SignInError: The keyring cannot be opened.
         """
         with _as_sign_in_errors(self.name):
-            self._library.set_password(SERVICE, self.name, token_json(token))
+            self._backend.set_password(SERVICE, self.name, token_json(token))
 
     def check_writable(self) -> None:
         """Check, before anyone signs in, that the keyring can be opened.
@@ -81,7 +84,7 @@ class KeyringToken:
             SignInError: It cannot.
         """
         with _as_sign_in_errors(self.name):
-            self._library.get_password(SERVICE, self.name)
+            self._backend.get_password(SERVICE, self.name)
 
     def remove(self) -> bool:
         """Delete the entry; return whether there was one.
@@ -90,9 +93,9 @@ class KeyringToken:
             SignInError: The keyring cannot be opened.
         """
         with _as_sign_in_errors(self.name):
-            if self._library.get_password(SERVICE, self.name) is None:
+            if self._backend.get_password(SERVICE, self.name) is None:
                 return False
-            self._library.delete_password(SERVICE, self.name)
+            self._backend.delete_password(SERVICE, self.name)
         return True
 
     @contextmanager
@@ -114,7 +117,12 @@ class KeyringToken:
         return SignInError(message, hint=f"Run `{self._login_command}`.")
 
 
-def _library() -> ModuleType:
+def _backend() -> KeyringBackend:
+    """The keyring of the operating system, as the library has chosen it.
+
+    Raises:
+        StateError: The library is missing, or would hold the token readable or not at all.
+    """
     try:
         import keyring  # noqa: PLC0415 - an extra, which most installations do without
     except ImportError:
@@ -122,7 +130,21 @@ def _library() -> ModuleType:
             "The token is in the operating system's keyring, but its library is not installed.",
             hint="Run `pip install 'sfrunner[keyring]'`, or keep the token in a file.",
         ) from None
-    return keyring
+    backend = keyring.get_keyring()
+    # A chain would fall through to the next, which may be a plain file.
+    backend = next(iter(getattr(backend, "backends", ())), backend)
+    name = f"{type(backend).__module__}.{type(backend).__qualname__}"
+    if name.startswith(_NOT_OF_THE_SYSTEM) or "plaintext" in name.lower():
+        raise StateError(
+            f"{name} is not the operating system's keyring: it holds tokens in readable files, "
+            "weakly encrypted, or not at all.",
+            hint="Choose another backend (`python -m keyring --list-backends`), or keep the token "
+            "in a file: `token: tokens/NAME.json`, which can be encrypted.",
+        )
+    return backend
+
+
+_NOT_OF_THE_SYSTEM = ("keyrings.alt.", "keyring.backends.null.")
 
 
 @contextmanager

@@ -91,3 +91,41 @@ def test_without_the_library_it_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(StateError, match="not installed") as refused:
         KeyringToken("acme", login_command="x", lock_folder=tmp_path)
     assert "sfrunner[keyring]" in refused.value.hint
+
+
+def backend_named(module, name, base=KeyringBackend):
+    members = {
+        "priority": 1,
+        "get_password": lambda *_: pytest.fail("it is read"),
+        "set_password": lambda *_: pytest.fail("it is written"),
+        "__module__": module,
+    }
+    return type(name, (base,), members)()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("keyrings.alt.file", "PlaintextKeyring"),
+        ("keyrings.alt.file", "EncryptedKeyring"),
+        ("keyring.backends.null", "Keyring"),
+        ("acme.rings", "PlainTextRing"),
+    ],
+)
+@pytest.mark.parametrize("chained", [False, True])
+def test_a_keyring_that_is_not_the_systems_is_refused_by_name(tmp_path, module, name, chained):
+    before = keyring.get_keyring()
+    chosen = backend_named(module, name)
+    if chained:
+        chain = backend_named("keyring.backends.chainer", "ChainerBackend")
+        chain.backends = [chosen]
+        chosen = chain
+    keyring.set_keyring(chosen)
+    try:
+        with pytest.raises(
+            StateError, match=f"{module}.{name} is not the operating system"
+        ) as caught:
+            KeyringToken("acme", login_command="runner login", lock_folder=tmp_path)
+    finally:
+        keyring.set_keyring(before)
+    assert "--list-backends" in caught.value.hint
