@@ -142,6 +142,8 @@ class _Query:
 
     def _bound(self, folder: Path) -> list[str]:
         """The query with its values; several if a list is too long for one, none if it is empty."""
+        if not self._context.params and not self._task.lists:
+            return [self._task.soql]
         over_rest = self._task.api is Api.REST or not self._selection.is_flat
         fits = fits_url if over_rest else (lambda soql: len(soql) <= LONGEST_QUERY)
         params = {**self._context.params, **values_of_lists(self._task, self._context, folder)}

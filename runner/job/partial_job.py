@@ -95,14 +95,14 @@ def task_path(task: AnyTask, *keys: str | int) -> Location:
     return ("tasks", task.index, *keys)
 
 
-def source_files(task: AnyTask) -> Iterator[tuple[Location, FileSource]]:
+def source_files(task: AnyTask) -> list[tuple[Location, FileSource]]:
     """Every file that a task reads, and its path in the job."""
-    return ((path, each) for path, each in _sources(task) if isinstance(each, FileSource))
+    return [(path, each) for path, each in _sources(task) if isinstance(each, FileSource)]
 
 
-def source_tasks(task: AnyTask) -> Iterator[tuple[Location, TaskSource]]:
+def source_tasks(task: AnyTask) -> list[tuple[Location, TaskSource]]:
     """Every other task whose rows a task reads, and its path in the job."""
-    return ((path, each) for path, each in _sources(task) if isinstance(each, TaskSource))
+    return [(path, each) for path, each in _sources(task) if isinstance(each, TaskSource)]
 
 
 def _sources(task: AnyTask) -> Iterator[tuple[Location, Source]]:
@@ -143,12 +143,14 @@ def files_written_by(job: Job) -> frozenset[Path]:
     return frozenset(targets | results)
 
 
-def query_targets(task: QueryTask) -> Iterator[tuple[Location, Target]]:
+def query_targets(task: QueryTask) -> list[tuple[Location, Target]]:
     """Every target of a query, and its path in the job."""
-    if task.target is not None:
-        yield task_path(task, "to"), task.target
-    for each in task.children:
-        yield task_path(task, "children", each.relationship, "to"), each.target
+    own = [] if task.target is None else [(task_path(task, "to"), task.target)]
+    children = (
+        (task_path(task, "children", each.relationship, "to"), each.target)
+        for each in task.children
+    )
+    return [*own, *children]
 
 
 def file_path(path: Location, job: PartialJob) -> Location:

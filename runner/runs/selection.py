@@ -74,6 +74,8 @@ def resolved_params(job: Job, request: RunRequest) -> Mapping[str, ParamValue]:
     wrong = next((name for name, equals, _ in pairs if not equals), None)
     if wrong is not None:
         raise UsageError(f"--param {wrong} has no value.", hint=f"Write --param {wrong}=VALUE.")
+    if not pairs and not job.params:
+        return {}
     return resolve(job.params, {name: value for name, _, value in pairs})
 
 

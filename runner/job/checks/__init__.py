@@ -16,7 +16,6 @@ from runner.job.checks import (
     connection,
     endpoints,
     queries,
-    soql_mistakes,
     tasks,
     writes,
 )
@@ -51,7 +50,7 @@ _OF_WRITES: tuple[_Check, ...] = (
 )
 _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,
-    soql_mistakes.mistakes,
+    queries.mistakes,
     queries.children,
     queries.rows,
     queries.unknown_params,
