@@ -6,6 +6,7 @@ command answers fast.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,7 +66,7 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
         UserSettings(state, keyring_locks=state.locks),
         on_event or events.ignore,
         wait_lock_seconds=wait_lock_seconds,
-        timeout_seconds=timeout_seconds,
+        ends_at=None if timeout_seconds is None else time.monotonic() + timeout_seconds,
     )
     values = tuple(f"{name}={value}" for name, value in (params or {}).items())
     request = RunRequest(only=tuple(tasks), params=values)

@@ -58,6 +58,8 @@ class RunnerError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
     resumed: RunOutcome | None = None
     """The unfinished run that was finished before the run that could not start."""
+    not_started: str | None = None
+    """Which jobs of the command were not started, if there are several."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         # Messages quote the org and others; they go to logs, the ledger and files from here.

@@ -139,7 +139,8 @@ class RunOutcome:
     resumed: RunOutcome | None = None
     """The unfinished run, started with other params or tasks, that was finished before it."""
     not_started: str | None = None
-    """Why what was asked for was not started: this run, an earlier one, is still unfinished."""
+    """What was asked for and not started: this run, an earlier one, is still unfinished, or a
+    signal or the timeout ended it before the jobs that were to follow."""
 
     @property
     def worst_exit_code(self) -> ExitCode:

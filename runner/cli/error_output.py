@@ -37,6 +37,8 @@ def print_error(error: RunnerError) -> None:
     sys.stderr.write(printable(f"error: {error.message}") + "\n")
     if error.hint:
         sys.stderr.write(printable(f"help: {error.hint}") + "\n")
+    if error.not_started:
+        sys.stderr.write(printable(error.not_started) + "\n")
 
 
 def print_unexpected(error: Exception) -> ExitCode:
@@ -72,6 +74,8 @@ def error_document(error: RunnerError) -> dict[str, object]:
         "hint": error.hint,
         "exit_code": int(error.exit_code),
     }
+    if error.not_started:
+        document["not_started"] = error.not_started
     if isinstance(error, JobError):
         from runner.report.diagnostics import diagnostic_document
 

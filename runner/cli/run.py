@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +26,7 @@ from runner.cli.settings import AllowHost, AllowOutside
 
 if TYPE_CHECKING:
     from runner.outcome import RunOutcome
+    from runner.runs.prepare import RunOptions
 
 
 def run(
@@ -78,7 +83,7 @@ def run(
     All jobs are checked before the first one starts. If an earlier run of a job did not finish, it
     is resumed; if it had other params or tasks, what is asked now starts after it.
     """
-    from runner.cli.run_output import run_options, run_output
+    from runner.cli.run_output import BY_SIGNAL, run_options, run_output
     from runner.runs import execute
     from runner.runs.prepare import prepare
     from runner.state.run_records import RunRequest
@@ -94,10 +99,50 @@ def run(
             wait_lock=wait_lock,
             max_disk=max_disk,
         )
-        for job in prepare(jobs, request, options):
-            outcomes.append(execute.run(job, options, start_over=start_over))
-            if excel_safe:
-                _copy_for_spreadsheets(outcomes[-1])
+        prepared = prepare(jobs, request, options)
+        with _naming_jobs_not_started(jobs, outcomes, options) as noting:
+            for job in prepared:
+                outcomes.append(execute.run(job, noting, start_over=start_over))
+                if excel_safe:
+                    _copy_for_spreadsheets(outcomes[-1])
+                is_aborted = outcomes[-1].worst_exit_code in BY_SIGNAL
+                if is_aborted or execute.has_timed_out(outcomes[-1]):
+                    break
+
+
+@contextmanager
+def _naming_jobs_not_started(
+    jobs: Sequence[Path], outcomes: list[RunOutcome], options: RunOptions
+) -> Iterator[RunOptions]:
+    """Name the jobs that a signal, the timeout or an error kept from starting.
+
+    Yields:
+        The options to run with: their sink also notes which jobs have begun.
+    """
+    from runner.errors import RunnerError
+    from runner.events import Event, TaskStarted
+
+    begun = 0
+
+    def note(event: Event) -> None:
+        nonlocal begun
+        if isinstance(event, TaskStarted):
+            begun = len(outcomes) + 1
+        options.sink(event)
+
+    def not_started() -> str:
+        left = jobs[max(begun, len(outcomes)) :]
+        return f"Not started: {', '.join(map(str, left))}." if left else ""
+
+    try:
+        yield replace(options, sink=note)
+    except RunnerError as error:
+        if len(jobs) > 1:
+            error.not_started = not_started() or None
+        raise
+    if not_started():
+        said = (outcomes[-1].not_started, not_started())
+        outcomes[-1] = replace(outcomes[-1], not_started="\n".join(filter(None, said)))
 
 
 def _copy_for_spreadsheets(outcome: RunOutcome) -> None:

@@ -27,6 +27,7 @@ from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import RunOptions
 
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
+BY_SIGNAL = frozenset(_CODES.values())
 _STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to quit now\n"
 
 
@@ -76,7 +77,7 @@ def run_options(
         user_settings(state_dir, allow_host, allow_outside),
         sink,
         wait_lock_seconds=seconds(wait_lock, "--wait-lock") if wait_lock else 0.0,
-        timeout_seconds=seconds(timeout, "--timeout") if timeout else None,
+        ends_at=time.monotonic() + seconds(timeout, "--timeout") if timeout else None,
         max_disk_bytes=size_bytes(max_disk, "--max-disk") if max_disk else None,
         on_job=_leave_stdout_to_rows,
     )
@@ -163,6 +164,6 @@ def _exit(code: int) -> None:
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    if code in {130, 143}:
+    if code in BY_SIGNAL:
         os._exit(code)
     raise typer.Exit(code)

@@ -14,12 +14,13 @@ from runner.salesforce.bulk.job import Pace, StillUnderWayError
 
 LONGEST_JOB_SECONDS = 24 * 3600.0
 """How long a Bulk job may run when neither the task nor the run has a timeout."""
+RUN_TIMED_OUT = "The run took longer than its `--timeout`."
 _LONGEST_IN_FIRST_WAITS = 30.0
 
 
 def run_timed_out(hint: str = "`runner resume` continues where it stopped.") -> TransientError:
     """The error that ends a run when its `--timeout` is up."""
-    return TransientError("The run took longer than its `--timeout`.", hint=hint)
+    return TransientError(RUN_TIMED_OUT, hint=hint)
 
 
 class Deadline:

@@ -23,6 +23,7 @@ from runner.tables.staging.rows import Record
 MOST_REQUESTS = 8
 """Requests in flight at once."""
 BATCH_ROWS = 200
+_ANSWER_LOST = "The request was sent but its answer was lost, so the record may have been written."
 Rows = list[tuple[int, Record]]
 
 
@@ -115,7 +116,7 @@ class RestWrite:
             rows = next(self._write.staging.batches(last - first + 1, after_row=first - 1), [])
             known = Answer(rows_of(line.results) if line.results else [])
             left = known.left([row for row in rows if row[0] <= last])
-            self._write.results.add([_in_doubt(number) for number, _ in left])
+            self._write.results.add([self._in_doubt(row) for row in left])
             self.has_open_rows |= bool(left)
 
     def send(self, batch: Batch) -> Answer:
@@ -131,7 +132,7 @@ class RestWrite:
         recorded = rows_text([*batch.known, *answer.results])
         write.results.add(answer.results)
         if answer.in_doubt:
-            write.results.add([_in_doubt(number) for number, _ in answer.left(batch.rows)])
+            write.results.add([self._in_doubt(row) for row in answer.left(batch.rows)])
             self.has_open_rows = True
         state = SENT if answer.in_doubt else ANSWERED
         line = replace(batch.line, state=state, results=recorded)
@@ -226,7 +227,7 @@ class RestWrite:
         """Finish rows that may have been written, or put them in doubt."""
         findable = [row for row in rows if self._lost_answers.can_find(row[1])]
         numbers = {number for number, _ in findable}
-        lost = Answer([_in_doubt(number) for number, _ in rows if number not in numbers])
+        lost = Answer([self._in_doubt(row) for row in rows if row[0] not in numbers])
         if not findable:
             return lost
         try:
@@ -237,20 +238,24 @@ class RestWrite:
             return lost + Answer([], error, in_doubt=True)
         return lost + Answer(_rows(findable, found))
 
+    def _in_doubt(self, row: tuple[int, Record]) -> RowResult:
+        """The result of a row whose answer was lost, with what to do about it."""
+        number, record = row
+        if not self._once_only:
+            advice = "The row may safely be sent again."
+        elif self._lost_answers.can_find(record):
+            advice = "`runner resume` finds out."
+        else:
+            advice = "Look for it in the org before sending the row again."
+        message = f"{_ANSWER_LOST} {advice}"
+        return RowResult(number, RowStatus.IN_DOUBT, code="ANSWER_LOST", message=message)
+
     def _count_failed(self, rows: Sequence[RowResult]) -> None:
         self._failed += sum(row.status is not RowStatus.SUCCEEDED for row in rows)
 
 
 def _began(batch: Batch) -> datetime:
     return batch.line.began or datetime.now(UTC)
-
-
-def _in_doubt(number: int) -> RowResult:
-    message = (
-        "The request was sent but its answer was lost, so the record may have been written. "
-        "Look for it in the org before sending the row again."
-    )
-    return RowResult(number, RowStatus.IN_DOUBT, code="ANSWER_LOST", message=message)
 
 
 def _records(rows: Rows) -> list[Record]:

@@ -126,8 +126,10 @@ def _details(task: TaskOutcome) -> list[str]:
 
 def _why(task: TaskOutcome) -> str:
     """The heading of the reasons."""
-    bad = task.counts.failed + task.counts.in_doubt
-    return "why rows failed" if bad or not task.counts.skipped else "why records were left alone"
+    failed, in_doubt = task.counts.failed, task.counts.in_doubt
+    if in_doubt:
+        return "why rows failed or are in doubt" if failed else "why rows are in doubt"
+    return "why rows failed" if failed or not task.counts.skipped else "why records were left alone"
 
 
 def _first(rows: int, first: int) -> str:

@@ -18,7 +18,7 @@ from runner import events
 from runner.engine.columns import check_against_org
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
-from runner.engine.deadline import run_timed_out
+from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import (
@@ -55,6 +55,7 @@ from runner.state.run_records import UNDO, RunRecord, RunRequest
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
+_TOO_SHORT = "No task was started: run again, with a longer `--timeout` if this happens again."
 
 
 def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -> RunOutcome:
@@ -71,14 +72,15 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
     Raises:
         RunnerError: It could not start; nothing was sent.
     """
-    job = wanted.job
+    job, ends_at = wanted.job, options.ends_at
+    _check_time(ends_at)  # before waiting for the lock, and after
     with locked(job, options) as lock:
+        _check_time(ends_at)
         if digest_of(job.file) != wanted.job_sha256:
             raise UsageError(
                 f"{job.file} has changed since it was read, so it was not started.",
                 hint="Run it again.",
             )
-        ends_at = options.ends_at
         earlier = unfinished_run(lock.ledger, clean_up(lock, options), job.file)
         resumed = None
         if earlier is not None and start_over:
@@ -100,6 +102,11 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
             error.resumed = resumed
             raise
         return replace(outcome, resumed=resumed)
+
+
+def has_timed_out(outcome: RunOutcome) -> bool:
+    """Whether `--timeout` ended a task; a wait that would outlast it ends earlier."""
+    return any(task.message == RUN_TIMED_OUT for task in outcome.tasks)
 
 
 def _resuming(old: SelectedRun, *, is_same: bool) -> str:
@@ -274,6 +281,11 @@ def _session(
     return open_session(job.connection, job.file, options.settings, options.sink, policy, ends_at)
 
 
+def _check_time(ends_at: float | None) -> None:
+    if ends_at is not None and time.monotonic() >= ends_at:
+        raise run_timed_out(_TOO_SHORT)
+
+
 @contextmanager
 def _timeout_named(ends_at: float | None) -> Iterator[None]:
     """Name the run's `--timeout` as the reason when it is up before the first task."""
@@ -282,8 +294,7 @@ def _timeout_named(ends_at: float | None) -> Iterator[None]:
     except TransientError as error:
         if ends_at is None or time.monotonic() < ends_at:
             raise
-        hint = "No task was started: run again, with a longer `--timeout` if this happens again."
-        raise run_timed_out(hint) from error
+        raise run_timed_out(_TOO_SHORT) from error
 
 
 def _connect(

@@ -6,7 +6,6 @@ is chosen or how it is executed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,16 +36,12 @@ class RunOptions:
     settings: UserSettings
     sink: Sink = events.ignore
     wait_lock_seconds: float = 0.0
-    timeout_seconds: float | None = None
+    ends_at: float | None = None
+    """The monotonic time at which every run has to stop; None: never."""
     max_disk_bytes: int | None = None
     """None: what the job says."""
     on_job: Callable[[Job], None] = _ignore_job
     """Called with the job once it is loaded, before anything is sent."""
-
-    @property
-    def ends_at(self) -> float | None:
-        """The monotonic time at which a run that starts now has to stop; None: never."""
-        return None if self.timeout_seconds is None else time.monotonic() + self.timeout_seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,10 @@
 """Several jobs in one command: all are checked before the first starts; one document is printed."""
 
 import json
+import signal
+import time
+
+import pytest
 
 CREATE = "- name: load\n  create: Account\n  from: a.csv\n"
 PARAM = "params:\n  day: {type: date, required: true}\n"
@@ -107,3 +111,66 @@ def test_a_job_that_changes_before_its_turn_is_not_started(bench, org):
     ended = bench.run("run", writes_over, second)
     assert ended.code == 2, ended.err + ended.out
     assert "b.yaml has changed since it was read" in ended.err
+
+
+SLOW = CREATE + "  api: bulk\n"
+
+
+def started(bench, job, *more):
+    """A command whose first job waits for Bulk."""
+    process = bench.start("run", job, *more, "-v")
+    for line in process.stderr:
+        if "UploadComplete" in line or "InProgress" in line:
+            break
+    return process
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_after_a_signal_no_further_job_starts(bench, serve_org, number, code, output):
+    serve_org("--bulk-pace-seconds", "60")
+    bench.write("a.csv", "Name\nAcme\n")
+    slow = bench.job(SLOW, name="a.yaml")
+    others = [bench.job(CREATE, name=f"{name}.yaml") for name in "bc"]
+    process = started(bench, slow, *others, "-o", output)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    (run,) = bench.run("history", "-o", "json").document["runs"]
+    assert run["exit_code"] == code
+    named = json.loads(out)["not_started"] if output == "json" else out
+    assert f"Not started: {others[0]}, {others[1]}." in named
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_the_timeout_counts_for_all_jobs(bench, serve_org, output):
+    org = serve_org("--bulk-pace-seconds", "60")
+    bench.write("a.csv", "Name\nAcme\n")
+    slow = bench.job(SLOW, name="a.yaml")
+    others = [bench.job(CREATE + "  api: rest\n", name=f"{name}.yaml") for name in "bc"]
+    ended = bench.run("run", slow, *others, "--timeout", "2s", "-o", output)
+    assert ended.code == 5, ended.err + ended.out
+    assert len(bench.run("history", "-o", "json").document["runs"]) == 1
+    assert accounts(org) == 0
+    named = ended.document["not_started"] if output == "json" else ended.out
+    assert f"Not started: {others[0]}, {others[1]}." in named
+
+
+def test_a_signal_while_a_job_waits_for_its_lock_names_it(bench, serve_org):
+    serve_org("--bulk-pace-seconds", "60")
+    bench.write("a.csv", "Name\nAcme\n")
+    slow = bench.job(SLOW, name="a.yaml")
+    other = bench.job("- name: list\n  query: SELECT Id FROM Account\n  to: l.csv\n", name="b.yaml")
+    started(bench, slow)
+    waiting = bench.start("run", other, slow, "--wait-lock", "1m", "-v")
+    for line in waiting.stderr:
+        if "connected" in line:
+            break
+    while len(bench.run("history", "-o", "json").document["runs"]) < 2:
+        assert waiting.poll() is None
+    time.sleep(1)
+    waiting.send_signal(signal.SIGTERM)
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 143, err
+    assert "(exit 0)" in out
+    assert f"Not started: {slow}." in err

@@ -1,5 +1,6 @@
 """What the ledger and the results have of each batch that goes over REST."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -69,3 +70,30 @@ def test_a_lost_create_that_cannot_be_looked_for_is_in_doubt(monkeypatch):
     assert sender.has_open_rows
     assert [state for state, _ in lines] == ["sent", "sent"]
     assert [row.status for row in rows] == [RowStatus.IN_DOUBT]
+
+
+@pytest.mark.parametrize(
+    ("verb", "unique", "advice"),
+    [
+        (Verb.UPDATE, (), "may safely be sent again"),
+        (Verb.UPSERT, (), "may safely be sent again"),
+        (Verb.DELETE, (), "may safely be sent again"),
+        (Verb.CREATE, ("ERP_Id__c",), "`runner resume` finds out"),
+        (Verb.CREATE, (), "Look for it in the org before sending the row again"),
+    ],
+)
+def test_only_a_create_that_nothing_identifies_is_to_be_looked_for_by_hand(
+    monkeypatch, verb, unique, advice
+):
+    def lose(*_):
+        raise BrokenOffError(TransportError("reset", may_have_arrived=True), [None], in_doubt=[0])
+
+    monkeypatch.setattr(rest, "write_batch", lose)
+    monkeypatch.setattr(rest.LostAnswers, "write_again", lose)
+    write, _, rows = prepared(verb)
+    write = replace(write, plan=replace(write.plan, unique=unique))
+    RestWrite(write).run()
+    (row,) = rows
+    assert (row.status, row.code) == (RowStatus.IN_DOUBT, "ANSWER_LOST")
+    assert advice in row.message
+    assert ("Look for it" in row.message) == (advice.startswith("Look"))

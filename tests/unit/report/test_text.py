@@ -1,7 +1,10 @@
 """The recap says in one line a task what happened, and then why rows failed."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pytest
 
 from runner.errors import ExitCode
 from runner.events import Connected, Progress, Retrying, RunStarted, TaskStarted, Warned
@@ -50,6 +53,19 @@ def test_failed_rows_are_explained_with_the_folder_of_their_file():
     assert "9 x REQUIRED_FIELD_MISSING: Required fields are missing: [Name]" in text
     assert "/runs/1/accounts" in text
     assert text.endswith("run 20261123-130501-7f3a: finished, some rows failed (exit 3)")
+
+
+@pytest.mark.parametrize(
+    ("failed", "in_doubt", "heading"),
+    [
+        (9, 0, "why rows failed"),
+        (0, 9, "why rows are in doubt"),
+        (4, 5, "why rows failed or are in doubt"),
+    ],
+)
+def test_rows_in_doubt_are_not_said_to_have_failed(failed, in_doubt, heading):
+    task = replace(UPSERT, counts=Counts(read=9, failed=failed, in_doubt=in_doubt))
+    assert f"accounts: {heading}" in recap(run_of(task)).splitlines()
 
 
 def test_columns_stand_under_each_other():
