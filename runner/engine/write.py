@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from runner.engine.api_choice import api_for_write
 from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
@@ -34,7 +35,6 @@ from runner.files import atomic_write, unwritable
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.salesforce.versions import Feature, require, supports
 from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
@@ -194,40 +194,3 @@ def _copy_results(folder: Path, to: Path) -> None:
             (to / IN_DOUBT_FILE).unlink(missing_ok=True)  # of an earlier run
         except OSError as error:
             raise unwritable(to / IN_DOUBT_FILE, error) from error
-
-
-def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = True) -> Api:
-    """REST for small loads, Bulk above the threshold, unless task or version decide otherwise.
-
-    Creates whose rows cannot be found again go through Bulk from the first row: over REST a lost
-    answer would leave them in doubt, while an ingest job can always be asked.
-
-    Args:
-        task: The write.
-        rows: How many there are to send.
-        version: The API version.
-        findable: Whether the rows fill a field whose values no two records share.
-
-    Raises:
-        UsageError: The task needs an API that the version does not have.
-    """
-    if task.verb is Verb.UNDELETE:
-        return Api.REST  # SOAP, in fact: neither REST nor Bulk has such a call
-    if task.hard or task.api is Api.BULK:
-        require(version, Feature.BULK_INGEST, f"Task {task.name!r}, over Bulk API 2.0")
-        return Api.BULK
-    if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
-        return Api.REST
-    if task.verb is Verb.CREATE and not findable:
-        return Api.BULK
-    return Api.BULK if rows > task.bulk_threshold else Api.REST
-
-
-def _needs_rest(task: WriteTask) -> bool:
-    """Bulk has no all-or-none, no batch size, no duplicate rule header, no default assignment."""
-    return (
-        task.all_or_none
-        or task.batch_size is not None
-        or task.options.assignment_rule is True
-        or task.options.duplicate_rule_allow_save is not None
-    )

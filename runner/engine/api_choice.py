@@ -1,0 +1,47 @@
+"""REST or Bulk: which API carries a write.
+
+Pure: from the task, its rows and the API version to a choice. Knows nothing of how either API
+works. A query starts over REST and changes to Bulk when it sees how many rows there are (`query`).
+"""
+
+from __future__ import annotations
+
+from runner.job.model import Api, Verb, WriteTask
+from runner.salesforce.versions import Feature, require, supports
+
+
+def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = True) -> Api:
+    """REST for small loads, Bulk above the threshold, unless task or version decide otherwise.
+
+    Creates whose rows cannot be found again go through Bulk from the first row: over REST a lost
+    answer would leave them in doubt, while an ingest job can always be asked.
+
+    Args:
+        task: The write.
+        rows: How many there are to send.
+        version: The API version.
+        findable: Whether the rows fill a field whose values no two records share.
+
+    Raises:
+        UsageError: The task needs an API that the version does not have.
+    """
+    if task.verb is Verb.UNDELETE:
+        return Api.REST  # SOAP, in fact: neither REST nor Bulk has such a call
+    if task.hard or task.api is Api.BULK:
+        require(version, Feature.BULK_INGEST, f"Task {task.name!r}, over Bulk API 2.0")
+        return Api.BULK
+    if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
+        return Api.REST
+    if task.verb is Verb.CREATE and not findable:
+        return Api.BULK
+    return Api.BULK if rows > task.bulk_threshold else Api.REST
+
+
+def _needs_rest(task: WriteTask) -> bool:
+    """Bulk has no all-or-none, no batch size, no duplicate rule header, no default assignment."""
+    return (
+        task.all_or_none
+        or task.batch_size is not None
+        or task.options.assignment_rule is True
+        or task.options.duplicate_rule_allow_save is not None
+    )
