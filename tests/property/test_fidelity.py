@@ -383,7 +383,7 @@ class Bench:
         return f'  - {{name: {name}, api: {api}, query: "{soql}", to: {to}}}\n'
 
     def _run(self, folder, tasks):
-        head = "version: 1\nconnection: {environment: local}\ntasks:\n"
+        head = "version: 1\nconnection: {environment: local, org_file: ../org.yaml}\ntasks:\n"
         (folder / "job.yaml").write_text(head + "".join(tasks), encoding="utf-8")
         ended = subprocess.run(
             [sys.executable, "-m", "runner", "run", folder / "job.yaml"],
