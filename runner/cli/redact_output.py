@@ -22,6 +22,7 @@ class _Redacted:
         self._stream = stream
         self._shapes = shapes
         self.flush, self.isatty = stream.flush, stream.isatty
+        self.encoding, self.errors = stream.encoding, stream.errors
 
     def write(self, text: str) -> int:
         self._stream.write(redacted(text, shapes=self._shapes))

@@ -102,11 +102,13 @@ def _ask(file: Path, settings: UserSettings) -> Answer:
             "environment": connection.environment.value,
             "api_version": org.choice.version,
             "token": session.token_place,
-            **_sign_in(session, connection, settings, _fix(file)),
+            **_sign_in(session, connection, settings, file),
         }
 
 
-def _sign_in(session: Session, connection: Connection, settings: UserSettings, fix: str) -> Answer:
+def _sign_in(
+    session: Session, connection: Connection, settings: UserSettings, file: Path
+) -> Answer:
     """How the user signed in, how old the sign-in is, what it lacks and what would end it."""
     from runner.job.model import Environment
 
@@ -125,7 +127,7 @@ def _sign_in(session: Session, connection: Connection, settings: UserSettings, f
         "scopes": list(token.scopes),
         "missing_scopes": list(missing_scopes(token)),
         "ends_when": what_ends_it(token, writable=stored),
-        "mend": fix,
+        "mend": _fix(file),
     }
 
 

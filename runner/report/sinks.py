@@ -1,6 +1,6 @@
 """Sinks that write a run's events: plain lines, or progress bars on a terminal.
 
-Knows streams and rich. Knows nothing of what the events mean.
+Knows the line of each event, streams and rich. Knows nothing of how a run ends.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from runner import events
-from runner.report.text import line_of, progress_line
 
 PLAIN_EVERY_SECONDS = 30.0
 
@@ -116,3 +115,41 @@ def _cut(text: str, width: int) -> str:
     if len(text) <= width:
         return text
     return f"{text[: width - 1]}…" if width > 1 else ""
+
+
+def line_of(event: events.Event) -> str | None:
+    """The log line of an event; None for those that only move a progress bar."""
+    match event:
+        case events.RunStarted(run_id, job, tasks):
+            return f"run {run_id}: {job}, {_count(tasks, 'task')}"
+        case events.Connected():
+            return _connected(event)
+        case events.TaskStarted(task, verb, sobject):
+            return f"{task}: {verb} {sobject}"
+        case events.Retrying(reason, wait_seconds, attempt):
+            return f"retrying in {wait_seconds:.1f} s (attempt {attempt}): {reason}"
+        case events.Warned(message, task) | events.Noticed(message, task):
+            warning = "warning: " if isinstance(event, events.Warned) else ""
+            return f"{warning}{task + ': ' if task else ''}{message}"
+        case _:
+            return None
+
+
+def progress_line(event: events.Progress) -> str:
+    """Progress of a task, on one line."""
+    total = f" of {event.rows_total:,}" if event.rows_total is not None else ""
+    parts = f", part {event.parts_done} of {event.parts_total}" if event.parts_total else ""
+    note = f", {event.note}" if event.note else ""
+    return f"{event.task}: {event.rows_done:,}{total} rows{parts}{note}"
+
+
+def _connected(event: events.Connected) -> str:
+    who = f" as {event.username}" if event.username else ""
+    version = f"API version {event.api_version}"
+    if event.lifted_from:
+        version += f" (the default {event.lifted_from} is no longer served)"
+    return f"connected to {event.instance_url}{who}, {version}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

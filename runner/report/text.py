@@ -1,6 +1,6 @@
-"""A run as text: lines for a log, and the recap at the end.
+"""A run as text: the recap at its end.
 
-Pure: from events and outcomes to text. Knows nothing of terminals or streams.
+Pure: from outcomes to text. Knows nothing of events, terminals or streams.
 """
 
 from __future__ import annotations
@@ -8,38 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from runner import events
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.report.diagnostics import render_diagnostic
 
 LONGEST_MESSAGE = 120
 """Characters of a row error in the recap."""
-
-
-def line_of(event: events.Event) -> str | None:
-    """The log line of an event; None for those that only move a progress bar."""
-    match event:
-        case events.RunStarted(run_id, job, tasks):
-            return f"run {run_id}: {job}, {_count(tasks, 'task')}"
-        case events.Connected():
-            return _connected(event)
-        case events.TaskStarted(task, verb, sobject):
-            return f"{task}: {verb} {sobject}"
-        case events.Retrying(reason, wait_seconds, attempt):
-            return f"retrying in {wait_seconds:.1f} s (attempt {attempt}): {reason}"
-        case events.Warned(message, task) | events.Noticed(message, task):
-            warning = "warning: " if isinstance(event, events.Warned) else ""
-            return f"{warning}{task + ': ' if task else ''}{message}"
-        case _:
-            return None
-
-
-def progress_line(event: events.Progress) -> str:
-    """Progress of a task, on one line."""
-    total = f" of {event.rows_total:,}" if event.rows_total is not None else ""
-    parts = f", part {event.parts_done} of {event.parts_total}" if event.parts_total else ""
-    note = f", {event.note}" if event.note else ""
-    return f"{event.task}: {event.rows_done:,}{total} rows{parts}{note}"
 
 
 def recap(outcome: RunOutcome) -> str:
@@ -157,15 +130,3 @@ def _last_line(outcome: RunOutcome) -> str:
     }.get(outcome.exit_code, "failed")
     ended = f"\nrun {outcome.run_id}: {meaning} (exit {int(outcome.exit_code)})"
     return f"{ended}\n{outcome.not_started}" if outcome.not_started else ended
-
-
-def _connected(event: events.Connected) -> str:
-    who = f" as {event.username}" if event.username else ""
-    version = f"API version {event.api_version}"
-    if event.lifted_from:
-        version += f" (the default {event.lifted_from} is no longer served)"
-    return f"connected to {event.instance_url}{who}, {version}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -95,16 +96,15 @@ class ResolvedColumn:
     parent: str | None = None
     """The parent's object, for a relationship column."""
     parent_field: FieldDescribe | None = None
+    type: str = dataclasses.field(init=False)
+    """Describe type of the values."""
+    lookup: str | None = dataclasses.field(init=False)
+    """Name of a relationship column's reference field; None for a plain column."""
 
-    @property
-    def type(self) -> str:
-        """Describe type of the values."""
-        return (self.parent_field or self.field).type
-
-    @property
-    def lookup(self) -> str | None:
-        """Name of a relationship column's reference field; None for a plain column."""
-        return self.field.name if self.parent_field else None
+    def __post_init__(self) -> None:
+        """Compute once what every reader asks."""
+        object.__setattr__(self, "type", (self.parent_field or self.field).type)
+        object.__setattr__(self, "lookup", self.field.name if self.parent_field else None)
 
 
 class Describes:

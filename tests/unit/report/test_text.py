@@ -9,7 +9,8 @@ import pytest
 from runner.errors import ExitCode
 from runner.events import Connected, Progress, Retrying, RunStarted, TaskStarted, Warned
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
-from runner.report.text import line_of, progress_line, recap
+from runner.report.sinks import line_of, progress_line
+from runner.report.text import recap
 
 MOMENT = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
 
