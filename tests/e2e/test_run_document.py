@@ -96,5 +96,5 @@ def test_a_terminal_gets_bars_and_the_recap_stays_on_stdout(bench, org):
     assert "load  upsert Account  DONE" in out
     text = shown.decode()
     assert "\x1b[" in text, "it moves"
-    assert "500/500" in text
+    assert "500 of 500" in text
     assert "JobComplete" in text
