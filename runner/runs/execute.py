@@ -21,13 +21,7 @@ from runner.engine.context import Context
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
-from runner.errors import (
-    ExitCode,
-    JobError,
-    RunnerError,
-    TransientError,
-    UsageError,
-)
+from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
 from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
