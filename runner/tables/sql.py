@@ -6,6 +6,7 @@ Knows SQL. Knows nothing of what the columns mean.
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,6 +129,20 @@ def read_records(file: Path, dialect: CsvDialect, columns: Sequence[str]) -> str
 def without_mark(content: bytes) -> bytes:
     """Content for `read_csv`, which drops a byte order mark at the start, here part of a value."""
     return codecs.BOM_UTF8 + content if content.startswith(codecs.BOM_UTF8) else content
+
+
+def quote_leading_mark(file: Path) -> None:
+    """Quote the first value of a file by `copy_csv` if a byte order mark begins it.
+
+    `read_csv` would drop the mark, which is part of the value; it leaves a quoted one alone.
+    """
+    with file.open("rb") as stream:
+        if stream.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            return
+    content = file.read_bytes()
+    value = re.match(rb"[^,\n]*", content)
+    end = value.end() if value else 0
+    file.write_bytes(b'"' + content[:end] + b'"' + content[end:])
 
 
 def copy_csv(query: str, file: Path, *, header: bool) -> str:

@@ -93,6 +93,8 @@ def fields(kind=FieldKind.TEXT):
 
 
 @settings(max_examples=30, deadline=None)
+@example([("\ufeff", "")], "\n")
+@example([("\ufeffa", "b"), ("c", "\ufeff")], "\r\n")
 @given(rows_of_text, st.sampled_from(["\n", "\r\n"]))
 @example([("x" * 131_072, "😀" * 131_072)], "\n")
 @example([("", "")], "\n")

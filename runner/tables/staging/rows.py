@@ -33,7 +33,7 @@ from runner.tables.sources.csv import (
     shown_as,
 )
 from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.sql import copy_csv, read_records, without_mark
+from runner.tables.sql import copy_csv, quote_leading_mark, read_records, without_mark
 from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import (
@@ -279,6 +279,7 @@ class StagedRows:
             rows, rejected = cursor.execute(counted).fetchall()[0]
             sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
             cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
+            quote_leading_mark(chunk.sent_file)
             if rejected:
                 problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
                 cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))

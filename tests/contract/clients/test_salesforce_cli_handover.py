@@ -37,7 +37,7 @@ def environ(installed, org, tmp_path, monkeypatch):
         check=True,
         timeout=120,
     )
-    return {"SFRUNNER_SF": shlex.join([str(node), str(script)])}
+    return {**os.environ, "SFRUNNER_SF": shlex.join([str(node), str(script)])}
 
 
 def test_the_cli_knows_the_question_and_its_refusal_is_told(environ):
