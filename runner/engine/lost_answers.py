@@ -54,7 +54,7 @@ class LostAnswers:
             return self._create_missing(records, since)
         results = write_once(self._session, self._write, records)
         if self._write.operation is Verb.DELETE:
-            return self._deleted_first(results, records, since)
+            return self._done_first(results, records, since)
         if self._write.operation is Verb.UPSERT:
             return self._created_first(results, since)
         return results
@@ -62,16 +62,16 @@ class LostAnswers:
     def find_own(
         self, results: Sequence[RecordResult], records: Sequence[Record], since: datetime
     ) -> list[RecordResult]:
-        """Find out what an earlier request whose answer was lost has created or deleted.
+        """Find out what an earlier request whose answer was lost has created, deleted or restored.
 
         If the org cannot be asked, results stay as they are: upserted rows got through, and a
-        deleted record that nobody can account for stays refused.
+        record whose delete or restore nobody can account for stays refused.
         """
         with suppress(OrgError):
             if any(each.success and each.created is None for each in results):
                 return self._created_first(results, since)
             if any(each.may_be_own for each in results):
-                return self._deleted_first(results, records, since, lambda each: each.may_be_own)
+                return self._done_first(results, records, since, lambda each: each.may_be_own)
         return list(results)
 
     def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
@@ -101,7 +101,7 @@ class LostAnswers:
         found: dict[int, RecordResult] = {}
         for field, places in by_field.items():
             values = [str(records[at][field]) for at in places.values()]
-            for record in self._since("Created", field, values, since):
+            for record in self._by_this_user("Created", field, values, since):
                 key = _key(record[field])
                 if key in places:
                     found[places[key]] = RecordResult(record["Id"], success=True, created=True)
@@ -112,7 +112,7 @@ class LostAnswers:
     ) -> list[RecordResult]:
         """Upserts sent twice: what the first request created counts as created."""
         ids = [each.id for each in results if each.success and each.id and not each.created]
-        new = {_key(record["Id"]) for record in self._since("Created", "Id", ids, since)}
+        new = {_key(record["Id"]) for record in self._by_this_user("Created", "Id", ids, since)}
         return [
             replace(each, created=_key(each.id) in new)
             if each.success and not each.created
@@ -120,45 +120,84 @@ class LostAnswers:
             for each in results
         ]
 
-    def _deleted_first(
+    def _done_first(
         self,
         results: Sequence[RecordResult],
         records: Sequence[Record],
         since: datetime,
         is_open: Callable[[RecordResult], bool] = lambda each: each.code == "ENTITY_IS_DELETED",
     ) -> list[RecordResult]:
-        """Deletes sent twice: what the first request deleted counts as deleted.
+        """Deletes and undeletes sent twice: what the first request did counts as done.
 
-        What another user deleted, or this one before, stays refused.
+        What another user did, or this one before, stays refused.
         """
         ids = [
             str(record["Id"])
             for record, each in zip(records, results, strict=True)
             if is_open(each)
         ]
-        gone = {_key(found["Id"]) for found in self._since("LastModified", "Id", ids, since)}
+        find = self._deleted if self._write.operation is Verb.DELETE else self._restored
+        own = {_key(found["Id"]) for found in find(ids, since)}
         return [
             RecordResult(record["Id"], success=True, created=False)
-            if is_open(each) and _key(record["Id"]) in gone
+            if is_open(each) and _key(record["Id"]) in own
             else each
             for record, each in zip(records, results, strict=True)
         ]
 
-    def _since(
-        self, what: str, field: str, values: Sequence[str], since: datetime
+    def _deleted(self, ids: Sequence[str], since: datetime) -> Iterator[dict[str, Any]]:
+        return self._by_this_user("LastModified", "Id", ids, since, deleted=True)
+
+    def _restored(self, ids: Sequence[str], since: datetime) -> Iterator[dict[str, Any]]:
+        """Records that came back since then, and were not changed by another user.
+
+        An undelete moves SystemModstamp. Whether it moves LastModifiedDate is not documented, so
+        that a record restored by another user in these seconds is recognised only if it does.
+        """
+        moment, user = self._moment(since), literal(self._user_id)
+        came_back = (
+            f"SystemModstamp >= {moment}",
+            f"(LastModifiedById = {user} OR LastModifiedDate < {moment})",
+        )
+        return self._found_by("Id", ids, came_back)
+
+    def _by_this_user(
+        self,
+        what: str,
+        field: str,
+        values: Sequence[str],
+        since: datetime,
+        *,
+        deleted: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Records with these values that this user has Created or LastModified since then."""
-        began = (since + self._session.clock_offset).astimezone(UTC)
+        done = (
+            f"{what}ById = {literal(self._user_id)}",
+            f"{what}Date >= {self._moment(since)}",
+        )
+        return self._found_by(field, values, done, deleted=deleted)
+
+    def _found_by(
+        self,
+        field: str,
+        values: Sequence[str],
+        conditions: Sequence[str],
+        *,
+        deleted: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        names = "Id" if field == "Id" else f"Id, {field}"
         for some in _pieces(values):
-            names = "Id" if field == "Id" else f"Id, {field}"
-            conditions = (
-                f"{field} IN ({', '.join(map(literal, some))})",
-                f"{what}ById = {literal(self._user_id)}",
-                f"{what}Date >= {began:%Y-%m-%dT%H:%M:%S}Z",
+            listed = f"{field} IN ({', '.join(map(literal, some))})"
+            soql = (
+                f"SELECT {names} FROM {self._write.sobject}"  # noqa: S608 - names as the org's describe has them, values as literals
+                f" WHERE {' AND '.join((listed, *conditions))}"
             )
-            soql = f"SELECT {names} FROM {self._write.sobject} WHERE {' AND '.join(conditions)}"  # noqa: S608 - names as the org's describe has them, values as literals
-            for page in pages(self._session, soql, deleted=what == "LastModified"):
+            for page in pages(self._session, soql, deleted=deleted):
                 yield from page.records
+
+    def _moment(self, since: datetime) -> str:
+        """A time of this machine by the org's clock, as SOQL has it."""
+        return f"{(since + self._session.clock_offset).astimezone(UTC):%Y-%m-%dT%H:%M:%S}Z"
 
     def _field_of(self, record: Record) -> str | None:
         """A unique field that this record fills."""

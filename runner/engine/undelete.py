@@ -6,10 +6,14 @@ come back.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from runner.engine.lost_answers import LostAnswers
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
 from runner.errors import RunnerError
 from runner.outcome import RowResult, RowStatus
 from runner.salesforce.rest.undelete import MOST_RECORDS, undelete
+from runner.salesforce.rest.values import WriteRequest
 from runner.tables.staging.rows import Record
 
 MOST_CALLS = 4
@@ -26,6 +30,9 @@ class UndeleteWrite:
         self._write = write
         self._loop: SendingLoop[_Rows, list[RowResult]] = SendingLoop(self, write, MOST_CALLS)
         self._progress = Progress(write)
+        task, context = write.task, write.context
+        request = WriteRequest(task.verb, task.sobject)
+        self._lost_answers = LostAnswers(context.session, request, write.plan, context.user_id)
 
     def run(self) -> RunnerError | None:
         """Bring every record back; returns what ended it early.
@@ -36,8 +43,10 @@ class UndeleteWrite:
 
     def send(self, rows: _Rows) -> list[RowResult]:
         """Bring some records back."""
-        session = self._write.context.session
-        found = undelete(session, [str(record["Id"]) for _, record in rows])
+        began = datetime.now(UTC)
+        records = [record for _, record in rows]
+        found = undelete(self._write.context.session, [str(each["Id"]) for each in records])
+        found = self._lost_answers.find_own(found, records, began)
         return [
             RowResult(
                 number,

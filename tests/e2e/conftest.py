@@ -180,7 +180,7 @@ class Org:
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         return httpx.request(method, self.url + path, headers=headers, timeout=60, **options)
 
-    def grant(self, client_id="app"):
+    def grant(self, client_id="app", user=USER):
         """A sign-in that another program made: the token endpoint's answer."""
         asked = {
             "response_type": "code",
@@ -191,7 +191,7 @@ class Org:
         address = f"{self.url}/services/oauth2/authorize?{urlencode(asked)}"
         with httpx.Client(follow_redirects=False) as client:
             for step in ("login", "approve"):
-                answer = client.post(address, data={"username": USER, "step": step})
+                answer = client.post(address, data={"username": user, "step": step})
             code = parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
             form = {"grant_type": "authorization_code", "client_id": client_id, "code": code}
             token = client.post(

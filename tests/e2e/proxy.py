@@ -22,10 +22,15 @@ class Passing:
 
 @dataclass
 class Proxy:
-    """Forwards to an org. `change(passing)` may change an answer in place."""
+    """Forwards to an org.
+
+    `change(passing)` may change an answer in place; `drops(method, path)` may have a request
+    dropped, before the org sees it.
+    """
 
     org: object
     change: object = lambda _: None
+    drops: object = lambda _method, _path: False
     passed: list = field(default_factory=list)
     """What was asked, `METHOD path`, in order."""
 
@@ -40,6 +45,9 @@ class Proxy:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 if "chunked" in self.headers.get("Transfer-Encoding", ""):
                     body = b"".join(iter(self._chunk, b""))
+                if proxy.drops(self.command, self.path):
+                    self.close_connection = True
+                    return
                 headers = {
                     name: value
                     for name, value in self.headers.items()

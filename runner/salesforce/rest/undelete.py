@@ -121,9 +121,7 @@ def _results(answer: OrgResponse) -> Iterator[RecordResult]:
     for result in undelete_results(answer.body):
         record_id = next(iter(result.get("id", ())), None) or None
         code = next(iter(result.get("statusCode", ())), None)
-        done = result.get("success") == ["true"]
-        # The first sending of a call that was repeated may have brought it back.
-        if done or (answer.replayed and code == _NOT_DELETED):
+        if result.get("success") == ["true"]:
             yield RecordResult(record_id, success=True, created=False)
         else:
             yield RecordResult(
@@ -133,6 +131,7 @@ def _results(answer: OrgResponse) -> Iterator[RecordResult]:
                 code=code,
                 message=next(iter(result.get("message", ())), None),
                 fields=tuple(result.get("fields", ())),
+                may_be_own=answer.replayed and code == _NOT_DELETED,
             )
 
 

@@ -44,8 +44,8 @@ class RecordResult:
     message: str | None = None
     fields: tuple[str, ...] = ()
     may_be_own: bool = False
-    """Whether a delete found the record gone after an earlier try whose answer was lost: that try
-    may have deleted it, or somebody else before."""
+    """Whether a delete found the record gone, or an undelete found it back, after an earlier try
+    whose answer was lost: that try may have done it, or somebody else."""
 
 
 class BrokenOffError(RunnerError):

@@ -1,5 +1,6 @@
 """Records whose answer was lost are looked for before they are sent again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -69,3 +70,20 @@ def test_only_a_create_without_a_unique_value_cannot_be_found():
     assert answers(Verb.CREATE).can_find({"ERP_Id__c": "E1"})
     assert not answers(Verb.CREATE).can_find({"ERP_Id__c": "", "Name": "a"})
     assert answers(Verb.UPDATE).can_find({"Name": "a"})
+
+
+@pytest.mark.parametrize(("found", "success"), [([{"Id": "001A"}], True), ([], False)])
+def test_an_undelete_is_its_own_success_only_if_the_record_came_back_since(
+    monkeypatch, found, success
+):
+    """A record that is still deleted, or came back before, stays refused with its reason."""
+    org = Org(monkeypatch, found=found)
+    refused = RecordResult(None, success=False, created=None, code="UNDELETE_FAILED")
+    refused = replace(refused, may_be_own=True)
+    (result,) = answers(Verb.UNDELETE).find_own([refused], [{"Id": "001A"}], SENT)
+    assert result.success is success
+    assert result.code == (None if success else "UNDELETE_FAILED")
+    (soql,) = org.queries
+    assert "SystemModstamp >= 2026-05-01T12:00:00Z" in soql
+    assert f"(LastModifiedById = '{USER}' OR LastModifiedDate < 2026-05-01T12:00:00Z)" in soql
+    assert org.written == []
