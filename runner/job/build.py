@@ -217,7 +217,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
 
 def _source(value: str | Values, folder: Path) -> Source:
     if isinstance(value, Mapping) and "database" in value:
-        return DatabaseSource(_reference(value["database"]), value["sql"])
+        return DatabaseSource(_reference(value["database"]), value["sql"], nulls=_nulls(value))
     if isinstance(value, Mapping) and "sql" in value:
         tables = (Table(name, _rows(each, folder)) for name, each in value["tables"].items())
         return SqlSource(value["sql"], tuple(tables))
@@ -260,6 +260,7 @@ def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape, str | Non
 def _shape(values: Values, path: Path) -> FileShape:
     declared, packed = values.get("format"), values.get("compression")
     form = FileFormat(declared) if declared else notation.format_of(path) or FileFormat.CSV
+    numbers = values.get("numbers", values)  # `decimal` alone is short for `numbers`
     return FileShape(
         form,
         notation.delimiter(values.get("delimiter"), path),
@@ -269,12 +270,22 @@ def _shape(values: Values, path: Path) -> FileShape:
         tuple(values.get("header", ())),
         values.get("sheet"),
         values.get("record"),
-        values.get("decimal", "."),
+        numbers.get("decimal", "."),
         values.get("dates"),
         values.get("datetimes"),
+        numbers.get("thousands"),
+        numbers.get("strip", ""),
+        _nulls(values),
         values.get("skip_rows", 0),
         _undeclared(form, values, path),
     )
+
+
+def _nulls(values: Values) -> tuple[str, ...]:
+    """Values that mean a blank; YAML reads NULL without quotes as nothing."""
+    written = values.get("nulls", ())
+    words = ("NULL", "Null", "null") if None in written else ()
+    return (*(str(each) for each in written if each is not None), *words)
 
 
 def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:

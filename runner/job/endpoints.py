@@ -71,6 +71,12 @@ class FileShape:
     dates: str | None = None
     """Format of dates in the codes of strptime, besides ISO 8601."""
     datetimes: str | None = None
+    thousands: str | None = None
+    """Between groups of digits; None: a point where `decimal` is a comma, otherwise nothing."""
+    strip: str = ""
+    """Characters around numbers that are not part of them: `€%`."""
+    nulls: tuple[str, ...] = ()
+    """Values that mean a blank: `NULL`."""
     skip_rows: int = 0
     """Lines of a CSV file, or rows of a sheet, above the header."""
     undeclared: frozenset[str] = field(default=frozenset(), compare=False)
@@ -109,6 +115,8 @@ class DatabaseSource:
     sql: str
     params: Mapping[str, object] = field(default_factory=dict, compare=False)
     """Values of the binds in the SQL; set by a run."""
+    nulls: tuple[str, ...] = ()
+    """Values that mean a blank, besides NULL."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _LEAST_BUFFER_BYTES = 2_000_000
@@ -24,7 +24,6 @@ _CSV_OPTIONS = {
     "hive_partitioning": "false",
     "ignore_errors": "false",
     "normalize_names": "false",
-    "nullstr": "''",
     "skip": "0",
     "store_rejects": "false",
     "union_by_name": "false",
@@ -58,6 +57,8 @@ class CsvDialect:
     """LF, CRLF or CR: what ends a record; values may contain any of them."""
     ragged: bool = False
     """Rows may end early: missing values are blank."""
+    nulls: tuple[str, ...] = ()
+    """Values that mean a blank."""
 
 
 def read_csv(
@@ -84,6 +85,7 @@ def read_csv(
         "escape": literal(dialect.quote),
         "new_line": literal(_ESCAPED[dialect.line_end]),
         "columns": f"{{{types}}}",
+        "nullstr": f"[{', '.join(map(literal, ('', *dialect.nulls)))}]",
         "null_padding": str(dialect.ragged).lower(),
         # Padding requires that it is off.
         "parallel": str(not dialect.ragged).lower(),
@@ -118,8 +120,10 @@ def read_records(file: Path, dialect: CsvDialect, columns: Sequence[str]) -> str
     if len(own) == 1 and not dialect.ragged:
         # With one column, an empty line is no row, and two quotes are a row of one blank.
         cell = name(own[0])
-        read = read_csv(file, dialect, empty_is_null=False)
-        return f"(SELECT nullif({cell}, '') AS {cell} FROM {read} WHERE {cell} IS NOT NULL)"
+        read = read_csv(file, replace(dialect, nulls=()), empty_is_null=False)
+        blanks = ", ".join(map(literal, ("", *dialect.nulls)))
+        value = f"CASE WHEN {cell} IN ({blanks}) THEN NULL ELSE {cell} END"
+        return f"(SELECT {value} AS {cell} FROM {read} WHERE {cell} IS NOT NULL)"
     read = read_csv(file, dialect)
     if own != tuple(columns):
         return f"(SELECT {', '.join(map(name, columns))} FROM {read})"

@@ -22,6 +22,7 @@ WRITES = ("create_task", "update_task", "upsert_task", "delete_task")
 TASKS = (*WRITES, "query_task")
 PLACES = (
     "file_source",
+    "numbers",
     "task_source",
     "database_source",
     "database_env",

@@ -36,14 +36,14 @@ from runner.job.partial_job import (
 )
 from runner.suggest import closest, in_words
 
-_TEXT_KEYS = ("encoding", "compression", "decimal", "dates", "datetimes")
+_TEXT_KEYS = ("compression", "decimal", "numbers", "dates", "datetimes", "nulls")
 _KEYS = {
-    FileFormat.CSV: ("delimiter", "quote", "header", "skip_rows", *_TEXT_KEYS),
-    FileFormat.JSONL: _TEXT_KEYS,
-    FileFormat.JSON: _TEXT_KEYS,
-    FileFormat.XML: ("record", "compression", "decimal", "dates", "datetimes"),
-    FileFormat.PARQUET: (),
-    FileFormat.EXCEL: ("sheet", "skip_rows"),
+    FileFormat.CSV: ("delimiter", "quote", "header", "skip_rows", "encoding", *_TEXT_KEYS),
+    FileFormat.JSONL: ("encoding", *_TEXT_KEYS),
+    FileFormat.JSON: ("encoding", *_TEXT_KEYS),
+    FileFormat.XML: ("record", *_TEXT_KEYS),
+    FileFormat.PARQUET: ("nulls",),
+    FileFormat.EXCEL: ("sheet", "skip_rows", "nulls"),
 }
 _FORMAT_NAMES = {
     FileFormat.CSV: "CSV",
@@ -230,6 +230,15 @@ def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagno
             message = f"`{key}` does not apply to {_FORMAT_NAMES[shape.format]}"
             code = "job/not-for-format"
             yield origin.diagnose((*path, key), code, message, help="remove it", at_key=True)
+    if {(*path, "decimal"), (*path, "numbers")} <= origin.positions.keys():
+        message = "`decimal` and `numbers` both say how numbers are written"
+        hint = "put `decimal` into `numbers`"
+        yield origin.diagnose((*path, "decimal"), "job/contradiction", message, help=hint)
+    if shape.thousands == shape.decimal:
+        message = f"`{shape.decimal}` cannot be both the decimal mark and between thousands"
+        hint = 'choose two signs, such as {thousands: ".", decimal: ","}'
+        at = (*path, "numbers", "thousands")
+        yield origin.diagnose(at, "job/contradiction", message, help=hint)
     if shape.format is FileFormat.CSV and shape.delimiter == shape.quote:
         message = "the delimiter and the quote are the same character"
         hint = "choose another delimiter"

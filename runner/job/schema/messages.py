@@ -71,7 +71,7 @@ class Violation:
     def kind(self) -> str:
         """What the mapping at `path` is: `a job`, `an upsert task`."""
         title = self.schema.get("title") or str(self.path[-1] if self.path else "mapping")
-        if title in {"fields", "params", "options", "objects", "defaults"}:
+        if title in {"fields", "params", "options", "objects", "defaults", "numbers"}:
             return f"`{title}`"
         return _one(title)
 

@@ -58,6 +58,19 @@ _SNIFFED_ROWS = 20
 _NAMES = {"\t": "tab"}
 
 
+def plain_csv(shape: FileShape) -> FileShape:
+    """Plain CSV whose values are written as the source writes them."""
+    return replace(
+        PLAIN_CSV,
+        decimal=shape.decimal,
+        thousands=shape.thousands,
+        strip=shape.strip,
+        dates=shape.dates,
+        datetimes=shape.datetimes,
+        nulls=shape.nulls,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class RowsSource:
     """Rows of another task: a query's records or a write's result file, as plain CSV.
@@ -99,7 +112,7 @@ class Records:
         """How a file of only this chunk is written."""
         shape = self.shape
         signs = shape.delimiter, shape.quote, self.line_end
-        return CsvDialect(self.columns, len(chunk), *signs, ragged=self.ragged)
+        return CsvDialect(self.columns, len(chunk), *signs, ragged=self.ragged, nulls=shape.nulls)
 
 
 @contextmanager

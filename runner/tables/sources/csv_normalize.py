@@ -17,7 +17,7 @@ from typing import TextIO
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
 from runner.tables.sources.chunks import open_text
-from runner.tables.sources.csv import PLAIN_CSV, Records, open_csv
+from runner.tables.sources.csv import Records, open_csv, plain_csv
 
 
 def normalize_csv(path: Path, shape: FileShape, to: Path) -> Records:
@@ -28,7 +28,7 @@ def normalize_csv(path: Path, shape: FileShape, to: Path) -> Records:
             not closed; gives the byte, or row and line.
     """
     rewrite_csv(path, shape, to)
-    records = open_csv(to, PLAIN_CSV)
+    records = open_csv(to, plain_csv(shape))
     records.path = path
     return records
 

@@ -31,6 +31,7 @@ from runner.tables.sources.csv import (
     RowsSource,
     open_csv,
     own_columns,
+    plain_csv,
     shown_as,
     size_of,
 )
@@ -112,7 +113,8 @@ def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tupl
     if isinstance(source, DatabaseSource):
         from runner.tables.sources.database import read_database
 
-        return (read_database(source, folder / "rows.csv", disk),)
+        records = read_database(source, folder / "rows.csv", disk)
+        return (replace(records, shape=replace(PLAIN_CSV, nulls=source.nulls)),)
     return (read_joined(source, folder, open_source, disk),)
 
 
@@ -158,7 +160,7 @@ def _read_files(
         starts: list[tuple[int, Path]] = []
         objects = _read_one_by_one(files, lambda file: read_objects(file, shape), starts)
         records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
-        return (replace(records, shape=_as_plain_csv(shape), files=tuple(starts)),)
+        return (replace(records, shape=plain_csv(shape), files=tuple(starts)),)
     read = _READERS[shape.format]
     opened = tuple(
         read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(files)
@@ -180,11 +182,6 @@ def _read_one_by_one(
         for record in read(file):
             number += 1
             yield record
-
-
-def _as_plain_csv(shape: FileShape) -> FileShape:
-    """Plain CSV with values written as the source writes them."""
-    return replace(PLAIN_CSV, decimal=shape.decimal, dates=shape.dates, datetimes=shape.datetimes)
 
 
 def _local_files(source: FileSource, folder: Path) -> list[Path]:
@@ -234,18 +231,18 @@ def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
     return replace(records, normalize=partial(normalize_csv, file, records.shape))
 
 
-def _read_parquet(file: Path, _shape: FileShape, to: Path, disk: Disk) -> Records:
+def _read_parquet(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     from runner.tables.sources.parquet import read_parquet
 
     records = read_parquet(file, to)
     disk.add(size_of(to))
-    return records
+    return replace(records, shape=plain_csv(shape))
 
 
 def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     from runner.tables.sources.excel import read_excel
 
-    return read_excel(file, shape, to, disk)
+    return replace(read_excel(file, shape, to, disk), shape=plain_csv(shape))
 
 
 def _read_xml(file: Path, shape: FileShape) -> Iterator[JsonObject]:

@@ -13,12 +13,14 @@ fit. Canonical text is the same for REST and Bulk:
     id        15 or 18 letters and digits
     text      unchanged, but with LF line ends
 
-A source may write numbers with a decimal comma, and dates in a format of strptime. Knows nothing of
+A source may write numbers with another decimal mark, separators of thousands and signs around them,
+and dates in a format of strptime. Knows nothing of
 tables or columns.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +51,7 @@ _CANONICAL_MOMENT = rf"{_DATE}T{_TIME_OF_DAY}:[0-5][0-9]\.[0-9]{{3}}Z"
 
 EXPECTED = {
     FieldKind.TEXT: "text",
-    FieldKind.BOOLEAN: "true or false (also 1/0, yes/no, t/f, y/n)",
+    FieldKind.BOOLEAN: "true or false (also 1/0, yes/no, on/off, t/f, y/n)",
     FieldKind.INTEGER: "a whole number such as 42",
     FieldKind.NUMBER: "a number such as 1234.56",
     FieldKind.DATE: "a date such as 2026-01-31",
@@ -58,7 +60,8 @@ EXPECTED = {
     FieldKind.ID: "a record Id of 15 or 18 letters and digits",
 }
 """What to write instead, for messages."""
-_DECIMAL_COMMA = r"[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]*)(,[0-9]*)?([eE][+-]?[0-9]{1,3})?"
+_LIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
+"""Separators of thousands that are written in more than one way."""
 _EXAMPLE = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)
 
 
@@ -68,13 +71,17 @@ class SourceFormat:
 
     kind: FieldKind
     strptime: str | None = None
-    """The format of dates or datetimes; None: numbers with a decimal comma."""
+    """The format of dates or datetimes; None: numbers."""
+    decimal: str = "."
+    thousands: str = ""
+    strip: str = ""
+    """As of a `FileShape`."""
 
     @property
     def example(self) -> str:
         """What to write instead, for messages."""
         if self.strptime is None:
-            return "a number such as 1.234,56"
+            return f"a number such as 1{self.thousands}234{self.decimal}56"
         return f"a date such as {_EXAMPLE.strftime(self.strptime)}, nor {EXPECTED[self.kind]}"
 
     def sql(self, text: str) -> str:
@@ -83,8 +90,7 @@ class SourceFormat:
 
     def _plain(self, text: str) -> str:
         if self.strptime is None:
-            plain = f"replace(replace({text}, '.', ''), ',', '.')"
-            return f"CASE WHEN {_matches(text, _DECIMAL_COMMA)} THEN {plain} END"
+            return self._plain_number(text)
         moment = f"try_strptime({text}, {literal(self.strptime)})"
         written = (
             f"strftime({moment}, '%Y-%m-%d')"
@@ -94,11 +100,30 @@ class SourceFormat:
         # %Y reads `26` as the year 26.
         return f"CASE WHEN year({moment}) < 1000 THEN NULL ELSE coalesce({written}, {text}) END"
 
+    def _plain_number(self, text: str) -> str:
+        groups = "[0-9]*"
+        separators = _LIKE.get(self.thousands, self.thousands)
+        if separators:
+            # Groups of two are how India writes 12,34,567.
+            between = f"[{re.escape(separators)}]"
+            groups = f"[0-9]{{1,3}}(?:{between}[0-9]{{2,3}})*{between}[0-9]{{3}}|[0-9]*"
+        digits = rf"(?:{groups})(?:{re.escape(self.decimal)}[0-9]*)?(?:[eE][+-]?[0-9]{{1,3}})?"
+        around = f"[{re.escape(self.strip + _LIKE[' '])}]*" if self.strip else ""
+        pattern = f"{around}([+-]?){around}({digits}){around}"
+        bare = rf"regexp_replace({text}, {literal(f'^{pattern}$')}, '\1\2')"
+        plain = (
+            f"replace(translate({bare}, {literal(separators)}, ''), {literal(self.decimal)}, '.')"
+        )
+        return f"CASE WHEN {_matches(text, pattern)} THEN {plain} END"
+
 
 def source_format(shape: FileShape, kind: FieldKind) -> SourceFormat | None:
     """Find how a source writes values of a kind; None: as SQL does."""
-    if kind in {FieldKind.NUMBER, FieldKind.INTEGER} and shape.decimal == ",":
-        return SourceFormat(kind)
+    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+        thousands = "." if shape.thousands is None and shape.decimal == "," else shape.thousands
+        if shape.decimal == "." and not thousands and not shape.strip:
+            return None
+        return SourceFormat(kind, None, shape.decimal, thousands or "", shape.strip)
     strptime = {FieldKind.DATE: shape.dates, FieldKind.DATETIME: shape.datetimes}.get(kind)
     return SourceFormat(kind, strptime) if strptime else None
 
@@ -155,7 +180,8 @@ def _boolean(text: str) -> str:
         f" CASE lower({text}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
         " WHEN '1' THEN 'true' WHEN '0' THEN 'false' WHEN 'yes' THEN 'true' WHEN 'no' THEN 'false'"
         " WHEN 't' THEN 'true' WHEN 'f' THEN 'false' WHEN 'y' THEN 'true' WHEN 'n' THEN 'false'"
-        " END END"
+        " WHEN 'on' THEN 'true' WHEN 'off' THEN 'false' WHEN '1.0' THEN 'true'"
+        " WHEN '0.0' THEN 'false' END END"
     )
 
 

@@ -103,5 +103,6 @@ def _to_json(chunk: RowChunk) -> dict[str, Any]:
 
 def _from_json(folder: Path, members: dict[str, Any]) -> RowChunk:
     dialect = members.pop("reading")
-    dialect = CsvDialect(**dialect | {"columns": tuple(dialect["columns"])})
+    lists = {key: tuple(dialect[key]) for key in ("columns", "nulls") if key in dialect}
+    dialect = CsvDialect(**dialect | lists)
     return RowChunk(**members | {"stem": folder / members["stem"], "dialect": dialect})
