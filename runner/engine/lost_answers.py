@@ -20,6 +20,7 @@ from runner.salesforce.rest.query import fits_url, pages
 from runner.salesforce.rest.write import BrokenOffError, Record, RecordResult, WriteRequest
 from runner.salesforce.rest.write import write_batch as write_once
 from runner.salesforce.session import Session
+from runner.tables.field_types import TRIMMED_BY_THE_ORG
 
 _AT_ONCE = 100
 """Values of one query; fewer where they are long."""
@@ -100,7 +101,7 @@ class LostAnswers:
                 by_field.setdefault(field, {})[_key(records[at][field])] = at
         found: dict[int, RecordResult] = {}
         for field, places in by_field.items():
-            values = [str(records[at][field]) for at in places.values()]
+            values = [_stored(records[at][field]) for at in places.values()]
             for record in self._by_this_user("Created", field, values, since):
                 key = _key(record[field])
                 if key in places:
@@ -213,8 +214,12 @@ def _pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _key(value: object) -> str:
-    """Text as the org compares it: without letter case and surrounding blanks."""
-    return str(value).strip().casefold()
+    """Text as the org compares it: as it is stored, without letter case."""
+    return _stored(value).casefold()
+
+
+def _stored(value: object) -> str:
+    return str(value).strip(TRIMMED_BY_THE_ORG)
 
 
 def _widened(

@@ -56,6 +56,19 @@ class MappedColumn:
     required: bool = False
     """A row without it fails: the key of an upsert, the Id of an update or delete."""
 
+    @property
+    def identifies(self) -> bool:
+        """Whether its values find records: the row's own, or a parent."""
+        return self.required or "." in self.field
+
 
 EXPLICIT_NULL = "#N/A"
 """A value that clears its field: Bulk API 2.0 reads it as null, so REST is sent null."""
+
+TRIMMED_BY_THE_ORG = " \t\n\r\f\v"
+"""White space that Salesforce removes at both ends of a text when it saves it; no text is empty.
+
+Source: Apex Developer Guide, Primitive Data Types, "Empty Strings and Trailing Whitespace". A
+no-break space (U+00A0) is stored, as people have found out; the Data Loader strips the full-width
+one (U+3000) from keys itself, because the org does not.
+"""

@@ -28,9 +28,13 @@ _EMAIL = re.compile(
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATETIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:?\d\d)?", re.ASCII
+    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?"
+    r"(Z|[+-](?:0\d|1[0-3]):?[0-5]\d|[+-]14:?00)?",
+    re.ASCII,
 )
 _TIME = re.compile(r"(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?", re.ASCII)
+_TRIMMED = " \t\n\r\f\v"
+"""No text has this white space at its ends (Apex guide, Primitive Data Types); others it may."""
 _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
 _NUMBERS = frozenset({"double", "currency", "percent"})
@@ -258,9 +262,10 @@ def _text(value: object) -> str:
 
 def _text_reader(field: Field) -> Reader:
     length = field.length or math.inf
+    trimmed = "" if field.html_formatted else _TRIMMED
 
     def read(value: object) -> Stored:
-        text = _text(value)
+        text = _text(value).strip(trimmed)
         if len(text) > length:
             raise RefusedError(refusals.too_long(field, text))
         return text or None

@@ -28,7 +28,7 @@ from decimal import Decimal
 
 from runner.job.endpoints import FileShape
 from runner.job.model import Blank
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sql import literal
 
 JsonValue = str | int | float | bool | None
@@ -40,12 +40,14 @@ _NUMERIC = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _TIME_OF_DAY = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _TIME = rf"{_TIME_OF_DAY}(:[0-5][0-9](\.[0-9]+)?)?"
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_ZONE = r" ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
+_ZONE = r" ?([Zz]|UTC|[+-](0[0-9]|1[0-3])(:?[0-5][0-9])?|[+-]14(:?00)?)"
+"""No place on earth is further than 14 hours from UTC, and XML Schema allows no more."""
 _MIDNIGHT = rf"[T ]00:00(:00(\.0+)?)?({_ZONE})?"
 _DAY = f"{_DATE}({_MIDNIGHT})?"
 _MOMENT = f"{_DATE}([T ]{_TIME}({_ZONE})?)?"
 _LOCAL = f"{_DATE}[T ]{_TIME}"
 """A time of day without a zone; a date alone is the first moment of its day."""
+_UNICODE_SPACES = "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 _NULL = literal(EXPLICIT_NULL)
 _CANONICAL_MOMENT = rf"{_DATE}T{_TIME_OF_DAY}:[0-5][0-9]\.[0-9]{{3}}Z"
 
@@ -70,8 +72,10 @@ class SourceFormat:
     """How a source writes values of one kind, where SQL would write them otherwise."""
 
     kind: FieldKind
-    strptime: str | None = None
-    """The format of dates or datetimes; None: numbers."""
+    days: str | None = None
+    """The strptime format of dates."""
+    moments: str | None = None
+    """The strptime format of dates with times; without either: numbers."""
     decimal: str = "."
     thousands: str = ""
     strip: str = ""
@@ -80,25 +84,29 @@ class SourceFormat:
     @property
     def example(self) -> str:
         """What to write instead, for messages."""
-        if self.strptime is None:
+        first, second = self.days, self.moments
+        if self.kind is FieldKind.DATETIME:
+            first, second = second, first
+        written = [_EXAMPLE.strftime(each) for each in (first, second) if each]
+        if not written:
             return f"a number such as 1{self.thousands}234{self.decimal}56"
-        return f"a date such as {_EXAMPLE.strftime(self.strptime)}, nor {EXPECTED[self.kind]}"
+        return f"a date such as {' or '.join(written)}, nor {EXPECTED[self.kind]}"
 
     def sql(self, text: str) -> str:
         """Give the SQL of a text as SQL would write it; NULL if it does not fit."""
         return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {self._plain(text)} END"
 
     def _plain(self, text: str) -> str:
-        if self.strptime is None:
-            return self._plain_number(text)
-        moment = f"try_strptime({text}, {literal(self.strptime)})"
-        written = (
-            f"strftime({moment}, '%Y-%m-%d')"
-            if self.kind is FieldKind.DATE
-            else f"CAST({moment} AS VARCHAR)"
+        day, moment = (
+            each and f"try_strptime({text}, {literal(each)})" for each in (self.days, self.moments)
         )
+        if not (day or moment):
+            return self._plain_number(text)
+        written = [f"strftime({day}, '%Y-%m-%d')"] if day else []
+        written += [f"CAST({moment} AS VARCHAR)"] if moment else []
         # %Y reads `26` as the year 26.
-        return f"CASE WHEN year({moment}) < 1000 THEN NULL ELSE coalesce({written}, {text}) END"
+        early = " OR ".join(f"year({each}) < 1000" for each in (day, moment) if each)
+        return f"CASE WHEN {early} THEN NULL ELSE coalesce({', '.join(written)}, {text}) END"
 
     def _plain_number(self, text: str) -> str:
         groups = "[0-9]*"
@@ -118,14 +126,20 @@ class SourceFormat:
 
 
 def source_format(shape: FileShape, kind: FieldKind) -> SourceFormat | None:
-    """Find how a source writes values of a kind; None: as SQL does."""
+    """Find how a source writes values of a kind; None: as SQL does.
+
+    Both formats serve both kinds of field: a day is its first moment, a midnight is its day.
+    """
     if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
         thousands = "." if shape.thousands is None and shape.decimal == "," else shape.thousands
         if shape.decimal == "." and not thousands and not shape.strip:
             return None
-        return SourceFormat(kind, None, shape.decimal, thousands or "", shape.strip)
-    strptime = {FieldKind.DATE: shape.dates, FieldKind.DATETIME: shape.datetimes}.get(kind)
-    return SourceFormat(kind, strptime) if strptime else None
+        return SourceFormat(
+            kind, decimal=shape.decimal, thousands=thousands or "", strip=shape.strip
+        )
+    if kind in {FieldKind.DATE, FieldKind.DATETIME} and (shape.dates or shape.datetimes):
+        return SourceFormat(kind, shape.dates, shape.datetimes)
+    return None
 
 
 def canonical(kind: FieldKind, text: str) -> str:
@@ -135,9 +149,23 @@ def canonical(kind: FieldKind, text: str) -> str:
     return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {_CANONICAL[kind](text)} END"
 
 
-def null_if_blank(kind: FieldKind, text: str) -> str:
-    """Give the SQL of a text to convert: NULL if blank; only values of text keep outer spaces."""
-    return f"nullif({text}, '')" if kind is FieldKind.TEXT else f"nullif(trim({text}), '')"
+def null_if_blank(kind: FieldKind, text: str, *, is_key: bool = False) -> str:
+    """Give the SQL of a text to convert: NULL if blank.
+
+    A text of nothing but white space that the org trims is blank, since the org would store null.
+    A text is sent as it is, and the org trims it; a key is trimmed here, so that it equals what the
+    org has stored. What is not text has no use for any space, Unicode's included.
+    """
+    if kind is not FieldKind.TEXT:
+        plain = f"{text} >= '!' AND {text} < chr(127) AND {text}[-1] BETWEEN '!' AND '~'"
+        spaces = literal(TRIMMED_BY_THE_ORG + _UNICODE_SPACES)
+        return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {spaces}), '') END"
+    # Trimming every text would take longer than anything else that is done to it.
+    trimmed = f"trim({text}, {literal(TRIMMED_BY_THE_ORG)})"
+    if is_key:
+        plain = f"{text} >= '!' AND {text}[-1] >= '!'"
+        return f"CASE WHEN {plain} THEN {text} ELSE nullif({trimmed}, '') END"
+    return f"CASE WHEN {text} >= '!' OR {trimmed} <> '' THEN {text} END"
 
 
 def comparable(kind: FieldKind, text: str) -> str:
@@ -209,7 +237,7 @@ def _date(text: str) -> str:
 
 
 def _datetime(text: str) -> str:
-    moment = f"try_cast({text} AS TIMESTAMPTZ)"
+    moment = f"try_cast(regexp_replace(upper({text}), ' (Z|[+-])', '\\1') AS TIMESTAMPTZ)"
     written = "strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%gZ')"
     return (
         f"CASE WHEN {_matches(text, _CANONICAL_MOMENT)}"

@@ -75,7 +75,7 @@ class ColumnMapping:
     def text(self) -> str:
         """SQL of the text before it is converted; NULL for blank."""
         raw = f"__e{self.index}" if self.source is None else f"s{self.source}"
-        return null_if_blank(self.column.kind, raw)
+        return null_if_blank(self.column.kind, raw, is_key=self.column.identifies)
 
     @property
     def converted(self) -> str:

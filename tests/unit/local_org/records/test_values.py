@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from runner.local_org.catalog.model import Field
@@ -50,7 +52,11 @@ def test_the_json_form_of_a_value(kind, stored, json):
         ("int", 5.0, 5),
         ("string", 12, "12"),
         ("string", "", None),
-        ("string", " kept ", " kept "),
+        ("string", " trimmed\t\r\n", "trimmed"),
+        ("string", " \t", None),
+        ("string", "\u00a0kept\u3000", "\u00a0kept\u3000"),
+        ("email", " a@example.com ", "a@example.com"),
+        ("datetime", "2024-01-02T03:04:05+14:00", "2024-01-01T13:04:05.000Z"),
         ("reference", "", None),
     ],
 )
@@ -64,6 +70,8 @@ def test_json_is_read_leniently_where_salesforce_is_lenient(kind, given, stored)
         ("datetime", "2024-01-02"),
         ("datetime", "2024-02-30T00:00:00Z"),
         ("datetime", "2024-01-02T25:00:00Z"),
+        ("datetime", "2024-01-02T03:04:05+14:01"),
+        ("datetime", "2024-01-02T03:04:05-15:00"),
         ("datetime", 5),
         ("date", "2024-1-2"),
         ("date", "1600-01-01"),
@@ -85,6 +93,11 @@ def test_json_is_read_leniently_where_salesforce_is_lenient(kind, given, stored)
 def test_json_of_another_type_is_unreadable(kind, given):
     with pytest.raises(UnreadableError):
         from_json(_field(kind), given)
+
+
+def test_rich_text_keeps_its_outer_spaces():
+    field = replace(_field("textarea"), html_formatted=True)
+    assert from_json(field, " <b>a</b> ") == " <b>a</b> "
 
 
 def test_numbers_are_rounded_to_their_scale_and_bounded_by_their_precision():

@@ -3,8 +3,15 @@ from itertools import pairwise
 import duckdb
 import pytest
 
+from runner.job.endpoints import FileFormat, FileShape
 from runner.tables.field_types import FieldKind
-from runner.tables.staging.canonical_values import MACROS, canonical, comparable, null_if_blank
+from runner.tables.staging.canonical_values import (
+    MACROS,
+    canonical,
+    comparable,
+    null_if_blank,
+    source_format,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +36,11 @@ def converted(connection, kind, text, timezone="UTC"):
         ("text", " 0123 ", " 0123 "),
         ("text", "a\r\nb\rc\n", "a\nb\nc\n"),
         ("text", "", None),
+        ("text", " \t\r\n", None),
+        ("text", "\u00a0", "\u00a0"),
+        ("text", "\u3000A\u3000", "\u3000A\u3000"),
+        ("integer", "\t\u00a042\u3000\r\n", "42"),
+        ("integer", "\u00a0", None),
         ("boolean", "TRUE", "true"),
         ("boolean", "y", "true"),
         ("boolean", "1", "true"),
@@ -63,6 +75,19 @@ def converted(connection, kind, text, timezone="UTC"):
         ("datetime", "2026-01-31T10:00:00+02:00", "2026-01-31T08:00:00.000Z"),
         ("datetime", "2026-01-31T10:00:00.000+0000", "2026-01-31T10:00:00.000Z"),
         ("datetime", "2026-01-31T10:00:00.123456Z", "2026-01-31T10:00:00.123Z"),
+        ("datetime", "2026-01-31t10:00:00z", None),
+        ("datetime", "2026-01-31T10:00:00z", "2026-01-31T10:00:00.000Z"),
+        ("datetime", "2026-01-31 10:00:00 z", "2026-01-31T10:00:00.000Z"),
+        ("datetime", "2026-01-31 10:00 +01:00", "2026-01-31T09:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00+0100", "2026-01-31T09:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00+01", "2026-01-31T09:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00-0330", "2026-01-31T13:30:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00+14:00", "2026-01-30T20:00:00.000Z"),
+        ("datetime", "2026-01-31T10:00:00+14:01", None),
+        ("datetime", "2026-01-31T10:00:00-15:00", None),
+        ("datetime", "2026-01-31T10:00:00+0160", None),
+        ("date", "2026-01-31T00:00:00+0100", "2026-01-31"),
+        ("date", "2026-01-31T00:00:00+15:00", None),
         ("datetime", "2026-02-30T10:00:00.000Z", None),
         ("datetime", "yesterday", None),
         ("datetime", "epoch", None),
@@ -78,6 +103,37 @@ def converted(connection, kind, text, timezone="UTC"):
 )
 def test_values_become_canonical_or_do_not_fit(database, kind, text, expected):
     assert converted(database, FieldKind(kind), text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("A1", "A1"), (" A 1\t", "A 1"), ("\u00a0A1 ", "\u00a0A1"), (" ", None), ("ä\n", "ä")],
+)
+def test_a_key_is_what_the_org_has_stored(database, text, expected):
+    query = f"SELECT {null_if_blank(FieldKind.TEXT, 'x', is_key=True)} FROM (SELECT ? AS x)"
+    assert database.execute(query, [text]).fetchall()[0][0] == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("date", "31.01.2026", "2026-01-31"),
+        ("date", "31.01.2026 00:00", "2026-01-31"),
+        ("date", "31.01.2026 08:30", None),
+        ("datetime", "31.01.2026", "2026-01-30T23:00:00.000Z"),
+        ("datetime", "31.01.2026 08:30", "2026-01-31T07:30:00.000Z"),
+        ("datetime", "2026-01-31T08:30Z", "2026-01-31T08:30:00.000Z"),
+        ("datetime", "31.01.26", None),
+        ("datetime", "32.01.2026", None),
+    ],
+)
+def test_declared_formats_serve_fields_of_dates_and_of_datetimes(database, kind, text, expected):
+    shape = FileShape(FileFormat.CSV, dates="%d.%m.%Y", datetimes="%d.%m.%Y %H:%M")
+    kind = FieldKind(kind)
+    database.execute("SET TimeZone = 'Europe/Berlin'")
+    read = source_format(shape, kind).sql("x")
+    query = f"SELECT {canonical(kind, 't')} FROM (SELECT {read} AS t FROM (SELECT ? AS x))"
+    assert database.execute(query, [text]).fetchall()[0][0] == expected
 
 
 def test_a_datetime_without_zone_is_of_the_tasks_zone_and_a_date_never_moves(database):
