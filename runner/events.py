@@ -28,8 +28,6 @@ class Connected:
     org_id: str | None
     username: str | None
     api_version: str
-    lifted_from: str | None
-    """The default version, if the org no longer serves it and another was chosen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 import typer
 
 from runner.cli.options import JobFiles, Output, OutputOption, Quiet
-from runner.cli.settings import AllowOutside, permissions, user_state
+from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
 
@@ -17,12 +17,13 @@ def validate(
     jobs: JobFiles,
     output: OutputOption = Output.TEXT,
     quiet: Quiet = False,
+    allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
     """Find every mistake in job files, offline."""
     from runner.runs.wiring import check_job
 
-    permitted = permissions(None, allow_outside, user_state())
+    permitted = permissions(allow_host, allow_outside, user_state())
     found = [problem for file in jobs for problem in check_job(file, permitted, thorough=True)[1]]
     if output is Output.JSON:
         _print_json(found)

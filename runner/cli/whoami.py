@@ -100,7 +100,7 @@ def _ask(file: Path, settings: UserSettings) -> Answer:
             "org_name": identity.org_name,
             "instance_url": session.instance_url,
             "environment": connection.environment.value,
-            "api_version": org.choice.version,
+            "api_version": org.version,
             "token": session.token_place,
             **_sign_in(session, connection, settings, file),
         }

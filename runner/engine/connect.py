@@ -13,7 +13,7 @@ from runner.job.model import Connection
 from runner.salesforce.expected_org import ExpectedOrg
 from runner.salesforce.identity import Identity, identity_of
 from runner.salesforce.session import Session
-from runner.salesforce.versions import Choice, choose, served
+from runner.salesforce.versions import choose, served
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class ConnectedOrg:
     """The org that answered, the user, and the API version in use."""
 
     identity: Identity
-    choice: Choice
+    version: str
 
 
 def connect(
@@ -44,20 +44,12 @@ def connect(
     expected = ExpectedOrg.of(connection, session.login_command)
     url = session.instance_url
     expected.check_urls(url, session.token.login_url or "")
-    choice = choose(resumed_version or connection.api_version, served(session))
-    session.api_version = choice.version
+    version = choose(resumed_version or connection.api_version, served(session))
+    session.api_version = version
     identity = identity_of(session)
     if session.instance_url != url:  # a renewed token may be of another org
         url = session.instance_url
         expected.check_urls(url)
     expected.check_identity(identity)
-    sink(
-        events.Connected(
-            url,
-            identity.org_id,
-            identity.username,
-            choice.version,
-            choice.lifted_from,
-        )
-    )
-    return ConnectedOrg(identity, choice)
+    sink(events.Connected(url, identity.org_id, identity.username, version))
+    return ConnectedOrg(identity, version)

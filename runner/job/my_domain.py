@@ -46,7 +46,17 @@ _OTHER_PAGES = (
     "visualforce.com",
 )
 _INSTANCE = re.compile(r"[a-z]{2,4}\d+[a-z]?\.salesforce\.com")
-_FULL = (".com", ".mil", ".cn")
+_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+SALESFORCE_DOMAINS = (
+    ".salesforce.com",
+    ".force.com",
+    ".cloudforce.com",
+    ".database.com",
+    ".salesforce.mil",
+    ".sfcrmproducts.cn",
+    ".sfcrmapps.cn",
+)
+"""Domains that Salesforce alone has names in: its own, Government Cloud, and that of China."""
 
 
 def host_of(domain: str, environment: Environment) -> str:
@@ -54,7 +64,7 @@ def host_of(domain: str, environment: Environment) -> str:
 
     `acme` is `acme.my.salesforce.com`, a sandbox's `acme--uat` is
     `acme--uat.sandbox.my.salesforce.com`, `acme.develop` a partition's. The host of an org's page,
-    such as `acme.lightning.force.com`, or its URL, means the org. Any other full name is a host.
+    such as `acme.lightning.force.com`, or its URL, means the org. Any other name with a dot is a host.
     """
     name = re.split(r"[/?#]", domain.strip().lower().removeprefix("https://"), maxsplit=1)[0]
     for ending in _PACKAGE_PAGES:
@@ -65,11 +75,17 @@ def host_of(domain: str, environment: Environment) -> str:
     for ending, own in _PAGES.items():
         if name.endswith(ending):
             return _my_domain(name.removesuffix(ending), own)
-    if name.endswith(_FULL):
+    _, dot, partition = name.partition(".")
+    if dot and partition not in _PARTITIONS:
         return name
-    if environment is Environment.SANDBOX and "." not in name:
+    if environment is Environment.SANDBOX and not dot:
         name += f".{_SANDBOX}"
     return name + _MY_DOMAIN[0]
+
+
+def is_of_salesforce(host: str) -> bool:
+    """Whether a host is in a domain that Salesforce alone has names in."""
+    return bool(_HOST.fullmatch(host)) and host.endswith(SALESFORCE_DOMAINS)
 
 
 def environment_of_host(host: str) -> Environment | None:
@@ -89,6 +105,13 @@ def my_domain_name(host: str) -> str | None:
     """The org's own name in a host, `acme` or `acme--uat`; None if it is not a My Domain."""
     name = _without_ending(host)
     return name.partition(".")[0] if name else None
+
+
+def with_sandbox(domain: str) -> str:
+    """The domain that is probably meant by one without a sandbox's name: `acme--uat`."""
+    label = domain.strip().lower().removeprefix("https://").partition(".")[0]
+    name, hyphen, sandbox = label.rpartition("-")
+    return f"{name}{_SANDBOX_MARK}{sandbox}" if hyphen and name else f"{label}{_SANDBOX_MARK}uat"
 
 
 def names_no_sandbox(host: str) -> bool:

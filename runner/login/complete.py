@@ -60,7 +60,7 @@ def complete(  # noqa: PLR0913 - what is saved, where, and what is known of it
             transport, memory, Retrier(RetryPolicy()), login_command=expected.login_command
         )
         expected.check_urls(session.instance_url, identity_url)
-        session.api_version = versions.choose(None, versions.served(session)).version
+        session.api_version = versions.choose(None, versions.served(session))
         identity = identity_of(session)
         expected.check_identity(identity)
     except SignInError:

@@ -123,7 +123,9 @@ def line_of(event: events.Event) -> str | None:
         case events.RunStarted(run_id, job, tasks):
             return f"run {run_id}: {job}, {_count(tasks, 'task')}"
         case events.Connected():
-            return _connected(event)
+            who = f" as {event.username}" if event.username else ""
+            version = f"API version {event.api_version}"
+            return f"connected to {event.instance_url}{who}, {version}"
         case events.TaskStarted(task, verb, sobject):
             return f"{task}: {verb} {sobject}"
         case events.Retrying(reason, wait_seconds, attempt):
@@ -141,14 +143,6 @@ def progress_line(event: events.Progress) -> str:
     parts = f", part {event.parts_done} of {event.parts_total}" if event.parts_total else ""
     note = f", {event.note}" if event.note else ""
     return f"{event.task}: {event.rows_done:,}{total} rows{parts}{note}"
-
-
-def _connected(event: events.Connected) -> str:
-    who = f" as {event.username}" if event.username else ""
-    version = f"API version {event.api_version}"
-    if event.lifted_from:
-        version += f" (the default {event.lifted_from} is no longer served)"
-    return f"connected to {event.instance_url}{who}, {version}"
 
 
 def _count(number: int, word: str) -> str:

@@ -349,7 +349,7 @@ class _Execution:
     def run(self, least: ExitCode = ExitCode.DONE) -> RunOutcome:
         """Run the tasks; the exit code is `least` where all tasks succeed."""
         selected, identity, is_undo = self.selected, self.org.identity, self.selected.is_undo
-        version, instance_url = self.org.choice.version, self.session.instance_url
+        version, instance_url = self.org.version, self.session.instance_url
         self.ledger.connect_run(
             selected.run_id,
             org_id=identity.org_id,
@@ -382,7 +382,7 @@ class _Execution:
             folder=self.folder,
             session=self.session,
             describes=Describes(self.session),
-            version=self.org.choice.version,
+            version=self.org.version,
             ledger=self.ledger,
             sink=self.options.sink,
             clock=time.monotonic,

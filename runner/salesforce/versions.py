@@ -7,7 +7,6 @@ version written in a job is never changed, while the default may be.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
@@ -41,16 +40,6 @@ class _ServedVersion(msgspec.Struct):
     version: Annotated[str, msgspec.Meta(pattern=r"^v?[0-9]{1,4}\.[0-9]$")]
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The version a run uses."""
-
-    version: str
-    """As in a path, `66.0`."""
-    lifted_from: str | None = None
-    """The default that the org no longer serves, if it was replaced."""
-
-
 def served(session: Session) -> tuple[str, ...]:
     """The versions the org serves, lowest first. Does not count as an API request.
 
@@ -64,8 +53,8 @@ def served(session: Session) -> tuple[str, ...]:
     return tuple(sorted(found, key=_number))
 
 
-def choose(written: str | None, served_versions: Sequence[str]) -> Choice:
-    """Choose the version.
+def choose(written: str | None, served_versions: Sequence[str]) -> str:
+    """Choose the version that a run uses, as in a path: `66.0`.
 
     Args:
         written: The job's; None where it leaves it out.
@@ -77,7 +66,7 @@ def choose(written: str | None, served_versions: Sequence[str]) -> Choice:
     known = {_number(version): version for version in served_versions}
     wanted = _number(written or DEFAULT_API_VERSION)
     if wanted in known:
-        return Choice(known[wanted])
+        return known[wanted]
     if written is not None:
         raise UsageError(
             f"The org does not serve API version {written}: it serves "
@@ -91,7 +80,7 @@ def choose(written: str | None, served_versions: Sequence[str]) -> Choice:
             f"up to {NEWEST_KNOWN}",
             hint="Update the runner.",
         )
-    return Choice(known[max(usable)], lifted_from=DEFAULT_API_VERSION)
+    return known[max(usable)]
 
 
 def supports(version: str, feature: Feature) -> bool:

@@ -164,10 +164,10 @@ def test_a_version_written_is_never_moved(bench, org):
     assert "31.0 to 68.0" in ended.err
 
 
-def test_a_version_left_out_is_lifted_and_said(bench, org):
+def test_a_version_left_out_is_the_newest_and_is_said(bench, org):
     ended = bench.run("run", bench.job(ONE))
     assert ended.code == 0
-    assert "API version 68.0 (the default 20.0 is no longer served)" in ended.err
+    assert "API version 68.0\n" in ended.err
 
 
 def test_the_default_version_is_taken_where_it_is_served(bench, serve_org):

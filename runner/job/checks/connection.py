@@ -17,7 +17,14 @@ from runner.credentials import ClientCredentials, JwtBearer, SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
 from runner.job.model import Connection, Environment, Origin
-from runner.job.my_domain import environment_of_host, host_of, is_other_page, names_no_sandbox
+from runner.job.my_domain import (
+    environment_of_host,
+    host_of,
+    is_of_salesforce,
+    is_other_page,
+    names_no_sandbox,
+    with_sandbox,
+)
 from runner.job.partial_job import PartialJob, file_path, option_path, query_targets
 from runner.job.permissions import Permissions
 
@@ -33,7 +40,9 @@ def environment(job: PartialJob) -> Iterator[Diagnostic]:
     if connection is None:
         return
     is_local = connection.environment is Environment.LOCAL
-    for key, code, message, hint in _local(connection) if is_local else _remote(connection):
+    for key, code, message, hint in (
+        _local(connection) if is_local else _remote(connection, job.permissions)
+    ):
         if code in _OF_ABSENCE and not job.connection_is_whole:
             continue
         path = (*job.connection_path, key)
@@ -68,7 +77,7 @@ def _local(connection: Connection) -> Iterator[_Found]:
         yield "org_file", "job/org-file-with-url", message, "remove one of them"
 
 
-def _remote(connection: Connection) -> Iterator[_Found]:
+def _remote(connection: Connection, permissions: Permissions) -> Iterator[_Found]:
     environment = connection.environment
     if connection.url is not None:
         message = f"`url` works only with `environment: local`, not with `{environment}`"
@@ -82,7 +91,7 @@ def _remote(connection: Connection) -> Iterator[_Found]:
         yield "token", "job/no-token", message, hint
     yield from _auth(connection)
     if connection.domain:
-        yield from _domain(connection.domain, environment)
+        yield from _domain(connection.domain, environment, permissions)
 
 
 def _auth(connection: Connection) -> Iterator[_Found]:
@@ -102,10 +111,19 @@ def _auth(connection: Connection) -> Iterator[_Found]:
         yield "domain", "job/no-domain", message, "add `domain: acme`"
 
 
-def _domain(domain: str, environment: Environment) -> Iterator[_Found]:
+def _domain(domain: str, environment: Environment, permissions: Permissions) -> Iterator[_Found]:
     host = host_of(domain, environment)
     found = environment_of_host(host)
-    if is_other_page(host):
+    if host in permissions.hosts:
+        return
+    if not is_of_salesforce(host) and not is_other_page(host):
+        message = f"`{host}` is not a host of Salesforce's"
+        hint = (
+            "write the name of My Domain, such as `acme` or `acme--uat`: see Setup, My Domain; if "
+            f"it is your own gateway to the org, allow it with `--allow-host {host}`"
+        )
+        yield "domain", "job/domain-not-salesforce", message, hint
+    elif is_other_page(host):
         message = f"no org signs in at `{host}`"
         hint = "write the name of My Domain, such as `acme` or `acme--uat`: see Setup, My Domain"
         yield "domain", "job/domain-is-page", message, hint
@@ -114,7 +132,7 @@ def _domain(domain: str, environment: Environment) -> Iterator[_Found]:
         yield "domain", "job/domain-is-sandbox", message, "write `environment: sandbox`"
     elif environment is Environment.SANDBOX and names_no_sandbox(host):
         message = f"`{domain}` does not look like the domain of a sandbox"
-        hint = f"a sandbox's domain contains its name: {domain.partition('.')[0]}--uat"
+        hint = f"write the sandbox's name after two hyphens, such as `{with_sandbox(domain)}`"
         yield "domain", "job/domain-without-sandbox", message, hint
     elif environment is Environment.SANDBOX and found is Environment.LIVE:
         message = f"`{domain}` is the domain of a production org"

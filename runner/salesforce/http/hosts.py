@@ -6,7 +6,6 @@ Knows the host names of Salesforce (production, sandboxes, My Domain). Opens not
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -17,22 +16,13 @@ from runner.job.my_domain import (
     SANDBOX_LOGIN_HOST,
     environment_of_host,
     host_of,
+    is_of_salesforce,
     names_no_sandbox,
+    with_sandbox,
 )
 
 LIVE_LOGIN = f"https://{LIVE_LOGIN_HOST}"
 SANDBOX_LOGIN = f"https://{SANDBOX_LOGIN_HOST}"
-_HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-SALESFORCE_DOMAINS = (
-    ".salesforce.com",
-    ".force.com",
-    ".cloudforce.com",
-    ".database.com",
-    ".salesforce.mil",
-    ".sfcrmproducts.cn",
-    ".sfcrmapps.cn",
-)
-"""Domains that Salesforce alone has names in: its own, Government Cloud, and that of China."""
 
 
 def login_url(connection: Connection) -> str:
@@ -85,9 +75,8 @@ def check_may_have_secrets(url: str, allowed: Collection[str] = ()) -> None:
         UsageError: It is not one of these, or not reached by https.
     """
     host = (urlsplit(origin_of(url)).hostname or "").lower()
-    if is_loopback(host) or host in {each.lower() for each in allowed}:
-        return
-    if _HOST.fullmatch(host) and host.endswith(SALESFORCE_DOMAINS):
+    is_allowed = host in {each.lower() for each in allowed}
+    if is_allowed or is_loopback(host) or is_of_salesforce(host):
         return
     raise UsageError(
         f"{host} is not a Salesforce host; no token is sent there.",
@@ -149,7 +138,8 @@ def _refuse_the_other_kind(host: str, connection: Connection) -> None:
     if names_no_sandbox(host):
         raise UsageError(
             f"{connection.domain} does not say which sandbox",
-            hint="Write the domain with the sandbox's name, such as `acme--uat`.",
+            hint=f"Write the domain with the sandbox's name after two hyphens, such as "
+            f"`{with_sandbox(connection.domain)}`.",
         )
     if connection.environment is Environment.SANDBOX and found is Environment.LIVE:
         raise UsageError(

@@ -3,7 +3,13 @@
 import pytest
 
 from runner.job.model import Environment
-from runner.job.my_domain import environment_of_host, host_of, is_other_page
+from runner.job.my_domain import (
+    environment_of_host,
+    host_of,
+    is_of_salesforce,
+    is_other_page,
+    with_sandbox,
+)
 
 LIVE, SANDBOX = Environment.LIVE, Environment.SANDBOX
 
@@ -36,13 +42,34 @@ LIVE, SANDBOX = Environment.LIVE, Environment.SANDBOX
         ("acme--uat.my.salesforce.com", "acme--uat.my.salesforce.com", SANDBOX),
         ("fox.scratch.lightning.force.com", "fox.scratch.my.salesforce.com", SANDBOX),
         ("fox.scratch", "fox.scratch.my.salesforce.com", SANDBOX),
-        ("login.acme.com", "login.acme.com", None),
+        ("acme.my.sfcrmproducts.cn", "acme.my.sfcrmproducts.cn", LIVE),
+        ("acme--uat.sandbox.my.salesforce.mil", "acme--uat.sandbox.my.salesforce.mil", SANDBOX),
+        ("acme.patch.my.salesforce.com", "acme.patch.my.salesforce.com", None),
+        ("acme.database.com", "acme.database.com", None),
     ],
 )
 def test_every_form_of_a_domain_means_one_host(domain, host, environment):
+    assert is_of_salesforce(host)
     assert host_of(domain, environment or LIVE) == host
     assert environment_of_host(host) is environment
     assert not is_other_page(host)
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["acme.com", "acme.de", "login.acme.com", "x.salesforce.com.evil.com", "evil-salesforce.com"],
+)
+def test_a_host_outside_of_salesforces_domains_is_known(domain):
+    assert host_of(domain, LIVE) == host_of(domain, SANDBOX) == domain
+    assert not is_of_salesforce(domain)
+
+
+@pytest.mark.parametrize(
+    ("domain", "meant"),
+    [("acme", "acme--uat"), ("acme-uat", "acme--uat"), ("acme-uat.sandbox", "acme--uat")],
+)
+def test_what_a_domain_without_a_sandbox_probably_means(domain, meant):
+    assert with_sandbox(domain) == meant
 
 
 @pytest.mark.parametrize(

@@ -116,11 +116,9 @@ def test_a_run_without_tasks_still_has_its_last_line():
 def test_events_read_as_sentences():
     assert line_of(RunStarted("r1", "nightly", 1)) == "run r1: nightly, 1 task"
     assert line_of(TaskStarted("a", "upsert", "Account")) == "a: upsert Account"
-    lifted = Connected("https://x.my.salesforce.com", "00D", "me@x", "66.0", "20.0")
-    assert line_of(lifted) == (
-        "connected to https://x.my.salesforce.com as me@x, API version 66.0 "
-        "(the default 20.0 is no longer served)"
-    )
+    connected = Connected("https://x.my.salesforce.com", "00D", "me@x", "66.0")
+    said = "connected to https://x.my.salesforce.com as me@x, API version 66.0"
+    assert line_of(connected) == said
     assert line_of(Retrying("503 Service Unavailable", 1.5, 2)) == (
         "retrying in 1.5 s (attempt 2): 503 Service Unavailable"
     )

@@ -88,7 +88,7 @@ def names(session):
 
 
 def test_the_org_says_what_it_serves_and_whose_the_token_is(local):
-    assert choose("20.0", served(local.session)).version == "20.0"
+    assert choose("20.0", served(local.session)) == "20.0"
     found = identity_of(local.session)
     assert found.org_id.startswith("00D")
     assert "@" in found.username

@@ -1,25 +1,25 @@
 import pytest
 
 from runner.errors import UnexpectedAnswerError, UsageError
-from runner.salesforce.versions import Choice, Feature, choose, require, served, supports
+from runner.salesforce.versions import Feature, choose, require, served, supports
 
 SERVED = [f"{number}.0" for number in range(31, 69)]
 
 
 def test_a_default_that_is_still_served_stays():
-    assert choose(None, ["20.0", "66.0"]) == Choice("20.0")
+    assert choose(None, ["20.0", "66.0"]) == "20.0"
 
 
 def test_a_retired_default_is_lifted_to_the_newest_that_both_know():
-    assert choose(None, SERVED) == Choice("68.0", lifted_from="20.0")
-    assert choose(None, [*SERVED, "69.0"]) == Choice("68.0", lifted_from="20.0")
-    assert choose(None, ["31.0", "9.0", "58.0"]) == Choice("58.0", lifted_from="20.0")
+    assert choose(None, SERVED) == "68.0"
+    assert choose(None, [*SERVED, "69.0"]) == "68.0"
+    assert choose(None, ["31.0", "9.0", "58.0"]) == "58.0"
 
 
 def test_a_written_version_is_never_moved():
-    assert choose("58.0", SERVED) == Choice("58.0")
-    assert choose("58", SERVED) == Choice("58.0")
-    assert choose("69.0", [*SERVED, "69.0"]) == Choice("69.0")
+    assert choose("58.0", SERVED) == "58.0"
+    assert choose("58", SERVED) == "58.0"
+    assert choose("69.0", [*SERVED, "69.0"]) == "69.0"
 
 
 def test_a_written_version_that_is_not_served_names_what_is():
