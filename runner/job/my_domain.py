@@ -64,7 +64,8 @@ def host_of(domain: str, environment: Environment) -> str:
 
     `acme` is `acme.my.salesforce.com`, a sandbox's `acme--uat` is
     `acme--uat.sandbox.my.salesforce.com`, `acme.develop` a partition's. The host of an org's page,
-    such as `acme.lightning.force.com`, or its URL, means the org. Any other name with a dot is a host.
+    such as `acme.lightning.force.com`, or its URL, means the org. Any other name with a dot is a
+    host.
     """
     name = re.split(r"[/?#]", domain.strip().lower().removeprefix("https://"), maxsplit=1)[0]
     for ending in _PACKAGE_PAGES:

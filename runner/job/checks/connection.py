@@ -40,9 +40,8 @@ def environment(job: PartialJob) -> Iterator[Diagnostic]:
     if connection is None:
         return
     is_local = connection.environment is Environment.LOCAL
-    for key, code, message, hint in (
-        _local(connection) if is_local else _remote(connection, job.permissions)
-    ):
+    found = _local(connection) if is_local else _remote(connection, job.permissions)
+    for key, code, message, hint in found:
         if code in _OF_ABSENCE and not job.connection_is_whole:
             continue
         path = (*job.connection_path, key)

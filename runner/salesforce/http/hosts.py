@@ -139,7 +139,7 @@ def _refuse_the_other_kind(host: str, connection: Connection) -> None:
         raise UsageError(
             f"{connection.domain} does not say which sandbox",
             hint=f"Write the domain with the sandbox's name after two hyphens, such as "
-            f"`{with_sandbox(connection.domain)}`.",
+            f"`{with_sandbox(connection.domain or host)}`.",
         )
     if connection.environment is Environment.SANDBOX and found is Environment.LIVE:
         raise UsageError(
