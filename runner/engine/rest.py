@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from runner.engine.lost_answers import LostAnswers
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
 from runner.engine.task_ledger import ANSWERED, SENT, rows_of, rows_text
+from runner.engine.unknown_records import unknown_records
 from runner.errors import AbortedError, RunnerError
 from runner.job.model import Verb
 from runner.outcome import RowResult, RowStatus
@@ -38,6 +39,8 @@ class Batch:
     """Results from an earlier process."""
     in_doubt: bool
     """Whether an earlier process may have sent the rows."""
+    unrecorded: bool = False
+    """Whether they are in doubt although the ledger does not have them as sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,8 @@ class RestWrite:
         self._handled: set[int] = set()
         """Batches whose rows have all the results that can be given."""
         self.has_open_rows = False
+        self._unknown = 0
+        """Records in the org that an earlier process may have created and did not record."""
 
     def run(self) -> RunnerError | None:
         """Send every row; returns what ended it early.
@@ -103,6 +108,11 @@ class RestWrite:
             known = rows_of(line.results) if line.results else []
             self._write.results.add(known)
             self._count_failed(known)
+        try:
+            if self._once_only:
+                self._unknown = unknown_records(self._write.task, self._write.context)
+        except RunnerError as error:
+            self._loop.stop(error)
         stopped_by = self._loop.run(self._batches())
         self._account_for_the_rest()
         return stopped_by
@@ -155,7 +165,7 @@ class RestWrite:
         last_begun = max((line.part for line in write.ledger.inherited_parts), default=-1)
         for number, rows in enumerate(write.staging.batches(size)):
             batch = self._batch(number, rows)
-            if self._too_many_failed() and not batch.in_doubt:
+            if self._too_many_failed() and (batch.unrecorded or not batch.in_doubt):
                 if number >= last_begun:
                     return
                 continue
@@ -178,17 +188,23 @@ class RestWrite:
 
     def _batch(self, number: int, rows: Rows) -> Batch:
         line = self._write.ledger.inherited(number)
+        is_sent = line is not None and line.state == SENT
         if line is None:
-            now = datetime.now(UTC)
-            first, last = rows[0][0], rows[-1][0]
+            past = self._write.context.past if self._unknown else None
+            began = past.started if past else datetime.now(UTC)
             line = PartRecord(
-                number, SENT, first_row=first, last_row=last, rows=len(rows), began=now
+                number,
+                SENT,
+                first_row=rows[0][0],
+                last_row=rows[-1][0],
+                rows=len(rows),
+                began=began,
             )
-            return Batch(line, rows, [], in_doubt=False)
         known = rows_of(line.results) if line.results else []
         have = {result.row for result in known}
         left = [row for row in rows if row[0] not in have]
-        return Batch(replace(line, state=SENT), left, known, in_doubt=line.state == SENT)
+        unrecorded = self._unknown > 0 and not is_sent
+        return Batch(replace(line, state=SENT), left, known, is_sent or unrecorded, unrecorded)
 
     def _too_many_failed(self) -> bool:
         """Whether sending more cannot save the task; what is left stays unprocessed."""
@@ -227,7 +243,8 @@ class RestWrite:
         """Finish rows that may have been written, or put them in doubt."""
         findable = [row for row in rows if self._lost_answers.can_find(row[1])]
         numbers = {number for number, _ in findable}
-        lost = Answer([self._in_doubt(row) for row in rows if row[0] not in numbers])
+        why = self._not_recorded() if batch.unrecorded else _ANSWER_LOST
+        lost = Answer([self._in_doubt(row, why) for row in rows if row[0] not in numbers])
         if not findable:
             return lost
         try:
@@ -238,8 +255,16 @@ class RestWrite:
             return lost + Answer([], error, in_doubt=True)
         return lost + Answer(_rows(findable, found))
 
-    def _in_doubt(self, row: tuple[int, Record]) -> RowResult:
-        """The result of a row whose answer was lost, with what to do about it."""
+    def _not_recorded(self) -> str:
+        task = self._write.task
+        return (
+            f"Since the run began, this user has created {self._unknown} more records of "
+            f"{task.sobject} than the ledger has: was the state folder replaced by an older copy? "
+            "This row may be among them."
+        )
+
+    def _in_doubt(self, row: tuple[int, Record], why: str = _ANSWER_LOST) -> RowResult:
+        """The result of a row that may have been written, with what to do about it."""
         number, record = row
         if not self._once_only:
             advice = "The row may safely be sent again."
@@ -247,7 +272,7 @@ class RestWrite:
             advice = "`runner resume` finds out."
         else:
             advice = "Look for it in the org before sending the row again."
-        message = f"{_ANSWER_LOST} {advice}"
+        message = f"{why} {advice}"
         return RowResult(number, RowStatus.IN_DOUBT, code="ANSWER_LOST", message=message)
 
     def _count_failed(self, rows: Sequence[RowResult]) -> None:

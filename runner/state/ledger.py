@@ -234,6 +234,16 @@ class Ledger:
             row = self._find(connection, wanted)
             return run_of(row, self._tasks(connection, row["run_id"], with_parts=True))
 
+    def runs_since(self, moment: datetime) -> tuple[RunRecord, ...]:
+        """List the runs that started at a moment or later, with tasks and parts."""
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE started >= ?", (moment_text(moment),)
+            ).fetchall()
+            return tuple(
+                run_of(row, self._tasks(connection, row["run_id"], with_parts=True)) for row in rows
+            )
+
     def undone_by(self, run_id: str) -> tuple[str, ...]:
         """List the runs that undid a run, or tried to, newest first."""
         with self._file.reading() as connection:

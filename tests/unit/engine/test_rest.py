@@ -36,6 +36,7 @@ def prepared(verb):
     )
     context = SimpleNamespace(
         session=None,
+        past=None,
         user_id="005A",
         sink=ignore,
         deadline=lambda task: Deadline(task, lambda: 0.0),
