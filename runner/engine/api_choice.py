@@ -20,7 +20,8 @@ def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = 
         task: The write.
         rows: How many there are to send.
         version: The API version.
-        findable: Whether the rows fill a field whose values no two records share.
+        findable: Whether no row would be created twice if it were sent again: each has a record,
+            or fills a field whose values no two records share.
 
     Raises:
         UsageError: The task needs an API that the version does not have.
@@ -32,7 +33,7 @@ def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = 
         return Api.BULK
     if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
         return Api.REST
-    if task.verb is Verb.CREATE and not findable:
+    if not findable:
         return Api.BULK
     return Api.BULK if rows > task.bulk_threshold else Api.REST
 

@@ -148,7 +148,8 @@ def plan_columns(
     unique: list[str] = []
     for wish, column in resolved:
         name, kind, lookup = column.name, FieldKind.of(column.type), column.lookup
-        columns.append(MappedColumn(name, wish.expression, kind, required=name.lower() == required))
+        is_required = name.lower() == required and not _may_be_blank(task)
+        columns.append(MappedColumn(name, wish.expression, kind, required=is_required))
         if lookup is not None:
             lookups[name] = lookup
         elif column.field.unique and kind is FieldKind.TEXT:
@@ -184,8 +185,13 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
     ]
 
 
+def _may_be_blank(task: WriteTask) -> bool:
+    """Whether a row without a key is created: an upsert by Id, as Salesforce does it."""
+    return task.verb is Verb.UPSERT and (task.key or "").lower() == _ID.lower()
+
+
 def _required(task: WriteTask) -> str | None:
-    """The column that every row must fill, in lower case."""
+    """The column that identifies each row's record, in lower case."""
     if task.verb is Verb.UPSERT:
         return (task.key or "").lower()
     return _ID.lower() if task.verb in {Verb.UPDATE, *_OF_IDS} else None
@@ -197,14 +203,20 @@ def _misplaced(
     """Fields that this verb cannot write, and fields named twice."""
     may_write = _WRITABLE[task.verb]
     problems = []
-    seen: set[str] = set()
+    filled: dict[str, str] = {}
     for wish, column in resolved:
-        if column.name in seen:
-            message = f"{column.name} is filled twice"
-            problems.append(
-                _diagnostic(job, wish, "org/field-twice", message, "Remove one of them.")
+        field = column.field.name
+        if field in filled:
+            others = {filled[field], column.name} - {field}
+            ways = f": by {filled[field]} and by {column.name}" if others else ""
+            message = f"{field} is filled twice{ways}"
+            hint = (
+                "Remove one; rows of both kinds need two tasks."
+                if others
+                else "Remove one of them."
             )
-        seen.add(column.name)
+            problems.append(_diagnostic(job, wish, "org/field-twice", message, hint))
+        filled[field] = column.name
         is_key = column.name.lower() == _required(task)
         if not is_key and not may_write(column.field):
             message = f"{column.field.name} of {task.sobject} cannot be written by {task.verb}"

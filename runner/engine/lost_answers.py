@@ -39,7 +39,7 @@ class LostAnswers:
 
     def can_find(self, record: Record) -> bool:
         """Whether this record can be found in the org, or may be sent twice."""
-        return self._write.operation is not Verb.CREATE or self._field_of(record) is not None
+        return not self._write.creates(record) or self._field_of(record) is not None
 
     def write_again(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
         """Write records that may have been written already; `can_find` is true for all of them.
@@ -52,8 +52,8 @@ class LostAnswers:
             BrokenOffError: It ended early again.
         """
         if self._write.operation is Verb.CREATE:
-            return self._create_missing(records, since)
-        results = write_once(self._session, self._write, records)
+            return self._write_missing(records, since)
+        results = self._write_missing(records, since)
         if self._write.operation is Verb.DELETE:
             return self._done_first(results, records, since)
         if self._write.operation is Verb.UPSERT:
@@ -75,9 +75,10 @@ class LostAnswers:
                 return self._done_first(results, records, since, lambda each: each.may_be_own)
         return list(results)
 
-    def _create_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
-        """Create what is missing; a unique field lets the org refuse what exists."""
-        results = self._found(records, range(len(records)), since)
+    def _write_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
+        """Write all but what was created; a unique field lets the org refuse what exists."""
+        new = [at for at, record in enumerate(records) if self._write.creates(record)]
+        results = self._found(records, new, since)
         missing = [at for at in range(len(records)) if at not in results]
         if missing:
             try:
@@ -85,7 +86,7 @@ class LostAnswers:
             except BrokenOffError as error:
                 raise _widened(error, missing, results, len(records)) from error
             results |= dict(zip(missing, sent, strict=True))
-        twins = [at for at in missing if results[at].code == "DUPLICATE_VALUE"]
+        twins = [at for at in new if results[at].code == "DUPLICATE_VALUE"]
         # The first request may have taken effect between looking and sending again.
         results |= self._found(records, twins, since)
         return [results[at] for at in range(len(records))]

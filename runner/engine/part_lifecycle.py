@@ -20,7 +20,7 @@ from runner.engine.next_step import COLLECTED, GONE, INTENDED, PartStatus, Step,
 from runner.engine.task_ledger import Collected, TaskLedger
 from runner.errors import OrgError, TransientError, TransportError, UsageError
 from runner.salesforce.bulk import ingest
-from runner.salesforce.bulk.ingest import IngestOperation, IngestSpec, ResultSet
+from runner.salesforce.bulk.ingest import IngestSpec, ResultSet
 from runner.salesforce.bulk.job import JobInfo, JobState
 from runner.salesforce.http.retry_table import Action, Decision, Wait
 from runner.state.run_records import PartRecord
@@ -83,7 +83,7 @@ class UnknownJobs:
     def perhaps_of(self, part: Part) -> JobInfo | None:
         """A job that may have been sent this part; None where no rows are created, or none is."""
         past = self._context.past
-        if past is None or self._spec.operation is not IngestOperation.INSERT:
+        if past is None or self._spec.is_repeatable:
             return None
         with self._lock:
             if self._found is None:
@@ -192,7 +192,7 @@ class PartLifecycle:
             recorded=self._line.state,
             has_job=self._line.bulk_job_id is not None,
             inherited=inherited,
-            repeatable=self._shared.spec.operation is not IngestOperation.INSERT,
+            repeatable=self._shared.spec.is_repeatable,
         )
 
     def _record(self, line: PartRecord) -> None:

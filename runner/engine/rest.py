@@ -86,7 +86,7 @@ class RestWrite:
             lookups=write.plan.lookups,
         )
         # Anything but a create may be sent twice: its lines need not wait for the disk.
-        self._once_only = task.verb is Verb.CREATE
+        self._once_only = task.verb is Verb.CREATE or write.creates_by_id
         self._lost_answers = LostAnswers(
             context.session, self._request, write.plan, context.user_id
         )
@@ -231,7 +231,7 @@ class RestWrite:
     def _broken_off(self, batch: Batch, rows: Rows, error: BrokenOffError) -> Answer:
         """Continue after a create's answer was lost; anything else ends the task."""
         known = self._known(batch, rows, error.results)
-        if not error.in_doubt or self._request.operation is not Verb.CREATE:
+        if not error.in_doubt or not self._once_only:
             return replace(known, stopped_by=error.cause, in_doubt=bool(error.in_doubt))
         found = known + self._resolve(batch, [rows[at] for at in error.in_doubt])
         rest = found.left(rows)
@@ -266,7 +266,7 @@ class RestWrite:
     def _in_doubt(self, row: tuple[int, Record], why: str = _ANSWER_LOST) -> RowResult:
         """The result of a row that may have been written, with what to do about it."""
         number, record = row
-        if not self._once_only:
+        if not self._request.creates(record):
             advice = "The row may safely be sent again."
         elif self._lost_answers.can_find(record):
             advice = "`runner resume` finds out."

@@ -20,7 +20,7 @@ from runner.engine.context import Context
 from runner.engine.deadline import Deadline
 from runner.engine.task_ledger import TaskLedger
 from runner.errors import AbortedError, ExitCode, RunnerError, StateError
-from runner.job.model import Concurrency, WriteTask
+from runner.job.model import Concurrency, Verb, WriteTask
 from runner.parallel import WorkerPool
 from runner.salesforce.bulk.job import JobInfo, JobState
 from runner.tables.results.row_results import RowResults
@@ -45,6 +45,11 @@ class PreparedWrite:
     """Where each row's result goes."""
     before_images: BeforeImages | None
     """None unless the job asks for `undo` and the write changes records."""
+
+    @property
+    def creates_by_id(self) -> bool:
+        """Whether rows without an Id are created: an upsert by Id."""
+        return self.task.verb is Verb.UPSERT and self.plan.key == "Id"
 
     def save_before_images(self, first_row: int, last_row: int) -> None:
         """Save what the records of these rows hold now, if the job asks for `undo`."""

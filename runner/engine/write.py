@@ -62,9 +62,9 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     try:
         plan = _staged(task, context, staging)
         rows = staging.rows_total - staging.rejected_total
-        unique = bool(plan.unique)
-        api = api_for_write(task, rows, context.version, findable=unique) if rows else None
-        if api and not unique and api is not api_for_write(task, rows, context.version):
+        findable = bool(plan.unique) or not _creates(task, plan, staging)
+        api = api_for_write(task, rows, context.version, findable=findable) if rows else None
+        if api and not findable and api is not api_for_write(task, rows, context.version):
             context.sink(Noticed(_OVER_BULK, task.name))
         ledger = context.task_ledger(task)
         ledger.begin(_intent(task, api, plan, staging))
@@ -81,6 +81,12 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         return end
     finally:
         staging.discard()
+
+
+def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
+    """Whether rows are created that sent twice would be created twice."""
+    by_id = task.verb is Verb.UPSERT and plan.key == "Id"
+    return task.verb is Verb.CREATE or (by_id and staging.has_blank("Id"))
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:

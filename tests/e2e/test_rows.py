@@ -41,3 +41,44 @@ def test_outer_white_space_makes_no_other_key_and_no_value(bench, org, api):
         ("Beta", "\u00a0B1", "3"),
     ]
     assert org.rows("SELECT AccountId FROM Contact")[0]["AccountId"] == parent
+
+
+@APIS
+def test_an_upsert_by_id_creates_rows_without_one_and_a_cleared_checkbox_is_false(bench, org, api):
+    old = org.create("Account", Name="Old", Active__c=True, Phone="1")
+    bench.write(
+        "a.csv", f"Id,Name,Active__c,Phone\n{old},New,,\n,Second,true,2\n#N/A,Third,#N/A,\n"
+    )
+    job = bench.job(f"""
+- {{name: load, upsert: Account, key: id, from: a.csv, blank: clear, undo: true, api: {api}}}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert counts(ended, "created", "updated") == (2, 1)
+    assert {row["Name"]: row["sf__Created"] for row in result_rows(ended, "succeeded")} == {
+        "New": "false",
+        "Second": "true",
+        "Third": "true",
+    }
+    soql = "SELECT Name, Active__c, Phone FROM Account ORDER BY Name"
+    assert org.rows(soql) == [
+        {"Name": "New", "Active__c": False, "Phone": None},
+        {"Name": "Second", "Active__c": True, "Phone": "2"},
+        {"Name": "Third", "Active__c": False, "Phone": None},
+    ]
+    undone = bench.run("undo", ended.document["run_id"], "--yes", "-o", "json")
+    assert undone.code == 0, undone.err
+    assert org.rows(soql) == [{"Name": "Old", "Active__c": True, "Phone": "1"}]
+
+
+def test_an_upsert_by_id_that_may_create_twice_goes_over_bulk(bench, org):
+    old = org.create("Account", Name="Old")
+    bench.write("a.csv", f"Id,Name\n{old},a\n,b\n")
+    bench.write("b.csv", f"Id,Name\n{old},c\n")
+    job = bench.job("""
+- {name: load, upsert: Account, key: Id, from: a.csv}
+- {name: known, upsert: Account, key: Id, from: b.csv}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert (ended.task("load")["api"], ended.task("known")["api"]) == ("bulk", "rest")

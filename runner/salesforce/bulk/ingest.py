@@ -63,6 +63,12 @@ class IngestSpec:
     """External Id field of an upsert."""
     assignment_rule_id: str | None = None
 
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the same rows may be sent twice; an upsert by Id creates those without one."""
+        by_id = self.operation is IngestOperation.UPSERT and self.key == "Id"
+        return self.operation is not IngestOperation.INSERT and not by_id
+
 
 def operation_of(verb: Verb, *, hard: bool = False) -> IngestOperation:
     """The operation for a verb."""

@@ -64,7 +64,7 @@ def collection_request(
         _path(write),
         {**headers, "Content-Type": "application/json"},
         body=json_body(body),
-        idempotent=not creates and not _creates_by_id(write, records),
+        idempotent=not any(map(write.creates, records)),
         divisible=divisible,
     )
 
@@ -122,11 +122,9 @@ def _entry(write: WriteRequest, record: Record) -> dict[str, Any]:
     body = nested(record, write.lookups)
     if write.operation is Verb.UPDATE:
         body = {"id": body.pop("Id"), **body}
+    elif write.operation is Verb.UPSERT and write.key == "Id":
+        body.setdefault("Id", None)  # what creates a record, as CumulusCI has recorded it
     return {"attributes": {"type": write.sobject}, **body}
-
-
-def _creates_by_id(write: WriteRequest, records: Sequence[Record]) -> bool:
-    return write.key == "Id" and any(not record.get("Id") for record in records)
 
 
 def _result(write: WriteRequest, entry: _SaveResult, *, replayed: bool) -> RecordResult:

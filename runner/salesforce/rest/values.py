@@ -31,6 +31,11 @@ class WriteRequest:
     lookups: Mapping[str, str] = field(default_factory=dict)
     """Relationship column to its reference field, which is cleared where a value is None."""
 
+    def creates(self, record: Record) -> bool:
+        """Whether sending this record twice would create it twice."""
+        by_id = self.operation is Verb.UPSERT and self.key == "Id"
+        return self.operation is Verb.CREATE or (by_id and not record.get("Id"))
+
 
 @dataclass(frozen=True, slots=True)
 class RecordResult:

@@ -146,7 +146,9 @@ def canonical(kind: FieldKind, text: str) -> str:
     """Give the SQL of a value's canonical text; NULL if it is blank or does not fit."""
     if kind is FieldKind.TEXT:
         return _line_feeds(text)
-    return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {_CANONICAL[kind](text)} END"
+    # A checkbox has no null: one that is cleared is not checked.
+    null = "'false'" if kind is FieldKind.BOOLEAN else _NULL
+    return f"CASE WHEN {text} = {_NULL} THEN {null} ELSE {_CANONICAL[kind](text)} END"
 
 
 def null_if_blank(kind: FieldKind, text: str, *, is_key: bool = False) -> str:

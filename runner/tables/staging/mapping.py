@@ -75,7 +75,9 @@ class ColumnMapping:
     def text(self) -> str:
         """SQL of the text before it is converted; NULL for blank."""
         raw = f"__e{self.index}" if self.source is None else f"s{self.source}"
-        return null_if_blank(self.column.kind, raw, is_key=self.column.identifies)
+        text = null_if_blank(self.column.kind, raw, is_key=self.column.identifies)
+        # No record has a null Id: a row without one is refused, or created.
+        return f"nullif({text}, {_NULL})" if self.column.field == "Id" else text
 
     @property
     def converted(self) -> str:
@@ -170,8 +172,9 @@ def staging_query(
 def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
     """Write the SQL of a cell to send; `is_only` if a record has no other."""
     value = f"m{mapping.index}"
-    if blank is Blank.CLEAR:
-        return f"coalesce({value}, {_NULL})"
+    if blank is Blank.CLEAR and mapping.column.field != "Id":
+        cleared = "'false'" if mapping.column.kind is FieldKind.BOOLEAN else _NULL
+        return f"coalesce({value}, {cleared})"
     # A record of one blank cell must not be an empty line: '' is written as two quotes.
     return f"coalesce({value}, '')" if is_only else value
 

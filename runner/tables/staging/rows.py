@@ -175,6 +175,16 @@ class StagedRows:
         """Rows that are not sent."""
         return sum(chunk.rejected for chunk in self.chunks)
 
+    def has_blank(self, field: str) -> bool:
+        """Whether a field is blank in any of the rows to send."""
+        cell = next(each.cell for each in self.mappings if each.column.field == field)
+        blank = f"SELECT 1 FROM {{}} WHERE {cell} IS NULL LIMIT 1"
+        return any(
+            next(self._rows(blank.format(chunk.sent_rows())), None)
+            for chunk in self.chunks
+            if chunk.sendable
+        )
+
     def batches(self, size: int, *, after_row: int = 0) -> Iterator[list[tuple[int, Record]]]:
         """Give the rows to send in order, `size` at a time, as (row number, fields).
 

@@ -82,7 +82,10 @@ def test_relationship_columns_bring_their_reference_field():
         (Verb.CREATE, {"Nmae": "a"}, None, ["org/unknown-field"]),
         (Verb.CREATE, {"CreatedDate": "a"}, None, ["org/read-only-field"]),
         (Verb.CREATE, {"Name": "a", "NAME": "b"}, None, ["org/field-twice"]),
+        (Verb.CREATE, {"ParentId": "a", "Parent.ERP_Id__c": "b"}, None, ["org/field-twice"]),
+        (Verb.CREATE, {"Parent.Id": "a", "Parent.ERP_Id__c": "b"}, None, ["org/field-twice"]),
         (Verb.UPSERT, {"Name": "a"}, "Name", ["org/not-a-key"]),
+        (Verb.UPSERT, {"Name": "a"}, "Id", ["job/no-key-column"]),
         (Verb.UPSERT, {"Name": "a"}, "ERP_Id__c", ["job/no-key-column"]),
         (Verb.UPDATE, {"Name": "a"}, None, ["job/no-key-column"]),
         (Verb.UPSERT, {"Nmae": "a", "CreatedDate": "b"}, "Nope__c", None),
@@ -94,6 +97,11 @@ def test_what_the_org_would_refuse_is_a_problem(verb, fields, key, found):
         assert len(problems) == 4, "all at once"
     else:
         assert codes(problems) == found
+
+
+def test_a_lookup_filled_in_two_ways_is_told_with_both():
+    (problem,) = plan(Verb.CREATE, ["ParentId", "Parent.ERP_Id__c"])[1]
+    assert problem.message == "ParentId is filled twice: by ParentId and by Parent.ERP_Id__c"
 
 
 def test_an_expression_over_a_column_that_is_not_there_is_a_problem():

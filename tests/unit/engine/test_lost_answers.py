@@ -35,10 +35,10 @@ class Org:
         return list(self._results)
 
 
-def answers(verb, offset=timedelta(0)):
+def answers(verb, offset=timedelta(0), key=None):
     session = SimpleNamespace(clock_offset=offset)
     plan = ColumnPlan((), None, {}, unique=("ERP_Id__c",))
-    return LostAnswers(session, WriteRequest(verb, "Account"), plan, USER)
+    return LostAnswers(session, WriteRequest(verb, "Account", key), plan, USER)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,19 @@ def test_only_a_create_without_a_unique_value_cannot_be_found():
     assert answers(Verb.CREATE).can_find({"ERP_Id__c": "E1"})
     assert not answers(Verb.CREATE).can_find({"ERP_Id__c": "", "Name": "a"})
     assert answers(Verb.UPDATE).can_find({"Name": "a"})
+
+
+def test_an_upsert_by_id_looks_for_what_it_may_have_created(monkeypatch):
+    updated = RecordResult("001B", success=True, created=False)
+    org = Org(monkeypatch, found=[{"Id": "001A", "ERP_Id__c": "e1"}], results=[updated])
+    lost = answers(Verb.UPSERT, key="Id")
+    rows = [{"Id": "001B", "ERP_Id__c": "E2"}, {"ERP_Id__c": " E1"}]
+    assert all(map(lost.can_find, rows))
+    assert not lost.can_find({"Name": "a"})
+    results = lost.write_again(rows, SENT)
+    assert results == [updated, RecordResult("001A", success=True, created=True)]
+    assert org.written == rows[:1]
+    assert "ERP_Id__c IN ('E1')" in org.queries[0]
 
 
 @pytest.mark.parametrize(("found", "success"), [([{"Id": "001A"}], True), ([], False)])

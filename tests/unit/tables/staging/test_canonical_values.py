@@ -47,6 +47,7 @@ def converted(connection, kind, text, timezone="UTC"):
         ("boolean", "No", "false"),
         ("boolean", " f ", "false"),
         ("boolean", "maybe", None),
+        ("boolean", "#N/A", "false"),
         ("integer", "42", "42"),
         ("integer", "-5.0", "-5"),
         ("integer", "1e3", "1000"),
