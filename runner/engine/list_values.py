@@ -12,8 +12,17 @@ from runner.errors import SourceError, StateError
 from runner.job.endpoints import FileSource, ListColumn
 from runner.job.model import OneValue, ParamValue, QueryTask
 from runner.job.params import parse_one
-from runner.tables.sources.column_values import column_values
+from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv import RowsSource
+from runner.tables.sources.written import read_written
+from runner.tables.staging.column_values import column_values
+
+_KINDS = {
+    "integer": FieldKind.INTEGER,
+    "number": FieldKind.NUMBER,
+    "date": FieldKind.DATE,
+    "datetime": FieldKind.DATETIME,
+}
 
 
 def values_of_lists(task: QueryTask, context: Context, folder: Path) -> dict[str, ParamValue]:
@@ -39,10 +48,11 @@ def _values(
                 f"Task {column.source.task!r} left no rows for {task.name!r}: it did not finish.",
                 hint="Run the whole job, or add `needs` so that both run.",
             )
-        source = RowsSource(file)
+        source = RowsSource(file, read_written(file.parent))
     own = folder / f"list-{column.name}"
     own.mkdir(exist_ok=True)
-    texts = column_values(source, column.column, own, context.disk)
+    kind = _KINDS.get(column.type, FieldKind.TEXT)
+    texts = column_values(source, column.column, own, kind=kind, disk=context.disk)
     try:
         return tuple(parse_one(text, column.type, column.name) for text in texts)
     except ValueError as error:

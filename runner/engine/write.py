@@ -39,6 +39,7 @@ from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
 from runner.tables.sources.sql_join import JoinedSource
+from runner.tables.sources.written import read_written, save_written
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
@@ -101,6 +102,7 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     for note in staging.notes:
         context.sink(Noticed(note, task.name))
     plan = _plan(task, context, staging.source_columns)
+    save_written(staging.written, context.task_folder(task))
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
     if not staging.is_repeatable:
         save_snapshot(staging, place)
@@ -163,7 +165,7 @@ def _rows(
             f"Task {source.task!r} left no rows for {task.name!r}: it did not finish.",
             hint="Run the whole job, or add `needs` so that both run.",
         )
-    return RowsSource(file)
+    return RowsSource(file, read_written(file.parent))
 
 
 def _plan(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPlan:

@@ -83,6 +83,10 @@ class FileShape:
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
 
 
+Written = Mapping[str, tuple[FileShape, ...]]
+"""How the values of columns are written: as one shape says, or several if they are mixed."""
+
+
 STANDARD_STREAM = Path("-")
 """Standard input as a source, standard output as a target."""
 
@@ -96,6 +100,8 @@ class FileSource:
     shape: FileShape
     url: str | None = None
     """Of a file that is not on this machine; then `path` only names it."""
+    written: Written = field(default_factory=dict, compare=False)
+    """Columns whose values are not written as `shape` says."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from runner.state.ledger import LAST, Ledger
 from runner.state.ledger_file import DAMAGED
 from runner.state.paths import StateFolder
 from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState
+from runner.tables.sources.written import read_written, value_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +256,9 @@ def _with_failed_rows(task: WriteTask, file: Path) -> WriteTask:
     # A spreadsheet may have saved it with another delimiter.
     shape = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))
     if isinstance(task.source, FileSource):
-        old = task.source.shape
-        shape = replace(shape, decimal=old.decimal, dates=old.dates, datetimes=old.datetimes)
-    return replace(task, source=FileSource(file, shape), needs=None, on_failure=None)
+        shape = replace(value_shape(task.source.shape), undeclared=shape.undeclared)
+    source = FileSource(file, shape, written=read_written(file.parent))
+    return replace(task, source=source, needs=None, on_failure=None)
 
 
 def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:

@@ -39,6 +39,7 @@ _ALWAYS: tuple[_Check, ...] = (
     tasks.order,
     endpoints.targets,
     endpoints.formats,
+    endpoints.unused_value_keys,
     endpoints.sources,
     endpoints.standard_input,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from glob import iglob
@@ -24,7 +25,7 @@ from runner.job.endpoints import (
     Target,
     TaskSource,
 )
-from runner.job.model import AnyTask, QueryTask
+from runner.job.model import AnyTask, QueryTask, Verb
 from runner.job.notation import FORMATS, format_of, is_pattern
 from runner.job.partial_job import (
     PartialJob,
@@ -36,7 +37,8 @@ from runner.job.partial_job import (
 )
 from runner.suggest import closest, in_words
 
-_TEXT_KEYS = ("compression", "decimal", "numbers", "dates", "datetimes", "nulls")
+_VALUE_KEYS = ("decimal", "numbers", "dates", "datetimes")
+_TEXT_KEYS = ("compression", *_VALUE_KEYS, "nulls")
 _KEYS = {
     FileFormat.CSV: ("delimiter", "quote", "header", "skip_rows", "encoding", *_TEXT_KEYS),
     FileFormat.JSONL: ("encoding", *_TEXT_KEYS),
@@ -190,6 +192,40 @@ def formats(job: PartialJob) -> Iterator[Diagnostic]:
                 yield from _format(target.path, target.shape, path, job)
             if isinstance(target, FileTarget | FolderTarget):
                 yield from _shape(target.shape, path, job)
+
+
+def unused_value_keys(job: PartialJob) -> Iterator[Diagnostic]:
+    """Keys that say how values are written where no value is read in that way."""
+    for task in job.tasks:
+        for path, _ in source_files(task):
+            for key in _VALUE_KEYS:
+                reason = _no_value(task, path, key) if (*path, key) in job.origin.positions else ""
+                if reason:
+                    at = (*path, key)
+                    message = f"`{key}` has no effect: {reason}"
+                    yield job.origin.diagnose(
+                        at, "job/unused-key", message, help="remove it", at_key=True
+                    )
+
+
+def _no_value(task: AnyTask, path: Location, key: str) -> str:
+    """Why a key is of no use to a task; empty if it is, or may be."""
+    if isinstance(task, QueryTask):
+        types = _LIST_TYPES[key]
+        kind = next(each.type for each in task.lists if each.name == path[-2])
+        return "" if kind in types else f"a list of type {kind} has no such values"
+    if isinstance(task.source, SqlSource):
+        return ""
+    if task.verb is Verb.DELETE:
+        return "a delete reads only Ids"
+    computed = task.fields and not any(_COLUMN.fullmatch(each.expression) for each in task.fields)
+    return "every field is computed by an expression, which sees the text" if computed else ""
+
+
+_NUMBERS, _DAYS = ("integer", "number"), ("date", "datetime")
+_LIST_TYPES = {"decimal": _NUMBERS, "numbers": _NUMBERS, "dates": _DAYS, "datetimes": _DAYS}
+_COLUMN = re.compile(r'\s*(?:[^\W\d]\w*|"(?:[^"]|"")*")\s*')
+"""An expression that is nothing but a column."""
 
 
 def _address(target: FileTarget, path: Location, job: PartialJob) -> Iterator[Diagnostic]:

@@ -25,7 +25,7 @@ from itertools import chain
 from pathlib import Path
 
 from runner.errors import SourceError, StorageError
-from runner.job.endpoints import FileFormat, FileShape, FileSource
+from runner.job.endpoints import FileFormat, FileShape, FileSource, Written
 from runner.tables.database import first_line
 from runner.tables.sources.chunks import (
     Digest,
@@ -79,6 +79,8 @@ class RowsSource:
     """
 
     path: Path
+    written: Written = field(default_factory=dict, compare=False)
+    """Columns whose values are not written as SQL would."""
 
 
 @dataclass(slots=True)
@@ -103,6 +105,12 @@ class Records:
     """The files that the records come from, if several: records before each, and its path."""
     notes: tuple[str, ...] = ()
     """What the user should know about how they were read."""
+    written: Written = field(default_factory=dict)
+    """Columns whose values are not written as `shape` says."""
+
+    def shapes_of(self, column: str) -> tuple[FileShape, ...]:
+        """How a column's values may be written."""
+        return self.written.get(column, (self.shape,))
 
     def chunks(self) -> Iterator[bytes]:
         """Cut the records into chunks that can be read in parallel."""

@@ -6,12 +6,13 @@ Holds one object in memory, and one block of an array. Knows nothing of columns.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from runner.errors import SourceError
-from runner.job.endpoints import FileShape
+from runner.job.endpoints import FileShape, Written
 from runner.tables.sources.chunks import open_text
 
 JsonObject = dict[str, Any]
@@ -132,6 +133,40 @@ def _refuse(path: Path, line: int, error: json.JSONDecodeError, hint: str) -> No
     raise SourceError(
         f"{path}: line {line:,}, column {error.colno}: not JSON: {error.msg}.", hint=hint
     ) from error
+
+
+class TypedColumns:
+    """Finds the columns whose numbers are typed, which a declared decimal mark does not concern."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._fractions: dict[str, int] = {}
+        self._texts: dict[str, int] = {}
+
+    def watch(self, objects: Iterable[JsonObject]) -> Iterator[JsonObject]:
+        """Pass objects on, looking at their values."""
+        for number, found in enumerate(objects, start=1):
+            for column, value in found.items():
+                if isinstance(value, _Digits):
+                    if not value.lstrip("-").isdigit():
+                        self._fractions.setdefault(column, number)
+                elif isinstance(value, str) and value:
+                    self._texts.setdefault(column, number)
+            yield found
+
+    def __call__(self, shape: FileShape) -> Written:
+        """Say how their values are written, if the others are as `shape` says.
+
+        Raises:
+            SourceError: A column has both typed numbers and texts.
+        """
+        for column in self._fractions.keys() & self._texts.keys():
+            raise SourceError(
+                f"{self._path}: column {column!r} has a number with a decimal point in row"
+                f" {self._fractions[column]:,} and a text in row {self._texts[column]:,}.",
+                hint="`decimal` applies to texts; write all values of the column in one way.",
+            )
+        return {column: (replace(shape, decimal=".", thousands=None),) for column in self._fractions}
 
 
 def json_cell(value: object) -> str:

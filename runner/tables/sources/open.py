@@ -36,7 +36,13 @@ from runner.tables.sources.csv import (
     size_of,
 )
 from runner.tables.sources.csv_normalize import normalize_csv
-from runner.tables.sources.json import JsonObject, json_array, json_cell, json_lines
+from runner.tables.sources.json import (
+    JsonObject,
+    TypedColumns,
+    json_array,
+    json_cell,
+    json_lines,
+)
 from runner.tables.sources.spool import spool_records
 from runner.tables.sources.sql_join import JoinedSource, read_joined
 
@@ -107,7 +113,7 @@ def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tupl
         StorageError: The run uses more disk space than it may.
     """
     if isinstance(source, RowsSource):
-        return (open_csv(source.path, PLAIN_CSV),)
+        return (replace(open_csv(source.path, PLAIN_CSV), written=source.written),)
     if isinstance(source, FileSource):
         return _open_files(source, folder, disk)
     if isinstance(source, DatabaseSource):
@@ -156,14 +162,18 @@ def _read_files(
         size_of(file)
     shape = source.shape
     if shape.format in _OBJECT_READERS:
-        read_objects = _OBJECT_READERS[shape.format]
+        read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
         starts: list[tuple[int, Path]] = []
         objects = _read_one_by_one(files, lambda file: read_objects(file, shape), starts)
+        if shape.decimal != PLAIN_CSV.decimal:
+            objects = typed.watch(objects)
         records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
-        return (replace(records, shape=plain_csv(shape), files=tuple(starts)),)
+        plain = plain_csv(shape)
+        return (replace(records, shape=plain, files=tuple(starts), written=typed(plain)),)
     read = _READERS[shape.format]
     opened = tuple(
-        read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(files)
+        replace(read(file, shape, folder / f"rows-{number}.csv", disk), written=source.written)
+        for number, file in enumerate(files)
     )
     for each in opened[1:]:
         _check_same_columns(opened[0], each)

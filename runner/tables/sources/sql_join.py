@@ -17,6 +17,7 @@ from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.chunks import UncutError
 from runner.tables.sources.csv import Records, RowsSource, check_header, load_error
 from runner.tables.sources.spool import spooled
+from runner.tables.sources.sql_written import written_in
 from runner.tables.sql import copy_csv, literal, name, read_records
 
 _FROM = Path("from")
@@ -51,10 +52,12 @@ def read_joined(
     database = Database(folder, most_spilled_bytes=disk.most_bytes)
     notes: list[str] = []
     try:
+        tables: dict[str, Records] = {}
         for table, rows in source.tables.items():
             (folder / table).mkdir(exist_ok=True)
             opened = open_source(rows, folder / table, disk)
             _load(database, table, opened, folder / table)
+            tables[table] = opened[0]
             notes += [note for records in opened for note in records.notes]
         for bind in sql_names(source.sql):
             value = source.params[bind]
@@ -65,6 +68,8 @@ def read_joined(
         described = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
         columns = tuple(str(row[0]) for row in described)
         check_header(_FROM, columns)
+        written = written_in(database.connection, sql, tables)
+        database.connection.execute("SET lock_configuration = true")
         cells = ", ".join(f"coalesce(CAST({name(c)} AS VARCHAR), '')" for c in columns)
         query = f"SELECT {cells} FROM (\n{sql}\n)"
         database.connection.execute(copy_csv(query, to, header=False))
@@ -76,7 +81,7 @@ def read_joined(
     finally:
         database.close()
     disk.add(to.stat().st_size)
-    return replace(spooled(_FROM, columns, to), notes=tuple(notes))
+    return replace(spooled(_FROM, columns, to), notes=tuple(notes), written=written)
 
 
 def _load(database: Database, table: str, opened: Sequence[Records], folder: Path) -> None:
@@ -123,5 +128,5 @@ def _insert_as_is(
 def _confine(database: Database, to: Path) -> None:
     """Deny access to everything except the tables and the file to write."""
     allow = f"SET allowed_paths = [{literal(str(to))}]"
-    for setting in (allow, "SET enable_external_access = false", "SET lock_configuration = true"):
+    for setting in (allow, "SET enable_external_access = false"):
         database.connection.execute(setting)

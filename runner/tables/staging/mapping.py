@@ -6,7 +6,7 @@ why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -86,21 +86,39 @@ class ColumnMapping:
 
 
 def map_columns(
-    columns: Sequence[MappedColumn], source_columns: Sequence[str], shape: FileShape
+    columns: Sequence[MappedColumn],
+    source_columns: Sequence[str],
+    shapes_of: Callable[[str], tuple[FileShape, ...]],
 ) -> tuple[ColumnMapping, ...]:
     """Find where each column to send comes from.
 
+    Args:
+        columns: What to send.
+        source_columns: The source's, in order.
+        shapes_of: How the values of one of them may be written.
+
     Raises:
-        SourceError: The header lacks a field that has no expression.
+        SourceError: The header lacks a field that has no expression, or a column's values are
+            written in several ways.
     """
     places = {column.lower(): place for place, column in enumerate(source_columns)}
     mappings = (_map_column(c, i, places, source_columns) for i, c in enumerate(columns))
     return tuple(
         each
         if each.source is None
-        else replace(each, format=source_format(shape, each.column.kind))
+        else replace(each, format=_format(each, shapes_of(source_columns[each.source])))
         for each in mappings
     )
+
+
+def _format(mapping: ColumnMapping, shapes: Sequence[FileShape]) -> SourceFormat | None:
+    found = {source_format(shape, mapping.column.kind) for shape in shapes}
+    if len(found) > 1:
+        raise SourceError(
+            f"{mapping.column.field}: `sql` mixes values of tables that write them differently.",
+            hint="Convert them in `sql`: CAST(replace(amount, ',', '.') AS DECIMAL(18, 2)).",
+        )
+    return found.pop()
 
 
 def _map_column(

@@ -17,7 +17,7 @@ from typing import Any
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
-from runner.job.endpoints import STANDARD_STREAM, FileSource
+from runner.job.endpoints import STANDARD_STREAM, FileSource, Written
 from runner.job.model import Blank
 from runner.parallel import parallel_map
 from runner.tables.database import Database, storage_errors
@@ -103,6 +103,11 @@ class StagedRows:
         self.columns = own_columns(self.source_columns)
 
     @property
+    def written(self) -> Written:
+        """How the values of each column are written."""
+        return {column: self._records[0].shapes_of(column) for column in self.columns}
+
+    @property
     def is_repeatable(self) -> bool:
         """Whether reading and mapping the source again would give the same rows."""
         return self._is_source_repeatable and all(each.is_repeatable for each in self.mappings)
@@ -133,8 +138,8 @@ class StagedRows:
             raise StateError("`map` was called before `load`.")
         self.blank = blank
         self._set_timezone(timezone)
-        shape = self._records[0].shape
-        self.mappings = map_columns(columns, self.source_columns, shape)
+        shapes_of = self._records[0].shapes_of
+        self.mappings = map_columns(columns, self.source_columns, shapes_of)
         check_expressions(self.database.connection, self.mappings, self.source_columns)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []
@@ -162,7 +167,7 @@ class StagedRows:
         self.columns = own_columns(source_columns)
         self.blank = blank
         self._set_timezone(timezone)
-        self.mappings = map_columns(columns, source_columns, PLAIN_CSV)
+        self.mappings = map_columns(columns, source_columns, lambda _column: (PLAIN_CSV,))
         self.chunks = chunks
 
     @property
