@@ -166,7 +166,9 @@ class TypedColumns:
                 f" {self._fractions[column]:,} and a text in row {self._texts[column]:,}.",
                 hint="`decimal` applies to texts; write all values of the column in one way.",
             )
-        return {column: (replace(shape, decimal=".", thousands=None),) for column in self._fractions}
+        return {
+            column: (replace(shape, decimal=".", thousands=None),) for column in self._fractions
+        }
 
 
 def json_cell(value: object) -> str:
