@@ -7,7 +7,7 @@ describes, so a column is as wide as its widest value. Knows nothing of targets.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,37 +133,49 @@ _TYPES = {
 
 
 @contextmanager
-def typed_rows(
+def typed_table(
     rows: Path, known: Sequence[QueryColumn] | None
-) -> Iterator[tuple[tuple[TypedColumn, ...], Iterator[list[tuple[Any, ...]]]]]:
-    """Read the columns, and the rows as batches of Python values; datetimes are naive UTC."""
+) -> Iterator[tuple[Database, tuple[TypedColumn, ...]]]:
+    """Open a database for a query's rows; the columns are as wide as the rows need."""
     database = open_database(rows.parent)
     try:
-        columns = widen(database, rows, typed_columns(rows, known))
-        cells = (
-            ", ".join(f"{_python_cell(each)} AS c{at}" for at, each in enumerate(columns)) or "NULL"
-        )
-        with pieces(rows) as found:
-            yield columns, _batches(database, found, column_names(rows), cells)
+        yield database, widen(database, rows, typed_columns(rows, known))
     finally:
         database.close()
 
 
-def _python_cell(column: TypedColumn) -> str:
+@contextmanager
+def typed_rows(
+    rows: Path, known: Sequence[QueryColumn] | None
+) -> Iterator[tuple[tuple[TypedColumn, ...], Iterator[list[tuple[Any, ...]]]]]:
+    """Read the columns, and the rows as batches of Python values; datetimes are naive UTC."""
+    with typed_table(rows, known) as (database, columns), pieces(rows) as files:
+        cells = [python_cell(each) for each in columns]
+        names = column_names(rows)
+        yield (
+            columns,
+            (batch for file in files for batch in fetched(database, file, names, cells)),
+        )
+
+
+def python_cell(column: TypedColumn) -> str:
+    """Write the SQL that gives a cell as Python's own type; a datetime is naive UTC."""
     cell = typed_cell(column)
     return f"timezone('UTC', {cell})" if column.kind is FieldKind.DATETIME else cell
 
 
-def _batches(
-    database: Database, files: Iterable[Path], names: Sequence[str], cells: str
+def fetched(
+    database: Database, piece: Path, names: Sequence[str], cells: Sequence[str]
 ) -> Iterator[list[tuple[Any, ...]]]:
-    connection = database.connection
+    """Fetch the cells of a piece's rows as batches of tuples."""
+    wanted = ", ".join(f"{cell} AS c{at}" for at, cell in enumerate(cells)) or "NULL"
 
     def read(rows: str) -> None:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE piece AS SELECT {cells} FROM {rows}")
+        database.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE piece AS SELECT {wanted} FROM {rows}"
+        )
 
-    for file in files:
-        with_rows(file, names, read, header=False)
-        connection.execute("FROM piece")
-        while found := connection.fetchmany(_FETCHED_ROWS):
-            yield found
+    with_rows(piece, names, read, header=False)
+    database.connection.execute("FROM piece")
+    while found := database.connection.fetchmany(_FETCHED_ROWS):
+        yield found

@@ -225,3 +225,16 @@ def test_a_row_that_is_refused_leaves_the_table_as_it_was(database, rows):
     with pytest.raises(StateError):
         deliver(broken, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep_rows=True)
     assert database('SELECT "Id" FROM cases') == [("old",)]
+
+
+def test_texts_that_copy_could_take_for_its_end_are_written_whole(database, tmp_path):
+    texts = ["a\n\\.\nb", "\\.", "\\N", "a\tb\\", '"quoted"', " ", "c"]
+    file = tmp_path / "texts.csv"
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(
+            [["Id", "At"], *([text, "08:30:00.250Z"] for text in texts)]
+        )
+    columns = (QueryColumn("Id", FieldKind.TEXT), QueryColumn("At", FieldKind.TIME))
+    deliver(file, DatabaseTarget(REFERENCE, "cases", TableMode.REPLACE), columns, keep_rows=True)
+    assert database('SELECT "Id" FROM cases') == [(text,) for text in texts]
+    assert database('SELECT DISTINCT "At"::text FROM cases') == [("08:30:00.25",)]

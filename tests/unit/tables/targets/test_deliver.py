@@ -325,6 +325,17 @@ def test_a_table_is_made_replaced_and_added_to(rows, sqlite):
     ]
 
 
+def test_sqlite_has_dates_and_times_as_texts(tmp_path, sqlite):
+    file = tmp_path / "times.csv"
+    file.write_text('"At","T"\n"2026-01-31T08:00:00.120Z","08:00:00.500Z"\n"",""\n')
+    columns = (QueryColumn("At", FieldKind.DATETIME), QueryColumn("T", FieldKind.TIME))
+    deliver(file, DatabaseTarget(sqlite, "times", TableMode.REPLACE), columns, keep_rows=True)
+    assert in_sqlite("SELECT * FROM times") == [
+        ("2026-01-31T08:00:00.120Z", "08:00:00.500000"),
+        (None, None),
+    ]
+
+
 def test_a_table_that_rejects_a_row_is_left_as_it_was(rows, sqlite):
     engine = sqlalchemy.create_engine(os.environ["A_DATABASE"])
     with engine.begin() as connection:
