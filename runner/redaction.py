@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from threading import Lock
 from urllib.parse import quote, quote_plus
@@ -49,35 +49,45 @@ _SHAPES_OF_REQUESTS = (
 _SHAPE = re.compile("|".join([*(shape for _, shape in SHAPES), *_SHAPES_OF_REQUESTS]), re.DOTALL)
 
 
+class _Secret:
+    """One secret text in all its forms."""
+
+    def __init__(self, text: str) -> None:
+        self._plain = frozenset(_plain_forms(text))
+        self._base64 = tuple(_in_base64(text))
+        self.patterns = frozenset(
+            (*map(_escaped, self._plain), *map(_base64_pattern, self._base64))
+        )
+
+    def may_be_in(self, text: str, joined: str) -> bool:
+        """Whether a form of it occurs; sometimes also if none does. `joined` is of `_joined`."""
+        if any(form in text for form in self._plain):
+            return True
+        # Without its first character, which `_joined` takes for a line end if it follows a `\`.
+        return any(form[1:] in joined for form in self._base64)
+
+
 class _Registry:
     """Every secret text that this process has seen."""
 
     def __init__(self) -> None:
-        self._texts: set[str] = set()
-        self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
+        self.secrets: dict[str, _Secret] = {}
         self._listeners: list[Callable[[str], None]] = []
         self._lock = Lock()
 
     def add(self, text: str) -> None:
-        if len(text) < LEAST_CHARACTERS or text in self._texts:
+        if len(text) < LEAST_CHARACTERS:
             return
         with self._lock:
-            new = text not in self._texts
-            self._texts.add(text)
-            self._forms.update(_forms(text))
-            # The longest first: one secret may be the beginning of another.
-            ordered = sorted(self._forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(ordered))
-        for listener in self._listeners if new else ():
+            if text in self.secrets:
+                return
+            # A new dictionary, as other threads may be reading the old one.
+            self.secrets = {**self.secrets, text: _Secret(text)}
+        for listener in self._listeners:
             listener(text)
 
     def listen(self, listener: Callable[[str], None]) -> None:
         self._listeners.append(listener)
-
-    @property
-    def pattern(self) -> re.Pattern[str] | None:
-        return self._pattern
 
 
 _registry = _Registry()
@@ -100,36 +110,37 @@ def redacted(text: str, *, shapes: bool = False) -> str:
         text: About to be shown or written.
         shapes: Also mask what only looks like a token, a key or a password.
     """
-    pattern = _registry.pattern
-    clean = pattern.sub(MASK, text) if pattern else text
+    joined = _joined(text) if _registry.secrets else text
+    # Most texts have none: a pattern of all secrets would take longer to compile than to look.
+    found = [each for each in _registry.secrets.values() if each.may_be_in(text, joined)]
+    clean = re.sub(_any_of(found), MASK, text) if found else text
     return _SHAPE.sub(MASK, clean) if shapes else clean
 
 
 def secret_pattern() -> str | None:
     """A regular expression of all secrets and their forms, for Python and RE2; None without any."""
-    pattern = _registry.pattern
-    return pattern.pattern if pattern else None
+    secrets = _registry.secrets.values()
+    return _any_of(secrets) if secrets else None
 
 
-def _forms(text: str) -> Iterator[str]:
-    """Patterns of a text: as it is, in URLs, HTML forms, HTML, JSON, hexadecimal and base64."""
+def _any_of(secrets: Iterable[_Secret]) -> str:
+    """The longest form first: one secret may be the beginning of another."""
+    patterns = set().union(*(each.patterns for each in secrets))
+    return "|".join(sorted(patterns, key=lambda each: (-len(each), each)))
+
+
+def _plain_forms(text: str) -> Iterator[str]:
+    """A text as it is, in URLs, HTML forms, HTML, JSON and hexadecimal."""
     encoded = quote(text, safe="")
-    plain = {
-        text,
-        *(
-            each
-            for form in (encoded, quote(text), quote_plus(text))
-            for each in (form, _lower_escapes(form))
-        ),
-        quote(encoded, safe=""),
-        escape(text),
-        *(each for is_ascii in (True, False) for each in _in_json(text, is_ascii=is_ascii)),
-        *_lines(text),
-        text.encode().hex(),
-        text.encode().hex().upper(),
-    }
-    yield from map(_escaped, plain)
-    yield from _in_base64(text)
+    yield text
+    for form in (encoded, quote(text), quote_plus(text)):
+        yield from (form, _lower_escapes(form))
+    yield quote(encoded, safe="")
+    yield escape(text)
+    for is_ascii in (True, False):
+        yield from _in_json(text, is_ascii=is_ascii)
+    yield from _lines(text)
+    yield from (text.encode().hex(), text.encode().hex().upper())
 
 
 def _in_json(text: str, *, is_ascii: bool) -> tuple[str, str, str]:
@@ -153,8 +164,7 @@ def _lines(text: str) -> set[str]:
 def _in_base64(text: str) -> Iterator[str]:
     """The text inside something longer in base64: three ways, by where it begins.
 
-    The characters at both ends depend on what is around the text, so they are left out. Long
-    base64 is cut into lines.
+    The characters at both ends depend on what is around the text, so they are left out.
     """
     content = text.encode()
     for offset in range(3):
@@ -164,11 +174,22 @@ def _in_base64(text: str) -> Iterator[str]:
         last = 8 * (offset + len(content)) // 6
         certain = encoded[first:last]
         if len(certain) >= _LEAST_IN_BASE64:
-            yield r"(?:\s|\\r|\\n)*".join(_BASE64_CHARACTER.get(each, each) for each in certain)
+            yield certain
 
 
+_LINE_END = r"(?:\s|\\r|\\n)"
+"""Long base64 is cut into lines."""
 _BASE64_CHARACTER = {"+": "[+-]", "/": "[/_]"}
 """The last two characters of base64 differ in URLs."""
+
+
+def _base64_pattern(text: str) -> str:
+    return f"{_LINE_END}*".join(_BASE64_CHARACTER.get(each, each) for each in text)
+
+
+def _joined(text: str) -> str:
+    """A text without line ends, its base64 in the usual characters."""
+    return re.sub(_LINE_END, "", text).translate({ord("-"): "+", ord("_"): "/"})
 
 
 def _escaped(text: str) -> str:

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
@@ -56,6 +58,7 @@ class Warm:
         self.free = threading.Lock()
         self._folder = folder
         self._process = None
+        self._started = 0
 
     def run(self, words, cwd, env, given):
         given_file = self._folder / "in"
@@ -72,10 +75,30 @@ class Warm:
         }
         with ThreadPoolExecutor(len(pipes)) as pool:
             said = pool.map(lambda pipe: pipe.read_text(encoding="utf-8"), pipes)
-            code = self._answer(json.dumps(asked) + "\n")
+            code = self._answer(asked)
             return Ended(code, *said)
 
-    def _answer(self, line):
+    def start(self, words, cwd, env):
+        """Start a command that runs on, its stderr that of the tests."""
+        self._started += 1
+        out = self._folder / f"out-{self._started}"
+        os.mkfifo(out)
+        asked = {
+            "argv": [*map(str, words)],
+            "cwd": str(cwd),
+            "env": env,
+            "streams": [os.devnull, str(out), None],
+            "wait": False,
+        }
+        with self.free:
+            return Fork(self, self._answer(asked), out.open(encoding="utf-8"))
+
+    def end_of(self, number):
+        """The exit code, or the negative signal, of a command that was started; waits for its end."""
+        with self.free:
+            return self._answer({"ended": number})
+
+    def _answer(self, asked):
         if self._process is None:
             self._process = subprocess.Popen(
                 [sys.executable, Path(__file__).with_name("warm.py")],
@@ -86,7 +109,7 @@ class Warm:
         late = threading.Timer(COMMAND_SECONDS, self.end)
         late.start()
         try:
-            self._process.stdin.write(line)
+            self._process.stdin.write(json.dumps(asked) + "\n")
             self._process.stdin.flush()
             return int(self._process.stdout.readline())
         finally:
@@ -97,6 +120,31 @@ class Warm:
         if process is not None:
             process.kill()
             process.communicate()
+
+
+@dataclass
+class Fork:
+    """A command that runs on in a fork of the warm process, as much of a `Popen` as tests use."""
+
+    warm: Warm
+    pid: int
+    stdout: TextIO
+    returncode: int | None = None
+    stdin = stderr = None
+
+    def poll(self):
+        return self.returncode
+
+    def terminate(self):
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self):
+        os.kill(self.pid, signal.SIGKILL)
+
+    def wait(self):
+        if self.returncode is None:
+            self.returncode = self.warm.end_of(self.pid)
+        return self.returncode
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +179,12 @@ class Bench:
             env=self.environ(),
             **options,
         )
+        self.started.append(process)
+        return process
+
+    def serve(self, *words):
+        """Start a local org in a fork of the warm process; it says where it is on stdout."""
+        process = self.warm.start(words, self.folder, self.environ())
         self.started.append(process)
         return process
 
@@ -174,7 +228,7 @@ class Org:
 
     url: str
     token: str
-    process: subprocess.Popen
+    process: "Fork"
 
     def request(self, method, path, **options):
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
@@ -239,7 +293,7 @@ def serve_org(bench):
     def start(*options, org_file=ORG_FILE, place=bench):
         file = place.write("org.yaml", org_file)
         words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", file, *options)
-        process = place.start(*words, stderr=None)
+        process = place.serve(*words)
         told = json.loads(process.stdout.readline())
         return Org(told["url"], told["access_token"], process)
 

@@ -96,8 +96,8 @@ class Inside:
     def write(self, name, text):
         return self._bench.write(self._folder / name, text)
 
-    def start(self, *words, **options):
-        return self._bench.start(*words, **options)
+    def serve(self, *words):
+        return self._bench.serve(*words)
 
 
 def test_a_seed_that_is_added_is_loaded_and_a_changed_one_is_reported(bench):

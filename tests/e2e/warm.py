@@ -1,21 +1,41 @@
 """Runs the command in forks of one warm process: a start costs a fork, not a second of imports.
 
 Each fork is a process of its own, with its own folder, environment and streams. One JSON object a
-line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three). The exit code, or
-the negative signal, is one line on stdout. Nothing is opened before a fork: DuckDB has threads.
+line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three; null: the same as here).
+The exit code, or the negative signal, is one line on stdout. With `wait` false it is the process
+id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later.
+Nothing is opened before a fork: DuckDB has threads.
 """
 
+import gc
 import json
 import os
 import sys
 from contextlib import nullcontext
+from importlib import import_module
 
-import duckdb  # noqa: F401 - loaded once, for all forks
-
-import runner.cli.app
-import runner.runs.execute  # noqa: F401
 from runner.__main__ import main
-from runner.job.schema import validate  # noqa: F401
+
+LOADED = (
+    "duckdb",
+    "encodings.idna",
+    "rich.console",
+    "runner.cli.app",
+    "runner.cli.error_output",
+    "runner.cli.run_output",
+    "runner.job.load",
+    "runner.job.schema.validate",
+    "runner.local_org.app",
+    "runner.local_org.error_log",
+    "runner.local_org.seeding",
+    "runner.report.diagnostics",
+    "runner.report.document",
+    "runner.report.sinks",
+    "runner.runs.execute",
+    "runner.runs.local_org_process",
+    "runner.state.tokens.parsing",
+)
+"""What most commands need, loaded once for all forks."""
 
 
 def be_the_command(asked, within):
@@ -24,6 +44,8 @@ def be_the_command(asked, within):
     os.environ.clear()
     os.environ.update(asked["env"])
     for number, file in enumerate(asked["streams"]):
+        if file is None:
+            continue
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC if number else os.O_RDONLY
         os.dup2(os.open(file, flags, 0o600), number)
     sys.argv = ["runner", *asked["argv"]]
@@ -44,13 +66,19 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
 
     `within` gives what a fork runs in, `answer` what is said of its end.
     """
+    for name in LOADED:
+        import_module(name)
+    gc.freeze()  # a fork that collects garbage copies no memory of this process
     for line in sys.stdin:
         asked = json.loads(line)
-        child = os.fork()
+        child = asked.get("ended") or os.fork()
         if child == 0:
             be_the_command(asked, within(asked))
-        _, status = os.waitpid(child, 0)
-        told = answer(asked, os.waitstatus_to_exitcode(status))
+        if asked.get("wait", True):
+            _, status = os.waitpid(child, 0)
+            told = answer(asked, os.waitstatus_to_exitcode(status))
+        else:
+            told = child
         sys.stdout.write(json.dumps(told) + "\n")
         sys.stdout.flush()
 

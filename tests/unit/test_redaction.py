@@ -58,6 +58,23 @@ def test_text_in_base64_without_the_secret_is_left_alone():
     assert redacted(dump) == dump
 
 
+def test_a_secret_in_base64_is_masked_right_after_a_backslash():
+    register_secret(TEXT)
+    register_secret("\x9e" + TEXT)
+    for text in (TEXT, "\x9e" + TEXT):
+        for offset in range(3):
+            content = b64encode(b"\x9e" * offset + text.encode()).decode()
+            assert "***" in redacted(f"\\{content}")
+            assert "***" in redacted(f"\\n{content}")
+
+
+def test_each_of_many_secrets_is_masked():
+    secrets = [f"00D5g00000ABCDE!{number:080}" for number in range(500)]
+    for secret in secrets:
+        register_secret(secret)
+    assert {redacted(f"a {secret} b") for secret in secrets} == {"a *** b"}
+
+
 def test_the_pattern_is_the_same_to_the_database():
     duckdb = pytest.importorskip("duckdb")
     Secret('a "b"\\c/d|e\n(f)[g]{h}^$.*+?-_\'€ ü&<>#~')

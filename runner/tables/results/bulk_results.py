@@ -130,7 +130,8 @@ class PartResults:
 
     def _insert(self) -> None:
         secrets = secret_pattern()
-        if secrets is None:
+        (said,) = self._counts("SELECT count(message) FROM found")
+        if secrets is None or not said:
             self._connection.execute("INSERT INTO outcome FROM found")
         else:  # the org may repeat a token in a message
             masked = ", ".join(
