@@ -33,8 +33,9 @@ def print_error(error: RunnerError) -> None:
         from runner.report.diagnostics import render_diagnostic
 
         for diagnostic in error.diagnostics:
-            sys.stderr.write(printable(render_diagnostic(diagnostic)) + "\n")
-    sys.stderr.write(printable(f"error: {error.message}") + "\n")
+            sys.stderr.write(printable(render_diagnostic(diagnostic)) + "\n\n")
+    mark = "" if isinstance(error, JobError) else "error: "  # each problem has its own
+    sys.stderr.write(printable(f"{mark}{error.message}") + "\n")
     if error.hint:
         sys.stderr.write(printable(f"help: {error.hint}") + "\n")
     if error.not_started:

@@ -15,7 +15,10 @@ def init(
         "job.yaml"
     ),
 ) -> None:
-    """Write a commented starter job, and its schema for the editor beside it."""
+    """Write a starter job, and its schema for the editor.
+
+    A missing folder is created. Nothing is overwritten.
+    """
     from runner.job.schema.files import schema_text
     from runner.job.template import job_template
 
@@ -23,6 +26,7 @@ def init(
     if file.exists():
         raise UsageError(f"{file} already exists.", hint="Choose another file name.")
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(job_template(file.stem), encoding="utf-8")
         if not schema.exists():
             schema.write_text(schema_text("job"), encoding="utf-8")

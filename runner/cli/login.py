@@ -221,18 +221,11 @@ def login(
             raise UsageError(
                 "--no-browser prompts for the final address, but --no-input forbids prompts."
             )
-        wait_seconds = _wait_seconds(timeout)
+        wait_seconds = seconds(timeout, "--timeout")
         signed_in, store = _sign_in_by_browser(
             target, permitted, port, wait_seconds, paste=no_browser
         )
     _print(signed_in, store, output)
-
-
-def _wait_seconds(timeout: str) -> float:
-    try:
-        return float(timeout)
-    except ValueError:
-        return seconds(timeout, "--timeout")
 
 
 def _sign_in_by_browser(

@@ -87,19 +87,18 @@ NoInput = Annotated[
 
 
 def seconds(text: str, option: str) -> float:
-    """The seconds of a duration such as `90m`.
+    """The seconds of a duration such as `90m`; a number alone is seconds.
 
     Raises:
         UsageError: It is not a duration.
     """
     from runner.job.notation import duration_seconds
 
-    try:
-        return duration_seconds(text)
-    except (ValueError, KeyError, IndexError):
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?[smhd]?", text) is None:
         raise UsageError(
             f"{option} {text} is not a duration.", hint="Write it like 90s, 10m or 2h."
-        ) from None
+        )
+    return duration_seconds(text) if text[-1].isalpha() else float(text)
 
 
 def size_bytes(text: str, option: str) -> int:

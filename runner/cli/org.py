@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from runner.local_org.app import Server
     from runner.local_org.org import Settings
 
-app = typer.Typer(
-    help="Serve an embedded Salesforce org, to try jobs without an account.", no_args_is_help=True
-)
+app = typer.Typer(help="Serve a local Salesforce org, to try jobs on.", no_args_is_help=True)
 OrgFile = Annotated[
     Path | None,
     typer.Option(
@@ -165,9 +163,9 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
 
 @app.command()
 def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
-    """Delete everything in the local org of a folder: every record, Bulk job and session.
+    """Delete everything in the local org of a folder.
 
-    The folder is that of the org file; without one, the current folder. The org loads its seeds
+    That is every record, Bulk job and session. The folder is that of the org file; without one, the current folder. The org loads its seeds
     again when it is next started.
     """
     import shutil

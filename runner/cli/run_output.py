@@ -20,7 +20,7 @@ import typer
 from runner.cli.options import Output, seconds, size_bytes
 from runner.cli.settings import user_settings
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError
-from runner.events import Sink, ignore
+from runner.events import Event, Sink, Warned
 from runner.job.endpoints import STANDARD_STREAM, FileTarget
 from runner.job.model import Job, QueryTask
 from runner.outcome import RunOutcome, exit_code_of
@@ -120,12 +120,20 @@ def _sink(output: Output, *, verbose: int, quiet: bool) -> Iterator[Sink]:
     from runner.report.sinks import PlainSink, live_sink
 
     if quiet:
-        yield ignore
+        yield _only_warnings(PlainSink(sys.stderr, time.monotonic))
     elif sys.stderr.isatty() and output is Output.TEXT and not verbose:
         with live_sink(sys.stderr) as sink:
             yield sink
     else:
         yield PlainSink(sys.stderr, time.monotonic, verbose=verbose > 0)
+
+
+def _only_warnings(sink: Sink) -> Sink:
+    def warn(event: Event) -> None:
+        if isinstance(event, Warned):
+            sink(event)
+
+    return warn
 
 
 def _print(
@@ -134,7 +142,7 @@ def _print(
     from runner.cli.error_output import error_document, print_error
     from runner.report.document import run_document
     from runner.report.sinks import printable
-    from runner.report.text import recap, resumed_first
+    from runner.report.text import recap
 
     if isinstance(failure, JobError):
         failure.message = f"{failure.count}; this job was not started."
@@ -142,9 +150,6 @@ def _print(
         shown = [each for each in outcomes if each.worst_exit_code or not quiet]
         if shown:
             typer.echo(printable("\n\n".join(map(recap, shown))))
-        for each in outcomes:
-            if quiet and each not in shown and each.resumed is not None:
-                typer.echo(printable(resumed_first(each.resumed)), err=True)
         if failure is not None:
             print_error(failure)
         return

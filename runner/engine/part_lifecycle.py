@@ -329,7 +329,9 @@ class PartLifecycle:
     def _doubt(self) -> None:
         raise LostJobError(
             f"The org no longer knows Bulk job {self._info.id}: it keeps jobs for seven days.",
-            hint="Look for the rows of in_doubt.csv in the org before sending them again.",
+            hint="The rows of in_doubt.csv may safely be sent again."
+            if self._status.repeatable
+            else "Look for the rows of in_doubt.csv in the org before sending them again.",
         )
 
 

@@ -26,11 +26,6 @@ def recap(outcome: RunOutcome) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def resumed_first(outcome: RunOutcome) -> str:
-    """A line about the unfinished run that was finished before another."""
-    return f"run {outcome.run_id} did not finish before, and was finished first"
-
-
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines with the cells of each column below each other, two spaces between columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -54,13 +49,21 @@ def _figures(task: TaskOutcome) -> list[str]:
     if task.verb == "query":
         return [f"found {counts.read:,}"]
     always = [f"read {counts.read:,}", *_accepted(task.verb, counts)]
-    rare = ("unchanged", "skipped", "unprocessed", "in_doubt")
-    present = [(word, getattr(counts, word)) for word in rare]
+    present = [(word, getattr(counts, member)) for word, member in _RARE.items()]
     return [
         *always,
-        *(f"{word.replace('_', ' ')} {number:,}" for word, number in present if number),
+        *(f"{word} {number:,}" for word, number in present if number),
         f"failed {counts.failed:,}",
     ]
+
+
+_RARE = {
+    "unchanged": "unchanged",
+    "left alone": "skipped",
+    "unprocessed": "unprocessed",
+    "in doubt": "in_doubt",
+}
+"""Counts that are shown where there are any, by their words."""
 
 
 def _accepted(verb: str, counts: Counts) -> list[str]:
@@ -117,12 +120,21 @@ def _shortened(message: str) -> str:
     return message if len(message) <= LONGEST_MESSAGE else f"{message[: LONGEST_MESSAGE - 1]}…"
 
 
+def _left(outcome: RunOutcome) -> str:
+    """What keeps a run that finished from being done."""
+    counts = [task.counts for task in outcome.tasks]
+    only_left_alone = any(each.skipped for each in counts) and not any(
+        each.failed or each.unprocessed or each.in_doubt for each in counts
+    )
+    return "records were left alone" if only_left_alone else "rows failed"
+
+
 def _last_line(outcome: RunOutcome) -> str:
     meaning = {
         0: "done",
         1: "a task failed",
         2: "a task could not run",
-        3: "finished, some rows failed",
+        3: f"finished, some {_left(outcome)}",
         4: "sign-in needed",
         5: "try again later",
         130: "interrupted",

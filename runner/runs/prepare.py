@@ -64,8 +64,11 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
 
     Raises:
         JobError: Jobs are wrong; the problems of all.
-        UsageError: A job has no such task or param.
+        UsageError: A job is given twice, or has no such task or param.
     """
+    twice = next((file for at, file in enumerate(files) if _is_among(file, files[:at])), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is given twice.", hint="Name each job once.")
     prepared: list[PreparedRun] = []
     errors: list[RunnerError] = []
     written: frozenset[Path] = frozenset()
@@ -85,6 +88,10 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
     for each in prepared:
         options.on_job(each.job)
     return prepared
+
+
+def _is_among(file: Path, others: Sequence[Path]) -> bool:
+    return file.resolve() in {each.resolve() for each in others}
 
 
 def load(job_file: Path, options: RunOptions) -> Job:

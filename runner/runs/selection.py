@@ -75,9 +75,13 @@ def resolved_params(job: Job, request: RunRequest) -> Mapping[str, ParamValue]:
     wrong = next((name for name, equals, _ in pairs if not equals), None)
     if wrong is not None:
         raise UsageError(f"--param {wrong} has no value.", hint=f"Write --param {wrong}=VALUE.")
-    if not pairs and not job.params:
-        return {}
-    return resolve(job.params, {name: value for name, _, value in pairs})
+    given: dict[str, str] = {}
+    for name, _, value in pairs:
+        if given.setdefault(name, value) != value:
+            raise UsageError(
+                f"--param {name} is given twice: {given[name]} and {value}.", hint="Give it once."
+            )
+    return resolve(job.params, given) if given or job.params else {}
 
 
 def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:

@@ -65,7 +65,7 @@ def test_text_and_quiet_tell_both(bench, died):
     old = died("-p", "like=n 1")
     ended = bench.run("run", "job.yaml", "-t", "list", "-q")
     assert (ended.code, ended.out) == (0, "")
-    assert f"run {old} did not finish before, and was finished first" in ended.err
+    assert f"warning: run {old} did not finish" in ended.err
 
 
 @pytest.mark.parametrize("words", [("-p", "like=none"), ("-t", "list", "-t", "load")])

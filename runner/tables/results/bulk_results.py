@@ -72,9 +72,11 @@ class PartResults:
         rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
         self._unknown = self._missing = 0
+        self._repeatable = False
 
     def match(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
         """Find the result of every row of the part, in order; rows without one are in doubt."""
+        self._repeatable = any(each.column.required for each in mappings)
         results = [_ResultFile(status, file) for status, file in files.present()]
         returned = {column for each in results for column in each.columns}
         content = [each for each in mappings if each.column.field.lower() in returned]
@@ -181,11 +183,16 @@ class PartResults:
             rows = ", ".join(f"{row:,}" for row in missing) + more
             found.append(f"rows without a result: {self._missing:,} ({rows})")
         part = self._part
+        then = (
+            "after that, the rows of in_doubt.csv may safely be sent again"
+            if self._repeatable
+            else "after that, look for the rows of in_doubt.csv in the org before sending them again"
+        )
         return UnexpectedAnswerError(
             f"Part {part.index} sent {part.rows:,} rows, but the org's result files do not match"
             f" them; {'; '.join(found)}.",
-            hint="`runner resume` downloads them again for as long as the org has them, seven days;"
-            " look for these rows in the org before sending them again.",
+            hint="`runner resume` downloads them again for as long as the org has them, seven days; "
+            f"{then}.",
         )
 
 

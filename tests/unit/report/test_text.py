@@ -109,6 +109,15 @@ def test_a_failed_task_gives_reason_and_hint():
     assert "cases: INVALID_FIELD: No such column\n  Check the name." in text
 
 
+def test_an_undo_that_leaves_records_alone_says_so():
+    left = replace(UPSERT, verb="update", top_errors=(), counts=Counts(read=3, skipped=3))
+    text = recap(run_of(left, exit_code=ExitCode.PARTIAL))
+    assert "left alone 3" in text
+    assert "finished, some records were left alone (exit 3)" in text
+    failed = replace(UPSERT, counts=Counts(read=3, skipped=1, failed=1))
+    assert "some rows failed" in recap(run_of(failed, exit_code=ExitCode.PARTIAL))
+
+
 def test_a_run_without_tasks_still_has_its_last_line():
     assert recap(run_of()).strip() == "run 20261123-130501-7f3a: done (exit 0)"
 

@@ -278,6 +278,15 @@ def test_rows_without_a_result_are_in_doubt_and_the_rest_counts(one_part, answer
     assert [row["sf__Row"] for row in read(tmp_path / "in_doubt.csv")] == ["2", "3"]
 
 
+def test_only_rows_that_nothing_identifies_are_to_be_looked_for(one_part, answer):
+    for columns, said in ((KEYED, "may safely be sent again"), ([KEYED[1]], "look for the rows")):
+        results, part = one_part(THREE, columns)
+        succeeded = answer("ok", "sf__Id,sf__Created,AnnualRevenue\n001A,true,2\n")
+        with pytest.raises(UnexpectedAnswerError) as caught:
+            take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
+        assert said in caught.value.hint
+
+
 def test_a_part_without_results_is_in_doubt(one_part):
     results, part = one_part(THREE, KEYED)
     results.add_in_doubt(part)
