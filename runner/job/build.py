@@ -277,6 +277,7 @@ def _shape(values: Values, path: Path) -> FileShape:
         numbers.get("strip", ""),
         _nulls(values),
         values.get("skip_rows", 0),
+        values.get("skip_last", 0),
         _undeclared(form, values, path),
     )
 

@@ -79,6 +79,8 @@ class FileShape:
     """Values that mean a blank: `NULL`."""
     skip_rows: int = 0
     """Lines of a CSV file, or rows of a sheet, above the header."""
+    skip_last: int = 0
+    """Lines of a CSV file below the last row."""
     undeclared: frozenset[str] = field(default=frozenset(), compare=False)
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
 

@@ -40,7 +40,15 @@ from runner.suggest import closest, in_words
 _VALUE_KEYS = ("decimal", "numbers", "dates", "datetimes")
 _TEXT_KEYS = ("compression", *_VALUE_KEYS, "nulls")
 _KEYS = {
-    FileFormat.CSV: ("delimiter", "quote", "header", "skip_rows", "encoding", *_TEXT_KEYS),
+    FileFormat.CSV: (
+        "delimiter",
+        "quote",
+        "header",
+        "skip_rows",
+        "skip_last",
+        "encoding",
+        *_TEXT_KEYS,
+    ),
     FileFormat.JSONL: ("encoding", *_TEXT_KEYS),
     FileFormat.JSON: ("encoding", *_TEXT_KEYS),
     FileFormat.XML: ("record", *_TEXT_KEYS),

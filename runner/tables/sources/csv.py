@@ -36,11 +36,13 @@ from runner.tables.sources.chunks import (
     file_blocks,
     unreadable,
 )
+from runner.tables.sources.footer import without_footer
+from runner.tables.sources.header import check_header, named_columns
 from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
-_UNNAMED = "Name it in the first line, or check `delimiter` and `skip_rows` in `from`."
+UNNAMED = "Name it in the first line, or check `delimiter` and `skip_rows` in `from`."
 PLAIN_CSV = FileShape(FileFormat.CSV)
 START_BYTES = 64_000
 """How much of a file is examined."""
@@ -54,6 +56,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 """UTF-32 first: its mark begins with that of UTF-16."""
+NAMED_DELIMITER = '(?i:"?sep=([^\r\n])"?(?:\r\n|\n|\r))'
+"""Excel's first line."""
 _SNIFFED_ROWS = 20
 _NAMES = {"\t": "tab"}
 
@@ -99,6 +103,8 @@ class Records:
     """Rows may end early: missing values are blank."""
     normalize: Callable[[Path], Records] | None = None
     """Writes them as plain CSV, for when DuckDB cannot read them as they are."""
+    only_normalized: bool = False
+    """They are more than rows: columns without names, lines below the last row."""
     place: str | None = None
     """Where they were fetched from; messages name it instead of `path`."""
     files: tuple[tuple[int, Path], ...] = ()
@@ -199,21 +205,34 @@ def open_csv(path: Path, shape: FileShape) -> Records:
         blocks = decoded(blocks, path, shape.encoding)
     first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
     first = first[len(preamble(first, shape.skip_rows)) :].lstrip(b"\r\n")
+    if shape.skip_rows and start.strip() and not first.strip():
+        raise SourceError(
+            f"{path}: nothing follows the first {shape.skip_rows} lines.",
+            hint="Check `skip_rows` in `from`: it counts the lines above the header.",
+        )
     header = header_bytes(first, shape.quote)
     columns = shape.header
-    if not columns:
+    if not columns and first.strip():
         columns = _header_names(path, header, shape)
         first = first[len(header) :]
-    check_header(path, columns, hint=_UNNAMED)
-    records = chain([first], blocks)
-    notes = (note,) if note else ()
-    return Records(path, columns, shape, records, digest, _line_end(header), notes=notes)
+    named = named_columns(columns)
+    records = Records(
+        path,
+        check_header(path, columns[:named] or columns, hint=UNNAMED),
+        shape,
+        chain([first], blocks),
+        digest,
+        _line_end(header),
+    )
+    records.notes = (note,) if note else ()
+    records.only_normalized = named < len(columns) or shape.skip_last > 0
+    return records
 
 
 def preamble(start: bytes, skip_rows: int) -> bytes:
     """What comes before the header in UTF-8: Excel's line `sep=;`, and the lines to skip."""
     lines = rb"(?:[^\r\n]*(?:\r\n|\n|\r|\Z)){%d}" % skip_rows
-    found = re.match(rb"(?:sep=[^\r\n]\r?\n)?" + lines, start)
+    found = re.match(rb"(?:" + NAMED_DELIMITER.encode() + rb")?" + lines, start)
     return found.group() if found else b""
 
 
@@ -240,29 +259,6 @@ def _header_names(path: Path, header: bytes, shape: FileShape) -> tuple[str, ...
         ) from error
     rows = list(csv.reader(lines, delimiter=shape.delimiter, quotechar=shape.quote or None))
     return tuple(rows[0]) if rows else ()
-
-
-def check_header(
-    path: Path, names: tuple[str, ...], *, hint: str = "Give every column a name."
-) -> None:
-    """Reject blank and repeated names; Salesforce and SQL treat `Name` and `NAME` as the same.
-
-    Raises:
-        SourceError: Gives the column and its position.
-    """
-    seen: dict[str, int] = {}
-    for place, name in enumerate(names, start=1):
-        if not name.strip():
-            raise SourceError(
-                f"{path}: column {place} of {len(names)} has no name.",
-                hint=hint,
-            )
-        first = seen.setdefault(name.lower(), place)
-        if first != place:
-            raise SourceError(
-                f"{path}: column {name!r} appears twice in the header ({first} and {place}).",
-                hint="Rename or remove one; column names are not case-sensitive.",
-            )
 
 
 def detect(shape: FileShape, start: bytes) -> tuple[FileShape, str | None]:
@@ -304,11 +300,13 @@ def _delimiter(start: bytes, shape: FileShape) -> str:
     except LookupError:
         return shape.delimiter
     text = decoder.decode(start).removeprefix("\ufeff")
-    if named := re.match("sep=([^\r\n])\r?\n", text):
+    if named := re.match(NAMED_DELIMITER, text):
         return named[1]
-    lines = text.splitlines(keepends=True)
-    text = "".join(lines[shape.skip_rows :]).lstrip("\r\n")
+    lines = text.splitlines(keepends=True)[shape.skip_rows :]
     is_cut = len(start) >= START_BYTES
+    if shape.skip_last and not is_cut:
+        lines = list(without_footer(lines, shape.skip_last, is_blank, []))
+    text = "".join(lines).lstrip("\r\n")
     widths = {
         delimiter: width
         for delimiter in _DELIMITERS
@@ -324,10 +322,14 @@ def _width(text: str, delimiter: str, shape: FileShape, *, is_cut: bool) -> int:
     rows = list(_first_rows(text, delimiter, shape))
     if is_cut and 1 < len(rows) <= _SNIFFED_ROWS:
         rows.pop()
-    widths = {len(row) for row in rows if row}
-    if shape.header:
-        widths.add(len(shape.header))
-    return widths.pop() if len(widths) == 1 else 0
+    head = shape.header or (rows[0] if rows else ())
+    least, most = named_columns(head), len(head)
+    return least if all(_fits(row, least, most) for row in rows if row) else 0
+
+
+def _fits(row: list[str], least: int, most: int) -> bool:
+    """Whether a row has the header's cells; blank ones may follow."""
+    return len(row) >= least and not any(map(str.strip, row[most:]))
 
 
 def _first_rows(text: str, delimiter: str, shape: FileShape) -> Iterator[list[str]]:
@@ -338,3 +340,8 @@ def _first_rows(text: str, delimiter: str, shape: FileShape) -> Iterator[list[st
             yield next(reader)
     except (StopIteration, csv.Error):
         return
+
+
+def is_blank(line: str) -> bool:
+    """Whether a line has nothing to see."""
+    return not line.strip()

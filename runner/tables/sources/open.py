@@ -36,6 +36,7 @@ from runner.tables.sources.csv import (
     size_of,
 )
 from runner.tables.sources.csv_normalize import normalize_csv
+from runner.tables.sources.header import MergedColumns, check_header, check_same_columns
 from runner.tables.sources.json import (
     JsonObject,
     TypedColumns,
@@ -59,15 +60,25 @@ def read_columns(source: FileSource) -> tuple[str, ...] | None:
     """
     if source.url is not None or source.path == STANDARD_STREAM:
         return None
-    first = _files(source.path)[0]
-    size_of(first)
     if source.shape.format is FileFormat.CSV:
-        return own_columns(open_csv(first, source.shape).columns)
+        return _common_columns(source, lambda file: open_csv(file, source.shape).columns)
     if source.shape.format is FileFormat.PARQUET:
         from runner.tables.sources.parquet import parquet_columns
 
-        return own_columns(parquet_columns(first))
+        return _common_columns(source, parquet_columns)
     return None
+
+
+def _common_columns(source: FileSource, read: Callable[[Path], tuple[str, ...]]) -> tuple[str, ...]:
+    """The own columns of a source's files, which all have the same; none if all are empty."""
+    first: tuple[Path, tuple[str, ...]] | None = None
+    for file in _with_rows(_files(source.path)):
+        columns = check_header(file, read(file))
+        if first is None or not first[1]:
+            first = file, columns
+        elif columns:
+            check_same_columns(*first, file, columns)
+    return own_columns(first[1]) if first else ()
 
 
 MAX_RECORDS_READ = 200_000
@@ -87,17 +98,19 @@ def columns_of(source: FileSource) -> tuple[str, ...] | None:
     if source.shape.format is FileFormat.EXCEL:
         from runner.tables.sources.excel import excel_columns
 
-        return own_columns(excel_columns(_files(source.path)[0], source.shape)) or None
+        return _common_columns(source, lambda file: excel_columns(file, source.shape)) or None
     if source.shape.format not in _OBJECT_READERS:
         return read_columns(source) or None
     records = chain.from_iterable(
-        _OBJECT_READERS[source.shape.format](file, source.shape) for file in _files(source.path)
+        _OBJECT_READERS[source.shape.format](file, source.shape)
+        for file in _with_rows(_files(source.path))
     )
-    columns: dict[str, None] = {}
+    merged = MergedColumns(source.path)
     for record in islice(records, MAX_RECORDS_READ):
-        columns.update(dict.fromkeys(record))
+        merged.renamed(record)
     is_all = next(records, None) is None
-    return own_columns(tuple(columns)) or None if is_all else None
+    columns = check_header(source.path, tuple(merged.names))
+    return own_columns(columns) or None if is_all else None
 
 
 def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tuple[Records, ...]:
@@ -129,9 +142,11 @@ def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
     return tuple(note for records in opened for note in records.notes)
 
 
-def _with_file_names(opened: Sequence[Records]) -> tuple[Records, ...]:
+def _with_file_names(opened: Sequence[Records], files: Sequence[Path]) -> tuple[Records, ...]:
     """Name the files in their notes; a note shared by several is given once, by the first."""
-    named: dict[str, list[str]] = {}
+    read = {records.path for records in opened}
+    empty = [file.name for file in files if file not in read]
+    named = {"empty, skipped": empty} if empty else {}
     for records in opened:
         for note in records.notes:
             named.setdefault(note, []).append(records.path.name)
@@ -158,13 +173,13 @@ def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, 
 def _read_files(
     source: FileSource, files: list[Path], folder: Path, disk: Disk
 ) -> tuple[Records, ...]:
-    for file in files:
-        size_of(file)
     shape = source.shape
+    filled = _with_rows(files)
     if shape.format in _OBJECT_READERS:
         read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
         starts: list[tuple[int, Path]] = []
-        objects = _read_one_by_one(files, lambda file: read_objects(file, shape), starts)
+        found = _read_one_by_one(filled, lambda file: read_objects(file, shape), starts)
+        objects: Iterator[JsonObject] = map(MergedColumns(source.path).renamed, found)
         if shape.decimal != PLAIN_CSV.decimal:
             objects = typed.watch(objects)
         records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
@@ -173,11 +188,13 @@ def _read_files(
     read = _READERS[shape.format]
     opened = tuple(
         replace(read(file, shape, folder / f"rows-{number}.csv", disk), written=source.written)
-        for number, file in enumerate(files)
+        for number, file in enumerate(filled)
     )
+    # Empty files have no header to compare; one of them stands for all if there is nothing else.
+    opened = tuple(each for each in opened if each.columns) or opened[:1]
     for each in opened[1:]:
-        _check_same_columns(opened[0], each)
-    return _with_file_names(opened)
+        check_same_columns(opened[0].path, opened[0].columns, each.path, each.columns)
+    return _with_file_names(opened, files)
 
 
 def _read_one_by_one(
@@ -218,6 +235,15 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
+def _with_rows(files: list[Path]) -> list[Path]:
+    """Files that are not empty; one of them if all are.
+
+    Raises:
+        SourceError: A file does not exist or cannot be read.
+    """
+    return [file for file in files if size_of(file)] or files[:1]
+
+
 def _save_standard_input(to: Path) -> Path:
     """Write standard input to a file, so that it can be read twice."""
     if sys.stdin is None or sys.stdin.closed:
@@ -236,9 +262,13 @@ def _save_standard_input(to: Path) -> Path:
     return to
 
 
-def _read_csv(file: Path, shape: FileShape, _to: Path, _disk: Disk) -> Records:
+def _read_csv(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
     records = open_csv(file, shape)
-    return replace(records, normalize=partial(normalize_csv, file, records.shape))
+    if not records.only_normalized:
+        return replace(records, normalize=partial(normalize_csv, file, records.shape))
+    normal = normalize_csv(file, records.shape, to)
+    disk.add(size_of(to))
+    return replace(normal, notes=(*records.notes, *normal.notes))
 
 
 def _read_parquet(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:
@@ -274,15 +304,3 @@ _READERS: Mapping[FileFormat, Callable[[Path, FileShape, Path, Disk], Records]] 
     FileFormat.EXCEL: _read_excel,
 }
 """Formats with one header: several files must have the same columns."""
-
-
-def _check_same_columns(first: Records, other: Records) -> None:
-    missing = ", ".join(column for column in first.columns if column not in other.columns)
-    added = ", ".join(column for column in other.columns if column not in first.columns)
-    if missing or added:
-        what = [f"lacks {missing}" if missing else "", f"adds {added}" if added else ""]
-        raise SourceError(
-            f"{other.path}: its columns differ from those of {first.path}: it"
-            f" {' and '.join(filter(None, what))}.",
-            hint="Files of one pattern must have the same columns, in any order.",
-        )

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.tables.database import Database, first_line
-from runner.tables.sources.csv import Records, check_header
+from runner.tables.sources.csv import Records
+from runner.tables.sources.header import check_header
 from runner.tables.sources.spool import spooled
 from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql import read_parquet as relation
@@ -46,7 +47,7 @@ def read_parquet(path: Path, to: Path) -> Records:
     database = Database(to.parent)
     try:
         types = _described(database.connection, path)
-        check_header(path, tuple(types))
+        columns = check_header(path, tuple(types))
         cells = ", ".join(_cell(column, kind) for column, kind in types.items())
         query = f"SELECT {cells} FROM {relation([path])}"
         database.connection.execute(copy_csv(query, to, header=False))
@@ -54,7 +55,7 @@ def read_parquet(path: Path, to: Path) -> Records:
         raise _unreadable(path, error) from error
     finally:
         database.close()
-    return spooled(path, tuple(types), to)
+    return spooled(path, columns, to)
 
 
 def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from runner.errors import SourceError
 from runner.tables.disk import UNBOUNDED, Disk, Metered
 from runner.tables.sources.chunks import file_blocks
-from runner.tables.sources.csv import PLAIN_CSV, Records, check_header
+from runner.tables.sources.csv import PLAIN_CSV, Records
+from runner.tables.sources.header import check_header
 
 
 def spool_records(
@@ -44,8 +45,7 @@ def spool_records(
             f"{path}: none of its {rows:,} records has a value.",
             hint="Check `record` or the file: each record names its columns.",
         )
-    check_header(path, tuple(places))
-    return spooled(path, tuple(places), to, ragged=True)
+    return spooled(path, check_header(path, tuple(places)), to, ragged=True)
 
 
 def spool_rows(
@@ -61,11 +61,11 @@ def spool_rows(
         SourceError: A column has no name, or the name of another.
         StorageError: The run uses more disk space than it may.
     """
-    check_header(path, tuple(columns))
+    names = check_header(path, columns)
     with to.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(Metered(out, disk), lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writerows(rows)
-    return spooled(path, tuple(columns), to)
+    return spooled(path, names, to)
 
 
 def spooled(path: Path, columns: tuple[str, ...], file: Path, *, ragged: bool = False) -> Records:

@@ -15,7 +15,8 @@ from runner.job.endpoints import FileSource
 from runner.tables.database import Database, first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import Records, RowsSource, check_header, load_error
+from runner.tables.sources.csv import Records, RowsSource, load_error
+from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
 from runner.tables.sources.sql_written import written_in
 from runner.tables.sql import copy_csv, literal, name, read_records
@@ -67,8 +68,9 @@ def read_joined(
         sql = for_duckdb(source.sql)
         described = database.connection.execute(f"DESCRIBE (\n{sql}\n)").fetchall()
         columns = tuple(str(row[0]) for row in described)
-        check_header(_FROM, columns)
-        written = written_in(database.connection, sql, tables)
+        names = check_header(_FROM, columns)
+        ways = written_in(database.connection, sql, tables)
+        written = {clean_name(column): way for column, way in ways.items()}
         database.connection.execute("SET lock_configuration = true")
         cells = ", ".join(f"coalesce(CAST({name(c)} AS VARCHAR), '')" for c in columns)
         query = f"SELECT {cells} FROM (\n{sql}\n)"
@@ -81,7 +83,7 @@ def read_joined(
     finally:
         database.close()
     disk.add(to.stat().st_size)
-    return replace(spooled(_FROM, columns, to), notes=tuple(notes), written=written)
+    return replace(spooled(_FROM, names, to), notes=tuple(notes), written=written)
 
 
 def _load(database: Database, table: str, opened: Sequence[Records], folder: Path) -> None:

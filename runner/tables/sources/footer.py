@@ -1,0 +1,42 @@
+"""Lines below the rows: totals, notes and whatever else an export adds at the end."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+Line = TypeVar("Line")
+
+_MOST_SHOWN = 80
+
+
+def without_footer(
+    lines: Iterable[Line], count: int, is_blank: Callable[[Line], bool], footer: list[Line]
+) -> Iterator[Line]:
+    """Give lines except the last `count`; blank lines at the very end do not count.
+
+    Args:
+        lines: All lines.
+        count: How many to leave out.
+        is_blank: Whether a line is blank.
+        footer: Gets the lines that were left out, after the last line was given.
+    """
+    held: deque[Line] = deque()
+    blank: list[Line] = []
+    for line in lines:
+        blank.append(line)
+        if is_blank(line):
+            continue
+        held.extend(blank)
+        blank.clear()
+        while len(held) > count:
+            yield held.popleft()
+    footer.extend(held)
+
+
+def footer_note(lines: Sequence[str]) -> str:
+    """Tell the user which lines were left out: one day they may be rows."""
+    shown = " / ".join(" ".join(line.split()) for line in lines if line.strip())
+    shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
+    return f"last {len(lines)} line{'s' * (len(lines) != 1)} skipped: {shown}"
