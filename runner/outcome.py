@@ -58,6 +58,8 @@ class Counts:
     in_doubt: int = 0
     written: int = 0
     """Rows that a query wrote to its target."""
+    truncated: int = 0
+    """Values that were cut to the length of their field."""
 
     @property
     def succeeded(self) -> int:

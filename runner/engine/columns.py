@@ -23,7 +23,7 @@ from runner.salesforce.describe import (
     ResolvedColumn,
 )
 from runner.suggest import did_you_mean
-from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.field_types import MOST_CHARACTERS, FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
 from runner.tables.sources.open import read_columns
 from runner.tables.staging.expressions import parse
@@ -149,7 +149,16 @@ def plan_columns(
     for wish, column in resolved:
         name, kind, lookup = column.name, FieldKind.of(column.type), column.lookup
         is_required = name.lower() == required and not _may_be_blank(task)
-        columns.append(MappedColumn(name, wish.expression, kind, required=is_required))
+        columns.append(
+            MappedColumn(
+                name,
+                wish.expression,
+                kind,
+                required=is_required,
+                max_length=_max_length(column.parent_field or column.field),
+                is_cut=task.truncate and _may_be_cut(column) and not is_required,
+            )
+        )
         if lookup is not None:
             lookups[name] = lookup
         elif column.field.unique and kind is FieldKind.TEXT:
@@ -183,6 +192,22 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
             job.origin, wish.location, parse(wish.expression).columns, header
         )
     ]
+
+
+_CUT = frozenset({"string", "textarea", "encryptedstring", "combobox"})
+"""Types of prose; half an address of e-mail or half a picklist value would mean another one."""
+
+
+def _may_be_cut(column: ResolvedColumn) -> bool:
+    is_rich = column.field.html_formatted  # cut markup is broken markup
+    return column.type in _CUT and column.lookup is None and not is_rich
+
+
+def _max_length(field: FieldDescribe) -> int | None:
+    if field.type == "base64":
+        return None
+    # The org may make rich text shorter before it counts.
+    return MOST_CHARACTERS if field.html_formatted or not field.length else field.length
 
 
 def _may_be_blank(task: WriteTask) -> bool:

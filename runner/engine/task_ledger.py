@@ -68,7 +68,10 @@ def mapping_digest(columns: Sequence[MappedColumn]) -> str:
     A changed job file is refused before this is compared; what is left to catch is a field whose
     type the org has changed since, and with it the text of its values.
     """
-    sent = [(c.field, c.expression, c.kind.value, c.required) for c in columns]
+    sent = [
+        (c.field, c.expression, c.kind.value, c.required, *([c.max_length] if c.is_cut else []))
+        for c in columns
+    ]
     return hashlib.sha256(json.dumps(sent).encode()).hexdigest()
 
 

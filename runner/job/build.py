@@ -203,6 +203,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         key=values.get("key"),
         fields=tuple(FieldMapping(*each) for each in fields.items()) if fields else None,
         blank=Blank(values.get("blank", Blank.KEEP)),
+        truncate=values.get("truncate", False),
         max_failures=None if limit is None else notation.max_failures(limit),
         all_or_none=values.get("all_or_none", False),
         concurrency=Concurrency(values.get("concurrency", Concurrency.PARALLEL)),

@@ -169,6 +169,8 @@ class WriteTask(Task):
     fields: tuple[FieldMapping, ...] | None = None
     """None: the source's header names the fields."""
     blank: Blank = Blank.KEEP
+    truncate: bool = False
+    """Whether texts that are longer than their field are cut."""
     max_failures: MaxFailures | None = None
     """None: any number, ending as PARTIAL."""
     all_or_none: bool = False

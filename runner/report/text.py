@@ -54,6 +54,7 @@ def _figures(task: TaskOutcome) -> list[str]:
         *always,
         *(f"{word} {number:,}" for word, number in present if number),
         f"failed {counts.failed:,}",
+        *([f"values cut {counts.truncated:,}"] if counts.truncated else []),
     ]
 
 

@@ -39,6 +39,11 @@ class FieldDescribe:
     external_id: bool = False
     id_lookup: bool = False
     unique: bool = False
+    case_sensitive: bool = False
+    length: int = 0
+    """Characters that a text may have; 0 if it says nothing."""
+    html_formatted: bool = False
+    """Whether it is rich text, whose markup the org rewrites."""
     precision: int = 0
     scale: int = 0
     reference_to: tuple[str, ...] = ()
@@ -182,6 +187,9 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     external_id: bool | None = None
     id_lookup: bool | None = None
     unique: bool | None = None
+    case_sensitive: bool | None = None
+    length: Count | None = None
+    html_formatted: bool | None = None
     precision: Count | None = None
     scale: Count | None = None
     reference_to: list[str] | None = None
@@ -332,6 +340,9 @@ def _field_of(entry: _FieldAnswer) -> FieldDescribe:
         external_id=bool(entry.external_id),
         id_lookup=bool(entry.id_lookup),
         unique=bool(entry.unique),
+        case_sensitive=bool(entry.case_sensitive),
+        length=entry.length or 0,
+        html_formatted=bool(entry.html_formatted),
         precision=entry.precision or 0,
         scale=entry.scale or 0,
         reference_to=tuple(entry.reference_to or ()),

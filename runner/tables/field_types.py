@@ -44,6 +44,12 @@ _KINDS = {
 }
 
 
+MOST_CHARACTERS = 131_072
+"""Of any text in the org, and of any value in Bulk API 2.0."""
+MOST_ROW_CHARACTERS = 400_000
+"""Of all values of a row in Bulk API 2.0: a longer one fails the ingest job with all its rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class MappedColumn:
     """One field to send and where its values come from."""
@@ -55,6 +61,10 @@ class MappedColumn:
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
     """A row without it fails: the key of an upsert, the Id of an update or delete."""
+    max_length: int | None = MOST_CHARACTERS
+    """Characters that a text may have; None: a file, to which no limit of texts applies."""
+    is_cut: bool = False
+    """Whether a longer text is cut."""
 
     @property
     def identifies(self) -> bool:

@@ -82,3 +82,31 @@ def test_an_upsert_by_id_that_may_create_twice_goes_over_bulk(bench, org):
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
     assert (ended.task("load")["api"], ended.task("known")["api"]) == ("bulk", "rest")
+
+
+@APIS
+def test_what_is_too_long_fails_its_row_and_truncate_cuts_and_counts(bench, org, api):
+    rich = "<b>" + "x" * 300 + "</b>"
+    bench.write(
+        "a.csv", f"ERP_Id__c,Name,Description\nA1,{'n' * 256},{rich}\nA2,short,{'d' * 140_000}\n"
+    )
+    bench.write(
+        "b.csv",
+        f"ERP_Id__c,Name,Phone\nB1,{'n' * 256},1\nB2,{'m' * 300},{'2' * 41}\n{'3' * 21},c,4\n",
+    )
+    job = bench.job(f"""
+- {{name: load, upsert: Account, key: ERP_Id__c, from: a.csv, api: {api}}}
+- {{name: cut, upsert: Account, key: ERP_Id__c, from: b.csv, truncate: true, api: {api}}}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 1, ended.err
+    assert {row["sf__Code"] for row in result_rows(ended, "failed")} == {"STRING_TOO_LONG"}
+    assert counts(ended, "failed", "truncated") == (2, 0)
+    ended = bench.run("run", job, "-o", "json", "--task", "cut")
+    assert ended.code == 3, ended.err
+    assert counts(ended, "created", "failed", "truncated", task="cut") == (1, 2, 1)
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "n" * 255}]
+    failed = result_rows(ended, "failed", "cut")
+    assert [row["sf__Fields"] for row in failed] == ["Phone", "ERP_Id__c"]
+    shown = bench.run("show", ended.document["run_id"])
+    assert "values cut 1" in shown.out

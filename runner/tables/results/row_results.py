@@ -153,6 +153,7 @@ class RowResults:
             failed=tally[RowStatus.FAILED],
             in_doubt=tally[RowStatus.IN_DOUBT],
             unprocessed=total - processed,
+            truncated=self._staging.truncated_total,
         )
 
     def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:

@@ -163,11 +163,15 @@ def null_if_blank(kind: FieldKind, text: str, *, is_key: bool = False) -> str:
         spaces = literal(TRIMMED_BY_THE_ORG + _UNICODE_SPACES)
         return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {spaces}), '') END"
     # Trimming every text would take longer than anything else that is done to it.
-    trimmed = f"trim({text}, {literal(TRIMMED_BY_THE_ORG)})"
     if is_key:
         plain = f"{text} >= '!' AND {text}[-1] >= '!'"
-        return f"CASE WHEN {plain} THEN {text} ELSE nullif({trimmed}, '') END"
-    return f"CASE WHEN {text} >= '!' OR {trimmed} <> '' THEN {text} END"
+        return f"CASE WHEN {plain} THEN {text} ELSE nullif({trimmed(text)}, '') END"
+    return f"CASE WHEN {text} >= '!' THEN {text} WHEN {trimmed(text)} <> '' THEN {text} END"
+
+
+def trimmed(text: str) -> str:
+    """Give the SQL of a text as the org stores it: without outer white space."""
+    return f"trim({text}, {literal(TRIMMED_BY_THE_ORG)})"
 
 
 def comparable(kind: FieldKind, text: str) -> str:

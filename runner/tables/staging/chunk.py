@@ -30,6 +30,8 @@ class RowChunk:
     """Size of all rows to send."""
     first_row: int = 1
     """Number of its first row in the source, from 1."""
+    truncated: int = 0
+    """Values in the rows to send that were cut to fit their field."""
 
     @property
     def last_row(self) -> int:

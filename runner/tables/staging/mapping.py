@@ -15,7 +15,12 @@ from runner.job.endpoints import FileShape
 from runner.job.model import Blank
 from runner.suggest import did_you_mean
 from runner.tables.database import first_line
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind, MappedColumn
+from runner.tables.field_types import (
+    EXPLICIT_NULL,
+    MOST_ROW_CHARACTERS,
+    FieldKind,
+    MappedColumn,
+)
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import (
     EXPECTED,
@@ -24,6 +29,7 @@ from runner.tables.staging.canonical_values import (
     is_skipped,
     null_if_blank,
     source_format,
+    trimmed,
 )
 from runner.tables.staging.expressions import parse
 
@@ -32,6 +38,9 @@ if TYPE_CHECKING:
 
 
 MISFIT = "VALUE_DOES_NOT_FIT"
+TOO_LONG = "STRING_TOO_LONG"
+"""The org's own code: the reason is the same, on this machine or there."""
+ROW_TOO_LONG = "ROW_TOO_LONG"
 BLANK_KEY = "KEY_IS_BLANK"
 UNCOMPUTABLE = "EXPRESSION_FAILED"
 
@@ -78,6 +87,15 @@ class ColumnMapping:
         text = null_if_blank(self.column.kind, raw, is_key=self.column.identifies)
         # No record has a null Id: a row without one is refused, or created.
         return f"nullif({text}, {_NULL})" if self.column.field == "Id" else text
+
+    @property
+    def is_too_long(self) -> str | None:
+        """SQL of whether the canonical text is longer than its field; None if it cannot be."""
+        most, value = self.column.max_length, f"m{self.index}"
+        if self.column.kind is not FieldKind.TEXT or most is None:
+            return None
+        # Counting characters, and what is left of them, takes longer than comparing bytes.
+        return f"strlen({value}) > {most} AND length({trimmed(value)}) > {most}"
 
     @property
     def converted(self) -> str:
@@ -179,7 +197,7 @@ def staging_query(
     reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mappings if m.format]
     values = [f"{m.converted} AS m{m.index}" for m in mappings]
     cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in mappings]
-    staged = [*cells, f"{_problem(mappings)} AS problem"]
+    staged = [*cells, f"{_problem(mappings)} AS problem", f"{_cut(mappings)} AS cut"]
     query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"
     levels = [["*", *texts], ["*", *reformatted], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):
@@ -190,6 +208,9 @@ def staging_query(
 def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
     """Write the SQL of a cell to send; `is_only` if a record has no other."""
     value = f"m{mapping.index}"
+    if mapping.column.is_cut:
+        cut = f"left({trimmed(value)}, {mapping.column.max_length})"
+        value = f"CASE WHEN {mapping.is_too_long} THEN {cut} ELSE {value} END"
     if blank is Blank.CLEAR and mapping.column.field != "Id":
         cleared = "'false'" if mapping.column.kind is FieldKind.BOOLEAN else _NULL
         return f"coalesce({value}, {cleared})"
@@ -199,6 +220,7 @@ def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
 
 def _problem(mappings: Sequence[ColumnMapping]) -> str:
     found = [clause for mapping in mappings for clause in _clauses(mapping)]
+    found += _row_clause(mappings)
     if not found:
         return "CAST(NULL AS VARCHAR)"
     return f"nullif(concat_ws({_BETWEEN_PROBLEMS}, {', '.join(found)}), '')"
@@ -210,20 +232,52 @@ def _clauses(mapping: ColumnMapping) -> list[str]:
     if mapping.computed and not mapping.is_volatile:
         expression = " ".join((column.expression or "").split())
         message = literal(f"{column.field}: the expression `{expression}` fails for this row")
-        clauses.append(_clause(mapping, f"__e{index} IS NULL", UNCOMPUTABLE, message))
+        clauses.append(_clause(column.field, f"__e{index} IS NULL", UNCOMPUTABLE, message))
     if column.kind is not FieldKind.TEXT:
         before, after = literal(f"{_label(column)}: '"), _why_not(mapping)
-        value = (
-            f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
-            f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
-        )
         misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
-        clauses.append(_clause(mapping, misfit, MISFIT, f"{before} || {value} || {after}"))
+        message = f"{before} || {_shown(text)} || {after}"
+        clauses.append(_clause(column.field, misfit, MISFIT, message))
+    elif mapping.is_too_long and not column.is_cut:
+        before = literal(f"{_label(column)}: data value too large: ")
+        after = literal(f" (max length={column.max_length})")
+        message = f"{before} || {_shown(f'm{index}')} || {after}"
+        clauses.append(_clause(column.field, mapping.is_too_long, TOO_LONG, message))
     if column.required:
         empty = f"coalesce({text}, '') IN ('', {_NULL})"
         message = literal(f"{column.field}: blank, so the row does not identify a record")
-        clauses.append(_clause(mapping, empty, BLANK_KEY, message))
+        clauses.append(_clause(column.field, empty, BLANK_KEY, message))
     return clauses
+
+
+def _row_clause(mappings: Sequence[ColumnMapping]) -> list[str]:
+    """Rows that are too long for Bulk; none if the fields are too short for that."""
+    texts = [mapping for mapping in mappings if mapping.column.kind is FieldKind.TEXT]
+    longest = [mapping.column.max_length for mapping in texts]
+    if None in longest or sum(filter(None, longest)) <= MOST_ROW_CHARACTERS:
+        return []
+
+    def total(of: str) -> str:
+        return " + ".join(f"coalesce({of}(m{mapping.index}), 0)" for mapping in texts)
+
+    is_too_long = f"{total('strlen')} > {MOST_ROW_CHARACTERS}"
+    is_too_long += f" AND {total('length')} > {MOST_ROW_CHARACTERS}"
+    most = f" characters; a row may have {MOST_ROW_CHARACTERS:,}"
+    message = f"'the row has ' || format('{{:,}}', {total('length')}) || {literal(most)}"
+    return [_clause("", is_too_long, ROW_TOO_LONG, message)]
+
+
+def _cut(mappings: Sequence[ColumnMapping]) -> str:
+    """How many values of a row are cut."""
+    cut = [f"CAST(coalesce({m.is_too_long}, false) AS INT)" for m in mappings if m.column.is_cut]
+    return " + ".join(cut) or "0"
+
+
+def _shown(text: str) -> str:
+    return (
+        f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
+        f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
+    )
 
 
 def _label(column: MappedColumn) -> str:
@@ -249,8 +303,8 @@ def _expected(mapping: ColumnMapping) -> str:
     return mapping.format.example if mapping.format else EXPECTED[mapping.column.kind]
 
 
-def _clause(mapping: ColumnMapping, condition: str, code: str, message: str) -> str:
-    head = literal(f"{code}{BETWEEN_MEMBERS}{mapping.column.field}{BETWEEN_MEMBERS}")
+def _clause(field: str, condition: str, code: str, message: str) -> str:
+    head = literal(f"{code}{BETWEEN_MEMBERS}{field}{BETWEEN_MEMBERS}")
     return f"CASE WHEN {condition} THEN {head} || {message} END"
 
 

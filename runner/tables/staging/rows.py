@@ -180,6 +180,11 @@ class StagedRows:
         """Rows that are not sent."""
         return sum(chunk.rejected for chunk in self.chunks)
 
+    @property
+    def truncated_total(self) -> int:
+        """Values that were cut to fit their field."""
+        return sum(chunk.truncated for chunk in self.chunks)
+
     def has_blank(self, field: str) -> bool:
         """Whether a field is blank in any of the rows to send."""
         cell = next(each.cell for each in self.mappings if each.column.field == field)
@@ -276,29 +281,32 @@ class StagedRows:
         chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
         try:
             chunk.read_file.write_bytes(without_mark(content))
-            rows, rejected = self._map_chunk(chunk)
+            rows, rejected, truncated = self._map_chunk(chunk)
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
         self.disk.add(len(content) + sent_bytes)
-        return replace(chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes)
+        return replace(
+            chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes, truncated=truncated
+        )
 
-    def _map_chunk(self, chunk: RowChunk) -> tuple[int, int]:
-        """Write the rows to send and the rejected ones; give how many there are of both."""
+    def _map_chunk(self, chunk: RowChunk) -> tuple[int, int, int]:
+        """Write the rows to send and the rejected ones; count rows, rejected rows, cut values."""
         read = read_records(chunk.read_file, chunk.dialect, self.source_columns)
         cells = ", ".join(mapping.cell for mapping in self.mappings)
         query = staging_query(self.mappings, self.source_columns, read, self.blank)
         with self.database.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged AS {query}")
-            counted = "SELECT count(*), count(problem) FROM staged"
-            rows, rejected = cursor.execute(counted).fetchall()[0]
+            cut = "coalesce(sum(cut) FILTER (problem IS NULL), 0)"
+            counted = f"SELECT count(*), count(problem), {cut} FROM staged"
+            rows, rejected, truncated = cursor.execute(counted).fetchall()[0]
             sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
             cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
             quote_leading_mark(chunk.sent_file)
             if rejected:
                 problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
                 cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))
-        return rows, rejected
+        return rows, rejected, int(truncated)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         with storage_errors("Staged rows cannot be read"), self.database.cursor() as cursor:

@@ -20,9 +20,9 @@ from collections.abc import Iterator, Sequence
 from enum import StrEnum
 
 from runner.job.model import Verb
-from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
+from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
-from runner.tables.staging.canonical_values import canonical, comparable
+from runner.tables.staging.canonical_values import canonical, comparable, trimmed
 from runner.tables.undo.after_images import WrittenColumn, WrittenIndex
 
 
@@ -129,7 +129,7 @@ def _compared(index: WrittenIndex) -> str:
     tests = "".join(f", {each}" for at in range(len(index.fields)) for each in _tests(index, at))
     joins = "".join(
         f" LEFT JOIN parent p{place} ON p{place}.place = '{place}'"
-        f" AND lower({_trimmed(f'p{place}.key')}) = lower({_trimmed(f'w.w{place}')})"
+        f" AND lower({trimmed(f'p{place}.key')}) = lower({trimmed(f'w.w{place}')})"
         for place, column in enumerate(index.columns)
         if column.parent is not None
     )
@@ -169,14 +169,10 @@ def _comparable(column: WrittenColumn, text: str) -> str:
         return f"coalesce(nullif({comparable(column.kind, text)}, ''), 'false')"
     if column.kind is not FieldKind.TEXT:
         return comparable(column.kind, text)
-    plain = _trimmed(comparable(FieldKind.TEXT, canonical(FieldKind.TEXT, text)))
+    plain = trimmed(comparable(FieldKind.TEXT, canonical(FieldKind.TEXT, text)))
     if column.type == "multipicklist":
         return f"array_to_string(list_sort(string_split({plain}, ';')), ';')"
     return plain
-
-
-def _trimmed(text: str) -> str:
-    return f"trim({text}, {literal(TRIMMED_BY_THE_ORG)})"
 
 
 def _rounded(column: WrittenColumn, present: str, sent: str) -> str:

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -209,3 +210,41 @@ def test_what_was_meant_by_an_unknown_column(stage, expression, hint):
 def test_a_column_of_a_source_of_no_bytes_is_missing_because_it_is_empty(stage):
     with pytest.raises(SourceError, match="F__c: the source is empty: it does not even have a"):
         stage(b"", [MappedColumn("F__c", "trim(company)")])
+
+
+def test_a_text_longer_than_its_field_fails_its_row_or_is_cut(stage, rows_of, failed_rows):
+    columns = [MappedColumn("Name", None, max_length=5), MappedColumn("City", None, max_length=3)]
+    content = "Name,City\nabcde,x\n abcde ,x\nabcdef,x\näöüßé,x\na,wxyz\n".encode()
+    staging = stage(content, columns)
+    assert [each["Name"] for each in rows_of(staging)] == ["abcde", " abcde ", "äöüßé"]
+    assert [
+        (row["sf__Row"], row["sf__Code"], row["sf__Message"]) for row in failed_rows(staging)
+    ] == [
+        ("3", "STRING_TOO_LONG", "Name: data value too large: abcdef (max length=5)"),
+        ("5", "STRING_TOO_LONG", "City: data value too large: wxyz (max length=3)"),
+    ]
+    staging = stage(content, [replace(each, is_cut=True) for each in columns])
+    assert [tuple(each.values()) for each in rows_of(staging)] == [
+        ("abcde", "x"),
+        (" abcde ", "x"),
+        ("abcde", "x"),
+        ("äöüßé", "x"),
+        ("a", "wxy"),
+    ]
+    assert staging.truncated_total == 2
+
+
+def test_what_bulk_could_not_take_fails_its_row_alone(stage, rows_of, failed_rows):
+    columns = [MappedColumn(name, None) for name in "ABCD"]
+    long, longer = "x" * 131_072, "x" * 131_073
+    lines = [f"{long},{long},{long},a", f"{longer},,,b", f"{long},{long},{long},{long}", ",,,c"]
+    staging = stage("\n".join(["A,B,C,D", *lines]).encode(), columns)
+    assert [each["D"] for each in rows_of(staging)] == ["a", "c"]
+    failed = failed_rows(staging)
+    assert [(row["sf__Row"], row["sf__Code"]) for row in failed] == [
+        ("2", "STRING_TOO_LONG"),
+        ("3", "ROW_TOO_LONG"),
+    ]
+    assert "the row has 524,288 characters" in failed[1]["sf__Message"]
+    file = [MappedColumn("A", None, max_length=None)]
+    assert len(rows_of(stage(f"A\n{longer * 4}\n".encode(), file))) == 1
