@@ -6,7 +6,7 @@ Knows mapping and describe. Knows nothing of how rows are read or sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
@@ -14,18 +14,28 @@ from runner.engine.context import Context
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.checks.columns import not_in_source
 from runner.job.endpoints import FileSource, FileTarget
-from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
+from runner.job.model import (
+    AnyTask,
+    Headers,
+    Job,
+    QueryTask,
+    UnknownColumns,
+    Verb,
+    WriteTask,
+)
 from runner.salesforce.describe import (
+    AmbiguousColumnError,
     ColumnError,
     Describes,
     FieldDescribe,
     ObjectDescribe,
     ResolvedColumn,
 )
-from runner.suggest import did_you_mean
+from runner.suggest import did_you_mean, in_words
 from runner.tables.field_types import MOST_CHARACTERS, FieldKind, MappedColumn
 from runner.tables.sources.csv import own_columns
 from runner.tables.sources.open import read_columns
+from runner.tables.sql import name as quoted
 from runner.tables.staging.expressions import parse
 
 _ID = "Id"
@@ -44,6 +54,8 @@ class ColumnPlan:
     """Relationship column to the reference field behind it."""
     unique: tuple[str, ...] = ()
     """Fields of text whose values no two records share, so that a lost create can be found."""
+    notes: tuple[str, ...] = ()
+    """What the user should know about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,19 +138,27 @@ def plan_columns(
     Raises:
         OrgError: The org does not know the object.
     """
-    wishes = _wishes(task, header)
-    problems: list[Diagnostic] = []
+    described = describes.of(task.sobject)
+    wishes, problems = _wishes(job, task, header, described)
+    ignores = task.unknown_columns is UnknownColumns.IGNORE and task.fields is None
+    ignored: list[str] = []
     resolved: list[tuple[_Wish, ResolvedColumn]] = []
     for wish in wishes:
         try:
             found = describes.resolve(task.sobject, wish.name)
         except ColumnError as error:
+            if ignores and not isinstance(error, AmbiguousColumnError):
+                ignored.append(wish.name)
+                continue
             problems.append(_diagnostic(job, wish, "org/unknown-field", error.message, error.hint))
             continue
         resolved.append((wish, found))
+    if ignored and not resolved:
+        message = f"no column of the source is a field of {described.name}"
+        hint = f"The source has {in_words(ignored, 'and')}."
+        problems.append(_diagnostic(job, wishes[0], "org/unknown-field", message, hint))
     problems += _unfilled(job, wishes, header)
     problems += _misplaced(job, task, resolved)
-    described = describes.of(task.sobject)
     key_field = described.field(task.key) if task.key else None
     problems += _key_problems(job, task, described, key_field)
     problems += _missing(job, task, [column.name for _, column in resolved])
@@ -164,11 +184,16 @@ def plan_columns(
         elif column.field.unique and kind is FieldKind.TEXT:
             unique.append(name)
     key = key_field.name if key_field else task.key
-    return ColumnPlan(tuple(columns), key, lookups, tuple(unique)), tuple(problems)
+    notes = (f"not fields of {described.name}, not sent: {', '.join(ignored)}",) if ignored else ()
+    return ColumnPlan(tuple(columns), key, lookups, tuple(unique), notes), tuple(problems)
 
 
-def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
+def _wishes(
+    job: Job, task: WriteTask, header: Sequence[str] | None, described: ObjectDescribe
+) -> tuple[list[_Wish], list[Diagnostic]]:
+    """The fields to fill, and problems of labels in the header."""
     here: Location = ("tasks", task.index)
+    problems: list[Diagnostic] = []
     if task.fields is not None:
         wishes = [
             _Wish(each.field, each.expression, (*here, "fields", each.field))
@@ -176,10 +201,24 @@ def _wishes(task: WriteTask, header: Sequence[str] | None) -> list[_Wish]:
         ]
     else:
         wishes = [_Wish(name, None, (*here, "from")) for name in own_columns(tuple(header or ()))]
+    if task.fields is None and task.headers is Headers.LABELS:
+        labels, wishes = wishes, []
+        for wish in labels:
+            try:
+                wishes.append(_labelled(wish, described))
+            except ColumnError as error:
+                code = "org/unknown-field"
+                problems.append(_diagnostic(job, wish, code, error.message, error.hint))
     if task.verb in _OF_IDS:
         # A delete uses only the Id; rows from a query have more columns.
-        return [wish for wish in wishes if wish.name.lower() == _ID.lower()]
-    return wishes
+        return [wish for wish in wishes if wish.name.lower() == _ID.lower()], []
+    return wishes, problems
+
+
+def _labelled(wish: _Wish, described: ObjectDescribe) -> _Wish:
+    """The field that a column names by its label, or else by its API name."""
+    field = described.labelled(wish.name)
+    return wish if field is None else replace(wish, name=field.name, expression=quoted(wish.name))
 
 
 def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -> list[Diagnostic]:

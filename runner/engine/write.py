@@ -71,7 +71,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         ledger.begin(_intent(task, api, plan, staging))
         results = RowResults(staging, verb=task.verb)
         if api is None:
-            return TaskEnd(_account(task, staging, results, None))
+            return TaskEnd(_account(task, plan, staging, results, None))
         changes = task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}
         before = BeforeImages(task, context, plan, staging) if changes else None
         write = PreparedWrite(task, context, plan, ledger, staging, results, before)
@@ -99,9 +99,9 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
         snapshot.restore(staging, plan.columns, blank=task.blank, timezone=task.timezone)
         return plan
     staging.load(_source(task, context))
-    for note in staging.notes:
-        context.sink(Noticed(note, task.name))
     plan = _plan(task, context, staging.source_columns)
+    for note in (*staging.notes, *plan.notes):
+        context.sink(Noticed(note, task.name))
     save_written(staging.written, context.task_folder(task))
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
     if not staging.is_repeatable:
@@ -113,7 +113,7 @@ def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
     """Send the rows; a resume can still change the end if an error that may pass stopped it."""
     sender = _sender(write, api)
     stopped_by = sender.run()
-    outcome = _account(write.task, write.staging, write.results, stopped_by)
+    outcome = _account(write.task, write.plan, write.staging, write.results, stopped_by)
     outcome = replace(outcome, api=api.value)
     if isinstance(sender, BulkWrite):
         outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
@@ -178,7 +178,11 @@ def _plan(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPla
 
 
 def _account(
-    task: WriteTask, staging: StagedRows, results: RowResults, stopped_by: RunnerError | None
+    task: WriteTask,
+    plan: ColumnPlan,
+    staging: StagedRows,
+    results: RowResults,
+    stopped_by: RunnerError | None,
 ) -> TaskOutcome:
     folder = staging.folder.parent
     counts = results.write_files(folder)
@@ -189,7 +193,7 @@ def _account(
         outcome,
         results=folder,
         top_errors=() if outcome.status is TaskStatus.DONE else results.top_errors(),
-        notes=staging.notes,
+        notes=(*staging.notes, *plan.notes),
     )
 
 

@@ -66,6 +66,22 @@ class Blank(StrEnum):
     CLEAR = "clear"
 
 
+class Headers(StrEnum):
+    """What the names of a source's columns are."""
+
+    NAMES = "names"
+    """API names and relationship paths."""
+    LABELS = "labels"
+    """Labels of fields, as reports and people write them."""
+
+
+class UnknownColumns(StrEnum):
+    """What happens to columns that are no fields of the object."""
+
+    ERROR = "error"
+    IGNORE = "ignore"
+
+
 class Concurrency(StrEnum):
     """Whether a task sends several requests at once."""
 
@@ -168,6 +184,8 @@ class WriteTask(Task):
     """The external Id field of an upsert."""
     fields: tuple[FieldMapping, ...] | None = None
     """None: the source's header names the fields."""
+    headers: Headers = Headers.NAMES
+    unknown_columns: UnknownColumns = UnknownColumns.ERROR
     blank: Blank = Blank.KEEP
     truncate: bool = False
     """Whether texts that are longer than their field are cut."""

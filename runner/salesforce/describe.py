@@ -25,6 +25,10 @@ class ColumnError(UsageError):
     """A column that is not a field of its object."""
 
 
+class AmbiguousColumnError(ColumnError):
+    """A column that may be one of several fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class FieldDescribe:
     """One field, as `describe` has it."""
@@ -49,6 +53,8 @@ class FieldDescribe:
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
     custom: bool = False
+    label: str = ""
+    """In the language of the user."""
 
     @property
     def required(self) -> bool:
@@ -76,6 +82,25 @@ class ObjectDescribe:
     def field(self, name: str) -> FieldDescribe | None:
         """Find a field, ignoring case."""
         return self.fields.get(name.lower())
+
+    def labelled(self, label: str) -> FieldDescribe | None:
+        """Find the field of a label, ignoring case and blanks.
+
+        Of several fields, the one that has it as its name too, or that alone can be written.
+
+        Raises:
+            AmbiguousColumnError: Several fields that can be written have it.
+        """
+        found = [each for each in self.fields.values() if _folded(each.label) == _folded(label)]
+        found = [each for each in found if each.createable or each.updateable] or found
+        found = [each for each in found if each.name.casefold() == _folded(label)] or found
+        if len(found) > 1:
+            names = " and ".join(each.name for each in found)
+            raise AmbiguousColumnError(
+                f"{label!r} is the label of {names} of {self.name}",
+                hint="Name the column like the field that is meant, or map it with `fields`.",
+            )
+        return found[0] if found else None
 
     def reference(self, relationship: str) -> FieldDescribe | None:
         """Find the reference field of a relationship by its name, ignoring case."""
@@ -195,6 +220,7 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     reference_to: list[str] | None = None
     relationship_name: str | None = None
     custom: bool | None = None
+    label: str | None = None
 
 
 class _ChildrenAnswer(msgspec.Struct):
@@ -305,7 +331,7 @@ def _parent_of(reference: FieldDescribe, target: str, column: str) -> str:
             hint=f"It refers to {', '.join(reference.reference_to)}.",
         )
     if not target and len(parents) > 1:
-        raise ColumnError(
+        raise AmbiguousColumnError(
             f"{column}: {reference.name} can refer to several objects",
             hint=f"Say which, such as `{reference.reference_to[0]}:{column}`; it refers to "
             f"{', '.join(reference.reference_to)}.",
@@ -348,9 +374,14 @@ def _field_of(entry: _FieldAnswer) -> FieldDescribe:
         reference_to=tuple(entry.reference_to or ()),
         relationship_name=entry.relationship_name,
         custom=bool(entry.custom),
+        label=entry.label or "",
     )
 
 
 def _object_names(session: Session) -> list[str]:
     listed = read_json(session.request("GET", "/sobjects"), _ObjectList)
     return [entry.name for entry in listed.sobjects]
+
+
+def _folded(label: str) -> str:
+    return " ".join(label.split()).casefold()

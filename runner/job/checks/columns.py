@@ -12,7 +12,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.errors import SourceError
 from runner.job.checks.endpoints import is_here
 from runner.job.endpoints import FileSource, TaskSource
-from runner.job.model import Origin, Verb, WriteTask
+from runner.job.model import Headers, Origin, Verb, WriteTask
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
 from runner.job.soql import selection
 from runner.suggest import did_you_mean, in_words
@@ -109,6 +109,8 @@ def identity(job: PartialJob, known: KnownColumns) -> Iterator[Diagnostic]:
     """Upserts without a value for their key, updates and deletes without one for Id."""
     for task in job.writes:
         fields = task.fields
+        if fields is None and task.headers is Headers.LABELS:
+            continue  # only the org knows its labels
         columns = known.of(task) if fields is None else tuple(each.field for each in fields)
         wanted = "Id" if task.verb in _BY_ID else task.key
         if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:

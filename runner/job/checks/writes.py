@@ -80,6 +80,13 @@ def duplicate_fields(job: PartialJob) -> Iterator[Diagnostic]:
 def options(job: PartialJob) -> Iterator[Diagnostic]:
     """Options that REST API or Bulk API 2.0 cannot combine."""
     for task in job.writes:
+        for key in ("headers", "unknown_columns"):
+            path = task_path(task, key)
+            if task.fields is not None and path in job.origin.positions:
+                message = f"`{key}` does not apply with `fields`"
+                yield job.origin.diagnose(
+                    path, "job/contradiction", message, help="remove one of them", at_key=True
+                )
         for key, message, hint in _contradictions(task):
             path = option_path(job, task, key)
             yield job.origin.diagnose(path, "job/contradiction", message, help=hint)

@@ -101,7 +101,7 @@ def _unknown_keys(
     absent = [key for key in known if key not in violation.instance]
     for key in extra:
         message = f"{_quoted(key)} is not a key of {violation.kind}"
-        hint = did_you_mean(key, absent) or _home_of(key, root) or f"use {in_words(known)}"
+        hint = _home_of(key, root) or did_you_mean(key, absent) or f"use {in_words(known)}"
         path = (*violation.path, key)
         yield origin.diagnose(path, f"{prefix}/unknown-key", message, help=hint, at_key=True)
 

@@ -6,7 +6,16 @@ import pytest
 
 from runner.engine.columns import plan_columns
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import Connection, Environment, FieldMapping, Job, Verb, WriteTask
+from runner.job.model import (
+    Connection,
+    Environment,
+    FieldMapping,
+    Headers,
+    Job,
+    UnknownColumns,
+    Verb,
+    WriteTask,
+)
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind
 
@@ -130,3 +139,83 @@ def test_rows_without_their_key_fail_alone():
         ("Name", False),
     ]
     assert planned.key == "ERP_Id__c"
+
+
+LABELLED = ObjectDescribe(
+    "Account",
+    {
+        each.name.lower(): each
+        for each in (
+            field("Id", "id", write=False, id_lookup=True, label="Account ID"),
+            field("Name", label="Account Name"),
+            field("Description", label="Account Description"),
+            field("Text__c", label="Description"),
+            field("ERP_Id__c", external_id=True, label="ERP Id"),
+            field("Region__c", label="Region"),
+            field("Shown_Region__c", write=False, label="Region"),
+            field("Type", label="Type"),
+            field("Type__c", label="Type"),
+            field("A__c", label="Twice"),
+            field("B__c", label="Twice"),
+        )
+    },
+)
+
+
+def plan_by_header(monkeypatch, header, verb=Verb.UPSERT, **task):
+    monkeypatch.setitem(globals(), "ACCOUNT", LABELLED)
+    written = WriteTask(
+        name="t",
+        verb=verb,
+        sobject="Account",
+        index=0,
+        source=FileSource(Path("/a.csv"), FileShape(FileFormat.CSV)),
+        key="ERP_Id__c" if verb is Verb.UPSERT else None,
+        **task,
+    )
+    job = Job("j", Path("/job.yaml"), Connection(Environment.LOCAL), (written,))
+    return plan_columns(job, written, header, Known())
+
+
+def test_labels_name_their_fields_and_other_names_are_api_names(monkeypatch):
+    header = ["account  NAME", "Description", "erp id", "Region", "Type", "A__c"]
+    planned, problems = plan_by_header(monkeypatch, header, headers=Headers.LABELS)
+    assert problems == ()
+    assert [(each.field, each.expression) for each in planned.columns] == [
+        ("Name", '"account  NAME"'),
+        ("Text__c", '"Description"'),
+        ("ERP_Id__c", '"erp id"'),
+        ("Region__c", '"Region"'),
+        ("Type", '"Type"'),
+        ("A__c", None),
+    ]
+
+
+def test_a_delete_finds_the_id_by_its_label(monkeypatch):
+    header = ["Account ID", "Twice", "Else"]
+    planned, problems = plan_by_header(monkeypatch, header, Verb.DELETE, headers=Headers.LABELS)
+    assert (problems, [each.field for each in planned.columns]) == ((), ["Id"])
+
+
+def test_a_label_of_several_fields_is_refused_also_where_unknown_columns_are_not(monkeypatch):
+    options = {"headers": Headers.LABELS, "unknown_columns": UnknownColumns.IGNORE}
+    _, problems = plan_by_header(monkeypatch, ["ERP Id", "Twice", "Else"], **options)
+    assert [each.message for each in problems] == [
+        "'Twice' is the label of A__c and B__c of Account"
+    ]
+
+
+def test_unknown_columns_are_left_out_and_named(monkeypatch):
+    ignore = {"unknown_columns": UnknownColumns.IGNORE}
+    header = ["ERP_Id__c", "Name", "Foo", "Bar.Baz__c", "Account Name"]
+    planned, problems = plan_by_header(monkeypatch, header, **ignore)
+    assert (problems, [each.field for each in planned.columns]) == ((), ["ERP_Id__c", "Name"])
+    assert planned.notes == ("not fields of Account, not sent: Foo, Bar.Baz__c, Account Name",)
+    _, problems = plan_by_header(monkeypatch, header)
+    assert codes(problems) == ["org/unknown-field"] * 3
+
+
+def test_a_source_without_any_known_column_is_refused(monkeypatch):
+    ignore = {"unknown_columns": UnknownColumns.IGNORE}
+    _, problems = plan_by_header(monkeypatch, ["Foo", "Bar"], Verb.CREATE, **ignore)
+    assert [each.message for each in problems] == ["no column of the source is a field of Account"]
