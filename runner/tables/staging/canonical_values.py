@@ -33,8 +33,10 @@ from runner.tables.sql import literal
 
 JsonValue = str | int | float | bool | None
 
-_PLAIN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
-_DIGITS = "-?(0|[1-9][0-9]*)"
+MOST_DIGITS = 18
+"""Before the decimal point, of any number field. Source: Salesforce Help, "Custom Field Types"."""
+_DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
+_PLAIN = rf"{_DIGITS}(\.[0-9]+)?"
 _WHOLE = r"-?[0-9]+(\.0*)?"
 _NUMERIC = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _TIME_OF_DAY = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -220,9 +222,10 @@ def _boolean(text: str) -> str:
 
 
 def _number(text: str) -> str:
+    plain = f"CASE WHEN {_matches(text, _NUMERIC)} THEN plain_number({text}) END"
     return (
         f"CASE WHEN {_matches(text, _PLAIN)} THEN {text}"
-        f" WHEN {_matches(text, _NUMERIC)} THEN plain_number({text}) END"
+        f" ELSE nullif(regexp_extract({plain}, {literal(f'^{_PLAIN}$')}), '') END"
     )
 
 
@@ -251,6 +254,24 @@ def _datetime(text: str) -> str:
         f" WHEN {_matches(text, _LOCAL)} THEN {written.format(f'local_moment({text})')}"
         f" WHEN {_matches(text, _MOMENT)} THEN {written.format(moment)} END"
     )
+
+
+def is_too_large(text: str) -> str:
+    """Give the SQL of whether a text is a number with more digits than any field holds."""
+    # Not by `plain_number`: DuckDB would then compute it for every row, and once.
+    return f"{_matches(text, _NUMERIC)} AND abs(try_cast({text} AS DOUBLE)) >= 1e{MOST_DIGITS}"
+
+
+def is_of_another_form(kind: FieldKind, text: str) -> str | None:
+    """Give the SQL of whether a text that does not fit looks as if another country wrote it.
+
+    `1.234,56`, `12 %` or `31/01/2026`; None for kinds that are written in one way only.
+    """
+    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+        return _matches(text, "[^0-9A-Za-z]{0,3}[0-9][^A-Za-z]*")
+    if kind in {FieldKind.DATE, FieldKind.DATETIME}:
+        return _matches(text, "([0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{4}[./ ][0-9]{1,2})[-./ ][0-9].*")
+    return None
 
 
 def is_skipped(text: str) -> str:

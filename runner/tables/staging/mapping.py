@@ -24,9 +24,12 @@ from runner.tables.field_types import (
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import (
     EXPECTED,
+    MOST_DIGITS,
     SourceFormat,
     canonical,
+    is_of_another_form,
     is_skipped,
+    is_too_large,
     null_if_blank,
     source_format,
     trimmed,
@@ -48,6 +51,13 @@ BETWEEN_PROBLEMS = "\x1e"
 BETWEEN_MEMBERS = "\x1f"
 """A problem is code, field and message; a row may have several."""
 _SHOWN_CHARACTERS = 80
+_KEY_OF_FORM = {
+    FieldKind.NUMBER: "decimal",
+    FieldKind.INTEGER: "decimal",
+    FieldKind.DATE: "dates",
+    FieldKind.DATETIME: "datetimes",
+}
+"""Which key of a source declares how it writes values of a kind."""
 _NULL = literal(EXPLICIT_NULL)
 _BETWEEN_PROBLEMS = literal(BETWEEN_PROBLEMS)
 
@@ -181,7 +191,12 @@ def check_expressions(
 
 
 def staging_query(
-    mappings: Sequence[ColumnMapping], source_columns: Sequence[str], relation: str, blank: Blank
+    mappings: Sequence[ColumnMapping],
+    source_columns: Sequence[str],
+    relation: str,
+    blank: Blank,
+    *,
+    has_null: bool = False,
 ) -> str:
     """Write the SELECT that gives staged rows, in the relation's order.
 
@@ -190,6 +205,7 @@ def staging_query(
         source_columns: The relation's.
         relation: The rows as they were read; blank is NULL.
         blank: What an empty value does to its field.
+        has_null: Whether there is a character U+0000 anywhere in the rows.
     """
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
     computed = [f"{m.computed} AS __e{m.index}" for m in mappings if m.computed]
@@ -197,7 +213,8 @@ def staging_query(
     reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mappings if m.format]
     values = [f"{m.converted} AS m{m.index}" for m in mappings]
     cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in mappings]
-    staged = [*cells, f"{_problem(mappings)} AS problem", f"{_cut(mappings)} AS cut"]
+    problem = _problem(mappings, has_null=has_null)
+    staged = [*cells, f"{problem} AS problem", f"{_cut(mappings)} AS cut"]
     query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"
     levels = [["*", *texts], ["*", *reformatted], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):
@@ -218,15 +235,15 @@ def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
     return f"coalesce({value}, '')" if is_only else value
 
 
-def _problem(mappings: Sequence[ColumnMapping]) -> str:
-    found = [clause for mapping in mappings for clause in _clauses(mapping)]
+def _problem(mappings: Sequence[ColumnMapping], *, has_null: bool) -> str:
+    found = [each for mapping in mappings for each in _clauses(mapping, has_null=has_null)]
     found += _row_clause(mappings)
     if not found:
         return "CAST(NULL AS VARCHAR)"
     return f"nullif(concat_ws({_BETWEEN_PROBLEMS}, {', '.join(found)}), '')"
 
 
-def _clauses(mapping: ColumnMapping) -> list[str]:
+def _clauses(mapping: ColumnMapping, *, has_null: bool) -> list[str]:
     column, index, text = mapping.column, mapping.index, f"__t{mapping.index}"
     clauses = []
     if mapping.computed and not mapping.is_volatile:
@@ -243,6 +260,9 @@ def _clauses(mapping: ColumnMapping) -> list[str]:
         after = literal(f" (max length={column.max_length})")
         message = f"{before} || {_shown(f'm{index}')} || {after}"
         clauses.append(_clause(column.field, mapping.is_too_long, TOO_LONG, message))
+    if column.kind is FieldKind.TEXT and has_null:
+        message = literal(f"{_label(column)}: contains the character U+0000, which no org stores")
+        clauses.append(_clause(column.field, f"contains({text}, chr(0))", MISFIT, message))
     if column.required:
         empty = f"coalesce({text}, '') IN ('', {_NULL})"
         message = literal(f"{column.field}: blank, so the row does not identify a record")
@@ -290,13 +310,22 @@ def _label(column: MappedColumn) -> str:
 
 def _why_not(mapping: ColumnMapping) -> str:
     """SQL of what is wrong with a value, to follow the value."""
-    after = literal(f"' is not {_expected(mapping)}")
-    if mapping.column.kind is not FieldKind.DATETIME:
-        return after
-    skipped = is_skipped(f"__{'c' if mapping.format else 't'}{mapping.index}")
-    offset = literal("' does not exist in {}: clocks skip it; write the offset, such as +02:00")
-    said = f"replace({offset}, '{{}}', current_setting('TimeZone'))"
-    return f"CASE WHEN {skipped} THEN {said} ELSE {after} END"
+    kind, text = mapping.column.kind, f"__{'c' if mapping.format else 't'}{mapping.index}"
+    cases = ""
+    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+        said = literal(f"' has more than {MOST_DIGITS} digits before the decimal point")
+        cases += f" WHEN {is_too_large(text)} THEN {said}"
+    if kind is FieldKind.DATETIME:
+        offset = literal("' does not exist in {}: clocks skip it; write the offset, such as +02:00")
+        said = f"replace({offset}, '{{}}', current_setting('TimeZone'))"
+        cases += f" WHEN {is_skipped(text)} THEN {said}"
+    after = f"' is not {_expected(mapping)}"
+    other = is_of_another_form(kind, text)
+    if other and mapping.format is None and mapping.source is not None:
+        key = _KEY_OF_FORM[kind]
+        how = f"; declare how the source writes it (`{key}` in `from`), or convert it in `fields`"
+        cases += f" WHEN {other} THEN {literal(after + how)}"
+    return f"CASE{cases} ELSE {literal(after)} END" if cases else literal(after)
 
 
 def _expected(mapping: ColumnMapping) -> str:
