@@ -43,6 +43,9 @@ from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
+CODE_COLUMN, MESSAGE_COLUMN = f"{RESULT_PREFIX}Code", f"{RESULT_PREFIX}Message"
+UNREADABLE = "UNREADABLE_ROW"
+"""Code of a row that is not what its source says; such a row fails wherever it is read again."""
 UNNAMED = "Name it in the first line, or check `delimiter` and `skip_rows` in `from`."
 PLAIN_CSV = FileShape(FileFormat.CSV)
 START_BYTES = 64_000

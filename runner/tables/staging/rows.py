@@ -140,7 +140,8 @@ class StagedRows:
         self._set_timezone(timezone)
         shapes_of = self._records[0].shapes_of
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
-        check_expressions(self.database.connection, self.mappings, self.source_columns)
+        connection = self.database.connection
+        self.mappings = check_expressions(connection, self.mappings, self.source_columns)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []
         for records in self._records:
