@@ -274,6 +274,7 @@ def _shape(values: Values, path: Path) -> FileShape:
         Compression(packed) if packed else notation.compression_of(path),
         tuple(values.get("header", ())),
         values.get("sheet"),
+        notation.sheet_area(values.get("range", "")),
         values.get("record"),
         numbers.get("decimal", "."),
         values.get("dates"),

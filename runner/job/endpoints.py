@@ -51,6 +51,24 @@ class TaskRows(StrEnum):
     UNPROCESSED = "unprocessed"
 
 
+MOST_COLUMNS = 16_384
+"""Of a sheet."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetArea:
+    """The part of a sheet that is a table: rows from 1, columns from 0, ends included."""
+
+    first_row: int = 1
+    last_row: int | None = None
+    first_column: int = 0
+    last_column: int = MOST_COLUMNS - 1
+
+    def has_row(self, number: int) -> bool:
+        """Whether a row is in it."""
+        return self.first_row <= number and (self.last_row is None or number <= self.last_row)
+
+
 @dataclass(frozen=True, slots=True)
 class FileShape:
     """How a file is to be read or written."""
@@ -64,6 +82,8 @@ class FileShape:
     """Names of the columns of a CSV file that has no header."""
     sheet: str | None = None
     """Of an Excel file; None: the first."""
+    area: SheetArea = SheetArea()
+    """What of the sheet is read, as `range` says."""
     record: str | None = None
     """Path of the records in an XML file, `/root/account`."""
     decimal: str = "."
@@ -80,11 +100,9 @@ class FileShape:
     skip_rows: int = 0
     """Lines of a CSV file, or rows of a sheet, above the header."""
     skip_last: int = 0
-    """Lines of a CSV file below the last row."""
+    """Lines of a CSV file, or rows of a sheet, below the last row."""
     undeclared: frozenset[str] = field(default=frozenset(), compare=False)
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
-    has_nan: bool = False
-    """Values are floating point numbers; those that are none, such as NaN, are no texts either."""
 
 
 Written = Mapping[str, tuple[FileShape, ...]]

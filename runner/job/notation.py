@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path, PurePath
 
-from runner.job.endpoints import Compression, FileFormat
+from runner.job.endpoints import Compression, FileFormat, SheetArea
 from runner.job.model import MaxFailures
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
@@ -28,6 +28,7 @@ FORMATS = {
 COMPRESSIONS = {".gz": Compression.GZIP, ".zst": Compression.ZSTD}
 _BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_RANGE = re.compile(r"([A-Za-z]+)(\d+)?:([A-Za-z]+)(\d+)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
@@ -63,6 +64,24 @@ def delimiter(text: str | None, path: PurePath) -> str:
     if text is None:
         return "\t" if _unpacked(path).suffix.lower() == ".tsv" else ","
     return DELIMITERS.get(text, text)
+
+
+def sheet_area(text: str) -> SheetArea:
+    """The part of a sheet that `B3:H` or `B3:H20` means; all of it for an empty text."""
+    found = _RANGE.fullmatch(text)
+    if found is None:
+        return SheetArea()
+    left, top, right, bottom = found.groups()
+    rows = int(top or 1), int(bottom) if bottom else None
+    return SheetArea(*rows, column_place(left), column_place(right))
+
+
+def column_place(letters: str) -> int:
+    """The place of a sheet's column by its name: 0 for A, 26 for AA."""
+    place = 0
+    for letter in letters.upper():
+        place = place * 26 + ord(letter) - ord("A") + 1
+    return place - 1
 
 
 def _unpacked(path: PurePath) -> PurePath:

@@ -6,6 +6,8 @@ some must not reach a terminal. Knows nothing else of terminals.
 
 from __future__ import annotations
 
+import unicodedata
+
 from runner.diagnostics import Diagnostic, Position
 
 _WIDEST_LINE = 120
@@ -69,8 +71,10 @@ def _shown(text: str) -> str:
 
 def _width(text: str) -> int:
     """Columns of a text on a terminal."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - only for these texts
+    return sum(_columns(each) for each in text)
 
-    return cell_len(text)
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1

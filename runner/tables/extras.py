@@ -66,9 +66,10 @@ def _needed(endpoint: Source | Target | SecretReference) -> Iterator[tuple[str, 
     elif isinstance(endpoint, DatabaseSource | DatabaseTarget):
         yield "sqlalchemy", "sql", "a SQL database"
     elif isinstance(endpoint, FileSource | FileTarget | FolderTarget):
-        if endpoint.shape.format is FileFormat.EXCEL:
-            is_source = isinstance(endpoint, FileSource)
-            yield "python_calamine" if is_source else "xlsxwriter", "excel", "an Excel file"
+        if endpoint.shape.format is FileFormat.EXCEL and not isinstance(endpoint, FileSource):
+            yield "xlsxwriter", "excel", "an Excel file"
+        if isinstance(endpoint, FileSource) and endpoint.path.suffix.lower() == ".xls":
+            yield "xlrd", "excel", "an .xls file"
         url = None if isinstance(endpoint, FolderTarget) else endpoint.url
         if url is not None:
             yield "fsspec", "remote", shown_url(url)

@@ -3,11 +3,14 @@
 import csv
 import gzip
 import json
+import shutil
+from pathlib import Path
 
 import duckdb
 import pytest
 from openpyxl import Workbook
 
+XLS = Path(__file__).parents[1] / "unit/tables/sources/workbooks/values.xls"
 ROWS = [{"Name": "Acme", "Nummer": "7"}, {"Name": "Bolt", "Nummer": "8"}]
 JOB = """
 - name: load
@@ -144,16 +147,16 @@ def test_a_source_that_cannot_be_read_is_a_problem(bench, file, content, message
 
 
 def test_a_missing_library_is_a_problem(bench):
-    write_excel(bench)
+    shutil.copy(XLS, bench.folder / "a.xls")
     tasks = """
-- {name: a, create: Account, from: a.xlsx}
+- {name: a, create: Account, from: {file: a.xls, format: excel}}
 - {name: b, query: SELECT Id FROM Account, to: out.xlsx}
 - {name: c, query: SELECT Id FROM Account, to: {database: {env: DB}, table: t}}
 - {name: d, create: Account, from: {database: {env: DB}, sql: SELECT 1}}
 - {name: e, create: Account, from: https://example.com/a.csv}
-- {name: f, create: Account, from: {tables: {t: a.xlsx}, sql: SELECT * FROM t}}
+- {name: f, create: Account, from: {tables: {t: {file: a.xls, format: excel}}, sql: SELECT * FROM t}}
 """
-    names = {"python_calamine", "xlsxwriter", "sqlalchemy", "fsspec", "keyring"}
+    names = {"xlrd", "xlsxwriter", "sqlalchemy", "fsspec", "keyring"}
     job = bench.job(tasks, connection="{environment: live, domain: acme, token: {keyring: acme}}")
     assert bench.run("validate", job).code == 0
     bench.write("block/sitecustomize.py", BLOCK.format(names=names))

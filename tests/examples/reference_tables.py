@@ -56,6 +56,7 @@ def page_tables():
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
         REFERENCE / "local-org-coverage.md": _route_tables(),
         REFERENCE / "cli.md": _command_tables(commands()),
+        REFERENCE / "values.md": {"excel cells": _excel_cells().table()},
         REFERENCE / "where-is-it-done.md": _where_tables(job_schema()),
     }
 
@@ -116,11 +117,20 @@ def _job_tables(schema):
     return tables
 
 
+def _excel_cells():
+    """The cases of the tests of Excel sources."""
+    return _module(ROOT / "tests" / "unit" / "tables" / "sources" / "excel_cells.py")
+
+
+def _module(file):
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def _where_tables(schema):
-    file = Path(__file__).with_name("where_tables.py")
-    spec = importlib.util.spec_from_file_location("where_tables", file)
-    where = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(where)
+    where = _module(Path(__file__).with_name("where_tables.py"))
     definitions = schema["$defs"]
     tasks = [key for name in TASKS for key in definitions[name]["properties"]]
     keys = (

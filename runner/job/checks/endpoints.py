@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.credentials import SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import (
+    MOST_COLUMNS,
     STANDARD_STREAM,
     DatabaseTarget,
     FileFormat,
@@ -19,6 +20,7 @@ from runner.job.endpoints import (
     FileSource,
     FileTarget,
     FolderTarget,
+    SheetArea,
     Source,
     SqlSource,
     TableMode,
@@ -53,7 +55,7 @@ _KEYS = {
     FileFormat.JSON: ("encoding", *_TEXT_KEYS),
     FileFormat.XML: ("record", *_TEXT_KEYS),
     FileFormat.PARQUET: ("nulls",),
-    FileFormat.EXCEL: ("sheet", "skip_rows", "nulls"),
+    FileFormat.EXCEL: ("sheet", "range", "skip_rows", "skip_last", "nulls"),
 }
 _FORMAT_NAMES = {
     FileFormat.CSV: "CSV",
@@ -65,7 +67,7 @@ _FORMAT_NAMES = {
 }
 LibraryFinder = Callable[[Source | Target | SecretReference], tuple[str, str] | None]
 """What is missing, and the command that installs it; None if nothing is missing."""
-_ALL_KEYS = ("sheet", "record", *_KEYS[FileFormat.CSV])
+_ALL_KEYS = ("sheet", "range", "record", *_KEYS[FileFormat.CSV])
 
 
 def sources(job: PartialJob) -> Iterator[Diagnostic]:
@@ -108,19 +110,14 @@ def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Di
         message = f"{_relative(file, job)} is a folder"
         hint = "name a file in it"
         yield job.origin.diagnose(path, "job/source-is-folder", message, help=hint)
-    elif not stat.S_ISREG(_mode(file) or 0):
-        message = f"{_relative(file, job)} is a pipe or a device, which can be read only once"
-        hint = "name a file, or write `from: -` and pipe the rows into the command"
-        yield job.origin.diagnose(path, "job/source-is-no-file", message, help=hint)
 
 
 def is_here(source: FileSource) -> bool:
     """Whether a source is a file on this machine, or a pattern that matches one."""
-    if source.url is not None or source.path == STANDARD_STREAM:
+    if source.url is not None or source.path == STANDARD_STREAM or _is_folder(source.path):
         return False
-    mode = _mode(source.path)
-    if mode is not None:
-        return stat.S_ISREG(mode)
+    if _mode(source.path) is not None:
+        return True
     is_match = is_pattern(source.path)
     return is_match and next(iglob(str(source.path), recursive=True), None) is not None  # noqa: PTH207
 
@@ -288,10 +285,27 @@ def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagno
         hint = 'choose two signs, such as {thousands: ".", decimal: ","}'
         at = (*path, "numbers", "thousands")
         yield origin.diagnose(at, "job/contradiction", message, help=hint)
+    yield from _area(shape.area, path, job)
     if shape.format is FileFormat.CSV and shape.delimiter == shape.quote:
         message = "the delimiter and the quote are the same character"
         hint = "choose another delimiter"
         yield origin.diagnose((*path, "delimiter"), "job/same-delimiter", message, help=hint)
+
+
+def _area(area: SheetArea, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
+    at = (*path, "range")
+    if area.last_column >= MOST_COLUMNS:
+        message = "the range ends beyond XFD, the last column of a sheet"
+        yield job.origin.diagnose(at, "job/bad-value", message, help="name a column before it")
+    elif area.first_column > area.last_column or area.first_row > (area.last_row or area.first_row):
+        message = "the range ends before it begins"
+        hint = "name its upper left cell first, as in B3:H"
+        yield job.origin.diagnose(at, "job/bad-value", message, help=hint)
+    if {at, (*path, "skip_rows")} <= job.origin.positions.keys():
+        message = "`range` and `skip_rows` both say where the header is"
+        hint = "begin the range at the row of the header, as in B3:H"
+        at = (*path, "skip_rows")
+        yield job.origin.diagnose(at, "job/contradiction", message, help=hint, at_key=True)
 
 
 def _is_encoding(name: str) -> bool:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SAMPLE = 2
+SAMPLE = 3
 SEED = 20261123
 
 

@@ -183,7 +183,7 @@ def test_what_is_heavy_is_imported_only_where_it_is_used(bench):
         "import sys, runner.__main__ as m\n"
         f"sys.argv = ['runner', 'validate', {str(job)!r}]\n"
         "try: m.main()\nexcept SystemExit: pass\n"
-        "heavy = {'sqlalchemy', 'fsspec', 'python_calamine', 'xlsxwriter', 'zstandard', 'httpx'}\n"
+        "heavy = {'sqlalchemy', 'fsspec', 'xlrd', 'xlsxwriter', 'zstandard', 'httpx'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

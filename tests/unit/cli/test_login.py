@@ -1,5 +1,6 @@
 """Options of `runner login`."""
 
+import pytest
 import typer.main
 
 from runner.cli.app import app

@@ -1,0 +1,1 @@
+"""Sheets of workbooks as rows of text, one module per file format."""
