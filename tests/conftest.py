@@ -2,6 +2,8 @@
 
 import compileall
 import os
+import ssl
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ def pytest_configure(config):
     """
     if not hasattr(config, "workerinput"):
         compileall.compile_dir(Path(__file__).parents[1] / "runner", quiet=2)
+    # httpx reads all certificates of the machine for each client, though most use no TLS.
+    ssl.create_default_context = cache(ssl.create_default_context)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -43,7 +43,7 @@ def print_error(error: RunnerError) -> None:
 
 
 def print_unexpected(error: Exception) -> ExitCode:
-    """Print any other error: a full disk as what it is, everything else with a crash report."""
+    """Print any other error: a full disk or a bad path as such, the rest with a crash report."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         discard_stdout()
         sys.stdout = sys.stderr
@@ -52,6 +52,15 @@ def print_unexpected(error: Exception) -> ExitCode:
             StorageError(
                 f"{unwritten} cannot be written: {error.strerror}.",
                 hint="Free disk space; `runner history` shows how far the runs got.",
+            )
+        )
+        return ExitCode.FAILED
+    if isinstance(error, OSError) and error.filename is not None:
+        print_error(
+            StorageError(
+                f"{error.filename} cannot be used: {error.strerror}.",
+                hint="Check this path and its permissions; `runner history` shows how far the "
+                "runs got.",
             )
         )
         return ExitCode.FAILED

@@ -165,8 +165,8 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
 def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     """Delete everything in the local org of a folder.
 
-    That is every record, Bulk job and session. The folder is that of the org file; without one, the current folder. The org loads its seeds
-    again when it is next started.
+    That is every record, Bulk job and session. The folder is that of the org file; without one,
+    the current folder. The org loads its seeds again when it is next started.
     """
     import shutil
 

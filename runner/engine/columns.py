@@ -6,6 +6,7 @@ Knows mapping and describe. Knows nothing of how rows are read or sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -150,7 +151,8 @@ def plan_columns(
             if ignores and not isinstance(error, AmbiguousColumnError):
                 ignored.append(wish.name)
                 continue
-            problems.append(_diagnostic(job, wish, "org/unknown-field", error.message, error.hint))
+            hint = _label_hint(task, wish, described) or error.hint
+            problems.append(_diagnostic(job, wish, "org/unknown-field", error.message, hint))
             continue
         resolved.append((wish, found))
     if ignored and not resolved:
@@ -213,6 +215,18 @@ def _wishes(
         # A delete uses only the Id; rows from a query have more columns.
         return [wish for wish in wishes if wish.name.lower() == _ID.lower()], []
     return wishes, problems
+
+
+def _label_hint(task: WriteTask, wish: _Wish, described: ObjectDescribe) -> str | None:
+    """What to write if a column of the header is called by a label."""
+    if task.fields is not None or task.headers is Headers.LABELS:
+        return None
+    with suppress(AmbiguousColumnError):
+        field = described.labelled(wish.name)
+        if field is None:
+            return None
+        return f"It is the label of {field.name}: add `headers: labels` to the task."
+    return "It is the label of several fields: map the column with `fields`."
 
 
 def _labelled(wish: _Wish, described: ObjectDescribe) -> _Wish:

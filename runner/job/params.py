@@ -84,7 +84,7 @@ def parse_one(text: str, kind: str, name: str) -> OneValue:
     try:
         return _PARSERS[kind](text.strip() if kind != "string" else text)
     except (ValueError, OverflowError):
-        message = f"the param `{name}` must be {EXPECTED[kind]}, not `{text[:60]}`"
+        message = f"the param `{name}` must be {EXPECTED[kind]}, not {_quoted(text)}"
         raise ValueError(message) from None
 
 
@@ -96,9 +96,13 @@ def _elements(text: str, kind: str, name: str) -> list[str]:
     try:
         values = json.loads(text, parse_float=str, parse_int=str)
     except ValueError:
-        message = f"the param `{name}` must be {EXPECTED[kind]}, not `{text[:60]}`"
+        message = f"the param `{name}` must be {EXPECTED[kind]}, not {_quoted(text)}"
         raise ValueError(message) from None
     return [each if isinstance(each, str) else json.dumps(each) for each in values]
+
+
+def _quoted(text: str) -> str:
+    return f"`{text[:60]}`" if text.strip() else "blank"
 
 
 def declared_default(value: object, kind: str, name: str) -> ParamValue:

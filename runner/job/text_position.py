@@ -22,10 +22,18 @@ def narrowed(found: Diagnostic, origin: Origin, text: str, start: int, end: int)
         end: Its end; what is on further lines is not marked.
     """
     cause = text[start:end].split("\n", maxsplit=1)[0].rstrip()
-    at = found.position
-    if not cause or at is None:
+    if not cause or found.position is None:
         return found
-    earlier = text[:start].count(cause)
+    # A folded text has a blank where the file has a new line, perhaps within the cause.
+    for words in dict.fromkeys((cause, cause.split()[0])):
+        at = _place(found.position, origin, words, text[:start].count(words))
+        if at is not None:
+            return replace(found, position=at, line_text=origin.lines[at.line - 1])
+    return found
+
+
+def _place(at: Position, origin: Origin, cause: str, earlier: int) -> Position | None:
+    """Find a text below the beginning of its value, after so many others like it."""
     below = (each.line for each in origin.positions.values() if each.line > at.line)
     last = min(below, default=len(origin.lines) + 1)
     for number in range(at.line, last):
@@ -33,8 +41,7 @@ def narrowed(found: Diagnostic, origin: Origin, text: str, start: int, end: int)
         column = line.find(cause, at.column - 1 if number == at.line else 0)
         while column >= 0:
             if not earlier:
-                position = Position(number, column + 1, column + 1 + len(cause))
-                return replace(found, position=position, line_text=line)
+                return Position(number, column + 1, column + 1 + len(cause))
             earlier -= 1
             column = line.find(cause, column + len(cause))
-    return found
+    return None

@@ -6,8 +6,6 @@ some must not reach a terminal. Knows nothing else of terminals.
 
 from __future__ import annotations
 
-import unicodedata
-
 from runner.diagnostics import Diagnostic, Position
 
 _WIDEST_LINE = 120
@@ -71,10 +69,8 @@ def _shown(text: str) -> str:
 
 def _width(text: str) -> int:
     """Columns of a text on a terminal."""
-    return sum(_columns(each) for each in text)
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - only for these texts
 
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
+    return cell_len(text)

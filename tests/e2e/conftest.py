@@ -94,7 +94,7 @@ class Warm:
             return Fork(self, self._answer(asked), out.open(encoding="utf-8"))
 
     def end_of(self, number):
-        """The exit code, or the negative signal, of a command that was started; waits for its end."""
+        """The exit code (or negative signal) of a command that was started; waits for its end."""
         with self.free:
             return self._answer({"ended": number})
 

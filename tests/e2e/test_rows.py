@@ -9,6 +9,7 @@ APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
 
 
 def result_rows(ended, kind, task="load"):
+    csv.field_size_limit(1_000_000)
     file = Path(ended.task(task)["results"]) / f"{kind}.csv"
     with file.open(encoding="utf-8", newline="") as lines:
         return list(csv.DictReader(lines))

@@ -7,7 +7,7 @@ import time
 import pytest
 
 CREATE = "- name: load\n  create: Account\n  from: a.csv\n"
-PARAM = "params:\n  day: {type: date, required: true}\n"
+PARAM = "params:\n  day: {type: date}\n"
 
 
 def accounts(org):

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 from importlib import import_module
 
 from runner.__main__ import main
+from runner.salesforce.http.retry import Retrier
 
 LOADED = (
     "duckdb",
@@ -36,6 +37,8 @@ LOADED = (
     "runner.state.tokens.parsing",
 )
 """What most commands need, loaded once for all forks."""
+FIRST_WAIT_SECONDS = 0.02
+"""Between two tries, instead of a second: what is waited for here comes at once or never."""
 
 
 def be_the_command(asked, within):
@@ -68,6 +71,7 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
     """
     for name in LOADED:
         import_module(name)
+    Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     gc.freeze()  # a fork that collects garbage copies no memory of this process
     for line in sys.stdin:
         asked = json.loads(line)

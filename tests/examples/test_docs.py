@@ -155,17 +155,21 @@ def test_every_page_is_linked_from_the_index():
     assert pages - linked == set()
 
 
-@pytest.mark.parametrize(
-    "page",
-    ["job-file.md", "local-org.md", "local-org-coverage.md", "cli.md", "where-is-it-done.md"],
-)
-def test_generated_tables_are_as_the_program_is(page):
+def test_generated_tables_are_as_the_program_is():
     """Where it fails: `python tests/examples/reference_tables.py`."""
-    file = REFERENCE / page
-    text = file.read_text(encoding="utf-8")
-    expected = tables.page_tables()[file]
-    assert text == tables.filled(text, expected)
-    assert all(f"<!-- table: {name} -->" in text for name in expected)
+    generated = tables.page_tables()
+    pages = {
+        "job-file.md",
+        "local-org.md",
+        "local-org-coverage.md",
+        "cli.md",
+        "where-is-it-done.md",
+    }
+    assert pages <= {file.name for file in generated}
+    for file, expected in generated.items():
+        text = file.read_text(encoding="utf-8")
+        assert text == tables.filled(text, expected), file
+        assert all(f"<!-- table: {name} -->" in text for name in expected), file
 
 
 def test_every_command_and_option_is_told():

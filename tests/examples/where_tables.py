@@ -6,6 +6,7 @@ Used by `reference_tables.py`. Knows attributes, text constants and `raise`; run
 import ast
 import re
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -49,19 +50,21 @@ def _owner(node):
     return name.lstrip("_")
 
 
+@cache
+def _read_in(file):
+    """Attributes that a file reads, each with the name of its object."""
+    return {
+        (_owner(node.value), node.attr) for node in _nodes(file) if isinstance(node, ast.Attribute)
+    }
+
+
 def readers(key, owner):
     """Files outside the job model that read a key's attribute."""
-    wanted = ATTRIBUTES.get(key, (key,))
+    wanted = set(product(OWNERS[owner], ATTRIBUTES.get(key, (key,))))
     return [
         file
         for file in _files()
-        if file.name not in {"model.py", "endpoints.py", "build.py"}
-        and any(
-            isinstance(node, ast.Attribute)
-            and node.attr in wanted
-            and _owner(node.value) in OWNERS[owner]
-            for node in _nodes(file)
-        )
+        if file.name not in {"model.py", "endpoints.py", "build.py"} and wanted & _read_in(file)
     ]
 
 

@@ -69,10 +69,10 @@ def test_a_secret_in_base64_is_masked_right_after_a_backslash():
 
 
 def test_each_of_many_secrets_is_masked():
-    secrets = [f"00D5g00000ABCDE!{number:080}" for number in range(500)]
+    secrets = [f"00D5g00000ABCDE!{number:080}" for number in range(100)]
     for secret in secrets:
         register_secret(secret)
-    assert {redacted(f"a {secret} b") for secret in secrets} == {"a *** b"}
+    assert redacted(" ".join(secrets)) == " ".join(["***"] * 100)
 
 
 def test_the_pattern_is_the_same_to_the_database():

@@ -19,6 +19,7 @@ from runner.job.checks import (
     tasks,
     writes,
 )
+from runner.job.checks.bulk_queries import bulk_queries
 from runner.job.checks.columns import ColumnFinder, HeaderReader
 from runner.job.checks.endpoints import LibraryFinder
 from runner.job.checks.writes import ExpressionChecker
@@ -53,6 +54,7 @@ _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,
     queries.mistakes,
     queries.children,
+    bulk_queries,
     queries.rows,
     queries.unknown_params,
     queries.lists,

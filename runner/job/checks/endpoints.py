@@ -110,14 +110,19 @@ def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Di
         message = f"{_relative(file, job)} is a folder"
         hint = "name a file in it"
         yield job.origin.diagnose(path, "job/source-is-folder", message, help=hint)
+    elif not stat.S_ISREG(_mode(file) or 0):
+        message = f"{_relative(file, job)} is a pipe or a device, which can be read only once"
+        hint = "name a file, or write `from: -` and pipe the rows into the command"
+        yield job.origin.diagnose(path, "job/source-is-no-file", message, help=hint)
 
 
 def is_here(source: FileSource) -> bool:
     """Whether a source is a file on this machine, or a pattern that matches one."""
-    if source.url is not None or source.path == STANDARD_STREAM or _is_folder(source.path):
+    if source.url is not None or source.path == STANDARD_STREAM:
         return False
-    if _mode(source.path) is not None:
-        return True
+    mode = _mode(source.path)
+    if mode is not None:
+        return stat.S_ISREG(mode)
     is_match = is_pattern(source.path)
     return is_match and next(iglob(str(source.path), recursive=True), None) is not None  # noqa: PTH207
 

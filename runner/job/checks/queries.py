@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds, soql
 from runner.job.endpoints import DatabaseSource, SqlSource
-from runner.job.model import Api, QueryTask
+from runner.job.model import QueryTask
 from runner.job.params import EXPECTED, LIST_OF, declared_default
-from runner.job.partial_job import PartialJob, as_mapping, option_path, source_tasks, task_path
+from runner.job.partial_job import PartialJob, as_mapping, source_tasks, task_path
 from runner.job.text_position import narrowed
 from runner.suggest import did_you_mean
 
@@ -100,7 +100,7 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
         twice = _named_twice(text)
         if twice is not None:
             message = f"a query that groups names two of its columns `{twice[0]}`"
-            hint = f"give one an alias: {twice[1]} {twice[1].replace('.', '_')}"
+            hint = f"give one an alias: {twice[1]}"
             yield job.origin.diagnose(path, _MISTAKE, message, help=hint)
         for start, end, name in _quoted_binds(text):
             if name in job.declared_params:
@@ -114,13 +114,16 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
 
 
 def _named_twice(text: str) -> tuple[str, str] | None:
-    """A name that the org would give to two columns, and the header of the second."""
+    """A name that the org would give to two columns, and the second one with another name."""
     selected = soql.selection(text)
     seen: set[str] = set()
     for item in selected.items if selected.is_grouped else ():
         name = ".".join(item.member)
         if name.lower() in seen:
-            return name, item.column
+            path = item.path or ""
+            called = "".join(f"{function.upper()}(" for function in item.functions)
+            alias = path.replace(".", "_") if "." in path and not called else f"{name}2"
+            return name, f"{called}{path}{')' * len(item.functions)} {alias}"
         seen.add(name.lower())
     return None
 
@@ -132,7 +135,7 @@ def _quoted_binds(text: str) -> Iterator[tuple[int, int, str]]:
 
 
 def children(job: PartialJob) -> Iterator[Diagnostic]:
-    """Child tables that the query has no subquery for, or that Bulk API 2.0 cannot return."""
+    """Child tables that the query has no subquery for."""
     for task in job.queries:
         selected = soql.selection(task.soql).child_relationships
         known = {name.lower() for name in selected}
@@ -146,11 +149,6 @@ def children(job: PartialJob) -> Iterator[Diagnostic]:
                     help=did_you_mean(name, selected, f"add a subquery FROM {name} to its SELECT"),
                     at_key=True,
                 )
-        if selected and task.api is Api.BULK:
-            message = "Bulk API 2.0 does not support subqueries"
-            path = option_path(job, task, "api")
-            hint = "remove `api`, or query the children in a task of their own"
-            yield job.origin.diagnose(path, "job/contradiction", message, help=hint)
 
 
 def rows(job: PartialJob) -> Iterator[Diagnostic]:

@@ -44,6 +44,7 @@ _LOCAL_RETRY_HINT = (
 )
 _LOCAL_SERVER = "LocalOrg"
 
+_CARET = re.compile(r"^[ \t]*\^[ \t]*$", re.MULTILINE)
 _XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>([^<]*)<")
 _XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)<")
 _HTML_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -91,7 +92,7 @@ def error_of(response: OrgResponse) -> OrgError:
     if not found or found[0].code is None:
         return _foreign_error(response)
     first = found[0]
-    message = f"{first.code}: {first.message.strip()}{_tried(response)}"
+    message = f"{first.code}:{_lead(first.message)}{_tried(response)}"
     return _kind(response.status, first)(
         message,
         status=response.status,
@@ -99,6 +100,16 @@ def error_of(response: OrgResponse) -> OrgError:
         fields=first.fields,
         hint=_hint_by_server(response, hint_of(response.status, first)),
     )
+
+
+def _lead(message: str) -> str:
+    """The org's message, to follow its code.
+
+    An excerpt of the query with a caret under it begins on a line of its own.
+    """
+    if not _CARET.search(message):
+        return f" {message.strip()}"
+    return "\n" + message.strip("\n").rstrip().replace("\t", " ")
 
 
 def _hint_by_server(response: OrgResponse, hint: str | None) -> str | None:

@@ -184,15 +184,15 @@ class PartResults:
             found.append(f"rows without a result: {self._missing:,} ({rows})")
         part = self._part
         then = (
-            "after that, the rows of in_doubt.csv may safely be sent again"
+            "the rows of in_doubt.csv may safely be sent again"
             if self._repeatable
-            else "after that, look for the rows of in_doubt.csv in the org before sending them again"
+            else "look for the rows of in_doubt.csv in the org before sending them again"
         )
         return UnexpectedAnswerError(
             f"Part {part.index} sent {part.rows:,} rows, but the org's result files do not match"
             f" them; {'; '.join(found)}.",
-            hint="`runner resume` downloads them again for as long as the org has them, seven days; "
-            f"{then}.",
+            hint="`runner resume` downloads them again for as long as the org has them, seven days;"
+            f" after that, {then}.",
         )
 
 

@@ -18,6 +18,7 @@ import csv
 import hashlib
 import io
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -42,6 +43,9 @@ from runner.tables.sql import CsvDialect
 
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
+CODE_COLUMN, MESSAGE_COLUMN = f"{RESULT_PREFIX}Code", f"{RESULT_PREFIX}Message"
+UNREADABLE = "UNREADABLE_ROW"
+"""Code of a row that is not what its source says; such a row fails wherever it is read again."""
 UNNAMED = "Name it in the first line, or check `delimiter` and `skip_rows` in `from`."
 PLAIN_CSV = FileShape(FileFormat.CSV)
 START_BYTES = 64_000
@@ -167,9 +171,15 @@ def size_of(path: Path) -> int:
     try:
         if path.is_dir():
             raise SourceError(f"{path} is a folder.", hint="Name one file in `from`.")
-        return path.stat().st_size
+        found = path.stat()
     except OSError as error:
         raise unreadable(path, error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise SourceError(
+            f"{path} is a pipe or a device, which can be read only once.",
+            hint="Name a file, or write `from: -` and pipe the rows into the command.",
+        )
+    return found.st_size
 
 
 def own_columns(columns: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +23,8 @@ from runner.tables.database import first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
 from runner.tables.sources.spool import spool_rows
-from runner.tables.sources.value_texts import duration_text
+from runner.tables.sources.value_texts import NOT_FINITE, duration_text, float_text
+from runner.tables.sources.written import WITH_NAN
 from runner.tables.sql_connection import connect
 
 if TYPE_CHECKING:
@@ -50,7 +53,10 @@ def read_database(source: DatabaseSource, to: Path, disk: Disk = UNBOUNDED) -> R
         }
         answer = connection.exec_driver_sql(sql, values, execution_options=options)
         with closing(answer) as result, _value_errors():
-            return spool_rows(_FROM, tuple(result.keys()), _rows(result), to, disk)
+            columns, nan = tuple(result.keys()), set[int]()
+            records = spool_rows(_FROM, columns, _rows(result, nan), to, disk)
+            written = {columns[place]: WITH_NAN for place in nan}
+            return replace(records, written=written)
 
 
 def read_odd_values_as_text(connection: Any) -> None:  # noqa: ANN401 - the driver's own
@@ -138,10 +144,21 @@ _MARKS = {
 """Placeholders of the DB-API's styles, and whether values are bound by name."""
 
 
-def _rows(result: CursorResult[Any]) -> Iterator[Iterator[str]]:
+def _rows(result: CursorResult[Any], nan: set[int]) -> Iterator[list[str]]:
+    """The rows as text; adds to `nan` the places of numbers that are none."""
     while rows := result.fetchmany(_FETCHED_ROWS):
         for row in rows:
-            yield map(text_of, row)
+            texts = list(map(text_of, row))
+            if not _NOT_FINITE.isdisjoint(texts):
+                nan.update(place for place, each in enumerate(row) if _is_nan(each))
+            yield texts
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float | Decimal) and not math.isfinite(value)
+
+
+_NOT_FINITE = frozenset(NOT_FINITE)
 
 
 def text_of(value: object) -> str:
@@ -152,6 +169,8 @@ def text_of(value: object) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float):
+        return float_text(value)
     return _other(value)
 
 
@@ -178,6 +197,6 @@ def nested_json(value: object) -> str:
         return f"[{', '.join(map(nested_json, value))}]"
     if isinstance(value, Decimal) and value.is_finite():
         return f"{value:f}"
-    if value is None or isinstance(value, int | float | str):
+    if value is None or (isinstance(value, int | float | str) and not _is_nan(value)):
         return json.dumps(value, ensure_ascii=False)
     return json.dumps(text_of(value), ensure_ascii=False)

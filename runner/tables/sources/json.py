@@ -6,19 +6,27 @@ Holds one object in memory, and one block of an array. Knows nothing of columns.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape, Written
 from runner.tables.sources.chunks import open_text
+from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, UNREADABLE
+from runner.tables.sources.value_texts import number_text
 
 JsonObject = dict[str, Any]
 _FIRST_CHARACTERS = 1 << 16
 _LONGEST_OBJECT_CHARACTERS = 64_000_000
 _BLANKS = " \t\r\n"
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAY_BE_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _Digits(str):
@@ -27,7 +35,58 @@ class _Digits(str):
     __slots__ = ()
 
 
-_DECODER = json.JSONDecoder(parse_float=_Digits, parse_int=_Digits)
+class _Decoder(json.JSONDecoder):
+    """Decodes objects, and notes what Python takes for JSON though it is none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            parse_float=_Digits,
+            parse_int=_Digits,
+            parse_constant=self._constant,
+            object_pairs_hook=self._object,
+        )
+        self._faults: list[str] = []
+
+    def checked(self, record: JsonObject, text: str, line: Callable[[], int]) -> JsonObject:
+        """A decoded record; one with faults says so in the columns of a failed row.
+
+        Args:
+            record: What was decoded.
+            text: From what.
+            line: Gives the number of the line in which it begins.
+        """
+        if _MAY_BE_SURROGATE.search(text):
+            record = self._without_surrogates(record)
+        if not self._faults:
+            return record
+        faults = "; ".join(dict.fromkeys(self._faults))
+        self._faults.clear()
+        return {**record, CODE_COLUMN: UNREADABLE, MESSAGE_COLUMN: f"line {line():,}: {faults}"}
+
+    def _constant(self, text: str) -> str:
+        self._faults.append(f"{text} is not JSON; write null for a blank")
+        return text
+
+    def _object(self, members: list[tuple[str, Any]]) -> JsonObject:
+        found = dict(members)
+        if len(found) < len(members):
+            names = [name for name, _ in members]
+            twice = next(name for name in names if names.count(name) > 1)
+            self._faults.append(f"the member {twice!r} appears twice in one object")
+        return found
+
+    def _without_surrogates(self, value: Any) -> Any:  # noqa: ANN401 - any JSON
+        if isinstance(value, dict):
+            return {
+                self._without_surrogates(name): self._without_surrogates(each)
+                for name, each in value.items()
+            }
+        if isinstance(value, list):
+            return [self._without_surrogates(each) for each in value]
+        if not isinstance(value, str) or not (found := _LONE_SURROGATE.search(value)):
+            return value
+        self._faults.append(f"\\u{ord(found[0]):04x} is half a character")
+        return _LONE_SURROGATE.sub("\ufffd", value)
 
 
 def json_lines(path: Path, shape: FileShape) -> Iterator[JsonObject]:
@@ -36,21 +95,24 @@ def json_lines(path: Path, shape: FileShape) -> Iterator[JsonObject]:
     Raises:
         SourceError: A line is not a JSON object; gives its number.
     """
+    decoder = _Decoder()
     with open_text(path, shape) as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
             try:
-                record = _DECODER.decode(line.rstrip("\r\n"))
+                record = decoder.decode(line.rstrip("\r\n"))
             except json.JSONDecodeError as error:
                 hint = "JSON Lines has one whole JSON object on each line."
                 _refuse(path, number, error, hint)
+            except RecursionError as error:
+                raise _too_deep(path, number) from error
             if not isinstance(record, dict):
                 raise SourceError(
                     f"{path}: line {number:,} is not a JSON object.",
                     hint='Each line is one row: {"Name": "Acme", "Phone": "1"}',
                 )
-            yield record
+            yield decoder.checked(record, line, partial(int, number))
 
 
 def json_array(path: Path, shape: FileShape) -> Iterator[JsonObject]:
@@ -83,6 +145,7 @@ class _Window:
         self._text = ""
         self._at = 0
         self._line = 1
+        self._decoder = _Decoder()
 
     def peek(self) -> str:
         """The next character that is not blank; empty at the end."""
@@ -102,31 +165,44 @@ class _Window:
             self.refuse('each row is an object: {"Name": "Acme"}')
         more = _FIRST_CHARACTERS
         while True:
+            start = self._at
             try:
-                found, self._at = _DECODER.raw_decode(self._text, self._at)
+                found, self._at = self._decoder.raw_decode(self._text, start)
             except json.JSONDecodeError as error:
                 # The text may just be cut off: try again with twice as much.
                 if more > _LONGEST_OBJECT_CHARACTERS or not self._grow(more):
                     line = self._line + error.lineno - 1
                     _refuse(self._path, line, error, "Fix it, or export the file again.")
                 more *= 2
+            except RecursionError as error:
+                raise _too_deep(self._path, self._line_at(start)) from error
             else:
-                return dict(found)
+                text = self._text[start : self._at]
+                return self._decoder.checked(found, text, partial(self._line_at, start))
 
     def refuse(self, why: str) -> NoReturn:
-        line = self._line + self._text.count("\n", 0, self._at)
         raise SourceError(
-            f"{self._path}: line {line:,}: not a JSON array of objects.",
+            f"{self._path}: line {self._line_at(self._at):,}: not a JSON array of objects.",
             hint=f"{why.capitalize()}.",
         )
+
+    def _line_at(self, place: int) -> int:
+        return self._line + self._text.count("\n", 0, place)
 
     def _grow(self, characters: int) -> bool:
         """Read more text and drop what has been parsed; False at the end."""
         more = self._stream.read(characters)
-        self._line += self._text.count("\n", 0, self._at)
+        self._line = self._line_at(self._at)
         self._text = self._text[self._at :] + more
         self._at = 0
         return bool(more)
+
+
+def _too_deep(path: Path, line: int) -> SourceError:
+    return SourceError(
+        f"{path}: line {line:,}: lists and objects are nested too deeply.",
+        hint="Rows are flat objects; export the file again.",
+    )
 
 
 def _refuse(path: Path, line: int, error: json.JSONDecodeError, hint: str) -> NoReturn:
@@ -177,7 +253,9 @@ def json_cell(value: object) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, str) else _json(value)
+    if isinstance(value, _Digits):
+        return number_text(value)
+    return value if isinstance(value, str) else _json(value)
 
 
 def _json(value: object) -> str:

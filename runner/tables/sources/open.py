@@ -46,6 +46,7 @@ from runner.tables.sources.json import (
 )
 from runner.tables.sources.spool import spool_records
 from runner.tables.sources.sql_join import JoinedSource, read_joined
+from runner.tables.sources.value_texts import with_nan_as_written
 
 _COPY_BYTES = 1 << 20
 
@@ -133,7 +134,8 @@ def open_source(source: AnySource, folder: Path, disk: Disk = UNBOUNDED) -> tupl
         from runner.tables.sources.database import read_database
 
         records = read_database(source, folder / "rows.csv", disk)
-        return (replace(records, shape=replace(PLAIN_CSV, nulls=source.nulls)),)
+        nulls = with_nan_as_written(source.nulls)
+        return (replace(records, shape=replace(PLAIN_CSV, nulls=nulls)),)
     return (read_joined(source, folder, open_source, disk),)
 
 
@@ -187,11 +189,14 @@ def _read_files(
         return (replace(records, shape=plain, files=tuple(starts), written=typed(plain)),)
     read = _READERS[shape.format]
     opened = tuple(
-        replace(read(file, shape, folder / f"rows-{number}.csv", disk), written=source.written)
-        for number, file in enumerate(filled)
+        read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(filled)
     )
     # Empty files have no header to compare; one of them stands for all if there is nothing else.
     opened = tuple(each for each in opened if each.columns) or opened[:1]
+    written = {**source.written}
+    for each in opened:
+        written |= each.written
+    opened = tuple(replace(each, written=written) for each in opened)
     for each in opened[1:]:
         check_same_columns(opened[0].path, opened[0].columns, each.path, each.columns)
     return _with_file_names(opened, files)
@@ -276,7 +281,8 @@ def _read_parquet(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records
 
     records = read_parquet(file, to)
     disk.add(size_of(to))
-    return replace(records, shape=plain_csv(shape))
+    nulls = with_nan_as_written(shape.nulls)
+    return replace(records, shape=replace(plain_csv(shape), nulls=nulls))
 
 
 def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:

@@ -5,14 +5,18 @@ Knows Parquet's types and how each is written as text. Knows nothing of fields.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
 from runner.tables.database import Database, first_line
 from runner.tables.sources.csv import Records
-from runner.tables.sources.header import check_header
+from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
+from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS
+from runner.tables.sources.written import WITH_NAN
 from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql import read_parquet as relation
 
@@ -49,13 +53,30 @@ def read_parquet(path: Path, to: Path) -> Records:
         types = _described(database.connection, path)
         columns = check_header(path, tuple(types))
         cells = ", ".join(_cell(column, kind) for column, kind in types.items())
-        query = f"SELECT {cells} FROM {relation([path])}"
+        rows = relation([path])
+        for macro in NUMBER_MACROS:
+            database.connection.execute(macro)
+        has_nan = _with_nan(database.connection, types, rows)
+        query = f"SELECT {cells} FROM {rows}"
         database.connection.execute(copy_csv(query, to, header=False))
     except duckdb.Error as error:
         raise _unreadable(path, error) from error
     finally:
         database.close()
-    return spooled(path, columns, to)
+    written = {clean_name(column): WITH_NAN for column in has_nan}
+    return replace(spooled(path, columns, to), written=written)
+
+
+def _with_nan(
+    connection: duckdb.DuckDBPyConnection, types: Mapping[str, str], rows: str
+) -> list[str]:
+    """The columns that have floating point numbers which are no numbers."""
+    floats = [column for column, kind in types.items() if kind in FLOATS]
+    if not floats:
+        return []
+    tests = ", ".join(f"bool_or(NOT isfinite({name(column)}))" for column in floats)
+    (found,) = connection.execute(f"SELECT {tests} FROM {rows}").fetchall()
+    return [column for column, has_nan in zip(floats, found, strict=True) if has_nan]
 
 
 def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
@@ -97,6 +118,8 @@ def _cell(column: str, kind: str) -> str:
         return f"base64({cell})"
     if kind == "TIMESTAMP WITH TIME ZONE":
         return f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%fZ')"
+    if kind in FLOATS:
+        return f"coalesce(float_text(CAST({cell} AS VARCHAR)), '')"
     # A blank is written as two quotes: one NULL alone would be an empty line, which is not a row.
     return f"coalesce(CAST({cell} AS VARCHAR), '')"
 

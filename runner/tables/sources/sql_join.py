@@ -15,10 +15,19 @@ from runner.job.endpoints import FileSource
 from runner.tables.database import Database, first_line
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.chunks import UncutError
-from runner.tables.sources.csv import Records, RowsSource, load_error
+from runner.tables.sources.csv import (
+    CODE_COLUMN,
+    MESSAGE_COLUMN,
+    UNREADABLE,
+    Records,
+    RowsSource,
+    load_error,
+)
 from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
 from runner.tables.sources.sql_written import written_in
+from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS
+from runner.tables.sources.written import WITH_NAN
 from runner.tables.sql import copy_csv, literal, name, read_records
 
 _FROM = Path("from")
@@ -53,12 +62,16 @@ def read_joined(
     database = Database(folder, most_spilled_bytes=disk.most_bytes)
     notes: list[str] = []
     try:
+        for macro in NUMBER_MACROS:
+            database.connection.execute(macro)
         tables: dict[str, Records] = {}
         for table, rows in source.tables.items():
             (folder / table).mkdir(exist_ok=True)
             opened = open_source(rows, folder / table, disk)
             _load(database, table, opened, folder / table)
             tables[table] = opened[0]
+            if not isinstance(rows, RowsSource):
+                _refuse_unreadable(database, table, opened[0])
             notes += [note for records in opened for note in records.notes]
         for bind in sql_names(source.sql):
             value = source.params[bind]
@@ -71,10 +84,12 @@ def read_joined(
         names = check_header(_FROM, columns)
         ways = written_in(database.connection, sql, tables)
         written = {clean_name(column): way for column, way in ways.items()}
+        floats = {str(row[0]) for row in described if str(row[1]) in FLOATS}
         database.connection.execute("SET lock_configuration = true")
-        cells = ", ".join(f"coalesce(CAST({name(c)} AS VARCHAR), '')" for c in columns)
+        cells = ", ".join(_cell(column, is_float=column in floats) for column in columns)
         query = f"SELECT {cells} FROM (\n{sql}\n)"
         database.connection.execute(copy_csv(query, to, header=False))
+        written = {clean_name(column): WITH_NAN for column in floats} | written
     except duckdb.Error as error:
         raise SourceError(
             f"The source's SQL failed: {first_line(error)}.",
@@ -84,6 +99,20 @@ def read_joined(
         database.close()
     disk.add(to.stat().st_size)
     return replace(spooled(_FROM, names, to), notes=tuple(notes), written=written)
+
+
+def _refuse_unreadable(database: Database, table: str, records: Records) -> None:
+    """What SQL makes of a row that could not be read cannot be told from other rows."""
+    if not {CODE_COLUMN, MESSAGE_COLUMN} <= set(records.columns):
+        return
+    query = f"SELECT {MESSAGE_COLUMN} FROM {name(table)} WHERE {CODE_COLUMN} = ? LIMIT 1"
+    for (message,) in database.connection.execute(query, [UNREADABLE]).fetchall():
+        raise SourceError(f"{records.path}: {message}.", hint="Correct the row in the source.")
+
+
+def _cell(column: str, *, is_float: bool) -> str:
+    text = f"CAST({name(column)} AS VARCHAR)"
+    return f"coalesce({f'float_text({text})' if is_float else text}, '')"
 
 
 def _load(database: Database, table: str, opened: Sequence[Records], folder: Path) -> None:

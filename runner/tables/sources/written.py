@@ -16,13 +16,15 @@ from runner.files import atomic_write
 from runner.job.endpoints import FileShape, Written
 from runner.tables.sources.csv import PLAIN_CSV, plain_csv
 
+WITH_NAN = (replace(PLAIN_CSV, has_nan=True),)
+"""Of a column of floating point numbers, some of which are no numbers."""
 _FILE = "written.json"
 _SHAPES = msgspec.json.Decoder(dict[str, tuple[FileShape, ...]])
 
 
 def value_shape(shape: FileShape) -> FileShape:
     """How values are written once those that mean a blank are blank."""
-    return replace(plain_csv(shape), nulls=())
+    return replace(plain_csv(shape), nulls=(), has_nan=shape.has_nan)
 
 
 def save_written(written: Written, folder: Path) -> None:

@@ -29,12 +29,15 @@ from decimal import Decimal
 from runner.job.endpoints import FileShape
 from runner.job.model import Blank
 from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
+from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
 from runner.tables.sql import literal
 
 JsonValue = str | int | float | bool | None
 
-_PLAIN = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?"
-_DIGITS = "-?(0|[1-9][0-9]*)"
+MOST_DIGITS = 18
+"""Before the decimal point, of any number field. Source: Salesforce Help, "Custom Field Types"."""
+_DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
+_PLAIN = rf"{_DIGITS}(\.[0-9]+)?"
 _WHOLE = r"-?[0-9]+(\.0*)?"
 _NUMERIC = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
 _TIME_OF_DAY = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -49,6 +52,7 @@ _LOCAL = f"{_DATE}[T ]{_TIME}"
 """A time of day without a zone; a date alone is the first moment of its day."""
 _UNICODE_SPACES = "\u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u202f\u205f\u3000"
 _NULL = literal(EXPLICIT_NULL)
+_NOT_FINITE = ", ".join(map(literal, NOT_FINITE))
 _CANONICAL_MOMENT = rf"{_DATE}T{_TIME_OF_DAY}:[0-5][0-9]\.[0-9]{{3}}Z"
 
 EXPECTED = {
@@ -80,10 +84,14 @@ class SourceFormat:
     thousands: str = ""
     strip: str = ""
     """As of a `FileShape`."""
+    is_float: bool = False
+    """Texts that floating point numbers are written as."""
 
     @property
     def example(self) -> str:
         """What to write instead, for messages."""
+        if self.is_float:
+            return "a number; `nulls` in `from` can make it a blank"
         first, second = self.days, self.moments
         if self.kind is FieldKind.DATETIME:
             first, second = second, first
@@ -97,6 +105,8 @@ class SourceFormat:
         return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {self._plain(text)} END"
 
     def _plain(self, text: str) -> str:
+        if self.is_float:
+            return f"CASE WHEN {text} NOT IN ({_NOT_FINITE}) THEN {text} END"
         day, moment = (
             each and f"try_strptime({text}, {literal(each)})" for each in (self.days, self.moments)
         )
@@ -137,6 +147,8 @@ def source_format(shape: FileShape, kind: FieldKind) -> SourceFormat | None:
         return SourceFormat(
             kind, decimal=shape.decimal, thousands=thousands or "", strip=shape.strip
         )
+    if kind is FieldKind.TEXT and shape.has_nan:
+        return SourceFormat(kind, is_float=True)
     if kind in {FieldKind.DATE, FieldKind.DATETIME} and (shape.dates or shape.datetimes):
         return SourceFormat(kind, shape.dates, shape.datetimes)
     return None
@@ -220,9 +232,10 @@ def _boolean(text: str) -> str:
 
 
 def _number(text: str) -> str:
+    plain = f"CASE WHEN {_matches(text, _NUMERIC)} THEN plain_number({text}) END"
     return (
         f"CASE WHEN {_matches(text, _PLAIN)} THEN {text}"
-        f" WHEN {_matches(text, _NUMERIC)} THEN plain_number({text}) END"
+        f" ELSE nullif(regexp_extract({plain}, {literal(f'^{_PLAIN}$')}), '') END"
     )
 
 
@@ -251,6 +264,24 @@ def _datetime(text: str) -> str:
         f" WHEN {_matches(text, _LOCAL)} THEN {written.format(f'local_moment({text})')}"
         f" WHEN {_matches(text, _MOMENT)} THEN {written.format(moment)} END"
     )
+
+
+def is_too_large(text: str) -> str:
+    """Give the SQL of whether a text is a number with more digits than any field holds."""
+    # Not by `plain_number`: DuckDB would then compute it for every row, and once.
+    return f"{_matches(text, _NUMERIC)} AND abs(try_cast({text} AS DOUBLE)) >= 1e{MOST_DIGITS}"
+
+
+def is_of_another_form(kind: FieldKind, text: str) -> str | None:
+    """Give the SQL of whether a text that does not fit looks as if another country wrote it.
+
+    `1.234,56`, `12 %` or `31/01/2026`; None for kinds that are written in one way only.
+    """
+    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+        return _matches(text, "[^0-9A-Za-z]{0,3}[0-9][^A-Za-z]*")
+    if kind in {FieldKind.DATE, FieldKind.DATETIME}:
+        return _matches(text, "([0-9]{1,2}[-./ ][0-9]{1,2}|[0-9]{4}[./ ][0-9]{1,2})[-./ ][0-9].*")
+    return None
 
 
 def is_skipped(text: str) -> str:
@@ -302,18 +333,6 @@ _JSON: dict[FieldKind, Callable[[str], JsonValue]] = {
     FieldKind.NUMBER: _json_number,
 }
 
-_MANTISSA = "regexp_extract(t, '^[+-]?([0-9.]+)', 1)"
-_EXPONENT = "coalesce(try_cast(regexp_extract(t, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER), 0)"
-# Digits with the decimal point inserted: 12345 and 2 give 12.345
-_POINT_PUT = (
-    "CASE WHEN point <= 0 THEN '0.' || repeat('0', -point) || digits"
-    " WHEN point >= strlen(digits) THEN digits || repeat('0', point - strlen(digits))"
-    " ELSE left(digits, point) || '.' || substr(digits, point + 1) END"
-)
-_PLAIN_NUMBER = (
-    "CASE WHEN left(t, 1) = '-' THEN '-' ELSE '' END ||"
-    r" regexp_replace(point_put(number_digits(t), number_point(t)), '^0+([0-9])', '\1')"
-)
 _ZONED, _LOCAL_TIME = "try_cast(t AS TIMESTAMPTZ)", "try_cast(t AS TIMESTAMP)"
 # ICU gives the second of two moments with the same local time, and moves one that is skipped.
 _LOCAL_MOMENT = (
@@ -323,11 +342,5 @@ _LOCAL_MOMENT = (
     f" WHEN CAST({_ZONED} - INTERVAL 30 MINUTE AS TIMESTAMP) = {_LOCAL_TIME}"
     f" THEN {_ZONED} - INTERVAL 30 MINUTE ELSE {_ZONED} END"
 )
-MACROS = (
-    f"CREATE MACRO local_moment(t) AS {_LOCAL_MOMENT}",
-    f"CREATE MACRO number_digits(t) AS replace({_MANTISSA}, '.', '')",
-    f"CREATE MACRO number_point(t) AS strlen(split_part({_MANTISSA}, '.', 1)) + {_EXPONENT}",
-    f"CREATE MACRO point_put(digits, point) AS {_POINT_PUT}",
-    f"CREATE MACRO plain_number(t) AS {_PLAIN_NUMBER}",
-)
+MACROS = (*NUMBER_MACROS, f"CREATE MACRO local_moment(t) AS {_LOCAL_MOMENT}")
 """A database needs these before canonical SQL runs on it."""

@@ -6,7 +6,7 @@ why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,12 +21,17 @@ from runner.tables.field_types import (
     FieldKind,
     MappedColumn,
 )
+from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
+from runner.tables.sources.value_texts import FLOATS, NOT_FINITE
 from runner.tables.sql import literal, name
 from runner.tables.staging.canonical_values import (
     EXPECTED,
+    MOST_DIGITS,
     SourceFormat,
     canonical,
+    is_of_another_form,
     is_skipped,
+    is_too_large,
     null_if_blank,
     source_format,
     trimmed,
@@ -48,6 +53,13 @@ BETWEEN_PROBLEMS = "\x1e"
 BETWEEN_MEMBERS = "\x1f"
 """A problem is code, field and message; a row may have several."""
 _SHOWN_CHARACTERS = 80
+_KEY_OF_FORM = {
+    FieldKind.NUMBER: "decimal",
+    FieldKind.INTEGER: "decimal",
+    FieldKind.DATE: "dates",
+    FieldKind.DATETIME: "datetimes",
+}
+"""Which key of a source declares how it writes values of a kind."""
 _NULL = literal(EXPLICIT_NULL)
 _BETWEEN_PROBLEMS = literal(BETWEEN_PROBLEMS)
 
@@ -66,6 +78,10 @@ class ColumnMapping:
     """The same row gives the same value at any time."""
     format: SourceFormat | None = None
     """How the source writes values of this kind, where SQL would write them otherwise."""
+    is_float: bool = False
+    """The expression gives a floating point number."""
+    with_nan: tuple[int, ...] = ()
+    """Indexes of source columns that an expression names and that may not be numbers."""
 
     @property
     def cell(self) -> str:
@@ -84,6 +100,7 @@ class ColumnMapping:
     def text(self) -> str:
         """SQL of the text before it is converted; NULL for blank."""
         raw = f"__e{self.index}" if self.source is None else f"s{self.source}"
+        raw = f"float_text({raw})" if self.is_float else raw
         text = null_if_blank(self.column.kind, raw, is_key=self.column.identifies)
         # No record has a null Id: a row without one is refused, or created.
         return f"nullif({text}, {_NULL})" if self.column.field == "Id" else text
@@ -121,16 +138,26 @@ def map_columns(
     """
     places = {column.lower(): place for place, column in enumerate(source_columns)}
     mappings = (_map_column(c, i, places, source_columns) for i, c in enumerate(columns))
+    nan = {place for place, c in enumerate(source_columns) if any(s.has_nan for s in shapes_of(c))}
     return tuple(
-        each
+        replace(each, with_nan=tuple(nan.intersection(_places(each.column, places))))
         if each.source is None
         else replace(each, format=_format(each, shapes_of(source_columns[each.source])))
         for each in mappings
     )
 
 
+def _places(column: MappedColumn, places: Mapping[str, int]) -> Iterator[int]:
+    """The source columns that an expression names."""
+    for named in parse(column.expression or "").columns:
+        if named.lower() in places:
+            yield places[named.lower()]
+
+
 def _format(mapping: ColumnMapping, shapes: Sequence[FileShape]) -> SourceFormat | None:
     found = {source_format(shape, mapping.column.kind) for shape in shapes}
+    if mapping.column.kind is FieldKind.TEXT:
+        return next(filter(None, found), None)  # a text that looks like NaN may be one
     if len(found) > 1:
         raise SourceError(
             f"{mapping.column.field}: `sql` mixes values of tables that write them differently.",
@@ -162,8 +189,11 @@ def check_expressions(
     connection: duckdb.DuckDBPyConnection,
     mappings: Sequence[ColumnMapping],
     source_columns: Sequence[str],
-) -> None:
-    """Let DuckDB look up columns and functions of every expression, without a row.
+) -> tuple[ColumnMapping, ...]:
+    """Let DuckDB look up columns, functions and type of every expression, without a row.
+
+    Returns:
+        The mappings, with the types.
 
     Raises:
         SourceError: Names the field, the expression and what is wrong with it.
@@ -173,15 +203,30 @@ def check_expressions(
     computed = [each for each in mappings if each.computed is not None]
     nothing = computed and ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)
     nothing = nothing or "NULL AS __nothing"
-    for each in computed:
+    typed = []
+    for each in mappings:
+        if each.computed is None:
+            typed.append(each)
+            continue
         try:
             connection.execute(f"EXPLAIN SELECT {each.computed} FROM (SELECT {nothing})")
+            value = f"DESCRIBE SELECT (\n{each.column.expression}\n) FROM (SELECT {nothing})"
+            kind = str(connection.execute(value).fetchall()[0][1])
         except duckdb.Error as error:
             raise _unbound(each.column, error, source_columns) from error
+        is_text = kind in FLOATS and each.column.kind is FieldKind.TEXT
+        written = SourceFormat(FieldKind.TEXT, is_float=True) if is_text else None
+        typed.append(replace(each, is_float=kind in FLOATS, format=written))
+    return tuple(typed)
 
 
 def staging_query(
-    mappings: Sequence[ColumnMapping], source_columns: Sequence[str], relation: str, blank: Blank
+    mappings: Sequence[ColumnMapping],
+    source_columns: Sequence[str],
+    relation: str,
+    blank: Blank,
+    *,
+    has_null: bool = False,
 ) -> str:
     """Write the SELECT that gives staged rows, in the relation's order.
 
@@ -190,6 +235,7 @@ def staging_query(
         source_columns: The relation's.
         relation: The rows as they were read; blank is NULL.
         blank: What an empty value does to its field.
+        has_null: Whether there is a character U+0000 anywhere in the rows.
     """
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
     computed = [f"{m.computed} AS __e{m.index}" for m in mappings if m.computed]
@@ -197,7 +243,9 @@ def staging_query(
     reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mappings if m.format]
     values = [f"{m.converted} AS m{m.index}" for m in mappings]
     cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in mappings]
-    staged = [*cells, f"{_problem(mappings)} AS problem", f"{_cut(mappings)} AS cut"]
+    problem = _problem(mappings, has_null=has_null)
+    problem = _or_unreadable(problem, mappings, source_columns)
+    staged = [*cells, f"{problem} AS problem", f"{_cut(mappings)} AS cut"]
     query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"
     levels = [["*", *texts], ["*", *reformatted], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):
@@ -218,22 +266,45 @@ def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
     return f"coalesce({value}, '')" if is_only else value
 
 
-def _problem(mappings: Sequence[ColumnMapping]) -> str:
-    found = [clause for mapping in mappings for clause in _clauses(mapping)]
+def _problem(mappings: Sequence[ColumnMapping], *, has_null: bool) -> str:
+    found = [each for mapping in mappings for each in _clauses(mapping, has_null=has_null)]
     found += _row_clause(mappings)
     if not found:
         return "CAST(NULL AS VARCHAR)"
     return f"nullif(concat_ws({_BETWEEN_PROBLEMS}, {', '.join(found)}), '')"
 
 
-def _clauses(mapping: ColumnMapping) -> list[str]:
+def _or_unreadable(
+    problem: str, mappings: Sequence[ColumnMapping], source_columns: Sequence[str]
+) -> str:
+    """SQL of a row's problem; the only one of a row that could not be read is that."""
+    if not {CODE_COLUMN, MESSAGE_COLUMN} <= set(source_columns) or _reads_results(mappings):
+        return problem
+    code, message = map(source_columns.index, (CODE_COLUMN, MESSAGE_COLUMN))
+    head = literal(f"{UNREADABLE}{BETWEEN_MEMBERS * 2}")
+    unreadable = f"s{code} = {literal(UNREADABLE)}"
+    return f"CASE WHEN {unreadable} THEN {head} || coalesce(s{message}, '') ELSE {problem} END"
+
+
+def _reads_results(mappings: Sequence[ColumnMapping]) -> bool:
+    """Whether the job uses what is said of failed rows, such as to log them, not their values."""
+    named = (parse(m.column.expression).columns for m in mappings if m.column.expression)
+    return any(c.lower().startswith(RESULT_PREFIX) for columns in named for c in columns)
+
+
+def _clauses(mapping: ColumnMapping, *, has_null: bool) -> list[str]:
     column, index, text = mapping.column, mapping.index, f"__t{mapping.index}"
     clauses = []
     if mapping.computed and not mapping.is_volatile:
         expression = " ".join((column.expression or "").split())
         message = literal(f"{column.field}: the expression `{expression}` fails for this row")
         clauses.append(_clause(column.field, f"__e{index} IS NULL", UNCOMPUTABLE, message))
-    if column.kind is not FieldKind.TEXT:
+    for place in mapping.with_nan:
+        message = literal(f"{_label(column)}: the expression uses '")
+        why = literal("', which is not a number; `nulls` in `from` can make it a blank")
+        not_finite = f"s{place} IN ({', '.join(map(literal, NOT_FINITE))})"
+        clauses.append(_clause(column.field, not_finite, MISFIT, f"{message} || s{place} || {why}"))
+    if column.kind is not FieldKind.TEXT or mapping.format:
         before, after = literal(f"{_label(column)}: '"), _why_not(mapping)
         misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
         message = f"{before} || {_shown(text)} || {after}"
@@ -243,6 +314,9 @@ def _clauses(mapping: ColumnMapping) -> list[str]:
         after = literal(f" (max length={column.max_length})")
         message = f"{before} || {_shown(f'm{index}')} || {after}"
         clauses.append(_clause(column.field, mapping.is_too_long, TOO_LONG, message))
+    if column.kind is FieldKind.TEXT and has_null:
+        message = literal(f"{_label(column)}: contains the character U+0000, which no org stores")
+        clauses.append(_clause(column.field, f"contains({text}, chr(0))", MISFIT, message))
     if column.required:
         empty = f"coalesce({text}, '') IN ('', {_NULL})"
         message = literal(f"{column.field}: blank, so the row does not identify a record")
@@ -290,13 +364,22 @@ def _label(column: MappedColumn) -> str:
 
 def _why_not(mapping: ColumnMapping) -> str:
     """SQL of what is wrong with a value, to follow the value."""
-    after = literal(f"' is not {_expected(mapping)}")
-    if mapping.column.kind is not FieldKind.DATETIME:
-        return after
-    skipped = is_skipped(f"__{'c' if mapping.format else 't'}{mapping.index}")
-    offset = literal("' does not exist in {}: clocks skip it; write the offset, such as +02:00")
-    said = f"replace({offset}, '{{}}', current_setting('TimeZone'))"
-    return f"CASE WHEN {skipped} THEN {said} ELSE {after} END"
+    kind, text = mapping.column.kind, f"__{'c' if mapping.format else 't'}{mapping.index}"
+    cases = ""
+    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
+        said = literal(f"' has more than {MOST_DIGITS} digits before the decimal point")
+        cases += f" WHEN {is_too_large(text)} THEN {said}"
+    if kind is FieldKind.DATETIME:
+        offset = literal("' does not exist in {}: clocks skip it; write the offset, such as +02:00")
+        said = f"replace({offset}, '{{}}', current_setting('TimeZone'))"
+        cases += f" WHEN {is_skipped(text)} THEN {said}"
+    after = f"' is not {_expected(mapping)}"
+    other = is_of_another_form(kind, text)
+    if other and mapping.format is None and mapping.source is not None:
+        key = _KEY_OF_FORM[kind]
+        how = f"; declare how the source writes it (`{key}` in `from`), or convert it in `fields`"
+        cases += f" WHEN {other} THEN {literal(after + how)}"
+    return f"CASE{cases} ELSE {literal(after)} END" if cases else literal(after)
 
 
 def _expected(mapping: ColumnMapping) -> str:

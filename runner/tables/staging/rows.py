@@ -140,7 +140,8 @@ class StagedRows:
         self._set_timezone(timezone)
         shapes_of = self._records[0].shapes_of
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
-        check_expressions(self.database.connection, self.mappings, self.source_columns)
+        connection = self.database.connection
+        self.mappings = check_expressions(connection, self.mappings, self.source_columns)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []
         for records in self._records:
@@ -281,7 +282,7 @@ class StagedRows:
         chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
         try:
             chunk.read_file.write_bytes(without_mark(content))
-            rows, rejected, truncated = self._map_chunk(chunk)
+            rows, rejected, truncated = self._map_chunk(chunk, has_null=b"\0" in content)
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
@@ -290,11 +291,13 @@ class StagedRows:
             chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes, truncated=truncated
         )
 
-    def _map_chunk(self, chunk: RowChunk) -> tuple[int, int, int]:
+    def _map_chunk(self, chunk: RowChunk, *, has_null: bool) -> tuple[int, int, int]:
         """Write the rows to send and the rejected ones; count rows, rejected rows, cut values."""
         read = read_records(chunk.read_file, chunk.dialect, self.source_columns)
         cells = ", ".join(mapping.cell for mapping in self.mappings)
-        query = staging_query(self.mappings, self.source_columns, read, self.blank)
+        query = staging_query(
+            self.mappings, self.source_columns, read, self.blank, has_null=has_null
+        )
         with self.database.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged AS {query}")
             cut = "coalesce(sum(cut) FILTER (problem IS NULL), 0)"

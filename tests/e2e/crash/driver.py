@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.salesforce.bulk import ingest
-from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
 from runner.state.ledger_file import LedgerFile
 
@@ -25,8 +24,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is a
 import warm
 
 SMALL_PART_BYTES = 6_000
-FIRST_WAIT_SECONDS = 0.02
-"""Between two tries, instead of a second: what is waited for here comes at once or never."""
 
 
 class Points:
@@ -73,9 +70,8 @@ def around(action, points):
 
 @contextmanager
 def counted(asked):
-    """In a fork: small parts, short waits, and a point around all that outlives the process."""
+    """In a fork: small parts, and a point around all that outlives the process."""
     ingest.MOST_BYTES = SMALL_PART_BYTES
-    Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     points = Points(asked["kill_at"])
     watch(points)
     try:

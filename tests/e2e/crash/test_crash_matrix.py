@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-SAMPLE = 3
+SAMPLE = 2
 SEED = 20261123
 
 

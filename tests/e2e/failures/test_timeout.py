@@ -69,8 +69,8 @@ def test_the_timeout_of_a_run_ends_every_wait(bench, org, task, place, way):
     try:
         job = bench.job(TASKS[task], connection=proxy.connection)
         began = time.monotonic()
-        ended = bench.run("run", job, "--timeout", "3s")
-        assert time.monotonic() - began < 3 + 2 + START
+        ended = bench.run("run", job, "--timeout", "2s")
+        assert time.monotonic() - began < 2 + 2 + START
         assert ended.code == 5, ended.err
         assert "longer than its `--timeout`" in ended.err + ended.out
     finally:

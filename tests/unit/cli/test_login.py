@@ -1,6 +1,5 @@
 """Options of `runner login`."""
 
-import pytest
 import typer.main
 
 from runner.cli.app import app

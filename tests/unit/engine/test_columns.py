@@ -219,3 +219,12 @@ def test_a_source_without_any_known_column_is_refused(monkeypatch):
     ignore = {"unknown_columns": UnknownColumns.IGNORE}
     _, problems = plan_by_header(monkeypatch, ["Foo", "Bar"], Verb.CREATE, **ignore)
     assert [each.message for each in problems] == ["no column of the source is a field of Account"]
+
+
+def test_a_label_in_a_header_of_names_is_recognized(monkeypatch):
+    _, problems = plan_by_header(monkeypatch, ["ERP_Id__c", "Account Name", "Twice", "Foo"])
+    assert [each.help for each in problems] == [
+        "It is the label of Name: add `headers: labels` to the task.",
+        "It is the label of several fields: map the column with `fields`.",
+        "Check its API name, including `__c`, and the field's permissions.",
+    ]

@@ -39,6 +39,7 @@ def test_carets_stand_under_wide_and_combining_characters():
     assert (text, carets) == ("a: 日本 x", "   ^^^^")
     assert mark("a: 日本 x", 7, 8)[1] == " " * 8 + "^"
     assert mark("e\u0301: x", 5, 6)[1] == "   ^"
+    assert mark("a: \U0001f600 x", 6, 7)[1] == " " * 6 + "^"
 
 
 def test_a_tab_is_one_space_and_control_characters_reach_no_terminal():

@@ -7,6 +7,7 @@ import pytest
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
 from runner.tables.results.row_results import RowResults
+from runner.tables.sources.open import AnySource
 from runner.tables.staging.rows import StagedRows
 
 
@@ -23,9 +24,12 @@ class Stage:
         return FileSource(path, FileShape(form, **shape))
 
     def loaded(self, content: bytes, form: FileFormat = FileFormat.CSV, **shape: str) -> StagedRows:
+        return self.staging(self.source(content, form, **shape))
+
+    def staging(self, source: AnySource) -> StagedRows:
         staging = StagedRows(self.folder / f"staging{len(self.opened)}")
         self.opened.append(staging)
-        staging.load(self.source(content, form, **shape))
+        staging.load(source)
         return staging
 
     def __call__(

@@ -65,6 +65,15 @@ def test_other_forms_of_complaint(status, body, code, message):
     assert (fault.code, fault.message) == (code, message)
 
 
+def test_an_excerpt_of_the_query_begins_on_a_line_of_its_own():
+    """So that nothing before it moves it away from its caret."""
+    excerpt = "SELECT Id,\tNam FROM Account\n           ^\nERROR at Row:1:Column:12"
+    error = error_of(answered(400, [{"message": f"\n{excerpt}", "errorCode": "INVALID_FIELD"}]))
+    first, line, caret, _ = error.message.split("\n")
+    assert first == "INVALID_FIELD:"
+    assert line[caret.index("^") :].startswith("Nam")
+
+
 def test_an_ambiguous_external_id_has_the_code_that_collections_give_it():
     error = error_of(
         answered(300, ["/services/data/v66.0/sobjects/A/1", "/services/data/v66.0/sobjects/A/2"])
