@@ -53,6 +53,8 @@ class ColumnPlan:
     """The key of an upsert, in the org's own letter case."""
     lookups: dict[str, str]
     """Relationship column to the reference field behind it."""
+    on_create: frozenset[str] = frozenset()
+    """Columns that are sent only for rows whose record does not exist yet."""
     unique: tuple[str, ...] = ()
     """Fields of text whose values no two records share, so that a lost create can be found."""
     notes: tuple[str, ...] = ()
@@ -171,23 +173,65 @@ def plan_columns(
     for wish, column in resolved:
         name, kind, lookup = column.name, FieldKind.of(column.type), column.lookup
         is_required = name.lower() == required and not _may_be_blank(task)
-        columns.append(
-            MappedColumn(
-                name,
-                wish.expression,
-                kind,
-                required=is_required,
-                max_length=_max_length(column.parent_field or column.field),
-                is_cut=task.truncate and _may_be_cut(column) and not is_required,
-            )
+        mapped = MappedColumn(
+            name,
+            wish.expression,
+            kind,
+            required=is_required,
+            max_length=_max_length(column.parent_field or column.field),
+            is_cut=task.truncate and _may_be_cut(column) and not is_required,
         )
+        if is_required and _finds_by_key(task):
+            expression = wish.expression or quoted(wish.name)
+            mapped = replace(mapped, field=_ID, expression=expression, found_by=name)
+        columns.append(mapped)
         if lookup is not None:
             lookups[name] = lookup
         elif column.field.unique and kind is FieldKind.TEXT:
             unique.append(name)
+    on_create, not_filled = _on_create(job, task, resolved)
+    problems += not_filled
     key = key_field.name if key_field else task.key
+    if task.verb is not Verb.UPSERT:
+        key = None
     notes = (f"not fields of {described.name}, not sent: {', '.join(ignored)}",) if ignored else ()
-    return ColumnPlan(tuple(columns), key, lookups, tuple(unique), notes), tuple(problems)
+    plan = ColumnPlan(tuple(columns), key, lookups, frozenset(on_create), tuple(unique), notes)
+    return plan, tuple(problems)
+
+
+def _on_create(
+    job: Job, task: WriteTask, resolved: Sequence[tuple[_Wish, ResolvedColumn]]
+) -> tuple[set[str], list[Diagnostic]]:
+    """Columns that are sent for new records only: those that the job names, and create-only ones.
+
+    Also the problems of names that no column has.
+    """
+    if task.verb is not Verb.UPSERT:
+        return set(), []
+    key = (task.key or "").lower()
+    others = [(wish, column) for wish, column in resolved if column.name.lower() != key]
+    found = {
+        column.name
+        for _, column in others
+        if column.field.createable and not column.field.updateable
+    }
+    problems = []
+    for place, name in enumerate(task.on_create):
+        columns = {
+            column.name
+            for wish, column in others
+            if name.lower() in {wish.name.lower(), column.name.lower(), column.field.name.lower()}
+        }
+        found |= columns
+        if not columns:
+            here = ("tasks", task.index, "on_create", place)
+            message = f"`on_create` names {name}, which the task does not fill"
+            hint = did_you_mean(name, [each.name for each, _ in others], "Map it, or remove it.")
+            if name.lower() == key:
+                message = f"`on_create` names the key {name}, which every row needs"
+                hint = "Remove it."
+            problems.append(job.origin.diagnose(here, "job/unknown-column", message, help=hint))
+    return found, problems
 
 
 def _wishes(
@@ -212,8 +256,8 @@ def _wishes(
                 code = "org/unknown-field"
                 problems.append(_diagnostic(job, wish, code, error.message, error.hint))
     if task.verb in _OF_IDS:
-        # A delete uses only the Id; rows from a query have more columns.
-        return [wish for wish in wishes if wish.name.lower() == _ID.lower()], []
+        # A delete uses only the key; rows from a query have more columns.
+        return [wish for wish in wishes if wish.name.lower() == _required(task)], []
     return wishes, problems
 
 
@@ -270,9 +314,12 @@ def _may_be_blank(task: WriteTask) -> bool:
 
 def _required(task: WriteTask) -> str | None:
     """The column that identifies each row's record, in lower case."""
-    if task.verb is Verb.UPSERT:
-        return (task.key or "").lower()
-    return _ID.lower() if task.verb in {Verb.UPDATE, *_OF_IDS} else None
+    return None if task.verb is Verb.CREATE else (task.key or _ID).lower()
+
+
+def _finds_by_key(task: WriteTask) -> bool:
+    """Whether records are looked up by their keys, because the API takes only Ids."""
+    return task.verb in {Verb.UPDATE, Verb.DELETE} and _required(task) != _ID.lower()
 
 
 def _misplaced(
@@ -283,7 +330,8 @@ def _misplaced(
     problems = []
     filled: dict[str, str] = {}
     for wish, column in resolved:
-        field = column.field.name
+        is_key = column.name.lower() == _required(task)
+        field = _ID if is_key and _finds_by_key(task) else column.field.name
         if field in filled:
             others = {filled[field], column.name} - {field}
             ways = f": by {filled[field]} and by {column.name}" if others else ""
@@ -295,8 +343,8 @@ def _misplaced(
             )
             problems.append(_diagnostic(job, wish, "org/field-twice", message, hint))
         filled[field] = column.name
-        is_key = column.name.lower() == _required(task)
-        if not is_key and not may_write(column.field):
+        is_id = column.name == _ID and _finds_by_key(task)
+        if not (is_key or is_id or may_write(column.field)):
             message = f"{column.field.name} of {task.sobject} cannot be written by {task.verb}"
             problems.append(
                 _diagnostic(
@@ -323,7 +371,7 @@ def _key_problems(
     job: Job, task: WriteTask, described: ObjectDescribe, field: FieldDescribe | None
 ) -> list[Diagnostic]:
     """A key that is not an external Id."""
-    if task.verb is not Verb.UPSERT or not task.key or (field is not None and field.identifies):
+    if not task.key or (field is not None and field.identifies):
         return []
     keys = [each.name for each in described.fields.values() if each.identifies]
     return [
@@ -345,7 +393,7 @@ def _missing(job: Job, task: WriteTask, names: Sequence[str]) -> list[Diagnostic
     required = _required(task)
     if not required or required in {name.lower() for name in names}:
         return []
-    wanted = task.key if task.verb is Verb.UPSERT else _ID
+    wanted = task.key or _ID
     return [
         job.origin.diagnose(
             ("tasks", task.index, "fields" if task.fields is not None else "from"),

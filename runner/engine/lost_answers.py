@@ -22,6 +22,7 @@ from runner.salesforce.rest.write import write_batch as write_once
 from runner.salesforce.session import Session
 from runner.tables.field_types import TRIMMED_BY_THE_ORG
 
+_NOT_WRITABLE = "INVALID_FIELD_FOR_INSERT_UPDATE"
 _AT_ONCE = 100
 """Values of one query; fewer where they are long."""
 
@@ -35,6 +36,7 @@ class LostAnswers:
         self._session = session
         self._write = write
         self._unique = plan.unique
+        self._on_create = plan.on_create
         self._user_id = user_id
 
     def can_find(self, record: Record) -> bool:
@@ -54,6 +56,7 @@ class LostAnswers:
         if self._write.operation is Verb.CREATE:
             return self._write_missing(records, since)
         results = self._write_missing(records, since)
+        results = list(self._without_on_create(results, records))
         if self._write.operation is Verb.DELETE:
             return self._done_first(results, records, since)
         if self._write.operation is Verb.UPSERT:
@@ -65,15 +68,43 @@ class LostAnswers:
     ) -> list[RecordResult]:
         """Find out what an earlier request whose answer was lost has created, deleted or restored.
 
+        An upserted row that is refused because its record exists by now is sent again without the
+        fields that are for new records only.
+
         If the org cannot be asked, results stay as they are: upserted rows got through, and a
         record whose delete or restore nobody can account for stays refused.
         """
+        results = self._without_on_create(results, records)
         with suppress(OrgError):
             if any(each.success and each.created is None for each in results):
                 return self._created_first(results, since)
             if any(each.may_be_own for each in results):
                 return self._done_first(results, records, since, lambda each: each.may_be_own)
         return list(results)
+
+    def _without_on_create(
+        self, results: Sequence[RecordResult], records: Sequence[Record]
+    ) -> Sequence[RecordResult]:
+        exist = [
+            at
+            for at, each in enumerate(results)
+            if each.code == _NOT_WRITABLE and not self._on_create.isdisjoint(records[at])
+        ]
+        if not exist:
+            return results
+        rest = [
+            {name: value for name, value in records[at].items() if name not in self._on_create}
+            for at in exist
+        ]
+        with suppress(BrokenOffError):  # then they stay refused
+            # Whether this user has just created them is found out by their dates.
+            sent = [
+                replace(each, created=None if each.success else each.created)
+                for each in write_once(self._session, self._write, rest)
+            ]
+            found = dict(zip(exist, sent, strict=True))
+            return [found.get(at, each) for at, each in enumerate(results)]
+        return results
 
     def _write_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
         """Write all but what was created; a unique field lets the org refuse what exists."""

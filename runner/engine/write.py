@@ -17,6 +17,7 @@ from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
+from runner.engine.record_lookup import look_up_records
 from runner.engine.rest import BATCH_ROWS, RestWrite
 from runner.engine.sending import PreparedWrite
 from runner.engine.task_end import TaskEnd, outcome_of_write
@@ -104,8 +105,8 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
         context.sink(Noticed(note, task.name))
     save_written(staging.written, context.task_folder(task))
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
-    if not staging.is_repeatable:
-        save_snapshot(staging, place)
+    if look_up_records(task, context, plan, staging) or not staging.is_repeatable:
+        save_snapshot(staging, place)  # the org would answer otherwise once rows are sent
     return plan
 
 

@@ -203,6 +203,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         sobject=values[verb],
         source=_source(values["from"], folder),
         key=values.get("key"),
+        on_create=tuple(values.get("on_create", ())),
         fields=tuple(FieldMapping(*each) for each in fields.items()) if fields else None,
         headers=Headers(values.get("headers", Headers.NAMES)),
         unknown_columns=UnknownColumns(values.get("unknown_columns", UnknownColumns.ERROR)),

@@ -181,7 +181,9 @@ class WriteTask(Task):
 
     source: Source
     key: str | None = None
-    """The external Id field of an upsert."""
+    """The field that identifies records: an external Id, or Id by default."""
+    on_create: tuple[str, ...] = ()
+    """Fields of an upsert that are sent only for rows without a record."""
     fields: tuple[FieldMapping, ...] | None = None
     """None: the source's header names the fields."""
     headers: Headers = Headers.NAMES

@@ -5,7 +5,7 @@ Knows the describe types (REST `describe`, `fields[].type`). Knows nothing of SQ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -65,6 +65,18 @@ class MappedColumn:
     """Characters that a text may have; None: a file, to which no limit of texts applies."""
     is_cut: bool = False
     """Whether a longer text is cut."""
+    found_by: str | None = None
+    """The Id of a record that is still to be found: its values are keys in this field."""
+
+    @property
+    def label(self) -> str:
+        """The field that its values are meant for, for messages."""
+        return self.found_by or self.field
+
+    @property
+    def as_sent(self) -> MappedColumn:
+        """The same column once its records are found."""
+        return replace(self, kind=FieldKind.ID, found_by=None) if self.found_by else self
 
     @property
     def identifies(self) -> bool:

@@ -106,13 +106,13 @@ def not_in_source(
 
 
 def identity(job: PartialJob, known: KnownColumns) -> Iterator[Diagnostic]:
-    """Upserts without a value for their key, updates and deletes without one for Id."""
+    """Writes without a value for their key; that of an update or delete is Id by default."""
     for task in job.writes:
         fields = task.fields
         if fields is None and task.headers is Headers.LABELS:
             continue  # only the org knows its labels
         columns = known.of(task) if fields is None else tuple(each.field for each in fields)
-        wanted = "Id" if task.verb in _BY_ID else task.key
+        wanted = task.key or ("Id" if task.verb in _BY_ID else None)
         if wanted and columns and wanted.casefold() not in {each.casefold() for each in columns}:
             yield _missing(task, wanted, columns, job)
 

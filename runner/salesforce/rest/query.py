@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -43,8 +43,18 @@ class QueryPage(msgspec.Struct, frozen=True, rename="camel"):
     @property
     def records(self) -> list[dict[str, Any]]:
         """The records, parsed: `attributes` first, parents and child queries nested."""
+        return self._parsed()
+
+    @property
+    def texts(self) -> list[dict[str, Any]]:
+        """The records with their numbers as text: a double would lose digits."""
+        return self._parsed(str)
+
+    def _parsed(self, number: Callable[[str], object] | None = None) -> list[dict[str, Any]]:
         try:
-            found: list[dict[str, Any]] = json.loads(bytes(self.raw))
+            found: list[dict[str, Any]] = json.loads(
+                bytes(self.raw), parse_float=number, parse_int=number
+            )
         except (ValueError, RecursionError) as error:
             raise UnexpectedAnswerError("The org's answer to a query cannot be read.") from error
         return found

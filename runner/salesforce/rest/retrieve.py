@@ -125,7 +125,7 @@ def _among(  # noqa: PLR0913 - the parts of a query
 
     for some in _fitting(values, soql):
         for page in pages(session, soql(some), deleted=deleted):
-            yield from page.records
+            yield from page.texts
 
 
 def _fitting(

@@ -27,7 +27,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from runner.job.endpoints import FileShape
-from runner.job.model import Blank
 from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
 from runner.tables.sql import literal
@@ -196,17 +195,14 @@ def comparable(kind: FieldKind, text: str) -> str:
 
 
 def json_record(
-    fields: tuple[tuple[str, FieldKind], ...], texts: tuple[str | None, ...], blank: Blank
+    fields: tuple[tuple[str, FieldKind], ...], texts: tuple[str | None, ...]
 ) -> dict[str, JsonValue]:
-    """Make a record of canonical texts; a blank is left out, or None for `blank: clear`."""
+    """Make a record of canonical texts; a blank is left out, and `#N/A` is None."""
     record: dict[str, JsonValue] = {}
     for (field, kind), text in zip(fields, texts, strict=True):
-        if text is None:
-            if blank is Blank.CLEAR:
-                record[field] = None
-        elif text == EXPLICIT_NULL:
+        if text == EXPLICIT_NULL:
             record[field] = None
-        else:
+        elif text is not None:
             record[field] = _JSON[kind](text) if kind in _JSON else text
     return record
 

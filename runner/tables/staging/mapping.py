@@ -297,30 +297,30 @@ def _clauses(mapping: ColumnMapping, *, has_null: bool) -> list[str]:
     clauses = []
     if mapping.computed and not mapping.is_volatile:
         expression = " ".join((column.expression or "").split())
-        message = literal(f"{column.field}: the expression `{expression}` fails for this row")
-        clauses.append(_clause(column.field, f"__e{index} IS NULL", UNCOMPUTABLE, message))
+        message = literal(f"{column.label}: the expression `{expression}` fails for this row")
+        clauses.append(_clause(column.label, f"__e{index} IS NULL", UNCOMPUTABLE, message))
     for place in mapping.with_nan:
         message = literal(f"{_label(column)}: the expression uses '")
         why = literal("', which is not a number; `nulls` in `from` can make it a blank")
         not_finite = f"s{place} IN ({', '.join(map(literal, NOT_FINITE))})"
-        clauses.append(_clause(column.field, not_finite, MISFIT, f"{message} || s{place} || {why}"))
+        clauses.append(_clause(column.label, not_finite, MISFIT, f"{message} || s{place} || {why}"))
     if column.kind is not FieldKind.TEXT or mapping.format:
         before, after = literal(f"{_label(column)}: '"), _why_not(mapping)
         misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
-        message = f"{before} || {_shown(text)} || {after}"
-        clauses.append(_clause(column.field, misfit, MISFIT, message))
-    elif mapping.is_too_long and not column.is_cut:
+        message = f"{before} || {shown(text)} || {after}"
+        clauses.append(_clause(column.label, misfit, MISFIT, message))
+    if mapping.is_too_long and not column.is_cut:
         before = literal(f"{_label(column)}: data value too large: ")
         after = literal(f" (max length={column.max_length})")
-        message = f"{before} || {_shown(f'm{index}')} || {after}"
-        clauses.append(_clause(column.field, mapping.is_too_long, TOO_LONG, message))
+        message = f"{before} || {shown(f'm{index}')} || {after}"
+        clauses.append(_clause(column.label, mapping.is_too_long, TOO_LONG, message))
     if column.kind is FieldKind.TEXT and has_null:
         message = literal(f"{_label(column)}: contains the character U+0000, which no org stores")
-        clauses.append(_clause(column.field, f"contains({text}, chr(0))", MISFIT, message))
+        clauses.append(_clause(column.label, f"contains({text}, chr(0))", MISFIT, message))
     if column.required:
         empty = f"coalesce({text}, '') IN ('', {_NULL})"
-        message = literal(f"{column.field}: blank, so the row does not identify a record")
-        clauses.append(_clause(column.field, empty, BLANK_KEY, message))
+        message = literal(f"{column.label}: blank, so the row does not identify a record")
+        clauses.append(_clause(column.label, empty, BLANK_KEY, message))
     return clauses
 
 
@@ -347,7 +347,8 @@ def _cut(mappings: Sequence[ColumnMapping]) -> str:
     return " + ".join(cut) or "0"
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """SQL of a text as messages show it."""
     return (
         f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
         f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
@@ -357,9 +358,9 @@ def _shown(text: str) -> str:
 def _label(column: MappedColumn) -> str:
     """The field, and the expression that fills it unless that is a column of its name."""
     shown = " ".join((column.expression or "").split())
-    if shown.lower() in {"", column.field.lower()}:
-        return column.field
-    return f"{column.field} (`{shown if len(shown) <= _SHOWN_CHARACTERS else '…'}`)"
+    if shown.lower() in {"", column.label.lower()}:
+        return column.label
+    return f"{column.label} (`{shown if len(shown) <= _SHOWN_CHARACTERS else '…'}`)"
 
 
 def _why_not(mapping: ColumnMapping) -> str:
@@ -386,9 +387,13 @@ def _expected(mapping: ColumnMapping) -> str:
     return mapping.format.example if mapping.format else EXPECTED[mapping.column.kind]
 
 
+def problem(field: str, code: str, message: str) -> str:
+    """SQL of one problem of a row; the message is SQL, too."""
+    return f"{literal(f'{code}{BETWEEN_MEMBERS}{field}{BETWEEN_MEMBERS}')} || {message}"
+
+
 def _clause(field: str, condition: str, code: str, message: str) -> str:
-    head = literal(f"{code}{BETWEEN_MEMBERS}{field}{BETWEEN_MEMBERS}")
-    return f"CASE WHEN {condition} THEN {head} || {message} END"
+    return f"CASE WHEN {condition} THEN {problem(field, code, message)} END"
 
 
 def _unbound(

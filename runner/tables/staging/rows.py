@@ -168,7 +168,8 @@ class StagedRows:
         self.columns = own_columns(source_columns)
         self.blank = blank
         self._set_timezone(timezone)
-        self.mappings = map_columns(columns, source_columns, lambda _column: (PLAIN_CSV,))
+        sent = [column.as_sent for column in columns]
+        self.mappings = map_columns(sent, source_columns, lambda _column: (PLAIN_CSV,))
         self.chunks = chunks
 
     @property
@@ -205,7 +206,7 @@ class StagedRows:
         """
         fields = tuple((m.column.field, m.column.kind) for m in self.mappings)
         rows = (
-            (number, json_record(fields, tuple(texts), self.blank))
+            (number, json_record(fields, tuple(texts)))
             for number, *texts in self._sendable(after_row)
         )
         while batch := list(islice(rows, size)):

@@ -13,6 +13,7 @@ from runner.job.model import Verb
 from runner.salesforce.rest.write import RecordResult, WriteRequest
 
 SENT = datetime(2026, 5, 1, 12, 0, 0, tzinfo=UTC)
+READ_ONLY = "INVALID_FIELD_FOR_INSERT_UPDATE"
 USER = "005000000000001AAA"
 
 
@@ -35,9 +36,9 @@ class Org:
         return list(self._results)
 
 
-def answers(verb, offset=timedelta(0), key=None):
+def answers(verb, offset=timedelta(0), key=None, on_create=()):
     session = SimpleNamespace(clock_offset=offset)
-    plan = ColumnPlan((), None, {}, unique=("ERP_Id__c",))
+    plan = ColumnPlan((), None, {}, frozenset(on_create), ("ERP_Id__c",))
     return LostAnswers(session, WriteRequest(verb, "Account", key), plan, USER)
 
 
@@ -83,6 +84,18 @@ def test_an_upsert_by_id_looks_for_what_it_may_have_created(monkeypatch):
     assert results == [updated, RecordResult("001A", success=True, created=True)]
     assert org.written == rows[:1]
     assert "ERP_Id__c IN ('E1')" in org.queries[0]
+
+
+def test_a_row_whose_record_exists_by_now_is_sent_without_fields_of_creation(monkeypatch):
+    refused = RecordResult(None, success=False, created=None, code=READ_ONLY)
+    updated = RecordResult("001A", success=True, created=False)
+    other = RecordResult("001B", success=True, created=True)
+    org = Org(monkeypatch, found=[{"Id": "001A"}], results=[updated])
+    lost = answers(Verb.UPSERT, key="Key__c", on_create={"Thing__r.Key__c"})
+    rows = [{"Key__c": "K1"}, {"Key__c": "K2", "Thing__r.Key__c": "T1", "Name": "a"}]
+    results = lost.find_own([other, refused], rows, SENT)
+    assert results == [other, replace(updated, created=True)]
+    assert org.written == [{"Key__c": "K2", "Name": "a"}]
 
 
 @pytest.mark.parametrize(("found", "success"), [([{"Id": "001A"}], True), ([], False)])

@@ -66,6 +66,7 @@ def failed_rows(tmp_path: Path) -> Callable[[StagedRows], list[dict[str, str]]]:
 
     def read(staging: StagedRows) -> list[dict[str, str]]:
         RowResults(staging).write_files(tmp_path)
+        csv.field_size_limit(1_000_000)
         with (tmp_path / "failed.csv").open(encoding="utf-8", newline="") as stream:
             return list(csv.DictReader(stream))
 

@@ -1,0 +1,183 @@
+"""Which records the keys of staged rows mean, and what follows for the rows to send.
+
+An update or delete by an external Id sends Ids instead of keys; a row whose key no record has, or
+several have, is not sent. An upsert leaves fields that can only be set on creation out of rows
+whose record exists. Knows staged rows and keys. Knows nothing of how the org is asked.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from runner.files import unwritable
+from runner.parallel import parallel_map
+from runner.tables.database import storage_errors
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import copy_csv, literal, quote_leading_mark
+from runner.tables.staging.canonical_values import comparable, trimmed
+from runner.tables.staging.chunk import RowChunk, sent_between
+from runner.tables.staging.mapping import ColumnMapping, problem, shown
+from runner.tables.staging.rows import StagedRows
+
+KEY_NOT_FOUND = "KEY_NOT_FOUND"
+KEY_IS_AMBIGUOUS = "KEY_IS_AMBIGUOUS"
+_AT_ONCE = 2_000
+"""Keys that are given out together."""
+_FAILURE = "Keys cannot be looked up"
+_NONE = "CAST(NULL AS VARCHAR)"
+
+
+class RecordLookup:
+    """The keys of staged rows and the records that have them."""
+
+    def __init__(self, staging: StagedRows, key: ColumnMapping, *, is_case_sensitive: bool) -> None:
+        """Collect the keys.
+
+        Args:
+            staging: The rows, mapped; some of them are to be sent.
+            key: The column of the key.
+            is_case_sensitive: Whether the org tells `a1` and `A1` apart.
+        """
+        self._staging = staging
+        self._key = key
+        self._is_case_sensitive = is_case_sensitive
+        self._connection = staging.database.connection
+        sent = sent_between(staging.chunks, 1, staging.rows_total)
+        with storage_errors(_FAILURE):
+            self._connection.execute(
+                f"CREATE TABLE wanted AS SELECT {self._same('key')} AS k, any_value(key) AS key"
+                f" FROM (SELECT {key.cell} AS key FROM {sent}) GROUP BY k"
+            )
+            self._connection.execute("CREATE TABLE found (k VARCHAR, id VARCHAR)")
+            (self.count,) = self._connection.execute("SELECT count(*) FROM wanted").fetchall()[0]
+
+    def pages_of_keys(self) -> Iterator[list[str]]:
+        """The keys, each once, some thousand at a time."""
+        with storage_errors(_FAILURE), self._staging.database.cursor() as cursor:
+            cursor.execute("SELECT key FROM wanted")
+            while some := cursor.fetchmany(_AT_ONCE):
+                yield [key for (key,) in some]
+
+    def add(self, records: Iterable[tuple[str, str]]) -> None:
+        """Add records that the org has found: Id and key of each."""
+        file = self._staging.folder / "found.csv"
+        try:
+            with file.open("w", encoding="utf-8", newline="") as stream:
+                csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(records)
+        except OSError as error:
+            raise unwritable(file, error) from error
+        self.add_file(file, header=False)
+        file.unlink()
+
+    def add_file(self, file: Path, *, header: bool = True) -> None:
+        """Add records from a CSV file of Id and key; those that no row names are passed over."""
+        record = f"(SELECT id, {self._same('key')} AS k FROM {{}})"
+        insert = f"INSERT INTO found SELECT k, id FROM {record} SEMI JOIN wanted USING (k)"
+        with storage_errors(_FAILURE):
+            with_rows(
+                file,
+                ("id", "key"),
+                lambda rows: self._connection.execute(insert.format(rows)),
+                header=header,
+            )
+
+    def send_ids(self, sobject: str) -> None:
+        """Send the Ids of the records instead of the keys; rows without one record are rejected.
+
+        Raises:
+            StateError: The rows cannot be stored.
+        """
+        key, name = self._key, self._key.column.label
+        value = f"'''' || {shown(f's.{key.cell}')} || ''''"
+        none = f"{literal(f'{name}: no {sobject} has the key ')} || {value}"
+        several = f"{literal(f'{name}: ')} || records || {literal(f' of {sobject} have the key ')}"
+        why = (
+            f"CASE WHEN id IS NULL THEN {problem(name, KEY_NOT_FOUND, none)}"
+            f" WHEN records > 1 THEN {problem(name, KEY_IS_AMBIGUOUS, f'{several} || {value}')} END"
+        )
+        cells = {key.cell: "id"}
+        self._rewrite(cells, why)
+        self._staging.mappings = tuple(
+            replace(each, column=each.column.as_sent) for each in self._staging.mappings
+        )
+
+    def leave_out(self, fields: Collection[str]) -> None:
+        """Leave these fields out of the rows whose record exists.
+
+        Raises:
+            StateError: The rows cannot be stored.
+        """
+        self._rewrite(_only_where("id IS NULL", fields, self._staging.mappings))
+
+    def _rewrite(self, cells: Mapping[str, str], why: str = _NONE) -> None:
+        records = "count(DISTINCT left(id, 15)) AS records"
+        known = f"SELECT k, min(id) AS id, {records} FROM found GROUP BY k"
+        with storage_errors(_FAILURE):
+            self._connection.execute(f"CREATE TABLE known AS {known}")
+        same = self._same(f"s.{self._key.cell}")
+        _rewrite(self._staging, cells, why, join=f"LEFT JOIN known ON {same} = k")
+
+    def _same(self, key: str) -> str:
+        """SQL of a text that is the same for keys that the org takes for the same."""
+        kind = self._key.column.kind
+        if kind is FieldKind.TEXT:
+            return trimmed(key) if self._is_case_sensitive else f"lower({trimmed(key)})"
+        exact = f"CAST(try_cast({key} AS DECIMAL(38, 15)) AS VARCHAR)"
+        return f"coalesce({exact}, {comparable(kind, key)})"
+
+
+def leave_out_where_id(staging: StagedRows, fields: Collection[str]) -> None:
+    """Leave fields out of the rows that have an Id: in an upsert by Id, their record exists.
+
+    Raises:
+        StateError: The rows cannot be stored.
+    """
+    key = next(each for each in staging.mappings if each.column.field == "Id")
+    _rewrite(staging, _only_where(f"s.{key.cell} IS NULL", fields, staging.mappings))
+
+
+def _only_where(
+    condition: str, fields: Collection[str], mappings: Sequence[ColumnMapping]
+) -> dict[str, str]:
+    """SQL of the cells of these fields: blank, and so not sent, unless the condition holds."""
+    return {
+        each.cell: f"CASE WHEN {condition} THEN s.{each.cell} END"
+        for each in mappings
+        if each.column.field in fields
+    }
+
+
+def _rewrite(
+    staging: StagedRows, cells: Mapping[str, str], why: str = _NONE, *, join: str = ""
+) -> None:
+    """Write the rows to send again with other cells, and without rows that have a problem."""
+    names = [each.cell for each in staging.mappings]
+    chosen = ", ".join(f"{cells.get(each, f's.{each}')} AS {each}" for each in names)
+
+    def rewrite(chunk: RowChunk) -> RowChunk:
+        if not chunk.sendable:
+            return chunk
+        with storage_errors(_FAILURE), staging.database.cursor() as cursor:
+            cursor.execute(
+                f"CREATE TEMP TABLE again AS SELECT row, {chosen}, {why} AS problem"
+                f" FROM {chunk.sent_rows()} s {join}"
+            )
+            problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
+            if chunk.rejected:
+                problems += f" UNION ALL SELECT row, problem FROM {chunk.rejected_rows()}"
+            cursor.execute(f"CREATE TEMP TABLE rejected AS {problems}")
+            sent = f"SELECT {', '.join(names)} FROM again WHERE problem IS NULL ORDER BY row"
+            cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
+            quote_leading_mark(chunk.sent_file)
+            (rejected,) = cursor.execute("SELECT count(*) FROM rejected").fetchall()[0]
+            if rejected:
+                place = f"row - {chunk.first_row - 1}"
+                listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
+                cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
+        return replace(chunk, rejected=rejected, sent_bytes=chunk.sent_file.stat().st_size)
+
+    staging.chunks = tuple(parallel_map(rewrite, staging.chunks))

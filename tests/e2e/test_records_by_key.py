@@ -1,0 +1,190 @@
+"""Records that are found by an external Id before rows are sent, with either API."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+DETAILS = """\
+version: 1
+objects:
+  Thing__c:
+    fields:
+      Key__c: {type: text, label: Key, length: 20, external_id: true, unique: true}
+  Part__c:
+    fields:
+      Key__c: {type: text, label: Key, length: 20, external_id: true, unique: true}
+      Note__c: {type: text, label: Note, length: 20}
+      First__c: {type: text, label: First, length: 20}
+      Thing__c:
+        {type: master_detail, to: Thing__c, relationship: Thing__r, child_relationship: Parts__r}
+"""
+KEYS = """\
+version: 1
+objects:
+  Account:
+    fields:
+      Code__c: {type: text, label: Code, length: 20, external_id: true}
+      Number__c: {type: number, label: Number, precision: 18, scale: 0, external_id: true}
+"""
+
+
+def result_rows(ended, kind, task="load"):
+    file = Path(ended.task(task)["results"]) / f"{kind}.csv"
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def counts(ended, *names, task="load"):
+    found = ended.task(task)["counts"]
+    return tuple(found[name] for name in names)
+
+
+@APIS
+def test_update_and_delete_by_external_id(bench, serve_org, api):
+    org = serve_org(org_file=KEYS)
+    one = org.create("Account", Name="One", Code__c="a1", Phone="1")
+    org.create("Account", Name="Twin", Code__c="B1")
+    org.create("Account", Name="Twin", Code__c="b1")
+    org.create("Account", Name="Gone", Code__c="C1")
+    bench.write("a.csv", "code,phone\n A1 ,2\nb1,3\nX9,4\n,5\nc1,\n")
+    job = bench.job(f"""
+- name: load
+  update: Account
+  key: Code__c
+  from: a.csv
+  fields: {{Code__c: code, Phone: phone}}
+  blank: clear
+  undo: true
+  api: {api}
+- {{name: drop, delete: Account, key: code__c, from: d.csv, api: {api}}}
+""")
+    bench.write("d.csv", "Code__c,Name\nC1,whatever\nZ1,\n")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.err
+    assert counts(ended, "updated", "failed") == (2, 3)
+    assert [
+        (r["sf__Row"], r["sf__Code"], r["sf__Message"]) for r in result_rows(ended, "failed")
+    ] == [
+        ("2", "KEY_IS_AMBIGUOUS", "Code__c: 2 of Account have the key 'b1'"),
+        ("3", "KEY_NOT_FOUND", "Code__c: no Account has the key 'X9'"),
+        ("4", "KEY_IS_BLANK", "Code__c: blank, so the row does not identify a record"),
+    ]
+    first = result_rows(ended, "succeeded")[0]
+    assert (first["code"], first["sf__Id"]) == (" A1 ", one)
+    assert counts(ended, "deleted", "failed", task="drop") == (1, 1)
+    soql = "SELECT Name, Code__c, Phone FROM Account ORDER BY Code__c, Id"
+    assert org.rows(soql)[0] == {"Name": "One", "Code__c": "a1", "Phone": "2"}
+    assert len(org.rows(soql)) == 3
+    undone = bench.run("undo", ended.document["run_id"], "--yes", "-o", "json")
+    assert undone.code == 0, undone.err + undone.out
+    assert [row["Phone"] for row in org.rows(soql)] == ["1", None, None, None]
+
+
+@pytest.mark.parametrize("more", [0, 20_000])
+def test_number_keys_are_exact_however_they_are_looked_up(bench, serve_org, more):
+    """Many keys are looked up by one Bulk query over all records, few by their values."""
+    org = serve_org(org_file=KEYS)
+    for name, number in (("Near", 123456789012345678), ("Other", 123456789012345679), ("No", None)):
+        org.create("Account", Name=name, Number__c=number)
+    lines = [f"{number},x\n" for number in range(more)]
+    bench.write("a.csv", "Number__c,Name\n" + "".join(lines) + "123456789012345679,Named\n7e18,x\n")
+    job = bench.job("- {name: load, update: Account, key: Number__c, from: a.csv}")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.err
+    assert counts(ended, "updated", "failed") == (1, more + 1)
+    found = org.rows("SELECT Name FROM Account ORDER BY Name")
+    assert [row["Name"] for row in found] == ["Named", "Near", "No"]
+    jobs = org.request("GET", "/services/data/v62.0/jobs/query").json()["records"]
+    assert len(jobs) == (1 if more else 0)
+
+
+@APIS
+def test_an_upsert_of_details_sends_the_master_for_new_rows_only(bench, serve_org, api):
+    org = serve_org(org_file=DETAILS)
+    thing = org.create("Thing__c", Key__c="T1")
+    org.create("Part__c", Key__c="P1", Thing__c=thing, Note__c="old", First__c="old")
+    bench.write(
+        "p.csv",
+        "Key__c,Thing__r.Key__c,Note__c,First__c\np1,T1,new,new\nP2,T1,new,new\nP3,T1,,\n",
+    )
+    job = bench.job(f"""
+- name: load
+  upsert: Part__c
+  key: Key__c
+  on_create: [first__c]
+  from: p.csv
+  blank: clear
+  undo: true
+  api: {api}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert counts(ended, "created", "updated") == (2, 1)
+    soql = "SELECT Key__c, Thing__c, Note__c, First__c FROM Part__c ORDER BY Key__c"
+    assert [tuple(row.values()) for row in org.rows(soql)] == [
+        ("p1", thing, "new", "old"),
+        ("P2", thing, "new", "new"),
+        ("P3", thing, None, None),
+    ]
+    again = bench.run("run", job, "-o", "json")
+    assert (again.code, counts(again, "created", "updated")) == (0, (0, 3)), again.err
+    for run in (again, ended):
+        undone = bench.run("undo", run.document["run_id"], "--yes", "-o", "json")
+        assert undone.code == 0, undone.err + undone.out
+    assert [tuple(row.values()) for row in org.rows(soql)] == [("P1", thing, "old", "old")]
+
+
+def test_an_upsert_by_id_sends_fields_of_creation_for_rows_without_one(bench, org):
+    old = org.create("Account", Name="Old", Phone="1")
+    bench.write("a.csv", f"Id,Name,Phone\n{old},New,2\n,Second,3\n")
+    job = bench.job("- {name: load, upsert: Account, key: Id, on_create: [Phone], from: a.csv}")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert org.rows("SELECT Name, Phone FROM Account ORDER BY Name") == [
+        {"Name": "New", "Phone": "1"},
+        {"Name": "Second", "Phone": "3"},
+    ]
+
+
+def test_what_on_create_and_key_cannot_name(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name,Id\nA,a,\n")
+    job = bench.job("""
+- name: load
+  upsert: Account
+  key: ERP_Id__c
+  on_create: [Nme, ERP_Id__c]
+  from: a.csv
+  fields: {ERP_Id__c: ERP_Id__c, Name: Name}
+- {name: twice, update: Account, key: ERP_Id__c, from: a.csv}
+- {name: other, delete: Account, key: Name, from: a.csv}
+""")
+    ended = bench.run("run", job)
+    assert ended.code == 2
+    assert "`on_create` names Nme, which the task does not fill" in ended.err
+    assert "`on_create` names the key ERP_Id__c" in ended.err
+    assert "Id is filled twice: by ERP_Id__c and by Id" in ended.err
+    assert "Name of Account is not an external Id" in ended.err
+
+
+@APIS
+def test_a_resumed_run_sends_what_was_looked_up_before(bench, org, api):
+    """The records that the first process deleted are not looked for again."""
+    for number in range(4):
+        org.create("Account", Name=f"n{number}", ERP_Id__c=f"E{number}")
+    bench.write("a.csv", "ERP_Id__c\n" + "".join(f"E{number}\n" for number in range(5)))
+    more = "batch_size: 2, concurrency: serial" if api == "rest" else "api: bulk"
+    job = bench.job(f"- {{name: load, delete: Account, key: ERP_Id__c, from: a.csv, {more}}}")
+    limit = {"path": "/composite/sobjects", "after": 1}
+    if api == "bulk":
+        limit = {"path": "/jobs/ingest/", "method": "GET"}
+    answer = org.request("POST", "/__org/faults", json={"kind": "daily_limit", **limit})
+    stopped = bench.run("run", job, "-o", "json")
+    assert stopped.code == 5, stopped.err + stopped.out
+    org.request("DELETE", f"/__org/faults/{answer.json()['ids'][0]}")
+    resumed = bench.run("resume", "-o", "json")
+    assert resumed.code == 3, resumed.err
+    assert counts(resumed, "deleted", "failed") == (4, 1)
+    assert [r["sf__Code"] for r in result_rows(resumed, "failed")] == ["KEY_NOT_FOUND"]
+    assert org.rows("SELECT Name FROM Account") == []

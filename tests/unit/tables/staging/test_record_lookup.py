@@ -1,0 +1,108 @@
+"""Keys of staged rows become Ids, or decide which fields are left out, chunk by chunk."""
+
+import pytest
+
+from runner.job.model import Blank
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources import chunks
+from runner.tables.staging.record_lookup import RecordLookup, leave_out_where_id
+
+
+def lookup_of(staging, *, is_case_sensitive=False):
+    key = next(each for each in staging.mappings if each.column.required)
+    return RecordLookup(staging, key, is_case_sensitive=is_case_sensitive)
+
+
+def by_key(kind=FieldKind.TEXT):
+    return [
+        MappedColumn("Id", "Key", kind, required=True, found_by="Key__c"),
+        MappedColumn("Name", None),
+    ]
+
+
+def test_keys_become_ids_and_rows_without_one_record_are_rejected(stage, failed_rows, monkeypatch):
+    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr("runner.tables.sources.chunks.cut_chunks.__defaults__", (200,))
+    keys = ("", "K1", "k2", "K3", "K1", "'K4")
+    rows = (f"{key},{name * 60}\n" for key, name in zip(keys, "abcdef", strict=True))
+    content = ("Key,Name\n" + "".join(rows)).encode()
+    staging = stage(content, by_key(), blank=Blank.CLEAR)
+    assert len(staging.chunks) > 1
+    lookup = lookup_of(staging)
+    assert lookup.count == 4
+    assert sorted(key for page in lookup.pages_of_keys() for key in page) == [
+        "'K4",
+        "K1",
+        "K3",
+        "k2",
+    ]
+    lookup.add([("001A", "k1 "), ("001B", "K2"), ("001C", "K3"), ("001D", "k3"), ("001E", "K5")])
+    lookup.send_ids("Thing__c")
+    sent = [(row, record) for batch in staging.batches(10) for row, record in batch]
+    assert sent == [
+        (2, {"Id": "001A", "Name": "b" * 60}),
+        (3, {"Id": "001B", "Name": "c" * 60}),
+        (5, {"Id": "001A", "Name": "e" * 60}),
+    ]
+    assert [
+        (row["sf__Row"], row["sf__Code"], row["sf__Fields"]) for row in failed_rows(staging)
+    ] == [
+        ("1", "KEY_IS_BLANK", "Key__c"),
+        ("4", "KEY_IS_AMBIGUOUS", "Key__c"),
+        ("6", "KEY_NOT_FOUND", "Key__c"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_case_sensitive", "key", "found"),
+    [
+        (FieldKind.TEXT, False, "Ä1", "ä1"),
+        (FieldKind.TEXT, True, "a1", "a1"),
+        (FieldKind.NUMBER, False, "7", "7.0"),
+        (FieldKind.NUMBER, False, "912260031", "9.12260031E8"),
+        (FieldKind.NUMBER, False, "123456789012345679", "123456789012345679"),
+    ],
+)
+def test_keys_that_the_org_takes_for_the_same_are_the_same(
+    stage, rows_of, kind, is_case_sensitive, key, found
+):
+    staging = stage(f"Key,Name\n{key},a\n".encode(), by_key(kind))
+    lookup = lookup_of(staging, is_case_sensitive=is_case_sensitive)
+    lookup.add([("001A", found)])
+    lookup.send_ids("Account")
+    assert rows_of(staging) == [{"Id": "001A", "Name": "a"}]
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_case_sensitive", "key", "found"),
+    [
+        (FieldKind.TEXT, True, "a1", "A1"),
+        (FieldKind.TEXT, False, "a1", "\u00a0a1"),
+        (FieldKind.NUMBER, False, "123456789012345679", "123456789012345678"),
+    ],
+)
+def test_keys_that_the_org_tells_apart_are_not(
+    stage, failed_rows, kind, is_case_sensitive, key, found
+):
+    staging = stage(f"Key,Name\n{key},a\n".encode(), by_key(kind))
+    lookup = lookup_of(staging, is_case_sensitive=is_case_sensitive)
+    lookup.add([("001A", found)])
+    lookup.send_ids("Account")
+    assert [row["sf__Code"] for row in failed_rows(staging)] == ["KEY_NOT_FOUND"]
+
+
+@pytest.mark.parametrize("blank", Blank)
+def test_fields_of_creation_are_left_out_of_rows_with_a_record(stage, rows_of, blank):
+    columns = [MappedColumn("Key__c", "Key", required=True), MappedColumn("Name", None)]
+    staging = stage(b"Key,Name\nK1,a\nK2,b\nK1,\n", columns, blank=blank)
+    lookup = lookup_of(staging)
+    lookup.add([("001A", "k1")])
+    lookup.leave_out({"Name"})
+    assert rows_of(staging) == [{"Key__c": "K1"}, {"Key__c": "K2", "Name": "b"}, {"Key__c": "K1"}]
+
+
+def test_in_an_upsert_by_id_a_row_with_an_id_has_a_record(stage, rows_of):
+    columns = [MappedColumn("Id", None, FieldKind.ID), MappedColumn("Name", None)]
+    staging = stage(b"Id,Name\n001000000000001,a\n,b\n", columns)
+    leave_out_where_id(staging, {"Name"})
+    assert rows_of(staging) == [{"Id": "001000000000001"}, {"Name": "b"}]
