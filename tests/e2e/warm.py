@@ -12,16 +12,19 @@ import json
 import os
 import sys
 from contextlib import nullcontext
+from functools import cache
 from importlib import import_module
 
+import typer.main
+
 from runner.__main__ import main
+from runner.cli.app import app
 from runner.salesforce.http.retry import Retrier
 
 LOADED = (
     "duckdb",
     "encodings.idna",
     "rich.console",
-    "runner.cli.app",
     "runner.cli.error_output",
     "runner.cli.run_output",
     "runner.job.load",
@@ -36,7 +39,7 @@ LOADED = (
     "runner.runs.local_org_process",
     "runner.state.tokens.parsing",
 )
-"""What most commands need, loaded once for all forks."""
+"""What most commands import."""
 FIRST_WAIT_SECONDS = 0.02
 """Between two tries, instead of a second: what is waited for here comes at once or never."""
 
@@ -64,15 +67,22 @@ def be_the_command(asked, within):
     os._exit(code)
 
 
+def load():
+    """What most commands do first, done once for all forks."""
+    for name in LOADED:
+        import_module(name)
+    typer.main.get_command = cache(typer.main.get_command)
+    typer.main.get_command(app)
+    Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
+    gc.freeze()  # a fork that collects garbage copies no memory of this process
+
+
 def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code):
     """Answer each line of stdin.
 
     `within` gives what a fork runs in, `answer` what is said of its end.
     """
-    for name in LOADED:
-        import_module(name)
-    Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
-    gc.freeze()  # a fork that collects garbage copies no memory of this process
+    load()
     for line in sys.stdin:
         asked = json.loads(line)
         child = asked.get("ended") or os.fork()
