@@ -5,18 +5,15 @@ Knows where a condition may be split. Knows nothing of the limits of an API.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from runner.errors import UsageError
 from runner.job.binds import bind
 from runner.job.model import OneValue, ParamValue
-from runner.job.soql import binds, masked, selection
+from runner.job.soql import binds, parsed, selection
+from runner.soql.syntax import Bind, Condition, Junction, Membership, Query
 
-_AFTER_IN = re.compile(r"(?<!\bNOT)\s+IN\s*\(?\s*$", re.IGNORECASE)
-_LOGIC = re.compile(r"\b(OR|NOT)\b", re.IGNORECASE)
-_WHOLE = re.compile(r"\b(GROUP|HAVING|ORDER|LIMIT|OFFSET)\b", re.IGNORECASE)
-_GROUP = re.compile(r"\bGROUP\s+BY\b", re.IGNORECASE)
 _ID_CHARACTERS = 15
 
 
@@ -80,9 +77,9 @@ def _groups(values: Sequence[OneValue]) -> list[tuple[OneValue, ...]]:
 
 
 def _check_finds_nothing(soql: str, name: str) -> None:
-    selected = selection(soql)
-    aggregates = selected.is_grouped and not _GROUP.search(_outer_text(soql))
-    reason = "it counts" if selected.counts_only or aggregates else _why_not_alone(soql, name)
+    query = parsed(soql)
+    counts = query is not None and not query.group and selection(soql).is_grouped
+    reason = "it counts" if counts else _why_not_alone(soql, query, name)
     if reason:
         raise UsageError(
             f"The list `{name}` is empty, and what the query would find then is not clear:"
@@ -92,7 +89,8 @@ def _check_finds_nothing(soql: str, name: str) -> None:
 
 
 def _check_splits(soql: str, name: str) -> None:
-    reason = _why_not_alone(soql, name) or _why_whole(soql)
+    query = parsed(soql)
+    reason = _why_not_alone(soql, query, name) or _why_whole(soql, query)
     if reason:
         raise UsageError(
             f"The query is too long with the values of `{name}`, and it cannot be split into"
@@ -101,43 +99,30 @@ def _check_splits(soql: str, name: str) -> None:
         )
 
 
-def _why_not_alone(soql: str, name: str) -> str | None:
+def _why_not_alone(soql: str, query: Query | None, name: str) -> str | None:
     """Why a record may be found that no value of the list matches, or by several of them."""
-    outer = _outer_text(soql)
-    places = [found.start() for found in binds(soql) if found[1] == name]
-    if len(places) != 1:
+    if [found[1] for found in binds(soql)].count(name) != 1:
         return f"`:{name}` is used twice"
-    if not _AFTER_IN.search(outer[: places[0]]):
-        return f"`IN :{name}` must be a condition of its own"
-    other = _LOGIC.search(outer, _condition_at(outer))
-    return f"it has {other[0].upper()}" if other else None
+    where = query.where if query else None
+    if isinstance(where, Junction) and where.word == "OR":
+        return "it has OR"
+    conditions = where.parts if isinstance(where, Junction) else (where,)
+    return None if any(map(partial(_is_in_list, name), conditions)) else (
+        f"`IN :{name}` must be a condition of its own"
+    )  # fmt: skip
 
 
-def _why_whole(soql: str) -> str | None:
+def _is_in_list(name: str, condition: Condition | None) -> bool:
+    """Whether a condition is `field IN :name`."""
+    match condition:
+        case Membership(_, (Bind(bound),), False):
+            return bound == name
+    return False
+
+
+def _why_whole(soql: str, query: Query | None) -> str | None:
     """Why the rows of the parts would not be those of the whole."""
-    selected = selection(soql)
-    if selected.is_grouped or selected.counts_only:
+    if selection(soql).is_grouped:
         return "it groups or counts"
-    outer = _outer_text(soql)
-    other = _WHOLE.search(outer, _condition_at(outer))
-    return f"it has {other[0].upper()}" if other else None
-
-
-def _condition_at(outer: str) -> int:
-    where = re.search(r"\bWHERE\b", outer, re.IGNORECASE)
-    return where.end() if where else 0
-
-
-def _outer_text(soql: str) -> str:
-    """The query with dots in place of parentheses and what is inside, literals being blank.
-
-    Parentheses right after IN, around one bind, are blanks.
-    """
-    text = re.sub(r"(\bIN\s*)\((\s*:\w+\s*)\)", r"\1 \2 ", masked(soql), flags=re.IGNORECASE)
-    depth = 0
-    kept: list[str] = []
-    for character in text:
-        depth = max(0, depth - (character == ")"))
-        kept.append("." if depth or character in "()" else character)
-        depth += character == "("
-    return "".join(kept)
+    clauses = query.clauses if query else ()
+    return f"it has {clauses[0]}" if clauses else None

@@ -1,30 +1,35 @@
-"""As much of SOQL as the runner needs: literals, binds, and what a query selects.
+"""What a job needs to know of a query: literals, binds, and what it selects.
 
-A scanner, not a parser: the org judges the query. Knows nothing of params, tasks or how a query is
-sent.
+Knows nothing of params, tasks or how a query is sent.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+
+from runner.soql import SoqlError, TooDeepError, parse
+from runner.soql.syntax import (
+    Call,
+    ChildItem,
+    Distance,
+    FieldItem,
+    Item,
+    Operand,
+    Path,
+    Query,
+    TypeofItem,
+)
 
 _LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'", re.DOTALL)
-_WORD = re.compile(rf"{_LITERAL.pattern}|[(),]|[^\s(),']+", re.DOTALL)
 _BIND = re.compile(r"(?<!:):([A-Za-z_]\w*)")
 _SELECT = re.compile(r"\s*SELECT\b", re.IGNORECASE)
-_OBJECT = re.compile(r"[A-Za-z][\w.]*")
 AGGREGATES = frozenset({"count", "count_distinct", "sum", "avg", "min", "max"})
 CONVERSIONS = frozenset({"tolabel", "convertcurrency", "format"})
 """Functions whose result is named after the field, unless the query groups."""
-_AFTER_FROM = frozenset(
-    {"using", "where", "with", "group", "having", "order", "limit", "offset"}
-    | {"for", "update", "all"}
-)
-_MAX_DEPTH = 10
-"""Levels of subqueries that are read; the org allows 5."""
 
 
 def masked(soql: str) -> str:
@@ -131,146 +136,112 @@ class Selection:
         return found
 
 
+@lru_cache(maxsize=256)
+def _parsed(soql: str) -> Query | SoqlError:
+    try:
+        return parse(soql, binds=True)
+    except SoqlError as error:
+        return error
+
+
+def parsed(soql: str) -> Query | None:
+    """The parts of a query, which may have binds; None if it cannot be read."""
+    found = _parsed(soql)
+    return found if isinstance(found, Query) else None
+
+
+def syntax_error(soql: str) -> SoqlError | None:
+    """Why a query, which may have binds, is not SOQL; None if it is, or may be."""
+    found = _parsed(soql)
+    return found if isinstance(found, SoqlError) and not isinstance(found, TooDeepError) else None
+
+
 def selection(soql: str) -> Selection:
-    """Read the SELECT list; an unreadable query gives an open selection for the org to refuse."""
-    return _selection(_WORD.findall(soql), _MAX_DEPTH)
-
-
-def _selection(words: list[str], depth: int) -> Selection:
-    end = _outer_from(words)
-    if not words or end is None or not depth:
+    """Read the SELECT list; an unreadable query gives an open selection."""
+    query = parsed(soql)
+    if query is None:
         return Selection("", (SelectItem(ItemKind.UNREADABLE, ""),))
-    sobject = words[end + 1] if end + 1 < len(words) else ""
-    rest = words[end + 2 :]
-    parts = list(_parts(words[1:end]))
-    called = {part[0].lower() for part in parts if len(part) > 1 and part[1] == "("}
-    grouped = _groups(rest) or bool(called & AGGREGATES) or _aggregates_inside(parts)
-    reader = _ItemReader(_aliases(sobject, rest), depth, grouped=grouped)
-    items = tuple(reader.read(part) for part in parts)
-    name = sobject if _OBJECT.fullmatch(sobject) else ""
-    return Selection(name, items, grouped)
+    return _selection(query)
 
 
-def _outer_from(words: Sequence[str]) -> int | None:
-    return _outer(words, "from")
+def _selection(query: Query) -> Selection:
+    functions = {name for item in query.items for name in _functions(item)[0]}
+    grouped = bool(query.group) or bool(functions & AGGREGATES)
+    reader = _ItemReader(_aliases(query), grouped=grouped)
+    items = tuple(reader.read(item) for item in query.items)
+    return Selection(str(query.source.path), items, grouped)
 
 
-def _outer(words: Sequence[str], wanted: str) -> int | None:
-    """Find a word outside all parentheses."""
-    depth = 0
-    for index, word in enumerate(words):
-        depth = max(0, depth + (word == "(") - (word == ")"))
-        if depth == 0 and word.lower() == wanted:
-            return index
-    return None
-
-
-def _groups(rest: Sequence[str]) -> bool:
-    at = _outer(rest, "group")
-    return at is not None and [word.lower() for word in rest[at + 1 : at + 2]] == ["by"]
-
-
-def _aggregates_inside(parts: Sequence[list[str]]) -> bool:
-    """Whether an aggregate is inside a function: `FORMAT(MAX(Amount))`."""
-    return any(AGGREGATES & set(_functions(part)[0]) for part in parts)
-
-
-def _aliases(sobject: str, rest: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _aliases(query: Query) -> dict[str, tuple[str, ...]]:
     """What may precede a field, in lower case: names of objects and the paths that they mean."""
-    aliases: dict[str, tuple[str, ...]] = {sobject.rpartition(".")[2].lower(): ()}
-    sources: list[list[str]] = [[sobject]]
-    for word in rest:
-        if word.lower() in _AFTER_FROM or word in {"(", ")"}:
-            break
-        if word == ",":
-            sources.append([])
-        elif word.lower() != "as":
-            sources[-1].append(word)
-    for source in sources:
-        if len(source) > 1:
-            is_root = source is sources[0]
-            aliases[source[1].lower()] = () if is_root else _steps(source[0], aliases)
+    source = query.source
+    aliases: dict[str, tuple[str, ...]] = {source.path.names[-1].lower(): ()}
+    if source.alias:
+        aliases[source.alias.lower()] = ()
+    for each in query.joined:
+        if each.alias:
+            aliases[each.alias.lower()] = _steps(each.path, aliases)
     return aliases
 
 
-def _steps(path: str, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _steps(path: Path, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """A path from the object of the query on."""
-    head, *tail = path.split(".")
-    return (*aliases[head.lower()], *tail) if tail and head.lower() in aliases else (head, *tail)
+    head, *tail = path.names
+    return (*aliases[head.lower()], *tail) if tail and head.lower() in aliases else path.names
 
 
-def _parts(words: list[str]) -> Iterator[list[str]]:
-    """Split at the commas of the outermost level."""
-    part: list[str] = []
-    depth = 0
-    for word in words:
-        depth += (word == "(") - (word == ")")
-        if word == "," and depth == 0:
-            yield part
-            part = []
-        else:
-            part.append(word)
-    yield part
-
-
-def _functions(part: Sequence[str]) -> tuple[tuple[str, ...], str | None]:
-    """The functions of an item, outermost first, and the first argument of the innermost."""
+def _functions(item: Item) -> tuple[tuple[str, ...], Path | None]:
+    """The functions of an item in lower case, outermost first, and the field in them."""
     found: list[str] = []
-    at = 0
-    while at + 1 < len(part) and part[at + 1] == "(":
-        found.append(part[at].lower())
-        at += 2
-    argument = part[at] if at < len(part) and part[at] not in {"(", ")", ","} else None
-    return tuple(found), argument
+    operand: Operand | None = item.operand if isinstance(item, FieldItem) else None
+    while isinstance(operand, Call):
+        found.append(operand.name.lower())
+        operand = operand.argument
+    if isinstance(operand, Distance):
+        return (*found, "distance"), operand.field
+    return tuple(found), operand
 
 
 class _ItemReader:
-    """Reads the items of one SELECT list and names them as the org does."""
+    """Names the items of one SELECT list as the org does."""
 
-    def __init__(
-        self, aliases: Mapping[str, tuple[str, ...]], depth: int, *, grouped: bool
-    ) -> None:
+    def __init__(self, aliases: Mapping[str, tuple[str, ...]], *, grouped: bool) -> None:
         self._aliases = aliases
-        self._depth = depth
         self._grouped = grouped
         self._unnamed = 0
 
-    def read(self, part: list[str]) -> SelectItem:
-        word = part[0].lower() if part else ""
-        if not word:
-            return SelectItem(ItemKind.UNREADABLE, "")
-        if word == "typeof" and len(part) > 1:
-            steps = _steps(part[1], self._aliases)
-            return SelectItem(ItemKind.TYPEOF, ".".join(steps), ".".join(steps), steps)
-        if word == "(":
-            inner = _selection(part[1:-1], self._depth - 1)
-            name = inner.sobject.rpartition(".")[2]
-            return SelectItem(ItemKind.CHILDREN, name, None, (name,), inner=inner)
-        if len(part) > 1 and part[1] == "(":
-            return self._function(part)
-        return self._field(part)
+    def read(self, item: Item) -> SelectItem:
+        match item:
+            case TypeofItem(relationship):
+                steps = _steps(relationship, self._aliases)
+                return SelectItem(ItemKind.TYPEOF, ".".join(steps), ".".join(steps), steps)
+            case ChildItem(query):
+                name = query.source.path.names[-1]
+                inner = _selection(query)
+                return SelectItem(ItemKind.CHILDREN, name, None, (name,), inner=inner)
+            case FieldItem(Path() as field, alias):
+                return self._field(field, alias)
+            case FieldItem(_, alias):
+                return self._function(item, alias)
 
-    def _field(self, part: Sequence[str]) -> SelectItem:
-        steps = _steps(part[0], self._aliases)
+    def _field(self, field: Path, alias: str | None) -> SelectItem:
+        steps = _steps(field, self._aliases)
         path = ".".join(steps)
-        if len(part) > 1:
-            return SelectItem(ItemKind.FIELD, part[1], path, (part[1],))
+        if alias:
+            return SelectItem(ItemKind.FIELD, alias, path, (alias,))
         return SelectItem(ItemKind.FIELD, path, path, steps[-1:] if self._grouped else steps)
 
-    def _function(self, part: Sequence[str]) -> SelectItem:
-        functions, argument = _functions(part)
+    def _function(self, item: FieldItem, alias: str | None) -> SelectItem:
+        functions, argument = _functions(item)
         if functions == ("fields",):
-            word = (argument or "").lower()
-            return SelectItem(ItemKind.FIELDS, "", fields_of=word)
-        if functions == ("count",) and argument is None:
+            return SelectItem(ItemKind.FIELDS, "", fields_of=str(argument).lower())
+        if argument is None:
             return SelectItem(ItemKind.FUNCTION, "COUNT()", "COUNT()", ("COUNT()",), functions)
-        steps = _steps(argument, self._aliases) if argument else ()
-        path = ".".join(steps) or None
-        close = len(part) - 1 - part[::-1].index(")") if ")" in part else len(part) - 1
-        if close + 1 < len(part):
-            alias = part[close + 1]
+        steps = _steps(argument, self._aliases)
+        path = ".".join(steps)
+        if alias:
             return SelectItem(ItemKind.FUNCTION, alias, path, (alias,), functions)
-        if path and not self._grouped and CONVERSIONS.issuperset(functions):
+        if not self._grouped and CONVERSIONS.issuperset(functions):
             return SelectItem(ItemKind.FUNCTION, path, path, steps, functions)
         name = f"expr{self._unnamed}"
         self._unnamed += 1

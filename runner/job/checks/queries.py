@@ -11,14 +11,18 @@ from collections.abc import Iterator
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds, soql
+from runner.job.checks.soql_messages import syntax_problem
 from runner.job.endpoints import DatabaseSource, SqlSource
 from runner.job.model import QueryTask
 from runner.job.params import EXPECTED, LIST_OF, declared_default
 from runner.job.partial_job import PartialJob, as_mapping, source_tasks, task_path
 from runner.job.text_position import narrowed
+from runner.soql import SoqlError
 from runner.suggest import did_you_mean
 
 _MISTAKE = "job/soql-mistake"
+_OBJECT = {"FROM", "an object"}
+_PLACEHOLDER = re.compile(r"\$\{|\{\{")
 _NULL = "write `= null` or `!= null`"
 _MISTAKES = tuple(
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), message, hint)
@@ -42,6 +46,13 @@ _MISTAKES = tuple(
         (r";\s*$", "a query does not end with `;`", "remove it"),
         (r'"[^"\n]*"?', "SOQL has no double quotes", "write text in single quotes: 'text'"),
         (
+            r"[\u2018\u2019\u201c\u201d\u00b4]",
+            "SOQL has no typographic quotes",
+            "write text in straight single quotes: 'text'",
+        ),
+        (r"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]", "SOQL takes plain spaces only",
+         "replace this character, which looks like a space or like nothing, with a space"),
+        (
             r"\bALL\s+ROWS\b",
             "`ALL ROWS` works in Apex only",
             "remove it and write `deleted: true` in the task",
@@ -62,20 +73,25 @@ _IN_QUOTES = re.compile(r"(?<![\w:\\]):([A-Za-z_]\w*)")
 def syntax(job: PartialJob) -> Iterator[Diagnostic]:
     """Queries that cannot be SOQL."""
     for task in job.queries:
-        problem = _problem(task.soql)
+        path = task_path(task, "query")
+        error = soql.syntax_error(task.soql)
+        problem = _problem(task.soql, error)
         if problem:
-            code, message, hint = problem
-            path = task_path(task, "query")
-            yield job.origin.diagnose(path, code, message, help=hint)
+            code, *told = problem
+            yield job.origin.diagnose(path, code, told[0], help=told[1])
+        elif error is not None and not _has_mistake(task.soql):
+            message, hint, start, end = syntax_problem(task.soql, error)
+            found = job.origin.diagnose(path, "job/soql-syntax", message, help=hint)
+            yield narrowed(found, job.origin, task.soql, start, end)
 
 
-def _problem(text: str) -> tuple[str, str, str] | None:
+def _problem(text: str, error: SoqlError | None) -> tuple[str, str, str] | None:
     if not soql.is_select(text):
         return "job/not-soql", "a query must begin with SELECT", "write SELECT fields FROM object"
     if soql.has_open_literal(text) and not _has_comment(text):
         hint = "close it; write a quote inside text as \\'"
         return "job/soql-quote", "a quote in the query is never closed", hint
-    if not soql.selection(text).sobject:
+    if error is not None and error.at >= len(text.rstrip()) and _OBJECT & {*error.expected}:
         hint = "add FROM and the object's API name"
         return "job/no-from", "the query does not name an object", hint
     return None
@@ -84,6 +100,14 @@ def _problem(text: str) -> tuple[str, str, str] | None:
 def _has_comment(text: str) -> bool:
     """Whether a query has a comment, in which a quote is not a quote."""
     return _MISTAKES[0][0].search(soql.masked(text)) is not None
+
+
+def _has_mistake(text: str) -> bool:
+    """Whether a query has what `mistakes` or the check of placeholders reports."""
+    masked = soql.masked(text)
+    return bool(_PLACEHOLDER.search(masked)) or any(
+        pattern.search(masked) for pattern, *_ in _MISTAKES
+    )
 
 
 def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
@@ -137,6 +161,8 @@ def _quoted_binds(text: str) -> Iterator[tuple[int, int, str]]:
 def children(job: PartialJob) -> Iterator[Diagnostic]:
     """Child tables that the query has no subquery for."""
     for task in job.queries:
+        if soql.parsed(task.soql) is None:
+            continue
         selected = soql.selection(task.soql).child_relationships
         known = {name.lower() for name in selected}
         for each in task.children:

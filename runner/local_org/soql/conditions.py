@@ -17,9 +17,10 @@ from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import normalise
 from runner.local_org.soql.expressions import Expression, Operands
 from runner.local_org.soql.kinds import DATED, Kind
-from runner.local_org.soql.periods import Span, is_period, span_of
+from runner.local_org.soql.periods import Span, span_of
 from runner.local_org.soql.refusals import too_complicated
-from runner.local_org.soql.syntax import (
+from runner.local_org.soql.values import stored_moment, stored_value
+from runner.soql.syntax import (
     Comparator,
     Comparison,
     Condition,
@@ -35,7 +36,6 @@ from runner.local_org.soql.syntax import (
     SemiJoin,
     Text,
 )
-from runner.local_org.soql.values import stored_moment, stored_value
 
 _ORDERINGS = {
     Comparator.LESS,
@@ -155,7 +155,7 @@ class Conditions:
         if comparator is Comparator.LIKE:
             return self._like(left, operand, right)
         if _is_empty(right):
-            return _empty(left, comparator)
+            return _empty(left, comparator, right)
         if isinstance(right, Period) and left.kind in DATED:
             return self._within(left, comparator, self._span(right))
         value = self._value(left, operand, right)
@@ -190,9 +190,9 @@ class Conditions:
             return _FALSE
         if not isinstance(right, Text):
             raise self._wrong(left, operand)
-        if right.pattern.isascii():
-            return f"{left.sql} LIKE {self._bind(right.pattern)} ESCAPE '\\'"
-        pattern = self._bind(right.pattern.casefold())
+        if right.value.isascii():
+            return f"{left.sql} LIKE {self._bind(right.value)} ESCAPE '\\'"
+        pattern = self._bind(right.value.casefold())
         return f"sf_lower({left.sql}) LIKE {pattern} ESCAPE '\\'"
 
     # --- date literals
@@ -304,8 +304,6 @@ class Conditions:
         """The literal as a stored value; ApiRefusal if it has another type."""
         if isinstance(literal, Text) and left.kind is Kind.ID:
             return self._id(literal)
-        if isinstance(literal, Period) and not is_period(literal.name, literal.count):
-            raise self._statement.unexpected(literal.at)
         value = stored_value(literal, left)
         if value is None:
             raise self._wrong(left, operand)
@@ -346,10 +344,15 @@ def _is_empty(literal: Literal) -> bool:
     return isinstance(literal, Null) or (isinstance(literal, Text) and not literal.value)
 
 
-def _empty(left: Expression, comparator: Comparator) -> str:
-    """Comparing with null: only = and != can be true; a null checkbox is false."""
+def _empty(left: Expression, comparator: Comparator, right: Literal) -> str:
+    """Comparing with null: only = and != can be true; a null checkbox is false.
+
+    Every text and every Id comes after an empty text.
+    """
     if comparator in _ORDERINGS:
-        return _FALSE
+        after = isinstance(right, Text) and left.kind in {Kind.TEXT, Kind.ID}
+        above = comparator in {Comparator.GREATER, Comparator.GREATER_OR_EQUAL}
+        return f"{left.sql} IS NOT NULL" if after and above else _FALSE
     equal = comparator is Comparator.EQUAL
     if left.kind is Kind.BOOLEAN:
         return f"{left.sql} = {0 if equal else 1}"

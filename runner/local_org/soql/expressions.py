@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field
+from runner.local_org.records.values import compound_parts
 from runner.local_org.soql.kinds import DATED, NUMERIC, Kind
 from runner.local_org.soql.scope import Column, Scope
-from runner.local_org.soql.syntax import Call, Operand, Path
 from runner.local_org.store import folds
+from runner.soql.syntax import Bind, Call, Distance, Operand, Path
 
 AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 GROUPING = "GROUPING"
@@ -19,6 +20,7 @@ CONVERSIONS = frozenset({"TOLABEL", "FORMAT", "CONVERTCURRENCY"})
 _EXACTLY = {"SUM": "sf_sum", "MIN": "sf_min", "MAX": "sf_max"}
 """Number aggregates that lose no digits."""
 _ZONE = "CONVERTTIMEZONE"
+_UNITS = frozenset({"mi", "km"})
 _MONTH = "CAST(substr({x}, 6, 2) AS INTEGER)"
 _YEAR = "CAST(substr({x}, 1, 4) AS INTEGER)"
 _DAY_OF_YEAR = "CAST(strftime('%j', substr({x}, 1, 10)) AS INTEGER)"
@@ -101,9 +103,15 @@ class Operands:
         if isinstance(operand, Path):
             column = self.scope.column(operand)
             return Expression(column.sql, column.kind, column.field.name, column, plain=True)
+        if isinstance(operand, Distance):
+            return self._distance(operand)
         name = operand.name.upper()
         if name in AGGREGATES:
             return self._aggregate(operand, name)
+        if name == GROUPING and operand.argument is not None:
+            inner = self.resolve(operand.argument)
+            sql, spelt = grouping_sql(inner.sql), f"{GROUPING}({inner.name})"
+            return Expression(sql, Kind.INTEGER, spelt, inner.column, aggregate=True)
         if name in _DATE_PARTS or name in _MOMENT_PARTS:
             return self._date_part(operand, name)
         if name in CONVERSIONS:
@@ -138,6 +146,33 @@ class Operands:
         collation = " COLLATE SF_NOCASE" if own.folded else ""
         kind = Kind.DOUBLE if name == "AVG" else column.kind
         return Expression(f"{name}({column.sql}{collation})", kind, spelt, column, aggregate=True)
+
+    def _distance(self, distance: Distance) -> Expression:
+        statement, other = self.scope.statement, distance.other
+        if distance.unit.lower() not in _UNITS:
+            raise statement.malformed(distance.at, f"Invalid distance unit: {distance.unit}")
+        if isinstance(other, Path):
+            there = self._coordinates(other)
+        elif isinstance(other.latitude, Bind) or isinstance(other.longitude, Bind):
+            raise statement.malformed(distance.at, "Bind variables only allowed in Apex code")
+        else:
+            there = f"{other.latitude.value}, {other.longitude.value}"
+        here = self._coordinates(distance.field)
+        sql = f"sf_distance({here}, {there}, '{distance.unit.lower()}')"
+        return Expression(sql, Kind.DOUBLE, str(distance))
+
+    def _coordinates(self, path: Path) -> str:
+        """SQL of the latitude and longitude of an address or location."""
+        column = self.scope.column(path)
+        sobject = column.place.variants[0].sobject
+        parts = dict(compound_parts(sobject, column.field))
+        if not {"latitude", "longitude"} <= parts.keys():
+            raise self.scope.statement.refusal(
+                "INVALID_FIELD", path.at, f"'{column.path}' is not a location"
+            )
+        fields = (parts["latitude"], parts["longitude"])
+        found = (self.scope.field(column.place, field.name, path.at) for field in fields)
+        return ", ".join(each.sql for each in found)
 
     def _date_part(self, call: Call, name: str) -> Expression:
         column, sql = self._dated(call, name)
@@ -175,6 +210,11 @@ class Operands:
             )
         sql = f"sf_format({inner.sql}, '{inner.field.type}')"
         return Expression(sql, Kind.TEXT, inner.name, inner.column, inner.aggregate)
+
+
+def grouping_sql(group_sql: str) -> str:
+    """What stands for GROUPING() of a group, until it is known which groups are in the set."""
+    return f"sf_grouping({group_sql})"
 
 
 def _may_aggregate(name: str, column: Column) -> bool:

@@ -5,14 +5,17 @@ Knows stored values. Knows no field and no syntax.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from runner.local_org import exact_numbers
 
+_EARTH_RADIUS = {"km": 6371.0, "mi": 3958.8}
 _STORED_MOMENT = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 
@@ -37,6 +40,7 @@ def _register(conn: sqlite3.Connection) -> None:
         conn.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]
     conn.create_function("sf_format", 2, formatted, deterministic=True)
     conn.create_function("sf_local", 2, local_moment, deterministic=True)
+    conn.create_function("sf_distance", 5, distance, deterministic=True)
 
 
 def number_text(value: exact_numbers.Number | None) -> str | None:
@@ -107,6 +111,25 @@ def local_moment(value: str | None, zone: str) -> str | None:
         return None
     moment = datetime.strptime(value, _STORED_MOMENT).replace(tzinfo=UTC)
     return moment.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%dT%H:%M:%S.") + value[20:]
+
+
+def distance(
+    latitude: float | None,
+    longitude: float | None,
+    other_latitude: float | None,
+    other_longitude: float | None,
+    unit: str,
+) -> float | None:
+    """The great-circle distance of two places in degrees; None if one is not known."""
+    if None in {latitude, longitude, other_latitude, other_longitude}:
+        return None
+    degrees = cast("tuple[float, ...]", (latitude, longitude, other_latitude, other_longitude))
+    phi, psi, other_phi, other_psi = map(math.radians, map(float, degrees))
+    half_chord = (
+        math.sin((other_phi - phi) / 2) ** 2
+        + math.cos(phi) * math.cos(other_phi) * math.sin((other_psi - psi) / 2) ** 2
+    )
+    return 2 * _EARTH_RADIUS[unit] * math.asin(math.sqrt(min(1.0, half_chord)))
 
 
 def formatted(value: float | str | None, describe_type: str) -> str | None:

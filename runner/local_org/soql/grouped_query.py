@@ -12,14 +12,14 @@ from itertools import combinations
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiRefusal
-from runner.local_org.soql.expressions import GROUPING, Expression
+from runner.local_org.soql.expressions import GROUPING, Expression, grouping_sql
 from runner.local_org.soql.functions import register
 from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.printing import rest_sql
 from runner.local_org.soql.record_shape import JsonRecord
 from runner.local_org.soql.select_compiler import Select
 from runner.local_org.soql.select_list import ColumnNote
-from runner.local_org.soql.syntax import Call, FieldItem, Operand, Query, Subtotals
+from runner.soql.syntax import Call, FieldItem, Operand, Query, Subtotals
 
 _MOST_GROUPS = 2_000
 _MOST_SUBTOTALS = 3
@@ -162,6 +162,7 @@ class Grouping:
         having: str,
     ) -> str:
         columns = ", ".join(self._in_set(each, sql, grouped_by) for each, sql in wanted)
+        having = self._with_groupings(having, grouped_by)
         keys = [group.key_sql for group in self._groups if group.sql in grouped_by]
         # A grand total is a group too: without rows there is none.
         group_sql = f" GROUP BY {', '.join(keys) or 'NULL'}" if self._groups else ""
@@ -169,9 +170,19 @@ class Grouping:
         return f"SELECT {columns} FROM {source}{where}{group_sql}{having}"  # noqa: S608 - compiled
 
     def _in_set(self, expression: Expression, sql: str, grouped_by: frozenset[str]) -> str:
-        if expression.name.startswith(GROUPING):
-            return "0" if expression.sql in grouped_by else "1"
-        return sql if expression.aggregate or expression.sql in grouped_by else "NULL"
+        if expression.aggregate:
+            return self._with_groupings(sql, grouped_by)
+        return sql if _sqls(expression) & grouped_by else "NULL"
+
+    def _with_groupings(self, sql: str, grouped_by: frozenset[str]) -> str:
+        """Replace each GROUPING() with what it is in a grouping set."""
+        for group in self._groups:
+            sql = sql.replace(grouping_sql(group.sql), "0" if group.sql in grouped_by else "1")
+        if "sf_grouping(" in sql:
+            raise self._statement.malformed(
+                self._query.at, "GROUPING() can only be used with the fields of GROUP BY"
+            )
+        return sql
 
     # --- select list
 
@@ -180,19 +191,10 @@ class Grouping:
             raise self._statement.malformed(
                 self._query.at, "Grouped queries can only select grouped fields and aggregates"
             )
-        found = self._resolved(item.operand)
+        found = self._select.operands.resolve(item.operand)
         self._check_grouped(found, item.operand)
         self.notes.append(ColumnNote((self._key(found, item),), found))
         return found
-
-    def _resolved(self, operand: Operand) -> Expression:
-        if isinstance(operand, Call) and operand.name.upper() == GROUPING:
-            if operand.argument is None:
-                raise self._statement.unexpected(operand.at)
-            inner = self._select.operands.resolve(operand.argument)
-            self._check_grouped(inner, operand)
-            return Expression(inner.sql, Kind.INTEGER, f"{GROUPING}({inner.name})", inner.column)
-        return self._select.operands.resolve(operand)
 
     def _key(self, found: Expression, item: FieldItem) -> str:
         key = item.alias
@@ -206,7 +208,10 @@ class Grouping:
         return key
 
     def _check_grouped(self, found: Expression, operand: Operand) -> None:
-        if found.aggregate or any(group.sql == found.sql for group in self._groups):
+        if isinstance(operand, Call) and operand.name.upper() == GROUPING and operand.argument:
+            found = self._select.operands.resolve(operand.argument)
+        groups = {group.sql for group in self._groups}
+        if found.aggregate or _sqls(found) & groups:
             return
         raise self._statement.malformed(
             operand.at, f"Field must be grouped or aggregated: {_spelt(operand)}"
@@ -218,10 +223,12 @@ class Grouping:
                 self._query.at,
                 "Non-grouped query that uses overall aggregate functions cannot also use LIMIT",
             )
-        if self._query.having is not None and not self._groups:
-            raise self._statement.malformed(
-                self._query.at, "HAVING cannot be used without GROUP BY"
-            )
+
+
+def _sqls(expression: Expression) -> frozenset[str]:
+    """What it may be grouped by: itself, or the field that it is a function of."""
+    column = () if expression.column is None else (expression.column.sql,)
+    return frozenset({expression.sql, *column})
 
 
 def _spelt(operand: Operand) -> str:

@@ -33,11 +33,6 @@ class Span:
     """Whether the span of a datetime ends now rather than at the end of the day."""
 
 
-def is_period(name: str, count: int | None) -> bool:
-    """Whether a date literal exists."""
-    return span_of(name, None if count is None else 1, date(2000, 1, 1)) is not None
-
-
 def span_of(name: str, count: int | None, today: date) -> Span | None:
     """The days of a date literal on a given day; None if it is unknown.
 

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
 from runner.local_org.org import Org, User
 from runner.local_org.soql.conditions import Clock
@@ -23,11 +24,12 @@ from runner.local_org.soql.parser import parse
 from runner.local_org.soql.record_query import Body, ChildQuery, RecordQuery
 from runner.local_org.soql.record_shape import JsonRecord
 from runner.local_org.soql.refusals import Statement
+from runner.local_org.soql.related_lists import is_related_list
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.select_compiler import Context, Select
 from runner.local_org.soql.select_list import ColumnNote, SelectList
-from runner.local_org.soql.syntax import Call, ChildItem, FieldItem, Operand, Query
 from runner.local_org.store import quoted
+from runner.soql.syntax import Call, ChildItem, FieldItem, Operand, Query
 
 _NESTED_CHILDREN_FROM = 58.0
 _DEEPEST_CHILDREN = 5
@@ -115,8 +117,14 @@ class _Preparation:
         root = self._context.schema.sobject(str(query.source.path))
         if root is None:
             raise self._statement.no_sobject(query.at, str(query.source.path))
+        if is_related_list(root.name):
+            raise ApiRefusal(
+                400,
+                "INVALID_TYPE_FOR_OPERATION",
+                f"entity type {root.name} does not support query",
+            )
         select = Select(self._context, query, root)
-        if _is_count(query):
+        if query.counts_only:
             return Prepared(root, count_query(select), (), _NO_AGGREGATES, grouped=False)
         if _is_grouped(query):
             return self._grouped(select)
@@ -190,7 +198,7 @@ class _Preparation:
                 f"SOQL statements cannot query aggregate relationships more than {levels} away "
                 "from the root entity object.",
             )
-        if _is_count(query) or _is_grouped(query):
+        if query.counts_only or _is_grouped(query):
             raise self._statement.malformed(
                 item.at, "Aggregate functions are not supported in child subqueries"
             )
@@ -204,17 +212,6 @@ class _Preparation:
 
 def _calls(query: Query) -> Iterator[Operand]:
     return (item.operand for item in query.items if isinstance(item, FieldItem))
-
-
-def _is_count(query: Query) -> bool:
-    first = query.items[0]
-    return (
-        len(query.items) == 1
-        and isinstance(first, FieldItem)
-        and isinstance(first.operand, Call)
-        and first.operand.name.upper() == "COUNT"
-        and first.operand.argument is None
-    )
 
 
 def _is_grouped(query: Query) -> bool:

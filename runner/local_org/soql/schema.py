@@ -5,12 +5,13 @@ Knows the SQL of their rows. Knows nothing of syntax.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.org import Org, User
-from runner.local_org.soql import meta_objects
+from runner.local_org.soql import meta_objects, related_lists
 from runner.local_org.store import quoted
 
 
@@ -19,17 +20,22 @@ class Schema:
     """The sObjects that one user can query."""
 
     catalog: Catalog
-    described: tuple[meta_objects.Described, ...] = ()
-    """sObjects whose rows come from the catalog."""
+    described: Callable[[], tuple[meta_objects.Described, ...]] = tuple
+    """sObjects without a table, which few queries need."""
 
     @classmethod
     def of(cls, org: Org, user: User) -> Schema:
         """What `user` can query."""
-        return cls(org.catalog, meta_objects.described(org, user))
+
+        def described() -> tuple[meta_objects.Described, ...]:
+            lists = related_lists.related_lists(org.catalog, org.clock())
+            return (*meta_objects.described(org, user), *lists)
+
+        return cls(org.catalog, described)
 
     @cached_property
     def _described(self) -> dict[str, meta_objects.Described]:
-        return {each.sobject.name.lower(): each for each in self.described}
+        return {each.sobject.name.lower(): each for each in self.described()}
 
     def sobject(self, name: str) -> SObject | None:
         """Find an sObject by name, in any case; one with a table first."""
@@ -46,7 +52,6 @@ class Schema:
 
     def table(self, sobject: SObject) -> str:
         """The SQL for FROM of an sObject's rows."""
-        described = self._described.get(sobject.name.lower())
-        if described is None or self.catalog.sobject(sobject.name) is not None:
+        if self.catalog.sobject(sobject.name) is not None:
             return quoted(sobject.name)
-        return described.table()
+        return self._described[sobject.name.lower()].table()

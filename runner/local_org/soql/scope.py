@@ -11,8 +11,8 @@ from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.soql.kinds import Kind, kind_of
 from runner.local_org.soql.refusals import Statement, too_complicated
 from runner.local_org.soql.schema import Schema
-from runner.local_org.soql.syntax import Path
 from runner.local_org.store import quoted
+from runner.soql.syntax import Path
 
 _MOST_LEVELS = 5
 _MOST_PARENTS = 55
@@ -20,25 +20,20 @@ _MOST_TABLES = 64
 """SQLite's limit for a join."""
 _NAME = "Name"
 """Salesforce's name for the sObject of a polymorphic path."""
-_NAME_FIELDS = frozenset(
-    {
-        "id",
-        "name",
-        "type",
-        "firstname",
-        "lastname",
-        "email",
-        "phone",
-        "title",
-        "alias",
-        "username",
-        "isactive",
-        "userroleid",
-        "profileid",
-        "lastvieweddate",
-        "lastreferenceddate",
-    }
-)
+_NAME_FIELDS = {
+    name.lower(): Field(name, name, kind)
+    for kind, names in {
+        "id": ("Id",),
+        "string": ("Name", "FirstName", "LastName", "Title", "Alias", "Username", "NameOrAlias"),
+        "email": ("Email",),
+        "phone": ("Phone",),
+        "boolean": ("IsActive",),
+        "reference": ("UserRoleId", "ProfileId", "RecordTypeId"),
+        "datetime": ("LastViewedDate", "LastReferencedDate"),
+    }.items()
+    for name in names
+}
+"""Fields of Name, the sObject that stands for a parent of several types; `type` is another one."""
 _TYPE = Field("Type", "Type", "string", length=40)
 
 
@@ -144,10 +139,13 @@ class Scope:
             for variant in place.variants
             if (field := variant.sobject.field(name)) is not None
         ]
-        if not found or (place.polymorphic and name.lower() not in _NAME_FIELDS):
+        field = found[0][1] if found else None
+        if place.polymorphic:
+            of_name = _NAME_FIELDS.get(name.lower())
+            field = of_name and (field or of_name)
+        if field is None:
             raise self.statement.no_column(at, name, place.entity)
-        field = found[0][1]
-        sql = _either([_column_sql(variant, each) for variant, each in found])
+        sql = _either([_column_sql(variant, each) for variant, each in found] or ["NULL"])
         if kind_of(field) is Kind.BOOLEAN and place.relationships:
             sql = f"COALESCE({sql}, 0)"
         return Column(place, field, sql)

@@ -15,7 +15,7 @@ from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.refusals import Statement
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.scope import Scope
-from runner.local_org.soql.syntax import FieldItem, Path, Query, Sort
+from runner.soql.syntax import FieldItem, Path, Query, Sort
 
 _HIGHEST_OFFSET = 2_000
 _SCOPES = frozenset(
@@ -169,13 +169,9 @@ class _InnerSelect(Select):
     def only_column(self) -> Expression:
         """The selected field."""
         statement, query = self.context.statement, self.query
-        item = query.items[0] if len(query.items) == 1 else None
+        item = query.items[0]
         if not isinstance(item, FieldItem) or not isinstance(item.operand, Path):
             raise statement.malformed(query.at, "Semi join sub-selects can only query id fields")
-        if query.order or query.limit is not None or query.offset is not None or query.group:
-            raise statement.malformed(
-                query.at, "Semi join sub-selects cannot use ORDER BY, LIMIT, OFFSET or GROUP BY"
-            )
         found = self.operands.resolve(item.operand)
         if found.kind is not Kind.ID:
             raise statement.malformed(

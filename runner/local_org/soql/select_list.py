@@ -16,7 +16,19 @@ from runner.local_org.soql.kinds import Kind, kind_of
 from runner.local_org.soql.printing import csv_sql, rest_sql
 from runner.local_org.soql.scope import Place
 from runner.local_org.soql.select_compiler import Select
-from runner.local_org.soql.syntax import Call, ChildItem, FieldItem, Path, TypeofItem
+from runner.soql.syntax import (
+    Call,
+    ChildItem,
+    Comparator,
+    Comparison,
+    Condition,
+    Distance,
+    FieldItem,
+    Junction,
+    Membership,
+    Path,
+    TypeofItem,
+)
 
 _FIELDS_FROM = 51.0
 _TYPEOF_FROM = 46.0
@@ -64,6 +76,7 @@ class SelectList:
         self._shapes: dict[tuple[str, ...], record_shape.RecordShape] = {}
         self._selected: set[str] = set()
         self.shape = self._shape_of(select.scope.root)
+        self._unnamed = 0
         for item in select.query.items:
             self._read(item)
 
@@ -76,6 +89,10 @@ class SelectList:
         ]
 
     def _read(self, item: FieldItem | ChildItem | TypeofItem) -> None:
+        plain = not isinstance(item, FieldItem) or isinstance(item.operand, Path)
+        if plain and item.alias is not None:
+            at = item.operand.at if isinstance(item, FieldItem) else item.at
+            raise self._statement.malformed(at, "only aggregate expressions use field aliasing")
         match item:
             case ChildItem():
                 self._child(item)
@@ -83,11 +100,9 @@ class SelectList:
                 self._typeof(item)
             case FieldItem(Call() as call, alias):
                 self._call(call, alias)
-            case FieldItem(Path() as path, alias):
-                if alias is not None:
-                    raise self._statement.malformed(
-                        path.at, "only aggregate expressions use field aliasing"
-                    )
+            case FieldItem(Distance() as distance, alias):
+                self._distance(distance, alias)
+            case FieldItem(Path() as path):
                 self._path(path)
 
     # --- fields
@@ -183,14 +198,23 @@ class SelectList:
                 call.at, f"Field must be grouped or aggregated: {call.argument}"
             )
 
+    def _distance(self, distance: Distance, alias: str | None) -> None:
+        key = alias or f"expr{self._unnamed}"
+        self._unnamed += alias is None
+        found = self._select.operands.resolve(distance)
+        self._once((key,), distance.at)
+        self.notes.append(ColumnNote((key,), found))
+        at = self._fetch(rest_sql(found, self._select.context.version))
+        self.shape.outputs.append(record_shape.Number(key, at))
+
     def _field_set(self, call: Call) -> None:
         word = str(call.argument or "").upper()
         if self._select.context.version < _FIELDS_FROM or word not in _FIELD_SETS:
             raise self._statement.unexpected(call.at)
         if word != "STANDARD":
             self.unbounded = True
-            limit = self._select.query.limit
-            if limit is None or limit > _MOST_UNBOUNDED:
+            most = (self._select.query.limit, _most_ids(self._select.query.where))
+            if not any(count is not None and count <= _MOST_UNBOUNDED for count in most):
                 raise self._statement.malformed(
                     call.at, "The SOQL FIELDS function must have a LIMIT of at most 200"
                 )
@@ -245,3 +269,21 @@ class SelectList:
             found = Expression(column.sql, column.kind, column.field.name, column, plain=True)
             shape.outputs.append(self._output(column.field.name, found, column.place))
         return shape
+
+
+def _most_ids(condition: Condition | None) -> int | None:
+    """How many records a condition can find, if it is on their Ids; None if it is not."""
+    found: int | None = None
+    match condition:
+        case Comparison(Path((name,)), Comparator.EQUAL) if name.lower() == "id":
+            found = 1
+        case Membership(Path((name,)), members, False) if name.lower() == "id":
+            found = len(members)
+        case Junction(word, parts):
+            counts = [_most_ids(part) for part in parts]
+            known = [count for count in counts if count is not None]
+            if word == "AND":
+                found = min(known, default=None)
+            elif len(known) == len(counts):
+                found = sum(known)
+    return found

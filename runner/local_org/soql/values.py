@@ -11,7 +11,7 @@ from decimal import Decimal
 from runner.local_org import exact_numbers
 from runner.local_org.soql.expressions import Expression
 from runner.local_org.soql.kinds import NUMERIC, Kind
-from runner.local_org.soql.syntax import (
+from runner.soql.syntax import (
     Boolean,
     Day,
     Hour,

@@ -1,4 +1,4 @@
-"""A local org on a real socket for other people's clients, and where those are installed.
+"""A local org on a real socket for other people's clients.
 
 The org serves all tests of a module. It is never emptied, so each test marks its own records with
 `tag`, and looks for no others.
@@ -12,7 +12,6 @@ import sys
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import pytest
@@ -44,7 +43,6 @@ objects:
 """
 SERVE = (sys.executable, "-m", "runner", "org", "serve", "--port", "0", "-o", "json")
 END_SECONDS = 30
-DEFAULT_CLIENTS = "~/.cache/sfrunner-clients"
 
 
 @dataclass(frozen=True)
@@ -153,21 +151,3 @@ def session(org):
 def sf(org, session):
     """simple-salesforce, signed in."""
     return Salesforce(session_id=org.token, instance_url=org.url, session=session)
-
-
-@pytest.fixture(scope="session")
-def clients():
-    """The folder that CONTRIBUTING.md installs the heavy clients into."""
-    return Path(os.environ.get("SFRUNNER_TEST_CLIENTS", DEFAULT_CLIENTS)).expanduser()
-
-
-@pytest.fixture(scope="session")
-def installed(clients):
-    """A function that gives a file of the heavy clients, or skips the test."""
-
-    def find(path):
-        if not (clients / path).exists():
-            pytest.skip(f"{path} is not in {clients}: see CONTRIBUTING.md, Other people's clients")
-        return clients / path
-
-    return find

@@ -49,8 +49,9 @@ def test_values_that_the_org_takes_for_the_same_stay_in_one_query():
         ("SELECT Id FROM A WHERE X IN :ids LIMIT 5", "it has LIMIT"),
         ("SELECT Id FROM A WHERE X NOT IN :ids", "condition of its own"),
         ("SELECT Id FROM A WHERE X IN :ids OR Y = 1", "it has OR"),
-        ("SELECT Id FROM A WHERE NOT Y = 1 AND X IN :ids", "it has NOT"),
-        ("SELECT Id FROM A WHERE (X IN :ids OR Y = 1)", "condition of its own"),
+        ("SELECT Id FROM A WHERE NOT X IN :ids", "condition of its own"),
+        ("SELECT Id FROM A WHERE (X IN :ids OR Y = 1)", "it has OR"),
+        ("SELECT Id FROM A WHERE (X IN :ids OR Y = 1) AND Z = 1", "condition of its own"),
         ("SELECT Id FROM A WHERE Id IN (SELECT B FROM C WHERE X IN :ids)", "condition of its own"),
         ("SELECT Id, (SELECT Id FROM C WHERE X IN :ids) FROM A", "condition of its own"),
         ("SELECT Id FROM A WHERE X INCLUDES (:ids)", "condition of its own"),
@@ -87,6 +88,6 @@ def test_an_empty_list_that_does_not_decide_is_refused(soql):
 def test_words_in_literals_and_subqueries_do_not_count():
     soql = (
         "SELECT Id, (SELECT Id FROM C ORDER BY Id LIMIT 1) FROM A WHERE N = 'x OR y' AND X IN :ids"
-        " AND (Y = 1 OR Z = 2)"
+        " AND (Y = 1 OR Z = 2) AND (NOT Y = 3)"
     )
     assert len(queries(soql, *map(str, range(100)))) > 1

@@ -270,7 +270,7 @@ def test_columns_are_told_instead_of_records(caller):
 
 
 def test_columns_of_aggregates_tell_alias_and_function(caller):
-    soql = "SELECT Name, COUNT(Id), MAX(CreatedDate) last FROM Account GROUP BY Name"
+    soql = "SELECT Name, COUNT(Id), MAX(CreatedDate) latest FROM Account GROUP BY Name"
     body = caller.query(soql, columns="true")
     assert body["groupBy"] is True
     told = [
@@ -280,7 +280,7 @@ def test_columns_of_aggregates_tell_alias_and_function(caller):
     assert told == [
         ("Name", "Name", False),
         ("expr0", "count(Id)", True),
-        ("last", "max(CreatedDate)", True),
+        ("latest", "max(CreatedDate)", True),
     ]
 
 

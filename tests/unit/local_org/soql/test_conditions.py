@@ -68,7 +68,7 @@ def widgets(world):
         ("Price__c >= -3", ["one", "two"]),
         ("Price__c > USD5", ["one"]),
         ("Price__c != 10.5", ["THREE", "two"]),
-        ("Price__c = 1.05e1", ["one"]),
+        ("Price__c = 10.50", ["one"]),
         ("Count__c IN (1, 2)", ["one"]),
         ("Due__c = 2024-01-31", ["one"]),
         ("Due__c > 2024-01-30", ["one"]),
@@ -122,7 +122,7 @@ def test_like_takes_escaped_wildcards_for_themselves(world):
     assert world.names(r"Name LIKE '50\%'") == ["50%"]
     assert world.names(r"Name LIKE 'a\_b'") == ["a_b"]
     assert world.names(r"Name LIKE 'back\\%'") == ["back\\slash"]
-    assert world.names(r"Name = '50\%'") == ["50%"]
+    assert world.refusal(r"SELECT Id FROM Widget__c WHERE Name = '50\%'")[0] == "MALFORMED_QUERY"
 
 
 def test_datetimes_compare_as_moments_whatever_their_zone(world):
@@ -182,3 +182,22 @@ def test_clauses_that_change_nothing_here_are_taken(world):
         "UPDATE VIEWSTAT",
     ):
         assert world.values(f"SELECT Name FROM Account {tail}") == ["Acme"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "found"),
+    [
+        ("Ext__c > ''", ["set"]),
+        ("Ext__c >= ''", ["set"]),
+        ("Ext__c < ''", []),
+        ("Ext__c <= ''", []),
+        ("Ext__c = ''", ["unset"]),
+        ("Ext__c != ''", ["set"]),
+        ("Id > ''", ["set", "unset"]),
+        ("Ext__c > null", []),
+    ],
+)
+def test_every_text_comes_after_the_empty_one(world, condition, found):
+    world.add("Widget__c", Name="set", Ext__c="x")
+    world.add("Widget__c", Name="unset")
+    assert world.names(condition) == found

@@ -194,3 +194,31 @@ def test_what_cannot_be_grouped_is_malformed(world, soql, words):
     code, message = world.refusal(soql)
     assert code == "MALFORMED_QUERY"
     assert words in message
+
+
+def test_subtotals_are_told_from_groups_when_sorting_and_filtering_too(world):
+    for name, kind in (("a", "x"), ("b", "x")):
+        world.add("Account", Name=name, Type=kind)
+    items = "Name, Type, GROUPING(Name) g, GROUPING(Type) h"
+    soql = f"SELECT {items} FROM Account GROUP BY CUBE(Name, Type)"
+    found = world.query(f"{soql} ORDER BY GROUPING(Name) DESC, GROUPING(Type) DESC, Name")
+    assert [(each["g"], each["h"], each["Name"]) for each in found] == [
+        (1, 1, None),
+        (1, 0, None),
+        (0, 1, "a"),
+        (0, 1, "b"),
+        (0, 0, "a"),
+        (0, 0, "b"),
+    ]
+    found = world.query(f"{soql} HAVING GROUPING(Name) = 1 AND GROUPING(Type) = 1")
+    assert len(found) == 1
+    code, message = world.refusal(f"{soql} HAVING GROUPING(Industry) = 1")
+    assert (code, "GROUPING() can only be used" in message) == ("MALFORMED_QUERY", True)
+
+
+def test_functions_of_a_grouped_field_are_selected(world):
+    for day in ("2023-05-01", "2023-05-01", "2024-07-01"):
+        world.add("Opportunity", Name="o", CloseDate=day)
+    soql = "SELECT CALENDAR_YEAR(CloseDate) y, COUNT(Id) n FROM Opportunity GROUP BY CloseDate"
+    found = world.query(f"{soql} ORDER BY CloseDate")
+    assert [(each["y"], each["n"]) for each in found] == [(2023, 2), (2024, 1)]

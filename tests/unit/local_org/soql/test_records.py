@@ -288,3 +288,105 @@ def test_user_record_access_says_yes_for_records_there_are(world):
     (record,) = world.query(soql.format(user, account))
     assert (record["RecordId"], record["HasEditAccess"]) == (account, True)
     assert world.query(soql.format(user, make_id("001", 99))) == []
+
+
+def test_activities_are_listed_until_they_are_over_and_from_then_on(world):
+    account = world.add("Account", Name="Acme")
+    for subject, closed in (("call", 1), ("write", 0)):
+        world.add("Task", Subject=subject, AccountId=account, WhatId=account, IsClosed=closed)
+    for subject, end in (
+        ("fair", "2024-05-14T10:00:00.000Z"),
+        ("visit", "2024-06-01T10:00:00.000Z"),
+    ):
+        world.add("Event", Subject=subject, AccountId=account, EndDateTime=end)
+    soql = (
+        "SELECT (SELECT Subject, IsTask FROM ActivityHistories ORDER BY Subject),"
+        " (SELECT Subject, IsTask FROM OpenActivities ORDER BY Subject) FROM Account"
+    )
+    [record] = world.query(soql)
+    found = {
+        name: [(each["Subject"], each["IsTask"]) for each in record[name]["records"]]
+        for name in ("ActivityHistories", "OpenActivities")
+    }
+    assert found == {
+        "ActivityHistories": [("call", True), ("fair", False)],
+        "OpenActivities": [("visit", False), ("write", True)],
+    }
+
+
+def test_attachments_of_all_kinds_are_listed(world):
+    account = world.add("Account", Name="Acme")
+    world.add("Note", Title="Idea", ParentId=account)
+    [record] = world.query(
+        "SELECT (SELECT Title, IsNote FROM NotesAndAttachments),"
+        " (SELECT Title, RecordType FROM CombinedAttachments),"
+        " (SELECT Title FROM AttachedContentDocuments) FROM Account"
+    )
+    assert record["NotesAndAttachments"]["records"][0]["Title"] == "Idea"
+    assert record["CombinedAttachments"]["records"][0]["RecordType"] == "Note"
+    assert record["AttachedContentDocuments"] is None
+    code, message = world.refusal("SELECT Id FROM ActivityHistory")
+    assert (code, message) == (
+        "INVALID_TYPE_FOR_OPERATION",
+        "entity type ActivityHistory does not support query",
+    )
+
+
+def test_a_polymorphic_parent_of_no_named_type_shows_the_fields_that_all_have(world):
+    account = world.add("Account", Name="Acme")
+    world.add("Task", Subject="call", OwnerId=world.org.user.id, WhatId=account)
+    soql = "SELECT TYPEOF What WHEN Opportunity THEN Amount ELSE Name, Email END FROM Task"
+    [record] = world.query(soql)
+    assert (record["What"]["Name"], record["What"]["Email"]) == ("Acme", None)
+
+
+@pytest.mark.parametrize(
+    ("where", "is_answered"),
+    [
+        ("Id = '001000000000001AAA'", True),
+        ("Id IN ('001000000000001AAA', '001000000000002AAA')", True),
+        ("Id = '001000000000001AAA' OR id = '001000000000002AAA'", True),
+        ("Name != 'x' AND Id = '001000000000001AAA'", True),
+        ("Name = 'x'", False),
+        ("Id = '001000000000001AAA' OR Name = 'x'", False),
+        ("Id NOT IN ('001000000000001AAA')", False),
+        ("Id > '001000000000001AAA'", False),
+    ],
+)
+def test_all_fields_are_answered_for_records_named_by_their_ids(world, where, is_answered):
+    soql = f"SELECT FIELDS(ALL) FROM Account WHERE {where}"
+    if is_answered:
+        world.query(soql)
+    else:
+        assert "LIMIT of at most 200" in world.refusal(soql)[1]
+
+
+def test_distances_are_measured_on_a_globe(world):
+    for name, north, east in (("Oakland", 37.8044, -122.2712), ("Paris", 48.8566, 2.3522)):
+        world.add("Widget__c", Name=name, Place__Latitude__s=north, Place__Longitude__s=east)
+    world.add("Widget__c", Name="nowhere")
+    here = "DISTANCE(Place__c, GEOLOCATION(37.775, -122.418), 'mi')"
+    assert world.names(f"{here} < 20") == ["Oakland"]
+    assert world.names(f"{here} > 20") == ["Paris"]
+    in_km = here.replace("mi", "km")
+    far = world.query(
+        f"SELECT Name, {here}, {in_km} km FROM Widget__c WHERE {here} > 0 ORDER BY {here} DESC"
+    )
+    assert [(each["Name"], round(float(each["km"]), -2)) for each in far] == [
+        ("Paris", 9000.0),
+        ("Oakland", 0.0),
+    ]
+    assert 8 < float(far[1]["expr0"]) < 9
+    assert world.refusal(f"SELECT Id FROM Widget__c WHERE {here.replace('mi', 'm')} < 1")[0] == (
+        "MALFORMED_QUERY"
+    )
+    assert (
+        "not a location"
+        in world.refusal("SELECT DISTANCE(Name, GEOLOCATION(1, 2), 'km') FROM Account")[1]
+    )
+
+
+def test_only_functions_and_aggregates_have_an_alias(world):
+    for item in ("Name n", "(SELECT Id FROM Contacts) c"):
+        _, message = world.refusal(f"SELECT {item} FROM Account")
+        assert message.endswith("only aggregate expressions use field aliasing")

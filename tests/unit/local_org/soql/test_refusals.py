@@ -258,8 +258,9 @@ def test_refusal(world, soql, code, words):
         ("Name IN (SELECT AccountId FROM Contact)", "cannot use: 'Name'"),
         ("Parent.OwnerId IN (SELECT CreatedById FROM Contact)", "more than one level"),
         ("Id IN (SELECT Name FROM Contact)", "must be an id or reference field"),
-        ("Id IN (SELECT AccountId, Id FROM Contact)", "can only query id fields"),
-        ("Id IN (SELECT AccountId FROM Contact LIMIT 1)", "LIMIT"),
+        ("Id IN (SELECT toLabel(Salutation) FROM Contact)", "can only query id fields"),
+        ("Id IN (SELECT AccountId, Id FROM Contact)", "unexpected token: ','"),
+        ("Id IN (SELECT AccountId FROM Contact LIMIT 1)", "unexpected token: 'LIMIT'"),
         (
             "Id IN (SELECT AccountId FROM Contact WHERE Id IN (SELECT ContactId FROM Case))",
             "Nesting of semi join sub-selects is not supported",
@@ -302,7 +303,7 @@ def test_values_never_become_sql(world):
 @pytest.mark.parametrize(
     "condition",
     [
-        "NOT " * 21 + "Name = 'x'",
+        "NOT (" * 21 + "Name = 'x'" + ")" * 21,
         "(" * 3000 + "Name = 'x'" + ")" * 3000,
         "(Name = 'a' AND (Name = 'b' OR " * 20 + "Name = 'c'" + "))" * 20,
     ],
@@ -325,7 +326,6 @@ def test_long_conditions_are_no_trouble(world):
     [
         f"LIMIT {'9' * 5000}",
         f"WHERE NumberOfEmployees != {'9' * 5000}",
-        "WHERE NumberOfEmployees != 1e999",
         "WHERE Name != 'a\0b'",
     ],
 )

@@ -1,4 +1,4 @@
-"""A SOQL statement as plain values, as written.
+"""The parts of a query, as written.
 
 Knows the shape of the language. Knows no catalog: names may not exist. Every `at` is an offset in
 the text, in characters from 0.
@@ -35,7 +35,36 @@ class Call:
         return f"{self.name}({self.argument or ''})"
 
 
-Operand = Path | Call
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """`:name`, a value that is put in before the query is sent."""
+
+    name: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Geolocation:
+    """`GEOLOCATION(37.775, -122.418)`."""
+
+    latitude: Number | Bind
+    longitude: Number | Bind
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """`DISTANCE(Location__c, GEOLOCATION(37.775, -122.418), 'mi')`."""
+
+    field: Path
+    other: Path | Geolocation
+    unit: str
+    at: int
+
+    def __str__(self) -> str:
+        return f"DISTANCE({self.field}, …)"
+
+
+Operand = Path | Call | Distance
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +81,7 @@ class ChildItem:
 
     query: Query
     at: int
+    alias: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +100,7 @@ class TypeofItem:
     branches: tuple[TypeBranch, ...]
     otherwise: tuple[Path, ...]
     at: int
+    alias: str | None = None
 
 
 Item = FieldItem | ChildItem | TypeofItem
@@ -80,9 +111,7 @@ class Text:
     """A string."""
 
     value: str
-    """Its escapes resolved."""
-    pattern: str
-    """Its pattern for LIKE, with a backslash before literal `_` and `%`."""
+    """Its escapes resolved; after LIKE, a backslash stays before literal `_`, `%` and `\\`."""
     at: int
 
 
@@ -149,10 +178,11 @@ class Period:
     name: str
     """Upper case."""
     count: int | None
+    """None also if it is a bind."""
     at: int
 
 
-Literal = Text | Number | Money | Boolean | Null | Day | Hour | Moment | Period
+Literal = Text | Number | Money | Boolean | Null | Day | Hour | Moment | Period | Bind
 
 
 class Comparator(StrEnum):
@@ -256,11 +286,21 @@ class Query:
     scope: str | None
     scope_at: int
     where: Condition | None
-    group: tuple[Operand, ...]
-    subtotals: Subtotals
-    having: Condition | None
-    order: tuple[Sort, ...]
-    limit: int | None
-    offset: int | None
-    offset_at: int
     at: int
+    group: tuple[Operand, ...] = ()
+    subtotals: Subtotals = Subtotals.NONE
+    having: Condition | None = None
+    order: tuple[Sort, ...] = ()
+    limit: int | None = None
+    """None also if it is a bind; see `clauses`."""
+    offset: int | None = None
+    clauses: tuple[str, ...] = ()
+    """What it has after WHERE: `GROUP BY`, `ORDER BY`, `LIMIT`, `OFFSET`."""
+
+    @property
+    def counts_only(self) -> bool:
+        """Whether it is `SELECT COUNT() FROM …`, which returns a number and no rows."""
+        match self.items:
+            case (FieldItem(Call(_, None)),):
+                return True
+        return False

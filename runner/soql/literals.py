@@ -2,13 +2,14 @@ r"""The literals of SOQL, from text to value.
 
 Knows how strings, dates and times are written. Knows nothing of fields.
 
-In a string, `\_` and `\%` are literal characters for LIKE rather than wildcards; every other
-operator reads them as `_` and `%`.
+In a string after LIKE, `\_` and `\%` are literal characters rather than wildcards; elsewhere they
+are errors.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 
 _ESCAPES = {
@@ -25,9 +26,13 @@ _ESCAPES = {
     "B": "\b",
     "F": "\f",
 }
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\([uU][0-9a-fA-F]{4}|.)", re.DOTALL)
 _FIRST_DAY = date(1700, 1, 1)
 _LAST_DAY = date(4000, 12, 31)
+_ANY_DAY = date(2000, 1, 1)
+_UNIT = "WEEK|MONTH|QUARTER|YEAR|FISCAL_QUARTER|FISCAL_YEAR"
+_PLAIN = re.compile(rf"YESTERDAY|TODAY|TOMORROW|(LAST|NEXT)_90_DAYS|(LAST|THIS|NEXT)_({_UNIT})")
+_COUNTED = re.compile(rf"(LAST|NEXT)_N_(DAY|{_UNIT})S|N_(DAY|{_UNIT})S_AGO")
 
 
 class LiteralError(ValueError):
@@ -44,26 +49,27 @@ def plain(quoted: str) -> str:
     Raises:
         LiteralError: an unknown escape, or half a surrogate pair.
     """
-    return _resolved(quoted, like=False)
+    return _resolved(quoted, {"\\": "\\"})
 
 
 def like_pattern(quoted: str) -> str:
-    r"""The pattern of a quoted string for LIKE, with a backslash as its escape character."""
-    return _resolved(quoted, like=True)
+    r"""The pattern of a quoted string for LIKE, with a backslash as its escape character.
+
+    Raises:
+        LiteralError: an unknown escape, or half a surrogate pair.
+    """
+    return _resolved(quoted, {"\\": r"\\", "_": r"\_", "%": r"\%"})
 
 
-def _resolved(quoted: str, *, like: bool) -> str:
+def _resolved(quoted: str, others: Mapping[str, str]) -> str:
     def resolve(found: re.Match[str]) -> str:
         letter = found[1]
-        if letter in {"_", "%"}:
-            return f"\\{letter}" if like else letter
-        if letter == "\\":
-            return "\\\\" if like else letter
-        if letter in _ESCAPES:
-            return _ESCAPES[letter]
         if len(letter) > 1:
             return chr(int(letter[1:], 16))
-        raise LiteralError(found.start() + 1)
+        resolved = _ESCAPES.get(letter) or others.get(letter)
+        if resolved is None:
+            raise LiteralError(found.start() + 1)
+        return resolved
 
     return _paired(_ESCAPE.sub(resolve, quoted[1:-1]))
 
@@ -99,8 +105,14 @@ def moment(text: str) -> datetime:
 
 
 def hour(text: str) -> time:
-    """A time of day; LiteralError if invalid."""
+    """A time of day in UTC, without a zone; LiteralError if invalid."""
     try:
-        return time.fromisoformat(text[:-1])
+        value = time.fromisoformat(text.upper())
+        return datetime.combine(_ANY_DAY, value).astimezone(UTC).time()
     except ValueError:
         raise LiteralError(0) from None
+
+
+def is_period(name: str, *, counted: bool) -> bool:
+    """Whether a date literal exists: `TODAY`, and with a number after it `LAST_N_DAYS`."""
+    return (_COUNTED if counted else _PLAIN).fullmatch(name) is not None
