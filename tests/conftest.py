@@ -10,6 +10,12 @@ import pytest
 
 from runner import redaction
 
+ONE_WORKER = (
+    "tests/contract/clients/",
+    "tests/property/test_fidelity.py",
+    "tests/unit/tables/test_postgresql.py",
+)
+
 
 def pytest_configure(config):
     """Hundreds of processes are started: none is to compile the product anew.
@@ -26,6 +32,21 @@ def pytest_configure(config):
 def pytest_xdist_auto_num_workers():
     """Tests wait for processes, disks and answers: twice as many as there are processors."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """One worker has all tests of a module whose servers take seconds to start."""
+    if config.option.dist != "load":
+        return None
+    from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - tests run without xdist too
+
+    class SomeByModule(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            module = nodeid.partition("::")[0]
+            return module if module.startswith(ONE_WORKER) else nodeid
+
+    return SomeByModule(config, log)
 
 
 @pytest.fixture(autouse=True)
