@@ -26,6 +26,15 @@ def named_columns(names: Sequence[str]) -> int:
     return max((at for at, name in enumerate(names, start=1) if clean_name(name)), default=0)
 
 
+def empty(path: Path) -> SourceError:
+    """The error for a source that has not even a header."""
+    return SourceError(
+        f"{path} is empty.",
+        hint="An export that failed may have left it so. A table without rows still has its "
+        "header, and in JSON it is `[]`.",
+    )
+
+
 def check_header(
     path: Path, names: Sequence[str], *, hint: str = "Give every column a name."
 ) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from runner.errors import SourceError
 from runner.job.endpoints import FileShape, Written
 from runner.tables.sources.chunks import open_text
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, UNREADABLE
+from runner.tables.sources.header import empty
 from runner.tables.sources.value_texts import number_text
 
 JsonObject = dict[str, Any]
@@ -124,7 +125,7 @@ def json_array(path: Path, shape: FileShape) -> Iterator[JsonObject]:
     with open_text(path, shape) as stream:
         text = _Window(path, stream)
         if not text.peek():
-            return
+            raise empty(path)
         text.expect("[", "a JSON array begins with [; one object a line is `format: jsonl`")
         if text.peek() != "]":
             yield text.object()

@@ -36,7 +36,12 @@ from runner.tables.sources.csv import (
     size_of,
 )
 from runner.tables.sources.csv_normalize import normalize_csv
-from runner.tables.sources.header import MergedColumns, check_header, check_same_columns
+from runner.tables.sources.header import (
+    MergedColumns,
+    check_header,
+    check_same_columns,
+    empty,
+)
 from runner.tables.sources.json import (
     JsonObject,
     TypedColumns,
@@ -71,15 +76,21 @@ def read_columns(source: FileSource) -> tuple[str, ...] | None:
 
 
 def _common_columns(source: FileSource, read: Callable[[Path], tuple[str, ...]]) -> tuple[str, ...]:
-    """The own columns of a source's files, which all have the same; none if all are empty."""
+    """The own columns of a source's files, which all have the same.
+
+    Raises:
+        SourceError: All of them are empty, among other reasons.
+    """
     first: tuple[Path, tuple[str, ...]] | None = None
-    for file in _with_rows(_files(source.path)):
+    for file in _with_rows(_files(source.path), source.shape):
         columns = check_header(file, read(file))
         if first is None or not first[1]:
             first = file, columns
         elif columns:
             check_same_columns(*first, file, columns)
-    return own_columns(first[1]) if first else ()
+    if first is None or not first[1]:
+        raise empty(source.path)
+    return own_columns(first[1])
 
 
 MAX_RECORDS_READ = 200_000
@@ -104,7 +115,7 @@ def columns_of(source: FileSource) -> tuple[str, ...] | None:
         return read_columns(source) or None
     records = chain.from_iterable(
         _OBJECT_READERS[source.shape.format](file, source.shape)
-        for file in _with_rows(_files(source.path))
+        for file in _with_rows(_files(source.path), source.shape)
     )
     merged = MergedColumns(source.path)
     for record in islice(records, MAX_RECORDS_READ):
@@ -163,6 +174,9 @@ def _with_file_names(opened: Sequence[Records], files: Sequence[Path]) -> tuple[
 
 def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
     files = _local_files(source, folder)
+    if source.path == STANDARD_STREAM:
+        with shown_as("standard input", files[0]):
+            return _read_files(replace(source, path=files[0]), files, folder, disk)
     if source.url is None:
         return _read_files(source, files, folder, disk)
     disk.add(size_of(files[0]))
@@ -176,7 +190,7 @@ def _read_files(
     source: FileSource, files: list[Path], folder: Path, disk: Disk
 ) -> tuple[Records, ...]:
     shape = source.shape
-    filled = _with_rows(files)
+    filled = _with_rows(files, shape)
     if shape.format in _OBJECT_READERS:
         read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
         starts: list[tuple[int, Path]] = []
@@ -191,8 +205,9 @@ def _read_files(
     opened = tuple(
         read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(filled)
     )
-    # Empty files have no header to compare; one of them stands for all if there is nothing else.
-    opened = tuple(each for each in opened if each.columns) or opened[:1]
+    opened = tuple(each for each in opened if each.columns)  # empty files have no header
+    if not opened:
+        raise empty(source.path)
     written = {**source.written}
     for each in opened:
         written |= each.written
@@ -240,13 +255,18 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _with_rows(files: list[Path]) -> list[Path]:
-    """Files that are not empty; one of them if all are.
+def _with_rows(files: list[Path], shape: FileShape) -> list[Path]:
+    """Files that are not empty; one of them if all are and that means that there are no rows.
 
     Raises:
-        SourceError: A file does not exist or cannot be read.
+        SourceError: A file does not exist or cannot be read, or all are empty.
     """
-    return [file for file in files if size_of(file)] or files[:1]
+    filled = [file for file in files if size_of(file)]
+    if filled:
+        return filled
+    if shape.format is FileFormat.JSONL or (shape.format is FileFormat.CSV and shape.header):
+        return files[:1]
+    raise empty(files[0])
 
 
 def _save_standard_input(to: Path) -> Path:

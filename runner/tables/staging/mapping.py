@@ -412,11 +412,6 @@ def _unbound(
 
 def _missing(column: MappedColumn, used: str, source_columns: Sequence[str]) -> SourceError:
     """A column that an expression uses, or that is named like the field, is not in the source."""
-    if not source_columns:
-        return SourceError(
-            f"{column.field}: the source is empty: it does not even have a header with {used!r}.",
-            hint="Export it again; a file without rows still has its header.",
-        )
     expression = (column.expression or "").strip()
     hints = []
     if expression.lower() in {each.lower() for each in source_columns}:

@@ -18,7 +18,7 @@ import zstandard
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.sources.open import open_source, read_columns
+from runner.tables.sources.open import columns_of, open_source, read_columns
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.staging.rows import StagedRows
 
@@ -254,8 +254,6 @@ NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
         ("b.csv.zst", CSV, "csv", {"compression": "zstd"}, "is not compressed with zstd"),
         ("d.csv.gz", damaged(gzip.compress(CSV * 999, mtime=0), -8), "csv", {"compression": "gzip"}, "is damaged: CRC check failed"),
         ("d.csv.zst", damaged(zstd(CSV * 999), -1), "csv", {"compression": "zstd"}, "is damaged: "),
-        ("e.csv.gz", b"", "csv", {"compression": "gzip"}, "is not compressed with gzip: it is empty"),
-        ("e.csv.zst", b"", "csv", {"compression": "zstd"}, "is not compressed with zstd: it is empty"),
         ("c.csv.gz", gzip.compress(b'a,b\n1,"2', mtime=0), "csv", {"compression": "gzip"}, "row 1 .* never closed"),
         ("a.jsonl.gz", gzip.compress(b'{"a":1}\n' * 9999, mtime=0)[:-20], "jsonl", {"compression": "gzip"}, "ends in the middle"),
         ("a.json", b'[{"a": 1}, {"a": ', "json", {}, r"line 1, column \d+: not JSON"),
@@ -309,6 +307,49 @@ def test_a_terminal_is_no_source(reading, monkeypatch):
     monkeypatch.setattr(sys, "stdin", stream)
     with pytest.raises(SourceError, match="is a terminal"):
         reading.rows("-")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shape"),
+    [
+        *((f"a.{form}", b"", {"format": form}) for form in FileFormat if form != "jsonl"),
+        ("a.csv.gz", b"", {"compression": Compression.GZIP}),
+        ("b.csv.gz", gzip.compress(b""), {"compression": Compression.GZIP}),
+        ("a.json.zst", b"", {"format": FileFormat.JSON, "compression": Compression.ZSTD}),
+        ("b.csv", b"\xef\xbb\xbf", {}),
+        ("c.csv", b"\n\n", {}),
+        ("b.json", b" \n", {"format": FileFormat.JSON}),
+        ("b.xlsx", excel(), {"format": FileFormat.EXCEL}),
+    ],
+    ids=shown,
+)
+def test_a_file_without_even_a_header_is_an_error(reading, name, content, shape):
+    """An export that failed leaves such a file, and looks like a table without rows."""
+    source = FileSource(
+        reading.file(name, content), FileShape(**{"format": FileFormat.CSV, **shape})
+    )
+    for read in (reading.of, columns_of):
+        with pytest.raises(SourceError, match="empty"):
+            read(source)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "shape"),
+    [
+        ("a.csv", b"a,b\n", {}),
+        ("b.csv", b"", {"header": ("a", "b")}),
+        ("a.jsonl", b"", {"format": FileFormat.JSONL}),
+        ("a.json", b"[]", {"format": FileFormat.JSON}),
+        ("a.xml", b"<r/>", {"format": FileFormat.XML, "record": "/r/x"}),
+        ("a.xlsx", excel(["a"]), {"format": FileFormat.EXCEL}),
+    ],
+    ids=shown,
+)
+def test_a_table_without_rows_has_none(reading, name, content, shape):
+    source = FileSource(
+        reading.file(name, content), FileShape(**{"format": FileFormat.CSV, **shape})
+    )
+    assert reading.of(source) == []
 
 
 @pytest.mark.parametrize(

@@ -302,8 +302,8 @@ def test_deleted_rows_are_counted_as_such(stage):
 
 
 def test_files_are_written_for_an_empty_source_too(stage, tmp_path):
-    RowResults(stage(b"")).write_files(tmp_path)
-    assert (tmp_path / "succeeded.csv").read_text() == "sf__Row,sf__Id,sf__Created\n"
+    RowResults(stage(b"a\n")).write_files(tmp_path)
+    assert (tmp_path / "succeeded.csv").read_text() == "a,sf__Row,sf__Id,sf__Created\n"
 
 
 def test_many_results_are_taken_in_over_several_turns(stage, tmp_path):

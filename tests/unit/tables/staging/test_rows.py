@@ -207,11 +207,6 @@ def test_what_was_meant_by_an_unknown_column(stage, expression, hint):
     assert caught.value.hint.startswith(hint)
 
 
-def test_a_column_of_a_source_of_no_bytes_is_missing_because_it_is_empty(stage):
-    with pytest.raises(SourceError, match="F__c: the source is empty: it does not even have a"):
-        stage(b"", [MappedColumn("F__c", "trim(company)")])
-
-
 def test_a_text_longer_than_its_field_fails_its_row_or_is_cut(stage, rows_of, failed_rows):
     columns = [MappedColumn("Name", None, max_length=5), MappedColumn("City", None, max_length=3)]
     content = "Name,City\nabcde,x\n abcde ,x\nabcdef,x\näöüßé,x\na,wxyz\n".encode()
