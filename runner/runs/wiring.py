@@ -67,19 +67,18 @@ def check_job(
         file: The job.
         permissions: What it may write and read outside of its folder.
         written_before: Files that another job writes before this one starts.
-        thorough: Also read sources whose columns a run reads only when the task starts.
+        thorough: Also read the rows of Excel, JSON and XML, which a run reads when the task starts.
     """
     from runner.job import load
     from runner.tables.extras import missing_library
-    from runner.tables.sources.csv import header_of
-    from runner.tables.sources.open import columns_of
+    from runner.tables.sources.open import columns_of, read_columns
     from runner.tables.staging.expressions import columns_in, problem_of, problem_of_select
 
     readers = load.Readers(
         expressions=problem_of,
         columns_in=columns_in,
         statements=problem_of_select,
-        header=columns_of if thorough else header_of,
+        header=columns_of if thorough else read_columns,
         libraries=missing_library,
     )
     return load.check_job(file, readers, permissions, written_before)

@@ -9,7 +9,7 @@ import pytest
 from runner.diagnostics import Diagnostic, Severity
 from runner.job.load import Readers, check_job
 from runner.report.diagnostics import render_diagnostic
-from runner.tables.sources.csv import header_of
+from runner.tables.sources.open import read_columns
 
 FOLDER = Path(__file__).parent
 VALID = sorted(path.name for path in FOLDER.glob("valid/*.yaml"))
@@ -26,7 +26,7 @@ def checker(expression: str) -> str | None:
 @pytest.fixture
 def check(monkeypatch) -> Callable[[str], tuple[Diagnostic, ...]]:
     monkeypatch.chdir(FOLDER)
-    return lambda name: check_job(Path(name), Readers(expressions=checker, header=header_of))[1]
+    return lambda name: check_job(Path(name), Readers(expressions=checker, header=read_columns))[1]
 
 
 @pytest.mark.parametrize("name", VALID)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import SourceError
-from runner.job.checks.endpoints import is_here
+from runner.job.checks.endpoints import is_encoding, is_here
 from runner.job.endpoints import FileSource, TaskSource
 from runner.job.model import Headers, Origin, Verb, WriteTask
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
@@ -39,7 +39,8 @@ class KnownColumns:
         written = written_files(job)
         for task in job.writes if header else ():
             for path, source in source_files(task):
-                if source not in self._of_file and source.path not in written and is_here(source):
+                is_new = source not in self._of_file and source.path not in written
+                if is_new and is_here(source) and is_encoding(source.shape.encoding):
                     self._of_file[source] = self._read(source, path, job, header)
 
     def of(self, task: WriteTask) -> tuple[str, ...] | None:
@@ -99,10 +100,16 @@ def not_in_source(
     present = {each.lower() for each in columns}
     for column in named:
         if column.lower() not in present:
-            has = f"the source has {in_words(tuple(columns), 'and')}"
+            has = f"the source has {in_words(tuple(columns), 'and')}{_unless_title(columns)}"
             hint = did_you_mean(column, columns, f"write fixed text as \"'{column}'\"; {has}")
             message = f"the source has no column {column}"
             yield origin.diagnose(path, "job/unknown-column", message, help=hint)
+
+
+def _unless_title(columns: Sequence[str]) -> str:
+    """What to do if a source's only column is a title above its header."""
+    is_title = len(columns) == 1 and " " in columns[0].strip()
+    return "; if that is a title, `skip_rows: 1` in `from` skips it" if is_title else ""
 
 
 def identity(job: PartialJob, known: KnownColumns) -> Iterator[Diagnostic]:
@@ -127,6 +134,6 @@ def _missing(task: WriteTask, wanted: str, columns: tuple[str, ...], job: Partia
             path, "job/key-not-mapped", message, help=hint, at_key=task.key is None
         )
     message = f"{what} is not a column of the source"
-    has = f"the source has {in_words(columns, 'and')}"
-    hint = did_you_mean(wanted, columns, f"{has}; map one with `fields`")
+    has = f"the source has {in_words(columns, 'and')}; map one with `fields`"
+    hint = did_you_mean(wanted, columns, has + _unless_title(columns))
     return job.origin.diagnose(task_path(task, "from"), "job/key-not-in-header", message, help=hint)

@@ -272,7 +272,7 @@ _MIN_RECORD_STEPS = 2
 
 def _shape(shape: FileShape, path: Location, job: PartialJob) -> Iterator[Diagnostic]:
     origin = job.origin
-    if not _is_encoding(shape.encoding):
+    if not is_encoding(shape.encoding):
         message = f"there is no encoding `{shape.encoding}`"
         hint = "common ones are utf-8, utf-16, iso-8859-1 and windows-1252"
         yield origin.diagnose((*path, "encoding"), "job/unknown-encoding", message, help=hint)
@@ -313,7 +313,8 @@ def _area(area: SheetArea, path: Location, job: PartialJob) -> Iterator[Diagnost
         yield job.origin.diagnose(at, "job/contradiction", message, help=hint, at_key=True)
 
 
-def _is_encoding(name: str) -> bool:
+def is_encoding(name: str) -> bool:
+    """Whether Python knows an encoding of text by this name."""
     try:
         " ".encode(name)
     except (LookupError, ValueError):

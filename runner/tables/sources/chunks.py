@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import io
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Protocol, TextIO
 
@@ -88,23 +89,25 @@ def decoded(blocks: Iterator[bytes], path: Path, encoding: str) -> Iterator[byte
     """Convert blocks of another encoding to UTF-8.
 
     Raises:
-        SourceError: A byte cannot be decoded; gives its position, from 1.
+        SourceError: A byte cannot be decoded; gives its line and position, from 1.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
-    offset = 0
-    for block in blocks:
+    offset = lines = 0
+    for block in chain(blocks, [b""]):
         pending = len(decoder.getstate()[0])
         try:
-            text = decoder.decode(block)
+            text = decoder.decode(block, final=not block)
+            yield text.encode()
         except UnicodeDecodeError as error:
-            raise _undecodable(path, encoding, offset - pending + error.start) from error
+            before = error.object[: error.start].decode(encoding, "replace")
+            line = 1 + lines + before.count("\n")
+            raise _undecodable(path, encoding, offset - pending + error.start, line) from error
+        except UnicodeError as error:  # no byte order mark, for instance
+            raise SourceError(
+                f"{path} is not {encoding}: {error}.", hint=encoding_hint(path)
+            ) from error
         offset += len(block)
-        yield text.encode()
-    pending = len(decoder.getstate()[0])
-    try:
-        yield decoder.decode(b"", final=True).encode()
-    except UnicodeDecodeError as error:
-        raise _undecodable(path, encoding, offset - pending) from error
+        lines += text.count("\n")
 
 
 def cut_chunks(
@@ -154,9 +157,9 @@ def unreadable(path: Path, error: OSError) -> SourceError:
     )
 
 
-def _undecodable(path: Path, encoding: str, offset: int) -> SourceError:
+def _undecodable(path: Path, encoding: str, offset: int, line: int) -> SourceError:
     return SourceError(
-        f"{path}: byte {offset + 1:,} is not {encoding}.",
+        f"{path}: line {line:,}: byte {offset + 1:,} of the file is not {encoding}.",
         hint=encoding_hint(path),
     )
 

@@ -26,7 +26,7 @@ from itertools import chain
 from pathlib import Path
 
 from runner.errors import SourceError, StorageError
-from runner.job.endpoints import FileFormat, FileShape, FileSource, Written
+from runner.job.endpoints import FileFormat, FileShape, Written
 from runner.tables.database import first_line
 from runner.tables.sources.chunks import (
     Digest,
@@ -187,16 +187,6 @@ def own_columns(columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(c for c in columns if not c.lower().startswith(RESULT_PREFIX))
 
 
-def header_of(source: FileSource) -> tuple[str, ...] | None:
-    """The columns of a CSV source, for a check before the run; None if they cannot be read now."""
-    if source.shape.format is not FileFormat.CSV:
-        return None
-    try:
-        return own_columns(open_csv(source.path, source.shape).columns) or None
-    except (SourceError, LookupError, TypeError, ValueError):  # also of a bad `encoding`
-        return None
-
-
 def open_csv(path: Path, shape: FileShape) -> Records:
     """Open a CSV file and read its header.
 
@@ -306,10 +296,10 @@ def _encoding(start: bytes) -> str | None:
 def _delimiter(start: bytes, shape: FileShape) -> str:
     try:
         # Not final: a character cut in two by the limit is not an error.
-        decoder = codecs.getincrementaldecoder(shape.encoding)("replace")
-    except LookupError:
+        text = codecs.getincrementaldecoder(shape.encoding)("replace").decode(start)
+    except (LookupError, UnicodeError):  # reading the file says what is wrong
         return shape.delimiter
-    text = decoder.decode(start).removeprefix("\ufeff")
+    text = text.removeprefix("\ufeff")
     if named := re.match(NAMED_DELIMITER, text):
         return named[1]
     lines = text.splitlines(keepends=True)[shape.skip_rows :]

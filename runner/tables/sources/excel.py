@@ -64,6 +64,15 @@ def excel_columns(path: Path, shape: FileShape) -> tuple[str, ...]:
     return _with_table(path, shape, None, check)
 
 
+def excel_header(path: Path, shape: FileShape) -> tuple[str, ...]:
+    """The names of a sheet's columns, without a look at its rows.
+
+    Raises:
+        SourceError: As `read_excel`.
+    """
+    return _with_table(path, shape, None, lambda table: tuple(table.header))
+
+
 def _with_table(
     path: Path, shape: FileShape, folder: Path | None, use: Callable[[_Table], Result]
 ) -> Result:

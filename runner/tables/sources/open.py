@@ -72,6 +72,10 @@ def read_columns(source: FileSource) -> tuple[str, ...] | None:
         from runner.tables.sources.parquet import parquet_columns
 
         return _common_columns(source, parquet_columns)
+    if source.shape.format is FileFormat.EXCEL:
+        from runner.tables.sources.excel import excel_header
+
+        return _common_columns(source, lambda file: excel_header(file, source.shape))
     return None
 
 

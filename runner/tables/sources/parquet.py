@@ -125,7 +125,10 @@ def _cell(column: str, kind: str) -> str:
 
 
 def _unreadable(path: Path, error: duckdb.Error) -> SourceError:
+    reason = first_line(error)
+    if "magic bytes" in reason.lower():  # at the start and the end of every Parquet file
+        reason = "it does not begin and end as a Parquet file does"
     return SourceError(
-        f"{path} cannot be read as Parquet: {first_line(error)}.",
+        f"{path} cannot be read as Parquet: {reason}.",
         hint="The file may be in another format, or incomplete.",
     )

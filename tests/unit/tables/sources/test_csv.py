@@ -4,7 +4,6 @@ import pytest
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.tables.sources.csv import header_of
 from runner.tables.sources.open import read_columns
 
 HUGE = "x" * 131_072
@@ -63,7 +62,7 @@ def test_csv_is_read_as_declared(stage, rows_of, content, shape, expected):
         (b'a,b\n"x\ny",2\n3\n', "row 2 (line 4) has 1 cell, the header has 2"),
         (b'a,b\n1,2\n"3,4\n5,6\n', 'row 2 (line 3): a value that begins with " is never closed'),
         (b'a,b\n"3"x,4\n', "row 1 (line 2): text between"),
-        (b"a,b\n1,2\n\xff,4\n", "byte 9 is not utf-8"),
+        (b"a,b\n1,2\n\xff,4\n", "line 3: byte 9 of the file is not utf-8"),
         (b"\xe4,b\n1,2\n", "the header is not utf-8: byte 1"),
         (b"sep=,\na,b\n1,2,3\n", "row 1 (line 3) has 3 cells, the header has 2"),
         (b"a,A\n1,2\n", "column 'A' appears twice in the header (1 and 2)"),
@@ -78,7 +77,7 @@ def test_what_is_wrong_in_a_csv_file_is_reported_with_its_place(stage, content, 
 
 
 def test_an_undecodable_byte_of_another_encoding_is_reported(stage):
-    with pytest.raises(SourceError, match="byte 7 is not windows-1252"):
+    with pytest.raises(SourceError, match="line 2: byte 7 of the file is not windows-1252"):
         stage(b"a;b\nx;\x81\n", shape={"encoding": "windows-1252", "delimiter": ";"})
 
 
@@ -100,7 +99,7 @@ def test_json_lines_keep_digits_and_take_all_keys(stage, rows_of):
         (b'{"a":1}\n{"a":\n', "line 2, column 6: not JSON"),
         (b'{"a":1}\n[1]\n', "line 2 is not a JSON object"),
         (b'{"a":1,"A":2}\n', "appears twice"),
-        (b'{"a":"\xff"}\n', "byte 7 is not utf-8"),
+        (b'{"a":"\xff"}\n', "line 1: byte 7 of the file is not utf-8"),
     ],
 )
 def test_what_is_wrong_in_json_lines_is_reported_with_its_line(stage, content, said):
@@ -129,7 +128,7 @@ def header(tmp_path):
     def read(content, **shape):
         file = tmp_path / "a.csv"
         file.write_bytes(content)
-        return header_of(FileSource(file, FileShape(FileFormat.CSV, **shape)))
+        return read_columns(FileSource(file, FileShape(FileFormat.CSV, **shape)))
 
     return read
 
@@ -152,15 +151,19 @@ def test_a_header_is_read_as_declared(content, shape, columns, header):
     assert header(content, **shape) == columns
 
 
-@pytest.mark.parametrize("content", [b"", b"\n", b"caf\xe9\n", b'"' + b"x" * 500_000, b"a,A\n"])
-def test_a_header_that_cannot_be_read_is_none(content, header):
-    assert header(content) is None
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"caf\xe9\n", "the header is not utf-8"),
+        (b"a,A\n", "appears twice in the header"),
+        (b"a,,b\n", "has no name"),
+    ],
+)
+def test_a_header_that_cannot_be_read_is_an_error(content, said, header):
+    with pytest.raises(SourceError, match=said):
+        header(content)
 
 
-def test_the_header_of_a_file_that_does_not_exist_is_none(tmp_path):
-    assert header_of(FileSource(tmp_path / "none", FileShape(FileFormat.CSV))) is None
-
-
-@pytest.mark.parametrize("encoding", ["hex", "nonsense"])
-def test_a_header_in_an_encoding_that_is_not_text_is_none(header, encoding):
-    assert header(b"61\n", encoding=encoding) is None
+def test_a_file_without_the_mark_of_its_encoding_is_an_error(header):
+    with pytest.raises(SourceError, match="is not utf-16: UTF-16 stream does not start with BOM"):
+        header(b"a,b\n", encoding="utf-16")
