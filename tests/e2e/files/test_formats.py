@@ -171,7 +171,7 @@ def test_a_source_cut_short_sends_nothing(bench, org):
     rows = "Name\n" + "".join(f"{n}-{n * n}\n" for n in range(5_000))
     (bench.folder / "a.csv.gz").write_bytes(gzip.compress(rows.encode())[:-100])
     ended = bench.run("run", bench.job(LOAD.format(source="a.csv.gz")))
-    assert ended.code == 1, ended.err
+    assert ended.code == 2, ended.err
     assert "ends in the middle of its compressed bytes" in ended.err + ended.out
     assert org.rows("SELECT Id FROM Account") == []
 

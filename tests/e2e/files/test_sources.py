@@ -50,20 +50,20 @@ def test_an_empty_source_is_an_error(bench, org, source, name):
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "told", "code"),
     [
-        (b"Name,Phone\nok,1\nbad,2,3\n", "row 2"),
-        (b"Name,Name\nx,y\n", "'Name' appears twice"),
-        (b"Name,\nx,y\n", "column 2 of 2 has no name"),
-        (b"Name,Phone\nok,1\n\xff,2\n", "byte 17"),
-        (b'Name,Phone\nok,1\n"never closed,2\n', "row 2"),
+        (b"Name,Phone\nok,1\nbad,2,3\n", "row 2", 1),
+        (b"Name,Name\nx,y\n", "'Name' appears twice", 2),
+        (b"Name,\nx,y\n", "column 2 of 2 has no name", 1),
+        (b"Name,Phone\nok,1\n\xff,2\n", "line 3: byte 17", 1),
+        (b'Name,Phone\nok,1\n"never closed,2\n', "row 2", 1),
     ],
 )
 def test_a_file_that_is_wrong_is_told_with_its_place_before_anything_is_sent(
-    bench, org, content, told
+    bench, org, content, told, code
 ):
     ended = load(bench, content)
-    assert ended.code == 1, ended.out
+    assert ended.code == code, ended.out
     assert told in (ended.out + ended.err)
     assert "a.csv" in (ended.out + ended.err)
     assert org.rows("SELECT Id FROM Account") == []
