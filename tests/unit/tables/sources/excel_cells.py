@@ -39,7 +39,7 @@ CELLS = [
     Cell("a whole number that a program wrote as `123.0`", n("123.0"), {"text": "123", "number": 123}),
     Cell("0.1 + 0.2: 15 digits, as Excel shows them", n("0.30000000000000004"), {"text": "0.3", "number": 0.3}),
     Cell("16 digits and more, if the file has them", n("1234567890123456"), {"text": "1234567890123456", "number": 1234567890123456}),
-    Cell("`1E+20`", n("1E+20"), {"text": "100000000000000000000", "number": 10**20}),
+    Cell("`1E+20`", n("1E+20"), {"text": "100000000000000000000"}),
     Cell("`25%`", n("0.25"), {"text": "25", "number": 25}, "0%"),
     Cell("`12.3%` of 0.12345", n("0.12345"), {"text": "12.345", "number": 12.345}, "0.0%"),
     Cell("`00123`, by the format `00000`", n(123), {"text": "00123", "number": 123}, "00000"),
