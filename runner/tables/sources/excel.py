@@ -17,7 +17,7 @@ from runner.job.endpoints import FileShape, SheetArea
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
 from runner.tables.sources.footer import footer_note, without_footer
-from runner.tables.sources.header import clean_name, named_columns
+from runner.tables.sources.header import EmptySourceError, clean_name, named_columns
 from runner.tables.sources.sheets.sheet import (
     BadCellError,
     Row,
@@ -130,7 +130,8 @@ def _table(
     names = list(map(clean_name, header))
     end = named_columns(names)
     if not end:
-        raise SourceError(
+        is_whole = not shape.skip_rows and area == SheetArea()
+        raise (EmptySourceError if is_whole else SourceError)(
             f"{path}: the sheet has no header: it is empty.",
             hint="Check `sheet`, `range` and `skip_rows`.",
         )

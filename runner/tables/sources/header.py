@@ -16,6 +16,10 @@ _INVISIBLE = "\ufeff\u200b"
 """A byte order mark inside quotes, or a second one; a space of no width, out of a web page."""
 
 
+class EmptySourceError(SourceError):
+    """A file that has not even a header."""
+
+
 def clean_name(name: str) -> str:
     """A column's name without what surrounds it invisibly."""
     return name.strip().strip(_INVISIBLE).strip()
@@ -26,9 +30,9 @@ def named_columns(names: Sequence[str]) -> int:
     return max((at for at, name in enumerate(names, start=1) if clean_name(name)), default=0)
 
 
-def empty(path: Path) -> SourceError:
+def empty(path: Path) -> EmptySourceError:
     """The error for a source that has not even a header."""
-    return SourceError(
+    return EmptySourceError(
         f"{path} is empty.",
         hint="An export that failed may have left it so. A table without rows still has its "
         "header, and in JSON it is `[]`.",

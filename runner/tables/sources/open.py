@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from glob import glob
-from itertools import chain, islice
+from itertools import count, islice
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from runner.errors import SourceError
 from runner.job.endpoints import (
@@ -37,6 +38,7 @@ from runner.tables.sources.csv import (
 )
 from runner.tables.sources.csv_normalize import normalize_csv
 from runner.tables.sources.header import (
+    EmptySourceError,
     MergedColumns,
     check_header,
     check_same_columns,
@@ -54,6 +56,7 @@ from runner.tables.sources.sql_join import JoinedSource, read_joined
 from runner.tables.sources.value_texts import with_nan_as_written
 
 _COPY_BYTES = 1 << 20
+Result = TypeVar("Result")
 
 AnySource = FileSource | RowsSource | DatabaseSource | JoinedSource
 
@@ -85,16 +88,27 @@ def _common_columns(source: FileSource, read: Callable[[Path], tuple[str, ...]])
     Raises:
         SourceError: All of them are empty, among other reasons.
     """
-    first: tuple[Path, tuple[str, ...]] | None = None
-    for file in _with_rows(_files(source.path), source.shape):
-        columns = check_header(file, read(file))
-        if first is None or not first[1]:
-            first = file, columns
-        elif columns:
-            check_same_columns(*first, file, columns)
-    if first is None or not first[1]:
+    files = _with_rows(_files(source.path), source.shape)
+    found = [(file, check_header(file, columns)) for file, columns in _read_each(files, read)]
+    found = [each for each in found if each[1]]
+    if not found:
         raise empty(source.path)
-    return own_columns(first[1])
+    (first, expected), *others = found
+    for file, columns in others:
+        check_same_columns(first, expected, file, columns)
+    return own_columns(expected)
+
+
+def _read_each(files: Sequence[Path], read: Callable[[Path], Result]) -> list[tuple[Path, Result]]:
+    """What is read of each file; of several, those that are empty are left out."""
+    found: list[tuple[Path, Result]] = []
+    for file in files:
+        try:
+            found.append((file, read(file)))
+        except EmptySourceError:
+            if len(files) == 1:
+                raise
+    return found
 
 
 MAX_RECORDS_READ = 200_000
@@ -117,10 +131,9 @@ def columns_of(source: FileSource) -> tuple[str, ...] | None:
         return _common_columns(source, lambda file: excel_columns(file, source.shape)) or None
     if source.shape.format not in _OBJECT_READERS:
         return read_columns(source) or None
-    records = chain.from_iterable(
-        _OBJECT_READERS[source.shape.format](file, source.shape)
-        for file in _with_rows(_files(source.path), source.shape)
-    )
+    read = _OBJECT_READERS[source.shape.format]
+    files = _with_rows(_files(source.path), source.shape)
+    records = _read_one_by_one(files, lambda file: read(file, source.shape), [])
     merged = MergedColumns(source.path)
     for record in islice(records, MAX_RECORDS_READ):
         merged.renamed(record)
@@ -206,18 +219,18 @@ def _read_files(
         plain = plain_csv(shape)
         return (replace(records, shape=plain, files=tuple(starts), written=typed(plain)),)
     read = _READERS[shape.format]
-    opened = tuple(
-        read(file, shape, folder / f"rows-{number}.csv", disk) for number, file in enumerate(filled)
-    )
-    opened = tuple(each for each in opened if each.columns)  # empty files have no header
+    texts = (folder / f"rows-{number}.csv" for number in count())
+    each_read = _read_each(filled, lambda file: read(file, shape, next(texts), disk))
+    opened = tuple(records for _, records in each_read if records.columns)  # or it is empty
     if not opened:
         raise empty(source.path)
+    names = {column.lower(): column for column in opened[0].columns}
     written = {**source.written}
     for each in opened:
-        written |= each.written
-    opened = tuple(replace(each, written=written) for each in opened)
+        written |= {names.get(c.lower(), c): shapes for c, shapes in each.written.items()}
     for each in opened[1:]:
         check_same_columns(opened[0].path, opened[0].columns, each.path, each.columns)
+    opened = tuple(replace(each, written=written) for each in opened)
     return _with_file_names(opened, files)
 
 
@@ -228,11 +241,17 @@ def _read_one_by_one(
 ) -> Iterator[JsonObject]:
     """Read the records of many files; adds to `starts` each file and the records before it."""
     number = 0
+    filled = len(files)
     for file in files:
         starts.append((number, file))
-        for record in read(file):
-            number += 1
-            yield record
+        try:
+            for record in read(file):
+                number += 1
+                yield record
+        except EmptySourceError:
+            filled -= 1
+            if not filled:
+                raise
 
 
 def _local_files(source: FileSource, folder: Path) -> list[Path]:

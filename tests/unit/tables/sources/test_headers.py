@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import duckdb
+import openpyxl
 import pytest
 
 from runner.errors import SourceError
@@ -136,3 +137,36 @@ class TestPattern:
         source = replace(source, shape=replace(source.shape, record="/r/x"))
         assert columns_of(source) == ("a",)
         assert open_source(source, tmp_path)[0].columns == ("a",)
+
+    def test_a_workbook_with_an_empty_sheet_does_not_refuse_the_others(self, tmp_path):
+        (tmp_path / "in").mkdir()
+        for name, rows in {"a": [], "b": [["x", "y"], [1, 2]], "c": [["Y", " X"], [4, 3]]}.items():
+            book = openpyxl.Workbook()
+            for row in rows:
+                book.active.append(row)
+            book.save(tmp_path / "in" / f"{name}.xlsx")
+        source = FileSource(tmp_path / "in" / "*.xlsx", FileShape(FileFormat.EXCEL))
+        assert columns_of(source) == ("x", "y")
+        opened = open_source(source, tmp_path)
+        assert [records.columns for records in opened] == [("x", "y"), ("Y", "X")]
+        assert notes_of(opened) == ("a.xlsx: empty, skipped",)
+        with pytest.raises(SourceError, match="the sheet has no header"):
+            open_source(replace(source, path=tmp_path / "in" / "a.*"), tmp_path)
+
+    def test_what_a_typed_file_holds_is_known_of_a_column_in_any_spelling(self, stage, tmp_path):
+        (tmp_path / "in").mkdir()
+        for name, select in {"a": "1.5::DOUBLE AS n", "b": "'NaN'::DOUBLE AS N"}.items():
+            duckdb.sql(f"COPY (SELECT {select}) TO '{tmp_path / 'in' / name}.parquet'")
+        staged = stage.loaded(b"x")
+        staged.load(FileSource(tmp_path / "in" / "*.parquet", FileShape(FileFormat.PARQUET)))
+        staged.map([MappedColumn("Text__c", "n")])
+        assert (staged.rows_total, staged.rejected_total) == (2, 1)
+
+    @pytest.mark.parametrize("empty", [b"", b" \n"])
+    def test_an_empty_array_file_does_not_refuse_the_others(self, tmp_path, empty):
+        source = self.source(tmp_path, FileFormat.JSON, a=empty, b=b'[{"x": 1}]', c=b"[]")
+        assert columns_of(source) == ("x",)
+        (records,) = open_source(source, tmp_path)
+        assert list(records.chunks()) == [b'"1"\n']
+        with pytest.raises(SourceError, match="is empty"):
+            open_source(replace(source, path=tmp_path / "in" / "a.*"), tmp_path)
