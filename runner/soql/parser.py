@@ -9,24 +9,12 @@ The grammar is that of the SOQL reference; where that is silent, of Salesforce's
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from runner.soql import syntax
-from runner.soql.errors import SoqlError, TooDeepError
-from runner.soql.scanner import Scanner
-from runner.soql.values import Values
+from runner.soql.conditions import Conditions
+from runner.soql.errors import SoqlError
 
-_PartT = TypeVar("_PartT")
-_DEEPEST = 40
-"""Parentheses and subqueries in each other that are read."""
-_OPERATOR = re.compile(r"<>|!=|<\s*=|>\s*=|[=<>]")
-_OPERATORS = ("an operator such as `=`", "LIKE", "IN", "NOT IN", "INCLUDES", "EXCLUDES")
-_NOTS = {
-    "like": "write NOT before the field: (NOT Name LIKE 'A%')",
-    "includes": "write EXCLUDES",
-    "excludes": "write INCLUDES",
-}
 _COUNT = re.compile(r"COUNT\s*\(\s*\)", re.IGNORECASE)
 _ENDS_ITEM = re.compile(r",|from\b", re.IGNORECASE)
 CLAUSES = (
@@ -36,8 +24,6 @@ CLAUSES = (
 """What may follow FROM, in this order."""
 _STARTS = frozenset(clause.split()[0].lower() for clause in CLAUSES)
 _ORDER = "the order is SELECT, FROM, WHERE, WITH, GROUP BY, HAVING, ORDER BY, LIMIT, OFFSET, FOR"
-_ONE_KIND = "put parentheses around what belongs together: (a AND b) OR c"
-_NOT_ALONE = "put NOT and its condition in parentheses: (NOT a) AND b"
 
 
 def parse(text: str, *, binds: bool = False) -> syntax.Query:
@@ -58,12 +44,11 @@ def parse(text: str, *, binds: bool = False) -> syntax.Query:
     return query
 
 
-class _Parser(Values, Scanner):
+class _Parser(Conditions):
     """A method per part of a query; each takes its part from the text."""
 
     def __init__(self, text: str, *, binds: bool) -> None:
         super().__init__(text, binds=binds)
-        self._depth = 0
         self._alias_end = (-1, "")
 
     def query(self) -> syntax.Query:
@@ -72,12 +57,12 @@ class _Parser(Values, Scanner):
         items = self._items()
         if not self.word("from"):
             self.fail("FROM", "`,`")
-        sources = self._list(self._source)
+        sources = self.parts(self._source)
         scope = next((found for _, found in sources if found), None)
         where = self._where()
         self._with(identifiers=True)
         group, subtotals, having = self._group()
-        order = self._list(self._sort) if self._clause("order", "by") else ()
+        order = self.parts(self._sort) if self._clause("order", "by") else ()
         limit = self._count("limit")
         offset = self._count("offset")
         self._tracking()
@@ -104,32 +89,12 @@ class _Parser(Values, Scanner):
         if self.peek() == "all" and self.peek_second() == "rows":
             raise SoqlError(self.at, words="ALL ROWS not allowed in this context")
         if self.peek() in {"and", "or"}:
-            self._fail_at_junction(query.having or query.where)
+            self.fail_at_junction(query.having or query.where)
         if self.peek() == "having":
             self.fail(help="group first: GROUP BY field HAVING COUNT(Id) > 1")
         order = _ORDER if self.peek() in _STARTS else None
         end, alias = self._alias_end
         raise SoqlError(self.at, help=order, alias=alias if end == self.at else None)
-
-    def _fail_at_junction(self, condition: syntax.Condition | None) -> NoReturn:
-        self.fail(help=_NOT_ALONE if isinstance(condition, syntax.Negation) else _ONE_KIND)
-
-    def _list(self, part: Callable[[], _PartT]) -> tuple[_PartT, ...]:
-        """One or more parts between commas."""
-        found = [part()]
-        while self.sign(","):
-            found.append(part())
-        return tuple(found)
-
-    def _inside(self, part: Callable[[], _PartT], *others: str) -> _PartT:
-        """A part whose opening parenthesis is taken, and the closing one."""
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise TooDeepError(self.at)
-        found = part()
-        self._depth -= 1
-        self.expect_sign(")", *others)
-        return found
 
     def _clause(self, first: str, second: str) -> bool:
         """Take two keywords, the second of which must follow the first."""
@@ -143,16 +108,16 @@ class _Parser(Values, Scanner):
             if self.peek() != "from":
                 self.fail("FROM", help="COUNT() stands alone; elsewhere write COUNT(Id)")
             return (syntax.FieldItem(syntax.Call("COUNT", None, at), None),)
-        return self._list(self._item)
+        return self.parts(self._item)
 
     def _item(self) -> syntax.Item:
         at = self.at
         if self.sign("("):
-            inner = self._inside(self._child)
+            inner = self.inside(self._child)
             return syntax.ChildItem(inner, inner.source.path.at, self._alias())
         if self._is_typeof():
             return self._typeof(at)
-        operand = self._operand("a field")
+        operand = self.operand("a field")
         return syntax.FieldItem(operand, self._alias())
 
     def _child(self) -> syntax.Query:
@@ -192,25 +157,10 @@ class _Parser(Values, Scanner):
         while self.word("when"):
             sobject = str(self.name("an object"))
             self.expect_word("then")
-            branches.append(syntax.TypeBranch(sobject, self._list(self._field)))
-        otherwise = self._list(self._field) if self.word("else") else ()
+            branches.append(syntax.TypeBranch(sobject, self.parts(self.field)))
+        otherwise = self.parts(self.field) if self.word("else") else ()
         self.expect_word("end") if otherwise else self.expect_word("when", "else", "end")
         return syntax.TypeofItem(relationship, tuple(branches), otherwise, at, self._alias())
-
-    def _field(self) -> syntax.Path:
-        return self.name("a field")
-
-    def _operand(self, what: str, depth: int = 2) -> syntax.Operand:
-        """A field, or a function over a field or over one more function."""
-        at = self.at
-        path = self.name(what)
-        if not depth or not self.sign("("):
-            return path
-        if str(path).lower() == "distance":
-            return self.distance(at)
-        argument = self._operand("a field", depth - 1)
-        self.expect_sign(")")
-        return syntax.Call(str(path), argument, at)
 
     # --- FROM, USING, WITH
 
@@ -251,7 +201,7 @@ class _Parser(Values, Scanner):
         self.name("a category group")
         self.expect_word("at", "above", "below", "above_or_below")
         if self.sign("("):
-            self._inside(lambda: self._list(self._field))
+            self.inside(lambda: self.parts(self.field))
         else:
             self.name("a category")
 
@@ -259,7 +209,7 @@ class _Parser(Values, Scanner):
         if equals and self.sign("="):
             self.bind() or self.text_literal()
         elif identifiers and self.sign("("):
-            self._inside(lambda: self._list(self._pair))
+            self.inside(lambda: self.parts(self._pair))
         elif not identifiers:
             self.fail("`=`")
 
@@ -271,70 +221,14 @@ class _Parser(Values, Scanner):
     # --- WHERE
 
     def _where(self) -> syntax.Condition | None:
-        return self._conditions() if self.word("where") else None
+        return self.conditions() if self.word("where") else None
 
-    def _conditions(self) -> syntax.Condition:
-        """One condition, or several joined by AND or by OR; NOT stands alone."""
-        if self.word("not"):
-            return syntax.Negation(self._condition())
-        first = self._condition()
-        word = self.word("and", "or")
-        if not word:
-            return first
-        parts = [first, self._condition()]
-        while self.word(word):
-            parts.append(self._condition())
-        return syntax.Junction(word.upper(), tuple(parts))
-
-    def _condition(self) -> syntax.Condition:
-        if self.peek() == "not":
-            self.fail("a condition", help=_NOT_ALONE)
-        if self.sign("("):
-            return self._inside_parentheses()
-        left = self._operand("a field")
-        operator = self.take(_OPERATOR)
-        if operator is not None:
-            word = "!=" if operator[0] == "<>" else "".join(operator[0].split())
-            return syntax.Comparison(left, syntax.Comparator(word), self.value())
-        if self.word("like"):
-            return syntax.Comparison(left, syntax.Comparator.LIKE, self.value(like=True))
-        holds = self.word("includes", "excludes")
-        if holds:
-            self.expect_sign("(")
-            members = self._inside(self._values, "`,`")
-            return syntax.Holding(left, members, holds == "excludes")
-        return self._among(left)
-
-    def _inside_parentheses(self) -> syntax.Condition:
-        def inner() -> syntax.Condition:
-            found = self._conditions()
-            if self.peek() in {"and", "or"}:
-                self._fail_at_junction(found)
-            return found
-
-        return self._inside(inner, "AND", "OR")
-
-    def _values(self) -> tuple[syntax.Literal, ...]:
-        return self._list(self.value)
-
-    def _among(self, left: syntax.Operand) -> syntax.Condition:
-        negated = bool(self.word("not"))
-        if not self.word("in"):
-            self.fail("IN", help=_NOTS.get(self.peek())) if negated else self.fail(*_OPERATORS)
-        bind = self.bind()
-        if bind is not None:
-            return syntax.Membership(left, (bind,), negated)
-        self.expect_sign("(")
-        if self.peek() == "select":
-            return syntax.SemiJoin(left, self._inside(self._semi_join), negated)
-        return syntax.Membership(left, self._inside(self._values, "`,`"), negated)
-
-    def _semi_join(self) -> syntax.Query:
+    def semi_join(self) -> syntax.Query:
         """The query of a semi-join, which has one field and few clauses."""
         self.expect_word("select")
-        operand = self._operand("a field")
+        operand = self.operand("a field")
         self.expect_word("from")
-        sources = self._list(self._source)
+        sources = self.parts(self._source)
         where = self._where()
         self._with(identifiers=False)
         if not self.text.startswith(")", self.at):
@@ -360,17 +254,17 @@ class _Parser(Values, Scanner):
         subtotals = self.word("rollup", "cube")
         if subtotals:
             self.expect_sign("(")
-            group = self._inside(lambda: self._list(self._grouped), "`,`")
+            group = self.inside(lambda: self.parts(self._grouped), "`,`")
         else:
-            group = self._list(self._grouped)
-        having = self._conditions() if self.word("having") else None
+            group = self.parts(self._grouped)
+        having = self.conditions() if self.word("having") else None
         return group, syntax.Subtotals(subtotals or "none"), having
 
     def _grouped(self) -> syntax.Operand:
-        return self._operand("a field")
+        return self.operand("a field")
 
     def _sort(self) -> syntax.Sort:
-        operand = self._operand("a field")
+        operand = self.operand("a field")
         descending = self.word("asc", "desc") == "desc"
         last = self.word("nulls") and self.expect_word("first", "last") == "last"
         return syntax.Sort(operand, descending, not last)
@@ -385,4 +279,4 @@ class _Parser(Values, Scanner):
         if self.word("for"):
             self.expect_word("view", "reference", "update")
         if self.word("update"):
-            self._list(lambda: self.expect_word("tracking", "viewstat"))
+            self.parts(lambda: self.expect_word("tracking", "viewstat"))

@@ -12,7 +12,7 @@ from typing import NoReturn
 from runner.soql.errors import SoqlError
 from runner.soql.syntax import Bind, Path
 
-_SPACE = re.compile(r"[ \t\r\n\f]*")
+_SPACE = re.compile(r"[ \t\r\n]*")
 _WORD = re.compile(r"[^\W\d_]\w*(?:\.\w+)*")
 """A keyword or a name; a path of several names is one word, without spaces."""
 _BIND = re.compile(r":([A-Za-z_]\w*)")

@@ -15,6 +15,7 @@ from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
 from runner.local_org.org import Org, User
 from runner.local_org.router import dispatch
 from runner.local_org.store import Store
+from tests.contract.soql.corpus import INVALID, LOOSER, STRICTER, VALID
 
 USER = User(make_id("005", 1), "admin@local.example", "Local Admin", "admin@local.example")
 ROOT = "/services/data/v66.0"
@@ -289,3 +290,17 @@ def test_explain_has_a_plan(accounts):
     assert status == 200
     assert body["plans"][0]["sobjectType"] == "Account"
     assert body["plans"][0]["cardinality"] == 450
+
+
+def test_what_is_no_soql_is_malformed_and_the_rest_is_read(caller):
+    """soql-common judges the same statements in tests/contract."""
+
+    def answers(statements):
+        for statement in statements:
+            status, body = caller.get(f"{ROOT}/query", q=statement)
+            yield statement, "" if status == 200 else body[0]["errorCode"], str(body)
+
+    unread = [each for each, code, _ in answers([*INVALID, *LOOSER]) if code != "MALFORMED_QUERY"]
+    assert unread == []
+    read = answers([*VALID, *STRICTER])
+    assert [each for each, _, body in read if "unexpected token" in body] == []
