@@ -154,7 +154,9 @@ def test_a_missing_library_is_a_problem(bench):
 - {name: c, query: SELECT Id FROM Account, to: {database: {env: DB}, table: t}}
 - {name: d, create: Account, from: {database: {env: DB}, sql: SELECT 1}}
 - {name: e, create: Account, from: https://example.com/a.csv}
-- {name: f, create: Account, from: {tables: {t: {file: a.xls, format: excel}}, sql: SELECT * FROM t}}
+- name: f
+  create: Account
+  from: {tables: {t: {file: a.xls, format: excel}}, sql: SELECT * FROM t}
 """
     names = {"xlrd", "xlsxwriter", "sqlalchemy", "fsspec", "keyring"}
     job = bench.job(tasks, connection="{environment: live, domain: acme, token: {keyring: acme}}")
