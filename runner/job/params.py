@@ -10,12 +10,14 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from runner.errors import UsageError
 from runner.job.model import OneValue, Param, ParamValue
 from runner.suggest import did_you_mean, in_words
 
+_FURTHEST = timedelta(hours=14)
+"""From UTC, as in values of rows."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _LONGEST_NUMBER = 300
@@ -167,8 +169,13 @@ def _date(text: str) -> date:
 def _datetime(text: str) -> datetime:
     if "T" not in text.upper():
         raise ValueError
-    value = datetime.fromisoformat(text)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+    value = datetime.fromisoformat(text.upper())
+    offset = value.utcoffset()
+    if offset is None:
+        return value.replace(tzinfo=UTC)
+    if abs(offset) > _FURTHEST:
+        raise ValueError
+    return value.astimezone(UTC)
 
 
 _PARSERS: dict[str, Callable[[str], OneValue]] = {

@@ -15,10 +15,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
-from runner.engine.columns import check_against_org
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
+from runner.engine.org_check import check_against_org
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError

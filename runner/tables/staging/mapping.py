@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
 from runner.job.model import Blank
-from runner.suggest import did_you_mean
-from runner.tables.database import first_line
 from runner.tables.field_types import (
     EXPLICIT_NULL,
     MOST_ROW_CHARACTERS,
@@ -37,6 +35,7 @@ from runner.tables.staging.canonical_values import (
     trimmed,
 )
 from runner.tables.staging.expressions import parse
+from runner.tables.staging.mapping_errors import missing_column, unbound_expression
 
 if TYPE_CHECKING:
     import duckdb
@@ -171,7 +170,7 @@ def _map_column(
 ) -> ColumnMapping:
     if column.expression is None:
         if column.field.lower() not in places:
-            raise _missing(column, column.field, source_columns)
+            raise missing_column(column, column.field, source_columns)
         return ColumnMapping(column, index, places[column.field.lower()])
     expression = parse(column.expression)
     if expression.column is not None and expression.column.lower() in places:
@@ -213,7 +212,7 @@ def check_expressions(
             value = f"DESCRIBE SELECT (\n{each.column.expression}\n) FROM (SELECT {nothing})"
             kind = str(connection.execute(value).fetchall()[0][1])
         except duckdb.Error as error:
-            raise _unbound(each.column, error, source_columns) from error
+            raise unbound_expression(each.column, error, source_columns) from error
         is_text = kind in FLOATS and each.column.kind is FieldKind.TEXT
         written = SourceFormat(FieldKind.TEXT, is_float=True) if is_text else None
         typed.append(replace(each, is_float=kind in FLOATS, format=written))
@@ -394,32 +393,3 @@ def problem(field: str, code: str, message: str) -> str:
 
 def _clause(field: str, condition: str, code: str, message: str) -> str:
     return f"CASE WHEN {condition} THEN {problem(field, code, message)} END"
-
-
-def _unbound(
-    column: MappedColumn, error: duckdb.Error, source_columns: Sequence[str]
-) -> SourceError:
-    known = {c.lower() for c in source_columns}
-    expression = column.expression or ""
-    for used in parse(expression).columns:
-        if used.lower() not in known and used.lower() in str(error).lower():
-            return _missing(column, used, source_columns)
-    return SourceError(
-        f"`fields`: {column.field}: {first_line(error)}.",
-        hint="Every source column is text; convert it, e.g. CAST(amount AS DECIMAL(18,2)).",
-    )
-
-
-def _missing(column: MappedColumn, used: str, source_columns: Sequence[str]) -> SourceError:
-    """A column that an expression uses, or that is named like the field, is not in the source."""
-    expression = (column.expression or "").strip()
-    hints = []
-    if expression.lower() in {each.lower() for each in source_columns}:
-        hints.append(f"Put the column's name in double quotes: {column.field}: '\"{expression}\"'.")
-    else:
-        if expression == used:
-            hints.append(f"Fixed text is in single quotes: {column.field}: \"'{used}'\".")
-        if guess := did_you_mean(used, source_columns):
-            hints.append(guess)
-    hints.append(f"It has: {', '.join(source_columns)}.")
-    return SourceError(f"{column.field}: the source has no column {used!r}.", hint=" ".join(hints))

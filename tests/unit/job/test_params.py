@@ -19,6 +19,8 @@ from runner.job.params import declared_default, parse, resolve
         ("date", "2024-01-31", date(2024, 1, 31)),
         ("datetime", "2024-01-31T10:00:00Z", datetime(2024, 1, 31, 10, tzinfo=UTC)),
         ("datetime", "2024-01-31T10:00:00+02:00", datetime(2024, 1, 31, 8, tzinfo=UTC)),
+        ("datetime", "2024-01-31t10:00:00z", datetime(2024, 1, 31, 10, tzinfo=UTC)),
+        ("datetime", "2024-01-31T10:00:00+0200", datetime(2024, 1, 31, 8, tzinfo=UTC)),
         ("datetime", "2024-01-31T10:00:00", datetime(2024, 1, 31, 10, tzinfo=UTC)),
     ],
 )
@@ -40,6 +42,8 @@ def test_values_are_typed(kind, text, value):
         ("date", "20240131"),
         ("date", "2024-02-30"),
         ("datetime", "2024-01-31"),
+        ("datetime", "2024-01-31T10:00:00+14:01"),
+        ("datetime", "2024-01-31T10:00:00-15:00"),
         ("datetime", "0001-01-01T00:00:00+05:00"),
     ],
 )

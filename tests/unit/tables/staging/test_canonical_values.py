@@ -151,7 +151,8 @@ def test_a_datetime_without_zone_is_of_the_tasks_zone_and_a_date_never_moves(dat
         ("datetime", ["2026-01-31T08:00:00.000Z", "2026-01-31T10:00:00.000+0200"]),
         ("boolean", ["true", "TRUE", "1"]),
         ("id", ["001000000000001", "001000000000001AAA"]),
-        ("text", ["", "#N/A", None]),
+        ("text", ["", "#N/A", None, " \n"]),
+        ("text", ["a b", " a b", "a b\n"]),
     ],
 )
 def test_spellings_that_the_org_takes_for_the_same_compare_equal(database, kind, spellings):

@@ -1,0 +1,48 @@
+"""Columns that a mapping uses and the source lacks, and expressions that DuckDB refuses.
+
+Knows the messages. Knows nothing of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from runner.errors import SourceError
+from runner.suggest import did_you_mean
+from runner.tables.database import first_line
+from runner.tables.field_types import MappedColumn
+from runner.tables.staging.expressions import parse
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def unbound_expression(
+    column: MappedColumn, error: duckdb.Error, source_columns: Sequence[str]
+) -> SourceError:
+    """An expression that DuckDB refuses to look up."""
+    known = {c.lower() for c in source_columns}
+    expression = column.expression or ""
+    for used in parse(expression).columns:
+        if used.lower() not in known and used.lower() in str(error).lower():
+            return missing_column(column, used, source_columns)
+    return SourceError(
+        f"`fields`: {column.field}: {first_line(error)}.",
+        hint="Every source column is text; convert it, e.g. CAST(amount AS DECIMAL(18,2)).",
+    )
+
+
+def missing_column(column: MappedColumn, used: str, source_columns: Sequence[str]) -> SourceError:
+    """A column that an expression uses, or that is named like the field, is not in the source."""
+    expression = (column.expression or "").strip()
+    hints = []
+    if expression.lower() in {each.lower() for each in source_columns}:
+        hints.append(f"Put the column's name in double quotes: {column.field}: '\"{expression}\"'.")
+    else:
+        if expression == used:
+            hints.append(f"Fixed text is in single quotes: {column.field}: \"'{used}'\".")
+        if guess := did_you_mean(used, source_columns):
+            hints.append(guess)
+    hints.append(f"It has: {', '.join(source_columns)}.")
+    return SourceError(f"{column.field}: the source has no column {used!r}.", hint=" ".join(hints))
