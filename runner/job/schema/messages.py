@@ -65,7 +65,7 @@ class Violation:
     def example(self) -> str | None:
         """A valid value."""
         examples = self.schema.get("examples")
-        return f"for example {json.dumps(examples[0])}" if examples else None
+        return f"for example {json.dumps(examples[0], ensure_ascii=False)}" if examples else None
 
     @property
     def kind(self) -> str:

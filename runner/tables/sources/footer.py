@@ -39,4 +39,5 @@ def footer_note(lines: Sequence[str]) -> str:
     """Tell the user which lines were left out: one day they may be rows."""
     shown = " / ".join(" ".join(line.split()) for line in lines if line.strip())
     shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
-    return f"last {len(lines)} line{'s' * (len(lines) != 1)} skipped: {shown}"
+    which = "line" if len(lines) == 1 else f"{len(lines):,} lines"
+    return f"last {which} skipped: {shown}"

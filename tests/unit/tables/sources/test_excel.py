@@ -252,7 +252,7 @@ def test_rows_below_the_last_one_are_skipped_and_shown(tmp_path):
     file = cells.write(tmp_path / "a.xlsx", GRID + '<row r="6"/>')
     columns, rows, notes = read(file, tmp_path, area="A3:B", skip_last=1)
     assert (columns, rows) == (("A3", "B3"), [["A4", "B4"]])
-    assert notes == ("a.xlsx: last 1 line skipped: A5 B5",)
+    assert notes == ("a.xlsx: last line skipped: A5 B5",)
 
 
 @pytest.mark.parametrize(
