@@ -42,8 +42,14 @@ class WritePlan:
         """The plan as JSON."""
         return json.dumps(asdict(self))
 
-    def check_against(self, recorded: str | None, task: str, run_id: str) -> None:
+    def check_against(self, recorded: str | None, task: str, run_id: str, start_over: str) -> None:
         """Refuse to resume with rows that are not those the run started with.
+
+        Args:
+            recorded: The plan that an earlier process recorded; None if there is none.
+            task: Its name.
+            run_id: The run.
+            start_over: How to start over with the rows as they are now.
 
         Raises:
             UsageError: The source, the mapping or the way it is sent has changed since.
@@ -57,8 +63,7 @@ class WritePlan:
         what = "its source has changed" if source else "what it sends has changed"
         raise UsageError(
             f"Task {task!r} of run {run_id} cannot be resumed: {what}.",
-            hint=f"Restore what was there, then `runner resume {run_id}`. Or abandon the run, "
-            f"which sends nothing: `runner resume {run_id} --abandon`; its row results stay.",
+            hint=f"Restore what was there, then `runner resume {run_id}`. {start_over}",
         )
 
 
@@ -95,13 +100,17 @@ class TaskLedger:
         """The run."""
         return self._run_id
 
-    def begin(self, plan: WritePlan) -> None:
+    def begin(self, plan: WritePlan, start_over: str) -> None:
         """Record the plan, or compare it with the one that is recorded.
+
+        Args:
+            plan: The plan.
+            start_over: How to start over if they differ; for the error.
 
         Raises:
             UsageError: They differ.
         """
-        plan.check_against(self.recorded_plan, self._task, self._run_id)
+        plan.check_against(self.recorded_plan, self._task, self._run_id, start_over)
         if self.recorded_plan is None:
             self._ledger.plan_task(self._run_id, self._task, plan.text())
 

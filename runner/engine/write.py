@@ -7,6 +7,7 @@ nothing of requests or SQL.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -64,12 +65,13 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     try:
         plan = _staged(task, context, staging)
         rows = staging.rows_total - staging.rejected_total
-        findable = bool(plan.unique) or not _creates(task, plan, staging)
+        creates = _creates(task, plan, staging)
+        findable = bool(plan.unique) or not creates
         api = api_for_write(task, rows, context.version, findable=findable) if rows else None
         if api and not findable and api is not api_for_write(task, rows, context.version):
             context.sink(Noticed(_OVER_BULK, task.name))
         ledger = context.task_ledger(task)
-        ledger.begin(_intent(task, api, plan, staging))
+        ledger.begin(_intent(task, api, plan, staging), _start_over(context, creates=creates))
         results = RowResults(staging, verb=task.verb)
         if api is None:
             return TaskEnd(_account(task, plan, staging, results, None))
@@ -143,6 +145,17 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedR
         batch_rows=task.batch_size or BATCH_ROWS,
         hard=task.hard,
     )
+
+
+def _start_over(context: Context, *, creates: bool) -> str:
+    """How to start over with a source that has changed; rows that were sent are sent again."""
+    again = f"`runner run {shlex.quote(str(context.job.file))} --anew`"
+    if creates:
+        return (
+            f"Or `runner resume {context.run_id} --abandon`, which sends nothing and lists the "
+            f"rows that were sent: take them out of the source, then {again}."
+        )
+    return f"Or start over with what is there now: {again}; to send a row twice changes nothing."
 
 
 def _source(task: WriteTask, context: Context) -> AnySource:

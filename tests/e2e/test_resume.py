@@ -116,6 +116,7 @@ def test_a_source_that_changed_is_refused_and_nothing_is_sent(bench, slow_org):
     refused = bench.run("resume")
     assert refused.code == 2, refused.err
     assert "its source has changed" in refused.out
+    assert "take them out of the source" in refused.out
     (bench.folder / "a.csv").unlink()
     refused = bench.run("resume")
     assert refused.code == 2
