@@ -114,6 +114,11 @@ def sync_folder(folder: Path) -> None:
             raise
 
 
+def real_path(path: Path) -> Path:
+    """A path without symbolic links; one that links to itself stays, for its use to fail."""
+    return Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for such a link
+
+
 def private_folder(path: Path) -> Path:
     """Create a folder and its missing parents with access for their owner only; return it.
 

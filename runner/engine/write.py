@@ -46,8 +46,8 @@ from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
 _OVER_BULK = (
-    "no field identifies a created record, so Bulk API 2.0 takes these rows: a lost answer leaves "
-    "none in doubt; `api: rest` needs fewer calls"
+    "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "
+    "answer leaves none of them in doubt; `api: rest` takes fewer calls"
 )
 _MAY_PASS = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
 """Errors with these exit codes may be gone when the run is resumed."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
 from runner.events import Sink
+from runner.files import real_path
 from runner.job.model import Job, ParamValue
 from runner.job.partial_job import files_written_by
 from runner.runs.retention import remove_working_files
@@ -91,7 +92,7 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
 
 
 def _is_among(file: Path, others: Sequence[Path]) -> bool:
-    return file.resolve() in {each.resolve() for each in others}
+    return real_path(file) in map(real_path, others)
 
 
 def load(job_file: Path, options: RunOptions) -> Job:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import private_folder
+from runner.files import private_folder, real_path
 
 VARIABLE = "SFRUNNER_STATE_DIR"
 _READABLE = 40
@@ -97,6 +97,6 @@ class StateFolder:
 
 def _key_of(folder: Path) -> str:
     """A file name for a folder: its own name to read, a hash of its real path to tell it apart."""
-    path = folder.resolve()
+    path = real_path(folder)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name)[:_READABLE] or "root"
     return f"{name}-{sha256(os.fsencode(path)).hexdigest()[:_HASH_DIGITS]}"

@@ -282,3 +282,13 @@ def test_a_parent_that_may_be_of_several_objects_is_named_with_its_object(bench,
             "Owner": org.rows("SELECT Name FROM User WHERE Username = 'admin@local.example'")[0],
         }
     ]
+
+
+def test_a_create_that_goes_over_bulk_for_safety_says_so_once(bench, org):
+    bench.write("a.csv", "Name\na\nb\n")
+    bench.write("b.csv", "Name,ERP_Id__c\nc,E1\n")
+    task = "- name: {0}\n  create: Account\n  from: {0}.csv\n"
+    ended = bench.run("run", bench.job(task.format("a") + task.format("b")), "-o", "json")
+    assert ended.code == 0, ended.err
+    assert [ended.task(name)["api"] for name in ("a", "b")] == ["bulk", "rest"]
+    assert ended.err.count("no field that is unique in the org") == 1

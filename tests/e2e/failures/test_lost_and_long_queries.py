@@ -1,6 +1,7 @@
 """Queries whose result is lost halfway, and queries that are too long for an API."""
 
 import csv
+import json
 
 import pytest
 
@@ -82,3 +83,23 @@ def test_a_long_query_that_bulk_cannot_run_names_both_limits(bench, org):
     assert ended.code == 1, ended.err
     assert "too long for REST" in ended.err + ended.out
     assert "Bulk API cannot run it" in ended.err + ended.out
+
+
+@pytest.mark.slow
+def test_a_record_of_five_million_characters(bench, serve_org):
+    names = [f"L{number}__c" for number in range(40)]
+    fields = "".join(f"      {n}: {{type: long_text, label: L, length: 131072}}\n" for n in names)
+    file = f"version: 1\nobjects:\n  Account:\n    fields:\n{fields}"
+    org = serve_org(org_file=file)
+    path = f"/services/data/v62.0/sobjects/Account/{org.create('Account', Name='long')}"
+    for start in range(0, 40, 8):
+        values = dict.fromkeys(names[start : start + 8], "x" * 131_000)
+        assert org.request("PATCH", path, json=values).status_code == 204
+    soql = f"SELECT {', '.join(names)} FROM Account"
+    for api in ("rest", "bulk"):
+        for suffix in ("csv", "json", "parquet"):
+            query = f"- name: q\n  query: {soql}\n  to: {api}.{suffix}\n  api: {api}\n"
+            job = bench.job(query, connection="{environment: local, org_file: org.yaml}")
+            assert bench.run("run", job).code == 0
+        (row,) = json.loads((bench.folder / f"{api}.json").read_text(encoding="utf-8"))
+        assert row == dict.fromkeys(names, "x" * 131_000)

@@ -37,7 +37,7 @@ def meet(bench):
             told = f"seed {seed}: {case.words} {case.env} -> {ended.code}\n{ended.err}"
             assert ended.code in CODES, told
             assert "Traceback" not in ended.err, told
-            assert "internal error" not in ended.err, told
+            assert "error: internal error" not in ended.err, told
 
     return meet
 
@@ -90,6 +90,12 @@ def test_a_named_pipe_is_no_source(bench, org):
         ended = bench.run(verb, job)
         assert ended.code == 2
         assert "job/source-is-no-file" in ended.err + ended.out
+
+
+def test_a_job_that_is_a_link_to_itself_is_an_error(bench):
+    (bench.folder / "job.yaml").symlink_to("job.yaml")
+    ended = bench.run("run", "job.yaml", "other.yaml")
+    assert ended.code == 2, ended.err
 
 
 def test_a_path_that_is_too_long_is_an_error(bench, org):
