@@ -198,11 +198,14 @@ def write_excel(path, rows):
             date: book.add_format({"num_format": "yyyy-mm-dd"}),
             datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss.000"}),
         }
+        percent = book.add_format({"num_format": "0.00%"})
         page.write_row(0, 0, FIELDS)
         for line, row in enumerate(rows, start=1):
-            for at, value in enumerate(row[name] for name in FIELDS):
+            for at, (name, value) in enumerate((name, row[name]) for name in FIELDS):
                 if isinstance(value, bool):
                     page.write_boolean(line, at, value)
+                elif name == "Share__c" and value is not None:
+                    page.write_number(line, at, float(value.scaleb(-2)), percent)
                 elif isinstance(value, Decimal) and len(value.as_tuple().digits) <= EXCEL_DIGITS:
                     page.write_number(line, at, float(value))
                 elif isinstance(value, date) and value.year > 1900:

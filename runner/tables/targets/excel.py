@@ -6,6 +6,7 @@ value is written as text, never changed. Uses XlsxWriter, from the extra `excel`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,6 +30,8 @@ _FORMATS = {
     FieldKind.DATETIME: "yyyy-mm-dd hh:mm:ss.000",
     FieldKind.TIME: "hh:mm:ss",
 }
+_OVERLAPPING = re.compile("_x[0-9A-Fa-f]{4}_x[0-9A-Fa-f]{4}_")
+"""XlsxWriter escapes only every other one of escapes that share a `_`."""
 Put = Callable[[int, int, Any], Any]
 
 
@@ -104,6 +107,11 @@ def _put_text(page: Any, column: str, line: int, at: int, value: str) -> None:  
         raise StateError(
             f"Row {line:,}, {column}: {length:,} characters, and an Excel cell can"
             f" hold {_MOST_CHARACTERS:,}.",
+            hint="Write CSV or Parquet, or leave the field out.",
+        )
+    if "_x" in value and (found := _OVERLAPPING.search(value)):
+        raise StateError(
+            f"Row {line:,}, {column}: Excel would show {found[0]} as other characters.",
             hint="Write CSV or Parquet, or leave the field out.",
         )
     page.write_string(line, at, value)

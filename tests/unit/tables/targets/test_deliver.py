@@ -204,6 +204,7 @@ def test_a_text_that_begins_like_a_formula_stays_text_in_excel(tmp_path):
             "x" * 32_768,
             "Row 1, a: 32,768 characters, and an Excel cell can hold 32,767",
         ),
+        (FileFormat.EXCEL, "x_x005F_x0041_", "Row 1, a: Excel would show _x005F_x0041_ as other"),
         (FileFormat.XML, "x\x01", r"Row 1, a: XML cannot contain the character '\\x01'"),
     ],
 )
