@@ -17,6 +17,8 @@ from runner.soql.values import Values
 _PartT = TypeVar("_PartT")
 _DEEPEST = 40
 """Parentheses and subqueries in each other that are read."""
+_FUNCTIONS = 2
+"""Functions in each other."""
 _OPERATOR = re.compile(r"<>|!=|<\s*=|>\s*=|[=<>]")
 _OPERATORS = ("an operator such as `=`", "LIKE", "IN", "NOT IN", "INCLUDES", "EXCLUDES")
 _NOTS = {
@@ -105,13 +107,13 @@ class Conditions(Values):
         """A field, perhaps of a parent."""
         return self.name("a field")
 
-    def operand(self, what: str, depth: int = 2) -> syntax.Operand:
+    def operand(self, what: str, depth: int = _FUNCTIONS) -> syntax.Operand:
         """A field, or a function over a field or over one more function."""
         at = self.at
         path = self.name(what)
         if not depth or not self.sign("("):
             return path
-        if str(path).lower() == "distance":
+        if depth == _FUNCTIONS and str(path).lower() == "distance":
             return self.distance(at)
         argument = self.operand("a field", depth - 1)
         self.expect_sign(")")

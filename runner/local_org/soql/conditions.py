@@ -24,6 +24,7 @@ from runner.soql.syntax import (
     Comparator,
     Comparison,
     Condition,
+    Distance,
     Holding,
     Junction,
     Literal,
@@ -44,6 +45,9 @@ _ORDERINGS = {
     Comparator.GREATER_OR_EQUAL,
 }
 _UNORDERED = {Kind.BOOLEAN, Kind.CHOICES}
+_OF_DISTANCES = {Comparator.LESS, Comparator.GREATER}
+_EMPTY_TEXTS = {Kind.TEXT, Kind.CHOICES, Kind.ID}
+"""Kinds for which an empty text is null; for others it has the wrong type."""
 _FALSE = "0"
 _MOST_SEMI_JOINS = 2
 _DEEPEST = 20
@@ -94,16 +98,16 @@ class Conditions:
         clock: Clock,
         sub_select: SubSelect,
         *,
-        grouped: bool = False,
+        check_grouped: Callable[[Expression, Operand], None] | None = None,
     ) -> None:
-        """`grouped` is for HAVING, whose conditions may use aggregates."""
+        """`check_grouped` is for HAVING: it refuses what is neither grouped nor an aggregate."""
         self._operands = operands
         self._statement = operands.scope.statement
         self._bind = bindings.add
         self._bindings = bindings
         self._clock = clock
         self._sub_select = sub_select
-        self._grouped = grouped
+        self._check_grouped = check_grouped
         self._semi_joins = 0
 
     def compile(self, condition: Condition) -> str:
@@ -132,7 +136,9 @@ class Conditions:
 
     def _filterable(self, operand: Operand) -> Expression:
         found = self._operands.resolve(operand)
-        if found.aggregate and not self._grouped:
+        if self._check_grouped is not None:
+            self._check_grouped(found, operand)
+        elif found.aggregate:
             raise self._statement.malformed(
                 operand.at, f"Aggregate functions are not allowed in WHERE: {found.name}"
             )
@@ -152,6 +158,8 @@ class Conditions:
         self, left: Expression, operand: Operand, comparator: Comparator, right: Literal
     ) -> str:
         self._check_operator(left, operand, comparator)
+        if isinstance(right, Text) and not right.value and left.kind not in _EMPTY_TEXTS:
+            raise self._wrong(left, operand)
         if comparator is Comparator.LIKE:
             return self._like(left, operand, right)
         if _is_empty(right):
@@ -166,8 +174,10 @@ class Conditions:
         return _compared(left.sql, comparator, self._bind(value))
 
     def _check_operator(self, left: Expression, operand: Operand, comparator: Comparator) -> None:
-        wrong = (comparator in _ORDERINGS and left.kind in _UNORDERED) or (
-            comparator is Comparator.LIKE and left.kind is not Kind.TEXT
+        wrong = (
+            (comparator in _ORDERINGS and left.kind in _UNORDERED)
+            or (comparator is Comparator.LIKE and left.kind is not Kind.TEXT)
+            or (isinstance(operand, Distance) and comparator not in _OF_DISTANCES)
         )
         if wrong:
             raise self._statement.refusal(

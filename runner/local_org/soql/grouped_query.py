@@ -19,7 +19,7 @@ from runner.local_org.soql.printing import rest_sql
 from runner.local_org.soql.record_shape import JsonRecord
 from runner.local_org.soql.select_compiler import Select
 from runner.local_org.soql.select_list import ColumnNote
-from runner.soql.syntax import Call, FieldItem, Operand, Query, Subtotals
+from runner.soql.syntax import Call, Distance, FieldItem, Operand, Query, Subtotals
 
 _MOST_GROUPS = 2_000
 _MOST_SUBTOTALS = 3
@@ -107,7 +107,7 @@ class Grouping:
         for (expression, _), sort in zip(sorts, self._query.order, strict=True):
             self._check_grouped(expression, sort.operand)
         keys = [(each, sql, how) for each, how in sorts for sql in each.order_sqls]
-        where, having = self._select.where_sql(), self._select.having_sql()
+        where, having = self._select.where_sql(), self._select.having_sql(self._check_grouped)
         wanted = [
             *(
                 (expression, rest_sql(expression, self._select.context.version))
@@ -132,6 +132,7 @@ class Grouping:
     def _groupable(self, operand: Operand) -> Expression:
         found = self._select.operands.resolve(operand)
         refused = found.aggregate or found.kind in {Kind.COMPOUND, Kind.BLOB, Kind.CHOICES}
+        refused = refused or isinstance(operand, Distance)
         if found.plain and found.field is not None:
             refused = refused or not found.field.groupable
         if refused:

@@ -5,6 +5,7 @@ Knows the clauses that all kinds of queries share. Knows nothing of what is sele
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiRefusal
@@ -15,7 +16,7 @@ from runner.local_org.soql.kinds import Kind
 from runner.local_org.soql.refusals import Statement
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.scope import Scope
-from runner.soql.syntax import FieldItem, Path, Query, Sort
+from runner.soql.syntax import FieldItem, Operand, Path, Query, Sort
 
 _HIGHEST_OFFSET = 2_000
 _SCOPES = frozenset(
@@ -32,6 +33,9 @@ _SCOPES = frozenset(
 )
 _OWN_SCOPES = frozenset({"mine", "mine_and_my_groups"})
 _MOST_SORTS = 32
+_NOT_IN_SEMI_JOINS = frozenset(
+    {"ActivityHistory", "Attachment", "Event", "Note", "OpenActivity", "Task"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,16 @@ class Select:
         parts.extend(self._scope_condition())
         return f" WHERE {' AND '.join(parts)}" if parts else ""
 
-    def having_sql(self) -> str:
-        """`HAVING …`, or nothing."""
+    def having_sql(self, check_grouped: Callable[[Expression, Operand], None]) -> str:
+        """`HAVING …`, or nothing; `check_grouped` refuses fields that are not grouped."""
         if self.query.having is None:
             return ""
         compiler = Conditions(
-            self.operands, self.bindings, self.context.clock, self._semi_join, grouped=True
+            self.operands,
+            self.bindings,
+            self.context.clock,
+            self._semi_join,
+            check_grouped=check_grouped,
         )
         return f" HAVING {compiler.compile(self.query.having)}"
 
@@ -146,6 +154,10 @@ class Select:
         root = self.context.schema.sobject(str(query.source.path))
         if root is None:
             raise statement.no_sobject(at, str(query.source.path))
+        if root.name in _NOT_IN_SEMI_JOINS:
+            raise statement.malformed(
+                at, f"Entity '{root.name}' is not supported for semi join inner selects"
+            )
         if root.name == self.root.name:
             raise statement.malformed(
                 at, "The inner and outer selects should not be on the same object type"

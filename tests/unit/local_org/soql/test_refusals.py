@@ -161,6 +161,17 @@ def test_an_unexpected_token_is_pointed_at_one_character_early(world):
             "INVALID_FIELD",
             "must be of type string and should be enclosed in quotes",
         ),
+        (
+            "SELECT Id FROM Account WHERE CreatedDate = ''",
+            "INVALID_FIELD",
+            "must be of type dateTime",
+        ),
+        ("SELECT Id FROM Account WHERE NumberOfEmployees > ''", "INVALID_FIELD", "of type int"),
+        (
+            "SELECT Id FROM Account WHERE DISTANCE(BillingAddress, GEOLOCATION(1, 2), 'km') = 5",
+            "INVALID_QUERY_FILTER_OPERATOR",
+            "invalid operator",
+        ),
         ("SELECT Id FROM Account WHERE IsDeleted = 1", "INVALID_FIELD", "must be of type boolean"),
         (
             "SELECT Id FROM Account WHERE IsDeleted = 'true'",
@@ -259,6 +270,7 @@ def test_refusal(world, soql, code, words):
         ("Parent.OwnerId IN (SELECT CreatedById FROM Contact)", "more than one level"),
         ("Id IN (SELECT Name FROM Contact)", "must be an id or reference field"),
         ("Id IN (SELECT toLabel(Salutation) FROM Contact)", "can only query id fields"),
+        ("Id IN (SELECT WhatId FROM Task)", "Entity 'Task' is not supported for semi join"),
         ("Id IN (SELECT AccountId, Id FROM Contact)", "unexpected token: ','"),
         ("Id IN (SELECT AccountId FROM Contact LIMIT 1)", "unexpected token: 'LIMIT'"),
         (
