@@ -243,7 +243,7 @@ def test_retry_reads_failed_rows_that_a_spreadsheet_has_saved(bench, org):
     failed.write_text(saved, encoding="windows-1252", newline="")
     refused = bench.run("retry")
     assert refused.code == 1
-    assert "failed.csv: byte " in refused.out
+    assert "failed.csv: line 2: byte " in refused.out
     assert "Save it as UTF-8" in refused.out
     failed.write_text(saved, encoding="utf-8-sig", newline="")
     assert bench.run("retry", ended.document["run_id"]).code == 0
