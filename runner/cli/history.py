@@ -56,7 +56,7 @@ def history(
     elif runs:
         typer.echo("\n".join(map(_line, runs)))
     else:
-        typer.echo("No runs yet.")
+        typer.echo(f"No runs of a job {job!r}." if job else "No runs yet.")
     if lost is not None:
         typer.echo(f"warning: {lost}", err=True)
 

@@ -91,7 +91,7 @@ def sign_in_target(
 
     Raises:
         JobError: The job's connection is wrong.
-        UsageError: Neither a job nor a token file is given.
+        UsageError: Neither a job nor a token file is given, or the job runs on the local org.
     """
     from dataclasses import replace
 
@@ -115,6 +115,11 @@ def sign_in_target(
         )
     base = load_connection(job, permitted) if job is not None else Connection(Environment.LIVE)
     connection = replace(base, **given)
+    is_local = connection.environment is Environment.LOCAL
+    if is_local and connection.url is None and connection.token is None:
+        raise UsageError(
+            "The local org needs no sign-in.", hint=f"Run the job: `runner run {job}`."
+        )
     words = _login_words(job, connection, given, grant)
     return ConnectionOption(connection, shlex.join(["runner", "login", *words]))
 
