@@ -5,7 +5,7 @@ Knows mapping and describe. Knows nothing of how rows are read or sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -106,55 +106,68 @@ def plan_columns(
     key_field = described.field(task.key) if task.key else None
     problems += _key_problems(job, task, described, key_field)
     problems += _missing(job, task, [column.name for _, column in resolved])
-    required = _required(task)
     columns: list[MappedColumn] = []
     lookups: dict[str, str] = {}
     unique: list[str] = []
     for wish, column in resolved:
-        name, kind, lookup = column.name, FieldKind.of(column.type), column.lookup
-        is_required = name.lower() == required and not _may_be_blank(task)
-        mapped = MappedColumn(
-            name,
-            wish.expression,
-            kind,
-            required=is_required,
-            max_length=_max_length(column.parent_field or column.field),
-            is_cut=task.truncate and _may_be_cut(column) and not is_required,
-        )
-        if is_required and _finds_by_key(task):
-            expression = wish.expression or quoted(wish.name)
-            mapped = replace(mapped, field=_ID, expression=expression, found_by=name)
+        mapped = _mapped(task, wish, column)
         columns.append(mapped)
-        if lookup is not None:
-            lookups[name] = lookup
-        elif column.field.unique and kind is FieldKind.TEXT:
-            unique.append(name)
-    on_create, not_filled = _on_create(job, task, resolved)
+        if column.lookup is not None:
+            lookups[column.name] = column.lookup
+        elif column.field.unique and mapped.kind is FieldKind.TEXT:
+            unique.append(column.name)
+    others = [each for each in resolved if each[1].name.lower() != _required(task)]
+    on_create, not_filled = _on_create(job, task, others)
     problems += not_filled
-    key = key_field.name if key_field else task.key
-    if task.verb is not Verb.UPSERT:
-        key = None
-    notes = (f"not fields of {described.name}, not sent: {', '.join(ignored)}",) if ignored else ()
-    plan = ColumnPlan(tuple(columns), key, lookups, frozenset(on_create), tuple(unique), notes)
+    fixed = _fixed(task, others)
+    plan = ColumnPlan(
+        tuple(columns),
+        (key_field.name if key_field else task.key) if task.verb is Verb.UPSERT else None,
+        lookups,
+        frozenset(on_create | fixed),
+        tuple(unique),
+        tuple(_notes(described, ignored, sorted(fixed - on_create))),
+    )
     return plan, tuple(problems)
 
 
-def _on_create(
-    job: Job, task: WriteTask, resolved: Sequence[tuple[_Wish, ResolvedColumn]]
-) -> tuple[set[str], list[Diagnostic]]:
-    """Columns that are sent for new records only: those that the job names, and create-only ones.
+def _notes(
+    described: ObjectDescribe, ignored: Sequence[str], fixed: Sequence[str]
+) -> Iterator[str]:
+    if ignored:
+        yield f"not fields of {described.name}, not sent: {', '.join(ignored)}"
+    if fixed:
+        names = ", ".join(fixed)
+        yield f"sent for new records only, since nobody can change them later: {names}"
 
-    Also the problems of names that no column has.
-    """
-    if task.verb is not Verb.UPSERT:
-        return set(), []
-    key = (task.key or "").lower()
-    others = [(wish, column) for wish, column in resolved if column.name.lower() != key]
-    found = {
-        column.name
-        for _, column in others
-        if column.field.createable and not column.field.updateable
-    }
+
+def _mapped(task: WriteTask, wish: _Wish, column: ResolvedColumn) -> MappedColumn:
+    is_key = column.name.lower() == _required(task) and not _may_be_blank(task)
+    mapped = MappedColumn(
+        column.name,
+        wish.expression,
+        FieldKind.of(column.type),
+        required=is_key,
+        max_length=_max_length(column.parent_field or column.field),
+        is_cut=task.truncate and _may_be_cut(column) and not is_key,
+    )
+    if is_key and _finds_by_key(task):
+        expression = wish.expression or quoted(wish.name)
+        return replace(mapped, field=_ID, expression=expression, found_by=column.name)
+    return mapped
+
+
+def _fixed(task: WriteTask, others: Sequence[tuple[_Wish, ResolvedColumn]]) -> set[str]:
+    """Columns of an upsert that can only be set when a record is created."""
+    fields = {column.name: column.field for _, column in others if task.verb is Verb.UPSERT}
+    return {name for name, field in fields.items() if field.createable and not field.updateable}
+
+
+def _on_create(
+    job: Job, task: WriteTask, others: Sequence[tuple[_Wish, ResolvedColumn]]
+) -> tuple[set[str], list[Diagnostic]]:
+    """Columns that `on_create` names, and problems of names that no column has."""
+    found: set[str] = set()
     problems = []
     for place, name in enumerate(task.on_create):
         columns = {
@@ -167,7 +180,7 @@ def _on_create(
             here = ("tasks", task.index, "on_create", place)
             message = f"`on_create` names {name}, which the task does not fill"
             hint = did_you_mean(name, [each.name for each, _ in others], "Map it, or remove it.")
-            if name.lower() == key:
+            if name.lower() == _required(task):
                 message = f"`on_create` names the key {name}, which every row needs"
                 hint = "Remove it."
             problems.append(job.origin.diagnose(here, "job/unknown-column", message, help=hint))

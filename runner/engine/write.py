@@ -99,7 +99,7 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     snapshot = read_snapshot(place) if place.exists() else None
     if snapshot is not None:
         plan = _plan(task, context, snapshot.columns)
-        snapshot.restore(staging, plan.columns, blank=task.blank, timezone=task.timezone)
+        snapshot.restore(staging, plan.columns, timezone=task.timezone)
         return plan
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)

@@ -122,6 +122,8 @@ def test_an_upsert_of_details_sends_the_master_for_new_rows_only(bench, serve_or
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert counts(ended, "created", "updated") == (2, 1)
+    note = "sent for new records only, since nobody can change them later: Thing__r.Key__c"
+    assert ended.task("load")["notes"] == [note]
     soql = "SELECT Key__c, Thing__c, Note__c, First__c FROM Part__c ORDER BY Key__c"
     assert [tuple(row.values()) for row in org.rows(soql)] == [
         ("p1", thing, "new", "old"),
@@ -188,3 +190,57 @@ def test_a_resumed_run_sends_what_was_looked_up_before(bench, org, api):
     assert counts(resumed, "deleted", "failed") == (4, 1)
     assert [r["sf__Code"] for r in result_rows(resumed, "failed")] == ["KEY_NOT_FOUND"]
     assert org.rows("SELECT Name FROM Account") == []
+
+
+def test_keys_are_found_at_any_version_and_with_any_character(bench, serve_org):
+    """Below version 42.0 each record has a request of its own."""
+    org = serve_org(org_file=KEYS)
+    for number, code in enumerate(("o'brien", "back\\slash", "ünï %_", "x" * 20)):
+        org.create("Account", Name=f"n{number}", Code__c=code)
+    lines = "o'Brien,1\nback\\slash,2\nünï %_,3\n" + f"{'x' * 20},4\n%,5\n{'y' * 21},6\n"
+    bench.write("a.csv", "Code__c,Phone\n" + lines)
+    bench.write("b.csv", "Id,Name\n,new\n")
+    job = bench.job(
+        """
+- {name: load, update: Account, key: Code__c, from: a.csv}
+- {name: add, upsert: Account, key: Id, from: b.csv}
+- {name: drop, delete: Account, key: Code__c, from: a.csv}
+""",
+        connection='{environment: local, api_version: "40.0"}',
+    )
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.err + ended.out
+    failed = [row["sf__Code"] for row in result_rows(ended, "failed")]
+    assert failed == ["KEY_NOT_FOUND", "STRING_TOO_LONG"]
+    assert counts(ended, "updated") == (4,)
+    assert counts(ended, "created", task="add") == (1,)
+    assert counts(ended, "deleted", "failed", task="drop") == (4, 2)
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "new"}]
+
+
+@pytest.mark.parametrize("kind", ["answer_lost", "reset_after"])
+def test_details_whose_answer_was_lost_are_created_once_and_counted(bench, serve_org, kind):
+    org = serve_org(org_file=DETAILS)
+    org.create("Thing__c", Key__c="T1")
+    bench.write("p.csv", "Key__c,Thing__r.Key__c,Note__c\nP1,T1,a\nP2,T1,b\n")
+    org.fault(kind=kind, path="/composite/sobjects", method="PATCH", nth=1)
+    job = bench.job("- {name: load, upsert: Part__c, key: Key__c, from: p.csv}")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert counts(ended, "created", "updated", "failed") == (2, 0, 0)
+    assert org.rows("SELECT COUNT(Id) n FROM Part__c") == [{"n": 2}]
+
+
+def test_a_hard_delete_by_key_and_its_problems_offline(bench, serve_org):
+    org = serve_org(org_file=KEYS)
+    org.create("Account", Name="a", Code__c="A")
+    bench.write("a.csv", "Code__c\nA\nB\n")
+    job = bench.job("- {name: load, delete: Account, key: Code__c, hard: true, from: a.csv}")
+    ended = bench.run("run", job, "-o", "json")
+    assert (ended.code, counts(ended, "deleted", "failed")) == (3, (1, 1)), ended.err
+    bench.write("a.csv", "Name\na\n")
+    for verb in ("delete", "update"):
+        job = bench.job(f"- {{name: load, {verb}: Account, key: Code__c, from: a.csv}}")
+        told = bench.run("validate", job)
+        assert told.code == 2
+        assert "the key `Code__c` is not a column of the source" in told.err + told.out

@@ -160,13 +160,11 @@ class StagedRows:
         source_columns: tuple[str, ...],
         chunks: tuple[RowChunk, ...],
         *,
-        blank: Blank,
         timezone: str,
     ) -> None:
         """Continue with chunks that an earlier process has mapped, instead of `load` and `map`."""
         self._columns = source_columns
         self.columns = own_columns(source_columns)
-        self.blank = blank
         self._set_timezone(timezone)
         sent = [column.as_sent for column in columns]
         self.mappings = map_columns(sent, source_columns, lambda _column: (PLAIN_CSV,))

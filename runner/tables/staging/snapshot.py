@@ -15,7 +15,6 @@ from typing import Any
 
 from runner.errors import StateError
 from runner.files import atomic_write, sync, unwritable
-from runner.job.model import Blank
 from runner.tables.field_types import MappedColumn
 from runner.tables.sql import CsvDialect
 from runner.tables.staging.chunk import RowChunk
@@ -35,17 +34,16 @@ class Snapshot:
     files: tuple[tuple[int, str], ...] = ()
 
     def restore(
-        self, staging: StagedRows, columns: Sequence[MappedColumn], *, blank: Blank, timezone: str
+        self, staging: StagedRows, columns: Sequence[MappedColumn], *, timezone: str
     ) -> None:
         """Put the rows into a new staging, as they were.
 
         Args:
             staging: Nothing was loaded into it.
             columns: What was mapped.
-            blank: What an empty value does to its field.
             timezone: As for `StagedRows.map`.
         """
-        staging.restore(columns, self.columns, self.chunks, blank=blank, timezone=timezone)
+        staging.restore(columns, self.columns, self.chunks, timezone=timezone)
         staging.files = self.files
         staging.source_sha256 = self.source_sha256
 
