@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,14 +112,14 @@ class _Table:
         start, end = self.start, self.start + len(self.header)
         footer: list[Row] = []
         for number, cells in without_footer(self.rows, self.skip_last, _is_blank, footer):
-            if any(cells[:start]) or any(cells[end:]):
+            if any(map(str.strip, chain(cells[:start], cells[end:]))):
                 raise SourceError(
                     f"{self.path}: row {number:,} of the sheet has a value in a column without a"
                     " name.",
                     hint="Name the column in the header, remove the value, or name the cells to"
                     " read: `range: B3:H`.",
                 )
-            if any(cells):
+            if not _is_blank((number, cells)):
                 yield cells[start:end] + [""] * (end - max(start, len(cells)))
         self.footer.extend(" ".join(filter(None, cells)) for _, cells in footer)
 

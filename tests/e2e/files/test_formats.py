@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import duckdb
+import openpyxl
 import pytest
 import sqlalchemy
 
@@ -262,3 +263,18 @@ def test_params_of_the_command_line_reach_the_sql_of_sources(bench, org):
     assert ended.code == 0, ended.err + ended.out
     rows = org.rows("SELECT Name FROM Account ORDER BY Name")
     assert [row["Name"] for row in rows] == ["New", "Newer"]
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_a_formula_that_nobody_calculated_clears_no_field(bench, org, api):
+    book = openpyxl.Workbook()
+    for row in (["Name", "AnnualRevenue"], ["Ä", 1], ["Ö", "=B2*2"]):
+        book.active.append(row)
+    book.save(bench.folder / "a.xlsx")
+    job = bench.job(LOAD.format(source="a.xlsx") + f"  api: {api}\n  blank: clear\n")
+    for verb, code in (("validate", 2), ("run", 1)):
+        ended = bench.run(verb, job)
+        assert ended.code == code, ended.err
+        said = "a.xlsx: cell B3 of sheet 'Sheet' contains a formula whose result is not stored."
+        assert said.removesuffix(".") in ended.out + ended.err
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}]

@@ -263,6 +263,7 @@ NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
         ("d.json", b"[1]", "json", {}, "not a JSON array of objects"),
         ("a.xlsx", excel(["a"], [1], ["=1/0"]), "excel", {}, "cell A3 of sheet 'Sheet1' contains the error #DIV/0!"),
         ("b.xlsx", b"PK no", "excel", {}, "cannot be read as Excel"),
+        ("b.xls", b"<html><table>", "excel", {}, "it is HTML or XML, whatever its name says"),
         ("c.xlsx", excel(["a"], [1]), "excel", {"sheet": "T"}, "has no sheet 'T'"),
         ("d.xlsx", excel(["a"], [1, 2]), "excel", {}, "row 2 of the sheet has a value in a column without"),
         ("a.parquet", b"PAR1 no", "parquet", {}, "cannot be read as Parquet"),

@@ -51,9 +51,11 @@ def opened_workbook(path: Path, folder: Path | None) -> Iterator[Workbook]:
     """
     try:
         with path.open("rb") as stream:
-            is_xls = stream.read(len(SIGNATURE)) == SIGNATURE
-        if is_xls:
+            start = stream.read(len(SIGNATURE))
+        if start == SIGNATURE:
             yield XlsWorkbook(path)
+        elif start.lstrip(b"\xef\xbb\xbf \r\n").startswith(b"<"):
+            raise ValueError("it is HTML or XML, whatever its name says")
         elif not is_zipfile(path):
             raise ValueError("it is no workbook")
         else:

@@ -187,9 +187,13 @@ class _SheetReader:
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.StartElementHandler = partial(self._start_root, parser)
         parser.CharacterDataHandler = self._heard.append
-        for _ in _parse(stream, parser):
+        try:
+            for _ in _parse(stream, parser):
+                yield from self._done
+                self._done.clear()
+        except Exception:  # the rows before come first, so that a header is read in any case
             yield from self._done
-            self._done.clear()
+            raise
 
     def _start_root(self, parser: expat.XMLParserType, name: str, _: object) -> None:
         """The root element tells the namespace, which has two spellings."""

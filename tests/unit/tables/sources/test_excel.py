@@ -17,7 +17,7 @@ from runner.errors import SourceError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.notation import sheet_area
 from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.sources.excel import excel_columns
+from runner.tables.sources.excel import excel_columns, excel_header
 from runner.tables.sources.open import open_source
 from runner.tables.sources.sheets.number_formats import number_text, text_by_format
 from runner.tables.staging.rows import StagedRows
@@ -125,6 +125,18 @@ def test_a_formula_whose_result_is_an_empty_text_is_blank(tmp_path):
     cell = '<c r="B2" t="str"><f>""</f><v></v></c>'
     file = cells.write(tmp_path / "a.xlsx", "", sheet=spelled("plain", cell))
     assert read(file, tmp_path)[1] == [["x", ""]]
+
+
+def test_a_row_of_blanks_is_none_and_a_blank_needs_no_column(tmp_path):
+    blanks = [cells.text_cell("A2", " "), cells.text_cell("B3", "x") + cells.text_cell("D3", " ")]
+    rows = HEADER + "".join(f'<row r="{at}">{each}</row>' for at, each in enumerate(blanks, 2))
+    assert read(cells.write(tmp_path / "a.xlsx", rows), tmp_path)[1] == [["", "x"]]
+
+
+def test_a_header_is_read_whatever_comes_after_it(tmp_path):
+    sheet = spelled("plain", '<c r="B2" t="e"><v>#N/A</v></c>')
+    file = cells.write(tmp_path / "a.xlsx", "", sheet=sheet)
+    assert excel_header(file, FileShape(FileFormat.EXCEL)) == ("a", "b")
 
 
 def test_shared_texts_are_found_by_number(tmp_path):
