@@ -125,4 +125,4 @@ def _why_whole(soql: str, query: Query | None) -> str | None:
     if selection(soql).is_grouped:
         return "it groups or counts"
     clauses = query.clauses if query else ()
-    return f"it has {clauses[0]}" if clauses else None
+    return f"it has {clauses[0].name}" if clauses else None

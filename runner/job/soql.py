@@ -165,7 +165,7 @@ def selection(soql: str) -> Selection:
 
 
 def _selection(query: Query) -> Selection:
-    functions = {name for item in query.items for name in _functions(item)[0]}
+    functions = {name for item in query.items for name in functions_of(item)[0]}
     grouped = bool(query.group) or bool(functions & AGGREGATES)
     reader = _ItemReader(_aliases(query), grouped=grouped)
     items = tuple(reader.read(item) for item in query.items)
@@ -190,7 +190,7 @@ def _steps(path: Path, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...
     return (*aliases[head.lower()], *tail) if tail and head.lower() in aliases else path.names
 
 
-def _functions(item: Item) -> tuple[tuple[str, ...], Path | None]:
+def functions_of(item: Item) -> tuple[tuple[str, ...], Path | None]:
     """The functions of an item in lower case, outermost first, and the field in them."""
     found: list[str] = []
     operand: Operand | None = item.operand if isinstance(item, FieldItem) else None
@@ -232,7 +232,7 @@ class _ItemReader:
         return SelectItem(ItemKind.FIELD, path, path, steps[-1:] if self._grouped else steps)
 
     def _function(self, item: FieldItem, alias: str | None) -> SelectItem:
-        functions, argument = _functions(item)
+        functions, argument = functions_of(item)
         if functions == ("fields",):
             return SelectItem(ItemKind.FIELDS, "", fields_of=str(argument).lower())
         if argument is None:

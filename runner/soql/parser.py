@@ -22,6 +22,7 @@ CLAUSES = (
     *("FOR VIEW", "UPDATE TRACKING"),
 )
 """What may follow FROM, in this order."""
+_COUNTED_CLAUSES = ("GROUP BY", "ORDER BY", "LIMIT", "OFFSET")
 _STARTS = frozenset(clause.split()[0].lower() for clause in CLAUSES)
 _ORDER = "the order is SELECT, FROM, WHERE, WITH, GROUP BY, HAVING, ORDER BY, LIMIT, OFFSET, FOR"
 
@@ -61,12 +62,16 @@ class _Parser(Conditions):
         scope = next((found for _, found in sources if found), None)
         where = self._where()
         self._with(identifiers=True)
+        places = [self.at]
         group, subtotals, having = self._group()
+        places.append(self.at)
         order = self.parts(self._sort) if self._clause("order", "by") else ()
+        places.append(self.at)
         limit = self._count("limit")
+        places.append(self.at)
         offset = self._count("offset")
+        places.append(self.at)
         self._tracking()
-        clauses = {"GROUP BY": group, "ORDER BY": order, "LIMIT": limit, "OFFSET": offset}
         return syntax.Query(
             items=items,
             source=sources[0][0],
@@ -81,7 +86,11 @@ class _Parser(Conditions):
             order=order,
             limit=limit[0] if limit else None,
             offset=offset[0] if offset else None,
-            clauses=tuple(name for name, found in clauses.items() if found),
+            clauses=tuple(
+                syntax.Clause(name, at, end)
+                for name, at, end in zip(_COUNTED_CLAUSES, places, places[1:], strict=False)
+                if at < end
+            ),
         )
 
     def fail_after(self, query: syntax.Query) -> NoReturn:

@@ -277,6 +277,16 @@ class Sort:
 
 
 @dataclass(frozen=True, slots=True)
+class Clause:
+    """The place of a clause."""
+
+    name: str
+    """Upper case."""
+    at: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One SELECT."""
 
@@ -294,7 +304,7 @@ class Query:
     limit: int | None = None
     """None also if it is a bind; see `clauses`."""
     offset: int | None = None
-    clauses: tuple[str, ...] = ()
+    clauses: tuple[Clause, ...] = ()
     """What it has after WHERE: `GROUP BY`, `ORDER BY`, `LIMIT`, `OFFSET`."""
 
     @property

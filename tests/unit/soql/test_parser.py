@@ -83,4 +83,4 @@ def test_clauses_are_read():
     assert query.subtotals is syntax.Subtotals.ROLLUP
     assert (query.order[0].descending, query.order[0].nulls_first) == (True, False)
     assert (query.limit, query.offset) == (5, 3)
-    assert query.clauses == ("GROUP BY", "ORDER BY", "LIMIT", "OFFSET")
+    assert [each.name for each in query.clauses] == ["GROUP BY", "ORDER BY", "LIMIT", "OFFSET"]
