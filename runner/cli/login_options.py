@@ -91,7 +91,8 @@ def sign_in_target(
 
     Raises:
         JobError: The job's connection is wrong.
-        UsageError: Neither a job nor a token file is given, or the job runs on the local org.
+        UsageError: Neither a job nor a token file is given, the job runs on the local org, or the
+            domain is not of an org.
     """
     from dataclasses import replace
 
@@ -99,6 +100,7 @@ def sign_in_target(
     from runner.errors import UsageError
     from runner.job.model import Connection, Environment
     from runner.runs.wiring import load_connection
+    from runner.salesforce.http.hosts import check_may_have_secrets, login_url
 
     options = {
         "environment": _environment(environment),
@@ -120,6 +122,8 @@ def sign_in_target(
         raise UsageError(
             "The local org needs no sign-in.", hint=f"Run the job: `runner run {job}`."
         )
+    if connection.domain is not None and not is_local:
+        check_may_have_secrets(login_url(connection), permitted.hosts)
     words = _login_words(job, connection, given, grant)
     return ConnectionOption(connection, shlex.join(["runner", "login", *words]))
 
