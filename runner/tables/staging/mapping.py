@@ -377,7 +377,7 @@ def _why_not(mapping: ColumnMapping) -> str:
     other = is_of_another_form(kind, text)
     if other and mapping.format is None and mapping.source is not None:
         key = _KEY_OF_FORM[kind]
-        how = f"; declare how the source writes it (`{key}` in `from`), or convert it in `fields`"
+        how = f"; declare this form with `{key}` in `from`, or convert it in `fields`"
         cases += f" WHEN {other} THEN {literal(after + how)}"
     return f"CASE{cases} ELSE {literal(after)} END" if cases else literal(after)
 

@@ -15,10 +15,10 @@ NUMBER, WHOLE, DAY, MOMENT = (
 @pytest.mark.parametrize(
     ("kind", "written", "said"),
     [
-        (NUMBER, "1.234,56", "such as 1234.56; declare how the source writes it (`decimal` in"),
+        (NUMBER, "1.234,56", "such as 1234.56; declare this form with `decimal` in"),
         (NUMBER, "12 %", "`decimal` in `from`"),
         (WHOLE, "1'234", "`decimal` in `from`"),
-        (DAY, "31/01/2026", "such as 2026-01-31; declare how the source writes it (`dates` in"),
+        (DAY, "31/01/2026", "such as 2026-01-31; declare this form with `dates` in"),
         (DAY, "2026.01.31", "`dates` in `from`"),
         (MOMENT, "31.1.2026 08:00", "`datetimes` in `from`"),
         (NUMBER, "1e400", "has more than 18 digits before the decimal point"),
