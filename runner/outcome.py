@@ -24,6 +24,8 @@ class RowStatus(StrEnum):
     UNPROCESSED = "unprocessed"
     IN_DOUBT = "in_doubt"
     """Sent, and the answer was lost: the write may have happened, so it is never sent again."""
+    SKIPPED = "skipped"
+    """Not sent, because the job wants another row of the same key to be sent in its place."""
 
 
 @dataclass(frozen=True, slots=True)

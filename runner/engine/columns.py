@@ -142,7 +142,8 @@ def _notes(
 
 
 def _mapped(task: WriteTask, wish: _Wish, column: ResolvedColumn) -> MappedColumn:
-    is_key = column.name.lower() == _required(task) and not _may_be_blank(task)
+    identifies = column.name.lower() == _required(task)
+    is_key = identifies and not _may_be_blank(task)
     mapped = MappedColumn(
         column.name,
         wish.expression,
@@ -150,6 +151,7 @@ def _mapped(task: WriteTask, wish: _Wish, column: ResolvedColumn) -> MappedColum
         required=is_key,
         max_length=_max_length(column.parent_field or column.field),
         is_cut=task.truncate and _may_be_cut(column) and not is_key,
+        tells_case=column.field.case_sensitive if identifies else None,
     )
     if is_key and _finds_by_key(task):
         expression = wish.expression or quoted(wish.name)

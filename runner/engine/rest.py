@@ -92,7 +92,7 @@ class RestWrite:
         )
         self._loop: SendingLoop[Batch, Answer] = SendingLoop(self, write, MOST_REQUESTS)
         self._progress = Progress(write)
-        self._failed = write.staging.rejected_total
+        self._failed = write.staging.rejected_total - write.staging.skipped_total
         self._handled: set[int] = set()
         """Batches whose rows have all the results that can be given."""
         self.has_open_rows = False

@@ -71,6 +71,6 @@ def _reason_to_fail(task: WriteTask, counts: Counts, bad: int) -> str | None:
         return f"{counts.unprocessed:,} rows were left unprocessed."
     if task.max_failures is not None and not task.max_failures.allows(bad, counts.read):
         return f"{bad:,} of {counts.read:,} rows failed, more than max_failures allows."
-    if bad == counts.read and not counts.in_doubt and task.max_failures is None:
+    if bad == counts.read - counts.skipped and not counts.in_doubt and task.max_failures is None:
         return "Every row failed."
     return None

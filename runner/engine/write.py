@@ -37,11 +37,12 @@ from runner.files import atomic_write, unwritable
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
-from runner.tables.results.row_results import IN_DOUBT_FILE, RowResults
+from runner.tables.results.row_results import IN_DOUBT_FILE, SKIPPED_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.sources.written import read_written, save_written
+from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
@@ -107,6 +108,7 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
         context.sink(Noticed(note, task.name))
     save_written(staging.written, context.task_folder(task))
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
+    settle_duplicates(staging, task.duplicates)
     if look_up_records(task, context, plan, staging) or not staging.is_repeatable:
         save_snapshot(staging, place)  # the org would answer otherwise once rows are sent
     return plan
@@ -215,8 +217,9 @@ def _copy_results(folder: Path, to: Path) -> None:
     for file in folder.glob("*.csv"):
         with atomic_write(to / file.name) as beside:
             shutil.copyfile(file, beside)
-    if not (folder / IN_DOUBT_FILE).exists():
-        try:
-            (to / IN_DOUBT_FILE).unlink(missing_ok=True)  # of an earlier run
-        except OSError as error:
-            raise unwritable(to / IN_DOUBT_FILE, error) from error
+    for name in (IN_DOUBT_FILE, SKIPPED_FILE):
+        if not (folder / name).exists():
+            try:
+                (to / name).unlink(missing_ok=True)  # of an earlier run
+            except OSError as error:
+                raise unwritable(to / name, error) from error

@@ -82,6 +82,15 @@ class UnknownColumns(StrEnum):
     IGNORE = "ignore"
 
 
+class Duplicates(StrEnum):
+    """Which of several rows of the same key is sent."""
+
+    FAIL = "fail"
+    """The first; the others fail."""
+    FIRST = "first"
+    LAST = "last"
+
+
 class Concurrency(StrEnum):
     """Whether a task sends several requests at once."""
 
@@ -182,6 +191,8 @@ class WriteTask(Task):
     source: Source
     key: str | None = None
     """The field that identifies records: an external Id, or Id by default."""
+    duplicates: Duplicates = Duplicates.FAIL
+    """What becomes of rows of the same key."""
     on_create: tuple[str, ...] = ()
     """Fields of an upsert that are sent only for rows without a record."""
     fields: tuple[FieldMapping, ...] | None = None

@@ -27,7 +27,7 @@ from runner.tables.sources.csv import RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS
+from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SUPERSEDED
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows
 
@@ -46,6 +46,8 @@ _MAX_PARTS_MATCHED = 2
 
 IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
 """Written only if rows are in doubt."""
+SKIPPED_FILE = f"{RowStatus.SKIPPED}.csv"
+"""Written only if rows are skipped."""
 _SQL_OF_COLUMN = {
     "sf__Row": "row",
     "sf__File": "file",
@@ -150,6 +152,7 @@ class RowResults:
             updated=others if word == "updated" else 0,
             deleted=others if word == "deleted" else 0,
             undeleted=others if word == "undeleted" else 0,
+            skipped=tally[RowStatus.SKIPPED],
             failed=tally[RowStatus.FAILED],
             in_doubt=tally[RowStatus.IN_DOUBT],
             unprocessed=total - processed,
@@ -183,9 +186,12 @@ class RowResults:
         """
         counts = self.counts()
         (folder / IN_DOUBT_FILE).unlink(missing_ok=True)  # of a process that knew less
-        added = (
-            {**_COLUMNS_OF, RowStatus.IN_DOUBT: _FAILED_COLUMNS} if counts.in_doubt else _COLUMNS_OF
-        )
+        (folder / SKIPPED_FILE).unlink(missing_ok=True)
+        added: dict[RowStatus, tuple[str, ...]] = dict(_COLUMNS_OF)
+        if counts.in_doubt:
+            added[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
+        if counts.skipped:
+            added[RowStatus.SKIPPED] = ("sf__Row", "sf__Message")
         if self._staging.files:
             added = {status: (row, *_FILE_COLUMNS, *rest) for status, (row, *rest) in added.items()}
         own = [
@@ -288,10 +294,13 @@ def _insert_rejected(chunk: RowChunk) -> str:
         part = f"split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
         return f"list_transform({problems}, lambda p: {part})"
 
+    is_skipped = f"{member(1)}[1] = {literal(SUPERSEDED)}"
+    skipped, failed = literal(RowStatus.SKIPPED), literal(RowStatus.FAILED)
+    status = f"CASE WHEN {is_skipped} THEN {skipped} ELSE {failed} END"
     # Each field once, in the order of the messages; list_distinct has no order.
     fields = f"list_filter({member(2)}, lambda f, i: list_position({member(2)}, f) = i)"
     return (
-        f"INSERT INTO outcome SELECT row, {literal(RowStatus.FAILED)}, NULL, NULL,"
+        f"INSERT INTO outcome SELECT row, {status}, NULL, NULL,"
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
         f" array_to_string({member(3)}, '; '), array_to_string({fields}, ' ')"
         f" FROM {chunk.rejected_rows()}"

@@ -190,6 +190,20 @@ def as_stored(text: str) -> str:
     return f"CASE WHEN {plain} THEN {text} ELSE {trimmed(text)} END"
 
 
+def same_key(kind: FieldKind, key: str, *, tells_case: bool) -> str:
+    """Give the SQL of a text that is the same for keys that the org takes for the same.
+
+    Args:
+        kind: What its values are.
+        key: A canonical text.
+        tells_case: Whether texts in other letter case are other keys.
+    """
+    if kind is FieldKind.TEXT:
+        return trimmed(key) if tells_case else f"lower({trimmed(key)})"
+    exact = f"CAST(try_cast({key} AS DECIMAL(38, 15)) AS VARCHAR)"
+    return f"coalesce({exact}, {comparable(kind, key)})"
+
+
 def comparable(kind: FieldKind, text: str) -> str:
     """Give the SQL of a text that is the same for values that are equal in the org; '' for null.
 

@@ -24,6 +24,8 @@ class RowChunk:
     rows: int = 0
     rejected: int = 0
     """Rows of it that are not sent."""
+    skipped: int = 0
+    """Those of them that another row of the same key stands for, as the job wants it."""
     width: int = 0
     """Cells of a row to send."""
     sent_bytes: int = 0

@@ -13,14 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.files import unwritable
-from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
-from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_rows
-from runner.tables.sql import copy_csv, literal, quote_leading_mark
-from runner.tables.staging.canonical_values import comparable, trimmed
-from runner.tables.staging.chunk import RowChunk, sent_between
+from runner.tables.sql import literal
+from runner.tables.staging.canonical_values import same_key
+from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.mapping import ColumnMapping, problem, shown
+from runner.tables.staging.rewrite import NO_PROBLEM, rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 
 KEY_NOT_FOUND = "KEY_NOT_FOUND"
@@ -28,7 +27,6 @@ KEY_IS_AMBIGUOUS = "KEY_IS_AMBIGUOUS"
 _AT_ONCE = 2_000
 """Keys that are given out together."""
 _FAILURE = "Keys cannot be looked up"
-_NONE = "CAST(NULL AS VARCHAR)"
 
 
 class RecordLookup:
@@ -113,21 +111,16 @@ class RecordLookup:
         """
         self._rewrite(_only_where("id IS NULL", fields, self._staging.mappings))
 
-    def _rewrite(self, cells: Mapping[str, str], why: str = _NONE) -> None:
+    def _rewrite(self, cells: Mapping[str, str], why: str = NO_PROBLEM) -> None:
         records = "count(DISTINCT left(id, 15)) AS records"
         known = f"SELECT k, min(id) AS id, {records} FROM found GROUP BY k"
         with storage_errors(_FAILURE):
             self._connection.execute(f"CREATE TABLE known AS {known}")
         same = self._same(f"s.{self._key.cell}")
-        _rewrite(self._staging, cells, why, join=f"LEFT JOIN known ON {same} = k")
+        rewrite_chunks(self._staging, cells, why, join=f"LEFT JOIN known ON {same} = k")
 
     def _same(self, key: str) -> str:
-        """SQL of a text that is the same for keys that the org takes for the same."""
-        kind = self._key.column.kind
-        if kind is FieldKind.TEXT:
-            return trimmed(key) if self._is_case_sensitive else f"lower({trimmed(key)})"
-        exact = f"CAST(try_cast({key} AS DECIMAL(38, 15)) AS VARCHAR)"
-        return f"coalesce({exact}, {comparable(kind, key)})"
+        return same_key(self._key.column.kind, key, tells_case=self._is_case_sensitive)
 
 
 def leave_out_where_id(staging: StagedRows, fields: Collection[str]) -> None:
@@ -137,7 +130,7 @@ def leave_out_where_id(staging: StagedRows, fields: Collection[str]) -> None:
         StateError: The rows cannot be stored.
     """
     key = next(each for each in staging.mappings if each.column.field == "Id")
-    _rewrite(staging, _only_where(f"s.{key.cell} IS NULL", fields, staging.mappings))
+    rewrite_chunks(staging, _only_where(f"s.{key.cell} IS NULL", fields, staging.mappings))
 
 
 def _only_where(
@@ -149,35 +142,3 @@ def _only_where(
         for each in mappings
         if each.column.field in fields
     }
-
-
-def _rewrite(
-    staging: StagedRows, cells: Mapping[str, str], why: str = _NONE, *, join: str = ""
-) -> None:
-    """Write the rows to send again with other cells, and without rows that have a problem."""
-    names = [each.cell for each in staging.mappings]
-    chosen = ", ".join(f"{cells.get(each, f's.{each}')} AS {each}" for each in names)
-
-    def rewrite(chunk: RowChunk) -> RowChunk:
-        if not chunk.sendable:
-            return chunk
-        with storage_errors(_FAILURE), staging.database.cursor() as cursor:
-            cursor.execute(
-                f"CREATE TEMP TABLE again AS SELECT row, {chosen}, {why} AS problem"
-                f" FROM {chunk.sent_rows()} s {join}"
-            )
-            problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
-            if chunk.rejected:
-                problems += f" UNION ALL SELECT row, problem FROM {chunk.rejected_rows()}"
-            cursor.execute(f"CREATE TEMP TABLE rejected AS {problems}")
-            sent = f"SELECT {', '.join(names)} FROM again WHERE problem IS NULL ORDER BY row"
-            cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
-            quote_leading_mark(chunk.sent_file)
-            (rejected,) = cursor.execute("SELECT count(*) FROM rejected").fetchall()[0]
-            if rejected:
-                place = f"row - {chunk.first_row - 1}"
-                listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
-                cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
-        return replace(chunk, rejected=rejected, sent_bytes=chunk.sent_file.stat().st_size)
-
-    staging.chunks = tuple(parallel_map(rewrite, staging.chunks))

@@ -36,6 +36,7 @@ from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.sql import copy_csv, quote_leading_mark, read_records, without_mark
 from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
 from runner.tables.staging.chunk import RowChunk, sent_between
+from runner.tables.staging.key_hashes import create_key_hashes
 from runner.tables.staging.mapping import (
     ColumnMapping,
     check_expressions,
@@ -80,6 +81,7 @@ class StagedRows:
         self.source_sha256 = ""
         self.files: tuple[tuple[int, str], ...] = ()
         self._columns: tuple[str, ...] = ()
+        self._key_hash: str | None = None
         self._is_source_repeatable = True
 
     @property
@@ -142,6 +144,7 @@ class StagedRows:
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
         connection = self.database.connection
         self.mappings = check_expressions(connection, self.mappings, self.source_columns)
+        self._key_hash = create_key_hashes(connection, self.mappings)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []
         for records in self._records:
@@ -179,6 +182,11 @@ class StagedRows:
     def rejected_total(self) -> int:
         """Rows that are not sent."""
         return sum(chunk.rejected for chunk in self.chunks)
+
+    @property
+    def skipped_total(self) -> int:
+        """Rows that are not sent because another row of the same key is, as the job wants it."""
+        return sum(chunk.skipped for chunk in self.chunks)
 
     @property
     def truncated_total(self) -> int:
@@ -281,7 +289,7 @@ class StagedRows:
         chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
         try:
             chunk.read_file.write_bytes(without_mark(content))
-            rows, rejected, truncated = self._map_chunk(chunk, has_null=b"\0" in content)
+            rows, rejected, truncated = self._map_chunk(chunk, index, has_null=b"\0" in content)
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
@@ -290,7 +298,7 @@ class StagedRows:
             chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes, truncated=truncated
         )
 
-    def _map_chunk(self, chunk: RowChunk, *, has_null: bool) -> tuple[int, int, int]:
+    def _map_chunk(self, chunk: RowChunk, index: int, *, has_null: bool) -> tuple[int, int, int]:
         """Write the rows to send and the rejected ones; count rows, rejected rows, cut values."""
         read = read_records(chunk.read_file, chunk.dialect, self.source_columns)
         cells = ", ".join(mapping.cell for mapping in self.mappings)
@@ -308,6 +316,9 @@ class StagedRows:
             if rejected:
                 problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
                 cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))
+            if self._key_hash:
+                hashes = f"SELECT {self._key_hash}, {index} FROM staged WHERE problem IS NULL"
+                cursor.execute(f"INSERT INTO key_hash {hashes}")
         return rows, rejected, int(truncated)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:

@@ -1,0 +1,79 @@
+"""Rows of one source that have the same key: only one of them is sent.
+
+Which of them the org would keep depends on what it answers first, and one request may not name a
+record twice. Knows staged rows and keys. Knows nothing of the org.
+"""
+
+from __future__ import annotations
+
+from runner.job.model import Duplicates
+from runner.tables.database import storage_errors
+from runner.tables.sql import literal
+from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.key_hashes import key_of, same
+from runner.tables.staging.mapping import (
+    DUPLICATE_KEY,
+    SUPERSEDED,
+    ColumnMapping,
+    problem,
+    shown,
+)
+from runner.tables.staging.rewrite import rewrite_chunks
+from runner.tables.staging.rows import StagedRows
+
+
+def settle_duplicates(staging: StagedRows, keep: Duplicates) -> None:
+    """Let one row of each key be sent.
+
+    Args:
+        staging: The rows, mapped.
+        keep: Which row; the others fail, or are skipped if the job says which one counts.
+
+    Raises:
+        StateError: The rows cannot be stored.
+    """
+    key = key_of(staging.mappings)
+    if key is None:
+        return
+    with storage_errors("Rows of the same key cannot be found"):
+        chunks = _chunks_to_look_at(staging)
+        if not (chunks and _find(staging, key, chunks, keep)):
+            return
+    name = key.column.label
+    value = shown(f"s.{key.cell}")
+    before, between = literal(f"{name}: row "), literal(" has the same key '")
+    text = f"{before} || format('{{:,}}', kept) || {between} || {value} || ''''"
+    code = DUPLICATE_KEY if keep is Duplicates.FAIL else SUPERSEDED
+    why = f"CASE WHEN kept IS NOT NULL THEN {problem(name, code, text)} END"
+    only = {chunk.first_row for chunk in chunks}
+    rewrite_chunks(staging, {}, why, join="LEFT JOIN duplicate USING (row)", only=only)
+
+
+def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:
+    """The chunks with keys whose hash occurs twice."""
+    connection = staging.database.connection
+    connection.execute(
+        "CREATE TABLE repeated AS SELECT hash FROM key_hash GROUP BY hash HAVING count(*) > 1"
+    )
+    asked = "SELECT DISTINCT chunk FROM key_hash SEMI JOIN repeated USING (hash)"
+    stems = {f"chunk-{index}" for (index,) in connection.execute(asked).fetchall()}
+    connection.execute("DROP TABLE key_hash")
+    return [each for each in staging.chunks if each.stem.name in stems and each.sendable]
+
+
+def _find(staging: StagedRows, key: ColumnMapping, chunks: list[RowChunk], keep: Duplicates) -> int:
+    """Fill the table of rows whose key another row has that is kept; give how many there are."""
+    connection = staging.database.connection
+    connection.execute("CREATE TABLE candidate (row BIGINT, k VARCHAR)")
+    for chunk in chunks:
+        keys = f"SELECT row, {same(key)} AS k FROM {chunk.sent_rows()} WHERE {key.cell} <> ''"
+        hashed = f"SELECT *, hash(k) AS hash FROM ({keys})"
+        some = f"SELECT row, k FROM ({hashed}) SEMI JOIN repeated USING (hash)"
+        connection.execute(f"INSERT INTO candidate {some}")
+    kept = "max" if keep is Duplicates.LAST else "min"
+    connection.execute(
+        "CREATE TABLE duplicate AS SELECT row, kept FROM candidate"
+        f" JOIN (SELECT k, {kept}(row) AS kept FROM candidate GROUP BY k HAVING count(*) > 1)"
+        " USING (k) WHERE row <> kept"
+    )
+    return int(connection.execute("SELECT count(*) FROM duplicate").fetchall()[0][0])

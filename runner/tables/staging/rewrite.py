@@ -1,0 +1,71 @@
+"""Staged rows written again: with other cells, or without some rows.
+
+Knows chunks. Knows nothing of why rows change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import replace
+
+from runner.parallel import parallel_map
+from runner.tables.database import storage_errors
+from runner.tables.sql import copy_csv, literal, quote_leading_mark
+from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.mapping import BETWEEN_MEMBERS, SUPERSEDED
+from runner.tables.staging.rows import StagedRows
+
+NO_PROBLEM = "CAST(NULL AS VARCHAR)"
+
+
+def rewrite_chunks(
+    staging: StagedRows,
+    cells: Mapping[str, str],
+    why: str = NO_PROBLEM,
+    *,
+    join: str = "",
+    only: Container[int] | None = None,
+) -> None:
+    """Write the rows to send again with other cells, and without rows that have a problem.
+
+    Args:
+        staging: The rows, mapped.
+        cells: SQL of cells that change, over a row `s` and what is joined.
+        why: SQL of a row's problem; NULL if it has none.
+        join: What is joined to `s`.
+        only: First rows of the chunks that change; None: all.
+
+    Raises:
+        StateError: The rows cannot be stored.
+    """
+    names = [each.cell for each in staging.mappings]
+    chosen = ", ".join(f"{cells.get(each, f's.{each}')} AS {each}" for each in names)
+
+    def rewrite(chunk: RowChunk) -> RowChunk:
+        if not chunk.sendable or (only is not None and chunk.first_row not in only):
+            return chunk
+        with storage_errors("Rows cannot be stored"), staging.database.cursor() as cursor:
+            cursor.execute(
+                f"CREATE TEMP TABLE again AS SELECT row, {chosen}, {why} AS problem"
+                f" FROM {chunk.sent_rows()} s {join}"
+            )
+            problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
+            if chunk.rejected:
+                problems += f" UNION ALL SELECT row, problem FROM {chunk.rejected_rows()}"
+            cursor.execute(f"CREATE TEMP TABLE rejected AS {problems}")
+            # A record of one blank cell must not be an empty line.
+            values = ", ".join(names) if len(names) > 1 else f"coalesce({names[0]}, '')"
+            sent = f"SELECT {values} FROM again WHERE problem IS NULL ORDER BY row"
+            cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
+            quote_leading_mark(chunk.sent_file)
+            superseded = f"starts_with(problem, {literal(SUPERSEDED + BETWEEN_MEMBERS)})"
+            count = f"SELECT count(*), count(*) FILTER ({superseded}) FROM rejected"
+            rejected, skipped = cursor.execute(count).fetchall()[0]
+            if rejected:
+                place = f"row - {chunk.first_row - 1}"
+                listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
+                cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
+        sent_bytes = chunk.sent_file.stat().st_size
+        return replace(chunk, rejected=rejected, skipped=skipped, sent_bytes=sent_bytes)
+
+    staging.chunks = tuple(parallel_map(rewrite, staging.chunks))
