@@ -104,10 +104,10 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
         return plan
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
-    for note in (*staging.notes, *plan.notes):
-        context.sink(Noticed(note, task.name))
     save_written(staging.written, context.task_folder(task))
     staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
+    for note in (*staging.notes, *plan.notes):
+        context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)
     if look_up_records(task, context, plan, staging) or not staging.is_repeatable:
         save_snapshot(staging, place)  # the org would answer otherwise once rows are sent

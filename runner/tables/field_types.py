@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from runner.tables.sql import BLANKS
+
 
 class FieldKind(StrEnum):
     """How a field's values are written."""
@@ -89,7 +91,7 @@ class MappedColumn:
 EXPLICIT_NULL = "#N/A"
 """A value that clears its field: Bulk API 2.0 reads it as null, so REST is sent null."""
 
-TRIMMED_BY_THE_ORG = " \t\n\r\f\v"
+TRIMMED_BY_THE_ORG = BLANKS
 """White space that Salesforce removes at both ends of a text when it saves it; no text is empty.
 
 Source: Apex Developer Guide, Primitive Data Types, "Empty Strings and Trailing Whitespace". A

@@ -30,6 +30,8 @@ _CSV_OPTIONS = {
 }
 """The same for every file. `strict_mode` is left at its default, true: where it is written out,
 DuckDB 2.0.1 joins the records of a file with CRLF, silently."""
+BLANKS = " \t\n\r\f\v"
+"""White space of which a value may consist and still be blank."""
 _ESCAPED = {"\n": r"\n", "\r\n": r"\r\n", "\r": r"\r"}
 
 
@@ -128,6 +130,15 @@ def read_records(file: Path, dialect: CsvDialect, columns: Sequence[str]) -> str
     if own != tuple(columns):
         return f"(SELECT {', '.join(map(name, columns))} FROM {read})"
     return read
+
+
+def all_blank(cells: Sequence[str]) -> str:
+    """Write the SQL of whether a row has no value in any cell: then it is no row."""
+    # Most rows have a letter or digit at the beginning: that is all that is looked at.
+    return (
+        f"CASE WHEN {cells[0]} >= '!' THEN false"
+        f" ELSE trim(concat({', '.join(cells)}), {literal(BLANKS)}) = '' END"
+    )
 
 
 def without_mark(content: bytes) -> bytes:

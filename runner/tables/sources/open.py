@@ -172,6 +172,11 @@ def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
     return tuple(note for records in opened for note in records.notes)
 
 
+def blank_note(rows: int) -> tuple[str, ...]:
+    """What the user should know if rows without any value were left out."""
+    return (f"{rows:,} blank row{'s' * (rows != 1)} skipped",) if rows else ()
+
+
 def _with_file_names(opened: Sequence[Records], files: Sequence[Path]) -> tuple[Records, ...]:
     """Name the files in their notes; a note shared by several is given once, by the first."""
     read = {records.path for records in opened}
@@ -239,14 +244,14 @@ def _read_one_by_one(
     read: Callable[[Path], Iterator[JsonObject]],
     starts: list[tuple[int, Path]],
 ) -> Iterator[JsonObject]:
-    """Read the records of many files; adds to `starts` each file and the records before it."""
+    """Read the records of many files; adds to `starts` each file and the rows before it."""
     number = 0
     filled = len(files)
     for file in files:
         starts.append((number, file))
         try:
             for record in read(file):
-                number += 1
+                number += any(json_cell(value).strip() for value in record.values())
                 yield record
         except EmptySourceError:
             filled -= 1

@@ -28,7 +28,7 @@ from runner.tables.sources.spool import spooled
 from runner.tables.sources.sql_written import written_in
 from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS
 from runner.tables.sources.written import WITH_NAN
-from runner.tables.sql import copy_csv, literal, name, read_records
+from runner.tables.sql import all_blank, copy_csv, literal, name, read_records
 
 _FROM = Path("from")
 """The name of a SELECT's rows in messages."""
@@ -70,6 +70,11 @@ def read_joined(
             opened = open_source(rows, folder / table, disk)
             _load(database, table, opened, folder / table)
             tables[table] = opened[0]
+            blank = all_blank([name(column) for column in opened[0].columns])
+            deleted = f"DELETE FROM {name(table)} WHERE {blank}"
+            rows_left_out = database.connection.execute(deleted).fetchall()[0][0]
+            if rows_left_out:
+                notes.append(f"{table}: {rows_left_out:,} blank rows skipped")
             if not isinstance(rows, RowsSource):
                 _refuse_unreadable(database, table, opened[0])
             notes += [note for records in opened for note in records.notes]

@@ -12,6 +12,7 @@ from xml.parsers import expat
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
+from runner.suggest import in_words
 from runner.tables.sources.chunks import file_blocks
 
 XmlRecord = dict[str, object]
@@ -31,6 +32,7 @@ def xml_records(path: Path, shape: FileShape) -> Iterator[XmlRecord]:
             yield from reader.finished()
         reader.feed(b"", is_last=True)
         yield from reader.finished()
+        reader.check_found()
     except expat.ExpatError as error:
         raise SourceError(
             f"{path}: line {error.lineno:,}, column {error.offset + 1}: not XML:"
@@ -50,6 +52,10 @@ class _Reader:
         self._column: str | None = None
         self._text: list[str] = []
         self._done: list[XmlRecord] = []
+        self._matched = 0
+        """How many steps of the path to the records there are in the file, at most."""
+        self._others: dict[str, None] = {}
+        """Paths of elements in place of the next step."""
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
         self._parser.StartElementHandler = self._start
@@ -63,6 +69,18 @@ class _Reader:
     def finished(self) -> list[XmlRecord]:
         done, self._done = self._done, []
         return done
+
+    def check_found(self) -> None:
+        """Refuse a file that has no record though it has other elements where records should be.
+
+        Raises:
+            SourceError: Names them.
+        """
+        if self._others and self._matched < len(self._record):
+            raise SourceError(
+                f"{self._path}: there is no element /{'/'.join(self._record)}.",
+                hint=f"Check `record`: the file has {in_words(tuple(self._others), 'and')}.",
+            )
 
     def _start(self, tag: str, attributes: dict[str, str]) -> None:
         name = tag.rpartition(":")[2]
@@ -82,8 +100,20 @@ class _Reader:
             self._column = name
             if name in self._values:
                 raise self._fault(f"{name} appears twice in one record", "A column has one value.")
-        elif tuple(self._open) == self._record:
+            return
+        self._match()
+        if tuple(self._open) == self._record:
             self._values = {k.rpartition(":")[2]: v for k, v in attributes.items()}
+
+    def _match(self) -> None:
+        """Note how far the path to the records leads, or what is there instead."""
+        depth = len(self._open)
+        if tuple(self._open) == self._record[:depth]:
+            if depth > self._matched:
+                self._matched = depth
+                self._others.clear()
+        elif depth == self._matched + 1 and tuple(self._open[:-1]) == self._record[: depth - 1]:
+            self._others.setdefault("/" + "/".join(self._open))
 
     def _end(self, _tag: str) -> None:
         self._open.pop()

@@ -24,6 +24,8 @@ class RowChunk:
     rows: int = 0
     rejected: int = 0
     """Rows of it that are not sent."""
+    blank: int = 0
+    """Rows that were left out because they have no value; no row of it is one of them."""
     skipped: int = 0
     """Those of them that another row of the same key stands for, as the job wants it."""
     width: int = 0

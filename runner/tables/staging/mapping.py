@@ -21,7 +21,7 @@ from runner.tables.field_types import (
 )
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
 from runner.tables.sources.value_texts import FLOATS, NOT_FINITE
-from runner.tables.sql import literal, name
+from runner.tables.sql import all_blank, literal, name
 from runner.tables.staging.canonical_values import (
     EXPECTED,
     MOST_DIGITS,
@@ -248,6 +248,8 @@ def staging_query(
     problem = _problem(mappings, has_null=has_null)
     problem = _or_unreadable(problem, mappings, source_columns)
     staged = [*cells, f"{problem} AS problem", f"{_cut(mappings)} AS cut"]
+    is_blank = all_blank([f"s{place}" for place in range(len(source_columns))])
+    staged.append(f"{is_blank} AS is_blank")
     query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"
     levels = [["*", *texts], ["*", *reformatted], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):

@@ -32,8 +32,16 @@ from runner.tables.sources.csv import (
     own_columns,
     shown_as,
 )
-from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.sql import copy_csv, quote_leading_mark, read_records, without_mark
+from runner.tables.sources.open import AnySource, blank_note, notes_of, open_source
+from runner.tables.sql import (
+    CsvDialect,
+    all_blank,
+    copy_csv,
+    name,
+    quote_leading_mark,
+    read_records,
+    without_mark,
+)
 from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.key_hashes import create_key_hashes
@@ -117,7 +125,8 @@ class StagedRows:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about how the source was read."""
-        return notes_of(self._records)
+        blank = sum(chunk.blank for chunk in self.chunks)
+        return (*notes_of(self._records), *blank_note(blank))
 
     def map(
         self, columns: Sequence[MappedColumn], *, blank: Blank = Blank.KEEP, timezone: str = "UTC"
@@ -289,7 +298,12 @@ class StagedRows:
         chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
         try:
             chunk.read_file.write_bytes(without_mark(content))
-            rows, rejected, truncated = self._map_chunk(chunk, index, has_null=b"\0" in content)
+            has_null = b"\0" in content
+            counted = self._map_chunk(chunk, index, has_null=has_null)
+            if counted is None:
+                chunk = self._without_blank_rows(chunk)
+                counted = self._map_chunk(chunk, index, has_null=has_null) or (0, 0, 0)
+            rows, rejected, truncated = counted
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
@@ -298,8 +312,29 @@ class StagedRows:
             chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes, truncated=truncated
         )
 
-    def _map_chunk(self, chunk: RowChunk, index: int, *, has_null: bool) -> tuple[int, int, int]:
-        """Write the rows to send and the rejected ones; count rows, rejected rows, cut values."""
+    def _without_blank_rows(self, chunk: RowChunk) -> RowChunk:
+        """Write a chunk's rows as read again, without those that have no value."""
+        columns = self.source_columns
+        read = read_records(chunk.read_file, chunk.dialect, columns)
+        file = chunk.stem.with_suffix(".filled.csv")
+        filled = f"FROM {read} WHERE NOT {all_blank([name(each) for each in columns])}"
+        with self.database.cursor() as cursor:
+            rows = cursor.execute(f"SELECT count(*) FROM {read}").fetchall()[0][0]
+            left = cursor.execute(copy_csv(filled, file, header=False)).fetchall()[0][0]
+        quote_leading_mark(file)
+        file.replace(chunk.read_file)
+        dialect = CsvDialect(columns, chunk.read_file.stat().st_size)
+        return replace(chunk, dialect=dialect, blank=rows - left)
+
+    def _map_chunk(
+        self, chunk: RowChunk, index: int, *, has_null: bool
+    ) -> tuple[int, int, int] | None:
+        """Write the rows to send and the rejected ones.
+
+        Returns:
+            How many rows there are, how many are rejected, how many values are cut. None if there
+            are rows without a value; then nothing was written.
+        """
         read = read_records(chunk.read_file, chunk.dialect, self.source_columns)
         cells = ", ".join(mapping.cell for mapping in self.mappings)
         query = staging_query(
@@ -308,8 +343,10 @@ class StagedRows:
         with self.database.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE staged AS {query}")
             cut = "coalesce(sum(cut) FILTER (problem IS NULL), 0)"
-            counted = f"SELECT count(*), count(problem), {cut} FROM staged"
-            rows, rejected, truncated = cursor.execute(counted).fetchall()[0]
+            counted = f"SELECT count(*), count(problem), {cut}, bool_or(is_blank) FROM staged"
+            rows, rejected, truncated, has_blank = cursor.execute(counted).fetchall()[0]
+            if has_blank:
+                return None
             sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
             cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
             quote_leading_mark(chunk.sent_file)

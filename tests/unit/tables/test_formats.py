@@ -157,9 +157,9 @@ def test_a_parquet_file_that_was_not_written_whole_is_reported(reading):
     assert "or incomplete" in str(raised.value.hint)
 
 
-def test_a_parquet_row_of_one_null_is_a_row(reading):
+def test_a_parquet_row_of_one_null_is_no_row(reading):
     path = parquet(reading.folder / "a.parquet", "SELECT NULL::VARCHAR AS a UNION ALL SELECT 'x'")
-    assert reading.rows(path, FileFormat.PARQUET) == [{}, {"a": "x"}]
+    assert reading.rows(path, FileFormat.PARQUET) == [{"a": "x"}]
 
 
 def test_excel_cells_are_written_as_fields_expect_them(reading):

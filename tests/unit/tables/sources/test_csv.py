@@ -29,7 +29,7 @@ HUGE = "x" * 131_072
         ("a,b\nä,€\n".encode("cp1252"), {"encoding": "windows-1252"}, [{"a": "ä", "b": "€"}]),
         (b"a,b\n1,2\n\n3,4\n\n", {}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
         (b"a\n1\n\n2\n", {}, [{"a": "1"}, {"a": "2"}]),
-        (b'a\n1\n""\n\n2\n""\n', {}, [{"a": "1"}, {}, {"a": "2"}, {}]),
+        (b'a\n1\n""\n\n2\n""\n', {}, [{"a": "1"}, {"a": "2"}]),
         (b"1,2\n3,4\n", {"header": ("a", "b")}, [{"a": "1", "b": "2"}, {"a": "3", "b": "4"}]),
         (b"a,b\n,0123\n", {}, [{"b": "0123"}]),
         (f"a,b\n{HUGE},2\n".encode(), {}, [{"a": HUGE, "b": "2"}]),
@@ -88,7 +88,6 @@ def test_json_lines_keep_digits_and_take_all_keys(stage, rows_of):
     )
     assert rows_of(stage(lines, form=FileFormat.JSONL)) == [
         {"a": "12345678901234567890.10", "b": "x"},
-        {},
         {"a": "007", "c": "true", "d": '[1,2.50,{"e":null}]'},
     ]
 
