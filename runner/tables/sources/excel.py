@@ -17,7 +17,7 @@ from runner.errors import SourceError
 from runner.job.endpoints import FileShape, SheetArea
 from runner.tables.disk import UNBOUNDED, Disk
 from runner.tables.sources.csv import Records
-from runner.tables.sources.footer import footer_note, without_footer
+from runner.tables.sources.footer import blank_note, footer_note, without_footer
 from runner.tables.sources.header import EmptySourceError, clean_name, named_columns
 from runner.tables.sources.sheets.sheet import (
     BadCellError,
@@ -46,6 +46,7 @@ def read_excel(path: Path, shape: FileShape, to: Path, disk: Disk = UNBOUNDED) -
         notes = [table.note] if table.note else []
         if table.footer:
             notes.append(footer_note(table.footer))
+        notes += blank_note(table.blank)
         return replace(records, notes=tuple(notes))
 
     return _with_table(path, shape, to.parent, spool)
@@ -92,7 +93,7 @@ def _with_table(
             ) from error
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Table:
     """The header of a sheet, and the rows below it."""
 
@@ -106,11 +107,14 @@ class _Table:
     skip_last: int
     footer: list[str] = field(default_factory=list)
     """The rows below the last one, once the records were read."""
+    blank: int = 0
+    """Rows without any value between the others, as far as they were read."""
 
     def records(self) -> Iterator[list[str]]:
         """Rows as wide as the header, without blank rows."""
         start, end = self.start, self.start + len(self.header)
         footer: list[Row] = []
+        last = 0
         for number, cells in without_footer(self.rows, self.skip_last, _is_blank, footer):
             if any(map(str.strip, chain(cells[:start], cells[end:]))):
                 raise SourceError(
@@ -120,6 +124,8 @@ class _Table:
                     " read: `range: B3:H`.",
                 )
             if not _is_blank((number, cells)):
+                self.blank += number - last - 1 if last else 0
+                last = number
                 yield cells[start:end] + [""] * (end - max(start, len(cells)))
         self.footer.extend(" ".join(filter(None, cells)) for _, cells in footer)
 

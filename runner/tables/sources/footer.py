@@ -1,4 +1,4 @@
-"""Lines below the rows: totals, notes and whatever else an export adds at the end."""
+"""Lines that are no rows: totals and notes below them, and rows without any value."""
 
 from __future__ import annotations
 
@@ -41,3 +41,8 @@ def footer_note(lines: Sequence[str]) -> str:
     shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN]}…"
     which = "line" if len(lines) == 1 else f"{len(lines):,} lines"
     return f"last {which} skipped: {shown}"
+
+
+def blank_note(rows: int) -> tuple[str, ...]:
+    """Tell the user of rows without any value that were left out, if there are any."""
+    return (f"{rows:,} blank row{'s' * (rows != 1)} skipped",) if rows else ()

@@ -172,11 +172,6 @@ def notes_of(opened: Sequence[Records]) -> tuple[str, ...]:
     return tuple(note for records in opened for note in records.notes)
 
 
-def blank_note(rows: int) -> tuple[str, ...]:
-    """What the user should know if rows without any value were left out."""
-    return (f"{rows:,} blank row{'s' * (rows != 1)} skipped",) if rows else ()
-
-
 def _with_file_names(opened: Sequence[Records], files: Sequence[Path]) -> tuple[Records, ...]:
     """Name the files in their notes; a note shared by several is given once, by the first."""
     read = {records.path for records in opened}

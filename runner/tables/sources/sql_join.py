@@ -23,6 +23,7 @@ from runner.tables.sources.csv import (
     RowsSource,
     load_error,
 )
+from runner.tables.sources.footer import blank_note
 from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
 from runner.tables.sources.sql_written import written_in
@@ -72,9 +73,8 @@ def read_joined(
             tables[table] = opened[0]
             blank = all_blank([name(column) for column in opened[0].columns])
             deleted = f"DELETE FROM {name(table)} WHERE {blank}"
-            rows_left_out = database.connection.execute(deleted).fetchall()[0][0]
-            if rows_left_out:
-                notes.append(f"{table}: {rows_left_out:,} blank rows skipped")
+            (count,) = database.connection.execute(deleted).fetchall()[0]
+            notes += [f"{table}: {note}" for note in blank_note(count)]
             if not isinstance(rows, RowsSource):
                 _refuse_unreadable(database, table, opened[0])
             notes += [note for records in opened for note in records.notes]

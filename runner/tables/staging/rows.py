@@ -32,7 +32,8 @@ from runner.tables.sources.csv import (
     own_columns,
     shown_as,
 )
-from runner.tables.sources.open import AnySource, blank_note, notes_of, open_source
+from runner.tables.sources.footer import blank_note
+from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.sql import (
     CsvDialect,
     all_blank,

@@ -32,7 +32,10 @@ def prepared(verb):
         record=lambda line, *, synced: lines.append((line.state, synced)),
     )
     staging = SimpleNamespace(
-        rows_total=1, rejected_total=0, skipped_total=0, batches=lambda _size: [[(1, {"ERP_Id__c": "E1"})]]
+        rows_total=1,
+        rejected_total=0,
+        skipped_total=0,
+        batches=lambda _size: [[(1, {"ERP_Id__c": "E1"})]],
     )
     context = SimpleNamespace(
         session=None,

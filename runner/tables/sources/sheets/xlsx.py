@@ -210,6 +210,7 @@ class _SheetReader:
             self._column = self._column + 1 if place is None else self._place(place)
             self._cell = attributes
             self._value = None
+            self._runs.clear()
             self._is_formula = False
         elif local == "f":
             self._is_formula = True
@@ -218,8 +219,6 @@ class _SheetReader:
             self._has_row = self._area.has_row(self._row)
             self._column = -1
             self._cells = []
-        elif local == "is":
-            self._runs.clear()
         elif local == "rPh":
             self._in_reading = True
 

@@ -3,6 +3,7 @@
 import json
 
 import duckdb
+import openpyxl
 import pytest
 
 from runner.errors import SourceError
@@ -42,6 +43,16 @@ def test_they_are_left_out_of_parquet_and_of_tables_of_sql(stage, tmp_path):
     joined.map([MappedColumn("n", None)])
     assert [record for _, record in next(joined.batches(9))] == [{"n": "2"}]
     assert joined.notes == ("t: 3 blank rows skipped",)
+
+
+def test_they_are_left_out_of_sheets(stage, tmp_path):
+    book = openpyxl.Workbook()
+    for row in [("a", "b"), *ROWS, ("3", "y"), (None, None)]:
+        book.active.append(row)
+    book.save(tmp_path / "a.xlsx")
+    staging = stage.staging(FileSource(tmp_path / "a.xlsx", FileShape(FileFormat.EXCEL)))
+    staging.map([MappedColumn("a", None)])
+    assert (staging.rows_total, staging.notes) == (3, ("a.xlsx: 3 blank rows skipped",))
 
 
 def test_rows_keep_their_numbers_and_their_texts_around_them(stage, failed_rows, monkeypatch):

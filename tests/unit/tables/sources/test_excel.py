@@ -210,7 +210,7 @@ def test_other_workbooks_are_read_as_xlsx_is(tmp_path, name):
     columns, rows, notes = read(FILES / name, tmp_path)
     assert dict(zip(columns, rows[0], strict=True)) == VALUES
     assert rows[1:] == [["x", *[""] * (len(columns) - 1)]]
-    assert notes == (f"{name}: sheet 'Values' read, the first that is visible",)
+    assert notes[0] == f"{name}: sheet 'Values' read, the first that is visible"
     assert read(FILES / name, tmp_path, area="C3:D4")[:2] == (("lines", "float"), [["a\nb", "0.3"]])
     for sheet, error in (("Divided", "#DIV/0!"), ("Missing", "#N/A")):
         with pytest.raises(
