@@ -8,10 +8,18 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from runner.errors import ExitCode
+
+
+_FOLDERS = frozenset({"HOME", "XDG_STATE_HOME"})
+"""Variables that say where the state folder is."""
 
 
 def main() -> None:
@@ -32,6 +40,7 @@ def _run() -> ExitCode:
     from runner.errors import ExitCode, RunnerError
 
     try:
+        check_texts(sys.argv[1:], os.environ)
         from runner.cli.app import app
 
         app()
@@ -52,3 +61,28 @@ def _run() -> ExitCode:
 
         return print_unexpected(error)
     return ExitCode.DONE
+
+
+def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Refuse bytes that are not UTF-8: the ledger, requests and JSON have text only.
+
+    Raises:
+        UsageError: Names the argument, the variable or the folder.
+    """
+    from runner.errors import UsageError
+
+    texts = [("The argument", word) for word in words]
+    texts += [
+        (f"The variable {name}", value)
+        for name, value in environ.items()
+        if name.startswith("SFRUNNER_") or name in _FOLDERS
+    ]
+    with suppress(OSError):  # it was deleted
+        texts.append(("The path of the current folder", str(Path.cwd())))
+    for what, text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{what} is not UTF-8: {text!a}.", hint="Rename it, or write it in UTF-8."
+            ) from None

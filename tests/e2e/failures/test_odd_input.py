@@ -105,3 +105,28 @@ def test_a_path_that_is_too_long_is_an_error(bench, org):
         ended = bench.run(*words, "--state-dir", "a" * 300)
         assert ended.code == 1, ended.err
         assert "File name too long" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "told"),
+    [
+        (["show", "r\udcff"], {}, "The argument"),
+        (["run", "job.yaml", "-p", "x=\udcff"], {}, "The argument"),
+        (["history"], {"SFRUNNER_STATE_DIR": "s\udcff"}, "The variable SFRUNNER_STATE_DIR"),
+        (["history"], {"HOME": "/h\udcff"}, "The variable HOME"),
+    ],
+)
+def test_bytes_that_are_no_text_are_named(bench, words, env, told):
+    bench.env = env
+    ended = bench.run(*words)
+    assert ended.code == 2
+    assert f"{told} is not UTF-8: '" in ended.err
+
+
+def test_a_folder_whose_name_is_no_text_is_named(bench):
+    bench.env = {"HOME": str(bench.folder), "SFRUNNER_STATE_DIR": str(bench.state)}
+    bench.folder /= "f\udcff"
+    bench.folder.mkdir()
+    ended = bench.run("history")
+    assert ended.code == 2
+    assert "The path of the current folder is not UTF-8" in ended.err
