@@ -17,7 +17,7 @@ from runner.tables.sources.open import open_source
 
 SCRIPT = Path(__file__).with_name("workbooks.cjs")
 WAYS = [*product(["sheetjs"], ["xlsx", "xlsm", "xlsb", "xls"]), ("exceljs", "xlsx")]
-ROW = ["00123", "25", "2026-01-31", "true", "1", "Grün"]
+ROW = ["00123", "25", "2026-01-31", "true", "1", "Grün", "2026-01-31 12:00:00"]
 
 
 def rows_of(path, folder):
@@ -33,7 +33,7 @@ def written(installed, tmp_path_factory):
     installed("node_modules/exceljs")
     installed("node_modules/xlsx")
     folder = tmp_path_factory.mktemp("workbooks")
-    env = {"PATH": os.environ["PATH"], "NODE_PATH": str(node.parents[2])}
+    env = {"PATH": os.environ["PATH"], "NODE_PATH": str(node.parents[2]), "TZ": "UTC"}
     subprocess.run([node, SCRIPT, folder], env=env, check=True, timeout=60)
     return folder
 

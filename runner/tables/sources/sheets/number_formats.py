@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 
 from runner.tables.sources.value_texts import duration_text
 
@@ -32,6 +32,8 @@ _DAY_MS = 86_400_000
 _FEBRUARY_29 = 60
 """A day of 1900 that only Excel has; the days before it count from one later."""
 _LAST_YEAR = 9999
+_REPEATED = 4_096
+"""Numbers of a format whose texts are kept: days and shares occur again and again."""
 _PADDING_ZEROS = 2
 _LITERALS = frozenset("-+(): !^&'~{}<>=")
 _TOKEN = re.compile(
@@ -51,11 +53,10 @@ def number_text(number: str) -> str:
         raise ValueError(number)
     if double == 0:
         return "0"
-    exact = Decimal(number)
-    if exact == exact.to_integral_value():
-        return f"{exact.to_integral_value():f}"
-    text = f"{Decimal(f'{double:.{_SHOWN_DIGITS}g}'):f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    if double.is_integer():
+        return f"{Decimal(number).to_integral_value():f}"
+    text = f"{double:.{_SHOWN_DIGITS}g}"
+    return f"{Decimal(text):f}" if "e" in text else text
 
 
 def text_by_format(code: str, *, from_1904: bool = False) -> NumberText:
@@ -73,7 +74,8 @@ def text_by_format(code: str, *, from_1904: bool = False) -> NumberText:
         elif kind is not None:
             sections[-1].append((kind, found[kind]))
     rules = [_rule(section, from_1904=from_1904) for section in sections[:3]]
-    return rules[0] if len(rules) == 1 else partial(_by_sign, rules)
+    rule = rules[0] if len(rules) == 1 else partial(_by_sign, rules)
+    return rule if rule is number_text else lru_cache(_REPEATED)(rule)
 
 
 def _by_sign(rules: Sequence[NumberText], number: str) -> str:

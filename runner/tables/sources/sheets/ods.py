@@ -21,6 +21,7 @@ from runner.tables.sources.sheets.sheet import (
     error_cell,
     not_a_number,
 )
+from runner.tables.sources.sheets.texts import moment_text
 from runner.tables.sources.value_texts import duration_text
 
 MEDIA_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
@@ -117,7 +118,7 @@ def _cell_text(cell: ET.Element, row: int, column: int) -> str:
         except ValueError as error:
             raise not_a_number(row, column, value) from error
     if kind == "date":
-        return cell.get(f"{_OFFICE}date-value", "").replace("T", " ")
+        return moment_text(cell.get(f"{_OFFICE}date-value", ""))
     if kind == "time":
         return _duration(cell.get(f"{_OFFICE}time-value", ""))
     if kind == "boolean":

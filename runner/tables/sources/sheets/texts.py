@@ -1,4 +1,4 @@
-"""Texts of workbooks: many of them outside of memory, and the escapes that XML needs."""
+"""Texts of workbooks: many of them outside of memory, escapes that XML needs, dates as ISO 8601."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from array import array
 from typing import BinaryIO
 
 _ESCAPE = re.compile("(?:_x[0-9A-Fa-f]{4}_)+")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d(?:\.\d*[1-9])?)?)(?:\.0*)?)?Z?")
+_MIDNIGHT = re.compile("00:00(:00)?")
 _CODE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -22,6 +24,15 @@ def _characters(escapes: re.Match[str]) -> str:
         return units.decode("utf-16-le")
     except UnicodeDecodeError:  # half a character
         return escapes[0]
+
+
+def moment_text(iso: str) -> str:
+    """A date as ISO 8601, maybe with a time; without a `Z`, as a sheet has no time zones."""
+    found = _MOMENT.fullmatch(iso)
+    if found is None:
+        return iso
+    day, time = found.groups()
+    return day if time is None or _MIDNIGHT.fullmatch(time) else f"{day} {time}"
 
 
 class StoredTexts:

@@ -36,7 +36,7 @@ from runner.tables.sources.sheets.sheet import (
     not_a_number,
     put,
 )
-from runner.tables.sources.sheets.texts import StoredTexts, unescaped
+from runner.tables.sources.sheets.texts import StoredTexts, moment_text, unescaped
 
 BLOCK_BYTES = 1 << 16
 _DIGITS = "0123456789"
@@ -271,7 +271,7 @@ class _SheetReader:
             raise error_cell(self._row, self._column, value)
         if kind == "b":
             return "true" if value.strip() in _TRUE else "false"
-        return value.replace("T", " ") if kind == "d" else unescaped(value)
+        return moment_text(value) if kind == "d" else unescaped(value)
 
     def _number(self, value: str) -> str:
         if self._is_formula and self.is_uncalculated and value == "0":

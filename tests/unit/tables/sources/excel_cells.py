@@ -68,7 +68,8 @@ CELLS = [
     Cell("a text with a character that XML cannot hold, `_x0007_`", '<c AT t="inlineStr"><is><t>a_x0007_b_x005F_x0007_</t></is></c>', {"text": "a\x07b_x0007_"}),
     Cell("a formula that gives a number, `7`", "<c AT><f>3+4</f><v>7</v></c>", {"text": "7", "number": 7}),
     Cell("a formula that gives a text, `x`", '<c AT t="str"><f>"x"</f><v>x</v></c>', {"text": "x"}),
-    Cell("a date as ISO 8601", '<c AT t="d"><v>2026-01-31T12:00:00</v></c>', {"text": "2026-01-31 12:00:00", "datetime": NOON}, "yyyy-mm-dd"),
+    Cell("a date as ISO 8601, `2026-01-31T00:00:00Z`", '<c AT t="d"><v>2026-01-31T00:00:00.000Z</v></c>', DAY, "m/d/yy"),
+    Cell("a date and time as ISO 8601", '<c AT t="d"><v>2026-01-31T12:00:00</v></c>', {"text": "2026-01-31 12:00:00", "datetime": NOON}, "yyyy-mm-dd"),
 ]  # fmt: skip
 
 
