@@ -17,7 +17,7 @@ from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces, with_rows
 from runner.tables.sql import literal, name
-from runner.tables.staging.canonical_values import MACROS, canonical
+from runner.tables.staging.canonical_values import MACROS
 from runner.tables.targets.rest_rows import QueryColumn
 
 Result = TypeVar("Result")
@@ -78,7 +78,7 @@ def widen(
     numbers = [each for each in columns if each.kind is FieldKind.NUMBER]
     if not numbers:
         return tuple(columns)
-    cells = [canonical(FieldKind.NUMBER, name(each.name)) for each in numbers]
+    cells = [_plain(name(each.name)) for each in numbers]
     widths = ", ".join(
         f"max(strlen(ltrim(split_part({cell}, '.', 1), '-'))),"
         f" max(strlen(rtrim(split_part({cell}, '.', 2), '0')))"
@@ -115,12 +115,17 @@ def typed_cell(column: TypedColumn) -> str:
 
 def _decimal(column: TypedColumn, cell: str) -> str:
     wanted = f"DECIMAL({column.precision}, {column.scale})"
-    plain = f"CASE WHEN contains(upper({cell}), 'E') THEN plain_number({cell}) ELSE {cell} END"
+    plain = _plain(cell)
     fits = f"strlen(rtrim(split_part({plain}, '.', 2), '0')) <= {column.scale}"
     return (
         f"CASE WHEN {cell} IS NULL OR {fits} THEN CAST({plain} AS {wanted})"
         f" ELSE CAST(error({literal(_TOO_NARROW)}) AS {wanted}) END"
     )
+
+
+def _plain(cell: str) -> str:
+    """Write the SQL of a number without an exponent; a sum may have more digits than any field."""
+    return f"CASE WHEN contains(upper({cell}), 'E') THEN plain_number({cell}) ELSE {cell} END"
 
 
 _TOO_NARROW = "more decimals than the column has"
