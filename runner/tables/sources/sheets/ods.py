@@ -8,14 +8,17 @@ spreadsheets. Knows nothing of columns with names.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import repeat
+from typing import IO
 from xml.etree import ElementTree as ET
 from zipfile import ZipFile
 
 from runner.job.endpoints import MOST_COLUMNS, SheetArea
 from runner.tables.sources.sheets.number_formats import number_text, percent_text
 from runner.tables.sources.sheets.sheet import (
+    Row,
     Rows,
     Sheet,
     error_cell,
@@ -47,7 +50,9 @@ class OdsWorkbook:
         hidden: set[str | None] = set()
         style: str | None = None
         with book.open(_CONTENT) as stream:
-            for _, each in ET.iterparse(stream, events=("start",)):  # noqa: S314 - expat refuses to grow
+            for event, each in _walk(stream):
+                if event == "end":
+                    continue
                 if each.tag == f"{_STYLE}style":
                     style = each.get(f"{_STYLE}name")
                 elif each.tag == f"{_STYLE}table-properties":
@@ -57,34 +62,42 @@ class OdsWorkbook:
                     name = each.get(f"{_TABLE}name", "")
                     is_visible = each.get(f"{_TABLE}style-name") not in hidden
                     self.sheets.append(Sheet(name, name, is_visible))
-                else:
-                    each.clear()
 
     def rows(self, sheet: Sheet, area: SheetArea) -> Rows:
         """Read a sheet; BadCellError for a cell without a value to send."""
         number = 1
         is_wanted = False
-        parents: list[ET.Element] = []
         with self._book.open(_CONTENT) as stream:
-            for event, each in ET.iterparse(stream, events=("start", "end")):  # noqa: S314 - same
-                if event == "start":
-                    parents.append(each)
-                    if each.tag == f"{_TABLE}table":
-                        is_wanted = each.get(f"{_TABLE}name") == sheet.name
-                    continue
-                parents.pop()
-                if each.tag != f"{_TABLE}table-row":
-                    continue
-                if is_wanted:
+            for event, each in _walk(stream):
+                if event == "start" and each.tag == f"{_TABLE}table":
+                    is_wanted = each.get(f"{_TABLE}name") == sheet.name
+                elif event == "end" and is_wanted and each.tag == f"{_TABLE}table-row":
                     times = int(each.get(f"{_TABLE}number-rows-repeated", "1"))
-                    if area.has_row(number) or area.has_row(number + times - 1):
-                        cells = _cells(each, number, area)
-                        last = min(number + times - 1, _MOST_ROWS if any(cells) else number)
-                        for at in range(number, last + 1):
-                            if area.has_row(at):
-                                yield at, cells
+                    yield from _repeated(each, number, times, area)
                     number += times
-                parents[-1].remove(each)
+
+
+def _walk(stream: IO[bytes]) -> Iterator[tuple[str, ET.Element]]:
+    """Each start and end of an element; rows are forgotten after their end."""
+    parents: list[ET.Element] = []
+    for event, each in ET.iterparse(stream, events=("start", "end")):  # noqa: S314 - expat refuses to grow
+        yield event, each
+        if event == "start":
+            parents.append(each)
+            continue
+        parents.pop()
+        if each.tag == f"{_TABLE}table-row":
+            parents[-1].remove(each)
+
+
+def _repeated(row: ET.Element, number: int, times: int, area: SheetArea) -> Iterator[Row]:
+    """A row that stands for many; of blank ones, the first is enough."""
+    first = max(number, area.first_row)
+    last = number + times - 1 if area.last_row is None else min(number + times - 1, area.last_row)
+    if first <= last:
+        cells = _cells(row, first, area)
+        for at in range(first, min(last, _MOST_ROWS if cells else first) + 1):
+            yield at, cells
 
 
 def _cells(row: ET.Element, number: int, area: SheetArea) -> list[str]:

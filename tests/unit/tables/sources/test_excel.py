@@ -6,6 +6,7 @@ import importlib.util
 import io
 from decimal import Decimal
 from pathlib import Path
+from zipfile import ZipFile
 
 import openpyxl
 import pytest
@@ -293,3 +294,33 @@ def test_a_number_keeps_what_excel_shows_of_it(number):
     wanted = Decimal(repr(number)) if number.is_integer() else Decimal(f"{number:.15g}")
     assert Decimal(text) == wanted
     assert not ("." in text and text.endswith("0"))
+
+
+ODS = """<d:document-content xmlns:d="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
+ xmlns:t="urn:oasis:names:tc:opendocument:xmlns:table:1.0" xmlns:x="urn:oasis:names:tc:opendocument:xmlns:text:1.0">
+<d:body><d:spreadsheet><t:table t:name="S">
+<t:table-row><t:table-cell t:number-columns-repeated="2"/><t:table-cell d:value-type="string"><x:p>a</x:p></t:table-cell>
+<t:table-cell d:value-type="string"><d:annotation><x:p>note</x:p></d:annotation><x:p>b</x:p></t:table-cell>
+<t:table-cell t:number-columns-repeated="16380"/></t:table-row>
+<t:table-row t:number-rows-repeated="2"><t:covered-table-cell t:number-columns-repeated="2"/>
+<t:table-cell t:number-columns-repeated="2" d:value-type="string"><x:p>x<x:s x:c="2"/><x:span>y</x:span></x:p><x:p>z</x:p></t:table-cell></t:table-row>
+<t:table-row t:number-rows-repeated="1000"><t:table-cell t:number-columns-repeated="16384"/></t:table-row>
+<t:table-row><t:table-cell t:number-columns-repeated="2"/><t:table-cell d:value-type="time" d:time-value="PT30H15M00S"/>
+<t:table-cell d:value-type="date" d:date-value="2026-01-31T12:00:00"/></t:table-row>
+</t:table></d:spreadsheet></d:body></d:document-content>"""
+
+
+@pytest.mark.parametrize(
+    ("area", "rows"),
+    [
+        ("A1:Z", [["x  y\nz", "x  y\nz"]] * 2 + [["30:15:00", "2026-01-31 12:00:00"]]),
+        ("C1:D3", [["x  y\nz", "x  y\nz"]] * 2),
+        ("D1:D2", [["x  y\nz"]]),
+    ],
+)
+def test_repeated_cells_of_an_ods_file_are_that_many(tmp_path, area, rows):
+    file = tmp_path / "a.ods"
+    with ZipFile(file, "w") as out:
+        out.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
+        out.writestr("content.xml", ODS)
+    assert read(file, tmp_path, area=area)[1] == rows
