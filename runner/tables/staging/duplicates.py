@@ -46,7 +46,7 @@ def settle_duplicates(staging: StagedRows, keep: Duplicates) -> None:
     code = DUPLICATE_KEY if keep is Duplicates.FAIL else SUPERSEDED
     why = f"CASE WHEN kept IS NOT NULL THEN {problem(name, code, text)} END"
     only = {chunk.first_row for chunk in chunks}
-    rewrite_chunks(staging, {}, why, join="LEFT JOIN duplicate USING (row)", only=only)
+    rewrite_chunks(staging, {}, why, known="duplicate", only=only)
 
 
 def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:

@@ -112,12 +112,20 @@ class RecordLookup:
         self._rewrite(_only_where("id IS NULL", fields, self._staging.mappings))
 
     def _rewrite(self, cells: Mapping[str, str], why: str = NO_PROBLEM) -> None:
+        staging = self._staging
+        rows = sent_between(staging.chunks, 1, staging.rows_total)
+        keys = f"SELECT row, {self._same(self._key.cell)} AS k FROM {rows}"
         records = "count(DISTINCT left(id, 15)) AS records"
         known = f"SELECT k, min(id) AS id, {records} FROM found GROUP BY k"
         with storage_errors(_FAILURE):
-            self._connection.execute(f"CREATE TABLE known AS {known}")
-        same = self._same(f"s.{self._key.cell}")
-        rewrite_chunks(self._staging, cells, why, join=f"LEFT JOIN known ON {same} = k")
+            # All rows at once: with each chunk, all the records would be gone through again.
+            self._connection.execute(
+                f"CREATE TABLE known AS SELECT row, id, records"
+                f" FROM ({keys}) JOIN ({known}) USING (k)"
+            )
+            for table in ("wanted", "found"):
+                self._connection.execute(f"DROP TABLE {table}")
+        rewrite_chunks(staging, cells, why, known="known")
 
     def _same(self, key: str) -> str:
         return same_key(self._key.column.kind, key, tells_case=self._is_case_sensitive)

@@ -23,16 +23,16 @@ def rewrite_chunks(
     cells: Mapping[str, str],
     why: str = NO_PROBLEM,
     *,
-    join: str = "",
+    known: str | None = None,
     only: Container[int] | None = None,
 ) -> None:
     """Write the rows to send again with other cells, and without rows that have a problem.
 
     Args:
         staging: The rows, mapped.
-        cells: SQL of cells that change, over a row `s` and what is joined.
+        cells: SQL of cells that change, over a row `s` and what is known of it.
         why: SQL of a row's problem; NULL if it has none.
-        join: What is joined to `s`.
+        known: A table of what is known of rows: `row`, each once, and other columns.
         only: First rows of the chunks that change; None: all.
 
     Raises:
@@ -45,6 +45,8 @@ def rewrite_chunks(
         if not chunk.sendable or (only is not None and chunk.first_row not in only):
             return chunk
         with storage_errors("Rows cannot be stored"), staging.database.cursor() as cursor:
+            rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
+            join = f"LEFT JOIN (FROM {known} WHERE {rows}) USING (row)" if known else ""
             cursor.execute(
                 f"CREATE TEMP TABLE again AS SELECT row, {chosen}, {why} AS problem"
                 f" FROM {chunk.sent_rows()} s {join}"
