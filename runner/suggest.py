@@ -36,3 +36,17 @@ def in_words(options: Sequence[str], conjunction: str = "or") -> str:
     if len(quoted) < 2:  # noqa: PLR2004 - a conjunction joins two
         return "".join(quoted)
     return f"{', '.join(quoted[:-1])} {conjunction} {quoted[-1]}"
+
+
+def members_hint(column: str, columns: Iterable[str]) -> str | None:
+    """What to write for a column that is an object, whose members are columns; None if it is none.
+
+    Args:
+        column: The name that is not a column.
+        columns: Names of those that there are.
+    """
+    members = [each for each in columns if each.lower().startswith(f"{column.lower()}.")]
+    if not members:
+        return None
+    shown = in_words([f"'\"{each}\"'" for each in members], "or")
+    return f"{column} is an object; write one of its members: {shown}"

@@ -151,6 +151,7 @@ def _mapped(task: WriteTask, wish: _Wish, column: ResolvedColumn) -> MappedColum
         required=is_key,
         max_length=_max_length(column.parent_field or column.field),
         is_cut=task.truncate and _may_be_cut(column) and not is_key,
+        is_list=column.type == "multipicklist",
         tells_case=column.field.case_sensitive if identifies else None,
     )
     if is_key and _finds_by_key(task):

@@ -105,7 +105,13 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
-    staging.map(plan.columns, blank=task.blank, timezone=task.timezone)
+    earlier = (context.rows_file(TaskSource(each.name)) for each in context.job.tasks[: task.index])
+    staging.map(
+        plan.columns,
+        blank=task.blank,
+        timezone=task.timezone,
+        written=[file for file in earlier if file.exists()],
+    )
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)

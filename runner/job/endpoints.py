@@ -103,6 +103,8 @@ class FileShape:
     """Lines of a CSV file, or rows of a sheet, below the last row."""
     undeclared: frozenset[str] = field(default=frozenset(), compare=False)
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
+    has_lists: bool = False
+    """Values may be lists, as JSON; only a multi-select picklist takes them."""
     has_nan: bool = False
     """Values are floating point numbers; those that are none, such as NaN, are no texts either."""
 

@@ -69,6 +69,8 @@ class MappedColumn:
     """Whether a longer text is cut."""
     found_by: str | None = None
     """The Id of a record that is still to be found: its values are keys in this field."""
+    is_list: bool = False
+    """A multi-select picklist: a JSON list of texts is joined with `;`."""
     tells_case: bool | None = None
     """Of the key, one record of which is one row: whether `a1` and `A1` are two; None: no key."""
 

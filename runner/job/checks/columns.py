@@ -15,7 +15,7 @@ from runner.job.endpoints import FileSource, TaskSource
 from runner.job.model import Headers, Origin, Verb, WriteTask
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
 from runner.job.soql import selection
-from runner.suggest import did_you_mean, in_words
+from runner.suggest import did_you_mean, in_words, members_hint
 
 HeaderReader = Callable[[FileSource], tuple[str, ...] | None]
 """Column names of a source; None if there are none, or only a run can know them.
@@ -101,7 +101,8 @@ def not_in_source(
     for column in named:
         if column.lower() not in present:
             has = f"the source has {in_words(tuple(columns), 'and')}{_unless_title(columns)}"
-            hint = did_you_mean(column, columns, f"write fixed text as \"'{column}'\"; {has}")
+            otherwise = f"write fixed text as \"'{column}'\"; {has}"
+            hint = members_hint(column, columns) or did_you_mean(column, columns, otherwise)
             message = f"the source has no column {column}"
             yield origin.diagnose(path, "job/unknown-column", message, help=hint)
 

@@ -23,7 +23,7 @@ from runner.redaction import redacted
 from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
-from runner.tables.sources.csv import RESULT_PREFIX
+from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
@@ -197,7 +197,7 @@ class RowResults:
         own = [
             (place, column)
             for place, column in enumerate(self._staging.source_columns)
-            if not column.lower().startswith(RESULT_PREFIX)
+            if not column.lower().startswith(RESULT_PREFIX) or column == REFERENCE_COLUMN
         ]
         own_cells = [f"s{place}" for place, _ in own]
         cells = {

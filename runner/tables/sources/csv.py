@@ -44,6 +44,8 @@ from runner.tables.sql import CsvDialect
 RESULT_PREFIX = "sf__"
 """How the columns that a result file adds to the source's own begin."""
 CODE_COLUMN, MESSAGE_COLUMN = f"{RESULT_PREFIX}Code", f"{RESULT_PREFIX}Message"
+REFERENCE_COLUMN = f"{RESULT_PREFIX}ReferenceId"
+"""What a record of an exported tree is called by others: `@AccountRef1`. In result files, too."""
 UNREADABLE = "UNREADABLE_ROW"
 """Code of a row that is not what its source says; such a row fails wherever it is read again."""
 UNNAMED = "Name it in the first line, or check `delimiter` and `skip_rows` in `from`."

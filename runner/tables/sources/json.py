@@ -16,7 +16,7 @@ from typing import Any, NoReturn, TextIO
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape, Written
 from runner.tables.sources.chunks import open_text
-from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, UNREADABLE
+from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, REFERENCE_COLUMN, UNREADABLE
 from runner.tables.sources.header import empty
 from runner.tables.sources.value_texts import number_text
 
@@ -24,6 +24,8 @@ JsonObject = dict[str, Any]
 _FIRST_CHARACTERS = 1 << 16
 _LONGEST_OBJECT_CHARACTERS = 64_000_000
 _BLANKS = " \t\r\n"
+_RECORDS, _ATTRIBUTES = "records", "attributes"
+"""Members of Salesforce's answers, of exported trees and of their records."""
 
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -58,6 +60,10 @@ class _Decoder(json.JSONDecoder):
         """
         if _MAY_BE_SURROGATE.search(text):
             record = self._without_surrogates(record)
+        try:
+            record = flat(record)
+        except ValueError as error:
+            self._faults.append(str(error))
         if not self._faults:
             return record
         faults = "; ".join(dict.fromkeys(self._faults))
@@ -117,7 +123,9 @@ def json_lines(path: Path, shape: FileShape) -> Iterator[JsonObject]:
 
 
 def json_array(path: Path, shape: FileShape) -> Iterator[JsonObject]:
-    """Read the objects of a file that is one array.
+    """Read the objects of a file that is one array, or an answer of Salesforce's with `records`.
+
+    The answer may be that of a query, of an export of a tree, or of the Salesforce CLI.
 
     Raises:
         SourceError: The file is something else, or ends early; gives the line.
@@ -126,15 +134,39 @@ def json_array(path: Path, shape: FileShape) -> Iterator[JsonObject]:
         text = _Window(path, stream)
         if not text.peek():
             raise empty(path)
-        text.expect("[", "a JSON array begins with [; one object a line is `format: jsonl`")
-        if text.peek() != "]":
-            yield text.object()
-            while text.peek() == ",":
-                text.expect(",", "")
-                yield text.object()
-        text.expect("]", "a comma or ] comes after each object; the file may end too early")
+        yield from _answer(text) if text.peek() == "{" else _array(text)
         if text.peek():
             text.refuse("there is text after the array")
+
+
+def _array(text: _Window) -> Iterator[JsonObject]:
+    text.expect("[", "a JSON array begins with [; one object a line is `format: jsonl`")
+    if text.peek() != "]":
+        yield text.object()
+        while text.peek() == ",":
+            text.expect(",", "")
+            yield text.object()
+    text.expect("]", "a comma or ] comes after each object; the file may end too early")
+
+
+def _answer(text: _Window) -> Iterator[JsonObject]:
+    """The records of an answer."""
+    has_records = False
+    text.expect("{", "")
+    while text.peek() == '"':
+        name = text.value()
+        text.expect(":", "a colon comes after the name of a member")
+        if name in {_RECORDS, "result"} and text.peek() in {"[", "{"}:
+            has_records = True
+            yield from _answer(text) if text.peek() == "{" else _array(text)
+        elif text.value() is False and name == "done":
+            text.refuse("`done` is false: the answer is one page of several; save all records")
+        if text.peek() != ",":
+            break
+        text.expect(",", "")
+    text.expect("}", "a comma or } comes after each member; the file may end too early")
+    if not has_records:
+        text.refuse("an array of rows, or an object with `records`, is expected here")
 
 
 class _Window:
@@ -164,6 +196,12 @@ class _Window:
     def object(self) -> JsonObject:
         if self.peek() != "{":
             self.refuse('each row is an object: {"Name": "Acme"}')
+        found: JsonObject = self.value()
+        return found
+
+    def value(self) -> Any:  # noqa: ANN401 - any JSON
+        """The next value; an object says what is wrong with it."""
+        self.peek()
         more = _FIRST_CHARACTERS
         while True:
             start = self._at
@@ -179,6 +217,8 @@ class _Window:
                 raise _too_deep(self._path, self._line_at(start)) from error
             else:
                 text = self._text[start : self._at]
+                if not isinstance(found, dict):
+                    return found
                 return self._decoder.checked(found, text, partial(self._line_at, start))
 
     def refuse(self, why: str) -> NoReturn:
@@ -212,13 +252,43 @@ def _refuse(path: Path, line: int, error: json.JSONDecodeError, hint: str) -> No
     ) from error
 
 
+def flat(record: JsonObject) -> JsonObject:
+    """A record whose objects are columns of their own: `Account.ERP_Id__c`.
+
+    Salesforce's `attributes` are left out; child records stay a list.
+
+    Raises:
+        ValueError: A member has the name of a column.
+    """
+    if not any(isinstance(value, dict) for value in record.values()):
+        return record
+    found: JsonObject = {}
+    for name, value in record.items():
+        if not isinstance(value, dict):
+            members = {name: value}
+        elif name == _ATTRIBUTES and "type" in value:
+            reference = value.get("referenceId")
+            members = {REFERENCE_COLUMN: reference} if isinstance(reference, str) else {}
+        elif isinstance(value.get(_RECORDS), list):
+            members = {name: value[_RECORDS]}
+        else:
+            own = flat(value)
+            own.pop(REFERENCE_COLUMN, None)
+            members = {f"{name}.{member}": each for member, each in own.items()}
+        if twice := members.keys() & found.keys():
+            raise ValueError(f"the column {twice.pop()!r} appears twice in one object")
+        found |= members
+    return found
+
+
 class TypedColumns:
-    """Finds the columns whose numbers are typed, which a declared decimal mark does not concern."""
+    """Finds columns with typed numbers, which no decimal mark concerns, and columns with lists."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._fractions: dict[str, int] = {}
         self._texts: dict[str, int] = {}
+        self._lists: set[str] = set()
 
     def watch(self, objects: Iterable[JsonObject]) -> Iterator[JsonObject]:
         """Pass objects on, looking at their values."""
@@ -227,8 +297,11 @@ class TypedColumns:
                 if isinstance(value, _Digits):
                     if not value.lstrip("-").isdigit():
                         self._fractions.setdefault(column, number)
-                elif isinstance(value, str) and value:
-                    self._texts.setdefault(column, number)
+                elif isinstance(value, str):
+                    if value:
+                        self._texts.setdefault(column, number)
+                elif isinstance(value, list):
+                    self._lists.add(column)
             yield found
 
     def __call__(self, shape: FileShape) -> Written:
@@ -237,15 +310,16 @@ class TypedColumns:
         Raises:
             SourceError: A column has both typed numbers and texts.
         """
-        for column in self._fractions.keys() & self._texts.keys():
+        both = self._fractions.keys() & self._texts.keys()
+        for column in both if shape.decimal != "." else ():
             raise SourceError(
                 f"{self._path}: column {column!r} has a number with a decimal point in row"
                 f" {self._fractions[column]:,} and a text in row {self._texts[column]:,}.",
                 hint="`decimal` applies to texts; write all values of the column in one way.",
             )
-        return {
-            column: (replace(shape, decimal=".", thousands=None),) for column in self._fractions
-        }
+        typed = replace(shape, decimal=".", thousands=None)
+        written = dict.fromkeys(self._fractions, (typed,))
+        return written | {column: (replace(shape, has_lists=True),) for column in self._lists}
 
 
 def json_cell(value: object) -> str:

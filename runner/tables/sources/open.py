@@ -51,7 +51,7 @@ from runner.tables.sources.json import (
     json_cell,
     json_lines,
 )
-from runner.tables.sources.spool import spool_records
+from runner.tables.sources.spool import hide_null_parents, spool_records
 from runner.tables.sources.sql_join import JoinedSource, read_joined
 from runner.tables.sources.value_texts import with_nan_as_written
 
@@ -135,10 +135,11 @@ def columns_of(source: FileSource) -> tuple[str, ...] | None:
     files = _with_rows(_files(source.path), source.shape)
     records = _read_one_by_one(files, lambda file: read(file, source.shape), [])
     merged = MergedColumns(source.path)
-    for record in islice(records, MAX_RECORDS_READ):
-        merged.renamed(record)
+    valued: set[str] = set()
+    for record in map(merged.renamed, islice(records, MAX_RECORDS_READ)):
+        valued.update(column for column, value in record.items() if value is not None)
     is_all = next(records, None) is None
-    columns = check_header(source.path, tuple(merged.names))
+    columns = check_header(source.path, hide_null_parents(merged.names, valued))
     return own_columns(columns) or None if is_all else None
 
 
@@ -212,9 +213,7 @@ def _read_files(
         read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
         starts: list[tuple[int, Path]] = []
         found = _read_one_by_one(filled, lambda file: read_objects(file, shape), starts)
-        objects: Iterator[JsonObject] = map(MergedColumns(source.path).renamed, found)
-        if shape.decimal != PLAIN_CSV.decimal:
-            objects = typed.watch(objects)
+        objects = typed.watch(map(MergedColumns(source.path).renamed, found))
         records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
         plain = plain_csv(shape)
         return (replace(records, shape=plain, files=tuple(starts), written=typed(plain)),)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner.errors import SourceError
 from runner.tables.disk import UNBOUNDED, Disk, Metered
 from runner.tables.sources.chunks import file_blocks
-from runner.tables.sources.csv import PLAIN_CSV, Records
+from runner.tables.sources.csv import PLAIN_CSV, RESULT_PREFIX, Records
 from runner.tables.sources.header import check_header
 
 
@@ -31,6 +31,7 @@ def spool_records(
         StorageError: The run uses more disk space than it may.
     """
     places: dict[str, int] = {}
+    valued: set[str] = set()
     rows = 0
     with to.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(Metered(out, disk), lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -38,6 +39,7 @@ def spool_records(
             rows += 1
             for key in record:
                 places.setdefault(key, len(places))
+            valued.update(key for key, value in record.items() if value is not None)
             # A record without values gets a quoted blank: an empty line is not a row.
             writer.writerow([cell(record.get(key)) for key in places] or [""])
     if rows and not places:
@@ -45,7 +47,25 @@ def spool_records(
             f"{path}: none of its {rows:,} records has a value.",
             hint="Check `record` or the file: each record names its columns.",
         )
-    return spooled(path, check_header(path, tuple(places)), to, ragged=True)
+    columns = hide_null_parents(places, valued)
+    return spooled(path, check_header(path, columns), to, ragged=True)
+
+
+def hide_null_parents(names: Iterable[str], valued: Collection[str]) -> tuple[str, ...]:
+    """Name the columns that are null where a record has no parent so that they are not mapped.
+
+    In `{"Account": null}`, Account is no column if other records have `Account.Name`.
+
+    Args:
+        names: Of all columns.
+        valued: Those that have a value in any record.
+    """
+    return tuple(
+        f"{RESULT_PREFIX}{name}"
+        if name not in valued and any(each.startswith(f"{name}.") for each in valued)
+        else name
+        for name in names
+    )
 
 
 def spool_rows(

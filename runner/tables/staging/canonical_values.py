@@ -85,10 +85,14 @@ class SourceFormat:
     """As of a `FileShape`."""
     is_float: bool = False
     """Texts that floating point numbers are written as."""
+    is_list: bool = False
+    """Texts, or JSON lists of texts, which are joined."""
 
     @property
     def example(self) -> str:
         """What to write instead, for messages."""
+        if self.is_list:
+            return "a list of texts without ;"
         if self.is_float:
             return "a number; `nulls` in `from` can make it a blank"
         first, second = self.days, self.moments
@@ -104,6 +108,8 @@ class SourceFormat:
         return f"CASE WHEN {text} = {_NULL} THEN {_NULL} ELSE {self._plain(text)} END"
 
     def _plain(self, text: str) -> str:
+        if self.is_list:
+            return f"CASE WHEN {text}[1] = '[' THEN joined_list({text}) ELSE {text} END"
         if self.is_float:
             return f"CASE WHEN {text} NOT IN ({_NOT_FINITE}) THEN {text} END"
         day, moment = (
@@ -358,5 +364,16 @@ _LOCAL_MOMENT = (
     f" WHEN CAST({_ZONED} - INTERVAL 30 MINUTE AS TIMESTAMP) = {_LOCAL_TIME}"
     f" THEN {_ZONED} - INTERVAL 30 MINUTE ELSE {_ZONED} END"
 )
-MACROS = (*NUMBER_MACROS, f"CREATE MACRO local_moment(t) AS {_LOCAL_MOMENT}")
+_JOINED_LIST = (
+    "CASE WHEN NOT json_valid(t) THEN t"
+    " WHEN len(list_filter(from_json(t, '[\"JSON\"]'), lambda e:"
+    " coalesce(json_type(e) NOT IN ('VARCHAR', 'UBIGINT', 'BIGINT', 'DOUBLE', 'BOOLEAN')"
+    " OR contains(CAST(e AS VARCHAR), ';'), true))) > 0 THEN NULL"
+    " ELSE array_to_string(from_json(t, '[\"VARCHAR\"]'), ';') END"
+)
+MACROS = (
+    *NUMBER_MACROS,
+    f"CREATE MACRO local_moment(t) AS {_LOCAL_MOMENT}",
+    f"CREATE MACRO joined_list(t) AS {_JOINED_LIST}",
+)
 """A database needs these before canonical SQL runs on it."""

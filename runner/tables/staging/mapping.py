@@ -35,7 +35,7 @@ from runner.tables.staging.canonical_values import (
     trimmed,
 )
 from runner.tables.staging.expressions import parse
-from runner.tables.staging.mapping_errors import missing_column, unbound_expression
+from runner.tables.staging.mapping_errors import list_in_field, missing_column, unbound_expression
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,6 +80,8 @@ class ColumnMapping:
     """The same row gives the same value at any time."""
     format: SourceFormat | None = None
     """How the source writes values of this kind, where SQL would write them otherwise."""
+    is_reference: bool = False
+    """A value may name a record that an earlier task has created: `@AccountRef1`."""
     is_float: bool = False
     """The expression gives a floating point number."""
     with_nan: tuple[int, ...] = ()
@@ -103,6 +105,9 @@ class ColumnMapping:
         """SQL of the text before it is converted; NULL for blank."""
         raw = f"__e{self.index}" if self.source is None else f"s{self.source}"
         raw = f"float_text({raw})" if self.is_float else raw
+        if self.is_reference:
+            raw = f"CASE WHEN {raw}[1] = '@' THEN coalesce(referenced({raw}), {raw}) ELSE {raw} END"
+        raw = f"nullif({raw}, '[]')" if self.column.is_list else raw
         text = null_if_blank(self.column.kind, raw, is_key=self.column.identifies)
         # No record has a null Id: a row without one is refused, or created.
         return f"nullif({text}, {_NULL})" if self.column.field == "Id" else text
@@ -157,6 +162,10 @@ def _places(column: MappedColumn, places: Mapping[str, int]) -> Iterator[int]:
 
 
 def _format(mapping: ColumnMapping, shapes: Sequence[FileShape]) -> SourceFormat | None:
+    if mapping.column.is_list:
+        return SourceFormat(FieldKind.TEXT, is_list=True)
+    if any(shape.has_lists for shape in shapes):
+        raise list_in_field(mapping.column)
     found = {source_format(shape, mapping.column.kind) for shape in shapes}
     if mapping.column.kind is FieldKind.TEXT:
         return next(filter(None, found), None)  # a text that looks like NaN may be one

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import SourceError
-from runner.suggest import did_you_mean
+from runner.suggest import did_you_mean, members_hint
 from runner.tables.database import first_line
 from runner.tables.field_types import MappedColumn
 from runner.tables.staging.expressions import parse
@@ -39,6 +39,8 @@ def missing_column(column: MappedColumn, used: str, source_columns: Sequence[str
     hints = []
     if expression.lower() in {each.lower() for each in source_columns}:
         hints.append(f"Put the column's name in double quotes: {column.field}: '\"{expression}\"'.")
+    elif hint := members_hint(used, source_columns):
+        hints.append(hint)
     else:
         if expression == used:
             hints.append(f"Fixed text is in single quotes: {column.field}: \"'{used}'\".")
@@ -46,3 +48,13 @@ def missing_column(column: MappedColumn, used: str, source_columns: Sequence[str
             hints.append(guess)
     hints.append(f"It has: {', '.join(source_columns)}.")
     return SourceError(f"{column.field}: the source has no column {used!r}.", hint=" ".join(hints))
+
+
+def list_in_field(column: MappedColumn) -> SourceError:
+    """A column with lists fills a field that is no multi-select picklist."""
+    used = (column.expression or column.field).strip()
+    return SourceError(
+        f"{column.field}: the source's column {used!r} has lists, which only a multi-select"
+        " picklist takes.",
+        hint=f"Map one element, as in {column.field}: \"{used}->>'$[0]'\", or another column.",
+    )

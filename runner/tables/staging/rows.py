@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
@@ -22,7 +22,7 @@ from runner.job.model import Blank
 from runner.parallel import parallel_map
 from runner.tables.database import Database, storage_errors
 from runner.tables.disk import UNBOUNDED, Disk
-from runner.tables.field_types import MappedColumn
+from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.chunks import UncutError
 from runner.tables.sources.csv import (
     PLAIN_CSV,
@@ -53,6 +53,7 @@ from runner.tables.staging.mapping import (
     staging_query,
 )
 from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
+from runner.tables.staging.references import create_references
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
@@ -130,7 +131,12 @@ class StagedRows:
         return (*notes_of(self._records), *blank_note(blank))
 
     def map(
-        self, columns: Sequence[MappedColumn], *, blank: Blank = Blank.KEEP, timezone: str = "UTC"
+        self,
+        columns: Sequence[MappedColumn],
+        *,
+        blank: Blank = Blank.KEEP,
+        timezone: str = "UTC",
+        written: Iterable[Path] = (),
     ) -> None:
         """Read every row, once, and compute what to send.
 
@@ -141,6 +147,7 @@ class StagedRows:
             columns: What to send, in this order.
             blank: What an empty value does to its field.
             timezone: IANA name; the zone of datetimes without one.
+            written: Rows of earlier tasks, which these rows may name: `@AccountRef1`.
 
         Raises:
             SourceError: A row, byte, column or expression makes the whole source unusable.
@@ -154,6 +161,11 @@ class StagedRows:
         self.mappings = map_columns(columns, self.source_columns, shapes_of)
         connection = self.database.connection
         self.mappings = check_expressions(connection, self.mappings, self.source_columns)
+        if create_references(connection, written):
+            self.mappings = tuple(
+                replace(each, is_reference=each.column.kind is FieldKind.ID)
+                for each in self.mappings
+            )
         self._key_hash = create_key_hashes(connection, self.mappings)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []

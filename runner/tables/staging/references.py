@@ -1,0 +1,58 @@
+"""References to records of other files of one exported tree: `"AccountId": "@AccountRef1"`.
+
+An export of the Salesforce CLI names records in `attributes.referenceId`; the tasks that created
+them left their Ids in succeeded.csv. Knows result files. Knows nothing of JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.errors import SourceError
+from runner.tables.sources.csv import REFERENCE_COLUMN
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import literal, name
+from runner.tables.staging.parts import read_header
+
+if TYPE_CHECKING:
+    import duckdb
+
+_ID = "sf__Id"
+
+
+def create_references(connection: duckdb.DuckDBPyConnection, files: Iterable[Path]) -> bool:
+    """Create the macro `referenced`, from `@AccountRef1` to the Id of that record.
+
+    Args:
+        connection: Of the rows that have references.
+        files: Rows that other tasks have written.
+
+    Returns:
+        Whether any row has a name.
+
+    Raises:
+        SourceError: Two rows have the same name.
+        StateError: A file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for file in files:
+        columns = read_header(file)
+        if not {REFERENCE_COLUMN, _ID} <= set(columns):
+            continue
+        asked = f"SELECT {name(REFERENCE_COLUMN)}, {name(_ID)} FROM "
+        rows = with_rows(
+            file, columns, lambda rows, sql=asked: connection.execute(sql + rows).fetchall()
+        )
+        for reference, record_id in rows:
+            if reference and found.setdefault(reference, record_id) != record_id:
+                raise SourceError(
+                    f"Two records of this run are called {reference!r}.",
+                    hint="Give each `referenceId` in the files once.",
+                )
+    if not found:
+        return False
+    pairs = ", ".join(f"{literal(each)}: {literal(record)}" for each, record in found.items())
+    connection.execute(f"CREATE MACRO referenced(t) AS MAP {{{pairs}}}[substr(t, 2)]")
+    return True

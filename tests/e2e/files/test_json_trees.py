@@ -1,0 +1,67 @@
+"""Files that `sf data export tree --plan` writes, loaded file by file."""
+
+import json
+
+import pytest
+
+
+def records(sobject, *rows):
+    return json.dumps(
+        {
+            "records": [
+                {"attributes": {"type": sobject, "referenceId": f"{sobject}Ref{at}"}, **row}
+                for at, row in enumerate(rows, start=1)
+            ]
+        },
+        indent=2,
+    )
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_references_across_files_become_the_ids_of_created_records(bench, org, api):
+    bench.write("Accounts.json", records("Account", {"Name": "A"}, {"Name": "B"}))
+    bench.write(
+        "Contacts.json",
+        records(
+            "Contact",
+            {"LastName": "Of B", "AccountId": "@AccountRef2"},
+            {"LastName": "Of nobody", "AccountId": None},
+            {"LastName": "Of another", "AccountId": "@AccountRef9"},
+        ),
+    )
+    ended = bench.run("run", bench.job(f"""
+- name: accounts
+  create: Account
+  from: Accounts.json
+  api: {api}
+- name: contacts
+  create: Contact
+  from: Contacts.json
+  api: {api}
+"""), "-o", "json")  # fmt: skip
+    assert ended.code == 3, ended.out + ended.err
+    found = org.rows("SELECT LastName, Account.Name FROM Contact ORDER BY LastName")
+    assert [(row["LastName"], (row["Account"] or {}).get("Name")) for row in found] == [
+        ("Of B", "B"),
+        ("Of nobody", None),
+    ]
+    ((code, message, *_),) = [
+        (each["code"], each["message"]) for each in ended.task("contacts")["top_errors"]
+    ]
+    assert (code, "'@AccountRef9' is not" in message) == ("VALUE_DOES_NOT_FIT", True)
+
+
+def test_records_of_a_query_are_loaded_with_their_parents_by_external_id(bench, org):
+    org.create("Account", Name="A", ERP_Id__c="E1")
+    parent = {"attributes": {"type": "Account", "url": "/x"}, "ERP_Id__c": "E1"}
+    rows = [
+        {"attributes": {"type": "Contact", "url": "/y"}, "LastName": "Of A", "Account": parent},
+        {"attributes": {"type": "Contact", "url": "/z"}, "LastName": "Alone", "Account": None},
+    ]
+    bench.write("q.json", json.dumps({"totalSize": 2, "done": True, "records": rows}))
+    task = "- {name: load, create: Contact, from: q.json}"
+    for verb in ("validate", "run"):
+        ended = bench.run(verb, bench.job(task))
+        assert ended.code == 0, ended.out + ended.err
+    found = org.rows("SELECT LastName, Account.Name FROM Contact ORDER BY LastName")
+    assert [row["Account"] for row in found] == [None, {"Name": "A"}]

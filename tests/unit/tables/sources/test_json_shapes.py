@@ -1,0 +1,106 @@
+"""Objects and lists inside JSON rows, and the shapes in which Salesforce writes records."""
+
+import json
+
+import pytest
+
+from runner.errors import SourceError
+from runner.job.endpoints import FileFormat
+from runner.tables.field_types import MappedColumn
+from runner.tables.sources.open import columns_of
+
+TYPE = {"type": "Contact", "url": "/services/data/v62.0/sobjects/Contact/003"}
+RECORDS = [
+    {"attributes": TYPE, "LastName": "A", "Account": None},
+    {"attributes": TYPE, "LastName": "B", "Account": {"attributes": TYPE, "ERP_Id__c": "E1"}},
+    {"attributes": TYPE, "LastName": "C", "Account": {"ERP_Id__c": "E2", "Owner": {"Alias": "x"}}},
+]
+FLAT = [
+    {"LastName": "A"},
+    {"LastName": "B", "Account.ERP_Id__c": "E1"},
+    {"LastName": "C", "Account.ERP_Id__c": "E2", "Account.Owner.Alias": "x"},
+]
+ANSWERS = {
+    "array": RECORDS,
+    "query": {"totalSize": 3, "done": True, "records": RECORDS},
+    "tree": {"records": RECORDS},
+    "cli": {
+        "status": 0,
+        "result": {"records": RECORDS, "totalSize": 3, "done": True},
+        "warnings": [],
+    },
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_records_and_their_parents_are_read_as_salesforce_writes_them(stage, rows_of, name):
+    content = json.dumps(ANSWERS[name], indent=1).encode()
+    assert rows_of(stage(content, form=FileFormat.JSON)) == FLAT
+    source = stage.source(content, FileFormat.JSON)
+    assert columns_of(source) == ("LastName", "Account.ERP_Id__c", "Account.Owner.Alias")
+
+
+def test_json_lines_have_parents_too(stage, rows_of):
+    lines = "\n".join(map(json.dumps, RECORDS)).encode()
+    assert rows_of(stage(lines, form=FileFormat.JSONL)) == FLAT
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"records": [{"a": 1}], "done": False, "nextRecordsUrl": "/x"}, "`done` is false"),
+        ({"a": 1}, "an object with `records`, is expected"),
+        ({"result": {"a": [1]}}, "an object with `records`, is expected"),
+    ],
+)
+def test_an_answer_that_is_not_all_records_is_refused(stage, answer, said):
+    with pytest.raises(SourceError, match="line 1: not a JSON array of objects") as raised:
+        stage(json.dumps(answer).encode(), form=FileFormat.JSON)
+    assert said in raised.value.hint
+
+
+def test_a_member_with_the_name_of_a_column_fails_its_row(stage, failed_rows):
+    staging = stage(b'{"a.b": 1, "a": {"b": 2}}\n{"a": {"b": 3}}', form=FileFormat.JSONL)
+    (failed,) = failed_rows(staging)
+    assert failed["sf__Message"] == "line 1: the column 'a.b' appears twice in one object"
+
+
+def test_an_object_that_is_mapped_as_a_value_is_refused_with_the_path_to_its_members(stage):
+    content = b'{"address": {"city": "Bonn", "lines": {"first": "x"}}}'
+    with pytest.raises(SourceError, match="no column 'address'") as raised:
+        stage(content, [MappedColumn("BillingCity", "address")], form=FileFormat.JSONL)
+    assert """write one of its members: `'"address.city"'` or""" in raised.value.hint
+
+
+def test_a_path_to_a_member_is_a_column(stage, rows_of):
+    content = b'{"address": {"city": "Bonn"}}'
+    column = MappedColumn("BillingCity", '"address.city"')
+    assert rows_of(stage(content, [column], form=FileFormat.JSONL)) == [{"BillingCity": "Bonn"}]
+
+
+def test_a_list_is_joined_for_a_multi_select_picklist_and_nothing_else(stage, rows_of):
+    lines = b'{"c": ["A", "B"]}\n{"c": []}\n{"c": "A;C"}\n{"c": null, "x": 1}\n{"c": [1, true]}\n'
+    many = MappedColumn("Many__c", "c", is_list=True)
+    assert rows_of(stage(lines, [many], form=FileFormat.JSONL)) == [
+        {"Many__c": "A;B"}, {}, {"Many__c": "A;C"}, {}, {"Many__c": "1;true"}
+    ]  # fmt: skip
+    with pytest.raises(SourceError, match="'c' has lists, which only a multi-select") as raised:
+        stage(lines, [MappedColumn("Text__c", "c")], form=FileFormat.JSONL)
+    assert "Text__c: \"c->>'$[0]'\"" in raised.value.hint
+    first = stage(lines, [MappedColumn("Text__c", "c->>'$[0]'")], form=FileFormat.JSONL)
+    assert rows_of(first)[0] == {"Text__c": "A"}
+
+
+@pytest.mark.parametrize("items", ['["A;B", "C"]', '["A", null]', '[["A"]]', '[{"a": 1}]'])
+def test_a_list_that_a_multi_select_picklist_cannot_have_fails_its_row(stage, failed_rows, items):
+    staging = stage(
+        f'{{"c": {items}}}'.encode(), [MappedColumn("M", "c", is_list=True)], form=FileFormat.JSONL
+    )
+    (failed,) = failed_rows(staging)
+    assert failed["sf__Code"] == "VALUE_DOES_NOT_FIT"
+    assert "is not a list of texts without ;" in failed["sf__Message"]
+
+
+def test_a_picklist_value_that_only_looks_like_a_list_is_a_text(stage, rows_of):
+    staging = stage(b"c,d\n[A],x\n", [MappedColumn("M", "c", is_list=True)])
+    assert rows_of(staging) == [{"M": "[A]"}]
