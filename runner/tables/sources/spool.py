@@ -54,7 +54,7 @@ def spool_records(
 def hide_null_parents(names: Iterable[str], valued: Collection[str]) -> tuple[str, ...]:
     """Name the columns that are null where a record has no parent so that they are not mapped.
 
-    In `{"Account": null}`, Account is no column if other records have `Account.Name`.
+    In `{"Account": null}`, Account is not a column if other records have `Account.Name`.
 
     Args:
         names: Of all columns.

@@ -36,16 +36,17 @@ def create_references(connection: duckdb.DuckDBPyConnection, files: Iterable[Pat
         SourceError: Two rows have the same name.
         StateError: A file cannot be read.
     """
+
+    def named(rows: str) -> list[tuple[str | None, str]]:
+        asked = f"SELECT {name(REFERENCE_COLUMN)}, {name(_ID)} FROM {rows}"
+        return connection.execute(asked).fetchall()
+
     found: dict[str, str] = {}
     for file in files:
         columns = read_header(file)
         if not {REFERENCE_COLUMN, _ID} <= set(columns):
             continue
-        asked = f"SELECT {name(REFERENCE_COLUMN)}, {name(_ID)} FROM "
-        rows = with_rows(
-            file, columns, lambda rows, sql=asked: connection.execute(sql + rows).fetchall()
-        )
-        for reference, record_id in rows:
+        for reference, record_id in with_rows(file, columns, named):
             if reference and found.setdefault(reference, record_id) != record_id:
                 raise SourceError(
                     f"Two records of this run are called {reference!r}.",
