@@ -30,6 +30,7 @@ _MEDIA_TYPES = {"", "application/json", "multipart/form-data"}
 _OF_REQUESTS = {
     "API_ERROR",
     "CLIENTINPUTERROR",
+    "EXCEEDED_ID_LIMIT",
     "FEATURENOTENABLED",
     "GONE",
     "INVALIDENTITY",
@@ -37,6 +38,7 @@ _OF_REQUESTS = {
     "INVALIDJOBSTATE",
     "INVALIDOPERATION",
     "INVALIDVERSION",
+    "INVALID_FIELD",
     "INVALID_QUERY_LOCATOR",
     "INVALID_SESSION_ID",
     "INVALID_TYPE",
@@ -44,6 +46,8 @@ _OF_REQUESTS = {
     "MALFORMED_QUERY",
     "METHOD_NOT_ALLOWED",
     "NOT_FOUND",
+    "NUMBER_OUTSIDE_VALID_RANGE",
+    "QUERY_TOO_COMPLICATED",
     "REQUEST_LIMIT_EXCEEDED",
     "SERVER_UNAVAILABLE",
     "UNSUPPORTED_MEDIA_TYPE",
@@ -171,7 +175,7 @@ def _overridden(request: Request) -> Request:
 
 
 def _error_json(error: ApiError) -> dict[str, object]:
-    """One error; errors of the request as a whole have no `fields` in recorded answers."""
+    """One error; those found before records are saved have no `fields` in recorded answers."""
     shape = error.as_rest()
     if error.code in _OF_REQUESTS and not error.fields:
         del shape["fields"]

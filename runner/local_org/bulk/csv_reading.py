@@ -77,6 +77,8 @@ class Upload:
     def rows(self, start_byte: int) -> Iterator[Row]:
         """The rows from a byte offset on. Call `read_header` first.
 
+        A row may have more values than the header: `write_rows` refuses it alone.
+
         Raises:
             JobFailure: with Salesforce's message where it is known.
         """
@@ -86,7 +88,7 @@ class Upload:
         self._file.seek(start_byte)
         width = len(self.header)
         for values in self._records(self._file):
-            if len(values) != width:
+            if len(values) < width:
                 raise JobFailure.invalid_batch(
                     f"Number of fields in a row ({len(values)}) differs from the header ({width})"
                 )

@@ -11,7 +11,9 @@ Knows jobs, their files and `records.write`. Knows no HTTP and no threads.
 from __future__ import annotations
 
 import random
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import monotonic
@@ -27,7 +29,8 @@ from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall
 from runner.local_org.records.columns import column_of
-from runner.local_org.records.outcome import RowOutcome
+from runner.local_org.records.outcome import RowOutcome, refused
+from runner.local_org.records.refusals import too_many_values
 
 UPLOAD = "upload.csv"
 SUCCEEDED = "succeeded.csv"
@@ -35,7 +38,7 @@ FAILED = "failed.csv"
 CHUNK_ROWS = 200
 _ID_IN_FAILURES_SINCE = 53.0
 _ECHOED_AS_DOUBLES = frozenset({"double", "currency", "percent"})
-_NEEDS_ID = frozenset({"update", "delete", "hardDelete"})
+NEEDS_ID = frozenset({"update", "delete", "hardDelete"})
 
 ShouldContinue = Callable[[Job], bool]
 """Called before each chunk, in its transaction: whether to continue."""
@@ -69,7 +72,14 @@ class _Run:
         self._sobject = sobject
         self._upload = upload
         self._should_continue = should_continue
-        self._user = user_of_id(org, job.user_id) or org.user
+        self._call = WriteCall(
+            job.operation,
+            sobject,
+            (),
+            user_of_id(org, job.user_id) or org.user,
+            external_id=job.external_id,
+            from_text=True,
+        )
         self._doubles: list[int] = []
 
     def run(self) -> Job | None:
@@ -102,8 +112,9 @@ class _Run:
         names = {name.lower() for name in header}
         if len(names) < len(header):
             raise JobFailure.invalid_batch("Field name is given more than once")
-        key = "Id" if self._job.operation in _NEEDS_ID else self._job.external_id
-        if key is not None and key.lower() not in names:
+        key = "Id" if self._job.operation in NEEDS_ID else self._job.external_id
+        creates = self._job.operation == "upsert" and key == "Id"
+        if key is not None and key.lower() not in names and not creates:
             raise _not_found(key)
 
     def _process(self, chunk: Sequence[Row], succeeded: BinaryIO, failed: BinaryIO) -> bool:
@@ -111,7 +122,8 @@ class _Run:
         with self._org.store.writing() as conn:
             if not self._should_continue(self._job):
                 return False
-            outcomes = records.write(self._org, conn, self._call(chunk))
+            rows = [row.values for row in chunk]
+            outcomes = write_rows(self._org, conn, self._call, self._upload.header, rows)
             good, bad = self._result_rows(chunk, outcomes)
             elapsed_ms = int((monotonic() - started) * 1000)
             self._job = self._jobs.change(
@@ -125,16 +137,6 @@ class _Run:
                 total_ms=self._job.total_ms + elapsed_ms,
             )
         return True
-
-    def _call(self, chunk: Sequence[Row]) -> WriteCall:
-        return WriteCall(
-            self._job.operation,
-            self._sobject,
-            [dict(zip(self._upload.header, row.values, strict=True)) for row in chunk],
-            self._user,
-            external_id=self._job.external_id,
-            from_text=True,
-        )
 
     def _result_rows(
         self, chunk: Sequence[Row], outcomes: Sequence[RowOutcome]
@@ -151,7 +153,11 @@ class _Run:
         ]
         shows_id = self._job.api_version >= _ID_IN_FAILURES_SINCE
         bad = [
-            [(outcome.id or "") if shows_id else "", error_text(outcome), *row.values]
+            [
+                (outcome.id or "") if shows_id else "",
+                error_text(outcome),
+                *row.values[: len(self._upload.header)],
+            ]
             for row, outcome in pairs
             if not outcome.success
         ]
@@ -171,6 +177,24 @@ class _Run:
         # Before the commit that records how much of the file is valid.
         file.flush()
         return len(text)
+
+
+def write_rows(
+    org: Org,
+    conn: sqlite3.Connection,
+    call: WriteCall,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+) -> list[RowOutcome]:
+    """Write rows of a CSV; `call` says how. A row with more values than the header fails alone."""
+    wide = {place: len(row) for place, row in enumerate(rows) if len(row) > len(header)}
+    sound = [
+        dict(zip(header, row, strict=True)) for place, row in enumerate(rows) if place not in wide
+    ]
+    outcomes = records.write(org, conn, replace(call, rows=sound))
+    for place, width in wide.items():
+        outcomes.insert(place, refused(too_many_values(width, len(header))))
+    return outcomes
 
 
 def _upload(folder: Path, job: Job) -> Upload:

@@ -77,6 +77,14 @@ def _speaks_json(request: Request) -> bool:
     return "json" in media_type.lower()
 
 
+def _refused_in_json(org: Org, request: Request) -> bool:
+    """A refusal about a batch has the format of its job, like every answer about a batch."""
+    job = org.part(Bulk1Jobs).find(request.params.get("job_id", ""))
+    if job is not None and "/batch" in request.path:
+        return job.content_type == "JSON"
+    return _speaks_json(request)
+
+
 def _members(request: Request) -> Mapping[str, object]:
     if not _speaks_json(request):
         return shapes.members_of(request.body)
@@ -164,11 +172,15 @@ def _add(call: _Bulk1Request) -> Response:
     job = call.job
     if job.state is not Bulk1JobState.OPEN:
         raise Bulk1Refusal("InvalidJobState", f"Job is {job.state}: it accepts no batches")
+    if not call.request.body:
+        raise Bulk1Refusal("ClientInputError", "Unable to find any data to create batch")
     if len(call.request.body) > MAX_BATCH_BYTES:
         raise Bulk1Refusal("InvalidBatch", f"A batch is at most {MAX_BATCH_BYTES} bytes")
     batch = call.jobs.add(job, call.request.body)
     call.org.part(Bulk1Worker).start(batch)
-    return _of_batch(job, batch, 201)
+    response = _of_batch(job, batch, 201)
+    response.headers["Location"] = f"{call.request.path}/{batch.id}"
+    return response
 
 
 def _of_batch(job: Bulk1Job, batch: Batch, status: int = 200) -> Response:
@@ -226,15 +238,17 @@ def _answering(ask: Callable[[_Bulk1Request], Response]) -> Endpoint:
         try:
             return ask(_signed_in(org, request))
         except Bulk1Refusal as refusal:
-            return refusal.response(as_json=_speaks_json(request))
+            return refusal.response(as_json=_refused_in_json(org, request))
 
     return answer
 
 
 def _signed_in(org: Org, request: Request) -> _Bulk1Request:
-    session = org.part(Sessions).find(session_token_of(request))
+    token = session_token_of(request)
+    session = org.part(Sessions).find(token)
     if session is None:
-        raise Bulk1Refusal("InvalidSessionId", "Invalid session id", 401)
+        words = "Invalid session id" if token else "Unable to find session id"
+        raise Bulk1Refusal("InvalidSessionId", words)
     version = request.params["version"]
     if not _VERSION.fullmatch(version) or float(version) not in org.settings.served_versions:
         raise Bulk1Refusal("InvalidVersion", f"Api version {version} is not supported")

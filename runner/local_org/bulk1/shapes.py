@@ -12,10 +12,12 @@ from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from runner.local_org.bulk1.jobs import Batch, BatchState, Bulk1Job
-from runner.local_org.http.messages import JSON_TYPE, Response
+from runner.local_org.http.messages import Response
 
 NAMESPACE = "http://www.force.com/2009/06/asyncapi/dataload"
 _XML_TYPE = "application/xml"
+_JSON_TYPE = "application/json"
+"""Without a charset, unlike in the rest of the API."""
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -39,14 +41,14 @@ def shaped(
 ) -> Response:
     """One object as a response; XML omits null members."""
     if as_json:
-        return Response.of_json(members, status)
+        return _json(members, status)
     return _xml(f'<{name} xmlns="{NAMESPACE}">{_members(members)}</{name}>', status)
 
 
 def batch_list(batches: Sequence[Mapping[str, object]], *, as_json: bool) -> Response:
     """All batches of a job."""
     if as_json:
-        return Response.of_json({"batchInfo": batches})
+        return _json({"batchInfo": batches}, 200)
     inner = "".join(f"<batchInfo>{_members(batch)}</batchInfo>" for batch in batches)
     return _xml(f'<batchInfoList xmlns="{NAMESPACE}">{inner}</batchInfoList>', 200)
 
@@ -54,7 +56,7 @@ def batch_list(batches: Sequence[Mapping[str, object]], *, as_json: bool) -> Res
 def result_list(result_id: str, *, as_json: bool) -> Response:
     """The results of a query batch: here always one."""
     if as_json:
-        return Response.of_json([result_id])
+        return _json([result_id], 200)
     inner = f"<result>{result_id}</result>"
     return _xml(f'<result-list xmlns="{NAMESPACE}">{inner}</result-list>', 200)
 
@@ -130,6 +132,10 @@ def _members(members: Mapping[str, object]) -> str:
     )
 
 
+def _json(value: object, status: int) -> Response:
+    return Response.of_json(value, status, {"Content-Type": _JSON_TYPE})
+
+
 def _xml(text: str, status: int) -> Response:
     return Response(status, (_HEAD + text).encode(), {"Content-Type": _XML_TYPE})
 
@@ -141,4 +147,4 @@ def _moment(moment: str, *, as_json: bool) -> str:
 
 def content_headers(*, as_json: bool) -> dict[str, str]:
     """Headers of a batch's content or result."""
-    return {"Content-Type": JSON_TYPE if as_json else "text/csv"}
+    return {"Content-Type": _JSON_TYPE if as_json else "text/csv"}

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from time import monotonic
+from typing import TypeVar
 
 from runner.local_org import exact_numbers, soql
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.csv_reading import Upload
 from runner.local_org.bulk.csv_writing import csv_bytes
 from runner.local_org.bulk.failure import JobFailure
-from runner.local_org.bulk.ingest import CHUNK_ROWS, error_text
+from runner.local_org.bulk.ingest import CHUNK_ROWS, NEEDS_ID, error_text, write_rows
 from runner.local_org.bulk.threads import JobThreads
 from runner.local_org.bulk1.jobs import Batch, BatchState, Bulk1Job, Bulk1Jobs
-from runner.local_org.catalog.model import SObject
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, write
@@ -29,6 +31,7 @@ from runner.local_org.records.columns import column_of
 from runner.local_org.records.outcome import RowOutcome
 
 MAX_BATCH_ROWS = 10_000
+_Row = TypeVar("_Row")
 _NOTHING_FOUND = b"Records not found for this query\n"
 _WRITTEN_AT_ONCE = 2_000
 _log = logging.getLogger(__name__)
@@ -102,46 +105,69 @@ def _ingest(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
     sobject = org.catalog.sobject(job.object)
     if sobject is None:
         raise JobFailure(f"InvalidEntity : {job.object} is not supported by the Bulk API")
-    from_text = job.content_type == "CSV"
-    rows = list(
-        islice((_csv_rows if from_text else _json_rows)(org, sobject, batch), MAX_BATCH_ROWS + 1)
+    call = WriteCall(
+        job.operation,
+        sobject,
+        (),
+        user_of_id(org, job.user_id) or org.user,
+        external_id=job.external_id,
+        from_text=job.content_type == "CSV",
     )
-    if len(rows) > MAX_BATCH_ROWS:
-        raise JobFailure.invalid_batch(f"Too many rows in a batch: at most {MAX_BATCH_ROWS}")
-    outcomes: list[RowOutcome] = []
-    user = user_of_id(org, job.user_id) or org.user
-    with org.store.writing() as conn:
-        for start in range(0, len(rows), CHUNK_ROWS):
-            call = WriteCall(
-                job.operation,
-                sobject,
-                rows[start : start + CHUNK_ROWS],
-                user,
-                external_id=job.external_id,
-                from_text=from_text,
-            )
-            outcomes += write(org, conn, call)
-    results = _csv_results(outcomes) if from_text else _json_results(outcomes)
+    path = org.part(Bulk1Jobs).request_path(batch)
+    outcomes = (_ingest_csv if call.from_text else _ingest_json)(org, call, path)
+    results = _csv_results(outcomes) if call.from_text else _json_results(outcomes)
     org.part(Bulk1Jobs).result_path(batch).write_bytes(results)
-    return len(rows), sum(not outcome.success for outcome in outcomes)
+    return len(outcomes), sum(not outcome.success for outcome in outcomes)
 
 
-def _csv_rows(org: Org, sobject: SObject, batch: Batch) -> Iterator[Mapping[str, object]]:
-    upload = Upload(org.part(Bulk1Jobs).request_path(batch))
+def _ingest_csv(org: Org, call: WriteCall, path: Path) -> list[RowOutcome]:
+    upload = Upload(path)
     try:
         if not upload.read_header():
             raise JobFailure.invalid_batch("Records not found")
-        for name in upload.header:
-            if column_of(org.catalog, sobject, name) is None:
-                raise JobFailure.invalid_batch(f"Field name not found : {name}")
-        for row in upload.rows(upload.rows_start):
-            yield dict(zip(upload.header, row.values, strict=True))
+        _check_columns(org, call, upload.header)
+        rows = _at_most(row.values for row in upload.rows(upload.rows_start))
     finally:
         upload.close()
+    with org.store.writing() as conn:
+        return [
+            outcome
+            for chunk in _chunks(rows)
+            for outcome in write_rows(org, conn, call, upload.header, chunk)
+        ]
 
 
-def _json_rows(org: Org, _sobject: SObject, batch: Batch) -> Iterator[Mapping[str, object]]:
-    content = org.part(Bulk1Jobs).request_path(batch).read_bytes()
+def _check_columns(org: Org, call: WriteCall, header: Sequence[str]) -> None:
+    key = "Id" if call.operation in NEEDS_ID else call.external_id
+    missing = [name for name in header if column_of(org.catalog, call.sobject, name) is None]
+    if key is not None and key.lower() not in {name.lower() for name in header}:
+        missing.append(key)
+    if missing:
+        raise JobFailure.invalid_batch(f"Field name not found : {missing[0]}")
+
+
+def _ingest_json(org: Org, call: WriteCall, path: Path) -> list[RowOutcome]:
+    rows = _at_most(_json_rows(path.read_bytes()))
+    with org.store.writing() as conn:
+        return [
+            outcome
+            for chunk in _chunks(rows)
+            for outcome in write(org, conn, replace(call, rows=chunk))
+        ]
+
+
+def _at_most(rows: Iterable[_Row]) -> list[_Row]:
+    listed = list(islice(rows, MAX_BATCH_ROWS + 1))
+    if len(listed) > MAX_BATCH_ROWS:
+        raise JobFailure.invalid_batch(f"Too many rows in a batch: at most {MAX_BATCH_ROWS}")
+    return listed
+
+
+def _chunks(rows: list[_Row]) -> Iterator[list[_Row]]:
+    return (rows[start : start + CHUNK_ROWS] for start in range(0, len(rows), CHUNK_ROWS))
+
+
+def _json_rows(content: bytes) -> Iterator[Mapping[str, object]]:
     try:
         rows = exact_numbers.loads(content)
     except ValueError:
@@ -191,8 +217,9 @@ def _query(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
         version=job.api_version,
         all_rows=job.operation == "queryAll",
     )
-    if query.bulk_refusal is not None:
-        raise JobFailure(f"FeatureNotEnabled : {query.bulk_refusal}")
+    refusal = query.json_refusal if job.content_type == "JSON" else query.bulk_refusal
+    if refusal is not None:
+        raise JobFailure(f"FeatureNotEnabled : {refusal}")
     with org.store.reading() as conn, jobs.result_path(batch).open("wb") as file:
         if job.content_type == "JSON":
             found = [_in_epoch(record) for record in query.execute(conn)]

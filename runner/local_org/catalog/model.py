@@ -67,6 +67,8 @@ class Field:
     help: str | None = None
     html_formatted: bool = False
     encrypted: bool = False
+    recorded: tuple[tuple[str, object], ...] = ()
+    """Members of describe that a recording has otherwise than its rules."""
     master_detail_order: int | None = None
     """0 for the first master of a detail object, 1 for the second; None for lookups."""
 

@@ -6,6 +6,7 @@ Knows the format of those tables. Knows nothing of org files.
 from __future__ import annotations
 
 import csv
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,15 +17,22 @@ from runner.local_org.catalog.model import Catalog, ChildRelationship, Field, Pi
 
 _AUTO_NUMBER_FORMAT = "{00000000}"
 _FIELD_TABLES = ("standard_fields.csv", "more_fields.csv")
+_RECORDED_MEMBERS = "recorded_members.csv"
+"""Members of describe, as recorded, that do not follow from the other columns."""
 
 
 @cache
 def standard_catalog() -> Catalog:
     """The catalog of an org without customisation."""
+    recorded: dict[tuple[str, str], list[tuple[str, object]]] = defaultdict(list)
+    for row in _table(_RECORDED_MEMBERS):
+        value = json.loads(row["value"])
+        recorded[row["object"], row["field"]].append((row["member"], value))
     fields: dict[str, list[Field]] = defaultdict(list)
     for table in _FIELD_TABLES:
         for row in _table(table):
-            fields[row["object"]].append(_field(row))
+            members = tuple(recorded[row["object"], row["name"]])
+            fields[row["object"]].append(replace(_field(row), recorded=members))
     sobjects = tuple(_sobject(row, fields[row["object"]]) for row in _table("standard_objects.csv"))
     return with_children(sobjects, _recorded_children())
 
@@ -155,5 +163,7 @@ def _default(row: dict[str, str]) -> object:
 
 
 def _picklist_value(text: str) -> PicklistValue:
-    value = text.removesuffix("*")
-    return PicklistValue(value, value, default=value != text)
+    """One value of a cell: `value`, or `value=label`, with `*` at its end if it is the default."""
+    entry = text.removesuffix("*")
+    value, _, label = entry.partition("=")
+    return PicklistValue(value, label or value, default=entry != text)

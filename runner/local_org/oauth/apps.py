@@ -86,8 +86,14 @@ class Apps:
 
     def __init__(self, org: Org) -> None:
         self._rotate = org.settings.rotate_refresh_tokens
+        self._username = org.user.username
         apps = declared_apps(org.declared, [], rotate=self._rotate)
         self._by_id = {app.client_id: app for app in apps}
+
+    @property
+    def any_client(self) -> bool:
+        """Whether every client is accepted, for the org file declares none."""
+        return not self._by_id
 
     def get(self, client_id: str) -> App:
         """The app with a consumer key.
@@ -98,7 +104,7 @@ class Apps:
         if not client_id:
             raise unknown_client()
         if not self._by_id:
-            return App(client_id, rotate=self._rotate)
+            return App(client_id, rotate=self._rotate, client_credentials_user=self._username)
         app = self._by_id.get(client_id)
         if app is None:
             raise unknown_client()

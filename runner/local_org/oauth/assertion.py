@@ -20,6 +20,8 @@ AUDIENCES = ("https://login.salesforce.com", "https://test.salesforce.com")
 MOST_SECONDS_AHEAD = 300
 """How far ahead `exp` may be, besides a clock skew of three minutes."""
 SKEW_SECONDS = 180
+_MILLISECONDS_FROM = 10**11
+"""Larger times are milliseconds: the Salesforce CLI sends `Date.now() + 300`."""
 _LEAST_KEY_BITS = 2048
 
 
@@ -64,14 +66,18 @@ def subject_of(assertion: str, certificate: str, own_url: str, now: datetime) ->
 
 
 def _check_time(claims: Mapping[str, object], now: datetime) -> None:
-    ahead = _seconds(claims["exp"]) - now.timestamp()
-    if ahead <= 0:
+    expires = _number(claims["exp"])
+    grace = 0
+    if expires > _MILLISECONDS_FROM:
+        expires, grace = expires / 1000, SKEW_SECONDS
+    ahead = expires - now.timestamp()
+    if ahead + grace <= 0:
         raise OAuthRefusal("invalid_grant", "expired assertion")
     if not ahead <= MOST_SECONDS_AHEAD + SKEW_SECONDS:  # also refuses NaN
         raise _invalid()
 
 
-def _seconds(value: object) -> float:
+def _number(value: object) -> float:
     """A NumericDate; Salesforce also accepts it as text, which simple-salesforce sends."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise _invalid()

@@ -16,7 +16,7 @@ ICON = (
     b' rx="7" fill="#0b5cab"/><path d="M8 11h16M8 16h16M8 21h10" stroke="#fff" stroke-width="3"'
     b' stroke-linecap="round"/></svg>'
 )
-_FOR_PROGRAMS = ("/services", "/__org")
+_FOR_PROGRAMS = ("/services", "/__org", "/id/", "/.well-known/")
 
 
 @cache

@@ -19,7 +19,7 @@ _ROLLED_BACK = ApiError(
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """The outcome of one row; `created` says whether an upsert inserted it."""
+    """The outcome of one row; `created` says whether an upsert inserted it, if it succeeded."""
 
     id: str | None
     success: bool
@@ -33,9 +33,12 @@ def refused(*errors: ApiError, record_id: str | None = None) -> RowOutcome:
 
 
 def rolled_back(outcomes: Sequence[RowOutcome]) -> list[RowOutcome]:
-    """Outcomes of an all-or-none call in which a row failed: none succeeded."""
+    """Outcomes of an all-or-none call in which a row failed: none succeeded.
+
+    A row that would have created a record still says `created`, as at Salesforce.
+    """
     return [
-        RowOutcome(None, success=False, created=False, errors=(_ROLLED_BACK,))
+        RowOutcome(None, success=False, created=outcome.created, errors=(_ROLLED_BACK,))
         if outcome.success
         else outcome
         for outcome in outcomes

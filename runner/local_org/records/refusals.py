@@ -64,6 +64,13 @@ def not_deserializable_text(field: Field, text: str, column: int) -> ApiError:
     )
 
 
+def too_many_values(count: int, width: int) -> ApiError:
+    """A row of a CSV with more values than its header; Salesforce's words for it are not known."""
+    return ApiError(
+        "INVALID_FIELD", f"Number of fields in a row ({count}) differs from the header ({width})"
+    )
+
+
 def not_of_required_type(field: Field) -> ApiError:
     """Null for a checkbox."""
     return ApiError(
@@ -109,14 +116,14 @@ def bad_email(field: Field, text: str) -> ApiError:
 
 
 def malformed_id(text: object) -> ApiError:
-    """Not an Id of 15 or 18 characters, or with wrong check characters."""
+    """A delete by what is not an Id of 15 or 18 characters, or has wrong check characters."""
     return ApiError("MALFORMED_ID", f"malformed id {text}")
 
 
 def id_of_wrong_type(field: Field, text: object) -> ApiError:
-    """An Id that this reference cannot have."""
+    """An Id that this field cannot have; also a record's own, unless it is to be deleted."""
     return ApiError(
-        "MALFORMED_ID", f"{field.name}: id value of incorrect type: {text}", (field.name,)
+        "MALFORMED_ID", f"{field.label}: id value of incorrect type: {text}", (field.name,)
     )
 
 

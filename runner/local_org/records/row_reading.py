@@ -135,19 +135,19 @@ def _refuse(error: ApiError, draft: RowDraft, _value: object) -> None:
     draft.errors.append(error)
 
 
-def _set_id(draft: RowDraft, value: object) -> None:
+def _set_id(field: Field, draft: RowDraft, value: object) -> None:
     if value is None or value == "":
         return
     draft.id_given = value
     draft.id = normalise(value)
     if draft.id is None:
-        draft.errors.append(refusals.malformed_id(value))
+        draft.errors.append(refusals.id_of_wrong_type(field, value))
 
 
 def _field_setter(target: Field, read: Callable[[object], Stored], *, named: bool) -> Setter:
     """Reads a JSON value into a field."""
     if target.name == "Id":
-        return _set_id
+        return partial(_set_id, target)
     if not (named or target.createable or target.updateable):
         return partial(_note_read_only, target.name)
     name = target.name
@@ -186,7 +186,7 @@ def _text_setter(column: Column, index: int, *, named: bool) -> Setter:
         return _text_key_setter(column, index)
     target = column.field
     if target.name == "Id":
-        return _set_id
+        return partial(_set_id, target)
     read_only = not (named or target.createable or target.updateable)
     read = csv_reader(target)
     name = target.name

@@ -5,6 +5,7 @@ Knows the members of each answer and their order. Knows no records.
 
 from __future__ import annotations
 
+import zlib
 from email.utils import format_datetime
 
 from runner.local_org.catalog.model import ChildRelationship, Field, RecordType, SObject
@@ -51,6 +52,24 @@ _ABSENT = (
     "networkScopeFieldName",
 )
 _GLOBAL_ABSENT = _ABSENT[:2]
+_WITH_LISTS = frozenset({"Account", "Campaign", "Case", "Contact", "Lead", "Opportunity"})
+_WITH_ACTIONS = _WITH_LISTS | {"Event", "OpportunityContactRole", "User"}
+_OWN_URLS = {
+    "Case": {
+        "caseArticleSuggestions": "suggestedArticles",
+        "caseRowArticleSuggestions": "{ID}/suggestedArticles",
+    },
+    "Event": {"eventSeriesUpdates": "{ID}/fromThisEventOnwards"},
+    "User": {
+        "namedLayouts": "describe/namedLayouts/{LayoutName}",
+        "passwordUtilities": "{ID}/password",
+    },
+}
+_OF_TEAMS = frozenset({"Account", "Contact", "Event", "Lead", "Opportunity"})
+_OF_QUEUES = frozenset({"Case", "Lead"})
+_OF_EVERY_OBJECT = frozenset(
+    {"OwnerId", "CreatedById", "LastModifiedById", "MasterRecordId", "RecordTypeId"}
+)
 _TEXT_BYTES = 3
 """Bytes per character in describe."""
 
@@ -79,13 +98,15 @@ def _basic(org: Org, request: Request) -> Response:
 
 def _full(org: Org, request: Request) -> Response:
     sobject = named_sobject(org, request)
-    return _cached(org, request, describe(sobject, version_of(org, request)))
+    version = version_of(org, request)
+    return _cached(org, request, describe(sobject, version, request.base_url))
 
 
 def _cached(org: Org, request: Request, answer: dict[str, object]) -> Response:
     """Answer 304 if the client has the current version."""
     changed = org.store.catalog_changed
-    stamp = {"Last-Modified": format_datetime(changed, usegmt=True)}
+    tag = f"{zlib.crc32(changed.isoformat().encode()):08x}"
+    stamp = {"ETag": f'"{tag}"', "Last-Modified": format_datetime(changed, usegmt=True)}
     since = header_moment(request, "if-modified-since")
     if since is not None and changed <= since:
         return Response(304, b"", stamp)
@@ -104,17 +125,42 @@ def _summary(sobject: SObject, version: float) -> dict[str, object]:
         "label": sobject.label,
         "labelPlural": sobject.label_plural,
         "name": sobject.name,
-        "urls": {
-            "rowTemplate": f"{root}/{{ID}}",
-            "describe": f"{root}/describe",
-            "sobject": root,
-        },
+        "urls": _urls(sobject, root),
     }
     return dict(sorted(members.items()))
 
 
-def describe(sobject: SObject, version: float) -> dict[str, object]:
-    """The full describe of one sObject."""
+def _urls(sobject: SObject, root: str) -> dict[str, str]:
+    """Of standard objects without a recording only what follows from their layouts."""
+    urls = {"rowTemplate": f"{root}/{{ID}}", "describe": f"{root}/describe", "sobject": root}
+    if sobject.flags.get("layoutable"):
+        urls |= {
+            "layouts": f"{root}/describe/layouts",
+            "compactLayouts": f"{root}/describe/compactLayouts",
+        }
+    if sobject.custom or sobject.name in _WITH_LISTS:
+        urls["approvalLayouts"] = f"{root}/describe/approvalLayouts"
+    if sobject.custom or sobject.name in _WITH_ACTIONS:
+        urls["quickActions"] = f"{root}/quickActions"
+    if sobject.name in _WITH_LISTS:
+        urls["listviews"] = f"{root}/listviews"
+    own = {name: f"{root}/{tail}" for name, tail in _OWN_URLS.get(sobject.name, {}).items()}
+    return urls | own
+
+
+def _pages(sobject: SObject, base_url: str) -> dict[str, str]:
+    """The pages of an object, which only its full describe has."""
+    if not sobject.flags.get("layoutable"):
+        return {}
+    return {
+        "uiDetailTemplate": f"{base_url}/{{ID}}",
+        "uiEditTemplate": f"{base_url}/{{ID}}/e",
+        "uiNewRecord": f"{base_url}/{sobject.key_prefix}/e",
+    }
+
+
+def describe(sobject: SObject, version: float, base_url: str = "") -> dict[str, object]:
+    """The full describe of one sObject; `base_url` is the address of its pages."""
     members = _summary(sobject, version) | dict.fromkeys(_ABSENT)
     members |= {name: sobject.flags.get(name, False) for name in _FULL_FLAGS}
     root = f"/services/data/v{version:.1f}/sobjects/{sobject.name}"
@@ -127,17 +173,23 @@ def describe(sobject: SObject, version: float) -> dict[str, object]:
         "sobjectDescribeOption": "FULL",
         "supportedScopes": _scopes(sobject),
     }
-    urls = members["urls"]
-    if isinstance(urls, dict):
-        members["urls"] = {**urls, "layouts": f"{root}/describe/layouts"}
+    members["urls"] = _urls(sobject, root) | _pages(sobject, base_url)
     return dict(sorted(members.items()))
 
 
 def _scopes(sobject: SObject) -> list[dict[str, str]]:
-    scopes = [{"label": f"All {sobject.label_plural}", "name": "everything"}]
+    several = sobject.label_plural.lower()
+    labels = {"everything": f"All {several}"}
     if sobject.field("OwnerId") is not None:
-        scopes.append({"label": f"My {sobject.label_plural}", "name": "mine"})
-    return scopes
+        labels["mine"] = f"My {several}"
+    if sobject.name in _OF_TEAMS:
+        labels["team"] = f"My team's {several}"
+    if sobject.name in _OF_QUEUES:
+        labels |= {
+            "queue_owned": f"Queue owned {several}",
+            "user_owned": f"User owned {several}",
+        }
+    return [{"label": label, "name": name} for name, label in sorted(labels.items())]
 
 
 def _child(child: ChildRelationship) -> dict[str, object]:
@@ -177,6 +229,10 @@ def _record_types(sobject: SObject, root: str) -> list[dict[str, object]]:
 
 def _field(field: Field) -> dict[str, object]:
     """All members of a field; none is omitted."""
+    return _by_rule(field) | dict(field.recorded)
+
+
+def _by_rule(field: Field) -> dict[str, object]:
     return {
         "aggregatable": field.aggregatable,
         "aiPredictionField": False,
@@ -216,7 +272,7 @@ def _field(field: Field) -> dict[str, object]:
         "nameField": field.name_field,
         "namePointing": field.polymorphic,
         "nillable": field.nillable,
-        "permissionable": field.nillable and field.name != "Id",
+        "permissionable": _permissionable(field),
         "picklistValues": [
             {
                 "active": entry.active,
@@ -237,7 +293,7 @@ def _field(field: Field) -> dict[str, object]:
         "restrictedDelete": field.restricted_delete,
         "restrictedPicklist": field.restricted_picklist,
         "scale": field.scale,
-        "searchPrefilterable": field.type == "reference" and not field.polymorphic,
+        "searchPrefilterable": field.type == "reference" and field.name not in _OF_EVERY_OBJECT,
         "soapType": field.soap_type,
         "sortable": field.sortable,
         "type": field.type,
@@ -252,7 +308,17 @@ def _byte_length(field: Field) -> int:
 
 
 def _default(field: Field) -> object:
+    if field.type == "picklist":
+        return next((entry.value for entry in field.picklist if entry.default), None)
     return field.default if field.type == "boolean" else None
+
+
+def _permissionable(field: Field) -> bool:
+    """Whether field-level security applies: not to what is required, or kept by the org."""
+    if field.custom:
+        return field.nillable or field.type == "boolean"
+    written = field.createable or field.updateable or field.type == "address"
+    return written and field.nillable and not field.name_field
 
 
 def _extra_type(field: Field) -> str | None:

@@ -103,7 +103,8 @@ def _by_assertion(org: Org, request: Request, form: _Form) -> Response:
 
 def _by_client_credentials(org: Org, request: Request, form: _Form) -> Response:
     app = _client(org, form)
-    if not app.client_secret or not form.get("client_secret"):
+    has_secret = app.client_secret or org.part(Apps).any_client
+    if not has_secret or not form.get("client_secret"):
         raise OAuthRefusal("invalid_client", "invalid client credentials")
     user = user_named(org, app.client_credentials_user) if app.client_credentials_user else None
     if user is None:

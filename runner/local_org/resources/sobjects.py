@@ -5,8 +5,13 @@ Knows the paths, statuses and shapes of single-record calls. `records` has the r
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from email.utils import format_datetime
 from functools import partial
 from urllib.parse import quote
 
@@ -30,6 +35,8 @@ from runner.local_org.resources.request_parsing import (
 )
 
 _CREATED_SINCE = 46.0
+_WITH_ETAG = frozenset({"Account"})
+_LIKE_AN_ID = re.compile(r"[A-Za-z0-9]{15}|[A-Za-z0-9]{18}")
 
 
 def _create(org: Org, request: Request) -> Response:
@@ -70,22 +77,50 @@ def _read(org: Org, request: Request) -> Response:
 def _read_by_id(org: Org, request: Request, sobject: SObject, record_id: str | None) -> Response:
     fields = wanted_fields(sobject, request.arg("fields"))
     if record_id is None:
-        raise not_found("Provided external ID field does not exist or is not accessible")
+        raise _no_id(request.params["id"])
     with org.store.reading() as conn:
         record = read(org, conn, sobject, record_id, fields, version=version_of(org, request))
-        modified = _modified(org, sobject, record_id)
-    if record is None:
+        state = _state(org, sobject, record_id)
+    if record is None or state is None:
         raise not_found()
     since = header_moment(request, "if-modified-since")
-    if since is not None and modified is not None and modified <= since:
-        return Response(304)
-    return Response.of_json(record)
+    known = since is not None and state.modified <= since
+    if known or state.has_tag(request.headers.get("if-none-match", "")):
+        return Response(304, b"", state.headers)
+    return Response.of_json(record, headers=state.headers)
 
 
-def _modified(org: Org, sobject: SObject, record_id: str) -> datetime | None:
+def _no_id(text: str) -> ApiRefusal:
+    """404 for a path whose last part is no Id: Salesforce takes it for the name of a key."""
+    return not_found(f"Provided external ID field does not exist or is not accessible: {text}")
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Which version of a record a client has or must have."""
+
+    modified: datetime
+    tag: str
+    """The quoted ETag; '' for objects other than Account, which have none."""
+
+    def has_tag(self, header: str) -> bool:
+        """Whether `If-Match` or `If-None-Match` names this version."""
+        return bool(self.tag) and self.tag in [each.strip() for each in header.split(",")]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        shown = {"Last-Modified": format_datetime(self.modified, usegmt=True)}
+        return {"ETag": self.tag} | shown if self.tag else shown
+
+
+def _state(org: Org, sobject: SObject, record_id: str) -> _State | None:
     with org.store.reading() as conn:
         stored = Lookups(conn).records(sobject, [record_id]).get(record_id)
-    return datetime.fromisoformat(str(stored["LastModifiedDate"])) if stored else None
+    if stored is None:
+        return None
+    digest = hashlib.sha1(repr(sorted(stored.items())).encode(), usedforsecurity=False).digest()
+    tag = f'"{base64.b64encode(digest).decode()}"' if sobject.name in _WITH_ETAG else ""
+    return _State(datetime.fromisoformat(str(stored["LastModifiedDate"])), tag)
 
 
 def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
@@ -93,11 +128,11 @@ def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
 
     Raises:
         ApiRefusal: 404, there is no such record or it is deleted; 412, it changed since the given
-            date.
+            date or version.
     """
     record_id = normalise(request.params["id"])
     if record_id is None:
-        raise not_found()
+        raise _no_id(request.params["id"])
     with org.store.reading() as conn:
         existence = Lookups(conn).existence(sobject, [record_id])[record_id]
     if existence is Existence.BINNED:
@@ -109,17 +144,25 @@ def _existing_id(org: Org, request: Request, sobject: SObject) -> str:
 
 
 def _check_unmodified(org: Org, request: Request, sobject: SObject, record_id: str) -> None:
+    state = _state(org, sobject, record_id)
+    if state is None:
+        return
     since = header_moment(request, "if-unmodified-since")
-    modified = _modified(org, sobject, record_id)
-    if since is not None and modified is not None and modified > since:
+    wanted = request.headers.get("if-match", "*").strip()
+    if since is not None and state.modified > since:
         raise ApiRefusal(412, "PRECONDITION_FAILED", "The record was modified after the given date")
+    if wanted != "*" and state.tag and not state.has_tag(wanted):
+        raise ApiRefusal(412, "PRECONDITION_FAILED", "The record was modified since it was read")
 
 
 def _update(org: Org, request: Request) -> Response:
     sobject = named_sobject(org, request)
     body = json_object(request)
     _forbid(body, "Id")
-    record_id = _existing_id(org, request, sobject)
+    given = request.params["id"]
+    damaged = _LIKE_AN_ID.fullmatch(given) and normalise(given) is None
+    # Wrong check characters are an error of the record, found after unknown fields.
+    record_id = given if damaged else _existing_id(org, request, sobject)
     _write(org, request, "update", sobject, {**body, "Id": record_id})
     return Response(204)
 
@@ -143,7 +186,7 @@ def _key(sobject: SObject, request: Request) -> Field:
     name = request.params["field"]
     field = sobject.field(name)
     if field is None or not is_key(field):
-        raise not_found(f"Provided external ID field does not exist or is not accessible: {name}")
+        raise _no_id(name)
     return field
 
 

@@ -20,6 +20,8 @@ from runner.local_org.resources.references import InvalidReferenceError, resolve
 _GOOD = range(200, 300)
 _NOT_INHERITED = frozenset({"content-length", "content-type", "content-encoding"})
 _LISTS_OF_URLS = 300
+_SHOWN = ("ETag", "Last-Modified", "Location")
+"""The headers of a part that its composite passes on, as recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +50,10 @@ class Answer:
 
     def as_composite(self, reference_id: str) -> dict[str, object]:
         """Shape of an element of `compositeResponse`."""
-        location = self.headers.get("Location")
+        shown = {name: self.headers[name] for name in _SHOWN if name in self.headers}
         return {
             "body": self.body,
-            "httpHeaders": {"Location": location} if location else {},
+            "httpHeaders": shown,
             "httpStatusCode": self.status,
             "referenceId": reference_id,
         }

@@ -36,6 +36,7 @@ _DEEPEST_CHILDREN = 5
 _MOST_CHILDREN = 20
 _ORDERED_CSV_FROM = 50.0
 """Below it, the columns of a Bulk result are in alphabetical order."""
+_NO_TYPEOF = "TypeOf expressions not supported in Bulk Query"
 _NO_AGGREGATES = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type"
 
 
@@ -47,9 +48,19 @@ class Prepared:
     plan: RecordQuery | GroupedQuery | CountQuery
     notes: tuple[ColumnNote, ...]
     """The selected columns, in order."""
-    bulk_refusal: str | None
-    """Why Bulk refuses it; None if it does not."""
+    bulk_refusals: tuple[str, ...]
+    """Why Bulk refuses it; empty if it does not."""
     grouped: bool
+
+    @property
+    def bulk_refusal(self) -> str | None:
+        """Why Bulk refuses it with CSV results."""
+        return next(iter(self.bulk_refusals), None)
+
+    @property
+    def json_refusal(self) -> str | None:
+        """Why Bulk API 1.0 refuses it with JSON results, which can hold TYPEOF, as recorded."""
+        return next((each for each in self.bulk_refusals if each != _NO_TYPEOF), None)
 
     @property
     def count_only(self) -> bool:
@@ -125,7 +136,7 @@ class _Preparation:
             )
         select = Select(self._context, query, root)
         if query.counts_only:
-            return Prepared(root, count_query(select), (), _NO_AGGREGATES, grouped=False)
+            return Prepared(root, count_query(select), (), (_NO_AGGREGATES,), grouped=False)
         if _is_grouped(query):
             return self._grouped(select)
         return self._records(select)
@@ -134,7 +145,7 @@ class _Preparation:
         grouping = Grouping(select)
         plan = grouping.compile()
         notes = tuple(grouping.notes)
-        return Prepared(select.root, plan, notes, _NO_AGGREGATES, grouped=True)
+        return Prepared(select.root, plan, notes, (_NO_AGGREGATES,), grouped=True)
 
     def _records(self, select: Select) -> Prepared:
         children: list[ChildQuery] = []
@@ -153,7 +164,7 @@ class _Preparation:
             csv_columns.sort()
         plan = RecordQuery(body, tuple(csv_columns), order, select.limit_sql())
         return Prepared(
-            select.root, plan, tuple(listed.notes), _bulk_refusal(select, listed), grouped=False
+            select.root, plan, tuple(listed.notes), _bulk_refusals(select, listed), grouped=False
         )
 
     def _child(
@@ -221,11 +232,11 @@ def _is_grouped(query: Query) -> bool:
     )
 
 
-def _bulk_refusal(select: Select, listed: SelectList) -> str | None:
+def _bulk_refusals(select: Select, listed: SelectList) -> tuple[str, ...]:
     expressions = [note.expression for note in listed.notes]
     reasons = [
         (None in expressions, _NO_AGGREGATES),
-        (listed.has_typeof, "TypeOf expressions not supported in Bulk Query"),
+        (listed.has_typeof, _NO_TYPEOF),
         (
             listed.unbounded,
             "The SOQL FIELDS function is not supported with an unbounded set of fields in this API",
@@ -237,4 +248,4 @@ def _bulk_refusal(select: Select, listed: SelectList) -> str | None:
             "Binary fields not supported in Bulk Query",
         ),
     ]
-    return next((reason for refused, reason in reasons if refused), None)
+    return tuple(reason for refused, reason in reasons if refused)

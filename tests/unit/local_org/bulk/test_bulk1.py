@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -127,10 +128,59 @@ def test_refusals_are_one_object_in_the_format_of_the_request(bulk1):
     answer = bulk1.ask("GET", "job/750x", None, "application/json")
     assert answer.status_code == 400
     assert answer.json()["exceptionCode"] == "InvalidJob"
+
+
+def test_a_dead_session_is_400_in_xml(bulk1):
+    """jsforce looks for exactly this to sign in again."""
+    job = bulk1.create()
     bulk1.headers["X-SFDC-Session"] = "stale"
-    answer = bulk1.ask("GET", "job/750x", None, "application/json")
-    assert answer.status_code == 401
-    assert answer.json()["exceptionCode"] == "InvalidSessionId"
+    for path, kind in ((f"job/{job}", None), (f"job/{job}/batch", "application/json")):
+        answer = bulk1.ask("GET", path, None, kind)
+        assert answer.status_code == 400
+        assert "<exceptionCode>InvalidSessionId</exceptionCode>" in answer.text
+        assert "<exceptionMessage>Invalid session id</exceptionMessage>" in answer.text
+    del bulk1.headers["X-SFDC-Session"]
+    assert "Unable to find session id" in bulk1.ask("GET", f"job/{job}").text
+
+
+def test_a_batch_has_an_address_and_must_have_a_body(bulk1):
+    job = bulk1.create()
+    made = bulk1.ask("POST", f"job/{job}/batch", "Name\nA\n", "text/csv")
+    assert made.headers["location"].startswith(f"/services/async/60.0/job/{job}/batch/751")
+    empty = bulk1.ask("POST", f"job/{job}/batch", b"", "text/csv")
+    assert empty.status_code == 400
+    assert "<exceptionCode>ClientInputError</exceptionCode>" in empty.text
+    assert "Unable to find any data to create batch" in empty.text
+
+
+def test_a_row_with_more_cells_than_the_header_fails_alone(bulk1):
+    job = bulk1.create()
+    batch = bulk1.batch(job, "Name\nA\nB,C\nD\n")
+    assert bulk1.ended(job, batch)["numberRecordsFailed"] == "1"
+    lines = bulk1.ask("GET", f"job/{job}/batch/{batch}/result").text.splitlines()
+    assert [line.split(",")[1] for line in lines[1:]] == ['"true"', '"false"', '"true"']
+
+
+@pytest.mark.parametrize("operation", ["update", "delete"])
+def test_a_batch_without_its_key_column_fails(bulk1, operation):
+    job = bulk1.create(operation)
+    told = bulk1.ended(job, bulk1.batch(job, "Name\nA\n"))
+    assert told["stateMessage"] == "InvalidBatch : Field name not found : Id"
+
+
+def test_a_json_query_can_have_typeof_and_is_told_without_a_charset(bulk1):
+    sent = {"operation": "query", "object": "Event", "contentType": "JSON"}
+    kind = "application/json; charset=UTF-8"
+    made = bulk1.ask("POST", "job", json.dumps(sent), kind)
+    assert made.headers["content-type"] == "application/json"
+    job = made.json()["id"]
+    soql = "SELECT Id, TYPEOF Who WHEN Contact THEN LastName ELSE Id END FROM Event"
+    path = f"job/{job}/batch/" + bulk1.ask("POST", f"job/{job}/batch", soql, kind).json()["id"]
+    while bulk1.ask("GET", path).json()["state"] in {"Queued", "InProgress"}:
+        pass
+    listed = bulk1.ask("GET", f"{path}/result")
+    assert listed.headers["content-type"] == "application/json"
+    assert bulk1.ask("GET", f"{path}/result/{listed.json()[0]}").json() == []
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_a_wrong_line_ending_anywhere_fails_the_job(bulk, content, setting):
             UNESCAPED,
         ),
         ('Name\n"open\n', {}, "Failed to parse CSV. EOF reached before closing an opened quote"),
-        ("Name\nA,B\n", {}, "Number of fields in a row (2) differs from the header (1)"),
+        ("Name,Site\nA\n", {}, "Number of fields in a row (1) differs from the header (2)"),
         (b"Name\n\xff\xfe\n", {}, "Content is not valid UTF-8"),
         ("Name\n" + "x" * 131_073 + "\n", {}, "A field is longer than 131072 characters"),
         ("Name,name\nA,B\n", {}, "Field name is given more than once"),
@@ -145,13 +145,36 @@ def test_content_that_cannot_be_read_fails_the_job(bulk, content, args, words):
 
 def test_a_job_that_fails_half_way_keeps_what_was_done_and_gives_back_the_rest(bulk):
     good = "".join(f"Acme {number}\n" for number in range(250))
-    bad = "one,too many\nlast\n"
+    bad = '5" pipe\nlast\n'
     job = bulk.ingest("Name\n" + good + bad)
     assert job["state"] == "Failed"
     done = bulk.rows(job, "successfulResults")
     left = bulk.text(job, "unprocessedrecords")
     assert len(done) == job["numberRecordsProcessed"] == 200
     assert left == "Name\n" + "".join(f"Acme {number}\n" for number in range(200, 250)) + bad
+
+
+def test_a_row_with_more_cells_than_the_header_fails_alone(bulk):
+    job = bulk.ingest("Name,Site\nA,x\nB,y,z\nC,w\n")
+    assert (job["state"], job["numberRecordsProcessed"], job["numberRecordsFailed"]) == (
+        "JobComplete",
+        3,
+        1,
+    )
+    assert {row["Name"] for row in bulk.rows(job, "successfulResults")} == {"A", "C"}
+    (failed,) = bulk.rows(job, "failedResults")
+    assert (failed["Name"], failed["Site"], None in failed) == ("B", "y", False)
+    assert "Number of fields in a row (3)" in failed["sf__Error"]
+
+
+def test_an_upsert_by_id_creates_where_there_is_no_id(bulk):
+    job = bulk.ingest("Name\nA\n", "upsert", externalIdFieldName="Id")
+    (made,) = bulk.rows(job, "successfulResults")
+    assert made["sf__Created"] == "true"
+    content = f"Id,Name\n{made['sf__Id']},B\n,C\n"
+    job = bulk.ingest(content, "upsert", externalIdFieldName="Id")
+    rows = bulk.rows(job, "successfulResults")
+    assert {row["Name"]: row["sf__Created"] for row in rows} == {"B": "false", "C": "true"}
 
 
 def test_header_names_are_taken_in_any_case(bulk):

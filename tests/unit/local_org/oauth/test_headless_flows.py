@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import httpx
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -84,6 +85,14 @@ def test_wrong_claims_are_refused(served, tmp_path, login, claims, words):
     assert description(bear(login, assertion(**claims))) == words
 
 
+def test_milliseconds_are_taken_as_the_salesforce_cli_sends_them(served, tmp_path, login):
+    start(served, tmp_path, login, users_preauthorized=True)
+    now = int(now_utc().timestamp() * 1000)
+    assert bear(login, assertion(exp=now + 300)).status_code == 200
+    assert description(bear(login, assertion(exp=now - 600_000))) == "expired assertion"
+    assert description(bear(login, assertion(exp=now + 3_600_000))) == "invalid assertion"
+
+
 def test_a_key_that_is_not_registered_is_refused(served, tmp_path, login):
     start(served, tmp_path, login, users_preauthorized=True)
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -115,3 +124,19 @@ def test_client_credentials_without_such_a_user_are_refused(served, tmp_path, lo
     start(served, tmp_path, login, client_secret="s3cret")
     answer = login.token(grant_type="client_credentials", client_secret="s3cret")
     assert description(answer) == "no client credentials user enabled"
+
+
+def test_without_declared_apps_any_client_credentials_are_accepted(login):
+    answer = login.token(grant_type="client_credentials", client_secret="anything")
+    assert login.works(answer.json()["access_token"])
+    missing = login.token(grant_type="client_credentials")
+    assert description(missing) == "invalid client credentials"
+
+
+def test_discovery_names_what_is_served_and_a_key(login):
+    found = httpx.get(f"{login.url}/.well-known/openid-configuration").json()
+    assert found["issuer"] == login.url
+    assert found["token_endpoint"] == f"{login.url}/services/oauth2/token"
+    (key,) = httpx.get(found["jwks_uri"]).json()["keys"]
+    assert (key["kty"], key["alg"], key["use"]) == ("RSA", "RS256", "sig")
+    assert jwt.PyJWK(key).key.key_size == 2048

@@ -111,14 +111,14 @@ def test_a_new_record_gets_an_id_an_owner_and_its_system_fields(book):
             {"LastName": "A", "AccountId": "003000000000001AAA"},
             (
                 "MALFORMED_ID",
-                "AccountId: id value of incorrect type: 003000000000001AAA",
+                "Account ID: id value of incorrect type: 003000000000001AAA",
                 ("AccountId",),
             ),
         ),
         (
             "Contact",
             {"LastName": "A", "AccountId": "abc"},
-            ("MALFORMED_ID", "AccountId: id value of incorrect type: abc", ("AccountId",)),
+            ("MALFORMED_ID", "Account ID: id value of incorrect type: abc", ("AccountId",)),
         ),
         (
             "Contact",

@@ -75,6 +75,8 @@ def test_an_upsert_is_all_or_none_when_asked(rest):
         (False, "ALL_OR_NONE_OPERATION_ROLLED_BACK"),
         (False, "REQUIRED_FIELD_MISSING"),
     ]
+    # As at Salesforce: what would have been created says so, though it was not.
+    assert [each["created"] for each in answer.json()] == [False, True, False]
     assert rest.read("Account", known)["Name"] == "A"
     assert rest.get("/limits/recordCount?sObjects=Account").json()["sObjects"][0]["count"] == 1
 

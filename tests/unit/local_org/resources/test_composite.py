@@ -31,6 +31,24 @@ def test_later_parts_refer_to_earlier_answers(rest):
     assert title == f"of {account['body']['id']}"
 
 
+def test_parts_have_the_validators_of_their_answers(rest):
+    """Recorded by CumulusCI: a describe in a composite answers 304 to who has it already."""
+    account = rest.create("Account", Name="A")
+    record, described = _composite(
+        rest,
+        _part("GET", f"/sobjects/Account/{account}", "r"),
+        _part("GET", "/sobjects/Account/describe", "d"),
+    )
+    for part in (record, described):
+        assert sorted(part["httpHeaders"]) == ["ETag", "Last-Modified"]
+        assert part["httpHeaders"]["ETag"].startswith('"')
+    since = {"If-Modified-Since": described["httpHeaders"]["Last-Modified"]}
+    again = _part("GET", "/sobjects/Account/describe", "d") | {"httpHeaders": since}
+    (known,) = _composite(rest, again)
+    assert (known["httpStatusCode"], known["body"]) == (304, None)
+    assert known["httpHeaders"] == described["httpHeaders"]
+
+
 def test_without_all_or_none_each_part_stands_alone(rest):
     bad, good = _composite(
         rest,

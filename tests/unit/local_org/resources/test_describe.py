@@ -1,3 +1,9 @@
+import csv
+import itertools
+from pathlib import Path
+
+import pytest
+
 FIELD_MEMBERS = 57
 
 
@@ -64,3 +70,55 @@ def test_who_has_it_already_is_told_so(rest):
 
 def test_an_unknown_object_is_not_found(rest):
     assert rest.get("/sobjects/Nope/describe").status_code == 404
+
+
+RECORDED = Path(__file__).with_name("recorded_describes.csv")
+"""Members of describe recorded from real orgs, as in CumulusCI's tests (API 48.0 to 59.0)."""
+TEMPLATES = {"describe", "layouts", "compactLayouts", "quickActions", "rowTemplate", "sobject"}
+PAGES = {"uiDetailTemplate", "uiEditTemplate", "uiNewRecord"}
+
+
+def test_fields_are_described_as_recorded(rest):
+    with RECORDED.open(encoding="utf-8", newline="") as file:
+        recorded = list(csv.DictReader(file))
+    for sobject, rows in itertools.groupby(recorded, lambda row: row.pop("object")):
+        described = rest.get(f"/sobjects/{sobject}/describe").json()["fields"]
+        ours = {field["name"]: field for field in described}
+        for row in rows:
+            name = row.pop("field")
+            shown = {member: ours[name][member] for member in row}
+            assert {m: "" if v is None else str(v) for m, v in shown.items()} == row, name
+
+
+@pytest.mark.parametrize(
+    ("sobject", "more"),
+    [
+        ("Contact", {"approvalLayouts", "listviews"}),
+        (
+            "Case",
+            {
+                "approvalLayouts",
+                "listviews",
+                "caseArticleSuggestions",
+                "caseRowArticleSuggestions",
+            },
+        ),
+        ("Event", {"eventSeriesUpdates"}),
+        ("OpportunityContactRole", set()),
+        ("Invoice__c", {"approvalLayouts"}),
+    ],
+)
+def test_objects_have_the_recorded_urls(rest, sobject, more):
+    urls = rest.get(f"/sobjects/{sobject}/describe").json()["urls"]
+    assert set(urls) == TEMPLATES | PAGES | more
+    assert urls["layouts"] == f"/services/data/v60.0/sobjects/{sobject}/describe/layouts"
+    assert urls["uiDetailTemplate"] == f"{str(rest.client.base_url).rstrip('/')}/{{ID}}"
+    summary = rest.get(f"/sobjects/{sobject}").json()["objectDescribe"]["urls"]
+    assert set(summary) == TEMPLATES | more
+
+
+def test_labels_of_picklist_values_are_the_recorded_ones(rest):
+    answer = rest.get("/sobjects/Account/describe").json()["fields"]
+    (status,) = [field for field in answer if field["name"] == "CleanStatus"]
+    labels = {each["value"]: each["label"] for each in status["picklistValues"]}
+    assert (labels["Matched"], labels["Inactive"]) == ("In Sync", "Inactive")

@@ -111,6 +111,46 @@ def test_changing_or_deleting_nothing_is_404_in_other_words_than_the_deleted(res
         assert malformed.json()[0]["errorCode"] == "NOT_FOUND"
 
 
+def test_an_id_with_wrong_check_characters_is_an_error_of_the_record(rest):
+    path = "/sobjects/Account/001000000000000AAB"
+    assert rest.patch(path, {"Name": "B"}).json() == [
+        {
+            "message": "Account ID: id value of incorrect type: 001000000000000AAB",
+            "errorCode": "MALFORMED_ID",
+            "fields": ["Id"],
+        }
+    ]
+    # Unknown fields are found first; such an error has no `fields`, as recorded.
+    answer = rest.patch(path, {"Nope": "B"})
+    assert answer.json() == [
+        {
+            "message": "No such column 'Nope' on sobject of type Account",
+            "errorCode": "INVALID_FIELD",
+        }
+    ]
+    assert rest.get("/sobjects/Account/23foo").json() == [
+        {
+            "message": "Provided external ID field does not exist or is not accessible: 23foo",
+            "errorCode": "NOT_FOUND",
+        }
+    ]
+
+
+def test_an_account_has_an_etag_that_changes_with_it(rest):
+    path = f"/sobjects/Account/{rest.create('Account', Name='A')}"
+    read = rest.get(path)
+    tag = read.headers["ETag"]
+    assert rest.get(path, headers={"If-None-Match": tag}).status_code == 304
+    assert rest.patch(path, {"Name": "B"}, headers={"If-Match": tag}).status_code == 204
+    assert rest.get(path, headers={"If-None-Match": tag}).json()["Name"] == "B"
+    late = rest.patch(path, {"Name": "C"}, headers={"If-Match": tag})
+    assert (late.status_code, late.json()[0]["errorCode"]) == (412, "PRECONDITION_FAILED")
+    assert rest.delete(path, headers={"If-Match": tag}).status_code == 412
+    contact = rest.get(f"/sobjects/Contact/{rest.create('Contact', LastName='A')}")
+    assert "ETag" not in contact.headers
+    assert contact.headers["Last-Modified"].endswith(" GMT")
+
+
 @pytest.mark.parametrize(
     ("version", "created", "updated"),
     [("60.0", 201, 200), ("46.0", 201, 200), ("45.0", 201, 204)],
