@@ -73,8 +73,9 @@ def _bound(
         except duckdb.Error as error:
             reason = _ENUM.sub("VARCHAR", first_line(error))
             raise SourceError(
-                f"`sql` uses texts as other values without CAST: {reason}.",
-                hint="Write CAST(amount AS DECIMAL) > 5 where a table has `decimal` or `dates`.",
+                f"`sql` does not show how its values are written: {reason}.",
+                hint="Say what a column is used as: CAST(amount AS DECIMAL) > 5, or CAST(name AS"
+                " VARCHAR)[1:2].",
             ) from error
     return [(str(row[0]), str(row[1])) for row in described]
 

@@ -65,3 +65,17 @@ def test_records_of_a_query_are_loaded_with_their_parents_by_external_id(bench, 
         assert ended.code == 0, ended.out + ended.err
     found = org.rows("SELECT LastName, Account.Name FROM Contact ORDER BY LastName")
     assert [row["Account"] for row in found] == [None, {"Name": "A"}]
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_half_a_character_fails_its_row_also_in_a_column_that_is_not_mapped(bench, org, api):
+    lines = ['{"Name": "A", "x": "\\ud800"}', '{"Name": "B", "x": 1}', '{"Name": "C", "x": NaN}']
+    bench.write("a.jsonl", "\n".join(lines))
+    task = f"- {{name: load, create: Account, from: a.jsonl, fields: {{Name: Name}}, api: {api}}}"
+    ended = bench.run("run", bench.job(task))
+    assert ended.code == 3, ended.out + ended.err
+    assert r"UNREADABLE_ROW: line 1: \ud800 is half a character" in ended.out
+    assert [row["Name"] for row in org.rows("SELECT Name FROM Account")] == ["B"]
+    again = bench.run("retry")
+    assert again.code == 1, again.out + again.err
+    assert r"line 3: NaN is not JSON" in again.out
