@@ -262,7 +262,11 @@ def _lay_out_table(conn: sqlite3.Connection, sobject: SObject) -> None:
     stored = [field for field in sobject.fields if field.stored]
     present = _columns(conn, sobject.name)
     if not present:
-        columns = ", ".join(_column(field) for field in stored)
+        hidden = [
+            _column(Field(name, name, "boolean" if name == "IsDeleted" else "string"))
+            for name in sobject.columns[len(stored) :]
+        ]
+        columns = ", ".join([*map(_column, stored), *hidden])
         conn.execute(f"CREATE TABLE {quoted(sobject.name)} ({columns})")
     else:
         for field in stored:

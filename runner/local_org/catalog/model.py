@@ -9,6 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+SYSTEM_COLUMNS = (
+    "IsDeleted",
+    "CreatedDate",
+    "CreatedById",
+    "LastModifiedDate",
+    "LastModifiedById",
+    "SystemModstamp",
+)
+"""Columns of every table, also where describe shows only some of them (ContentDocumentLink)."""
+
 
 @dataclass(frozen=True, slots=True)
 class PicklistValue:
@@ -156,6 +166,12 @@ class SObject:
         return {
             item.relationship_name.lower(): item for item in self.fields if item.relationship_name
         }
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of its table: its stored fields, and the system columns."""
+        stored = [item.name for item in self.fields if item.stored]
+        return (*stored, *(name for name in SYSTEM_COLUMNS if self.field(name) is None))
 
     def field(self, name: str) -> Field | None:
         """Find a field; names are case-insensitive."""

@@ -16,7 +16,8 @@ from importlib import resources
 from runner.local_org.catalog.model import Catalog, ChildRelationship, Field, PicklistValue, SObject
 
 _AUTO_NUMBER_FORMAT = "{00000000}"
-_FIELD_TABLES = ("standard_fields.csv", "more_fields.csv")
+_FIELD_TABLES = ("standard_fields.csv", "more_fields.csv", "reference_fields.csv")
+"""The first two are describes as recorded; the last is Salesforce's Object Reference."""
 _RECORDED_MEMBERS = "recorded_members.csv"
 """Members of describe, as recorded, that do not follow from the other columns."""
 

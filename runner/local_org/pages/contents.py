@@ -56,7 +56,6 @@ def counted(org: Org) -> list[Counted]:
                 ).fetchone()[0],
             )
             for sobject in org.catalog.sobjects
-            if sobject.field("IsDeleted")
         ]
     return sorted(found, key=lambda each: (each.count == 0, each.sobject.name.lower()))
 

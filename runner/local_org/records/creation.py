@@ -31,7 +31,7 @@ class Creation:
 
     def __init__(self, sobject: SObject, user_id: str) -> None:
         self._sobject = sobject
-        self._stored = [field.name for field in sobject.fields if field.stored]
+        self._stored = sobject.columns
         self._template = _template(sobject, user_id)
         self._never_null = [
             (field.name, self._template[field.name])
@@ -106,7 +106,7 @@ def _template(sobject: SObject, user_id: str) -> dict[str, Stored]:
         elif isinstance(field.default, str | int | float):
             template[field.name] = _stored_default(field)
     for name in ("OwnerId", "CreatedById", "LastModifiedById"):
-        if sobject.field(name) is not None:
+        if name in sobject.columns:
             template[name] = user_id
     for record_type in sobject.record_types:
         if record_type.default and record_type.active:

@@ -82,7 +82,7 @@ class Lookups:
 
     def records(self, sobject: SObject, ids: Collection[str]) -> dict[str, dict[str, Stored]]:
         """Whole records by Id, as stored, including the recycle bin."""
-        names = [field.name for field in sobject.fields if field.stored]
+        names = sobject.columns
         columns = ", ".join(quoted(name) for name in names)
         rows = self._select(
             f"SELECT {columns} FROM {quoted(sobject.name)} WHERE Id IN",  # noqa: S608 - names
