@@ -172,6 +172,8 @@ def as_json(row):
 def json_value(name, value):
     if value is None or isinstance(value, bool):
         return json.dumps(value)
+    if name == "Many__c":
+        return json.dumps(value.split(";"))
     return written(value) if name in NUMBERS else json.dumps(written(value))
 
 
