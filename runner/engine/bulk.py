@@ -105,6 +105,9 @@ class BulkWrite:
 
         Rows that have no result afterwards were not processed.
         """
+        write = self._write
+        if not write.allows(write.failed_unsent) and not write.ledger.inherited_parts:
+            return None  # as over REST: what is sent would not save the task
         stopped_by = self._loop.run(self._parts())
         if stopped_by is not None:
             self._account_for_the_rest(stopped_by)

@@ -16,7 +16,7 @@ from runner.engine.columns import ColumnPlan
 from runner.errors import OrgError
 from runner.job.binds import literal
 from runner.job.model import Verb
-from runner.salesforce.rest.query import fits_url, pages
+from runner.salesforce.rest.query import fits_url, found_records
 from runner.salesforce.rest.write import BrokenOffError, Record, RecordResult, WriteRequest
 from runner.salesforce.rest.write import write_batch as write_once
 from runner.salesforce.session import Session
@@ -218,15 +218,14 @@ class LostAnswers:
         *,
         deleted: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        names = "Id" if field == "Id" else f"Id, {field}"
+        names = ("Id",) if field == "Id" else ("Id", field)
         for some in _pieces(values):
             listed = f"{field} IN ({', '.join(map(literal, some))})"
             soql = (
-                f"SELECT {names} FROM {self._write.sobject}"  # noqa: S608 - names as the org's describe has them, values as literals
+                f"SELECT {', '.join(names)} FROM {self._write.sobject}"  # noqa: S608 - names as the org's describe has them, values as literals
                 f" WHERE {' AND '.join((listed, *conditions))}"
             )
-            for page in pages(self._session, soql, deleted=deleted):
-                yield from page.records
+            yield from found_records(self._session, soql, names, deleted=deleted)
 
     def _moment(self, since: datetime) -> str:
         """A time of this machine by the org's clock, as SOQL has it."""

@@ -92,7 +92,7 @@ class RestWrite:
         )
         self._loop: SendingLoop[Batch, Answer] = SendingLoop(self, write, MOST_REQUESTS)
         self._progress = Progress(write)
-        self._failed = write.staging.rejected_total - write.staging.skipped_total
+        self._failed = write.failed_unsent
         self._handled: set[int] = set()
         """Batches whose rows have all the results that can be given."""
         self.has_open_rows = False
@@ -208,9 +208,7 @@ class RestWrite:
 
     def _too_many_failed(self) -> bool:
         """Whether sending more cannot save the task; what is left stays unprocessed."""
-        allowed = self._write.task.max_failures
-        read = self._write.staging.rows_total
-        return allowed is not None and not allowed.allows(self._failed, read)
+        return not self._write.allows(self._failed)
 
     def _send(self, batch: Batch, rows: Rows) -> Answer:
         try:

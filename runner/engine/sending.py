@@ -51,6 +51,16 @@ class PreparedWrite:
         """Whether rows without an Id are created: an upsert by Id."""
         return self.task.verb is Verb.UPSERT and self.plan.key == "Id"
 
+    def allows(self, failed: int) -> bool:
+        """Whether the task may still end well with so many failed rows."""
+        most = self.task.max_failures
+        return most is None or most.allows(failed, self.staging.rows_total)
+
+    @property
+    def failed_unsent(self) -> int:
+        """Rows that failed on this machine, before anything was sent."""
+        return self.staging.rejected_total - self.staging.skipped_total
+
     def save_before_images(self, first_row: int, last_row: int) -> None:
         """Save what the records of these rows hold now, if the job asks for `undo`."""
         if self.before_images is not None:

@@ -70,7 +70,9 @@ def _reason_to_fail(task: WriteTask, counts: Counts, bad: int) -> str | None:
     if counts.unprocessed and counts.failed == 0 and counts.in_doubt == 0:
         return f"{counts.unprocessed:,} rows were left unprocessed."
     if task.max_failures is not None and not task.max_failures.allows(bad, counts.read):
-        return f"{bad:,} of {counts.read:,} rows failed, more than max_failures allows."
+        enough = not task.max_failures.allows(counts.failed, counts.read)
+        count, became = (counts.failed, "failed") if enough else (bad, "did not succeed")
+        return f"{count:,} of {counts.read:,} rows {became}, more than max_failures allows."
     if bad == counts.read - counts.skipped and not counts.in_doubt and task.max_failures is None:
         return "Every row failed."
     return None

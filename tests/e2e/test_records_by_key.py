@@ -244,3 +244,15 @@ def test_a_hard_delete_by_key_and_its_problems_offline(bench, serve_org):
         told = bench.run("validate", job)
         assert told.code == 2
         assert "the key `Code__c` is not a column of the source" in told.err + told.out
+
+
+@APIS
+def test_keys_that_are_missing_count_before_anything_is_sent(bench, org, api):
+    org.create("Account", Name="old", ERP_Id__c="A")
+    bench.write("a.csv", "ERP_Id__c,Name\nA,new\nB,new\n")
+    keys = f"key: ERP_Id__c, from: a.csv, max_failures: 0, api: {api}"
+    job = bench.job(f"- {{name: load, update: Account, {keys}}}")
+    ended = bench.run("run", job, "-o", "json")
+    assert (ended.code, counts(ended, "failed", "unprocessed")) == (1, (1, 1)), ended.err
+    assert ended.task("load")["message"] == "1 of 2 rows failed, more than max_failures allows."
+    assert org.rows("SELECT Name FROM Account") == [{"Name": "old"}]

@@ -9,6 +9,7 @@ Header names are sent in Title-Case, since some clients look them up by exact na
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import socket
 import socketserver
@@ -182,6 +183,7 @@ class _Connection(BaseHTTPRequestHandler):
         self.rfile.close()
         with contextlib.suppress(OSError):
             self.wfile.close()
+        self.wfile = io.BytesIO()  # the base class flushes it
         self.connection.close()
 
 

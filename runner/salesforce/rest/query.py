@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import msgspec
 
-from runner.errors import UnexpectedAnswerError
+from runner.errors import OrgError, UnexpectedAnswerError
 from runner.parallel import one_ahead
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, path_of
@@ -74,7 +75,51 @@ _UNCOUNTED = re.compile(
 """Queries that count without records, and objects for which Salesforce does not promise a total."""
 
 
-def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[QueryPage]:
+@cache
+def _record_with(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A record that has these fields, none of them null."""
+    return msgspec.defstruct(
+        "_Record", [(name, str if name == "Id" else str | int | float | bool) for name in names]
+    )
+
+
+def found_records(
+    session: Session, soql: str, names: Sequence[str], *, deleted: bool = False
+) -> list[dict[str, Any]]:
+    """Find a handful of records by their values; numbers are texts.
+
+    A result of which pages are missing is read once more.
+
+    Args:
+        session: The org.
+        soql: The query.
+        names: The fields that it selects, none of which can be null.
+        deleted: Find deleted and archived records too.
+
+    Raises:
+        OrgError: As `pages`.
+        UnexpectedAnswerError: A record lacks one of the fields.
+    """
+
+    def read() -> list[dict[str, Any]]:
+        found = pages(session, soql, deleted=deleted, form=_record_with(tuple(names)))
+        return [record for page in found for record in page.texts]
+
+    try:
+        return read()
+    except OrgError as error:
+        if not isinstance(error, ShortResultError) and error.code != LOST_CURSOR:
+            raise
+        return read()
+
+
+def pages(
+    session: Session,
+    soql: str,
+    *,
+    deleted: bool = False,
+    form: type[msgspec.Struct] = _AnyRecord,
+) -> Iterator[QueryPage]:
     """Run a query; a query that finds nothing yields one empty page.
 
     Each page is requested while the one before it is in use.
@@ -83,6 +128,7 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
         session: The org.
         soql: The query, with its binds replaced; see `fits_url`.
         deleted: Find deleted and archived records too.
+        form: What each record must be.
 
     Raises:
         OrgError: The org refused the query or one of its pages.
@@ -91,10 +137,12 @@ def pages(session: Session, soql: str, *, deleted: bool = False) -> Iterator[Que
     """
     answer = session.send(query_request(soql, deleted=deleted))
     page = _page_of(answer)
-    arrived = _count(page, answer)
+    arrived = _count(page, answer, form)
     yield page
     if not page.done:
-        for following, records in one_ahead(_pages_from(session, page.next_records_url or "")):
+        for following, records in one_ahead(
+            _pages_from(session, page.next_records_url or "", form)
+        ):
             arrived += records
             yield following
     if arrived != page.total_size and not _UNCOUNTED.match(soql):
@@ -117,7 +165,9 @@ def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
         yield page
 
 
-def _pages_from(session: Session, url: str) -> Iterator[tuple[QueryPage, int]]:
+def _pages_from(
+    session: Session, url: str, form: type[msgspec.Struct] = _AnyRecord
+) -> Iterator[tuple[QueryPage, int]]:
     """The pages and how many records each has."""
     followed: set[str] = set()
     following: str | None = url
@@ -125,7 +175,7 @@ def _pages_from(session: Session, url: str) -> Iterator[tuple[QueryPage, int]]:
         answer = session.request("GET", _path_to(following, followed))
         page = _page_of(answer)
         following = None if page.done else page.next_records_url or ""
-        yield page, _count(page, answer)
+        yield page, _count(page, answer, form)
 
 
 def _path_to(url: str, followed: set[str]) -> str:
@@ -143,9 +193,10 @@ def _page_of(answer: OrgResponse) -> QueryPage:
     return read_json(answer, QueryPage)
 
 
-def _count(page: QueryPage, answer: OrgResponse) -> int:
-    """How many records a page has, without reading them."""
-    count = len(read_json(replace(answer, body=bytes(page.raw)), list[_AnyRecord]))
+def _count(page: QueryPage, answer: OrgResponse, form: type[msgspec.Struct]) -> int:
+    """How many records a page has; checks the form of each."""
+    listed: type[list[msgspec.Struct]] = list[form]  # type: ignore[valid-type]
+    count = len(read_json(replace(answer, body=bytes(page.raw)), listed))
     if not count and not page.done:
         raise ShortResultError("A page of the query has no records, but says that more follow")
     return count

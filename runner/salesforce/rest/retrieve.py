@@ -16,7 +16,7 @@ from runner.errors import OrgError, UnexpectedAnswerError
 from runner.job.binds import literal
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import segment
-from runner.salesforce.rest.query import fits_url, pages
+from runner.salesforce.rest.query import fits_url, found_records
 from runner.salesforce.session import Session
 
 MOST_IDS = 2_000
@@ -27,8 +27,10 @@ _OF_AN_ID = frozenset({"MALFORMED_ID", "INVALID_ID_FIELD", "INVALID_CROSS_REFERE
 """Codes of a refusal caused by one Id of many."""
 
 
-class _AnyRecord(msgspec.Struct):
-    """A record, whatever its fields."""
+class _Record(msgspec.Struct):
+    """A record, whatever its other fields."""
+
+    id: str = msgspec.field(name="Id")
 
 
 Texts = Mapping[str, str | None]
@@ -98,7 +100,7 @@ def _retrieved(
             *_retrieved(session, sobject, ids[:half], fields),
             *_retrieved(session, sobject, ids[half:], fields),
         ]
-    if len(read_json(answer, list[_AnyRecord | None])) != len(ids):
+    if len(read_json(answer, list[_Record | None])) != len(ids):
         raise UnexpectedAnswerError(
             f"The org did not return one entry for each of the {len(ids)} records asked for"
         )
@@ -117,15 +119,14 @@ def _among(  # noqa: PLR0913 - the parts of a query
     quoted: bool = True,
     deleted: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    names = ", ".join(dict.fromkeys(("Id", *also)))
+    names = tuple(dict.fromkeys(("Id", *also)))
 
     def soql(some: Sequence[str]) -> str:
         listed = ",".join(map(literal, some) if quoted else some)
-        return f"SELECT {names} FROM {sobject} WHERE {field} IN ({listed})"  # noqa: S608 - names as describe has them, values as literals
+        return f"SELECT {', '.join(names)} FROM {sobject} WHERE {field} IN ({listed})"  # noqa: S608 - names as describe has them, values as literals
 
     for some in _fitting(values, soql):
-        for page in pages(session, soql(some), deleted=deleted):
-            yield from page.texts
+        yield from found_records(session, soql(some), names, deleted=deleted)
 
 
 def _fitting(

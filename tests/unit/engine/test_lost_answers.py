@@ -24,12 +24,12 @@ class Org:
         self.queries = []
         self.written = []
         self._found, self._results = found, results
-        monkeypatch.setattr(lost_answers, "pages", self._pages)
+        monkeypatch.setattr(lost_answers, "found_records", self._find)
         monkeypatch.setattr(lost_answers, "write_once", self._write)
 
-    def _pages(self, _session, soql, **_options):
+    def _find(self, _session, soql, _names, **_options):
         self.queries.append(soql)
-        yield SimpleNamespace(records=self._found)
+        return self._found
 
     def _write(self, _session, _write, records):
         self.written += records

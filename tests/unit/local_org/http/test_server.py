@@ -6,11 +6,12 @@ import gzip
 import json
 import socket
 
+import httpx
 import pytest
 
 from runner.local_org import router
 from runner.local_org.app import open_org, serve
-from runner.local_org.http.messages import Response, Route
+from runner.local_org.http.messages import Response, Route, WireFault
 from runner.local_org.http.server import PortTakenError
 
 
@@ -122,3 +123,16 @@ def test_a_taken_port_is_told(echoing, tmp_path):
     with pytest.raises(PortTakenError, match=str(port)):
         serve(org, port)
     org.store.close()
+
+
+def test_a_connection_that_is_reset_on_purpose_is_no_error(served, monkeypatch, caplog):
+    def reset(_org, _request):
+        return Response(200, b"", wire=WireFault(reset=True))
+
+    own = (Route("GET", "/reset", reset, versioned=False, signed_in=False),)
+    monkeypatch.setattr(router, "ROUTES", own)
+    org = served()
+    with pytest.raises(httpx.ReadError):
+        org.client.get("/reset")
+    org.stop()
+    assert caplog.records == []

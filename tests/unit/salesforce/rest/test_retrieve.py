@@ -5,7 +5,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from runner.errors import OrgError
+from runner.errors import OrgError, UnexpectedAnswerError
+from runner.salesforce.rest.query import ShortResultError
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 
 FIELDS = ["Name", "Score__c", "Active__c"]
@@ -81,3 +82,31 @@ def test_the_recycle_bin_is_looked_into(world):
     world.org.say(200, json.loads(json.dumps({"totalSize": 2, "done": True, "records": records})))
     assert dict(find_deleted(world.session, "Account", ["1", "2"])) == {"1": True, "2": False}
     assert "/queryAll?" in world.org.paths()[0]
+
+
+def test_records_without_their_id_or_key_are_an_error_that_says_so(world):
+    """Nobody knows whose key it is: called missing, an upsert would take the row for a new one."""
+    for record, what in (
+        ({"Id": "1"}, "lacks Ext__c in [0]"),
+        ({"Ext__c": "a"}, "lacks Id in [0]"),
+        ({"Id": None, "Ext__c": "a"}, "`null` at [0].Id"),
+        ({"Id": "1", "Ext__c": ["a"]}, "`array` at [0].Ext__c"),
+    ):
+        world.org.say(200, {"totalSize": 1, "done": True, "records": [record]})
+        with pytest.raises(UnexpectedAnswerError) as raised:
+            list(find_by_key(world.session, "Account", "Ext__c", ["a"]))
+        assert "/services/data/v66.0/query" in str(raised.value)
+        assert what in str(raised.value)
+    world.org.say(200, [{"Name": "a"}])
+    with pytest.raises(UnexpectedAnswerError, match="lacks Id"):
+        read_by_id(world.session, "Account", ["1"], ["Name"])
+
+
+def test_records_that_did_not_arrive_are_asked_for_once_more(world):
+    whole = {"totalSize": 1, "done": True, "records": [{"Id": "1", "Ext__c": "a"}]}
+    said = [{**whole, "totalSize": 2}, whole]
+    world.org.respond = lambda _asked: (200, said.pop(0))
+    assert list(find_by_key(world.session, "Account", "Ext__c", ["a"])) == [("1", "a")]
+    world.org.respond = lambda _asked: (200, {**whole, "totalSize": 2})
+    with pytest.raises(ShortResultError):
+        list(find_by_key(world.session, "Account", "Ext__c", ["a"]))
