@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zlib import crc32
 
+from runner.local_org import triggers
 from runner.local_org.catalog.model import Catalog, Field, SObject
 
 _COLUMN_TYPES = {
@@ -204,6 +205,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
         cached_statements=_STATEMENTS,
     )
+    triggers.register(conn)
     conn.create_function("sf_lower", 1, fold, deterministic=True)
     conn.create_collation("SF_NOCASE", _compare)
     conn.execute("PRAGMA journal_mode = WAL")
@@ -242,6 +244,7 @@ def _lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
             "INSERT INTO _sobjects VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (sobject.name, sobject.key_prefix, sobject.custom),
         )
+    triggers.lay_out(conn, catalog)
 
 
 def _catalog_changed(conn: sqlite3.Connection, catalog: Catalog) -> datetime:

@@ -26,15 +26,15 @@ _RECORDED_MEMBERS = "recorded_members.csv"
 def standard_catalog() -> Catalog:
     """The catalog of an org without customisation."""
     recorded: dict[tuple[str, str], list[tuple[str, object]]] = defaultdict(list)
-    for row in _table(_RECORDED_MEMBERS):
+    for row in table(_RECORDED_MEMBERS):
         value = json.loads(row["value"])
         recorded[row["object"], row["field"]].append((row["member"], value))
     fields: dict[str, list[Field]] = defaultdict(list)
-    for table in _FIELD_TABLES:
-        for row in _table(table):
+    for name in _FIELD_TABLES:
+        for row in table(name):
             members = tuple(recorded[row["object"], row["name"]])
             fields[row["object"]].append(replace(_field(row), recorded=members))
-    sobjects = tuple(_sobject(row, fields[row["object"]]) for row in _table("standard_objects.csv"))
+    sobjects = tuple(_sobject(row, fields[row["object"]]) for row in table("standard_objects.csv"))
     return with_children(sobjects, _recorded_children())
 
 
@@ -82,7 +82,7 @@ def _children_of_fields(sobject: SObject) -> Iterator[tuple[str, ChildRelationsh
 
 
 def _recorded_children() -> Iterator[tuple[str, ChildRelationship]]:
-    for row in _table("child_relationships.csv"):
+    for row in table("child_relationships.csv"):
         yield (
             row["parent"],
             ChildRelationship(
@@ -95,7 +95,8 @@ def _recorded_children() -> Iterator[tuple[str, ChildRelationship]]:
         )
 
 
-def _table(name: str) -> list[dict[str, str]]:
+def table(name: str) -> list[dict[str, str]]:
+    """The rows of a table beside this module, by column."""
     text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 

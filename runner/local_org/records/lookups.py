@@ -80,6 +80,19 @@ class Lookups:
             found[value].append(record_id)
         return dict(found)
 
+    def by_pair(
+        self, sobject: SObject, fields: tuple[str, str], pairs: Collection[tuple[str, ...]]
+    ) -> dict[tuple[str, ...], str]:
+        """Ids of the live records that have one of the pairs of values in two fields."""
+        first, second = map(quoted, fields)
+        rows = self._select(
+            f"SELECT {first}, {second}, Id FROM {quoted(sobject.name)} "  # noqa: S608 - names
+            f"WHERE IsDeleted = 0 AND {second} IS NOT NULL AND {second} IN",
+            {pair[1] for pair in pairs},
+        )
+        found = {(one, other): record_id for one, other, record_id in rows}
+        return {pair: found[pair] for pair in found.keys() & set(pairs)}
+
     def records(self, sobject: SObject, ids: Collection[str]) -> dict[str, dict[str, Stored]]:
         """Whole records by Id, as stored, including the recycle bin."""
         names = sobject.columns

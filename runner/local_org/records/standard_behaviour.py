@@ -5,6 +5,7 @@ Knows the fields that are derived from others, as stored values. Knows no SQL an
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import cast
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import SObject
 from runner.local_org.records.values import Stored
+from runner.local_org.triggers import share
 
 StoredRecord = dict[str, Stored]
 Derivation = Callable[[StoredRecord, frozenset[str], str], None]
@@ -20,7 +22,8 @@ Derivation = Callable[[StoredRecord, frozenset[str], str], None]
 
 _CLOSED_CASE = frozenset({"Closed"})
 _CLOSED_TASK = frozenset({"Completed"})
-_HUNDRED = 100
+_RESPONDED = "Responded"
+_MONTHS = 12
 
 _STAGES: Mapping[str, tuple[float, str]] = {
     "Prospecting": (10.0, "Pipeline"),
@@ -64,8 +67,11 @@ def derivation_of(sobject: SObject) -> Derivation:
 def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
     """Fields that a new record needs although describe does not call them required.
 
-    An event needs a start and, unless it lasts all day, an end or a length.
+    An event needs a start and, unless it lasts all day, an end or a length; a campaign member is
+    a contact or a lead.
     """
+    if sobject == "CampaignMember":
+        return [] if record.get("LeadOrContactId") else ["ContactId", "LeadId"]
     if sobject != "Event":
         return []
     if record.get("IsAllDayEvent") and record.get("ActivityDate") is not None:
@@ -87,9 +93,7 @@ def _opportunity(record: StoredRecord, given: frozenset[str], moment: str) -> No
         if "ForecastCategoryName" not in given:
             record["ForecastCategory"] = category
             record["ForecastCategoryName"] = _CATEGORY_NAMES.get(category, category)
-    if record.get("Amount") is not None:
-        share = _exact(record, "Probability") / _HUNDRED
-        record["ExpectedRevenue"] = _in_cents(_exact(record, "Amount") * share)
+    record["ExpectedRevenue"] = share(record.get("Amount"), record.get("Probability"))
     _fiscal(record)
 
 
@@ -161,6 +165,30 @@ def _coded_status(record: StoredRecord, _given: frozenset[str], _moment: str) ->
     record["StatusCode"] = codes.get(status, "Draft")
 
 
+def _contract(record: StoredRecord, given: frozenset[str], moment: str) -> None:
+    """A contract ends a day before its term of months is over."""
+    _coded_status(record, given, moment)
+    start, months = record.get("StartDate"), record.get("ContractTerm")
+    record["EndDate"] = None
+    if start is not None and months is not None:
+        first = date.fromisoformat(str(start))
+        years, month = divmod(first.month - 1 + int(months), _MONTHS)
+        year = first.year + years
+        day = min(first.day, monthrange(year, month + 1)[1])
+        record["EndDate"] = str(date(year, month + 1, day) - timedelta(days=1))
+
+
+def _campaign_member(record: StoredRecord, _given: frozenset[str], moment: str) -> None:
+    """A member is a contact or a lead; of both, the contact counts."""
+    if record.get("ContactId") is not None:
+        record["LeadId"] = None
+    record["LeadOrContactId"] = record.get("ContactId") or record.get("LeadId")
+    record["Type"] = "Contact" if record.get("ContactId") else "Lead"
+    record["HasResponded"] = int(record.get("Status") == _RESPONDED)
+    if record["HasResponded"] and record.get("FirstRespondedDate") is None:
+        record["FirstRespondedDate"] = moment[:10]
+
+
 def _user(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
     if record.get("CommunityNickname") is None:
         record["CommunityNickname"] = str(record.get("Username") or "").split("@")[0][:40]
@@ -179,7 +207,8 @@ _DERIVATIONS: Mapping[str, Derivation] = {
     "Event": _event,
     "OpportunityLineItem": _line_item,
     "OrderItem": _line_item,
-    "Contract": _coded_status,
+    "CampaignMember": _campaign_member,
+    "Contract": _contract,
     "Order": _coded_status,
     "User": _user,
 }

@@ -1,17 +1,54 @@
-"""Checks unique fields, within a chunk and against the store.
+"""Checks unique fields and pairs of fields, within a chunk and against the store.
 
-Knows unique fields. Knows no other rules.
+Knows what must be unique. Knows no other rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records import refusals
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.values import Stored, comparable
+
+_SHORT_ID = 15
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two references that only one record has together, and the words for a second one."""
+
+    fields: tuple[str, str]
+    code: str
+    message: str
+    """With the fields' names as placeholders."""
+
+
+_PAIRS = {
+    "CampaignMember": (
+        _Pair(("CampaignId", "ContactId"), "DUPLICATE_VALUE", "Already a campaign member."),
+        _Pair(("CampaignId", "LeadId"), "DUPLICATE_VALUE", "Already a campaign member."),
+    ),
+    "PricebookEntry": (
+        _Pair(
+            ("Pricebook2Id", "Product2Id"),
+            "FIELD_INTEGRITY_EXCEPTION",
+            "This price definition already exists in this price book",
+        ),
+    ),
+    "ContentDocumentLink": (
+        _Pair(
+            ("ContentDocumentId", "LinkedEntityId"),
+            "DUPLICATE_VALUE",
+            "Document with ID: {ContentDocumentId} is already linked with the entity with ID:"
+            " {LinkedEntityId}",
+        ),
+    ),
+}
 
 
 def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups) -> None:
@@ -19,6 +56,8 @@ def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups)
 
     Records in the recycle bin do not count.
     """
+    for pair in _PAIRS.get(sobject.name, ()):
+        _check_pair(sobject, pair, drafts, lookups)
     for field in sobject.fields:
         if field.unique:
             with_value = [
@@ -28,6 +67,22 @@ def check_unique(sobject: SObject, drafts: Sequence[RowDraft], lookups: Lookups)
             ]
             if with_value:
                 _check_field(sobject, field, with_value, lookups)
+
+
+def _check_pair(
+    sobject: SObject, pair: _Pair, drafts: Sequence[RowDraft], lookups: Lookups
+) -> None:
+    complete = [
+        (draft, key)
+        for draft in drafts
+        if not draft.errors
+        and all(key := tuple(str(draft.values.get(name) or "") for name in pair.fields))
+    ]
+    owners = lookups.by_pair(sobject, pair.fields, {key for _, key in complete})
+    for draft, key in complete:
+        if owners.setdefault(key, str(draft.id)) != draft.id:
+            named = {name: str(draft.values[name])[:_SHORT_ID] for name in pair.fields}
+            draft.errors.append(ApiError(pair.code, pair.message.format(**named)))
 
 
 def _check_field(

@@ -304,6 +304,21 @@ def _picklist_reader(field: Field) -> Reader:
     return read
 
 
+def _multipicklist_reader(field: Field) -> Reader:
+    """Selected values have the order of the picklist, whatever that of the row."""
+    read_picklist = _picklist_reader(field)
+    places = {entry.value: place for place, entry in enumerate(field.picklist)}
+
+    def read(value: object) -> Stored:
+        text = read_picklist(value)
+        if text is None or ";" not in str(text):
+            return text
+        parts = str(text).split(";")
+        return ";".join(sorted(parts, key=lambda part: places.get(part, len(places))))
+
+    return read
+
+
 def _reference_reader(field: Field) -> Reader:
     def read(value: object) -> Stored:
         if value == "":
@@ -328,7 +343,7 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "time": _time_reader,
     "email": _email_reader,
     "picklist": _picklist_reader,
-    "multipicklist": _picklist_reader,
+    "multipicklist": _multipicklist_reader,
     "reference": _reference_reader,
     "id": _reference_reader,
 }
