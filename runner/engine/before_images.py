@@ -100,13 +100,17 @@ class BeforeImages:
 
 
 def save_what_was_written(
-    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows, *, created_only: bool
+    task: WriteTask,
+    context: Context,
+    plan: ColumnPlan,
+    staging: StagedRows,
+    *,
+    has_before_images: bool,
 ) -> None:
-    """Save what an undo must compare with, of every row that got through or of created ones."""
+    """Save what an undo must compare with."""
     columns = written_columns(task, plan, context.describes)
-    index = WrittenIndex(columns, has_before_images=not created_only)
-    folder = undo_folder(context.task_folder(task))
-    save_after_images(staging, folder, index, created_only=created_only)
+    index = WrittenIndex(columns, has_before_images=has_before_images)
+    save_after_images(staging, undo_folder(context.task_folder(task)), index)
 
 
 def undo_folder(task_folder: Path) -> Path:

@@ -82,7 +82,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         end = _sent(write, api)
         counts = end.outcome.counts
         if counts.created or (changes and counts.succeeded):
-            save_what_was_written(task, context, plan, staging, created_only=not changes)
+            save_what_was_written(task, context, plan, staging, has_before_images=changes)
         return end
     finally:
         staging.discard()

@@ -7,8 +7,9 @@ nothing of what is in the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from runner.tables.sql import CsvDialect, name, read_csv, read_records
 
@@ -65,8 +66,12 @@ class RowChunk:
     @property
     def files(self) -> tuple[Path, ...]:
         """All its files."""
-        always = (self.read_file, self.sent_file)
-        return (*always, self.rejected_file) if self.rejected else always
+        return (self.read_file, *self.files_of_sent)
+
+    @property
+    def files_of_sent(self) -> tuple[Path, ...]:
+        """Those that `sent_rows` reads."""
+        return (self.sent_file, self.rejected_file) if self.rejected else (self.sent_file,)
 
     def moved(self, folder: Path) -> RowChunk:
         """The same chunk, with its files in another folder."""
@@ -108,6 +113,25 @@ class RowChunk:
 
     def _file(self, ending: str) -> Path:
         return self.stem.with_name(self.stem.name + ending)
+
+
+def chunk_json(chunk: RowChunk) -> dict[str, Any]:
+    """A chunk with the keys that every release has used."""
+    members = asdict(chunk)
+    dialect = members.pop("dialect")
+    return members | {"stem": chunk.stem.name, "reading": dialect}
+
+
+def chunk_of(folder: Path, members: dict[str, Any]) -> RowChunk:
+    """Read what `chunk_json` gave, of a chunk whose files are in `folder` now.
+
+    Raises:
+        KeyError, TypeError: It is something else.
+    """
+    dialect = members.pop("reading")
+    lists = {key: tuple(dialect[key]) for key in ("columns", "nulls") if key in dialect}
+    dialect = CsvDialect(**dialect | lists)
+    return RowChunk(**members | {"stem": folder / members["stem"], "dialect": dialect})
 
 
 def sent_between(chunks: Sequence[RowChunk], first_row: int, last_row: int) -> str:

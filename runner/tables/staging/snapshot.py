@@ -9,15 +9,13 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from runner.errors import StateError
 from runner.files import atomic_write, sync, unwritable
 from runner.tables.field_types import MappedColumn
-from runner.tables.sql import CsvDialect
-from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.chunk import RowChunk, chunk_json, chunk_of
 from runner.tables.staging.rows import StagedRows
 
 _INDEX = "index.json"
@@ -67,7 +65,7 @@ def save_snapshot(staging: StagedRows, folder: Path) -> None:
     index = {
         "columns": staging.source_columns,
         "source_sha256": staging.source_sha256,
-        "slabs": [_to_json(chunk) for chunk in staging.chunks],
+        "slabs": [chunk_json(chunk) for chunk in staging.chunks],
         "files": staging.files,
     }
     with atomic_write(folder / _INDEX) as beside:
@@ -85,22 +83,8 @@ def read_snapshot(folder: Path) -> Snapshot | None:
         return None
     try:
         index = json.loads(file.read_text(encoding="utf-8"))
-        chunks = tuple(_from_json(folder, each) for each in index["slabs"])
+        chunks = tuple(chunk_of(folder, each) for each in index["slabs"])
         files = tuple((row, name) for row, name in index.get("files", ()))
         return Snapshot(tuple(index["columns"]), index["source_sha256"], chunks, files)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StateError(f"{file} cannot be read: {error}.") from error
-
-
-def _to_json(chunk: RowChunk) -> dict[str, Any]:
-    """A chunk with the keys that every release has used."""
-    members = asdict(chunk)
-    dialect = members.pop("dialect")
-    return members | {"stem": chunk.stem.name, "reading": dialect}
-
-
-def _from_json(folder: Path, members: dict[str, Any]) -> RowChunk:
-    dialect = members.pop("reading")
-    lists = {key: tuple(dialect[key]) for key in ("columns", "nulls") if key in dialect}
-    dialect = CsvDialect(**dialect | lists)
-    return RowChunk(**members | {"stem": folder / members["stem"], "dialect": dialect})

@@ -1,8 +1,8 @@
 """After images: what a write sent, saved next to its row results so that an undo can compare.
 
-The second step of an undo, taken when the write ends: the values of each row that succeeded.
-`before_images` comes before it; `compare` reads both. Knows staged rows, outcomes, and the index of
-the columns. Knows nothing of the org.
+The second step of an undo, taken when the write ends: the rows as they were sent, of which an undo
+compares those that succeeded. `before_images` comes before it; `compare` reads both. Knows staged
+rows and the index of the columns. Knows nothing of the org.
 """
 
 from __future__ import annotations
@@ -12,19 +12,20 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.errors import StateError
-from runner.files import PRIVATE_FILE, atomic_write
-from runner.outcome import RowStatus
+from runner.files import PRIVATE_FILE, atomic_write, sync, unwritable
 from runner.parallel import parallel_map
+from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
-from runner.tables.sql import literal
-from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.chunk import chunk_json, chunk_of
 from runner.tables.staging.rows import StagedRows
 from runner.tables.undo.before_images import write_parquet
 
 UNDO = "undo"
 """Name of the folder in which a task saves what its undo needs."""
+_WRITTEN = "written"
 _INDEX = "index.json"
 
 
@@ -67,43 +68,47 @@ class WrittenIndex:
         return tuple(dict.fromkeys(column.field for column in self.columns))
 
 
-def save_after_images(
-    staging: StagedRows, folder: Path, index: WrittenIndex, *, created_only: bool
-) -> None:
-    """Save what was sent in the rows that succeeded; replaces what was saved before.
+def save_after_images(staging: StagedRows, folder: Path, index: WrittenIndex) -> None:
+    """Save what was sent; replaces what was saved before.
+
+    The files that the rows were sent from are kept, so this takes no time: only an undo reads them.
 
     Args:
-        staging: Its outcomes are complete.
+        staging: The rows, which are discarded later.
         folder: The task's undo folder.
         index: What was sent.
-        created_only: Leave out rows that changed an existing record.
 
     Raises:
         StateError: The files cannot be written.
     """
-    shutil.rmtree(folder / "written", ignore_errors=True)
+    written = folder / _WRITTEN
+    chunks = [chunk for chunk in staging.chunks if chunk.sendable]
     cells = {mapping.column.field: mapping.cell for mapping in staging.mappings}
-    sent = [f"{cells[each.column]} AS w{place}" for place, each in enumerate(index.columns)]
-    only = " AND created IS NOT FALSE" if created_only else ""
+    content = {
+        "columns": [asdict(column) for column in index.columns],
+        "kept": index.has_before_images,
+        "cells": [cells[column.column] for column in index.columns],
+        "chunks": [chunk_json(chunk) for chunk in chunks],
+    }
+    try:
+        shutil.rmtree(written, ignore_errors=True)
+        written.mkdir(parents=True)
+        for file in (file for chunk in chunks for file in chunk.files_of_sent):
+            _keep(file, written / file.name)
+    except OSError as error:
+        raise unwritable(written, error) from error
+    with atomic_write(folder / _INDEX, PRIVATE_FILE) as beside:
+        beside.write_text(json.dumps(content), encoding="utf-8")
 
-    def save_chunk(chunk: RowChunk) -> None:
-        rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
-        succeeded = f"status = {literal(RowStatus.SUCCEEDED)}{only}"
-        query = (
-            f"SELECT s.row AS row, {', '.join(sent) or 'NULL AS nothing'}"
-            f" FROM {chunk.sent_rows()} s"
-            f" JOIN (FROM outcome WHERE {rows} AND {succeeded}) o ON s.row = o.row"
-        )
-        file = folder / "written" / f"{chunk.stem.name}.parquet"
-        write_parquet(staging.database, file, f"({query})")
 
-    for _ in parallel_map(save_chunk, [chunk for chunk in staging.chunks if chunk.sendable]):
-        pass
-    columns = [asdict(column) for column in index.columns]
-    content = json.dumps({"columns": columns, "kept": index.has_before_images})
-    with atomic_write(folder / _INDEX) as beside:
-        beside.chmod(PRIVATE_FILE)
-        beside.write_text(content, encoding="utf-8")
+def _keep(file: Path, to: Path) -> None:
+    """Keep a private file under another name, without a copy where the file system can."""
+    try:
+        to.hardlink_to(file)
+    except OSError:
+        shutil.copyfile(file, to)
+    to.chmod(PRIVATE_FILE)
+    sync(to)
 
 
 def read_index(folder: Path) -> WrittenIndex | None:
@@ -112,20 +117,53 @@ def read_index(folder: Path) -> WrittenIndex | None:
     Raises:
         StateError: The index is damaged.
     """
+    index = _read(folder)
+    if index is None:
+        return None
+    try:
+        columns = tuple(WrittenColumn(**each) for each in index["columns"])
+        return WrittenIndex(columns, has_before_images=index["kept"])
+    except (KeyError, TypeError) as error:
+        raise StateError(f"{folder / _INDEX} cannot be read: {error}.") from error
+
+
+def _read(folder: Path) -> dict[str, Any] | None:
     file = folder / _INDEX
     if not file.exists():
         return None
     try:
-        index = json.loads(file.read_text(encoding="utf-8"))
-        columns = tuple(WrittenColumn(**each) for each in index["columns"])
-        return WrittenIndex(columns, has_before_images=index["kept"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise StateError(f"{file} cannot be read: {error}.") from error
 
 
-def after_image_files(folder: Path) -> Sequence[Path]:
-    """The files of what was sent."""
-    return sorted((folder / "written").glob("*.parquet"))
+def after_image_files(database: Database, folder: Path, work: Path) -> Sequence[Path]:
+    """Parquet files of what was sent, `row, w0, w1, …`, in which rows are found fast.
+
+    Args:
+        database: Converts the rows as they were sent.
+        folder: The task's undo folder.
+        work: Where to.
+
+    Raises:
+        StateError: What was saved cannot be read.
+    """
+    written = folder / _WRITTEN
+    index = _read(folder) or {}
+    cells = [f"{cell} AS w{place}" for place, cell in enumerate(index.get("cells", ()))]
+
+    def convert(members: dict[str, Any]) -> Path:
+        try:
+            chunk = chunk_of(written, members)
+            query = f"(SELECT {', '.join(['row', *cells])} FROM {chunk.sent_rows()})"
+        except (OSError, KeyError, TypeError) as error:
+            raise StateError(f"What was sent cannot be read in {written}: {error}.") from error
+        file = work / f"{chunk.stem.name}.parquet"
+        write_parquet(database, file, query)
+        return file
+
+    # An earlier release saved them as Parquet.
+    return [*sorted(written.glob("*.parquet")), *parallel_map(convert, index.get("chunks", ()))]
 
 
 def before_image_files(folder: Path) -> Sequence[Path]:

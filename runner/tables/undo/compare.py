@@ -241,7 +241,7 @@ class TaskComparison:
             f"SELECT {cells}, CAST(sf__Created AS BOOLEAN) AS created, false AS doubt"
             f" FROM succeeded UNION ALL SELECT {cells}, NULL, true FROM in_doubt",
         )
-        self._view("all_written", _written(self._undo, self.index.columns))
+        self._view("all_written", self._written())
         self._load_before_images()
         repeats = self._has_repeats("results WHERE id15 IS NOT NULL")
         # All rows of a record are in the group of the first one.
@@ -258,6 +258,14 @@ class TaskComparison:
         projected |= {"deleted": ["id15"], "undeleted": ["id15"]}
         for table, names in projected.items():
             self._execute(f"CREATE TABLE IF NOT EXISTS {table} AS {_nothing(names)}")
+
+    def _written(self) -> str:
+        """What was sent: `row, w0, w1, …`."""
+        columns = self.index.columns
+        if columns and (files := after_image_files(self._database, self._undo, self._work)):
+            return f"SELECT * FROM {read_parquet(files)}"
+        cells = "".join(f", CAST(NULL AS VARCHAR) AS w{place}" for place in range(len(columns)))
+        return f"SELECT CAST(0 AS BIGINT) AS row{cells} WHERE false"
 
     def _load_before_images(self) -> None:
         """What each record held when it was first read."""
@@ -363,14 +371,6 @@ class TaskComparison:
             raise unwritable(file, error) from error
         finally:
             file.unlink(missing_ok=True)
-
-
-def _written(folder: Path, columns: Sequence[WrittenColumn]) -> str:
-    files = after_image_files(folder) if columns else ()
-    if files:
-        return f"SELECT * FROM {read_parquet(files)}"
-    cells = "".join(f", CAST(NULL AS VARCHAR) AS w{place}" for place in range(len(columns)))
-    return f"SELECT CAST(0 AS BIGINT) AS row{cells} WHERE false"
 
 
 def _nothing(columns: Sequence[str]) -> str:
