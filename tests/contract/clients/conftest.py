@@ -12,6 +12,7 @@ import sys
 import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
@@ -124,6 +125,23 @@ def org(tmp_path_factory, org_file):
 def tag():
     """What a test's records are known by."""
     return uuid.uuid4().hex[:12]
+
+
+@pytest.fixture
+def refresh_token(org):
+    """A function that gives what a person gets who approves an app in a browser."""
+
+    def approve(client_id):
+        app = {"client_id": client_id, "redirect_uri": "http://localhost:1717/callback"}
+        asked = {**app, "response_type": "code", "scope": "api refresh_token"}
+        pressed = {"step": "approve", "username": "admin@local.example"}
+        page = f"{org.url}/services/oauth2/authorize"
+        answer = httpx.post(page, params=asked, data=pressed)
+        (code,) = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
+        given = {**app, "grant_type": "authorization_code", "code": code}
+        return httpx.post(f"{org.url}/services/oauth2/token", data=given).json()["refresh_token"]
+
+    return approve
 
 
 class ToLoopback(requests.Session):

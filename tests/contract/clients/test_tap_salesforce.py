@@ -4,13 +4,10 @@ import json
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 
 SCRIPT = Path(__file__).with_name("tap_salesforce_on_loopback.py")
-APP = {"client_id": "3MVG9tap", "redirect_uri": "http://localhost:1717/callback"}
 FIELDS = {"LastName", "ERP_Id__c", "IsDeleted", "CreatedDate", "SystemModstamp"}
 
 
@@ -51,17 +48,6 @@ class Tap:
         return records, [each["value"] for each in messages if each["type"] == "STATE"][-1]
 
 
-def refresh_token(org):
-    """What a person gets who approves the app in a browser."""
-    asked = {**APP, "response_type": "code", "scope": "api refresh_token"}
-    pressed = {"step": "approve", "username": "admin@local.example"}
-    page = f"{org.url}/services/oauth2/authorize"
-    answer = httpx.post(page, params=asked, data=pressed)
-    (code,) = parse_qs(urlsplit(answer.headers["Location"]).query)["code"]
-    given = {**APP, "grant_type": "authorization_code", "code": code}
-    return httpx.post(f"{org.url}/services/oauth2/token", data=given).json()["refresh_token"]
-
-
 @pytest.fixture(scope="session")
 def python(installed):
     """The Python that the tap lives in; asked for before an org is started for nothing."""
@@ -70,12 +56,12 @@ def python(installed):
 
 
 @pytest.fixture(params=["REST", "BULK"])
-def tap(request, python, org, tmp_path):
+def tap(request, python, org, refresh_token, tmp_path):
     made = Tap(python, tmp_path, org.url)
     config = {
-        "client_id": APP["client_id"],
+        "client_id": "3MVG9tap",
         "client_secret": "none",
-        "refresh_token": refresh_token(org),
+        "refresh_token": refresh_token("3MVG9tap"),
         "start_date": "2020-01-01T00:00:00Z",
         "api_type": request.param,
     }
