@@ -110,7 +110,7 @@ def plan_columns(
     lookups: dict[str, str] = {}
     unique: list[str] = []
     for wish, column in resolved:
-        mapped = _mapped(task, wish, column)
+        mapped = _mapped(task, wish, column, described)
         columns.append(mapped)
         if column.lookup is not None:
             lookups[column.name] = column.lookup
@@ -141,7 +141,9 @@ def _notes(
         yield f"sent for new records only, since nobody can change them later: {names}"
 
 
-def _mapped(task: WriteTask, wish: _Wish, column: ResolvedColumn) -> MappedColumn:
+def _mapped(
+    task: WriteTask, wish: _Wish, column: ResolvedColumn, described: ObjectDescribe
+) -> MappedColumn:
     identifies = column.name.lower() == _required(task)
     is_key = identifies and not _may_be_blank(task)
     mapped = MappedColumn(
@@ -153,6 +155,7 @@ def _mapped(task: WriteTask, wish: _Wish, column: ResolvedColumn) -> MappedColum
         is_cut=task.truncate and _may_be_cut(column) and not is_key,
         is_list=column.type == "multipicklist",
         tells_case=column.field.case_sensitive if identifies else None,
+        id_prefix=described.key_prefix if identifies and column.name == _ID else "",
     )
     if is_key and _finds_by_key(task):
         expression = wish.expression or quoted(wish.name)

@@ -78,6 +78,8 @@ class ObjectDescribe:
     updateable: bool = False
     children: Mapping[str, str] = field(default_factory=dict)
     """Object of each list of children, by the relationship's name in lower case."""
+    key_prefix: str = ""
+    """The first three characters of each record's Id; empty if the object has none."""
 
     def field(self, name: str) -> FieldDescribe | None:
         """Find a field, ignoring case."""
@@ -234,6 +236,7 @@ class _ObjectAnswer(msgspec.Struct, rename="camel"):
     createable: bool | None = None
     updateable: bool | None = None
     child_relationships: list[_ChildrenAnswer] | None = None
+    key_prefix: str | None = None
 
 
 class _Named(msgspec.Struct):
@@ -262,6 +265,7 @@ def object_of(answer: OrgResponse) -> ObjectDescribe:
             for entry in found.child_relationships or ()
             if entry.name
         },
+        key_prefix=found.key_prefix or "",
     )
 
 

@@ -73,6 +73,8 @@ class MappedColumn:
     """A multi-select picklist: a JSON list of texts is joined with `;`."""
     tells_case: bool | None = None
     """Of the key, one record of which is one row: whether `a1` and `A1` are two; None: no key."""
+    id_prefix: str = ""
+    """Of Ids of the records to write: how each begins, for another object's must not be written."""
 
     @property
     def label(self) -> str:

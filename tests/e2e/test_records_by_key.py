@@ -256,3 +256,25 @@ def test_keys_that_are_missing_count_before_anything_is_sent(bench, org, api):
     assert (ended.code, counts(ended, "failed", "unprocessed")) == (1, (1, 1)), ended.err
     assert ended.task("load")["message"] == "1 of 2 rows failed, more than max_failures allows."
     assert org.rows("SELECT Name FROM Account") == [{"Name": "old"}]
+
+
+@APIS
+def test_no_record_of_another_object_is_written_by_its_id(bench, org, api):
+    """A delete over REST takes any Ids: the contact was deleted."""
+    account = org.create("Account", Name="a")
+    contact = org.create("Contact", LastName="c")
+    bench.write("a.csv", f"Id,Name\n{contact},x\n{contact[:15]},x\n{account},x\n")
+    job = bench.job(f"""
+- {{name: change, update: Account, from: a.csv, api: {api}}}
+- {{name: put, upsert: Account, key: Id, from: a.csv, api: {api}}}
+- {{name: drop, delete: Account, from: a.csv, api: {api}}}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 3, ended.err
+    why = f"Id: '{contact}' is another object's Id; this one's begin with 001"
+    for name, done in (("change", "updated"), ("put", "updated"), ("drop", "deleted")):
+        assert counts(ended, done, "failed", task=name) == (1, 2)
+        failed = result_rows(ended, "failed", name)[0]
+        assert (failed["sf__Code"], failed["sf__Message"]) == ("VALUE_DOES_NOT_FIT", why)
+    assert org.rows("SELECT Id FROM Contact") == [{"Id": contact}]
+    assert org.rows("SELECT Id FROM Account") == []

@@ -56,6 +56,12 @@ class _Connection(BaseHTTPRequestHandler):
     server: _Listener
     raw_requestline: bytes
 
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError as error:  # the client is gone, between two requests too
+            _log.debug("connection abandoned: %s", error)
+
     def do_GET(self) -> None:
         try:
             self._serve_one()

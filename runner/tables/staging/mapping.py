@@ -322,6 +322,11 @@ def _clauses(mapping: ColumnMapping, *, has_null: bool) -> list[str]:
         misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
         message = f"{before} || {shown(text)} || {after}"
         clauses.append(_clause(column.label, misfit, MISFIT, message))
+    if column.id_prefix:  # the org does not compare: a delete over REST takes any Ids
+        other = f"NOT starts_with(m{index}, {literal(column.id_prefix)})"
+        before = literal(f"{_label(column)}: '")
+        after = literal(f"' is another object's Id; this one's begin with {column.id_prefix}")
+        clauses.append(_clause(column.label, other, MISFIT, f"{before} || m{index} || {after}"))
     if mapping.is_too_long and not column.is_cut:
         before = literal(f"{_label(column)}: data value too large: ")
         after = literal(f" (max length={column.max_length})")

@@ -230,6 +230,34 @@ def _scenarios():
             by_ids,
             seeds=COUNT,
         )
+        keyed = WRITE.replace("{api}", api) + "  key: ERP_Id__c\n"
+        yield Scenario(
+            f"update-by-key-{api}",
+            keyed.format(verb="update") + RETRY,
+            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}", Phone="p {n}"),
+            seeds=COUNT,
+        )
+        yield Scenario(
+            f"delete-by-key-{api}",
+            keyed.format(verb="delete") + RETRY,
+            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}"),
+            seeds=COUNT,
+        )
+        yield Scenario(
+            f"upsert-on-create-{api}",
+            keyed.format(verb="upsert") + "  on_create: [Phone]\n" + RETRY,
+            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}", Phone="p {n}"),
+            seeds=220,
+            tells_new=api == "rest",
+        )
+        yield Scenario(
+            f"upsert-by-id-{api}",
+            WRITE.format(verb="upsert", api=api) + "  key: Id\n" + RETRY,
+            lambda ids: by_ids([*ids, *[""] * (COUNT - len(ids))], "Name"),
+            seeds=220,
+            may_doubt=api == "rest",
+            tells_new=api == "rest",
+        )
         query = "- name: list\n  query: SELECT Name, ERP_Id__c FROM Account ORDER BY Name\n"
         yield Scenario(
             f"query-{api}",

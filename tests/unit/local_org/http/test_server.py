@@ -136,3 +136,13 @@ def test_a_connection_that_is_reset_on_purpose_is_no_error(served, monkeypatch, 
         org.client.get("/reset")
     org.stop()
     assert caplog.records == []
+
+
+def test_a_client_that_goes_between_two_requests_is_no_error(served, caplog):
+    org = served()
+    connection = socket.create_connection(("127.0.0.1", httpx.URL(org.server.url).port))
+    connection.sendall(b"GET /services/data HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert connection.recv(12) == b"HTTP/1.1 200"
+    connection.close()  # with unread bytes: a reset
+    org.stop()
+    assert caplog.records == []
