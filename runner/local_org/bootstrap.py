@@ -107,7 +107,17 @@ def _initial_records() -> list[tuple[str, dict[str, object]]]:
         "IsActive": 1,
         "IsStandard": 1,
     }
+    days = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+    hours = {
+        "Id": make_id("01m", _NUMBER),
+        "Name": "Default",
+        "IsActive": 1,
+        "IsDefault": 1,
+        "TimeZoneSidKey": _LOCALE["TimeZoneSidKey"],
+        **{f"{day}{end}Time": "00:00:00.000Z" for day in days for end in ("Start", "End")},
+    }
     return [
+        ("BusinessHours", hours),
         ("Organization", organization),
         ("Profile", profile),
         ("User", user),

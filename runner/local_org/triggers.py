@@ -24,6 +24,21 @@ _STAMPS = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 """Fields of a parent that change with its sums."""
 
 
+_CONSEQUENCES = (
+    (
+        "Opportunity",
+        ("Amount", "Probability"),
+        "ExpectedRevenue = sf_share(Amount, Probability)",
+    ),
+    (
+        "Quote",
+        ("TotalPrice", "Tax", "ShippingHandling"),
+        "GrandTotal = sf_total(TotalPrice, Tax, ShippingHandling)",
+    ),
+)
+"""Fields that follow from sums of the same record: the sObject, the causes, the consequence."""
+
+
 class ExactSum:
     """The aggregate behind `sf_sum`: the exact sum of stored numbers; null of none."""
 
@@ -48,10 +63,19 @@ def share(amount: float | str | None, percent: float | str | None) -> float | st
     return exact_numbers.to_stored(round(part, 2))
 
 
+def total(*amounts: float | str | None) -> float | str | None:
+    """The function behind `sf_total`: the exact sum of its arguments; null of nothing but nulls."""
+    summing = ExactSum()
+    for amount in amounts:
+        summing.step(amount)
+    return summing.finalize()
+
+
 def register(conn: sqlite3.Connection) -> None:
     """Give a connection the functions that the triggers call."""
     conn.create_aggregate("sf_sum", 1, cast("Any", ExactSum))  # declared for integers only
     conn.create_function("sf_share", 2, share, deterministic=True)
+    conn.create_function("sf_total", -1, total, deterministic=True)
 
 
 def lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
@@ -171,13 +195,17 @@ def _rolling_up(catalog: Catalog) -> Iterator[tuple[str, str]]:
             stamped = _sums(rolled, stamps if row == "NEW" else "")
             name = f"{parent}.sums.{event.split()[0].lower()}"
             yield _trigger(name, event, f"{stamped} WHERE Id = {row}.{reference}")
-    opportunity = catalog.sobject("Opportunity")
-    if opportunity is not None:
-        yield from _of_opportunities(roll_ups(catalog))
+    yield from _kept(roll_ups(catalog))
+    for sobject, causes, setting in _CONSEQUENCES:
+        yield _trigger(
+            f"{sobject}.{setting.partition(' ')[0]}",
+            f'UPDATE OF {_list(causes)} ON "{sobject}"',
+            f'UPDATE "{sobject}" SET {setting} WHERE Id = NEW.Id',
+        )
 
 
-def _of_opportunities(found: Iterable[RollUp]) -> Iterator[tuple[str, str]]:
-    """The amount of one with products is not changed by an update; what is expected follows it."""
+def _kept(found: Iterable[RollUp]) -> Iterator[tuple[str, str]]:
+    """The amount of an opportunity with products is not changed by an update."""
     rolled = [each for each in found if each.sobject == "Opportunity"]
     if rolled:
         yield _trigger(
@@ -185,12 +213,6 @@ def _of_opportunities(found: Iterable[RollUp]) -> Iterator[tuple[str, str]]:
             'UPDATE OF Amount ON "Opportunity" WHEN NEW.HasOpportunityLineItem',
             f"{_sums(rolled)} WHERE Id = NEW.Id",
         )
-    yield _trigger(
-        "Opportunity.expected",
-        'UPDATE OF Amount, Probability ON "Opportunity"',
-        'UPDATE "Opportunity" SET ExpectedRevenue = sf_share(Amount, Probability) '
-        "WHERE Id = NEW.Id",
-    )
 
 
 def _sums(rolled: Iterable[RollUp], further: str = "") -> str:
@@ -202,9 +224,13 @@ def _sums(rolled: Iterable[RollUp], further: str = "") -> str:
 def _sum(each: RollUp) -> str:
     children = f'FROM "{each.child}" AS c WHERE c.{each.reference} = "{each.sobject}".Id'
     alive = f"{children} AND c.IsDeleted = 0"
-    if each.summed is None:
-        return f"EXISTS (SELECT 1 {alive})"
-    return f"coalesce((SELECT sf_sum(c.{each.summed}) {alive}), {each.field})"
+    match each.rule:
+        case "any":
+            return f"EXISTS (SELECT 1 {alive})"
+        case "count":
+            return f"(SELECT count(*) {alive})"
+        case _:
+            return f"coalesce((SELECT sf_sum(c.{each.summed}) {alive}), {each.field})"
 
 
 def _has_children(rolled: Iterable[RollUp]) -> str:

@@ -33,14 +33,16 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class RollUp:
-    """A field that sums up a field of the children, or says whether there are any."""
+    """A field that sums up a field of the children, counts them, or says whether there are any."""
 
     sobject: str
     field: str
+    rule: str
+    """sum, count or any."""
     child: str
     reference: str
     summed: str | None
-    """The field to sum up; None for whether there are children."""
+    """The field to sum up."""
 
 
 def copies(catalog: Catalog) -> Iterator[Copy]:
@@ -64,7 +66,8 @@ def roll_ups(catalog: Catalog) -> Iterator[RollUp]:
             continue
         child, reference, *summed = row["source"].split(".")
         if all(_has(catalog, child, name) for name in (reference, *summed)):
-            yield RollUp(row["object"], row["field"], child, reference, next(iter(summed), None))
+            field = next(iter(summed), None)
+            yield RollUp(row["object"], row["field"], row["rule"], child, reference, field)
 
 
 def _path(text: str) -> Path:

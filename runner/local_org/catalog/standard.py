@@ -16,6 +16,7 @@ from importlib import resources
 from runner.local_org.catalog.model import Catalog, ChildRelationship, Field, PicklistValue, SObject
 
 _AUTO_NUMBER_FORMAT = "{00000000}"
+_AUTO_NUMBER_FORMATS = {"LineNumber": "QL-{00000}"}
 _FIELD_TABLES = ("standard_fields.csv", "more_fields.csv", "reference_fields.csv")
 """The first two are describes as recorded; the last is Salesforce's Object Reference."""
 _RECORDED_MEMBERS = "recorded_members.csv"
@@ -149,7 +150,9 @@ def _field(row: dict[str, str]) -> Field:
             _picklist_value(value) for value in row["picklistValues"].split("|") if value
         ),
         soap_type=row["soapType"],
-        auto_number_format=_AUTO_NUMBER_FORMAT if flag("autoNumber") else None,
+        auto_number_format=_AUTO_NUMBER_FORMATS.get(row["name"], _AUTO_NUMBER_FORMAT)
+        if flag("autoNumber")
+        else None,
     )
 
 

@@ -14,7 +14,7 @@ from typing import cast
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import SObject
 from runner.local_org.records.values import Stored
-from runner.local_org.triggers import share
+from runner.local_org.triggers import share, total
 
 StoredRecord = dict[str, Stored]
 Derivation = Callable[[StoredRecord, frozenset[str], str], None]
@@ -22,8 +22,10 @@ Derivation = Callable[[StoredRecord, frozenset[str], str], None]
 
 _CLOSED_CASE = frozenset({"Closed"})
 _CLOSED_TASK = frozenset({"Completed"})
+_HUNDRED = 100
 _RESPONDED = "Responded"
 _MONTHS = 12
+_NAME_LENGTH = 255
 
 _STAGES: Mapping[str, tuple[float, str]] = {
     "Prospecting": (10.0, "Pipeline"),
@@ -117,8 +119,13 @@ def _case(record: StoredRecord, given: frozenset[str], moment: str) -> None:
         record["IsClosed"] = int(closed)
 
 
-def _task(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
-    record["IsClosed"] = int(record.get("Status") in _CLOSED_TASK)
+def _task(record: StoredRecord, _given: frozenset[str], moment: str) -> None:
+    closed = record.get("Status") in _CLOSED_TASK
+    record["IsClosed"] = int(closed)
+    if not closed:
+        record["CompletedDateTime"] = None
+    elif record.get("CompletedDateTime") is None:
+        record["CompletedDateTime"] = moment
     record["IsHighPriority"] = int(record.get("Priority") == "High")
 
 
@@ -143,11 +150,18 @@ def _event(record: StoredRecord, given: frozenset[str], _moment: str) -> None:
 
 
 def _line_item(record: StoredRecord, given: frozenset[str], _moment: str) -> None:
+    """The total price is quantity times price, less the discount."""
     quantity = _exact(record, "Quantity")
+    kept = (_HUNDRED - _exact(record, "Discount")) / _HUNDRED
     if record.get("UnitPrice") is not None and "TotalPrice" not in given:
-        record["TotalPrice"] = _in_cents(quantity * _exact(record, "UnitPrice"))
-    elif record.get("TotalPrice") is not None and quantity and "UnitPrice" not in given:
-        record["UnitPrice"] = _in_cents(_exact(record, "TotalPrice") / quantity)
+        record["TotalPrice"] = _in_cents(quantity * _exact(record, "UnitPrice") * kept)
+    elif record.get("TotalPrice") is not None and quantity * kept and "UnitPrice" not in given:
+        record["UnitPrice"] = _in_cents(_exact(record, "TotalPrice") / quantity / kept)
+
+
+def _line_item_with_subtotal(record: StoredRecord, given: frozenset[str], moment: str) -> None:
+    _line_item(record, given, moment)
+    record["Subtotal"] = _in_cents(_exact(record, "Quantity") * _exact(record, "UnitPrice"))
 
 
 def _exact(record: StoredRecord, name: str) -> Decimal:
@@ -189,6 +203,15 @@ def _campaign_member(record: StoredRecord, _given: frozenset[str], moment: str) 
         record["FirstRespondedDate"] = moment[:10]
 
 
+def _email_message(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
+    record["Name"] = str(record.get("Subject") or "[No Subject]")[:_NAME_LENGTH]
+
+
+def _quote(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
+    parts = (record.get(name) for name in ("TotalPrice", "Tax", "ShippingHandling"))
+    record["GrandTotal"] = total(*parts)
+
+
 def _user(record: StoredRecord, _given: frozenset[str], _moment: str) -> None:
     if record.get("CommunityNickname") is None:
         record["CommunityNickname"] = str(record.get("Username") or "").split("@")[0][:40]
@@ -205,10 +228,13 @@ _DERIVATIONS: Mapping[str, Derivation] = {
     "Case": _case,
     "Task": _task,
     "Event": _event,
-    "OpportunityLineItem": _line_item,
+    "OpportunityLineItem": _line_item_with_subtotal,
     "OrderItem": _line_item,
     "CampaignMember": _campaign_member,
     "Contract": _contract,
+    "EmailMessage": _email_message,
+    "Quote": _quote,
+    "QuoteLineItem": _line_item_with_subtotal,
     "Order": _coded_status,
     "User": _user,
 }

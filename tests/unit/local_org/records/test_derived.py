@@ -234,3 +234,34 @@ def test_an_org_of_an_earlier_version_gets_its_derived_fields(book):
         (email,) = conn.execute('SELECT ContactEmail FROM "Case" WHERE Id = ?', (case,)).fetchone()
     reopened.store.close()
     assert email == "a@example.com"
+
+
+def test_a_quote_sums_up_its_lines_and_their_discounts(book, sale):
+    quote = book.insert(
+        "Quote", Name="Offer", OpportunityId=sale["opportunity"], Tax=1, ShippingHandling=2
+    )
+    line = book.insert(
+        "QuoteLineItem",
+        QuoteId=quote,
+        PricebookEntryId=sale["entry"],
+        Quantity=2,
+        UnitPrice=10,
+        Discount=10,
+    )
+    names = ("Subtotal", "TotalPrice", "GrandTotal", "LineItemCount", "AccountId")
+    assert shown(book, "Quote", quote, *names) == (20.0, 18.0, 21.0, 1, sale["account"])
+    update(book, "Quote", quote, Tax=0)
+    assert shown(book, "Quote", quote, "GrandTotal") == (20.0,)
+    assert shown(book, "QuoteLineItem", line, "LineNumber", "ListPrice") == ("QL-00001", 9.5)
+
+
+def test_a_task_is_completed_when_it_is_closed(book):
+    task = book.insert("Task", Subject="Call")
+    assert shown(book, "Task", task, "CompletedDateTime") == (None,)
+    update(book, "Task", task, Status="Completed")
+    assert shown(book, "Task", task, "CompletedDateTime") == ("2024-05-06T07:08:09.000+0000",)
+
+
+def test_an_email_message_has_the_name_of_its_subject(book):
+    assert shown(book, "EmailMessage", book.insert("EmailMessage", Subject="Hi"), "Name") == ("Hi",)
+    assert shown(book, "EmailMessage", book.insert("EmailMessage"), "Name") == ("[No Subject]",)

@@ -387,3 +387,28 @@ def test_a_csv_column_may_name_the_type_of_a_polymorphic_parent(book):
     contact = book.insert("Contact", LastName="B", Ext__c="c1")
     outcome = book.one("insert", "Task", {"Contact:Who.Ext__c": "c1"}, from_text=True)
     assert book.get("Task", outcome.id)["WhoId"] == contact
+
+
+@pytest.mark.parametrize(
+    ("sobject", "row", "change"),
+    [
+        ("UserRole", {"Name": "CEO"}, {"Name": "Head"}),
+        ("PermissionSet", {"Name": "Reader", "Label": "Reader"}, {"Label": "Readers"}),
+        ("BusinessHours", {"Name": "Weekend", "TimeZoneSidKey": "GMT"}, {"IsActive": True}),
+        ("EmailMessage", {"Subject": "Hi", "ToAddress": "a@example.com"}, {"Subject": "Hello"}),
+    ],
+)
+def test_objects_that_show_few_system_fields_are_written_like_the_others(
+    book, sobject, row, change
+):
+    record = book.insert(sobject, **row)
+    assert book.one("update", sobject, {"Id": record, **change}).success
+    assert book.get(sobject, record).items() >= change.items()
+    if book.org.catalog.sobject(sobject).flags.get("deletable"):
+        assert book.one("delete", sobject, {"Id": record}).success
+        assert book.get(sobject, record) is None
+
+
+def test_jobs_of_the_system_are_only_read(book):
+    refusal = book.refusal("insert", "CronTrigger", {"State": "WAITING"})
+    assert refusal[0] == "INVALID_TYPE_FOR_OPERATION"
