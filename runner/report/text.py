@@ -103,10 +103,13 @@ def _details(task: TaskOutcome) -> list[str]:
 
 def _why(task: TaskOutcome) -> str:
     """The heading of the reasons."""
-    failed, in_doubt = task.counts.failed, task.counts.in_doubt
-    if in_doubt:
-        return "why rows failed or are in doubt" if failed else "why rows are in doubt"
-    return "why rows failed" if failed or not task.counts.skipped else "why records were left alone"
+    failed, in_doubt, skipped = task.counts.failed, task.counts.in_doubt, task.counts.skipped
+    if not (failed or in_doubt):
+        return "why records were left alone" if skipped else "why rows failed"
+    what = ["failed"] if failed else []
+    what += ["are in doubt"] if in_doubt else []
+    what += ["were left alone"] if skipped else []
+    return f"why rows {' or '.join(what)}"
 
 
 def _first(rows: int, first: int) -> str:

@@ -36,6 +36,35 @@ def test_later_rows_of_a_key_fail_and_name_the_first(bench, org, api):
 
 
 @pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_a_retry_does_not_replace_the_row_that_was_kept(bench, org, api):
+    bench.write("a.csv", ROWS)
+    again = (LOAD % ("{task: load, rows: failed}", api)).replace("name: load", "name: again")
+    job = bench.job(LOAD % ("a.csv", api) + again)
+    assert bench.run("run", job).code == 1  # every row of `again` failed
+    ended = bench.run("retry", "-o", "json")
+    assert ended.code == 1, ended.out + ended.err
+    assert ended.task("load")["counts"]["failed"] == 4
+    assert org.rows("SELECT Name FROM Account WHERE ERP_Id__c = 'A1'") == [{"Name": "first"}]
+
+    failed = max(bench.state.glob("runs/*/load/failed.csv"), key=lambda file: file.stat().st_mtime)
+    failed.write_text(failed.read_text().replace('" A1"', '"A2"').replace(" A1,", "A2,"))
+    ended = bench.run("retry", "-o", "json")
+    assert (ended.code, ended.task("load")["counts"]["created"]) == (3, 1), ended.out + ended.err
+    bench.job(LOAD % ("a.csv", api) + "  duplicates: last\n" + again)
+    assert bench.run("retry", "-o", "json").task("load")["counts"]["updated"] == 1
+    assert org.rows("SELECT Name FROM Account WHERE ERP_Id__c = 'A1'") == [{"Name": "second"}]
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_a_recap_tells_rows_that_failed_from_rows_that_were_left_out(bench, org, api):
+    bench.write("a.csv", ROWS)
+    ended = bench.run("run", bench.job(LOAD % ("a.csv", api) + "  duplicates: last\n"))
+    assert "load: why rows failed or were left alone" in ended.out
+    assert "2 x SUPERSEDED: ERP_Id__c: row 4 has the same key 'A1' (first: row 1)" in ended.out
+    assert "other reasons" not in ended.out
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
 @pytest.mark.parametrize(("wanted", "name"), [("first", "first"), ("last", "third")])
 def test_the_job_says_which_row_of_a_key_counts(bench, org, api, wanted, name):
     given = ROWS.replace(",blank\n,blank too\n", "")

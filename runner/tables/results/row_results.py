@@ -40,6 +40,7 @@ _TABLES = (f"CREATE TABLE outcome {_COLUMNS}", f"CREATE TABLE set_aside {_COLUMN
 _COUNT_AGAIN = "INSERT INTO outcome FROM set_aside ANTI JOIN outcome USING (row)"
 _NAMES = ("row", "status", "id", "created", "code", "message", "fields")
 _MAX_PENDING = 5_000
+_WITH_REASONS = ", ".join(map(literal, (RowStatus.FAILED, RowStatus.IN_DOUBT, RowStatus.SKIPPED)))
 _TOP_ERRORS = 10
 _MAX_PARTS_MATCHED = 2
 """At the same time: each takes memory for all its results."""
@@ -160,14 +161,14 @@ class RowResults:
         )
 
     def top_errors(self) -> tuple[tuple[str, str, int, int], ...]:
-        """Give the most frequent errors: code, message of the first such row, count, its number.
+        """Give the most frequent reasons: code, message of the first such row, count, its number.
 
         Rows have the same error if code, fields and message agree; values in messages do not count.
         """
         self._flush()
         query = (
             "SELECT code, arg_min(message, row), count(*) AS rows, min(row) FROM outcome"
-            f" WHERE status IN ('{RowStatus.FAILED}', '{RowStatus.IN_DOUBT}')"
+            f" WHERE status IN ({_WITH_REASONS})"
             f" GROUP BY code, fields, {without_values('message')}"
             f" ORDER BY rows DESC, min(row) LIMIT {_TOP_ERRORS}"
         )

@@ -205,9 +205,9 @@ def open_csv(path: Path, shape: FileShape) -> Records:
     # UTF-8 is passed through unchecked: DuckDB finds what cannot be decoded.
     if codecs.lookup(shape.encoding).name != "utf-8":
         blocks = decoded(blocks, path, shape.encoding)
-    first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
-    first = first[len(preamble(first, shape.skip_rows)) :].lstrip(b"\r\n")
-    if shape.skip_rows and start.strip() and not first.strip():
+    whole = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
+    first = whole[len(preamble(whole, shape.skip_rows)) :].lstrip(b"\r\n")
+    if shape.skip_rows and whole.strip() and not first.strip():
         raise SourceError(
             f"{path}: nothing follows the first {shape.skip_rows} lines.",
             hint="Check `skip_rows` in `from`: it counts the lines above the header.",
@@ -307,7 +307,7 @@ def _delimiter(start: bytes, shape: FileShape) -> str:
     lines = text.splitlines(keepends=True)[shape.skip_rows :]
     is_cut = len(start) >= START_BYTES
     if shape.skip_last and not is_cut:
-        lines = list(without_footer(lines, shape.skip_last, is_blank, []))
+        lines = list(without_footer(lines, shape.skip_last, blank_line(shape), []))
     text = "".join(lines).lstrip("\r\n")
     widths = {
         delimiter: width
@@ -344,6 +344,7 @@ def _first_rows(text: str, delimiter: str, shape: FileShape) -> Iterator[list[st
         return
 
 
-def is_blank(line: str) -> bool:
-    """Whether a line has nothing to see."""
-    return not line.strip()
+def blank_line(shape: FileShape) -> Callable[[str], bool]:
+    """Give whether a line has no value: white space, delimiters and quotes at most."""
+    signs = str.maketrans("", "", "".join(_DELIMITERS) + shape.delimiter + shape.quote)
+    return lambda line: not line.translate(signs).strip()

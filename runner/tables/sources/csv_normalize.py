@@ -22,7 +22,7 @@ from runner.tables.sources.csv import (
     NAMED_DELIMITER,
     UNNAMED,
     Records,
-    is_blank,
+    blank_line,
     open_csv,
     plain_csv,
 )
@@ -69,7 +69,7 @@ def _checked_rows(
 ) -> Iterator[list[str]]:
     lines, skipped = _after_preamble(stream, shape)
     if shape.skip_last:
-        lines = without_footer(lines, shape.skip_last, is_blank, footer)
+        lines = without_footer(lines, shape.skip_last, blank_line(shape), footer)
     reader = csv.reader(
         lines, delimiter=shape.delimiter, quotechar=shape.quote or None, strict=True
     )
@@ -94,7 +94,7 @@ def _checked_rows(
             f"{path}: {_place(number + 1, line)}: {_quote_fault(error, shape.quote)}.",
             hint=f"Double each quote inside a quoted value: {shape.quote * 2}",
         ) from error
-    if not header:
+    if footer and not header:
         raise SourceError(
             f"{path}: its header is among the last {shape.skip_last} lines.",
             hint="Check `skip_last` in `from`: it counts the lines below the last row.",

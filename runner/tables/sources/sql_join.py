@@ -27,8 +27,8 @@ from runner.tables.sources.footer import blank_note
 from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
 from runner.tables.sources.sql_written import written_in
-from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS
-from runner.tables.sources.written import WITH_NAN
+from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS, is_list, is_nested
+from runner.tables.sources.written import WITH_LISTS, WITH_NAN
 from runner.tables.sql import all_blank, copy_csv, literal, name, read_records
 
 _FROM = Path("from")
@@ -89,12 +89,15 @@ def read_joined(
         names = check_header(_FROM, columns)
         ways = written_in(database.connection, sql, tables)
         written = {clean_name(column): way for column, way in ways.items()}
-        floats = {str(row[0]) for row in described if str(row[1]) in FLOATS}
+        kinds = {str(row[0]): str(row[1]) for row in described}
+        floats = {column for column, kind in kinds.items() if kind in FLOATS}
+        lists = _lists(kinds)
         database.connection.execute("SET lock_configuration = true")
-        cells = ", ".join(_cell(column, is_float=column in floats) for column in columns)
+        cells = ", ".join(_cell(column, kinds[column]) for column in columns)
         query = f"SELECT {cells} FROM (\n{sql}\n)"
         database.connection.execute(copy_csv(query, to, header=False))
         written = {clean_name(column): WITH_NAN for column in floats} | written
+        written |= {clean_name(column): WITH_LISTS for column in lists}
     except duckdb.Error as error:
         raise SourceError(
             f"The source's SQL failed: {first_line(error)}.",
@@ -115,9 +118,26 @@ def _refuse_unreadable(database: Database, table: str, records: Records) -> None
         raise SourceError(f"{records.path}: {message}.", hint="Correct the row in the source.")
 
 
-def _cell(column: str, *, is_float: bool) -> str:
-    text = f"CAST({name(column)} AS VARCHAR)"
-    return f"coalesce({f'float_text({text})' if is_float else text}, '')"
+def _lists(kinds: Mapping[str, str]) -> list[str]:
+    """The columns of a SELECT that are lists, by the types of all.
+
+    Raises:
+        SourceError: A column is a structure.
+    """
+    nested = [column for column, kind in kinds.items() if is_nested(kind)]
+    for column in nested:
+        if not is_list(kinds[column]):
+            raise SourceError(
+                f"`sql`: column {column!r} is {kinds[column]}, not one value.",
+                hint="Select its members as columns of their own, or to_json() of it.",
+            )
+    return nested
+
+
+def _cell(column: str, kind: str) -> str:
+    value = f"to_json({name(column)})" if is_list(kind) else name(column)
+    text = f"CAST({value} AS VARCHAR)"
+    return f"coalesce({f'float_text({text})' if kind in FLOATS else text}, '')"
 
 
 def _load(database: Database, table: str, opened: Sequence[Records], folder: Path) -> None:

@@ -42,6 +42,17 @@ NUMBER_MACROS = (
 """`plain_number` of any number's text; `float_text` of DuckDB's own text of a DOUBLE or FLOAT."""
 FLOATS = ("DOUBLE", "FLOAT")
 """DuckDB's types of floating point numbers."""
+_STRUCTURES = ("STRUCT(", "MAP(", "UNION(")
+
+
+def is_list(kind: str) -> bool:
+    """Whether a type of DuckDB's is a list of single values."""
+    return kind.endswith("]") and kind.count("[") == 1 and not kind.startswith(_STRUCTURES)
+
+
+def is_nested(kind: str) -> bool:
+    """Whether values of a type of DuckDB's are more than one value."""
+    return kind.endswith("]") or kind.startswith(_STRUCTURES)
 
 
 def float_text(value: float) -> str:

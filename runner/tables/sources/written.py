@@ -18,6 +18,8 @@ from runner.tables.sources.csv import PLAIN_CSV, plain_csv
 
 WITH_NAN = (replace(PLAIN_CSV, has_nan=True),)
 """Of a column of floating point numbers, some of which are no numbers."""
+WITH_LISTS = (replace(PLAIN_CSV, has_lists=True),)
+"""Of a column of lists, which are JSON."""
 _FILE = "written.json"
 _SHAPES = msgspec.json.Decoder(dict[str, tuple[FileShape, ...]])
 

@@ -1,4 +1,4 @@
-"""XML files of flat records: each child of a record is a column, each attribute too.
+"""XML files of flat records: each child of a record is a column, each attribute of both too.
 
 Reads as a stream. Entities and document types are rejected: they can make a small file huge and
 read other files. Knows nothing of columns.
@@ -16,6 +16,7 @@ from runner.suggest import in_words
 from runner.tables.sources.chunks import file_blocks
 
 XmlRecord = dict[str, object]
+_MOST_SHOWN = 80
 
 
 def xml_records(path: Path, shape: FileShape) -> Iterator[XmlRecord]:
@@ -94,16 +95,20 @@ class _Reader:
                 f"{self._column} contains elements, not a single value",
                 "Records must be flat: each child of a record is one value.",
             )
+        self._refuse_text()
         self._text.clear()
         self._open.append(name)
         if self._values is not None:
             self._column = name
             if name in self._values:
                 raise self._fault(f"{name} appears twice in one record", "A column has one value.")
+            # Those with a prefix say how to read a value: xsi:nil, xml:lang.
+            own = {k: v for k, v in _named(attributes).items() if ":" not in k}
+            self._values |= {f"{name}.{each}": value for each, value in own.items()}
             return
         self._match()
         if tuple(self._open) == self._record:
-            self._values = {k.rpartition(":")[2]: v for k, v in attributes.items()}
+            self._values = {k.rpartition(":")[2]: v for k, v in _named(attributes).items()}
 
     def _match(self) -> None:
         """Note how far the path to the records leads, or what is there instead."""
@@ -121,9 +126,19 @@ class _Reader:
             self._values[self._column] = "".join(self._text)
             self._column = None
         elif self._values is not None:
+            self._refuse_text()
             self._done.append(self._values)
             self._values = None
         self._text.clear()
+
+    def _refuse_text(self) -> None:
+        """Refuse text that is in a record but in none of its values, where it would be lost."""
+        text = " ".join("".join(self._text).split())
+        if self._values is not None and text:
+            raise self._fault(
+                f"{text[:_MOST_SHOWN]!r} is in a record, but in none of its elements",
+                "Each value has an element or an attribute of its own.",
+            )
 
     def _refuse_doctype(self, *_declared: object) -> None:
         raise self._fault(
@@ -134,3 +149,8 @@ class _Reader:
     def _fault(self, what: str, hint: str) -> SourceError:
         line = self._parser.CurrentLineNumber
         return SourceError(f"{self._path}: line {line:,}: {what}.", hint=hint)
+
+
+def _named(attributes: dict[str, str]) -> dict[str, str]:
+    """Attributes without those that declare namespaces."""
+    return {k: v for k, v in attributes.items() if k.partition(":")[0] != "xmlns"}

@@ -1,13 +1,16 @@
 """Rows of one source that have the same key: only one of them is sent.
 
 Which of them the org would keep depends on what it answers first, and one request may not name a
-record twice. Knows staged rows and keys. Knows nothing of the org.
+record twice. A row that failed for this reason does so again, unless its key has changed: sent
+alone, by a retry, it would replace the row that was kept. Knows staged rows and keys. Knows nothing
+of the org.
 """
 
 from __future__ import annotations
 
 from runner.job.model import Duplicates
 from runner.tables.database import storage_errors
+from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import key_of, same
@@ -16,10 +19,13 @@ from runner.tables.staging.mapping import (
     SUPERSEDED,
     ColumnMapping,
     problem,
+    reads_results,
     shown,
 )
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
+
+_SAME_KEY = " has the same key '"
 
 
 def settle_duplicates(staging: StagedRows, keep: Duplicates) -> None:
@@ -35,18 +41,43 @@ def settle_duplicates(staging: StagedRows, keep: Duplicates) -> None:
     key = key_of(staging.mappings)
     if key is None:
         return
+    if keep is Duplicates.FAIL:
+        _settle_earlier(staging, key)
     with storage_errors("Rows of the same key cannot be found"):
         chunks = _chunks_to_look_at(staging)
         if not (chunks and _find(staging, key, chunks, keep)):
             return
     name = key.column.label
-    value = shown(f"s.{key.cell}")
-    before, between = literal(f"{name}: row "), literal(" has the same key '")
-    text = f"{before} || format('{{:,}}', kept) || {between} || {value} || ''''"
+    text = f"{literal(f'{name}: row ')} || format('{{:,}}', kept) || {_same_key(key)}"
     code = DUPLICATE_KEY if keep is Duplicates.FAIL else SUPERSEDED
     why = f"CASE WHEN kept IS NOT NULL THEN {problem(name, code, text)} END"
     only = {chunk.first_row for chunk in chunks}
     rewrite_chunks(staging, {}, why, known="duplicate", only=only)
+
+
+def _same_key(key: ColumnMapping) -> str:
+    """SQL of how the message for a row `s` ends."""
+    return f"{literal(_SAME_KEY)} || {shown(f's.{key.cell}')} || ''''"
+
+
+def _settle_earlier(staging: StagedRows, key: ColumnMapping) -> None:
+    """Let rows fail again that failed in an earlier task or run because of the same key."""
+    columns = staging.source_columns
+    if not {CODE_COLUMN, MESSAGE_COLUMN} <= set(columns) or reads_results(staging.mappings):
+        return
+    code, message = (f"s{columns.index(each)}" for each in (CODE_COLUMN, MESSAGE_COLUMN))
+    failed = f"{code} = {literal(DUPLICATE_KEY)} AND ends_with({message}, {_same_key(key)})"
+    connection = staging.database.connection
+    with storage_errors("Rows of the same key cannot be found"):
+        connection.execute("CREATE TABLE settled (row BIGINT, message VARCHAR)")
+        for chunk in (each for each in staging.chunks if each.sendable):
+            rows = f"{chunk.source_rows(columns)} JOIN {chunk.sent_rows()} s USING (row)"
+            found = f"SELECT row, {message} FROM {rows} WHERE {failed}"
+            connection.execute(f"INSERT INTO settled {found}")
+        if not connection.execute("FROM settled LIMIT 1").fetchall():
+            return
+    why = problem(key.column.label, DUPLICATE_KEY, "message")
+    rewrite_chunks(staging, {}, f"CASE WHEN message <> '' THEN {why} END", known="settled")
 
 
 def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:

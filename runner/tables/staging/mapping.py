@@ -20,7 +20,7 @@ from runner.tables.field_types import (
     MappedColumn,
 )
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
-from runner.tables.sources.value_texts import FLOATS, NOT_FINITE
+from runner.tables.sources.value_texts import FLOATS, NOT_FINITE, is_list, is_nested
 from runner.tables.sql import all_blank, literal, name
 from runner.tables.staging.canonical_values import (
     EXPECTED,
@@ -35,7 +35,12 @@ from runner.tables.staging.canonical_values import (
     trimmed,
 )
 from runner.tables.staging.expressions import parse
-from runner.tables.staging.mapping_errors import list_in_field, missing_column, unbound_expression
+from runner.tables.staging.mapping_errors import (
+    list_in_field,
+    missing_column,
+    nested_expression,
+    unbound_expression,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -84,6 +89,8 @@ class ColumnMapping:
     """A value may name a record that an earlier task has created: `@AccountRef1`."""
     is_float: bool = False
     """The expression gives a floating point number."""
+    gives_list: bool = False
+    """The expression gives a list, which becomes a JSON list."""
     with_nan: tuple[int, ...] = ()
     """Indexes of source columns that an expression names and that may not be numbers."""
 
@@ -97,7 +104,9 @@ class ColumnMapping:
         """SQL of the expression's text: '' for blank, NULL only if the expression fails."""
         if self.source is not None:
             return None
-        text = f"coalesce(CAST((\n{self.column.expression}\n) AS VARCHAR), '')"
+        value = f"(\n{self.column.expression}\n)"
+        value = f"to_json({value})" if self.gives_list else value
+        text = f"coalesce(CAST({value} AS VARCHAR), '')"
         return text if self.is_volatile else f"TRY({text})"
 
     @property
@@ -225,9 +234,15 @@ def check_expressions(
             kind = str(connection.execute(value).fetchall()[0][1])
         except duckdb.Error as error:
             raise unbound_expression(each.column, error, source_columns) from error
+        if is_nested(kind) and not (is_list(kind) and each.column.is_list):
+            raise nested_expression(each.column, kind)
         is_text = kind in FLOATS and each.column.kind is FieldKind.TEXT
         written = SourceFormat(FieldKind.TEXT, is_float=True) if is_text else None
-        typed.append(replace(each, is_float=kind in FLOATS, format=written))
+        if is_list(kind):
+            written = SourceFormat(FieldKind.TEXT, is_list=True)
+        typed.append(
+            replace(each, is_float=kind in FLOATS, gives_list=is_list(kind), format=written)
+        )
     return tuple(typed)
 
 
@@ -291,7 +306,7 @@ def _or_unreadable(
     problem: str, mappings: Sequence[ColumnMapping], source_columns: Sequence[str]
 ) -> str:
     """SQL of a row's problem; the only one of a row that could not be read is that."""
-    if not {CODE_COLUMN, MESSAGE_COLUMN} <= set(source_columns) or _reads_results(mappings):
+    if not {CODE_COLUMN, MESSAGE_COLUMN} <= set(source_columns) or reads_results(mappings):
         return problem
     code, message = map(source_columns.index, (CODE_COLUMN, MESSAGE_COLUMN))
     head = literal(f"{UNREADABLE}{BETWEEN_MEMBERS * 2}")
@@ -299,7 +314,7 @@ def _or_unreadable(
     return f"CASE WHEN {unreadable} THEN {head} || coalesce(s{message}, '') ELSE {problem} END"
 
 
-def _reads_results(mappings: Sequence[ColumnMapping]) -> bool:
+def reads_results(mappings: Sequence[ColumnMapping]) -> bool:
     """Whether the job uses what is said of failed rows, such as to log them, not their values."""
     named = (parse(m.column.expression).columns for m in mappings if m.column.expression)
     return any(c.lower().startswith(RESULT_PREFIX) for columns in named for c in columns)

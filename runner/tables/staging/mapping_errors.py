@@ -58,3 +58,15 @@ def list_in_field(column: MappedColumn) -> SourceError:
         " picklist takes.",
         hint=f"Map one element, as in {column.field}: \"{used}->>'$[0]'\", or another column.",
     )
+
+
+def nested_expression(column: MappedColumn, kind: str) -> SourceError:
+    """An expression gives a list for a field that takes one value, or a structure."""
+    if kind.endswith("]"):
+        what, hint = "a list", "array_to_string(string_split(names, ','), ';')"
+    else:
+        what, hint = "a structure", "struct_extract(address, 'city')"
+    return SourceError(
+        f"`fields`: {column.field}: the expression gives {what} ({kind}), not one value.",
+        hint=f"Make it one, as in {hint}.",
+    )

@@ -57,15 +57,18 @@ def test_failed_rows_are_explained_with_the_folder_of_their_file():
 
 
 @pytest.mark.parametrize(
-    ("failed", "in_doubt", "heading"),
+    ("failed", "in_doubt", "skipped", "heading"),
     [
-        (9, 0, "why rows failed"),
-        (0, 9, "why rows are in doubt"),
-        (4, 5, "why rows failed or are in doubt"),
+        (9, 0, 0, "why rows failed"),
+        (0, 9, 0, "why rows are in doubt"),
+        (4, 5, 0, "why rows failed or are in doubt"),
+        (4, 0, 5, "why rows failed or were left alone"),
+        (0, 0, 9, "why records were left alone"),
     ],
 )
-def test_rows_in_doubt_are_not_said_to_have_failed(failed, in_doubt, heading):
-    task = replace(UPSERT, counts=Counts(read=9, failed=failed, in_doubt=in_doubt))
+def test_rows_are_not_said_to_have_failed_that_did_not(failed, in_doubt, skipped, heading):
+    counts = Counts(read=9, failed=failed, in_doubt=in_doubt, skipped=skipped)
+    task = replace(UPSERT, counts=counts)
     assert f"accounts: {heading}" in recap(run_of(task)).splitlines()
 
 

@@ -1,5 +1,6 @@
 """Headers and ends of files as people have them: what still is the same table, and what is not."""
 
+import gzip
 from dataclasses import replace
 
 import duckdb
@@ -7,7 +8,7 @@ import openpyxl
 import pytest
 
 from runner.errors import SourceError
-from runner.job.endpoints import FileFormat, FileShape, FileSource
+from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.open import columns_of, notes_of, open_source
 
@@ -29,6 +30,7 @@ ROW = [{"a": "1", "b": "2"}]
         (b"a,b,\r\n1,2\r\n", {}),
         (b"1,2,\n", {"header": (" a", "b")}),
         (b"a,b\n1,2\n\nTotal\n2 rows,,,\n\n \n", {"skip_last": 2}),
+        (b'a,b\n1,2\nTotal,2\n,,\n"", \n', {"skip_last": 1}),
         (b"Title\na,b\n1,2\nTotal", {"skip_last": 1, "skip_rows": 1}),
         ("a,b\n1,2\nTotal".encode("utf-16"), {"skip_last": 1, "encoding": "utf-16"}),
     ],
@@ -170,3 +172,24 @@ class TestPattern:
         assert list(records.chunks()) == [b'"1"\n']
         with pytest.raises(SourceError, match="is empty"):
             open_source(replace(source, path=tmp_path / "in" / "a.*"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "shape", [{"skip_last": 1}, {"skip_rows": 1}, {"skip_last": 1, "skip_rows": 1}]
+)
+@pytest.mark.parametrize("content", [b"\n\n", b"\xef\xbb\xbf", b" \n", b""])
+def test_a_file_of_a_pattern_without_any_text_is_empty(tmp_path, content, shape):
+    for name in ("a.csv.gz", "c.csv.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(content))
+    (tmp_path / "b.csv.gz").write_bytes(
+        gzip.compress(b"T\n" * shape.get("skip_rows", 0) + b"a,b\n1,2\nT")
+    )
+    shape = FileShape(FileFormat.CSV, compression=Compression.GZIP, **shape)
+    source = FileSource(tmp_path / "*.csv.gz", shape)
+    opened = open_source(source, tmp_path)
+    assert [records.path.name for records in opened] == ["b.csv.gz"]
+    assert "a.csv.gz and 1 more: empty, skipped" in notes_of(opened)
+    assert columns_of(source) == ("a", "b")
+    (tmp_path / "b.csv.gz").unlink()
+    with pytest.raises(SourceError, match="is empty"):
+        open_source(source, tmp_path)

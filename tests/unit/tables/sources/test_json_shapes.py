@@ -8,6 +8,7 @@ from runner.errors import SourceError
 from runner.job.endpoints import FileFormat
 from runner.tables.field_types import MappedColumn
 from runner.tables.sources.open import columns_of
+from runner.tables.sources.sql_join import JoinedSource
 
 TYPE = {"type": "Contact", "url": "/services/data/v62.0/sobjects/Contact/003"}
 RECORDS = [
@@ -104,3 +105,38 @@ def test_a_list_that_a_multi_select_picklist_cannot_have_fails_its_row(stage, fa
 def test_a_picklist_value_that_only_looks_like_a_list_is_a_text(stage, rows_of):
     staging = stage(b"c,d\n[A],x\n", [MappedColumn("M", "c", is_list=True)])
     assert rows_of(staging) == [{"M": "[A]"}]
+
+
+LISTS = b'n,c\n1,"A, B"\n2,\n3,C\n4,"A;B,C"\n'
+
+
+@pytest.mark.parametrize("is_sql", [False, True])
+def test_a_list_of_an_expression_is_as_one_of_json(stage, rows_of, failed_rows, is_sql):
+    many = "list_transform(string_split(c, ','), lambda x: trim(x))"
+    if is_sql:
+        source = JoinedSource(f"SELECT n, {many} AS M FROM t", {"t": stage.source(LISTS)})
+        staging, expression = stage.staging(source), None
+    else:
+        staging, expression = stage.loaded(LISTS), many
+    staging.map([MappedColumn("n", None), MappedColumn("M", expression, is_list=True)])
+    assert rows_of(staging) == [{"n": "1", "M": "A;B"}, {"n": "2"}, {"n": "3", "M": "C"}]
+    assert [row["sf__Code"] for row in failed_rows(staging)] == ["VALUE_DOES_NOT_FIT"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_list", "kind"),
+    [
+        ("string_split(c, ',')", False, "a list"),
+        ("[[c]]", True, "a list"),
+        ("{'a': c}", False, "a structure"),
+        ("map([c], [n])", True, "a structure"),
+    ],
+)
+def test_a_value_of_sql_that_is_not_one_value_is_refused(stage, expression, is_list, kind):
+    column = MappedColumn("M", expression, is_list=is_list)
+    with pytest.raises(SourceError, match=f"the expression gives {kind}") as raised:
+        stage(LISTS, [column])
+    assert raised.value.hint
+    sql = JoinedSource(f"SELECT {expression} AS M FROM t", {"t": stage.source(LISTS)})
+    with pytest.raises(SourceError, match=r"not one value|has lists, which only"):
+        stage.staging(sql).map([MappedColumn("M", None, is_list=is_list)])
