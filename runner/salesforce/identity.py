@@ -110,12 +110,14 @@ def _claimed(session: Session) -> dict[str, str] | None:
 
 def _queried(session: Session) -> dict[str, str]:
     """From the user's own record; this also finds out whether the token is still valid."""
-    url = read_json(session.request("GET", "/"), _Resources).identity or ""
+    answer = session.request("GET", "/")
+    url = read_json(answer, _Resources).identity or ""
     path = url.rstrip("/").split("/")
     org_id, user_id = path[-_IDENTITY_PARTS:] if len(path) > _IDENTITY_PARTS else ("", "")
     if not is_id(user_id):
         raise UnexpectedAnswerError(
-            "The org does not say which user the token belongs to",
+            "The org does not say which user the token belongs to: "
+            f"its answer to {answer.request} has no `identity`",
             hint="Give the app the scope `openid` or `id`, then sign in again.",
         )
     soql = f"SELECT Username, Name FROM User WHERE Id = '{user_id}'"  # noqa: S608 - is_id saw it

@@ -58,6 +58,8 @@ class Bulk1Job:
     concurrency: str = "Parallel"
     external_id: str | None = None
     state: Bulk1JobState = Bulk1JobState.OPEN
+    spec: str = ""
+    """The transformation spec of its CSV batches."""
 
     @property
     def queries(self) -> bool:
@@ -160,6 +162,15 @@ class Bulk1Jobs:
                 for batch in self.batches(job.id):
                     if batch.state is BatchState.QUEUED:
                         self.change(batch, state=BatchState.NOT_PROCESSED)
+        return changed
+
+    def set_spec(self, job: Bulk1Job, spec: str) -> Bulk1Job:
+        """Save the transformation spec of a job."""
+        changed = replace(job, spec=spec, modstamp=self._org.clock().isoformat())
+        with self._org.store.writing() as conn:
+            conn.execute(
+                'UPDATE "_classic_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id)
+            )
         return changed
 
     def change(self, batch: Batch, **changes: object) -> Batch:

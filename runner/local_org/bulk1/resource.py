@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk1 import shapes
 from runner.local_org.bulk1.jobs import (
     QUERIES,
@@ -22,6 +23,7 @@ from runner.local_org.bulk1.jobs import (
     Bulk1JobState,
 )
 from runner.local_org.bulk1.shapes import Bulk1Refusal
+from runner.local_org.bulk1.transformation import Transformation
 from runner.local_org.bulk1.worker import Bulk1Worker
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
@@ -183,6 +185,22 @@ def _add(call: _Bulk1Request) -> Response:
     return response
 
 
+def _transform(call: _Bulk1Request) -> Response:
+    """Save a transformation spec; what Salesforce answers is not documented."""
+    job = call.job
+    sobject = call.org.catalog.sobject(job.object)
+    if job.state is not Bulk1JobState.OPEN:
+        raise Bulk1Refusal("InvalidJobState", f"Job is {job.state}: it accepts no spec")
+    if job.content_type != "CSV" or job.queries or sobject is None:
+        raise Bulk1Refusal("InvalidJob", "Only jobs that write CSV have a transformation spec")
+    try:
+        text = call.request.body.decode()
+        Transformation(text, sobject)
+    except (JobFailure, UnicodeDecodeError) as failure:
+        raise Bulk1Refusal("InvalidBatch", str(failure)) from None
+    return _of_job(call, call.jobs.set_spec(job, text))
+
+
 def _of_batch(job: Bulk1Job, batch: Batch, status: int = 200) -> Response:
     as_json = job.content_type == "JSON"
     info = shapes.batch_info(batch, as_json=as_json)
@@ -264,6 +282,7 @@ ROUTES = tuple(
         ("POST", _JOBS, _create),
         ("GET", _JOB, _info),
         ("POST", _JOB, _change),
+        ("POST", f"{_JOB}/spec", _transform),
         ("POST", f"{_JOB}/batch", _add),
         ("GET", f"{_JOB}/batch", _list),
         ("GET", _BATCH, _batch),

@@ -24,6 +24,7 @@ from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.ingest import CHUNK_ROWS, NEEDS_ID, error_text, write_rows
 from runner.local_org.bulk.threads import JobThreads
 from runner.local_org.bulk1.jobs import Batch, BatchState, Bulk1Job, Bulk1Jobs
+from runner.local_org.bulk1.transformation import Transformation
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, write
@@ -114,26 +115,32 @@ def _ingest(org: Org, job: Bulk1Job, batch: Batch) -> tuple[int, int]:
         from_text=job.content_type == "CSV",
     )
     path = org.part(Bulk1Jobs).request_path(batch)
-    outcomes = (_ingest_csv if call.from_text else _ingest_json)(org, call, path)
+    outcomes = (
+        _ingest_csv(org, call, path, job.spec) if call.from_text else _ingest_json(org, call, path)
+    )
     results = _csv_results(outcomes) if call.from_text else _json_results(outcomes)
     org.part(Bulk1Jobs).result_path(batch).write_bytes(results)
     return len(outcomes), sum(not outcome.success for outcome in outcomes)
 
 
-def _ingest_csv(org: Org, call: WriteCall, path: Path) -> list[RowOutcome]:
+def _ingest_csv(org: Org, call: WriteCall, path: Path, spec: str) -> list[RowOutcome]:
     upload = Upload(path)
     try:
         if not upload.read_header():
             raise JobFailure.invalid_batch("Records not found")
-        _check_columns(org, call, upload.header)
+        header = upload.header
         rows = _at_most(row.values for row in upload.rows(upload.rows_start))
     finally:
         upload.close()
+    if spec:
+        transformation = Transformation(spec, call.sobject)
+        header, rows = transformation.header, transformation.rows(header, rows)
+    _check_columns(org, call, header)
     with org.store.writing() as conn:
         return [
             outcome
             for chunk in _chunks(rows)
-            for outcome in write_rows(org, conn, call, upload.header, chunk)
+            for outcome in write_rows(org, conn, call, header, chunk)
         ]
 
 

@@ -16,7 +16,12 @@ import msgspec
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError, TransientError, UnexpectedAnswerError
 from runner.salesforce.auth.hints import refusal_hint
-from runner.salesforce.http.error_bodies import error_of, faults_of
+from runner.salesforce.http.error_bodies import (
+    error_of,
+    faults_of,
+    lacking_hint,
+    request_of,
+)
 from runner.salesforce.http.hosts import origin_of
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
@@ -176,12 +181,13 @@ def sign_in_error_of(response: OrgResponse) -> SignInError | OrgError:
     code = found[0].code if found else None
     if code is None:
         return error_of(response)
-    message = f"The org refused the sign-in: {code}: {found[0].message}"
+    lacking = lacking_hint(response)
+    hint = lacking or refusal_hint(code, found[0].message)
+    named = request_of(response) if lacking else ""
+    message = f"The org refused the sign-in: {code}: {found[0].message}{named}"
     if code in _TRANSIENT_CODES or response.status >= 500:  # noqa: PLR2004 - the server's fault
-        return TransientError(
-            message, status=response.status, code=code, hint=refusal_hint(code, found[0].message)
-        )
-    return SignInError(message, hint=refusal_hint(code, found[0].message))
+        return TransientError(message, status=response.status, code=code, hint=hint)
+    return SignInError(message, hint=hint)
 
 
 def _token_request(client: Client, form: Mapping[str, str | Secret]) -> OrgRequest:

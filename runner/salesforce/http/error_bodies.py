@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from runner.errors import LimitError, OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.http.messages import OrgResponse, shown
+from runner.salesforce.http.purposes import with_purpose
 
 AMBIGUOUS_CODE = "DUPLICATE_EXTERNAL_ID"
 """What Collections and Bulk call the answer 300: several records have the external Id."""
@@ -43,6 +44,9 @@ _LOCAL_RETRY_HINT = (
     "Try again; what fails in the local org itself is in `errors.log` in its folder."
 )
 _LOCAL_SERVER = "LocalOrg"
+_SALESFORCE_SERVER = "sfdcedge"
+_LACKING = frozenset({404, 405, 415, 501})
+_LACKING_HINT = "If this server is not Salesforce, it may lack this part of Salesforce's API."
 
 _CARET = re.compile(r"^[ \t]*\^[ \t]*$", re.MULTILINE)
 _XML_CODE = re.compile(r"<(?:\w+:)?(?:errorCode|exceptionCode)>([^<]*)<")
@@ -92,14 +96,28 @@ def error_of(response: OrgResponse) -> OrgError:
     if not found or found[0].code is None:
         return _foreign_error(response)
     first = found[0]
-    message = f"{first.code}:{_lead(first.message)}{_tried(response)}"
+    hint = hint_of(response.status, first)
+    # What has a hint, or an excerpt of a query, says by itself what it is about.
+    named = "" if hint or _CARET.search(first.message) else request_of(response)
+    message = f"{first.code}:{_lead(first.message)}{named}{_tried(response)}"
     return _kind(response.status, first)(
         message,
         status=response.status,
         code=first.code,
         fields=first.fields,
-        hint=_hint_by_server(response, hint_of(response.status, first)),
+        hint=_hint_by_server(response, hint or lacking_hint(response)),
     )
+
+
+def request_of(response: OrgResponse) -> str:
+    """The request and what was expected of it, to follow a refusal."""
+    return f" ({with_purpose(response.request)})" if response.request else ""
+
+
+def lacking_hint(response: OrgResponse) -> str | None:
+    """What to do where a server that is not Salesforce may lack a part of its API; else None."""
+    is_salesforce = response.headers.get("server") in {_SALESFORCE_SERVER, _LOCAL_SERVER}
+    return _LACKING_HINT if response.status in _LACKING and not is_salesforce else None
 
 
 def _lead(message: str) -> str:
@@ -167,7 +185,8 @@ def _may_pass(status: int, fault: Fault) -> bool:
 def _foreign_error(response: OrgResponse) -> OrgError:
     """An error for an answer no API gave: from a maintenance page, a proxy, a wrong host."""
     status = response.status
-    message = f"{_status_line(status)} with {_described(response)}{_tried(response)}"
+    answer = f"{_status_line(status)} with {_described(response)}"
+    message = f"{answer}{request_of(response)}{_tried(response)}"
     if status in TRANSIENT_STATUSES:
         hint = _hint_by_server(response, _RETRY_HINT)
         return TransientError(message, status=status, hint=hint)
@@ -177,7 +196,8 @@ def _foreign_error(response: OrgResponse) -> OrgError:
             status=status,
             hint="The org's address may have changed: sign in again, or check `domain`.",
         )
-    hint = _HINTS_OF_PROXIES.get(status, "Check the host: it does not answer like an org.")
+    hint = lacking_hint(response) or "Check the host: it does not answer like an org."
+    hint = _HINTS_OF_PROXIES.get(status, hint)
     return UnexpectedAnswerError(message, status=status, hint=hint)
 
 

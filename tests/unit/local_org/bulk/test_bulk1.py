@@ -197,3 +197,43 @@ def test_a_job_that_cannot_be_is_refused(bulk1, body, code):
     answer = bulk1.ask("POST", "job", body)
     assert answer.status_code == 400
     assert code in answer.text
+
+
+def test_a_transformation_spec_maps_the_columns_of_a_csv(bulk1):
+    """The sample of the Bulk API guide, Map Data Fields."""
+    sent = JOB.format(operation="insert").replace("Account", "Contact")
+    job = bulk1.told("POST", "job", sent)["id"]
+    spec = (
+        "Salesforce Field,Csv Header,Value,Hint\n"
+        "Name,Full Name,,\n"
+        "Title,Job Title,,\n"
+        "LeadSource,Lead Source,Import,\n"
+        "Description,,Imported from XYZ.csv,\n"
+        "Birthdate,Date of Birth,,dd MMM yyyy\n"
+    )
+    assert bulk1.ask("POST", f"job/{job}/spec", spec, "text/csv").status_code == 200
+    content = (
+        "Full Name,Job Title,Lead Source,Date of Birth,Comment\n"
+        '"Cat, Tom",DSH,Interview,10 Feb 1940,likes Jerry\n'
+        "Jerry Mouse,House Mouse,,10 Feb 1940,likes Tom\n"
+    )
+    assert bulk1.ended(job, bulk1.batch(job, content))["numberRecordsFailed"] == "0"
+    query = bulk1.create("query")
+    names = "LastName,FirstName,Title,LeadSource,Description,Birthdate"
+    batch = bulk1.batch(query, f"SELECT {names} FROM Contact ORDER BY LastName")
+    bulk1.ended(query, batch)
+    result = bulk1.told("GET", f"job/{query}/batch/{batch}/result")["result"]
+    lines = bulk1.ask("GET", f"job/{query}/batch/{batch}/result/{result}").text.splitlines()
+    assert [line.replace('"', "") for line in lines[1:]] == [
+        "Cat,Tom,DSH,Interview,Imported from XYZ.csv,1940-02-10",
+        "Mouse,Jerry,House Mouse,Import,Imported from XYZ.csv,1940-02-10",
+    ]
+
+
+@pytest.mark.parametrize(
+    "spec", ["", "Field,Header\n", "Salesforce Field,Csv Header,Value,Hint\nNope,A,,\n", "x" * 9000]
+)
+def test_what_is_no_transformation_spec_is_refused(bulk1, spec):
+    answer = bulk1.ask("POST", f"job/{bulk1.create()}/spec", spec, "text/csv")
+    assert answer.status_code == 400
+    assert "InvalidBatch" in answer.text

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -136,3 +137,58 @@ def test_the_kind_of_error_says_whether_it_may_work_later(status, code, message,
 
 def test_repeated_tries_are_told():
     assert error_of(answered(503, b"", tries=6)).message.endswith("(tried 6 times)")
+
+
+def test_a_refusal_names_its_request_and_what_it_is_for():
+    """An emulator may lack any request of Salesforce's API, and says no more than this."""
+    answer = OrgResponse(
+        404,
+        {},
+        b'[{"errorCode":"NOT_FOUND","message":"The requested resource does not exist"}]',
+        request="GET /services/data",
+    )
+    error = error_of(answer)
+    assert error.message == (
+        "NOT_FOUND: The requested resource does not exist"
+        " (GET /services/data, which lists the API versions)"
+    )
+    assert "not Salesforce" in (error.hint or "")
+    assert error_of(replace(answer, headers={"server": "sfdcedge"})).hint is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "purpose"),
+    [
+        ("GET /services/data/v66.0/sobjects/Account/describe", "describes an object"),
+        ("GET /services/data/v66.0/queryAll", "runs a query"),
+        ("GET /services/data/v66.0/query/01g-2000", "returns the next page of a query"),
+        ("PATCH /services/data/v66.0/composite/sobjects/Account/E__c", "upserts records"),
+        ("PATCH /services/data/v66.0/sobjects/Account/001", "updates a record"),
+        ("PATCH /services/data/v66.0/sobjects/Account/E__c/a", "upserts a record"),
+        ("POST /services/data/v66.0/jobs/ingest", "creates a Bulk API 2.0 job"),
+        ("PUT /services/data/v66.0/jobs/ingest/750/batches", "uploads rows to a Bulk API 2.0 job"),
+        ("GET /services/data/v66.0/jobs/query/750", "returns the state of a Bulk API 2.0 job"),
+        ("POST /services/oauth2/token", "gives an access token"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, b"404 page not found"),
+        (404, b"<html><title>Not Found</title></html>"),
+        (405, b'{"message":"no","errorCode":"METHOD_NOT_ALLOWED"}'),
+        (501, b""),
+        (500, b'{"error":"not implemented"}'),
+    ],
+)
+def test_every_form_of_refusal_names_it(request_, purpose, status, body):
+    error = error_of(OrgResponse(status, {}, body, request=request_))
+    assert f"({request_}, which {purpose})" in error.message
+
+
+def test_what_explains_itself_is_not_made_longer():
+    excerpt = "SELECT Nam\n       ^\nERROR at Row:1:Column:8\nNo such column"
+    asked = "GET /services/data/v66.0/query"
+    for code, message in (("INVALID_FIELD", excerpt), ("REQUEST_LIMIT_EXCEEDED", "TotalRequests")):
+        answer = answered(403, [{"errorCode": code, "message": message}])
+        assert asked not in error_of(replace(answer, request=asked)).message
