@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
+from runner.errors import UnexpectedAnswerError
 from runner.job.model import Api, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.bulk import query_jobs
@@ -18,6 +19,7 @@ from runner.salesforce.describe import FieldDescribe
 from runner.salesforce.rest.retrieve import find_by_key
 from runner.salesforce.versions import Feature, supports
 from runner.tables.field_types import FieldKind
+from runner.tables.staging.parts import read_header
 from runner.tables.staging.record_lookup import RecordLookup, leave_out_where_id
 from runner.tables.staging.rows import StagedRows
 
@@ -103,5 +105,11 @@ def _ask_by_bulk(
     file = staging.folder / "records.csv"
     query_jobs.download(session, job.id, file, expected=ended.processed)
     context.disk.measure()
+    header = read_header(file)
+    if [each.lower() for each in header] not in (["id", field.name.lower()], []):
+        raise UnexpectedAnswerError(
+            f"The result of query job {job.id} has the columns {', '.join(header)} instead of "
+            f"Id, {field.name}"
+        )
     lookup.add_file(file)
     file.unlink()

@@ -278,3 +278,27 @@ def test_no_record_of_another_object_is_written_by_its_id(bench, org, api):
         assert (failed["sf__Code"], failed["sf__Message"]) == ("VALUE_DOES_NOT_FIT", why)
     assert org.rows("SELECT Id FROM Contact") == [{"Id": contact}]
     assert org.rows("SELECT Id FROM Account") == []
+
+
+def test_a_bulk_result_of_other_columns_is_no_answer(bench, org):
+    """Read by place, it says that no record has any of the keys."""
+    org.create("Account", Name="old", ERP_Id__c="K0", Phone="1")
+    keys = "".join(f"K{number},2\n" for number in range(20_001))
+    bench.write("a.csv", "ERP_Id__c,Phone\n" + keys)
+    org.fault(
+        kind="status",
+        method="GET",
+        path="/jobs/query/[^/]+/results",
+        status=200,
+        body='"ERP_Id__c","Id"\n"K0","001LO0000000000YAA"\n',
+        headers={
+            "Content-Type": "text/csv",
+            "Sforce-NumberOfRecords": "1",
+            "Sforce-Locator": "null",
+        },
+    )
+    job = bench.job("- {name: load, update: Account, key: ERP_Id__c, from: a.csv}")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 1, ended.err
+    assert "has the columns ERP_Id__c, Id instead of Id, ERP_Id__c" in ended.task("load")["message"]
+    assert org.rows("SELECT Phone FROM Account") == [{"Phone": "1"}]

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from runner.errors import UnexpectedAnswerError
 from runner.files import unwritable
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv_pieces import with_rows
@@ -72,16 +73,25 @@ class RecordLookup:
         file.unlink()
 
     def add_file(self, file: Path, *, header: bool = True) -> None:
-        """Add records from a CSV file of Id and key; those that no row names are passed over."""
+        """Add records from a CSV file of Id and key; those that no row names are passed over.
+
+        Raises:
+            UnexpectedAnswerError: A record has no Id or no key.
+        """
+        blank = "SELECT count(*) FROM {} WHERE id IS NULL OR key IS NULL"
         record = f"(SELECT id, {self._same('key')} AS k FROM {{}})"
         insert = f"INSERT INTO found SELECT k, id FROM {record} SEMI JOIN wanted USING (k)"
+
+        def add(rows: str) -> int:
+            self._connection.execute(insert.format(rows))
+            return int(self._connection.execute(blank.format(rows)).fetchall()[0][0])
+
         with storage_errors(_FAILURE):
-            with_rows(
-                file,
-                ("id", "key"),
-                lambda rows: self._connection.execute(insert.format(rows)),
-                header=header,
-            )
+            if without := with_rows(file, ("id", "key"), add, header=header):
+                raise UnexpectedAnswerError(
+                    f"{without:,} of the records found by {self._key.column.label} came without "
+                    "their Id or key"
+                )
 
     def send_ids(self, sobject: str) -> None:
         """Send the Ids of the records instead of the keys; rows without one record are rejected.

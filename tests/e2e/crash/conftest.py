@@ -230,34 +230,6 @@ def _scenarios():
             by_ids,
             seeds=COUNT,
         )
-        keyed = WRITE.replace("{api}", api) + "  key: ERP_Id__c\n"
-        yield Scenario(
-            f"update-by-key-{api}",
-            keyed.format(verb="update") + RETRY,
-            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}", Phone="p {n}"),
-            seeds=COUNT,
-        )
-        yield Scenario(
-            f"delete-by-key-{api}",
-            keyed.format(verb="delete") + RETRY,
-            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}"),
-            seeds=COUNT,
-        )
-        yield Scenario(
-            f"upsert-on-create-{api}",
-            keyed.format(verb="upsert") + "  on_create: [Phone]\n" + RETRY,
-            lambda _ids: names(COUNT, ERP_Id__c="E{n:04}", Phone="p {n}"),
-            seeds=220,
-            tells_new=api == "rest",
-        )
-        yield Scenario(
-            f"upsert-by-id-{api}",
-            WRITE.format(verb="upsert", api=api) + "  key: Id\n" + RETRY,
-            lambda ids: by_ids([*ids, *[""] * (COUNT - len(ids))], "Name"),
-            seeds=220,
-            may_doubt=api == "rest",
-            tells_new=api == "rest",
-        )
         query = "- name: list\n  query: SELECT Name, ERP_Id__c FROM Account ORDER BY Name\n"
         yield Scenario(
             f"query-{api}",
@@ -267,7 +239,40 @@ def _scenarios():
         )
 
 
-SCENARIOS = {each.name: each for each in _scenarios()}
+def _keyed():
+    """Records that are looked up first, and rows without an Id."""
+    key = "  key: ERP_Id__c\n" + RETRY
+    rows = {"ERP_Id__c": "E{n:04}"}
+    yield Scenario(
+        "update-by-key-bulk",
+        WRITE.format(verb="update", api="bulk") + key,
+        lambda _ids: names(COUNT, **rows, Phone="p {n}"),
+        seeds=COUNT,
+    )
+    yield Scenario(
+        "delete-by-key-rest",
+        WRITE.format(verb="delete", api="rest") + key,
+        lambda _ids: names(COUNT, **rows),
+        seeds=COUNT,
+    )
+    yield Scenario(
+        "upsert-on-create-rest",
+        WRITE.format(verb="upsert", api="rest") + key + "  on_create: [Phone]\n",
+        lambda _ids: names(COUNT, **rows, Phone="p {n}"),
+        seeds=220,
+        tells_new=True,
+    )
+    yield Scenario(
+        "upsert-by-id-rest",
+        WRITE.format(verb="upsert", api="rest") + "  key: Id\n" + RETRY,
+        lambda ids: by_ids([*ids, *[""] * (COUNT - len(ids))], "Name"),
+        seeds=220,
+        may_doubt=True,
+        tells_new=True,
+    )
+
+
+SCENARIOS = {each.name: each for each in (*_scenarios(), *_keyed())}
 
 
 @pytest.fixture

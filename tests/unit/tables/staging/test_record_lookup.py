@@ -2,6 +2,7 @@
 
 import pytest
 
+from runner.errors import UnexpectedAnswerError
 from runner.job.model import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
@@ -106,3 +107,14 @@ def test_in_an_upsert_by_id_a_row_with_an_id_has_a_record(stage, rows_of):
     staging = stage(b"Id,Name\n001000000000001,a\n,b\n", columns)
     leave_out_where_id(staging, {"Name"})
     assert rows_of(staging) == [{"Id": "001000000000001"}, {"Name": "b"}]
+
+
+def test_records_without_an_id_or_a_key_are_no_answer(stage, tmp_path):
+    """Passed over, they would be records that do not exist."""
+    staging = stage(b"Key,Name\nK1,a\n", by_key())
+    lookup = lookup_of(staging)
+    file = tmp_path / "records.csv"
+    for row in ('"","K1"', '"001A",""'):
+        file.write_text(f'"Id","Key__c"\n{row}\n"001B","K2"\n', encoding="utf-8")
+        with pytest.raises(UnexpectedAnswerError, match="1 of the records found by Key__c"):
+            lookup.add_file(file)
