@@ -294,6 +294,22 @@ const scenarios = {
     assert.equal(rows.length, 5);
     const gone = await bulk.load("Contact", "delete", made.map(({ id }) => ({ Id: id })));
     assert.ok(gone.every(({ success }) => success));
+
+    // A dead session is told in a way that makes jsforce renew it and send again.
+    const renewed = new jsforce.Connection({
+      instanceUrl: ORG_URL,
+      accessToken: "00D!spent",
+      version: "60.0",
+      refreshFn: (_, done) => done(null, ORG_TOKEN),
+    });
+    renewed.bulk.pollInterval = 50;
+    const [again] = await renewed.bulk.load("Contact", "insert", [{ LastName: `${TAG} again` }]);
+    assert.equal(again.success, true);
+
+    // All or none: `created` tells what would have been created.
+    const upserts = [...contacts(1), { ERP_Id__c: `${TAG}-x` }];
+    const rolledBack = await connect().sobject("Contact").upsert(upserts, "ERP_Id__c", { allOrNone: true });
+    assert.deepEqual(rolledBack.map(({ success, created }) => [success, created]), [[false, true], [false, false]]);
   },
 };
 
