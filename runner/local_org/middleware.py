@@ -5,6 +5,7 @@ Knows requests and responses as wholes. Knows no route and no resource.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from urllib.parse import urlencode
 
@@ -19,6 +20,7 @@ from runner.local_org.router import dispatch, unexpected
 from runner.local_org.usage import ApiUsage
 
 API = ("/services/data/v", "/services/async/", "/services/Soap/")
+_BULK1 = "/services/async/"
 OWN = "/__org"
 """Paths that control the org; no fault strikes there, or it could not be removed."""
 _SERVICES = "/services/"
@@ -94,13 +96,21 @@ def _with_fault(org: Org, request: Request, rule: FaultRule) -> Response:  # noq
             return response
         case FaultKind.STALE_SESSION:
             org.part(Sessions).end(session_token_of(request), own_too=False)
-            return Response.of_json([_EXPIRED], 401)
+            return _session_expired(org, request)
         case FaultKind.ANSWER_LOST:
             _counted(org, request)
             return Response(rule.status or 504)
     response = _counted(org, request)
     response.wire = _wire_fault(rule, response)
     return response
+
+
+def _session_expired(org: Org, request: Request) -> Response:
+    """What a dead session gets; Bulk API 1.0 has its own form."""
+    if not request.path.startswith(_BULK1):
+        return Response.of_json([_EXPIRED], 401)
+    dead = {"x-sfdc-session": "expired", "authorization": "Bearer expired"}
+    return dispatch(org, replace(request, headers={**request.headers, **dead}))
 
 
 def _wire_fault(rule: FaultRule, response: Response) -> WireFault:

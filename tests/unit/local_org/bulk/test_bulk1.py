@@ -143,6 +143,13 @@ def test_a_dead_session_is_400_in_xml(bulk1):
     assert "Unable to find session id" in bulk1.ask("GET", f"job/{job}").text
 
 
+def test_a_session_that_ends_by_a_fault_is_told_in_the_same_form(bulk1):
+    bulk1.client.post("/__org/faults", json={"kind": "stale_session", "times": 1})
+    answer = bulk1.ask("GET", "job/750x")
+    assert answer.status_code == 400
+    assert "<exceptionCode>InvalidSessionId</exceptionCode>" in answer.text
+
+
 def test_a_batch_has_an_address_and_must_have_a_body(bulk1):
     job = bulk1.create()
     made = bulk1.ask("POST", f"job/{job}/batch", "Name\nA\n", "text/csv")
