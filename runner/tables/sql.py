@@ -126,7 +126,14 @@ def read_records(file: Path, dialect: CsvDialect, columns: Sequence[str]) -> str
         blanks = ", ".join(map(literal, ("", *dialect.nulls)))
         value = f"CASE WHEN {cell} IN ({blanks}) THEN NULL ELSE {cell} END"
         return f"(SELECT {value} AS {cell} FROM {read} WHERE {cell} IS NOT NULL)"
-    read = read_csv(file, dialect)
+    # DuckDB's reader takes no value that would have to be in quotes.
+    quoted = [each for each in dialect.nulls if {dialect.delimiter, dialect.quote} & {*each}]
+    nulls = tuple(each for each in dialect.nulls if each not in quoted)
+    read = read_csv(file, replace(dialect, nulls=nulls))
+    if quoted:
+        blanks = ", ".join(map(literal, quoted))
+        cells = [f"CASE WHEN {c} NOT IN ({blanks}) THEN {c} END AS {c}" for c in map(name, columns)]
+        return f"(SELECT {', '.join(cells)} FROM {read})"
     if own != tuple(columns):
         return f"(SELECT {', '.join(map(name, columns))} FROM {read})"
     return read

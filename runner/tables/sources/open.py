@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from glob import glob
@@ -54,6 +54,7 @@ from runner.tables.sources.json import (
 from runner.tables.sources.spool import hide_null_parents, spool_records
 from runner.tables.sources.sql_join import JoinedSource, read_joined
 from runner.tables.sources.value_texts import with_nan_as_written
+from runner.tables.sql import BLANKS
 
 _COPY_BYTES = 1 << 20
 Result = TypeVar("Result")
@@ -212,7 +213,9 @@ def _read_files(
     if shape.format in _OBJECT_READERS:
         read_objects, typed = _OBJECT_READERS[shape.format], TypedColumns(source.path)
         starts: list[tuple[int, Path]] = []
-        found = _read_one_by_one(filled, lambda file: read_objects(file, shape), starts)
+        found = _read_one_by_one(
+            filled, lambda file: read_objects(file, shape), starts, shape.nulls
+        )
         objects = typed.watch(map(MergedColumns(source.path).renamed, found))
         records = spool_records(source.path, objects, json_cell, folder / "rows.csv", disk)
         plain = plain_csv(shape)
@@ -237,6 +240,7 @@ def _read_one_by_one(
     files: Sequence[Path],
     read: Callable[[Path], Iterator[JsonObject]],
     starts: list[tuple[int, Path]],
+    nulls: Collection[str] = (),
 ) -> Iterator[JsonObject]:
     """Read the records of many files; adds to `starts` each file and the rows before it."""
     number = 0
@@ -245,12 +249,18 @@ def _read_one_by_one(
         starts.append((number, file))
         try:
             for record in read(file):
-                number += any(json_cell(value).strip() for value in record.values())
+                number += _has_value(record, nulls)
                 yield record
         except EmptySourceError:
             filled -= 1
             if not filled:
                 raise
+
+
+def _has_value(record: JsonObject, nulls: Collection[str]) -> bool:
+    """Whether a record is a row; `nulls` are values that mean a blank."""
+    texts = map(json_cell, record.values())
+    return any(text.strip(BLANKS) and text not in nulls for text in texts)
 
 
 def _local_files(source: FileSource, folder: Path) -> list[Path]:

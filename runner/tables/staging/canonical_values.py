@@ -67,6 +67,7 @@ EXPECTED = {
 """What to write instead, for messages."""
 _LIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 """Separators of thousands that are written in more than one way."""
+_NAMED_ZONE = re.compile("%[zZ]")
 _EXAMPLE = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)
 
 
@@ -154,8 +155,11 @@ def source_format(shape: FileShape, kind: FieldKind) -> SourceFormat | None:
         )
     if kind is FieldKind.TEXT and shape.has_nan:
         return SourceFormat(kind, is_float=True)
-    if kind in {FieldKind.DATE, FieldKind.DATETIME} and (shape.dates or shape.datetimes):
-        return SourceFormat(kind, shape.dates, shape.datetimes)
+    moments = shape.datetimes
+    if kind is FieldKind.DATE and moments and _NAMED_ZONE.search(moments):
+        moments = None  # in another time zone it may be another day
+    if kind in {FieldKind.DATE, FieldKind.DATETIME} and (shape.dates or moments):
+        return SourceFormat(kind, shape.dates, moments)
     return None
 
 

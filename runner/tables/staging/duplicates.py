@@ -69,15 +69,15 @@ def _settle_earlier(staging: StagedRows, key: ColumnMapping) -> None:
     failed = f"{code} = {literal(DUPLICATE_KEY)} AND ends_with({message}, {_same_key(key)})"
     connection = staging.database.connection
     with storage_errors("Rows of the same key cannot be found"):
-        connection.execute("CREATE TABLE settled (row BIGINT, message VARCHAR)")
+        connection.execute("CREATE TABLE failed_before (row BIGINT, message VARCHAR)")
         for chunk in (each for each in staging.chunks if each.sendable):
             rows = f"{chunk.source_rows(columns)} JOIN {chunk.sent_rows()} s USING (row)"
             found = f"SELECT row, {message} FROM {rows} WHERE {failed}"
-            connection.execute(f"INSERT INTO settled {found}")
-        if not connection.execute("FROM settled LIMIT 1").fetchall():
+            connection.execute(f"INSERT INTO failed_before {found}")
+        if not connection.execute("FROM failed_before LIMIT 1").fetchall():
             return
     why = problem(key.column.label, DUPLICATE_KEY, "message")
-    rewrite_chunks(staging, {}, f"CASE WHEN message <> '' THEN {why} END", known="settled")
+    rewrite_chunks(staging, {}, f"CASE WHEN message <> '' THEN {why} END", known="failed_before")
 
 
 def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:

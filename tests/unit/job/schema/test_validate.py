@@ -1,6 +1,8 @@
 import json
+import re
 from pathlib import Path
 
+import duckdb
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -125,3 +127,24 @@ def test_codes_bear_the_name_of_the_schema():
 def test_a_document_without_positions_is_judged_too():
     found = validate({"version": 1, "objects": 5}, ORIGIN, "org")
     assert [(each.code, each.position) for each in found] == [("org/wrong-type", None)]
+
+
+DAYS = ["%d.%m.%Y", "%-m/%-d/%y", "%d %b %Y", "%B %d, %Y", "%Y%j", "%G-W%V-%u", "%x"]
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "is_valid"),
+    [("dates", each, True) for each in DAYS]
+    + [("datetimes", f"{each} %H:%M", True) for each in DAYS]
+    + [("datetimes", "%d.%m.%Y %H:%M %z", True), ("dates", "%d.%m.%Y %z", False)]
+    + [
+        ("dates", each, False)
+        for each in ("%d.%m.", "%Y", "%m/%Y", "%d %Y", "%F", "%d.%m.%Y%", "x")
+    ]
+    + [("datetimes", each, False) for each in ("%H:%M", "%d.%m. %H:%M", "%D %T", "%s")],
+)
+def test_a_declared_date_names_a_whole_day(key, written, is_valid):
+    pattern = schema("job")["$defs"]["file_source"]["properties"][key]["pattern"]
+    assert bool(re.search(pattern, written)) is is_valid
+    if is_valid:
+        duckdb.execute("SELECT try_strptime('x', ?)", [written])

@@ -94,3 +94,25 @@ def test_an_xml_path_that_leads_nowhere_is_refused(stage, record, content, told)
 def test_an_xml_file_without_records_has_no_rows(stage, content):
     staging = stage(content.encode(), form=FileFormat.XML, shape={"record": "/root/list/a"})
     assert staging.rows_total == 0
+
+
+def test_a_row_of_declared_blanks_does_not_shift_the_rows_of_the_next_file(stage, tmp_path):
+    for name, text in {"a": '{"a": "-, x"}\n{"a": "\u00a0"}\n', "b": '{"a": "y"}\n'}.items():
+        (tmp_path / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    shape = FileShape(FileFormat.JSONL, nulls=("-, x",))
+    staging = stage.staging(FileSource(tmp_path / "*.jsonl", shape))
+    staging.map([MappedColumn("a", None)])
+    assert staging.files == ((1, "a.jsonl"), (2, "b.jsonl"))
+
+
+@pytest.mark.parametrize("null", ["n/a, unknown", 'no "value"', "-;-"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_value_that_needs_quotes_can_mean_a_blank(stage, rows_of, null, delimiter):
+    quoted = null.replace('"', '""')
+    content = f'a,b\n"{quoted}",1\n"{quoted}","{quoted}"\nx,"{quoted}"\n'.replace(",", delimiter)
+    shape = {"nulls": (null.replace(",", delimiter), "-"), "delimiter": delimiter}
+    assert rows_of(stage(content.encode(), shape=shape)) == [{"b": "1"}, {"a": "x"}]
+    (joined,) = [JoinedSource("SELECT b FROM t", {"t": stage.source(content.encode(), **shape)})]
+    staging = stage.staging(joined)
+    staging.map([MappedColumn("b", None)])
+    assert rows_of(staging) == [{"b": "1"}]

@@ -107,3 +107,12 @@ def test_checkboxes_take_what_other_tools_write(stage, rows_of, written, sent):
     columns = [MappedColumn("c", None, FieldKind.BOOLEAN)]
     expected = [] if sent is None else [{"c": sent}]
     assert rows_of(stage(f"c\n{written}\n".encode(), columns)) == expected
+
+
+def test_a_date_does_not_shift_because_its_datetime_has_a_zone(stage, rows_of, failed_rows):
+    content = b"d,m\n31.01.2026,31.01.2026 19:00 -0500\n31.01.2026 19:00 -0500,\n"
+    columns = [MappedColumn("d", None, FieldKind.DATE), MappedColumn("m", None, FieldKind.DATETIME)]
+    shape = {"dates": "%d.%m.%Y", "datetimes": "%d.%m.%Y %H:%M %z"}
+    staging = stage(content, columns, shape=shape)
+    assert rows_of(staging) == [{"d": "2026-01-31", "m": "2026-02-01T00:00:00.000Z"}]
+    assert [row["sf__Code"] for row in failed_rows(staging)] == ["VALUE_DOES_NOT_FIT"]
