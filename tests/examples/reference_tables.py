@@ -56,7 +56,7 @@ def page_tables():
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
         REFERENCE / "local-org-coverage.md": _route_tables(),
         REFERENCE / "cli.md": _command_tables(commands()),
-        REFERENCE / "values.md": {"excel cells": _excel_cells().table()},
+        REFERENCE / "values.md": _value_tables(),
         REFERENCE / "where-is-it-done.md": _where_tables(job_schema()),
     }
 
@@ -117,9 +117,17 @@ def _job_tables(schema):
     return tables
 
 
-def _excel_cells():
-    """The cases of the tests of Excel sources."""
-    return _module(ROOT / "tests" / "unit" / "tables" / "sources" / "excel_cells.py")
+def _value_tables():
+    """The cases of the tests of values."""
+    tests = ROOT / "tests" / "unit" / "tables"
+    values = _module(tests / "value_cases.py")
+    return {
+        "fits": values.fits_table(),
+        "typed": values.typed_table(),
+        "excel cells": _module(tests / "sources" / "excel_cells.py").table(),
+        "out": values.out_table(),
+        "functions": values.functions_table(),
+    }
 
 
 def _module(file):

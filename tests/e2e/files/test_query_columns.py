@@ -6,6 +6,8 @@ import json
 import duckdb
 import pytest
 
+from tests.unit.tables.value_cases import AGGREGATED, PLAIN
+
 ORG = """\
 version: 1
 objects:
@@ -174,6 +176,16 @@ def test_columns_of_functions_keep_their_types(bench, org):
         "VARCHAR", "VARCHAR", "BIGINT", "DECIMAL", "DATE", "TIMESTAMP WITH TIME ZONE", "DECIMAL",
         "BIGINT",
     ]  # fmt: skip
+
+
+def test_functions_are_written_as_the_docs_say(bench, org):
+    grouped = "GROUP BY CALENDAR_YEAR(CreatedDate), DAY_ONLY(CreatedDate)"
+    for functions, rest in ((AGGREGATED, grouped), (PLAIN, "")):
+        listed = ", ".join(f"{function} c{at}" for at, function in enumerate(functions))
+        soql = f"SELECT {listed} FROM Account {rest}"
+        run_all(bench, {"out.parquet": soql})
+        found = [kind.partition("(")[0] for kind in types(bench.folder / "out.parquet")]
+        assert found == [kind for _, kind in functions.values()]
 
 
 def test_a_text_that_looks_like_a_number_stays_a_text(bench, org):
