@@ -126,7 +126,7 @@ def test_every_hard_record_is_the_same_in_another_org(orgs):
 
 @pytest.mark.slow
 @settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # an example takes seconds

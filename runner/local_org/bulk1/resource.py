@@ -186,7 +186,7 @@ def _add(call: _Bulk1Request) -> Response:
 
 
 def _transform(call: _Bulk1Request) -> Response:
-    """Save a transformation spec; what Salesforce answers is not documented."""
+    """Save a transformation spec; salesforce-bulk takes no other status than 201 for success."""
     job = call.job
     sobject = call.org.catalog.sobject(job.object)
     if job.state is not Bulk1JobState.OPEN:
@@ -198,7 +198,7 @@ def _transform(call: _Bulk1Request) -> Response:
         Transformation(text, sobject)
     except (JobFailure, UnicodeDecodeError) as failure:
         raise Bulk1Refusal("InvalidBatch", str(failure)) from None
-    return _of_job(call, call.jobs.set_spec(job, text))
+    return _of_job(call, call.jobs.set_spec(job, text), 201)
 
 
 def _of_batch(job: Bulk1Job, batch: Batch, status: int = 200) -> Response:

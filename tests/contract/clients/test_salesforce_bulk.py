@@ -95,6 +95,13 @@ def test_deleted_records_are_queried_by_their_own_operation(bulk, org, tag):
     assert b"".join(page).split() == [b'"Id"', f'"{gone}"'.encode()]
 
 
+def test_columns_are_renamed_by_a_mapping_file(bulk, load, org, tag):
+    job = bulk.create_insert_job("Contact")
+    bulk.post_mapping_file(job, "Salesforce Field,Csv Header,Value,Hint\nLastName,Surname,,\n")
+    (made,) = load(job, f"Surname\n{tag}\n".encode())
+    assert org.rows(f"SELECT LastName FROM Contact WHERE Id = '{made.id}'") == [{"LastName": tag}]
+
+
 def test_jobs_are_aborted(bulk):
     job = bulk.create_insert_job("Contact")
     bulk.abort_job(job)

@@ -218,7 +218,7 @@ def test_a_transformation_spec_maps_the_columns_of_a_csv(bulk1):
         "Description,,Imported from XYZ.csv,\n"
         "Birthdate,Date of Birth,,dd MMM yyyy\n"
     )
-    assert bulk1.ask("POST", f"job/{job}/spec", spec, "text/csv").status_code == 200
+    assert bulk1.ask("POST", f"job/{job}/spec", spec, "text/csv").status_code == 201
     content = (
         "Full Name,Job Title,Lead Source,Date of Birth,Comment\n"
         '"Cat, Tom",DSH,Interview,10 Feb 1940,likes Jerry\n'
