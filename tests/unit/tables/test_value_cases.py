@@ -3,6 +3,7 @@
 import csv
 import json
 import sqlite3
+from contextlib import closing
 from xml.etree import ElementTree as ET
 
 import duckdb
@@ -10,6 +11,7 @@ import openpyxl
 import pytest
 import sqlalchemy
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import to_instance
 
 from runner.credentials import SecretReference
 from runner.errors import SourceError
@@ -54,31 +56,37 @@ def _as_json(kind, text):
     return text
 
 
-@pytest.mark.parametrize("case", TYPED, ids=lambda each: each.shown)
-def test_a_typed_value_is_the_text_that_fields_read(case, tmp_path):
-    assert text_of(case.value) == case.from_database
-    path = tmp_path / "a.parquet"
+def test_a_typed_value_is_the_text_that_fields_read(tmp_path):
+    assert [text_of(each.value) for each in TYPED] == [each.from_database for each in TYPED]
+    readable = [each for each in TYPED if each.from_parquet != REFUSED]
+    (records,) = open_source(parquet(tmp_path / "a.parquet", readable), tmp_path)
+    (texts,) = csv.reader(b"".join(records.blocks).decode().splitlines())
+    assert texts == [each.from_parquet for each in readable]
+
+
+@pytest.mark.parametrize("refused", [each for each in TYPED if each.from_parquet == REFUSED])
+def test_a_nested_value_of_parquet_is_refused(refused, tmp_path):
+    with pytest.raises(SourceError, match="more than one value per row"):
+        open_source(parquet(tmp_path / "a.parquet", [refused]), tmp_path)
+
+
+def parquet(path, cases):
+    cells = ", ".join(f"{each.sql} AS c{at}" for at, each in enumerate(cases))
     with duckdb.connect() as connection:
-        connection.execute(f"COPY (SELECT 'x' AS x, {case.sql} AS v) TO '{path}' (FORMAT parquet)")
-    source = FileSource(path, FileShape(FileFormat.PARQUET))
-    if case.from_parquet == REFUSED:
-        with pytest.raises(SourceError, match="more than one value per row"):
-            open_source(source, tmp_path)
-        return
-    (records,) = open_source(source, tmp_path)
-    ((_, text),) = csv.reader(b"".join(records.blocks).decode().splitlines())
-    assert text == case.from_parquet
+        connection.execute(f"COPY (SELECT {cells}) TO '{path}' (FORMAT parquet)")
+    return FileSource(path, FileShape(FileFormat.PARQUET))
 
 
-@pytest.mark.parametrize("case", OUT, ids=lambda each: each.shown)
-def test_a_value_of_the_org_is_typed_as_described_in_every_target(case, tmp_path, monkeypatch):
+def test_a_value_of_the_org_is_typed_as_described_in_every_target(tmp_path, monkeypatch):
+    columns = [
+        QueryColumn(each.shown, FieldKind[each.kind.upper()], each.precision, each.scale)
+        for each in OUT
+    ]
     rows = tmp_path / "run" / "records.csv"
     rows.parent.mkdir()
     with rows.open("w", encoding="utf-8", newline="") as stream:
         lines = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        lines.writerows([("x", "v"), ("x", case.written)])
-    known = QueryColumn("v", FieldKind[case.kind.upper()], case.precision, case.scale)
-    columns = [QueryColumn("x", FieldKind.TEXT), known]
+        lines.writerows([[each.name for each in columns], [each.written for each in OUT]])
 
     def delivered(form):
         to = tmp_path / ("a.xlsx" if form is FileFormat.EXCEL else f"a.{form}")
@@ -86,24 +94,39 @@ def test_a_value_of_the_org_is_typed_as_described_in_every_target(case, tmp_path
         return to
 
     text = delivered(FileFormat.CSV).read_text(encoding="utf-8")
-    assert list(csv.reader(text.splitlines()))[1] == ["x", case.written]
-    (record,) = ET.parse(delivered(FileFormat.XML)).getroot()  # noqa: S314 - our own file
-    assert (record.findtext("v") or "") == case.written
+    assert list(csv.reader(text.splitlines()))[1] == [each.written for each in OUT]
     line = delivered(FileFormat.JSONL).read_text(encoding="utf-8")
-    assert line == f'{{"x":"x","v":{case.json}}}\n'
+    members = (f"{json.dumps(each.shown)}:{each.json}" for each in OUT)
+    assert line == f"{{{','.join(members)}}}\n"
     described = f"SELECT column_type FROM (DESCRIBE FROM '{delivered(FileFormat.PARQUET)}')"
-    assert duckdb.sql(described).fetchall()[1] == (case.parquet,)
-    sheet = openpyxl.load_workbook(delivered(FileFormat.EXCEL)).active
-    assert _excel_type(sheet["B2"]) == case.excel
+    assert duckdb.sql(described).fetchall() == [(each.parquet,) for each in OUT]
+    (cells,) = openpyxl.load_workbook(delivered(FileFormat.EXCEL)).active.iter_rows(2)
+    assert [_excel_type(cell) for cell in cells] == [each.excel for each in OUT]
 
     monkeypatch.setenv("A_DATABASE", f"sqlite:///{tmp_path / 'a.db'}")
     deliver(rows, DatabaseTarget(SecretReference(env="A_DATABASE"), "t"), columns, keep_rows=True)
-    with sqlite3.connect(tmp_path / "a.db") as connection:
-        assert connection.execute("SELECT v FROM t").fetchall() == [(case.sqlite,)]
-    connection.close()
-    with typed_table(rows, columns) as (_, (_, typed)):
-        of_it = _type(sqlalchemy, typed, "postgresql")
-    assert sqlalchemy.types.to_instance(of_it).compile(postgresql.dialect()) == case.postgresql
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection:
+        assert connection.execute("SELECT * FROM t").fetchall() == [
+            tuple(each.sqlite for each in OUT)
+        ]
+    with typed_table(rows, columns) as (_, typed):
+        types = [to_instance(_type(sqlalchemy, each, "postgresql")) for each in typed]
+    assert [each.compile(postgresql.dialect()) for each in types] == [e.postgresql for e in OUT]
+
+
+def test_a_value_in_xml_is_as_in_csv_and_null_has_no_element(tmp_path):
+    rows = tmp_path / "run" / "records.csv"
+    rows.parent.mkdir()
+    with rows.open("w", encoding="utf-8", newline="") as stream:
+        lines = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        names = [f"c{at}" for at in range(len(OUT))]
+        lines.writerows([names, [each.written for each in OUT]])
+    to = tmp_path / "a.xml"
+    deliver(rows, FileTarget(to, FileShape(FileFormat.XML)), [], keep_rows=True)
+    (record,) = ET.parse(to).getroot()  # noqa: S314 - our own file
+    found = {element.tag: element.text for element in record}
+    wanted = {name: each.written for name, each in zip(names, OUT, strict=True)}
+    assert found == {name: text for name, text in wanted.items() if text}
 
 
 def _excel_type(cell):
