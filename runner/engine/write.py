@@ -43,8 +43,8 @@ from runner.tables.sources.open import AnySource
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.sources.written import read_written, save_written
 from runner.tables.staging.duplicates import settle_duplicates
-from runner.tables.staging.rows import StagedRows
-from runner.tables.staging.snapshot import read_snapshot, save_snapshot
+from runner.tables.staging.rows import StagedRows, can_be_read_again
+from runner.tables.staging.snapshot import Snapshot, read_snapshot, save_snapshot
 
 _OVER_BULK = (
     "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "
@@ -72,7 +72,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         if api and not findable and api is not api_for_write(task, rows, context.version):
             context.sink(Noticed(_OVER_BULK, task.name))
         ledger = context.task_ledger(task)
-        ledger.begin(_intent(task, api, plan, staging), _start_over(context, creates=creates))
+        ledger.begin(_intent(task, api, plan, staging), _start_over(task, context))
         results = RowResults(staging, verb=task.verb)
         if api is None:
             return TaskEnd(_account(task, plan, staging, results, None))
@@ -95,14 +95,40 @@ def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    """Read and map the rows, or restore the snapshot that an earlier process saved."""
+    """Read and map the rows, or restore the snapshot that an earlier process saved.
+
+    Raises:
+        UsageError: The source can be read again, and is not what the snapshot was made from.
+    """
     place = context.task_folder(task) / SNAPSHOT
     snapshot = read_snapshot(place) if place.exists() else None
+    source = _source(task, context)
+    if snapshot is not None and not can_be_read_again(source):
+        return _restored(task, context, staging, snapshot)
+    plan = _mapped(task, context, staging, source)
     if snapshot is not None:
-        plan = _plan(task, context, snapshot.columns)
-        snapshot.restore(staging, plan.columns, timezone=task.timezone)
-        return plan
-    staging.load(_source(task, context))
+        if staging.source_sha256 == snapshot.source_sha256:
+            return _restored(task, context, staging, snapshot)
+        ledger = context.task_ledger(task)
+        ledger.check(_intent(task, None, plan, staging), _start_over(task, context))
+    settle_duplicates(staging, task.duplicates)
+    if look_up_records(task, context, plan, staging) or not staging.is_repeatable:
+        save_snapshot(staging, place)  # the org would answer otherwise once rows are sent
+    return plan
+
+
+def _restored(
+    task: WriteTask, context: Context, staging: StagedRows, snapshot: Snapshot
+) -> ColumnPlan:
+    plan = _plan(task, context, snapshot.columns)
+    snapshot.restore(staging, plan.columns, timezone=task.timezone)
+    return plan
+
+
+def _mapped(
+    task: WriteTask, context: Context, staging: StagedRows, source: AnySource
+) -> ColumnPlan:
+    staging.load(source)
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
     earlier = (context.rows_file(TaskSource(each.name)) for each in context.job.tasks[: task.index])
@@ -114,9 +140,6 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     )
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
-    settle_duplicates(staging, task.duplicates)
-    if look_up_records(task, context, plan, staging) or not staging.is_repeatable:
-        save_snapshot(staging, place)  # the org would answer otherwise once rows are sent
     return plan
 
 
@@ -155,10 +178,10 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedR
     )
 
 
-def _start_over(context: Context, *, creates: bool) -> str:
+def _start_over(task: WriteTask, context: Context) -> str:
     """How to start over with a source that has changed; rows that were sent are sent again."""
     again = f"`runner run {shlex.quote(str(context.job.file))} --anew`"
-    if creates:
+    if task.verb is Verb.CREATE or (task.verb is Verb.UPSERT and (task.key or "").lower() == "id"):
         return (
             f"Or `runner resume {context.run_id} --abandon`, which sends nothing and lists the "
             f"rows that were sent: take them out of the source, then {again}."

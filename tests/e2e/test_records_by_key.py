@@ -302,3 +302,19 @@ def test_a_bulk_result_of_other_columns_is_no_answer(bench, org):
     assert ended.code == 1, ended.err
     assert "has the columns ERP_Id__c, Id instead of Id, ERP_Id__c" in ended.task("load")["message"]
     assert org.rows("SELECT Phone FROM Account") == [{"Phone": "1"}]
+
+
+def test_a_resume_notices_that_the_source_of_keys_has_changed(bench, org):
+    """The rows are kept as they were looked up; the new file would never have been sent."""
+    org.create("Account", Name="old", ERP_Id__c="A")
+    bench.write("a.csv", "ERP_Id__c,Phone\nA,1\n")
+    job = bench.job("- {name: load, update: Account, key: ERP_Id__c, from: a.csv}")
+    org.fault(kind="daily_limit", path="/composite/sobjects", times=1)
+    assert bench.run("run", job).code == 5
+    bench.write("a.csv", "ERP_Id__c,Phone\nA,2\n")
+    refused = bench.run("run", job)
+    assert refused.code == 2
+    assert "cannot be resumed: its source has changed" in refused.out
+    bench.write("a.csv", "ERP_Id__c,Phone\nA,1\n")
+    assert bench.run("resume").code == 0
+    assert org.rows("SELECT Phone FROM Account") == [{"Phone": "1"}]

@@ -111,7 +111,7 @@ class StagedRows:
             SourceError: The source cannot be read or its header is wrong.
         """
         self._records = open_source(source, self._folder, self.disk)
-        self._is_source_repeatable = _is_repeatable(source)
+        self._is_source_repeatable = can_be_read_again(source)
         self.columns = own_columns(self.source_columns)
 
     @property
@@ -384,7 +384,7 @@ class StagedRows:
                 yield from self._rows(f"FROM {sent}")
 
 
-def _is_repeatable(source: AnySource) -> bool:
+def can_be_read_again(source: AnySource) -> bool:
     """Whether a source can be read twice: standard input, a database or a URL may not."""
     if isinstance(source, FileSource):
         return source.path != STANDARD_STREAM and source.url is None
