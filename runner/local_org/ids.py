@@ -63,6 +63,6 @@ def make_id(key_prefix: str, number: int) -> str:
     return to18(f"{key_prefix}{_POD}{base62(number, _COUNTER_WIDTH)}")
 
 
-def custom_key_prefix(number: int) -> str:
-    """Key prefix of the nth custom object: a00, a01, …, in order of creation."""
-    return f"a{base62(number, 2)}"
+def custom_key_prefix(number: int, letter: str = "a") -> str:
+    """Key prefix of the nth object of a kind: a00, a01, …, in order of creation."""
+    return f"{letter}{base62(number, 2)}"

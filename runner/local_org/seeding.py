@@ -9,13 +9,13 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
 
 from runner.local_org.bootstrap import completed_user
-from runner.local_org.catalog.model import SObject
+from runner.local_org.catalog.model import SYSTEM_COLUMNS, SObject
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, column_of, write
 
@@ -97,6 +97,8 @@ def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int
     sobject = org.catalog.sobject(name)
     if sobject is None:
         raise SeedError(path, 1, f"no sObject {name} in this org")
+    if not sobject.flags.get("createable"):
+        sobject = _writeable(sobject)
     count = 0
     rows = _rows(org, sobject, path)
     while batch := list(islice(rows, _BATCH_ROWS)):
@@ -115,6 +117,14 @@ def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int
                 raise SeedError(path, line, f"{error.code}: {error.message}")
         count += len(batch)
     return count
+
+
+def _writeable(sobject: SObject) -> SObject:
+    """An object that no API call writes, such as custom metadata, as a seed writes it."""
+    fields = tuple(
+        replace(field, createable=field.name not in SYSTEM_COLUMNS) for field in sobject.fields
+    )
+    return replace(sobject, fields=fields, flags={**sobject.flags, "createable": True})
 
 
 def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[str, str]]]:

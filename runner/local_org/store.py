@@ -143,13 +143,13 @@ def _nested(conn: sqlite3.Connection) -> Iterator[None]:
 
 
 def known_prefixes(path: Path) -> dict[str, str]:
-    """Key prefixes of the custom objects in a store file; empty if there is no file."""
+    """Key prefixes of the sObjects in a store file; empty if there is no file."""
     if not path.exists():
         return {}
     with closing(_connect(path)) as conn:
         if not _columns(conn, "_sobjects"):
             return {}
-        return dict(conn.execute("SELECT name, key_prefix FROM _sobjects WHERE custom"))
+        return dict(conn.execute("SELECT name, key_prefix FROM _sobjects"))
 
 
 def reserve(conn: sqlite3.Connection, counter: str, count: int) -> int:

@@ -1,6 +1,7 @@
-"""The standard fields of every custom object: Id, owner, name, system fields.
+"""What every declared object has: Id, owner, name, system fields, by the kind of object.
 
-Knows the standard fields of custom objects. Knows nothing of the rest of the org file.
+Knows custom objects, platform events, custom metadata and further standard objects. Knows nothing
+of the rest of the org file.
 """
 
 from __future__ import annotations
@@ -8,15 +9,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from runner.local_org.catalog import names
 from runner.local_org.catalog.declared_fields import auto_numbered
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.catalog.section import Section
 
 _NAME_LENGTH = 80
-_FLAGS = (
-    "compactLayoutable createable deletable feedEnabled layoutable mruEnabled queryable "
-    "replicateable retrieveable searchable searchLayoutable triggerable undeletable updateable"
-)
+_TEXT_LENGTH = 1000
+_UUID_LENGTH = 36
+_DEVELOPER_NAME_LENGTH = 40
+_NAMESPACE_LENGTH = 15
+_QUALIFIED_NAME_LENGTH = 70
+_FLAGS = {
+    "c": "compactLayoutable createable deletable feedEnabled layoutable mruEnabled queryable "
+    "replicateable retrieveable searchable searchLayoutable triggerable undeletable updateable",
+    "e": "createable triggerable",
+    "mdt": "layoutable queryable retrieveable",
+    "": "createable deletable layoutable queryable replicateable retrieveable searchable "
+    "triggerable undeletable updateable",
+}
+"""By the suffix of the name."""
+KEY_PREFIX_LETTERS = {"c": "a", "e": "e", "mdt": "m", "": "z"}
+"""Salesforce's, except that of further standard objects, whose own are declared."""
 
 
 def _reference(name: str, label: str, *parents: str, defaulted: bool = True) -> Field:
@@ -90,30 +104,75 @@ def _is_deleted() -> Field:
     )
 
 
-def skeleton(name: str, section: Section, key_prefix: str) -> SObject:
-    """A custom object with only its standard fields."""
-    label = section.text("label", name.removesuffix("__c").replace("_", " "))
-    fields = (
-        _id(),
-        OWNER_ID,
-        _is_deleted(),
-        _name_field(label, section.section("name_field")),
+def _text(name: str, label: str, length: int, *, nillable: bool = True) -> Field:
+    return Field(
+        name=name,
+        label=label,
+        type="string",
+        length=length,
+        nillable=nillable,
+        createable=False,
+        updateable=False,
+    )
+
+
+def _system() -> tuple[Field, ...]:
+    return (
         _moment("CreatedDate", "Created Date"),
         _reference("CreatedById", "Created By ID", "User"),
         _moment("LastModifiedDate", "Last Modified Date"),
         _reference("LastModifiedById", "Last Modified By ID", "User"),
         _moment("SystemModstamp", "System Modstamp"),
-        _moment("LastViewedDate", "Last Viewed Date", nillable=True),
-        _moment("LastReferencedDate", "Last Referenced Date", nillable=True),
     )
+
+
+def _fields(kind: str, label: str, section: Section) -> tuple[Field, ...]:
+    name_field = section.section("name_field")
+    match kind:
+        case "c":
+            return (
+                _id(),
+                OWNER_ID,
+                _is_deleted(),
+                _name_field(label, name_field),
+                *_system(),
+                _moment("LastViewedDate", "Last Viewed Date", nillable=True),
+                _moment("LastReferencedDate", "Last Referenced Date", nillable=True),
+            )
+        case "e":
+            return (
+                _text("ReplayId", "Replay ID", _TEXT_LENGTH),
+                *_system()[:2],
+                _text("EventUuid", "Event UUID", _UUID_LENGTH),
+            )
+        case "mdt":
+            return (
+                _id(),
+                _text("DeveloperName", "Name", _DEVELOPER_NAME_LENGTH, nillable=False),
+                _text("MasterLabel", "Label", _DEVELOPER_NAME_LENGTH, nillable=False),
+                _text("Language", "Master Language", _DEVELOPER_NAME_LENGTH),
+                _text("NamespacePrefix", "Namespace Prefix", _NAMESPACE_LENGTH),
+                _text("Label", "Label", _DEVELOPER_NAME_LENGTH),
+                _text("QualifiedApiName", "Qualified API Name", _QUALIFIED_NAME_LENGTH),
+                _moment("SystemModstamp", "System Modstamp"),
+            )
+        case _:
+            named = (_name_field(label, name_field),) if "name_field" in section else ()
+            return (_id(), _is_deleted(), *named, *_system())
+
+
+def skeleton(name: str, section: Section, key_prefix: str) -> SObject:
+    """A declared object with only the fields that every one of its kind has."""
+    kind = names.suffix(name) or ""
+    label = section.text("label", names.label(name))
     return SObject(
         name=name,
         label=label,
         label_plural=section.text("plural_label", f"{label}s"),
         key_prefix=key_prefix,
-        fields=fields,
-        custom=True,
-        flags=dict.fromkeys(_FLAGS.split(), True),
+        fields=_fields(kind, label, section),
+        custom=kind != "",
+        flags={flag: flag in _FLAGS[kind].split() for flag in _FLAGS["c"].split()},
     )
 
 

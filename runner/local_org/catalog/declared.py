@@ -6,11 +6,12 @@ Knows the org file, parsed to plain mappings. Knows no YAML and no store.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from runner.local_org.catalog import custom_object
+from runner.local_org.catalog import custom_object, names
 from runner.local_org.catalog.declared_fields import adjusted_field, declared_fields
 from runner.local_org.catalog.model import (
     Catalog,
@@ -22,14 +23,23 @@ from runner.local_org.catalog.model import (
     ValidationRule,
 )
 from runner.local_org.catalog.section import DeclarationError, Problem, Section
-from runner.local_org.catalog.standard import with_children
+from runner.local_org.catalog.standard import further_fields, standard_catalog, with_children
 from runner.local_org.ids import custom_key_prefix, make_id
 
 __all__ = ["DeclarationError", "Problem", "extend"]
 
-_CUSTOM_OBJECT = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
+_KEY_PREFIX = re.compile(r"[A-Za-z0-9]{3}")
+_CHILDREN_OF_ANY = (
+    ("Attachment", "ParentId", "Attachments"),
+    ("ContentDocumentLink", "LinkedEntityId", "ContentDocumentLinks"),
+    ("ContentVersion", "FirstPublishLocationId", None),
+    ("Event", "WhatId", "Events"),
+    ("Note", "ParentId", "Notes"),
+    ("Task", "WhatId", "Tasks"),
+)
+"""References that can point to every custom object, with the name of its list of them."""
 _SHARED_KEYS = ("fields", "record_types", "validation_rules", "duplicate_rules")
-_CUSTOM_KEYS = ("label", "plural_label", "name_field", *_SHARED_KEYS)
+_NEW_KEYS = ("label", "plural_label", "name_field", "key_prefix", *_SHARED_KEYS)
 _TOP_KEYS = ("version", "objects", "seed", "faults", "apps")
 
 
@@ -50,11 +60,15 @@ def extend(
     if top.raw("version") != 1:
         top.report("must be 1", *(("version",) if "version" in top else ()))
     sobjects = {item.name: item for item in base.sobjects}
-    prefixes = _Prefixes(known_prefixes or {})
+    standard = {item.name: item.key_prefix for item in base.sobjects}
+    prefixes = _Prefixes({**(known_prefixes or {}), **standard})
     for name, section in top.sections("objects"):
         made = _sobject(sobjects.get(name), name, section, prefixes)
         if made is not None:
             sobjects[name] = made
+    custom = tuple(name for name in sobjects if names.suffix(name) == "c")
+    for child, field, _ in _CHILDREN_OF_ANY:
+        sobjects[child] = _pointing(sobjects[child], field, custom)
     for name, section in top.sections("objects"):
         if name in sobjects:
             sobjects[name] = _related(sobjects, sobjects[name], section)
@@ -63,13 +77,27 @@ def extend(
             top.report(f"no sObject {name} in this org", "seed", name)
     if problems:
         raise DeclarationError(problems)
-    return with_children(tuple(sobjects.values()), _recorded(base))
+    return with_children(tuple(sobjects.values()), _recorded(base, custom))
 
 
-def _recorded(base: Catalog) -> Iterator[tuple[str, ChildRelationship]]:
-    for parent in base.sobjects:
-        for child in parent.children:
-            yield parent.name, child
+def _pointing(sobject: SObject, name: str, further: tuple[str, ...]) -> SObject:
+    """Let a polymorphic reference point to further objects."""
+    fields = tuple(
+        replace(field, reference_to=(*field.reference_to, *further))
+        if field.name == name
+        else field
+        for field in sobject.fields
+    )
+    return replace(sobject, fields=fields)
+
+
+def _recorded(base: Catalog, custom: tuple[str, ...]) -> Iterator[tuple[str, ChildRelationship]]:
+    for parent in custom:
+        for child, field, name in _CHILDREN_OF_ANY:
+            yield parent, ChildRelationship(child, field, name, cascade_delete=name is not None)
+    for sobject in base.sobjects:
+        for known in sobject.children:
+            yield sobject.name, known
 
 
 class _Prefixes:
@@ -78,28 +106,51 @@ class _Prefixes:
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = dict(known)
         self._used = set(known.values())
-        self._next = 0
+        self._next: Counter[str] = Counter()
 
-    def of(self, name: str) -> str:
+    def of(self, name: str, section: Section) -> str:
+        """The prefix of an object: as declared, as it has been, or the next one of its kind."""
+        if "key_prefix" in section:
+            return self._declared(name, section)
         if name not in self._known:
-            while (prefix := custom_key_prefix(self._next)) in self._used:
-                self._next += 1
+            letter = custom_object.KEY_PREFIX_LETTERS[names.suffix(name) or ""]
+            while (prefix := custom_key_prefix(self._next[letter], letter)) in self._used:
+                self._next[letter] += 1
             self._known[name] = prefix
             self._used.add(prefix)
         return self._known[name]
+
+    def _declared(self, name: str, section: Section) -> str:
+        prefix = section.text("key_prefix")
+        if _KEY_PREFIX.fullmatch(prefix) is None:
+            section.report("must be three letters or digits", "key_prefix")
+        elif self._known.get(name, prefix) != prefix:
+            section.report(
+                f"this org's records have {self._known[name]}; reset the org to change it",
+                "key_prefix",
+            )
+        elif prefix in self._used and self._known.get(name) != prefix:
+            section.report(f"{prefix} is the key prefix of another object", "key_prefix")
+        self._known[name] = prefix
+        self._used.add(prefix)
+        return prefix
 
 
 def _sobject(
     standard: SObject | None, name: str, section: Section, prefixes: _Prefixes
 ) -> SObject | None:
-    if standard is None and _CUSTOM_OBJECT.fullmatch(name) is None:
+    if standard is None and names.suffix(name) is None:
         section.report(
-            "not a standard object of this org; the name of a custom object ends in __c",
+            "the name of a custom object is letters, digits and single _, ending in __c, __e or"
+            " __mdt; that of a standard object is letters and digits",
         )
         return None
+    if standard is None and not names.suffix(name) and "fields" not in section:
+        section.report("not a standard object of this org; declare its `fields`, with their types")
+        return None
     if standard is None:
-        section.only(*_CUSTOM_KEYS)
-        standard = custom_object.skeleton(name, section, prefixes.of(name))
+        section.only(*_NEW_KEYS)
+        standard = custom_object.skeleton(name, section, prefixes.of(name, section))
     else:
         section.only(*_SHARED_KEYS)
     return replace(
@@ -113,8 +164,13 @@ def _fields(sobject: SObject, section: Section) -> tuple[Field, ...]:
     fields = {field.name: field for field in sobject.fields}
     for name, declaration in section.sections("fields"):
         known = sobject.field(name)
+        if known is None and not names.suffix(name) and not _is_standard(sobject, name):
+            declaration.report(
+                f"not a standard field of {sobject.name}; the name of a custom field ends in __c"
+            )
+            continue
         if known is None:
-            made = declared_fields(name, declaration)
+            made = [_of_object(field, sobject) for field in declared_fields(name, declaration)]
         else:
             made = adjusted_field(known, declaration)
             del fields[known.name]
@@ -122,6 +178,25 @@ def _fields(sobject: SObject, section: Section) -> tuple[Field, ...]:
     if "record_types" in section and "RecordTypeId" not in fields:
         fields["RecordTypeId"] = custom_object.RECORD_TYPE_ID
     return custom_object.without_owner_of_details(sobject, fields)
+
+
+def _is_standard(sobject: SObject, name: str) -> bool:
+    """Whether a field that the org lacks may be one of Salesforce's.
+
+    Of an object that the org lacks too, any may.
+    """
+    if standard_catalog().sobject(sobject.name) is not None:
+        return name in further_fields().get(sobject.name, ())
+    return not sobject.custom or name == "CurrencyIsoCode"
+
+
+def _of_object(field: Field, sobject: SObject) -> Field:
+    """A new field can be written as its object can: events once, custom metadata never."""
+    return replace(
+        field,
+        createable=field.createable and sobject.flags.get("createable", False),
+        updateable=field.updateable and sobject.flags.get("updateable", False),
+    )
 
 
 def _record_types(sobject: str, section: Section) -> Iterator[RecordType]:
@@ -156,7 +231,7 @@ def _related(sobjects: Mapping[str, SObject], sobject: SObject, section: Section
 def _named_by_parent(
     sobjects: Mapping[str, SObject], sobject: SObject, field: Field, section: Section
 ) -> Field:
-    if not field.custom or not field.reference_to:
+    if not field.reference_to or "type" not in section.section("fields").section(field.name):
         return field
     missing = [target for target in field.reference_to if target and target not in sobjects]
     for target in missing:
@@ -173,8 +248,9 @@ def _named_by_parent(
         section.report(
             f"{name} is already used by another field", "fields", field.name, "child_relationship"
         )
-    if name is None and not rivals:
-        name = f"{re.sub(r'[^A-Za-z0-9]+', '_', sobject.label_plural)}__r"
+    if name is None and field.custom and not rivals:
+        plural = re.sub(r"[^A-Za-z0-9]+", "_", sobject.label_plural)
+        name = f"{names.namespace(field.name)}{plural}__r"
     return replace(field, child_relationship_name=name)
 
 

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from runner.local_org.catalog import names
 from runner.local_org.catalog.model import Field, PicklistValue
 from runner.local_org.catalog.section import Section
 
-_CUSTOM_NAME = re.compile(r"[A-Za-z](?:_?[A-Za-z0-9])*__c")
 _COMMON_KEYS = ("type", "label", "required", "default", "help", "access")
 _ACCESS = ("read_write", "read_only", "hidden")
 _LONG_TEXT = 131_072
@@ -74,13 +74,19 @@ FIELD_TYPES = {
 
 
 def declared_fields(name: str, section: Section) -> list[Field]:
-    """The fields of one declared custom field: one, three for a location, none if it is hidden."""
-    if _CUSTOM_NAME.fullmatch(name) is None:
+    """The fields of one declared field: one, three for a location, none if it is hidden.
+
+    A name without `__c` is that of a standard field that the org lacks.
+    """
+    if names.suffix(name) not in {"c", ""}:
         section.report("a custom field's name is letters, digits and single _, ending in __c")
         return []
     kind = FIELD_TYPES.get(section.choice("type", tuple(FIELD_TYPES), "text"))
     if "type" not in section or kind is None:
-        section.report("a custom field needs a type", *(("type",) if "type" in section else ()))
+        section.report(
+            "a field that the org does not have needs a type",
+            *(("type",) if "type" in section else ()),
+        )
         return []
     section.only(*_COMMON_KEYS, *kind.keys)
     if section.text("type") == "location":
@@ -116,7 +122,7 @@ def _plain(name: str, section: Section, kind: FieldType) -> Field:
     searchable = kind.searchable and kind.describe_type != "location"
     return Field(
         name=name,
-        label=section.text("label", _label(name)),
+        label=section.text("label", names.label(name)),
         type=kind.describe_type,
         length=section.whole("length", kind.length, 1, kind.most_length)
         if "length" in kind.keys
@@ -130,17 +136,13 @@ def _plain(name: str, section: Section, kind: FieldType) -> Field:
         external_id="external_id" in kind.keys and section.flag("external_id"),
         id_lookup="external_id" in kind.keys and section.flag("external_id"),
         case_sensitive="case_sensitive" in kind.keys and section.flag("case_sensitive"),
-        custom=True,
+        custom=names.suffix(name) != "",
         default=section.raw("default"),
         defaulted_on_create=section.raw("default") is not None,
         soap_type=kind.soap_type,
         help=section.text("help") or None,
         encrypted=kind.describe_type == "encryptedstring",
     )
-
-
-def _label(name: str) -> str:
-    return name.removesuffix("__c").replace("_", " ")
 
 
 def _shaped(field: Field, section: Section) -> Field:
@@ -183,7 +185,6 @@ def _with_picklist(field: Field, section: Section) -> Field:
 
 
 def _with_parent(field: Field, section: Section) -> Field:
-    stem = field.name.removesuffix("__c")
     targets = section.texts("to") if isinstance(section.raw("to"), list) else [section.text("to")]
     if not all(targets):
         section.report("a relationship needs `to`: the sObject it points to")
@@ -191,7 +192,7 @@ def _with_parent(field: Field, section: Section) -> Field:
         field,
         reference_to=tuple(targets),
         polymorphic=len(targets) > 1,
-        relationship_name=section.text("relationship", f"{stem}__r"),
+        relationship_name=section.text("relationship", names.parent_relationship(field.name)),
         child_relationship_name=section.text("child_relationship") or None,
     )
     if section.text("type") == "master_detail":

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 SYSTEM_COLUMNS = (
+    "Id",
     "IsDeleted",
     "CreatedDate",
     "CreatedById",
@@ -17,7 +18,7 @@ SYSTEM_COLUMNS = (
     "LastModifiedById",
     "SystemModstamp",
 )
-"""Columns of every table, also where describe shows only some of them (ContentDocumentLink)."""
+"""Columns of every table, also where describe shows only some of them (platform events)."""
 
 
 @dataclass(frozen=True, slots=True)

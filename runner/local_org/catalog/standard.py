@@ -39,6 +39,12 @@ def standard_catalog() -> Catalog:
     return with_children(sobjects, _recorded_children())
 
 
+@cache
+def further_fields() -> dict[str, tuple[str, ...]]:
+    """Standard fields by sObject that can be declared: those of features to switch on."""
+    return {row["object"]: tuple(row["names"].split()) for row in table("further_fields.csv")}
+
+
 def with_children(
     sobjects: tuple[SObject, ...], recorded: Iterable[tuple[str, ChildRelationship]]
 ) -> Catalog:

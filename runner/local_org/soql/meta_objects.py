@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from runner.local_org.catalog import names
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.ids import make_id
 from runner.local_org.org import Org, User
@@ -152,7 +153,7 @@ _ACCESS = SObject(
 
 
 def _developer_name(name: str) -> str:
-    return name.removesuffix("__c")
+    return name.removeprefix(names.namespace(name)).partition("__")[0]
 
 
 def _entities(catalog: Catalog) -> Iterable[_Row]:

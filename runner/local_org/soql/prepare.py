@@ -128,7 +128,8 @@ class _Preparation:
         root = self._context.schema.sobject(str(query.source.path))
         if root is None:
             raise self._statement.no_sobject(query.at, str(query.source.path))
-        if is_related_list(root.name):
+        stored = self._context.schema.catalog.sobject(root.name)
+        if is_related_list(root.name) or (stored and not stored.flags.get("queryable", True)):
             raise ApiRefusal(
                 400,
                 "INVALID_TYPE_FOR_OPERATION",

@@ -145,3 +145,104 @@ def test_another_version_of_the_file_is_refused():
     with pytest.raises(DeclarationError) as caught:
         extend(standard_catalog(), {"version": 2})
     assert caught.value.path == ("version",)
+
+
+def test_names_can_have_a_namespace():
+    catalog = _catalog(
+        Account={"fields": {"npsp__Level__c": {"type": "text"}}},
+        npsp__Allocation__c={
+            "fields": {
+                "npsp__Opportunity__c": {"type": "master_detail", "to": "Opportunity"},
+                "npsp__Geo__c": {"type": "location"},
+            }
+        },
+    )
+    allocation = catalog.sobject("npsp__Allocation__c")
+    assert (allocation.label, allocation.key_prefix, allocation.custom) == (
+        "Allocation",
+        "a00",
+        True,
+    )
+    assert catalog.sobject("Account").field("npsp__Level__c").label == "Level"
+    assert allocation.parent("npsp__Opportunity__r").name == "npsp__Opportunity__c"
+    assert allocation.field("npsp__Geo__Latitude__s").compound_field_name == "npsp__Geo__c"
+    assert catalog.sobject("Opportunity").child("npsp__Allocations__r")
+
+
+def test_standard_fields_and_objects_that_the_org_lacks_are_declared_with_their_types():
+    catalog = _catalog(
+        Account={"fields": {"CurrencyIsoCode": {"type": "picklist", "values": ["EUR", "USD"]}}},
+        Solution={
+            "key_prefix": "501",
+            "fields": {
+                "SolutionName": {"type": "text", "required": True},
+                "AccountId": {"type": "lookup", "to": "Account", "child_relationship": "Solutions"},
+            },
+        },
+    )
+    currency = catalog.sobject("Account").field("CurrencyIsoCode")
+    assert (currency.type, currency.custom, currency.label) == (
+        "picklist",
+        False,
+        "Currency Iso Code",
+    )
+    solution = catalog.of_id("501000000000001AAA")
+    assert (solution.name, solution.custom) == ("Solution", False)
+    assert [each.name for each in solution.fields if each.required_on_create] == ["SolutionName"]
+    assert solution.parent("Account").name == "AccountId"
+    assert catalog.sobject("Account").child("Solutions").child_sobject == "Solution"
+
+
+@pytest.mark.parametrize(
+    ("objects", "path", "message"),
+    [
+        (
+            {"Solution": {}},
+            ("objects", "Solution"),
+            "not a standard object of this org; declare its `fields`, with their types",
+        ),
+        (
+            {"Account": {"fields": {"CurrencyIsoCode": {"access": "hidden"}}}},
+            ("objects", "Account", "fields", "CurrencyIsoCode"),
+            "a field that the org does not have needs a type",
+        ),
+        (
+            {"Account": {"fields": {"Tier": {"type": "text"}}}},
+            ("objects", "Account", "fields", "Tier"),
+            "not a standard field of Account; the name of a custom field ends in __c",
+        ),
+        (
+            {"Solution": {"key_prefix": "001", "fields": {"X": {"type": "text"}}}},
+            ("objects", "Solution", "key_prefix"),
+            "001 is the key prefix of another object",
+        ),
+        (
+            {"a__b__c__c": {}},
+            ("objects", "a__b__c__c"),
+            (
+                "the name of a custom object is letters, digits and single _, ending in __c, __e or"
+                " __mdt; that of a standard object is letters and digits"
+            ),
+        ),
+    ],
+)
+def test_declarations_that_are_refused(objects, path, message):
+    assert _problems(**objects) == {path: message}
+
+
+def test_custom_metadata_is_read_only_and_events_are_only_published():
+    catalog = _catalog(
+        Tax__mdt={"fields": {"Rate__c": {"type": "number"}}},
+        Low_Ink__e={"fields": {"Serial__c": {"type": "text"}}},
+    )
+    tax, event = catalog.sobject("Tax__mdt"), catalog.sobject("Low_Ink__e")
+    assert (tax.key_prefix, event.key_prefix) == ("m00", "e00")
+    assert not [field.name for field in tax.fields if field.createable or field.updateable]
+    assert [field.name for field in event.fields if field.createable] == ["Serial__c"]
+    assert [flag for flag, on in event.flags.items() if on] == ["createable", "triggerable"]
+
+
+def test_files_notes_and_activities_can_belong_to_every_custom_object():
+    shipment = _catalog(Shipment__c={}).sobject("Shipment__c")
+    names = {each.relationship_name for each in shipment.children}
+    assert {"Attachments", "ContentDocumentLinks", "Events", "Notes", "Tasks"} <= names
