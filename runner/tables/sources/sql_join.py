@@ -27,7 +27,7 @@ from runner.tables.sources.footer import blank_note
 from runner.tables.sources.header import check_header, clean_name
 from runner.tables.sources.spool import spooled
 from runner.tables.sources.sql_written import written_in
-from runner.tables.sources.value_texts import FLOATS, NUMBER_MACROS, is_list, is_nested
+from runner.tables.sources.value_texts import FLOATS, JSON, NUMBER_MACROS, is_list, is_nested
 from runner.tables.sources.written import WITH_LISTS, WITH_NAN
 from runner.tables.sql import all_blank, copy_csv, literal, name, read_records
 
@@ -136,6 +136,7 @@ def _lists(kinds: Mapping[str, str]) -> list[str]:
 
 def _cell(column: str, kind: str) -> str:
     value = f"to_json({name(column)})" if is_list(kind) else name(column)
+    value = f"({value} ->> '$')" if kind == JSON else value
     text = f"CAST({value} AS VARCHAR)"
     return f"coalesce({f'float_text({text})' if kind in FLOATS else text}, '')"
 

@@ -11,7 +11,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
-NOT_FINITE = ("NaN", "Infinity", "-Infinity", "nan", "inf", "-inf")
+NOT_FINITE = ("NaN", "Infinity", "-Infinity", "nan", "-nan", "inf", "-inf")
 """Texts of floating point numbers that are not numbers: ours, and DuckDB's."""
 _EXPONENT_TOO_LARGE = re.compile("[eE][+-]?0*[1-9][0-9]{3}")
 
@@ -28,7 +28,8 @@ _PLAIN_NUMBER = (
     r" regexp_replace(point_put(number_digits(t), number_point(t)), '^0+([0-9])', '\1')"
 )
 _FLOAT_TEXT = (
-    "CASE t WHEN 'nan' THEN 'NaN' WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity'"
+    "CASE t WHEN 'nan' THEN 'NaN' WHEN '-nan' THEN 'NaN'"
+    " WHEN 'inf' THEN 'Infinity' WHEN '-inf' THEN '-Infinity'"
     " WHEN '-0.0' THEN '0' ELSE"
     r" regexp_replace(CASE WHEN contains(t, 'e') THEN plain_number(t) ELSE t END, '\.0+$', '') END"
 )
@@ -42,6 +43,8 @@ NUMBER_MACROS = (
 """`plain_number` of any number's text; `float_text` of DuckDB's own text of a DOUBLE or FLOAT."""
 FLOATS = ("DOUBLE", "FLOAT")
 """DuckDB's types of floating point numbers."""
+JSON = "JSON"
+"""DuckDB's type of a part of JSON, whose text has quotes: `c->'$.city'`."""
 _STRUCTURES = ("STRUCT(", "MAP(", "UNION(")
 
 

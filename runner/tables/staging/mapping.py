@@ -20,7 +20,7 @@ from runner.tables.field_types import (
     MappedColumn,
 )
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
-from runner.tables.sources.value_texts import FLOATS, NOT_FINITE, is_list, is_nested
+from runner.tables.sources.value_texts import FLOATS, JSON, NOT_FINITE, is_list, is_nested
 from runner.tables.sql import all_blank, literal, name
 from runner.tables.staging.canonical_values import (
     EXPECTED,
@@ -91,6 +91,8 @@ class ColumnMapping:
     """The expression gives a floating point number."""
     gives_list: bool = False
     """The expression gives a list, which becomes a JSON list."""
+    gives_json: bool = False
+    """The expression gives a part of JSON; if that is a text, it has no quotes."""
     with_nan: tuple[int, ...] = ()
     """Indexes of source columns that an expression names and that may not be numbers."""
 
@@ -106,6 +108,7 @@ class ColumnMapping:
             return None
         value = f"(\n{self.column.expression}\n)"
         value = f"to_json({value})" if self.gives_list else value
+        value = f"({value} ->> '$')" if self.gives_json else value
         text = f"coalesce(CAST({value} AS VARCHAR), '')"
         return text if self.is_volatile else f"TRY({text})"
 
@@ -238,11 +241,10 @@ def check_expressions(
             raise nested_expression(each.column, kind)
         is_text = kind in FLOATS and each.column.kind is FieldKind.TEXT
         written = SourceFormat(FieldKind.TEXT, is_float=True) if is_text else None
-        if is_list(kind):
+        if each.column.is_list:
             written = SourceFormat(FieldKind.TEXT, is_list=True)
-        typed.append(
-            replace(each, is_float=kind in FLOATS, gives_list=is_list(kind), format=written)
-        )
+        known = replace(each, is_float=kind in FLOATS, format=written)
+        typed.append(replace(known, gives_list=is_list(kind), gives_json=kind == JSON))
     return tuple(typed)
 
 

@@ -140,3 +140,26 @@ def test_a_value_of_sql_that_is_not_one_value_is_refused(stage, expression, is_l
     sql = JoinedSource(f"SELECT {expression} AS M FROM t", {"t": stage.source(LISTS)})
     with pytest.raises(SourceError, match=r"not one value|has lists, which only"):
         stage.staging(sql).map([MappedColumn("M", None, is_list=is_list)])
+
+
+@pytest.mark.parametrize(
+    ("path", "is_list", "sent"),
+    [
+        ("$.city", False, {"M": "Bonn"}),
+        ("$.none", False, {}),
+        ("$.tags[0]", False, {"M": "A"}),
+        ("$.size", False, {"M": "1.5"}),
+        ("$.tags", True, {"M": "A;B"}),
+        ("$.lines", False, {"M": '{"first":"x"}'}),
+    ],
+)
+def test_a_part_of_json_has_no_quotes(stage, rows_of, path, is_list, sent):
+    part = {"city": "Bonn", "none": None, "tags": ["A", "B"], "lines": {"first": "x"}, "size": 1.5}
+    text = json.dumps(part)
+    content = f"""c\n"{text.replace('"', '""')}"\n""".encode()
+    expression = f"c->'{path}'"
+    assert rows_of(stage(content, [MappedColumn("M", expression, is_list=is_list)])) == [sent]
+    sql = JoinedSource(f"SELECT {expression} AS M, 'x' AS x FROM t", {"t": stage.source(content)})
+    staging = stage.staging(sql)
+    staging.map([MappedColumn("M", None, is_list=is_list)])
+    assert rows_of(staging) == [sent]

@@ -108,9 +108,14 @@ def test_an_expression_over_what_is_no_number_fails_its_row(parquet, texts, fail
     )
 
 
-def test_an_expression_that_gives_infinity_fails_its_row(stage, failed_rows):
-    staging = stage(b"t\n1\n", [MappedColumn("n", "CAST(t AS DOUBLE) / 0")])
-    assert "'Infinity' is not a number" in failed_rows(staging)[0]["sf__Message"]
+@pytest.mark.parametrize("is_sql", [False, True])
+def test_an_expression_that_gives_no_number_fails_its_row(stage, failed_rows, is_sql):
+    content, expression = b"t\n1\n-1\n0\n", "CAST(t AS DOUBLE) / 0"
+    sql = JoinedSource(f"SELECT {expression} AS n FROM f", {"f": stage.source(content)})
+    staging = stage.staging(sql) if is_sql else stage.loaded(content)
+    staging.map([MappedColumn("n", None if is_sql else expression)])
+    said = " ".join(row["sf__Message"] for row in failed_rows(staging))
+    assert all(f"'{each}' is not a number" in said for each in ("Infinity", "-Infinity", "NaN"))
 
 
 def test_nan_is_blank_where_it_is_declared(tmp_path, parquet, texts):
