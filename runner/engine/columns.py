@@ -305,15 +305,10 @@ def _misplaced(
         is_id = column.name == _ID and _finds_by_key(task)
         if not (is_key or is_id or may_write(column.field)):
             message = f"{column.field.name} of {task.sobject} cannot be written by {task.verb}"
-            problems.append(
-                _diagnostic(
-                    job,
-                    wish,
-                    "org/read-only-field",
-                    message,
-                    "Remove it, or give the user permission to write it.",
-                )
-            )
+            hint = "Remove it, or give the user permission to write it."
+            if column.field.createable:  # the master of a detail, for instance
+                hint = "Remove it, or use an upsert, which sends it for new records only."
+            problems.append(_diagnostic(job, wish, "org/read-only-field", message, hint))
     return problems
 
 

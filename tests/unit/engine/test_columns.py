@@ -34,6 +34,7 @@ ACCOUNT = ObjectDescribe(
             field("ERP_Id__c", external_id=True),
             field("Since__c", "date"),
             field("CreatedDate", "datetime", write=False),
+            FieldDescribe("Origin__c", "string", createable=True),
             field("ParentId", "reference", reference_to=("Account",), relationship_name="Parent"),
         )
     },
@@ -228,3 +229,11 @@ def test_a_label_in_a_header_of_names_is_recognized(monkeypatch):
         "It is the label of several fields: map the column with `fields`.",
         "Check its API name, including `__c`, and the field's permissions.",
     ]
+
+
+def test_a_field_of_creation_is_not_a_matter_of_permission():
+    _, (problem,) = plan(Verb.UPDATE, ["Id", "Origin__c"])
+    assert (problem.code, problem.help) == (
+        "org/read-only-field",
+        "Remove it, or use an upsert, which sends it for new records only.",
+    )
