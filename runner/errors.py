@@ -4,6 +4,7 @@
     ├── UsageError                 exit 2   options that contradict each other or make no sense
     ├── JobError                   exit 2   the job is wrong; has every problem, with positions
     ├── SourceError                exit 1   a source cannot be read as declared: file, row or byte
+    │   └── FileChangedError       exit 1   a row's file is not what it was when the rows were read
     ├── StateError                 exit 1   ledger, folder or result file on this machine
     │   └── StorageError           exit 1   disk full or not writable; the run can be resumed
     ├── SignInError                exit 4   no token, or one that the org rejects
@@ -88,6 +89,10 @@ class JobError(RunnerError):
 
 class SourceError(RunnerError):
     """A source cannot be read as the job declares it."""
+
+
+class FileChangedError(SourceError):
+    """A file that a row names is gone, or is no longer what it was when the rows were read."""
 
 
 class StateError(RunnerError):

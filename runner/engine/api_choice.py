@@ -10,7 +10,9 @@ from runner.job.model import Api, Verb, WriteTask
 from runner.salesforce.versions import Feature, require, supports
 
 
-def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = True) -> Api:
+def api_for_write(
+    task: WriteTask, rows: int, version: str, *, findable: bool = True, blobs: bool = False
+) -> Api:
     """REST for small loads, Bulk above the threshold, unless task or version decide otherwise.
 
     Creates whose rows cannot be found again go through Bulk from the first row: over REST a lost
@@ -22,6 +24,7 @@ def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = 
         version: The API version.
         findable: Whether no row would be created twice if it were sent again: each has a record,
             or fills a field whose values no two records share.
+        blobs: Whether they fill a field that holds a file, which Bulk API 2.0 does not take.
 
     Raises:
         UsageError: The task needs an API that the version does not have.
@@ -31,7 +34,8 @@ def api_for_write(task: WriteTask, rows: int, version: str, *, findable: bool = 
     if task.hard or task.api is Api.BULK:
         require(version, Feature.BULK_INGEST, f"Task {task.name!r}, over Bulk API 2.0")
         return Api.BULK
-    if task.api is Api.REST or _needs_rest(task) or not supports(version, Feature.BULK_INGEST):
+    needs_rest = blobs or task.api is Api.REST or _needs_rest(task)
+    if needs_rest or not supports(version, Feature.BULK_INGEST):
         return Api.REST
     if not findable:
         return Api.BULK

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from runner.diagnostics import Diagnostic, Location
+from runner.engine.file_bodies import BLOB, file_problems
 from runner.job.checks.columns import not_in_source
 from runner.job.model import (
     Headers,
@@ -52,6 +53,13 @@ class ColumnPlan:
     """Fields of text whose values no two records share, so that a lost create can be found."""
     notes: tuple[str, ...] = ()
     """What the user should know about it."""
+    has_blobs: bool = False
+    """Whether it fills a field that holds a file."""
+
+    @property
+    def has_files(self) -> bool:
+        """Whether it sends files."""
+        return any(each.is_file for each in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,8 @@ class _Wish:
     expression: str | None
     location: Location
     """Where the job names it, for a problem to point at."""
+    is_file: bool = False
+    """Whether the expression gives paths of files."""
 
 
 def plan_columns(
@@ -103,6 +113,8 @@ def plan_columns(
         problems.append(_diagnostic(job, wishes[0], "org/unknown-field", message, hint))
     problems += _unfilled(job, wishes, header)
     problems += _misplaced(job, task, resolved)
+    filled = [(wish.location, wish.is_file, column) for wish, column in resolved]
+    problems += file_problems(job, task, described, filled)
     key_field = described.field(task.key) if task.key else None
     problems += _key_problems(job, task, described, key_field)
     problems += _missing(job, task, [column.name for _, column in resolved])
@@ -127,6 +139,7 @@ def plan_columns(
         frozenset(on_create | fixed),
         tuple(unique),
         tuple(_notes(described, ignored, sorted(fixed - on_create))),
+        has_blobs=any(column.type == BLOB for _, column in resolved),
     )
     return plan, tuple(problems)
 
@@ -156,6 +169,7 @@ def _mapped(
         is_list=column.type == "multipicklist",
         tells_case=column.field.case_sensitive if identifies else None,
         id_prefix=described.key_prefix if identifies and column.name == _ID else "",
+        is_file=wish.is_file,
     )
     if is_key and _finds_by_key(task):
         expression = wish.expression or quoted(wish.name)
@@ -201,7 +215,7 @@ def _wishes(
     problems: list[Diagnostic] = []
     if task.fields is not None:
         wishes = [
-            _Wish(each.field, each.expression, (*here, "fields", each.field))
+            _Wish(each.field, each.expression, (*here, "fields", each.field), each.is_file)
             for each in task.fields
         ]
     else:
@@ -260,7 +274,7 @@ def _may_be_cut(column: ResolvedColumn) -> bool:
 
 
 def _max_length(field: FieldDescribe) -> int | None:
-    if field.type == "base64":
+    if field.type == BLOB:
         return None
     # The org may make rich text shorter before it counts.
     return MOST_CHARACTERS if field.html_formatted or not field.length else field.length

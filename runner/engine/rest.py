@@ -10,16 +10,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from runner.engine.columns import ColumnPlan
+from runner.engine.file_bodies import RowFiles
 from runner.engine.lost_answers import LostAnswers
 from runner.engine.sending import PreparedWrite, Progress, SendingLoop
 from runner.engine.task_ledger import ANSWERED, SENT, rows_of, rows_text
 from runner.engine.unknown_records import unknown_records
 from runner.errors import AbortedError, RunnerError
-from runner.job.model import Verb
+from runner.job.model import Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
-from runner.salesforce.rest.write import BrokenOffError, RecordResult, WriteRequest, write_batch
+from runner.salesforce.rest.write import (
+    BrokenOffError,
+    Record,
+    RecordResult,
+    WriteRequest,
+    write_batch,
+)
 from runner.state.run_records import PartRecord
-from runner.tables.staging.rows import Record
 
 MOST_REQUESTS = 8
 """Requests in flight at once."""
@@ -84,9 +91,11 @@ class RestWrite:
             all_or_none=task.all_or_none,
             options=task.options,
             lookups=write.plan.lookups,
+            has_files=write.plan.has_files,
         )
+        self._files = RowFiles(self._request, write.plan)
         # Anything but a create may be sent twice: its lines need not wait for the disk.
-        self._once_only = task.verb is Verb.CREATE or write.creates_by_id
+        self._once_only = task.verb is Verb.CREATE or write.creates_by_id or self._request.has_files
         self._lost_answers = LostAnswers(
             context.session, self._request, write.plan, context.user_id
         )
@@ -123,7 +132,7 @@ class RestWrite:
             if line.state != SENT or line.part in self._handled:
                 continue
             first, last = line.first_row or 0, line.last_row or 0
-            rows = next(self._write.staging.batches(last - first + 1, after_row=first - 1), [])
+            rows = next(self._staged(last - first + 1, after_row=first - 1), [])
             known = Answer(rows_of(line.results) if line.results else [])
             left = known.left([row for row in rows if row[0] <= last])
             self._write.results.add([self._in_doubt(row) for row in left])
@@ -161,9 +170,9 @@ class RestWrite:
     def _batches(self) -> Iterator[Batch]:
         """Batches that have rows to send, each in the ledger before it is sent."""
         write = self._write
-        size = write.task.batch_size or BATCH_ROWS
+        size = rows_of_a_batch(write.task, write.plan)
         last_begun = max((line.part for line in write.ledger.inherited_parts), default=-1)
-        for number, rows in enumerate(write.staging.batches(size)):
+        for number, rows in enumerate(self._staged(size)):
             batch = self._batch(number, rows)
             if self._too_many_failed() and (batch.unrecorded or not batch.in_doubt):
                 if number >= last_begun:
@@ -273,8 +282,18 @@ class RestWrite:
         message = f"{why} {advice}"
         return RowResult(number, RowStatus.IN_DOUBT, code="ANSWER_LOST", message=message)
 
+    def _staged(self, size: int, *, after_row: int = 0) -> Iterator[Rows]:
+        """The rows to send, some at a time, with their files."""
+        staged = self._write.staging.batches(size, after_row=after_row)
+        return map(self._files.opened, staged)
+
     def _count_failed(self, rows: Sequence[RowResult]) -> None:
         self._failed += sum(row.status is not RowStatus.SUCCEEDED for row in rows)
+
+
+def rows_of_a_batch(task: WriteTask, plan: ColumnPlan) -> int:
+    """Rows of one request; a file is a request of its own."""
+    return 1 if plan.has_files else task.batch_size or BATCH_ROWS
 
 
 def _began(batch: Batch) -> datetime:

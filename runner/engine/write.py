@@ -18,8 +18,9 @@ from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
+from runner.engine.file_bodies import places_of_files
 from runner.engine.record_lookup import look_up_records
-from runner.engine.rest import BATCH_ROWS, RestWrite
+from runner.engine.rest import RestWrite, rows_of_a_batch
 from runner.engine.sending import PreparedWrite
 from runner.engine.task_end import TaskEnd, outcome_of_write
 from runner.engine.task_ledger import WritePlan, mapping_digest
@@ -43,6 +44,7 @@ from runner.tables.sources.open import AnySource
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.sources.written import read_written, save_written
 from runner.tables.staging.duplicates import settle_duplicates
+from runner.tables.staging.local_files import stage_files
 from runner.tables.staging.rows import StagedRows, can_be_read_again
 from runner.tables.staging.snapshot import Snapshot, read_snapshot, save_snapshot
 
@@ -68,8 +70,14 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         rows = staging.rows_total - staging.rejected_total
         creates = _creates(task, plan, staging)
         findable = bool(plan.unique) or not creates
-        api = api_for_write(task, rows, context.version, findable=findable) if rows else None
-        if api and not findable and api is not api_for_write(task, rows, context.version):
+        blobs = plan.has_blobs
+        api = (
+            api_for_write(task, rows, context.version, findable=findable, blobs=blobs)
+            if rows
+            else None
+        )
+        usual = api and api_for_write(task, rows, context.version, blobs=blobs)
+        if not findable and api is not usual:
             context.sink(Noticed(_OVER_BULK, task.name))
         ledger = context.task_ledger(task)
         ledger.begin(_intent(task, api, plan, staging), _start_over(task, context))
@@ -112,8 +120,11 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
         ledger = context.task_ledger(task)
         ledger.check(_intent(task, None, plan, staging), _start_over(task, context))
     settle_duplicates(staging, task.duplicates)
-    if look_up_records(task, context, plan, staging) or not staging.is_repeatable:
-        save_snapshot(staging, place)  # the org would answer otherwise once rows are sent
+    asked = look_up_records(task, context, plan, staging)
+    if plan.has_files:
+        stage_files(staging, places_of_files(task, context.job))
+    if asked or plan.has_files or not staging.is_repeatable:
+        save_snapshot(staging, place)  # the org or the disk would answer otherwise later
     return plan
 
 
@@ -173,7 +184,7 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedR
         source_sha256=staging.source_sha256,
         rows=staging.rows_total,
         mapping_sha256=mapping_digest(plan.columns),
-        batch_rows=task.batch_size or BATCH_ROWS,
+        batch_rows=rows_of_a_batch(task, plan),
         hard=task.hard,
     )
 

@@ -192,6 +192,7 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
             for name, each in values.get("lists", {}).items()
         ),
         deleted=values.get("deleted", False),
+        files=notation.path_from(values["files"], folder) if "files" in values else None,
     )
 
 
@@ -205,7 +206,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         source=_source(values["from"], folder),
         key=values.get("key"),
         on_create=tuple(values.get("on_create", ())),
-        fields=tuple(FieldMapping(*each) for each in fields.items()) if fields else None,
+        fields=_mappings(fields, folder) if fields else None,
         headers=Headers(values.get("headers", Headers.NAMES)),
         unknown_columns=UnknownColumns(values.get("unknown_columns", UnknownColumns.ERROR)),
         duplicates=Duplicates(values.get("duplicates", Duplicates.FAIL)),
@@ -221,6 +222,19 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         options=WriteOptions(**values.get("options", {})),
         timezone=values.get("timezone", "UTC"),
     )
+
+
+def _mappings(fields: Values, folder: Path) -> tuple[FieldMapping, ...]:
+    return tuple(
+        FieldMapping(field, value)
+        if isinstance(value, str)
+        else FieldMapping(field, value["file"], is_file=True, folder=_files_in(value, folder))
+        for field, value in fields.items()
+    )
+
+
+def _files_in(value: Values, folder: Path) -> Path | None:
+    return notation.path_from(value["folder"], folder) if "folder" in value else None
 
 
 def _source(value: str | Values, folder: Path) -> Source:

@@ -181,6 +181,13 @@ class ListColumn:
 Source = FileSource | TaskSource | DatabaseSource | SqlSource
 
 
+def folder_of(path: Path) -> Path | None:
+    """The folder of a file, or of all files that match a pattern; None for a standard stream."""
+    if path == STANDARD_STREAM:
+        return None
+    return next(each for each in path.parents if not set("*?[") & set(str(each)))
+
+
 def shown_url(url: str) -> str:
     """A URL without its query and user, which may be secret."""
     scheme, _, rest = url.partition("?")[0].partition("://")

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
-from runner.job.endpoints import ListColumn, Source, Target
+from runner.job.endpoints import (
+    FileSource,
+    FileTarget,
+    ListColumn,
+    Source,
+    Target,
+    TaskSource,
+    folder_of,
+)
 
 DEFAULT_API_VERSION = "20.0"
 WRITE_BULK_THRESHOLD_ROWS = 2_000
@@ -125,6 +133,10 @@ class FieldMapping:
 
     field: str
     expression: str
+    is_file: bool = False
+    """Whether the expression gives the paths of files, whose contents fill the field."""
+    folder: Path | None = None
+    """What these paths are relative to; None: as `Job.files_folder` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +254,8 @@ class QueryTask(Task):
     children: tuple[ChildTable, ...] = ()
     lists: tuple[ListColumn, ...] = ()
     deleted: bool = False
+    files: Path | None = None
+    """Folder for the files that the query selects; None: they are not fetched."""
 
     @property
     def targets(self) -> tuple[Target, ...]:
@@ -322,3 +336,21 @@ class Job:
     def task(self, name: str) -> AnyTask | None:
         """Find a task by name."""
         return next((task for task in self.tasks if task.name == name), None)
+
+    def files_folder(self, source: Source) -> Path:
+        """What paths in the rows of a source are relative to: its file's folder, or the job's."""
+        if isinstance(source, TaskSource):
+            producer = self.task(source.task)
+            if isinstance(producer, QueryTask):
+                return self.table_folder(producer)
+            return self.files_folder(producer.source) if producer else self.folder
+        if isinstance(source, FileSource) and source.url is None:
+            return folder_of(source.path) or self.folder
+        return self.folder
+
+    def table_folder(self, query: QueryTask) -> Path:
+        """What the paths of a query's files are relative to: its table's folder, or the job's."""
+        target = query.target
+        if isinstance(target, FileTarget) and target.url is None:
+            return folder_of(target.path) or self.folder
+        return self.folder

@@ -230,7 +230,7 @@ def with_failed_rows(job: Job, run: RunRecord) -> Job:
         UsageError: None had any, or their files are gone.
     """
     tasks = tuple(
-        _with_failed_rows(task, file)
+        _with_failed_rows(job, task, file)
         for task in job.tasks
         if isinstance(task, WriteTask) and (file := _failed_rows(run, task)) is not None
     )
@@ -256,13 +256,15 @@ def _failed_rows(run: RunRecord, task: AnyTask) -> Path | None:
     return file
 
 
-def _with_failed_rows(task: WriteTask, file: Path) -> WriteTask:
+def _with_failed_rows(job: Job, task: WriteTask, file: Path) -> WriteTask:
     # A spreadsheet may have saved it with another delimiter.
     shape = FileShape(FileFormat.CSV, undeclared=frozenset({"delimiter", "encoding"}))
     if isinstance(task.source, FileSource):
         shape = replace(value_shape(task.source.shape), undeclared=shape.undeclared)
     source = FileSource(file, shape, written=read_written(file.parent))
-    return replace(task, source=source, needs=None, on_failure=None)
+    files = job.files_folder(task.source)  # not the folder of the failed rows
+    fields = task.fields and tuple(replace(m, folder=m.folder or files) for m in task.fields)
+    return replace(task, source=source, fields=fields, needs=None, on_failure=None)
 
 
 def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:

@@ -76,6 +76,9 @@ class MappedColumn:
     id_prefix: str = ""
     """Of Ids of the records to write: how each begins, for another object's must not be written."""
 
+    is_file: bool = False
+    """Whether its values are paths of files, whose contents are sent."""
+
     @property
     def label(self) -> str:
         """The field that its values are meant for, for messages."""

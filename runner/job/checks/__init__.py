@@ -15,6 +15,7 @@ from runner.job.checks import (
     columns,
     connection,
     endpoints,
+    file_bodies,
     queries,
     tasks,
     writes,
@@ -47,6 +48,7 @@ _ALWAYS: tuple[_Check, ...] = (
 _OF_WRITES: tuple[_Check, ...] = (
     writes.duplicate_fields,
     writes.options,
+    file_bodies.writes,
     writes.time_zones,
     writes.unknown_params,
 )
@@ -55,6 +57,7 @@ _OF_QUERIES: tuple[_Check, ...] = (
     queries.mistakes,
     queries.children,
     bulk_queries,
+    file_bodies.queries,
     queries.rows,
     queries.unknown_params,
     queries.lists,

@@ -25,7 +25,7 @@ from runner.job.my_domain import (
     names_no_sandbox,
     with_sandbox,
 )
-from runner.job.partial_job import PartialJob, file_path, option_path, query_targets
+from runner.job.partial_job import PartialJob, file_path, option_path, query_targets, task_path
 from runner.job.permissions import Permissions
 
 _Found = tuple[str, str, str, str]
@@ -193,6 +193,8 @@ def _written_paths(job: PartialJob) -> Iterator[tuple[Location, Path]]:
         if write.results is not None:
             yield option_path(job, write, "results"), write.results
     for query in job.queries:
+        if query.files is not None:
+            yield task_path(query, "files"), query.files
         for path, target in query_targets(query):
             place = _local_path(target)
             if place is not None:

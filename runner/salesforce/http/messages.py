@@ -20,6 +20,24 @@ _SHOWN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
+class FileBody:
+    """A body with a file in it, which is sent in pieces and never held in memory."""
+
+    before: bytes
+    file: Path
+    size: int
+    """Of the file, in bytes."""
+    md5: str
+    """Of the file, in hexadecimal: another content is not sent."""
+    after: bytes
+
+    @property
+    def length(self) -> int:
+        """Of the whole body, in bytes."""
+        return len(self.before) + self.size + len(self.after)
+
+
+@dataclass(frozen=True, slots=True)
 class OrgRequest:
     """One request, the same however often it is sent."""
 
@@ -30,8 +48,8 @@ class OrgRequest:
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str | Secret] | None = None
     """Sent as `application/x-www-form-urlencoded`."""
-    body: bytes | Path | None = field(default=None, repr=False)
-    """Bytes, or a file that is read from its start on each try."""
+    body: bytes | Path | FileBody | None = field(default=None, repr=False)
+    """Bytes, or a file that is read from its start on each try, alone or with bytes around it."""
     idempotent: bool | None = None
     """Whether executing it twice is the same as once; None: by the method."""
     divisible: bool = False

@@ -34,7 +34,8 @@ from runner.errors import (
     UsageError,
 )
 from runner.salesforce.http.hosts import check_may_have_secrets
-from runner.salesforce.http.messages import OrgRequest, OrgResponse
+from runner.salesforce.http.messages import FileBody, OrgRequest, OrgResponse
+from runner.salesforce.http.upload import FileUpload
 from runner.version import __version__
 
 CONNECT_TIMEOUT_SECONDS = 30.0
@@ -99,8 +100,9 @@ class Transport:
         """
         self._check_host(request)
         with ExitStack() as stack:
-            with mapped_failures(request):
-                outgoing = self._outgoing(request, stack)
+            upload = FileUpload(request.body) if isinstance(request.body, FileBody) else None
+            with mapped_failures(request, upload):
+                outgoing = self._outgoing(request, upload, stack)
                 answer = self._client.send(outgoing, stream=True)
             stack.callback(answer.close)
             headers = {name.lower(): value for name, value in answer.headers.items()}
@@ -139,19 +141,24 @@ class Transport:
             check_may_have_secrets(request.url, self._allowed_hosts)
             self._checked.add(origin)
 
-    def _outgoing(self, request: OrgRequest, stack: ExitStack) -> httpx.Request:
+    def _outgoing(
+        self, request: OrgRequest, upload: FileUpload | None, stack: ExitStack
+    ) -> httpx.Request:
         headers = {
             name: value.reveal() if isinstance(value, Secret) else value
             for name, value in request.headers.items()
         }
-        content: bytes | BinaryIO | None
+        content: bytes | BinaryIO | Iterator[bytes] | None
         if request.form is not None:
             headers["Content-Type"] = "application/x-www-form-urlencoded"
             content = request.encoded_form()
         elif isinstance(request.body, Path):
             content = stack.enter_context(_opened(request.body))
+        elif upload is not None:
+            headers["Content-Length"] = str(upload.body.length)
+            content = upload.pieces()
         else:
-            content = request.body
+            content = request.body if isinstance(request.body, bytes) else None
         timeout = self._question_timeout if request.method == "GET" else self._timeout
         return self._client.build_request(
             request.method, request.target, headers=headers, content=content, timeout=timeout
@@ -171,8 +178,10 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 @contextmanager
-def mapped_failures(request: OrgRequest) -> Iterator[None]:
+def mapped_failures(request: OrgRequest, upload: FileUpload | None = None) -> Iterator[None]:
     """Turn whatever httpx raises inside into an error of ours.
+
+    Of an upload that did not get to its end, the org can have executed nothing.
 
     Raises:
         TransportError: With `may_have_arrived` by the kind of failure.
@@ -182,7 +191,10 @@ def mapped_failures(request: OrgRequest) -> Iterator[None]:
     try:
         yield
     except _FAILURES as failure:
-        raise transport_error_of(failure, request) from failure
+        error = transport_error_of(failure, request)
+        if isinstance(error, TransportError) and upload is not None and not upload.is_complete:
+            error.may_have_arrived = False
+        raise error from failure
 
 
 def transport_error_of(failure: Exception, request: OrgRequest) -> OrgError:

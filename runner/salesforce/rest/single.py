@@ -14,9 +14,10 @@ import msgspec
 from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import faults_of
 from runner.salesforce.http.json_answers import read_json
-from runner.salesforce.http.messages import OrgRequest, OrgResponse, json_body, segment
+from runner.salesforce.http.messages import FileBody, OrgRequest, OrgResponse, json_body, segment
 from runner.salesforce.rest.body import nested
 from runner.salesforce.rest.collections import refused, succeeded
+from runner.salesforce.rest.multipart import file_of, multipart_body
 from runner.salesforce.rest.values import Record, RecordResult, WriteRequest
 
 
@@ -29,17 +30,32 @@ def single_request(write: WriteRequest, record: Record, headers: Mapping[str, st
     """The request that sends one record. The body does not repeat what the path says."""
     body = nested(record, write.lookups)
     base = f"/sobjects/{segment(write.sobject)}"
-    sent = {**headers, "Content-Type": "application/json"}
     if write.operation is Verb.DELETE:
         path = f"{base}/{segment(str(body['Id']))}"
         return OrgRequest("DELETE", path, headers, divisible=True)
     key = _key_of(write)
+    if key != "Id" and write.creates(record):
+        return _with_body("POST", base, body, headers)
     value = body.pop(key, None)
     if key == "Id" and not value:
-        return OrgRequest("POST", base, sent, body=json_body(body), divisible=True)
+        return _with_body("POST", base, body, headers)
     place = "" if key == "Id" else f"/{segment(key)}"
     path = f"{base}{place}/{segment(_in_path(value))}"
-    return OrgRequest("PATCH", path, sent, body=json_body(body), divisible=True)
+    return _with_body("PATCH", path, body, headers)
+
+
+def _with_body(
+    method: str, path: str, body: dict[str, Any], headers: Mapping[str, str]
+) -> OrgRequest:
+    content: bytes | FileBody
+    kind, found = "application/json", file_of(body)
+    if found is None:
+        content = json_body(body)
+    else:
+        rest = {name: value for name, value in body.items() if name != found[0]}
+        kind, content = multipart_body(rest, *found)
+    sent = {**headers, "Content-Type": kind}
+    return OrgRequest(method, path, sent, body=content, divisible=True)
 
 
 def single_result(write: WriteRequest, record: Record, response: OrgResponse) -> RecordResult:

@@ -11,6 +11,7 @@ from typing import Any
 
 from runner.errors import RunnerError
 from runner.job.model import Verb, WriteOptions
+from runner.salesforce.rest.multipart import file_of
 
 Record = Mapping[str, Any]
 """Field or relationship path to JSON value: `Name`, `Account.ERP_Id__c`, `Contact:Who.Ext__c`."""
@@ -30,11 +31,16 @@ class WriteRequest:
     options: WriteOptions = field(default_factory=WriteOptions)
     lookups: Mapping[str, str] = field(default_factory=dict)
     """Relationship column to its reference field, which is cleared where a value is None."""
+    has_files: bool = False
+    """Whether records have files as values (`LocalFile`); each is then a request of its own."""
 
     def creates(self, record: Record) -> bool:
         """Whether sending this record twice would create it twice."""
-        by_id = self.operation is Verb.UPSERT and self.key == "Id"
-        return self.operation is Verb.CREATE or (by_id and not record.get("Id"))
+        if self.operation is not Verb.UPSERT:
+            return self.operation is Verb.CREATE
+        # In an upsert by an external Id, a file is sent to create a record only.
+        is_new = not record.get("Id") if self.key == "Id" else file_of(record) is not None
+        return is_new and (self.key == "Id" or self.has_files)
 
 
 @dataclass(frozen=True, slots=True)

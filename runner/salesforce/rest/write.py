@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 
 from runner.errors import (
+    FileChangedError,
     LimitError,
     OrgError,
     RunnerError,
@@ -69,7 +70,7 @@ class _Batch:
         self._write = write
         self._records = records
         self._headers = option_headers(write.options, version)
-        self._collections = supports(version, feature_of(write.operation))
+        self._collections = not write.has_files and supports(version, feature_of(write.operation))
         if write.all_or_none:
             require(version, feature_of(write.operation), "`all_or_none`")
         self._results: list[RecordResult | None] = [None] * len(records)
@@ -140,7 +141,13 @@ class _Batch:
     def _send_alone(self, position: int) -> None:
         record = self._records[position]
         request = single_request(self._write, record, self._headers)
-        response = self._answer(request, [position])
+        try:
+            response = self._answer(request, [position])
+        except FileChangedError as error:
+            self._results[position] = RecordResult(
+                None, success=False, created=None, code="FILE_CHANGED", message=error.message
+            )
+            return
         if not response.ok:
             self._record_refusal([position], request, response)
             return
@@ -154,6 +161,8 @@ class _Batch:
             return self._session.answer(request)
         except TransportError as error:
             raise self._broken_off(error, chunk if error.may_have_arrived else ()) from error
+        except FileChangedError:
+            raise
         except RunnerError as error:
             raise self._broken_off(error) from error
 

@@ -215,6 +215,11 @@ class StagedRows:
         """Values that were cut to fit their field."""
         return sum(chunk.truncated for chunk in self.chunks)
 
+    @property
+    def file_column(self) -> ColumnMapping | None:
+        """The column whose values are files, if there is one."""
+        return next((each for each in self.mappings if each.column.is_file), None)
+
     def has_blank(self, field: str) -> bool:
         """Whether a field is blank in any of the rows to send."""
         cell = next(each.cell for each in self.mappings if each.column.field == field)
