@@ -11,15 +11,22 @@ from threading import Lock
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
+from runner.engine.file_bodies import BLOB, is_fixed_file
 from runner.errors import UsageError
 from runner.job.model import WriteTask
 from runner.parallel import parallel_map
-from runner.salesforce.describe import Describes, ResolvedColumn
+from runner.salesforce.describe import Describes, ObjectDescribe, ResolvedColumn
 from runner.salesforce.rest.retrieve import find_by_key, read_by_id
 from runner.salesforce.versions import Feature, require
-from runner.tables.field_types import FieldKind
+from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging.rows import StagedRows
-from runner.tables.undo.after_images import UNDO, WrittenColumn, WrittenIndex, save_after_images
+from runner.tables.undo.after_images import (
+    FILE_FIELDS,
+    UNDO,
+    WrittenColumn,
+    WrittenIndex,
+    save_after_images,
+)
 from runner.tables.undo.before_images import BeforeImageStore
 
 _ID = "Id"
@@ -30,8 +37,24 @@ def written_columns(
     task: WriteTask, plan: ColumnPlan, describes: Describes
 ) -> tuple[WrittenColumn, ...]:
     """The columns that a write sends besides the Id, with the fields that they fill."""
-    resolved = (describes.resolve(task.sobject, each.field) for each in plan.columns)
-    return tuple(_written(each) for each in resolved if each.name != _ID)
+    resolved = [(describes.resolve(task.sobject, each.field), each) for each in plan.columns]
+    plain = [(column, sent) for column, sent in resolved if column.name != _ID]
+    described = describes.of(task.sobject)
+    found = (
+        _written(column) if column.type != BLOB else _written_file(column, sent, described)
+        for column, sent in plain
+    )
+    return tuple(each for each in found if each is not None)
+
+
+def _written_file(
+    column: ResolvedColumn, sent: MappedColumn, described: ObjectDescribe
+) -> WrittenColumn | None:
+    """A file, by the field that shows its content; None if nothing does."""
+    shown = next(filter(None, map(described.field, FILE_FIELDS)), None)
+    if shown is None or not sent.is_file:
+        return None
+    return WrittenColumn(column.name, shown.name, shown.type, restorable=False)
 
 
 def _written(column: ResolvedColumn) -> WrittenColumn:
@@ -60,8 +83,8 @@ class BeforeImages:
             UsageError: A field's value cannot be saved, or the API version cannot read it.
         """
         require(context.version, Feature.COLLECTIONS, f"`undo` of task {task.name!r}")
+        _check(task, plan, context.describes)
         columns = written_columns(task, plan, context.describes)
-        _check(task, columns)
         self._task = task
         self._context = context
         self._key = plan.key or _ID
@@ -118,8 +141,11 @@ def undo_folder(task_folder: Path) -> Path:
     return task_folder / UNDO
 
 
-def _check(task: WriteTask, columns: tuple[WrittenColumn, ...]) -> None:
-    binary = next((each.field for each in columns if each.type == "base64"), None)
+def _check(task: WriteTask, plan: ColumnPlan, describes: Describes) -> None:
+    fields = (describes.resolve(task.sobject, each.field).field for each in plan.columns)
+    binary = next(
+        (f.name for f in fields if f.type == BLOB and not is_fixed_file(task.sobject, f)), None
+    )
     if binary is not None:
         raise UsageError(
             f"Task {task.name!r}: `undo` cannot save {binary}, because it holds a file.",

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from runner.diagnostics import Diagnostic, Location
-from runner.engine.file_bodies import BLOB, file_problems
+from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
 from runner.job.checks.columns import not_in_source
 from runner.job.model import (
     Headers,
@@ -180,7 +180,11 @@ def _mapped(
 def _fixed(task: WriteTask, others: Sequence[tuple[_Wish, ResolvedColumn]]) -> set[str]:
     """Columns of an upsert that can only be set when a record is created."""
     fields = {column.name: column.field for _, column in others if task.verb is Verb.UPSERT}
-    return {name for name, field in fields.items() if field.createable and not field.updateable}
+    return {name for name, field in fields.items() if _is_fixed(task, field)}
+
+
+def _is_fixed(task: WriteTask, field: FieldDescribe) -> bool:
+    return field.createable and (not field.updateable or is_fixed_file(task.sobject, field))
 
 
 def _on_create(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Api, Job, Verb, WriteTask
-from runner.salesforce.describe import ObjectDescribe, ResolvedColumn
+from runner.salesforce.describe import FieldDescribe, ObjectDescribe, ResolvedColumn
 from runner.salesforce.rest.multipart import LocalFile, most_bytes
 from runner.salesforce.rest.values import Record, WriteRequest
 from runner.suggest import in_words
@@ -52,10 +52,23 @@ def file_problems(
             message = f"Bulk API 2.0 does not take files, and {column.name} holds one"
             hint = "Remove `api: bulk`."
             yield job.origin.diagnose(here, "org/no-files-over-bulk", message, help=hint)
-        elif is_file and _is_sent_by_key(task) and column.field.updateable:
+        elif task.verb is Verb.UPDATE and is_fixed_file(task.sobject, column.field):
+            message = f"the file of a {described.name} cannot be changed"
+            hint = "Create a new version of it, with its ContentDocumentId."
+            yield job.origin.diagnose(here, "org/read-only-field", message, help=hint)
+        elif is_file and _is_sent_by_key(task) and not is_fixed_file(task.sobject, column.field):
             message = f"a file in {column.name} can be upserted by Id only"
             hint = "Write `key: Id`, or use a create and an update."
             yield job.origin.diagnose(here, "org/no-files-by-key", message, help=hint)
+
+
+def is_fixed_file(sobject: str, field: FieldDescribe) -> bool:
+    """Whether a field holds a file that can be set in new records only, whatever describe says.
+
+    Source: REST API guide, "Insert or Update Blob Data": "The ContentVersion object doesn't support
+    updates."
+    """
+    return field.type == BLOB and sobject.lower() == "contentversion"
 
 
 def _is_sent_by_key(task: WriteTask) -> bool:

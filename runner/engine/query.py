@@ -16,6 +16,7 @@ from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
 from runner.engine.list_values import values_of_lists
 from runner.engine.query_columns import datetimes_of, query_columns
+from runner.engine.query_files import QueryFiles
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
 from runner.job.endpoints import (
     DatabaseTarget,
@@ -44,6 +45,7 @@ from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
 from runner.tables.targets.bulk_header import join_rows, name_columns
 from runner.tables.targets.deliver import deliver
+from runner.tables.targets.rest_pages import parse_records
 from runner.tables.targets.rest_rows import RestWriter
 
 RECORDS = "records.csv"
@@ -94,6 +96,10 @@ def place_of(target: Target) -> str:
     return str(target.path)
 
 
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"
+
+
 @contextmanager
 def _lost_results_named(job: JobInfo) -> Iterator[None]:
     """Name the job whose results are gone: deleted in the org, or older than seven days."""
@@ -136,6 +142,8 @@ class _Query:
         self._soqls = self._bound(folder)
         known = query_columns(self._selection, context.describes)
         self.columns = without_tables(known, task.children)
+        self._has_blobs = any(column.is_blob for column in known)
+        self._files = QueryFiles(task, context, known) if task.files else None
         self.children = Children(context, self._selection, task.children, folder)
         self.job_ids: list[str] = []
         self._recorded = ""
@@ -150,8 +158,12 @@ class _Query:
         return bound_queries(self._task.soql, params, fits)
 
     def notes(self) -> tuple[str, ...]:
-        """How many child records went where."""
-        return tuple(
+        """How many files and child records went where."""
+        files = [f"{_files(self._files.count)} in {self._task.files}"] if self._files else []
+        return (*files, *self._notes_of_children())
+
+    def _notes_of_children(self) -> Iterator[str]:
+        return (
             f"{each.table.relationship}: {each.rows:,} row{'' if each.rows == 1 else 's'}"
             f" to {place_of(each.table.target)}"
             for each in self.children.tables
@@ -252,6 +264,7 @@ class _Query:
             and first.total_size > self._task.bulk_threshold
             and supports(self._context.version, Feature.BULK_QUERY_COLUMN_ORDER)
             and self._selection.is_flat
+            and not self._has_blobs
         )
 
     def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
@@ -267,21 +280,30 @@ class _Query:
             for page in found:
                 self._deadline.check()
                 self._context.disk.add(memoryview(page.raw).nbytes)
-                rows += self._write(writer, page)
+                rows += self._write(writer, page, rows)
                 self._report(rows, page.total_size)
         self.columns = writer.columns
         return rows
 
-    def _write(self, writer: RestWriter, page: QueryPage) -> int:
+    def _write(self, writer: RestWriter, page: QueryPage, rows: int) -> int:
         """Write a page's records; `SELECT COUNT()` has none but its number."""
         if self._selection.counts_only:
             writer.write([{"COUNT()": page.total_size}])
             return 1
         if self.children.is_asked_for:
             records = self.children.complete(bytes(page.raw), self._deadline.check)
-            writer.write(records)
-            return len(records)
-        return writer.write_page(bytes(page.raw))
+        elif self._files is not None:
+            records = parse_records(bytes(page.raw))
+        else:
+            return writer.write_page(bytes(page.raw))
+        if self._files is not None:
+            self._files.fetch(records, lambda files: self._report_files(rows, files))
+        writer.write(records)
+        return len(records)
+
+    def _report_files(self, rows: int, files: int) -> None:
+        self._deadline.check()
+        self._context.sink(events.Progress(self._task.name, rows, note=_files(files)))
 
     def _over_bulk(self, to: Path) -> int:
         if len(self._soqls) == 1:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 
+from runner.engine.file_bodies import BLOB
 from runner.errors import OrgError, TransientError
 from runner.job.soql import AGGREGATES, ItemKind, Selection, SelectItem
 from runner.salesforce.describe import Describes, FieldDescribe
@@ -91,7 +92,13 @@ def _kind_of_result(function: str) -> FieldKind | None:
 
 def _typed(column: QueryColumn, field: FieldDescribe) -> QueryColumn:
     kind = FieldKind.JSON if field.type in _COMPOUNDS else FieldKind.of(field.type)
-    return replace(column, kind=kind, precision=field.precision, scale=field.scale)
+    return replace(
+        column,
+        kind=kind,
+        precision=field.precision,
+        scale=field.scale,
+        is_blob=field.type == BLOB,
+    )
 
 
 def _field_of(sobject: str, item: SelectItem, describes: Describes) -> FieldDescribe | None:

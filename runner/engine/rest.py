@@ -132,7 +132,8 @@ class RestWrite:
             if line.state != SENT or line.part in self._handled:
                 continue
             first, last = line.first_row or 0, line.last_row or 0
-            rows = next(self._staged(last - first + 1, after_row=first - 1), [])
+            staged = self._write.staging.batches(last - first + 1, after_row=first - 1)
+            rows = self._files.opened(next(staged, []))
             known = Answer(rows_of(line.results) if line.results else [])
             left = known.left([row for row in rows if row[0] <= last])
             self._write.results.add([self._in_doubt(row) for row in left])
@@ -172,7 +173,7 @@ class RestWrite:
         write = self._write
         size = rows_of_a_batch(write.task, write.plan)
         last_begun = max((line.part for line in write.ledger.inherited_parts), default=-1)
-        for number, rows in enumerate(self._staged(size)):
+        for number, rows in enumerate(map(self._files.opened, write.staging.batches(size))):
             batch = self._batch(number, rows)
             if self._too_many_failed() and (batch.unrecorded or not batch.in_doubt):
                 if number >= last_begun:
@@ -281,11 +282,6 @@ class RestWrite:
             advice = "Look for it in the org before sending the row again."
         message = f"{why} {advice}"
         return RowResult(number, RowStatus.IN_DOUBT, code="ANSWER_LOST", message=message)
-
-    def _staged(self, size: int, *, after_row: int = 0) -> Iterator[Rows]:
-        """The rows to send, some at a time, with their files."""
-        staged = self._write.staging.batches(size, after_row=after_row)
-        return map(self._files.opened, staged)
 
     def _count_failed(self, rows: Sequence[RowResult]) -> None:
         self._failed += sum(row.status is not RowStatus.SUCCEEDED for row in rows)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from runner.engine.context import Context
@@ -38,6 +39,7 @@ _TO_UNDO = "to_undo.csv"
 _COMPARING = "comparing"
 WORKING_FOLDERS = ("staging", _COMPARING)
 """In a task's folder; they mean nothing to another process."""
+_DOCUMENT = ("ContentDocumentId", "VersionNumber", "IsLatest")
 _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
 
@@ -210,14 +212,33 @@ def _learn(undoing: TaskComparison, done: TaskRecord, session: Session) -> None:
             ):
                 undoing.add_deleted(gone)
         elif act is Act.DELETE or undoing.index.has_before_images:
-            for found in parallel_map(
-                lambda ids: read_by_id(session, done.sobject, ids, fields), undoing.ids(act)
-            ):
+            of_versions = _DOCUMENT if _deletes_documents(done, act) else ()
+            wanted = (*fields, *of_versions)
+            read = partial(_current, session, done.sobject, wanted)
+            for found in parallel_map(read, undoing.ids(act)):
                 undoing.add_current(found)
+                if of_versions:
+                    undoing.add_documents(map(_document, found))
     for place, column, keys in undoing.parents():
         quoted = not column.parent_key_is_number
         parent, key = column.parent or "", column.parent_key or ""
         undoing.add_parents(place, find_by_key(session, parent, key, keys, quoted=quoted))
+
+
+def _current(
+    session: Session, sobject: str, fields: Sequence[str], ids: Sequence[str]
+) -> Sequence[Mapping[str, str | None]]:
+    return read_by_id(session, sobject, ids, fields)
+
+
+def _deletes_documents(done: TaskRecord, act: Act) -> bool:
+    """Whether records are deleted with the documents that they are versions of."""
+    return act is Act.DELETE and done.sobject.lower() == "contentversion"
+
+
+def _document(version: Mapping[str, str | None]) -> tuple[str, str, bool]:
+    is_only = version["VersionNumber"] == "1" and version["IsLatest"] == "true"
+    return str(version["Id"]), str(version["ContentDocumentId"]), is_only
 
 
 def _task(done: TaskRecord, act: Act, job: Job, index: int) -> UndoTask:
@@ -225,7 +246,7 @@ def _task(done: TaskRecord, act: Act, job: Job, index: int) -> UndoTask:
         # No task of a job has a full stop in its name, so that none is called like this one.
         name=f"{done.name}.{act}",
         verb=_VERBS[act],
-        sobject=done.sobject,
+        sobject="ContentDocument" if _deletes_documents(done, act) else done.sobject,
         index=index,
         needs=(),
         on_error=OnError.CONTINUE,

@@ -138,6 +138,11 @@ class FieldMapping:
     folder: Path | None = None
     """What these paths are relative to; None: as `Job.files_folder` says."""
 
+    @property
+    def location(self) -> Location:
+        """Where its expression is, from `fields` on."""
+        return ("fields", self.field, "file") if self.is_file else ("fields", self.field)
+
 
 @dataclass(frozen=True, slots=True)
 class MaxFailures:

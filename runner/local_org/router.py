@@ -100,7 +100,8 @@ def _prepared(
     request: Request, route: Route, params: dict[str, str], version: float | None, user: User | None
 ) -> Request:
     body, payload = request.body, request.payload
-    if payload is not None and not route.streams:
+    streams = route.streams or (route.takes_files and _is_multipart(request))
+    if payload is not None and not streams:
         body, payload = payload.read(), None
     return replace(
         request,
@@ -111,6 +112,10 @@ def _prepared(
         payload=payload,
         dispatch=dispatch,
     )
+
+
+def _is_multipart(request: Request) -> bool:
+    return request.headers.get("content-type", "").lower().startswith("multipart/form-data")
 
 
 def _version_of(org: Org, path: str) -> tuple[float | None, str]:

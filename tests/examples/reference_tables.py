@@ -21,6 +21,7 @@ REFERENCE = ROOT / "docs" / "reference"
 WRITES = ("create_task", "update_task", "upsert_task", "delete_task")
 TASKS = (*WRITES, "query_task")
 PLACES = (
+    "file_body",
     "file_source",
     "numbers",
     "task_source",

@@ -82,7 +82,7 @@ def unknown_columns(
         if columns is None:
             continue
         for mapping in task.fields or ():
-            path = task_path(task, "fields", mapping.field)
+            path = task_path(task, *mapping.location)
             yield from not_in_source(job.origin, path, columns_in(mapping.expression), columns)
 
 

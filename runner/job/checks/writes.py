@@ -28,7 +28,7 @@ def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[
         for mapping in task.fields or ():
             reason = checker(mapping.expression)
             if reason is not None:
-                path = task_path(task, "fields", mapping.field)
+                path = task_path(task, *mapping.location)
                 message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
                 hint = _expression_hint(mapping.expression)
                 yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)

@@ -107,6 +107,8 @@ class _Run:
             column = column_of(self._org.catalog, self._sobject, name)
             if column is None:
                 raise _not_found(name)
+            if column.key is None and column.field.type == "base64":
+                raise JobFailure("FeatureNotEnabled : Binary field not supported")
             if column.key is None and column.field.type in _ECHOED_AS_DOUBLES:
                 self._doubles.append(place)
         names = {name.lower() for name in header}

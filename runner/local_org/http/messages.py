@@ -109,6 +109,8 @@ class Route:
     signed_in: bool = True
     streams: bool = False
     """Whether the endpoint reads the body with `open_body` (uploads of any size)."""
+    takes_files: bool = False
+    """Whether it reads multipart bodies so, and only those."""
 
     def match(self, path: str) -> re.Match[str] | None:
         """Match a path without its version; case matters except in Bulk's own paths."""

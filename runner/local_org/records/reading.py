@@ -70,6 +70,10 @@ def record_json(
     for field in fields:
         if field.type in _COMPOUNDS:
             shown[field.name] = compound_json(compound_parts(sobject, field), record.get)
+        elif field.type == "base64":
+            of_record = attributes(sobject, str(record["Id"]), version)["url"]
+            is_there = record.get(field.name) is not None
+            shown[field.name] = f"{of_record}/{field.name}" if is_there else None
         else:
             shown[field.name] = to_json(field, record.get(field.name))
     return shown

@@ -13,6 +13,11 @@ from typing import cast
 
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import SObject
+from runner.local_org.records.file_fields import (
+    derive_attachment,
+    derive_version,
+    lacking_of_version,
+)
 from runner.local_org.records.values import Stored
 from runner.local_org.triggers import share, total
 
@@ -74,6 +79,8 @@ def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
     """
     if sobject == "CampaignMember":
         return [] if record.get("LeadOrContactId") else ["ContactId", "LeadId"]
+    if sobject == "ContentVersion":
+        return lacking_of_version(record)
     if sobject != "Event":
         return []
     if record.get("IsAllDayEvent") and record.get("ActivityDate") is not None:
@@ -237,4 +244,6 @@ _DERIVATIONS: Mapping[str, Derivation] = {
     "QuoteLineItem": _line_item_with_subtotal,
     "Order": _coded_status,
     "User": _user,
+    "Attachment": derive_attachment,
+    "ContentVersion": derive_version,
 }

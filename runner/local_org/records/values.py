@@ -13,6 +13,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiError
+from runner.local_org.blobs import Blob
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
@@ -331,6 +332,15 @@ def _reference_reader(field: Field) -> Reader:
     return read
 
 
+def _blob_reader(_field: Field) -> Reader:
+    def read(value: object) -> Stored:
+        if not isinstance(value, Blob):
+            raise UnreadableError
+        return value.stored
+
+    return read
+
+
 _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "boolean": _boolean_reader,
     "int": _int_reader,
@@ -346,6 +356,7 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "multipicklist": _multipicklist_reader,
     "reference": _reference_reader,
     "id": _reference_reader,
+    "base64": _blob_reader,
 }
 
 

@@ -20,6 +20,7 @@ from runner.local_org.records import refusals
 from runner.local_org.records.columns import is_key
 from runner.local_org.records.creation import Creation
 from runner.local_org.records.deletion import Deletion
+from runner.local_org.records.documents import VERSION, Documents
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
 from runner.local_org.records.parents import Parents
@@ -117,12 +118,19 @@ class _Writer:
         self._reader = RowReader(catalog, sobject, key, from_text=call.from_text)
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
+        is_version = sobject.name == VERSION
+        self._documents = Documents(catalog, conn, call.user.id) if is_version else None
         self._derive = derivation_of(sobject)
         self._derives_much = derives_much(sobject)
         self._rules = Rules(sobject, self._lookups, alert=not call.allow_duplicates)
         fields = sobject.fields
         self._not_createable = frozenset(item.name for item in fields if not item.createable)
-        self._not_updateable = frozenset(item.name for item in fields if not item.updateable)
+        self._not_updateable = frozenset(
+            item.name
+            for item in fields
+            # The REST API guide: the content of a version cannot be updated.
+            if not item.updateable or (is_version and item.type == "base64")
+        )
         self._not_null = frozenset(
             item.name for item in fields if not item.nillable and item.type != "boolean"
         )
@@ -182,6 +190,8 @@ class _Writer:
             self._refuse_unwriteable(draft, self._not_createable)
         drafts = [draft for draft in drafts if not draft.errors]
         self._creation.complete(self._conn, drafts, now)
+        if self._documents is not None:
+            self._documents.number(drafts, now)
         for draft in drafts:
             missing = self._creation.missing(draft.values)
             if missing:
@@ -191,6 +201,8 @@ class _Writer:
         if sound:
             self._creation.number(self._conn, sound, now)
             self._creation.insert(self._conn, sound)
+            if self._documents is not None:
+                self._documents.publish(sound, now)
         for draft in drafts:
             if draft.errors:
                 draft.id = None

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from urllib.parse import urlsplit
 
 from runner.local_org.api_errors import ApiRefusal
+from runner.local_org.blobs import Blobs
 from runner.local_org.bootstrap import write_initial_records
 from runner.local_org.bulk.jobs import Jobs
 from runner.local_org.bulk1.jobs import Bulk1Jobs
@@ -63,6 +64,7 @@ def reset(org: Org) -> None:
             load_seeds(org)
     except SeedError as error:
         raise ApiRefusal(400, "INVALID_SEED", f"{error}. Nothing was deleted.") from error
+    org.part(Blobs).clear()
     org.part(Bulk1Jobs).delete_all()
     org.part(Jobs).delete_all()
 

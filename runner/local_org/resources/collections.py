@@ -20,6 +20,7 @@ from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read_many, rolled_back, write
 from runner.local_org.records.outcome import refused
 from runner.local_org.records.refusals import malformed_id, not_an_external_id
+from runner.local_org.resources.blob_bodies import with_blobs
 from runner.local_org.resources.request_parsing import (
     json_object,
     named_sobject,
@@ -81,7 +82,14 @@ class _Collection:
         if sobject is None:
             self.outcomes += [refused(unknown) for _ in rows]
             return
-        call = write_call(self.org, self.request, operation, sobject, rows, external_id=external_id)
+        call = write_call(
+            self.org,
+            self.request,
+            operation,
+            sobject,
+            with_blobs(self.org, sobject, rows),
+            external_id=external_id,
+        )
         self.outcomes += write(self.org, self.conn, call)
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.ingest import FAILED, SUCCEEDED, UPLOAD, result_header, rows_left
 from runner.local_org.bulk.jobs import Job, JobKind, Jobs, JobState
-from runner.local_org.bulk.multipart import MultipartError, parts_of
 from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
+from runner.local_org.http.multipart import MultipartError, parts_of
 from runner.local_org.org import Org
 from runner.local_org.records import is_key
 from runner.local_org.resources.job_requests import (

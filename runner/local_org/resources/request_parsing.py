@@ -26,6 +26,7 @@ _STATUS = {
     "STORAGE_LIMIT_EXCEEDED": 403,
     "UNKNOWN_EXCEPTION": 500,
 }
+_MOST_JSON_BYTES = 52_428_800
 _ALLOW_SAVE = re.compile(r"allowsave\s*=\s*true", re.IGNORECASE)
 
 
@@ -63,6 +64,9 @@ def json_object(request: Request) -> dict[str, object]:
         ApiRefusal: 400, it is JSON of another kind.
         json.JSONDecodeError: it is not JSON.
     """
+    if len(request.body) > _MOST_JSON_BYTES:
+        words = f"Maximum size of request reached. Maximum size of request is {_MOST_JSON_BYTES}"
+        raise ApiRefusal(400, "JSON_PARSER_ERROR", f"{words} bytes.")
     body = request.json()
     if not isinstance(body, dict):
         raise ApiRefusal(

@@ -23,6 +23,7 @@ from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read, write
 from runner.local_org.records.lookups import Existence, Lookups
 from runner.local_org.records.values import Stored, comparable, json_reader
+from runner.local_org.resources.blob_bodies import read_blob, record_of, with_blobs
 from runner.local_org.resources.request_parsing import (
     header_moment,
     json_object,
@@ -41,7 +42,7 @@ _LIKE_AN_ID = re.compile(r"[A-Za-z0-9]{15}|[A-Za-z0-9]{18}")
 
 def _create(org: Org, request: Request) -> Response:
     sobject = named_sobject(org, request)
-    outcome = _write(org, request, "insert", sobject, json_object(request))
+    outcome = _write(org, request, "insert", sobject, record_of(org, request, sobject))
     return _created(org, request, sobject, outcome)
 
 
@@ -62,7 +63,7 @@ def _write(
     org: Org, request: Request, operation: str, sobject: SObject, row: Mapping[str, object]
 ) -> RowOutcome:
     with org.store.writing() as conn:
-        call = write_call(org, request, operation, sobject, [row])
+        call = write_call(org, request, operation, sobject, with_blobs(org, sobject, [row]))
         outcome = write(org, conn, call)[0]
     if not outcome.success:
         raise refusal(outcome, request)
@@ -157,7 +158,7 @@ def _check_unmodified(org: Org, request: Request, sobject: SObject, record_id: s
 
 def _update(org: Org, request: Request) -> Response:
     sobject = named_sobject(org, request)
-    body = json_object(request)
+    body = record_of(org, request, sobject)
     _forbid(body, "Id")
     given = request.params["id"]
     damaged = _LIKE_AN_ID.fullmatch(given) and normalise(given) is None
@@ -221,6 +222,11 @@ def _on_match(org: Org, request: Request, act: Callable[[SObject, str], Response
 
 
 def _read_by_key(org: Org, request: Request) -> Response:
+    """Also the content of a file: `/sobjects/Attachment/ID/Body`."""
+    sobject = named_sobject(org, request)
+    blob = sobject.field(request.params["value"])
+    if blob is not None and blob.type == "base64" and not sobject.field(request.params["field"]):
+        return read_blob(org, request, sobject, blob)
     return _on_match(org, request, partial(_read_by_id, org, request))
 
 
@@ -272,10 +278,10 @@ _ID = rf"{_SOBJECT}/(?P<id>(?!(?:describe|updated|deleted|Id)$)[^/]+)"
 _BY_KEY = rf"{_SOBJECT}/(?P<field>\w+)/(?P<value>[^/]+)"
 
 ROUTES = (
-    Route("POST", _SOBJECT, _create),
+    Route("POST", _SOBJECT, _create, takes_files=True),
     Route("POST", rf"{_SOBJECT}/Id", _create, min_version=37.0),
     Route("GET", _ID, _read),
-    Route("PATCH", _ID, _update),
+    Route("PATCH", _ID, _update, takes_files=True),
     Route("DELETE", _ID, _delete),
     Route("GET", _BY_KEY, _read_by_key),
     Route("PATCH", _BY_KEY, _upsert),

@@ -14,6 +14,7 @@ from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, write
+from runner.local_org.resources.blob_bodies import with_blobs
 from runner.local_org.resources.request_parsing import json_object, named_sobject, write_call
 from runner.local_org.resources.subrequests import (
     RolledBackError,
@@ -121,7 +122,11 @@ def _insert(
     row = dict(node.row)
     if node.parent_field is not None and parent_id is not None:
         row[node.parent_field] = parent_id
-    return write(org, conn, write_call(org, request, "insert", node.sobject, [row]))[0]
+    return write(
+        org,
+        conn,
+        write_call(org, request, "insert", node.sobject, with_blobs(org, node.sobject, [row])),
+    )[0]
 
 
 def _result(reference_id: str, outcome: RowOutcome) -> dict[str, object]:

@@ -27,6 +27,7 @@ from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.local_files import checksum_of
 from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SUPERSEDED
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows
@@ -58,6 +59,7 @@ _SQL_OF_COLUMN = {
     "sf__Code": "code",
     "sf__Message": "message",
     "sf__Fields": "fields",
+    "sf__Checksum": "checksum",
 }
 _FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
 _COLUMNS_OF = {
@@ -193,6 +195,8 @@ class RowResults:
             added[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
         if counts.skipped:
             added[RowStatus.SKIPPED] = ("sf__Row", "sf__Message")
+        if self._staging.file_column is not None:
+            added[RowStatus.SUCCEEDED] += ("sf__Checksum",)
         if self._staging.files:
             added = {status: (row, *_FILE_COLUMNS, *rest) for status, (row, *rest) in added.items()}
         own = [
@@ -230,7 +234,8 @@ class RowResults:
             cursor.execute(
                 "CREATE TEMP TABLE ended AS"
                 f" FROM (SELECT *{_file_cells(self._staging.files, chunk)}"
-                f" FROM {numbers} LEFT JOIN {outcome} USING (row)) POSITIONAL JOIN {own}"
+                f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)})"
+                f" POSITIONAL JOIN {own}"
             )
             present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
             for status in {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}:
@@ -239,6 +244,16 @@ class RowResults:
                 cursor.execute(copy_csv(query, piece, header=False))
                 pieces[status] = piece
         return pieces
+
+    def _checksums(self, chunk: RowChunk) -> str:
+        """SQL that joins the MD5 of the file that each row of a chunk sent, if rows have files."""
+        column = self._staging.file_column
+        if column is None:
+            return ""
+        if not chunk.sendable:
+            return " CROSS JOIN (SELECT NULL AS checksum)"
+        sent = f"SELECT row, {checksum_of(column.cell)} AS checksum FROM {chunk.sent_rows()}"
+        return f" LEFT JOIN ({sent}) USING (row) ORDER BY row"
 
     def _flush(self) -> None:
         """Insert what was added row by row, through a file, which is faster."""

@@ -59,6 +59,19 @@ class StagedFile:
         return cls(Path(path), int(size), md5)
 
 
+_CELL = "^([0-9a-f]{32}) ([0-9]+) "
+
+
+def checksum_of(cell: str) -> str:
+    """SQL of the MD5 in a cell that stands for a file; NULL if it stands for none."""
+    return f"nullif(regexp_extract({cell}, '{_CELL}', 1), '')"
+
+
+def size_of(cell: str) -> str:
+    """SQL of the size in a cell that stands for a file, in bytes; NULL if it stands for none."""
+    return f"nullif(regexp_extract({cell}, '{_CELL}', 2), '')"
+
+
 @dataclass(frozen=True, slots=True)
 class FilePlaces:
     """Where the files of a write may be, and how large."""
@@ -86,22 +99,18 @@ def stage_files(staging: StagedRows, places: FilePlaces) -> None:
             rows.writerows(_looked_at(staging, column, places))
     except OSError as error:
         raise unwritable(file, error) from error
-    names = ("path", "cell", "problem")
-    create = "CREATE TABLE named_file AS SELECT path, cell, nullif(problem, '') AS problem FROM"
+    sent = sent_between(staging.chunks, 1, staging.rows_total)
+    known = "SELECT row, file_cell, nullif(file_problem, '') AS file_problem"
+
+    def join_files(found: str) -> None:
+        joined = f"{known} FROM {sent} s JOIN {found} ON path = s.{column.cell}"
+        staging.database.connection.execute(f"CREATE TABLE file_of_row AS {joined}")
+
     with storage_errors(_FAILURE):
-        with_rows(
-            file,
-            names,
-            lambda found: staging.database.connection.execute(f"{create} {found}"),
-            header=False,
-        )
+        with_rows(file, ("path", "file_cell", "file_problem"), join_files, header=False)
     file.unlink()
-    rewrite_chunks(
-        staging,
-        {column.cell: f"coalesce(f.cell, s.{column.cell})"},
-        "f.problem",
-        join=f"LEFT JOIN named_file f ON f.path = s.{column.cell}",
-    )
+    cells = {column.cell: f"coalesce(file_cell, s.{column.cell})"}
+    rewrite_chunks(staging, cells, "file_problem", known="file_of_row")
 
 
 def _looked_at(

@@ -50,6 +50,8 @@ class QueryColumn:
     """Whether a record may lack it: a parent by TYPEOF."""
     from_fields: bool = False
     """Whether FIELDS(…) selects it, so that the first record shows if it is there."""
+    is_blob: bool = False
+    """Whether its values are places of files in the org."""
 
     @property
     def path(self) -> FieldPath:

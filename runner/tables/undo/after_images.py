@@ -20,6 +20,8 @@ from runner.parallel import parallel_map
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.chunk import chunk_json, chunk_of
+from runner.tables.staging.local_files import checksum_of, size_of
+from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.rows import StagedRows
 from runner.tables.undo.before_images import write_parquet
 
@@ -83,7 +85,7 @@ def save_after_images(staging: StagedRows, folder: Path, index: WrittenIndex) ->
     """
     written = folder / _WRITTEN
     chunks = [chunk for chunk in staging.chunks if chunk.sendable]
-    cells = {mapping.column.field: mapping.cell for mapping in staging.mappings}
+    cells = {each.column.field: _shown(each, index) for each in staging.mappings}
     content = {
         "columns": [asdict(column) for column in index.columns],
         "kept": index.has_before_images,
@@ -109,6 +111,18 @@ def _keep(file: Path, to: Path) -> None:
         shutil.copyfile(file, to)
     to.chmod(PRIVATE_FILE)
     sync(to)
+
+
+def _shown(mapping: ColumnMapping, index: WrittenIndex) -> str:
+    """SQL of what was sent, of a file what the org shows of it."""
+    if not mapping.column.is_file:
+        return mapping.cell
+    field = next((c.field for c in index.columns if c.column == mapping.column.field), "")
+    return FILE_FIELDS[field](mapping.cell) if field else "NULL"
+
+
+FILE_FIELDS = {"Checksum": checksum_of, "BodyLength": size_of}
+"""Fields that show what is in a record's file, and SQL of what they hold for a file sent."""
 
 
 def read_index(folder: Path) -> WrittenIndex | None:

@@ -137,6 +137,7 @@ class TaskComparison:
             self._make("parent", _nothing(["place", "id", "key"]))
             self._make("present", _nothing(["id15", *(f"n{at}" for at in range(len(fields)))]))
             self._make("bin", _nothing(["id15", "gone"]))
+            self._make("document", _nothing(["id15", "document_id", "is_whole"]))
 
     def ids(self, act: Act) -> Iterator[list[str]]:
         """Ids of an act's records, as many at a time as the org returns in one request."""
@@ -161,6 +162,11 @@ class TaskComparison:
         """Add what records hold now; records that are never added no longer exist."""
         names = ("Id", *self.index.fields)
         self._insert("present", [tuple(each.get(one) for one in names) for each in records])
+
+    def add_documents(self, found: Iterable[tuple[str, str, bool]]) -> None:
+        """Add the documents of versions, each with whether it has no other version."""
+        rows = [(version[:15], document, str(whole).lower()) for version, document, whole in found]
+        self._insert("document", rows)
 
     def add_deleted(self, found: Iterable[tuple[str, bool]]) -> None:
         """Add which records are in the recycle bin (True) or not deleted (False)."""
@@ -325,7 +331,8 @@ class TaskComparison:
         piece = self._work / f"rows-{len(self._pieces)}.csv"
         order = "d.row" if self._restores else "d.row DESC"
         query = (
-            f"SELECT d.id{cells}, d.row FROM decided d LEFT JOIN before b USING (id15)"
+            f"SELECT coalesce(document_id, d.id){cells}, d.row FROM decided d"
+            " LEFT JOIN before b USING (id15) LEFT JOIN document USING (id15)"
             f" WHERE d.act = {literal(act)} AND d.decision = '{Decision.UNDO}' ORDER BY {order}"
         )
         self._execute(copy_csv(query, piece, header=False))

@@ -12,6 +12,7 @@ SQL. Knows nothing of where the tables come from:
     bin         id15, gone                            what exists, or is in the recycle bin
     parent      place, id, key                        which record a parent's key means
     undeleted   id15                                  what a later step of this undo brings back
+    document    id15, document_id, is_whole           what a version is deleted with
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ class Reason(StrEnum):
     NOT_IN_BIN = "NOT_IN_RECYCLE_BIN"
     HARD = "HARD_DELETED"
     DOUBT = "ANSWER_LOST"
+    VERSION = "OTHER_VERSIONS"
 
 
 REASON_TEXTS = {
@@ -67,6 +69,7 @@ REASON_TEXTS = {
     Reason.NOT_RECORDED: "what the run wrote was not recorded: it was run by an earlier release",
     Reason.NOT_IN_BIN: "the record is no longer in the recycle bin",
     Reason.HARD: "the record bypassed the recycle bin: `hard: true`",
+    Reason.VERSION: "a version of a file is deleted with the whole file, which has other versions",
     Reason.DOUBT: "the answer was lost: the write may or may not have happened",
 }
 ACTS: dict[Verb, tuple[Act, ...]] = {
@@ -120,7 +123,8 @@ def decisions(index: WrittenIndex, *, hard: bool) -> str:
         f" WHEN is_done THEN '{Decision.NOTHING}' ELSE '{Decision.UNDO}' END AS decision FROM ("
         f"SELECT c.id15, act, row, c.id, {why} AS why, {is_done} AS is_done,"
         f" {_changed_fields(index.fields, drifted, changed)} AS fields{cells}"
-        f" FROM ({_compared(index)}) c LEFT JOIN bin ON bin.id15 = c.id15)"
+        f" FROM ({_compared(index)}) c LEFT JOIN bin ON bin.id15 = c.id15"
+        " LEFT JOIN document ON document.id15 = c.id15)"
     )
 
 
@@ -195,6 +199,7 @@ def _why(drifted: str, changed: str, *, hard: bool) -> str:
         (f"act = {_UNDELETE} AND bin.id15 IS NULL", Reason.NOT_IN_BIN),
         (f"act = {_UNDELETE}", None),
         (f"act = {_DELETE} AND NOT is_alive", None),
+        (f"act = {_DELETE} AND document.is_whole = 'false'", Reason.VERSION),
         (f"act = {_DELETE} AND NOT is_recorded", Reason.NOT_RECORDED),
         (f"act = {_DELETE} AND ({changed})", Reason.CHANGED),
         (f"act = {_DELETE}", None),

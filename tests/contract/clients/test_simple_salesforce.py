@@ -212,3 +212,16 @@ def test_a_unique_value_is_given_once(sf, org, tag):
     (error,) = twice.value.content
     assert error["errorCode"] == "DUPLICATE_VALUE"
     assert first[:15] in error["message"]
+
+
+def test_files_go_in_as_base64_and_come_out_as_bytes(sf, tmp_path):
+    file = tmp_path / "a.bin"
+    file.write_bytes(bytes(range(256)))
+    account = sf.Account.create({"Name": "A"})["id"]
+    made = sf.Attachment.create({"Name": "a.bin", "ParentId": account, "Body": "YQ=="})["id"]
+    assert sf.Attachment.get_base64(made) == b"a"
+    sf.Attachment.update_base64(made, str(file))
+    assert sf.Attachment.get_base64(made) == file.read_bytes()
+    version = {"PathOnClient": "b.txt", "VersionData": "Yg=="}
+    made = sf.ContentVersion.create(version)["id"]
+    assert sf.ContentVersion.get_base64(made, base64_field="VersionData") == b"b"

@@ -1,6 +1,7 @@
 import gzip
 import inspect
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from runner import __version__
 from runner.credentials import Secret
 from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
-from runner.salesforce.http.messages import OrgRequest
+from runner.salesforce.http.messages import FileBody, OrgRequest
 from runner.salesforce.http.transport import Transport, mapped_failures
 
 ASKED = OrgRequest("POST", "https://acme.my.salesforce.com/services/data")
@@ -256,3 +257,22 @@ def test_a_redirect_is_not_followed_with_a_token(org, transport):
     request = OrgRequest("GET", org.url + "/x", {"Authorization": Secret("Bearer pretended")})
     assert transport.send(request).status == 302
     assert len(org.asked) == 1
+
+
+def hang_up(listener):
+    connection, _ = listener.accept()
+    connection.close()
+
+
+def test_an_upload_that_breaks_off_has_not_arrived(transport, tmp_path):
+    """Without its end, the org has no request that it could execute."""
+    file = tmp_path / "large"
+    file.write_bytes(b"x" * 20_000_000)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        closed = pool.submit(hang_up, listener)
+        body = FileBody(b"before", file, 20_000_000, "", b"after")
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+        with pytest.raises(TransportError) as caught:
+            transport.send(OrgRequest("POST", url, body=body))
+        closed.result()
+    assert caught.value.may_have_arrived is False
