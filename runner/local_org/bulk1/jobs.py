@@ -60,6 +60,8 @@ class Bulk1Job:
     state: Bulk1JobState = Bulk1JobState.OPEN
     spec: str = ""
     """The transformation spec of its CSV batches."""
+    chunk_rows: int = 0
+    """How many Ids a chunk of its queries has; 0 if they are not cut."""
 
     @property
     def queries(self) -> bool:
@@ -81,6 +83,7 @@ class Batch:
     rows_done: int = 0
     rows_failed: int = 0
     total_ms: int = 0
+    is_chunk: bool = False
 
     @property
     def result_id(self) -> str:
@@ -107,12 +110,12 @@ class Bulk1Jobs:
         self._folder(job_id).mkdir(parents=True, exist_ok=True)
         return job
 
-    def add(self, job: Bulk1Job, content: bytes) -> Batch:
+    def add(self, job: Bulk1Job, content: bytes, *, is_chunk: bool = False) -> Batch:
         """Save a new batch and its content."""
         now = self._org.clock().isoformat()
         with self._org.store.writing() as conn:
             place = reserve(conn, "_batches", 1) + 1
-            batch = Batch(make_id("751", place), job.id, now, now)
+            batch = Batch(make_id("751", place), job.id, now, now, is_chunk=is_chunk)
             self.request_path(batch).write_bytes(content)
             conn.execute(
                 'INSERT INTO "_classic_batches" VALUES (?, ?, ?, ?)',

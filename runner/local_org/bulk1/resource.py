@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.local_org.bulk.failure import JobFailure
-from runner.local_org.bulk1 import shapes
+from runner.local_org.bulk1 import chunks, shapes
 from runner.local_org.bulk1.jobs import (
     QUERIES,
     Batch,
@@ -128,6 +128,7 @@ def _create(call: _Bulk1Request) -> Response:
             content_type=members["contentType"],
             concurrency=_MODES[members.get("concurrencyMode", "")],
             external_id=_key(sobject, members) if operation == "upsert" else None,
+            chunk_rows=chunks.rows_of(call.request.headers.get("sforce-enable-pkchunking", "")),
         )
     )
     return _of_job(call, job, 201)

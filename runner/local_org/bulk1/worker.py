@@ -23,6 +23,7 @@ from runner.local_org.bulk.csv_writing import csv_bytes
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk.ingest import CHUNK_ROWS, NEEDS_ID, error_text, write_rows
 from runner.local_org.bulk.threads import JobThreads
+from runner.local_org.bulk1.chunks import queries_of
 from runner.local_org.bulk1.jobs import Batch, BatchState, Bulk1Job, Bulk1Jobs
 from runner.local_org.bulk1.transformation import Transformation
 from runner.local_org.oauth.users import user_of_id
@@ -77,7 +78,9 @@ def _run_batch(org: Org, batch: Batch) -> None:
             return
         current = jobs.change(current, state=BatchState.IN_PROGRESS)
     try:
-        if job.queries:
+        if job.queries and job.chunk_rows and not current.is_chunk:
+            _cut(org, job, current)
+        elif job.queries:
             _finish(jobs, current, lambda: _query(org, job, current))
         else:
             # The rows and the batch's new state are one transaction, so a crash repeats neither.
@@ -88,6 +91,28 @@ def _run_batch(org: Org, batch: Batch) -> None:
     except ApiRefusal as fault:
         words = f"InvalidBatch : Failed to process query: {fault.errors[0].code}: "
         jobs.change(current, state=BatchState.FAILED, message=words + fault.errors[0].message)
+
+
+def _cut(org: Org, job: Bulk1Job, batch: Batch) -> None:
+    """Add a batch for each chunk; the batch itself ends NotProcessed, as on Salesforce."""
+    jobs = org.part(Bulk1Jobs)
+    every = soql.prepare(
+        org,
+        f"SELECT Id FROM {job.object} ORDER BY Id",  # noqa: S608 - SOQL, of a known object
+        user=user_of_id(org, job.user_id) or org.user,
+        version=job.api_version,
+        all_rows=True,
+    )
+    with org.store.writing() as conn:
+        ids = [str(record["Id"]) for record in every.execute(conn)]
+        text = jobs.request_path(batch).read_text("utf-8").strip()
+        added = [
+            jobs.add(job, each.encode(), is_chunk=True)
+            for each in queries_of(text, ids, job.chunk_rows)
+        ]
+        jobs.change(batch, state=BatchState.NOT_PROCESSED)
+    for chunk in added:
+        org.part(Bulk1Worker).start(chunk)
 
 
 def _finish(jobs: Bulk1Jobs, batch: Batch, work: Callable[[], tuple[int, int]]) -> None:

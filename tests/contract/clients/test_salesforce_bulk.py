@@ -9,6 +9,12 @@ import pytest
 from salesforce_bulk import BulkApiError, CsvDictsAdapter, SalesforceBulk
 from salesforce_bulk.salesforce_bulk import BulkBatchFailed
 
+SOME = "SELECT LastName FROM Contact WHERE LastName = 'x' OR LastName LIKE '{tag}%'"
+
+
+def text(page):
+    return io.StringIO(b"".join(page).decode(), newline="")
+
 
 @pytest.fixture
 def bulk(org):
@@ -83,6 +89,28 @@ def test_queries_give_their_pages_in_csv_and_json(bulk, org, tag):
     assert [each["LastName"] for each in csv.DictReader(io.StringIO(in_csv))] == names
     in_json = chain.from_iterable(map(json.loads, queried(bulk, soql, "JSON")))
     assert [each["LastName"] for each in in_json] == names
+
+
+@pytest.mark.parametrize("soql", ["SELECT LastName FROM Contact", SOME])
+def test_a_query_is_cut_into_chunks_by_primary_key(bulk, org, tag, soql):
+    names = [f"{tag} {n:03}" for n in range(250)]
+    org.create_many("Contact", [{"LastName": each} for each in names])
+    job = bulk.create_query_job("Contact", contentType="CSV", pk_chunking=100)
+    asked = bulk.query(job, soql.format(tag=tag))
+    with pytest.raises(BulkBatchFailed) as cut:
+        bulk.wait_for_batch(job, asked, sleep_interval=0.01)
+    assert cut.value.state == "NotProcessed"
+
+    chunks = [each["id"] for each in bulk.get_batch_list(job) if each["id"] != asked]
+    assert len(chunks) >= 3
+    found = []
+    for chunk in chunks:
+        bulk.wait_for_batch(job, chunk, sleep_interval=0.01)
+        for page in bulk.get_all_results_for_query_batch(chunk, job):
+            rows = [each["LastName"] for each in csv.DictReader(text(page))]
+            assert len(rows) <= 100
+            found += [each for each in rows if each.startswith(tag)]
+    assert found == names
 
 
 def test_deleted_records_are_queried_by_their_own_operation(bulk, org, tag):
