@@ -138,6 +138,7 @@ def _write_record_types(
             "DeveloperName": record_type.developer_name,
             "SobjectType": sobject.name,
             "IsActive": int(record_type.active),
+            "IsPersonType": int(record_type.person),
         }
         _insert(conn, table, record, stamp)
 

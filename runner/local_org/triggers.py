@@ -17,6 +17,7 @@ from typing import Any, cast
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.derived import Copy, Path, RollUp, copies, roll_ups
 from runner.local_org.catalog.model import Catalog
+from runner.local_org.catalog.person_accounts import fields_of_people, has_people
 
 _SUFFIX = ".derived"
 _HUNDRED = 100
@@ -83,7 +84,7 @@ def lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
 
     Fills the fields of the records that are there if anything changed.
     """
-    wanted = dict([*_copying(catalog), *_rolling_up(catalog)])
+    wanted = dict([*_copying(catalog), *_rolling_up(catalog), *_contacts_of_people(catalog)])
     present = dict(
         conn.execute(
             "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE ?",
@@ -213,6 +214,39 @@ def _kept(found: Iterable[RollUp]) -> Iterator[tuple[str, str]]:
             'UPDATE OF Amount ON "Opportunity" WHEN NEW.HasOpportunityLineItem',
             f"{_sums(rolled)} WHERE Id = NEW.Id",
         )
+
+
+def _contacts_of_people(catalog: Catalog) -> Iterator[tuple[str, str]]:
+    """A person account has a contact, which is created and changed with it."""
+    account, contact = catalog.sobject("Account"), catalog.sobject("Contact")
+    if account is None or contact is None or not has_people(account):
+        return
+    shared = {each: each for each in ("Name", "OwnerId", *_STAMPS) if contact.field(each)}
+    shared |= {
+        field.name: name
+        for name, field in fields_of_people(contact)
+        if field.stored and account.field(name)
+    }
+    new = {
+        "Id": "PersonContactId",
+        "AccountId": "Id",
+        "IsPersonAccount": "IsPersonAccount",
+        "CreatedDate": "CreatedDate",
+        "CreatedById": "CreatedById",
+        **shared,
+    }
+    values = _list(f"NEW.{name}" for name in new.values())
+    yield _trigger(
+        "Account.person.insert",
+        'INSERT ON "Account" WHEN NEW.IsPersonAccount',
+        f'INSERT INTO "Contact" ({_list(new)}) VALUES ({values})',
+    )
+    settings = _list(f"{field} = NEW.{name}" for field, name in shared.items())
+    yield _trigger(
+        "Account.person.update",
+        f'UPDATE OF {_list(shared.values())} ON "Account" WHEN NEW.IsPersonAccount',
+        f'UPDATE "Contact" SET {settings} WHERE Id = NEW.PersonContactId',
+    )
 
 
 def _sums(rolled: Iterable[RollUp], further: str = "") -> str:

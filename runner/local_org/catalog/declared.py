@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
 
-from runner.local_org.catalog import custom_object, names
+from runner.local_org.catalog import custom_object, names, person_accounts
 from runner.local_org.catalog.declared_fields import adjusted_field, declared_fields
 from runner.local_org.catalog.model import (
     Catalog,
@@ -67,8 +67,7 @@ def extend(
         if made is not None:
             sobjects[name] = made
     custom = tuple(name for name in sobjects if names.suffix(name) == "c")
-    for child, field, _ in _CHILDREN_OF_ANY:
-        sobjects[child] = _pointing(sobjects[child], field, custom)
+    _extend_standard(sobjects, custom)
     for name, section in top.sections("objects"):
         if name in sobjects:
             sobjects[name] = _related(sobjects, sobjects[name], section)
@@ -78,6 +77,14 @@ def extend(
     if problems:
         raise DeclarationError(problems)
     return with_children(tuple(sobjects.values()), _recorded(base, custom))
+
+
+def _extend_standard(sobjects: dict[str, SObject], custom: tuple[str, ...]) -> None:
+    """Give standard objects what other declarations bring with them."""
+    if person_accounts.has_people(sobjects["Account"]):
+        person_accounts.enable(sobjects)
+    for child, field, _ in _CHILDREN_OF_ANY:
+        sobjects[child] = _pointing(sobjects[child], field, custom)
 
 
 def _pointing(sobject: SObject, name: str, further: tuple[str, ...]) -> SObject:
@@ -201,13 +208,16 @@ def _of_object(field: Field, sobject: SObject) -> Field:
 
 def _record_types(sobject: str, section: Section) -> Iterator[RecordType]:
     for name, declaration in section.sections("record_types"):
-        declaration.only("label", "active", "default")
+        declaration.only("label", "active", "default", "person")
+        if declaration.flag("person") and sobject != "Account":
+            declaration.report("only accounts can be people", "person")
         yield RecordType(
             _stable_id("012", f"{sobject}.{name}"),
             name,
             declaration.text("label", name.replace("_", " ")),
             active=declaration.flag("active", default=True),
             default=declaration.flag("default"),
+            person=declaration.flag("person"),
         )
 
 

@@ -115,6 +115,8 @@ class RecordType:
     label: str
     active: bool = True
     default: bool = False
+    person: bool = False
+    """Whether accounts of this type are people."""
 
 
 @dataclass(frozen=True, slots=True)

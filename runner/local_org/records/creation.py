@@ -54,6 +54,8 @@ class Creation:
         for number, draft in enumerate(drafts, first):
             draft.id = make_id(self._sobject.key_prefix, number)
             self._fill(draft, moment)
+            if draft.values.get("IsPersonAccount"):
+                draft.values["PersonContactId"] = make_id("003", reserve(conn, "Contact", 1))
 
     def _fill(self, draft: RowDraft, moment: str) -> None:
         given = draft.values

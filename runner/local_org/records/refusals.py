@@ -188,6 +188,16 @@ def several_for_external_id(field: Field, ids: Sequence[str]) -> ApiError:
     )
 
 
+def bad_fields(sobject: str, names: Sequence[str]) -> ApiError:
+    """Fields that records of this kind do not have, such as a person's of another account."""
+    listed = ", ".join(names)
+    return ApiError(
+        "INVALID_FIELD_FOR_INSERT_UPDATE",
+        f"{sobject}: bad field names on insert/update call: {listed}",
+        tuple(names),
+    )
+
+
 def required_missing(names: Sequence[str]) -> ApiError:
     """Fields that must have a value."""
     return ApiError(

@@ -13,6 +13,7 @@ from typing import cast
 
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import SObject
+from runner.local_org.catalog.person_accounts import has_people
 from runner.local_org.records.file_fields import (
     derive_attachment,
     derive_version,
@@ -50,7 +51,11 @@ _CATEGORY_NAMES = {"BestCase": "Best Case", "MostLikely": "Commit", "Forecast": 
 
 def derives_much(sobject: SObject) -> bool:
     """Whether more fields than Name are derived."""
-    return sobject.name in _DERIVATIONS
+    return sobject.name in _DERIVATIONS or _is_of_people(sobject)
+
+
+def _is_of_people(sobject: SObject) -> bool:
+    return sobject.name == "Account" and has_people(sobject)
 
 
 def derivation_of(sobject: SObject) -> Derivation:
@@ -62,8 +67,12 @@ def derivation_of(sobject: SObject) -> Derivation:
     )
     own = _DERIVATIONS.get(sobject.name)
 
+    people = frozenset(each.id for each in sobject.record_types if each.person)
+
     def derive(record: StoredRecord, given: frozenset[str], moment: str) -> None:
-        if name_parts:
+        if people:
+            record["IsPersonAccount"] = int(record.get("RecordTypeId") in people)
+        if name_parts and record.get("IsPersonAccount", True):
             record["Name"] = " ".join(str(record[part]) for part in name_parts if record.get(part))
         if own is not None:
             own(record, given, moment)
@@ -77,6 +86,9 @@ def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
     An event needs a start and, unless it lasts all day, an end or a length; a campaign member is
     a contact or a lead.
     """
+    if sobject == "Account":
+        person = record.get("IsPersonAccount") and record.get("LastName") is None
+        return ["LastName"] if person else []
     if sobject == "CampaignMember":
         return [] if record.get("LeadOrContactId") else ["ContactId", "LeadId"]
     if sobject == "ContentVersion":
@@ -88,6 +100,24 @@ def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
     lacking = [] if record.get("ActivityDateTime") is not None else ["ActivityDateTime"]
     timed = record.get("DurationInMinutes") is not None or record.get("EndDateTime") is not None
     return lacking if timed else ["DurationInMinutes", *lacking]
+
+
+def misplaced_of(sobject: SObject) -> Callable[[StoredRecord, frozenset[str]], list[str]]:
+    """Finds the fields given to a record that only another kind of its sObject has.
+
+    A person account has no name of its own, other accounts have no fields of people.
+    """
+    if not _is_of_people(sobject):
+        return lambda _record, _given: []
+    before = [field.name for field in sobject.fields].index("PersonContactId")
+    of_people = frozenset(field.name for field in sobject.fields[before:])
+
+    def misplaced(record: StoredRecord, given: frozenset[str]) -> list[str]:
+        if record.get("IsPersonAccount"):
+            return sorted(given & {"Name"})
+        return sorted(name for name in given & of_people if record.get(name) not in {None, 0})
+
+    return misplaced
 
 
 def _opportunity(record: StoredRecord, given: frozenset[str], moment: str) -> None:

@@ -26,7 +26,11 @@ from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
 from runner.local_org.records.parents import Parents
 from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
-from runner.local_org.records.standard_behaviour import derivation_of, derives_much
+from runner.local_org.records.standard_behaviour import (
+    derivation_of,
+    derives_much,
+    misplaced_of,
+)
 from runner.local_org.records.uniqueness import check_unique
 from runner.local_org.records.values import comparable, stamp
 from runner.local_org.store import quoted
@@ -122,6 +126,7 @@ class _Writer:
         self._documents = Documents(catalog, conn, call.user.id) if is_version else None
         self._derive = derivation_of(sobject)
         self._derives_much = derives_much(sobject)
+        self._misplaced = misplaced_of(sobject)
         self._rules = Rules(sobject, self._lookups, alert=not call.allow_duplicates)
         fields = sobject.fields
         self._not_createable = frozenset(item.name for item in fields if not item.createable)
@@ -189,9 +194,12 @@ class _Writer:
         for draft in drafts:
             self._refuse_unwriteable(draft, self._not_createable)
         drafts = [draft for draft in drafts if not draft.errors]
+        given = [frozenset(draft.values) for draft in drafts]
         self._creation.complete(self._conn, drafts, now)
         if self._documents is not None:
             self._documents.number(drafts, now)
+        for draft, names in zip(drafts, given, strict=True):
+            self._refuse_misplaced(draft, names)
         for draft in drafts:
             missing = self._creation.missing(draft.values)
             if missing:
@@ -255,6 +263,7 @@ class _Writer:
         self._derive(record, given, moment)
         record.update(zip(_SYSTEM, (moment, self._user.id, moment), strict=True))
         draft.values = record
+        self._refuse_misplaced(draft, given)
         touched = record if self._derives_much else (*given, "Name")
         differing = {name for name in touched if before.get(name) != record.get(name)}
         return tuple(sorted(differing | set(_SYSTEM)))
@@ -271,6 +280,11 @@ class _Writer:
         self._rules.validate(drafts)
         check_unique(self._sobject, drafts, self._lookups)
         self._rules.find_duplicates(drafts)
+
+    def _refuse_misplaced(self, draft: RowDraft, given: frozenset[str]) -> None:
+        names = self._misplaced(draft.values, given)
+        if names:
+            draft.errors.append(refusals.bad_fields(self._sobject.name, names))
 
     def _refuse_unwriteable(self, draft: RowDraft, names: frozenset[str]) -> None:
         fields = [*draft.read_only, *(name for name in draft.values if name in names)]

@@ -225,3 +225,31 @@ def test_files_go_in_as_base64_and_come_out_as_bytes(sf, tmp_path):
     version = {"PathOnClient": "b.txt", "VersionData": "Yg=="}
     made = sf.ContentVersion.create(version)["id"]
     assert sf.ContentVersion.get_base64(made, base64_field="VersionData") == b"b"
+
+
+def test_a_sale_is_priced_by_the_org(sf, tag):
+    product = sf.Product2.create({"Name": tag, "ProductCode": "W-1"})["id"]
+    book = sf.query("SELECT Id FROM Pricebook2 WHERE IsStandard = true")["records"][0]["Id"]
+    price = {"Pricebook2Id": book, "Product2Id": product, "UnitPrice": 9.5}
+    entry = sf.PricebookEntry.create(price)["id"]
+    deal = {"Name": tag, "StageName": "Prospecting", "CloseDate": "2024-07-01"}
+    deal_id = sf.Opportunity.create(deal)["id"]
+    line = {"OpportunityId": deal_id, "PricebookEntryId": entry, "Quantity": 3, "UnitPrice": 8}
+    sf.OpportunityLineItem.create(line)
+
+    soql = f"SELECT Amount, (SELECT ProductCode, ListPrice FROM OpportunityLineItems) FROM Opportunity WHERE Id = '{deal_id}'"  # noqa: E501
+    (found,) = sf.query(soql)["records"]
+    (item,) = found["OpportunityLineItems"]["records"]
+    assert (found["Amount"], item["ProductCode"], item["ListPrice"]) == (24.0, "W-1", 9.5)
+    with pytest.raises(SalesforceMalformedRequest) as twice:
+        sf.PricebookEntry.create(price)
+    assert twice.value.content[0]["errorCode"] == "FIELD_INTEGRITY_EXCEPTION"
+
+
+def test_the_objects_of_people_and_schedules_describe_themselves(sf):
+    named = {each["name"]: each for each in sf.describe()["sobjects"]}
+    assert named["EmailMessage"]["keyPrefix"] == "02s"
+    assert not named["CronTrigger"]["createable"]
+    fields = {each["name"]: each for each in sf.UserRole.describe()["fields"]}
+    assert fields["ParentRoleId"]["referenceTo"] == ["UserRole"]
+    assert "CreatedDate" not in fields
