@@ -40,9 +40,7 @@ def parts_in(body: bytes | mmap, content_type: str) -> Iterator[Part]:
     found = _BOUNDARY.search(content_type)
     if found is None:
         raise MultipartError("no boundary")
-    mark = re.escape(b"--" + (found[1] or found[2]).encode())
-    # Each boundary but the first follows a line ending that belongs to it.
-    marks = [(each.start(), each.end()) for each in re.finditer(rb"(?:^|\r?\n)" + mark, body)]
+    marks = list(_marks(body, b"--" + (found[1] or found[2]).encode()))
     for (_, start), (end, _) in zip(marks, [*marks[1:], (len(body), 0)], strict=True):
         if body[start : start + 2] == b"--":
             return
@@ -53,6 +51,16 @@ def parts_in(body: bytes | mmap, content_type: str) -> Iterator[Part]:
             raise MultipartError("a part without name or content")
         is_file = _FILE_NAME.search(head) is not None
         yield Part(name[1].decode(), is_file, blank.end(), end)
+
+
+def _marks(body: bytes | mmap, mark: bytes) -> Iterator[tuple[int, int]]:
+    """Where each boundary is; a line ending before it belongs to it. A search beats a pattern."""
+    at = body.find(mark)
+    while at >= 0:
+        start = at - 1 if body[at - 1 : at] == b"\n" else at
+        if start < at or at == 0:
+            yield start - (body[start - 1 : start] == b"\r"), at + len(mark)
+        at = body.find(mark, at + len(mark))
 
 
 def parts_of(body: bytes, content_type: str) -> dict[str, bytes]:

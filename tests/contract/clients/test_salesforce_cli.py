@@ -5,6 +5,7 @@ the machine's keychain, and stays silent towards the world: no telemetry, no loo
 """
 
 import csv
+import hashlib
 import json
 import os
 import subprocess
@@ -259,3 +260,17 @@ def test_any_rest_path_and_the_limits(sf):
     assert answer.document["DailyApiRequests"]["Max"] > 0
     limits = {each["name"]: each for each in sf.on("limits api display").result}
     assert limits["DailyApiRequests"]["remaining"] < limits["DailyApiRequests"]["max"]
+
+
+@slow
+def test_a_file_is_uploaded_and_linked(sf):
+    account = sf.on("data create record --sobject Account --values", "Name=F").result["id"]
+    file = sf.write("a b.txt", "first", "", "last")
+    made = sf.on("data create file", *file, "--title", "T", "--parent-id", account).result
+    assert (made["Title"], made["FileExtension"]) == ("T", "txt")
+    soql = f"SELECT Checksum FROM ContentVersion WHERE Id = '{made['Id']}'"
+    content = (sf.home / "a b.txt").read_bytes()
+    found = sf.on("data query --query", soql).result["records"]
+    assert found[0]["Checksum"] == hashlib.md5(content, usedforsecurity=False).hexdigest()
+    soql = f"SELECT Id FROM ContentDocumentLink WHERE LinkedEntityId = '{account}'"
+    assert sf.on("data query --query", soql).result["totalSize"] == 1

@@ -6,6 +6,10 @@ import json
 
 import pytest
 
+from runner.local_org.api_errors import ApiRefusal
+from runner.local_org.http.messages import Request
+from runner.local_org.resources.request_parsing import json_object
+
 V = "/services/data/v60.0"
 
 
@@ -163,3 +167,12 @@ def test_bulk_takes_no_files(rest):
     }:
         pass
     assert state["errorMessage"] == "FeatureNotEnabled : Binary field not supported"
+
+
+def test_json_beyond_50_mb_is_refused():
+    request = Request("POST", "/", {}, {}, b" " * 52_428_801)
+    with pytest.raises(ApiRefusal) as refused:
+        json_object(request)
+    assert refused.value.errors[0].message == (
+        "Maximum size of request reached. Maximum size of request is 52428800 bytes."
+    )
