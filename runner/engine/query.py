@@ -269,6 +269,8 @@ class _Query:
 
     def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
         rows = 0
+        if self._files is not None:
+            self._files.count = 0  # the query may be read again
         describes = self._context.describes
         writer = RestWriter(
             to,

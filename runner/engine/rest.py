@@ -95,7 +95,8 @@ class RestWrite:
         )
         self._files = RowFiles(self._request, write.plan)
         # Anything but a create may be sent twice: its lines need not wait for the disk.
-        self._once_only = task.verb is Verb.CREATE or write.creates_by_id or self._request.has_files
+        new_by_key = task.verb is Verb.UPSERT and self._request.has_files
+        self._once_only = task.verb is Verb.CREATE or write.creates_by_id or new_by_key
         self._lost_answers = LostAnswers(
             context.session, self._request, write.plan, context.user_id
         )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Severity
 from runner.job import soql
+from runner.job.endpoints import FileTarget, FolderTarget, Target
 from runner.job.model import Api, FieldMapping, QueryTask
 from runner.job.partial_job import PartialJob, option_path, task_path
 
@@ -49,7 +51,15 @@ def queries(job: PartialJob) -> Iterator[Diagnostic]:
         if task.files is None:
             continue
         path = task_path(task, "files")
-        if os.path.isfile(task.files):  # noqa: PTH113 - raises for no path
+        if any(
+            _would_replace(target, task.files) for each in job.queries for target in each.targets
+        ):
+            message = (
+                f"a table of the job is written to {task.files.name}, or replaces what is in it"
+            )
+            hint = "name a folder of its own"
+            yield job.origin.diagnose(path, "job/same-target", message, help=hint)
+        elif os.path.isfile(task.files):  # noqa: PTH113 - raises for no path
             message = f"{task.files} is a file"
             hint = "name a folder; the run creates it"
             yield job.origin.diagnose(path, "job/target-is-file", message, help=hint)
@@ -63,6 +73,13 @@ def queries(job: PartialJob) -> Iterator[Diagnostic]:
             hint = "remove `api: bulk`"
             at = option_path(job, task, "api")
             yield job.origin.diagnose(at, "job/contradiction", message, help=hint)
+
+
+def _would_replace(target: Target, files: Path) -> bool:
+    """Whether a target takes the place of a folder of files."""
+    if isinstance(target, FolderTarget):
+        return files.is_relative_to(target.path) or target.path.is_relative_to(files)
+    return isinstance(target, FileTarget) and target.path == files
 
 
 def _selects(task: QueryTask, field: str) -> bool:

@@ -181,7 +181,7 @@ def rows(job: PartialJob) -> Iterator[Diagnostic]:
     """Rows that nothing uses, and queries that return none."""
     used_tasks = {each.task for task in job.tasks for _, each in source_tasks(task)}
     for task in job.queries:
-        used = bool(task.targets) or task.name in used_tasks
+        used = bool(task.targets or task.files) or task.name in used_tasks
         path = task_path(task, "query")
         if used and soql.selection(task.soql).counts_only:
             message = "SELECT COUNT() returns a number, not rows"
