@@ -51,12 +51,9 @@ def queries(job: PartialJob) -> Iterator[Diagnostic]:
         if task.files is None:
             continue
         path = task_path(task, "files")
-        if any(
-            _would_replace(target, task.files) for each in job.queries for target in each.targets
-        ):
-            message = (
-                f"a table of the job is written to {task.files.name}, or replaces what is in it"
-            )
+        targets = [target for each in job.queries for target in each.targets]
+        if any(_would_replace(target, task.files) for target in targets):
+            message = "a query of the job replaces this folder"
             hint = "name a folder of its own"
             yield job.origin.diagnose(path, "job/same-target", message, help=hint)
         elif os.path.isfile(task.files):  # noqa: PTH113 - raises for no path
@@ -78,7 +75,7 @@ def queries(job: PartialJob) -> Iterator[Diagnostic]:
 def _would_replace(target: Target, files: Path) -> bool:
     """Whether a target takes the place of a folder of files."""
     if isinstance(target, FolderTarget):
-        return files.is_relative_to(target.path) or target.path.is_relative_to(files)
+        return files.is_relative_to(target.path)
     return isinstance(target, FileTarget) and target.path == files
 
 
