@@ -76,15 +76,19 @@ class Select:
         if self.query.where is not None:
             compiler = Conditions(self.operands, self.bindings, self.context.clock, self._semi_join)
             parts.append(compiler.compile(self.query.where))
-        if not self.context.all_rows and self._deletable():
+        if self._hides_deleted():
             parts.append('t0."IsDeleted" = 0')
         parts.extend(self._scope_condition())
         return f" WHERE {' AND '.join(parts)}" if parts else ""
 
-    def _deletable(self) -> bool:
-        """Whether its rows can be in the recycle bin: those of every table can."""
-        stored = self.context.schema.catalog.sobject(self.root.name) is not None
-        return stored or self.root.field("IsDeleted") is not None
+    def _hides_deleted(self) -> bool:
+        """Whether deleted rows are left out.
+
+        Those of an sObject without IsDeleted, such as UserRole, are gone for queryAll too.
+        """
+        if self.root.field("IsDeleted") is not None:
+            return not self.context.all_rows
+        return self.context.schema.catalog.sobject(self.root.name) is not None
 
     def having_sql(self, check_grouped: Callable[[Expression, Operand], None]) -> str:
         """`HAVING …`, or nothing; `check_grouped` refuses fields that are not grouped."""

@@ -35,9 +35,10 @@ def _write(org, operation, sobject, **row):
         return write(org, conn, call)[0]
 
 
-def _query(org, text):
+def _query(org, text, *, all_rows=False):
+    prepared = prepare(org, text, user=org.user, version=60.0, all_rows=all_rows)
     with org.store.reading() as conn:
-        return list(prepare(org, text, user=org.user, version=60.0).execute(conn))
+        return list(prepared.execute(conn))
 
 
 def test_a_further_standard_object_is_written_and_queried(org):
@@ -68,3 +69,9 @@ def test_a_task_is_about_a_record_of_a_custom_object(org):
     assert _write(org, "insert", "Task", Subject="Call", WhatId=shipment.id).success
     (found,) = _query(org, "SELECT (SELECT Subject FROM Tasks) FROM Shipment__c")
     assert found["Tasks"]["records"][0]["Subject"] == "Call"
+
+
+def test_a_record_without_is_deleted_is_gone_for_query_all_too(org):
+    role = _write(org, "insert", "UserRole", Name="CEO")
+    assert _write(org, "delete", "UserRole", Id=role.id).success
+    assert _query(org, "SELECT Id FROM UserRole", all_rows=True) == []
