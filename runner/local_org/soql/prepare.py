@@ -25,6 +25,7 @@ from runner.local_org.soql.record_query import Body, ChildQuery, RecordQuery
 from runner.local_org.soql.record_shape import JsonRecord
 from runner.local_org.soql.refusals import Statement
 from runner.local_org.soql.related_lists import is_related_list
+from runner.local_org.soql.restrictions import check_filters
 from runner.local_org.soql.schema import Schema
 from runner.local_org.soql.select_compiler import Context, Select
 from runner.local_org.soql.select_list import ColumnNote, SelectList
@@ -135,6 +136,7 @@ class _Preparation:
                 "INVALID_TYPE_FOR_OPERATION",
                 f"entity type {root.name} does not support query",
             )
+        check_filters(query, root.name)
         select = Select(self._context, query, root)
         if query.counts_only:
             return Prepared(root, count_query(select), (), (_NO_AGGREGATES,), grouped=False)

@@ -176,3 +176,22 @@ def test_json_beyond_50_mb_is_refused():
     assert refused.value.errors[0].message == (
         "Maximum size of request reached. Maximum size of request is 52428800 bytes."
     )
+
+
+@pytest.mark.parametrize(
+    ("where", "status"),
+    [
+        ("", 400),
+        ("WHERE ShareType = 'V'", 400),
+        ("WHERE ContentDocumentId != '069000000000001'", 400),
+        ("WHERE ContentDocumentId = '069000000000001' OR ShareType = 'V'", 400),
+        ("WHERE ContentDocumentId = '069000000000001' AND ShareType = 'V'", 200),
+        ("WHERE LinkedEntityId IN ('001000000000001', '001000000000002')", 200),
+        ("WHERE LinkedEntityId IN (SELECT Id FROM Account)", 200),
+    ],
+)
+def test_links_are_found_by_their_file_or_their_record(rest, where, status):
+    answer = rest.get(f"/query?q=SELECT Id FROM ContentDocumentLink {where}")
+    assert answer.status_code == status, answer.text
+    if status == 400:
+        assert answer.json()[0]["message"].startswith("Implementation restriction: ")
