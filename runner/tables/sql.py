@@ -45,6 +45,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def once(value: str, variable: str, expression: str) -> str:
+    """Write the SQL of an expression that uses a value several times, as a variable.
+
+    A value that is written out several times is planned as many times, for each statement, and may
+    be computed for rows that do not need it.
+    """
+    return f"list_transform([{value}], lambda {variable}: {expression})[1]"
+
+
 @dataclass(frozen=True, slots=True)
 class CsvDialect:
     """How a UTF-8 CSV file is written; all its columns are text."""

@@ -53,6 +53,32 @@ class ResultFiles:
         return [(s, f) for s, f in files.items() if f is not None and f.stat().st_size]
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to identify rows: by a fingerprint of some columns."""
+
+    columns: Sequence[ColumnMapping]
+    is_exact: bool = False
+    """A value that the org echoes in another form counts as another one, which is faster.
+
+    Its 64 bits may be equal by chance: it serves only if each row sent has its own fingerprint, and
+    each result is of one of them.
+    """
+
+    def fingerprint(self, cells: Sequence[str]) -> str:
+        """Write the SQL of a row's fingerprint, given that of each column's text.
+
+        A single text, mostly the key, is its own; of several it is 128 bits, never equal by chance.
+        """
+        if self.is_exact:
+            return f"hash({', '.join(cells)})"
+        pairs = zip(self.columns, cells, strict=True)
+        texts = [comparable(mapping.column.kind, cell) for mapping, cell in pairs]
+        if len(texts) == 1:
+            return texts[0]
+        return f"md5_number(concat_ws(chr(31), {', '.join(texts)}))"
+
+
 class PartResults:
     """The results of one part's rows, in temporary tables of a cursor until they are saved.
 
@@ -83,10 +109,21 @@ class PartResults:
         if not results or not content:
             self._find_none(_NOT_LISTED)
             return
-        columns, is_unique = self._identify_rows(content)
+        key = [each for each in content if each.column.required]
+        ways = [_Way(key)] if key else []
+        ways += [_Way(content, is_exact=True), _Way(content)]
+        for way in ways:
+            is_unique = self._identify_rows(way)
+            if is_unique or way is ways[-1]:
+                self._find(results, way, is_unique=is_unique)
+                if self.fits or not way.is_exact:
+                    return
+
+    def _find(self, results: Sequence[_ResultFile], way: _Way, *, is_unique: bool) -> None:
+        """Make the table `found` of the result of each row of `sent`."""
         begin = "CREATE OR REPLACE TEMP TABLE answers AS"
         for each in results:
-            each.read(partial(self._save_answers, begin, each.answers(columns)))
+            each.read(partial(self._save_answers, begin, each.answers(way)))
             begin = "INSERT INTO answers"
         answered, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM answers")
         sent, answers, on, order = "sent", "answers", "k", ""
@@ -145,17 +182,12 @@ class PartResults:
             )
         self._connection.close()
 
-    def _identify_rows(self, content: list[ColumnMapping]) -> tuple[list[ColumnMapping], bool]:
-        """Make the table `sent` of rows and fingerprints; return their columns, and if unique."""
-        key = [each for each in content if each.column.required]
-        for columns in (key, content):
-            if columns:
-                texts = [comparable(each.column.kind, each.cell) for each in columns]
-                self._make("sent", f"SELECT row, {_fingerprint(texts)} AS k FROM {self._rows}")
-                rows, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
-                if rows == distinct:
-                    return columns, True
-        return content, False
+    def _identify_rows(self, way: _Way) -> bool:
+        """Make the table `sent` of rows and fingerprints; return whether each has its own."""
+        k = way.fingerprint([each.cell for each in way.columns])
+        self._make("sent", f"SELECT row, {k} AS k FROM {self._rows}")
+        rows, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
+        return rows == distinct
 
     def _find_none(self, message_sql: str) -> None:
         result = f"NULL AS id, NULL AS created, '{_MISSING}' AS code, {message_sql} AS message"
@@ -212,11 +244,11 @@ class _ResultFile:
         """Call `use` with the relation of the rows."""
         with_rows(self._file, self._names, use)
 
-    def answers(self, mappings: Sequence[ColumnMapping]) -> str:
+    def answers(self, way: _Way) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row, without its FROM."""
-        texts = [comparable(m.column.kind, self._column(m.column.field)) for m in mappings]
+        k = way.fingerprint([self._column(each.column.field) for each in way.columns])
         return (
-            f"SELECT {_fingerprint(texts)} AS k, {STATUS_SQL[self._status]} AS status,"
+            f"SELECT {k} AS k, {STATUS_SQL[self._status]} AS status,"
             f" {self._column('sf__Id')} AS id,"
             f" CAST({self._column('sf__Created')} AS BOOLEAN) AS created,"
             f" {_error_parts(self._column('sf__Error'))}"
@@ -234,16 +266,6 @@ def _error_parts(error: str) -> str:
         f" CASE WHEN {found} THEN {group.format(2)} ELSE {error} END AS message,"
         f" CASE WHEN {found} THEN {group.format(3)} END AS fields"
     )
-
-
-def _fingerprint(texts: Sequence[str]) -> str:
-    """Write 128 bits of all texts: small for any content, and never equal by chance.
-
-    A single text, mostly the key, is its own fingerprint, which is faster.
-    """
-    if len(texts) == 1:
-        return texts[0]
-    return f"md5_number(concat_ws(chr(31), {', '.join(texts)}))"
 
 
 _FOUND = (

@@ -28,8 +28,8 @@ from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.local_files import checksum_of
-from runner.tables.staging.mapping import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SUPERSEDED
 from runner.tables.staging.parts import Part, header_line
+from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SUPERSEDED
 from runner.tables.staging.rows import StagedRows
 
 _COLUMNS = (

@@ -11,6 +11,8 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
+from runner.tables.sql import once
+
 NOT_FINITE = ("NaN", "Infinity", "-Infinity", "nan", "-nan", "inf", "-inf")
 """Texts of floating point numbers that are not numbers: ours, and DuckDB's."""
 _EXPONENT_TOO_LARGE = re.compile("[eE][+-]?0*[1-9][0-9]{3}")
@@ -23,9 +25,15 @@ _POINT_PUT = (
     " WHEN point >= strlen(digits) THEN digits || repeat('0', point - strlen(digits))"
     " ELSE left(digits, point) || '.' || substr(digits, point + 1) END"
 )
+_PLAIN_DIGITS = once(
+    f"{{digits: replace({_MANTISSA}, '.', ''),"
+    f" point: strlen(split_part({_MANTISSA}, '.', 1)) + {_EXPONENT}}}",
+    "__n",
+    "point_put(__n.digits, __n.point)",
+)
 _PLAIN_NUMBER = (
-    "CASE WHEN left(t, 1) = '-' THEN '-' ELSE '' END ||"
-    r" regexp_replace(point_put(number_digits(t), number_point(t)), '^0+([0-9])', '\1')"
+    "CASE WHEN t[1] = '-' THEN '-' ELSE '' END ||"
+    rf" regexp_replace({_PLAIN_DIGITS}, '^0+([0-9])', '\1')"
 )
 _FLOAT_TEXT = (
     "CASE t WHEN 'nan' THEN 'NaN' WHEN '-nan' THEN 'NaN'"
@@ -34,8 +42,6 @@ _FLOAT_TEXT = (
     r" regexp_replace(CASE WHEN contains(t, 'e') THEN plain_number(t) ELSE t END, '\.0+$', '') END"
 )
 NUMBER_MACROS = (
-    f"CREATE MACRO number_digits(t) AS replace({_MANTISSA}, '.', '')",
-    f"CREATE MACRO number_point(t) AS strlen(split_part({_MANTISSA}, '.', 1)) + {_EXPONENT}",
     f"CREATE MACRO point_put(digits, point) AS {_POINT_PUT}",
     f"CREATE MACRO plain_number(t) AS {_PLAIN_NUMBER}",
     f"CREATE MACRO float_text(t) AS {_FLOAT_TEXT}",

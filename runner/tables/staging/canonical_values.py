@@ -29,7 +29,7 @@ from decimal import Decimal
 from runner.job.endpoints import FileShape
 from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
-from runner.tables.sql import literal
+from runner.tables.sql import literal, once
 
 JsonValue = str | int | float | bool | None
 
@@ -246,30 +246,30 @@ def _matches(text: str, pattern: str) -> str:
 
 
 def _boolean(text: str) -> str:
-    return (
-        f"CASE WHEN {text} = 'true' OR {text} = 'false' THEN {text} ELSE"
-        f" CASE lower({text}) WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
+    words = (
+        "CASE __word WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
         " WHEN '1' THEN 'true' WHEN '0' THEN 'false' WHEN 'yes' THEN 'true' WHEN 'no' THEN 'false'"
         " WHEN 't' THEN 'true' WHEN 'f' THEN 'false' WHEN 'y' THEN 'true' WHEN 'n' THEN 'false'"
         " WHEN 'on' THEN 'true' WHEN 'off' THEN 'false' WHEN '1.0' THEN 'true'"
-        " WHEN '0.0' THEN 'false' END END"
+        " WHEN '0.0' THEN 'false' END"
     )
+    word = once(f"lower({text})", "__word", words)
+    return f"CASE WHEN {text} = 'true' OR {text} = 'false' THEN {text} ELSE {word} END"
 
 
 def _number(text: str) -> str:
-    plain = f"CASE WHEN {_matches(text, _NUMERIC)} THEN plain_number({text}) END"
+    fitting = f"CASE WHEN {_matches('__plain', _PLAIN)} THEN __plain END"
+    plain = once(f"plain_number({text})", "__plain", fitting)
     return (
         f"CASE WHEN {_matches(text, _PLAIN)} THEN {text}"
-        f" ELSE nullif(regexp_extract({plain}, {literal(f'^{_PLAIN}$')}), '') END"
+        f" WHEN {_matches(text, _NUMERIC)} THEN {plain} END"
     )
 
 
 def _integer(text: str) -> str:
-    plain = _number(text)
-    return (
-        f"CASE WHEN {_matches(text, _DIGITS)} THEN {text}"
-        f" WHEN {_matches(plain, _WHOLE)} THEN split_part({plain}, '.', 1) END"
-    )
+    whole = f"CASE WHEN {_matches('__number', _WHOLE)} THEN split_part(__number, '.', 1) END"
+    plain = once(_number(text), "__number", whole)
+    return f"CASE WHEN {_matches(text, _DIGITS)} THEN {text} ELSE {plain} END"
 
 
 def _date(text: str) -> str:
@@ -285,7 +285,7 @@ def _datetime(text: str) -> str:
     written = "strftime(timezone('UTC', {}), '%Y-%m-%dT%H:%M:%S.%gZ')"
     return (
         f"CASE WHEN {_matches(text, _CANONICAL_MOMENT)}"
-        f" THEN CASE WHEN {moment} IS NOT NULL THEN {text} END"
+        f" THEN CASE WHEN try_cast({text} AS TIMESTAMPTZ) IS NOT NULL THEN {text} END"
         f" WHEN {_matches(text, _LOCAL)} THEN {written.format(f'local_moment({text})')}"
         f" WHEN {_matches(text, _MOMENT)} THEN {written.format(moment)} END"
     )

@@ -14,14 +14,8 @@ from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.key_hashes import key_of, same
-from runner.tables.staging.mapping import (
-    DUPLICATE_KEY,
-    SUPERSEDED,
-    ColumnMapping,
-    problem,
-    reads_results,
-    shown,
-)
+from runner.tables.staging.mapping import ColumnMapping, reads_results
+from runner.tables.staging.problems import DUPLICATE_KEY, SUPERSEDED, problem, shown
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 

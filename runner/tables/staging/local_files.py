@@ -22,7 +22,8 @@ from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import sent_between
-from runner.tables.staging.mapping import BETWEEN_MEMBERS, ColumnMapping
+from runner.tables.staging.mapping import ColumnMapping
+from runner.tables.staging.problems import BETWEEN_MEMBERS
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 

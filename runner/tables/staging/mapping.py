@@ -15,21 +15,15 @@ from runner.job.endpoints import FileShape
 from runner.job.model import Blank
 from runner.tables.field_types import (
     EXPLICIT_NULL,
-    MOST_ROW_CHARACTERS,
     FieldKind,
     MappedColumn,
 )
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
-from runner.tables.sources.value_texts import FLOATS, JSON, NOT_FINITE, is_list, is_nested
+from runner.tables.sources.value_texts import FLOATS, JSON, is_list, is_nested
 from runner.tables.sql import all_blank, literal, name
 from runner.tables.staging.canonical_values import (
-    EXPECTED,
-    MOST_DIGITS,
     SourceFormat,
     canonical,
-    is_of_another_form,
-    is_skipped,
-    is_too_large,
     null_if_blank,
     source_format,
     trimmed,
@@ -41,34 +35,25 @@ from runner.tables.staging.mapping_errors import (
     nested_expression,
     unbound_expression,
 )
+from runner.tables.staging.problems import BETWEEN_MEMBERS, problem_of
 
 if TYPE_CHECKING:
     import duckdb
 
 
-MISFIT = "VALUE_DOES_NOT_FIT"
-TOO_LONG = "STRING_TOO_LONG"
-"""The org's own code: the reason is the same, on this machine or there."""
-ROW_TOO_LONG = "ROW_TOO_LONG"
-BLANK_KEY = "KEY_IS_BLANK"
-UNCOMPUTABLE = "EXPRESSION_FAILED"
-DUPLICATE_KEY = "DUPLICATE_KEY"
-SUPERSEDED = "SUPERSEDED"
-"""Of a row that does not fail: another one of the same key is sent in its place."""
-
-BETWEEN_PROBLEMS = "\x1e"
-BETWEEN_MEMBERS = "\x1f"
-"""A problem is code, field and message; a row may have several."""
-_SHOWN_CHARACTERS = 80
-_KEY_OF_FORM = {
-    FieldKind.NUMBER: "decimal",
-    FieldKind.INTEGER: "decimal",
-    FieldKind.DATE: "dates",
-    FieldKind.DATETIME: "datetimes",
-}
-"""Which key of a source declares how it writes values of a kind."""
 _NULL = literal(EXPLICIT_NULL)
-_BETWEEN_PROBLEMS = literal(BETWEEN_PROBLEMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass over the rows of a chunk has to look for."""
+
+    has_null: bool = True
+    """The character U+0000 occurs in them."""
+    has_return: bool = True
+    """CR occurs in them, which may be only a part of line ends."""
+    explains: bool = True
+    """`problem` says what is wrong. If not, it is '' of rows that may have a problem."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +118,13 @@ class ColumnMapping:
         # Counting characters, and what is left of them, takes longer than comparing bytes.
         return f"strlen({value}) > {most} AND length({trimmed(value)}) > {most}"
 
-    @property
-    def converted(self) -> str:
+    def converted(self, goal: Pass) -> str:
         """SQL of the canonical text."""
-        return canonical(self.column.kind, f"__{'c' if self.format else 't'}{self.index}")
+        text = f"__{'c' if self.format else 't'}{self.index}"
+        is_as_read = self.source is not None and self.format is None
+        if self.column.kind is FieldKind.TEXT and is_as_read and not goal.has_return:
+            return text
+        return canonical(self.column.kind, text)
 
 
 def map_columns(
@@ -253,8 +241,7 @@ def staging_query(
     source_columns: Sequence[str],
     relation: str,
     blank: Blank,
-    *,
-    has_null: bool = False,
+    goal: Pass,
 ) -> str:
     """Write the SELECT that gives staged rows, in the relation's order.
 
@@ -263,15 +250,15 @@ def staging_query(
         source_columns: The relation's.
         relation: The rows as they were read; blank is NULL.
         blank: What an empty value does to its field.
-        has_null: Whether there is a character U+0000 anywhere in the rows.
+        goal: What to look for.
     """
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
     computed = [f"{m.computed} AS __e{m.index}" for m in mappings if m.computed]
     texts = [f"{m.text} AS __t{m.index}" for m in mappings]
     reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mappings if m.format]
-    values = [f"{m.converted} AS m{m.index}" for m in mappings]
+    values = [f"{m.converted(goal)} AS m{m.index}" for m in mappings]
     cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in mappings]
-    problem = _problem(mappings, has_null=has_null)
+    problem = problem_of(mappings, has_null=goal.has_null, explains=goal.explains)
     problem = _or_unreadable(problem, mappings, source_columns)
     staged = [*cells, f"{problem} AS problem", f"{_cut(mappings)} AS cut"]
     is_blank = all_blank([f"s{place}" for place in range(len(source_columns))])
@@ -296,14 +283,6 @@ def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
     return f"coalesce({value}, '')" if is_only else value
 
 
-def _problem(mappings: Sequence[ColumnMapping], *, has_null: bool) -> str:
-    found = [each for mapping in mappings for each in _clauses(mapping, has_null=has_null)]
-    found += _row_clause(mappings)
-    if not found:
-        return "CAST(NULL AS VARCHAR)"
-    return f"nullif(concat_ws({_BETWEEN_PROBLEMS}, {', '.join(found)}), '')"
-
-
 def _or_unreadable(
     problem: str, mappings: Sequence[ColumnMapping], source_columns: Sequence[str]
 ) -> str:
@@ -322,110 +301,7 @@ def reads_results(mappings: Sequence[ColumnMapping]) -> bool:
     return any(c.lower().startswith(RESULT_PREFIX) for columns in named for c in columns)
 
 
-def _clauses(mapping: ColumnMapping, *, has_null: bool) -> list[str]:
-    column, index, text = mapping.column, mapping.index, f"__t{mapping.index}"
-    clauses = []
-    if mapping.computed and not mapping.is_volatile:
-        expression = " ".join((column.expression or "").split())
-        message = literal(f"{column.label}: the expression `{expression}` fails for this row")
-        clauses.append(_clause(column.label, f"__e{index} IS NULL", UNCOMPUTABLE, message))
-    for place in mapping.with_nan:
-        message = literal(f"{_label(column)}: the expression uses '")
-        why = literal("', which is not a number; `nulls` in `from` can make it a blank")
-        not_finite = f"s{place} IN ({', '.join(map(literal, NOT_FINITE))})"
-        clauses.append(_clause(column.label, not_finite, MISFIT, f"{message} || s{place} || {why}"))
-    if column.kind is not FieldKind.TEXT or mapping.format:
-        before, after = literal(f"{_label(column)}: '"), _why_not(mapping)
-        misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
-        message = f"{before} || {shown(text)} || {after}"
-        clauses.append(_clause(column.label, misfit, MISFIT, message))
-    if column.id_prefix:  # the org does not compare: a delete over REST takes any Ids
-        other = f"NOT starts_with(m{index}, {literal(column.id_prefix)})"
-        before = literal(f"{_label(column)}: '")
-        after = literal(f"' is another object's Id; this one's begin with {column.id_prefix}")
-        clauses.append(_clause(column.label, other, MISFIT, f"{before} || m{index} || {after}"))
-    if mapping.is_too_long and not column.is_cut:
-        before = literal(f"{_label(column)}: data value too large: ")
-        after = literal(f" (max length={column.max_length})")
-        message = f"{before} || {shown(f'm{index}')} || {after}"
-        clauses.append(_clause(column.label, mapping.is_too_long, TOO_LONG, message))
-    if column.kind is FieldKind.TEXT and has_null:
-        message = literal(f"{_label(column)}: contains the character U+0000, which no org stores")
-        clauses.append(_clause(column.label, f"contains({text}, chr(0))", MISFIT, message))
-    if column.required:
-        empty = f"coalesce({text}, '') IN ('', {_NULL})"
-        message = literal(f"{column.label}: blank, so the row does not identify a record")
-        clauses.append(_clause(column.label, empty, BLANK_KEY, message))
-    return clauses
-
-
-def _row_clause(mappings: Sequence[ColumnMapping]) -> list[str]:
-    """Rows that are too long for Bulk; none if the fields are too short for that."""
-    texts = [mapping for mapping in mappings if mapping.column.kind is FieldKind.TEXT]
-    longest = [mapping.column.max_length for mapping in texts]
-    if None in longest or sum(filter(None, longest)) <= MOST_ROW_CHARACTERS:
-        return []
-
-    def total(of: str) -> str:
-        return " + ".join(f"coalesce({of}(m{mapping.index}), 0)" for mapping in texts)
-
-    is_too_long = f"{total('strlen')} > {MOST_ROW_CHARACTERS}"
-    is_too_long += f" AND {total('length')} > {MOST_ROW_CHARACTERS}"
-    most = f" characters; a row may have {MOST_ROW_CHARACTERS:,}"
-    message = f"'the row has ' || format('{{:,}}', {total('length')}) || {literal(most)}"
-    return [_clause("", is_too_long, ROW_TOO_LONG, message)]
-
-
 def _cut(mappings: Sequence[ColumnMapping]) -> str:
     """How many values of a row are cut."""
     cut = [f"CAST(coalesce({m.is_too_long}, false) AS INT)" for m in mappings if m.column.is_cut]
     return " + ".join(cut) or "0"
-
-
-def shown(text: str) -> str:
-    """SQL of a text as messages show it."""
-    return (
-        f"CASE WHEN length({text}) > {_SHOWN_CHARACTERS}"
-        f" THEN left({text}, {_SHOWN_CHARACTERS}) || '…' ELSE {text} END"
-    )
-
-
-def _label(column: MappedColumn) -> str:
-    """The field, and the expression that fills it unless that is a column of its name."""
-    shown = " ".join((column.expression or "").split())
-    if shown.lower() in {"", column.label.lower()}:
-        return column.label
-    return f"{column.label} (`{shown if len(shown) <= _SHOWN_CHARACTERS else '…'}`)"
-
-
-def _why_not(mapping: ColumnMapping) -> str:
-    """SQL of what is wrong with a value, to follow the value."""
-    kind, text = mapping.column.kind, f"__{'c' if mapping.format else 't'}{mapping.index}"
-    cases = ""
-    if kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
-        said = literal(f"' has more than {MOST_DIGITS} digits before the decimal point")
-        cases += f" WHEN {is_too_large(text)} THEN {said}"
-    if kind is FieldKind.DATETIME:
-        offset = literal("' does not exist in {}: clocks skip it; write the offset, such as +02:00")
-        said = f"replace({offset}, '{{}}', current_setting('TimeZone'))"
-        cases += f" WHEN {is_skipped(text)} THEN {said}"
-    after = f"' is not {_expected(mapping)}"
-    other = is_of_another_form(kind, text)
-    if other and mapping.format is None and mapping.source is not None:
-        key = _KEY_OF_FORM[kind]
-        how = f"; declare this form with `{key}` in `from`, or convert it in `fields`"
-        cases += f" WHEN {other} THEN {literal(after + how)}"
-    return f"CASE{cases} ELSE {literal(after)} END" if cases else literal(after)
-
-
-def _expected(mapping: ColumnMapping) -> str:
-    return mapping.format.example if mapping.format else EXPECTED[mapping.column.kind]
-
-
-def problem(field: str, code: str, message: str) -> str:
-    """SQL of one problem of a row; the message is SQL, too."""
-    return f"{literal(f'{code}{BETWEEN_MEMBERS}{field}{BETWEEN_MEMBERS}')} || {message}"
-
-
-def _clause(field: str, condition: str, code: str, message: str) -> str:
-    return f"CASE WHEN {condition} THEN {problem(field, code, message)} END"

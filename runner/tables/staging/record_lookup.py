@@ -19,8 +19,9 @@ from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.chunk import sent_between
-from runner.tables.staging.mapping import ColumnMapping, problem, shown
-from runner.tables.staging.rewrite import NO_PROBLEM, rewrite_chunks
+from runner.tables.staging.mapping import ColumnMapping
+from runner.tables.staging.problems import NO_PROBLEM, problem, shown
+from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 
 KEY_NOT_FOUND = "KEY_NOT_FOUND"

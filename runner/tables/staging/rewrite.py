@@ -12,10 +12,8 @@ from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
 from runner.tables.sql import copy_csv, literal, quote_leading_mark
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.mapping import BETWEEN_MEMBERS, SUPERSEDED
+from runner.tables.staging.problems import BETWEEN_MEMBERS, NO_PROBLEM, SUPERSEDED
 from runner.tables.staging.rows import StagedRows
-
-NO_PROBLEM = "CAST(NULL AS VARCHAR)"
 
 
 def rewrite_chunks(

@@ -34,23 +34,14 @@ from runner.tables.sources.csv import (
 )
 from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.sql import (
-    CsvDialect,
-    all_blank,
-    copy_csv,
-    name,
-    quote_leading_mark,
-    read_records,
-    without_mark,
-)
 from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
 from runner.tables.staging.chunk import RowChunk, sent_between
+from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.key_hashes import create_key_hashes
 from runner.tables.staging.mapping import (
     ColumnMapping,
     check_expressions,
     map_columns,
-    staging_query,
 )
 from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
 from runner.tables.staging.references import create_references
@@ -305,76 +296,26 @@ class StagedRows:
             return ()
         chunks: list[RowChunk] = []
         first_row = self.rows_total + 1
+        mapper = ChunkMapper(
+            self.database,
+            self._folder,
+            self.source_columns,
+            self.mappings,
+            self.blank,
+            self._key_hash,
+        )
+
+        def map_chunk(piece: tuple[int, bytes]) -> RowChunk:
+            index, content = piece
+            chunk = mapper.map(index, records.dialect(content), content)
+            self.disk.add(len(content) + chunk.sent_bytes)
+            return chunk
+
         pieces = zip(self._numbers, records.chunks(), strict=False)
-        for chunk in parallel_map(lambda piece: self._stage_chunk(records, *piece), pieces):
+        for chunk in parallel_map(map_chunk, pieces):
             chunks.append(replace(chunk, first_row=first_row))
             first_row += chunk.rows
         return tuple(chunk for chunk in chunks if chunk.rows)
-
-    def _stage_chunk(self, records: Records, index: int, content: bytes) -> RowChunk:
-        stem = self._folder / f"chunk-{index}"
-        chunk = RowChunk(stem, records.dialect(content), width=len(self.mappings))
-        try:
-            chunk.read_file.write_bytes(without_mark(content))
-            has_null = b"\0" in content
-            counted = self._map_chunk(chunk, index, has_null=has_null)
-            if counted is None:
-                chunk = self._without_blank_rows(chunk)
-                counted = self._map_chunk(chunk, index, has_null=has_null) or (0, 0, 0)
-            rows, rejected, truncated = counted
-            sent_bytes = chunk.sent_file.stat().st_size
-        except OSError as error:
-            raise unwritable(stem, error) from error
-        self.disk.add(len(content) + sent_bytes)
-        return replace(
-            chunk, rows=rows, rejected=rejected, sent_bytes=sent_bytes, truncated=truncated
-        )
-
-    def _without_blank_rows(self, chunk: RowChunk) -> RowChunk:
-        """Write a chunk's rows as read again, without those that have no value."""
-        columns = self.source_columns
-        read = read_records(chunk.read_file, chunk.dialect, columns)
-        file = chunk.stem.with_suffix(".filled.csv")
-        filled = f"FROM {read} WHERE NOT {all_blank([name(each) for each in columns])}"
-        with self.database.cursor() as cursor:
-            rows = cursor.execute(f"SELECT count(*) FROM {read}").fetchall()[0][0]
-            left = cursor.execute(copy_csv(filled, file, header=False)).fetchall()[0][0]
-        quote_leading_mark(file)
-        file.replace(chunk.read_file)
-        dialect = CsvDialect(columns, chunk.read_file.stat().st_size)
-        return replace(chunk, dialect=dialect, blank=rows - left)
-
-    def _map_chunk(
-        self, chunk: RowChunk, index: int, *, has_null: bool
-    ) -> tuple[int, int, int] | None:
-        """Write the rows to send and the rejected ones.
-
-        Returns:
-            How many rows there are, how many are rejected, how many values are cut. None if there
-            are rows without a value; then nothing was written.
-        """
-        read = read_records(chunk.read_file, chunk.dialect, self.source_columns)
-        cells = ", ".join(mapping.cell for mapping in self.mappings)
-        query = staging_query(
-            self.mappings, self.source_columns, read, self.blank, has_null=has_null
-        )
-        with self.database.cursor() as cursor:
-            cursor.execute(f"CREATE TEMP TABLE staged AS {query}")
-            cut = "coalesce(sum(cut) FILTER (problem IS NULL), 0)"
-            counted = f"SELECT count(*), count(problem), {cut}, bool_or(is_blank) FROM staged"
-            rows, rejected, truncated, has_blank = cursor.execute(counted).fetchall()[0]
-            if has_blank:
-                return None
-            sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
-            cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
-            quote_leading_mark(chunk.sent_file)
-            if rejected:
-                problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
-                cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))
-            if self._key_hash:
-                hashes = f"SELECT {self._key_hash}, {index} FROM staged WHERE problem IS NULL"
-                cursor.execute(f"INSERT INTO key_hash {hashes}")
-        return rows, rejected, int(truncated)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
         with storage_errors("Staged rows cannot be read"), self.database.cursor() as cursor:

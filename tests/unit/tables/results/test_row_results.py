@@ -233,6 +233,36 @@ def test_rows_without_a_key_are_found_by_content_and_twins_one_to_one(one_part, 
     assert {failed["sf__Row"], *ids} == {"1", "2", "3", "4"}
 
 
+@pytest.mark.parametrize("echoed", [str, lambda n: f"{n}.0"], ids=["as-sent", "otherwise"])
+def test_rows_without_a_key_are_found_in_any_order_and_form(one_part, answer, tmp_path, echoed):
+    """A blank is no value of another column, and no text of several columns is one of others."""
+    rows = [(name, other, n) for n in range(20) for name, other in (("a", ""), ("", "a"))]
+    source = "".join(f"{name},{other},{n}\n" for name, other, n in rows)
+    columns = [
+        MappedColumn("Name", None),
+        MappedColumn("Site", None),
+        MappedColumn("AnnualRevenue", None, FieldKind.NUMBER),
+    ]
+    results, part = one_part(f"Name,Site,AnnualRevenue\n{source}".encode(), columns)
+    told = [
+        f'"001{at:015}","true","{name}","{other}","{echoed(n)}"\n'
+        for at, (name, other, n) in enumerate(rows, start=1)
+    ]
+    head = "sf__Id,sf__Created,Name,Site,AnnualRevenue\n"
+    succeeded = answer("ok", head + "".join(told[::-1]))
+    take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
+    assert results.write_files(tmp_path).created == len(rows)
+    found = read(tmp_path / "succeeded.csv")
+    assert all(each["sf__Id"] == f"001{int(each['sf__Row']):015}" for each in found)
+
+
+def test_a_result_of_a_row_that_was_not_sent_is_none_of_those_without_a_key(one_part, answer):
+    results, part = one_part(THREE, [KEYED[1]])
+    succeeded = answer("ok", "sf__Id,sf__Created,AnnualRevenue\n1,true,2\n2,true,3\n3,true,4\n")
+    with pytest.raises(UnexpectedAnswerError, match="rows without a result: 1"):
+        take_in(results, part, succeeded=succeeded, failed=None, unprocessed=None)
+
+
 def test_the_same_key_twice_is_told_apart_by_the_rest(one_part, answer, tmp_path):
     results, part = one_part(b"k,n\na,1\na,2\n", KEYED)
     take_in(
