@@ -77,7 +77,10 @@ def org_editor(edited):
         ("    from: {database: {env: X}, sq: x}\n", "Property sq is not allowed."),
         ("    from: {database: {evn: X}, sql: x}\n", "Property evn is not allowed."),
         ("    from: a.csv\n    max_failures: 10 %\n", "Use a whole number of rows, or a share"),
-        ("    from: a.csv\n    fields: {Name: 5}\n", 'Expected "file body | string".'),
+        (
+            "    from: a.csv\n    fields: {Name: 5}\n",
+            'Incorrect type. Expected "file body | string".',
+        ),
         ("    from: a.csv\n    fields: {Body: {fil: a}}\n", "Property fil is not allowed."),
         ("    from: a.csv\n    to: b.csv\n", "Property to is not allowed."),
     ],
