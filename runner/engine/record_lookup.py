@@ -30,8 +30,8 @@ _NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})
 
 def look_up_records(
     task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows
-) -> bool:
-    """Look up what the rows need to know of the org; give whether the org was asked.
+) -> None:
+    """Look up what the rows need to know of the org.
 
     Rows of an update or delete by an external Id get the Ids of their records. Rows of an upsert
     lose the fields that are sent for new records only, if their record exists.
@@ -42,10 +42,10 @@ def look_up_records(
     """
     finds = any(each.column.found_by for each in staging.mappings)
     if not (finds or plan.on_create) or staging.rows_total == staging.rejected_total:
-        return False
+        return
     if plan.key == "Id":
         leave_out_where_id(staging, plan.on_create)
-        return False
+        return
     key = next(
         each for each in staging.mappings if each.column.found_by or each.column.field == plan.key
     )
@@ -57,7 +57,6 @@ def look_up_records(
         lookup.send_ids(task.sobject)
     else:
         lookup.leave_out(plan.on_create)
-    return True
 
 
 def _ask(

@@ -67,6 +67,11 @@ class WritePlan:
         )
 
 
+def recorded_source(plan: str) -> str:
+    """The digest of the source in a recorded plan."""
+    return str(json.loads(plan)["source_sha256"])
+
+
 def mapping_digest(columns: Sequence[MappedColumn]) -> str:
     """A hash of what is sent, and from which expressions.
 
@@ -110,13 +115,9 @@ class TaskLedger:
         Raises:
             UsageError: They differ.
         """
-        self.check(plan, start_over)
+        plan.check_against(self.recorded_plan, self._task, self._run_id, start_over)
         if self.recorded_plan is None:
             self._ledger.plan_task(self._run_id, self._task, plan.text())
-
-    def check(self, plan: WritePlan, start_over: str) -> None:
-        """Compare a plan with the recorded one, if there is one; as `begin`."""
-        plan.check_against(self.recorded_plan, self._task, self._run_id, start_over)
 
     def inherited(self, part: int, attempt: int = 0) -> PartRecord | None:
         """What an earlier process recorded of a part."""

@@ -45,8 +45,8 @@ from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.sources.written import read_written, save_written
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.local_files import stage_files
-from runner.tables.staging.rows import StagedRows, can_be_read_again
-from runner.tables.staging.snapshot import Snapshot, read_snapshot, save_snapshot
+from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
 _OVER_BULK = (
     "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "
@@ -103,43 +103,24 @@ def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    """Read and map the rows, or restore the snapshot that an earlier process saved.
-
-    Raises:
-        UsageError: The source can be read again, and is not what the snapshot was made from.
-    """
+    """Read and map the rows, or restore the snapshot that an earlier process saved."""
     place = context.task_folder(task) / SNAPSHOT
     snapshot = read_snapshot(place) if place.exists() else None
-    source = _source(task, context)
-    if snapshot is not None and not can_be_read_again(source):
-        return _restored(task, context, staging, snapshot)
-    plan = _mapped(task, context, staging, source)
     if snapshot is not None:
-        if staging.source_sha256 == snapshot.source_sha256:
-            return _restored(task, context, staging, snapshot)
-        ledger = context.task_ledger(task)
-        ledger.check(_intent(task, None, plan, staging), _start_over(task, context))
+        plan = _plan(task, context, snapshot.columns)
+        snapshot.restore(staging, plan.columns, timezone=task.timezone)
+        return plan
+    plan = _mapped(task, context, staging)
     settle_duplicates(staging, task.duplicates)
-    asked = look_up_records(task, context, plan, staging)
+    look_up_records(task, context, plan, staging)
     if plan.has_files:
         stage_files(staging, places_of_files(task, context.job))
-    if asked or plan.has_files or not staging.is_repeatable:
-        save_snapshot(staging, place)  # the org or the disk would answer otherwise later
+    save_snapshot(staging, place)  # a resume sends these rows, whatever the source has by then
     return plan
 
 
-def _restored(
-    task: WriteTask, context: Context, staging: StagedRows, snapshot: Snapshot
-) -> ColumnPlan:
-    plan = _plan(task, context, snapshot.columns)
-    snapshot.restore(staging, plan.columns, timezone=task.timezone)
-    return plan
-
-
-def _mapped(
-    task: WriteTask, context: Context, staging: StagedRows, source: AnySource
-) -> ColumnPlan:
-    staging.load(source)
+def _mapped(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
+    staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
     earlier = (context.rows_file(TaskSource(each.name)) for each in context.job.tasks[: task.index])

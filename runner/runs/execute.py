@@ -19,6 +19,7 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.org_check import check_against_org
+from runner.engine.replaced_sources import replaced_sources
 from runner.engine.run import finish, run_tasks
 from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
@@ -32,12 +33,14 @@ from runner.runs.selection import (
     asked_in_words,
     asks_the_same,
     digest_of,
+    replaced_in_words,
     resolved_params,
     resume_of,
     run_to_resume,
     run_to_retry,
     run_to_undo,
     unfinished_run,
+    with_begun_tasks,
     with_failed_rows,
 )
 from runner.runs.wiring import UserSettings, load_job, open_session
@@ -55,8 +58,8 @@ _TOO_SHORT = "No task was started: run again, with a longer `--timeout` if this 
 def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -> RunOutcome:
     """Run a job; if an earlier run of it did not finish, resume that one first.
 
-    Where that one was started with the same tasks and params, this is all; otherwise what is asked
-    now starts once it is finished.
+    Where that one was started with the same tasks and params, and has read the files that are there
+    now, this is all; otherwise what is asked now starts once it is finished.
 
     Args:
         wanted: The job.
@@ -82,13 +85,18 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
                 lock.ledger.close_run(each.run_id)
         elif earlier is not None:
             old = resume_of(earlier, job, lock.ledger)
+            folder = options.settings.state.run(old.run_id)
+            replaced = replaced_sources(old.job, earlier, folder)
             is_same = asks_the_same(old, wanted.request, wanted.params, job)
-            options.sink(events.Warned(_resuming(old, is_same=is_same)))
-            resumed = _execute(old, lock, options, ends_at)
-            if is_same:
+            why = asked_in_words(old.request) if not is_same else replaced_in_words(replaced)
+            options.sink(events.Warned(_resuming(old, why)))
+            # Tasks that have not begun would read files that the new run reads again.
+            finished = with_begun_tasks(old) if replaced else old
+            resumed = _execute(finished, lock, options, ends_at)
+            if not why:
                 return resumed
             if not lock.ledger.run(old.run_id).final:
-                return replace(resumed, not_started=_not_started(old))
+                return replace(resumed, not_started=_not_started(old, why))
         new = SelectedRun(lock.new_id(), job, wanted.request, wanted.params)
         try:
             outcome = _execute(new, lock, options, ends_at)
@@ -103,21 +111,21 @@ def has_timed_out(outcome: RunOutcome) -> bool:
     return any(task.message == RUN_TIMED_OUT for task in outcome.tasks)
 
 
-def _resuming(old: SelectedRun, *, is_same: bool) -> str:
-    if is_same:
+def _resuming(old: SelectedRun, why_another: str) -> str:
+    if not why_another:
         return (
             f"run {old.run_id} did not finish, so it is resumed; run again to start a "
             "new run (or abandon it with --anew)"
         )
     return (
-        f"run {old.run_id} did not finish, and it was started {asked_in_words(old.request)}; it is "
+        f"run {old.run_id} did not finish, and {why_another}; it is "
         "finished first, then what is asked now starts (abandon it with --anew)"
     )
 
 
-def _not_started(old: SelectedRun) -> str:
+def _not_started(old: SelectedRun, why_another: str) -> str:
     return (
-        f"Run {old.run_id}, started {asked_in_words(old.request)}, is still unfinished, so what is "
+        f"Run {old.run_id} is still unfinished, and {why_another}, so what is "
         "asked now was not started. Run it again."
     )
 

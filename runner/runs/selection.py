@@ -7,7 +7,7 @@ of how a run is executed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,15 +116,29 @@ def asks_the_same(
 
 
 def asked_in_words(request: RunRequest) -> str:
-    """What an earlier run was asked for: `with day=2026-03-01`."""
+    """What an earlier run was asked for: `it was started with day=2026-03-01`."""
     if request.verb == "retry":
-        return "as a retry"
+        return "it was started as a retry"
     tasks = [f"task {name}" for name in request.only]
     return (
-        f"with {', '.join([*request.params, *tasks])}"
+        f"it was started with {', '.join([*request.params, *tasks])}"
         if request.params or tasks
-        else ("without params, for all tasks")
+        else "it was started without params, for all tasks"
     )
+
+
+def replaced_in_words(tasks: Sequence[str]) -> str:
+    """What has happened to the files that tasks have read; nothing if there are none."""
+    if not tasks:
+        return ""
+    return f"the source of {' and '.join(tasks)} has been replaced since"
+
+
+def with_begun_tasks(run: SelectedRun) -> SelectedRun:
+    """An unfinished run with only those of its tasks that have begun."""
+    past = run.past.tasks if run.past else ()
+    begun = tuple(task.name for task in past if task.plan or task.outcome)
+    return replace(run, request=replace(run.request, only=begun))
 
 
 def _task_names(request: RunRequest, job: Job) -> set[str]:

@@ -57,6 +57,26 @@ def test_the_old_run_is_finished_and_then_the_new_one_runs(bench, died, words):
     assert bench.run("resume").code == 2, "both are complete"
 
 
+def test_a_file_that_was_replaced_is_loaded_after_the_old_run(bench, died):
+    """Tasks of the old run that had not begun leave the new file to the new run."""
+    old = died()
+    bench.write("a.csv", "Name\nnew\n")
+    ended = bench.run("run", "job.yaml", "-p", "like=%", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert "the source of load has been replaced" not in ended.err, "the params are another reason"
+    assert [task["name"] for task in ended.document["resumed"]["tasks"]] == ["load"]
+    assert len(listed(bench)) == 11
+    old = died()
+    bench.write("a.csv", "Name\nnewer\n")
+    ended = bench.run("run", "job.yaml", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert f"run {old} did not finish, and the source of load has been replaced since" in ended.err
+    assert [task["name"] for task in ended.document["resumed"]["tasks"]] == ["load"]
+    assert ended.document["tasks"][0]["counts"]["created"] == 1
+    assert bench.run("run", "job.yaml", "-p", "like=%", "-t", "list").code == 0
+    assert len(listed(bench)) == 10 + 1 + 1 + 1
+
+
 def test_text_and_quiet_tell_both(bench, died):
     old = died("-p", "like=n 1")
     ended = bench.run("run", "job.yaml", "-t", "list")
@@ -91,10 +111,12 @@ def test_nothing_new_starts_while_the_old_run_cannot_be_finished(bench, died):
     old = died("-p", "like=n 1")
     source = (bench.folder / "a.csv").read_text()
     bench.write("a.csv", "Name\nother\n")
+    [kept] = bench.state.rglob("rows/index.json")
+    kept.unlink()  # as if the disk had lost the rows that were read
     for words in ((), ("-o", "json"), ("-q",)):
         ended = bench.run("run", "job.yaml", "-p", "like=n 3", *words)
         assert ended.code == 2, ended.err + ended.out
-        assert f"Run {old}, started with like=n 1, is still unfinished" in ended.out
+        assert f"Run {old} is still unfinished, and it was started with like=n 1" in ended.out
     assert not (bench.folder / "out/list.csv").exists()
     bench.write("a.csv", source)
     ended = bench.run("run", "job.yaml", "-p", "like=n 3", "-t", "list", "-o", "json")

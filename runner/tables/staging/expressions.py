@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -75,16 +75,6 @@ class Expression:
     def is_volatile(self) -> bool:
         """Whether each evaluation gives another value, as `uuid()` does."""
         return not self.functions.isdisjoint(_volatile_functions())
-
-    def is_repeatable(self, source_columns: Sequence[str]) -> bool:
-        """Whether the same row gives the same value at any time; `now()` does not.
-
-        Args:
-            source_columns: Where one is called `current_date`, SQL takes the name for the column.
-        """
-        known = {column.lower() for column in source_columns}
-        bare = {column.lower() for column in self.columns} - known
-        return (self.functions | bare).isdisjoint(_unrepeatable_functions())
 
 
 def problem_of(expression: str) -> str | None:
@@ -248,15 +238,6 @@ def _lambda_functions() -> frozenset[str]:
 @cache
 def _volatile_functions() -> frozenset[str]:
     return frozenset(f for f, _, stability in _catalogue() if stability == "VOLATILE")
-
-
-@cache
-def _unrepeatable_functions() -> frozenset[str]:
-    """Functions of time and chance; some are written like columns."""
-    stabilities = {"VOLATILE", "CONSISTENT_WITHIN_QUERY"}
-    found = {f for f, _, stability in _catalogue() if stability in stabilities}
-    moments = {"age", "current_time", "current_timestamp", "localtime", "localtimestamp"}
-    return frozenset(found | moments)
 
 
 @cache

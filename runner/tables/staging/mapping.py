@@ -66,8 +66,6 @@ class ColumnMapping:
     """Index of the source column that is sent unchanged; None for a computed value."""
     is_volatile: bool = False
     """Each evaluation gives another value."""
-    is_repeatable: bool = True
-    """The same row gives the same value at any time."""
     format: SourceFormat | None = None
     """How the source writes values of this kind, where SQL would write them otherwise."""
     is_reference: bool = False
@@ -192,7 +190,6 @@ def _map_column(
         index,
         None,
         is_volatile=expression.is_volatile,
-        is_repeatable=expression.is_repeatable(source_columns),
     )
 
 

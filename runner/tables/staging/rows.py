@@ -7,7 +7,6 @@ numbers. Knows nothing of the org.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from typing import Any
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
-from runner.job.endpoints import STANDARD_STREAM, FileSource, Written
+from runner.job.endpoints import Written
 from runner.job.model import Blank
 from runner.parallel import parallel_map
 from runner.tables.database import Database, storage_errors
@@ -27,7 +26,6 @@ from runner.tables.sources.chunks import UncutError
 from runner.tables.sources.csv import (
     PLAIN_CSV,
     Records,
-    RowsSource,
     load_error,
     own_columns,
     shown_as,
@@ -45,6 +43,7 @@ from runner.tables.staging.mapping import (
 )
 from runner.tables.staging.parts import MAX_BYTES, Limits, Part, PartWriter
 from runner.tables.staging.references import create_references
+from runner.tables.staging.source_digest import joined_digest
 
 Record = dict[str, JsonValue]
 _FETCHED_ROWS = 2_000
@@ -83,7 +82,6 @@ class StagedRows:
         self.files: tuple[tuple[int, str], ...] = ()
         self._columns: tuple[str, ...] = ()
         self._key_hash: str | None = None
-        self._is_source_repeatable = True
 
     @property
     def folder(self) -> Path:
@@ -102,18 +100,12 @@ class StagedRows:
             SourceError: The source cannot be read or its header is wrong.
         """
         self._records = open_source(source, self._folder, self.disk)
-        self._is_source_repeatable = can_be_read_again(source)
         self.columns = own_columns(self.source_columns)
 
     @property
     def written(self) -> Written:
         """How the values of each column are written."""
         return {column: self._records[0].shapes_of(column) for column in self.columns}
-
-    @property
-    def is_repeatable(self) -> bool:
-        """Whether reading and mapping the source again would give the same rows."""
-        return self._is_source_repeatable and all(each.is_repeatable for each in self.mappings)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -167,8 +159,7 @@ class StagedRows:
             files = records.files or ((0, records.path),)
             starts += [(before + 1 + rows, file) for rows, file in files]
         self.files = _named(starts)
-        joined = hashlib.sha256("".join(digests).encode()).hexdigest()
-        self.source_sha256 = digests[0] if len(digests) == 1 else joined
+        self.source_sha256 = joined_digest(digests)
 
     def restore(
         self,
@@ -328,13 +319,6 @@ class StagedRows:
             if chunk.last_row > after_row and chunk.sendable:
                 sent = sent_between((chunk,), after_row + 1, chunk.last_row)
                 yield from self._rows(f"FROM {sent}")
-
-
-def can_be_read_again(source: AnySource) -> bool:
-    """Whether a source can be read twice: standard input, a database or a URL may not."""
-    if isinstance(source, FileSource):
-        return source.path != STANDARD_STREAM and source.url is None
-    return isinstance(source, RowsSource)
 
 
 def _named(starts: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:

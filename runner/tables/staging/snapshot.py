@@ -1,7 +1,7 @@
-"""Snapshots: staged rows that outlive the process, for sources that cannot be read again.
+"""Snapshots: staged rows that outlive the process, since a source may not be there again.
 
-Standard input is read once, a database changes, `now()` moves on. Knows the files of chunks, and an
-index, which is written last. Knows nothing of the org.
+A file is replaced by the next export, standard input is read once, a database changes, `now()`
+moves on. Knows the files of chunks, and an index, which is written last. Knows nothing of the org.
 """
 
 from __future__ import annotations

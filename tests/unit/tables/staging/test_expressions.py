@@ -62,17 +62,3 @@ def test_columns_are_listed_once_in_order():
     assert parse("list_transform([x], lambda X: x) || x").columns == ("x",)
     assert parse("[t for t in string_split(a, ',') if t <> b]").columns == ("a", "b")
     assert parse("a -> '$.b'").columns == ("a",)
-
-
-@pytest.mark.parametrize(
-    ("expression", "source_columns", "expected"),
-    [
-        ("trim(a)", ["a"], True),
-        ("current_date", ["a"], False),
-        ("current_date", ["Current_Date"], True),
-        ("now()", ["now"], False),
-        ("uuid()", ["a"], False),
-    ],
-)
-def test_an_expression_of_time_or_chance_is_not_repeatable(expression, source_columns, expected):
-    assert parse(expression).is_repeatable(source_columns) is expected
