@@ -105,8 +105,8 @@ class TaskLedger:
         """The run."""
         return self._run_id
 
-    def begin(self, plan: WritePlan, start_over: str) -> None:
-        """Record the plan, or compare it with the one that is recorded.
+    def check(self, plan: WritePlan, start_over: str) -> None:
+        """Compare a plan with the one that an earlier process recorded, if any.
 
         Args:
             plan: The plan.
@@ -116,6 +116,9 @@ class TaskLedger:
             UsageError: They differ.
         """
         plan.check_against(self.recorded_plan, self._task, self._run_id, start_over)
+
+    def begin(self, plan: WritePlan) -> None:
+        """Record the plan, unless an earlier process did."""
         if self.recorded_plan is None:
             self._ledger.plan_task(self._run_id, self._task, plan.text())
 

@@ -66,7 +66,12 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
     staging = StagedRows(folder / "staging", context.disk)
     try:
-        plan = _staged(task, context, staging)
+        snapshot = read_snapshot(folder / SNAPSHOT)
+        if snapshot is None:
+            plan = _staged(task, context, staging)
+        else:
+            plan = _plan(task, context, snapshot.columns)
+            snapshot.restore(staging, plan.columns, timezone=task.timezone)
         rows = staging.rows_total - staging.rejected_total
         creates = _creates(task, plan, staging)
         findable = bool(plan.unique) or not creates
@@ -80,7 +85,11 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         if not findable and api is not usual:
             context.sink(Noticed(_OVER_BULK, task.name))
         ledger = context.task_ledger(task)
-        ledger.begin(_intent(task, api, plan, staging), _start_over(task, context))
+        intent = _intent(task, api, plan, staging)
+        ledger.check(intent, _start_over(task, context))
+        if snapshot is None:  # a resume sends these rows, whatever the source has by then
+            save_snapshot(staging, folder / SNAPSHOT)
+        ledger.begin(intent)
         results = RowResults(staging, verb=task.verb)
         if api is None:
             return TaskEnd(_account(task, plan, staging, results, None))
@@ -103,23 +112,7 @@ def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    """Read and map the rows, or restore the snapshot that an earlier process saved."""
-    place = context.task_folder(task) / SNAPSHOT
-    snapshot = read_snapshot(place) if place.exists() else None
-    if snapshot is not None:
-        plan = _plan(task, context, snapshot.columns)
-        snapshot.restore(staging, plan.columns, timezone=task.timezone)
-        return plan
-    plan = _mapped(task, context, staging)
-    settle_duplicates(staging, task.duplicates)
-    look_up_records(task, context, plan, staging)
-    if plan.has_files:
-        stage_files(staging, places_of_files(task, context.job))
-    save_snapshot(staging, place)  # a resume sends these rows, whatever the source has by then
-    return plan
-
-
-def _mapped(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
+    """Read and map the rows, and settle which of them are sent, and how."""
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
@@ -132,6 +125,10 @@ def _mapped(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     )
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
+    settle_duplicates(staging, task.duplicates)
+    look_up_records(task, context, plan, staging)
+    if plan.has_files:
+        stage_files(staging, places_of_files(task, context.job))
     return plan
 
 
