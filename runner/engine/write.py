@@ -112,7 +112,7 @@ def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
 
 
 def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    """Read and map the rows, and settle which of them are sent, and how."""
+    """Read and map the rows, and decide which of them are sent, and how."""
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))

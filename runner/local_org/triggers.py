@@ -198,11 +198,12 @@ def _rolling_up(catalog: Catalog) -> Iterator[tuple[str, str]]:
             yield _trigger(name, event, f"{stamped} WHERE Id = {row}.{reference}")
     yield from _kept(roll_ups(catalog))
     for sobject, causes, setting in _CONSEQUENCES:
-        yield _trigger(
-            f"{sobject}.{setting.partition(' ')[0]}",
-            f'UPDATE OF {_list(causes)} ON "{sobject}"',
-            f'UPDATE "{sobject}" SET {setting} WHERE Id = NEW.Id',
-        )
+        if catalog.sobject(sobject) is not None:
+            yield _trigger(
+                f"{sobject}.{setting.partition(' ')[0]}",
+                f'UPDATE OF {_list(causes)} ON "{sobject}"',
+                f'UPDATE "{sobject}" SET {setting} WHERE Id = NEW.Id',
+            )
 
 
 def _kept(found: Iterable[RollUp]) -> Iterator[tuple[str, str]]:

@@ -114,6 +114,8 @@ def test_a_resume_that_cannot_begin_reports_what_was_known(load, faults, bench):
     faults({"kind": "job_stalls", "nth": 2})
     known = task_of(run("run", "JOB", "--timeout", "4s"))
     (bench.folder / "a.csv").write_text("Name,ERP_Id__c,Tier__c\nother,E1,Gold\n")
+    [kept] = bench.folder.rglob("rows/index.json")
+    kept.unlink()
     ended = run("resume")
     assert ended.code == 2, ended.out
     refused = task_of(ended)
