@@ -68,7 +68,7 @@ def write_xml(bench):
 
 def write_parquet(bench):
     write_csv(bench)
-    duckdb.execute(f"COPY (FROM '{bench.folder}/a.csv') TO '{bench.folder}/a.parquet'")
+    duckdb.connect().execute(f"COPY (FROM '{bench.folder}/a.csv') TO '{bench.folder}/a.parquet'")
     return "a.parquet"
 
 

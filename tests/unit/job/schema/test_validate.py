@@ -147,4 +147,4 @@ def test_a_declared_date_names_a_whole_day(key, written, is_valid):
     pattern = schema("job")["$defs"]["file_source"]["properties"][key]["pattern"]
     assert bool(re.search(pattern, written)) is is_valid
     if is_valid:
-        duckdb.execute("SELECT try_strptime('x', ?)", [written])
+        duckdb.connect().execute("SELECT try_strptime('x', ?)", [written])

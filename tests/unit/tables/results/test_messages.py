@@ -6,7 +6,7 @@ from runner.tables.sql import literal
 
 
 def plain(message):
-    return duckdb.execute(f"SELECT {without_values(literal(message))}").fetchall()[0][0]
+    return duckdb.connect().execute(f"SELECT {without_values(literal(message))}").fetchall()[0][0]
 
 
 @pytest.mark.parametrize(
