@@ -33,9 +33,11 @@ from runner.runs.selection import (
     asked_in_words,
     asks_the_same,
     digest_of,
+    not_started_in_words,
     replaced_in_words,
     resolved_params,
     resume_of,
+    resuming_in_words,
     run_to_resume,
     run_to_retry,
     run_to_undo,
@@ -89,14 +91,14 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
             replaced = replaced_sources(old.job, earlier, folder)
             is_same = asks_the_same(old, wanted.request, wanted.params, job)
             why = asked_in_words(old.request) if not is_same else replaced_in_words(replaced)
-            options.sink(events.Warned(_resuming(old, why)))
+            options.sink(events.Warned(resuming_in_words(old, why)))
             # Tasks that have not begun would read files that the new run reads again.
             finished = with_begun_tasks(old) if replaced else old
             resumed = _execute(finished, lock, options, ends_at)
             if not why:
                 return resumed
             if not lock.ledger.run(old.run_id).final:
-                return replace(resumed, not_started=_not_started(old, why))
+                return replace(resumed, not_started=not_started_in_words(old, why))
         new = SelectedRun(lock.new_id(), job, wanted.request, wanted.params)
         try:
             outcome = _execute(new, lock, options, ends_at)
@@ -109,25 +111,6 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
 def has_timed_out(outcome: RunOutcome) -> bool:
     """Whether `--timeout` ended a task; a wait that would outlast it ends earlier."""
     return any(task.message == RUN_TIMED_OUT for task in outcome.tasks)
-
-
-def _resuming(old: SelectedRun, why_another: str) -> str:
-    if not why_another:
-        return (
-            f"run {old.run_id} did not finish, so it is resumed; run again to start a "
-            "new run (or abandon it with --anew)"
-        )
-    return (
-        f"run {old.run_id} did not finish, and {why_another}; it is "
-        "finished first, then what is asked now starts (abandon it with --anew)"
-    )
-
-
-def _not_started(old: SelectedRun, why_another: str) -> str:
-    return (
-        f"Run {old.run_id} is still unfinished, and {why_another}, so what is "
-        "asked now was not started. Run it again."
-    )
 
 
 def resume(wanted: str | None, options: RunOptions) -> RunOutcome:

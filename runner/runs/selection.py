@@ -134,6 +134,27 @@ def replaced_in_words(tasks: Sequence[str]) -> str:
     return f"the source of {' and '.join(tasks)} has been replaced since"
 
 
+def resuming_in_words(old: SelectedRun, why_another: str) -> str:
+    """Warn that an unfinished run is finished first; with no `why_another`, that is all."""
+    if not why_another:
+        return (
+            f"run {old.run_id} did not finish, so it is resumed; run again to start a "
+            "new run (or abandon it with --anew)"
+        )
+    return (
+        f"run {old.run_id} did not finish, and {why_another}; it is "
+        "finished first, then what is asked now starts (abandon it with --anew)"
+    )
+
+
+def not_started_in_words(old: SelectedRun, why_another: str) -> str:
+    """Say why what is asked now was not started."""
+    return (
+        f"Run {old.run_id} is still unfinished, and {why_another}, so what is "
+        "asked now was not started. Run it again."
+    )
+
+
 def with_begun_tasks(run: SelectedRun) -> SelectedRun:
     """An unfinished run with only those of its tasks that have begun."""
     past = run.past.tasks if run.past else ()
