@@ -28,11 +28,12 @@ def is_unchanged(source: FileSource, sha256: str, folder: Path) -> bool:
     Args:
         source: Files that can be read again.
         sha256: `StagedRows.source_sha256`.
-        folder: For temporary files.
+        folder: For temporary files; created if missing.
 
     Raises:
         SourceError: It cannot be read any more.
     """
+    folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted the run's files
     with TemporaryDirectory(dir=folder) as scratch:
         found = open_source(source, Path(scratch))
         if joined_digest([_digest(each) for each in found]) == sha256:
