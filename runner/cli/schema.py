@@ -13,6 +13,7 @@ class SchemaName(StrEnum):
 
     JOB = "job"
     ORG = "org"
+    PLAN = "plan"
     RUN = "run"
     TOKEN = "token"  # noqa: S105 - a schema's name
 
@@ -22,7 +23,7 @@ def schema(
         SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")
     ] = SchemaName.JOB,
 ) -> None:
-    """Print the JSON Schema of job, org, run or token files."""
+    """Print the JSON Schema of job, org, plan, run or token files."""
     from runner.job.schema.files import schema_text
 
     typer.echo(schema_text(name.value), nl=False)
