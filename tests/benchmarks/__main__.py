@@ -25,7 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks import report, rows
-from tests.benchmarks.works import PRODUCT, ROOT, WORKS, Bench, Contender, Work, environment
+from tests.benchmarks.bench import PRODUCT, ROOT, Bench, Contender, Work, environment
+from tests.benchmarks.shapes import SHAPES
+from tests.benchmarks.works import WORKS
+from tests.postgresql import PROGRAMS, cluster
 
 _LAUNCHER = Path(__file__).with_name("measure.py")
 
@@ -83,34 +86,45 @@ def _asked() -> argparse.Namespace:
 def _measured(asked: argparse.Namespace, size: int, folder: Path) -> list[dict[str, Any]]:
     rest_rows = asked.rest_rows or max(1, size // 5)
     upsert_rows = asked.upsert_rows or max(1, rest_rows // 10)
+    works = [work for work in WORKS if work.name in asked.works]
+    clients = asked.clients.expanduser().absolute()
+    places = (folder, folder / "out", size, rest_rows, upsert_rows, asked.python, clients)
     folder.mkdir(parents=True)
-    _write_inputs(folder, size, upsert_rows, asked.works)
-    with _server(folder, size, rest_rows, asked) as port:
-        clients = asked.clients.expanduser().absolute()
-        places = (port, folder, folder / "out")
-        bench = Bench(*places, size, rest_rows, upsert_rows, asked.python, clients)
-        return [
-            _measure(work, bench, asked.runs, asked.contenders)
-            for work in WORKS
-            if work.name in asked.works
-        ]
+    with _server(works, Bench(0, *places), asked) as port, _postgresql(works) as socket:
+        bench = Bench(port, *places, postgresql=socket)
+        return [_measure(work, bench, asked.runs, asked.contenders) for work in works]
 
 
-def _write_inputs(folder: Path, size: int, upsert_rows: int, works: Sequence[str]) -> None:
-    if {"bulk_upsert", "validate"} & set(works):
-        rows.write_source(folder / "source.csv", size)
-        rows.write_mapped(folder / "mapped.csv", size)
-    if "rest_upsert" in works:
-        rows.write_source(folder / "source-rest.csv", upsert_rows)
-        rows.write_mapped(folder / "mapped-rest.csv", upsert_rows)
+def _written(works: Sequence[Work], bench: Bench) -> dict[str, int]:
+    """Write the files that are loaded; gives how many rows of each shape the org must know."""
+    over_bulk = {}
+    for work in works:
+        shape = work.shape
+        if shape is None:
+            continue
+        count = work.count(bench)
+        for mapped in (False, True):
+            file = bench.source_file(shape, mapped=mapped, over_rest=work.over_rest)
+            if not file.exists():
+                header, cells = (
+                    (shape.columns, shape.written)
+                    if mapped
+                    else (shape.source_columns, shape.source)
+                )
+                rows.write(file, header, (cells(i // shape.copies) for i in range(count)))
+        if not work.over_rest:
+            known = next(each for each in SHAPES if each.columns == shape.columns)
+            over_bulk[known.name] = count
+    return over_bulk
 
 
 @contextmanager
-def _server(folder: Path, size: int, rest_rows: int, asked: argparse.Namespace) -> Iterator[int]:
+def _server(works: Sequence[Work], bench: Bench, asked: argparse.Namespace) -> Iterator[int]:
     zips = "gzip" if asked.gzip else "plain"
-    words = [str(folder), str(size), str(rest_rows), str(asked.delay_ms), zips]
+    words = [str(bench.folder), str(bench.rows), str(bench.rest_rows), str(asked.delay_ms), zips]
+    shapes = [f"{name}={count}" for name, count in _written(works, bench).items()]
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.server", *words],
+        [sys.executable, "-m", "tests.benchmarks.server", *words, *shapes],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -118,6 +132,15 @@ def _server(folder: Path, size: int, rest_rows: int, asked: argparse.Namespace) 
     ) as server:
         yield int(server.stdout.readline())
         server.stdin.close()
+
+
+@contextmanager
+def _postgresql(works: Sequence[Work]) -> Iterator[Path | None]:
+    if PROGRAMS is None or all(work.name != "bulk_postgresql" for work in works):
+        yield None
+        return
+    with cluster() as socket:
+        yield socket
 
 
 def _measure(work: Work, bench: Bench, runs: int, wanted: Sequence[str] | None) -> dict[str, Any]:
@@ -187,6 +210,7 @@ def _wrong(work: Work, contender: Contender, bench: Bench) -> str | None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.checks", *words],
         cwd=ROOT,
+        env=environment(bench),
         capture_output=True,
         text=True,
         check=False,
@@ -194,9 +218,19 @@ def _wrong(work: Work, contender: Contender, bench: Bench) -> str | None:
     return (done.stdout.strip() or done.stderr.strip()[-400:])[:400] or None
 
 
+_PACKAGES = (
+    "duckdb",
+    "httpx",
+    "simple-salesforce",
+    "aiosalesforce",
+    "salesforce-bulk",
+    "drt-core",
+)
+
+
 def _versions() -> dict[str, str]:
     found = {"Python": platform.python_version()}
-    for package in ("duckdb", "httpx", "simple-salesforce", "aiosalesforce"):
+    for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -11,20 +11,25 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.benchmarks import rows
-from tests.benchmarks.works import LIMIT, PRODUCT
+from tests.benchmarks.bench import LIMIT, PRODUCT
+from tests.benchmarks.rows import Cells
+from tests.benchmarks.shapes import Shape
+from tests.benchmarks.works import WORKS
 
 if TYPE_CHECKING:
     import duckdb
 
 csv.field_size_limit(10_000_000)
-Cells = tuple[str, ...]
 
 
 class WrongError(Exception):
@@ -44,35 +49,89 @@ def check(work: str, contender: str, out: Path, folder: Path, count: int) -> Non
             _same_bytes(out / "rows.csv", count)
         _same_rows(_read(out), count)
         return
-    if work == "bulk_parquet":
-        _typed(out / "rows.parquet", count)
+    if work in _SPELLED:
+        _same_rows(chain([rows.QUERIED], _SPELLED[work](out)), count)
         return
-    if work == "validate":
+    shape = next(each.shape for each in WORKS if each.name == work)
+    if shape is None:
         return  # its exit code says it
-    _sent(work, folder, count)
+    bulk = work.startswith("bulk_")
+    _sent(shape, _uploaded(shape, folder) if bulk else _requested(folder), count)
     if contender == PRODUCT:
-        _joined(out, folder, count, "source.csv" if work == "bulk_upsert" else "source-rest.csv")
-    elif work == "bulk_upsert" and contender not in {LIMIT, "Salesforce CLI"}:
+        _joined(shape, out, count)
+    elif bulk and contender not in _WITHOUT_RESULTS:
         _told(out, count)
 
 
-def _typed(file: Path, count: int) -> None:
-    """A Parquet file of typed columns that hold the rows' values."""
+_WITHOUT_RESULTS = {LIMIT, "Salesforce CLI", "drt"}
+_MOMENT = "%Y-%m-%dT%H:%M:%S.%gZ"
+
+
+def _parquet(out: Path) -> Iterator[Cells]:
+    """The rows of a Parquet file of typed columns, as Bulk spells them."""
     import duckdb  # noqa: PLC0415 - only here
 
+    file = out / "rows.parquet"
     read = duckdb.sql(f"FROM read_parquet('{file}')")
     kinds = dict(zip(read.columns, map(str, read.types), strict=True))
     wanted = {"Active__c": "BOOLEAN", "NumberOfEmployees": "BIGINT"}
     if any(kinds[name] != kind for name, kind in wanted.items()):
         raise WrongError(f"{file.name} has columns of the kinds {kinds}")
     spelled = ", ".join(
-        "strftime(timezone('UTC', LastModifiedDate), '%Y-%m-%dT%H:%M:%S.%gZ')"
+        f"strftime(timezone('UTC', LastModifiedDate), '{_MOMENT}')"
         if name == "LastModifiedDate"
         else f'CAST("{name}" AS VARCHAR)'
         for name in rows.QUERIED
     )
-    cursor = duckdb.execute(f"SELECT {spelled} FROM read_parquet('{file}')")
-    _same_rows(chain([rows.QUERIED], _each(cursor)), count)
+    return _each(duckdb.execute(f"SELECT {spelled} FROM read_parquet('{file}')"))
+
+
+def _json_lines(out: Path) -> Iterator[Cells]:
+    """Numbers and booleans are no texts."""
+    with (out / "rows.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            values = json.loads(line, parse_float=_Number, parse_int=_Number)
+            kinds = [type(value) for value in values.values()]
+            if tuple(values) != rows.QUERIED or kinds != _JSON_KINDS:
+                raise WrongError(f"a line is {line}")
+            yield tuple(map(str, values.values()))
+
+
+class _Number(str):
+    """The digits of a number."""
+
+    __slots__ = ()
+
+
+_JSON_KINDS = [str] * 6 + [_Number, _Number, bool, str]
+
+
+def _sqlite(out: Path) -> Iterator[Cells]:
+    flag = "CASE Active__c WHEN 1 THEN 'true' WHEN 0 THEN 'false' ELSE Active__c END"
+    cells = (flag if name == "Active__c" else f'CAST("{name}" AS TEXT)' for name in rows.QUERIED)
+    with closing(sqlite3.connect(out / "rows.db")) as link:
+        yield from link.execute(f"SELECT {', '.join(cells)} FROM account ORDER BY rowid")
+
+
+def _postgresql(_out: Path) -> Iterator[Cells]:
+    import sqlalchemy  # noqa: PLC0415 - only here
+
+    engine = sqlalchemy.create_engine(os.environ["BENCH_POSTGRESQL"])
+    moment = """to_char("LastModifiedDate" AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+    cells = (
+        moment if name == "LastModifiedDate" else f'CAST("{name}" AS text)' for name in rows.QUERIED
+    )
+    sql = f'SELECT {", ".join(cells)} FROM account ORDER BY "Id"'
+    with engine.connect() as link:
+        yield from map(tuple, link.execution_options(yield_per=10_000).exec_driver_sql(sql))
+
+
+_SPELLED = {
+    "bulk_parquet": _parquet,
+    "bulk_jsonl": _json_lines,
+    "bulk_sqlite": _sqlite,
+    "bulk_postgresql": _postgresql,
+}
 
 
 def _each(cursor: duckdb.DuckDBPyConnection) -> Iterator[Cells]:
@@ -133,23 +192,25 @@ def _value(text: str) -> str | float:
         return text
 
 
-def _sent(work: str, folder: Path, count: int) -> None:
+def _sent(shape: Shape, records: Iterator[Cells], count: int) -> None:
     """Every row went out once, as it should."""
-    times = bytearray(count)
-    for record in _uploaded(folder) if work == "bulk_upsert" else _requested(folder):
-        i = rows.number_of(record[0])
-        if tuple(map(_value, record)) != tuple(map(_value, rows.written(i))):
-            raise WrongError(f"row {i} was sent as {record}, not as {rows.written(i)}")
-        times[i] += 1
-    if times.count(1) != count:
-        raise WrongError(f"{count - times.count(1)} rows were not sent exactly once")
+    times = bytearray(-(-count // shape.copies))
+    for record in records:
+        n = shape.number_of(record)
+        wanted = shape.written(n)
+        if record != wanted and tuple(map(_value, record)) != tuple(map(_value, wanted)):
+            raise WrongError(f"row {n} was sent as {record}, not as {wanted}")
+        times[n] += 1
+    missing = count - sum(times)
+    if missing or max(times) > shape.copies:
+        raise WrongError(f"{missing} rows were not sent, or some more than once")
 
 
-def _uploaded(folder: Path) -> Iterator[Cells]:
+def _uploaded(shape: Shape, folder: Path) -> Iterator[Cells]:
     for file in folder.glob("upload-*.csv"):
         with file.open(encoding="utf-8", newline="") as stream:
             reader = csv.reader(stream)
-            if tuple(next(reader)) != rows.WRITTEN:
+            if tuple(next(reader)) != shape.columns:
                 raise WrongError(f"{file.name} begins with another header")
             yield from map(tuple, reader)
 
@@ -161,21 +222,25 @@ def _requested(folder: Path) -> Iterator[Cells]:
             yield tuple(str(cell) for cell in cells)
 
 
-def _joined(out: Path, folder: Path, count: int, source: str) -> None:
+def _joined(shape: Shape, out: Path, count: int) -> None:
     """The product's result files: the source's own row with what the org said of it."""
     for name, tells in (("succeeded.csv", False), ("failed.csv", True)):
-        wanted = [i for i in range(count) if rows.fails(i) is tells]
+        wanted = (i for i in range(count) if shape.fails(i) is tells)
         with (out / name).open(encoding="utf-8", newline="") as stream:
-            found = csv.DictReader(stream)
-            for i, row in zip_longest(wanted, found):
-                if i is None or row is None or not _fits(row, i):
-                    raise WrongError(f"{name}: {row} where row {i} should be")
-
-
-def _fits(row: dict[str, str], i: int) -> bool:
-    own = tuple(row[name] for name in rows.SOURCE) == rows.source(i)
-    said = rows.fails(i) or row["sf__Id"] == rows.id_of(i)
-    return own and said and row["sf__Row"] == str(i + 1)
+            reader = csv.reader(stream)
+            header = next(reader)
+            own = [header.index(column) for column in shape.source_columns]
+            row, record_id = header.index("sf__Row"), header.index("sf__Id")
+            for i, found in zip_longest(wanted, reader):
+                if i is None or found is None:
+                    raise WrongError(f"{name}: {found} where row {i} should be")
+                n = i // shape.copies
+                # Of rows that are the same, either can have either Id.
+                ids = {rows.id_of(n * shape.copies + each) for each in range(shape.copies)}
+                fits = tuple(found[each] for each in own) == shape.source(n)
+                told = tells or found[record_id] in ids
+                if not (fits and told and found[row] == str(i + 1)):
+                    raise WrongError(f"{name}: {found} where row {i} should be")
 
 
 def _told(out: Path, count: int) -> None:

@@ -5,9 +5,11 @@ Pure. Knows the shapes that the product and its peers ask for first.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tests.benchmarks import rows
+from tests.benchmarks.shapes import WIDE_NAMES
 
 ORG_ID = "00D5g00000BENCHEAU"
 USER_ID = "0055g00000BENCHAAE"
@@ -33,6 +35,8 @@ def answer(path: str) -> Any:  # noqa: PLR0911 - one line a resource
     match [each for each in path.split("/") if each]:
         case ["services", "data"]:
             return [{"label": v, "version": v, "url": f"/services/data/v{v}"} for v in VERSIONS]
+        case ["services", "oauth2", "token"]:
+            return {"access_token": f"{ORG_ID}!bench", "token_type": "Bearer"}
         case ["services", "oauth2", "userinfo"]:
             return _userinfo()
         case []:
@@ -57,7 +61,7 @@ def _userinfo() -> dict[str, Any]:
 
 
 def _describe() -> dict[str, Any]:
-    names = dict.fromkeys((*rows.QUERIED, *rows.WRITTEN))
+    names = dict.fromkeys((*rows.QUERIED, *rows.WRITTEN, *WIDE_NAMES))
     return {
         "name": "Account",
         "createable": True,
@@ -72,7 +76,7 @@ def _field(name: str) -> dict[str, Any]:
     own = name not in {"Id", "LastModifiedDate"}
     return {
         "name": name,
-        "type": _TYPES.get(name, "string"),
+        "type": _type(name),
         "createable": own,
         "updateable": own,
         "nillable": True,
@@ -82,6 +86,12 @@ def _field(name: str) -> dict[str, Any]:
         "precision": 18,
         "scale": 2,
     }
+
+
+def _type(name: str) -> str:
+    """As its field is described; the wide rows repeat fields under longer names."""
+    base = re.sub(r"_\d{3}__c$", "", name)
+    return _TYPES.get(name) or _TYPES.get(base) or _TYPES.get(f"{base}__c") or "string"
 
 
 def column_metadata() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from xml.sax.saxutils import escape
 
-from tests.benchmarks.works import PRODUCT
+from tests.benchmarks.bench import PRODUCT
 
 _MEGABYTE = 1_000_000
 
@@ -48,9 +48,9 @@ def _median(numbers: list[Any]) -> float | None:
 
 
 def markdown(document: dict[str, Any]) -> str:
-    """One table a work, then how and where it was measured."""
+    """One table a work, growth where there are several sizes, then how it was measured."""
     parts = [_table(work) for work in document["works"]]
-    return "\n".join([*parts, _conditions(document)])
+    return "\n".join([*parts, *growth(document["works"]), _conditions(document)])
 
 
 def _rows(work: dict[str, Any]) -> str:
@@ -58,26 +58,52 @@ def _rows(work: dict[str, Any]) -> str:
 
 
 def _table(work: dict[str, Any]) -> str:
-    own = next((c["seconds"] for c in work["contenders"] if c["contender"] == PRODUCT), None)
+    own = next((c for c in work["contenders"] if c["contender"] == PRODUCT), None)
     lines = [
         f"**{work['title']}**{_rows(work)}",
         "",
-        "| | class | wall | ratio | CPU | peak memory |",
-        "|---|---|---:|---:|---:|---:|",
+        "| | class | wall | ratio | CPU | ratio | peak memory |",
+        "|---|---|---:|---:|---:|---:|---:|",
     ]
     lines += [_row(contender, own) for contender in work["contenders"]]
     return "\n".join([*lines, ""])
 
 
-def _row(contender: dict[str, Any], own: float | None) -> str:
+def _row(contender: dict[str, Any], own: dict[str, Any] | None) -> str:
     name, how, seconds = contender["contender"], contender["how"], contender["seconds"]
     if seconds is None:
-        return f"| {name} | {how} | failed | | | |"
-    ratio = f"{seconds / own:.1f} times" if own else ""
+        return f"| {name} | {how} | failed | | | | |"
     wrong = " (wrong result)" if contender["wrong"] else ""
     memory = contender["peak_bytes"] / _MEGABYTE
-    cpu = contender["cpu_seconds"]
-    return f"| {name}{wrong} | {how} | {seconds:.2f} s | {ratio} | {cpu:.2f} s | {memory:,.0f} MB |"
+    times = " | ".join(
+        f"{contender[kind]:.2f} s | {_ratio(contender[kind], own and own[kind])}"
+        for kind in ("seconds", "cpu_seconds")
+    )
+    return f"| {name}{wrong} | {how} | {times} | {memory:,.0f} MB |"
+
+
+def _ratio(seconds: float, own: float | None) -> str:
+    """The product's time as a part of another's."""
+    return f"{own / seconds:.2f}" if own and seconds else ""
+
+
+def growth(works: list[dict[str, Any]]) -> list[str]:
+    """The product's CPU and memory at each work that was done in several sizes."""
+    sizes: dict[str, list[dict[str, Any]]] = {}
+    for work in works:
+        sizes.setdefault(work["title"], []).append(work)
+    lines = [
+        f"| {title} | {work['rows']:,} | {own['cpu_seconds']:.2f} s"
+        f" | {own['cpu_seconds'] / work['rows'] * _MEGABYTE:.2f} s"
+        f" | {own['peak_bytes'] / _MEGABYTE:,.0f} MB |"
+        for title, each in sizes.items()
+        if len(each) > 1
+        for work in each
+        for own in work["contenders"]
+        if own["contender"] == PRODUCT and own["cpu_seconds"] and work["rows"]
+    ]
+    head = "| | rows | CPU | of a million rows | peak memory |\n|---|---:|---:|---:|---:|"
+    return [f"**Growth of {PRODUCT}**\n", head, *lines, ""] if lines else []
 
 
 def _conditions(document: dict[str, Any]) -> str:
@@ -86,7 +112,8 @@ def _conditions(document: dict[str, Any]) -> str:
     return (
         f"Medians of {document['runs']} runs in turn; wall clock of the whole process, CPU user and"
         f" system. {document['cpus']} CPUs, load average {load['before']:.1f} before and"
-        f" {load['after']:.1f} after. {versions}.\n"
+        f" {load['after']:.1f} after. {versions}. A ratio is {PRODUCT}'s time divided by the other"
+        " client's: below 1, it is faster.\n"
     )
 
 

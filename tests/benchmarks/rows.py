@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -61,7 +61,7 @@ _CITIES = ("Berlin", "São Paulo", "Kraków", "Osaka", "Reykjavík", "Mumbai", "
 _INDUSTRIES = ("Retail", "Banking", "Energy", "Media")
 _EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 _FOUNDED = date(1900, 1, 1)
-_BLOCK = 20_000
+Cells = tuple[str, ...]
 
 
 def key_of(i: int) -> str:
@@ -74,7 +74,7 @@ def id_of(i: int) -> str:
     return f"0015g{i:010}AAA"
 
 
-def number_of(key: str | bytes) -> int:
+def number_of(key: str) -> int:
     """Which row an external Id names."""
     return int(key[4:12])
 
@@ -93,7 +93,7 @@ def _moment(i: int) -> str:
     return (_EPOCH + timedelta(seconds=i * 37)).strftime("%Y-%m-%dT%H:%M:%S.000")
 
 
-def queried(i: int) -> tuple[str, ...]:
+def queried(i: int) -> Cells:
     """A row as a Bulk query gives it."""
     return (
         id_of(i),
@@ -122,7 +122,7 @@ def record(i: int) -> str:
     )
 
 
-def source(i: int) -> tuple[str, ...]:
+def source(i: int) -> Cells:
     """A row as the file that is loaded has it."""
     return (
         key_of(i),
@@ -138,7 +138,7 @@ def source(i: int) -> tuple[str, ...]:
     )
 
 
-def written(i: int) -> tuple[str, ...]:
+def written(i: int) -> Cells:
     """A row as it must be uploaded: what the job's `fields` make of the source's."""
     key, _, city, branch, phone, revenue, staff, active, founded, note = source(i)
     active = "true" if active == "yes" else "false"
@@ -151,12 +151,12 @@ def fails(i: int) -> bool:
     return i % EVERY_FAILING == EVERY_FAILING - 1
 
 
-def quoted(cells: tuple[str, ...]) -> str:
+def quoted(cells: Cells) -> str:
     """One CSV record, every value quoted."""
     return '"' + '","'.join(cell.replace('"', '""') for cell in cells) + '"\n'
 
 
-def plain(cells: tuple[str, ...]) -> str:
+def plain(cells: Cells) -> str:
     """One CSV record, quotes where they are needed."""
     return ",".join(map(_as_needed, cells)) + "\n"
 
@@ -179,7 +179,7 @@ class Prepared:
         return self.starts[first], self.starts[last] - self.starts[first]
 
 
-def prepare(file: Path, texts: Iterator[str], head: str = "") -> Prepared:
+def prepare(file: Path, texts: Iterable[str], head: str = "") -> Prepared:
     """Write texts to a file one after the other and note where each begins."""
     starts = array("Q")
     place = len(head.encode())
@@ -214,23 +214,6 @@ def _page(start: int, rows: int) -> str:
     return f'{{"totalSize":{rows},"done":{done},{following}"records":[{records}]}}'
 
 
-def succeeded(folder: Path, rows: int) -> Prepared:
-    """What the org says of each row it took; nothing of the others."""
-    texts = ("" if fails(i) else f'"{id_of(i)}","true",' + quoted(written(i)) for i in range(rows))
-    return prepare(folder / "succeeded.csv", texts)
-
-
-def failed(folder: Path, rows: int) -> Prepared:
-    """What the org says of each row it refused; nothing of the others."""
-    texts = (f'"","{ERROR}",' + quoted(written(i)) if fails(i) else "" for i in range(rows))
-    return prepare(folder / "failed.csv", texts)
-
-
-def write_source(file: Path, rows: int) -> None:
-    """The file that the product loads, in the user's own spelling."""
-    prepare(file, (plain(source(i)) for i in range(rows)), plain(SOURCE))
-
-
-def write_mapped(file: Path, rows: int) -> None:
-    """The file that clients without a mapping load: as it is uploaded."""
-    prepare(file, (plain(written(i)) for i in range(rows)), plain(WRITTEN))
+def write(file: Path, header: Cells, cells: Iterable[Cells]) -> None:
+    """A CSV file that is loaded."""
+    prepare(file, map(plain, cells), plain(header))

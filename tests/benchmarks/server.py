@@ -1,6 +1,6 @@
 """The org of the benchmarks: a loopback server that answers at once with prepared bytes.
 
-    python -m tests.benchmarks.server FOLDER ROWS REST_ROWS DELAY_MS GZIP
+    python -m tests.benchmarks.server FOLDER ROWS REST_ROWS DELAY_MS GZIP [SHAPE=ROWS...]
 
 Prints its port and serves until its standard input ends. Large bodies go from the page cache to
 the socket without passing through Python. Uploads are kept as files in FOLDER, so that what was
@@ -10,7 +10,6 @@ ask for; the local org of the product is another thing.
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import re
@@ -18,13 +17,16 @@ import socket
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import parse_qs, urlsplit
 
-from tests.benchmarks import org_answers, rows
+from tests.benchmarks import batch_api, org_answers, rows
+from tests.benchmarks.answers import Answer, zipped
+from tests.benchmarks.prepared_results import Upload, batch_results, row_results, upload_of
+from tests.benchmarks.shapes import PLAIN, SHAPES
 
 QUERY_PAGE_ROWS = 250_000
 """Rows in a page of a Bulk query's result."""
@@ -40,27 +42,8 @@ class Settings:
     rest_rows: int
     delay_seconds: float
     gzip: bool
-
-
-@dataclass(slots=True)
-class Answer:
-    """One answer: bytes, or a header line and a slice of a file."""
-
-    body: bytes = b""
-    status: int = 200
-    kind: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-    file: Path | None = None
-    offset: int = 0
-    length: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """The rows that one ingest job was given."""
-
-    first: int
-    end: int
+    shapes: dict[str, int]
+    """How many rows of each shape are written."""
 
 
 class Org:
@@ -71,25 +54,19 @@ class Org:
         self.settings = settings
         self.result = rows.bulk_result(folder, count_of_rows)
         self.pages = rows.pages(folder, settings.rest_rows)
-        self.succeeded = rows.succeeded(folder, count_of_rows)
-        self.failed = rows.failed(folder, count_of_rows)
+        self.results = {
+            shape.columns: row_results(folder, shape, settings.shapes[shape.name])
+            for shape in SHAPES
+            if shape.name in settings.shapes
+        }
+        written = settings.shapes.get(PLAIN.name)
+        self.batch_results = batch_results(folder, written) if written else None
         self.uploads: dict[str, Upload] = {}
         self._numbers = count(1)
 
     def new_job(self) -> str:
         """A job id that no other job has."""
         return f"7505g{next(self._numbers):010}AAA"
-
-    def zipped(self, answer: Answer) -> Answer:
-        """The same answer compressed; made once, since an org's compression is not measured."""
-        name = self.settings.folder / f"{answer.file.stem}-{answer.offset}-{answer.length}.gz"
-        if not name.exists():
-            with answer.file.open("rb") as plain:
-                plain.seek(answer.offset)
-                name.write_bytes(gzip.compress(answer.body + plain.read(answer.length), 6))
-        headers = {**answer.headers, "Content-Encoding": "gzip"}
-        length = name.stat().st_size
-        return Answer(b"", answer.status, answer.kind, headers, name, 0, length)
 
 
 class Connection(threading.Thread):
@@ -131,7 +108,7 @@ class Connection(threading.Thread):
             body = b"".join(self._body(headers))
             answer = respond(self._org, method, path, parse_qs(url.query), body)
         if answer.file and self._org.settings.gzip and "gzip" in headers.get("accept-encoding", ""):
-            answer = self._org.zipped(answer)
+            answer = zipped(answer, self._org.settings.folder)
         self._send(answer)
 
     def _body(self, headers: dict[str, str]) -> list[bytes]:
@@ -157,7 +134,7 @@ class Connection(threading.Thread):
                     left -= out.write(block)
             else:
                 out.writelines(self._chunks())
-        self._org.uploads[job] = _rows_of(file)
+        self._org.uploads[job] = upload_of(file)
         return Answer(b"", 201)
 
     def _send(self, answer: Answer) -> None:
@@ -177,18 +154,13 @@ class Connection(threading.Thread):
                     place += os.sendfile(self._link.fileno(), file.fileno(), place, end - place)
 
 
-def _rows_of(file: Path) -> Upload:
-    """Which rows a file holds: clients send them in the source's order, the key first."""
-    with file.open("rb") as stream:
-        head = re.search(rb'\n"?(ERP-\d+)', stream.read(4_096))
-        stream.seek(max(0, file.stat().st_size - 4_096))
-        last = re.findall(rb'\n"?(ERP-\d+)', stream.read())[-1]
-    return Upload(rows.number_of(head[1]), rows.number_of(last) + 1)
-
-
 def respond(org: Org, method: str, path: str, asked: dict[str, list[str]], body: bytes) -> Answer:
     """The answer to anything but an upload."""
     match [each for each in path.split("/") if each]:
+        case ["services", "async", _, *below]:
+            told, job = org.batch_results, org.new_job()
+            folder = org.settings.folder
+            return batch_api.respond(folder, "/".join(below), body, org.result, told, job)
         case ["jobs", "query", *_] | ["jobs", "ingest", *_]:
             return _job(org, method, path, asked, body)
         case ["query" | "queryAll"]:
@@ -252,7 +224,8 @@ def _job(  # noqa: PLR0911 - one line a resource
 
 def _told(org: Org, kind: str, job: str, state: str) -> Answer:
     path = f"services/data/v60.0/jobs/ingest/{job}/batches"
-    uploaded = org.uploads.get(job, Upload(0, org.settings.rows if kind == "query" else 0))
+    uploaded = Upload(PLAIN, 0, org.settings.rows if kind == "query" else 0)
+    uploaded = org.uploads.get(job, uploaded)
     told = {
         "id": job,
         "operation": "query" if kind == "query" else "upsert",
@@ -268,9 +241,8 @@ def _told(org: Org, kind: str, job: str, state: str) -> Answer:
         "systemModstamp": "2026-01-01T00:00:00.000+0000",
     }
     if state == "JobComplete":
-        taken = range(uploaded.first, uploaded.end)
-        told["numberRecordsProcessed"] = len(taken)
-        told["numberRecordsFailed"] = 0 if kind == "query" else sum(map(rows.fails, taken))
+        told["numberRecordsProcessed"] = uploaded.end - uploaded.first
+        told["numberRecordsFailed"] = uploaded.failed
     return Answer(json.dumps(told).encode())
 
 
@@ -298,11 +270,13 @@ def _result_pages(org: Org, job: str, first: int) -> Answer:
 
 
 def _row_results(org: Org, uploaded: Upload, kind: str) -> Answer:
-    written = rows.quoted(rows.WRITTEN)
+    columns = uploaded.shape.columns
+    written = rows.quoted(columns)
     if kind.lower() == "unprocessedrecords":
         return Answer(written.encode(), kind="text/csv")
     took = kind == "successfulResults"
-    prepared = org.succeeded if took else org.failed
+    results = org.results[columns]
+    prepared = results.succeeded if took else results.failed
     header = ('"sf__Id","sf__Created",' if took else '"sf__Id","sf__Error",') + written
     offset, length = prepared.span(uploaded.first, uploaded.end)
     return Answer(header.encode(), 200, "text/csv", {}, prepared.file, offset, length)
@@ -310,9 +284,14 @@ def _row_results(org: Org, uploaded: Upload, kind: str) -> Answer:
 
 def main() -> None:
     """Prepare, tell the port, serve."""
-    folder, rows_count, rest_rows, delay_ms, zips = sys.argv[1:]
+    folder, rows_count, rest_rows, delay_ms, zips, *shapes = sys.argv[1:]
     settings = Settings(
-        Path(folder), int(rows_count), int(rest_rows), float(delay_ms) / 1000, zips == "gzip"
+        Path(folder),
+        int(rows_count),
+        int(rest_rows),
+        float(delay_ms) / 1000,
+        zips == "gzip",
+        {name: int(count) for name, count in (each.split("=") for each in shapes)},
     )
     org = Org(settings)
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)

@@ -2,14 +2,9 @@
 """A real PostgreSQL as a source and as a target, started for these tests alone."""
 
 import csv
-import os
-import shutil
-import subprocess
-import tempfile
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -21,10 +16,8 @@ from runner.tables.field_types import FieldKind
 from runner.tables.sources.open import open_source
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
+from tests.postgresql import PROGRAMS, cluster, url_of
 
-PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None) or next(
-    (Path(found).parent for found in [shutil.which("initdb")] if found), None
-)
 pytestmark = [
     pytest.mark.skipif(PROGRAMS is None, reason="PostgreSQL is not installed here: apt install postgresql"),
 ]  # fmt: skip
@@ -45,48 +38,16 @@ ROWS = (
 )
 
 
-def as_nobody():
-    """What runs a program as another user: PostgreSQL refuses to be root."""
-    return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-
-
 @pytest.fixture(scope="module")
 def server():
-    """A cluster on a socket in a folder of its own; gives the socket's folder."""
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:  # a socket's path must be short
-        root = Path(folder)
-        if os.geteuid() == 0:
-            shutil.chown(root, "nobody", "nogroup")
-        cluster = root / "cluster"
-        ran = {"capture_output": True, "timeout": 60, "cwd": folder, **as_nobody()}
-        words = (
-            "-D",
-            cluster,
-            "-A",
-            "trust",
-            "-U",
-            "sync",
-            "-E",
-            "UTF8",
-            "--no-sync",
-            "--locale=C",
-        )
-        subprocess.run([PROGRAMS / "initdb", *words], check=True, **ran)
-        options = f"-c listen_addresses= -c unix_socket_directories={root} -c fsync=off"
-        control = (PROGRAMS / "pg_ctl", "-D", cluster, "-w", "-s")
-        log = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "capture_output": False}
-        subprocess.run(
-            [*control, "-l", root / "log", "-o", options, "start"], check=True, **(ran | log)
-        )
-        try:
-            yield root
-        finally:
-            subprocess.run([*control, "-m", "immediate", "stop"], check=True, **(ran | log))
+    """The socket's folder of a cluster."""
+    with cluster() as socket:
+        yield socket
 
 
 @pytest.fixture
 def database(server, monkeypatch):
-    url = f"postgresql+psycopg://sync:pass-word@/postgres?host={server}"
+    url = url_of(server)
     monkeypatch.setenv("A_POSTGRESQL", url)
     engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
 
