@@ -25,7 +25,10 @@ class RowStatus(StrEnum):
     IN_DOUBT = "in_doubt"
     """Sent, and the answer was lost: the write may have happened, so it is never sent again."""
     SKIPPED = "skipped"
-    """Not sent, because the job wants another row of the same key to be sent in its place."""
+    """Not sent, because the job does not want it: another row of the same key is sent in its place,
+    or `match` leaves out rows whose record exists, or does not."""
+    UNCHANGED = "unchanged"
+    """Not sent, because its record holds everything already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,114 +1,222 @@
 """Looks up records by the keys of rows, before the rows are sent.
 
-Knows when records are looked up, and whether by REST queries over the keys or by one Bulk query
-over all records. Knows nothing of how keys are compared or what becomes of the rows.
+Knows when records are looked up, what is read of them, and whether by REST queries over the keys or
+by one Bulk query over all records (`lookup_cost` decides). Knows nothing of how keys or values are
+compared or what becomes of the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.errors import UnexpectedAnswerError
-from runner.job.model import Api, WriteTask
+from runner.engine.lookup_cost import Reading, reading_for
+from runner.errors import OrgError, UnexpectedAnswerError
+from runner.events import Noticed
+from runner.job.binds import bind
+from runner.job.model import COMPARED_VERBS, Api, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import failure_of
-from runner.salesforce.describe import FieldDescribe
-from runner.salesforce.rest.retrieve import find_by_key
+from runner.salesforce.describe import Describes, FieldDescribe
+from runner.salesforce.rest.query import pages
+from runner.salesforce.rest.retrieve import read_by_key
 from runner.salesforce.versions import Feature, supports
+from runner.suggest import in_words
 from runner.tables.field_types import FieldKind
+from runner.tables.staging.comparison import Comparison
+from runner.tables.staging.equality import NUMBERS, HeldField
 from runner.tables.staging.parts import read_header
-from runner.tables.staging.record_lookup import RecordLookup, leave_out_where_id
+from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 from runner.tables.staging.rows import StagedRows
 
-MOST_ASKED_BY_KEY = 20_000
-"""Keys in queries of some hundred each; beyond, a Bulk query of all records needs fewer calls."""
-_NUMBERS = frozenset({FieldKind.NUMBER, FieldKind.INTEGER})
+_ID = "Id"
 
 
 def look_up_records(
-    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows
-) -> None:
-    """Look up what the rows need to know of the org.
+    task: WriteTask,
+    context: Context,
+    plan: ColumnPlan,
+    staging: StagedRows,
+    *,
+    compares: bool = False,
+) -> Comparison | None:
+    """Look up what the rows need to know of the org, and write them again accordingly.
 
     Rows of an update or delete by an external Id get the Ids of their records. Rows of an upsert
-    lose the fields that are sent for new records only, if their record exists.
+    lose the fields that are sent for new records only, if their record exists. Rows that `match`
+    does not want are skipped. With `only_changes`, rows lose what their records hold already.
+
+    Args:
+        task: The write.
+        context: Of the run.
+        plan: What the task fills.
+        staging: The rows, mapped.
+        compares: Whether to read what the records hold even if the task sends all of it.
+
+    Returns:
+        The rows beside what their records hold; None if that was not read.
 
     Raises:
         OrgError: The org refused a query.
         StateError: The rows cannot be stored.
     """
     finds = any(each.column.found_by for each in staging.mappings)
-    if not (finds or plan.on_create) or staging.rows_total == staging.rejected_total:
-        return
-    if plan.key == "Id":
-        leave_out_where_id(staging, plan.on_create)
-        return
+    reads = task.verb in COMPARED_VERBS and (task.only_changes or compares)
+    effects = Effects(task.sobject, finds, plan.on_create, task.match, task.only_changes)
+    if not (finds or plan.on_create or task.match or reads):
+        return None
+    if staging.rows_total == staging.rejected_total:
+        return None
+    by_id = plan.key == _ID
+    if by_id and (plan.on_create or task.match):
+        apply_by_id(staging, effects)
+    if by_id and not reads:
+        return None
     key = next(
-        each for each in staging.mappings if each.column.found_by or each.column.field == plan.key
+        each
+        for each in staging.mappings
+        if each.column.found_by or each.column.field == (plan.key or _ID)
     )
-    described = context.describes.of(task.sobject)
-    field = described.fields[key.column.label.lower()]
-    lookup = RecordLookup(staging, key, is_case_sensitive=field.case_sensitive)
-    _ask(lookup, field, task, context, staging)
-    if finds:
-        lookup.send_ids(task.sobject)
-    else:
-        lookup.leave_out(plan.on_create)
+    field = context.describes.of(task.sobject).fields[key.column.label.lower()]
+    compared = compared_fields(task, plan, context.describes) if reads else ()
+    lookup = RecordLookup(
+        staging, key, field.name, tells_case=field.case_sensitive, fields=compared
+    )
+    _note_unreadable(task, context, plan, compared)
+    # Which rows have a record must be known of all rows.
+    scoped = reads and not (finds or plan.on_create or task.match)
+    condition = bind(task.scope, context.params) if task.scope and scoped else ""
+    _Reader(task, context, field, lookup.paths, condition).read(lookup)
+    lookup.apply(effects)
+    return lookup.comparison if reads else None
 
 
-def _ask(
-    lookup: RecordLookup,
-    field: FieldDescribe,
-    task: WriteTask,
-    context: Context,
-    staging: StagedRows,
-) -> None:
-    many = lookup.count > MOST_ASKED_BY_KEY and task.api is not Api.REST
-    if many and supports(context.version, Feature.BULK_QUERY_COLUMN_ORDER):
-        _ask_by_bulk(lookup, field, task, context, staging)
-        return
-    quoted = FieldKind.of(field.type) not in _NUMBERS
-    deadline = context.deadline(task)
-
-    def found(keys: list[str]) -> list[tuple[str, str]]:
-        return list(find_by_key(context.session, task.sobject, field.name, keys, quoted=quoted))
-
-    def pieces() -> Iterator[list[str]]:
-        for keys in lookup.pages_of_keys():
-            deadline.check()
-            yield keys
-
-    for records in parallel_map(found, pieces()):
-        lookup.add(records)
-
-
-def _ask_by_bulk(
-    lookup: RecordLookup,
-    field: FieldDescribe,
-    task: WriteTask,
-    context: Context,
-    staging: StagedRows,
-) -> None:
-    session, deadline = context.session, context.deadline(task)
-    soql = f"SELECT Id, {field.name} FROM {task.sobject} WHERE {field.name} != null"  # noqa: S608 - names as describe has them
-    job = query_jobs.create_job(session, soql)
-    pace = deadline.poll_pace(context.first_poll_seconds)
-    with deadline.named_in_errors():
-        ended = query_jobs.poll(session, job.id, pace, lambda _job: None)
-    failure = failure_of(ended)
-    if failure is not None:
-        raise failure
-    file = staging.folder / "records.csv"
-    query_jobs.download(session, job.id, file, expected=ended.processed)
-    context.disk.measure()
-    header = read_header(file)
-    if [each.lower() for each in header] not in (["id", field.name.lower()], []):
-        raise UnexpectedAnswerError(
-            f"The result of query job {job.id} has the columns {', '.join(header)} instead of "
-            f"Id, {field.name}"
+def compared_fields(
+    task: WriteTask, plan: ColumnPlan, describes: Describes
+) -> tuple[HeldField, ...]:
+    """The fields of a write that can be compared: all but those that cannot be read as written."""
+    found = []
+    for each in plan.columns:
+        column = describes.resolve(task.sobject, each.label)
+        if each.found_by or each.field == _ID or column.name == plan.key:
+            continue
+        key = column.parent_field
+        field = HeldField(
+            column.name,
+            column.type,
+            column.field.scale,
+            lookup=column.lookup,
+            tells_case=key is not None and key.case_sensitive,
+            is_rich=column.field.html_formatted,
         )
-    lookup.add_file(file)
-    file.unlink()
+        found.append(field)
+    return tuple(each for each in found if each.is_readable)
+
+
+def _note_unreadable(
+    task: WriteTask, context: Context, plan: ColumnPlan, compared: Sequence[HeldField]
+) -> None:
+    """Say once which fields make every row be sent that fills them."""
+    known = {each.column for each in compared} | {_ID, plan.key}
+    unreadable = [e.field for e in plan.columns if not e.found_by and e.field not in known]
+    if compared and unreadable:
+        context.sink(
+            Noticed(
+                f"what {in_words(unreadable, 'and')} holds cannot be compared, so rows that fill it"
+                " are always sent",
+                task.name,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads the records of a lookup."""
+
+    task: WriteTask
+    context: Context
+    key: FieldDescribe
+    paths: tuple[str, ...]
+    """What to read of each record besides Id and key."""
+    condition: str
+    """What else must be true of a record, in SOQL; may be empty."""
+
+    def read(self, lookup: RecordLookup) -> None:
+        if self._reading(lookup.count) is Reading.BULK:
+            self._by_bulk(lookup)
+        else:
+            self._by_key(lookup)
+
+    def _reading(self, keys: int) -> Reading:
+        if self.task.api is Api.REST or not supports(
+            self.context.version, Feature.BULK_QUERY_COLUMN_ORDER
+        ):
+            return Reading.BY_KEY
+        return reading_for(keys, self._count)
+
+    def _count(self) -> int | None:
+        """How many records a Bulk query would read; None if the org does not say."""
+        where = f" WHERE {self._where}" if self._where else ""
+        soql = f"SELECT COUNT() FROM {self.task.sobject}{where}"  # noqa: S608 - names as describe has them
+        try:
+            return next(pages(self.context.session, soql)).total_size
+        except OrgError:
+            return None
+
+    @property
+    def _where(self) -> str:
+        conditions = [] if self.key.name == _ID else [f"{self.key.name} != null"]
+        conditions += [f"({self.condition})"] if self.condition else []
+        return " AND ".join(conditions)
+
+    def _by_key(self, lookup: RecordLookup) -> None:
+        context = self.context
+        quoted = FieldKind.of(self.key.type) not in NUMBERS
+        deadline = context.deadline(self.task)
+
+        def found(keys: list[str]) -> list[list[str | None]]:
+            records = read_by_key(
+                context.session,
+                self.task.sobject,
+                self.key.name,
+                keys,
+                self.paths,
+                quoted=quoted,
+                condition=self.condition,
+            )
+            return list(records)
+
+        def pieces() -> Iterator[list[str]]:
+            for keys in lookup.pages_of_keys():
+                deadline.check()
+                yield keys
+
+        for records in parallel_map(found, pieces()):
+            lookup.add(records)
+
+    def _by_bulk(self, lookup: RecordLookup) -> None:
+        session, deadline = self.context.session, self.context.deadline(self.task)
+        names = [_ID, *([] if self.key.name == _ID else [self.key.name]), *self.paths]
+        where = f" WHERE {self._where}" if self._where else ""
+        soql = f"SELECT {', '.join(names)} FROM {self.task.sobject}{where}"  # noqa: S608 - names as describe has them
+        job = query_jobs.create_job(session, soql)
+        pace = deadline.poll_pace(self.context.first_poll_seconds)
+        with deadline.named_in_errors():
+            ended = query_jobs.poll(session, job.id, pace, lambda _job: None)
+        failure = failure_of(ended)
+        if failure is not None:
+            raise failure
+        file = lookup.folder / "records.csv"
+        query_jobs.download(session, job.id, file, expected=ended.processed)
+        self.context.disk.measure()
+        header = read_header(file)
+        if [each.lower() for each in header] not in ([each.lower() for each in names], []):
+            raise UnexpectedAnswerError(
+                f"The result of query job {job.id} has the columns {', '.join(header)} instead of "
+                f"{', '.join(names)}"
+            )
+        lookup.add_file(file)
+        file.unlink()

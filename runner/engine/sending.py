@@ -59,7 +59,8 @@ class PreparedWrite:
     @property
     def failed_unsent(self) -> int:
         """Rows that failed on this machine, before anything was sent."""
-        return self.staging.rejected_total - self.staging.skipped_total
+        rows = self.staging
+        return rows.rejected_total - rows.skipped_total - rows.unchanged_total
 
     def save_before_images(self, first_row: int, last_row: int) -> None:
         """Save what the records of these rows hold now, if the job asks for `undo`."""

@@ -32,6 +32,7 @@ from runner.job.endpoints import (
     TaskSource,
 )
 from runner.job.model import (
+    COMPARED_VERBS,
     DECLARED_VERBS,
     PARENT_COLUMN,
     QUERY_BULK_THRESHOLD_ROWS,
@@ -46,6 +47,7 @@ from runner.job.model import (
     Environment,
     FieldMapping,
     Headers,
+    Match,
     OnError,
     Param,
     QueryTask,
@@ -206,6 +208,9 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         source=_source(values["from"], folder),
         key=values.get("key"),
         on_create=tuple(values.get("on_create", ())),
+        match=Match(values["match"]) if verb is Verb.UPSERT and "match" in values else None,
+        only_changes=verb in COMPARED_VERBS and values.get("only_changes", False),
+        scope=values.get("scope"),
         fields=_mappings(fields, folder) if fields else None,
         headers=Headers(values.get("headers", Headers.NAMES)),
         unknown_columns=UnknownColumns(values.get("unknown_columns", UnknownColumns.ERROR)),

@@ -52,6 +52,10 @@ DECLARED_VERBS = tuple(verb for verb in Verb if verb is not Verb.UNDELETE)
 """Those that a job may declare."""
 
 
+COMPARED_VERBS = frozenset({Verb.UPDATE, Verb.UPSERT})
+"""Those that change records, so that what a record holds already can be left out."""
+
+
 class Api(StrEnum):
     """Which API a task uses."""
 
@@ -97,6 +101,15 @@ class Duplicates(StrEnum):
     """The first; the others fail."""
     FIRST = "first"
     LAST = "last"
+
+
+class Match(StrEnum):
+    """Which rows of an upsert are sent."""
+
+    UPDATE_ONLY = "update_only"
+    """Those whose record exists."""
+    CREATE_ONLY = "create_only"
+    """Those whose record does not."""
 
 
 class Concurrency(StrEnum):
@@ -212,6 +225,12 @@ class WriteTask(Task):
     """What becomes of rows of the same key."""
     on_create: tuple[str, ...] = ()
     """Fields of an upsert that are sent only for rows without a record."""
+    match: Match | None = None
+    """Which rows of an upsert are sent; None: all."""
+    only_changes: bool = False
+    """Whether an update or upsert sends only what the records do not hold already."""
+    scope: str | None = None
+    """SOQL condition of the records that `only_changes` compares with, with its binds."""
     fields: tuple[FieldMapping, ...] | None = None
     """None: the source's header names the fields."""
     headers: Headers = Headers.NAMES

@@ -14,6 +14,7 @@ import typer.main
 import yaml
 
 from runner.cli.app import app
+from runner.engine.lookup_cost import Reading, calls, reading_for
 from runner.local_org.router import ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -35,6 +36,16 @@ PLACES = (
     "child_table",
     "list",
 )
+LOOKUPS = (
+    (200, 50_000_000),
+    (4_800, 10_000),
+    (10_000, 10_000),
+    (10_000, 1_000_000),
+    (100_000, 1_000_000),
+    (1_000_000, 1_000_000),
+    (100_000, 50_000_000),
+)
+"""Rows and records of the examples of how records are looked up."""
 COMMON_FROM = 3
 """An option that as many commands have alike is described once."""
 
@@ -109,6 +120,7 @@ def _job_tables(schema):
         tables[name] = _keys(definitions[name], schema)
     for name in ("token_file", "token_keyring", "jwt", "client_credentials"):
         tables[name] = _keys(definitions[name], schema)
+    tables["lookups"] = _lookup_table()
     branches = definitions["auth_jwt"], definitions["auth_client_credentials"]
     flows = {key: value for each in branches for key, value in each["properties"].items()}
     tables["auth"] = _keys({"properties": flows}, schema)
@@ -128,7 +140,29 @@ def _value_tables():
         "excel cells": _module(tests / "sources" / "excel_cells.py").table(),
         "out": values.out_table(),
         "functions": values.functions_table(),
+        "equal": _module(tests / "equality_cases.py").table(),
     }
+
+
+def _lookup_table():
+    """How records are looked up, for some numbers of rows and records."""
+    lines = [
+        "| rows | records | looked up | API calls | otherwise |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for rows, records in LOOKUPS:
+        chosen = reading_for(rows, lambda count=records: count)
+        costs = {way: calls(way, rows, records) for way in Reading}
+        other = next(way for way in Reading if way is not chosen)
+        cells = (
+            f"{rows:,}",
+            f"{records:,}",
+            chosen,
+            f"{costs[chosen]:,}",
+            f"{costs[other]:,} {other}",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _module(file):

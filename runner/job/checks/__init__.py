@@ -23,6 +23,7 @@ from runner.job.checks import (
 from runner.job.checks.bulk_queries import bulk_queries
 from runner.job.checks.columns import ColumnFinder, HeaderReader
 from runner.job.checks.endpoints import LibraryFinder
+from runner.job.checks.scopes import scopes
 from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
 
@@ -51,6 +52,7 @@ _OF_WRITES: tuple[_Check, ...] = (
     file_bodies.writes,
     writes.time_zones,
     writes.unknown_params,
+    scopes,
 )
 _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,

@@ -115,12 +115,9 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
     for task in job.queries:
         text = task.soql
         path = task_path(task, "query")
-        masked = soql.masked(text)
-        for pattern, message, hint in _MISTAKES:
-            for at in pattern.finditer(masked):
-                space = len(at[0]) - len(at[0].lstrip())
-                found = job.origin.diagnose(path, _MISTAKE, message, help=hint)
-                yield narrowed(found, job.origin, text, at.start() + space, at.end())
+        for message, hint, start, end in mistakes_in(text):
+            found = job.origin.diagnose(path, _MISTAKE, message, help=hint)
+            yield narrowed(found, job.origin, text, start, end)
         twice = _named_twice(text)
         if twice is not None:
             message = f"a query that groups names two of its columns `{twice[0]}`"
@@ -135,6 +132,14 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
                 )
                 found = job.origin.diagnose(path, _MISTAKE, message, help=hint)
                 yield narrowed(found, job.origin, text, start, end)
+
+
+def mistakes_in(text: str) -> Iterator[tuple[str, str, int, int]]:
+    """What SOQL does not have: message, hint, and the first and last character to point at."""
+    masked = soql.masked(text)
+    for pattern, message, hint in _MISTAKES:
+        for at in pattern.finditer(masked):
+            yield message, hint, at.end() - len(at[0].lstrip()), at.end()
 
 
 def _named_twice(text: str) -> tuple[str, str] | None:
@@ -224,7 +229,7 @@ def unknown_binds(
 ) -> Iterator[Diagnostic]:
     """Those of the binds `names` in the `text` at `path` that have no param."""
     known = list(job.declared_params)
-    what = "query" if path[-1] == "query" else "SQL"
+    what = path[-1] if path[-1] in {"query", "scope"} else "SQL"
     for name in names:
         if name not in job.declared_params:
             message = f"the {what} uses `:{name}`, but there is no param `{name}`"
@@ -278,6 +283,7 @@ def unused_params(job: PartialJob) -> Iterator[Diagnostic]:
         return
     used = {name for task in job.queries for name in binds.names(task.soql)}
     for task in job.writes:
+        used.update(binds.names(task.scope or ""))
         if isinstance(task.source, DatabaseSource | SqlSource):
             used.update(binds.sql_names(task.source.sql))
     for name in (param.name for param in job.params if param.name not in used):

@@ -25,14 +25,14 @@ _HELP = {
     "`(`": "put the list in parentheses",
     "`)`": "close the parenthesis",
 }
-_GENERAL = "a query is SELECT fields FROM object WHERE … ORDER BY … LIMIT …, in this order"
+GENERAL = "a query is SELECT fields FROM object WHERE … ORDER BY … LIMIT …, in this order"
 
 
 def syntax_problem(text: str, error: SoqlError) -> tuple[str, str, int, int]:
     """The message, the help, and the first and last character to point at."""
     start, end = _place(text, error.at)
     found = text[start:end]
-    general = next((_HELP[each] for each in error.expected if each in _HELP), _GENERAL)
+    general = next((_HELP[each] for each in error.expected if each in _HELP), GENERAL)
     if error.words is not None:
         message = f"{error.words[0].lower()}{error.words[1:]}"
         return message, error.help or _HELP["a value"], start, end

@@ -76,15 +76,21 @@ _UNCOUNTED = re.compile(
 
 
 @cache
-def _record_with(names: tuple[str, ...]) -> type[msgspec.Struct]:
-    """A record that has these fields, none of them null."""
-    return msgspec.defstruct(
-        "_Record", [(name, str if name == "Id" else str | int | float | bool) for name in names]
-    )
+def _record_with(names: tuple[str, ...], nullable: tuple[str, ...]) -> type[msgspec.Struct]:
+    """A record that has these fields, none of them null but those of the second list."""
+    wanted: list[tuple[str, Any]] = [
+        (name, str if name == "Id" else str | int | float | bool) for name in names
+    ]
+    return msgspec.defstruct("_Record", wanted + [(name, Any) for name in nullable])
 
 
 def found_records(
-    session: Session, soql: str, names: Sequence[str], *, deleted: bool = False
+    session: Session,
+    soql: str,
+    names: Sequence[str],
+    *,
+    nullable: Sequence[str] = (),
+    deleted: bool = False,
 ) -> list[dict[str, Any]]:
     """Find a handful of records by their values; numbers are texts.
 
@@ -94,15 +100,17 @@ def found_records(
         session: The org.
         soql: The query.
         names: The fields that it selects, none of which can be null.
+        nullable: Other members that each record must have.
         deleted: Find deleted and archived records too.
 
     Raises:
         OrgError: As `pages`.
         UnexpectedAnswerError: A record lacks one of the fields.
     """
+    form = _record_with(tuple(names), tuple(nullable))
 
     def read() -> list[dict[str, Any]]:
-        found = pages(session, soql, deleted=deleted, form=_record_with(tuple(names)))
+        found = pages(session, soql, deleted=deleted, form=form)
         return [record for page in found for record in page.texts]
 
     try:

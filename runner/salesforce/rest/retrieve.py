@@ -74,6 +74,39 @@ def find_by_key(
         yield record["Id"], str(record[field])
 
 
+def read_by_key(  # noqa: PLR0913 - the parts of a query
+    session: Session,
+    sobject: str,
+    field: str,
+    values: Sequence[str],
+    paths: Sequence[str],
+    *,
+    quoted: bool = True,
+    condition: str = "",
+) -> Iterator[list[str | None]]:
+    """Read records by the values of one field.
+
+    Args:
+        session: The org.
+        sobject: Their object.
+        field: The field; it may be the Id.
+        values: Any number; each query asks for as many as fit in a URL.
+        paths: What to read of each record: fields, and fields of its parents by their paths.
+        quoted: Whether the values are texts; numbers are not quoted in a query.
+        condition: What else must be true of a record, in SOQL.
+
+    Yields:
+        Id, the field's value unless that is the Id, and the paths' values, as text; None for null.
+    """
+    wanted = dict.fromkeys(("Id", field, *paths))
+    members = [path.split(".") for path in wanted]
+    for record in _among(
+        session, sobject, field, values, also=(field,), paths=paths, quoted=quoted,
+        condition=condition,
+    ):  # fmt: skip
+        yield [_at(record, path) for path in members]
+
+
 def find_deleted(session: Session, sobject: str, ids: Sequence[str]) -> Iterator[tuple[str, bool]]:
     """Find records, including those in the recycle bin; Id, and whether it is deleted."""
     for record in _among(session, sobject, "Id", ids, also=("IsDeleted",), deleted=True):
@@ -116,17 +149,22 @@ def _among(  # noqa: PLR0913 - the parts of a query
     values: Sequence[str],
     *,
     also: Sequence[str],
+    paths: Sequence[str] = (),
     quoted: bool = True,
+    condition: str = "",
     deleted: bool = False,
 ) -> Iterator[dict[str, Any]]:
     names = tuple(dict.fromkeys(("Id", *also)))
+    selected = ", ".join(dict.fromkeys((*names, *paths)))
+    nullable = [each for each in dict.fromkeys(p.split(".")[0] for p in paths) if each not in names]
+    more = f" AND ({condition})" if condition else ""
 
     def soql(some: Sequence[str]) -> str:
         listed = ",".join(map(literal, some) if quoted else some)
-        return f"SELECT {', '.join(names)} FROM {sobject} WHERE {field} IN ({listed})"  # noqa: S608 - names as describe has them, values as literals
+        return f"SELECT {selected} FROM {sobject} WHERE {field} IN ({listed}){more}"  # noqa: S608 - names as describe has them, values as literals
 
     for some in _fitting(values, soql):
-        yield from found_records(session, soql(some), names, deleted=deleted)
+        yield from found_records(session, soql(some), names, nullable=nullable, deleted=deleted)
 
 
 def _fitting(
@@ -139,6 +177,14 @@ def _fitting(
             size = size * 4 // 5
         yield values[start : start + size]
         start += size
+
+
+def _at(record: dict[str, Any], path: Sequence[str]) -> str | None:
+    """The text at a path; None where a parent or the value is null."""
+    found: Any = record
+    for member in path:
+        found = found.get(member) if isinstance(found, dict) else None
+    return _text(found)
 
 
 def _text(value: object) -> str | None:

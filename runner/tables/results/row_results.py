@@ -1,7 +1,8 @@
 """What became of every row of a write: collected, counted, written next to the source's columns.
 
-Every row of the source ends as exactly one of four: succeeded, failed (in the org, or here before
-it was sent), in doubt (sent, but its answer was lost), unprocessed. Knows staged rows and results.
+Every row of the source ends as exactly one of six: succeeded, failed (in the org, or here before
+it was sent), in doubt (sent, but its answer was lost), unprocessed, skipped or unchanged (not sent,
+as the job wants it). Knows staged rows and results.
 Knows nothing of how a result was obtained.
 """
 
@@ -29,7 +30,7 @@ from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.local_files import checksum_of
 from runner.tables.staging.parts import Part, header_line
-from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SUPERSEDED
+from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
 from runner.tables.staging.rows import StagedRows
 
 _COLUMNS = (
@@ -155,6 +156,7 @@ class RowResults:
             updated=others if word == "updated" else 0,
             deleted=others if word == "deleted" else 0,
             undeleted=others if word == "undeleted" else 0,
+            unchanged=tally[RowStatus.UNCHANGED],
             skipped=tally[RowStatus.SKIPPED],
             failed=tally[RowStatus.FAILED],
             in_doubt=tally[RowStatus.IN_DOUBT],
@@ -194,7 +196,7 @@ class RowResults:
         if counts.in_doubt:
             added[RowStatus.IN_DOUBT] = _FAILED_COLUMNS
         if counts.skipped:
-            added[RowStatus.SKIPPED] = ("sf__Row", "sf__Message")
+            added[RowStatus.SKIPPED] = ("sf__Row", "sf__Code", "sf__Message")
         if self._staging.file_column is not None:
             added[RowStatus.SUCCEEDED] += ("sf__Checksum",)
         if self._staging.files:
@@ -238,7 +240,8 @@ class RowResults:
                 f" POSITIONAL JOIN {own}"
             )
             present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
-            for status in {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}:
+            ended = {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}
+            for status in ended & cells.keys():  # rows that are unchanged are only counted
                 piece = self._staging.folder / f"{status}-{chunk.stem.name}.csv"
                 query = f"SELECT {cells[status]} FROM ended WHERE {_is(status)}"
                 cursor.execute(copy_csv(query, piece, header=False))
@@ -310,9 +313,12 @@ def _insert_rejected(chunk: RowChunk) -> str:
         part = f"split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
         return f"list_transform({problems}, lambda p: {part})"
 
-    is_skipped = f"{member(1)}[1] = {literal(SUPERSEDED)}"
-    skipped, failed = literal(RowStatus.SKIPPED), literal(RowStatus.FAILED)
-    status = f"CASE WHEN {is_skipped} THEN {skipped} ELSE {failed} END"
+    of_codes = {RowStatus.SKIPPED: SKIPPED, RowStatus.UNCHANGED: (UNCHANGED,)}
+    cases = "".join(
+        f" WHEN {member(1)}[1] IN ({', '.join(map(literal, codes))}) THEN {literal(status)}"
+        for status, codes in of_codes.items()
+    )
+    status = f"CASE{cases} ELSE {literal(RowStatus.FAILED)} END"
     # Each field once, in the order of the messages; list_distinct has no order.
     fields = f"list_filter({member(2)}, lambda f, i: list_position({member(2)}, f) = i)"
     return (

@@ -210,6 +210,8 @@ def same_key(kind: FieldKind, key: str, *, tells_case: bool) -> str:
     """
     if kind is FieldKind.TEXT:
         return trimmed(key) if tells_case else f"lower({trimmed(key)})"
+    if kind is FieldKind.ID:  # some Ids of 15 characters look like numbers
+        return comparable(kind, key)
     exact = f"CAST(try_cast({key} AS DECIMAL(38, 15)) AS VARCHAR)"
     return f"coalesce({exact}, {comparable(kind, key)})"
 

@@ -28,7 +28,9 @@ class RowChunk:
     blank: int = 0
     """Rows that were left out because they have no value; no row of it is one of them."""
     skipped: int = 0
-    """Those of them that another row of the same key stands for, as the job wants it."""
+    """Those of them that the job does not want to be sent."""
+    unchanged: int = 0
+    """Those of them whose record holds everything already."""
     width: int = 0
     """Cells of a row to send."""
     sent_bytes: int = 0

@@ -37,6 +37,12 @@ UNCOMPUTABLE = "EXPRESSION_FAILED"
 DUPLICATE_KEY = "DUPLICATE_KEY"
 SUPERSEDED = "SUPERSEDED"
 """Of a row that does not fail: another one of the same key is sent in its place."""
+NO_RECORD = "NO_RECORD"
+RECORD_EXISTS = "RECORD_EXISTS"
+SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS)
+"""Codes of rows that the job does not want to be sent."""
+UNCHANGED = "UNCHANGED"
+"""Code of a row whose record holds everything already."""
 
 BETWEEN_PROBLEMS = "\x1e"
 BETWEEN_MEMBERS = "\x1f"

@@ -2,25 +2,35 @@
 
 An update or delete by an external Id sends Ids instead of keys; a row whose key no record has, or
 several have, is not sent. An upsert leaves fields that can only be set on creation out of rows
-whose record exists. Knows staged rows and keys. Knows nothing of how the org is asked.
+whose record exists, and skips rows by `match`. With `only_changes`, what records hold already is
+not sent. Knows staged rows and keys. Knows nothing of how the org is asked.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.errors import UnexpectedAnswerError
 from runner.files import unwritable
+from runner.job.model import Match
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.chunk import sent_between
+from runner.tables.staging.comparison import KNOWN, Comparison
+from runner.tables.staging.equality import HeldField
 from runner.tables.staging.mapping import ColumnMapping
-from runner.tables.staging.problems import NO_PROBLEM, problem, shown
+from runner.tables.staging.problems import (
+    NO_PROBLEM,
+    NO_RECORD,
+    RECORD_EXISTS,
+    problem,
+    shown,
+)
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 
@@ -31,29 +41,68 @@ _AT_ONCE = 2_000
 _FAILURE = "Keys cannot be looked up"
 
 
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What becomes of rows whose record exists, or does not."""
+
+    sobject: str
+    sends_ids: bool = False
+    """Ids are sent instead of keys; rows without one record are rejected."""
+    on_create: Collection[str] = ()
+    """Fields that are left out of the rows whose record exists."""
+    match: Match | None = None
+    """Rows that are skipped, because their record does not exist, or does."""
+    only_changes: bool = False
+    """Whether rows that change nothing are left out, and cells that do not of the others."""
+
+
 class RecordLookup:
     """The keys of staged rows and the records that have them."""
 
-    def __init__(self, staging: StagedRows, key: ColumnMapping, *, is_case_sensitive: bool) -> None:
+    def __init__(
+        self,
+        staging: StagedRows,
+        key: ColumnMapping,
+        key_path: str,
+        *,
+        tells_case: bool,
+        fields: Sequence[HeldField] = (),
+    ) -> None:
         """Collect the keys.
 
         Args:
             staging: The rows, mapped; some of them are to be sent.
             key: The column of the key.
-            is_case_sensitive: Whether the org tells `a1` and `A1` apart.
+            key_path: Its field's name in a query.
+            tells_case: Whether the org tells `a1` and `A1` apart.
+            fields: What else to know of the records, to compare the rows with.
         """
         self._staging = staging
         self._key = key
-        self._is_case_sensitive = is_case_sensitive
+        self._tells_case = tells_case
         self._connection = staging.database.connection
+        self.comparison = Comparison(staging.mappings, key, fields)
+        self._more = tuple(self.comparison.held_cell.values())
+        self._has_own_key = key_path != "Id"
         sent = sent_between(staging.chunks, 1, staging.rows_total)
+        texts = "".join(f", {each} VARCHAR" for each in self._more)
         with storage_errors(_FAILURE):
             self._connection.execute(
                 f"CREATE TABLE wanted AS SELECT {self._same('key')} AS k, any_value(key) AS key"
-                f" FROM (SELECT {key.cell} AS key FROM {sent}) GROUP BY k"
+                f" FROM (SELECT {key.cell} AS key FROM {sent}) WHERE key IS NOT NULL GROUP BY k"
             )
-            self._connection.execute("CREATE TABLE found (k VARCHAR, id VARCHAR)")
+            self._connection.execute(f"CREATE TABLE found (k VARCHAR, id VARCHAR{texts})")
             (self.count,) = self._connection.execute("SELECT count(*) FROM wanted").fetchall()[0]
+
+    @property
+    def folder(self) -> Path:
+        """Where the staged rows' files are."""
+        return self._staging.folder
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What to read of each record after its Id and its key."""
+        return tuple(self.comparison.held_cell)
 
     def pages_of_keys(self) -> Iterator[list[str]]:
         """The keys, each once, some thousand at a time."""
@@ -62,8 +111,8 @@ class RecordLookup:
             while some := cursor.fetchmany(_AT_ONCE):
                 yield [key for (key,) in some]
 
-    def add(self, records: Iterable[tuple[str, str]]) -> None:
-        """Add records that the org has found: Id and key of each."""
+    def add(self, records: Iterable[Sequence[str | None]]) -> None:
+        """Add records that the org has found: Id, key unless that is the Id, and `paths`."""
         file = self._staging.folder / "found.csv"
         try:
             with file.open("w", encoding="utf-8", newline="") as stream:
@@ -74,82 +123,107 @@ class RecordLookup:
         file.unlink()
 
     def add_file(self, file: Path, *, header: bool = True) -> None:
-        """Add records from a CSV file of Id and key; those that no row names are passed over.
+        """Add records from a CSV file like `add`; those that no row names are passed over.
 
         Raises:
             UnexpectedAnswerError: A record has no Id or no key.
         """
-        blank = "SELECT count(*) FROM {} WHERE id IS NULL OR key IS NULL"
-        record = f"(SELECT id, {self._same('key')} AS k FROM {{}})"
-        insert = f"INSERT INTO found SELECT k, id FROM {record} SEMI JOIN wanted USING (k)"
+        more = "".join(f", {each}" for each in self._more)
+        key = "key" if self._has_own_key else "id"
+        blank = f"SELECT count(*) FROM {{}} WHERE id IS NULL OR {key} IS NULL"
+        record = f"(SELECT id, {self._same(key)} AS k{more} FROM {{}})"
+        insert = f"INSERT INTO found SELECT k, id{more} FROM {record} SEMI JOIN wanted USING (k)"
 
         def add(rows: str) -> int:
             self._connection.execute(insert.format(rows))
             return int(self._connection.execute(blank.format(rows)).fetchall()[0][0])
 
         with storage_errors(_FAILURE):
-            if without := with_rows(file, ("id", "key"), add, header=header):
+            columns = ("id", *(["key"] if self._has_own_key else []), *self._more)
+            if without := with_rows(file, columns, add, header=header):
                 raise UnexpectedAnswerError(
                     f"{without:,} of the records found by {self._key.column.label} came without "
                     "their Id or key"
                 )
 
-    def send_ids(self, sobject: str) -> None:
-        """Send the Ids of the records instead of the keys; rows without one record are rejected.
+    def apply(self, effects: Effects) -> None:
+        """Write the rows to send again as what the org has requires; leave `known` behind.
 
         Raises:
             StateError: The rows cannot be stored.
         """
-        key, name = self._key, self._key.column.label
-        value = f"'''' || {shown(f's.{key.cell}')} || ''''"
-        none = f"{literal(f'{name}: no {sobject} has the key ')} || {value}"
-        several = f"{literal(f'{name}: ')} || records || {literal(f' of {sobject} have the key ')}"
-        why = (
-            f"CASE WHEN id IS NULL THEN {problem(name, KEY_NOT_FOUND, none)}"
-            f" WHEN records > 1 THEN {problem(name, KEY_IS_AMBIGUOUS, f'{several} || {value}')} END"
-        )
-        cells = {key.cell: "id"}
-        self._rewrite(cells, why)
-        self._staging.mappings = tuple(
-            replace(each, column=each.column.as_sent) for each in self._staging.mappings
-        )
+        self._know()
+        key, name, staging = self._key, self._key.column.label, self._staging
+        cells: dict[str, str] = _only_where("id IS NULL", effects.on_create, staging.mappings)
+        cases = []
+        if effects.sends_ids:
+            cells[key.cell] = "id"
+            none = literal(f"{name}: no {effects.sobject} has the key ")
+            several = f"records || {literal(f' of {effects.sobject} have the key ')}"
+            several = f"{literal(f'{name}: ')} || {several}"
+            cases.append(("id IS NULL", self._problem(KEY_NOT_FOUND, none)))
+            cases.append(("records > 1", self._problem(KEY_IS_AMBIGUOUS, several)))
+        if effects.match is Match.UPDATE_ONLY:
+            none = literal(f"{name}: no {effects.sobject} has the key ")
+            cases.append(("id IS NULL", self._problem(NO_RECORD, none)))
+        if effects.match is Match.CREATE_ONLY:
+            one = literal(f"{name}: a record of {effects.sobject} has the key ")
+            cases.append(("id IS NOT NULL", self._problem(RECORD_EXISTS, one)))
+        when = "".join(f" WHEN {test} THEN {found}" for test, found in cases)
+        why = f"CASE{when} END" if when else NO_PROBLEM
+        then = NO_PROBLEM
+        if effects.only_changes:
+            cells |= self.comparison.changed_cells(cells)
+            then = self.comparison.unchanged
+        if cells or cases:
+            rewrite_chunks(staging, cells, why, then=then, known=KNOWN)
+        if effects.sends_ids:
+            staging.mappings = tuple(
+                replace(each, column=each.column.as_sent) for each in staging.mappings
+            )
 
-    def leave_out(self, fields: Collection[str]) -> None:
-        """Leave these fields out of the rows whose record exists.
+    def _problem(self, code: str, text: str) -> str:
+        """SQL of a problem whose message ends with the key."""
+        value = shown(f"s.{self._key.cell}")
+        return problem(self._key.column.label, code, f"{text} || '''' || {value} || ''''")
 
-        Raises:
-            StateError: The rows cannot be stored.
-        """
-        self._rewrite(_only_where("id IS NULL", fields, self._staging.mappings))
-
-    def _rewrite(self, cells: Mapping[str, str], why: str = NO_PROBLEM) -> None:
+    def _know(self) -> None:
+        """Make the table of what is known of each row's record."""
         staging = self._staging
         rows = sent_between(staging.chunks, 1, staging.rows_total)
         keys = f"SELECT row, {self._same(self._key.cell)} AS k FROM {rows}"
+        more = "".join(f", first({each}) AS {each}" for each in self._more)
         records = "count(DISTINCT left(id, 15)) AS records"
-        known = f"SELECT k, min(id) AS id, {records} FROM found GROUP BY k"
+        grouped = f"SELECT k, min(id) AS id, {records}{more} FROM found GROUP BY k"
         with storage_errors(_FAILURE):
             # All rows at once: with each chunk, all the records would be gone through again.
             self._connection.execute(
-                f"CREATE TABLE known AS SELECT row, id, records"
-                f" FROM ({keys}) JOIN ({known}) USING (k)"
+                f"CREATE TABLE {KNOWN} AS SELECT keys.row AS row, g.* EXCLUDE (k)"
+                f" FROM ({keys}) keys JOIN ({grouped}) g USING (k)"
             )
             for table in ("wanted", "found"):
                 self._connection.execute(f"DROP TABLE {table}")
-        rewrite_chunks(staging, cells, why, known="known")
 
     def _same(self, key: str) -> str:
-        return same_key(self._key.column.kind, key, tells_case=self._is_case_sensitive)
+        return same_key(self._key.column.kind, key, tells_case=self._tells_case)
 
 
-def leave_out_where_id(staging: StagedRows, fields: Collection[str]) -> None:
-    """Leave fields out of the rows that have an Id: in an upsert by Id, their record exists.
+def apply_by_id(staging: StagedRows, effects: Effects) -> None:
+    """Apply effects to an upsert by Id without asking: the record of a row with an Id exists.
 
     Raises:
         StateError: The rows cannot be stored.
     """
     key = next(each for each in staging.mappings if each.column.field == "Id")
-    rewrite_chunks(staging, _only_where(f"s.{key.cell} IS NULL", fields, staging.mappings))
+    is_new = f"s.{key.cell} IS NULL"
+    why = NO_PROBLEM
+    if effects.match is Match.UPDATE_ONLY:
+        text = literal("Id: blank, so the row would create a record")
+        why = f"CASE WHEN {is_new} THEN {problem('Id', NO_RECORD, text)} END"
+    if effects.match is Match.CREATE_ONLY:
+        text = f"{literal('Id: a record has the Id ')} || s.{key.cell}"
+        why = f"CASE WHEN NOT {is_new} THEN {problem('Id', RECORD_EXISTS, text)} END"
+    rewrite_chunks(staging, _only_where(is_new, effects.on_create, staging.mappings), why)
 
 
 def _only_where(

@@ -12,15 +12,16 @@ from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
 from runner.tables.sql import copy_csv, literal, quote_leading_mark
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.problems import BETWEEN_MEMBERS, NO_PROBLEM, SUPERSEDED
+from runner.tables.staging.problems import BETWEEN_MEMBERS, NO_PROBLEM, SKIPPED, UNCHANGED
 from runner.tables.staging.rows import StagedRows
 
 
-def rewrite_chunks(
+def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
     staging: StagedRows,
     cells: Mapping[str, str],
     why: str = NO_PROBLEM,
     *,
+    then: str = NO_PROBLEM,
     known: str | None = None,
     only: Container[int] | None = None,
 ) -> None:
@@ -29,7 +30,8 @@ def rewrite_chunks(
     Args:
         staging: The rows, mapped.
         cells: SQL of cells that change, over a row `s` and what is known of it.
-        why: SQL of a row's problem; NULL if it has none.
+        why: SQL of a row's problem, over the same; NULL if it has none.
+        then: SQL of another problem, over the cells as they are now and what is known of the row.
         known: A table of what is known of rows: `row`, each once, and other columns.
         only: First rows of the chunks that change; None: all.
 
@@ -44,10 +46,15 @@ def rewrite_chunks(
             return chunk
         with storage_errors("Rows cannot be stored"), staging.database.cursor() as cursor:
             rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
-            join = f"LEFT JOIN (FROM {known} WHERE {rows}) USING (row)" if known else ""
-            cursor.execute(
-                f"CREATE TEMP TABLE again AS SELECT row, {chosen}, {why} AS problem"
+            join = f"LEFT JOIN (FROM {known} WHERE {rows}) k USING (row)" if known else ""
+            more = ", k.* EXCLUDE (row)" if known else ""
+            changed = (
+                f"SELECT s.row AS row, {chosen}, {why} AS problem{more}"
                 f" FROM {chunk.sent_rows()} s {join}"
+            )
+            cursor.execute(
+                f"CREATE TEMP TABLE again AS SELECT row, {', '.join(names)},"
+                f" coalesce(problem, {then}) AS problem FROM ({changed})"
             )
             problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
             if chunk.rejected:
@@ -58,14 +65,18 @@ def rewrite_chunks(
             sent = f"SELECT {values} FROM again WHERE problem IS NULL ORDER BY row"
             cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
             quote_leading_mark(chunk.sent_file)
-            superseded = f"starts_with(problem, {literal(SUPERSEDED + BETWEEN_MEMBERS)})"
-            count = f"SELECT count(*), count(*) FILTER ({superseded}) FROM rejected"
-            rejected, skipped = cursor.execute(count).fetchall()[0]
+            code = f"split_part(problem, {literal(BETWEEN_MEMBERS)}, 1)"
+            skips = f"{code} IN ({', '.join(map(literal, SKIPPED))})"
+            same = f"{code} = {literal(UNCHANGED)}"
+            counts = f"count(*), count(*) FILTER ({skips}), count(*) FILTER ({same})"
+            found = cursor.execute(f"SELECT {counts} FROM rejected").fetchall()[0]
+            rejected, skipped, unchanged = found
             if rejected:
                 place = f"row - {chunk.first_row - 1}"
                 listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
                 cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
         sent_bytes = chunk.sent_file.stat().st_size
-        return replace(chunk, rejected=rejected, skipped=skipped, sent_bytes=sent_bytes)
+        counted = {"rejected": rejected, "skipped": skipped, "unchanged": unchanged}
+        return replace(chunk, **counted, sent_bytes=sent_bytes)
 
     staging.chunks = tuple(parallel_map(rewrite, staging.chunks))

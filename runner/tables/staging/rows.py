@@ -189,8 +189,13 @@ class StagedRows:
 
     @property
     def skipped_total(self) -> int:
-        """Rows that are not sent because another row of the same key is, as the job wants it."""
+        """Rows that are not sent because the job does not want it."""
         return sum(chunk.skipped for chunk in self.chunks)
+
+    @property
+    def unchanged_total(self) -> int:
+        """Rows that are not sent because their records hold everything already."""
+        return sum(chunk.unchanged for chunk in self.chunks)
 
     @property
     def truncated_total(self) -> int:

@@ -24,6 +24,7 @@ from runner.job.model import Verb
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import canonical, comparable, trimmed
+from runner.tables.staging.equality import NUMBERS, as_set, half_a_unit, number, second
 from runner.tables.undo.after_images import WrittenColumn, WrittenIndex
 
 
@@ -79,9 +80,6 @@ ACTS: dict[Verb, tuple[Act, ...]] = {
     Verb.DELETE: (Act.UNDELETE,),
 }
 """How each verb is undone, in this order: lookups are restored before what they look up goes."""
-_MOST_DIGITS = 38
-_MOST_SCALE = 15
-"""Leaves room for the 18 digits that a field may have, before or after the point."""
 _NULL = literal(EXPLICIT_NULL)
 _RESTORE, _DELETE, _UNDELETE = map(literal, Act)
 
@@ -165,30 +163,26 @@ def _tests(index: WrittenIndex, at: int) -> Iterator[str]:
 
 def _comparable(column: WrittenColumn, text: str) -> str:
     """SQL of a text that is the same for values that are equal in the org; '' for null."""
-    if column.kind in {FieldKind.NUMBER, FieldKind.INTEGER}:
-        return f"coalesce(CAST({_number(text)} AS VARCHAR), {comparable(column.kind, text)})"
+    if column.kind in NUMBERS:
+        return f"coalesce(CAST({number(text)} AS VARCHAR), {comparable(column.kind, text)})"
     if column.kind is FieldKind.DATETIME:
-        return f"left({comparable(column.kind, text)}, 19)"
+        return second(comparable(column.kind, text))
     if column.kind is FieldKind.BOOLEAN:
         return f"coalesce(nullif({comparable(column.kind, text)}, ''), 'false')"
     if column.kind is not FieldKind.TEXT:
         return comparable(column.kind, text)
     plain = trimmed(comparable(FieldKind.TEXT, canonical(FieldKind.TEXT, text)))
     if column.type == "multipicklist":
-        return f"array_to_string(list_sort(string_split({plain}, ';')), ';')"
+        return f"array_to_string({as_set(plain)}, ';')"
     return plain
 
 
 def _rounded(column: WrittenColumn, present: str, sent: str) -> str:
     """SQL of whether a number is another one at the field's scale, rounded either way."""
-    if column.kind not in {FieldKind.NUMBER, FieldKind.INTEGER} or column.parent is not None:
+    if column.kind not in NUMBERS or column.parent is not None:
         return "false"
-    difference = f"abs({_number(present)} - {_number(sent)})"
-    return f"coalesce({difference} * 2 * 1{'0' * min(column.scale, _MOST_SCALE)} <= 1, false)"
-
-
-def _number(text: str) -> str:
-    return f"try_cast({text} AS DECIMAL({_MOST_DIGITS}, {_MOST_SCALE}))"
+    difference = f"abs({number(present)} - {number(sent)})"
+    return f"coalesce({difference} <= {half_a_unit(column.scale)}, false)"
 
 
 def _why(drifted: str, changed: str, *, hard: bool) -> str:

@@ -35,6 +35,7 @@ def prepared(verb):
         rows_total=1,
         rejected_total=0,
         skipped_total=0,
+        unchanged_total=0,
         batches=lambda _size: [[(1, {"ERP_Id__c": "E1"})]],
     )
     context = SimpleNamespace(

@@ -6,12 +6,12 @@ from runner.errors import UnexpectedAnswerError
 from runner.job.model import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
-from runner.tables.staging.record_lookup import RecordLookup, leave_out_where_id
+from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 
 
 def lookup_of(staging, *, is_case_sensitive=False):
     key = next(each for each in staging.mappings if each.column.required)
-    return RecordLookup(staging, key, is_case_sensitive=is_case_sensitive)
+    return RecordLookup(staging, key, "Key__c", tells_case=is_case_sensitive)
 
 
 def by_key(kind=FieldKind.TEXT):
@@ -38,7 +38,7 @@ def test_keys_become_ids_and_rows_without_one_record_are_rejected(stage, failed_
         "k2",
     ]
     lookup.add([("001A", "k1 "), ("001B", "K2"), ("001C", "K3"), ("001D", "k3"), ("001E", "K5")])
-    lookup.send_ids("Thing__c")
+    lookup.apply(Effects("Thing__c", sends_ids=True))
     sent = [(row, record) for batch in staging.batches(10) for row, record in batch]
     assert sent == [
         (2, {"Id": "001A", "Name": "b" * 60}),
@@ -70,7 +70,7 @@ def test_keys_that_the_org_takes_for_the_same_are_the_same(
     staging = stage(f"Key,Name\n{key},a\n".encode(), by_key(kind))
     lookup = lookup_of(staging, is_case_sensitive=is_case_sensitive)
     lookup.add([("001A", found)])
-    lookup.send_ids("Account")
+    lookup.apply(Effects("Account", sends_ids=True))
     assert rows_of(staging) == [{"Id": "001A", "Name": "a"}]
 
 
@@ -88,7 +88,7 @@ def test_keys_that_the_org_tells_apart_are_not(
     staging = stage(f"Key,Name\n{key},a\n".encode(), by_key(kind))
     lookup = lookup_of(staging, is_case_sensitive=is_case_sensitive)
     lookup.add([("001A", found)])
-    lookup.send_ids("Account")
+    lookup.apply(Effects("Account", sends_ids=True))
     assert [row["sf__Code"] for row in failed_rows(staging)] == ["KEY_NOT_FOUND"]
 
 
@@ -98,14 +98,14 @@ def test_fields_of_creation_are_left_out_of_rows_with_a_record(stage, rows_of, b
     staging = stage(b"Key,Name\nK1,a\nK2,b\nK1,\n", columns, blank=blank)
     lookup = lookup_of(staging)
     lookup.add([("001A", "k1")])
-    lookup.leave_out({"Name"})
+    lookup.apply(Effects("Account", on_create={"Name"}))
     assert rows_of(staging) == [{"Key__c": "K1"}, {"Key__c": "K2", "Name": "b"}, {"Key__c": "K1"}]
 
 
 def test_in_an_upsert_by_id_a_row_with_an_id_has_a_record(stage, rows_of):
     columns = [MappedColumn("Id", None, FieldKind.ID), MappedColumn("Name", None)]
     staging = stage(b"Id,Name\n001000000000001,a\n,b\n", columns)
-    leave_out_where_id(staging, {"Name"})
+    apply_by_id(staging, Effects("Account", on_create={"Name"}))
     assert rows_of(staging) == [{"Id": "001000000000001"}, {"Name": "b"}]
 
 
