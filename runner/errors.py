@@ -8,6 +8,7 @@
     ├── StateError                 exit 1   ledger, folder or result file on this machine
     │   └── StorageError           exit 1   disk full or not writable; the run can be resumed
     ├── SignInError                exit 4   no token, or one that the org rejects
+    │   └── WrongOrgError          exit 4   a token of another org than the connection means
     ├── NotConfirmedError          exit 8   changes need a confirmation, and got none
     ├── LockHeldError              exit 11  another run of this job is in progress
     ├── AbortedError               exit 130 or 143   a signal; the ledger is complete
@@ -110,6 +111,18 @@ class SignInError(RunnerError):
     """A token is missing, unreadable, revoked or of another org."""
 
     exit_code = ExitCode.SIGN_IN
+
+
+class WrongOrgError(SignInError):
+    """A token of another org than the connection means.
+
+    Attributes:
+        key: The key of the connection that says so: `org_id`, `domain` or `environment`.
+    """
+
+    def __init__(self, message: str, *, key: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.key = key
 
 
 class NotConfirmedError(RunnerError):

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from runner.cli import (
+    check,
     history,
     init,
     login,
@@ -40,6 +41,7 @@ app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
 app.command("undo")(undo.undo)
 app.command("validate")(validate.validate)
+app.command("check")(check.check)
 app.command("login")(login.login)
 app.command("logout")(logout.logout)
 app.command("whoami")(whoami.whoami)

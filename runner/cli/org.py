@@ -51,6 +51,12 @@ def serve(
     bulk_pace_seconds: Annotated[
         float, typer.Option(help="Minimum seconds that a Bulk job stays in each state.")
     ] = 0.0,
+    daily_api_requests: Annotated[
+        int, typer.Option(min=1, help="API requests that the org allows in 24 hours.")
+    ] = 15_000,
+    no_hard_delete: Annotated[
+        bool, typer.Option("--no-hard-delete", help="Refuse hard deletes to every user.")
+    ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     for_runs: Annotated[Path | None, typer.Option(hidden=True)] = None,
@@ -69,6 +75,8 @@ def serve(
         rotate_refresh_tokens=rotate,
         session_seconds=session_seconds,
         bulk_pace_seconds=bulk_pace_seconds,
+        daily_api_requests=daily_api_requests,
+        hard_delete_allowed=not no_hard_delete,
     )
     state = state_folder(state_dir).create()
     of = for_runs or _folder_of(org_file)

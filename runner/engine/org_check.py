@@ -1,20 +1,32 @@
-"""Checks a job against the org's describe before anything is sent.
+"""Checks a job against the org's describes: objects, fields, keys and permissions.
 
-Knows which sources have a header already. Knows nothing of what a column must fit (`columns`).
+A run makes this check before its first task, `runner check` makes nothing else. Knows which sources
+have a header already. Knows nothing of what a column must fit (`columns`), nor of SOQL
+(`query_check`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.columns import plan_columns
 from runner.engine.context import Context
+from runner.engine.query_check import query_problems
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource, FileTarget
-from runner.job.model import AnyTask, QueryTask, WriteTask
+from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
+from runner.salesforce.describe import Describes, ObjectDescribe
 from runner.tables.sources.open import read_columns
+
+_NEEDED = {
+    Verb.CREATE: ("create",),
+    Verb.UPDATE: ("update",),
+    Verb.UPSERT: ("create", "update"),
+    Verb.DELETE: ("delete",),
+}
+"""What the user must be allowed to do with the object of a write, at least one of them."""
 
 
 def check_against_org(context: Context, only: Collection[str] = ()) -> None:
@@ -34,15 +46,40 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
         if task.enabled and (not only or task.name in only)
         if context.earlier_outcome(task) is None
     ]
-    to_be_written = _files_of_queries(tasks)
+    problems = org_problems(context.job, tasks, context.describes)
+    if problems:
+        raise JobError(problems)
+
+
+def org_problems(
+    job: Job,
+    tasks: Sequence[AnyTask],
+    describes: Describes,
+    written_before: Collection[Path] = frozenset(),
+) -> tuple[Diagnostic, ...]:
+    """What of these tasks does not fit the org, sorted.
+
+    Args:
+        job: For the positions of problems.
+        tasks: Those to check.
+        describes: The org's describes.
+        written_before: Files that another job writes before this one starts.
+
+    Raises:
+        TransientError: The org could not be asked.
+        SourceError: A source's header is wrong.
+    """
+    to_be_written = _files_of_queries(tasks) | set(written_before)
     problems = [
         problem
         for task in tasks
-        if isinstance(task, WriteTask)
-        for problem in _problems(task, context, to_be_written)
+        for problem in (
+            query_problems(job, task, describes)
+            if isinstance(task, QueryTask)
+            else _problems(job, task, describes, to_be_written)
+        )
     ]
-    if problems:
-        raise JobError(tuple(sorted(problems, key=lambda each: each.sort_key)))
+    return tuple(sorted(problems, key=lambda each: each.sort_key))
 
 
 def _files_of_queries(tasks: Sequence[AnyTask]) -> set[Path]:
@@ -52,19 +89,41 @@ def _files_of_queries(tasks: Sequence[AnyTask]) -> set[Path]:
 
 
 def _problems(
-    task: WriteTask, context: Context, to_be_written: Collection[Path]
-) -> tuple[Diagnostic, ...]:
-    source = task.source
-    header = None
-    if isinstance(source, FileSource) and source.path not in to_be_written:
-        header = read_columns(source) or None  # an empty file has no columns and needs none
-    if header is None and task.fields is None:
-        return ()  # another task's rows: their columns are known once it has run
+    job: Job, task: WriteTask, describes: Describes, to_be_written: Collection[Path]
+) -> Iterator[Diagnostic]:
+    here: Location = ("tasks", task.index, task.verb.value)
     try:
-        return plan_columns(context.job, task, header, context.describes)[1]
+        described = describes.of(task.sobject)
     except TransientError:
         raise
     except OrgError as error:
-        here: Location = ("tasks", task.index, task.verb.value)
-        code = "org/unknown-object"
-        return (context.job.origin.diagnose(here, code, error.message, help=error.hint),)
+        yield job.origin.diagnose(here, "org/unknown-object", error.message, help=error.hint)
+        return
+    needed = _NEEDED.get(task.verb, ())
+    if needed and not any(_may(described, word) for word in needed):
+        yield job.origin.diagnose(
+            here,
+            "org/no-permission",
+            f"this user may not {' or '.join(needed)} records of {described.name}",
+            help="Give the user the object permission, or sign in as another user.",
+        )
+        return
+    header = _header(task, to_be_written)
+    if header is not None or task.fields is not None:
+        yield from plan_columns(job, task, header, describes)[1]
+
+
+def _header(task: WriteTask, to_be_written: Collection[Path]) -> Sequence[str] | None:
+    """The columns of a task's source; None if they are known only once other tasks have run."""
+    source = task.source
+    if not isinstance(source, FileSource) or source.path in to_be_written:
+        return None
+    return read_columns(source) or None  # an empty file has no columns and needs none
+
+
+def _may(described: ObjectDescribe, word: str) -> bool:
+    return {
+        "create": described.createable,
+        "update": described.updateable,
+        "delete": described.deletable,
+    }[word]

@@ -34,6 +34,7 @@ from runner.job.yaml.document import Document, read_document
 __all__ = [
     "Readers",
     "check_job",
+    "connection_problem",
     "load_checked",
     "load_connection",
     "load_job",
@@ -77,6 +78,26 @@ def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Co
             if not problems:
                 return found.made
     raise JobError(_sorted(problems))
+
+
+def connection_problem(
+    job: Job, keys: Sequence[str], code: str, message: str, *, hint: str | None
+) -> Diagnostic:
+    """A problem of a job's connection that its org shows, in the file that holds the connection.
+
+    Args:
+        job: The job.
+        keys: Keys of the connection; it points at the first of them that is there.
+        code: The problem's code.
+        message: What is wrong.
+        hint: What to do.
+    """
+    origin = job.origin
+    path: Location = ("connection",)
+    if job.connection.source is not None:
+        origin, path = read_document(_as_named(job.connection.source, origin.file)).origin, ()
+    at = next(((*path, key) for key in keys if (*path, key) in origin.positions), path)
+    return origin.diagnose(at, code, message, help=hint)
 
 
 def check_job(

@@ -167,12 +167,12 @@ def selection(soql: str) -> Selection:
 def _selection(query: Query) -> Selection:
     functions = {name for item in query.items for name in functions_of(item)[0]}
     grouped = bool(query.group) or bool(functions & AGGREGATES)
-    reader = _ItemReader(_aliases(query), grouped=grouped)
+    reader = _ItemReader(aliases_of(query), grouped=grouped)
     items = tuple(reader.read(item) for item in query.items)
     return Selection(str(query.source.path), items, grouped)
 
 
-def _aliases(query: Query) -> dict[str, tuple[str, ...]]:
+def aliases_of(query: Query) -> dict[str, tuple[str, ...]]:
     """What may precede a field, in lower case: names of objects and the paths that they mean."""
     source = query.source
     aliases: dict[str, tuple[str, ...]] = {source.path.names[-1].lower(): ()}
@@ -180,11 +180,11 @@ def _aliases(query: Query) -> dict[str, tuple[str, ...]]:
         aliases[source.alias.lower()] = ()
     for each in query.joined:
         if each.alias:
-            aliases[each.alias.lower()] = _steps(each.path, aliases)
+            aliases[each.alias.lower()] = steps_of(each.path, aliases)
     return aliases
 
 
-def _steps(path: Path, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def steps_of(path: Path, aliases: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """A path from the object of the query on."""
     head, *tail = path.names
     return (*aliases[head.lower()], *tail) if tail and head.lower() in aliases else path.names
@@ -213,7 +213,7 @@ class _ItemReader:
     def read(self, item: Item) -> SelectItem:
         match item:
             case TypeofItem(relationship):
-                steps = _steps(relationship, self._aliases)
+                steps = steps_of(relationship, self._aliases)
                 return SelectItem(ItemKind.TYPEOF, ".".join(steps), ".".join(steps), steps)
             case ChildItem(query):
                 name = query.source.path.names[-1]
@@ -225,7 +225,7 @@ class _ItemReader:
                 return self._function(item, alias)
 
     def _field(self, field: Path, alias: str | None) -> SelectItem:
-        steps = _steps(field, self._aliases)
+        steps = steps_of(field, self._aliases)
         path = ".".join(steps)
         if alias:
             return SelectItem(ItemKind.FIELD, alias, path, (alias,))
@@ -237,7 +237,7 @@ class _ItemReader:
             return SelectItem(ItemKind.FIELDS, "", fields_of=str(argument).lower())
         if argument is None:
             return SelectItem(ItemKind.FUNCTION, "COUNT()", "COUNT()", ("COUNT()",), functions)
-        steps = _steps(argument, self._aliases)
+        steps = steps_of(argument, self._aliases)
         path = ".".join(steps)
         if alias:
             return SelectItem(ItemKind.FUNCTION, alias, path, (alias,), functions)

@@ -76,8 +76,12 @@ class ObjectDescribe:
     """By name in lower case."""
     createable: bool = False
     updateable: bool = False
+    deletable: bool = False
+    queryable: bool = True
     children: Mapping[str, str] = field(default_factory=dict)
     """Object of each list of children, by the relationship's name in lower case."""
+    child_names: tuple[str, ...] = ()
+    """The names of these relationships, as the org writes them."""
     key_prefix: str = ""
     """The first three characters of each record's Id; empty if the object has none."""
 
@@ -235,6 +239,8 @@ class _ObjectAnswer(msgspec.Struct, rename="camel"):
     fields: list[_FieldAnswer]
     createable: bool | None = None
     updateable: bool | None = None
+    deletable: bool | None = None
+    queryable: bool | None = None
     child_relationships: list[_ChildrenAnswer] | None = None
     key_prefix: str | None = None
 
@@ -255,16 +261,16 @@ def object_of(answer: OrgResponse) -> ObjectDescribe:
     """
     found = read_json(answer, _ObjectAnswer)
     fields = (_field_of(entry) for entry in found.fields)
+    children = [(each.name, each.sobject) for each in found.child_relationships or () if each.name]
     return ObjectDescribe(
         name=found.name,
         fields={field.name.lower(): field for field in fields},
         createable=bool(found.createable),
         updateable=bool(found.updateable),
-        children={
-            entry.name.lower(): entry.sobject
-            for entry in found.child_relationships or ()
-            if entry.name
-        },
+        deletable=bool(found.deletable),
+        queryable=found.queryable is not False,
+        children={name.lower(): sobject for name, sobject in children},
+        child_names=tuple(name for name, _ in children),
         key_prefix=found.key_prefix or "",
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from runner.errors import SignInError
+from runner.errors import WrongOrgError
 from runner.job.model import Connection, Environment
 from runner.job.my_domain import host_of, my_domain_name
 from runner.salesforce.http.hosts import environment_of
@@ -53,7 +53,7 @@ class ExpectedOrg:
                 test.salesforce.com; "" for none.
 
         Raises:
-            SignInError: They are.
+            WrongOrgError: They are.
         """
         found = {environment_of(url) for url in (instance_url, *others) if url}
         # A live org's URLs show no sandbox; of a sandbox's, one may not.
@@ -67,7 +67,7 @@ class ExpectedOrg:
         """Refuse an org of another environment, domain or Id than the job says.
 
         Raises:
-            SignInError: It is another.
+            WrongOrgError: It is another.
         """
         org = f"{identity.org_name} ({identity.org_id})" if identity.org_name else identity.org_id
         if identity.is_sandbox is None:
@@ -80,14 +80,15 @@ class ExpectedOrg:
         self._check_domain(identity.my_domain_url)
         if self.org_id is not None and self.org_id[:_ID_LENGTH] != identity.org_id[:_ID_LENGTH]:
             wanted = "job's org_id is" if self.at_sign_in else "job is pinned to"
-            raise self._refusal(f"org {identity.org_id}", f"the {wanted} {self.org_id}", "`org_id`")
+            raise self._refusal(f"org {identity.org_id}", f"the {wanted} {self.org_id}", "org_id")
 
     def _check_environment(self, found: Environment, org: str) -> None:
         if found is not self.environment:
             raise self._refusal(
                 f"a {found} org, {org}",
                 f"the job's environment is {self.environment}",
-                "`environment` and `domain`",
+                "environment",
+                "domain",
             )
 
     def _check_domain(self, url: str) -> None:
@@ -96,19 +97,20 @@ class ExpectedOrg:
         wanted = my_domain_name(host_of(self.domain, self.environment))
         found = my_domain_name((urlsplit(url).hostname or "").lower())
         if wanted and found and found != wanted:
-            raise self._refusal(
-                f"the org at {url}", f"the job's domain is {self.domain}", "`domain`"
-            )
+            raise self._refusal(f"the org at {url}", f"the job's domain is {self.domain}", "domain")
 
-    def _refusal(self, found: str, wanted: str, keys: str) -> SignInError:
+    def _refusal(self, found: str, wanted: str, *keys: str) -> WrongOrgError:
+        named = " and ".join(f"`{key}`" for key in keys)
         if self.at_sign_in:
-            return SignInError(
+            return WrongOrgError(
                 f"The sign-in led to {found}; {wanted}. Nothing was saved.",
+                key=keys[0],
                 hint="Log out of Salesforce in the browser, or use a private window, and run the "
-                f"command again; or correct {keys} in the job.",
+                f"command again; or correct {named} in the job.",
             )
-        return SignInError(
+        return WrongOrgError(
             f"The token belongs to {found}, but {wanted}. Nothing was sent.",
+            key=keys[0],
             hint=f"Sign in to the org that the job means: `{self.login_command}`; or correct "
-            f"{keys} in the connection.",
+            f"{named} in the connection.",
         )

@@ -194,7 +194,7 @@ def test_every_key_of_a_job_is_told():
 def diagnostic_codes():
     """Every code that a diagnostic has, read off the source."""
     codes = set()
-    for file in [*sources("job", "engine"), ROOT / "runner" / "cli" / "org.py"]:
+    for file in [*sources("job", "engine", "runs"), ROOT / "runner" / "cli" / "org.py"]:
         texts = texts_of(file)
         codes |= {text for text in texts if re.fullmatch(r"[a-z]+/[a-z0-9-]+", text)}
         # The schema's messages put its name before their codes: f"{prefix}/unknown-key".

@@ -6,12 +6,20 @@ Knows the members of each answer and their order. Knows no records.
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from email.utils import format_datetime
 
 from runner.local_org.catalog.model import ChildRelationship, Field, RecordType, SObject
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
-from runner.local_org.resources.request_parsing import header_moment, named_sobject, version_of
+from runner.local_org.resources.request_parsing import (
+    caller,
+    header_moment,
+    named_sobject,
+    version_of,
+)
+from runner.local_org.soql.related_lists import is_related_list
+from runner.local_org.soql.schema import Schema
 
 _MASTER_RECORD_TYPE = "012000000000000AAA"
 _MOST_RECORDS = 200
@@ -97,9 +105,20 @@ def _basic(org: Org, request: Request) -> Response:
 
 
 def _full(org: Org, request: Request) -> Response:
-    sobject = named_sobject(org, request)
+    sobject = _without_table(org, request) or named_sobject(org, request)
     version = version_of(org, request)
     return _cached(org, request, describe(sobject, version, request.base_url))
+
+
+def _without_table(org: Org, request: Request) -> SObject | None:
+    """An sObject about the org, or a related list, which only a subquery can read."""
+    name = request.params["sobject"]
+    if org.catalog.sobject(name) is not None:
+        return None
+    found = Schema.of(org, caller(org, request)).sobject(name)
+    if found is None:
+        return None
+    return replace(found, flags={"queryable": not is_related_list(found.name)})
 
 
 def _cached(org: Org, request: Request, answer: dict[str, object]) -> Response:

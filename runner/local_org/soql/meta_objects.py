@@ -1,4 +1,4 @@
-"""sObjects about the org itself: EntityDefinition, FieldDefinition, UserRecordAccess.
+"""sObjects about the org: its objects and fields, and what the user may do.
 
 Knows how queries see the catalog. Knows nothing of SOQL's syntax.
 
@@ -35,6 +35,7 @@ def described(org: Org, user: User) -> tuple[Described, ...]:
         Described(_ENTITIES, lambda: _listed(_ENTITIES, _entities(org.catalog))),
         Described(_FIELDS, lambda: _listed(_FIELDS, _fields(org.catalog))),
         Described(_ACCESS, lambda: _access(org.catalog, user)),
+        Described(_PERMISSIONS, lambda: _listed(_PERMISSIONS, [_permissions(org)])),
     )
 
 
@@ -150,6 +151,37 @@ _ACCESS = SObject(
         _text("MaxAccessLevel"),
     ),
 )
+
+
+_PERMISSIONS = SObject(
+    "UserPermissionAccess",
+    "User Permission Access",
+    "User Permission Access",
+    "0HK",
+    (
+        _key("Id"),
+        Field("LastCacheUpdate", "Last Cache Update", "datetime"),
+        *(
+            _flag(f"Permissions{name}")
+            for name in (
+                "ApiEnabled",
+                "BulkApiHardDelete",
+                "EditReadonlyFields",
+                "ModifyAllData",
+                "QueryAllFiles",
+                "ViewAllData",
+                "ViewSetup",
+            )
+        ),
+    ),
+)
+"""What the user who asks may do, in one row. Source: field reference, UserPermissionAccess."""
+
+
+def _permissions(org: Org) -> _Row:
+    """The user may do everything but what the settings refuse; see `restrictions` for files."""
+    hard = org.settings.hard_delete_allowed
+    return (make_id("0HK", 0), None, True, hard, True, True, False, True, True)
 
 
 def _developer_name(name: str) -> str:

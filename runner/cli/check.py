@@ -1,0 +1,75 @@
+"""`runner check`: find what the org would refuse, without writing anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
+from runner.cli.options import JobFiles, NoInput, Quiet, StateDir
+from runner.cli.settings import AllowHost, AllowOutside, user_settings
+
+if TYPE_CHECKING:
+    from runner.runs.check import CheckedJob
+
+
+def check(
+    jobs: JobFiles,
+    output: FindingsOption = FindingsOutput.TEXT,
+    state_dir: StateDir = None,
+    quiet: Quiet = False,
+    _no_input: NoInput = False,  # a check never prompts; scripts may pass it to every verb
+    allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
+) -> None:
+    """Check jobs against their orgs; nothing is written.
+
+    Checks the token, the org, the API version, the user's permissions, every object, field and
+    relationship, the keys, and what is left of the org's limits.
+    """
+    from runner.errors import ExitCode
+    from runner.runs import check as checks
+
+    settings = user_settings(state_dir, allow_host, allow_outside)
+    checked = list(checks.check(jobs, settings))
+    found = [problem for each in checked for problem in each.problems]
+    good = "" if quiet else "\n".join(map(_ready, checked))
+    print_findings(found, output, good=good, more={"jobs": [_document(each) for each in checked]})
+    code = checks.worst(checked)
+    if code is not ExitCode.DONE:
+        raise typer.Exit(code)
+
+
+def _ready(checked: CheckedJob) -> str:
+    from runner.report.sinks import printable
+
+    lines = [f"{checked.file}: ready"]
+    if checked.org is not None:
+        identity = checked.org.identity
+        lines.append(f"  org {identity.org_id} as {identity.username}, API {checked.org.version}")
+    calls = f"  at least {checked.forecast.api_calls:,} API calls for the tasks"
+    if checked.uncounted:
+        calls += f", without the rows of {', '.join(checked.uncounted)}"
+    if checked.api_requests is not None:
+        left = checked.api_requests
+        calls += f"; the org has {left.remaining:,} of {left.max:,} left"
+    return printable("\n".join([*lines, calls]))
+
+
+def _document(checked: CheckedJob) -> dict[str, object]:
+    org, left = checked.org, checked.api_requests
+    return {
+        "file": str(checked.file),
+        "exit_code": int(checked.exit_code),
+        "org_id": org.identity.org_id if org else None,
+        "username": org.identity.username if org else None,
+        "instance_url": checked.instance_url,
+        "api_version": org.version if org else None,
+        "forecast": {
+            "api_calls": checked.forecast.api_calls,
+            "bulk_jobs": checked.forecast.bulk_jobs,
+            "uncounted_tasks": list(checked.uncounted),
+        },
+        "api_requests": {"max": left.max, "remaining": left.remaining} if left else None,
+    }

@@ -1,0 +1,61 @@
+"""What a write costs: API calls and batches, by its rows.
+
+Pure. A forecast is a lower bound: retries, long waits for Bulk jobs and rows that nobody has
+counted come on top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+from runner.engine.api_choice import api_for_write
+from runner.job.model import Api, QueryTask, Verb, WriteTask
+
+BATCH_ROWS = 200
+"""Rows of one REST request. Source: REST API guide, sObject Collections."""
+JOB_ROWS = 300_000
+"""Rows that one ingest job has, roughly; a part is limited by its bytes."""
+JOB_CALLS = 8
+"""Create, upload, close, two polls and three results."""
+BULK_BATCH_ROWS = 10_000
+"""Rows that count as one batch. Source: limits guide, Bulk API 2.0."""
+KEYS_A_QUERY = 200
+"""Keys of records in one query, roughly; it is limited by the length of its URL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What tasks cost, at least."""
+
+    api_calls: int = 0
+    bulk_jobs: int = 0
+    bulk_batches: int = 0
+
+    def __add__(self, other: Forecast) -> Forecast:
+        return Forecast(
+            self.api_calls + other.api_calls,
+            self.bulk_jobs + other.bulk_jobs,
+            self.bulk_batches + other.bulk_batches,
+        )
+
+
+def forecast_of_write(task: WriteTask, rows: int, version: str) -> Forecast:
+    """What a write of so many rows costs.
+
+    Raises:
+        UsageError: The task needs an API that the version does not have.
+    """
+    if not rows:
+        return Forecast()
+    by_key = task.verb in {Verb.UPDATE, Verb.DELETE} and (task.key or "Id").lower() != "id"
+    lookups = ceil(rows / KEYS_A_QUERY) if by_key or task.on_create else 0
+    if api_for_write(task, rows, version) is Api.REST:
+        return Forecast(ceil(rows / (task.batch_size or BATCH_ROWS)) + lookups)
+    jobs = ceil(rows / JOB_ROWS)
+    return Forecast(jobs * JOB_CALLS + min(lookups, JOB_CALLS), jobs, ceil(rows / BULK_BATCH_ROWS))
+
+
+def forecast_of_query(_task: QueryTask) -> Forecast:
+    """What a query costs whose rows nobody has counted: its first page."""
+    return Forecast(1)

@@ -1,0 +1,202 @@
+"""Names in a query that the org does not have: objects, fields, relationships, children.
+
+Knows a query's parts and describes. What only the org can judge, such as the fields of a parent
+that can be one of several objects, is left to it: a query that would run is never refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from runner.diagnostics import Diagnostic, Location
+from runner.errors import OrgError, TransientError
+from runner.job.model import Job, QueryTask
+from runner.job.soql import aliases_of, parsed, steps_of
+from runner.job.text_position import narrowed
+from runner.salesforce.describe import Describes, ObjectDescribe
+from runner.soql.syntax import (
+    Call,
+    ChildItem,
+    Comparison,
+    Condition,
+    Distance,
+    FieldItem,
+    Holding,
+    Item,
+    Junction,
+    Membership,
+    Negation,
+    Operand,
+    Path,
+    Query,
+    SemiJoin,
+    TypeofItem,
+)
+from runner.suggest import did_you_mean
+
+_FIELD_HINT = "Check its API name, including `__c`, and the field's permissions."
+
+
+def query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diagnostic]:
+    """What a query names that is not in the org, or that this user may not see.
+
+    It describes the objects that the query reads, and the parents on its paths; a run needs most of
+    them anyway.
+
+    Raises:
+        TransientError: The org could not be asked.
+    """
+    query = parsed(task.soql)
+    if query is None:
+        return []
+    check = _QueryCheck(job, task, describes)
+    return list(dict.fromkeys(check.of_query(query)))
+
+
+@dataclass(frozen=True, slots=True)
+class _QueryCheck:
+    job: Job
+    task: QueryTask
+    describes: Describes
+
+    def of_query(self, query: Query) -> Iterator[Diagnostic]:
+        """Problems of a query on an object, not of a subquery."""
+        source = query.source.path
+        try:
+            described = self.describes.of(str(source))
+        except TransientError:
+            raise
+        except OrgError as error:
+            yield self._problem("org/unknown-object", error.message, error.hint, source)
+            return
+        if not described.queryable:
+            message = f"{described.name} cannot be queried"
+            hint = "Query it as the children of another object, or query another object."
+            yield self._problem("org/not-queryable", message, hint, source)
+            return
+        yield from self._of_parts(query, described)
+
+    def _of_parts(self, query: Query, described: ObjectDescribe) -> Iterator[Diagnostic]:
+        aliases = aliases_of(query)
+        for item in query.items:
+            yield from self._of_item(item, described, aliases)
+        for condition in (query.where, query.having):
+            yield from self._of_condition(condition, query, described, aliases)
+        named = _columns_named(query)
+        for operand in (*query.group, *(each.operand for each in query.order)):
+            path = _path_of(operand)
+            if path is not None and str(path).lower() not in named:
+                yield from self._of_path(path, described, aliases)
+
+    def _of_item(
+        self, item: Item, described: ObjectDescribe, aliases: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[Diagnostic]:
+        match item:
+            case ChildItem(query):
+                yield from self._of_children(query, described)
+            case TypeofItem(relationship):
+                steps = steps_of(relationship, aliases)
+                if len(steps) == 1 and described.reference(steps[0]) is None:
+                    yield self._no_relationship(described, steps[0], relationship)
+            case FieldItem(operand):
+                path = _path_of(operand)
+                if path is not None:
+                    yield from self._of_path(path, described, aliases)
+
+    def _of_children(self, query: Query, described: ObjectDescribe) -> Iterator[Diagnostic]:
+        path = query.source.path
+        name = path.names[-1]
+        sobject = described.children.get(name.lower())
+        if sobject is None:
+            message = f"{described.name} has no children {name}"
+            hint = did_you_mean(
+                name,
+                described.child_names,
+                "Write the relationship's name: Contacts; of a custom object, Invoices__r.",
+            )
+            yield self._problem("org/unknown-relationship", message, hint, path)
+            return
+        children = self._parent(sobject)
+        if children is not None:
+            yield from self._of_parts(query, children)
+
+    def _of_condition(
+        self,
+        condition: Condition | None,
+        query: Query,
+        described: ObjectDescribe,
+        aliases: Mapping[str, tuple[str, ...]],
+    ) -> Iterator[Diagnostic]:
+        match condition:
+            case Junction(_, parts):
+                for part in parts:
+                    yield from self._of_condition(part, query, described, aliases)
+            case Negation(part):
+                yield from self._of_condition(part, query, described, aliases)
+            case Comparison(left) | Membership(left) | Holding(left) | SemiJoin(left):
+                path = _path_of(left)
+                if path is not None and str(path).lower() not in _columns_named(query):
+                    yield from self._of_path(path, described, aliases)
+                if isinstance(condition, SemiJoin):
+                    yield from self.of_query(condition.query)
+
+    def _of_path(
+        self, path: Path, described: ObjectDescribe, aliases: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[Diagnostic]:
+        *parents, last = steps_of(path, aliases)
+        for step in parents:
+            reference = described.reference(step)
+            if reference is None:
+                yield self._no_relationship(described, step, path)
+                return
+            parent = self._parent(*reference.reference_to)
+            if parent is None:
+                return
+            described = parent
+        if last and described.field(last) is None:
+            message = f"{described.name} has no field {last} that this user may see"
+            names = [each.name for each in described.fields.values()]
+            hint = did_you_mean(last, names, _FIELD_HINT)
+            yield self._problem("org/unknown-field", message, hint, path)
+
+    def _no_relationship(self, described: ObjectDescribe, name: str, path: Path) -> Diagnostic:
+        message = f"{described.name} has no relationship {name}"
+        known = [
+            each.relationship_name for each in described.fields.values() if each.relationship_name
+        ]
+        otherwise = "Custom relationships end in `__r`: `Parent__r` for the field `Parent__c`."
+        hint = did_you_mean(name, known, otherwise)
+        return self._problem("org/unknown-relationship", message, hint, path)
+
+    def _parent(self, *sobjects: str) -> ObjectDescribe | None:
+        """The object at the end of a relationship, if there is just one that the user may see."""
+        if len(sobjects) != 1:
+            return None
+        try:
+            return self.describes.of(sobjects[0])
+        except TransientError:
+            raise
+        except OrgError:
+            return None
+
+    def _problem(self, code: str, message: str, hint: str | None, path: Path) -> Diagnostic:
+        here: Location = ("tasks", self.task.index, "query")
+        found = self.job.origin.diagnose(here, code, message, help=hint)
+        end = path.at + len(str(path))
+        return narrowed(found, self.job.origin, self.task.soql, path.at, end)
+
+
+def _path_of(operand: Operand) -> Path | None:
+    """The field of an operand; None for `COUNT()` and FIELDS(…)."""
+    while isinstance(operand, Call):
+        if operand.argument is None or operand.name.lower() == "fields":
+            return None
+        operand = operand.argument
+    return operand.field if isinstance(operand, Distance) else operand
+
+
+def _columns_named(query: Query) -> frozenset[str]:
+    """The aliases of a query's columns in lower case, which HAVING and ORDER BY may name."""
+    given = (item.alias for item in query.items if isinstance(item, FieldItem))
+    return frozenset(alias.lower() for alias in given if alias)

@@ -1,0 +1,168 @@
+"""Checks jobs against their orgs: token, org, version, permissions, names, keys and limits.
+
+Nothing is written, and no record of the jobs' objects is read. Every failure becomes a finding with
+a position, so that one report has them all. Knows the order of the checks. Prints nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner import events
+from runner.diagnostics import Diagnostic, Severity
+from runner.engine.connect import ConnectedOrg, connect
+from runner.engine.forecast import Forecast, forecast_of_query, forecast_of_write
+from runner.engine.org_check import org_problems
+from runner.errors import ExitCode, JobError, RunnerError, SignInError, UsageError, WrongOrgError
+from runner.job.endpoints import FileSource
+from runner.job.load import connection_problem
+from runner.job.model import Job, QueryTask, WriteTask
+from runner.job.partial_job import files_written_by
+from runner.outcome import exit_code_of
+from runner.runs.wiring import UserSettings, check_job, open_session
+from runner.salesforce.describe import Describes
+from runner.salesforce.limits import (
+    API_REQUESTS,
+    BULK_BATCHES,
+    HARD_DELETE,
+    Limit,
+    limits_of,
+    may,
+)
+from runner.salesforce.session import Session
+from runner.tables.sources.row_estimate import estimated_rows
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedJob:
+    """What the check of one job found."""
+
+    file: Path
+    problems: tuple[Diagnostic, ...] = ()
+    exit_code: ExitCode = ExitCode.DONE
+    org: ConnectedOrg | None = None
+    """None where the org was not asked, or did not answer."""
+    instance_url: str | None = None
+    forecast: Forecast = field(default_factory=Forecast)
+    """What a run costs at least."""
+    uncounted: tuple[str, ...] = ()
+    """Tasks whose rows nobody has counted."""
+    api_requests: Limit | None = None
+
+
+def check(files: Sequence[Path], settings: UserSettings) -> Iterator[CheckedJob]:
+    """Check each job, in the order in which they would run."""
+    written: frozenset[Path] = frozenset()
+    for file in files:
+        job, problems = check_job(file, settings.permissions, written)
+        if job is None:
+            yield CheckedJob(file, problems, ExitCode.INVALID)
+            continue
+        checked = _on_its_org(job, settings, written)
+        yield replace(checked, file=file, problems=(*problems, *checked.problems))
+        written |= files_written_by(job)
+
+
+def _on_its_org(job: Job, settings: UserSettings, written: frozenset[Path]) -> CheckedJob:
+    try:
+        with open_session(job.connection, job.file, settings, events.ignore) as session:
+            org = connect(job.connection, session, events.ignore)
+            return _checked(job, session, org, written)
+    except JobError as error:
+        return CheckedJob(job.file, error.diagnostics, error.exit_code)
+    except RunnerError as error:
+        keys, code = _cause(error)
+        found = connection_problem(job, keys, code, error.message, hint=error.hint)
+        return CheckedJob(job.file, (found,), error.exit_code)
+
+
+def _cause(error: RunnerError) -> tuple[tuple[str, ...], str]:
+    """Which keys of a connection an error is about, and the finding's code."""
+    match error:
+        case WrongOrgError(key=key):
+            return (key,), "org/wrong-org"
+        case SignInError():
+            return ("token", "auth"), "org/sign-in"
+        case UsageError():
+            return ("api_version",), "org/api-version"
+    return (), "org/no-answer"
+
+
+def _checked(job: Job, session: Session, org: ConnectedOrg, written: frozenset[Path]) -> CheckedJob:
+    tasks = [task for task in job.tasks if task.enabled]
+    problems = list(org_problems(job, tasks, Describes(session), written))
+    problems += _hard_deletes(job, session)
+    forecast, uncounted = Forecast(), []
+    to_be_written = written | files_written_by(job)
+    for task in tasks:
+        if isinstance(task, QueryTask):
+            forecast += forecast_of_query(task)
+            continue
+        rows = _rows(task, to_be_written)
+        if rows is None:
+            uncounted.append(task.name)
+        try:
+            forecast += forecast_of_write(task, rows or 0, org.version)
+        except UsageError as error:
+            here = ("tasks", task.index, task.verb.value)
+            code = "org/api-version"
+            problems.append(job.origin.diagnose(here, code, error.message, help=error.hint))
+    limits = limits_of(session)
+    requests = limits.get(API_REQUESTS)
+    problems += _short(job, "API requests", forecast.api_calls, requests)
+    problems += _short(job, "Bulk API batches", forecast.bulk_batches, limits.get(BULK_BATCHES))
+    is_bad = any(each.severity is Severity.ERROR for each in problems)
+    return CheckedJob(
+        job.file,
+        tuple(sorted(problems, key=lambda each: each.sort_key)),
+        ExitCode.INVALID if is_bad else ExitCode.DONE,
+        org,
+        session.instance_url,
+        forecast,
+        tuple(uncounted),
+        requests,
+    )
+
+
+def _rows(task: WriteTask, to_be_written: frozenset[Path]) -> int | None:
+    source = task.source
+    if not isinstance(source, FileSource) or source.path in to_be_written:
+        return None
+    return estimated_rows(source)
+
+
+def _hard_deletes(job: Job, session: Session) -> Iterator[Diagnostic]:
+    """Hard deletes by a user who may not; Bulk API refuses the whole job then."""
+    hard = [
+        task for task in job.tasks if isinstance(task, WriteTask) and task.hard and task.enabled
+    ]
+    if not hard or may(session, HARD_DELETE) is not False:
+        return
+    for task in hard:
+        yield job.origin.diagnose(
+            ("tasks", task.index, "hard"),
+            "org/no-permission",
+            "this user may not delete records for good",
+            help="Give the user the permission `Bulk API Hard Delete`, or remove `hard`.",
+        )
+
+
+def _short(job: Job, what: str, needed: int, limit: Limit | None) -> Iterator[Diagnostic]:
+    """A limit that the job would reach."""
+    if limit is not None and needed > limit.remaining:
+        yield job.origin.diagnose(
+            ("tasks",),
+            "org/limit",
+            f"a run needs at least {needed:,} {what}, and the org has {limit.remaining:,} of "
+            f"{limit.max:,} left",
+            help="Run it later: the limit covers the last 24 hours. `runner resume` finishes a run "
+            "that has reached it.",
+            at_key=True,
+        )
+
+
+def worst(checked: Sequence[CheckedJob]) -> ExitCode:
+    """The exit code of a check."""
+    return exit_code_of(each.exit_code for each in checked)
