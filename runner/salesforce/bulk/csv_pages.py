@@ -9,12 +9,17 @@ Source: Bulk API 2.0 guide.
 from __future__ import annotations
 
 import codecs
+import csv
+import io
 import os
+import sys
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
@@ -49,15 +54,15 @@ class CsvPage:
         """Records that the org says the page has; None where it does not."""
         self.header = b""
         """Its first line, without the line end."""
+        self._ends_with_connection = not is_delimited(headers)
         self._lines = 0
         self._in_quotes = False
-        self._last = b""
+        self._tail = _Tail()
 
     @property
     def records(self) -> int:
         """How many have arrived, without the header."""
-        unended = bool(self._last) and self._last != b"\n"
-        return max(0, self._lines + unended - 1)
+        return max(0, self._lines + self._tail.is_unended - 1)
 
     def read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         """Pass the page on as it arrives.
@@ -93,6 +98,10 @@ class CsvPage:
             raise self._damaged("it is not CSV")
         if self._in_quotes:
             raise self._damaged("it ends within a quoted value")
+        if self._ends_with_connection and not self._tail.is_ended:
+            raise self._damaged("it ends without a line end, where its connection was closed")
+        if self._tail.is_unended and self._lines and not self._tail.is_whole(self.header):
+            raise self._damaged("its last record lacks values")
         for wanted in (self.declared, expected):
             if wanted is not None and self.records != wanted:
                 raise self._damaged(f"{self.records:,} of {wanted:,} records arrived")
@@ -104,9 +113,10 @@ class CsvPage:
         while b'""' in marks:  # a value without line ends, or an escaped quote
             marks = marks.replace(b'""', b"")
         parts = marks.split(b'"')
-        self._lines += sum(part.count(b"\n") for part in parts[::2])
+        lines = sum(part.count(b"\n") for part in parts[::2])
+        self._tail.add(chunk, in_quotes=self._in_quotes, has_line_end=lines > 0)
+        self._lines += lines
         self._in_quotes = len(parts) % 2 == 0
-        self._last = chunk[-1:] or self._last
 
     def _count_in(self, header: str | None) -> int | None:
         if header is None:
@@ -121,6 +131,43 @@ class CsvPage:
 
 _LONGEST_COUNT = 20
 """Digits."""
+
+
+class _Tail:
+    """What has come since the last chunk began in which a record ended."""
+
+    def __init__(self) -> None:
+        self._chunks: list[bytes] = []
+        self._began_in_quotes = False
+
+    def add(self, chunk: bytes, *, in_quotes: bool, has_line_end: bool) -> None:
+        """Take the next chunk; `in_quotes` says where it begins."""
+        if has_line_end or not self._chunks:
+            self._chunks, self._began_in_quotes = [], in_quotes
+        if chunk:
+            self._chunks.append(chunk)
+
+    @property
+    def is_ended(self) -> bool:
+        return bool(self._chunks) and self._chunks[-1].endswith(b"\n")
+
+    @property
+    def is_unended(self) -> bool:
+        return bool(self._chunks) and not self.is_ended
+
+    def is_whole(self, header: bytes) -> bool:
+        """Whether the last record has as many values as the header, quoted like it."""
+        text = b'"' * self._began_in_quotes + b"".join(self._chunks)
+        is_quoted = text.endswith(b'"') or not header.endswith(b'"')
+        return is_quoted and _cells(text) == _cells(header)
+
+
+def _cells(text: bytes) -> int:
+    """How many values the last record of a CSV has."""
+    csv.field_size_limit(sys.maxsize)  # a long text area is longer than the limit
+    records = csv.reader(io.StringIO(text.decode("utf-8", "replace"), newline=""))
+    last = deque(records, maxlen=1)
+    return len(last[0]) if last else 0
 
 
 def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted

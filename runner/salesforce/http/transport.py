@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from types import TracebackType
@@ -106,8 +107,10 @@ class Transport:
                 answer = self._client.send(outgoing, stream=True)
             stack.callback(answer.close)
             headers = {name.lower(): value for name, value in answer.headers.items()}
+            if answer.status_code == HTTPStatus.NO_CONTENT:
+                headers["content-length"] = "0"  # it cannot have a body, and need not say so
             asked = f"{request.method} {urlsplit(request.url).path}"
-            chunks = _chunks(request, answer)
+            chunks = _chunks(request, answer, may_be_empty=receive is None)
             if not answer.is_success:
                 body = _readable(chunks)
                 return OrgResponse(answer.status_code, headers, body, request=asked)
@@ -232,13 +235,15 @@ _REFUSED_BY_PROXY = {
 }
 
 
-def _chunks(request: OrgRequest, answer: httpx.Response) -> Iterator[bytes]:
+def _chunks(request: OrgRequest, answer: httpx.Response, *, may_be_empty: bool) -> Iterator[bytes]:
     """The body, decompressed here: httpx accepts a gzip stream that is cut off."""
     encoding = answer.headers.get("content-encoding", "")
     try:
         with mapped_failures(request):
             body = answer.iter_raw()
-            yield from decode_body(body, encoding) if encoding else body
+            if encoding:
+                body = decode_body(body, encoding, may_be_empty=may_be_empty)
+            yield from body
     except EncodingError as error:
         path = urlsplit(request.url).path
         what = f"The answer to {request.method} {path}"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.http.messages import OrgRequest, path_of, shown
 from runner.salesforce.session import Session
@@ -63,7 +64,7 @@ def download_blob(session: Session, place: BlobPlace, facts: BlobFacts, to: Path
         OrgError: The org refused.
     """
 
-    def receive(_headers: Mapping[str, str], pieces: Iterator[bytes]) -> None:
+    def receive(headers: Mapping[str, str], pieces: Iterator[bytes]) -> None:
         digest, size = hashlib.md5(usedforsecurity=False), 0
         with to.open("wb") as file:
             for piece in pieces:
@@ -75,6 +76,8 @@ def download_blob(session: Session, place: BlobPlace, facts: BlobFacts, to: Path
         if facts.md5 and facts.md5.lower() != digest.hexdigest():
             reason = f"its MD5 is {digest.hexdigest()} instead of {facts.md5}"
             raise DamagedAnswerError(what, reason)
+        if facts == BlobFacts() and not is_delimited(headers):
+            raise DamagedAnswerError(what, "nothing says how large it is")
 
     try:
         session.download(OrgRequest("GET", place.path, {"Accept": "*/*"}), receive)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from runner.errors import UnexpectedAnswerError
 from runner.job.model import Verb
 from runner.salesforce.http.error_bodies import faults_of
 from runner.salesforce.http.json_answers import read_json
@@ -75,6 +76,11 @@ def single_result(write: WriteRequest, record: Record, response: OrgResponse) ->
     answer = read_json(response, _SavedRecord) if response.body.strip() else _SavedRecord()
     created = response.status == HTTPStatus.CREATED if answer.created is None else answer.created
     record_id = answer.id or known_id
+    if created and record_id is None:
+        raise UnexpectedAnswerError(
+            f"The answer to {response.request} does not say which record was created.",
+            status=response.status,
+        )
     return succeeded(write, record_id, created=created, replayed=response.replayed)
 
 

@@ -6,13 +6,13 @@ session Id. Knows the envelope, its answer and its faults. Knows nothing of why 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from runner.errors import OrgError, UnexpectedAnswerError
+from runner.errors import DamagedAnswerError, OrgError, UnexpectedAnswerError
 from runner.salesforce.http.error_bodies import error_of, faults_of
 from runner.salesforce.http.messages import OrgRequest, OrgResponse
 from runner.salesforce.rest.values import RecordResult
@@ -36,16 +36,17 @@ def undelete(session: Session, ids: Sequence[str]) -> list[RecordResult]:
     Raises:
         OrgError: The org refused the call; TransientError where it may work later.
         TransportError: No answer came; the records may be restored all the same.
+        DamagedAnswerError: However often it was asked for, the answer is not whole XML.
         UnexpectedAnswerError: The answer is not SOAP, or the number of results differs.
     """
-    answer = _asked(session, ids)
+    answer, found = _asked(session, ids)
     if _is_stale(answer):
         # SOAP does not answer 401; a request that does gets the token renewed.
         session.request("GET", "/limits")
-        answer = _asked(session, ids)
+        answer, found = _asked(session, ids)
     if not answer.ok:
         raise _refused(answer)
-    results = list(_results(answer))
+    results = list(_results(found, replayed=answer.replayed))
     if len(results) != len(ids):
         raise UnexpectedAnswerError(
             f"The org returned {len(results)} results for {len(ids)} records to restore"
@@ -77,24 +78,36 @@ def undelete_envelope(session_id: str, ids: Sequence[str]) -> bytes:
     ).encode()
 
 
-def undelete_results(body: bytes) -> list[dict[str, list[str]]]:
+_Members = list[dict[str, list[str]]]
+"""Of each result, the texts of its members by name."""
+
+
+def undelete_results(body: bytes) -> _Members:
     """The members of each `result`, by name, including those of its `errors`.
 
     Raises:
-        UnexpectedAnswerError: It is not XML, or declares entities.
+        DamagedAnswerError: It is not whole XML.
+        UnexpectedAnswerError: It declares entities, or is nested too deeply.
     """
     reader = _Reader()
     try:
         reader.parser.Parse(body, True)  # noqa: FBT003 - expat takes no names
     except expat.ExpatError as error:
-        raise UnexpectedAnswerError(
-            f"The org's answer is not XML: {expat.ErrorString(error.code)}",
+        raise DamagedAnswerError(
+            "The org's answer to an undelete",
+            f"it is not XML: {expat.ErrorString(error.code)}",
             hint="A proxy or login page may have answered; check the host and HTTPS_PROXY.",
         ) from error
     return reader.results
 
 
-def _asked(session: Session, ids: Sequence[str]) -> OrgResponse:
+def _asked(session: Session, ids: Sequence[str]) -> tuple[OrgResponse, _Members]:
+    """The answer, and what it says of each record; of a refusal, nothing."""
+    found: _Members = []
+
+    def receive(_headers: Mapping[str, str], pieces: Iterator[bytes]) -> None:
+        found[:] = undelete_results(b"".join(pieces))
+
     token = session.token.access_token.reveal()
     request = OrgRequest(
         "POST",
@@ -107,7 +120,7 @@ def _asked(session: Session, ids: Sequence[str]) -> OrgResponse:
         body=undelete_envelope(token, ids),
         idempotent=True,
     )
-    return session.answer(request)
+    return session.answer(request, receive), found
 
 
 def _is_stale(answer: OrgResponse) -> bool:
@@ -117,8 +130,8 @@ def _is_stale(answer: OrgResponse) -> bool:
     return bool(found) and found[0].code == _STALE
 
 
-def _results(answer: OrgResponse) -> Iterator[RecordResult]:
-    for result in undelete_results(answer.body):
+def _results(found: _Members, *, replayed: bool) -> Iterator[RecordResult]:
+    for result in found:
         record_id = next(iter(result.get("id", ())), None) or None
         code = next(iter(result.get("statusCode", ())), None)
         if result.get("success") == ["true"]:
@@ -131,7 +144,7 @@ def _results(answer: OrgResponse) -> Iterator[RecordResult]:
                 code=code,
                 message=next(iter(result.get("message", ())), None),
                 fields=tuple(result.get("fields", ())),
-                may_be_own=answer.replayed and code == _NOT_DELETED,
+                may_be_own=replayed and code == _NOT_DELETED,
             )
 
 

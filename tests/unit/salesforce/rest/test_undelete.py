@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.errors import OrgError, TransientError, UnexpectedAnswerError
+from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.rest.undelete import undelete, undelete_envelope, undelete_results
 
 A, B = "001000000000001AAA", "001000000000002AAA"
@@ -95,15 +95,15 @@ def test_texts_are_escaped():
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "kind"),
     [
-        b"",
-        b"no xml",
-        b"<a><b></a>",
-        b"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>",
-        b"<a>" * 200 + b"</a>" * 200,
+        (b"", DamagedAnswerError),
+        (b"no xml", DamagedAnswerError),
+        (b"<a><b></a>", DamagedAnswerError),
+        (b"<!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", UnexpectedAnswerError),
+        (b"<a>" * 200 + b"</a>" * 200, UnexpectedAnswerError),
     ],
 )
-def test_what_no_org_answers_is_refused(body):
-    with pytest.raises(UnexpectedAnswerError):
+def test_what_no_org_answers_is_refused(body, kind):
+    with pytest.raises(kind):
         undelete_results(body)
