@@ -29,6 +29,7 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
     start_over: bool = False,
     wait_lock_seconds: float = 0.0,
     timeout_seconds: float | None = None,
+    parallel: int = 4,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunOutcome:
     """Run a job and return its outcome; resume an unfinished run of it instead, if there is one.
@@ -44,6 +45,7 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
         start_over: Abandon an unfinished run and start a new one, as `--anew` does.
         wait_lock_seconds: How long to wait for another run of the job.
         timeout_seconds: Stop cleanly after this long; None: no limit.
+        parallel: How many tasks may run at once, where `needs` allows it.
         on_event: Called with each event of `runner.events`, perhaps from other threads.
 
     Returns:
@@ -67,6 +69,7 @@ def run_job(  # noqa: PLR0913 - the options of `runner run`
         on_event or events.ignore,
         wait_lock_seconds=wait_lock_seconds,
         ends_at=None if timeout_seconds is None else time.monotonic() + timeout_seconds,
+        parallel=parallel,
     )
     values = tuple(f"{name}={value}" for name, value in (params or {}).items())
     request = RunRequest(only=tuple(tasks), params=values)

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import islice
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+
+from runner.lanes import first_done, result_of, share_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -23,7 +25,7 @@ _END = object()
 
 
 class WorkerPool(Generic[Item, Result]):
-    """Calls `work` with each item, at most `width` at once.
+    """Calls `work` with each item, at most `width` at once; in a lane its share of that.
 
     Leaving the block starts nothing new and waits for nothing; call `drain` first to learn how
     the items in flight end.
@@ -31,8 +33,8 @@ class WorkerPool(Generic[Item, Result]):
 
     def __init__(self, work: Callable[[Item], Result], width: int) -> None:
         self._work = work
-        self._width = width
-        self._threads = ThreadPoolExecutor(max_workers=width, thread_name_prefix="worker")
+        self._width = share_of(width)
+        self._threads = ThreadPoolExecutor(self._width, thread_name_prefix="worker")
         self._in_flight: dict[Future[Result], Item] = {}
 
     def __enter__(self) -> Self:
@@ -54,8 +56,7 @@ class WorkerPool(Generic[Item, Result]):
                 self._in_flight[self._threads.submit(self._work, item)] = item
             if not self._in_flight:
                 return
-            done, _ = wait(self._in_flight, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in first_done(self._in_flight):
                 yield self._in_flight.pop(future), future
 
     def drain(self, seconds: float = DRAIN_SECONDS) -> list[tuple[Item, Future[Result] | None]]:
@@ -82,15 +83,15 @@ def parallel_map(
     Args:
         work: Called on one thread an item.
         items: Drawn as threads become free, at most one more than there are threads.
-        threads: By default one a processor, at most four.
+        threads: By default one a processor, at most four; in a lane its share of them.
     """
-    threads = threads or min(os.cpu_count() or 1, _MOST_THREADS)
+    threads = share_of(threads or min(os.cpu_count() or 1, _MOST_THREADS))
     pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
     remaining = iter(items)
     try:
         running = deque(pool.submit(work, item) for item in islice(remaining, threads + 1))
         while running:
-            result = running.popleft().result()
+            result = result_of(running.popleft())
             running.extend(pool.submit(work, item) for item in islice(remaining, 1))
             yield result
     finally:
@@ -103,7 +104,7 @@ def one_ahead(items: Iterable[Item]) -> Iterator[Item]:
     pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
     try:
         coming = pool.submit(next, remaining, _END)
-        while (item := coming.result()) is not _END:
+        while (item := result_of(coming)) is not _END:
             coming = pool.submit(next, remaining, _END)
             yield item  # type: ignore[misc]
     finally:

@@ -63,6 +63,17 @@ MaxDisk = Annotated[
         show_default=False,
     ),
 ]
+Parallel = Annotated[
+    int,
+    typer.Option(
+        "--parallel",
+        envvar="SFRUNNER_PARALLEL",
+        help="Tasks that may run at once, where `needs` allows it.",
+        metavar="N",
+        min=1,
+        max=16,
+    ),
+]
 WaitLock = Annotated[
     str | None,
     typer.Option(

@@ -12,6 +12,7 @@ from runner.cli.options import (
     NoInput,
     Output,
     OutputOption,
+    Parallel,
     Quiet,
     StateDir,
     Timeout,
@@ -42,6 +43,7 @@ def resume(
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
+    parallel: Parallel = 4,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -74,6 +76,7 @@ def resume(
             timeout=timeout,
             wait_lock=wait_lock,
             max_disk=max_disk,
+            parallel=parallel,
         )
         outcomes.append(execute.resume(run, options))
 

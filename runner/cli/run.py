@@ -16,6 +16,7 @@ from runner.cli.options import (
     NoInput,
     Output,
     OutputOption,
+    Parallel,
     Quiet,
     StateDir,
     Timeout,
@@ -62,6 +63,7 @@ def run(
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
+    parallel: Parallel = 4,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -98,6 +100,7 @@ def run(
             timeout=timeout,
             wait_lock=wait_lock,
             max_disk=max_disk,
+            parallel=parallel,
         )
         prepared = prepare(jobs, request, options)
         with _naming_jobs_not_started(jobs, outcomes, options) as noting:

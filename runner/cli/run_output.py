@@ -67,6 +67,7 @@ def run_options(
     timeout: str | None,
     wait_lock: str | None,
     max_disk: str | None = None,
+    parallel: int = 1,
 ) -> RunOptions:
     """How to run, from the options of the command line.
 
@@ -79,6 +80,7 @@ def run_options(
         wait_lock_seconds=seconds(wait_lock, "--wait-lock") if wait_lock else 0.0,
         ends_at=time.monotonic() + seconds(timeout, "--timeout") if timeout else None,
         max_disk_bytes=size_bytes(max_disk, "--max-disk") if max_disk else None,
+        parallel=parallel,
         on_job=_leave_stdout_to_rows,
     )
 

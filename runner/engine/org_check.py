@@ -69,7 +69,7 @@ def org_problems(
         TransientError: The org could not be asked.
         SourceError: A source's header is wrong.
     """
-    to_be_written = _files_of_queries(tasks) | set(written_before)
+    to_be_written = files_of_queries(tasks) | set(written_before)
     problems = [
         problem
         for task in tasks
@@ -82,10 +82,23 @@ def org_problems(
     return tuple(sorted(problems, key=lambda each: each.sort_key))
 
 
-def _files_of_queries(tasks: Sequence[AnyTask]) -> set[Path]:
+def files_of_queries(tasks: Sequence[AnyTask]) -> set[Path]:
+    """Files that queries write, which a source may read once they are written."""
     queries = (task for task in tasks if isinstance(task, QueryTask))
     targets = (target for query in queries for target in query.targets)
     return {target.path for target in targets if isinstance(target, FileTarget)}
+
+
+def known_header(task: WriteTask, to_be_written: Collection[Path]) -> Sequence[str] | None:
+    """The columns of a write's source; None if they are known only when the task runs.
+
+    Raises:
+        SourceError: The source's header is wrong.
+    """
+    source = task.source
+    if not isinstance(source, FileSource) or source.path in to_be_written:
+        return None
+    return read_columns(source) or None  # an empty file has no columns and needs none
 
 
 def _problems(
@@ -108,17 +121,9 @@ def _problems(
             help="Give the user the object permission, or sign in as another user.",
         )
         return
-    header = _header(task, to_be_written)
+    header = known_header(task, to_be_written)
     if header is not None or task.fields is not None:
         yield from plan_columns(job, task, header, describes)[1]
-
-
-def _header(task: WriteTask, to_be_written: Collection[Path]) -> Sequence[str] | None:
-    """The columns of a task's source; None if they are known only once other tasks have run."""
-    source = task.source
-    if not isinstance(source, FileSource) or source.path in to_be_written:
-        return None
-    return read_columns(source) or None  # an empty file has no columns and needs none
 
 
 def _may(described: ObjectDescribe, word: str) -> bool:

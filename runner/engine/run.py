@@ -1,4 +1,4 @@
-"""Runs a job's tasks in order and records how each ended.
+"""Runs a job's tasks, side by side where their order allows it, and records how each ended.
 
 Knows order, failure and the ledger. Knows nothing of how one task does its work, of YAML, of
 terminals or of HTTP.
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from runner import events
 from runner.engine.context import PARTS, SNAPSHOT, Context
 from runner.engine.query import run_query
+from runner.engine.schedule import Schedule
+from runner.engine.task_conflicts import conflicts_of
 from runner.engine.task_end import TaskEnd, skipped, stopped_by
 from runner.engine.undo import UndoTask, run_undo_step
 from runner.engine.write import run_write
@@ -27,6 +30,8 @@ from runner.errors import (
 )
 from runner.files import NO_ROOM, unwritable
 from runner.job.model import AnyTask, OnError, QueryTask
+from runner.job.order import in_order
+from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 
 _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
@@ -34,34 +39,6 @@ _ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
 _MAY_PASS = (AbortedError, StorageError, TransportError, UnexpectedAnswerError)
 """Errors that a later process may not meet again."""
 _WITHOUT_SUCCESS = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.ABORTED})
-
-
-@dataclass(slots=True)
-class RunProgress:
-    """The run so far."""
-
-    context: Context
-    outcomes: list[TaskOutcome] = field(default_factory=list)
-    stopped_by: str | None = None
-    """The task after which no other starts, except those whose own `needs` are met."""
-    is_over: bool = False
-    """Whether no task starts at all: a signal, or an error that each would meet."""
-    final: bool = True
-
-    def add(self, end: TaskEnd) -> None:
-        """Record a task's end in the ledger; then delete what only a resume would have needed."""
-        outcome = end.outcome
-        self.outcomes.append(outcome)
-        self.final &= end.final
-        self.context.ledger.finish_task(self.context.run_id, outcome, final=end.final)
-        if end.final and outcome.results is not None:
-            for name in (PARTS, SNAPSHOT):
-                shutil.rmtree(outcome.results / name, ignore_errors=True)
-        self.context.sink(events.TaskFinished(outcome))
-
-    def failed(self, name: str) -> bool:
-        """Whether a task ended without success, or was skipped."""
-        return any(each.name == name and each.status in _WITHOUT_SUCCESS for each in self.outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +50,151 @@ class RunEnd:
     """False when a resume can still change an outcome."""
 
 
-def run_tasks(context: Context, *, only: Collection[str] = ()) -> RunEnd:
-    """Run the job's tasks; every task that could run has an outcome, in the order they ran.
+def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1) -> RunEnd:
+    """Run the job's tasks; every task that could run has an outcome, in the order of the file.
 
-    A resume does not repeat finished tasks. A signal ends the task under way as ABORTED and skips
+    A resume does not repeat finished tasks. A signal ends the tasks under way as ABORTED and skips
     the others.
+
+    Args:
+        context: The run.
+        only: Names of the tasks to run; all when empty.
+        parallel: How many tasks may be under way at once, where their order allows it.
     """
-    run = RunProgress(context)
-    for task in in_order(chosen(context.job.tasks, only)):
-        _run_or_skip(task, run, _reason_to_skip(task, run))
-        if run.outcomes[-1].status is TaskStatus.ABORTED:
-            run.stopped_by, run.is_over = task.name, True
-        if run.outcomes[-1].status is TaskStatus.FAILED:
-            _handle_failure(task, run)
-    return RunEnd(tuple(run.outcomes), run.final)
+    tasks = in_order(chosen(context.job.tasks, only))
+    schedule = Schedule(tasks)
+    width = min(parallel, schedule.most_at_once)
+    if width > 1:
+        answers = {task.on_failure for task in tasks}
+        touching = [*tasks, *(task for task in context.job.tasks if task.name in answers)]
+        schedule = Schedule(tasks, conflicts_of(touching, context))
+        width = min(parallel, schedule.most_at_once)
+    with Lanes[str, TaskEnd](width) as lanes:
+        return _TaskRuns(context, schedule, lanes).run()
+
+
+class _TaskRuns:
+    """The run so far."""
+
+    def __init__(self, context: Context, schedule: Schedule, lanes: Lanes[str, TaskEnd]) -> None:
+        self._context = context
+        self._schedule = schedule
+        self._lanes = lanes
+        self._outcomes: dict[str, TaskOutcome] = {}
+        self._places: dict[str, tuple[int, ...]] = {}
+        """Where each outcome stands: as in the file, an answer to a failure behind that."""
+        self._stopped_by: str | None = None
+        """The task after which no other starts, except those whose own `needs` are met."""
+        self._is_over = False
+        """Whether no task starts at all: a signal, or an error that each would meet."""
+        self._interrupted: AbortedError | None = None
+        self._final = True
+
+    def run(self) -> RunEnd:
+        """Run them all.
+
+        Raises:
+            AbortedError: A signal came while no task was under way, or all ended well.
+        """
+        while True:
+            try:
+                self._run()
+            except AbortedError as error:
+                if self._interrupted or not self._lanes.keys:
+                    raise
+                self._interrupted, self._is_over = error, True
+                self._lanes.stop(error.exit_code)
+            else:
+                outcomes = sorted(self._outcomes, key=self._places.__getitem__)
+                return RunEnd(tuple(map(self._outcomes.__getitem__, outcomes)), self._final)
+
+    def _run(self) -> None:
+        """Start tasks and take their ends until there are none left."""
+        while True:
+            if not self._is_over or not self._lanes.keys:
+                while self._lanes.has_room and (task := self._schedule.next(self._lanes.keys)):
+                    self._start_or_skip(task)
+            if not self._lanes.keys:
+                return
+            for name, end in self._lanes.ended():
+                self._add(end)
+                self._has_ended(self._task(name))
+                self._lanes.take_away(name)
+            if self._interrupted and not self._lanes.keys and self._stopped_by is None:
+                raise self._interrupted
+
+    def _task(self, name: str) -> AnyTask:
+        return next(task for task in self._context.job.tasks if task.name == name)
+
+    def _start_or_skip(self, task: AnyTask) -> None:
+        context = self._context
+        self._places.setdefault(task.name, (task.index,))
+        earlier = context.earlier_outcome(task)
+        reason = self._reason_to_skip(task)
+        if earlier is not None:
+            self._outcomes[task.name] = earlier
+        elif reason:
+            self._add(TaskEnd(skipped(task, reason)))
+        else:
+            context.ledger.start_task(
+                context.run_id,
+                task.name,
+                position=len(self._outcomes) + len(self._lanes.keys),
+                verb=task.verb.value,
+                sobject=task.sobject,
+            )
+            context.sink(events.TaskStarted(task.name, task.verb.value, task.sobject))
+            self._lanes.start(task.name, partial(_run, task, context))
+            return
+        self._has_ended(task)
+
+    def _add(self, end: TaskEnd) -> None:
+        """Record a task's end in the ledger; then delete what only a resume would have needed."""
+        outcome, context = end.outcome, self._context
+        self._outcomes[outcome.name] = outcome
+        self._final &= end.final
+        context.ledger.finish_task(context.run_id, outcome, final=end.final)
+        if end.final and outcome.results is not None:
+            for name in (PARTS, SNAPSHOT):
+                shutil.rmtree(outcome.results / name, ignore_errors=True)
+        context.sink(events.TaskFinished(outcome))
+
+    def _has_ended(self, task: AnyTask) -> None:
+        outcome = self._outcomes[task.name]
+        if outcome.status is TaskStatus.ABORTED:
+            self._stopped_by, self._is_over = task.name, True
+        elif outcome.status is TaskStatus.FAILED and not self._is_answer(task):
+            self._handle_failure(task, outcome)
+        self._schedule.ended(task)
+
+    def _is_answer(self, task: AnyTask) -> bool:
+        """Whether the task is the `on_failure` of another."""
+        return len(self._places[task.name]) > 1
+
+    def _handle_failure(self, task: AnyTask, outcome: TaskOutcome) -> None:
+        ends_the_run = outcome.exit_code in _ENDS_THE_RUN
+        if task.on_error is OnError.STOP or ends_the_run:
+            self._stopped_by = task.name
+        self._is_over |= ends_the_run
+        answer = self._context.job.task(task.on_failure) if task.on_failure else None
+        if answer and not self._is_over:
+            self._places[answer.name] = (*self._places[task.name], answer.index)
+            self._schedule.answer(task, answer, self._lanes.keys)
+
+    def _reason_to_skip(self, task: AnyTask) -> str | None:
+        is_answer = self._is_answer(task)
+        if not task.enabled and not is_answer:
+            return "disabled in the job"
+        if self._stopped_by and (self._is_over or (task.needs is None and not is_answer)):
+            return f"not run: {self._stopped_by} did not succeed"
+        needed = () if is_answer else task.needs or ()
+        failed = next((name for name in needed if self._failed(name)), None)
+        return f"not run: it needs {failed}, which did not succeed" if failed else None
+
+    def _failed(self, name: str) -> bool:
+        """Whether a task ended without success, or was skipped."""
+        outcome = self._outcomes.get(name)
+        return outcome is not None and outcome.status in _WITHOUT_SUCCESS
 
 
 def finish(context: Context, outcome: RunOutcome, *, final: bool) -> RunOutcome:
@@ -101,68 +209,8 @@ def chosen(tasks: Sequence[AnyTask], names: Collection[str]) -> tuple[AnyTask, .
     return tuple(task for task in tasks if not names or task.name in names)
 
 
-def in_order(tasks: Sequence[AnyTask]) -> tuple[AnyTask, ...]:
-    """Tasks so that each comes after its prerequisites, otherwise as written.
-
-    Tasks named by an `on_failure` are left out: they run only when the other task fails.
-    """
-    on_failure = {task.on_failure for task in tasks}
-    waiting = [task for task in tasks if task.name not in on_failure]
-    ordered: list[AnyTask] = []
-    done: set[str] = set()
-    while waiting:
-        ready = next(task for task in waiting if _is_ready(task, waiting, done))
-        waiting.remove(ready)
-        ordered.append(ready)
-        done.add(ready.name)
-    return tuple(ordered)
-
-
-def _is_ready(task: AnyTask, waiting: Sequence[AnyTask], done: Collection[str]) -> bool:
-    """Whether every task that must come first is done; validation has refused cycles."""
-    if task.needs is None:
-        return not any(other.index < task.index for other in waiting)
-    present = {other.name for other in waiting}
-    return all(name in done or name not in present for name in task.needs)
-
-
-def _run_or_skip(task: AnyTask, run: RunProgress, reason: str | None = None) -> None:
-    earlier = run.context.earlier_outcome(task)
-    if earlier is not None:
-        run.outcomes.append(earlier)
-    elif reason:
-        run.add(TaskEnd(skipped(task, reason)))
-    else:
-        run.add(_run(task, run))
-
-
-def _reason_to_skip(task: AnyTask, run: RunProgress) -> str | None:
-    if not task.enabled:
-        return "disabled in the job"
-    if run.stopped_by and (task.needs is None or run.is_over):
-        return f"not run: {run.stopped_by} did not succeed"
-    needed = next((name for name in task.needs or () if run.failed(name)), None)
-    return f"not run: it needs {needed}, which did not succeed" if needed else None
-
-
-def _handle_failure(task: AnyTask, run: RunProgress) -> None:
-    ends_the_run = run.outcomes[-1].exit_code in _ENDS_THE_RUN
-    if task.on_error is OnError.STOP or ends_the_run:
-        run.stopped_by = task.name
-    run.is_over |= ends_the_run
-    on_failure = run.context.job.task(task.on_failure) if task.on_failure else None
-    if on_failure and not ends_the_run:
-        _run_or_skip(on_failure, run)
-
-
-def _run(task: AnyTask, run: RunProgress) -> TaskEnd:
+def _run(task: AnyTask, context: Context) -> TaskEnd:
     """Run one task from its start to its outcome."""
-    context = run.context
-    position = len(run.outcomes)
-    context.ledger.start_task(
-        context.run_id, task.name, position=position, verb=task.verb.value, sobject=task.sobject
-    )
-    context.sink(events.TaskStarted(task.name, task.verb.value, task.sobject))
     began = context.clock()
     deadline = context.deadline(task)
     session = context.session.scoped(task.retry, deadline.at)

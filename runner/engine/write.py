@@ -37,6 +37,7 @@ from runner.events import Noticed
 from runner.files import atomic_write, unwritable
 from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
 from runner.job.model import Api, Verb, WriteTask
+from runner.job.order import earlier, prerequisites
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.results.row_results import IN_DOUBT_FILE, SKIPPED_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
@@ -116,12 +117,14 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
-    earlier = (context.rows_file(TaskSource(each.name)) for each in context.job.tasks[: task.index])
+    tasks = context.job.tasks
+    ended = earlier(task.name, prerequisites(tasks), tasks)  # others may be under way
+    rows = (context.rows_file(TaskSource(each.name)) for each in tasks if each.name in ended)
     staging.map(
         plan.columns,
         blank=task.blank,
         timezone=task.timezone,
-        written=[file for file in earlier if file.exists()],
+        written=[file for file in rows if file.exists()],
     )
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import TextIO
 
 from runner import events
@@ -29,13 +30,15 @@ class PlainSink:
         self._clock = clock
         self._every_seconds = 0.0 if verbose else PLAIN_EVERY_SECONDS
         self._last_written: dict[str, float] = {}
+        self._lock = Lock()
 
     def __call__(self, event: events.Event) -> None:
-        """Write the event's line, if it is due."""
-        line = self._progress(event) if isinstance(event, events.Progress) else line_of(event)
-        if line:
-            self._stream.write(printable(line) + "\n")
-            self._stream.flush()
+        """Write the event's line, if it is due; threads take turns."""
+        with self._lock:
+            line = self._progress(event) if isinstance(event, events.Progress) else line_of(event)
+            if line:
+                self._stream.write(printable(line) + "\n")
+                self._stream.flush()
 
     def _progress(self, event: events.Progress) -> str | None:
         now = self._clock()
@@ -65,7 +68,13 @@ def live_sink(stream: TextIO) -> Iterator[events.Sink]:
     bars = Progress(line, *(bar_columns if beside else ()), console=console, transient=True)
     bar_of: dict[str, TaskID] = {}
 
+    lock = Lock()
+
     def show(event: events.Event) -> None:
+        with lock:
+            draw(event)
+
+    def draw(event: events.Event) -> None:
         match event:
             case events.Progress(task, done, total):
                 if task not in bar_of:

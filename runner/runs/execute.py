@@ -351,7 +351,9 @@ class _Execution:
         context = self._context()
         if not is_undo:
             check_against_org(context, selected.request.only)
-        end = run_tasks(context, only=selected.request.only)
+        # What an undo puts back is in the way of what it puts back next.
+        parallel = 1 if is_undo else self.options.parallel
+        end = run_tasks(context, only=selected.request.only, parallel=parallel)
         outcome = replace(
             _outcome(selected),
             folder=self.folder,

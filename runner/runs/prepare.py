@@ -41,6 +41,8 @@ class RunOptions:
     """The monotonic time at which every run has to stop; None: never."""
     max_disk_bytes: int | None = None
     """None: what the job says."""
+    parallel: int = 1
+    """How many tasks may be under way at once, where `needs` allows it."""
     on_job: Callable[[Job], None] = _ignore_job
     """Called with the job once it is loaded, before anything is sent."""
 

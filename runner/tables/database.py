@@ -20,18 +20,19 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from runner.errors import StorageError
+from runner.lanes import share_of
 from runner.tables.sql import literal
 
 if TYPE_CHECKING:
     import duckdb
 
 
-MEMORY_LIMIT = "150MB"
+MEMORY_MB = 150
+"""Of all databases of a task; tasks that run side by side share it."""
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
-    "memory_limit": MEMORY_LIMIT,
     "preserve_insertion_order": "true",
     "threads": "1",
 }
@@ -51,7 +52,10 @@ class Database:
 
         self._timezone = timezone
         with storage_errors("Rows cannot be stored on this machine"):
-            config = _SETTINGS | {"temp_directory": str(folder / "spill")}
+            config = _SETTINGS | {
+                "memory_limit": f"{share_of(MEMORY_MB)}MB",
+                "temp_directory": str(folder / "spill"),
+            }
             if most_spilled_bytes is not None:
                 config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
             self._root = duckdb.connect(":memory:", config=config)

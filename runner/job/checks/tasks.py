@@ -1,8 +1,4 @@
-"""Tasks: one verb each, unique names, and an order in which each can start.
-
-A task without `needs` waits for every task above it, except for `on_failure` tasks: those are
-outside the order and run when their task fails.
-"""
+"""Tasks: one verb each, unique names, and an order in which each can start."""
 
 from __future__ import annotations
 
@@ -14,6 +10,7 @@ from typing import Any
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import TaskRows
 from runner.job.model import DECLARED_VERBS, AnyTask, Origin, Verb
+from runner.job.order import Prerequisites, earlier, prerequisites
 from runner.job.partial_job import PartialJob, as_list, source_tasks, task_path
 from runner.suggest import closest, did_you_mean, in_words
 
@@ -26,8 +23,6 @@ _SYNONYMS = {
     "export": Verb.QUERY,
     "remove": Verb.DELETE,
 }
-
-Prerequisites = Mapping[str, tuple[str, ...]]
 
 
 def verbs(values: Mapping[str, Any], origin: Origin) -> Iterator[Diagnostic]:
@@ -143,17 +138,6 @@ def order(job: PartialJob) -> Iterator[Diagnostic]:
         yield from _early_sources(before, job)
 
 
-def prerequisites(tasks: Sequence[AnyTask]) -> Prerequisites:
-    """Names of the tasks that must come before each task of the order."""
-    on_failure = {task.on_failure for task in tasks}
-    main = [task for task in tasks if task.name not in on_failure]
-    names = [task.name for task in main]
-    return {
-        task.name: tuple(names[:index]) if task.needs is None else task.needs
-        for index, task in enumerate(main)
-    }
-
-
 def _circles(before: Prerequisites) -> Iterator[list[str]]:
     """Circles that share no task, each as short as possible."""
     graph = _sparse(before)
@@ -246,7 +230,7 @@ def _early_sources(before: Prerequisites, job: PartialJob) -> Iterator[Diagnosti
     for task, where, source in readers:
         if source.task == task.name:
             continue
-        if source.task not in tasks or source.task in _earlier(task.name, before, job):
+        if source.task not in tasks or source.task in earlier(task.name, before, job.tasks):
             continue
         path = (*where, "task")
         later = tasks[source.task].index > task.index
@@ -257,16 +241,3 @@ def _early_sources(before: Prerequisites, job: PartialJob) -> Iterator[Diagnosti
             message = f"`{source.task}` runs only when another task fails"
             hint = "read the rows of a task that always runs"
         yield job.origin.diagnose(path, "job/source-too-early", message, help=hint)
-
-
-def _earlier(name: str, before: Prerequisites, job: PartialJob) -> set[str]:
-    """Every task that has certainly finished when this one starts."""
-    failing = [task.name for task in job.tasks if task.on_failure == name]
-    pending = list(before.get(name, failing[:1]))
-    found: set[str] = set()
-    while pending:
-        each = pending.pop()
-        if each not in found:
-            found.add(each)
-            pending += before.get(each, ())
-    return found

@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import tenacity
 
+from runner import lanes
 from runner.errors import DamagedAnswerError, TransportError
 from runner.events import Retrying, Sink, ignore
 from runner.job.model import RetryPolicy
@@ -64,7 +65,7 @@ class Retrier:
         policy: RetryPolicy,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = lanes.sleep,
         random: Callable[[], float] = chance.random,
         sink: Sink = ignore,
         first_wait_seconds: float = FIRST_WAIT_SECONDS,

@@ -34,6 +34,7 @@ from runner.errors import (
     UnexpectedAnswerError,
     UsageError,
 )
+from runner.lanes import check_stop, in_lane
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import FileBody, OrgRequest, OrgResponse
 from runner.salesforce.http.upload import FileUpload
@@ -45,6 +46,8 @@ READ_TIMEOUT_SECONDS = 610.0
 QUESTION_TIMEOUT_SECONDS = 150.0
 """For a GET, which is safe to repeat; the org ends a query after 2 minutes."""
 _CONNECTIONS = 32
+_LOOK_UP_SECONDS = 0.5
+"""How often a read in a lane looks whether it must stop."""
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 # The request cannot have been executed: it did not leave this machine, or not completely.
@@ -349,6 +352,14 @@ class _LimitedStream(httpcore.NetworkStream):
         self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        while in_lane():  # a lane has to notice that it must stop
+            check_stop()
+            left = _left(timeout, httpcore.ReadTimeout)
+            if left is not None and left <= _LOOK_UP_SECONDS:
+                break
+            with suppress(httpcore.ReadTimeout):
+                return self._stream.read(max_bytes, _LOOK_UP_SECONDS)
+            timeout = None if timeout is None else timeout - _LOOK_UP_SECONDS
         return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:

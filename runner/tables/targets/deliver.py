@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Lock
 
 from runner.errors import StateError
 from runner.files import atomic_write, replace, unwritable
@@ -25,6 +26,7 @@ from runner.job.endpoints import (
 from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
 
 _COPY_BYTES = 1 << 20
+_READING_UMASK = Lock()
 
 
 def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) -> None:
@@ -127,6 +129,7 @@ def _move(rows: Path, to: Path) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
+    with _READING_UMASK:  # two threads that read it at once would leave the other one
+        mask = os.umask(0o077)
+        os.umask(mask)
     return mask

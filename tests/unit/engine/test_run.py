@@ -1,7 +1,8 @@
 """Tasks run as written, unless their needs say otherwise."""
 
-from runner.engine.run import chosen, in_order
+from runner.engine.run import chosen
 from runner.job.model import QueryTask, Verb
+from runner.job.order import in_order
 
 
 def tasks(*declared):

@@ -1,0 +1,111 @@
+"""Which task of a run may start, given which have ended and which are under way.
+
+Tasks that must not run at once run in the order of `in_order`, so that side by side they leave what
+they leave one after another. Pure. Knows order. Knows nothing of what tasks do or of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from runner.job.model import AnyTask
+
+Conflict = Callable[[AnyTask, AnyTask], bool]
+"""Whether two tasks must not run at once."""
+
+
+def _never(_one: AnyTask, _other: AnyTask) -> bool:
+    return False
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A task that has not ended."""
+
+    task: AnyTask
+    rank: int
+    """Its place in the file; of the answer to a failure, that of the task that failed."""
+    waits_for_all_above: bool
+    waits_for: set[str] = field(default_factory=set)
+    """Names of tasks that must end first."""
+
+
+class Schedule:
+    """The tasks of a run that have not ended."""
+
+    def __init__(self, ordered: Sequence[AnyTask], conflict: Conflict = _never) -> None:
+        """Plan the order.
+
+        Args:
+            ordered: Tasks in the order in which they would run one after another.
+            conflict: Which of them must not run at once.
+        """
+        self._conflict = conflict
+        self._entries: dict[str, _Entry] = {}
+        for task in ordered:
+            entry = _Entry(task, task.index, task.needs is None)
+            entry.waits_for.update(task.needs or ())
+            entry.waits_for.update(self._in_the_way(task))
+            self._entries[task.name] = entry
+
+    def next(self, under_way: Collection[str]) -> AnyTask | None:
+        """The first task that may start; None if none may before another ends."""
+        return next(
+            (
+                entry.task
+                for entry in self._entries.values()
+                if entry.task.name not in under_way and self._may_start(entry)
+            ),
+            None,
+        )
+
+    def ended(self, task: AnyTask) -> None:
+        """Take a task out that has ended or is skipped."""
+        self._entries.pop(task.name, None)
+
+    def answer(self, failed: AnyTask, answer: AnyTask, under_way: Collection[str]) -> None:
+        """Put the answer to a failure in the place of the task that failed, before that is ended.
+
+        What waited for the one waits for the other, if it runs without success of the first.
+        """
+        entry = _Entry(answer, self._entries[failed.name].rank, waits_for_all_above=False)
+        place = list(self._entries).index(failed.name)
+        before = dict(list(self._entries.items())[:place])
+        after = dict(list(self._entries.items())[place + 1 :])
+        for other in (*before.values(), *after.values()):
+            if self._conflict(other.task, answer):
+                if other.task.name in before or other.task.name in under_way:
+                    entry.waits_for.add(other.task.name)
+                else:
+                    other.waits_for.add(answer.name)
+        self._entries = {**before, failed.name: self._entries[failed.name]}
+        self._entries |= {answer.name: entry, **after}
+
+    @property
+    def most_at_once(self) -> int:
+        """No more tasks than this can be under way at once."""
+        entries = list(self._entries.values())
+        place = {entry.task.name: at for at, entry in enumerate(entries)}
+        ordered_with = [0] * len(entries)
+        before: list[set[int]] = []
+        for at, entry in enumerate(entries):
+            direct = {place[name] for name in entry.waits_for if name in place}
+            if entry.waits_for_all_above:
+                direct |= {n for n, other in enumerate(entries[:at]) if other.rank < entry.rank}
+            before.append(direct.union(*(before[other] for other in direct)))
+            ordered_with[at] += len(before[at])
+            for other in before[at]:
+                ordered_with[other] += 1
+        return max((len(entries) - known for known in ordered_with), default=1)
+
+    def _in_the_way(self, task: AnyTask) -> set[str]:
+        """Tasks that come before this one and must not run beside it."""
+        return {name for name, each in self._entries.items() if self._conflict(each.task, task)}
+
+    def _may_start(self, entry: _Entry) -> bool:
+        if not entry.waits_for.isdisjoint(self._entries):
+            return False
+        return not entry.waits_for_all_above or not any(
+            other.rank < entry.rank for other in self._entries.values()
+        )

@@ -1,0 +1,161 @@
+"""Threads for work that runs side by side: each can be stopped, and has its share of the machine.
+
+A signal reaches the main thread only. Work in a lane learns of it where it waits: for its workers,
+for an answer, between two tries. Workers of a lane are not stopped, so that what is in flight can
+be accounted for. Work outside of a lane is not concerned: there a signal raises by itself.
+
+Knows threads. Knows nothing of the work.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from runner.errors import AbortedError, ExitCode
+
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+class _Lane:
+    """A lane and its stop, which is raised once: what follows is the end of the work."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+        self.stopped: Future[ExitCode] = Future()
+        self._is_over = False
+
+    def check(self) -> None:
+        """Raise once it has been told to stop."""
+        if self.stopped.done() and not self._is_over:
+            self._is_over = True
+            raise AbortedError(self.stopped.result())
+
+    @property
+    def wakes(self) -> tuple[Future[ExitCode], ...]:
+        """What ends a wait early."""
+        return () if self._is_over else (self.stopped,)
+
+
+_lane: ContextVar[_Lane | None] = ContextVar("lane", default=None)
+
+
+def check_stop() -> None:
+    """Raise an AbortedError, once, if this lane has been told to stop."""
+    lane = _lane.get()
+    if lane is not None:
+        lane.check()
+
+
+def first_done(futures: Iterable[Future[Result]]) -> set[Future[Result]]:
+    """Wait for the first of some futures to be done; a stop ends the wait."""
+    lane = _lane.get()
+    wanted: set[Future[Any]] = set(futures)
+    done, _ = wait({*wanted, *(lane.wakes if lane else ())}, return_when=FIRST_COMPLETED)
+    check_stop()
+    return done & wanted
+
+
+def result_of(future: Future[Result]) -> Result:
+    """Wait for a result; a stop ends the wait."""
+    first_done([future])
+    return future.result()
+
+
+def sleep(seconds: float) -> None:
+    """Sleep; a stop ends it."""
+    lane = _lane.get()
+    if lane is None:
+        time.sleep(seconds)
+        return
+    wait(lane.wakes, seconds) if lane.wakes else time.sleep(seconds)
+    lane.check()
+
+
+def in_lane() -> bool:
+    """Whether this thread is a lane, which has to look up from a long wait."""
+    return _lane.get() is not None
+
+
+def share_of(number: int) -> int:
+    """What of a number this lane may use, at least 1; all of it outside of a lane."""
+    lane = _lane.get()
+    return number if lane is None else max(1, number // lane.lanes)
+
+
+class Lanes(Generic[Key, Result]):
+    """Runs pieces of work, each under a key; several at once, or one in the caller's thread."""
+
+    def __init__(self, width: int) -> None:
+        """With a width of 1 work is done by the time `start` returns."""
+        self._width = width
+        self._pool = ThreadPoolExecutor(width, "lane") if width > 1 else None
+        self._work: dict[Key, Future[Result]] = {}
+        self._lanes: dict[Key, _Lane] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            self.stop(ExitCode.INTERRUPTED)
+            self._pool.shutdown(cancel_futures=True)
+
+    @property
+    def keys(self) -> frozenset[Key]:
+        """Of the work that has been started and not been taken away."""
+        return frozenset(self._work)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another piece may start."""
+        return len(self._work) < self._width
+
+    def start(self, key: Key, work: Callable[[], Result]) -> None:
+        """Start a piece of work."""
+        if self._pool is None:
+            done: Future[Result] = Future()
+            done.set_result(work())
+            self._work[key] = done
+            return
+        lane = self._lanes[key] = _Lane(self._width)
+        self._work[key] = self._pool.submit(_run_in, lane, work)
+
+    def ended(self) -> list[tuple[Key, Result]]:
+        """Wait for some work to end, if any is under way; it stays until it is taken away.
+
+        Raises:
+            BaseException: What the work has raised.
+        """
+        if not self._work:
+            return []
+        done, _ = wait(self._work.values(), return_when=FIRST_COMPLETED)
+        return [(key, future.result()) for key, future in self._work.items() if future in done]
+
+    def take_away(self, key: Key) -> None:
+        """Forget a piece of work that has ended."""
+        del self._work[key]
+
+    def stop(self, code: ExitCode) -> None:
+        """Tell all work under way to stop, by an AbortedError where it waits."""
+        for lane in self._lanes.values():
+            if not lane.stopped.done():
+                lane.stopped.set_result(code)
+
+
+def _run_in(lane: _Lane, work: Callable[[], Result]) -> Result:
+    token = _lane.set(lane)
+    try:
+        return work()
+    finally:
+        _lane.reset(token)

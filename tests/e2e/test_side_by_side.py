@@ -1,0 +1,124 @@
+"""Tasks whose `needs` allow it run at once, and leave what they leave one after another."""
+
+import signal
+import threading
+
+import pytest
+
+from tests.e2e.proxy import Proxy
+
+ROWS = 40
+SECONDS = 60
+ACCOUNTS = "- name: accounts\n  create: Account\n  from: a.csv\n  api: rest\n  needs: []\n"
+CONTACTS = (
+    ACCOUNTS.replace("account", "contact").replace("Account", "Contact").replace("a.csv", "c.csv")
+)
+LIST = "- name: list\n  query: SELECT Name FROM Account\n  to: out.csv\n  needs: [accounts]\n"
+AFTER = "- name: after\n  query: SELECT LastName FROM Contact\n  to: after.csv\n"
+
+
+class Gate(Proxy):
+    """Holds writes of accounts and contacts until both are here, or until it is opened."""
+
+    def __init__(self, org, *, together=True):
+        self.here = {"Account": threading.Event(), "Contact": threading.Event()}
+        self.opened = threading.Event()
+        self.together = together
+        super().__init__(org, change=self.hold)
+
+    def hold(self, passing):
+        """Answers to what creates records of an object."""
+        if passing.method != "POST" or "/composite/sobjects" not in passing.path:
+            return
+        sobject = "Account" if b'"001' in passing.body else "Contact"
+        self.here[sobject].set()
+        if self.together:
+            assert all(each.wait(SECONDS) for each in self.here.values())
+        else:
+            assert self.opened.wait(SECONDS)
+
+
+@pytest.fixture
+def make_gate(bench, org):
+    made = []
+    bench.env["T"] = org.token
+    rows = "".join(f"n {n},E{n}\n" for n in range(ROWS))
+    bench.write("a.csv", f"Name,ERP_Id__c\n{rows}")
+    bench.write("c.csv", f"LastName,ERP_Id__c\n{rows}")
+
+    def make(**options):
+        made.append(Gate(org, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.opened.set()
+        each.close()
+
+
+def names(ended):
+    return [task["name"] for task in ended.document["tasks"]]
+
+
+def test_tasks_run_at_once_and_are_told_in_the_order_of_the_file(bench, org, make_gate):
+    gate = make_gate()
+    job = bench.job(LIST + ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)
+    ended = bench.run("run", job, "-o", "json", "-v")
+    assert ended.code == 0, ended.err + ended.out
+    assert [task["name"] for task in ended.document["tasks"]] == [
+        "list",
+        "accounts",
+        "contacts",
+        "after",
+    ]
+    for name in ("accounts", "contacts"):
+        assert ended.task(name)["counts"]["created"] == ROWS
+        assert ended.task(name)["api_calls"] == 1
+        assert f"{name}: {ROWS} of {ROWS} rows" in ended.err
+    assert (bench.folder / "after.csv").read_text().count("\n") == ROWS + 1
+    recap = bench.run("show", "last").out
+    assert "contacts" in recap
+
+
+def test_one_at_a_time_gives_the_same(bench, org, make_gate):
+    told, tables = [], []
+    for gate in (make_gate(), make_gate(together=False)):
+        assert org.request("POST", "/__org/reset").status_code == 204
+        if not gate.together:
+            gate.opened.set()
+            bench.env["SFRUNNER_PARALLEL"] = "1"
+        job = bench.job(LIST + ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)
+        ended = bench.run("run", job, "-o", "json")
+        assert ended.code == 0, ended.err + ended.out
+        kept = ("name", "status", "api", "api_calls", "exit_code", "message", "counts")
+        told.append([[task[key] for key in kept] for task in ended.document["tasks"]])
+        tables.append((bench.folder / "after.csv").read_text())
+    assert told[0] == told[1]
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_tasks_under_way_are_all_resumed(bench, org, make_gate, number, code):
+    gate = make_gate(together=False)
+    job = bench.job(ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)
+    process = bench.start("run", job, "-o", "json")
+    assert all(each.wait(SECONDS) for each in gate.here.values())
+    process.send_signal(number)
+    if number == signal.SIGINT:
+        for line in process.stderr:
+            if line.startswith("stopping"):
+                break
+    else:
+        process.wait(SECONDS)
+    gate.opened.set()
+    process.communicate(timeout=SECONDS)
+    assert process.returncode == code
+    shown = bench.run("show", "last", "-o", "json").document
+    if number == signal.SIGINT:
+        states = {task["name"]: task["outcome"]["status"] for task in shown["tasks"]}
+        assert states == {"accounts": "aborted", "contacts": "aborted", "after": "skipped"}
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert names(ended) == ["accounts", "contacts", "after"]
+    for sobject in ("Account", "Contact"):
+        assert org.rows(f"SELECT COUNT(Id) n FROM {sobject}") == [{"n": ROWS}]
