@@ -6,8 +6,9 @@ Knows the collaborators by name. Builds none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from runner.engine.deadline import Deadline
 from runner.engine.task_end import outcome_of
@@ -27,8 +28,7 @@ PARTS = "parts"
 """Folders of a task that are deleted once its end is final."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One run's collaborators and folders."""
 
     job: Job

@@ -8,7 +8,8 @@ compared or what becomes of the rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
@@ -132,8 +133,7 @@ def _note_unreadable(
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     """Reads the records of a lookup."""
 
     task: WriteTask

@@ -12,9 +12,10 @@ import io
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
@@ -26,8 +27,7 @@ MAX_BYTES = 100_000_000
 _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A slice of a task's rows in one file."""
 
     index: int
@@ -44,8 +44,7 @@ class Part:
     """From 0; a retry contains only those of its rows that have no outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much one part may contain, its header included."""
 
     bytes: int = MAX_BYTES
