@@ -6,11 +6,10 @@ that `runner.redaction` can take it out of any text. Knows nothing of files or o
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
-
-from msgspec import Struct
 
 from runner.redaction import MASK, register_secret
 
@@ -50,7 +49,8 @@ class Secret:
         raise TypeError(message)
 
 
-class SecretReference(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SecretReference:
     """Where a secret is, never the secret; one of path, env, command and keyring is set."""
 
     path: Path | None = None
@@ -69,7 +69,8 @@ class SecretReference(Struct, frozen=True):
         return str(self.path) if self.path is not None else f"keyring entry {self.keyring}"
 
 
-class JwtBearer(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class JwtBearer:
     """Signs in with an assertion signed by a private key, without a person."""
 
     username: str
@@ -78,7 +79,8 @@ class JwtBearer(Struct, frozen=True):
     """What the key is encrypted with."""
 
 
-class ClientCredentials(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
     """Signs in as the app itself, with its secret; the org says which user that is."""
 
     secret: SecretReference
@@ -88,7 +90,8 @@ Grant = JwtBearer | ClientCredentials
 """A sign-in that is repeated instead of refreshed: it gives no refresh token."""
 
 
-class Token(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Token:
     """What a sign-in gives; the content of a token file."""
 
     access_token: Secret
@@ -110,5 +113,5 @@ class Token(Struct, frozen=True):
     grant: Grant | None = None
     rotates: bool = False
     """Whether the org has replaced the refresh token when it was used."""
-    renewal_began: datetime | None = None
+    renewal_began: datetime | None = field(default=None, compare=False)
     """When a refresh started whose end was never recorded; aware, UTC."""

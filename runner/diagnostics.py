@@ -5,10 +5,9 @@ Plain values. Knows nothing of YAML, schemas or terminals.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-
-from msgspec import Struct
 
 Location = tuple[str | int, ...]
 """The path of a value in a document: keys and indexes from the top."""
@@ -21,7 +20,8 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-class Position(Struct, frozen=True, order=True):
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
     """A range of text on one line; lines and columns count from 1."""
 
     line: int
@@ -30,7 +30,8 @@ class Position(Struct, frozen=True, order=True):
     """First column after the range."""
 
 
-class Diagnostic(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
     """One problem."""
 
     code: str

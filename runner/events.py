@@ -6,13 +6,13 @@ Knows the events. Knows nothing of the sinks or of how an event is shown.
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.outcome import RunOutcome, TaskOutcome
 
 
-class RunStarted(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunStarted:
     """A run started."""
 
     run_id: str
@@ -20,7 +20,8 @@ class RunStarted(Struct, frozen=True):
     tasks: int
 
 
-class Connected(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Connected:
     """The org answered, and the API version is chosen."""
 
     instance_url: str
@@ -29,7 +30,8 @@ class Connected(Struct, frozen=True):
     api_version: str
 
 
-class TaskStarted(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskStarted:
     """A task started."""
 
     task: str
@@ -37,7 +39,8 @@ class TaskStarted(Struct, frozen=True):
     sobject: str
 
 
-class Progress(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Progress:
     """Progress of a task."""
 
     task: str
@@ -49,7 +52,8 @@ class Progress(Struct, frozen=True):
     """For example the state of a Bulk job."""
 
 
-class Retrying(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Retrying:
     """A request is about to be sent again."""
 
     reason: str
@@ -58,27 +62,31 @@ class Retrying(Struct, frozen=True):
     """Number of the attempt that follows, the first try being 1: 2 at the first retry."""
 
 
-class Warned(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Warned:
     """A problem that stops nothing."""
 
     message: str
     task: str | None = None
 
 
-class Noticed(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Noticed:
     """An assumption or a choice that the job does not state."""
 
     message: str
     task: str
 
 
-class TaskFinished(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskFinished:
     """A task finished."""
 
     outcome: TaskOutcome
 
 
-class RunFinished(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunFinished:
     """A run finished."""
 
     outcome: RunOutcome

@@ -7,11 +7,10 @@ is produced or shown.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-
-from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic
 from runner.errors import ExitCode
@@ -32,7 +31,8 @@ class RowStatus(StrEnum):
     """Not sent, because its record holds everything already."""
 
 
-class RowResult(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RowResult:
     """The result of one input row."""
 
     row: int
@@ -46,7 +46,8 @@ class RowResult(Struct, frozen=True):
     fields: tuple[str, ...] = ()
 
 
-class Counts(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Counts:
     """Rows of a task, by result."""
 
     read: int = 0
@@ -81,7 +82,8 @@ class TaskStatus(StrEnum):
     ABORTED = "aborted"
 
 
-class TaskOutcome(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskOutcome:
     """The end of one task."""
 
     name: str
@@ -120,7 +122,8 @@ class TaskOutcome(Struct, frozen=True):
         return max(0, counts.failed + counts.in_doubt + counts.skipped - listed)
 
 
-class RunOutcome(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
     """The end of a run."""
 
     run_id: str

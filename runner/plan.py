@@ -6,11 +6,10 @@ Plain values. Knows nothing of how a plan is made or shown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-
-from msgspec import Struct, field
 
 from runner.diagnostics import Position
 from runner.errors import ExitCode
@@ -35,7 +34,8 @@ WRITES = frozenset({Change.CREATE, Change.UPDATE, Change.DELETE, Change.UNDELETE
 """What changes the org."""
 
 
-class PlannedCell(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PlannedCell:
     """One field of a row: what the record has, and what it would get."""
 
     field: str
@@ -50,7 +50,8 @@ class PlannedCell(Struct, frozen=True):
     is_masked: bool = False
 
 
-class PlannedRow(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PlannedRow:
     """One row of a source."""
 
     row: int
@@ -67,7 +68,8 @@ class PlannedRow(Struct, frozen=True):
     """Why it is refused or skipped."""
 
 
-class FieldChanges(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldChanges:
     """How many records would get another value of a field."""
 
     field: str
@@ -77,7 +79,8 @@ class FieldChanges(Struct, frozen=True):
     """How many of them lose their value."""
 
 
-class Refusal(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Refusal:
     """A reason why rows are refused."""
 
     code: str
@@ -87,7 +90,8 @@ class Refusal(Struct, frozen=True):
     first_row: int
 
 
-class TaskPlan(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
     """What one task would do."""
 
     name: str
@@ -134,7 +138,8 @@ class TaskPlan(Struct, frozen=True):
         return tuple(row for row in self.rows if row.change is change)
 
 
-class Trip(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Trip:
     """A rail of the job that would stop the run."""
 
     rail: str
@@ -149,7 +154,8 @@ class Trip(Struct, frozen=True):
         return f"{self.file}:{at.line}:{at.column}" if at else str(self.file)
 
 
-class RunPlan(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunPlan:
     """What a run of a job would do."""
 
     job: str
@@ -168,6 +174,8 @@ class RunPlan(Struct, frozen=True):
     api_calls_max: int | None = None
     """The org's daily limit."""
     trips: tuple[Trip, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a run would do before or besides these tasks, a sentence each."""
     masked: tuple[str, ...] = ()
     """Fields whose values are not shown."""
 

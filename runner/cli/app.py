@@ -17,6 +17,7 @@ from runner.cli import (
     login,
     logout,
     org,
+    plan,
     resume,
     retry,
     run,
@@ -37,6 +38,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("run")(run.run)
+app.command("plan")(plan.plan)
 app.command("resume")(resume.resume)
 app.command("retry")(retry.retry)
 app.command("undo")(undo.undo)

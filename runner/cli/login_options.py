@@ -8,10 +8,9 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
 
 from runner.cli.settings import token_override, user_state
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
     from runner.salesforce.expected_org import ExpectedOrg
 
 
-class SecretOption(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SecretOption:
     """A secret by reference, from up to one of three options."""
 
     file: Path | None = None
@@ -61,7 +61,8 @@ class SecretOption(Struct, frozen=True):
         return SecretReference(command=words)
 
 
-class ConnectionOption(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ConnectionOption:
     """The connection that a job and options name."""
 
     connection: Connection
@@ -93,7 +94,7 @@ def sign_in_target(
         UsageError: Neither a job nor a token file is given, the job runs on the local org, or the
             domain is not of an org.
     """
-    from msgspec.structs import replace
+    from dataclasses import replace
 
     from runner.credentials import SecretReference
     from runner.errors import UsageError

@@ -42,7 +42,10 @@ def run_output(
     outcomes: list[RunOutcome] = []
     failure: RunnerError | None = None
     try:
-        with signals_stop_the_run(), _sink(output, verbose=verbose, quiet=quiet) as sink:
+        with (
+            signals_stop_the_run(),
+            progress(output is Output.TEXT, verbose=verbose, quiet=quiet) as sink,
+        ):
             yield sink, outcomes
     except RunnerError as error:
         if error.resumed is not None:
@@ -117,13 +120,13 @@ def _exit_at_once(number: int, _frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _sink(output: Output, *, verbose: int, quiet: bool) -> Iterator[Sink]:
-    """Progress bars on a terminal, plain lines elsewhere; both on stderr."""
+def progress(bars: bool, *, verbose: int, quiet: bool) -> Iterator[Sink]:
+    """Progress bars on a terminal if they are wanted, otherwise plain lines; both on stderr."""
     from runner.report.sinks import PlainSink, live_sink
 
     if quiet:
         yield _only_warnings(PlainSink(sys.stderr, time.monotonic))
-    elif sys.stderr.isatty() and output is Output.TEXT and not verbose:
+    elif bars and sys.stderr.isatty() and not verbose:
         with live_sink(sys.stderr) as sink:
             yield sink
     else:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-
-from msgspec import Struct
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
@@ -40,7 +38,8 @@ _OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})
 """Verbs that use only the Id of a row."""
 
 
-class ColumnPlan(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ColumnPlan:
     """The fields that a write fills."""
 
     columns: tuple[MappedColumn, ...]
@@ -63,7 +62,8 @@ class ColumnPlan(Struct, frozen=True):
         return any(each.is_file for each in self.columns)
 
 
-class _Wish(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Wish:
     """One field as the job or the header names it."""
 
     name: str

@@ -5,7 +5,7 @@ Knows what to ask first. Knows nothing of tasks.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner import events
 from runner.events import Sink
@@ -16,7 +16,8 @@ from runner.salesforce.session import Session
 from runner.salesforce.versions import choose, served
 
 
-class ConnectedOrg(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ConnectedOrg:
     """The org that answered, the user, and the API version in use."""
 
     identity: Identity

@@ -6,9 +6,8 @@ Knows the collaborators by name. Builds none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-
-from msgspec import Struct, field
 
 from runner.engine.deadline import Deadline
 from runner.engine.task_end import outcome_of
@@ -24,11 +23,14 @@ from runner.state.run_records import RunRecord
 from runner.tables.disk import UNBOUNDED, Disk
 
 SNAPSHOT = "rows"
+PLANNED = "planned"
+"""The rows that a plan was applied with, until the task has looked at their records again."""
 PARTS = "parts"
 """Folders of a task that are deleted once its end is final."""
 
 
-class Context(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Context:
     """One run's collaborators and folders."""
 
     job: Job

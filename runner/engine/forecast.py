@@ -6,9 +6,8 @@ counted come on top.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil
-
-from msgspec import Struct
 
 from runner.engine.api_choice import api_for_write
 from runner.job.model import Api, QueryTask, Verb, WriteTask
@@ -25,7 +24,8 @@ KEYS_A_QUERY = 200
 """Keys of records in one query, roughly; it is limited by the length of its URL."""
 
 
-class Forecast(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Forecast:
     """What tasks cost, at least."""
 
     api_calls: int = 0

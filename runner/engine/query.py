@@ -87,6 +87,20 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
     )
 
 
+def count_query(task: QueryTask, context: Context) -> tuple[int, Api]:
+    """How many records a query finds, from its first page.
+
+    Returns:
+        The number, and the API that a run would use.
+
+    Raises:
+        RunnerError: The query cannot be run.
+    """
+    folder = context.task_folder(task)
+    folder.mkdir(parents=True, exist_ok=True)
+    return _Query(task, context, folder).count()
+
+
 def place_of(target: Target) -> str:
     """Where the rows went, for people to read."""
     if isinstance(target, DatabaseTarget):
@@ -184,6 +198,17 @@ class _Query:
             message = f"{error.message}; reading the query again from its first page"
             self._context.sink(events.Warned(message, self._task.name))
             return self._fetch(to)
+
+    def count(self) -> tuple[int, Api]:
+        """The number of records, and the API for them; reads their first page."""
+        if not all(map(fits_url, self._soqls)):
+            api, rows = self._fetch(self._context.task_folder(self._task) / RECORDS)
+            return rows, api
+        session, deleted = self._context.session, self._task.deleted
+        firsts = [next(pages(session, soql, deleted=deleted)) for soql in self._soqls]
+        rows = sum(1 if self._selection.counts_only else page.total_size for page in firsts)
+        is_bulk = self._task.api is Api.BULK or any(map(self._is_for_bulk, firsts[:1]))
+        return rows, Api.BULK if is_bulk else Api.REST
 
     def _fetch(self, to: Path) -> tuple[Api, int]:
         if not self._soqls:

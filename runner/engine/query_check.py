@@ -7,8 +7,7 @@ that can be one of several objects, is left to it: a query that would run is nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import OrgError, TransientError
@@ -55,7 +54,8 @@ def query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diag
     return list(dict.fromkeys(check.of_query(query)))
 
 
-class _QueryCheck(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _QueryCheck:
     job: Job
     task: QueryTask
     describes: Describes

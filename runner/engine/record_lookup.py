@@ -7,9 +7,10 @@ compared or what becomes of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from msgspec import Struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
@@ -17,7 +18,7 @@ from runner.engine.lookup_cost import Reading, reading_for
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.events import Noticed
 from runner.job.binds import bind
-from runner.job.model import COMPARED_VERBS, Api, WriteTask
+from runner.job.model import COMPARED_VERBS, Api, Verb, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import failure_of
@@ -34,15 +35,18 @@ from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_
 from runner.tables.staging.rows import StagedRows
 
 _ID = "Id"
+MoreRecords = Callable[[RecordLookup, str, str], None]
+"""Called with a lookup, and with the object and the field by which its records are found."""
 
 
-def look_up_records(
+def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     task: WriteTask,
     context: Context,
     plan: ColumnPlan,
     staging: StagedRows,
     *,
     compares: bool = False,
+    more: MoreRecords | None = None,
 ) -> Comparison | None:
     """Look up what the rows need to know of the org, and write them again accordingly.
 
@@ -55,7 +59,9 @@ def look_up_records(
         context: Of the run.
         plan: What the task fills.
         staging: The rows, mapped.
-        compares: Whether to read what the records hold even if the task sends all of it.
+        compares: Whether to read what the records hold even if the task sends all of it; of the
+            records to delete, when they were last changed.
+        more: Adds records that the org does not have yet.
 
     Returns:
         The rows beside what their records hold; None if that was not read.
@@ -65,7 +71,10 @@ def look_up_records(
         StateError: The rows cannot be stored.
     """
     finds = any(each.column.found_by for each in staging.mappings)
-    reads = task.verb in COMPARED_VERBS and (task.only_changes or compares)
+    is_compared = task.verb in COMPARED_VERBS
+    reads = (is_compared and task.only_changes) or (
+        compares and (is_compared or task.verb is Verb.DELETE)
+    )
     effects = Effects(task.sobject, finds, plan.on_create, task.match, task.only_changes)
     if not (finds or plan.on_create or task.match or reads):
         return None
@@ -82,17 +91,37 @@ def look_up_records(
         if each.column.found_by or each.column.field == (plan.key or _ID)
     )
     field = context.describes.of(task.sobject).fields[key.column.label.lower()]
-    compared = compared_fields(task, plan, context.describes) if reads else ()
+    compared = compared_fields(task, plan, context.describes) if reads else None
     lookup = RecordLookup(
         staging, key, field.name, tells_case=field.case_sensitive, fields=compared
     )
-    _note_unreadable(task, context, plan, compared)
+    _note_unreadable(task, context, plan, compared or ())
     # Which rows have a record must be known of all rows.
     scoped = reads and not (finds or plan.on_create or task.match)
     condition = bind(task.scope, context.params) if task.scope and scoped else ""
     _Reader(task, context, field, lookup.paths, condition).read(lookup)
+    if more is not None:
+        more(lookup, task.sobject, field.name)
     lookup.apply(effects)
     return lookup.comparison if reads else None
+
+
+def look_up_parents(task: WriteTask, context: Context, sobject: str, key: str, keys: Keys) -> None:
+    """Look up which parents exist.
+
+    Args:
+        task: The write whose rows name them.
+        context: Of the run.
+        sobject: The parents' object.
+        key: The field by which they are named.
+        keys: Their keys; nothing is asked if there are none.
+
+    Raises:
+        OrgError: The org refused a query.
+    """
+    if keys.count:
+        field = context.describes.of(sobject).fields[key.lower()]
+        _Reader(replace(task, sobject=sobject), context, field, (), "").read(keys)
 
 
 def compared_fields(
@@ -133,7 +162,29 @@ def _note_unreadable(
         )
 
 
-class _Reader(Struct, frozen=True):
+class Keys(Protocol):
+    """Keys of records to look up."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    @property
+    def folder(self) -> Path:
+        """For a file of records."""
+
+    def pages_of_keys(self) -> Iterator[list[str]]:
+        """The keys, some at a time."""
+
+    def add(self, records: Iterable[Sequence[str | None]]) -> None:
+        """Add records that the org has found: Id, key unless that is the Id, and more."""
+
+    def add_file(self, file: Path) -> None:
+        """Add records from a CSV file like `add`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
     """Reads the records of a lookup."""
 
     task: WriteTask
@@ -144,7 +195,7 @@ class _Reader(Struct, frozen=True):
     condition: str
     """What else must be true of a record, in SOQL; may be empty."""
 
-    def read(self, lookup: RecordLookup) -> None:
+    def read(self, lookup: Keys) -> None:
         if self._reading(lookup.count) is Reading.BULK:
             self._by_bulk(lookup)
         else:
@@ -172,7 +223,7 @@ class _Reader(Struct, frozen=True):
         conditions += [f"({self.condition})"] if self.condition else []
         return " AND ".join(conditions)
 
-    def _by_key(self, lookup: RecordLookup) -> None:
+    def _by_key(self, lookup: Keys) -> None:
         context = self.context
         quoted = FieldKind.of(self.key.type) not in NUMBERS
         deadline = context.deadline(self.task)
@@ -197,7 +248,7 @@ class _Reader(Struct, frozen=True):
         for records in parallel_map(found, pieces()):
             lookup.add(records)
 
-    def _by_bulk(self, lookup: RecordLookup) -> None:
+    def _by_bulk(self, lookup: Keys) -> None:
         session, deadline = self.context.session, self.context.deadline(self.task)
         names = [_ID, *([] if self.key.name == _ID else [self.key.name]), *self.paths]
         where = f" WHERE {self._where}" if self._where else ""

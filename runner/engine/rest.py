@@ -7,10 +7,8 @@ of how a request is made or retried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.file_bodies import RowFiles
@@ -37,7 +35,8 @@ _ANSWER_LOST = "The request was sent but its answer was lost, so the record may 
 Rows = list[tuple[int, Record]]
 
 
-class Batch(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Batch:
     """Rows of one request, as the ledger has them."""
 
     line: PartRecord
@@ -51,7 +50,8 @@ class Batch(Struct, frozen=True):
     """Whether they are in doubt although the ledger does not have them as sent."""
 
 
-class Answer(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """What became of a batch's rows; a row without a result was not written."""
 
     results: list[RowResult]

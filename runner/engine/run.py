@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner import events
 from runner.engine.context import PARTS, SNAPSHOT, Context
@@ -43,7 +41,8 @@ _MAY_PASS = (AbortedError, StorageError, TransportError, UnexpectedAnswerError)
 _WITHOUT_SUCCESS = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.ABORTED})
 
 
-class RunEnd(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunEnd:
     """How the tasks of a run ended, and whether that is final."""
 
     outcomes: tuple[TaskOutcome, ...]

@@ -7,8 +7,7 @@ they leave one after another. Pure. Knows order. Knows nothing of what tasks do 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from runner.job.model import AnyTask
 
@@ -20,7 +19,8 @@ def _never(_one: AnyTask, _other: AnyTask) -> bool:
     return False
 
 
-class _Entry(Struct):
+@dataclass(slots=True)
+class _Entry:
     """A task that has not ended."""
 
     task: AnyTask

@@ -5,15 +5,15 @@ Pure. Knows `max_failures` and the exit codes. Knows nothing of how rows are sen
 
 from __future__ import annotations
 
-from msgspec import Struct
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 
 
-class TaskEnd(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskEnd:
     """How a task ended, and whether that is final."""
 
     outcome: TaskOutcome

@@ -8,10 +8,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from runner.errors import StateError, UsageError
 from runner.outcome import RowResult, RowStatus
@@ -27,7 +25,8 @@ ANSWERED = "answered"
 """A REST batch whose answer is recorded."""
 
 
-class WritePlan(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WritePlan:
     """What a write is going to do; a resume that would do anything else is refused."""
 
     api: str
@@ -149,7 +148,8 @@ class TaskLedger:
         return self._ledger.knows_job(job_id)
 
 
-class Collected(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Collected:
     """A finished job and its downloaded result sets."""
 
     info: JobInfo

@@ -10,11 +10,9 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.engine.context import Context
 from runner.engine.task_end import TaskEnd
@@ -46,7 +44,8 @@ _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORAR
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
 
 
-class UndoTask(WriteTask, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoTask(WriteTask):
     """One step of an undo: one act on the records of one task."""
 
     act: Act
@@ -54,14 +53,16 @@ class UndoTask(WriteTask, frozen=True, kw_only=True):
     """The task that is undone."""
 
 
-class Step(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Step:
     """What one step would do, by what the org holds now."""
 
     task: UndoTask
     tally: Tally
 
 
-class UndoPlan(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class UndoPlan:
     """What an undo would do."""
 
     run_id: str

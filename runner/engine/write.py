@@ -10,9 +10,8 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from runner.engine.api_choice import api_for_write
 from runner.engine.before_images import BeforeImages, save_what_was_written
@@ -20,7 +19,7 @@ from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
-from runner.engine.record_lookup import look_up_records
+from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.rest import RestWrite, rows_of_a_batch
 from runner.engine.sending import PreparedWrite
 from runner.engine.task_end import TaskEnd, outcome_of_write
@@ -45,6 +44,7 @@ from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.sources.written import read_written, save_written
+from runner.tables.staging.comparison import Comparison
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.local_files import stage_files
 from runner.tables.staging.rows import StagedRows
@@ -70,7 +70,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     try:
         snapshot = read_snapshot(folder / SNAPSHOT)
         if snapshot is None:
-            plan = _staged(task, context, staging)
+            plan, _ = stage(task, context, staging)
         else:
             plan = _plan(task, context, snapshot.columns)
             snapshot.restore(staging, plan.columns, timezone=task.timezone)
@@ -113,8 +113,29 @@ def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
     return task.verb is Verb.CREATE or (by_id and staging.has_blank("Id"))
 
 
-def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPlan:
-    """Read and map the rows, and decide which of them are sent, and how."""
+def stage(
+    task: WriteTask,
+    context: Context,
+    staging: StagedRows,
+    *,
+    compares: bool = False,
+    more: MoreRecords | None = None,
+) -> tuple[ColumnPlan, Comparison | None]:
+    """Read and map the rows, and decide which of them are sent, and how.
+
+    Args:
+        task: The write.
+        context: Of the run.
+        staging: Empty.
+        compares: As for `look_up_records`.
+        more: As for `look_up_records`.
+
+    Returns:
+        The fields to send, and the rows beside what their records hold if that was read.
+
+    Raises:
+        RunnerError: The rows cannot be read or mapped, or the org cannot be asked.
+    """
     staging.load(_source(task, context))
     plan = _plan(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
@@ -130,10 +151,10 @@ def _staged(task: WriteTask, context: Context, staging: StagedRows) -> ColumnPla
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)
-    look_up_records(task, context, plan, staging)
+    comparison = look_up_records(task, context, plan, staging, compares=compares, more=more)
     if plan.has_files:
         stage_files(staging, places_of_files(task, context.job))
-    return plan
+    return plan, comparison
 
 
 def _sent(write: PreparedWrite, api: Api) -> TaskEnd:

@@ -6,10 +6,9 @@ Frozen values. Knows nothing of YAML or of what these files contain.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-
-from msgspec import Struct, field
 
 from runner.credentials import SecretReference
 
@@ -56,7 +55,8 @@ MOST_COLUMNS = 16_384
 """Of a sheet."""
 
 
-class SheetArea(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SheetArea:
     """The part of a sheet that is a table: rows from 1, columns from 0, ends included."""
 
     first_row: int = 1
@@ -69,7 +69,8 @@ class SheetArea(Struct, frozen=True):
         return self.first_row <= number and (self.last_row is None or number <= self.last_row)
 
 
-class FileShape(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileShape:
     """How a file is to be read or written."""
 
     format: FileFormat
@@ -100,7 +101,7 @@ class FileShape(Struct, frozen=True):
     """Lines of a CSV file, or rows of a sheet, above the header."""
     skip_last: int = 0
     """Lines of a CSV file, or rows of a sheet, below the last row."""
-    undeclared: frozenset[str] = frozenset()
+    undeclared: frozenset[str] = field(default=frozenset(), compare=False)
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
     has_lists: bool = False
     """Values may be lists, as JSON; only a multi-select picklist takes them."""
@@ -116,7 +117,8 @@ STANDARD_STREAM = Path("-")
 """Standard input as a source, standard output as a target."""
 
 
-class FileSource(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileSource:
     """Rows from a file, or from all files that match a pattern; the path is absolute."""
 
     path: Path
@@ -124,52 +126,49 @@ class FileSource(Struct, frozen=True):
     shape: FileShape
     url: str | None = None
     """Of a file that is not on this machine; then `path` only names it."""
-    written: Written = field(default_factory=dict)
+    written: Written = field(default_factory=dict, compare=False)
     """Columns whose values are not written as `shape` says."""
 
-    def __hash__(self) -> int:
-        """Of all but the mapping."""
-        return hash((self.path, self.shape, self.url))
 
-
-class TaskSource(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskSource:
     """Rows of an earlier task; None: the default of that task's verb."""
 
     task: str
     rows: TaskRows | None = None
 
 
-class DatabaseSource(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class DatabaseSource:
     """Rows of a SELECT in a SQL database."""
 
     url: SecretReference
     """In SQLAlchemy's form, password included."""
     sql: str
-    params: Mapping[str, object] = field(default_factory=dict)
+    params: Mapping[str, object] = field(default_factory=dict, compare=False)
     """Values of the binds in the SQL; set by a run."""
     nulls: tuple[str, ...] = ()
     """Values that mean a blank, besides NULL."""
 
-    def __hash__(self) -> int:
-        """Of all but the mapping."""
-        return hash((self.url, self.sql, self.nulls))
 
-
-class Table(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Table:
     """Rows under a name that the SQL of a source can use."""
 
     name: str
     source: FileSource | TaskSource
 
 
-class SqlSource(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SqlSource:
     """Rows of a SELECT over other rows, run on this machine."""
 
     sql: str
     tables: tuple[Table, ...]
 
 
-class ListColumn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ListColumn:
     """A column whose values a query looks for: `IN :name`."""
 
     name: str
@@ -202,7 +201,8 @@ def tasks_of(source: Source) -> tuple[TaskSource, ...]:
     return tuple(each for each in found if isinstance(each, TaskSource))
 
 
-class FileTarget(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileTarget:
     """A file that a query writes; the path is absolute."""
 
     path: Path
@@ -212,7 +212,8 @@ class FileTarget(Struct, frozen=True):
     """Of a file that is not on this machine; then `path` only names it."""
 
 
-class FolderTarget(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FolderTarget:
     """A folder of files that a query writes; the path is absolute."""
 
     path: Path
@@ -223,7 +224,8 @@ class FolderTarget(Struct, frozen=True):
     """Size of a file after which the next is started, about."""
 
 
-class DatabaseTarget(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class DatabaseTarget:
     """A table of a SQL database."""
 
     url: SecretReference

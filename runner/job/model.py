@@ -6,11 +6,10 @@ Frozen values. Knows nothing of YAML, files on disk or the org.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-
-from msgspec import Struct, field
 
 from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
@@ -120,7 +119,8 @@ class Concurrency(StrEnum):
     SERIAL = "serial"
 
 
-class Connection(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Connection:
     """The org that a job connects to."""
 
     environment: Environment
@@ -140,7 +140,8 @@ class Connection(Struct, frozen=True):
     """The file of this connection, if it is not the job file."""
 
 
-class FieldMapping(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldMapping:
     """One Salesforce field and the SQL expression that fills it."""
 
     field: str
@@ -156,7 +157,8 @@ class FieldMapping(Struct, frozen=True):
         return ("fields", self.field, "file") if self.is_file else ("fields", self.field)
 
 
-class MaxFailures(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class MaxFailures:
     """How many rows may fail before the task counts as failed; exactly one member is set."""
 
     rows: int | None = None
@@ -169,7 +171,8 @@ class MaxFailures(Struct, frozen=True):
         return read == 0 or failed * 100 <= (self.percent or 0.0) * read
 
 
-class RetryPolicy(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
     """How often and how long to retry."""
 
     attempts: int = 6
@@ -181,7 +184,8 @@ class RetryPolicy(Struct, frozen=True):
     """Error codes of rows not to retry."""
 
 
-class WriteOptions(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
     """Options of a write that are sent as headers."""
 
     assignment_rule: str | bool | None = None
@@ -189,7 +193,8 @@ class WriteOptions(Struct, frozen=True):
     duplicate_rule_allow_save: bool | None = None
 
 
-class Task(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
     """What every task has."""
 
     name: str
@@ -209,7 +214,8 @@ class Task(Struct, frozen=True, kw_only=True):
     bulk_threshold: int = WRITE_BULK_THRESHOLD_ROWS
 
 
-class WriteTask(Task, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteTask(Task):
     """Rows into the org."""
 
     source: Source
@@ -252,7 +258,8 @@ PARENT_COLUMN = "sf__ParentId"
 """First column of a child table, unless the job names another."""
 
 
-class ChildTable(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ChildTable:
     """Target of the children that a query selects in a subquery."""
 
     relationship: str
@@ -260,7 +267,8 @@ class ChildTable(Struct, frozen=True):
     parent_column: str = PARENT_COLUMN
 
 
-class QueryTask(Task, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryTask(Task):
     """Rows out of the org."""
 
     soql: str
@@ -285,7 +293,8 @@ OneValue = str | int | float | bool | date | datetime | None
 ParamValue = OneValue | tuple[OneValue, ...]
 
 
-class Param(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Param:
     """A typed parameter and its default."""
 
     name: str
@@ -296,7 +305,8 @@ class Param(Struct, frozen=True):
     description: str = ""
 
 
-class Origin(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Origin:
     """The text of a job, so that a later problem can point at its line."""
 
     file: Path
@@ -327,7 +337,8 @@ class Origin(Struct, frozen=True):
         return self.positions.get(path)
 
 
-class Job(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Job:
     """One job file, ready to run."""
 
     name: str

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-
-from msgspec import Struct
 
 from runner.soql import SoqlError, TooDeepError, parse
 from runner.soql.syntax import (
@@ -70,7 +69,8 @@ class ItemKind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class SelectItem(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SelectItem:
     """One item of a SELECT list."""
 
     kind: ItemKind
@@ -88,7 +88,8 @@ class SelectItem(Struct, frozen=True):
     """Of FIELDS(…), the word in parentheses, in lower case."""
 
 
-class Selection(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Selection:
     """What a query selects."""
 
     sobject: str

@@ -5,10 +5,11 @@ Knows the shape of an API error (status, code, message, fields). Knows nothing o
 
 from __future__ import annotations
 
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 
-class ApiError(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ApiError:
     """One Salesforce error: its code, message and fields."""
 
     code: str

@@ -6,12 +6,11 @@ Knows its parts (catalog, store, settings, clock). Knows nothing of HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
-
-from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from runner.local_org.catalog.model import Catalog
@@ -26,7 +25,8 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-class User(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class User:
     """A user of the org."""
 
     id: str
@@ -38,7 +38,8 @@ class User(Struct, frozen=True):
     """IANA name; the time zone of date literals."""
 
 
-class Settings(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Settings:
     """How this org behaves; defaults are Salesforce's where it has one."""
 
     min_version: float = 31.0
@@ -63,7 +64,8 @@ class Settings(Struct, frozen=True):
         return tuple(float(number) for number in range(int(lowest), int(self.max_version) + 1))
 
 
-class Org(Struct):
+@dataclass(slots=True)
+class Org:
     """One embedded Salesforce org."""
 
     id: str

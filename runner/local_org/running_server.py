@@ -8,17 +8,16 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
-from msgspec import Struct
-from msgspec.structs import asdict
-
 FILE_NAME = "server.json"
 
 
-class RunningServer(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunningServer:
     """A running server; the file contains exactly this, as JSON."""
 
     url: str

@@ -9,12 +9,10 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.local_org.bootstrap import completed_user
 from runner.local_org.catalog.model import SYSTEM_COLUMNS, SObject
@@ -36,7 +34,8 @@ class SeedError(ValueError):
         self.message = message
 
 
-class Seeded(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Seeded:
     """What became of the declared seeds."""
 
     records: int = 0

@@ -7,9 +7,8 @@ whether the text came through the listener or was pasted.
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
-
-from msgspec import Struct
 
 from runner.credentials import Secret
 from runner.errors import SignInError
@@ -23,7 +22,8 @@ class AccessDeniedError(SignInError):
     """The user denied access in the browser."""
 
 
-class Callback(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Callback:
     """One answer of the org: a code or an error."""
 
     code: Secret | None = None

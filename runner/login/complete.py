@@ -5,8 +5,7 @@ Knows when to refuse and revoke a token. Knows nothing of how it was obtained.
 
 from __future__ import annotations
 
-from msgspec import Struct
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from runner.credentials import Token
 from runner.errors import SignInError
@@ -21,7 +20,8 @@ from runner.salesforce.session import Session, TokenStore
 from runner.state.tokens.parsing import FixedToken
 
 
-class SignedIn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SignedIn:
     """A sign-in that succeeded."""
 
     token: Token

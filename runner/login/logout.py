@@ -6,10 +6,9 @@ where the token is stored.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
-
-from msgspec import Struct
 
 from runner.credentials import JwtBearer, Token
 from runner.errors import TransportError
@@ -37,7 +36,8 @@ class SavedToken(TokenStore, Protocol):
         ...
 
 
-class Revoked(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Revoked:
     """Whether the tokens were revoked at the org."""
 
     problem: str | None = None
@@ -49,7 +49,8 @@ class Revoked(Struct, frozen=True):
         return self.problem is None
 
 
-class SignedOut(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SignedOut:
     """A sign-in that was deleted from this machine."""
 
     token: Token

@@ -9,11 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
 from http import HTTPStatus
-
-from msgspec import Struct
 
 
 class Status(StrEnum):
@@ -26,14 +25,16 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-class SignInEnd(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SignInEnd:
     """How a sign-in ended, with more detail if there is some."""
 
     status: Status
     detail: str = ""
 
 
-class Page(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Page:
     """One answer to the browser."""
 
     status: HTTPStatus

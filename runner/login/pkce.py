@@ -9,8 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.credentials import Secret
 
@@ -18,7 +17,8 @@ _BYTES = 64
 """86 characters when encoded; RFC 7636 allows 43 to 128."""
 
 
-class Proof(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Proof:
     """A verifier and its challenge."""
 
     verifier: Secret

@@ -7,8 +7,7 @@ the URL, opens the browser or reads the pasted URL is passed in.
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.credentials import Secret, Token
 from runner.errors import RunnerError, SignInError
@@ -32,7 +31,8 @@ from runner.salesforce.session import TokenStore
 TIMEOUT_SECONDS = 120.0
 
 
-class SignInRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SignInRequest:
     """Where to sign in, as which app, and the org it must lead to."""
 
     expected: ExpectedOrg
@@ -45,7 +45,8 @@ class SignInRequest(Struct, frozen=True):
     """How long the last page stays available to a browser that has not fetched it."""
 
 
-class _Authorization(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Authorization:
     """One request to the authorize page."""
 
     client: oauth.Client

@@ -6,8 +6,7 @@ Pure: from outcomes to text. Knows nothing of events, terminals or streams.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.report.diagnostics import render_diagnostic

@@ -7,10 +7,8 @@ a position, so that one report has them all. Knows the order of the checks. Prin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from runner import events
 from runner.diagnostics import Diagnostic, Severity
@@ -37,7 +35,8 @@ from runner.salesforce.session import Session
 from runner.tables.sources.row_estimate import estimated_rows
 
 
-class CheckedJob(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CheckedJob:
     """What the check of one job found."""
 
     file: Path

@@ -10,11 +10,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner import events
 from runner.engine.connect import ConnectedOrg, connect
@@ -174,7 +172,8 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
     return run
 
 
-class PreparedUndo(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PreparedUndo:
     """An undo that is planned and can be executed."""
 
     plan: UndoPlan
@@ -326,7 +325,8 @@ def _outcome(selected: SelectedRun) -> RunOutcome:
     return RunOutcome(selected.run_id, job.name, job.file, selected.started, finished)
 
 
-class _Execution(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Execution:
     """A run on the org it is connected to."""
 
     selected: SelectedRun

@@ -11,9 +11,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import Struct
 
 from runner.credentials import Secret
 from runner.errors import StateError
@@ -24,7 +23,8 @@ from runner.state.paths import StateFolder
 STOP_SECONDS = 5.0
 
 
-class LocalOrg(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class LocalOrg:
     """A running local org."""
 
     url: str

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-
-from msgspec import Struct
 
 from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
@@ -31,7 +30,8 @@ def _ignore_job(_job: Job) -> None:
     pass
 
 
-class RunOptions(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunOptions:
     """How to run, resume, retry or undo."""
 
     settings: UserSettings
@@ -47,7 +47,8 @@ class RunOptions(Struct, frozen=True):
     """Called with the job once it is loaded, before anything is sent."""
 
 
-class PreparedRun(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PreparedRun:
     """A job that was read and checked, and what is asked of it."""
 
     job: Job
@@ -107,7 +108,8 @@ def load(job_file: Path, options: RunOptions) -> Job:
     return job
 
 
-class JobLock(Struct):
+@dataclass(slots=True)
+class JobLock:
     """A job's lock, held."""
 
     ledger: Ledger

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from runner.errors import UsageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
@@ -25,7 +23,8 @@ from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
 
 
-class SelectedRun(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SelectedRun:
     """A run that is about to be executed."""
 
     run_id: str

@@ -6,12 +6,13 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
 
 import msgspec
-from msgspec import Struct, field
 
 from runner.errors import OrgError, UsageError
 from runner.salesforce.http.json_answers import Count, read_json
@@ -28,7 +29,8 @@ class AmbiguousColumnError(ColumnError):
     """A column that may be one of several fields."""
 
 
-class FieldDescribe(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldDescribe:
     """One field, as `describe` has it."""
 
     name: str
@@ -53,6 +55,8 @@ class FieldDescribe(Struct, frozen=True):
     custom: bool = False
     label: str = ""
     """In the language of the user."""
+    choices: tuple[str, ...] = ()
+    """Values, and labels, of a restricted picklist; empty for any other field."""
 
     @property
     def required(self) -> bool:
@@ -65,7 +69,8 @@ class FieldDescribe(Struct, frozen=True):
         return self.external_id or self.id_lookup
 
 
-class ObjectDescribe(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ObjectDescribe:
     """One object, as `describe` has it."""
 
     name: str
@@ -118,7 +123,8 @@ class ObjectDescribe(Struct, frozen=True):
         )
 
 
-class ResolvedColumn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ResolvedColumn:
     """The field that a column refers to."""
 
     name: str
@@ -128,16 +134,15 @@ class ResolvedColumn(Struct, frozen=True):
     parent: str | None = None
     """The parent's object, for a relationship column."""
     parent_field: FieldDescribe | None = None
+    type: str = dataclasses.field(init=False)
+    """Describe type of the values."""
+    lookup: str | None = dataclasses.field(init=False)
+    """Name of a relationship column's reference field; None for a plain column."""
 
-    @property
-    def type(self) -> str:
-        """Describe type of the values."""
-        return (self.parent_field or self.field).type
-
-    @property
-    def lookup(self) -> str | None:
-        """Name of a relationship column's reference field; None for a plain column."""
-        return self.field.name if self.parent_field else None
+    def __post_init__(self) -> None:
+        """Compute once what every reader asks."""
+        object.__setattr__(self, "type", (self.parent_field or self.field).type)
+        object.__setattr__(self, "lookup", self.field.name if self.parent_field else None)
 
 
 class Describes:
@@ -205,6 +210,11 @@ def describe(session: Session, sobject: str) -> ObjectDescribe:
     return object_of(answer)
 
 
+class _Choice(msgspec.Struct):
+    value: str | None = None
+    label: str | None = None
+
+
 class _FieldAnswer(msgspec.Struct, rename="camel"):
     name: str
     type: str
@@ -224,6 +234,8 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     relationship_name: str | None = None
     custom: bool | None = None
     label: str | None = None
+    restricted_picklist: bool | None = None
+    picklist_values: list[_Choice] | None = None
 
 
 class _ChildrenAnswer(msgspec.Struct):
@@ -382,7 +394,14 @@ def _field_of(entry: _FieldAnswer) -> FieldDescribe:
         relationship_name=entry.relationship_name,
         custom=bool(entry.custom),
         label=entry.label or "",
+        choices=_choices(entry) if entry.restricted_picklist else (),
     )
+
+
+def _choices(entry: _FieldAnswer) -> tuple[str, ...]:
+    listed = entry.picklist_values or ()
+    texts = (text for each in listed for text in (each.value, each.label) if text)
+    return tuple(dict.fromkeys(texts))
 
 
 def _object_names(session: Session) -> list[str]:

@@ -6,9 +6,8 @@ another org or a token of another org leads there without notice.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from urllib.parse import urlsplit
-
-from msgspec import Struct
 
 from runner.errors import WrongOrgError
 from runner.job.model import Connection, Environment
@@ -20,7 +19,8 @@ _ID_LENGTH = 15
 """The rest of an Id of 18 characters is a checksum of these."""
 
 
-class ExpectedOrg(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ExpectedOrg:
     """The org that a connection means."""
 
     environment: Environment

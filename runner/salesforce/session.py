@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
-
-from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError

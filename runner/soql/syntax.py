@@ -6,14 +6,14 @@ the text, in characters from 0.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
-from msgspec import Struct
 
-
-class Path(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Path:
     """A field, perhaps through parents: `Account.Owner.Name`."""
 
     names: tuple[str, ...]
@@ -23,7 +23,8 @@ class Path(Struct, frozen=True):
         return ".".join(self.names)
 
 
-class Call(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Call:
     """A function over one field or one other call: `COUNT(Id)`, `DAY_ONLY(convertTimezone(x))`."""
 
     name: str
@@ -34,21 +35,24 @@ class Call(Struct, frozen=True):
         return f"{self.name}({self.argument or ''})"
 
 
-class Bind(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Bind:
     """`:name`, a value that is put in before the query is sent."""
 
     name: str
     at: int
 
 
-class Geolocation(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Geolocation:
     """`GEOLOCATION(37.775, -122.418)`."""
 
     latitude: Number | Bind
     longitude: Number | Bind
 
 
-class Distance(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Distance:
     """`DISTANCE(Location__c, GEOLOCATION(37.775, -122.418), 'mi')`."""
 
     field: Path
@@ -63,14 +67,16 @@ class Distance(Struct, frozen=True):
 Operand = Path | Call | Distance
 
 
-class FieldItem(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldItem:
     """A field or a call in the select list, with its alias if it has one."""
 
     operand: Operand
     alias: str | None
 
 
-class ChildItem(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ChildItem:
     """A child subquery in the select list."""
 
     query: Query
@@ -78,14 +84,16 @@ class ChildItem(Struct, frozen=True):
     alias: str | None = None
 
 
-class TypeBranch(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TypeBranch:
     """`WHEN Account THEN Phone, Name`."""
 
     sobject: str
     fields: tuple[Path, ...]
 
 
-class TypeofItem(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TypeofItem:
     """`TYPEOF What WHEN … ELSE … END`."""
 
     relationship: Path
@@ -98,7 +106,8 @@ class TypeofItem(Struct, frozen=True):
 Item = FieldItem | ChildItem | TypeofItem
 
 
-class Text(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Text:
     """A string."""
 
     value: str
@@ -106,14 +115,16 @@ class Text(Struct, frozen=True):
     at: int
 
 
-class Number(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Number:
     """A number."""
 
     value: Decimal
     at: int
 
 
-class Money(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Money:
     """An amount with its currency: `USD5000`."""
 
     code: str
@@ -121,41 +132,47 @@ class Money(Struct, frozen=True):
     at: int
 
 
-class Boolean(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Boolean:
     """`true` or `false`."""
 
     value: bool
     at: int
 
 
-class Null(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Null:
     """`null`."""
 
     at: int
 
 
-class Day(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Day:
     """A date, `2024-01-31`."""
 
     value: date
     at: int
 
 
-class Hour(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Hour:
     """A time of day, `10:30:00.000Z`."""
 
     value: time
     at: int
 
 
-class Moment(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Moment:
     """A datetime with its zone; the value is aware, in UTC."""
 
     value: datetime
     at: int
 
 
-class Period(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Period:
     """A date literal: `TODAY`, `LAST_N_DAYS:3`."""
 
     name: str
@@ -180,7 +197,8 @@ class Comparator(StrEnum):
     LIKE = "LIKE"
 
 
-class Comparison(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Comparison:
     """`Name = 'x'`."""
 
     left: Operand
@@ -188,7 +206,8 @@ class Comparison(Struct, frozen=True):
     right: Literal
 
 
-class Membership(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Membership:
     """`Name IN ('x', 'y')` and its negation."""
 
     left: Operand
@@ -196,7 +215,8 @@ class Membership(Struct, frozen=True):
     negated: bool
 
 
-class SemiJoin(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SemiJoin:
     """`Id IN (SELECT AccountId FROM Contact)` and its negation."""
 
     left: Operand
@@ -204,7 +224,8 @@ class SemiJoin(Struct, frozen=True):
     negated: bool
 
 
-class Holding(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Holding:
     """`Colours__c INCLUDES ('Red;Blue', 'Green')` and EXCLUDES."""
 
     left: Operand
@@ -212,14 +233,16 @@ class Holding(Struct, frozen=True):
     negated: bool
 
 
-class Junction(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Junction:
     """Conditions joined by AND, or by OR."""
 
     word: str
     parts: tuple[Condition, ...]
 
 
-class Negation(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Negation:
     """`NOT …`."""
 
     part: Condition
@@ -228,7 +251,8 @@ class Negation(Struct, frozen=True):
 Condition = Comparison | Membership | SemiJoin | Holding | Junction | Negation
 
 
-class Source(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Source:
     """One entry of FROM: an sObject, a child relationship or `alias.relationship`."""
 
     path: Path
@@ -243,7 +267,8 @@ class Subtotals(StrEnum):
     CUBE = "cube"
 
 
-class Sort(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Sort:
     """One entry of ORDER BY."""
 
     operand: Operand
@@ -251,7 +276,8 @@ class Sort(Struct, frozen=True):
     nulls_first: bool
 
 
-class Clause(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Clause:
     """The place of a clause."""
 
     name: str
@@ -260,7 +286,8 @@ class Clause(Struct, frozen=True):
     end: int
 
 
-class Query(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Query:
     """One SELECT."""
 
     items: tuple[Item, ...]

@@ -13,12 +13,11 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.errors import LockHeldError, StateError
 from runner.files import PRIVATE_FILE, private_folder, unwritable, write_private
@@ -30,7 +29,8 @@ _START_TIME_FIELD = 19
 """Of /proc/PID/stat after the command's name: field 22, `starttime`, in proc(5)."""
 
 
-class ProcessIdentity(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ProcessIdentity:
     """A process that cannot be confused with another.
 
     A pid is not enough: pids are reused, and in a container every run may have pid 1. So the time
@@ -61,7 +61,8 @@ class ProcessIdentity(Struct, frozen=True):
         return self.started is not None and self.started != _start_time(self.pid)
 
 
-class Holder(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Holder:
     """The run that holds a job's lock, as recorded beside it."""
 
     run_id: str

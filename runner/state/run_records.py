@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-
-from msgspec import Struct, field
-from msgspec.structs import asdict, replace
 
 from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import ExitCode
@@ -46,7 +44,8 @@ class RunState(StrEnum):
     """It recorded no end, and its process has ended."""
 
 
-class PartRecord(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PartRecord:
     """One slice of a task's rows: one request or one Bulk job."""
 
     part: int
@@ -71,7 +70,8 @@ class PartRecord(Struct, frozen=True):
     """When it was last recorded; the ledger fills this in."""
 
 
-class TaskRecord(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
     """One task of a run."""
 
     name: str
@@ -87,7 +87,8 @@ class TaskRecord(Struct, frozen=True):
     """Whether nothing of it is left to be done or found out."""
 
 
-class RunRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunRequest:
     """What the command line asked for, so that a run is resumed as it was started."""
 
     verb: str = "run"
@@ -109,7 +110,8 @@ class RunRequest(Struct, frozen=True):
         )
 
 
-class RunRecord(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RunRecord:
     """One run."""
 
     run_id: str
@@ -320,12 +322,7 @@ def end_columns(outcome: RunOutcome) -> Columns:
 
 
 def _problems_text(problems: tuple[Diagnostic, ...]) -> str:
-    return json.dumps([_problem_members(each) for each in problems], default=str)
-
-
-def _problem_members(problem: Diagnostic) -> dict[str, object]:
-    at = problem.position
-    return asdict(problem) | {"position": asdict(at) if at else None}
+    return json.dumps([asdict(each) for each in problems], default=str)
 
 
 def _without_secrets(columns: Columns) -> Columns:

@@ -5,10 +5,8 @@ Knows the describe types (REST `describe`, `fields[].type`). Knows nothing of SQ
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from enum import StrEnum
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.tables.sql import BLANKS
 
@@ -54,7 +52,8 @@ MOST_ROW_CHARACTERS = 400_000
 """Of all values of a row in Bulk API 2.0: a longer one fails the ingest job with all its rows."""
 
 
-class MappedColumn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class MappedColumn:
     """One field to send and where its values come from."""
 
     field: str

@@ -8,10 +8,8 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 _LEAST_BUFFER_BYTES = 2_000_000
 _CSV_OPTIONS = {
@@ -56,7 +54,8 @@ def once(value: str, variable: str, expression: str) -> str:
     return f"list_transform([{value}], lambda {variable}: {expression})[1]"
 
 
-class CsvDialect(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CsvDialect:
     """How a UTF-8 CSV file is written; all its columns are text."""
 
     columns: tuple[str, ...]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Origin
@@ -31,7 +30,8 @@ _TYPES = {
 _YES_OR_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
-class Violation(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Violation:
     """One rule of a schema that a document breaks."""
 
     path: Location

@@ -6,10 +6,11 @@ of YAML a job does not allow. Knows nothing of files; imports no YAML.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 
-class SyntaxProblem(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class SyntaxProblem:
     """A problem of the syntax: its code, what is wrong, and what to write instead."""
 
     code: str

@@ -11,10 +11,9 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-from msgspec import Struct
 
 from runner.local_org.bulk.failure import JobFailure
 
@@ -28,7 +27,8 @@ _UNQUOTED = (
 )
 
 
-class Row(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Row:
     """One row, and where the next one starts."""
 
     values: list[str]

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import asdict, replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import make_id, normalise
@@ -58,7 +56,8 @@ TERMINAL = frozenset({JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED})
 UNDER_WAY = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
 
 
-class Job(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Job:
     """One job; `Jobs.change` saves a new version of it."""
 
     id: str
@@ -162,7 +161,7 @@ class Jobs:
 
     def change(self, job: Job, **changes: object) -> Job:
         """Save a changed version, in the caller's transaction if there is one."""
-        changed = replace(job, modstamp=self._org.clock().isoformat(), **changes)
+        changed = replace(job, modstamp=self._org.clock().isoformat(), **changes)  # type: ignore[arg-type]
         with self._org.store.writing() as conn:
             conn.execute('UPDATE "_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id))
         return changed

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import Struct
 
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk1 import chunks, shapes
@@ -46,7 +45,8 @@ _VERSION = re.compile(r"[1-9]\d?\.0")
 _BLOCK = 256 * 1024
 
 
-class _Bulk1Request(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Bulk1Request:
     """One request in a session, with the job and batch of its path."""
 
     org: Org

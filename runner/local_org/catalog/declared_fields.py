@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-
-from msgspec import Struct
-from msgspec.structs import replace
+from dataclasses import dataclass, replace
 
 from runner.local_org.catalog import names
 from runner.local_org.catalog.model import Field, PicklistValue
@@ -21,7 +19,8 @@ _LONG_TEXT = 131_072
 _TEXT = 255
 
 
-class FieldType(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FieldType:
     """A field type of the org file in describe's terms."""
 
     describe_type: str

@@ -7,14 +7,14 @@ for its field. Knows no SQL.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Catalog
 from runner.local_org.catalog.standard import table
 
 
-class Path(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Path:
     """The way from a record to the field of a parent, or of a parent's parent."""
 
     hops: tuple[tuple[str, str], ...]
@@ -22,7 +22,8 @@ class Path(Struct, frozen=True):
     field: str
 
 
-class Copy(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Copy:
     """A field that has the value at the end of the first path whose reference is filled."""
 
     sobject: str
@@ -30,7 +31,8 @@ class Copy(Struct, frozen=True):
     paths: tuple[Path, ...]
 
 
-class RollUp(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RollUp:
     """A field that sums up a field of the children, counts them, or says whether there are any."""
 
     sobject: str

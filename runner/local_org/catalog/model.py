@@ -6,9 +6,8 @@ Knows plain frozen values. Knows nothing of where they were declared or how reco
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-
-from msgspec import Struct, field
 
 SYSTEM_COLUMNS = (
     "Id",
@@ -22,7 +21,8 @@ SYSTEM_COLUMNS = (
 """Columns of every table, also where describe shows only some of them (platform events)."""
 
 
-class PicklistValue(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class PicklistValue:
     """One entry of a picklist."""
 
     value: str
@@ -31,7 +31,8 @@ class PicklistValue(Struct, frozen=True):
     default: bool = False
 
 
-class Field(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Field:
     """One field of an sObject; names and meanings are those of describe."""
 
     name: str
@@ -93,7 +94,8 @@ class Field(Struct, frozen=True):
         return self.type not in {"address", "location"} and not self.calculated
 
 
-class ChildRelationship(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ChildRelationship:
     """One list of children of a parent."""
 
     child_sobject: str
@@ -103,7 +105,8 @@ class ChildRelationship(Struct, frozen=True):
     restricted_delete: bool = False
 
 
-class RecordType(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RecordType:
     """One record type of an sObject."""
 
     id: str
@@ -116,7 +119,8 @@ class RecordType(Struct, frozen=True):
     """Whether accounts of this type are people."""
 
 
-class ValidationRule(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ValidationRule:
     """Refuses a record for which `condition` holds, as the org file declares it."""
 
     name: str
@@ -127,7 +131,8 @@ class ValidationRule(Struct, frozen=True):
     """The field of the error; None for the record as a whole."""
 
 
-class DuplicateRule(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class DuplicateRule:
     """Finds records with the same values in some fields."""
 
     name: str
@@ -137,7 +142,8 @@ class DuplicateRule(Struct, frozen=True):
     """True refuses; False alerts: the caller can insist on saving."""
 
 
-class SObject(Struct, frozen=True, dict=True):
+@dataclass(frozen=True)
+class SObject:
     """One kind of record."""
 
     name: str
@@ -191,7 +197,8 @@ class SObject(Struct, frozen=True, dict=True):
         )
 
 
-class Catalog(Struct, frozen=True, dict=True):
+@dataclass(frozen=True)
+class Catalog:
     """All sObjects of an org."""
 
     sobjects: tuple[SObject, ...]

@@ -6,8 +6,7 @@ Knows which fields of a contact its account has, and what they are called. Knows
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from runner.local_org.catalog.model import Field, SObject
 

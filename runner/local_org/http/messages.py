@@ -9,9 +9,8 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
-
-from msgspec import Struct, field
 
 from runner.local_org import exact_numbers
 
@@ -21,7 +20,8 @@ if TYPE_CHECKING:
 JSON_TYPE = "application/json;charset=UTF-8"
 
 
-class Request(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Request:
     """One request, decoded: the body is whole and uncompressed."""
 
     method: str
@@ -61,7 +61,8 @@ class Request(Struct, frozen=True):
         return self.payload or io.BytesIO(self.body)
 
 
-class WireFault(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WireFault:
     """How to damage the response on its way, to test against bad networks."""
 
     reset: bool = False
@@ -72,7 +73,8 @@ class WireFault(Struct, frozen=True):
     """Send the body this slowly."""
 
 
-class Response(Struct):
+@dataclass(slots=True)
+class Response:
     """One response; the body is bytes, or an iterable of bytes that is sent chunked."""
 
     status: int = 200
@@ -92,7 +94,8 @@ class Response(Struct):
 Endpoint = Callable[["Org", Request], Response]
 
 
-class Route(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Route:
     """The endpoint for a method and a path, a regular expression that matches the whole path.
 
     With `versioned=True` the path omits `/services/data/vNN.0`.

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from mmap import mmap
-
-from msgspec import Struct
 
 _BOUNDARY = re.compile(r'boundary=(?:\\?"([^"\\]+)\\?"|([^;\s]+))', re.IGNORECASE)
 _NAME = re.compile(rb'\bname="([^"]*)"')
@@ -21,7 +20,8 @@ class MultipartError(ValueError):
     """The body does not match its Content-Type."""
 
 
-class Part(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Part:
     """One part: where its content is in the body."""
 
     name: str

@@ -8,8 +8,7 @@ app; a sixth ends the oldest. They outlive the server.
 from __future__ import annotations
 
 import sqlite3
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.oauth.apps import App
 from runner.local_org.oauth.refusal import dead_token
@@ -37,7 +36,8 @@ FROM "_refresh_tokens" r JOIN "_approvals" a ON a.family = r.family WHERE r.toke
 """
 
 
-class RefreshToken(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
     """A refresh token and its approval."""
 
     token: str

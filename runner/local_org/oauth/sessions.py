@@ -7,10 +7,9 @@ Knows nothing of how a client got its token.
 from __future__ import annotations
 
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import RLock
-
-from msgspec import Struct
 
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org, User
@@ -27,7 +26,8 @@ CREATE TABLE IF NOT EXISTS "_sessions" (
 """
 
 
-class Session(Struct):
+@dataclass(slots=True)
+class Session:
     """One access token with its user and expiry."""
 
     token: str

@@ -5,7 +5,7 @@ Knows the store and the catalog. Knows no template and no request.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import normalise
@@ -17,21 +17,24 @@ _COLUMNS_SHOWN = 8
 _LATEST_FIRST = ' ORDER BY "SystemModstamp" DESC, "Id" DESC LIMIT ? OFFSET ?'
 
 
-class Counted(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Counted:
     """An sObject and its number of records that are not deleted."""
 
     sobject: SObject
     count: int
 
 
-class Cell(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Cell:
     """One value, and the address of the record that it names, if any."""
 
     text: str
     href: str = ""
 
 
-class Table(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Table:
     """One page of records, newest first."""
 
     columns: list[Field]

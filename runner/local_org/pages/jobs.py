@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-
-from msgspec import Struct, field
 
 from runner.local_org.bulk.ingest import FAILED, SUCCEEDED, result_header
 from runner.local_org.bulk.jobs import DELIMITERS, Job, JobKind, Jobs
@@ -25,7 +24,8 @@ _BULK1 = "Bulk API 1.0"
 _BULK2 = "Bulk API 2.0"
 
 
-class JobLine(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class JobLine:
     """One job, as a line of a table."""
 
     id: str
@@ -39,7 +39,8 @@ class JobLine(Struct, frozen=True):
     message: str
 
 
-class Rows(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Rows:
     """The first rows of a result file, or the batches of a job."""
 
     title: str
@@ -49,7 +50,8 @@ class Rows(Struct, frozen=True):
     """Whether there are rows that are not shown."""
 
 
-class JobPage(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class JobPage:
     """One job with what became of its rows."""
 
     line: JobLine

@@ -8,8 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-
-from msgspec import Struct, field
+from dataclasses import dataclass, field
 
 from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, ChildRelationship, SObject
@@ -21,7 +20,8 @@ _BATCH = 500
 _SHOWN_CHILDREN = 10
 
 
-class Cascade(Struct):
+@dataclass(slots=True)
+class Cascade:
     """Records that are deleted together: by sObject, each with the record that causes it."""
 
     records: dict[str, dict[str, str]]
@@ -29,7 +29,8 @@ class Cascade(Struct):
     """Requested records that cannot be deleted, with the error."""
 
 
-class _Blocker(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Blocker:
     """A child that prevents the delete of its parent."""
 
     parent: SObject

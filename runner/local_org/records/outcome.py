@@ -6,8 +6,7 @@ Knows Id, success and errors. Knows nothing of how they are sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiError
 
@@ -18,7 +17,8 @@ _ROLLED_BACK = ApiError(
 )
 
 
-class RowOutcome(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
     """The outcome of one row; `created` says whether an upsert inserted it, if it succeeded."""
 
     id: str | None

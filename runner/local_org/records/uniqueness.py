@@ -6,8 +6,7 @@ Knows what must be unique. Knows no other rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Field, SObject
@@ -19,7 +18,8 @@ from runner.local_org.records.values import Stored, comparable
 _SHORT_ID = 15
 
 
-class _Pair(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Pair:
     """Two references that only one record has together, and the words for a second one."""
 
     fields: tuple[str, str]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-
-from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
@@ -51,7 +50,8 @@ _UNREAD = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD"})
 _SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
-class WriteCall(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WriteCall:
     """One write of rows of one sObject, and in whose name."""
 
     operation: str

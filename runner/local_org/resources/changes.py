@@ -5,9 +5,8 @@ Knows the rules for the span. Knows nothing of writes. Source: getUpdated and ge
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-
-from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -23,7 +22,8 @@ _RETENTION = timedelta(days=15)
 _LEAST_SPAN = timedelta(minutes=1)
 
 
-class _Span(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Span:
     """From one full minute to another."""
 
     start: datetime

@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection, Mapping
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.jobs import (
@@ -38,7 +37,8 @@ _STATE_NAMES = {
 }
 
 
-class JobBody(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class JobBody:
     """The body of a create or a change, with checked access to its members."""
 
     members: Mapping[str, object]

@@ -7,10 +7,9 @@ pages.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from itertools import islice
 from sqlite3 import Connection
-
-from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.cursors import Cursor, Cursors
@@ -124,7 +123,8 @@ def _explanation(org: Org, prepared: Prepared) -> Response:
     return Response.of_json({"plans": [plan]})
 
 
-class _Page(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Page:
     records: list[JsonRecord]
     consumed: int
     """Ids used by the page, including records deleted since."""

@@ -9,12 +9,11 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
 from urllib.parse import quote
-
-from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
@@ -97,7 +96,8 @@ def _no_id(text: str) -> ApiRefusal:
     return not_found(f"Provided external ID field does not exist or is not accessible: {text}")
 
 
-class _State(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _State:
     """Which version of a record a client has or must have."""
 
     modified: datetime

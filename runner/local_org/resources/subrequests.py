@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiRefusal
@@ -26,7 +24,8 @@ _SHOWN = ("ETag", "Last-Modified", "Location")
 """The headers of a part that its composite passes on, as recorded."""
 
 
-class Part(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Part:
     """One subrequest as sent."""
 
     method: str
@@ -36,7 +35,8 @@ class Part(Struct, frozen=True):
     headers: Mapping[str, str] | None = None
 
 
-class Answer(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Answer:
     """The response to one subrequest."""
 
     status: int

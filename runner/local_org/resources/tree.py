@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -27,7 +26,8 @@ _MOST_RECORDS = 200
 _MOST_LEVELS = 5
 
 
-class _Node(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Node:
     """One record of the tree."""
 
     sobject: SObject

@@ -5,7 +5,7 @@ Knows fields and functions. Knows nothing of comparisons and clauses.
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field
 from runner.local_org.records.values import compound_parts
@@ -44,7 +44,8 @@ _MOMENT_PARTS = {
 }
 
 
-class Expression(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Expression:
     """An operand, resolved."""
 
     sql: str

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-
-from msgspec import Struct
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiRefusal
@@ -30,7 +29,8 @@ _TOO_MANY = (
 )
 
 
-class CountQuery(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CountQuery:
     """`SELECT COUNT() FROM …`: only totalSize is returned."""
 
     sql: str
@@ -46,7 +46,8 @@ class CountQuery(Struct, frozen=True):
         return iter(())
 
 
-class GroupedQuery(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class GroupedQuery:
     """Aggregates: one AggregateResult per group."""
 
     sql: str

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.catalog import names
 from runner.local_org.catalog.model import Catalog, Field, SObject
@@ -22,7 +21,8 @@ from runner.local_org.store import quoted
 _Row = tuple[object, ...]
 
 
-class Described(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Described:
     """An sObject without a table, and the SQL for its rows."""
 
     sobject: SObject

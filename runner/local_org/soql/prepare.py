@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -42,7 +41,8 @@ _NO_TYPEOF = "TypeOf expressions not supported in Bulk Query"
 _NO_AGGREGATES = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type"
 
 
-class Prepared(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Prepared:
     """A compiled query; can be run any number of times."""
 
     entity: SObject

@@ -9,8 +9,7 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.soql.functions import register
 from runner.local_org.soql.record_shape import JsonRecord, RecordShape, Row
@@ -21,7 +20,8 @@ _CHUNK_WITH_CHILDREN = 50
 _EVERYTHING = 1 << 62
 
 
-class ChildPaging(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ChildPaging:
     """How a long list of children is split into pages."""
 
     size: int
@@ -29,7 +29,8 @@ class ChildPaging(Struct, frozen=True):
     """URL of the next page: the child subquery, the parent's Id, the number already returned."""
 
 
-class Body(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Body:
     """What a query and a child subquery share."""
 
     columns: tuple[str, ...]
@@ -53,7 +54,8 @@ class Body(Struct, frozen=True):
                 yield record
 
 
-class ChildQuery(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ChildQuery:
     """A child subquery: fetches the lists of several parents at once."""
 
     key: str
@@ -119,7 +121,8 @@ class ChildQuery(Struct, frozen=True):
         )
 
 
-class RecordQuery(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RecordQuery:
     """A query for records."""
 
     body: Body

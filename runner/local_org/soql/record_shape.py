@@ -6,9 +6,8 @@ Knows the shapes of records. Knows no SQL and no syntax.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
-
-from msgspec import Struct, field
 
 from runner.local_org import exact_numbers
 
@@ -31,7 +30,8 @@ class Output(Protocol):
         ...
 
 
-class Plain(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Plain:
     """A value as SQLite returns it."""
 
     key: str
@@ -42,7 +42,8 @@ class Plain(Struct, frozen=True):
         return row[self.place]
 
 
-class Number(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Number:
     """A number, stored as text if a double would lose digits."""
 
     key: str
@@ -53,7 +54,8 @@ class Number(Struct, frozen=True):
         return exact_numbers.marked(row[self.place])
 
 
-class Flag(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Flag:
     """A checkbox, stored as 0 or 1."""
 
     key: str
@@ -64,7 +66,8 @@ class Flag(Struct, frozen=True):
         return bool(row[self.place])
 
 
-class Compound(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Compound:
     """An address or a location from its parts; null if all of them are."""
 
     key: str
@@ -76,7 +79,8 @@ class Compound(Struct, frozen=True):
         return value if any(part is not None for part in value.values()) else None
 
 
-class ChildList(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ChildList:
     """A child subquery."""
 
     key: str
@@ -87,7 +91,8 @@ class ChildList(Struct, frozen=True):
         return children[self.key].get(str(row[self.id_place]))
 
 
-class RecordShape(Struct):
+@dataclass(slots=True)
+class RecordShape:
     """A record, or the parent of one."""
 
     url: str
@@ -111,7 +116,8 @@ class RecordShape(Struct):
         return record
 
 
-class Parent(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Parent:
     """A parent record inside its child."""
 
     key: str
@@ -122,7 +128,8 @@ class Parent(Struct, frozen=True):
         return self.shape.read(row, children)
 
 
-class Switch(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Switch:
     """TYPEOF: the shape depends on which sObject the parent is."""
 
     key: str

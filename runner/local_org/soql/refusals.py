@@ -9,8 +9,7 @@ words, as in recorded responses of Salesforce.
 from __future__ import annotations
 
 import re
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiRefusal
 
@@ -21,7 +20,8 @@ _NOT_THERE = "Please reference your WSDL or the describe call for the appropriat
 _WORD = re.compile(r"\w+|\S")
 
 
-class Statement(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Statement:
     """The text of a query, for error messages."""
 
     text: str

@@ -9,10 +9,8 @@ Source: the object reference. An activity is open until its task is closed or it
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.soql.meta_objects import Described
@@ -35,7 +33,8 @@ _TASK = {"IsTask": "1", "ActivitySubtype": "TaskSubtype"}
 _EVENT_END = "COALESCE(EndDateTime, StartDateTime, ActivityDateTime, ActivityDate, '')"
 
 
-class _Source(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Source:
     """Records of one sObject in a list."""
 
     sobject: str
@@ -44,7 +43,8 @@ class _Source(Struct, frozen=True):
     """SQL of the fields that this sObject has under another name, or not."""
 
 
-class _List(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _List:
     """One kind of list."""
 
     name: str

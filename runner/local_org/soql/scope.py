@@ -5,7 +5,7 @@ Knows relationships and their joins. Knows nothing of operators or result shapes
 
 from __future__ import annotations
 
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.soql.kinds import Kind, kind_of
@@ -37,14 +37,16 @@ _NAME_FIELDS = {
 _TYPE = Field("Type", "Type", "string", length=40)
 
 
-class Variant(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Variant:
     """One sObject that a path can lead to, and its alias in the SQL."""
 
     alias: str
     sobject: SObject
 
 
-class Place(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Place:
     """Where a path leads: to a record of one sObject, or of one of several."""
 
     relationships: tuple[str, ...]
@@ -68,7 +70,8 @@ class Place(Struct, frozen=True):
         return Place(self.relationships, chosen)
 
 
-class Column(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Column:
     """A resolved field and its SQL."""
 
     place: Place

@@ -6,8 +6,7 @@ Knows the clauses that all kinds of queries share. Knows nothing of what is sele
 from __future__ import annotations
 
 from collections.abc import Callable
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -39,7 +38,8 @@ _NOT_IN_SEMI_JOINS = frozenset(
 )
 
 
-class Context(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Context:
     """What a query is compiled against."""
 
     schema: Schema

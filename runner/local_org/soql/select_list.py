@@ -6,8 +6,7 @@ Knows fields, parents, TYPEOF, compounds, FIELDS(). Knows nothing of filters and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records.values import compound_parts
@@ -47,7 +46,8 @@ _SHAPES: dict[Kind, Callable[[str, int], record_shape.Output]] = {
 }
 
 
-class ColumnNote(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ColumnNote:
     """One selected column, for `columns=true` and Bulk's header."""
 
     path: tuple[str, ...]

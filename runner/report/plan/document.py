@@ -27,6 +27,7 @@ def plan_document(plan: RunPlan) -> dict[str, object]:
         "api_calls_max": plan.api_calls_max,
         "counts": {str(each): plan.count(each) for each in Change},
         "trips": [_trip(each) for each in plan.trips],
+        "notes": list(plan.notes),
         "masked": list(plan.masked),
         "tasks": [_task(each) for each in plan.tasks],
     }

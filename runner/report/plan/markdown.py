@@ -78,6 +78,9 @@ def _top(plan: RunPlan, most_bytes: int) -> Iterator[str]:
     yield ""
     org = f" (org {_code(plan.org_id)})" if plan.org_id else ""
     yield f"On {_code(plan.instance_url or 'unknown org')}{org}. {budget(plan)}."
+    for note in plan.notes:
+        yield ""
+        yield _code(note)
     if plan.trips:
         yield ""
         yield "**The run would stop:**"

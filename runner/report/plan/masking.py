@@ -6,8 +6,7 @@ Pure. Knows where a value may be quoted: in cells, keys and messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from runner.plan import PlannedCell, PlannedRow, RunPlan, TaskPlan
 from runner.redaction import MASK

@@ -10,12 +10,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
-from msgspec import Struct
 
 from runner.plan import Change, PlannedCell, PlannedRow, RunPlan, TaskPlan
 from runner.report.plan import words
@@ -25,7 +25,8 @@ _LONGEST_VALUE = 600
 """Characters of a value; of a longer one, the part that changes."""
 
 
-class Side(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Side:
     """A value before or after: what both have in common, what differs, what they have again."""
 
     start: str = ""
@@ -35,7 +36,8 @@ class Side(Struct, frozen=True):
     """Instead of a value that is blank, unknown or masked."""
 
 
-class Bar(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Bar:
     """A stretch of a bar, in percent of its length."""
 
     kind: str

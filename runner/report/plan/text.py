@@ -56,6 +56,7 @@ def _plan(plan: RunPlan) -> Text:
         lines += [head, *details, *([Text("")] if details else [])]
     if lines[-1].plain:
         lines.append(Text(""))
+    lines += [Text(each, "yellow") for each in plan.notes]
     for trip in plan.trips:
         lines.append(Text(f"the run would stop: {trip.message}", "bold red"))
         lines.append(Text(f"  --> {trip.place}", "dim"))

@@ -7,12 +7,11 @@ files or retries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError, TransientError, UnexpectedAnswerError
@@ -46,7 +45,8 @@ class TokenAnswer(msgspec.Struct):
     issued_at: str | int | None = None
 
 
-class Client(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Client:
     """The app that asks, and where."""
 
     login_url: str

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from runner.errors import OrgError, TransportError, UnexpectedAnswerError
 from runner.job.model import Verb
@@ -53,7 +53,8 @@ class ResultSet(StrEnum):
     UNPROCESSED = "unprocessedrecords"
 
 
-class IngestSpec(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class IngestSpec:
     """What a job is created with."""
 
     sobject: str
@@ -114,7 +115,8 @@ def state_request(job_id: str, state: JobState) -> OrgRequest:
     return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=is_abort)
 
 
-class CreatedJob(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class CreatedJob:
     """A job that was just created."""
 
     info: JobInfo

@@ -6,10 +6,10 @@ Knows nothing of what a job carries. Source: Bulk API 2.0 guide.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from msgspec import Struct
 
 from runner.errors import OrgError, TransientError
 from runner.salesforce.http.error_bodies import Fault, hint_of, is_spent
@@ -38,7 +38,8 @@ class JobState(StrEnum):
 ENDS = frozenset({JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED})
 
 
-class JobInfo(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class JobInfo:
     """A job at one moment."""
 
     id: str
@@ -57,7 +58,8 @@ class JobInfo(Struct, frozen=True):
         return self.state in ENDS
 
 
-class Pace(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Pace:
     """How often to ask for a job's state. Each question costs an API request."""
 
     first_seconds: float = 1.0

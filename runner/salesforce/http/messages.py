@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
-
-from msgspec import Struct, field
 
 from runner.credentials import Secret
 
@@ -20,7 +19,8 @@ _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SHOWN_CHARACTERS = 200
 
 
-class FileBody(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FileBody:
     """A body with a file in it, which is sent in pieces and never held in memory."""
 
     before: bytes
@@ -37,7 +37,8 @@ class FileBody(Struct, frozen=True):
         return len(self.before) + self.size + len(self.after)
 
 
-class OrgRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class OrgRequest:
     """One request, the same however often it is sent."""
 
     method: str
@@ -47,16 +48,12 @@ class OrgRequest(Struct, frozen=True):
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str | Secret] | None = None
     """Sent as `application/x-www-form-urlencoded`."""
-    body: bytes | Path | FileBody | None = None
+    body: bytes | Path | FileBody | None = field(default=None, repr=False)
     """Bytes, or a file that is read from its start on each try, alone or with bytes around it."""
     idempotent: bool | None = None
     """Whether executing it twice is the same as once; None: by the method."""
     divisible: bool = False
     """Whether the caller can send its rows in smaller requests."""
-
-    def __repr__(self) -> str:
-        """Without its body, which is long and the user's own."""
-        return f"OrgRequest({self.method} {self.url}, {self.headers!r}, {self.form!r})"
 
     @property
     def repeatable(self) -> bool:
@@ -81,28 +78,27 @@ class OrgRequest(Struct, frozen=True):
         return urlencode(fields).encode("ascii")
 
 
-class OrgResponse(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class OrgResponse:
     """One answer, read completely."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Names in lower case."""
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)
     tries: int = 1
     """How often the request was sent."""
     request: str = ""
     """What it answers, for messages: `GET /services/data/v66.0/limits`."""
     replayed: bool = False
     """Whether an earlier try may have been executed, its answer lost."""
+    ok: bool = field(init=False, repr=False)
+    """Whether it is a success."""
 
-    def __repr__(self) -> str:
-        """Without headers and body, which are long and the org's own."""
-        return f"OrgResponse({self.request!r}, {self.status})"
-
-    @property
-    def ok(self) -> bool:
-        """Whether it is a success."""
-        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+    def __post_init__(self) -> None:
+        """Compute once what every reader asks."""
+        ok = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+        object.__setattr__(self, "ok", ok)
 
     @property
     def text(self) -> str:

@@ -7,9 +7,8 @@ sockets; `retry.py` acts on the decisions.
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
-
-from msgspec import Struct
 
 GATEWAY_STATUSES = (500, 502, 503, 504)
 """Without one of the org's codes these come from a proxy, whatever the org did."""
@@ -55,7 +54,8 @@ class Wait(StrEnum):
     """The same, starting from four times the first wait."""
 
 
-class FailedTry(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class FailedTry:
     """What is known of a try that ended without success."""
 
     phase: Phase
@@ -72,7 +72,8 @@ class FailedTry(Struct, frozen=True):
     """Whether the access token has been renewed for this request."""
 
 
-class Decision(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Decision:
     """What to do about it."""
 
     action: Action
@@ -80,7 +81,8 @@ class Decision(Struct, frozen=True):
     reason: str
 
 
-class Rule(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Rule:
     """One line of the table; an empty condition fits anything."""
 
     action: Action

@@ -8,9 +8,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import Struct
 
 from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
@@ -22,7 +21,8 @@ _PLACE = re.compile(
 )
 
 
-class BlobPlace(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BlobPlace:
     """The field of a record that holds a file."""
 
     path: str
@@ -46,7 +46,8 @@ class BlobPlace(Struct, frozen=True):
         return cls(path, found[1], found[2])
 
 
-class BlobFacts(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class BlobFacts:
     """What the org says of a content."""
 
     size: int | None = None

@@ -7,11 +7,10 @@ session Id. Knows the envelope, its answer and its faults. Knows nothing of why 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from xml.parsers import expat
 from xml.sax.saxutils import escape
-
-from msgspec import Struct, field
 
 from runner.errors import DamagedAnswerError, OrgError, UnexpectedAnswerError
 from runner.salesforce.http.error_bodies import error_of, faults_of
@@ -149,7 +148,8 @@ def _results(found: _Members, *, replayed: bool) -> Iterator[RecordResult]:
             )
 
 
-class _Reader(Struct):
+@dataclass(slots=True)
+class _Reader:
     """What the XML parser calls; document types are refused, and entities with them."""
 
     results: list[dict[str, list[str]]] = field(default_factory=list)

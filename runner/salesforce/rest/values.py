@@ -6,9 +6,8 @@ Knows nothing of how they are sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
-
-from msgspec import Struct, field
 
 from runner.errors import RunnerError
 from runner.job.model import Verb, WriteOptions
@@ -18,7 +17,8 @@ Record = Mapping[str, Any]
 """Field or relationship path to JSON value: `Name`, `Account.ERP_Id__c`, `Contact:Who.Ext__c`."""
 
 
-class WriteRequest(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
     """What all records of a write have in common."""
 
     operation: Verb
@@ -43,7 +43,8 @@ class WriteRequest(Struct, frozen=True):
         return is_new and (self.key == "Id" or self.has_files)
 
 
-class RecordResult(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RecordResult:
     """The result of one record."""
 
     id: str | None

@@ -9,10 +9,9 @@ to one. Values are compared as the org reads them, because it may echo `91226003
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-
-from msgspec import Struct
 
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
@@ -36,7 +35,8 @@ STATUS_TYPE = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))}
 """Its type, which the database needs before the table."""
 
 
-class ResultFiles(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class ResultFiles:
     """The downloaded results of one part; None or an empty file means no rows."""
 
     succeeded: Path | None
@@ -53,7 +53,8 @@ class ResultFiles(Struct, frozen=True):
         return [(s, f) for s, f in files.items() if f is not None and f.stat().st_size]
 
 
-class _Way(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Way:
     """A way to identify rows: by a fingerprint of some columns."""
 
     columns: Sequence[ColumnMapping]

@@ -22,7 +22,7 @@ from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.redaction import redacted
 from runner.tables.database import storage_errors
-from runner.tables.results.bulk_results import STATUS_SQL, STATUS_TYPE, PartResults, ResultFiles
+from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
@@ -92,16 +92,19 @@ class RowResults:
             for table in _TABLES:
                 self._connection.execute(table)
             for chunk in staging.chunks:
-                if chunk.rejected > chunk.unchanged:
+                if chunk.rejected:
                     self._connection.execute(_insert_rejected(chunk))
-                if chunk.unchanged:
-                    self._connection.execute(_insert_unchanged(chunk))
 
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""
         self._pending.extend(r for r in results if r.status is not RowStatus.UNPROCESSED)
         if len(self._pending) >= _MAX_PENDING:
             self._flush()
+
+    def add_query(self, query: str) -> None:
+        """Add the results that a query gives: row, status, Id, created, code, message, fields."""
+        with storage_errors("Row results cannot be saved"):
+            self._connection.execute(f"INSERT INTO outcome {query}")
 
     def match(self, part: Part, files: ResultFiles, job_id: str) -> PartResults:
         """Match the results of a finished ingest job to the rows of its part, for `add_part`.
@@ -234,16 +237,16 @@ class RowResults:
         outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {last_row})"
         own = f"(SELECT * EXCLUDE row FROM {chunk.source_rows(self._staging.source_columns)})"
         pieces = {}
-        unchanged = STATUS_SQL[RowStatus.UNCHANGED]  # these rows are only counted
         with self._staging.database.cursor() as cursor:
             cursor.execute(
                 "CREATE TEMP TABLE ended AS"
                 f" FROM (SELECT *{_file_cells(self._staging.files, chunk)}"
                 f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)})"
-                f" POSITIONAL JOIN {own} WHERE status IS DISTINCT FROM {unchanged}"
+                f" POSITIONAL JOIN {own}"
             )
             present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
-            for status in {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}:
+            ended = {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}
+            for status in ended & cells.keys():  # rows that are unchanged are only counted
                 piece = self._staging.folder / f"{status}-{chunk.stem.name}.csv"
                 query = f"SELECT {cells[status]} FROM ended WHERE {_is(status)}"
                 cursor.execute(copy_csv(query, piece, header=False))
@@ -315,20 +318,17 @@ def _insert_rejected(chunk: RowChunk) -> str:
         part = f"split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
         return f"list_transform({problems}, lambda p: {part})"
 
-    is_skipped = f"{member(1)}[1] IN ({', '.join(map(literal, SKIPPED))})"
-    skipped, failed = literal(RowStatus.SKIPPED), literal(RowStatus.FAILED)
-    status = f"CASE WHEN {is_skipped} THEN {skipped} ELSE {failed} END"
+    of_codes = {RowStatus.SKIPPED: SKIPPED, RowStatus.UNCHANGED: (UNCHANGED,)}
+    cases = "".join(
+        f" WHEN {member(1)}[1] IN ({', '.join(map(literal, codes))}) THEN {literal(status)}"
+        for status, codes in of_codes.items()
+    )
+    status = f"CASE{cases} ELSE {literal(RowStatus.FAILED)} END"
     # Each field once, in the order of the messages; list_distinct has no order.
     fields = f"list_filter({member(2)}, lambda f, i: list_position({member(2)}, f) = i)"
     return (
         f"INSERT INTO outcome SELECT row, {status}, NULL, NULL,"
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
         f" array_to_string({member(3)}, '; '), array_to_string({fields}, ' ')"
-        f" FROM {chunk.rejected_rows()} WHERE problem <> {literal(UNCHANGED)}"
+        f" FROM {chunk.rejected_rows()}"
     )
-
-
-def _insert_unchanged(chunk: RowChunk) -> str:
-    status = STATUS_SQL[RowStatus.UNCHANGED]
-    rows = f"{chunk.rejected_rows()} WHERE problem = {literal(UNCHANGED)}"
-    return f"INSERT INTO outcome (row, status) SELECT row, {status} FROM {rows}"

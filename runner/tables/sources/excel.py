@@ -8,12 +8,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
-
-from msgspec import Struct, field
-from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape, SheetArea
@@ -95,7 +93,8 @@ def _with_table(
             ) from error
 
 
-class _Table(Struct):
+@dataclass(slots=True)
+class _Table:
     """The header of a sheet, and the rows below it."""
 
     path: Path

@@ -7,16 +7,15 @@ nothing of what is in the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
-
-from msgspec import Struct
-from msgspec.structs import asdict, replace
 
 from runner.tables.sql import CsvDialect, name, read_csv, read_records
 
 
-class RowChunk(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class RowChunk:
     """A chunk of consecutive rows of a source."""
 
     stem: Path
@@ -121,8 +120,8 @@ class RowChunk(Struct, frozen=True):
 def chunk_json(chunk: RowChunk) -> dict[str, Any]:
     """A chunk with the keys that every release has used."""
     members = asdict(chunk)
-    del members["dialect"]
-    return members | {"stem": chunk.stem.name, "reading": asdict(chunk.dialect)}
+    dialect = members.pop("dialect")
+    return members | {"stem": chunk.stem.name, "reading": dialect}
 
 
 def chunk_of(folder: Path, members: dict[str, Any]) -> RowChunk:

@@ -7,11 +7,9 @@ the rest of the source.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.files import unwritable
 from runner.job.model import Blank
@@ -32,7 +30,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
-class _Counted(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Counted:
     """What is in the table of staged rows."""
 
     rows: int
@@ -42,7 +41,8 @@ class _Counted(Struct, frozen=True):
     """Some rows have no value, so they are no rows."""
 
 
-class ChunkMapper(Struct):
+@dataclass(slots=True)
+class ChunkMapper:
     """Maps chunks of the same source in the same way."""
 
     database: Database

@@ -11,10 +11,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
 
 if TYPE_CHECKING:
     import duckdb
@@ -61,7 +60,8 @@ _JOINING = frozenset({"||", "+", "-", "*", "/"})
 _COMPARING = frozenset({"=", "<>", "<", ">", "<=", ">="})
 
 
-class Expression(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Expression:
     """What a valid expression is made of."""
 
     column: str | None

@@ -12,10 +12,9 @@ import io
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-from msgspec import Struct
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
@@ -27,7 +26,8 @@ MAX_BYTES = 100_000_000
 _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 
 
-class Part(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Part:
     """A slice of a task's rows in one file."""
 
     index: int
@@ -44,7 +44,8 @@ class Part(Struct, frozen=True):
     """From 0; a retry contains only those of its rows that have no outcome."""
 
 
-class Limits(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Limits:
     """How much one part may contain, its header included."""
 
     bytes: int = MAX_BYTES

@@ -6,9 +6,8 @@ Knows mappings and what a field accepts. Knows nothing of files or of who reads 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from msgspec import Struct
 
 from runner.tables.field_types import (
     EXPLICIT_NULL,
@@ -60,7 +59,8 @@ _KEY_OF_FORM = {
 _NULL = literal(EXPLICIT_NULL)
 
 
-class _Check(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class _Check:
     """One thing that may be wrong with a row."""
 
     may_fail: str

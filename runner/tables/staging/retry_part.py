@@ -10,10 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.files import unwritable
 from runner.outcome import RowStatus
@@ -25,7 +23,8 @@ from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows
 
 
-class TemporaryRefusal(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TemporaryRefusal:
     """A kind of refusal that may not occur again."""
 
     codes: tuple[str, ...]

@@ -6,8 +6,7 @@ Knows chunks. Knows nothing of why rows change.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-
-from msgspec.structs import replace
+from dataclasses import replace
 
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
@@ -24,7 +23,6 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
     *,
     then: str = NO_PROBLEM,
     known: str | None = None,
-    unchanged: str = "",
     only: Container[int] | None = None,
 ) -> None:
     """Write the rows to send again with other cells, and without rows that have a problem.
@@ -35,7 +33,6 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
         why: SQL of a row's problem, over the same; NULL if it has none.
         then: SQL of another problem, over the cells as they are now and what is known of the row.
         known: A table of what is known of rows: `row`, each once, and other columns.
-        unchanged: SQL of a relation of rows that are known to change nothing: they are not sent.
         only: First rows of the chunks that change; None: all.
 
     Raises:
@@ -51,19 +48,15 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
             join = f"LEFT JOIN (FROM {known} WHERE {rows}) k USING (row)" if known else ""
             more = ", k.* EXCLUDE (row)" if known else ""
-            sent = chunk.sent_rows()
-            if unchanged:
-                same = f"CREATE TEMP TABLE same AS SELECT row FROM {unchanged} WHERE {rows}"
-                cursor.execute(same)
-                sent = f"(FROM {sent} ANTI JOIN same USING (row))"
-            changed = f"SELECT s.row AS row, {chosen}, {why} AS problem{more} FROM {sent} s {join}"
+            changed = (
+                f"SELECT s.row AS row, {chosen}, {why} AS problem{more}"
+                f" FROM {chunk.sent_rows()} s {join}"
+            )
             cursor.execute(
                 f"CREATE TEMP TABLE again AS SELECT row, {', '.join(names)},"
                 f" coalesce(problem, {then}) AS problem FROM ({changed})"
             )
             problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
-            if unchanged:
-                problems += f" UNION ALL SELECT row, {literal(UNCHANGED)} FROM same"
             if chunk.rejected:
                 problems += f" UNION ALL SELECT row, problem FROM {chunk.rejected_rows()}"
             cursor.execute(f"CREATE TEMP TABLE rejected AS {problems}")
@@ -74,16 +67,16 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             quote_leading_mark(chunk.sent_file)
             code = f"split_part(problem, {literal(BETWEEN_MEMBERS)}, 1)"
             skips = f"{code} IN ({', '.join(map(literal, SKIPPED))})"
-            same = f"problem = {literal(UNCHANGED)}"
+            same = f"{code} = {literal(UNCHANGED)}"
             counts = f"count(*), count(*) FILTER ({skips}), count(*) FILTER ({same})"
             found = cursor.execute(f"SELECT {counts} FROM rejected").fetchall()[0]
-            rejected, skipped, left_out = found
+            rejected, skipped, unchanged = found
             if rejected:
                 place = f"row - {chunk.first_row - 1}"
                 listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
                 cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
         sent_bytes = chunk.sent_file.stat().st_size
-        counted = {"rejected": rejected, "skipped": skipped, "unchanged": left_out}
+        counted = {"rejected": rejected, "skipped": skipped, "unchanged": unchanged}
         return replace(chunk, **counted, sent_bytes=sent_bytes)
 
     staging.chunks = tuple(parallel_map(rewrite, staging.chunks))

@@ -9,9 +9,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-from msgspec import Struct
 
 from runner.errors import StateError
 from runner.files import atomic_write, sync, unwritable
@@ -22,7 +21,8 @@ from runner.tables.staging.rows import StagedRows
 _INDEX = "index.json"
 
 
-class Snapshot(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Snapshot:
     """The staged rows of an earlier process."""
 
     columns: tuple[str, ...]

@@ -9,10 +9,9 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-
-from msgspec import Struct
 
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
@@ -26,7 +25,8 @@ MOST_DIGITS = 38
 _FETCHED_ROWS = 2_000
 
 
-class TypedColumn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class TypedColumn:
     """A column of a target."""
 
     name: str

@@ -9,12 +9,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-
-from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
 from runner.files import atomic_write
@@ -34,7 +32,8 @@ from runner.tables.targets.rest_pages import (
 Record = Mapping[str, object]
 
 
-class QueryColumn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class QueryColumn:
     """One column of a query's result."""
 
     name: str

@@ -10,11 +10,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-from msgspec import Struct
-from msgspec.structs import asdict
 
 from runner.errors import StateError
 from runner.files import PRIVATE_FILE, atomic_write, sync, unwritable
@@ -33,7 +31,8 @@ _WRITTEN = "written"
 _INDEX = "index.json"
 
 
-class WrittenColumn(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WrittenColumn:
     """One column that was sent, and the field that it filled."""
 
     column: str
@@ -56,7 +55,8 @@ class WrittenColumn(Struct, frozen=True):
         return FieldKind.of(self.type)
 
 
-class WrittenIndex(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class WrittenIndex:
     """What the folder contains."""
 
     columns: tuple[WrittenColumn, ...]

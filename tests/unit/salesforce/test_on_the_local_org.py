@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import sleep
 
 import pytest
-from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError

@@ -6,9 +6,8 @@ Knows rows, cells and their names. Knows nothing of columns with names or of fil
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
-
-from msgspec import Struct
 
 from runner.job.endpoints import SheetArea
 
@@ -18,7 +17,8 @@ Rows = Generator[Row, None, None]
 """Rows of an open file; `close` it before the file."""
 
 
-class Sheet(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Sheet:
     """A sheet with cells; charts are none."""
 
     name: str

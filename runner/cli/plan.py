@@ -1,0 +1,184 @@
+"""`runner plan`: show what a run would do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import (
+    JobFiles,
+    MaxDisk,
+    NoInput,
+    Quiet,
+    StateDir,
+    Timeout,
+    Verbose,
+)
+from runner.cli.settings import AllowHost, AllowOutside
+
+if TYPE_CHECKING:
+    from runner.plan import RunPlan
+
+
+class PlanOutput(StrEnum):
+    """How a plan is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+Rows = Annotated[
+    int,
+    typer.Option(
+        "--rows", min=0, help="How many rows of each kind to show of a task.", metavar="N"
+    ),
+]
+Mask = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mask",
+        envvar="SFRUNNER_MASK",
+        help="Show *** for the values of this field; repeatable.",
+        metavar="FIELD",
+    ),
+]
+Task = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        "-t",
+        envvar="SFRUNNER_TASK",
+        help="Plan only this task; repeatable.",
+        metavar="NAME",
+    ),
+]
+Param = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        envvar="SFRUNNER_PARAM",
+        help="Set a param of the job; repeatable.",
+        metavar="K=V",
+    ),
+]
+
+
+def plan(
+    jobs: JobFiles,
+    task: Task = None,
+    param: Param = None,
+    rows: Rows = 10,
+    mask: Mask = None,
+    detailed_exitcode: Annotated[
+        bool,
+        typer.Option(
+            "--detailed-exitcode",
+            help="Exit 8 if there are changes, 3 if rows would be refused, 0 if neither.",
+        ),
+    ] = False,
+    timeout: Timeout = None,
+    max_disk: MaxDisk = None,
+    output: Annotated[
+        PlanOutput,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="SFRUNNER_OUTPUT",
+            help="Print text, one JSON document, Markdown for a pull request, or an HTML page.",
+        ),
+    ] = PlanOutput.TEXT,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    _no_input: NoInput = False,  # a plan never prompts; scripts may pass it to every verb
+    allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
+) -> None:
+    """Show what a run of the jobs would do, without writing anything.
+
+    Every source is read and every row compared with its record. Shows which records would be
+    created, updated with which values, or deleted, which rows would be refused, and what the run
+    would cost.
+    """
+    from runner.cli.run_output import progress, run_options, signals_stop_the_run
+    from runner.errors import ExitCode
+    from runner.plan import detailed_exit_code
+    from runner.report.plan.masking import masked
+    from runner.runs.plan import made_plans
+    from runner.runs.prepare import prepare
+    from runner.state.run_records import RunRequest
+
+    request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
+    with (
+        signals_stop_the_run(),
+        progress(output is PlanOutput.TEXT, verbose=verbose, quiet=quiet) as sink,
+    ):
+        options = run_options(
+            sink,
+            state_dir,
+            allow_host,
+            allow_outside,
+            timeout=timeout,
+            wait_lock=None,
+            max_disk=max_disk,
+        )
+        prepared = prepare(jobs, request, options)
+        with made_plans(prepared, options, most_rows=rows) as made:
+            plans = [each.plan for each in made]
+            _check_masks(plans, mask or [])
+    show_plans([masked(each, mask or []) for each in plans], output)
+    code = detailed_exit_code(plans) if detailed_exitcode else ExitCode.DONE
+    if code is not ExitCode.DONE:
+        raise typer.Exit(code)
+
+
+def _check_masks(plans: Sequence[RunPlan], fields: Sequence[str]) -> None:
+    """Refuse a name that masks nothing: its values would be shown.
+
+    Raises:
+        UsageError: No task fills such a field.
+    """
+    from runner.errors import UsageError
+    from runner.report.plan.masking import unknown_fields
+    from runner.suggest import did_you_mean
+
+    unknown = unknown_fields(plans, fields)
+    if unknown:
+        known = sorted({name for plan in plans for task in plan.tasks for name in task.columns})
+        raise UsageError(
+            f"--mask {unknown[0]}: no task of the plan fills this field.",
+            hint=did_you_mean(unknown[0], known, f"The fields are {', '.join(known)}."),
+        )
+
+
+def show_plans(plans: Sequence[RunPlan], output: PlanOutput) -> None:
+    """Print plans."""
+    if output is PlanOutput.TEXT:
+        from rich.console import Console
+
+        from runner.report.plan.text import plan_text
+
+        console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+        console.print(plan_text(plans), soft_wrap=True)
+    elif output is PlanOutput.JSON:
+        from runner.report.plan.document import plan_document
+
+        documents = [plan_document(each) for each in plans]
+        found = documents[0] if len(documents) == 1 else documents
+        typer.echo(json.dumps(found, ensure_ascii=False))
+    elif output is PlanOutput.MARKDOWN:
+        from runner.report.plan.markdown import plan_markdown
+
+        typer.echo(plan_markdown(plans), nl=False)
+    else:
+        from runner.report.plan.page import plan_html
+
+        typer.echo(plan_html(plans))

@@ -1,0 +1,295 @@
+"""Plans the tasks of a job: what a run would do, without writing anything to the org.
+
+Knows the order of the tasks and what each leaves for the others. Knows nothing of SQL, nor of how
+a plan is shown or kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner import events
+from runner.engine.api_choice import api_for_write
+from runner.engine.columns import ColumnPlan
+from runner.engine.context import PLANNED, Context
+from runner.engine.forecast import forecast_of_write
+from runner.engine.lookup_cost import Reading, calls
+from runner.engine.plan_rules import rules_of
+from runner.engine.planned_sources import PlannedSources, place_in_words, source_in_words
+from runner.engine.query import count_query, run_query
+from runner.engine.record_lookup import look_up_parents
+from runner.engine.run import chosen
+from runner.engine.write import stage
+from runner.errors import JobError, RunnerError
+from runner.events import Event
+from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
+from runner.job.order import in_order
+from runner.plan import Change, TaskPlan
+from runner.tables.plans.parents import ParentKeys
+from runner.tables.plans.planned_rows import PlannedRows, Write
+from runner.tables.staging.comparison import Comparison
+from runner.tables.staging.key_hashes import key_of
+from runner.tables.staging.record_lookup import RecordLookup
+from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.snapshot import save_snapshot
+
+ROWS_PER_PAGE = 2_000
+"""Of a query over REST."""
+_FROM_WRITES = (
+    "Its rows come from other writes of this plan, so Ids of records to be created are not known "
+    "yet; an apply reads these rows during the run."
+)
+MOMENTS = "moments.csv"
+"""Beside the kept rows: when each record was last changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task's plan, and whether its rows were kept."""
+
+    plan: TaskPlan
+    is_kept: bool = False
+    """Whether the task's folder has the rows to send; otherwise they are read during the run."""
+    source_sha256: str | None = None
+    """Digest of the source's rows as read."""
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans one job's tasks, one after another."""
+
+    context: Context
+    """Its folder is temporary, and so is its ledger."""
+    most_rows: int
+    """Rows of each kind that a task's plan shows."""
+    sources: PlannedSources
+    keeps_rows: bool = False
+    """Whether the rows to send are kept, to be applied later."""
+    _new_records: int = 0
+    _new_keys: dict[tuple[str, str], list[Path]] = field(default_factory=dict)
+    """Files with the keys of records to be created, by object and field in lower case."""
+
+    def plan(self, only: Collection[str] = ()) -> Iterator[PlannedTask]:
+        """Plan the tasks in the order in which they would run.
+
+        Raises:
+            RunnerError: A task cannot be planned.
+        """
+        tasks = in_order(chosen(self.context.job.tasks, only))
+        for task in tasks:
+            if task.enabled:
+                yield self._planned(task)
+        by_name = {task.name: task for task in self.context.job.tasks}
+        for task in tasks:
+            other = by_name.get(task.on_failure or "")
+            if other is not None and task.enabled and other.enabled:
+                yield PlannedTask(_only_if_failed(other, task.name))
+
+    def _planned(self, task: AnyTask) -> PlannedTask:
+        notes: list[str] = []
+
+        def sink(event: Event) -> None:
+            if isinstance(event, events.Noticed):
+                notes.append(event.message)
+            else:
+                self.context.sink(event)
+
+        session = self.context.session.scoped(task.retry, self.context.deadline(task).at)
+        context = replace(self.context, session=session, sink=sink)
+        try:
+            if isinstance(task, QueryTask):
+                found = PlannedTask(self._query(task, context))
+            else:
+                found = self._write(task, context)
+        except JobError:
+            raise
+        except RunnerError as error:
+            error.message = f"{task.name}: {error.message}"
+            raise
+        return replace(found, plan=replace(found.plan, notes=(*notes, *found.plan.notes)))
+
+    def _query(self, task: QueryTask, context: Context) -> TaskPlan:
+        plan = TaskPlan(task.name, task.verb.value, task.sobject, place_in_words(task))
+        unknown = self.sources.unknown_lists(task)
+        if unknown:
+            return replace(plan, unknown=unknown)
+        reads = self.sources.redirected_query(task, context.task_folder(task))
+        if reads is None:
+            rows, api = count_query(self.sources.redirected_lists(task), context)
+            calls, jobs = _cost_of_query(rows, api)
+            return replace(plan, read=rows, api=api.value, api_calls=calls, bulk_jobs=jobs)
+        outcome = run_query(reads, context)
+        self.sources.add_targets(task, reads)
+        return replace(
+            plan,
+            read=outcome.counts.read,
+            api=outcome.api,
+            api_calls=context.session.api_calls,
+            bulk_jobs=len(outcome.bulk_job_ids),
+        )
+
+    def _write(self, task: WriteTask, context: Context) -> PlannedTask:
+        plan = TaskPlan(
+            task.name,
+            task.verb.value,
+            task.sobject,
+            source_in_words(task.source, context.job),
+            key=task.key if task.verb is not Verb.CREATE else None,
+        )
+        unknown, is_open = self.sources.unknown_rows(task)
+        if unknown:
+            self.sources.add_unknown(task, is_open=is_open)
+            return PlannedTask(replace(plan, unknown=unknown, has_unknown_rows=is_open))
+        folder = context.task_folder(task)
+        shutil.rmtree(folder / "staging", ignore_errors=True)
+        staging = StagedRows(folder / "staging", context.disk)
+        try:
+            return self._staged_write(task, context, staging, plan)
+        finally:
+            staging.discard()
+
+    def _staged_write(
+        self, task: WriteTask, context: Context, staging: StagedRows, plan: TaskPlan
+    ) -> PlannedTask:
+        wanted = self.sources.redirected_write(task)
+        if task.verb in COMPARED_VERBS:
+            wanted = replace(wanted, only_changes=True, scope=None)
+        columns, comparison = stage(
+            wanted, context, staging, compares=True, more=self._add_new_records
+        )
+        own_calls = context.session.api_calls
+        rows = self._judged(wanted, context, staging, columns, comparison)
+        folder = context.task_folder(task)
+        if self.sources.is_read(task):
+            rows.write_files(folder)
+        counts = rows.counts
+        self.sources.add_write(task, counts)
+        is_live = self.sources.depends_on_writes(task) or rows.has_placeholders
+        plan = replace(
+            plan,
+            key=columns.key or plan.key,
+            columns=tuple(each.label for each in columns.columns),
+            read=staging.rows_total,
+            counts=counts,
+            fields=rows.fields,
+            rows=rows.first(self.most_rows),
+            refusals=rows.refusals,
+            notes=tuple(_notes(task, staging, counts)),
+            unknown=(_FROM_WRITES,) if is_live else (),
+        )
+        sent = staging.rows_total - staging.rejected_total
+        sent += 0 if task.only_changes else staging.unchanged_total
+        plan = _with_cost(plan, task, context.version, columns, sent)
+        if task.only_changes or task.match or columns.on_create or _finds(columns):
+            plan = replace(plan, api_calls=plan.api_calls + own_calls)
+        self._keep_new_keys(task, staging, rows, counts, folder)
+        if not self.keeps_rows or is_live:
+            return PlannedTask(plan)
+        rows.leave_out_refused()
+        save_snapshot(staging, folder / PLANNED)
+        rows.save_moments(folder / PLANNED / MOMENTS)
+        return PlannedTask(plan, is_kept=True, source_sha256=staging.source_sha256)
+
+    def _judged(
+        self,
+        task: WriteTask,
+        context: Context,
+        staging: StagedRows,
+        columns: ColumnPlan,
+        comparison: Comparison | None,
+    ) -> PlannedRows:
+        described = context.describes.of(task.sobject)
+        rules = rules_of(task, columns, staging, context.describes)
+        if staging.rows_total > staging.rejected_total:
+            for rule in rules:
+                if rule.parent is not None and rule.cell is not None:
+                    keys = ParentKeys(staging, rule.cell, rule.parent)
+                    place = (rule.parent.sobject.lower(), rule.parent.key.lower())
+                    keys.add_planned(self._new_keys.get(place, ()))
+                    look_up_parents(task, context, rule.parent.sobject, rule.parent.key, keys)
+        write = Write(
+            task.verb,
+            task.sobject,
+            key_of(staging.mappings),
+            described.key_prefix,
+            rules,
+            self._new_records,
+        )
+        self._new_records += staging.rows_total
+        rows = PlannedRows(staging, write, comparison)
+        rows.judge()
+        return rows
+
+    def _add_new_records(self, lookup: RecordLookup, sobject: str, key: str) -> None:
+        """Have a lookup find the records that earlier tasks of the plan create."""
+        for file in self._new_keys.get((sobject.lower(), key.lower()), ()):
+            lookup.add_planned(file)
+
+    def _keep_new_keys(
+        self,
+        task: WriteTask,
+        staging: StagedRows,
+        rows: PlannedRows,
+        counts: Mapping[Change, int],
+        folder: Path,
+    ) -> None:
+        """Keep the keys of new records for later tasks, if there are any."""
+        is_last = task.index == len(self.context.job.tasks) - 1
+        if is_last or not counts.get(Change.CREATE):
+            return
+        described = self.context.describes.of(task.sobject)
+        for mapping in staging.mappings:
+            found = described.field(mapping.column.field)
+            if found is not None and found.identifies and found.name != "Id":
+                self._keep(task, rows, found.name, folder)
+        self._keep(task, rows, "Id", folder)
+
+    def _keep(self, task: WriteTask, rows: PlannedRows, name: str, folder: Path) -> None:
+        file = folder / f"new_{name}.csv"
+        rows.save_new_keys(name, file)
+        self._new_keys.setdefault((task.sobject.lower(), name.lower()), []).append(file)
+
+
+def _cost_of_query(rows: int, api: Api) -> tuple[int, int]:
+    """API calls and Bulk jobs of a query that finds so many rows."""
+    if api is Api.REST:
+        return max(1, -(-rows // ROWS_PER_PAGE)), 0
+    return 1 + calls(Reading.BULK, 0, rows), 1
+
+
+def _only_if_failed(task: AnyTask, other: str) -> TaskPlan:
+    said = f"It runs only if `{other}` fails."
+    return TaskPlan(task.name, task.verb.value, task.sobject, unknown=(said,))
+
+
+def _notes(task: WriteTask, staging: StagedRows, counts: Mapping[Change, int]) -> Iterator[str]:
+    unchanged = counts.get(Change.UNCHANGED, 0)
+    if unchanged and not task.only_changes:
+        yield (
+            f"A run also sends the unchanged rows ({unchanged:,}); `only_changes: true` leaves "
+            "them out."
+        )
+    refused = counts.get(Change.REFUSED, 0)
+    most = task.max_failures
+    if refused and most is not None and not most.allows(refused, staging.rows_total):
+        yield "The refused rows are more than `max_failures` allows: the task would fail."
+
+
+def _finds(columns: ColumnPlan) -> bool:
+    return any(each.found_by for each in columns.columns)
+
+
+def _with_cost(
+    plan: TaskPlan, task: WriteTask, version: str, columns: ColumnPlan, rows: int
+) -> TaskPlan:
+    """The plan with what it costs to send so many rows."""
+    if not rows:
+        return plan
+    cost = forecast_of_write(task, rows, version)
+    by_id = columns.key == "Id" and plan.count(Change.CREATE) > 0
+    findable = bool(columns.unique) or not (task.verb is Verb.CREATE or by_id)
+    api = api_for_write(task, rows, version, findable=findable, blobs=columns.has_blobs)
+    return replace(plan, api=api.value, api_calls=cost.api_calls, bulk_jobs=cost.bulk_jobs)

@@ -1,0 +1,197 @@
+"""Where the tasks of a plan read their rows, while nothing is written to its place.
+
+What queries would write to files is written to the plan's own folder, and read from there. Knows
+sources and targets. Knows nothing of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner.job.endpoints import (
+    DatabaseSource,
+    DatabaseTarget,
+    FileSource,
+    FileTarget,
+    ListColumn,
+    Source,
+    SqlSource,
+    Table,
+    TaskRows,
+    TaskSource,
+    shown_url,
+    tasks_of,
+)
+from runner.job.model import AnyTask, ChildTable, Job, QueryTask, WriteTask
+from runner.plan import WRITES, Change
+from runner.tables.sources.csv import PLAIN_CSV
+
+_LEFT_BY_FAILURE = frozenset({TaskRows.FAILED, TaskRows.UNPROCESSED})
+
+
+@dataclass(slots=True)
+class PlannedSources:
+    """The files of queries, and what each write of the plan leaves."""
+
+    tasks: Sequence[AnyTask]
+    """Of the job."""
+    read: Collection[Path]
+    """Files that tasks of any planned job read."""
+    files: dict[Path, Path] = field(default_factory=dict)
+    """Files that queries write, and where they are while the plan is made."""
+    _counts: dict[str, Mapping[Change, int]] = field(default_factory=dict)
+    _unknown: dict[str, bool] = field(default_factory=dict)
+    """Writes whose rows are not known, and whether there may be any."""
+
+    def is_read(self, task: AnyTask) -> bool:
+        """Whether another task reads the rows that this one leaves."""
+        return any(
+            source.task == task.name
+            for other in self.tasks
+            for each in _sources(other)
+            for source in tasks_of(each)
+        )
+
+    def unknown_rows(self, task: WriteTask) -> tuple[tuple[str, ...], bool]:
+        """Why a write's rows are not known, and whether there may be any."""
+        said: list[str] = []
+        is_open = False
+        for source in tasks_of(task.source):
+            if source.task in self._unknown:
+                said.append(f"The rows of `{source.task}` are not known yet.")
+                is_open |= self._unknown[source.task]
+            elif source.rows in _LEFT_BY_FAILURE:
+                said.append(f"Which rows of `{source.task}` fail is only known after the run.")
+                is_open |= self._may_fail(source.task)
+        return tuple(said), is_open
+
+    def unknown_lists(self, task: QueryTask) -> tuple[str, ...]:
+        """Why a query's values are not known."""
+        return tuple(
+            f"The rows of `{source.task}` are not known yet."
+            for each in task.lists
+            for source in tasks_of(each.source)
+            if source.task in self._unknown or source.rows in _LEFT_BY_FAILURE
+        )
+
+    def add_unknown(self, task: WriteTask, *, is_open: bool) -> None:
+        """Note a write whose rows are not known."""
+        self._unknown[task.name] = is_open
+
+    def add_write(self, task: WriteTask, counts: Mapping[Change, int]) -> None:
+        """Note what a write would do."""
+        self._counts[task.name] = counts
+
+    def depends_on_writes(self, task: WriteTask) -> bool:
+        """Whether its rows are those that another write leaves, perhaps through a query's list."""
+        by_name = {each.name: each for each in self.tasks}
+        waiting = [source.task for source in tasks_of(task.source)]
+        while waiting:
+            other = by_name.get(waiting.pop())
+            if isinstance(other, WriteTask):
+                return True
+            if isinstance(other, QueryTask):
+                waiting += [s.task for each in other.lists for s in tasks_of(each.source)]
+        return False
+
+    def redirected_write(self, task: WriteTask) -> WriteTask:
+        """The task, reading the files of the plan's queries."""
+        return replace(task, source=self._redirected(task.source))
+
+    def redirected_lists(self, task: QueryTask) -> QueryTask:
+        """The query, its lists from the files of the plan's queries, its rows written nowhere."""
+        return replace(task, lists=self._lists(task), target=None, children=(), files=None)
+
+    def redirected_query(self, task: QueryTask, folder: Path) -> QueryTask | None:
+        """The query, writing into a folder of the plan; None if no other task reads its rows."""
+        targets = [each for each in task.targets if isinstance(each, FileTarget)]
+        is_file_read = any(target.path in self.read for target in targets)
+        if not (is_file_read or self.is_read(task)):
+            return None
+        out = folder.with_name(f"{folder.name}.files")
+        out.mkdir(parents=True, exist_ok=True)
+        own = task.target
+        target = None
+        if isinstance(own, FileTarget) and own.path in self.read:
+            target = replace(own, path=out / own.path.name, url=None)
+        children = tuple(
+            ChildTable(
+                child.relationship,
+                replace(child.target, path=out / f"{at}-{child.target.path.name}", url=None)
+                if isinstance(child.target, FileTarget)
+                else FileTarget(out / f"{at}.csv", PLAIN_CSV),
+                child.parent_column,
+            )
+            for at, child in enumerate(task.children)
+        )
+        files = out / "files" if task.files else None
+        return replace(task, lists=self._lists(task), target=target, children=children, files=files)
+
+    def add_targets(self, task: QueryTask, redirected: QueryTask) -> None:
+        """Note where a query's files are."""
+        pairs = [(task.target, redirected.target)]
+        pairs += [
+            (one.target, other.target)
+            for one, other in zip(task.children, redirected.children, strict=True)
+        ]
+        for declared, used in pairs:
+            if isinstance(declared, FileTarget) and isinstance(used, FileTarget):
+                self.files[declared.path] = used.path
+
+    def _may_fail(self, name: str) -> bool:
+        counts = self._counts.get(name, {})
+        return any(counts.get(each) for each in (*WRITES, Change.REFUSED))
+
+    def _lists(self, task: QueryTask) -> tuple[ListColumn, ...]:
+        return tuple(replace(each, source=self._plain(each.source)) for each in task.lists)
+
+    def _redirected(self, source: Source) -> Source:
+        if isinstance(source, SqlSource):
+            tables = tuple(Table(each.name, self._plain(each.source)) for each in source.tables)
+            return replace(source, tables=tables)
+        return source if isinstance(source, DatabaseSource) else self._plain(source)
+
+    def _plain(self, source: FileSource | TaskSource) -> FileSource | TaskSource:
+        if isinstance(source, FileSource) and source.path in self.files:
+            return replace(source, path=self.files[source.path])
+        return source
+
+
+def source_in_words(source: Source, job: Job) -> str:
+    """Where a write's rows come from."""
+    if isinstance(source, TaskSource):
+        return f"{source.rows or 'the'} rows of {source.task}"
+    if isinstance(source, FileSource):
+        if source.url:
+            return shown_url(source.url)
+        path = source.path
+        return str(path.relative_to(job.folder) if path.is_relative_to(job.folder) else path)
+    if isinstance(source, SqlSource):
+        return f"SQL over {', '.join(each.name for each in source.tables)}"
+    return "a database"
+
+
+def place_in_words(task: QueryTask) -> str:
+    """Where a query's rows go."""
+    target = task.target
+    if target is None:
+        return ""
+    if isinstance(target, DatabaseTarget):
+        return f"table {target.table}"
+    if isinstance(target, FileTarget) and target.url:
+        return shown_url(target.url)
+    return target.path.name
+
+
+def _sources(task: AnyTask) -> tuple[Source, ...]:
+    return (task.source,) if isinstance(task, WriteTask) else tuple(e.source for e in task.lists)
+
+
+def files_read(task: AnyTask) -> Iterator[Path]:
+    """The files that a task reads."""
+    for source in _sources(task):
+        tables = source.tables if isinstance(source, SqlSource) else ()
+        found = [source, *(each.source for each in tables)]
+        yield from (each.path for each in found if isinstance(each, FileSource))

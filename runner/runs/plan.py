@@ -1,0 +1,196 @@
+"""Plans jobs: what a run of each would do. The org, the ledger and all files stay as they are.
+
+Knows where the rows are meanwhile: in a folder of the state folder that is gone at the end. Takes
+no job's lock, so that runs go on. Knows nothing of how a plan is shown.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runner.engine.connect import ConnectedOrg, connect
+from runner.engine.context import Context
+from runner.engine.org_check import org_problems
+from runner.engine.plan import PlannedTask, Planner
+from runner.engine.planned_sources import PlannedSources, files_read
+from runner.errors import JobError
+from runner.job.model import Environment
+from runner.job.partial_job import files_written_by
+from runner.plan import RunPlan
+from runner.runs.prepare import PreparedRun, RunOptions
+from runner.runs.selection import SelectedRun
+from runner.runs.wiring import open_session
+from runner.salesforce.describe import Describes
+from runner.salesforce.limits import API_REQUESTS, limits_of
+from runner.salesforce.session import Session
+from runner.state.ledger import Ledger
+from runner.state.locks import file_lock, is_free
+from runner.state.paths import StateFolder
+from runner.state.run_records import new_run_id
+from runner.tables.disk import Disk
+
+LOCAL_FIRST_POLL_SECONDS = 0.05
+_LOCK = "lock"
+
+
+@dataclass(frozen=True, slots=True)
+class MadePlan:
+    """A plan, and the folder of the rows that were kept for it."""
+
+    prepared: PreparedRun
+    plan: RunPlan
+    tasks: tuple[PlannedTask, ...]
+    folder: Path
+
+
+@contextmanager
+def made_plans(
+    prepared: Sequence[PreparedRun],
+    options: RunOptions,
+    *,
+    most_rows: int,
+    keeps_rows: bool = False,
+) -> Iterator[list[MadePlan]]:
+    """Plan jobs; what they keep is gone when the block ends.
+
+    Args:
+        prepared: The jobs, in the order in which they would run.
+        options: How.
+        most_rows: Rows of each kind that a task's plan shows.
+        keeps_rows: Whether the rows to send are kept, to be saved.
+
+    Raises:
+        RunnerError: A job cannot be planned.
+    """
+    written: set[Path] = set()
+    read = {file for each in prepared for task in each.job.tasks for file in files_read(task)}
+    files: dict[Path, Path] = {}
+    with _scratch(options.settings.state.create()) as scratch:
+        made = []
+        for number, each in enumerate(prepared, start=1):
+            sources = PlannedSources(each.job.tasks, read, files)
+            folder = scratch / str(number)
+            planning = _Planning(each, options, folder, sources, frozenset(written))
+            made.append(planning.made(most_rows, keeps_rows=keeps_rows))
+            written |= files_written_by(each.job)
+        yield made
+
+
+@dataclass(frozen=True, slots=True)
+class _Planning:
+    """One job that is planned."""
+
+    prepared: PreparedRun
+    options: RunOptions
+    folder: Path
+    sources: PlannedSources
+    written_before: frozenset[Path]
+    """Files that the jobs before it would write."""
+
+    def made(self, most_rows: int, *, keeps_rows: bool) -> MadePlan:
+        """Make the plan."""
+        job, created, options = self.prepared.job, datetime.now(UTC), self.options
+        self.folder.mkdir()
+        policy, ends_at = job.tasks[0].retry, options.ends_at
+        with (
+            Ledger(self.folder / "ledger.sqlite") as ledger,
+            open_session(
+                job.connection, job.file, options.settings, options.sink, policy, ends_at
+            ) as session,
+        ):
+            org = connect(job.connection, session, options.sink)
+            context = self._context(created, ledger, session, org)
+            self._check(context)
+            before = session.api_calls
+            planner = Planner(context, most_rows, self.sources, keeps_rows)
+            tasks = tuple(planner.plan(self.prepared.request.only))
+            limit = limits_of(session).get(API_REQUESTS)
+            plan = RunPlan(
+                job.name,
+                job.file,
+                created,
+                tuple(each.plan for each in tasks),
+                org.identity.org_id,
+                session.instance_url,
+                org.identity.username,
+                org.version,
+                before + sum(each.plan.api_calls for each in tasks),
+                limit.max - limit.remaining if limit else None,
+                limit.max if limit else None,
+                notes=tuple(_notes(self.prepared, options.settings.state)),
+            )
+        return MadePlan(self.prepared, plan, tasks, self.folder)
+
+    def _check(self, context: Context) -> None:
+        """Find what the org would certainly refuse, as a run does."""
+        only = self.prepared.request.only
+        tasks = [
+            each for each in context.job.tasks if each.enabled and (not only or each.name in only)
+        ]
+        problems = org_problems(context.job, tasks, context.describes, self.written_before)
+        if problems:
+            raise JobError(problems)
+
+    def _context(
+        self, created: datetime, ledger: Ledger, session: Session, org: ConnectedOrg
+    ) -> Context:
+        job, options = self.prepared.job, self.options
+        selected = SelectedRun(
+            new_run_id(created), job, self.prepared.request, self.prepared.params
+        )
+        selected.record(ledger, self.folder)
+        local = job.connection.environment is Environment.LOCAL
+        return Context(
+            job=job,
+            run_id=selected.run_id,
+            folder=self.folder,
+            session=session,
+            describes=Describes(session),
+            version=org.version,
+            ledger=ledger,
+            sink=options.sink,
+            clock=time.monotonic,
+            params=selected.params,
+            first_poll_seconds=LOCAL_FIRST_POLL_SECONDS if local else 1.0,
+            user_id=org.identity.user_id,
+            ends_at=options.ends_at,
+            disk=Disk(self.folder, options.max_disk_bytes or job.max_disk_bytes),
+        )
+
+
+def _notes(prepared: PreparedRun, state: StateFolder) -> Iterator[str]:
+    """What a run would do first."""
+    if not state.ledger.exists():
+        return
+    with Ledger(state.ledger) as ledger:
+        unfinished = ledger.unfinished(prepared.job.file)
+    if unfinished:
+        yield (
+            f"Run {unfinished[0].run_id} of this job is unfinished: a run resumes it first, and "
+            "this plan does not know what it still sends."
+        )
+
+
+@contextmanager
+def _scratch(state: StateFolder) -> Iterator[Path]:
+    """A folder for one command; those of dead processes are deleted."""
+    root = state.root / "plans"
+    root.mkdir(mode=0o700, exist_ok=True)
+    for other in root.iterdir():
+        if is_free(other / _LOCK, shared=False):
+            shutil.rmtree(other, ignore_errors=True)
+    folder = root / new_run_id(datetime.now(UTC))
+    try:
+        folder.mkdir(mode=0o700)
+        with file_lock(folder / _LOCK, shared=False):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            root.rmdir()  # unless others plan, too
