@@ -45,7 +45,7 @@ from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
 from runner.tables.targets.bulk_header import join_rows, name_columns
 from runner.tables.targets.deliver import deliver
-from runner.tables.targets.rest_pages import parse_records
+from runner.tables.targets.rest_pages import FormattedPage, parse_records
 from runner.tables.targets.rest_rows import RestWriter
 
 RECORDS = "records.csv"
@@ -161,6 +161,7 @@ class _Query:
         self.children = Children(context, self._selection, task.children, folder)
         self.job_ids: list[str] = []
         self._recorded = ""
+        self._writer: RestWriter | None = None
 
     def _bound(self, folder: Path) -> list[str]:
         """The query with its values; several if a list is too long for one, none if it is empty."""
@@ -221,9 +222,11 @@ class _Query:
             with self._long_query_named():
                 return Api.BULK, self._over_bulk(to)
         session, deleted = self._context.session, self._task.deleted
-        found = chain.from_iterable(pages(session, soql, deleted=deleted) for soql in self._soqls)
+        found = chain.from_iterable(
+            pages(session, soql, deleted=deleted, read=self._formatted) for soql in self._soqls
+        )
         first = next(found)
-        if self._is_for_bulk(first):
+        if isinstance(first, QueryPage) and self._is_for_bulk(first):
             try:
                 return Api.BULK, self._over_bulk(to)
             except (TransientError, LostResultError):
@@ -292,7 +295,12 @@ class _Query:
             and not self._has_blobs
         )
 
-    def _over_rest(self, found: Iterable[QueryPage], to: Path) -> int:
+    def _formatted(self, answer: bytes) -> FormattedPage | None:
+        """Read a page that only has to be written, as it arrives."""
+        has_more = self.children.is_asked_for or self._files or self._selection.counts_only
+        return None if has_more or self._writer is None else self._writer.formatted(answer)
+
+    def _over_rest(self, found: Iterable[QueryPage | FormattedPage], to: Path) -> int:
         rows = 0
         if self._files is not None:
             self._files.count = 0  # the query may be read again
@@ -303,11 +311,16 @@ class _Query:
             is_open=self._selection.is_open,
             datetimes=datetimes_of(describes),
         )
+        self._writer = writer
         with self.children.open(), writer:
             for page in found:
                 self._deadline.check()
-                self._context.disk.add(memoryview(page.raw).nbytes)
-                rows += self._write(writer, page, rows)
+                if isinstance(page, FormattedPage):
+                    self._context.disk.add(len(page.csv))
+                    rows += writer.write_formatted(page)
+                else:
+                    self._context.disk.add(memoryview(page.raw).nbytes)
+                    rows += self._write(writer, page, rows)
                 self._report(rows, page.total_size)
         self.columns = writer.columns
         return rows

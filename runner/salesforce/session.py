@@ -6,7 +6,7 @@ token is stored and renewed: that is a LiveToken. Several threads share one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,8 @@ CLIENT_NAME = "sfrunner"
 _JSON = "application/json"
 __all__ = ["Session", "TokenStore"]
 
+Check = Callable[[OrgResponse], None]
+"""Raises a DamagedAnswerError for a success that is not whole."""
 _SAME_TIME = timedelta(seconds=2)
 
 
@@ -158,9 +160,13 @@ class Session:
         request = OrgRequest(method, path, sent, params or {}, body=content, idempotent=idempotent)
         return self.send(request)
 
-    def send(self, request: OrgRequest) -> OrgResponse:
-        """Send a request value; like `request`."""
-        return _success(self.answer(request))
+    def send(self, request: OrgRequest, check: Check = check_whole) -> OrgResponse:
+        """Send a request value; like `request`.
+
+        With `check`, a success in JSON is checked by it: it raises a DamagedAnswerError for one
+        that is not whole, which is then asked for again.
+        """
+        return _success(self.answer(request, check=check))
 
     def download(self, request: OrgRequest, receive: Receiver) -> OrgResponse:
         """Send a request whose answer is too large for memory.
@@ -178,7 +184,9 @@ class Session:
         """
         return _success(self.answer(request, receive))
 
-    def answer(self, request: OrgRequest, receive: Receiver | None = None) -> OrgResponse:
+    def answer(
+        self, request: OrgRequest, receive: Receiver | None = None, check: Check = check_whole
+    ) -> OrgResponse:
         """Send a request value and return the last answer, even a refusal.
 
         Raises:
@@ -190,7 +198,7 @@ class Session:
         def send_once() -> OrgResponse:
             nonlocal access
             access = self._live.access
-            return self._sent(self._signed(request, access), receive)
+            return self._sent(self._signed(request, access), receive, check)
 
         def renew() -> bool:
             return self._live.renew(access.token.access_token, self.retrier)
@@ -222,11 +230,11 @@ class Session:
             raise ValueError(f"no API version is set for {path}")
         return f"/services/data/v{self.api_version}{path}"
 
-    def _sent(self, signed: OrgRequest, receive: Receiver | None) -> OrgResponse:
+    def _sent(self, signed: OrgRequest, receive: Receiver | None, check: Check) -> OrgResponse:
         self._usage.count()
         response = self._transport.send(signed, receive)
         if receive is None and response.ok and signed.headers["Accept"] == _JSON:
-            check_whole(response)
+            check(response)
         if "date" in response.headers:
             self._last_date = response.headers["date"], datetime.now(UTC)
         return response

@@ -11,13 +11,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.parallel import one_ahead
-from runner.salesforce.http.json_answers import read_json
+from runner.salesforce.http.json_answers import check_whole, read_json
 from runner.salesforce.http.messages import OrgRequest, OrgResponse, path_of
 from runner.salesforce.session import Session
 
@@ -121,13 +121,37 @@ def found_records(
         return read()
 
 
+class ReadPage(Protocol):
+    """A page that the caller has read itself."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is the last."""
+
+    @property
+    def next_records_url(self) -> str | None:
+        """The link to the page that follows."""
+
+    @property
+    def count(self) -> int:
+        """How many records it has."""
+
+
+_Page = TypeVar("_Page", bound=ReadPage)
+
+
+def _unread(_answer: bytes) -> None:
+    """Leave every page as the org sent it."""
+
+
 def pages(
     session: Session,
     soql: str,
     *,
     deleted: bool = False,
     form: type[msgspec.Struct] = _AnyRecord,
-) -> Iterator[QueryPage]:
+    read: Callable[[bytes], _Page | None] = _unread,
+) -> Iterator[QueryPage | _Page]:
     """Run a query; a query that finds nothing yields one empty page.
 
     Each page is requested while the one before it is in use.
@@ -137,6 +161,8 @@ def pages(
         soql: The query, with its binds replaced; see `fits_url`.
         deleted: Find deleted and archived records too.
         form: What each record must be.
+        read: Reads the answer of a page that follows, on whatever thread; what it returns is
+            yielded instead. None where it is not whole, or not as it expects.
 
     Raises:
         OrgError: The org refused the query or one of its pages.
@@ -146,10 +172,11 @@ def pages(
     answer = session.send(query_request(soql, deleted=deleted))
     page = _page_of(answer)
     arrived = _count(page, answer, form)
+    _check_filled(page, arrived)
     yield page
     if not page.done:
         for following, records in one_ahead(
-            _pages_from(session, page.next_records_url or "", form)
+            _pages_from(session, page.next_records_url or "", form, read)
         ):
             arrived += records
             yield following
@@ -174,16 +201,45 @@ def pages_from(session: Session, url: str) -> Iterator[QueryPage]:
 
 
 def _pages_from(
-    session: Session, url: str, form: type[msgspec.Struct] = _AnyRecord
-) -> Iterator[tuple[QueryPage, int]]:
+    session: Session,
+    url: str,
+    form: type[msgspec.Struct] = _AnyRecord,
+    read: Callable[[bytes], _Page | None] = _unread,
+) -> Iterator[tuple[QueryPage | _Page, int]]:
     """The pages and how many records each has."""
     followed: set[str] = set()
     following: str | None = url
     while following is not None:
-        answer = session.request("GET", _path_to(following, followed))
-        page = _page_of(answer)
+        page, count = _asked(session, _path_to(following, followed), form, read)
+        _check_filled(page, count)
         following = None if page.done else page.next_records_url or ""
-        yield page, _count(page, answer, form)
+        yield page, count
+
+
+def _asked(
+    session: Session,
+    path: str,
+    form: type[msgspec.Struct],
+    read: Callable[[bytes], _Page | None],
+) -> tuple[QueryPage | _Page, int]:
+    found: _Page | None = None
+
+    def check(answer: OrgResponse) -> None:
+        nonlocal found
+        found = read(answer.body)
+        if found is None:
+            check_whole(answer)
+
+    answer = session.send(OrgRequest("GET", path), check)
+    if found is not None:
+        return found, found.count
+    page = _page_of(answer)
+    return page, _count(page, answer, form)
+
+
+def _check_filled(page: QueryPage | ReadPage, count: int) -> None:
+    if not count and not page.done:
+        raise ShortResultError("A page of the query has no records, but says that more follow")
 
 
 def _path_to(url: str, followed: set[str]) -> str:
@@ -204,10 +260,7 @@ def _page_of(answer: OrgResponse) -> QueryPage:
 def _count(page: QueryPage, answer: OrgResponse, form: type[msgspec.Struct]) -> int:
     """How many records a page has; checks the form of each."""
     listed: type[list[msgspec.Struct]] = list[form]  # type: ignore[valid-type]
-    count = len(read_json(replace(answer, body=bytes(page.raw)), listed))
-    if not count and not page.done:
-        raise ShortResultError("A page of the query has no records, but says that more follow")
-    return count
+    return len(read_json(replace(answer, body=bytes(page.raw)), listed))
 
 
 def query_request(soql: str, *, deleted: bool = False) -> OrgRequest:

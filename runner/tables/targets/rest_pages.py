@@ -1,14 +1,15 @@
 """Pages of REST records as columns of texts, in the form of Bulk API 2.0.
 
-A page is decoded into records of exactly the shape that the query asks for, then converted column
-by column; texts are used as they are. If a page has another shape, `PageReader` returns None and
-the writer goes record by record. Knows JSON and values. Knows nothing of files or requests.
+A page is decoded once, into records of exactly the shape that the query asks for, then converted
+column by column; texts are used as they are. If a page has another shape, `PageReader` returns None
+and the writer goes record by record. Knows JSON and values. Knows nothing of files or requests.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
 
@@ -120,6 +121,19 @@ def _no_datetimes(_sobject: str) -> frozenset[str]:
     return frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class FormattedPage:
+    """A page whose records are CSV already."""
+
+    total_size: int
+    """Records of the whole query, as the org counted them at the start."""
+    done: bool
+    next_records_url: str | None
+    count: int
+    """Records of this page."""
+    csv: bytes
+
+
 class PageReader:
     """Reads the pages of one query; learns the letter case of field names from the first."""
 
@@ -149,20 +163,48 @@ class PageReader:
         """
         if self._shape is None:
             self._shape = _learn_shape(self._columns, parse_records(page))
-        if self._shape is None:
+        records = self._shape.records(page) if self._shape else None
+        return None if records is None else self._columns_of(records)
+
+    def formatted(self, answer: bytes) -> FormattedPage | None:
+        """Read a whole answer of a query.
+
+        Returns:
+            None before `texts` has read a page, and if the answer does not have the expected shape.
+        """
+        page = self._shape.page(answer) if self._shape else None
+        texts = self._columns_of(page.records) if page else None
+        if page is None or texts is None:
             return None
-        values = self._shape.values(page)
+        count = len(page.records)
+        rows = format_csv(texts).encode() if count else b""
+        return FormattedPage(page.total_size, page.done, page.next_records_url, count, rows)
+
+    def _columns_of(self, records: list[Any]) -> list[list[str]] | None:
+        values = self._shape.values(records) if self._shape else None
         if values is None:
             return None
         found: list[list[str]] = []
-        for place, (column, (_, kind)) in enumerate(zip(values, self._columns, strict=True)):
-            types = set(map(type, column))
-            if msgspec.UnsetType in types:
-                return None
-            if kind is None:
-                self.types[place] |= types
-            found.append(_column_texts(column, kind, types, self._datetimes))
+        for column, (_, kind), seen in zip(values, self._columns, self.types, strict=True):
+            texts = _quick_texts(column, kind)
+            if texts is None:
+                types = set(map(type, column))
+                if msgspec.UnsetType in types:
+                    return None
+                if kind is None:
+                    seen.update(types)
+                texts = _column_texts(column, kind, types, self._datetimes)
+            found.append(texts)
         return found
+
+
+class _Page(msgspec.Struct, frozen=True, rename="camel"):
+    """An answer to a query."""
+
+    total_size: int
+    done: bool
+    records: list[Any]
+    next_records_url: str | None = None
 
 
 class _Shape:
@@ -172,14 +214,28 @@ class _Shape:
         """With `told_apart`, numbers can be told from texts, which takes longer."""
         record = _record_type(tuple(paths))
         hook = Digits if told_apart else str
-        self._decoder = msgspec.json.Decoder(list[record], float_hook=hook)  # type: ignore[valid-type]
+        records = list[record]  # type: ignore[valid-type]
+        page = msgspec.defstruct(
+            "Page", [("records", records)], bases=(_Page,), frozen=True, rename="camel"
+        )
+        self._records = msgspec.json.Decoder(records, float_hook=hook)
+        self._page = msgspec.json.Decoder(page, float_hook=hook)
         self._paths = paths
 
-    def values(self, page: bytes) -> list[list[Any]] | None:
+    def records(self, page: bytes) -> list[Any] | None:
         try:
-            records = self._decoder.decode(page)
+            return self._records.decode(page)
         except msgspec.MsgspecError:
             return None
+
+    def page(self, answer: bytes) -> _Page | None:
+        try:
+            answer.decode()  # msgspec passes over what it does not read
+            return cast("_Page", self._page.decode(answer))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+
+    def values(self, records: list[Any]) -> list[list[Any]] | None:
         known: dict[FieldPath, list[Any]] = {(): records}
         try:
             return [_column(known, path) for path in self._paths]
@@ -253,14 +309,25 @@ def _attribute(records: Sequence[Any], name: str) -> str | None:
     return f"f{place}"
 
 
+def _quick_texts(values: list[Any], kind: FieldKind | None) -> list[str] | None:
+    """Convert a column of texts, or of fractions; None if there is anything else in it."""
+    if kind is None or kind in _NO_TEXTS:
+        return None
+    try:
+        "".join(values)  # the fastest way to know that all are texts
+    except TypeError:
+        return None
+    if kind is FieldKind.DATETIME:
+        return [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
+    if kind is FieldKind.NUMBER:
+        return [text if "." in text else bulk_text(text, kind) for text in values]
+    return values
+
+
 def _column_texts(
     values: list[Any], kind: FieldKind | None, types: set[type], datetimes: DatetimesOf | None
 ) -> list[str]:
     """Convert a column's values to texts; the most common columns take one pass or none."""
-    if kind is FieldKind.DATETIME and types == _TEXTS:
-        return [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
-    if kind is FieldKind.NUMBER and types <= _FRACTIONS:
-        return [text if "." in text else bulk_text(text, kind) for text in values]
     quick = _QUICK.get(frozenset(types))
     if quick is None or kind in _REWRITTEN:
         return [bulk_text(value, kind, datetimes) for value in values]
@@ -284,7 +351,7 @@ def _booleans(values: list[Any]) -> list[str]:
 
 
 _TEXTS = frozenset({str})
-_FRACTIONS = frozenset({str, Digits})
+_NO_TEXTS = frozenset({FieldKind.INTEGER, FieldKind.BOOLEAN})
 _REWRITTEN = frozenset({FieldKind.DATETIME, FieldKind.NUMBER})
 _QUICK: dict[frozenset[type], Callable[[list[Any]], list[str]]] = {
     _TEXTS: _unchanged,

@@ -21,6 +21,7 @@ from runner.tables.targets.rest_pages import (
     DatetimesOf,
     Digits,
     FieldPath,
+    FormattedPage,
     PageReader,
     bulk_text,
     format_csv,
@@ -135,6 +136,20 @@ class RestWriter:
         if count:
             self._stream.write(format_csv(texts))
         return count
+
+    def formatted(self, answer: bytes) -> FormattedPage | None:
+        """Read a whole answer of the query, on whatever thread.
+
+        Returns:
+            None if it does not have the shape of the pages that were written before.
+        """
+        return self._reader.formatted(answer) if self._reader and self._columns else None
+
+    def write_formatted(self, page: FormattedPage) -> int:
+        """Append a page; returns how many records it has."""
+        self._stream.flush()
+        self._stream.buffer.write(page.csv)
+        return page.count
 
     def write(self, records: Iterable[Record]) -> None:
         """Append records.

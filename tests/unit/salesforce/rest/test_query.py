@@ -1,7 +1,10 @@
+import json
+from dataclasses import dataclass
+
 import pytest
 
 from runner.errors import OrgError, UnexpectedAnswerError
-from runner.salesforce.rest.query import fits_url, pages, pages_from
+from runner.salesforce.rest.query import ShortResultError, fits_url, pages, pages_from
 
 
 def page(*ids, total, following=None):
@@ -96,3 +99,44 @@ def test_a_list_that_leads_nowhere_ends(world, following):
     world.org.respond = lambda _: (200, endless)
     with pytest.raises(UnexpectedAnswerError):
         list(pages_from(world.session, "/services/data/v66.0/query/0r8-2"))
+
+
+@dataclass(frozen=True)
+class Read:
+    """A page as a caller reads it."""
+
+    done: bool
+    next_records_url: str | None
+    count: int
+
+
+def read(answer):
+    try:
+        found = json.loads(answer)
+    except ValueError:
+        return None
+    return Read(found["done"], found.get("nextRecordsUrl"), len(found["records"]))
+
+
+def test_a_caller_may_read_the_pages_that_follow_itself(world):
+    world.org.say(200, page("1", total=4, following="/services/data/v66.0/query/01g-1"))
+    world.org.say(200, page("2", total=4, following="/services/data/v66.0/query/01g-2"))
+    world.org.say(200, b'{"done": true, "records": [')  # cut, and asked for again
+    world.org.say(200, page("3", "4", total=4))
+    found = list(pages(world.session, "SELECT Id FROM A", read=read))
+    assert found[1:] == [Read(False, "/services/data/v66.0/query/01g-2", 1), Read(True, None, 2)]
+
+
+def test_what_the_caller_does_not_read_comes_as_the_org_sent_it(world):
+    world.org.say(200, page("1", total=2, following="/services/data/v66.0/query/01g-1"))
+    world.org.say(200, page("2", total=2))
+    found = list(pages(world.session, "SELECT Id FROM A", read=lambda _: None))
+    assert [each.records[0]["Id"] for each in found] == ["1", "2"]
+
+
+@pytest.mark.parametrize("last", [page("3", total=4), page(total=4, following="/x")])
+def test_records_that_a_caller_reads_are_counted(world, last):
+    world.org.say(200, page("1", "2", total=4, following="/services/data/v66.0/query/01g-1"))
+    world.org.say(200, last)
+    with pytest.raises(ShortResultError):
+        list(pages(world.session, "SELECT Id FROM A", read=read))

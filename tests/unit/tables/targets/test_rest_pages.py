@@ -2,7 +2,7 @@ import csv
 import io
 import json
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner.tables.field_types import FieldKind
@@ -111,6 +111,7 @@ _RECORDS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(_RECORDS)
 def test_the_quick_way_gives_what_the_slow_way_gives(records):
     page = page_of(*records)
@@ -125,3 +126,42 @@ def test_rows_are_written_as_the_csv_module_writes_them(rows):
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerows(rows)
     assert format_csv(list(zip(*rows, strict=True))) == text.getvalue()
+
+
+def answer_of(*records, total=None):
+    page = {"totalSize": total or len(records), "done": False, "nextRecordsUrl": "/next"}
+    return json.dumps({**page, "records": list(records)}).encode()
+
+
+@settings(deadline=None)
+@given(_RECORDS)
+def test_a_formatted_page_has_the_rows_of_the_slow_way(records):
+    reader = PageReader(COLUMNS)
+    reader.texts(page_of(record()))
+    page = reader.formatted(answer_of(*records, total=70))
+    if page is not None:
+        assert page.csv.decode() == format_csv(slowly(page_of(*records)))
+        assert (page.total_size, page.done, page.count) == (70, False, len(records))
+        assert page.next_records_url == "/next"
+
+
+def test_only_a_whole_answer_of_the_known_shape_is_formatted():
+    reader = PageReader(COLUMNS)
+    whole = answer_of(record(), record(Name='a "b"\n'))
+    assert reader.formatted(whole) is None  # no page has been read before
+    reader.texts(page_of(record()))
+    assert reader.formatted(whole).count == 2
+    assert reader.formatted(answer_of()).csv == b""
+    for other in (
+        whole[:-1],
+        whole[: len(whole) // 2],
+        whole + b"]",
+        whole.replace(b"/x", b"\xff"),
+        whole.replace(b"Amount", b"Amounts", 1),
+        whole.replace(b'"totalSize": 2, ', b""),
+        b"<html></html>",
+        b"",
+        page_of(record()),
+        b'{"records": ' + b"[" * 100_000,
+    ):
+        assert reader.formatted(other) is None
