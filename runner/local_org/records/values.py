@@ -29,7 +29,7 @@ _EMAIL = re.compile(
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DATETIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?"
+    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?"
     r"(Z|[+-](?:0\d|1[0-3]):?[0-5]\d|[+-]14:?00)?",
     re.ASCII,
 )
@@ -57,7 +57,7 @@ class RefusedError(ValueError):
 
 
 def stamp(moment: datetime) -> str:
-    """A moment as stored; system fields have whole seconds, as in Salesforce."""
+    """A moment as stored; datetimes have whole seconds, as in Salesforce."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
@@ -213,23 +213,22 @@ def _csv_datetime(value: object) -> Stored:
     match = _DATETIME.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         raise UnreadableError
-    day, clock, fraction, zone = match.groups()
-    millis = (fraction or "")[:3].ljust(3, "0")
+    day, clock, zone = match.groups()  # milliseconds are not stored
     if zone in (None, "Z"):
         _checked_date(day)
         _checked_clock(clock)
-        return f"{day}T{clock}.{millis}Z"
-    return _shifted(day, clock, millis, zone)
+        return f"{day}T{clock}.000Z"
+    return _shifted(day, clock, zone)
 
 
-def _shifted(day: str, clock: str, millis: str, zone: str) -> str:
+def _shifted(day: str, clock: str, zone: str) -> str:
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock}.{millis}{zone}").astimezone(UTC)
+        moment = datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(UTC)
     except (ValueError, OverflowError):
         raise UnreadableError from None
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise UnreadableError
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{millis}Z"
+    return stamp(moment)
 
 
 def _checked_clock(text: str) -> str:
