@@ -71,6 +71,12 @@ class CsvDialect:
     nulls: tuple[str, ...] = ()
     """Values that mean a blank."""
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether `copy_csv` writes the same one."""
+        signs = (self.delimiter, self.quote, self.line_end)
+        return signs == (",", '"', "\n") and not (self.ragged or self.nulls)
+
 
 def read_csv(
     files: Path | Sequence[Path], dialect: CsvDialect, *, empty_is_null: bool = True

@@ -9,9 +9,8 @@ Knows nothing of how a result was obtained.
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import BinaryIO
@@ -24,11 +23,11 @@ from runner.redaction import redacted
 from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
+from runner.tables.results.pieces import PieceWriter
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
-from runner.tables.sql import copy_csv, literal
+from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.local_files import checksum_of
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
 from runner.tables.staging.rows import StagedRows
@@ -51,17 +50,6 @@ IN_DOUBT_FILE = f"{RowStatus.IN_DOUBT}.csv"
 """Written only if rows are in doubt."""
 SKIPPED_FILE = f"{RowStatus.SKIPPED}.csv"
 """Written only if rows are skipped."""
-_SQL_OF_COLUMN = {
-    "sf__Row": "row",
-    "sf__File": "file",
-    "sf__FileRow": "file_row",
-    "sf__Id": "id",
-    "sf__Created": "created",
-    "sf__Code": "code",
-    "sf__Message": "message",
-    "sf__Fields": "fields",
-    "sf__Checksum": "checksum",
-}
 _FAILED_COLUMNS = ("sf__Row", "sf__Id", "sf__Code", "sf__Message", "sf__Fields")
 _COLUMNS_OF = {
     RowStatus.SUCCEEDED: ("sf__Row", "sf__Id", "sf__Created"),
@@ -211,57 +199,17 @@ class RowResults:
             for place, column in enumerate(self._staging.source_columns)
             if not column.lower().startswith(RESULT_PREFIX) or column == REFERENCE_COLUMN
         ]
-        own_cells = [f"s{place}" for place, _ in own]
-        cells = {
-            status: ", ".join([*own_cells, *(_SQL_OF_COLUMN[each] for each in columns)])
-            for status, columns in added.items()
-        }
         with storage_errors("Result files cannot be written"), ExitStack() as files:
             outs = {status: _result_file(folder, status, files) for status in added}
             for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
-            write_pieces = partial(self._write_pieces, cells)
-            for pieces in parallel_map(write_pieces, self._staging.chunks):
+            writer = PieceWriter(self._staging, [place for place, _ in own], added)
+            for pieces in parallel_map(writer.write, self._staging.chunks):
                 self._staging.disk.add(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
                     outs[status].write(piece.read_bytes())
                     piece.unlink()
         return counts
-
-    def _write_pieces(
-        self, cells: Mapping[RowStatus, str], chunk: RowChunk
-    ) -> dict[RowStatus, Path]:
-        """Write a chunk's rows as pieces of the result files."""
-        last_row = chunk.last_row
-        numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {last_row + 1}))"
-        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {last_row})"
-        own = f"(SELECT * EXCLUDE row FROM {chunk.source_rows(self._staging.source_columns)})"
-        pieces = {}
-        with self._staging.database.cursor() as cursor:
-            cursor.execute(
-                "CREATE TEMP TABLE ended AS"
-                f" FROM (SELECT *{_file_cells(self._staging.files, chunk)}"
-                f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)})"
-                f" POSITIONAL JOIN {own}"
-            )
-            present = cursor.execute("SELECT DISTINCT status FROM ended").fetchall()
-            ended = {RowStatus(found or RowStatus.UNPROCESSED) for (found,) in present}
-            for status in ended & cells.keys():  # rows that are unchanged are only counted
-                piece = self._staging.folder / f"{status}-{chunk.stem.name}.csv"
-                query = f"SELECT {cells[status]} FROM ended WHERE {_is(status)}"
-                cursor.execute(copy_csv(query, piece, header=False))
-                pieces[status] = piece
-        return pieces
-
-    def _checksums(self, chunk: RowChunk) -> str:
-        """SQL that joins the MD5 of the file that each row of a chunk sent, if rows have files."""
-        column = self._staging.file_column
-        if column is None:
-            return ""
-        if not chunk.sendable:
-            return " CROSS JOIN (SELECT NULL AS checksum)"
-        sent = f"SELECT row, {checksum_of(column.cell)} AS checksum FROM {chunk.sent_rows()}"
-        return f" LEFT JOIN ({sent}) USING (row) ORDER BY row"
 
     def _flush(self) -> None:
         """Insert what was added row by row, through a file, which is faster."""
@@ -283,27 +231,11 @@ class RowResults:
         self._connection.execute(f"INSERT INTO outcome FROM {rows}")
 
 
-def _file_cells(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:
-    """SQL of the file that each row of a chunk comes from, and of its number in the file."""
-    if not files:
-        return ""
-    last = [each for each in files if each[0] <= chunk.first_row][-1:]
-    inside = [*last, *(each for each in files if chunk.first_row < each[0] <= chunk.last_row)][::-1]
-    names = " ".join(f"WHEN row >= {row} THEN {literal(file)}" for row, file in inside)
-    numbers = " ".join(f"WHEN row >= {row} THEN row - {row - 1}" for row, _ in inside)
-    return f", CASE {names} END AS file, CASE {numbers} END AS file_row"
-
-
 def _cells(result: RowResult) -> tuple[object, ...]:
     said = (result.code, result.message, " ".join(result.fields))
     # The org may repeat a token in a message.
     clean = (redacted(each) if each else each for each in said)
     return (result.row, result.status.value, result.id, result.created, *clean)
-
-
-def _is(status: RowStatus) -> str:
-    known = f"status = {literal(status)}"
-    return f"(status IS NULL OR {known})" if status is RowStatus.UNPROCESSED else known
 
 
 def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,11 +18,11 @@ from typing import BinaryIO
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
 from runner.tables.database import Database, storage_errors
+from runner.tables.plain_csv import record_ends
 from runner.tables.staging.chunk import RowChunk
 
 MAX_BYTES = 100_000_000
 """Bulk API 2.0 accepts 150 MB after base64, which is about 100 MB of CSV."""
-_RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ class _ChunkRecords:
         """Give as many records as fit; none if the next one does not."""
         rows, end = self.left, len(self._content)
         if end - self._start > max_bytes or (max_rows is not None and rows > max_rows):
-            self._ends = self._ends or [m.end() for m in _RECORD.finditer(self._content)]
+            self._ends = self._ends or record_ends(self._content)
             fitting = bisect_right(self._ends, self._start + max_bytes) - self.read
             rows = max(0, fitting if max_rows is None else min(fitting, max_rows))
             end = self._ends[self.read + rows - 1] if rows else self._start

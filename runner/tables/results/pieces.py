@@ -1,0 +1,151 @@
+"""The rows of one chunk as pieces of the result files: each as it was read, then how it ended.
+
+A row is not parsed again where it was read as plain CSV already. Knows staged rows and the table
+`outcome`. Knows nothing of how a result was obtained.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress, islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.outcome import RowStatus
+from runner.tables.database import UnreadableRowsError
+from runner.tables.plain_csv import is_plain, records_of
+from runner.tables.sql import copy_csv, literal
+from runner.tables.staging.chunk import RowChunk
+from runner.tables.staging.local_files import checksum_of
+from runner.tables.staging.rows import StagedRows
+
+if TYPE_CHECKING:
+    import duckdb
+
+_SQL_OF_COLUMN = {
+    "sf__Row": "row",
+    "sf__File": "file",
+    "sf__FileRow": "file_row",
+    "sf__Id": "id",
+    "sf__Created": "created",
+    "sf__Code": "code",
+    "sf__Message": "message",
+    "sf__Fields": "fields",
+    "sf__Checksum": "checksum",
+}
+_STATUSES = tuple(RowStatus)
+_FIRST_SIGN = 97
+"""A status is one character: `a` is the first one in the order of its type."""
+_WRITTEN_AT_ONCE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PieceWriter:
+    """Writes the pieces of chunks of the same staged rows; several threads may do so at once."""
+
+    staging: StagedRows
+    own: Sequence[int]
+    """The places of those of the source's columns that are in the files."""
+    added: Mapping[RowStatus, Sequence[str]]
+    """The columns that follow in each file; rows of other statuses are in none."""
+
+    def write(self, chunk: RowChunk) -> dict[RowStatus, Path]:
+        """Write a chunk's rows as pieces of the result files.
+
+        Raises:
+            UnreadableRowsError: The rows are not those that were staged.
+        """
+        with self.staging.database.cursor() as cursor:
+            self._find_ends(cursor, chunk)
+            signs = self._signs(cursor)
+            ended = {_STATUSES[sign - _FIRST_SIGN]: sign for sign in sorted(set(signs))}
+            listed = {status: sign for status, sign in ended.items() if status in self.added}
+            records = self._records(cursor, chunk) if listed else []
+            if listed and len(records) != chunk.rows:
+                raise UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
+            pieces = {}
+            for status, sign in listed.items():
+                own = compress(records, [each == sign for each in signs])
+                pieces[status] = self._write_piece(cursor, chunk, status, own)
+            return pieces
+
+    def _signs(self, cursor: duckdb.DuckDBPyConnection) -> bytes:
+        """The status of each row, in order, as one character."""
+        unknown = _STATUSES.index(RowStatus.UNPROCESSED)
+        sign = f"chr({_FIRST_SIGN} + coalesce(CAST(enum_code(status) AS INT), {unknown}))"
+        query = f"SELECT string_agg({sign}, '') FROM ended"
+        return str(cursor.execute(query).fetchall()[0][0]).encode()
+
+    def _write_piece(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        chunk: RowChunk,
+        status: RowStatus,
+        records: Iterable[bytes],
+    ) -> Path:
+        piece = self.staging.folder / f"{status}-{chunk.stem.name}.csv"
+        cells = ", ".join(_SQL_OF_COLUMN[each] for each in self.added[status])
+        query = f"SELECT {cells} FROM ended WHERE {_is(status)}"
+        ((count,),) = cursor.execute(copy_csv(query, piece, header=False)).fetchall()
+        if self.own:
+            ends = records_of(piece.read_bytes(), count)
+            with piece.open("wb") as out:
+                lines = map(b",".join, zip(records, ends, strict=True))
+                while some := list(islice(lines, _WRITTEN_AT_ONCE)):
+                    out.write(b"\n".join([*some, b""]))
+        return piece
+
+    def _find_ends(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> None:
+        """Make the table `ended` of how each row of a chunk ended, in the rows' order."""
+        numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
+        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
+        cursor.execute(
+            f"CREATE TEMP TABLE ended AS SELECT *{_file_cells(self.staging.files, chunk)}"
+            f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)}"
+        )
+
+    def _checksums(self, chunk: RowChunk) -> str:
+        """SQL that joins the MD5 of the file that each row of a chunk sent, if rows have files."""
+        column = self.staging.file_column
+        if column is None:
+            return ""
+        if not chunk.sendable:
+            return " CROSS JOIN (SELECT NULL AS checksum)"
+        sent = f"SELECT row, {checksum_of(column.cell)} AS checksum FROM {chunk.sent_rows()}"
+        return f" LEFT JOIN ({sent}) USING (row)"
+
+    def _records(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> list[bytes]:
+        """The source's own cells of each row, as plain CSV."""
+        columns = self.staging.source_columns
+        if chunk.dialect.is_plain and len(self.own) == len(columns):
+            content = chunk.read_file.read_bytes()
+            content = content if content.endswith(b"\n") else content + b"\n"
+            if is_plain(content, chunk.rows, len(columns)):
+                return records_of(content, chunk.rows)
+            del content
+        if not self.own:
+            return [b""] * chunk.rows
+        file = self.staging.folder / f"own-{chunk.stem.name}.csv"
+        cells = ", ".join(f"s{place}" for place in self.own)
+        query = f"SELECT {cells} FROM {chunk.source_rows(columns)}"
+        cursor.execute(copy_csv(query, file, header=False))
+        content = file.read_bytes()
+        file.unlink()
+        return records_of(content, chunk.rows)
+
+
+def _file_cells(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:
+    """SQL of the file that each row of a chunk comes from, and of its number in the file."""
+    if not files:
+        return ""
+    last = [each for each in files if each[0] <= chunk.first_row][-1:]
+    inside = [*last, *(each for each in files if chunk.first_row < each[0] <= chunk.last_row)][::-1]
+    names = " ".join(f"WHEN row >= {row} THEN {literal(file)}" for row, file in inside)
+    numbers = " ".join(f"WHEN row >= {row} THEN row - {row - 1}" for row, _ in inside)
+    return f", CASE {names} END AS file, CASE {numbers} END AS file_row"
+
+
+def _is(status: RowStatus) -> str:
+    known = f"status = {literal(status)}"
+    return f"(status IS NULL OR {known})" if status is RowStatus.UNPROCESSED else known
