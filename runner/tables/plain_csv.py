@@ -44,7 +44,8 @@ def is_plain(content: bytes, rows: int, columns: int) -> bool:
 
 def _commas(content: bytes) -> int:
     """How many commas there are between values."""
-    return content.count(b",") - sum(each.count(b",") for each in _QUOTED.findall(content))
+    quoted: list[bytes] = _QUOTED.findall(content)
+    return content.count(b",") - sum(each.count(b",") for each in quoted)
 
 
 def records_of(content: bytes, count: int) -> list[bytes]:

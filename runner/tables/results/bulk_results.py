@@ -1,9 +1,10 @@
 """The result files of one ingest job, matched to the rows that it sent.
 
-Bulk API 2.0 returns results in any order and without row numbers. Rows are found by the key column
-if it is unique among them, else by their whole content; rows with the same content are matched one
-to one. Values are compared as the org reads them, because it may echo `912260031` as
-`9.12260031E8`. Knows SQL and the format of the files. Knows nothing of jobs.
+Bulk API 2.0 returns results in any order and without row numbers. Mostly each file has its rows in
+the order in which they were sent, which takes comparing them one by one. If not, rows are found by
+the key column if it is unique among them, else by their whole content; rows with the same content
+are matched one to one. Values are compared as the org reads them, because it may echo `912260031`
+as `9.12260031E8`. Knows SQL and the format of the files. Knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -110,21 +111,54 @@ class PartResults:
             self._find_none(_NOT_LISTED)
             return
         key = [each for each in content if each.column.required]
-        ways = [_Way(key)] if key else []
-        ways += [_Way(content, is_exact=True), _Way(content)]
+        exact = _Way(content, is_exact=True)
+        ways = [_Way(key, is_exact=True), _Way(key), exact] if key else [exact]
+        ways.append(_Way(content))
         for way in ways:
-            is_unique = self._identify_rows(way)
-            if is_unique or way is ways[-1]:
-                self._find(results, way, is_unique=is_unique)
+            self._read_sent(way)
+            if way is ways[0]:
+                self._read_answers(results, way)
+                if self._find_in_order():
+                    return
+            rows, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
+            if rows == distinct or way is ways[-1]:
+                if way is not ways[0]:
+                    self._read_answers(results, way)
+                self._find(is_unique=rows == distinct)
                 if self.fits or not way.is_exact:
                     return
 
-    def _find(self, results: Sequence[_ResultFile], way: _Way, *, is_unique: bool) -> None:
+    def _find_in_order(self) -> bool:
+        """Make the view `found` if the rows that succeeded come in the order they were sent in.
+
+        The others, mostly few, are found by their fingerprints.
+        """
+        if self._part.attempt:  # sent in another order
+            return False
+        succeeded = f"status = {STATUS_SQL[RowStatus.SUCCEEDED]}"
+        others = f"(FROM answers WHERE NOT {succeeded})"
+        answered, distinct = self._counts(f"SELECT count(*), count(DISTINCT k) FROM {others}")
+        if answered > distinct:
+            return False
+        self._make("others", f"SELECT row, {_SAID} FROM sent JOIN {others} USING (k)")
+        found, distinct = self._counts("SELECT count(*), count(DISTINCT row) FROM others")
+        if not answered == found == distinct:
+            return False
+        side_by_side = (
+            "(SELECT row, k FROM sent ANTI JOIN others USING (row)) s"
+            f" POSITIONAL JOIN (FROM answers WHERE {succeeded}) a"
+        )
+        differ = f"SELECT 1 FROM {side_by_side} WHERE s.k IS DISTINCT FROM a.k LIMIT 1"
+        if self._connection.execute(differ).fetchall():
+            return False
+        self._connection.execute(
+            f"CREATE TEMP VIEW found AS SELECT row, {_SAID} FROM {side_by_side}"
+            " UNION ALL FROM others"
+        )
+        return True
+
+    def _find(self, *, is_unique: bool) -> None:
         """Make the table `found` of the result of each row of `sent`."""
-        begin = "CREATE OR REPLACE TEMP TABLE answers AS"
-        for each in results:
-            each.read(partial(self._save_answers, begin, each.answers(way)))
-            begin = "INSERT INTO answers"
         answered, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM answers")
         sent, answers, on, order = "sent", "answers", "k", ""
         if not is_unique:
@@ -160,12 +194,14 @@ class PartResults:
         Raises:
             UnexpectedAnswerError: The files do not contain exactly the rows that were sent.
         """
+        if self.fits:
+            self._insert()
+            return
         missing = self._connection.execute(
             f"SELECT row FROM found WHERE code = '{_MISSING}' ORDER BY row LIMIT {_SHOWN_ROWS}"
         ).fetchall()
         self._insert()
-        if self._missing or self._unknown:
-            raise self._mismatch([row for (row,) in missing])
+        raise self._mismatch([row for (row,) in missing])
 
     def _insert(self) -> None:
         secrets = secret_pattern()
@@ -182,12 +218,17 @@ class PartResults:
             )
         self._connection.close()
 
-    def _identify_rows(self, way: _Way) -> bool:
-        """Make the table `sent` of rows and fingerprints; return whether each has its own."""
+    def _read_sent(self, way: _Way) -> None:
+        """Make the table `sent` of rows and fingerprints."""
         k = way.fingerprint([each.cell for each in way.columns])
         self._make("sent", f"SELECT row, {k} AS k FROM {self._rows}")
-        rows, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
-        return rows == distinct
+
+    def _read_answers(self, results: Sequence[_ResultFile], way: _Way) -> None:
+        """Make the table `answers` of fingerprints and what was said of each row."""
+        begin = "CREATE OR REPLACE TEMP TABLE answers AS"
+        for each in results:
+            each.read(partial(self._save_answers, begin, each.answers(way)))
+            begin = "INSERT INTO answers"
 
     def _find_none(self, message_sql: str) -> None:
         result = f"NULL AS id, NULL AS created, '{_MISSING}' AS code, {message_sql} AS message"
@@ -268,6 +309,7 @@ def _error_parts(error: str) -> str:
     )
 
 
+_SAID = "status, id, created, code, message, fields"
 _FOUND = (
     f"row, coalesce(status, {STATUS_SQL[RowStatus.IN_DOUBT]}) AS status, id, created,"
     f" CASE WHEN status IS NULL THEN '{_MISSING}' ELSE code END AS code,"
