@@ -7,10 +7,11 @@ A row is not parsed again where it was read as plain CSV already. Knows staged r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import compress, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
@@ -40,8 +41,7 @@ _FIRST_SIGN = 97
 _WRITTEN_AT_ONCE = 1_000
 
 
-@dataclass(frozen=True, slots=True)
-class PieceWriter:
+class PieceWriter(Struct, frozen=True):
     """Writes the pieces of chunks of the same staged rows; several threads may do so at once."""
 
     staging: StagedRows
