@@ -3,6 +3,7 @@
     RunnerError                    exit 1
     ├── UsageError                 exit 2   options that contradict each other or make no sense
     ├── JobError                   exit 2   the job is wrong; has every problem, with positions
+    │   └── RailError              exit 6   a limit of the job stops the run before it writes
     ├── SourceError                exit 1   a source cannot be read as declared: file, row or byte
     │   └── FileChangedError       exit 1   a row's file is not what it was when the rows were read
     ├── StateError                 exit 1   ledger, folder or result file on this machine
@@ -46,6 +47,8 @@ class ExitCode(IntEnum):
     PARTIAL = 3
     SIGN_IN = 4
     TEMPORARY = 5
+    STOPPED = 6
+    """A limit of the job, or its protected connection, keeps the run from writing."""
     PENDING = 8
     """Changes are pending: they wait for a confirmation, or for a run."""
     LOCKED = 11
@@ -86,6 +89,23 @@ class JobError(RunnerError):
         count = len(diagnostics)
         self.count = f"{count} problem{'s' if count != 1 else ''}"
         super().__init__(f"{self.count}; nothing was attempted.")
+
+
+class RailError(JobError):
+    """A limit of the job would be exceeded, or a protected connection is not confirmed.
+
+    Attributes:
+        resumable: Whether a resume goes on: the run wrote before this could be known.
+    """
+
+    exit_code = ExitCode.STOPPED
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...], *, resumable: bool = False) -> None:
+        super().__init__(diagnostics)
+        count = len(diagnostics)
+        self.count = f"{count} limit{'s' if count != 1 else ''} reached"
+        self.message = f"{self.count}; nothing {'more ' if resumable else ''}was written."
+        self.resumable = resumable
 
 
 class SourceError(RunnerError):

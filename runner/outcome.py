@@ -162,6 +162,7 @@ _BY_SEVERITY = (
     ExitCode.SIGN_IN,
     ExitCode.TEMPORARY,
     ExitCode.LOCKED,
+    ExitCode.STOPPED,
     ExitCode.PENDING,
     ExitCode.INVALID,
     ExitCode.FAILED,

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from runner.errors import UsageError
+from runner.job.rails import Rail
 
 
 class Output(StrEnum):
@@ -82,6 +83,23 @@ WaitLock = Annotated[
         help="Wait up to this long for another run of the job, e.g. 10m.",
         metavar="TIME",
         show_default=False,
+    ),
+]
+AllowRail = Annotated[
+    list[Rail] | None,
+    typer.Option(
+        "--allow",
+        help="Go on although this limit of the job would be exceeded; repeatable.",
+        metavar="LIMIT",
+    ),
+]
+Confirm = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--confirm",
+        envvar="SFRUNNER_CONFIRM",
+        help="Write to the protected connection of this name; repeatable.",
+        metavar="CONNECTION",
     ),
 ]
 Verbose = Annotated[

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import (
+    AllowRail,
+    Confirm,
     MaxDisk,
     NoInput,
     Output,
@@ -44,6 +46,8 @@ def resume(
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
     parallel: Parallel = 4,
+    allow: AllowRail = None,
+    confirm: Confirm = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -77,6 +81,8 @@ def resume(
             wait_lock=wait_lock,
             max_disk=max_disk,
             parallel=parallel,
+            allow=allow,
+            confirm=confirm,
         )
         outcomes.append(execute.resume(run, options))
 

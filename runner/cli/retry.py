@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from runner.cli.options import (
+    AllowRail,
+    Confirm,
     MaxDisk,
     NoInput,
     Output,
@@ -22,6 +24,8 @@ def retry(
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
+    allow: AllowRail = None,
+    confirm: Confirm = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -46,5 +50,7 @@ def retry(
             timeout=timeout,
             wait_lock=wait_lock,
             max_disk=max_disk,
+            allow=allow,
+            confirm=confirm,
         )
         outcomes.append(execute.retry(run, options))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import (
+    AllowRail,
+    Confirm,
     JobFiles,
     MaxDisk,
     NoInput,
@@ -64,6 +66,8 @@ def run(
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
     parallel: Parallel = 4,
+    allow: AllowRail = None,
+    confirm: Confirm = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -101,6 +105,8 @@ def run(
             wait_lock=wait_lock,
             max_disk=max_disk,
             parallel=parallel,
+            allow=allow,
+            confirm=confirm,
         )
         prepared = prepare(jobs, request, options)
         with _naming_jobs_not_started(jobs, outcomes, options) as noting:

@@ -23,6 +23,7 @@ from runner.errors import AbortedError, ExitCode, JobError, RunnerError
 from runner.events import Event, Sink, Warned
 from runner.job.endpoints import STANDARD_STREAM, FileTarget
 from runner.job.model import Job, QueryTask
+from runner.job.rails import Rail
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import RunOptions
 
@@ -71,6 +72,8 @@ def run_options(
     wait_lock: str | None,
     max_disk: str | None = None,
     parallel: int = 1,
+    allow: list[Rail] | None = None,
+    confirm: list[str] | None = None,
 ) -> RunOptions:
     """How to run, from the options of the command line.
 
@@ -84,6 +87,8 @@ def run_options(
         ends_at=time.monotonic() + seconds(timeout, "--timeout") if timeout else None,
         max_disk_bytes=size_bytes(max_disk, "--max-disk") if max_disk else None,
         parallel=parallel,
+        allowed=frozenset(allow or ()),
+        confirmed=frozenset(confirm or ()),
         on_job=_leave_stdout_to_rows,
     )
 

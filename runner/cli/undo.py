@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.options import (
+    AllowRail,
+    Confirm,
     NoInput,
     Output,
     OutputOption,
@@ -31,6 +33,8 @@ def undo(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
+    allow: AllowRail = None,
+    confirm: Confirm = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -51,7 +55,14 @@ def undo(
     from runner.runs import execute
 
     options = run_options(
-        ignore, state_dir, allow_host, allow_outside, timeout=timeout, wait_lock=wait_lock
+        ignore,
+        state_dir,
+        allow_host,
+        allow_outside,
+        timeout=timeout,
+        wait_lock=wait_lock,
+        allow=allow,
+        confirm=confirm,
     )
     with signals_stop_the_run(), execute.undo(run, options) as prepared:
         plan = prepared.plan

@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from runner.engine.api_reserve import ApiReserve
 from runner.engine.deadline import Deadline
 from runner.engine.task_end import outcome_of
 from runner.engine.task_ledger import TaskLedger
@@ -21,6 +23,9 @@ from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord
 from runner.tables.disk import UNBOUNDED, Disk
+
+if TYPE_CHECKING:
+    from runner.engine.rail_guard import RailGuard
 
 SNAPSHOT = "rows"
 PLANNED = "planned"
@@ -57,10 +62,19 @@ class Context:
     """When the current task started, by `clock`; None: it starts now."""
     disk: Disk = UNBOUNDED
     """How much disk space the run's files may use."""
+    rails: RailGuard | None = None
+    """The job's limits; None: it is not judged, as an undo."""
+    reserve: ApiReserve | None = None
+    """API calls that the run leaves to others."""
 
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended."""
-        return Deadline(task, self.clock, self.ends_at, self.task_began)
+        return Deadline(task, self.clock, self.ends_at, self.task_began, self.reserve)
+
+    def has_begun(self, task: AnyTask) -> bool:
+        """Whether an earlier process of this run has decided what the task sends."""
+        past = self.past.task(task.name) if self.past else None
+        return past is not None and past.plan is not None
 
     def earlier_outcome(self, task: AnyTask) -> TaskOutcome | None:
         """The final outcome of a task that an earlier process of this run finished."""

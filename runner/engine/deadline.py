@@ -1,6 +1,7 @@
 """When a task must end, and how often a Bulk job is polled until then.
 
-Knows a task's `timeout` and the run's. Knows nothing of what a task does.
+Knows a task's `timeout`, the run's, and the reserve of API calls. Knows nothing of what a task
+does.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from runner.engine.api_reserve import ApiReserve
 from runner.errors import RunnerError, TransientError
 from runner.job.model import AnyTask
 from runner.salesforce.bulk.job import Pace, StillUnderWayError
@@ -32,6 +34,7 @@ class Deadline:
         clock: Callable[[], float],
         run_ends_at: float | None = None,
         began: float | None = None,
+        reserve: ApiReserve | None = None,
     ) -> None:
         self._task = task
         self._clock = clock
@@ -40,6 +43,7 @@ class Deadline:
         ends = [at for at in (own, run_ends_at) if at is not None]
         self._at = min(ends, default=None)
         self._is_own = own is not None and self._at == own
+        self._reserve = reserve
 
     @property
     def at(self) -> float | None:
@@ -60,14 +64,21 @@ class Deadline:
         """Whether the time is up."""
         return self.seconds_left == 0.0
 
+    def ended_by(self) -> TransientError | None:
+        """Why the task must send nothing more: its time is up, or only the reserve is left."""
+        if self.passed:
+            return self.error()
+        return self._reserve.error() if self._reserve else None
+
     def check(self) -> None:
-        """Raise when the time is up.
+        """Raise when nothing more may be sent.
 
         Raises:
-            TransientError: The deadline has passed.
+            TransientError: The deadline has passed, or only the reserve of API calls is left.
         """
-        if self.passed:
-            raise self.error()
+        error = self.ended_by()
+        if error is not None:
+            raise error
 
     def error(self) -> TransientError:
         """The error that ends the task when the time is up."""

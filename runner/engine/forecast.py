@@ -1,16 +1,21 @@
-"""What a write costs: API calls and batches, by its rows.
+"""What tasks cost: API calls and batches, by their rows.
 
-Pure. A forecast is a lower bound: retries, long waits for Bulk jobs and rows that nobody has
+A forecast is a lower bound: retries, long waits for Bulk jobs and rows that nobody has
 counted come on top.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from math import ceil
+from pathlib import Path
 
 from runner.engine.api_choice import api_for_write
-from runner.job.model import Api, QueryTask, Verb, WriteTask
+from runner.errors import UsageError
+from runner.job.endpoints import FileSource
+from runner.job.model import AnyTask, Api, QueryTask, Verb, WriteTask
+from runner.tables.sources.row_estimate import estimated_rows
 
 BATCH_ROWS = 200
 """Rows of one REST request. Source: REST API guide, sObject Collections."""
@@ -56,6 +61,33 @@ def forecast_of_write(task: WriteTask, rows: int, version: str) -> Forecast:
     return Forecast(jobs * JOB_CALLS + min(lookups, JOB_CALLS), jobs, ceil(rows / BULK_BATCH_ROWS))
 
 
-def forecast_of_query(_task: QueryTask) -> Forecast:
-    """What a query costs whose rows nobody has counted: its first page."""
-    return Forecast(1)
+def forecast_of(
+    tasks: Sequence[AnyTask], version: str, to_come: Collection[Path]
+) -> tuple[Forecast, tuple[str, ...]]:
+    """What tasks cost, and the names of those whose rows nobody has counted.
+
+    Args:
+        tasks: The tasks; of a query, whose rows are unknown, the first page counts.
+        version: The API version.
+        to_come: Files that are not written yet.
+    """
+    total, uncounted = Forecast(), []
+    for task in tasks:
+        if isinstance(task, QueryTask):
+            total += Forecast(1)
+            continue
+        rows = _rows(task, to_come)
+        if rows is None:
+            uncounted.append(task.name)
+        try:
+            total += forecast_of_write(task, rows or 0, version)
+        except UsageError:
+            continue  # it says so itself when it is its turn
+    return total, tuple(uncounted)
+
+
+def _rows(task: WriteTask, to_come: Collection[Path]) -> int | None:
+    source = task.source
+    if not isinstance(source, FileSource) or source.path in to_come:
+        return None
+    return estimated_rows(source)

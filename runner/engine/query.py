@@ -359,6 +359,7 @@ class _Query:
 
     def _over_one_job(self, soql: str, to: Path) -> int:
         session, task = self._context.session, self._task
+        self._deadline.check()
         job = query_jobs.create_job(session, soql, deleted=task.deleted)
         self.job_ids.append(job.id)
         self._record(job)

@@ -23,6 +23,7 @@ from runner.engine.write import run_write
 from runner.errors import (
     AbortedError,
     ExitCode,
+    RailError,
     RunnerError,
     StorageError,
     TransportError,
@@ -34,8 +35,8 @@ from runner.job.order import in_order
 from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 
-_ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY})
-"""Whatever `on_error` says: every further request would meet the same answer."""
+_ENDS_THE_RUN = frozenset({ExitCode.SIGN_IN, ExitCode.TEMPORARY, ExitCode.STOPPED})
+"""Whatever `on_error` says: every further request would meet the same answer, or must not be."""
 _MAY_PASS = (AbortedError, StorageError, TransportError, UnexpectedAnswerError)
 """Errors that a later process may not meet again."""
 _WITHOUT_SUCCESS = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.ABORTED})
@@ -239,6 +240,7 @@ def _run_by_verb(task: AnyTask, context: Context) -> TaskEnd:
 
 def _may_pass(task: AnyTask, error: RunnerError, context: Context) -> bool:
     """Whether a resume may get further with a task that ended before it had an outcome."""
-    past = context.past.task(task.name) if context.past else None
-    has_begun = past is not None and past.plan is not None
-    return has_begun or isinstance(error, _MAY_PASS) or error.exit_code in _ENDS_THE_RUN
+    if isinstance(error, RailError):
+        return error.resumable
+    begun = context.has_begun(task)
+    return begun or isinstance(error, _MAY_PASS) or error.exit_code in _ENDS_THE_RUN

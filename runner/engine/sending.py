@@ -144,8 +144,9 @@ class _UntilStopped(Iterator[Piece]):
 
     def __next__(self) -> Piece:
         loop = self._loop
-        if loop.deadline.passed:
-            loop.stop(loop.deadline.error())
+        error = loop.deadline.ended_by()
+        if error is not None:
+            loop.stop(error)
         if loop.stopped_by is not None:
             raise StopIteration
         return self._again.popleft() if self._again else next(self._fresh)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runner.errors import AbortedError, ExitCode, JobError, RunnerError
+from runner.errors import AbortedError, ExitCode, JobError, RailError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 
@@ -36,6 +36,8 @@ def stopped_by(error: RunnerError, outcome: TaskOutcome) -> TaskOutcome:
     aborted = isinstance(error, AbortedError)
     problems = error.diagnostics if isinstance(error, JobError) else ()
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in the job"
+    if isinstance(error, RailError):
+        found = error.count
     return replace(
         outcome,
         status=TaskStatus.ABORTED if aborted else TaskStatus.FAILED,

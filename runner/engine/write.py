@@ -11,6 +11,7 @@ import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from runner.engine.api_choice import api_for_write
@@ -19,6 +20,7 @@ from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
+from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.rest import RestWrite, rows_of_a_batch
 from runner.engine.sending import PreparedWrite
@@ -70,7 +72,11 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     try:
         snapshot = read_snapshot(folder / SNAPSHOT)
         if snapshot is None:
-            plan, _ = stage(task, context, staging)
+            rails = context.rails
+            compares = rails is not None and rails.compares(task)
+            plan, comparison = stage(task, context, staging, compares=compares)
+            if rails is not None:
+                rails.check(task, context, partial(_effect, task, staging, comparison), effect_of)
         else:
             plan = _plan(task, context, snapshot.columns)
             snapshot.restore(staging, plan.columns, timezone=task.timezone)
@@ -111,6 +117,33 @@ def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:
     """Whether rows are created that sent twice would be created twice."""
     by_id = task.verb is Verb.UPSERT and plan.key == "Id"
     return task.verb is Verb.CREATE or (by_id and staging.has_blank("Id"))
+
+
+def effect_of(task: WriteTask, context: Context) -> Effect:
+    """What a task would do that has not begun; its rows are read, and nothing is sent.
+
+    Raises:
+        RunnerError: They cannot be read.
+    """
+    compares = context.rails is not None and context.rails.compares(task)
+    staging = StagedRows(context.task_folder(task) / "judged", context.disk)
+    try:
+        _, comparison = stage(task, context, staging, compares=compares)
+        return _effect(task, staging, comparison)
+    finally:
+        staging.discard()
+
+
+def _effect(task: WriteTask, staging: StagedRows, comparison: Comparison | None) -> Effect:
+    """What staged rows would do, as far as it is known without their records or with them."""
+    rows, sent = staging.rows_total, staging.rows_total - staging.rejected_total
+    if comparison is not None:
+        tally = comparison.tally(staging)
+        creates = tally.creates if task.verb is Verb.UPSERT else 0
+        return Effect(rows, creates, tally.updates, clears=tally.clears)
+    if task.verb is Verb.CREATE:
+        return Effect(rows, creates=sent)
+    return Effect(rows, deletes=sent) if task.verb is Verb.DELETE else Effect(rows)
 
 
 def stage(

@@ -81,6 +81,8 @@ def connection(values: Values, folder: Path, source: Path | None) -> Connection:
         org_id=values.get("org_id") or None,
         org_file=notation.path_from(org_file, folder) if org_file else None,
         source=source,
+        name=values.get("name"),
+        protect=values.get("protect", False),
     )
 
 
@@ -226,6 +228,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         undo=values.get("undo", False),
         options=WriteOptions(**values.get("options", {})),
         timezone=values.get("timezone", "UTC"),
+        limits=notation.limits(values.get("limits", {})),
     )
 
 

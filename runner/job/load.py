@@ -170,6 +170,7 @@ def _job(values: Mapping[str, Any], connection: Connection, file: Path, partial:
         description=values.get("description", ""),
         params=partial.params,
         max_disk_bytes=notation.size_bytes(most) if (most := values.get("max_disk")) else None,
+        limits=notation.limits(values.get("limits", {})),
         origin=partial.origin,
     )
 

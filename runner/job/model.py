@@ -22,6 +22,7 @@ from runner.job.endpoints import (
     TaskSource,
     folder_of,
 )
+from runner.job.rails import Limits
 
 DEFAULT_API_VERSION = "20.0"
 WRITE_BULK_THRESHOLD_ROWS = 2_000
@@ -138,6 +139,16 @@ class Connection:
     """Declares objects of the local org besides the standard ones; local only, absolute."""
     source: Path | None = None
     """The file of this connection, if it is not the job file."""
+    name: str | None = None
+    """As written; None if not given."""
+    protect: bool = False
+    """Whether a run that writes has to be confirmed."""
+
+    @property
+    def called(self) -> str:
+        """What `--confirm` calls it: its name, its file without extension, or its environment."""
+        own = self.source.stem if self.source else self.environment.value
+        return self.name or own
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +263,8 @@ class WriteTask(Task):
     options: WriteOptions = field(default_factory=WriteOptions)
     timezone: str = "UTC"
     """Time zone of datetimes that have none."""
+    limits: Limits = field(default_factory=dict)
+    """What the task must not do."""
 
 
 PARENT_COLUMN = "sf__ParentId"
@@ -350,6 +363,8 @@ class Job:
     params: tuple[Param, ...] = ()
     max_disk_bytes: int | None = None
     """Disk space that a run may use; None: no limit."""
+    limits: Limits = field(default_factory=dict)
+    """What a run must not do, all tasks together."""
     origin: Origin = field(default_factory=lambda: Origin(Path()))
 
     @property

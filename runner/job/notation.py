@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 from runner.job.endpoints import Compression, FileFormat, SheetArea
 from runner.job.model import MaxFailures
+from runner.job.rails import Amount, Limits, Rail
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}
 FORMATS = {
@@ -42,6 +44,16 @@ def max_failures(value: int | str) -> MaxFailures:
     if isinstance(value, str):
         return MaxFailures(percent=float(value.removesuffix("%")))
     return MaxFailures(rows=value)
+
+
+def limits(values: Mapping[str, int | str]) -> Limits:
+    """Limits by name: numbers, or shares such as `5%`."""
+    return {
+        Rail(name): Amount(percent=float(value.removesuffix("%")))
+        if isinstance(value, str)
+        else Amount(number=value)
+        for name, value in values.items()
+    }
 
 
 def size_bytes(text: str) -> int:

@@ -141,6 +141,7 @@ def _last_line(outcome: RunOutcome) -> str:
         3: f"finished, some {_left(outcome)}",
         4: "sign-in needed",
         5: "try again later",
+        6: "stopped by a limit of the job",
         130: "interrupted",
         143: "terminated",
     }.get(outcome.exit_code, "failed")

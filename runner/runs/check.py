@@ -12,13 +12,13 @@ from pathlib import Path
 
 from runner import events
 from runner.diagnostics import Diagnostic, Severity
+from runner.engine.api_choice import api_for_write
 from runner.engine.connect import ConnectedOrg, connect
-from runner.engine.forecast import Forecast, forecast_of_query, forecast_of_write
+from runner.engine.forecast import Forecast, forecast_of
 from runner.engine.org_check import org_problems
 from runner.errors import ExitCode, JobError, RunnerError, SignInError, UsageError, WrongOrgError
-from runner.job.endpoints import FileSource
 from runner.job.load import connection_problem
-from runner.job.model import Job, QueryTask, WriteTask
+from runner.job.model import AnyTask, Job, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.outcome import exit_code_of
 from runner.runs.wiring import UserSettings, check_job, open_session
@@ -32,7 +32,6 @@ from runner.salesforce.limits import (
     may,
 )
 from runner.salesforce.session import Session
-from runner.tables.sources.row_estimate import estimated_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,21 +93,8 @@ def _checked(job: Job, session: Session, org: ConnectedOrg, written: frozenset[P
     tasks = [task for task in job.tasks if task.enabled]
     problems = list(org_problems(job, tasks, Describes(session), written))
     problems += _hard_deletes(job, session)
-    forecast, uncounted = Forecast(), []
-    to_be_written = written | files_written_by(job)
-    for task in tasks:
-        if isinstance(task, QueryTask):
-            forecast += forecast_of_query(task)
-            continue
-        rows = _rows(task, to_be_written)
-        if rows is None:
-            uncounted.append(task.name)
-        try:
-            forecast += forecast_of_write(task, rows or 0, org.version)
-        except UsageError as error:
-            here = ("tasks", task.index, task.verb.value)
-            code = "org/api-version"
-            problems.append(job.origin.diagnose(here, code, error.message, help=error.hint))
+    problems += _too_old(job, tasks, org.version)
+    forecast, uncounted = forecast_of(tasks, org.version, written | files_written_by(job))
     limits = limits_of(session)
     requests = limits.get(API_REQUESTS)
     problems += _short(job, "API requests", forecast.api_calls, requests)
@@ -121,16 +107,21 @@ def _checked(job: Job, session: Session, org: ConnectedOrg, written: frozenset[P
         org,
         session.instance_url,
         forecast,
-        tuple(uncounted),
+        uncounted,
         requests,
     )
 
 
-def _rows(task: WriteTask, to_be_written: frozenset[Path]) -> int | None:
-    source = task.source
-    if not isinstance(source, FileSource) or source.path in to_be_written:
-        return None
-    return estimated_rows(source)
+def _too_old(job: Job, tasks: Sequence[AnyTask], version: str) -> Iterator[Diagnostic]:
+    """Tasks that need an API that the version does not have."""
+    for task in tasks:
+        if not isinstance(task, WriteTask):
+            continue
+        try:
+            api_for_write(task, 1, version)
+        except UsageError as error:
+            here = ("tasks", task.index, task.verb.value)
+            yield job.origin.diagnose(here, "org/api-version", error.message, help=error.hint)
 
 
 def _hard_deletes(job: Job, session: Session) -> Iterator[Diagnostic]:

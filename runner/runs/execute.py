@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runner import events
+from runner.engine.api_reserve import check_reserve
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
@@ -27,6 +28,7 @@ from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked
+from runner.runs.protection import check_confirmed, guard_of, reserve_of, unconfirmed
 from runner.runs.retention import remove_working_files
 from runner.runs.selection import (
     SelectedRun,
@@ -184,6 +186,7 @@ class PreparedUndo:
         """Execute the plan as a run that is never resumed: another undo does what is left."""
         self._relay.sink = sink
         execution = self._execution
+        check_confirmed([unconfirmed(execution.selected.job, execution.options.confirmed)])
         execution.selected.record(execution.ledger, execution.folder)
         execution.ledger.close_run(execution.selected.run_id)
         title = f"undo of {self.plan.run_id}"
@@ -246,6 +249,7 @@ def _run_under_lock(
 def _execute(
     selected: SelectedRun, lock: JobLock, options: RunOptions, ends_at: float | None
 ) -> RunOutcome:
+    check_confirmed([unconfirmed(selected.job, options.confirmed, selected.request.only)])
     lock.note_run_id(selected.run_id)
     folder, job, ledger = options.settings.state.run(selected.run_id), selected.job, lock.ledger
     selected.record(ledger, folder)
@@ -351,6 +355,8 @@ class _Execution:
         context = self._context()
         if not is_undo:
             check_against_org(context, selected.request.only)
+        if context.reserve is not None and selected.past is None:
+            check_reserve(context, context.reserve, selected.request.only)
         # What an undo puts back is in the way of what it puts back next.
         parallel = 1 if is_undo else self.options.parallel
         end = run_tasks(context, only=selected.request.only, parallel=parallel)
@@ -385,4 +391,6 @@ class _Execution:
             past=selected.past,
             ends_at=self.ends_at,
             disk=Disk(self.folder, self.options.max_disk_bytes or job.max_disk_bytes),
+            rails=None if selected.is_undo else guard_of(selected, self.options.allowed),
+            reserve=reserve_of(job, self.session, self.options.allowed),
         )

@@ -16,6 +16,7 @@ from runner.errors import UsageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
+from runner.job.rails import Limits, Rail
 from runner.state.ledger import LAST, Ledger
 from runner.state.ledger_file import DAMAGED
 from runner.state.paths import StateFolder
@@ -265,7 +266,7 @@ def with_failed_rows(job: Job, run: RunRecord) -> Job:
         UsageError: None had any, or their files are gone.
     """
     tasks = tuple(
-        _with_failed_rows(job, task, file)
+        replace(_with_failed_rows(job, task, file), limits=_without_min_rows(task.limits))
         for task in job.tasks
         if isinstance(task, WriteTask) and (file := _failed_rows(run, task)) is not None
     )
@@ -274,7 +275,12 @@ def with_failed_rows(job: Job, run: RunRecord) -> Job:
             f"Run {run.run_id} has no failed rows to send again.",
             hint=f"`runner show {run.run_id}` shows how its tasks ended.",
         )
-    return replace(job, tasks=tasks)
+    return replace(job, tasks=tasks, limits=_without_min_rows(job.limits))
+
+
+def _without_min_rows(limits: Limits) -> Limits:
+    """Failed rows are fewer than those of an extract that is whole."""
+    return {rail: amount for rail, amount in limits.items() if rail is not Rail.MIN_ROWS}
 
 
 def _failed_rows(run: RunRecord, task: AnyTask) -> Path | None:

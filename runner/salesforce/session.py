@@ -6,9 +6,10 @@ token is stored and renewed: that is a LiveToken. Several threads share one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +32,18 @@ __all__ = ["Session", "TokenStore"]
 Check = Callable[[OrgResponse], None]
 """Raises a DamagedAnswerError for a success that is not whole."""
 _SAME_TIME = timedelta(seconds=2)
+
+
+_API_USAGE = re.compile(r"\bapi-usage=(\d{1,18})/(\d{1,18})")
+"""Of the header Sforce-Limit-Info. Source: REST API guide; other counts may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiUsage:
+    """What the org counts of its daily limit, by all users and apps."""
+
+    used: int
+    maximum: int
 
 
 class _Usage:
@@ -71,6 +84,8 @@ class Session:
         self._transport = transport
         self._live = LiveToken(transport, tokens, retrier, login_command)
         self._usage = _Usage()
+        self._counted_by_org: list[ApiUsage] = []
+        """The last count, if there is one; every scope has the same list."""
         self._last_date: tuple[str, datetime] | None = None
         """The last answer's `Date`, and this machine's time when it came."""
 
@@ -112,6 +127,14 @@ class Session:
     def api_calls(self) -> int:
         """Requests sent to the org, repeated ones included."""
         return self._usage.calls
+
+    @property
+    def api_usage(self) -> ApiUsage | None:
+        """What the org has counted of its daily limit, by its last answer; None before the first.
+
+        The answers of threads may arrive in another order than they were counted in.
+        """
+        return self._counted_by_org[0] if self._counted_by_org else None
 
     @property
     def clock_offset(self) -> timedelta:
@@ -235,6 +258,9 @@ class Session:
         response = self._transport.send(signed, receive)
         if receive is None and response.ok and signed.headers["Accept"] == _JSON:
             check(response)
+        counted = _API_USAGE.search(response.headers.get("sforce-limit-info", ""))
+        if counted is not None:
+            self._counted_by_org[:] = [ApiUsage(int(counted[1]), int(counted[2]))]
         if "date" in response.headers:
             self._last_date = response.headers["date"], datetime.now(UTC)
         return response

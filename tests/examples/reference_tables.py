@@ -15,6 +15,7 @@ import yaml
 
 from runner.cli.app import app
 from runner.engine.lookup_cost import Reading, calls, reading_for
+from runner.job.limits import RAILS
 from runner.local_org.router import ROUTES
 
 ROOT = Path(__file__).parents[2]
@@ -121,6 +122,9 @@ def _job_tables(schema):
     for name in ("token_file", "token_keyring", "jwt", "client_credentials"):
         tables[name] = _keys(definitions[name], schema)
     tables["lookups"] = _lookup_table()
+    tables["job limits"] = _keys(definitions["limits"], schema)
+    tables["task limits"] = _keys(definitions["task_limits"], schema)
+    tables["rails"] = _rail_table()
     branches = definitions["auth_jwt"], definitions["auth_client_credentials"]
     flows = {key: value for each in branches for key, value in each["properties"].items()}
     tables["auth"] = _keys({"properties": flows}, schema)
@@ -142,6 +146,22 @@ def _value_tables():
         "functions": values.functions_table(),
         "equal": _module(tests / "equality_cases.py").table(),
     }
+
+
+def _rail_table():
+    """Every limit: what it counts, of which tasks, and what it takes to judge it."""
+    lines = [
+        "| limit | counts | in tasks that | needs | problem |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for rail, rule in RAILS.items():
+        needs = {}
+        for verb, need in rule.verbs.items():
+            needs.setdefault(need, []).append(f"`{verb}`")
+        for need, verbs in needs.items():
+            cells = (f"`{rail}`", rule.counts, ", ".join(verbs), need, f"`{rule.code}`")
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _lookup_table():

@@ -16,6 +16,7 @@ from runner.job.checks import (
     connection,
     endpoints,
     file_bodies,
+    limits,
     queries,
     tasks,
     writes,
@@ -49,6 +50,7 @@ _ALWAYS: tuple[_Check, ...] = (
 _OF_WRITES: tuple[_Check, ...] = (
     writes.duplicate_fields,
     writes.options,
+    limits.of_other_verbs,
     file_bodies.writes,
     writes.time_zones,
     writes.unknown_params,

@@ -128,6 +128,8 @@ def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
 
 
 def _one(title: str) -> str:
+    if title.endswith("s"):
+        return f"the {title}"
     return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"
 
 

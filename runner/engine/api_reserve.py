@@ -1,0 +1,82 @@
+"""Leaves API calls of the org's daily limit to others: `reserve_api_calls`.
+
+Before a run by a forecast, during it by the org's own count, which every answer brings. Knows
+nothing of how rows are sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING
+
+from runner.engine.forecast import forecast_of
+from runner.errors import LimitError, RailError
+from runner.job.limits import RAILS
+from runner.job.partial_job import files_written_by
+from runner.job.rails import Amount, Rail
+from runner.salesforce.limits import API_REQUESTS, limits_of
+from runner.salesforce.session import ApiUsage
+
+if TYPE_CHECKING:
+    from runner.engine.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class ApiReserve:
+    """How many API calls a run must leave."""
+
+    amount: Amount
+    """A number, or a share of the daily limit."""
+    usage: Callable[[], ApiUsage | None]
+    """What the org counted last; None if it has not said so."""
+
+    def calls(self, maximum: int) -> int:
+        """The reserve, of a daily limit of so many calls."""
+        if self.amount.number is not None:
+            return self.amount.number
+        return ceil(maximum * (self.amount.percent or 0.0) / 100)
+
+    def error(self) -> LimitError | None:
+        """The error that ends a task once only the reserve is left; None until then."""
+        usage = self.usage()
+        if usage is None or usage.maximum - usage.used > self.calls(usage.maximum):
+            return None
+        return LimitError(
+            f"The org has used {usage.used:,} of its {usage.maximum:,} API calls, and "
+            f"`{Rail.RESERVE_API_CALLS}` leaves {self.calls(usage.maximum):,} of them to others.",
+            hint="The limit covers the last 24 hours: `runner resume` continues once calls are "
+            f"available. `--allow {Rail.RESERVE_API_CALLS}` goes on once.",
+        )
+
+
+def check_reserve(context: Context, reserve: ApiReserve, only: Collection[str] = ()) -> None:
+    """Judge by a forecast whether a run would leave the reserve.
+
+    Args:
+        context: The run.
+        reserve: What it must leave.
+        only: Names of the tasks that run; empty means all.
+
+    Raises:
+        RailError: It would not.
+    """
+    left = limits_of(context.session).get(API_REQUESTS)
+    if left is None:
+        return
+    job = context.job
+    tasks = [task for task in job.tasks if task.enabled and (not only or task.name in only)]
+    forecast, _ = forecast_of(tasks, context.version, files_written_by(job))
+    kept = reserve.calls(left.max)
+    if left.remaining - forecast.api_calls >= kept:
+        return
+    rail = Rail.RESERVE_API_CALLS
+    message = (
+        f"the run needs at least {forecast.api_calls:,} API calls of the {left.remaining:,} that "
+        f"the org has left, and `{rail}` leaves {kept:,} of {left.max:,} to others"
+    )
+    hint = f"Run it later: the limit covers the last 24 hours. `--allow {rail}` goes on once."
+    path = ("limits", rail.value)
+    code = RAILS[rail].code
+    raise RailError((job.origin.diagnose(path, code, message, help=hint, at_key=True),))

@@ -1,0 +1,90 @@
+"""Limits of a job: what a run must not do, however valid its rows are.
+
+One table says which limit counts what, of which verbs, and what has to be known to judge it. Knows
+nothing of how it is found out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from runner.job.model import Verb
+from runner.job.rails import Amount, Rail
+
+
+class Needs(StrEnum):
+    """What has to be known to judge a limit."""
+
+    SOURCE = "the rows of the source"
+    ROWS = "the rows to send"
+    RECORDS = "the records that the rows would change"
+    USAGE = "the org's count of API calls"
+
+
+@dataclass(frozen=True, slots=True)
+class RailRule:
+    """What one limit means."""
+
+    counts: str
+    """What is counted, in words."""
+    code: str
+    """Of the problem when it is exceeded."""
+    verbs: Mapping[Verb, Needs]
+    """The verbs that do it, and what has to be known of such a task; none for the whole run."""
+    of_job: bool = True
+    """Whether it may be at the top of a job."""
+    of_task: bool = True
+    takes_share: bool = True
+
+
+RAILS: Mapping[Rail, RailRule] = {
+    Rail.MIN_ROWS: RailRule(
+        "rows that a source must have",
+        "rail/min-rows",
+        dict.fromkeys((Verb.CREATE, Verb.UPDATE, Verb.UPSERT, Verb.DELETE), Needs.SOURCE),
+        takes_share=False,
+    ),
+    Rail.MAX_CREATES: RailRule(
+        "records created",
+        "rail/max-creates",
+        {Verb.CREATE: Needs.ROWS, Verb.UPSERT: Needs.RECORDS},
+    ),
+    Rail.MAX_UPDATES: RailRule(
+        "records changed; those that hold everything already do not count",
+        "rail/max-updates",
+        {Verb.UPDATE: Needs.RECORDS, Verb.UPSERT: Needs.RECORDS},
+    ),
+    Rail.MAX_DELETES: RailRule("records deleted", "rail/max-deletes", {Verb.DELETE: Needs.ROWS}),
+    Rail.MAX_CLEARS: RailRule(
+        "cells of records emptied that hold a value",
+        "rail/max-clears",
+        {Verb.UPDATE: Needs.RECORDS, Verb.UPSERT: Needs.RECORDS},
+    ),
+    Rail.RESERVE_API_CALLS: RailRule(
+        "API calls of the org's daily limit that are left for others",
+        "rail/reserve-api-calls",
+        dict.fromkeys((Verb.CREATE, Verb.UPDATE, Verb.UPSERT, Verb.DELETE), Needs.USAGE),
+        of_task=False,
+    ),
+}
+"""Every limit, in the order in which they are judged."""
+
+
+def exceeds(amount: Amount, number: int, records: int) -> bool:
+    """Whether a number is more than a limit allows.
+
+    Args:
+        amount: The limit.
+        number: What a run would do.
+        records: The records that a share is of.
+    """
+    if amount.number is not None:
+        return number > amount.number
+    return number * 100 > (amount.percent or 0.0) * records
+
+
+def applies(rail: Rail, verb: Verb) -> bool:
+    """Whether a limit says something about tasks of a verb."""
+    return verb in RAILS[rail].verbs
