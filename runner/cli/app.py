@@ -1,57 +1,86 @@
 """The command line: its verbs, a module each.
 
-Knows the verbs. Imports only what it takes to parse the command line; each verb imports what it
-needs when it runs.
+Knows the names of the verbs. A verb's module is imported and its command built when it is asked
+for: by its name, by `--help`, or by a shell that completes a word. Each imports what it needs when
+it runs.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]
+from typer.core import TyperGroup
 
-from runner.cli import (
-    check,
-    history,
-    init,
-    login,
-    logout,
-    org,
-    plan,
-    resume,
-    retry,
-    run,
-    schema,
-    show,
-    undo,
-    validate,
-    whoami,
-)
 from runner.version import __version__
+
+_VERBS = (
+    "run",
+    "resume",
+    "retry",
+    "undo",
+    "validate",
+    "check",
+    "login",
+    "logout",
+    "whoami",
+    "history",
+    "show",
+    "init",
+    "schema",
+    "org",
+)
+"""In the order of `--help`; each is a module of this package with a function of the same name."""
+
+
+class _Commands(Mapping[str, object]):
+    """The command of each verb, built when it is asked for."""
+
+    def __getitem__(self, verb: str) -> object:
+        if verb not in _VERBS:
+            raise KeyError(verb)
+        return _command(verb)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_VERBS)
+
+    def __len__(self) -> int:
+        return len(_VERBS)
+
+
+@cache
+def _command(verb: str) -> object:
+    module = import_module(f"runner.cli.{verb}")
+    if hasattr(module, "app"):  # it has verbs of its own
+        return typer.main.get_command(module.app)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.command(verb)(getattr(module, verb))
+    return typer.main.get_command(alone)
+
+
+class _Verbs(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - as Typer gives them
+        super().__init__(**attributes)
+        self.commands = _Commands()  # type: ignore[assignment]
+
+    def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - nothing is built for it
+        return list(_VERBS)
+
 
 app = typer.Typer(
     name="runner",
+    cls=_Verbs,
     help="Run Salesforce jobs declared in YAML.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command("run")(run.run)
-app.command("plan")(plan.plan)
-app.command("resume")(resume.resume)
-app.command("retry")(retry.retry)
-app.command("undo")(undo.undo)
-app.command("validate")(validate.validate)
-app.command("check")(check.check)
-app.command("login")(login.login)
-app.command("logout")(logout.logout)
-app.command("whoami")(whoami.whoami)
-app.command("history")(history.history)
-app.command("show")(show.show)
-app.command("init")(init.init)
-app.command("schema")(schema.schema)
-app.add_typer(org.app, name="org")
 
 
 @app.callback()
@@ -63,3 +92,7 @@ def _all_verbs(
     if version:
         typer.echo(f"runner {__version__}")
         raise typer.Exit
+
+
+if "_RUNNER_COMPLETE" in os.environ:
+    completion_init()

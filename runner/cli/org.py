@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from runner.local_org.app import Server
     from runner.local_org.org import Settings
 
-app = typer.Typer(help="Serve a local Salesforce org, to try jobs on.", no_args_is_help=True)
+app = typer.Typer(
+    name="org",
+    help="Serve a local Salesforce org, to try jobs on.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 OrgFile = Annotated[
     Path | None,
     typer.Option(
