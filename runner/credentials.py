@@ -6,10 +6,11 @@ that `runner.redaction` can take it out of any text. Knows nothing of files or o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
+
+from msgspec import Struct
 
 from runner.redaction import MASK, register_secret
 
@@ -49,8 +50,7 @@ class Secret:
         raise TypeError(message)
 
 
-@dataclass(frozen=True, slots=True)
-class SecretReference:
+class SecretReference(Struct, frozen=True):
     """Where a secret is, never the secret; one of path, env, command and keyring is set."""
 
     path: Path | None = None
@@ -69,8 +69,7 @@ class SecretReference:
         return str(self.path) if self.path is not None else f"keyring entry {self.keyring}"
 
 
-@dataclass(frozen=True, slots=True)
-class JwtBearer:
+class JwtBearer(Struct, frozen=True):
     """Signs in with an assertion signed by a private key, without a person."""
 
     username: str
@@ -79,8 +78,7 @@ class JwtBearer:
     """What the key is encrypted with."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCredentials:
+class ClientCredentials(Struct, frozen=True):
     """Signs in as the app itself, with its secret; the org says which user that is."""
 
     secret: SecretReference
@@ -90,8 +88,7 @@ Grant = JwtBearer | ClientCredentials
 """A sign-in that is repeated instead of refreshed: it gives no refresh token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Struct, frozen=True):
     """What a sign-in gives; the content of a token file."""
 
     access_token: Secret
@@ -113,5 +110,5 @@ class Token:
     grant: Grant | None = None
     rotates: bool = False
     """Whether the org has replaced the refresh token when it was used."""
-    renewal_began: datetime | None = field(default=None, compare=False)
+    renewal_began: datetime | None = None
     """When a refresh started whose end was never recorded; aware, UTC."""

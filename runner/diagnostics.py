@@ -5,9 +5,10 @@ Plain values. Knows nothing of YAML, schemas or terminals.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
 
 Location = tuple[str | int, ...]
 """The path of a value in a document: keys and indexes from the top."""
@@ -20,8 +21,7 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(Struct, frozen=True, order=True):
     """A range of text on one line; lines and columns count from 1."""
 
     line: int
@@ -30,8 +30,7 @@ class Position:
     """First column after the range."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One problem."""
 
     code: str

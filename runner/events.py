@@ -6,13 +6,13 @@ Knows the events. Knows nothing of the sinks or of how an event is shown.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.outcome import RunOutcome, TaskOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(Struct, frozen=True):
     """A run started."""
 
     run_id: str
@@ -20,8 +20,7 @@ class RunStarted:
     tasks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Connected:
+class Connected(Struct, frozen=True):
     """The org answered, and the API version is chosen."""
 
     instance_url: str
@@ -30,8 +29,7 @@ class Connected:
     api_version: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskStarted:
+class TaskStarted(Struct, frozen=True):
     """A task started."""
 
     task: str
@@ -39,8 +37,7 @@ class TaskStarted:
     sobject: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """Progress of a task."""
 
     task: str
@@ -52,8 +49,7 @@ class Progress:
     """For example the state of a Bulk job."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(Struct, frozen=True):
     """A request is about to be sent again."""
 
     reason: str
@@ -62,31 +58,27 @@ class Retrying:
     """Number of the attempt that follows, the first try being 1: 2 at the first retry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class Warned(Struct, frozen=True):
     """A problem that stops nothing."""
 
     message: str
     task: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Noticed:
+class Noticed(Struct, frozen=True):
     """An assumption or a choice that the job does not state."""
 
     message: str
     task: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskFinished:
+class TaskFinished(Struct, frozen=True):
     """A task finished."""
 
     outcome: TaskOutcome
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(Struct, frozen=True):
     """A run finished."""
 
     outcome: RunOutcome

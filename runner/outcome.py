@@ -7,10 +7,11 @@ is produced or shown.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic
 from runner.errors import ExitCode
@@ -31,8 +32,7 @@ class RowStatus(StrEnum):
     """Not sent, because its record holds everything already."""
 
 
-@dataclass(frozen=True, slots=True)
-class RowResult:
+class RowResult(Struct, frozen=True):
     """The result of one input row."""
 
     row: int
@@ -46,8 +46,7 @@ class RowResult:
     fields: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Rows of a task, by result."""
 
     read: int = 0
@@ -82,8 +81,7 @@ class TaskStatus(StrEnum):
     ABORTED = "aborted"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskOutcome:
+class TaskOutcome(Struct, frozen=True):
     """The end of one task."""
 
     name: str
@@ -122,8 +120,7 @@ class TaskOutcome:
         return max(0, counts.failed + counts.in_doubt + counts.skipped - listed)
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True):
     """The end of a run."""
 
     run_id: str

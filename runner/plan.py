@@ -6,10 +6,11 @@ Plain values. Knows nothing of how a plan is made or shown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from runner.diagnostics import Position
 from runner.errors import ExitCode
@@ -34,8 +35,7 @@ WRITES = frozenset({Change.CREATE, Change.UPDATE, Change.DELETE, Change.UNDELETE
 """What changes the org."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedCell:
+class PlannedCell(Struct, frozen=True):
     """One field of a row: what the record has, and what it would get."""
 
     field: str
@@ -50,8 +50,7 @@ class PlannedCell:
     is_masked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedRow:
+class PlannedRow(Struct, frozen=True):
     """One row of a source."""
 
     row: int
@@ -68,8 +67,7 @@ class PlannedRow:
     """Why it is refused or skipped."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldChanges:
+class FieldChanges(Struct, frozen=True):
     """How many records would get another value of a field."""
 
     field: str
@@ -79,8 +77,7 @@ class FieldChanges:
     """How many of them lose their value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """A reason why rows are refused."""
 
     code: str
@@ -90,8 +87,7 @@ class Refusal:
     first_row: int
 
 
-@dataclass(frozen=True, slots=True)
-class TaskPlan:
+class TaskPlan(Struct, frozen=True):
     """What one task would do."""
 
     name: str
@@ -138,8 +134,7 @@ class TaskPlan:
         return tuple(row for row in self.rows if row.change is change)
 
 
-@dataclass(frozen=True, slots=True)
-class Trip:
+class Trip(Struct, frozen=True):
     """A rail of the job that would stop the run."""
 
     rail: str
@@ -154,8 +149,7 @@ class Trip:
         return f"{self.file}:{at.line}:{at.column}" if at else str(self.file)
 
 
-@dataclass(frozen=True, slots=True)
-class RunPlan:
+class RunPlan(Struct, frozen=True):
     """What a run of a job would do."""
 
     job: str

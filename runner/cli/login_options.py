@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from runner.cli.settings import token_override, user_state
 
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from runner.salesforce.expected_org import ExpectedOrg
 
 
-@dataclass(frozen=True, slots=True)
-class SecretOption:
+class SecretOption(Struct, frozen=True):
     """A secret by reference, from up to one of three options."""
 
     file: Path | None = None
@@ -61,8 +61,7 @@ class SecretOption:
         return SecretReference(command=words)
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionOption:
+class ConnectionOption(Struct, frozen=True):
     """The connection that a job and options name."""
 
     connection: Connection
@@ -94,7 +93,7 @@ def sign_in_target(
         UsageError: Neither a job nor a token file is given, the job runs on the local org, or the
             domain is not of an org.
     """
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from runner.credentials import SecretReference
     from runner.errors import UsageError

@@ -7,9 +7,10 @@ nothing of how rows are sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from runner.engine.forecast import forecast_of
 from runner.errors import LimitError, RailError
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from runner.engine.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class ApiReserve:
+class ApiReserve(Struct, frozen=True):
     """How many API calls a run must leave."""
 
     amount: Amount

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from runner.engine.context import PARTS
 from runner.engine.part_lifecycle import (
@@ -48,8 +49,7 @@ _HOPELESS = frozenset({"InvalidBatch", "ClientInputError", "InvalidEntity", "Fea
 _RESULT_SETS = (ResultSet.SUCCEEDED, ResultSet.FAILED, ResultSet.UNPROCESSED)
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedPart:
+class FinishedPart(Struct, frozen=True):
     """A part whose ingest job has ended."""
 
     job: JobInfo

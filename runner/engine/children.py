@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.engine.context import Context
 from runner.engine.query_columns import datetimes_of, query_columns
@@ -25,8 +27,7 @@ from runner.tables.targets.rest_rows import QueryColumn, RestWriter
 Record = dict[str, Any]
 
 
-@dataclass(slots=True)
-class ChildRows:
+class ChildRows(Struct):
     """A table of child records while it is written."""
 
     table: ChildTable

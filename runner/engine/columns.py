@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
@@ -38,8 +40,7 @@ _OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})
 """Verbs that use only the Id of a row."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnPlan:
+class ColumnPlan(Struct, frozen=True):
     """The fields that a write fills."""
 
     columns: tuple[MappedColumn, ...]
@@ -62,8 +63,7 @@ class ColumnPlan:
         return any(each.is_file for each in self.columns)
 
 
-@dataclass(frozen=True, slots=True)
-class _Wish:
+class _Wish(Struct, frozen=True):
     """One field as the job or the header names it."""
 
     name: str

@@ -5,7 +5,7 @@ Knows what to ask first. Knows nothing of tasks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from runner import events
 from runner.events import Sink
@@ -16,8 +16,7 @@ from runner.salesforce.session import Session
 from runner.salesforce.versions import choose, served
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectedOrg:
+class ConnectedOrg(Struct, frozen=True):
     """The org that answered, the user, and the API version in use."""
 
     identity: Identity

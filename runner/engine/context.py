@@ -6,9 +6,10 @@ Knows the collaborators by name. Builds none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from runner.engine.api_reserve import ApiReserve
 from runner.engine.deadline import Deadline
@@ -34,8 +35,7 @@ PARTS = "parts"
 """Folders of a task that are deleted once its end is final."""
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """One run's collaborators and folders."""
 
     job: Job

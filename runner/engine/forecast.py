@@ -7,9 +7,10 @@ counted come on top.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.engine.api_choice import api_for_write
 from runner.errors import UsageError
@@ -29,8 +30,7 @@ KEYS_A_QUERY = 200
 """Keys of records in one query, roughly; it is limited by the length of its URL."""
 
 
-@dataclass(frozen=True, slots=True)
-class Forecast:
+class Forecast(Struct, frozen=True):
     """What tasks cost, at least."""
 
     api_calls: int = 0

@@ -6,8 +6,9 @@ or how a step is done.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from runner.salesforce.bulk.job import ENDS, JobState
 
@@ -44,8 +45,7 @@ class Step(StrEnum):
     """The result can no longer be found out: the rows are in doubt and are not sent again."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartStatus:
+class PartStatus(Struct, frozen=True):
     """What is known of a part."""
 
     recorded: str = INTENDED

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.engine.context import Context
 from runner.engine.deadline import Deadline
@@ -98,8 +100,7 @@ class UnknownJobs:
                 yield ingest.state(session, job_id)
 
 
-@dataclass(frozen=True, slots=True)
-class PartContext:
+class PartContext(Struct, frozen=True):
     """What all parts of a write share."""
 
     context: Context

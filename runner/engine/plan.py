@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner import events
 from runner.engine.api_choice import api_for_write
@@ -46,8 +48,7 @@ MOMENTS = "moments.csv"
 """Beside the kept rows: when each record was last changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedTask:
+class PlannedTask(Struct, frozen=True):
     """A task's plan, and whether its rows were kept."""
 
     plan: TaskPlan
@@ -57,8 +58,7 @@ class PlannedTask:
     """Digest of the source's rows as read."""
 
 
-@dataclass(slots=True)
-class Planner:
+class Planner(Struct):
     """Plans one job's tasks, one after another."""
 
     context: Context

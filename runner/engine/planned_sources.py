@@ -7,8 +7,10 @@ sources and targets. Knows nothing of rows.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.job.endpoints import (
     DatabaseSource,
@@ -31,8 +33,7 @@ from runner.tables.sources.csv import PLAIN_CSV
 _LEFT_BY_FAILURE = frozenset({TaskRows.FAILED, TaskRows.UNPROCESSED})
 
 
-@dataclass(slots=True)
-class PlannedSources:
+class PlannedSources(Struct):
     """The files of queries, and what each write of the plan leaves."""
 
     tasks: Sequence[AnyTask]

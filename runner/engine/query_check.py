@@ -7,7 +7,8 @@ that can be one of several objects, is left to it: a query that would run is nev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import OrgError, TransientError
@@ -54,8 +55,7 @@ def query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diag
     return list(dict.fromkeys(check.of_query(query)))
 
 
-@dataclass(frozen=True, slots=True)
-class _QueryCheck:
+class _QueryCheck(Struct, frozen=True):
     job: Job
     task: QueryTask
     describes: Describes

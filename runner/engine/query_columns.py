@@ -6,8 +6,9 @@ Knows what the functions of SOQL return. Knows nothing of answers or files.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import cache
+
+from msgspec.structs import replace
 
 from runner.engine.file_bodies import BLOB
 from runner.errors import OrgError, TransientError

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from runner.engine.context import Context
 from runner.errors import RunnerError, UsageError
@@ -32,8 +33,7 @@ _SIZES = ("ContentSize", "BodyLength")
 """Fields that say what a file is called, and what is in it; each object has some."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Wanted:
+class _Wanted(Struct, frozen=True):
     """One file to fetch."""
 
     place: BlobPlace

@@ -8,9 +8,11 @@ row is sent. Knows when a task is judged. Knows nothing of how its rows are coun
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner import events
 from runner.engine.context import Context
@@ -27,8 +29,7 @@ EffectOf = Callable[[WriteTask, Context], Effect]
 """What a task would do that has not begun: its rows are read, and nothing is sent or kept."""
 
 
-@dataclass(slots=True)
-class RailGuard:
+class RailGuard(Struct):
     """The limits of one run. Tasks that run side by side share it."""
 
     job: Job

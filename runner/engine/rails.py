@@ -6,7 +6,8 @@ Pure: from numbers to problems with positions. Knows nothing of how the numbers 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import TaskSource
@@ -22,8 +23,7 @@ _DONE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Struct, frozen=True):
     """What a write would do."""
 
     rows: int = 0

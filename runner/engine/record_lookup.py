@@ -8,9 +8,11 @@ compared or what becomes of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
@@ -183,8 +185,7 @@ class Keys(Protocol):
         """Add records from a CSV file like `add`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Reader:
+class _Reader(Struct, frozen=True):
     """Reads the records of a lookup."""
 
     task: WriteTask

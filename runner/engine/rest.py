@@ -7,8 +7,10 @@ of how a request is made or retried.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.file_bodies import RowFiles
@@ -35,8 +37,7 @@ _ANSWER_LOST = "The request was sent but its answer was lost, so the record may 
 Rows = list[tuple[int, Record]]
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """Rows of one request, as the ledger has them."""
 
     line: PartRecord
@@ -50,8 +51,7 @@ class Batch:
     """Whether they are in doubt although the ledger does not have them as sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What became of a batch's rows; a row without a result was not written."""
 
     results: list[RowResult]

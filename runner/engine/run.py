@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner import events
 from runner.engine.context import PARTS, SNAPSHOT, Context
@@ -42,8 +44,7 @@ _MAY_PASS = (AbortedError, StorageError, TransportError, UnexpectedAnswerError)
 _WITHOUT_SUCCESS = frozenset({TaskStatus.FAILED, TaskStatus.SKIPPED, TaskStatus.ABORTED})
 
 
-@dataclass(frozen=True, slots=True)
-class RunEnd:
+class RunEnd(Struct, frozen=True):
     """How the tasks of a run ended, and whether that is final."""
 
     outcomes: tuple[TaskOutcome, ...]

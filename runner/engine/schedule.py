@@ -7,7 +7,8 @@ they leave one after another. Pure. Knows order. Knows nothing of what tasks do 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from runner.job.model import AnyTask
 
@@ -19,8 +20,7 @@ def _never(_one: AnyTask, _other: AnyTask) -> bool:
     return False
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(Struct):
     """A task that has not ended."""
 
     task: AnyTask

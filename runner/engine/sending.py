@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Lock
 from typing import Generic, Protocol, TypeVar
+
+from msgspec import Struct
 
 from runner import events
 from runner.engine.before_images import BeforeImages
@@ -32,8 +33,7 @@ Answer = TypeVar("Answer")
 _Sent_contra = TypeVar("_Sent_contra", contravariant=True)
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedWrite:
+class PreparedWrite(Struct, frozen=True):
     """A write whose rows are staged and mapped, ready to be sent."""
 
     task: WriteTask

@@ -11,8 +11,9 @@ Knows what a task touches. Knows nothing of when a task runs.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.credentials import SecretReference
 from runner.engine.columns import plan_columns
@@ -42,8 +43,7 @@ _Place = Path | str | SecretReference
 """A file or folder, the URL of a file, or the URL of a database."""
 
 
-@dataclass(frozen=True, slots=True)
-class Footprint:
+class Footprint(Struct, frozen=True):
     """What a task touches."""
 
     locks: frozenset[str] = frozenset()

@@ -5,15 +5,15 @@ Pure. Knows `max_failures` and the exit codes. Knows nothing of how rows are sen
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import AbortedError, ExitCode, JobError, RailError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 
 
-@dataclass(frozen=True, slots=True)
-class TaskEnd:
+class TaskEnd(Struct, frozen=True):
     """How a task ended, and whether that is final."""
 
     outcome: TaskOutcome

@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from runner.errors import StateError, UsageError
 from runner.outcome import RowResult, RowStatus
@@ -25,8 +27,7 @@ ANSWERED = "answered"
 """A REST batch whose answer is recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class WritePlan:
+class WritePlan(Struct, frozen=True):
     """What a write is going to do; a resume that would do anything else is refused."""
 
     api: str
@@ -148,8 +149,7 @@ class TaskLedger:
         return self._ledger.knows_job(job_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Struct, frozen=True):
     """A finished job and its downloaded result sets."""
 
     info: JobInfo

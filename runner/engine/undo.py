@@ -10,9 +10,11 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.engine.context import Context
 from runner.engine.task_end import TaskEnd
@@ -44,8 +46,7 @@ _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORAR
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UndoTask(WriteTask):
+class UndoTask(WriteTask, frozen=True, kw_only=True):
     """One step of an undo: one act on the records of one task."""
 
     act: Act
@@ -53,16 +54,14 @@ class UndoTask(WriteTask):
     """The task that is undone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What one step would do, by what the org holds now."""
 
     task: UndoTask
     tally: Tally
 
 
-@dataclass(frozen=True, slots=True)
-class UndoPlan:
+class UndoPlan(Struct, frozen=True):
     """What an undo would do."""
 
     run_id: str

@@ -10,9 +10,10 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from runner.engine.api_choice import api_for_write
 from runner.engine.before_images import BeforeImages, save_what_was_written

@@ -6,9 +6,10 @@ Frozen values. Knows nothing of YAML or of what these files contain.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from runner.credentials import SecretReference
 
@@ -55,8 +56,7 @@ MOST_COLUMNS = 16_384
 """Of a sheet."""
 
 
-@dataclass(frozen=True, slots=True)
-class SheetArea:
+class SheetArea(Struct, frozen=True):
     """The part of a sheet that is a table: rows from 1, columns from 0, ends included."""
 
     first_row: int = 1
@@ -69,8 +69,7 @@ class SheetArea:
         return self.first_row <= number and (self.last_row is None or number <= self.last_row)
 
 
-@dataclass(frozen=True, slots=True)
-class FileShape:
+class FileShape(Struct, frozen=True):
     """How a file is to be read or written."""
 
     format: FileFormat
@@ -101,7 +100,7 @@ class FileShape:
     """Lines of a CSV file, or rows of a sheet, above the header."""
     skip_last: int = 0
     """Lines of a CSV file, or rows of a sheet, below the last row."""
-    undeclared: frozenset[str] = field(default=frozenset(), compare=False)
+    undeclared: frozenset[str] = frozenset()
     """What is found out from a CSV file's first bytes: `delimiter`, `encoding`."""
     has_lists: bool = False
     """Values may be lists, as JSON; only a multi-select picklist takes them."""
@@ -117,8 +116,7 @@ STANDARD_STREAM = Path("-")
 """Standard input as a source, standard output as a target."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(Struct, frozen=True):
     """Rows from a file, or from all files that match a pattern; the path is absolute."""
 
     path: Path
@@ -126,49 +124,52 @@ class FileSource:
     shape: FileShape
     url: str | None = None
     """Of a file that is not on this machine; then `path` only names it."""
-    written: Written = field(default_factory=dict, compare=False)
+    written: Written = field(default_factory=dict)
     """Columns whose values are not written as `shape` says."""
 
+    def __hash__(self) -> int:
+        """Of all but the mapping."""
+        return hash((self.path, self.shape, self.url))
 
-@dataclass(frozen=True, slots=True)
-class TaskSource:
+
+class TaskSource(Struct, frozen=True):
     """Rows of an earlier task; None: the default of that task's verb."""
 
     task: str
     rows: TaskRows | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseSource:
+class DatabaseSource(Struct, frozen=True):
     """Rows of a SELECT in a SQL database."""
 
     url: SecretReference
     """In SQLAlchemy's form, password included."""
     sql: str
-    params: Mapping[str, object] = field(default_factory=dict, compare=False)
+    params: Mapping[str, object] = field(default_factory=dict)
     """Values of the binds in the SQL; set by a run."""
     nulls: tuple[str, ...] = ()
     """Values that mean a blank, besides NULL."""
 
+    def __hash__(self) -> int:
+        """Of all but the mapping."""
+        return hash((self.url, self.sql, self.nulls))
 
-@dataclass(frozen=True, slots=True)
-class Table:
+
+class Table(Struct, frozen=True):
     """Rows under a name that the SQL of a source can use."""
 
     name: str
     source: FileSource | TaskSource
 
 
-@dataclass(frozen=True, slots=True)
-class SqlSource:
+class SqlSource(Struct, frozen=True):
     """Rows of a SELECT over other rows, run on this machine."""
 
     sql: str
     tables: tuple[Table, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ListColumn:
+class ListColumn(Struct, frozen=True):
     """A column whose values a query looks for: `IN :name`."""
 
     name: str
@@ -201,8 +202,7 @@ def tasks_of(source: Source) -> tuple[TaskSource, ...]:
     return tuple(each for each in found if isinstance(each, TaskSource))
 
 
-@dataclass(frozen=True, slots=True)
-class FileTarget:
+class FileTarget(Struct, frozen=True):
     """A file that a query writes; the path is absolute."""
 
     path: Path
@@ -212,8 +212,7 @@ class FileTarget:
     """Of a file that is not on this machine; then `path` only names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FolderTarget:
+class FolderTarget(Struct, frozen=True):
     """A folder of files that a query writes; the path is absolute."""
 
     path: Path
@@ -224,8 +223,7 @@ class FolderTarget:
     """Size of a file after which the next is started, about."""
 
 
-@dataclass(frozen=True, slots=True)
-class DatabaseTarget:
+class DatabaseTarget(Struct, frozen=True):
     """A table of a SQL database."""
 
     url: SecretReference

@@ -7,8 +7,9 @@ nothing of how it is found out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from runner.job.model import Verb
 from runner.job.rails import Amount, Rail
@@ -23,8 +24,7 @@ class Needs(StrEnum):
     USAGE = "the org's count of API calls"
 
 
-@dataclass(frozen=True, slots=True)
-class RailRule:
+class RailRule(Struct, frozen=True):
     """What one limit means."""
 
     counts: str

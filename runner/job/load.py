@@ -7,9 +7,10 @@ the org or the network; looks only at files that the job names.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
@@ -202,8 +203,7 @@ def _problems_of(
     return problems + [each for each in found if not paths.covers(each.path)]
 
 
-@dataclass(slots=True)
-class _FoundConnection:
+class _FoundConnection(Struct):
     """The connection of a job, and where it was found."""
 
     origin: Origin

@@ -6,10 +6,11 @@ Frozen values. Knows nothing of YAML, files on disk or the org.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
@@ -120,8 +121,7 @@ class Concurrency(StrEnum):
     SERIAL = "serial"
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """The org that a job connects to."""
 
     environment: Environment
@@ -151,8 +151,7 @@ class Connection:
         return self.name or own
 
 
-@dataclass(frozen=True, slots=True)
-class FieldMapping:
+class FieldMapping(Struct, frozen=True):
     """One Salesforce field and the SQL expression that fills it."""
 
     field: str
@@ -168,8 +167,7 @@ class FieldMapping:
         return ("fields", self.field, "file") if self.is_file else ("fields", self.field)
 
 
-@dataclass(frozen=True, slots=True)
-class MaxFailures:
+class MaxFailures(Struct, frozen=True):
     """How many rows may fail before the task counts as failed; exactly one member is set."""
 
     rows: int | None = None
@@ -182,8 +180,7 @@ class MaxFailures:
         return read == 0 or failed * 100 <= (self.percent or 0.0) * read
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """How often and how long to retry."""
 
     attempts: int = 6
@@ -195,8 +192,7 @@ class RetryPolicy:
     """Error codes of rows not to retry."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteOptions:
+class WriteOptions(Struct, frozen=True):
     """Options of a write that are sent as headers."""
 
     assignment_rule: str | bool | None = None
@@ -204,8 +200,7 @@ class WriteOptions:
     duplicate_rule_allow_save: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
+class Task(Struct, frozen=True, kw_only=True):
     """What every task has."""
 
     name: str
@@ -225,8 +220,7 @@ class Task:
     bulk_threshold: int = WRITE_BULK_THRESHOLD_ROWS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteTask(Task):
+class WriteTask(Task, frozen=True, kw_only=True):
     """Rows into the org."""
 
     source: Source
@@ -271,8 +265,7 @@ PARENT_COLUMN = "sf__ParentId"
 """First column of a child table, unless the job names another."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChildTable:
+class ChildTable(Struct, frozen=True):
     """Target of the children that a query selects in a subquery."""
 
     relationship: str
@@ -280,8 +273,7 @@ class ChildTable:
     parent_column: str = PARENT_COLUMN
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueryTask(Task):
+class QueryTask(Task, frozen=True, kw_only=True):
     """Rows out of the org."""
 
     soql: str
@@ -306,8 +298,7 @@ OneValue = str | int | float | bool | date | datetime | None
 ParamValue = OneValue | tuple[OneValue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
+class Param(Struct, frozen=True):
     """A typed parameter and its default."""
 
     name: str
@@ -318,8 +309,7 @@ class Param:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The text of a job, so that a later problem can point at its line."""
 
     file: Path
@@ -350,8 +340,7 @@ class Origin:
         return self.positions.get(path)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One job file, ready to run."""
 
     name: str

@@ -7,9 +7,11 @@ with an unknown key is still a task. Knows which problems leave too little of a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job import build
@@ -45,8 +47,7 @@ _DECISIVE = frozenset(
 """Task keys without which nothing can be said about the task."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartialJob:
+class PartialJob(Struct, frozen=True, dict=True):
     """A job, without the parts that have problems."""
 
     origin: Origin
@@ -72,17 +73,15 @@ class PartialJob:
     written_before: frozenset[Path] = frozenset()
     """Files that another job writes before this one starts."""
 
-    writes: tuple[WriteTask, ...] = field(init=False)
-    """Tasks that write to the org."""
-    queries: tuple[QueryTask, ...] = field(init=False)
-    """Tasks that read from the org."""
+    @cached_property
+    def writes(self) -> tuple[WriteTask, ...]:
+        """Tasks that write to the org."""
+        return tuple(task for task in self.tasks if isinstance(task, WriteTask))
 
-    def __post_init__(self) -> None:
-        """Divide the tasks once for all checks."""
-        writes = tuple(task for task in self.tasks if isinstance(task, WriteTask))
-        queries = tuple(task for task in self.tasks if isinstance(task, QueryTask))
-        object.__setattr__(self, "writes", writes)
-        object.__setattr__(self, "queries", queries)
+    @cached_property
+    def queries(self) -> tuple[QueryTask, ...]:
+        """Tasks that read from the org."""
+        return tuple(task for task in self.tasks if isinstance(task, QueryTask))
 
     @property
     def is_whole(self) -> bool:

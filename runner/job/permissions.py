@@ -6,12 +6,12 @@ Pure but for symbolic links, which are followed. Knows nothing of what the job d
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Permissions:
+
+class Permissions(Struct, frozen=True):
     """Permitted by the person who runs a job, never by the job file."""
 
     hosts: frozenset[str] = frozenset()

@@ -6,8 +6,9 @@ Knows nothing of what they mean (`limits`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Rail(StrEnum):
@@ -21,8 +22,7 @@ class Rail(StrEnum):
     RESERVE_API_CALLS = "reserve_api_calls"
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(Struct, frozen=True):
     """A number, or a share of the records of an object; exactly one member is set."""
 
     number: int | None = None

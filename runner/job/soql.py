@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+
+from msgspec import Struct
 
 from runner.soql import SoqlError, TooDeepError, parse
 from runner.soql.syntax import (
@@ -69,8 +70,7 @@ class ItemKind(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class SelectItem:
+class SelectItem(Struct, frozen=True):
     """One item of a SELECT list."""
 
     kind: ItemKind
@@ -88,8 +88,7 @@ class SelectItem:
     """Of FIELDS(…), the word in parentheses, in lower case."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(Struct, frozen=True):
     """What a query selects."""
 
     sobject: str

@@ -5,7 +5,7 @@ Knows how YAML spreads a text over lines. Knows nothing of SOQL or SQL.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Position
 from runner.job.model import Origin

@@ -5,11 +5,10 @@ Knows the shape of an API error (status, code, message, fields). Knows nothing o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass(frozen=True, slots=True)
-class ApiError:
+class ApiError(Struct, frozen=True):
     """One Salesforce error: its code, message and fields."""
 
     code: str

@@ -12,11 +12,13 @@ import json
 import secrets
 import string
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from runner.local_org.org import Org
 
@@ -27,8 +29,7 @@ _WRITE_IDS = 10_000
 _LETTERS = string.ascii_letters + string.digits
 
 
-@dataclass(frozen=True, slots=True)
-class Cursor:
+class Cursor(Struct, frozen=True):
     """A query with more pages."""
 
     id: str

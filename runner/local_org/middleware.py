@@ -5,9 +5,10 @@ Knows requests and responses as wholes. Knows no route and no resource.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from time import perf_counter
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.fault_injection.rule import FaultKind, FaultRule

@@ -6,11 +6,12 @@ Knows its parts (catalog, store, settings, clock). Knows nothing of HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
+
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from runner.local_org.catalog.model import Catalog
@@ -25,8 +26,7 @@ def now_utc() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(Struct, frozen=True):
     """A user of the org."""
 
     id: str
@@ -38,8 +38,7 @@ class User:
     """IANA name; the time zone of date literals."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How this org behaves; defaults are Salesforce's where it has one."""
 
     min_version: float = 31.0
@@ -64,8 +63,7 @@ class Settings:
         return tuple(float(number) for number in range(int(lowest), int(self.max_version) + 1))
 
 
-@dataclass(slots=True)
-class Org:
+class Org(Struct):
     """One embedded Salesforce org."""
 
     id: str

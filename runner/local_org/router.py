@@ -9,8 +9,9 @@ import json
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import replace
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiError, ApiRefusal

@@ -8,16 +8,17 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import IO
 
+from msgspec import Struct
+from msgspec.structs import asdict
+
 FILE_NAME = "server.json"
 
 
-@dataclass(frozen=True, slots=True)
-class RunningServer:
+class RunningServer(Struct, frozen=True):
     """A running server; the file contains exactly this, as JSON."""
 
     url: str

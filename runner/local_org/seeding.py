@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from hashlib import file_digest
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.local_org.bootstrap import completed_user
 from runner.local_org.catalog.model import SYSTEM_COLUMNS, SObject
@@ -34,8 +36,7 @@ class SeedError(ValueError):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class Seeded:
+class Seeded(Struct, frozen=True):
     """What became of the declared seeds."""
 
     records: int = 0

@@ -7,8 +7,9 @@ whether the text came through the listener or was pasted.
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
 
 from runner.credentials import Secret
 from runner.errors import SignInError
@@ -22,8 +23,7 @@ class AccessDeniedError(SignInError):
     """The user denied access in the browser."""
 
 
-@dataclass(frozen=True, slots=True)
-class Callback:
+class Callback(Struct, frozen=True):
     """One answer of the org: a code or an error."""
 
     code: Secret | None = None

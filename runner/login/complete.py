@@ -5,7 +5,8 @@ Knows when to refuse and revoke a token. Knows nothing of how it was obtained.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.credentials import Token
 from runner.errors import SignInError
@@ -20,8 +21,7 @@ from runner.salesforce.session import Session, TokenStore
 from runner.state.tokens.parsing import FixedToken
 
 
-@dataclass(frozen=True, slots=True)
-class SignedIn:
+class SignedIn(Struct, frozen=True):
     """A sign-in that succeeded."""
 
     token: Token

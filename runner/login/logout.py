@@ -6,9 +6,10 @@ where the token is stored.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Protocol
+
+from msgspec import Struct
 
 from runner.credentials import JwtBearer, Token
 from runner.errors import TransportError
@@ -36,8 +37,7 @@ class SavedToken(TokenStore, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Revoked:
+class Revoked(Struct, frozen=True):
     """Whether the tokens were revoked at the org."""
 
     problem: str | None = None
@@ -49,8 +49,7 @@ class Revoked:
         return self.problem is None
 
 
-@dataclass(frozen=True, slots=True)
-class SignedOut:
+class SignedOut(Struct, frozen=True):
     """A sign-in that was deleted from this machine."""
 
     token: Token

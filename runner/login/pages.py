@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from html import escape
 from http import HTTPStatus
+
+from msgspec import Struct
 
 
 class Status(StrEnum):
@@ -25,16 +26,14 @@ class Status(StrEnum):
     PENDING = "pending"
 
 
-@dataclass(frozen=True, slots=True)
-class SignInEnd:
+class SignInEnd(Struct, frozen=True):
     """How a sign-in ended, with more detail if there is some."""
 
     status: Status
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One answer to the browser."""
 
     status: HTTPStatus

@@ -9,7 +9,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.credentials import Secret
 
@@ -17,8 +18,7 @@ _BYTES = 64
 """86 characters when encoded; RFC 7636 allows 43 to 128."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proof:
+class Proof(Struct, frozen=True):
     """A verifier and its challenge."""
 
     verifier: Secret

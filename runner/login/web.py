@@ -7,7 +7,8 @@ the URL, opens the browser or reads the pasted URL is passed in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.credentials import Secret, Token
 from runner.errors import RunnerError, SignInError
@@ -31,8 +32,7 @@ from runner.salesforce.session import TokenStore
 TIMEOUT_SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
-class SignInRequest:
+class SignInRequest(Struct, frozen=True):
     """Where to sign in, as which app, and the org it must lead to."""
 
     expected: ExpectedOrg
@@ -45,8 +45,7 @@ class SignInRequest:
     """How long the last page stays available to a browser that has not fetched it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Authorization:
+class _Authorization(Struct, frozen=True):
     """One request to the authorize page."""
 
     client: oauth.Client

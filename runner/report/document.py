@@ -5,7 +5,7 @@ Pure: from an outcome to plain values. Knows nothing of where it is printed.
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from msgspec.structs import asdict
 
 from runner.outcome import RunOutcome, TaskOutcome
 from runner.report.diagnostics import diagnostic_document

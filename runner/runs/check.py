@@ -7,8 +7,10 @@ a position, so that one report has them all. Knows the order of the checks. Prin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner import events
 from runner.diagnostics import Diagnostic, Severity
@@ -34,8 +36,7 @@ from runner.salesforce.limits import (
 from runner.salesforce.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedJob:
+class CheckedJob(Struct, frozen=True):
     """What the check of one job found."""
 
     file: Path

@@ -10,9 +10,11 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner import events
 from runner.engine.api_reserve import check_reserve
@@ -174,8 +176,7 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
     return run
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedUndo:
+class PreparedUndo(Struct, frozen=True):
     """An undo that is planned and can be executed."""
 
     plan: UndoPlan
@@ -329,8 +330,7 @@ def _outcome(selected: SelectedRun) -> RunOutcome:
     return RunOutcome(selected.run_id, job.name, job.file, selected.started, finished)
 
 
-@dataclass(frozen=True, slots=True)
-class _Execution:
+class _Execution(Struct, frozen=True):
     """A run on the org it is connected to."""
 
     selected: SelectedRun

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.credentials import Secret
 from runner.errors import StateError
@@ -23,8 +24,7 @@ from runner.state.paths import StateFolder
 STOP_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class LocalOrg:
+class LocalOrg(Struct, frozen=True):
     """A running local org."""
 
     url: str

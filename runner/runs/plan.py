@@ -10,9 +10,10 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
@@ -39,8 +40,7 @@ LOCAL_FIRST_POLL_SECONDS = 0.05
 _LOCK = "lock"
 
 
-@dataclass(frozen=True, slots=True)
-class MadePlan:
+class MadePlan(Struct, frozen=True):
     """A plan, and the folder of the rows that were kept for it."""
 
     prepared: PreparedRun
@@ -82,8 +82,7 @@ def made_plans(
         yield made
 
 
-@dataclass(frozen=True, slots=True)
-class _Planning:
+class _Planning(Struct, frozen=True):
     """One job that is planned."""
 
     prepared: PreparedRun

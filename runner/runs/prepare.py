@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
@@ -32,8 +33,7 @@ def _ignore_job(_job: Job) -> None:
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(Struct, frozen=True):
     """How to run, resume, retry or undo."""
 
     settings: UserSettings
@@ -53,8 +53,7 @@ class RunOptions:
     """Called with the job once it is loaded, before anything is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedRun:
+class PreparedRun(Struct, frozen=True):
     """A job that was read and checked, and what is asked of it."""
 
     job: Job
@@ -116,8 +115,7 @@ def load(job_file: Path, options: RunOptions) -> Job:
     return job
 
 
-@dataclass(slots=True)
-class JobLock:
+class JobLock(Struct):
     """A job's lock, held."""
 
     ledger: Ledger

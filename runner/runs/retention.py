@@ -6,9 +6,10 @@ Knows how long runs stay and which must not go. Knows nothing of what is in thei
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.engine.undo import WORKING_FOLDERS
 from runner.state.ledger import Ledger
@@ -18,8 +19,7 @@ RETENTION_DAYS = 90
 _ALL = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Pruned:
+class Pruned(Struct, frozen=True):
     """Which runs were deleted."""
 
     runs: tuple[str, ...]

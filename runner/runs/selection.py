@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.errors import UsageError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
@@ -24,8 +26,7 @@ from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
 
 
-@dataclass(frozen=True, slots=True)
-class SelectedRun:
+class SelectedRun(Struct, frozen=True):
     """A run that is about to be executed."""
 
     run_id: str

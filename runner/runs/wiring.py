@@ -9,9 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
     from runner.state.paths import StateFolder
 
 
-@dataclass(frozen=True, slots=True)
-class UserSettings:
+class UserSettings(Struct, frozen=True):
     """What the user who runs a job decides, never the job file."""
 
     state: StateFolder

@@ -6,13 +6,12 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from threading import Lock
 
 import msgspec
+from msgspec import Struct, field
 
 from runner.errors import OrgError, UsageError
 from runner.salesforce.http.json_answers import Count, read_json
@@ -29,8 +28,7 @@ class AmbiguousColumnError(ColumnError):
     """A column that may be one of several fields."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldDescribe:
+class FieldDescribe(Struct, frozen=True):
     """One field, as `describe` has it."""
 
     name: str
@@ -69,8 +67,7 @@ class FieldDescribe:
         return self.external_id or self.id_lookup
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectDescribe:
+class ObjectDescribe(Struct, frozen=True):
     """One object, as `describe` has it."""
 
     name: str
@@ -123,8 +120,7 @@ class ObjectDescribe:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedColumn:
+class ResolvedColumn(Struct, frozen=True):
     """The field that a column refers to."""
 
     name: str
@@ -134,15 +130,16 @@ class ResolvedColumn:
     parent: str | None = None
     """The parent's object, for a relationship column."""
     parent_field: FieldDescribe | None = None
-    type: str = dataclasses.field(init=False)
-    """Describe type of the values."""
-    lookup: str | None = dataclasses.field(init=False)
-    """Name of a relationship column's reference field; None for a plain column."""
 
-    def __post_init__(self) -> None:
-        """Compute once what every reader asks."""
-        object.__setattr__(self, "type", (self.parent_field or self.field).type)
-        object.__setattr__(self, "lookup", self.field.name if self.parent_field else None)
+    @property
+    def type(self) -> str:
+        """Describe type of the values."""
+        return (self.parent_field or self.field).type
+
+    @property
+    def lookup(self) -> str | None:
+        """Name of a relationship column's reference field; None for a plain column."""
+        return self.field.name if self.parent_field else None
 
 
 class Describes:

@@ -6,8 +6,9 @@ another org or a token of another org leads there without notice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from runner.errors import WrongOrgError
 from runner.job.model import Connection, Environment
@@ -19,8 +20,7 @@ _ID_LENGTH = 15
 """The rest of an Id of 18 characters is a checksum of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectedOrg:
+class ExpectedOrg(Struct, frozen=True):
     """The org that a connection means."""
 
     environment: Environment

@@ -6,9 +6,8 @@ nothing of what a job expects.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.http.json_answers import read_json
@@ -19,8 +18,7 @@ from runner.salesforce.session import Session
 _IDENTITY_PARTS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """A user of an org; Ids of 18 characters."""
 
     user_id: str

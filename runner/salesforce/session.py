@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
@@ -38,8 +40,7 @@ _API_USAGE = re.compile(r"\bapi-usage=(\d{1,18})/(\d{1,18})")
 """Of the header Sforce-Limit-Info. Source: REST API guide; other counts may follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class ApiUsage:
+class ApiUsage(Struct, frozen=True):
     """What the org counts of its daily limit, by all users and apps."""
 
     used: int

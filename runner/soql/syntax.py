@@ -6,14 +6,14 @@ the text, in characters from 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Path:
+
+class Path(Struct, frozen=True):
     """A field, perhaps through parents: `Account.Owner.Name`."""
 
     names: tuple[str, ...]
@@ -23,8 +23,7 @@ class Path:
         return ".".join(self.names)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A function over one field or one other call: `COUNT(Id)`, `DAY_ONLY(convertTimezone(x))`."""
 
     name: str
@@ -35,24 +34,21 @@ class Call:
         return f"{self.name}({self.argument or ''})"
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
+class Bind(Struct, frozen=True):
     """`:name`, a value that is put in before the query is sent."""
 
     name: str
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Geolocation:
+class Geolocation(Struct, frozen=True):
     """`GEOLOCATION(37.775, -122.418)`."""
 
     latitude: Number | Bind
     longitude: Number | Bind
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+class Distance(Struct, frozen=True):
     """`DISTANCE(Location__c, GEOLOCATION(37.775, -122.418), 'mi')`."""
 
     field: Path
@@ -67,16 +63,14 @@ class Distance:
 Operand = Path | Call | Distance
 
 
-@dataclass(frozen=True, slots=True)
-class FieldItem:
+class FieldItem(Struct, frozen=True):
     """A field or a call in the select list, with its alias if it has one."""
 
     operand: Operand
     alias: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ChildItem:
+class ChildItem(Struct, frozen=True):
     """A child subquery in the select list."""
 
     query: Query
@@ -84,16 +78,14 @@ class ChildItem:
     alias: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TypeBranch:
+class TypeBranch(Struct, frozen=True):
     """`WHEN Account THEN Phone, Name`."""
 
     sobject: str
     fields: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TypeofItem:
+class TypeofItem(Struct, frozen=True):
     """`TYPEOF What WHEN … ELSE … END`."""
 
     relationship: Path
@@ -106,8 +98,7 @@ class TypeofItem:
 Item = FieldItem | ChildItem | TypeofItem
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(Struct, frozen=True):
     """A string."""
 
     value: str
@@ -115,16 +106,14 @@ class Text:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number."""
 
     value: Decimal
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """An amount with its currency: `USD5000`."""
 
     code: str
@@ -132,47 +121,41 @@ class Money:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Boolean:
+class Boolean(Struct, frozen=True):
     """`true` or `false`."""
 
     value: bool
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Null:
+class Null(Struct, frozen=True):
     """`null`."""
 
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Day:
+class Day(Struct, frozen=True):
     """A date, `2024-01-31`."""
 
     value: date
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Hour:
+class Hour(Struct, frozen=True):
     """A time of day, `10:30:00.000Z`."""
 
     value: time
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """A datetime with its zone; the value is aware, in UTC."""
 
     value: datetime
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Period:
+class Period(Struct, frozen=True):
     """A date literal: `TODAY`, `LAST_N_DAYS:3`."""
 
     name: str
@@ -197,8 +180,7 @@ class Comparator(StrEnum):
     LIKE = "LIKE"
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """`Name = 'x'`."""
 
     left: Operand
@@ -206,8 +188,7 @@ class Comparison:
     right: Literal
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(Struct, frozen=True):
     """`Name IN ('x', 'y')` and its negation."""
 
     left: Operand
@@ -215,8 +196,7 @@ class Membership:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SemiJoin:
+class SemiJoin(Struct, frozen=True):
     """`Id IN (SELECT AccountId FROM Contact)` and its negation."""
 
     left: Operand
@@ -224,8 +204,7 @@ class SemiJoin:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True):
     """`Colours__c INCLUDES ('Red;Blue', 'Green')` and EXCLUDES."""
 
     left: Operand
@@ -233,16 +212,14 @@ class Holding:
     negated: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Junction:
+class Junction(Struct, frozen=True):
     """Conditions joined by AND, or by OR."""
 
     word: str
     parts: tuple[Condition, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Negation:
+class Negation(Struct, frozen=True):
     """`NOT …`."""
 
     part: Condition
@@ -251,8 +228,7 @@ class Negation:
 Condition = Comparison | Membership | SemiJoin | Holding | Junction | Negation
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One entry of FROM: an sObject, a child relationship or `alias.relationship`."""
 
     path: Path
@@ -267,8 +243,7 @@ class Subtotals(StrEnum):
     CUBE = "cube"
 
 
-@dataclass(frozen=True, slots=True)
-class Sort:
+class Sort(Struct, frozen=True):
     """One entry of ORDER BY."""
 
     operand: Operand
@@ -276,8 +251,7 @@ class Sort:
     nulls_first: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """The place of a clause."""
 
     name: str
@@ -286,8 +260,7 @@ class Clause:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """One SELECT."""
 
     items: tuple[Item, ...]

@@ -13,11 +13,12 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import LockHeldError, StateError
 from runner.files import PRIVATE_FILE, private_folder, unwritable, write_private
@@ -29,8 +30,7 @@ _START_TIME_FIELD = 19
 """Of /proc/PID/stat after the command's name: field 22, `starttime`, in proc(5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessIdentity:
+class ProcessIdentity(Struct, frozen=True):
     """A process that cannot be confused with another.
 
     A pid is not enough: pids are reused, and in a container every run may have pid 1. So the time
@@ -61,8 +61,7 @@ class ProcessIdentity:
         return self.started is not None and self.started != _start_time(self.pid)
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """The run that holds a job's lock, as recorded beside it."""
 
     run_id: str

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.errors import StateError
 from runner.files import private_folder, real_path
@@ -46,8 +47,7 @@ def _home() -> Path:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
-class StateFolder:
+class StateFolder(Struct, frozen=True):
     """The folder of everything that outlives a run; `root` is absolute."""
 
     root: Path

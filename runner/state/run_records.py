@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
-from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import ExitCode
@@ -44,8 +46,7 @@ class RunState(StrEnum):
     """It recorded no end, and its process has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class PartRecord:
+class PartRecord(Struct, frozen=True):
     """One slice of a task's rows: one request or one Bulk job."""
 
     part: int
@@ -70,8 +71,7 @@ class PartRecord:
     """When it was last recorded; the ledger fills this in."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskRecord(Struct, frozen=True):
     """One task of a run."""
 
     name: str
@@ -87,8 +87,7 @@ class TaskRecord:
     """Whether nothing of it is left to be done or found out."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunRequest:
+class RunRequest(Struct, frozen=True):
     """What the command line asked for, so that a run is resumed as it was started."""
 
     verb: str = "run"
@@ -110,8 +109,7 @@ class RunRequest:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True):
     """One run."""
 
     run_id: str
@@ -322,7 +320,12 @@ def end_columns(outcome: RunOutcome) -> Columns:
 
 
 def _problems_text(problems: tuple[Diagnostic, ...]) -> str:
-    return json.dumps([asdict(each) for each in problems], default=str)
+    return json.dumps([_problem_members(each) for each in problems], default=str)
+
+
+def _problem_members(problem: Diagnostic) -> dict[str, object]:
+    at = problem.position
+    return asdict(problem) | {"position": asdict(at) if at else None}
 
 
 def _without_secrets(columns: Columns) -> Columns:

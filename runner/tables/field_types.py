@@ -5,8 +5,10 @@ Knows the describe types (REST `describe`, `fields[].type`). Knows nothing of SQ
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.tables.sql import BLANKS
 
@@ -52,8 +54,7 @@ MOST_ROW_CHARACTERS = 400_000
 """Of all values of a row in Bulk API 2.0: a longer one fails the ingest job with all its rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class MappedColumn:
+class MappedColumn(Struct, frozen=True):
     """One field to send and where its values come from."""
 
     field: str

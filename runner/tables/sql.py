@@ -8,8 +8,10 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _LEAST_BUFFER_BYTES = 2_000_000
 _CSV_OPTIONS = {
@@ -54,8 +56,7 @@ def once(value: str, variable: str, expression: str) -> str:
     return f"list_transform([{value}], lambda {variable}: {expression})[1]"
 
 
-@dataclass(frozen=True, slots=True)
-class CsvDialect:
+class CsvDialect(Struct, frozen=True):
     """How a UTF-8 CSV file is written; all its columns are text."""
 
     columns: tuple[str, ...]

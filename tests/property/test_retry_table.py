@@ -1,9 +1,8 @@
 """What must hold of the retry table for every failed try, known or not."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runner.salesforce.http.retry_table import (
     GATEWAY_STATUSES,

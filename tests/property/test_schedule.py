@@ -1,9 +1,8 @@
 """However tasks need each other and fail, the schedule keeps their order and comes to an end."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runner.engine.schedule import Schedule
 from runner.job.model import QueryTask, Verb

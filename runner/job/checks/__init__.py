@@ -7,8 +7,9 @@ write a function from a partial job to diagnostics and put it into the table tha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+from msgspec import Struct
 
 from runner.diagnostics import Diagnostic
 from runner.job.checks import (
@@ -72,8 +73,7 @@ _OF_PARAMS: tuple[_Check, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Readers:
+class Readers(Struct, frozen=True):
     """What other layers know, for the checks; without one, its checks are left out."""
 
     expressions: ExpressionChecker | None = None

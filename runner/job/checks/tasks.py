@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
+
+from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import TaskRows

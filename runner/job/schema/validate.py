@@ -7,12 +7,12 @@ Knows nothing of files or of messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cache
 from itertools import islice
 
 from jsonschema import Draft202012Validator, validators
 from jsonschema.exceptions import ValidationError
+from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic
 from runner.job.model import Origin

@@ -6,11 +6,10 @@ of YAML a job does not allow. Knows nothing of files; imports no YAML.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class SyntaxProblem:
+class SyntaxProblem(Struct, frozen=True):
     """A problem of the syntax: its code, what is wrong, and what to write instead."""
 
     code: str

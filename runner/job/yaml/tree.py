@@ -13,9 +13,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
+
+from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic, Location, Position
 from runner.job.model import Origin
@@ -60,8 +61,7 @@ class NodeKind(Enum):
     ALIAS = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One thing a parser found."""
 
     kind: NodeKind
@@ -111,8 +111,7 @@ def _mark(mark: Any) -> Mark:  # noqa: ANN401 - of either parser of PyYAML
     return (mark.line, mark.column) if mark else (0, 0)
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """A list or a mapping that is being read."""
 
     path: Location

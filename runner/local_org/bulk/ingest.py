@@ -13,11 +13,12 @@ from __future__ import annotations
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
+
+from msgspec.structs import replace
 
 from runner.local_org import records
 from runner.local_org.bulk.csv_reading import Row, Upload

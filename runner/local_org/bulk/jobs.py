@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import make_id, normalise
@@ -56,8 +58,7 @@ TERMINAL = frozenset({JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED})
 UNDER_WAY = frozenset({JobState.UPLOAD_COMPLETE, JobState.IN_PROGRESS})
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One job; `Jobs.change` saves a new version of it."""
 
     id: str
@@ -161,7 +162,7 @@ class Jobs:
 
     def change(self, job: Job, **changes: object) -> Job:
         """Save a changed version, in the caller's transaction if there is one."""
-        changed = replace(job, modstamp=self._org.clock().isoformat(), **changes)  # type: ignore[arg-type]
+        changed = replace(job, modstamp=self._org.clock().isoformat(), **changes)
         with self._org.store.writing() as conn:
             conn.execute('UPDATE "_jobs" SET body = ? WHERE id = ?', (_packed(changed), job.id))
         return changed

@@ -13,10 +13,11 @@ import binascii
 import csv
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from runner.local_org import soql
 from runner.local_org.bulk.jobs import DELIMITERS, LINE_ENDINGS, Job, Jobs
@@ -96,8 +97,7 @@ class _Sink:
         self._places = array("Q")
 
 
-@dataclass(frozen=True, slots=True)
-class ResultPage:
+class ResultPage(Struct, frozen=True):
     """Some rows of a result, with its header."""
 
     folder: Path

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from runner.local_org.ids import make_id, normalise
 from runner.local_org.org import Org
@@ -41,8 +43,7 @@ class BatchState(StrEnum):
     NOT_PROCESSED = "NotProcessed"
 
 
-@dataclass(frozen=True, slots=True)
-class Bulk1Job:
+class Bulk1Job(Struct, frozen=True):
     """One job of Bulk API 1.0."""
 
     id: str
@@ -69,8 +70,7 @@ class Bulk1Job:
         return self.operation in QUERIES
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """One batch of a job."""
 
     id: str
@@ -179,7 +179,7 @@ class Bulk1Jobs:
     def change(self, batch: Batch, **changes: object) -> Batch:
         """Save a changed version, in the caller's transaction if there is one."""
         now = self._org.clock().isoformat()
-        changed = replace(batch, modstamp=now, **changes)  # type: ignore[arg-type]
+        changed = replace(batch, modstamp=now, **changes)
         with self._org.store.writing() as conn:
             conn.execute(
                 'UPDATE "_classic_batches" SET body = ? WHERE id = ?', (_packed(changed), batch.id)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.bulk1 import chunks, shapes
@@ -45,8 +46,7 @@ _VERSION = re.compile(r"[1-9]\d?\.0")
 _BLOCK = 256 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class _Bulk1Request:
+class _Bulk1Request(Struct, frozen=True):
     """One request in a session, with the job and batch of its path."""
 
     org: Org

@@ -15,8 +15,9 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
+
+from msgspec import Struct
 
 from runner.local_org.bulk.failure import JobFailure
 from runner.local_org.catalog.model import SObject
@@ -44,8 +45,7 @@ _YEARS_AHEAD = 20
 """A year of two digits is at most so far ahead, as in Java."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Rule:
+class _Rule(Struct, frozen=True):
     """One line of a spec."""
 
     fields: tuple[str, ...]

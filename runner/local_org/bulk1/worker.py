@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from time import monotonic
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from runner.local_org import exact_numbers, soql
 from runner.local_org.api_errors import ApiRefusal

@@ -7,7 +7,8 @@ of the rest of the org file.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from runner.local_org.catalog import names
 from runner.local_org.catalog.declared_fields import auto_numbered

@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from runner.local_org.catalog import custom_object, names, person_accounts
 from runner.local_org.catalog.declared_fields import adjusted_field, declared_fields

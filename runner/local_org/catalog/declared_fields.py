@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.local_org.catalog import names
 from runner.local_org.catalog.model import Field, PicklistValue
@@ -19,8 +21,7 @@ _LONG_TEXT = 131_072
 _TEXT = 255
 
 
-@dataclass(frozen=True, slots=True)
-class FieldType:
+class FieldType(Struct, frozen=True):
     """A field type of the org file in describe's terms."""
 
     describe_type: str

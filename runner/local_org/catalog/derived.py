@@ -7,14 +7,14 @@ for its field. Knows no SQL.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Catalog
 from runner.local_org.catalog.standard import table
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """The way from a record to the field of a parent, or of a parent's parent."""
 
     hops: tuple[tuple[str, str], ...]
@@ -22,8 +22,7 @@ class Path:
     field: str
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True):
     """A field that has the value at the end of the first path whose reference is filled."""
 
     sobject: str
@@ -31,8 +30,7 @@ class Copy:
     paths: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RollUp:
+class RollUp(Struct, frozen=True):
     """A field that sums up a field of the children, counts them, or says whether there are any."""
 
     sobject: str

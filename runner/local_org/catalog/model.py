@@ -6,8 +6,9 @@ Knows plain frozen values. Knows nothing of where they were declared or how reco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 SYSTEM_COLUMNS = (
     "Id",
@@ -21,8 +22,7 @@ SYSTEM_COLUMNS = (
 """Columns of every table, also where describe shows only some of them (platform events)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PicklistValue:
+class PicklistValue(Struct, frozen=True):
     """One entry of a picklist."""
 
     value: str
@@ -31,8 +31,7 @@ class PicklistValue:
     default: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """One field of an sObject; names and meanings are those of describe."""
 
     name: str
@@ -94,8 +93,7 @@ class Field:
         return self.type not in {"address", "location"} and not self.calculated
 
 
-@dataclass(frozen=True, slots=True)
-class ChildRelationship:
+class ChildRelationship(Struct, frozen=True):
     """One list of children of a parent."""
 
     child_sobject: str
@@ -105,8 +103,7 @@ class ChildRelationship:
     restricted_delete: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RecordType:
+class RecordType(Struct, frozen=True):
     """One record type of an sObject."""
 
     id: str
@@ -119,8 +116,7 @@ class RecordType:
     """Whether accounts of this type are people."""
 
 
-@dataclass(frozen=True, slots=True)
-class ValidationRule:
+class ValidationRule(Struct, frozen=True):
     """Refuses a record for which `condition` holds, as the org file declares it."""
 
     name: str
@@ -131,8 +127,7 @@ class ValidationRule:
     """The field of the error; None for the record as a whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class DuplicateRule:
+class DuplicateRule(Struct, frozen=True):
     """Finds records with the same values in some fields."""
 
     name: str
@@ -142,8 +137,7 @@ class DuplicateRule:
     """True refuses; False alerts: the caller can insist on saving."""
 
 
-@dataclass(frozen=True)
-class SObject:
+class SObject(Struct, frozen=True, dict=True):
     """One kind of record."""
 
     name: str
@@ -197,8 +191,7 @@ class SObject:
         )
 
 
-@dataclass(frozen=True)
-class Catalog:
+class Catalog(Struct, frozen=True, dict=True):
     """All sObjects of an org."""
 
     sobjects: tuple[SObject, ...]

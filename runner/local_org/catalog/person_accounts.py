@@ -6,7 +6,8 @@ Knows which fields of a contact its account has, and what they are called. Knows
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Field, SObject
 

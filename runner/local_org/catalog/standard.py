@@ -9,9 +9,10 @@ import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cache
 from importlib import resources
+
+from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Catalog, ChildRelationship, Field, PicklistValue, SObject
 

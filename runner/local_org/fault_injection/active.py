@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from threading import Condition
+
+from msgspec import Struct
 
 from runner.local_org.fault_injection.rule import (
     JOB_FAULTS,
@@ -23,8 +24,7 @@ from runner.local_org.fault_injection.rule import (
 from runner.local_org.org import Org
 
 
-@dataclass(slots=True)
-class ActiveRule:
+class ActiveRule(Struct):
     """A rule in force, with its counts."""
 
     id: int

@@ -36,8 +36,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from runner.local_org.catalog.section import Problem
 
@@ -68,8 +70,7 @@ class FaultRuleError(ValueError):
     """A rule is invalid; the message says which member and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class FaultRule:
+class FaultRule(Struct, frozen=True):
     """One rule; the module's docstring explains its members."""
 
     kind: FaultKind
@@ -136,7 +137,7 @@ _KEYS_OF_FIELDS = {field: key for key, field in _FIELDS_OF_KEYS.items()}
 
 
 def _checked(name: str, value: object) -> object:
-    known = [_KEYS_OF_FIELDS.get(each.name, each.name) for each in fields(FaultRule)]
+    known = [_KEYS_OF_FIELDS.get(each, each) for each in FaultRule.__struct_fields__]
     if name not in known:
         raise FaultRuleError(f"unknown key {name}; a fault has: {', '.join(known)}")
     if name == "kind":

@@ -6,16 +6,16 @@ Knows a request and its outcome. Stores no bodies and no tokens.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from threading import Lock
+
+from msgspec import Struct
 
 from runner.local_org.org import Org
 
 _MOST_ENTRIES = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedRequest:
+class LoggedRequest(Struct, frozen=True):
     """One request and its answer."""
 
     time: str

@@ -9,8 +9,9 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import Struct, field
 
 from runner.local_org import exact_numbers
 
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 JSON_TYPE = "application/json;charset=UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request, decoded: the body is whole and uncompressed."""
 
     method: str
@@ -61,8 +61,7 @@ class Request:
         return self.payload or io.BytesIO(self.body)
 
 
-@dataclass(frozen=True, slots=True)
-class WireFault:
+class WireFault(Struct, frozen=True):
     """How to damage the response on its way, to test against bad networks."""
 
     reset: bool = False
@@ -73,8 +72,7 @@ class WireFault:
     """Send the body this slowly."""
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """One response; the body is bytes, or an iterable of bytes that is sent chunked."""
 
     status: int = 200
@@ -94,8 +92,7 @@ class Response:
 Endpoint = Callable[["Org", Request], Response]
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """The endpoint for a method and a path, a regular expression that matches the whole path.
 
     With `versioned=True` the path omits `/services/data/vNN.0`.

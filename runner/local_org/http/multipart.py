@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from mmap import mmap
+
+from msgspec import Struct
 
 _BOUNDARY = re.compile(r'boundary=(?:\\?"([^"\\]+)\\?"|([^;\s]+))', re.IGNORECASE)
 _NAME = re.compile(rb'\bname="([^"]*)"')
@@ -20,8 +21,7 @@ class MultipartError(ValueError):
     """The body does not match its Content-Type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One part: where its content is in the body."""
 
     name: str

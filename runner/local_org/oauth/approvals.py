@@ -8,7 +8,8 @@ app; a sixth ends the oldest. They outlive the server.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.oauth.apps import App
 from runner.local_org.oauth.refusal import dead_token
@@ -36,8 +37,7 @@ FROM "_refresh_tokens" r JOIN "_approvals" a ON a.family = r.family WHERE r.toke
 """
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshToken:
+class RefreshToken(Struct, frozen=True):
     """A refresh token and its approval."""
 
     token: str

@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
 
 from runner.local_org.catalog.section import Problem, Section
 from runner.local_org.oauth.refusal import OAuthRefusal, unknown_client
@@ -48,8 +49,7 @@ KNOWN_SCOPES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class App:
+class App(Struct, frozen=True):
     """One connected app or External Client App."""
 
     client_id: str
@@ -126,7 +126,7 @@ def declared_apps(
 
 
 def _app(section: Section, *, rotate: bool) -> App:
-    section.only(*(each.name for each in fields(App)))
+    section.only(*App.__struct_fields__)
     client_id = section.text("client_id")
     if not client_id:
         section.report("is required", "client_id")

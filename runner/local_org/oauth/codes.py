@@ -9,9 +9,10 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Lock
+
+from msgspec import Struct
 
 from runner.local_org.oauth.refusal import OAuthRefusal, wrong_callback
 from runner.local_org.oauth.sessions import opaque
@@ -24,8 +25,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,172}")
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-@dataclass(frozen=True, slots=True)
-class Approval:
+class Approval(Struct, frozen=True):
     """What a user agreed to on the page."""
 
     client_id: str

@@ -7,9 +7,10 @@ Knows nothing of how a client got its token.
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import RLock
+
+from msgspec import Struct
 
 from runner.local_org.oauth.users import user_of_id
 from runner.local_org.org import Org, User
@@ -26,8 +27,7 @@ CREATE TABLE IF NOT EXISTS "_sessions" (
 """
 
 
-@dataclass(slots=True)
-class Session:
+class Session(Struct):
     """One access token with its user and expiry."""
 
     token: str

@@ -5,7 +5,7 @@ Knows the store and the catalog. Knows no template and no request.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import normalise
@@ -17,24 +17,21 @@ _COLUMNS_SHOWN = 8
 _LATEST_FIRST = ' ORDER BY "SystemModstamp" DESC, "Id" DESC LIMIT ? OFFSET ?'
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """An sObject and its number of records that are not deleted."""
 
     sobject: SObject
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(Struct, frozen=True):
     """One value, and the address of the record that it names, if any."""
 
     text: str
     href: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """One page of records, newest first."""
 
     columns: list[Field]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from runner.local_org.bulk.ingest import FAILED, SUCCEEDED, result_header
 from runner.local_org.bulk.jobs import DELIMITERS, Job, JobKind, Jobs
@@ -24,8 +25,7 @@ _BULK1 = "Bulk API 1.0"
 _BULK2 = "Bulk API 2.0"
 
 
-@dataclass(frozen=True, slots=True)
-class JobLine:
+class JobLine(Struct, frozen=True):
     """One job, as a line of a table."""
 
     id: str
@@ -39,8 +39,7 @@ class JobLine:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(Struct, frozen=True):
     """The first rows of a result file, or the batches of a job."""
 
     title: str
@@ -50,8 +49,7 @@ class Rows:
     """Whether there are rows that are not shown."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+class JobPage(Struct, frozen=True):
     """One job with what became of its rows."""
 
     line: JobLine

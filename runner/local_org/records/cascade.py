@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, ChildRelationship, SObject
@@ -20,8 +21,7 @@ _BATCH = 500
 _SHOWN_CHILDREN = 10
 
 
-@dataclass(slots=True)
-class Cascade:
+class Cascade(Struct):
     """Records that are deleted together: by sObject, each with the record that causes it."""
 
     records: dict[str, dict[str, str]]
@@ -29,8 +29,7 @@ class Cascade:
     """Requested records that cannot be deleted, with the error."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Blocker:
+class _Blocker(Struct, frozen=True):
     """A child that prevents the delete of its parent."""
 
     parent: SObject

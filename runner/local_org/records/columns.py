@@ -6,15 +6,15 @@ Knows the catalog and the two ways of naming a parent by external Id. Knows no v
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 
 _PATH = re.compile(r"(?:(?P<type>\w+):)?(?P<relationship>\w+)\.(?P<field>\w+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column: a field, or a reference given by a parent's key."""
 
     field: Field

@@ -6,7 +6,8 @@ Knows Id, success and errors. Knows nothing of how they are sent.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiError
 
@@ -17,8 +18,7 @@ _ROLLED_BACK = ApiError(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RowOutcome:
+class RowOutcome(Struct, frozen=True):
     """The outcome of one row; `created` says whether an upsert inserted it, if it succeeded."""
 
     id: str | None

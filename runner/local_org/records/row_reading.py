@@ -6,8 +6,9 @@ Knows names, values and what can be written. Knows nothing of the store or of ot
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
+
+from msgspec import Struct, field
 
 from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Catalog, Field, SObject
@@ -26,8 +27,7 @@ from runner.local_org.records.values import (
 _NULL_TEXT = "#N/A"
 
 
-@dataclass(slots=True)
-class RowDraft:
+class RowDraft(Struct):
     """One row in progress: its values and its errors."""
 
     place: int

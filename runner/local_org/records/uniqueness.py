@@ -6,7 +6,8 @@ Knows what must be unique. Knows no other rules.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import Field, SObject
@@ -18,8 +19,7 @@ from runner.local_org.records.values import Stored, comparable
 _SHORT_ID = 15
 
 
-@dataclass(frozen=True, slots=True)
-class _Pair:
+class _Pair(Struct, frozen=True):
     """Two references that only one record has together, and the words for a second one."""
 
     fields: tuple[str, str]

@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
@@ -50,8 +51,7 @@ _UNREAD = frozenset({"JSON_PARSER_ERROR", "INVALID_FIELD"})
 _SYSTEM = ("LastModifiedDate", "LastModifiedById", "SystemModstamp")
 
 
-@dataclass(frozen=True, slots=True)
-class WriteCall:
+class WriteCall(Struct, frozen=True):
     """One write of rows of one sObject, and in whose name."""
 
     operation: str

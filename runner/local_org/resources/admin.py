@@ -15,8 +15,9 @@ Pages of another origin cannot call these: browsers send the origin.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from urllib.parse import urlsplit
+
+from msgspec.structs import asdict
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.blobs import Blobs

@@ -7,8 +7,9 @@ is never sent to the callback: the page shows the error, as at Salesforce.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlencode
+
+from msgspec import Struct
 
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.oauth.apps import DEFAULT_SCOPES, KNOWN_SCOPES, App, Apps
@@ -21,8 +22,7 @@ from runner.local_org.pages import page
 _PATH = "/services/oauth2/authorize"
 
 
-@dataclass(frozen=True, slots=True)
-class _Authorization:
+class _Authorization(Struct, frozen=True):
     """A valid authorization request."""
 
     redirect_uri: str

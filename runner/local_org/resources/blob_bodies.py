@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from mmap import ACCESS_READ, mmap
+
+from msgspec.structs import replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.blobs import Blob, Blobs

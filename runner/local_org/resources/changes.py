@@ -5,8 +5,9 @@ Knows the rules for the span. Knows nothing of writes. Source: getUpdated and ge
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -22,8 +23,7 @@ _RETENTION = timedelta(days=15)
 _LEAST_SPAN = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
+class _Span(Struct, frozen=True):
     """From one full minute to another."""
 
     start: datetime

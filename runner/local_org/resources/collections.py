@@ -9,8 +9,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from itertools import groupby
+
+from msgspec import Struct, field
 
 from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -61,8 +62,7 @@ def _written(org: Org, request: Request, operation: str) -> Response:
     return Response.of_json([_result(outcome) for outcome in collection.outcomes])
 
 
-@dataclass(slots=True)
-class _Collection:
+class _Collection(Struct):
     """One request within its transaction, and the outcomes of its rows so far."""
 
     org: Org

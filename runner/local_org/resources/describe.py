@@ -6,8 +6,9 @@ Knows the members of each answer and their order. Knows no records.
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from email.utils import format_datetime
+
+from msgspec.structs import replace
 
 from runner.local_org.catalog.model import ChildRelationship, Field, RecordType, SObject
 from runner.local_org.http.messages import Request, Response, Route

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.ingest import FAILED, SUCCEEDED, UPLOAD, result_header, rows_left

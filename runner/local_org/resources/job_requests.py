@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.jobs import (
@@ -37,8 +38,7 @@ _STATE_NAMES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class JobBody:
+class JobBody(Struct, frozen=True):
     """The body of a create or a change, with checked access to its members."""
 
     members: Mapping[str, object]

@@ -11,9 +11,10 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import wraps
 from urllib.parse import parse_qs, unquote_plus
+
+from msgspec.structs import replace
 
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.oauth import assertion

@@ -7,9 +7,10 @@ pages.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
 from sqlite3 import Connection
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.cursors import Cursor, Cursors
@@ -123,8 +124,7 @@ def _explanation(org: Org, prepared: Prepared) -> Response:
     return Response.of_json({"plans": [plan]})
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     records: list[JsonRecord]
     consumed: int
     """Ids used by the page, including records deleted since."""

@@ -6,9 +6,10 @@ developer guide and recorded responses of real orgs.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlencode
+
+from msgspec.structs import replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.bulk.jobs import TERMINAL, Job, JobKind, Jobs, JobState

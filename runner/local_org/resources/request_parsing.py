@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
+
+from msgspec.structs import replace
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiError, ApiRefusal

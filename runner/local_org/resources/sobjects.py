@@ -9,11 +9,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Field, SObject
@@ -96,8 +97,7 @@ def _no_id(text: str) -> ApiRefusal:
     return not_found(f"Provided external ID field does not exist or is not accessible: {text}")
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(Struct, frozen=True):
     """Which version of a record a client has or must have."""
 
     modified: datetime

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from urllib.parse import parse_qs, urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiRefusal
@@ -24,8 +26,7 @@ _SHOWN = ("ETag", "Last-Modified", "Location")
 """The headers of a part that its composite passes on, as recorded."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One subrequest as sent."""
 
     method: str
@@ -35,8 +36,7 @@ class Part:
     headers: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The response to one subrequest."""
 
     status: int

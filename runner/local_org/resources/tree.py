@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiError, ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -26,8 +27,7 @@ _MOST_RECORDS = 200
 _MOST_LEVELS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(Struct, frozen=True):
     """One record of the tree."""
 
     sobject: SObject

@@ -9,9 +9,10 @@ Salesforce's logic has two values. SQL that may be NULL counts as false here, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.ids import normalise
@@ -67,8 +68,7 @@ class Bindings:
         return f":{name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """The current time, for date literals."""
 
     now: datetime

@@ -5,7 +5,7 @@ Knows fields and functions. Knows nothing of comparisons and clauses.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Field
 from runner.local_org.records.values import compound_parts
@@ -44,8 +44,7 @@ _MOMENT_PARTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """An operand, resolved."""
 
     sql: str

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations
+
+from msgspec import Struct
 
 from runner.local_org import exact_numbers
 from runner.local_org.api_errors import ApiRefusal
@@ -29,8 +30,7 @@ _TOO_MANY = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CountQuery:
+class CountQuery(Struct, frozen=True):
     """`SELECT COUNT() FROM …`: only totalSize is returned."""
 
     sql: str
@@ -46,8 +46,7 @@ class CountQuery:
         return iter(())
 
 
-@dataclass(frozen=True, slots=True)
-class GroupedQuery:
+class GroupedQuery(Struct, frozen=True):
     """Aggregates: one AggregateResult per group."""
 
     sql: str

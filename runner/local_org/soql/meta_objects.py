@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.catalog import names
 from runner.local_org.catalog.model import Catalog, Field, SObject
@@ -21,8 +22,7 @@ from runner.local_org.store import quoted
 _Row = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Described:
+class Described(Struct, frozen=True):
     """An sObject without a table, and the SQL for its rows."""
 
     sobject: SObject

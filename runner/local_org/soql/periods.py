@@ -10,8 +10,9 @@ today; every other LAST_ and NEXT_ excludes the current unit.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta
+
+from msgspec import Struct
 
 _NAMED_DAYS = {"YESTERDAY": -1, "TODAY": 0, "TOMORROW": 1}
 _PLAIN = re.compile(r"(LAST|THIS|NEXT)_(WEEK|MONTH|QUARTER|YEAR|FISCAL_QUARTER|FISCAL_YEAR)")
@@ -23,8 +24,7 @@ _MONTHS = {"MONTH": 1, "QUARTER": 3, "YEAR": 12}
 _STEPS = {"LAST": -1, "THIS": 0, "NEXT": 1}
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """Days from `start` up to `end`, exclusive."""
 
     start: date

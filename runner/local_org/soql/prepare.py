@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -41,8 +42,7 @@ _NO_TYPEOF = "TypeOf expressions not supported in Bulk Query"
 _NO_AGGREGATES = "Aggregate Relationships not supported in Bulk V2 Query with CSV content type"
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True):
     """A compiled query; can be run any number of times."""
 
     entity: SObject

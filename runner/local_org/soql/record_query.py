@@ -9,7 +9,8 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.soql.functions import register
 from runner.local_org.soql.record_shape import JsonRecord, RecordShape, Row
@@ -20,8 +21,7 @@ _CHUNK_WITH_CHILDREN = 50
 _EVERYTHING = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class ChildPaging:
+class ChildPaging(Struct, frozen=True):
     """How a long list of children is split into pages."""
 
     size: int
@@ -29,8 +29,7 @@ class ChildPaging:
     """URL of the next page: the child subquery, the parent's Id, the number already returned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """What a query and a child subquery share."""
 
     columns: tuple[str, ...]
@@ -54,8 +53,7 @@ class Body:
                 yield record
 
 
-@dataclass(frozen=True, slots=True)
-class ChildQuery:
+class ChildQuery(Struct, frozen=True):
     """A child subquery: fetches the lists of several parents at once."""
 
     key: str
@@ -121,8 +119,7 @@ class ChildQuery:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class RecordQuery:
+class RecordQuery(Struct, frozen=True):
     """A query for records."""
 
     body: Body

@@ -6,8 +6,9 @@ Knows the shapes of records. Knows no SQL and no syntax.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from runner.local_org import exact_numbers
 
@@ -30,8 +31,7 @@ class Output(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(Struct, frozen=True):
     """A value as SQLite returns it."""
 
     key: str
@@ -42,8 +42,7 @@ class Plain:
         return row[self.place]
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(Struct, frozen=True):
     """A number, stored as text if a double would lose digits."""
 
     key: str
@@ -54,8 +53,7 @@ class Number:
         return exact_numbers.marked(row[self.place])
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(Struct, frozen=True):
     """A checkbox, stored as 0 or 1."""
 
     key: str
@@ -66,8 +64,7 @@ class Flag:
         return bool(row[self.place])
 
 
-@dataclass(frozen=True, slots=True)
-class Compound:
+class Compound(Struct, frozen=True):
     """An address or a location from its parts; null if all of them are."""
 
     key: str
@@ -79,8 +76,7 @@ class Compound:
         return value if any(part is not None for part in value.values()) else None
 
 
-@dataclass(frozen=True, slots=True)
-class ChildList:
+class ChildList(Struct, frozen=True):
     """A child subquery."""
 
     key: str
@@ -91,8 +87,7 @@ class ChildList:
         return children[self.key].get(str(row[self.id_place]))
 
 
-@dataclass(slots=True)
-class RecordShape:
+class RecordShape(Struct):
     """A record, or the parent of one."""
 
     url: str
@@ -116,8 +111,7 @@ class RecordShape:
         return record
 
 
-@dataclass(frozen=True, slots=True)
-class Parent:
+class Parent(Struct, frozen=True):
     """A parent record inside its child."""
 
     key: str
@@ -128,8 +122,7 @@ class Parent:
         return self.shape.read(row, children)
 
 
-@dataclass(frozen=True, slots=True)
-class Switch:
+class Switch(Struct, frozen=True):
     """TYPEOF: the shape depends on which sObject the parent is."""
 
     key: str

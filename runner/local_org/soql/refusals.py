@@ -9,7 +9,8 @@ words, as in recorded responses of Salesforce.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 
@@ -20,8 +21,7 @@ _NOT_THERE = "Please reference your WSDL or the describe call for the appropriat
 _WORD = re.compile(r"\w+|\S")
 
 
-@dataclass(frozen=True, slots=True)
-class Statement:
+class Statement(Struct, frozen=True):
     """The text of a query, for error messages."""
 
     text: str

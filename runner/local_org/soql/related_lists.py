@@ -9,8 +9,10 @@ Source: the object reference. An activity is open until its task is closed or it
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.soql.meta_objects import Described
@@ -33,8 +35,7 @@ _TASK = {"IsTask": "1", "ActivitySubtype": "TaskSubtype"}
 _EVENT_END = "COALESCE(EndDateTime, StartDateTime, ActivityDateTime, ActivityDate, '')"
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
+class _Source(Struct, frozen=True):
     """Records of one sObject in a list."""
 
     sobject: str
@@ -43,8 +44,7 @@ class _Source:
     """SQL of the fields that this sObject has under another name, or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class _List:
+class _List(Struct, frozen=True):
     """One kind of list."""
 
     name: str

@@ -6,8 +6,9 @@ Knows the SQL of their rows. Knows nothing of syntax.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.org import Org, User
@@ -15,8 +16,7 @@ from runner.local_org.soql import meta_objects, related_lists
 from runner.local_org.store import quoted
 
 
-@dataclass(frozen=True)
-class Schema:
+class Schema(Struct, frozen=True, dict=True):
     """The sObjects that one user can query."""
 
     catalog: Catalog

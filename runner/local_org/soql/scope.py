@@ -5,7 +5,7 @@ Knows relationships and their joins. Knows nothing of operators or result shapes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.soql.kinds import Kind, kind_of
@@ -37,16 +37,14 @@ _NAME_FIELDS = {
 _TYPE = Field("Type", "Type", "string", length=40)
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """One sObject that a path can lead to, and its alias in the SQL."""
 
     alias: str
     sobject: SObject
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a path leads: to a record of one sObject, or of one of several."""
 
     relationships: tuple[str, ...]
@@ -70,8 +68,7 @@ class Place:
         return Place(self.relationships, chosen)
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A resolved field and its SQL."""
 
     place: Place

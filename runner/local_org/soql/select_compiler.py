@@ -6,7 +6,8 @@ Knows the clauses that all kinds of queries share. Knows nothing of what is sele
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
@@ -38,8 +39,7 @@ _NOT_IN_SEMI_JOINS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a query is compiled against."""
 
     schema: Schema

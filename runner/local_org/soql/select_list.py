@@ -6,7 +6,8 @@ Knows fields, parents, TYPEOF, compounds, FIELDS(). Knows nothing of filters and
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records.values import compound_parts
@@ -46,8 +47,7 @@ _SHAPES: dict[Kind, Callable[[str, int], record_shape.Output]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnNote:
+class ColumnNote(Struct, frozen=True):
     """One selected column, for `columns=true` and Bulk's header."""
 
     path: tuple[str, ...]

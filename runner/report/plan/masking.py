@@ -6,7 +6,8 @@ Pure. Knows where a value may be quoted: in cells, keys and messages.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from runner.plan import PlannedCell, PlannedRow, RunPlan, TaskPlan
 from runner.redaction import MASK

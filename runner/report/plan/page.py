@@ -10,12 +10,12 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup, escape
+from msgspec import Struct
 
 from runner.plan import Change, PlannedCell, PlannedRow, RunPlan, TaskPlan
 from runner.report.plan import words
@@ -25,8 +25,7 @@ _LONGEST_VALUE = 600
 """Characters of a value; of a longer one, the part that changes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Struct, frozen=True):
     """A value before or after: what both have in common, what differs, what they have again."""
 
     start: str = ""
@@ -36,8 +35,7 @@ class Side:
     """Instead of a value that is blank, unknown or masked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A stretch of a bar, in percent of its length."""
 
     kind: str

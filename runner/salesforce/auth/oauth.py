@@ -7,11 +7,12 @@ files or retries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError, TransientError, UnexpectedAnswerError
@@ -45,8 +46,7 @@ class TokenAnswer(msgspec.Struct):
     issued_at: str | int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """The app that asks, and where."""
 
     login_url: str

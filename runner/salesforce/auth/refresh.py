@@ -7,10 +7,12 @@ Knows nothing of the requests that need it.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError, TransportError
@@ -48,8 +50,7 @@ class TokenStore(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Struct, frozen=True):
     """A token, and what each request needs of it."""
 
     token: Token

@@ -15,9 +15,10 @@ import os
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
@@ -232,8 +233,7 @@ def _pages(
         params = {"locator": locator}
 
 
-@dataclass(frozen=True, slots=True)
-class _Expected:
+class _Expected(Struct, frozen=True):
     """What is known of a page before it arrives."""
 
     what: str

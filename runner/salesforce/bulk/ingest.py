@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from runner.errors import OrgError, TransportError, UnexpectedAnswerError
 from runner.job.model import Verb
@@ -53,8 +53,7 @@ class ResultSet(StrEnum):
     UNPROCESSED = "unprocessedrecords"
 
 
-@dataclass(frozen=True, slots=True)
-class IngestSpec:
+class IngestSpec(Struct, frozen=True):
     """What a job is created with."""
 
     sobject: str
@@ -115,8 +114,7 @@ def state_request(job_id: str, state: JobState) -> OrgRequest:
     return OrgRequest("PATCH", _job_path(job_id), _JSON, body=body, idempotent=is_abort)
 
 
-@dataclass(frozen=True, slots=True)
-class CreatedJob:
+class CreatedJob(Struct, frozen=True):
     """A job that was just created."""
 
     info: JobInfo

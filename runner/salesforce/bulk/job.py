@@ -6,10 +6,10 @@ Knows nothing of what a job carries. Source: Bulk API 2.0 guide.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
+from msgspec import Struct
 
 from runner.errors import OrgError, TransientError
 from runner.salesforce.http.error_bodies import Fault, hint_of, is_spent
@@ -38,8 +38,7 @@ class JobState(StrEnum):
 ENDS = frozenset({JobState.JOB_COMPLETE, JobState.FAILED, JobState.ABORTED})
 
 
-@dataclass(frozen=True, slots=True)
-class JobInfo:
+class JobInfo(Struct, frozen=True):
     """A job at one moment."""
 
     id: str
@@ -58,8 +57,7 @@ class JobInfo:
         return self.state in ENDS
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
+class Pace(Struct, frozen=True):
     """How often to ask for a job's state. Each question costs an API request."""
 
     first_seconds: float = 1.0

@@ -10,12 +10,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+from msgspec import Struct
 
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
@@ -30,8 +30,7 @@ THREADS = 4
 _CSV = {"Accept": "text/csv"}
 
 
-@dataclass(frozen=True, slots=True)
-class _Page:
+class _Page(Struct, frozen=True):
     """A page on disk."""
 
     file: Path
@@ -64,8 +63,7 @@ def save_in_parallel(
         return _append_pages(_Result(session, path, what), out, to, report)
 
 
-@dataclass(frozen=True, slots=True)
-class _Result:
+class _Result(Struct, frozen=True):
     """The result of a query job, and what it is called in messages."""
 
     session: Session

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from html import unescape
 from http import HTTPStatus
+
+from msgspec import Struct
 
 from runner.errors import LimitError, OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.http.messages import OrgResponse, shown
@@ -54,8 +55,7 @@ _XML_MESSAGE = re.compile(r"<(?:\w+:)?(?:message|exceptionMessage)>([^<]*)<")
 _HTML_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One error in an answer."""
 
     code: str | None

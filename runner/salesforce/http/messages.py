@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
+
+from msgspec import Struct, field
 
 from runner.credentials import Secret
 
@@ -19,8 +20,7 @@ _REPEATABLE_METHODS = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE"})
 _SHOWN_CHARACTERS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class FileBody:
+class FileBody(Struct, frozen=True):
     """A body with a file in it, which is sent in pieces and never held in memory."""
 
     before: bytes
@@ -37,8 +37,7 @@ class FileBody:
         return len(self.before) + self.size + len(self.after)
 
 
-@dataclass(frozen=True, slots=True)
-class OrgRequest:
+class OrgRequest(Struct, frozen=True):
     """One request, the same however often it is sent."""
 
     method: str
@@ -48,12 +47,16 @@ class OrgRequest:
     params: Mapping[str, str] = field(default_factory=dict)
     form: Mapping[str, str | Secret] | None = None
     """Sent as `application/x-www-form-urlencoded`."""
-    body: bytes | Path | FileBody | None = field(default=None, repr=False)
+    body: bytes | Path | FileBody | None = None
     """Bytes, or a file that is read from its start on each try, alone or with bytes around it."""
     idempotent: bool | None = None
     """Whether executing it twice is the same as once; None: by the method."""
     divisible: bool = False
     """Whether the caller can send its rows in smaller requests."""
+
+    def __repr__(self) -> str:
+        """Without its body, which is long and the user's own."""
+        return f"OrgRequest({self.method} {self.url}, {self.headers!r}, {self.form!r})"
 
     @property
     def repeatable(self) -> bool:
@@ -78,27 +81,28 @@ class OrgRequest:
         return urlencode(fields).encode("ascii")
 
 
-@dataclass(frozen=True, slots=True)
-class OrgResponse:
+class OrgResponse(Struct, frozen=True):
     """One answer, read completely."""
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict)
     """Names in lower case."""
-    body: bytes = field(default=b"", repr=False)
+    body: bytes = b""
     tries: int = 1
     """How often the request was sent."""
     request: str = ""
     """What it answers, for messages: `GET /services/data/v66.0/limits`."""
     replayed: bool = False
     """Whether an earlier try may have been executed, its answer lost."""
-    ok: bool = field(init=False, repr=False)
-    """Whether it is a success."""
 
-    def __post_init__(self) -> None:
-        """Compute once what every reader asks."""
-        ok = HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
-        object.__setattr__(self, "ok", ok)
+    def __repr__(self) -> str:
+        """Without headers and body, which are long and the org's own."""
+        return f"OrgResponse({self.request!r}, {self.status})"
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is a success."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def text(self) -> str:

@@ -10,12 +10,13 @@ import random as chance
 import time
 from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
 import tenacity
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner import lanes
 from runner.errors import DamagedAnswerError, TransportError
@@ -44,8 +45,7 @@ _MOST_RENEWALS = 2
 _Outcome = TypeVar("_Outcome")
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(Struct, frozen=True):
     """What comes between two tries."""
 
     seconds: float = 0.0

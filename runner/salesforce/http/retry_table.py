@@ -7,8 +7,9 @@ sockets; `retry.py` acts on the decisions.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 GATEWAY_STATUSES = (500, 502, 503, 504)
 """Without one of the org's codes these come from a proxy, whatever the org did."""
@@ -54,8 +55,7 @@ class Wait(StrEnum):
     """The same, starting from four times the first wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class FailedTry:
+class FailedTry(Struct, frozen=True):
     """What is known of a try that ended without success."""
 
     phase: Phase
@@ -72,8 +72,7 @@ class FailedTry:
     """Whether the access token has been renewed for this request."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """What to do about it."""
 
     action: Action
@@ -81,8 +80,7 @@ class Decision:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One line of the table; an empty condition fits anything."""
 
     action: Action

@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
@@ -21,8 +22,7 @@ _PLACE = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class BlobPlace:
+class BlobPlace(Struct, frozen=True):
     """The field of a record that holds a file."""
 
     path: str
@@ -46,8 +46,7 @@ class BlobPlace:
         return cls(path, found[1], found[2])
 
 
-@dataclass(frozen=True, slots=True)
-class BlobFacts:
+class BlobFacts(Struct, frozen=True):
     """What the org says of a content."""
 
     size: int | None = None

@@ -7,10 +7,11 @@ session Id. Knows the envelope, its answer and its faults. Knows nothing of why 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from xml.parsers import expat
 from xml.sax.saxutils import escape
+
+from msgspec import Struct, field
 
 from runner.errors import DamagedAnswerError, OrgError, UnexpectedAnswerError
 from runner.salesforce.http.error_bodies import error_of, faults_of
@@ -148,8 +149,7 @@ def _results(found: _Members, *, replayed: bool) -> Iterator[RecordResult]:
             )
 
 
-@dataclass(slots=True)
-class _Reader:
+class _Reader(Struct):
     """What the XML parser calls; document types are refused, and entities with them."""
 
     results: list[dict[str, list[str]]] = field(default_factory=list)

@@ -6,8 +6,9 @@ Knows nothing of how they are sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from runner.errors import RunnerError
 from runner.job.model import Verb, WriteOptions
@@ -17,8 +18,7 @@ Record = Mapping[str, Any]
 """Field or relationship path to JSON value: `Name`, `Account.ERP_Id__c`, `Contact:Who.Ext__c`."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
+class WriteRequest(Struct, frozen=True):
     """What all records of a write have in common."""
 
     operation: Verb
@@ -43,8 +43,7 @@ class WriteRequest:
         return is_new and (self.key == "Id" or self.has_files)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordResult:
+class RecordResult(Struct, frozen=True):
     """The result of one record."""
 
     id: str | None

@@ -11,8 +11,9 @@ import shlex
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from runner.credentials import Secret, SecretReference, Token
 from runner.errors import SignInError, StateError

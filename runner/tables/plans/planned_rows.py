@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from runner.job.model import Verb
 from runner.outcome import Counts, RowStatus
@@ -54,8 +55,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
+class Write(Struct, frozen=True):
     """What is known of a write besides its rows."""
 
     verb: Verb

@@ -10,7 +10,8 @@ that an org gives.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
@@ -28,8 +29,7 @@ _MOST_DIGITS = 38
 _NULL = literal(EXPLICIT_NULL)
 
 
-@dataclass(frozen=True, slots=True)
-class ParentRule:
+class ParentRule(Struct, frozen=True):
     """The values of a field name records of another object."""
 
     sobject: str
@@ -39,8 +39,7 @@ class ParentRule:
     tells_case: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRule:
+class FieldRule(Struct, frozen=True):
     """What the org requires of a field."""
 
     field: str

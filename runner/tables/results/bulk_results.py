@@ -10,9 +10,10 @@ as `9.12260031E8`. Knows SQL and the format of the files. Knows nothing of jobs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
@@ -36,8 +37,7 @@ STATUS_TYPE = f"CREATE TYPE ending AS ENUM ({', '.join(map(literal, RowStatus))}
 """Its type, which the database needs before the table."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResultFiles:
+class ResultFiles(Struct, frozen=True):
     """The downloaded results of one part; None or an empty file means no rows."""
 
     succeeded: Path | None
@@ -54,8 +54,7 @@ class ResultFiles:
         return [(s, f) for s, f in files.items() if f is not None and f.stat().st_size]
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
+class _Way(Struct, frozen=True):
     """A way to identify rows: by a fingerprint of some columns."""
 
     columns: Sequence[ColumnMapping]

@@ -21,9 +21,11 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.errors import SourceError, StorageError
 from runner.job.endpoints import FileFormat, FileShape, Written
@@ -81,20 +83,18 @@ def plain_csv(shape: FileShape) -> FileShape:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RowsSource:
+class RowsSource(Struct, frozen=True):
     """Rows of another task: a query's records or a write's result file, as plain CSV.
 
     Unlike in a user's own file, columns such as `sf__Id` can be used in expressions.
     """
 
     path: Path
-    written: Written = field(default_factory=dict, compare=False)
+    written: Written = field(default_factory=dict)
     """Columns whose values are not written as SQL would."""
 
 
-@dataclass(slots=True)
-class Records:
+class Records(Struct):
     """CSV records after their header, which can be read once."""
 
     path: Path

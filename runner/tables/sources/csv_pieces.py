@@ -10,10 +10,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.files import unwritable

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape, SheetArea
@@ -93,8 +95,7 @@ def _with_table(
             ) from error
 
 
-@dataclass(slots=True)
-class _Table:
+class _Table(Struct):
     """The header of a sheet, and the rows below it."""
 
     path: Path

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
+
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape, Written

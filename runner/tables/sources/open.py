@@ -9,12 +9,13 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from glob import glob
 from itertools import count, islice
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.endpoints import (

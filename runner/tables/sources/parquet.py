@@ -6,9 +6,10 @@ Knows Parquet's types and how each is written as text. Knows nothing of fields.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.tables.database import Database, first_line

@@ -6,8 +6,10 @@ Knows how SQL is confined to its tables. Knows nothing of where their rows come 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.binds import for_duckdb, sql_names
@@ -35,8 +37,7 @@ _FROM = Path("from")
 """The name of a SELECT's rows in messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class JoinedSource:
+class JoinedSource(Struct, frozen=True):
     """SQL over rows of other tasks and files."""
 
     sql: str

@@ -6,10 +6,10 @@ what is in the rows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from runner.errors import StateError
 from runner.files import atomic_write

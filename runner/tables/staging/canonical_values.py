@@ -22,9 +22,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec import Struct
 
 from runner.job.endpoints import FileShape
 from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
@@ -71,8 +72,7 @@ _NAMED_ZONE = re.compile("%[zZ]")
 _EXAMPLE = datetime(2026, 1, 31, 8, 30, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFormat:
+class SourceFormat(Struct, frozen=True):
     """How a source writes values of one kind, where SQL would write them otherwise."""
 
     kind: FieldKind

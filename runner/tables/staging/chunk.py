@@ -7,15 +7,16 @@ nothing of what is in the rows.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from runner.tables.sql import CsvDialect, name, read_csv, read_records
 
 
-@dataclass(frozen=True, slots=True)
-class RowChunk:
+class RowChunk(Struct, frozen=True):
     """A chunk of consecutive rows of a source."""
 
     stem: Path
@@ -120,8 +121,8 @@ class RowChunk:
 def chunk_json(chunk: RowChunk) -> dict[str, Any]:
     """A chunk with the keys that every release has used."""
     members = asdict(chunk)
-    dialect = members.pop("dialect")
-    return members | {"stem": chunk.stem.name, "reading": dialect}
+    del members["dialect"]
+    return members | {"stem": chunk.stem.name, "reading": asdict(chunk.dialect)}
 
 
 def chunk_of(folder: Path, members: dict[str, Any]) -> RowChunk:

@@ -7,9 +7,11 @@ the rest of the source.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.files import unwritable
 from runner.job.model import Blank
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
     import duckdb
 
 
-@dataclass(frozen=True, slots=True)
-class _Counted:
+class _Counted(Struct, frozen=True):
     """What is in the table of staged rows."""
 
     rows: int
@@ -41,8 +42,7 @@ class _Counted:
     """Some rows have no value, so they are no rows."""
 
 
-@dataclass(slots=True)
-class ChunkMapper:
+class ChunkMapper(Struct):
     """Maps chunks of the same source in the same way."""
 
     database: Database

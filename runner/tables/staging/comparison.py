@@ -20,7 +20,8 @@ asked.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.tables.database import storage_errors
 from runner.tables.field_types import EXPLICIT_NULL
@@ -37,8 +38,7 @@ LAST_CHANGED = "SystemModstamp"
 """Field with the moment at which the record was last changed, by anybody."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """Rows to send, by what they would do, and cells."""
 
     creates: int = 0

@@ -12,7 +12,8 @@ Help 000387302 and 000385689 (an API may store more decimals than a field has, t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
@@ -27,8 +28,7 @@ _MOST_SCALE = 18
 _NULL = literal(EXPLICIT_NULL)
 
 
-@dataclass(frozen=True, slots=True)
-class HeldField:
+class HeldField(Struct, frozen=True):
     """A field of a record, as a query reads it and as a column of a write fills it."""
 
     column: str

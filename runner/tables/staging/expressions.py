@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,8 +61,7 @@ _JOINING = frozenset({"||", "+", "-", "*", "/"})
 _COMPARING = frozenset({"=", "<>", "<", ">", "<=", ">="})
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(Struct, frozen=True):
     """What a valid expression is made of."""
 
     column: str | None

@@ -12,8 +12,9 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.files import unwritable
 from runner.parallel import parallel_map
@@ -37,8 +38,7 @@ _FAILURE = "The files that rows name cannot be listed"
 _MISSING = frozenset({errno.ENOENT, errno.ENOTDIR})
 
 
-@dataclass(frozen=True, slots=True)
-class StagedFile:
+class StagedFile(Struct, frozen=True):
     """A file as it was when the rows were staged."""
 
     path: Path
@@ -73,8 +73,7 @@ def size_of(cell: str) -> str:
     return f"nullif(regexp_extract({cell}, '{_CELL}', 2), '')"
 
 
-@dataclass(frozen=True, slots=True)
-class FilePlaces:
+class FilePlaces(Struct, frozen=True):
     """Where the files of a write may be, and how large."""
 
     folder: Path

@@ -7,8 +7,10 @@ why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.endpoints import FileShape
@@ -44,8 +46,7 @@ if TYPE_CHECKING:
 _NULL = literal(EXPLICIT_NULL)
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(Struct, frozen=True):
     """What one pass over the rows of a chunk has to look for."""
 
     has_null: bool = True
@@ -56,8 +57,7 @@ class Pass:
     """`problem` says what is wrong. If not, it is '' of rows that may have a problem."""
 
 
-@dataclass(frozen=True, slots=True)
-class ColumnMapping:
+class ColumnMapping(Struct, frozen=True):
     """How one column to send is computed from the source's columns."""
 
     column: MappedColumn

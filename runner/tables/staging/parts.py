@@ -11,9 +11,10 @@ import hashlib
 import io
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from msgspec import Struct
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
@@ -25,8 +26,7 @@ MAX_BYTES = 100_000_000
 """Bulk API 2.0 accepts 150 MB after base64, which is about 100 MB of CSV."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """A slice of a task's rows in one file."""
 
     index: int
@@ -43,8 +43,7 @@ class Part:
     """From 0; a retry contains only those of its rows that have no outcome."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """How much one part may contain, its header included."""
 
     bytes: int = MAX_BYTES

@@ -6,8 +6,9 @@ Knows mappings and what a field accepts. Knows nothing of files or of who reads 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from runner.tables.field_types import (
     EXPLICIT_NULL,
@@ -59,8 +60,7 @@ _KEY_OF_FORM = {
 _NULL = literal(EXPLICIT_NULL)
 
 
-@dataclass(frozen=True, slots=True)
-class _Check:
+class _Check(Struct, frozen=True):
     """One thing that may be wrong with a row."""
 
     may_fail: str

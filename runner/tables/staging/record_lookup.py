@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
 from runner.files import unwritable
@@ -41,8 +43,7 @@ _AT_ONCE = 2_000
 _FAILURE = "Keys cannot be looked up"
 
 
-@dataclass(frozen=True, slots=True)
-class Effects:
+class Effects(Struct, frozen=True):
     """What becomes of rows whose record exists, or does not."""
 
     sobject: str

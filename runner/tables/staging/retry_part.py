@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.files import unwritable
 from runner.outcome import RowStatus
@@ -23,8 +25,7 @@ from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.rows import StagedRows
 
 
-@dataclass(frozen=True, slots=True)
-class TemporaryRefusal:
+class TemporaryRefusal(Struct, frozen=True):
     """A kind of refusal that may not occur again."""
 
     codes: tuple[str, ...]

@@ -6,7 +6,8 @@ Knows chunks. Knows nothing of why rows change.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from runner.errors import StateError
 from runner.files import atomic_write, sync, unwritable
@@ -21,8 +22,7 @@ from runner.tables.staging.rows import StagedRows
 _INDEX = "index.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The staged rows of an earlier process."""
 
     columns: tuple[str, ...]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+
+from msgspec import Struct
 
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
@@ -25,8 +26,7 @@ MOST_DIGITS = 38
 _FETCHED_ROWS = 2_000
 
 
-@dataclass(frozen=True, slots=True)
-class TypedColumn:
+class TypedColumn(Struct, frozen=True):
     """A column of a target."""
 
     name: str

@@ -10,8 +10,9 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from runner.errors import StateError
 from runner.job.endpoints import Compression, FileFormat, FileShape

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, cast
 
 import msgspec
+from msgspec import Struct
 
 from runner.tables.field_types import FieldKind
 
@@ -121,8 +121,7 @@ def _no_datetimes(_sobject: str) -> frozenset[str]:
     return frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class FormattedPage:
+class FormattedPage(Struct, frozen=True):
     """A page whose records are CSV already."""
 
     total_size: int

@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
 from runner.files import atomic_write
@@ -33,8 +35,7 @@ from runner.tables.targets.rest_pages import (
 Record = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class QueryColumn:
+class QueryColumn(Struct, frozen=True):
     """One column of a query's result."""
 
     name: str

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from runner.errors import StateError
 from runner.files import PRIVATE_FILE, atomic_write, sync, unwritable
@@ -31,8 +33,7 @@ _WRITTEN = "written"
 _INDEX = "index.json"
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenColumn:
+class WrittenColumn(Struct, frozen=True):
     """One column that was sent, and the field that it filled."""
 
     column: str
@@ -55,8 +56,7 @@ class WrittenColumn:
         return FieldKind.of(self.type)
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenIndex:
+class WrittenIndex(Struct, frozen=True):
     """What the folder contains."""
 
     columns: tuple[WrittenColumn, ...]

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from runner.files import PRIVATE_FILE, atomic_write, unwritable
 from runner.job.model import Verb
@@ -48,8 +49,7 @@ _MOST_PER_GROUP = 50_000
 _COPY_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(Struct, frozen=True):
     """Records of one act, counted by what happens to them."""
 
     undo: int = 0

@@ -1,10 +1,10 @@
 """Records whose answer was lost are looked for before they are sent again."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.engine import lost_answers
 from runner.engine.columns import ColumnPlan

@@ -1,10 +1,10 @@
 """What the ledger and the results have of each batch that goes over REST."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.engine import rest
 from runner.engine.columns import ColumnPlan

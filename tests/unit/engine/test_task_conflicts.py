@@ -1,10 +1,10 @@
 """Tasks that lock the same records or touch the same files are kept apart."""
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.credentials import SecretReference
 from runner.engine.task_conflicts import conflicts_of

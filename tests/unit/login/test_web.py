@@ -1,11 +1,11 @@
 import threading
 import urllib.error
 import urllib.request
-from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import SignInError, StateError
 from runner.job.model import Environment

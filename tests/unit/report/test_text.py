@@ -1,10 +1,10 @@
 """The recap says in one line a task what happened, and then why rows failed."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import ExitCode
 from runner.events import Connected, Progress, Retrying, RunStarted, TaskStarted, Warned

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import sleep
 
 import pytest
+from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import OrgError, SignInError

@@ -1,9 +1,9 @@
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Barrier
 
 import pytest
+from msgspec.structs import replace
 
 from runner.credentials import Secret
 from runner.errors import (

@@ -3,10 +3,10 @@ import socket
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import ExitCode, LockHeldError, StateError
 from runner.state.locks import (

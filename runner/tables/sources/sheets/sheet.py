@@ -6,8 +6,9 @@ Knows rows, cells and their names. Knows nothing of columns with names or of fil
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from runner.job.endpoints import SheetArea
 
@@ -17,8 +18,7 @@ Rows = Generator[Row, None, None]
 """Rows of an open file; `close` it before the file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """A sheet with cells; charts are none."""
 
     name: str

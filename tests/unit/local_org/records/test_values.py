@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Field
 from runner.local_org.records.values import (

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import Catalog, Field, PicklistValue, SObject

@@ -1,7 +1,7 @@
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.plan import Change, PlannedCell, PlannedRow, TaskPlan
 from runner.report.plan.markdown import MOST_BYTES, plan_markdown

@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.plan import Change, PlannedCell, PlannedRow, Refusal, TaskPlan
 from runner.report.plan.document import plan_document

@@ -2,9 +2,9 @@
 
 import re
 import shutil
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.plan import Change, PlannedCell, PlannedRow, TaskPlan
 from runner.report.plan.page import bars, plan_html, sides

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from msgspec.structs import replace
 
 from runner.plan import Change, PlannedCell, PlannedRow, TaskPlan
 from runner.report.plan.text import plan_text

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from runner.credentials import ClientCredentials, JwtBearer, Secret, SecretReference, Token
 from runner.salesforce.auth.expiry import missing_scopes, what_ends_it

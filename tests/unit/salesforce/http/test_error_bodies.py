@@ -1,7 +1,7 @@
 import json
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import ExitCode, LimitError, OrgError, TransientError, UnexpectedAnswerError
 from runner.salesforce.http.error_bodies import error_of, faults_of

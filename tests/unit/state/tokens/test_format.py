@@ -1,6 +1,5 @@
 import contextlib
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from runner.credentials import ClientCredentials, JwtBearer, Secret, SecretReference, Token
 from runner.state.tokens.format import TokenFormatError, token_from_json, token_json

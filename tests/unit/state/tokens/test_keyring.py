@@ -1,7 +1,7 @@
 import sys
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.credentials import ClientCredentials, Secret, SecretReference, Token
 from runner.errors import SignInError, StateError

@@ -1,11 +1,11 @@
 """Headers and ends of files as people have them: what still is the same table, and what is not."""
 
 import gzip
-from dataclasses import replace
 
 import duckdb
 import openpyxl
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource

@@ -1,7 +1,7 @@
 import hashlib
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from runner.errors import SourceError
 from runner.job.model import Blank

@@ -2,9 +2,9 @@
 
 import csv
 import json
-from dataclasses import asdict
 
 import pytest
+from msgspec.structs import asdict
 
 from runner.job.model import Verb
 from runner.tables.database import Database
