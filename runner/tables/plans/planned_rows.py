@@ -280,7 +280,7 @@ class PlannedRows:
         return f"CASE{''.join(f' WHEN {test} THEN {why}' for test, why in cases)} END"
 
     def _relation(self, chunk: RowChunk) -> str:
-        """A chunk's rows to send, each beside its record: `row`, cells, `id`, `records`, `h…`."""
+        """A chunk's rows to send, each beside its record: `row`, cells, `id`, `records`, `held`."""
         if self._comparison is not None:
             return self._comparison.changes(chunk)
         return f"(SELECT *, CAST(NULL AS VARCHAR) AS id, 0 AS records FROM {chunk.sent_rows()})"
@@ -310,29 +310,31 @@ class PlannedRows:
 
     def _cells_of(self, rows: Sequence[int], kind: Change) -> dict[int, tuple[PlannedCell, ...]]:
         """The cells of these rows that differ."""
-        key = self._write.key
+        read = self._comparison.paths if self._comparison else ()
+        paths = {path: place for place, path in enumerate(read)}
         found: dict[int, tuple[PlannedCell, ...]] = {}
         for record in self._records(rows, self._relation):
             cells = []
             for cell, column in self._cells.items():
                 after = record[cell]
-                if after is None or kind is Change.DELETE:
+                if after is None:
                     continue
-                held = self._held(column.field)
-                before = record[held] if held else None
-                knows = kind is Change.CREATE or (held is not None and not is_planned(record["id"]))
+                place = paths.get(column.field)
+                holds = record.get("held")
+                before = holds[place] if place is not None and holds else None
+                is_compared = place is not None and not is_planned(record["id"])
                 is_later = is_planned(after)
                 cells.append(
                     PlannedCell(
                         column.label,
                         before,
                         None if after == EXPLICIT_NULL or is_later else after,
-                        before_known=knows,
+                        before_known=kind is Change.CREATE or is_compared,
                         after_known=not is_later,
                     )
                 )
             found[record["row"]] = tuple(cells)
-        return found if key is None or kind is not Change.DELETE else dict.fromkeys(found, ())
+        return found
 
     def _keys_of(self, rows: Sequence[int]) -> dict[int, str]:
         """The key of each row: as its source has it where that is a column of its own."""

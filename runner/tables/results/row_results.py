@@ -21,7 +21,7 @@ from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.redaction import redacted
 from runner.tables.database import storage_errors
-from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
+from runner.tables.results.bulk_results import STATUS_SQL, STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
 from runner.tables.results.pieces import PieceWriter
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
@@ -80,8 +80,10 @@ class RowResults:
             for table in _TABLES:
                 self._connection.execute(table)
             for chunk in staging.chunks:
-                if chunk.rejected:
+                if chunk.rejected > chunk.unchanged:
                     self._connection.execute(_insert_rejected(chunk))
+                if chunk.unchanged:
+                    self._connection.execute(_insert_unchanged(chunk))
 
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""
@@ -250,17 +252,20 @@ def _insert_rejected(chunk: RowChunk) -> str:
         part = f"split_part(p, {literal(BETWEEN_MEMBERS)}, {place})"
         return f"list_transform({problems}, lambda p: {part})"
 
-    of_codes = {RowStatus.SKIPPED: SKIPPED, RowStatus.UNCHANGED: (UNCHANGED,)}
-    cases = "".join(
-        f" WHEN {member(1)}[1] IN ({', '.join(map(literal, codes))}) THEN {literal(status)}"
-        for status, codes in of_codes.items()
-    )
-    status = f"CASE{cases} ELSE {literal(RowStatus.FAILED)} END"
+    is_skipped = f"{member(1)}[1] IN ({', '.join(map(literal, SKIPPED))})"
+    skipped, failed = literal(RowStatus.SKIPPED), literal(RowStatus.FAILED)
+    status = f"CASE WHEN {is_skipped} THEN {skipped} ELSE {failed} END"
     # Each field once, in the order of the messages; list_distinct has no order.
     fields = f"list_filter({member(2)}, lambda f, i: list_position({member(2)}, f) = i)"
     return (
         f"INSERT INTO outcome SELECT row, {status}, NULL, NULL,"
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
         f" array_to_string({member(3)}, '; '), array_to_string({fields}, ' ')"
-        f" FROM {chunk.rejected_rows()}"
+        f" FROM {chunk.rejected_rows()} WHERE problem <> {literal(UNCHANGED)}"
     )
+
+
+def _insert_unchanged(chunk: RowChunk) -> str:
+    status = STATUS_SQL[RowStatus.UNCHANGED]
+    rows = f"{chunk.rejected_rows()} WHERE problem = {literal(UNCHANGED)}"
+    return f"INSERT INTO outcome (row, status) SELECT row, {status} FROM {rows}"

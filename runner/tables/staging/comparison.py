@@ -1,16 +1,17 @@
 """What a write would change: staged rows beside the records that they touch.
 
-After `RecordLookup` has asked the org, the staging's database has the table
+After `RecordLookup` has asked the org, the staging's database has the relation
 
-    known(row, id, records, h0, h1, …)
+    known(row, id, records, held)
 
 with a row for each staged row whose record exists: the record's Id, how many records have its key,
-and what it holds now, by `held_cell`, its SystemModstamp included. `changes` gives the rows to send
-beside it, and the cells that would change: before a rewrite and after it, so a plan reads it, too:
+and what it holds now, SystemModstamp included; NULL if that is just what would be sent. `changes`
+gives the rows to send beside it, and the cells that would change: before a rewrite and after it, so
+a plan reads it, too:
 
     row, id, records    id is NULL: the row creates a record
     c0, c1, …           what would be sent; NULL where nothing would change
-    h0, h1, …           what the record holds now
+    held                what the record holds: `held_cell` says which element is which field
 
 Rows that are not sent are in the chunks (`rejected_rows`): their code is UNCHANGED, one of SKIPPED,
 or that of a failure. Knows staged rows and the rules of equality. Knows nothing of how the org is
@@ -19,7 +20,7 @@ asked.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -27,13 +28,13 @@ from runner.tables.database import storage_errors
 from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.equality import HeldField, is_held
+from runner.tables.staging.equality import HeldField, is_held, plain
 from runner.tables.staging.mapping import ColumnMapping
-from runner.tables.staging.problems import UNCHANGED, problem
+from runner.tables.staging.problems import UNCHANGED
 from runner.tables.staging.rows import StagedRows
 
 KNOWN = "known"
-"""The table."""
+"""The relation."""
 LAST_CHANGED = "SystemModstamp"
 """Field with the moment at which the record was last changed, by anybody."""
 
@@ -63,15 +64,49 @@ class Comparison:
         Args:
             mappings: The columns to send.
             key: The one that identifies the record; it is sent in any case.
-            fields: What can be compared; None if nothing is read. In the order of `h0, h1, …`.
+            fields: What can be compared; None if nothing is read.
         """
         self._key = key.cell
         self._cells = [each.cell for each in mappings if each.cell != key.cell]
         self._names = [each.cell for each in mappings]
         self._column_of = {each.cell: each.column.field for each in mappings}
         self._fields = {each.column: each for each in fields or ()}
-        self.held_cell = {path: f"h{at}" for at, path in enumerate(_paths(fields))}
-        """Where `known` has each field, by its path in a query."""
+        self.paths = _paths(fields)
+        """What is read of each record."""
+        self.held_cell = {path: f"held[{at}]" for at, path in enumerate(self.paths, 1)}
+        """SQL of what `known` has of each field, by its path in a query."""
+
+    def with_prints(self, rows: str, value_of: Mapping[str, str], *, sent: bool) -> str:
+        """Write a relation with `p, q` added: the same for a row and a record that holds all of it.
+
+        Two hashes of 64 bits, of all values one by one and of their texts in a row: rows that
+        differ do not agree in both by chance.
+
+        Args:
+            rows: A relation, without brackets.
+            value_of: SQL of the value of each path.
+            sent: Whether these are cells to send, not what the record holds.
+        """
+        texts = [
+            plain(each, value_of[each.column], sent=sent, lookup=value_of.get(each.lookup or ""))
+            for each in self._fields.values()
+        ]
+        names = [f"n{at}" for at in range(len(texts))]
+        if not names:
+            return f"({rows})"
+        listed = ", ".join(f"{text} AS {n}" for text, n in zip(texts, names, strict=True))
+        together = ", ".join(names)
+        hashes = f"hash({together}) AS p, hash(concat_ws(chr(31), {together})) AS q"
+        return f"(SELECT * EXCLUDE ({together}), {hashes} FROM (SELECT *, {listed} FROM ({rows})))"
+
+    def leaves_nothing(self, dropped: Collection[str]) -> bool:
+        """Whether nothing of a row is sent whose prints agree, except the key.
+
+        Args:
+            dropped: Cells that are not sent anyway if the record exists.
+        """
+        compared = {cell for cell in self._cells if self._column_of[cell] in self._fields}
+        return bool(self._fields) and not {*self._cells} - compared - {*dropped}
 
     def changed_cells(self, cells: Mapping[str, str]) -> dict[str, str]:
         """SQL of each cell, over a row `s` and `known`: NULL where the record holds it already.
@@ -85,7 +120,7 @@ class Comparison:
     def unchanged(self) -> str:
         """SQL of the problem of a row that changes nothing, over its changed cells and `known`."""
         blank = "".join(f" AND {cell} IS NULL" for cell in self._cells)
-        return f"CASE WHEN records = 1{blank} THEN {problem('', UNCHANGED, literal(''))} END"
+        return f"CASE WHEN records = 1{blank} THEN {literal(UNCHANGED)} END"
 
     def changes(self, chunk: RowChunk) -> str:
         """Write the relation of a chunk's rows to send, with the cells that change something."""
@@ -126,7 +161,7 @@ class Comparison:
             return sent
         lookup = self.held_cell[field.lookup] if field.lookup else None
         held = is_held(field, f"({sent})", self.held_cell[field.column], lookup)
-        return f"CASE WHEN records = 1 AND {held} THEN NULL ELSE {sent} END"
+        return f"CASE WHEN records = 1 AND (held IS NULL OR {held}) THEN NULL ELSE {sent} END"
 
 
 def _paths(fields: Sequence[HeldField] | None) -> tuple[str, ...]:

@@ -84,16 +84,17 @@ class RecordLookup:
         self._tells_case = tells_case
         self._connection = staging.database.connection
         self.comparison = Comparison(staging.mappings, key, fields)
-        self._more = tuple(self.comparison.held_cell.values())
         self._has_own_key = key_path != "Id"
-        sent = sent_between(staging.chunks, 1, staging.rows_total)
-        texts = "".join(f", {each} VARCHAR" for each in self._more)
+        cells = {each.column.field: each.cell for each in staging.mappings}
+        wanted = self.comparison.with_prints(
+            f"SELECT *, {self._same(key.cell)} AS k FROM {self._sent} WHERE {key.cell} IS NOT NULL",
+            cells,
+            sent=True,
+        )
+        prints = ", p, q" if fields else ""
         with storage_errors(_FAILURE):
-            self._connection.execute(
-                f"CREATE TABLE wanted AS SELECT {self._same('key')} AS k, any_value(key) AS key"
-                f" FROM (SELECT {key.cell} AS key FROM {sent}) WHERE key IS NOT NULL GROUP BY k"
-            )
-            self._connection.execute(f"CREATE TABLE found (k VARCHAR, id VARCHAR{texts})")
+            self._connection.execute(f"CREATE TABLE wanted AS SELECT row, k{prints} FROM {wanted}")
+            self._connection.execute("CREATE TABLE found (row BIGINT, id VARCHAR, held VARCHAR[])")
             (self.count,) = self._connection.execute("SELECT count(*) FROM wanted").fetchall()[0]
 
     @property
@@ -104,12 +105,14 @@ class RecordLookup:
     @property
     def paths(self) -> tuple[str, ...]:
         """What to read of each record after its Id and its key."""
-        return tuple(self.comparison.held_cell)
+        return self.comparison.paths
 
     def pages_of_keys(self) -> Iterator[list[str]]:
         """The keys, each once, some thousand at a time."""
         with storage_errors(_FAILURE), self._staging.database.cursor() as cursor:
-            cursor.execute("SELECT key FROM wanted")
+            key = self._key.cell
+            keys = f"FROM {self._sent} WHERE {key} IS NOT NULL GROUP BY {self._same(key)}"
+            cursor.execute(f"SELECT any_value({key}) {keys}")
             while some := cursor.fetchmany(_AT_ONCE):
                 yield [key for (key,) in some]
 
@@ -130,28 +133,38 @@ class RecordLookup:
         Raises:
             UnexpectedAnswerError: A record has no Id or no key.
         """
-        more = "".join(f", {each}" for each in self._more)
+        names = {path: f"h{at}" for at, path in enumerate(self.paths)}
         key = "key" if self._has_own_key else "id"
-        blank = f"SELECT count(*) FROM {{}} WHERE id IS NULL OR {key} IS NULL"
-        record = f"(SELECT id, {self._same(key)} AS k{more} FROM {{}})"
-        insert = f"INSERT INTO found SELECT k, id{more} FROM {record} SEMI JOIN wanted USING (k)"
-
-        def add(rows: str) -> int:
-            self._connection.execute(insert.format(rows))
-            return int(self._connection.execute(blank.format(rows)).fetchall()[0][0])
-
+        records = self.comparison.with_prints(
+            f"SELECT *, {self._same(key)} AS k FROM {{}}", names, sent=False
+        )
+        held = f"[{', '.join(names.values())}]" if names else "NULL"
+        if self.comparison.leaves_nothing(()):
+            held = f"CASE WHEN w.p = r.p AND w.q = r.q THEN NULL ELSE {held} END"
+        # A record without Id or key is of no row: it is counted and refused.
+        insert = (
+            f"INSERT INTO found SELECT w.row, id, {held} FROM {records} r"
+            " LEFT JOIN wanted w USING (k) WHERE w.row IS NOT NULL OR k IS NULL OR id IS NULL"
+        )
+        bad = "SELECT count(*) FROM found WHERE row IS NULL OR id IS NULL"
+        columns = ("id", *(["key"] if self._has_own_key else []), *names.values())
         with storage_errors(_FAILURE):
-            columns = ("id", *(["key"] if self._has_own_key else []), *self._more)
-            if without := with_rows(file, columns, add, header=header):
-                raise UnexpectedAnswerError(
-                    f"{without:,} of the records found by {self._key.column.label} came without "
-                    "their Id or key"
-                )
+            with_rows(
+                file, columns, lambda r: self._connection.execute(insert.format(r)), header=header
+            )
+            (without,) = self._connection.execute(bad).fetchall()[0]
+        if without:
+            raise UnexpectedAnswerError(
+                f"{without:,} of the records found by {self._key.column.label} came without "
+                "their Id or key"
+            )
 
     def add_planned(self, file: Path) -> None:
         """Add records that do not exist yet, from a CSV file of `id` and `key`."""
         record = f"(SELECT id, {self._same('key')} AS k FROM {{}})"
-        insert = f"INSERT INTO found (k, id) SELECT k, id FROM {record} SEMI JOIN wanted USING (k)"
+        nothing = f"CAST([{', '.join('NULL' for _ in self.paths)}] AS VARCHAR[])"
+        found = f"SELECT row, id, {nothing} FROM {record} JOIN wanted USING (k)"
+        insert = f"INSERT INTO found {found}"
 
         def add(rows: str) -> None:
             self._connection.execute(insert.format(rows))
@@ -184,12 +197,14 @@ class RecordLookup:
             cases.append(("id IS NOT NULL", self._problem(RECORD_EXISTS, one)))
         when = "".join(f" WHEN {test} THEN {found}" for test, found in cases)
         why = f"CASE{when} END" if when else NO_PROBLEM
-        then = NO_PROBLEM
+        then, unchanged = NO_PROBLEM, ""
         if effects.only_changes:
+            if self.comparison.leaves_nothing(cells):
+                unchanged = f"(SELECT row FROM {KNOWN} WHERE held IS NULL AND records = 1)"
             cells |= self.comparison.changed_cells(cells)
             then = self.comparison.unchanged
         if cells or cases:
-            rewrite_chunks(staging, cells, why, then=then, known=KNOWN)
+            rewrite_chunks(staging, cells, why, then=then, known=KNOWN, unchanged=unchanged)
         if effects.sends_ids:
             staging.mappings = tuple(
                 replace(each, column=each.column.as_sent) for each in staging.mappings
@@ -201,21 +216,25 @@ class RecordLookup:
         return problem(self._key.column.label, code, f"{text} || '''' || {value} || ''''")
 
     def _know(self) -> None:
-        """Make the table of what is known of each row's record."""
-        staging = self._staging
-        rows = sent_between(staging.chunks, 1, staging.rows_total)
-        keys = f"SELECT row, {self._same(self._key.cell)} AS k FROM {rows}"
-        more = "".join(f", first({each}) AS {each}" for each in self._more)
-        records = "count(DISTINCT left(id, 15)) AS records"
-        grouped = f"SELECT k, min(id) AS id, {records}{more} FROM found GROUP BY k"
+        """Make the relation of what is known of each row's record."""
+        repeated = "SELECT 1 FROM found GROUP BY row HAVING count(*) > 1 LIMIT 1"
+        # Records that several queries have found are still one.
+        grouped = (
+            f"CREATE TABLE {KNOWN} AS SELECT row, min(id) AS id,"
+            " count(DISTINCT left(id, 15)) AS records, first(held) AS held FROM found GROUP BY row"
+        )
         with storage_errors(_FAILURE):
-            # All rows at once: with each chunk, all the records would be gone through again.
-            self._connection.execute(
-                f"CREATE TABLE {KNOWN} AS SELECT keys.row AS row, g.* EXCLUDE (k)"
-                f" FROM ({keys}) keys JOIN ({grouped}) g USING (k)"
-            )
-            for table in ("wanted", "found"):
-                self._connection.execute(f"DROP TABLE {table}")
+            self._connection.execute("DROP TABLE wanted")
+            if self._connection.execute(repeated).fetchall():
+                self._connection.execute(grouped)
+                self._connection.execute("DROP TABLE found")
+            else:
+                single = "SELECT row, id, 1 AS records, held FROM found"
+                self._connection.execute(f"CREATE VIEW {KNOWN} AS {single}")
+
+    @property
+    def _sent(self) -> str:
+        return sent_between(self._staging.chunks, 1, self._staging.rows_total)
 
     def _same(self, key: str) -> str:
         return same_key(self._key.column.kind, key, tells_case=self._tells_case)

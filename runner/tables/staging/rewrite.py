@@ -24,6 +24,7 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
     *,
     then: str = NO_PROBLEM,
     known: str | None = None,
+    unchanged: str = "",
     only: Container[int] | None = None,
 ) -> None:
     """Write the rows to send again with other cells, and without rows that have a problem.
@@ -34,6 +35,7 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
         why: SQL of a row's problem, over the same; NULL if it has none.
         then: SQL of another problem, over the cells as they are now and what is known of the row.
         known: A table of what is known of rows: `row`, each once, and other columns.
+        unchanged: SQL of a relation of rows that are known to change nothing: they are not sent.
         only: First rows of the chunks that change; None: all.
 
     Raises:
@@ -49,15 +51,19 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
             join = f"LEFT JOIN (FROM {known} WHERE {rows}) k USING (row)" if known else ""
             more = ", k.* EXCLUDE (row)" if known else ""
-            changed = (
-                f"SELECT s.row AS row, {chosen}, {why} AS problem{more}"
-                f" FROM {chunk.sent_rows()} s {join}"
-            )
+            sent = chunk.sent_rows()
+            if unchanged:
+                same = f"CREATE TEMP TABLE same AS SELECT row FROM {unchanged} WHERE {rows}"
+                cursor.execute(same)
+                sent = f"(FROM {sent} ANTI JOIN same USING (row))"
+            changed = f"SELECT s.row AS row, {chosen}, {why} AS problem{more} FROM {sent} s {join}"
             cursor.execute(
                 f"CREATE TEMP TABLE again AS SELECT row, {', '.join(names)},"
                 f" coalesce(problem, {then}) AS problem FROM ({changed})"
             )
             problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
+            if unchanged:
+                problems += f" UNION ALL SELECT row, {literal(UNCHANGED)} FROM same"
             if chunk.rejected:
                 problems += f" UNION ALL SELECT row, problem FROM {chunk.rejected_rows()}"
             cursor.execute(f"CREATE TEMP TABLE rejected AS {problems}")
@@ -68,16 +74,16 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             quote_leading_mark(chunk.sent_file)
             code = f"split_part(problem, {literal(BETWEEN_MEMBERS)}, 1)"
             skips = f"{code} IN ({', '.join(map(literal, SKIPPED))})"
-            same = f"{code} = {literal(UNCHANGED)}"
+            same = f"problem = {literal(UNCHANGED)}"
             counts = f"count(*), count(*) FILTER ({skips}), count(*) FILTER ({same})"
             found = cursor.execute(f"SELECT {counts} FROM rejected").fetchall()[0]
-            rejected, skipped, unchanged = found
+            rejected, skipped, left_out = found
             if rejected:
                 place = f"row - {chunk.first_row - 1}"
                 listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
                 cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
         sent_bytes = chunk.sent_file.stat().st_size
-        counted = {"rejected": rejected, "skipped": skipped, "unchanged": unchanged}
+        counted = {"rejected": rejected, "skipped": skipped, "unchanged": left_out}
         return replace(chunk, **counted, sent_bytes=sent_bytes)
 
     staging.chunks = tuple(parallel_map(rewrite, staging.chunks))

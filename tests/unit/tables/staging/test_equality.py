@@ -4,8 +4,8 @@ import duckdb
 import pytest
 
 from runner.tables.sql import literal
-from runner.tables.staging.equality import HeldField, is_held
-from tests.unit.tables.equality_cases import CASES, FIELDS
+from runner.tables.staging.equality import HeldField, is_held, plain
+from tests.unit.tables.equality_cases import CASES, FIELDS, PARENT
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,19 @@ def test_numbers_of_every_scale_are_compared(evaluated, scale):
 )
 def test_what_cannot_be_read_as_written_is_not_compared(field, is_readable):
     assert field.is_readable is is_readable
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[0]}-{case[1]!r}-{case[2]!r}")
+def test_the_cheap_comparison_never_takes_for_equal_what_is_not(evaluated, case):
+    name, sent, held, is_equal, _ = case
+    field = FIELDS[name]
+    lookup = text(held and "001") if field.lookup else None
+    mine = plain(field, text(sent), sent=True)
+    theirs = plain(field, text(held), sent=False, lookup=lookup)
+    assert is_equal or not evaluated(f"{mine} IS NOT DISTINCT FROM {theirs}")
+
+
+def test_the_cheap_comparison_sees_a_parent_without_a_key(evaluated):
+    field = FIELDS[PARENT]
+    theirs = plain(field, text(None), sent=False, lookup="'001'")
+    assert evaluated(f"{theirs} IS NOT NULL AND {plain(field, literal('#N/A'), sent=True)} IS NULL")

@@ -30,7 +30,7 @@ def test_keys_become_ids_and_rows_without_one_record_are_rejected(stage, failed_
     staging = stage(content, by_key(), blank=Blank.CLEAR)
     assert len(staging.chunks) > 1
     lookup = lookup_of(staging)
-    assert lookup.count == 4
+    assert lookup.count == 5
     assert sorted(key for page in lookup.pages_of_keys() for key in page) == [
         "'K4",
         "K1",
@@ -109,12 +109,11 @@ def test_in_an_upsert_by_id_a_row_with_an_id_has_a_record(stage, rows_of):
     assert rows_of(staging) == [{"Id": "001000000000001"}, {"Name": "b"}]
 
 
-def test_records_without_an_id_or_a_key_are_no_answer(stage, tmp_path):
+@pytest.mark.parametrize("row", ['"","K1"', '"001A",""'])
+def test_records_without_an_id_or_a_key_are_no_answer(stage, tmp_path, row):
     """Passed over, they would be records that do not exist."""
-    staging = stage(b"Key,Name\nK1,a\n", by_key())
-    lookup = lookup_of(staging)
+    lookup = lookup_of(stage(b"Key,Name\nK1,a\n", by_key()))
     file = tmp_path / "records.csv"
-    for row in ('"","K1"', '"001A",""'):
-        file.write_text(f'"Id","Key__c"\n{row}\n"001B","K2"\n', encoding="utf-8")
-        with pytest.raises(UnexpectedAnswerError, match="1 of the records found by Key__c"):
-            lookup.add_file(file)
+    file.write_text(f'"Id","Key__c"\n{row}\n"001B","K2"\n', encoding="utf-8")
+    with pytest.raises(UnexpectedAnswerError, match="1 of the records found by Key__c"):
+        lookup.add_file(file)
