@@ -272,7 +272,24 @@ def _keyed():
     )
 
 
-SCENARIOS = {each.name: each for each in (*_scenarios(), *_keyed())}
+def _compared():
+    """Rows that are compared with their records first: every other one changes nothing."""
+    for api, more in (("bulk", ""), ("rest", "  match: update_only\n")):
+        yield Scenario(
+            f"only-changes-{api}",
+            WRITE.format(verb="upsert", api=api)
+            + "  key: ERP_Id__c\n  only_changes: true\n"
+            + more
+            + RETRY,
+            lambda _ids: (
+                "Name,ERP_Id__c,Phone\n"
+                + "".join(f"old {n},E{n:04},{'p' * (n % 2)}\n" for n in range(COUNT))
+            ),
+            seeds=400,
+        )
+
+
+SCENARIOS = {each.name: each for each in (*_scenarios(), *_keyed(), *_compared())}
 
 
 @pytest.fixture
