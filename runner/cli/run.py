@@ -92,6 +92,7 @@ def run(
     from runner.cli.run_output import BY_SIGNAL, run_options, run_output
     from runner.runs import execute
     from runner.runs.prepare import prepare
+    from runner.runs.protection import check_confirmed, unconfirmed
     from runner.state.run_records import RunRequest
 
     request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
@@ -109,6 +110,8 @@ def run(
             confirm=confirm,
         )
         prepared = prepare(jobs, request, options)
+        confirmed = options.confirmed
+        check_confirmed(unconfirmed(each.job, confirmed, request.only) for each in prepared)
         with _naming_jobs_not_started(jobs, outcomes, options) as noting:
             for job in prepared:
                 outcomes.append(execute.run(job, noting, start_over=start_over))

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from runner.diagnostics import Diagnostic
 from runner.engine.forecast import forecast_of
 from runner.errors import LimitError, RailError
 from runner.job.limits import RAILS
+from runner.job.model import Job
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Amount, Rail
-from runner.salesforce.limits import API_REQUESTS, limits_of
+from runner.salesforce.limits import API_REQUESTS, Limit, limits_of
 from runner.salesforce.session import ApiUsage
 
 if TYPE_CHECKING:
@@ -62,21 +64,33 @@ def check_reserve(context: Context, reserve: ApiReserve, only: Collection[str] =
     Raises:
         RailError: It would not.
     """
-    left = limits_of(context.session).get(API_REQUESTS)
-    if left is None:
-        return
     job = context.job
     tasks = [task for task in job.tasks if task.enabled and (not only or task.name in only)]
     forecast, _ = forecast_of(tasks, context.version, files_written_by(job))
-    kept = reserve.calls(left.max)
-    if left.remaining - forecast.api_calls >= kept:
-        return
+    left = limits_of(context.session).get(API_REQUESTS)
+    found = reserve_problem(job, reserve, forecast.api_calls, left)
+    if found is not None:
+        raise RailError((found,))
+
+
+def reserve_problem(
+    job: Job, reserve: ApiReserve, api_calls: int, left: Limit | None
+) -> Diagnostic | None:
+    """Why a run may not start: what it needs is not there without the reserve.
+
+    Args:
+        job: For the position.
+        reserve: What must be left.
+        api_calls: What it needs at least.
+        left: What the org has left; None if it does not say.
+    """
+    if left is None or left.remaining - api_calls >= reserve.calls(left.max):
+        return None
     rail = Rail.RESERVE_API_CALLS
     message = (
-        f"the run needs at least {forecast.api_calls:,} API calls of the {left.remaining:,} that "
-        f"the org has left, and `{rail}` leaves {kept:,} of {left.max:,} to others"
+        f"the run needs at least {api_calls:,} API calls of the {left.remaining:,} that the org "
+        f"has left, and `{rail}` leaves {reserve.calls(left.max):,} of {left.max:,} to others"
     )
     hint = f"Run it later: the limit covers the last 24 hours. `--allow {rail}` goes on once."
     path = ("limits", rail.value)
-    code = RAILS[rail].code
-    raise RailError((job.origin.diagnose(path, code, message, help=hint, at_key=True),))
+    return job.origin.diagnose(path, RAILS[rail].code, message, help=hint, at_key=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.columns import plan_columns
 from runner.engine.context import Context
-from runner.engine.query_check import query_problems
+from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource, FileTarget
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
@@ -121,6 +121,7 @@ def _problems(
             help="Give the user the object permission, or sign in as another user.",
         )
         return
+    yield from scope_problems(job, task, describes)
     header = known_header(task, to_be_written)
     if header is not None or task.fields is not None:
         yield from plan_columns(job, task, header, describes)[1]

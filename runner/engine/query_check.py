@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import OrgError, TransientError
-from runner.job.model import Job, QueryTask
+from runner.job.model import Job, QueryTask, WriteTask
 from runner.job.soql import aliases_of, parsed, steps_of
 from runner.job.text_position import narrowed
 from runner.salesforce.describe import Describes, ObjectDescribe
@@ -51,14 +51,33 @@ def query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diag
     query = parsed(task.soql)
     if query is None:
         return []
-    check = _QueryCheck(job, task, describes)
+    check = _QueryCheck(job, ("tasks", task.index, "query"), task.soql, describes)
+    return list(dict.fromkeys(check.of_query(query)))
+
+
+def scope_problems(job: Job, task: WriteTask, describes: Describes) -> list[Diagnostic]:
+    """What the condition of a write's `scope` names that is not in the org.
+
+    Raises:
+        TransientError: The org could not be asked.
+    """
+    before = f"SELECT Id FROM {task.sobject} WHERE "  # noqa: S608 - only parsed
+    query = parsed(f"{before}{task.scope}") if task.scope else None
+    if query is None:
+        return []
+    here: Location = ("tasks", task.index, "scope")
+    check = _QueryCheck(job, here, task.scope or "", describes, len(before))
     return list(dict.fromkeys(check.of_query(query)))
 
 
 class _QueryCheck(Struct, frozen=True):
     job: Job
-    task: QueryTask
+    path: Location
+    """Of the text in the job."""
+    text: str
     describes: Describes
+    begins: int = 0
+    """Where the text begins in what was parsed."""
 
     def of_query(self, query: Query) -> Iterator[Diagnostic]:
         """Problems of a query on an object, not of a subquery."""
@@ -181,10 +200,9 @@ class _QueryCheck(Struct, frozen=True):
             return None
 
     def _problem(self, code: str, message: str, hint: str | None, path: Path) -> Diagnostic:
-        here: Location = ("tasks", self.task.index, "query")
-        found = self.job.origin.diagnose(here, code, message, help=hint)
-        end = path.at + len(str(path))
-        return narrowed(found, self.job.origin, self.task.soql, path.at, end)
+        found = self.job.origin.diagnose(self.path, code, message, help=hint)
+        start = path.at - self.begins
+        return narrowed(found, self.job.origin, self.text, start, start + len(str(path)))
 
 
 def _path_of(operand: Operand) -> Path | None:

@@ -99,13 +99,27 @@ class RailGuard(Struct):
                 yield other
 
     def _count(self, task: WriteTask, context: Context) -> int:
-        """How many records a share is of: those of the object, or of the task's scope."""
         asked = (task.sobject.lower(), task.scope)
         if asked not in self._records:
-            where = f" WHERE {bind(task.scope, context.params)}" if task.scope else ""
-            soql = f"SELECT COUNT() FROM {task.sobject}{where}"  # noqa: S608 - checked by describe
-            self._records[asked] = next(pages(context.session, soql)).total_size
+            self._records[asked] = records_in_scope(task, context)
         return self._records[asked]
+
+
+def records_in_scope(task: WriteTask, context: Context) -> int:
+    """How many records a share is of: those of the object, or of the task's scope.
+
+    Raises:
+        OrgError: The org does not say.
+    """
+    where = f" WHERE {bind(task.scope, context.params)}" if task.scope else ""
+    soql = f"SELECT COUNT() FROM {task.sobject}{where}"  # noqa: S608 - checked by describe
+    return next(pages(context.session, soql)).total_size
+
+
+def _has_ended(name: str, context: Context) -> bool:
+    """Whether a task has ended; one that runs beside this one may still write its rows."""
+    record = context.ledger.run(context.run_id).task(name)
+    return record is not None and record.outcome is not None
 
 
 def _is_known(source: Source, context: Context, to_come: Collection[Path]) -> bool:
@@ -113,7 +127,7 @@ def _is_known(source: Source, context: Context, to_come: Collection[Path]) -> bo
     if isinstance(source, SqlSource):
         return all(_is_known(each.source, context, to_come) for each in source.tables)
     if isinstance(source, TaskSource):
-        return context.rows_file(source).exists()
+        return context.rows_file(source).exists() and _has_ended(source.task, context)
     if isinstance(source, FileSource):
         return source.path != STANDARD_STREAM and source.path not in to_come
     return True

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from runner.engine.context import Context
 from runner.engine.task_end import TaskEnd
-from runner.engine.write import run_write
+from runner.engine.write import JUDGED, run_write
 from runner.errors import ExitCode, StateError
 from runner.job.endpoints import FileSource
 from runner.job.model import FieldMapping, Job, OnError, Verb, WriteTask
@@ -39,7 +39,7 @@ NOT_UNDONE = "not_undone.csv"
 """The records of a step that were left alone, and why."""
 _TO_UNDO = "to_undo.csv"
 _COMPARING = "comparing"
-WORKING_FOLDERS = ("staging", _COMPARING)
+WORKING_FOLDERS = ("staging", JUDGED, _COMPARING)
 """In a task's folder; they mean nothing to another process."""
 _DOCUMENT = ("ContentDocumentId", "VersionNumber", "IsLatest")
 _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})

@@ -57,6 +57,8 @@ _OVER_BULK = (
     "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "
     "answer leaves none of them in doubt; `api: rest` takes fewer calls"
 )
+JUDGED = "judged"
+"""Folder of rows that are read only to judge their task; they mean nothing to another process."""
 _MAY_PASS = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
 """Errors with these exit codes may be gone when the run is resumed."""
 
@@ -127,7 +129,9 @@ def effect_of(task: WriteTask, context: Context) -> Effect:
         RunnerError: They cannot be read.
     """
     compares = context.rails is not None and context.rails.compares(task)
-    staging = StagedRows(context.task_folder(task) / "judged", context.disk)
+    folder = context.task_folder(task) / JUDGED
+    shutil.rmtree(folder, ignore_errors=True)  # of a process that died
+    staging = StagedRows(folder, context.disk)
     try:
         _, comparison = stage(task, context, staging, compares=compares)
         return _effect(task, staging, comparison)

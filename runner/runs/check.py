@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from runner import events
 from runner.diagnostics import Diagnostic, Severity
 from runner.engine.api_choice import api_for_write
+from runner.engine.api_reserve import reserve_problem
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.forecast import Forecast, forecast_of
 from runner.engine.org_check import org_problems
@@ -23,6 +24,7 @@ from runner.job.load import connection_problem
 from runner.job.model import AnyTask, Job, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.outcome import exit_code_of
+from runner.runs.protection import reserve_of
 from runner.runs.wiring import UserSettings, check_job, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.limits import (
@@ -98,6 +100,10 @@ def _checked(job: Job, session: Session, org: ConnectedOrg, written: frozenset[P
     forecast, uncounted = forecast_of(tasks, org.version, written | files_written_by(job))
     limits = limits_of(session)
     requests = limits.get(API_REQUESTS)
+    reserve = reserve_of(job, session, ())
+    if reserve is not None:
+        found = reserve_problem(job, reserve, forecast.api_calls, requests)
+        problems += [] if found is None else [found]
     problems += _short(job, "API requests", forecast.api_calls, requests)
     problems += _short(job, "Bulk API batches", forecast.bulk_batches, limits.get(BULK_BATCHES))
     is_bad = any(each.severity is Severity.ERROR for each in problems)

@@ -19,6 +19,7 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.context import Context
 from runner.engine.org_check import org_problems
 from runner.engine.plan import PlannedTask, Planner
+from runner.engine.plan_rails import trips_of
 from runner.engine.planned_sources import PlannedSources, files_read
 from runner.errors import JobError
 from runner.job.model import Environment
@@ -110,18 +111,21 @@ class _Planning(Struct, frozen=True):
             planner = Planner(context, most_rows, self.sources, keeps_rows)
             tasks = tuple(planner.plan(self.prepared.request.only))
             limit = limits_of(session).get(API_REQUESTS)
+            plans = tuple(each.plan for each in tasks)
+            api_calls = before + sum(each.api_calls for each in plans)
             plan = RunPlan(
                 job.name,
                 job.file,
                 created,
-                tuple(each.plan for each in tasks),
+                plans,
                 org.identity.org_id,
                 session.instance_url,
                 org.identity.username,
                 org.version,
-                before + sum(each.plan.api_calls for each in tasks),
+                api_calls,
                 limit.max - limit.remaining if limit else None,
                 limit.max if limit else None,
+                trips=trips_of(context, plans, api_calls, limit),
                 notes=tuple(_notes(self.prepared, options.settings.state)),
             )
         return MadePlan(self.prepared, plan, tasks, self.folder)

@@ -20,7 +20,6 @@ from runner.files import real_path
 from runner.job.model import Job, ParamValue
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
-from runner.runs.protection import check_confirmed, unconfirmed
 from runner.runs.retention import remove_working_files
 from runner.runs.selection import digest_of, lost_ledger, resolved_params
 from runner.runs.wiring import UserSettings, load_job
@@ -73,7 +72,6 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
     Raises:
         JobError: Jobs are wrong; the problems of all.
         UsageError: A job is given twice, or has no such task or param.
-        RailError: A job would write to a protected connection that was not confirmed.
     """
     twice = next((file for at, file in enumerate(files) if _is_among(file, files[:at])), None)
     if twice is not None:
@@ -94,7 +92,6 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
             written |= files_written_by(job)
     if errors:
         raise all_of(errors)
-    check_confirmed(unconfirmed(each.job, options.confirmed, request.only) for each in prepared)
     for each in prepared:
         options.on_job(each.job)
     return prepared

@@ -1,6 +1,7 @@
 """Limits stop a run before it writes: each is tripped by the disaster that it is for."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -65,12 +66,6 @@ def test_a_disaster_stops_an_upsert_before_it_writes(bench, org, rail, disaster,
     assert found["column"]
     assert "--allow " + rail.split(":")[0] in found["help"]
     assert org.rows(SOQL) == before
-    text = bench.run("run", job)
-    assert f"error[{code}]" in text.out
-    assert "1 limit reached; the task sent nothing." in text.out
-    assert "stopped by a limit of the job (exit 6)" in text.out
-    allowed = bench.run("run", job, "--allow", rail.split(":")[0])
-    assert allowed.code == 0, allowed.out + allowed.err
 
 
 def test_a_doubled_file_stops_a_create(bench, org):
@@ -80,7 +75,13 @@ def test_a_doubled_file_stops_a_create(bench, org):
     )
     [found] = trip(bench, job)
     assert "`new` would create 20 records, and `max_creates` allows 10" in found["message"]
+    text = bench.run("run", job).out
+    assert "error[rail/max-creates]: `new` would create 20 records" in text
+    assert "1 limit reached; the task sent nothing." in text
+    assert "stopped by a limit of the job (exit 6)" in text
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}]
+    assert bench.run("run", job, "--allow", "max_creates").code == 0
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 20}]
 
 
 def test_too_many_deletes_are_a_share_of_the_records(bench, org):
@@ -225,3 +226,97 @@ def test_a_run_that_reaches_the_reserve_stops_and_can_be_resumed(bench, serve_or
     again = bench.run("resume", "--allow", "reserve_api_calls")
     assert again.code == 0, again.out + again.err
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 40}]
+
+
+def test_another_org_has_none_of_the_keys(bench, org, serve_org, tmp_path):
+    loaded(bench, org)
+    other = serve_org(place=replace(bench, folder=tmp_path / "other"))
+    bench.env["ORG_TOKEN"] = other.token
+    connection = f"{{environment: local, url: '{other.url}', token: {{env: ORG_TOKEN}}}}"
+    job = bench.job(UPSERT.format(limits="max_creates: 5%"), connection=connection)
+    [found] = trip(bench, job)
+    assert (
+        "would create 20 records, and `max_creates` allows 5% of the 0 of Account"
+        in (found["message"])
+    )
+    assert other.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}]
+
+
+CHANGES = """
+- name: people
+  update: Account
+  key: ERP_Id__c
+  from: people.csv
+  only_changes: {only}
+  limits: {{max_updates: {most}}}
+"""
+
+
+@pytest.mark.parametrize("only", ["true", "false"])
+def test_records_that_hold_everything_already_do_not_count(bench, org, only):
+    loaded(bench, org)
+    write_people(bench, [(key, f"{name}!", phone) for key, name, phone in PEOPLE[:3]] + PEOPLE[3:])
+    [found] = trip(bench, bench.job(CHANGES.format(only=only, most=2)))
+    assert "would change 3 records, and `max_updates` allows 2" in found["message"]
+    assert bench.run("run", bench.job(CHANGES.format(only=only, most=3))).code == 0
+    assert len(org.rows("SELECT Id FROM Account WHERE Name LIKE '%!'")) == 3
+
+
+def test_an_upsert_by_id_creates_rows_without_one(bench, org):
+    made = org.create("Account", Name="a")
+    bench.write("a.csv", f"Id,Name\n{made},a\n,b\n,c\n")
+    text = "- {{name: u, upsert: Account, key: Id, from: a.csv, limits: {{max_creates: {}}}}}"
+    [found] = trip(bench, bench.job(text.format(1)))
+    assert "would create 2 records" in found["message"]
+    assert bench.run("run", bench.job(text.format(2))).code == 0
+
+
+def test_a_plan_says_which_limits_would_stop_its_run(bench, org):
+    loaded(bench, org)
+    write_people(bench, [(key, name, "") for key, name, _ in PEOPLE])
+    place = protected(bench, org)  # a plan writes nothing, so it needs no name
+    job = bench.job(
+        UPSERT.format(limits="max_clears: 3, max_updates: 20"),
+        head="limits: {min_rows: 30, reserve_api_calls: 100%}\n",
+        **place,
+    )
+    ended = bench.run("plan", job, "-o", "json")
+    assert ended.code == 0, ended.out + ended.err
+    trips = {each["rail"]: each for each in ended.document["trips"]}
+    assert trips.keys() == {"max_clears", "min_rows", "reserve_api_calls"}
+    assert trips["max_clears"]["message"].startswith("`people` would empty 20 cells of records")
+    assert "the run would stop: `people` would empty" in bench.run("plan", job).out
+    assert org.rows("SELECT COUNT(Id) n FROM Account WHERE Phone = null") == [{"n": 0}]
+
+
+def test_a_check_says_that_the_reserve_would_be_used(bench, serve_org):
+    serve_org("--daily-api-requests", "50")
+    bench.write("a.csv", "Name\n" + "x\n" * 40)
+    task = "- {name: w, create: Account, from: a.csv, api: rest, batch_size: 2}"
+    ended = bench.run("check", bench.job(task, head="limits: {reserve_api_calls: 80%}\n"))
+    assert ended.code == 2
+    assert "error[rail/reserve-api-calls]" in ended.out
+
+
+BESIDE = """
+- name: doomed
+  query: SELECT Id FROM Account
+  needs: []
+- name: contacts
+  create: Contact
+  from: contacts.csv
+  needs: []
+- name: gone
+  delete: Account
+  from: {task: doomed}
+  needs: [doomed]
+  limits: {max_deletes: 100, min_rows: 20}
+"""
+
+
+def test_tasks_side_by_side_are_judged_by_whole_rows(bench, org):
+    loaded(bench, org)
+    bench.write("contacts.csv", "LastName\nA\n")
+    ended = bench.run("run", bench.job(BESIDE))
+    assert ended.code == 0, ended.out + ended.err
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}]

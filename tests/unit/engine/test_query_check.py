@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.engine.query_check import query_problems
+from runner.diagnostics import Position
+from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import OrgError, TransientError
-from runner.job.model import Connection, Environment, Job, QueryTask, Verb
+from runner.job.endpoints import FileFormat, FileShape, FileSource
+from runner.job.model import Connection, Environment, Job, Origin, QueryTask, Verb, WriteTask
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 
 
@@ -138,3 +140,18 @@ def test_a_name_used_twice_in_one_place_is_reported_once_per_use():
 def test_an_org_that_cannot_be_asked_is_not_an_unknown_object():
     with pytest.raises(TransientError):
         problems("SELECT Id FROM Away")
+
+
+def test_the_names_in_a_scope_are_checked_at_their_place():
+    source = FileSource(Path("/a.csv"), FileShape(FileFormat.CSV))
+    scope = "Name != null AND Parent.Nme = 'x'"
+    task = WriteTask(
+        name="w", verb=Verb.UPDATE, sobject="Account", index=0, source=source, scope=scope
+    )
+    line = f"    scope: {scope}"
+    here = Position(1, 12, 12 + len(scope))
+    origin = Origin(Path("/job.yaml"), (line,), {("tasks", 0, "scope"): here})
+    job = Job("j", Path("/job.yaml"), Connection(Environment.LOCAL), (task,), origin=origin)
+    [found] = scope_problems(job, task, Known())
+    assert found.code == "org/unknown-field"
+    assert line[found.position.column - 1 :].startswith("Parent.Nme")
