@@ -21,6 +21,7 @@ from runner.version import __version__
 
 _VERBS = (
     "run",
+    "plan",
     "resume",
     "retry",
     "undo",
