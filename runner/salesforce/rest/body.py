@@ -20,6 +20,8 @@ def nested(record: Record, lookups: Mapping[str, str]) -> dict[str, Any]:
     object also has its type. None clears the reference field itself, if `lookups` names it: a
     parent without a key would be an error.
     """
+    if not any("." in path for path in record):
+        return dict(record)
     body: dict[str, Any] = {}
     for path, value in record.items():
         target, _, column = path.rpartition(":")

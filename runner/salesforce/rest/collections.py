@@ -63,7 +63,7 @@ def collection_request(
         "POST" if creates else "PATCH",
         _path(write),
         {**headers, "Content-Type": "application/json"},
-        body=json_body(body),
+        body=_encoded(body),
         idempotent=not any(map(write.creates, records)),
         divisible=divisible,
     )
@@ -110,6 +110,13 @@ def refused(
         fields=fault.fields,
         may_be_own=is_gone and replayed,
     )
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except UnicodeEncodeError:  # half a surrogate pair
+        return json_body(body)
 
 
 def _path(write: WriteRequest) -> str:

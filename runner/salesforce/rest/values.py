@@ -38,9 +38,10 @@ class WriteRequest(Struct, frozen=True):
         """Whether sending this record twice would create it twice."""
         if self.operation is not Verb.UPSERT:
             return self.operation is Verb.CREATE
+        if self.key != "Id" and not self.has_files:
+            return False
         # In an upsert by an external Id, a file is sent to create a record only.
-        is_new = not record.get("Id") if self.key == "Id" else file_of(record) is not None
-        return is_new and (self.key == "Id" or self.has_files)
+        return not record.get("Id") if self.key == "Id" else file_of(record) is not None
 
 
 class RecordResult(Struct, frozen=True):

@@ -106,10 +106,12 @@ class _Batch:
 
     def _with_valid_ids(self) -> list[int]:
         """Positions to send; a malformed Id would fail a whole delete, or join two Ids."""
+        if self._write.operation is not Verb.DELETE:
+            return list(range(len(self._records)))
         valid = []
         for position, record in enumerate(self._records):
             record_id = str(record.get("Id") or "")
-            if self._write.operation is Verb.DELETE and not is_id(record_id):
+            if not is_id(record_id):
                 message = f"malformed id {record_id}"
                 self._results[position] = RecordResult(
                     None, success=False, created=None, code="MALFORMED_ID", message=message

@@ -21,7 +21,7 @@ tables or columns.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -225,17 +225,28 @@ def comparable(kind: FieldKind, text: str) -> str:
     return f"coalesce(nullif(coalesce({same}, {text}), {_NULL}), '')"
 
 
-def json_record(
-    fields: tuple[tuple[str, FieldKind], ...], texts: tuple[str | None, ...]
-) -> dict[str, JsonValue]:
-    """Make a record of canonical texts; a blank is left out, and `#N/A` is None."""
-    record: dict[str, JsonValue] = {}
-    for (field, kind), text in zip(fields, texts, strict=True):
-        if text == EXPLICIT_NULL:
-            record[field] = None
-        elif text is not None:
-            record[field] = _JSON[kind](text) if kind in _JSON else text
-    return record
+class JsonRecords:
+    """Makes records of canonical texts; a blank is left out, and `#N/A` is None."""
+
+    def __init__(self, fields: Sequence[tuple[str, FieldKind]]) -> None:
+        """Make records with these fields, each of a kind."""
+        self._names = [name for name, _ in fields]
+        self._converted = [
+            (place, name, _JSON[kind]) for place, (name, kind) in enumerate(fields) if kind in _JSON
+        ]
+
+    def record(self, texts: Sequence[str | None]) -> dict[str, JsonValue]:
+        """One record; a text a field."""
+        record: dict[str, JsonValue] = dict(zip(self._names, texts, strict=True))
+        for place, name, convert in self._converted:
+            text = texts[place]
+            if text is not None and text != EXPLICIT_NULL:
+                record[name] = convert(text)
+        if None in texts:
+            record = {name: value for name, value in record.items() if value is not None}
+        if EXPLICIT_NULL in texts:
+            record |= {name: None for name in record if record[name] == EXPLICIT_NULL}
+        return record
 
 
 def _line_feeds(text: str) -> str:
@@ -326,10 +337,16 @@ def _id(text: str) -> str:
     return f"CASE WHEN {_matches(text, '[0-9A-Za-z]{15}([0-9A-Za-z]{3})?')} THEN {text} END"
 
 
+_DIGITS_OF_A_DOUBLE = 15
+"""So many it keeps, whichever they are."""
+
+
 def _json_number(text: str) -> JsonValue:
     if "." not in text:
         return int(text)
     double = float(text)
+    if len(text) <= _DIGITS_OF_A_DOUBLE:
+        return double
     # Digits that a double would lose are sent as text, which the org reads as a number.
     return double if Decimal(repr(double)) == Decimal(text) else text
 

@@ -33,7 +33,7 @@ from runner.tables.sources.csv import (
 )
 from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.staging.canonical_values import MACROS, JsonValue, json_record
+from runner.tables.staging.canonical_values import MACROS, JsonRecords, JsonValue
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.key_hashes import create_key_hashes
@@ -225,11 +225,8 @@ class StagedRows:
         org reads as a number. A blank field is left out, or None for `blank: clear`; `#N/A` gives
         None.
         """
-        fields = tuple((m.column.field, m.column.kind) for m in self.mappings)
-        rows = (
-            (number, json_record(fields, tuple(texts)))
-            for number, *texts in self._sendable(after_row)
-        )
+        records = JsonRecords([(m.column.field, m.column.kind) for m in self.mappings])
+        rows = ((number, records.record(texts)) for number, *texts in self._sendable(after_row))
         while batch := list(islice(rows, size)):
             yield batch
 

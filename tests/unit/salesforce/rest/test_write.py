@@ -452,3 +452,13 @@ def test_upsert_by_id_in_collections_is_not_repeated_where_it_may_create(world):
         write_batch(world.session, write, [{"Id": None, "Name": "a"}, {"Id": account(2)}])
     assert caught.value.in_doubt == (0, 1)
     assert json.loads(world.org.asked[0].body)["records"][0]["Id"] is None
+
+
+@pytest.mark.parametrize(
+    "value", ['Zoë \u2028 "\\\n', "\ud83d half", 10**30, -(2**63), 0.1, 1e22, True, None]
+)
+def test_a_value_arrives_as_it_is(world, value):
+    world.org.say(200, [done()])
+    write_batch(world.session, CREATE, [{"Name": value}])
+    sent = world.org.asked[0].json["records"][0]["Name"]
+    assert (sent, type(sent)) == (value, type(value))

@@ -1,12 +1,17 @@
+import json
+from decimal import Decimal
 from itertools import pairwise
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.job.endpoints import FileFormat, FileShape
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.canonical_values import (
     MACROS,
+    JsonRecords,
     canonical,
     comparable,
     null_if_blank,
@@ -192,3 +197,29 @@ def test_a_skipped_local_time_does_not_fit_and_one_shown_twice_is_the_earlier(
     database, timezone, text, expected
 ):
     assert converted(database, FieldKind.DATETIME, text, timezone) == expected
+
+
+def test_a_json_record_has_typed_values_no_blanks_and_explicit_nulls():
+    kinds = {
+        "Name": FieldKind.TEXT,
+        "Active": FieldKind.BOOLEAN,
+        "Staff": FieldKind.INTEGER,
+        "Amount": FieldKind.NUMBER,
+        "Phone": FieldKind.TEXT,
+    }
+    records = JsonRecords(list(kinds.items()))
+    assert records.record(["n", "true", "7", "1.50", "+1"]) == {
+        "Name": "n", "Active": True, "Staff": 7, "Amount": 1.5, "Phone": "+1",
+    }  # fmt: skip
+    assert records.record([None, "false", None, None, None]) == {"Active": False}
+    assert records.record(["#N/A", None, "#N/A", "#N/A", "x"]) == {
+        "Name": None, "Staff": None, "Amount": None, "Phone": "x",
+    }  # fmt: skip
+    assert records.record([None] * 5) == {}
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=6))
+def test_a_number_in_json_has_all_its_digits(number):
+    text = f"{number:f}"
+    sent = JsonRecords([("N", FieldKind.NUMBER)]).record([text])["N"]
+    assert Decimal(json.loads(json.dumps(sent), parse_float=Decimal)) == Decimal(text)
