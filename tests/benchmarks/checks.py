@@ -24,7 +24,7 @@ from tests.benchmarks import rows
 from tests.benchmarks.bench import LIMIT, PRODUCT
 from tests.benchmarks.rows import Cells
 from tests.benchmarks.shapes import Shape
-from tests.benchmarks.works import WORKS
+from tests.benchmarks.works import ALL_ROWS, WORKS
 
 if TYPE_CHECKING:
     import duckdb
@@ -55,9 +55,12 @@ def check(work: str, contender: str, out: Path, folder: Path, count: int) -> Non
     shape = next(each.shape for each in WORKS if each.name == work)
     if shape is None:
         return  # its exit code says it
-    bulk = work.startswith("bulk_")
+    if work == "only_changes" and contender == PRODUCT:
+        _changed(out, folder, count)
+        return
+    bulk = work.startswith("bulk_") or contender == ALL_ROWS
     _sent(shape, _uploaded(shape, folder) if bulk else _requested(folder), count)
-    if contender == PRODUCT:
+    if contender in {PRODUCT, ALL_ROWS}:
         _joined(shape, out, count)
     elif bulk and contender not in _WITHOUT_RESULTS:
         _told(out, count)
@@ -204,6 +207,25 @@ def _sent(shape: Shape, records: Iterator[Cells], count: int) -> None:
     missing = count - sum(times)
     if missing or max(times) > shape.copies:
         raise WrongError(f"{missing} rows were not sent, or some more than once")
+
+
+def _changed(out: Path, folder: Path, count: int) -> None:
+    """The rows that differ went out once, with the key and the value that differs."""
+    wanted = {rows.written(i)[0]: rows.written(i)[4] for i in range(count) if rows.is_changed(i)}
+    files = [json.loads(file.read_bytes())["records"] for file in folder.glob("sent-*")]
+    sent = [record for records in files for record in records]
+    for record in sent:
+        record.pop("attributes", None)
+        if record != {"ERP_Id__c": record["ERP_Id__c"], "Phone": wanted[record["ERP_Id__c"]]}:
+            raise WrongError(f"{record} was sent")
+    if len(sent) != len(wanted):
+        raise WrongError(f"{len(sent)} rows were sent, not {len(wanted)}")
+    told = 0
+    for name in ("succeeded.csv", "failed.csv"):
+        with (out / name).open(encoding="utf-8", newline="") as stream:
+            told += sum(1 for _ in csv.DictReader(stream))
+    if told != len(wanted):
+        raise WrongError(f"{told} row results, not {len(wanted)}")
 
 
 def _uploaded(shape: Shape, folder: Path) -> Iterator[Cells]:

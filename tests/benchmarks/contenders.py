@@ -57,9 +57,9 @@ def query_job(api: str, to: str | dict[str, str] = "rows.csv") -> Callable[[Benc
 
 
 def write_job(
-    verb: str, api: str, shape: Shape, fields: dict[str, str] | None = None
+    verb: str, api: str, shape: Shape, fields: dict[str, str] | None = None, **more: object
 ) -> Callable[[Bench], None]:
-    """Prepare a write; without `fields`, by the source's header."""
+    """Prepare a write; without `fields`, by the source's header; `more` keys of the task."""
 
     def task(bench: Bench) -> dict[str, object]:
         source = bench.source_file(shape, over_rest=api == "rest")
@@ -71,6 +71,7 @@ def write_job(
             **({"fields": fields} if fields else {}),
             "results": str(bench.out),
             "max_failures": "50%",
+            **more,
         }
 
     return _job(task)
@@ -81,6 +82,7 @@ def product(
     prepare: Callable[[Bench], None],
     *words: str,
     there: Callable[[Bench], bool] = lambda _bench: True,
+    name: str = PRODUCT,
 ) -> Contender:
     """The product, with a job file."""
 
@@ -88,7 +90,7 @@ def product(
         job = str(bench.folder / "job.yaml")
         return [bench.python, "-m", "runner", *(words or ("run", "-q")), job]
 
-    return Contender(PRODUCT, how, command, there, prepare)
+    return Contender(name, how, command, there, prepare)
 
 
 def curl(how: str, *words: Of) -> Contender:

@@ -20,6 +20,7 @@ _TYPES = {
     "NumberOfEmployees": "int",
     "Active__c": "boolean",
     "LastModifiedDate": "datetime",
+    "SystemModstamp": "datetime",
     "Founded__c": "date",
 }
 _USER = {
@@ -61,7 +62,7 @@ def _userinfo() -> dict[str, Any]:
 
 
 def _describe() -> dict[str, Any]:
-    names = dict.fromkeys((*rows.QUERIED, *rows.WRITTEN, *WIDE_NAMES))
+    names = dict.fromkeys((*rows.QUERIED, *rows.HELD, *WIDE_NAMES))
     return {
         "name": "Account",
         "createable": True,
@@ -73,7 +74,7 @@ def _describe() -> dict[str, Any]:
 
 
 def _field(name: str) -> dict[str, Any]:
-    own = name not in {"Id", "LastModifiedDate"}
+    own = name not in {"Id", "LastModifiedDate", "SystemModstamp"}
     return {
         "name": name,
         "type": _type(name),

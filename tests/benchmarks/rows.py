@@ -8,6 +8,7 @@ nothing of HTTP or clients.
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -53,9 +54,16 @@ SOURCE = (
 SOQL = f"SELECT {', '.join(QUERIED)} FROM Account"
 PAGE_ROWS = 2_000
 """Of a page of a REST query."""
+HELD = ("Id", "ERP_Id__c", "SystemModstamp", *WRITTEN[1:])
+"""What a write reads of the records that it compares with."""
+EVERY_CHANGED = 1_000
+"""One record in so many has another phone than the row that is written to it."""
 EVERY_FAILING = 100
 """One row in so many is refused by the org."""
 ERROR = "FIELD_CUSTOM_VALIDATION_EXCEPTION:Phone must be free:Phone --"
+
+KEY = re.compile(r"'ERP-(\d+)'")
+"""A key in a query."""
 
 _CITIES = ("Berlin", "São Paulo", "Kraków", "Osaka", "Reykjavík", "Mumbai", "Lagos")
 _INDUSTRIES = ("Retail", "Banking", "Energy", "Media")
@@ -146,6 +154,18 @@ def written(i: int) -> Cells:
     return (key, _name(i), city, industry, phone, revenue, staff, active, founded, f"{note}!")
 
 
+def held(i: int) -> Cells:
+    """What the org has of a row that is compared before it is written."""
+    key, *others = written(i)
+    others[3] = "0" if is_changed(i) else others[3]
+    return (id_of(i), key, "2026-01-01T00:00:00.000Z", *others)
+
+
+def is_changed(i: int) -> bool:
+    """Whether a row differs from its record."""
+    return i % EVERY_CHANGED == EVERY_CHANGED // 2
+
+
 def fails(i: int) -> bool:
     """Whether the org refuses a row."""
     return i % EVERY_FAILING == EVERY_FAILING - 1
@@ -195,6 +215,11 @@ def prepare(file: Path, texts: Iterable[str], head: str = "") -> Prepared:
 def bulk_result(folder: Path, rows: int) -> Prepared:
     """All rows as a Bulk query gives them, without a header."""
     return prepare(folder / "result.csv", (quoted(queried(i)) for i in range(rows)))
+
+
+def held_result(folder: Path, rows: int) -> Prepared:
+    """All records as a query for a comparison gives them, without a header."""
+    return prepare(folder / "held.csv", (quoted(held(i)) for i in range(rows)))
 
 
 def pages(folder: Path, rows: int) -> Prepared:

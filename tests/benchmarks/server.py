@@ -53,6 +53,9 @@ class Org:
         folder, count_of_rows = settings.folder, settings.rows
         self.settings = settings
         self.result = rows.bulk_result(folder, count_of_rows)
+        self.held = rows.held_result(folder, settings.shapes.get(PLAIN.name, 0))
+        self.comparing: set[str] = set()
+        """The query jobs of writes that compare."""
         self.pages = rows.pages(folder, settings.rest_rows)
         self.results = {
             shape.columns: row_results(folder, shape, settings.shapes[shape.name])
@@ -176,6 +179,13 @@ def respond(org: Org, method: str, path: str, asked: dict[str, list[str]], body:
 
 
 def _first_page(org: Org, soql: str, *, columns: bool) -> Answer:
+    if soql.startswith("SELECT COUNT()"):
+        told = {"totalSize": org.settings.rows, "done": True, "records": []}
+        return Answer(json.dumps(told).encode())
+    if keys := rows.KEY.findall(soql):
+        found = [dict(zip(rows.HELD, rows.held(int(key)), strict=True)) for key in keys]
+        told = {"totalSize": len(found), "done": True, "records": found}
+        return Answer(json.dumps(told).encode())
     if soql.split() != rows.SOQL.split():
         return Answer(json.dumps({"totalSize": 0, "done": True, "records": []}).encode())
     if columns:
@@ -206,7 +216,10 @@ def _job(  # noqa: PLR0911 - one line a resource
 ) -> Answer:
     match path.strip("/").split("/")[1:]:
         case [kind] if method == "POST":
-            return _told(org, kind, org.new_job(), "Open" if kind == "ingest" else "UploadComplete")
+            job = org.new_job()
+            if kind == "query" and rows.HELD[2] in json.loads(body)["query"]:
+                org.comparing.add(job)
+            return _told(org, kind, job, "Open" if kind == "ingest" else "UploadComplete")
         case [kind, job] if method == "PATCH":
             return _told(org, kind, job, json.loads(body)["state"])
         case [kind, job]:
@@ -216,7 +229,7 @@ def _job(  # noqa: PLR0911 - one line a resource
         case ["query", job, "results"]:
             first = int(asked.get("locator", ["0"])[0])
             most = int(asked.get("maxRecords", [QUERY_PAGE_ROWS])[0])
-            return _result(org, first, min(first + most, org.settings.rows))
+            return _result(org, job, first, min(first + most, org.settings.rows))
         case ["ingest", job, kind]:
             return _row_results(org, org.uploads[job], kind)
     return Answer(b"[]", 404)
@@ -246,15 +259,17 @@ def _told(org: Org, kind: str, job: str, state: str) -> Answer:
     return Answer(json.dumps(told).encode())
 
 
-def _result(org: Org, first: int, end: int) -> Answer:
-    offset, length = org.result.span(first, end)
+def _result(org: Org, job: str, first: int, end: int) -> Answer:
+    compares = job in org.comparing
+    result, columns = (org.held, rows.HELD) if compares else (org.result, rows.QUERIED)
+    offset, length = result.span(first, end)
     left = end < org.settings.rows
     headers = {
         "Sforce-NumberOfRecords": str(end - first),
         "Sforce-Locator": str(end) if left else "null",
     }
-    header = rows.quoted(rows.QUERIED).encode()
-    return Answer(header, 200, "text/csv", headers, org.result.file, offset, length)
+    header = rows.quoted(columns).encode()
+    return Answer(header, 200, "text/csv", headers, result.file, offset, length)
 
 
 def _result_pages(org: Org, job: str, first: int) -> Answer:

@@ -6,7 +6,7 @@ lht is not among the peers: it reads from and writes to Snowflake and Databricks
 from __future__ import annotations
 
 from tests.benchmarks import rows
-from tests.benchmarks.bench import Work
+from tests.benchmarks.bench import PRODUCT, Work
 from tests.benchmarks.contenders import (
     Of,
     curl,
@@ -176,6 +176,23 @@ _BULK_WIDE = Work(
     count=lambda bench: bench.wide_rows,
     shape=WIDE,
 )
+ALL_ROWS = f"{PRODUCT}, all rows"
+_ONLY_CHANGES = Work(
+    "only_changes",
+    "Upsert from CSV of which one row in 1,000 differs",
+    (
+        product(
+            "records read over Bulk, rows compared, only changes sent",
+            write_job("upsert", "auto", PLAIN, only_changes=True),
+        ),
+        product(
+            "all rows sent over Bulk, as they are",
+            write_job("upsert", "bulk", PLAIN),
+            name=ALL_ROWS,
+        ),
+    ),
+    shape=PLAIN,
+)
 _REST_QUERY = Work(
     "rest_query",
     "REST query → CSV file",
@@ -231,6 +248,7 @@ WORKS = (
     _expressions("bulk_upsert_10", "ten columns by SQL expressions", TEN_EXPRESSIONS),
     _BULK_CREATE,
     _BULK_WIDE,
+    _ONLY_CHANGES,
     _REST_QUERY,
     _REST_UPSERT,
     _VALIDATE,
