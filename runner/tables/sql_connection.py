@@ -6,10 +6,13 @@ the extra `sql`. Knows nothing of rows.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from threading import Condition
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.credentials import SecretReference
 from runner.errors import RunnerError, SignInError, SourceError
@@ -41,7 +44,7 @@ def connect(
     sqlalchemy = import_sqlalchemy(kind)
     engine = _engine(sqlalchemy, _url(reference, kind), kind)
     try:
-        with engine.connect() as connection:
+        with SQLITE_FILES.opened(engine), engine.connect() as connection:
             yield connection
     except sqlalchemy.exc.DBAPIError as error:
         raise _rejected(error, kind) from None
@@ -52,6 +55,76 @@ def connect(
         ) from None
     finally:
         engine.dispose()
+
+
+class SqliteFiles:
+    """SQLite files that are open in this process.
+
+    Python's SQLite and that of another driver do not see each other's locks, and when one closes a
+    file, the locks of both are gone: a file must be open in one of them only.
+    Source: https://www.sqlite.org/howtocorrupt.html, 2.2.
+    """
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._open: Counter[str] = Counter()
+        self._taken: set[str] = set()
+
+    @contextmanager
+    def opened(self, engine: Engine) -> Iterator[None]:
+        """Open a file by Python's SQLite, once nobody has taken it; any other database at once."""
+        if engine.dialect.name != "sqlite":
+            yield
+            return
+        file = _sqlite_file(engine)
+        with self._changed:
+            self._changed.wait_for(lambda: file not in self._taken)
+            self._open[file] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._open[file] -= 1
+
+    @contextmanager
+    def taken(self, engine: Engine) -> Iterator[bool]:
+        """Take a file that this thread has opened for another driver; whether it is free for it."""
+        file = _sqlite_file(engine)
+        with self._changed:
+            is_free = self._open[file] == 1
+            if is_free:
+                self._taken.add(file)
+        try:
+            yield is_free
+        finally:
+            if is_free:
+                with self._changed:
+                    self._taken.remove(file)
+                    self._changed.notify_all()
+
+
+def _sqlite_file(engine: Engine) -> str:
+    return str(Path(engine.url.database or "").resolve())
+
+
+SQLITE_FILES = SqliteFiles()
+"""Of this process."""
+
+
+@contextmanager
+def driver_errors(statement: str, driver: Any) -> Iterator[None]:  # noqa: ANN401
+    """Errors of a driver that is used by itself as SQLAlchemy's, which `connect` explains.
+
+    Args:
+        statement: What is run.
+        driver: The module that has the class `Error`.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        yield
+    except driver.Error as error:
+        raise DBAPIError.instance(statement, None, error, driver.Error) from error
 
 
 def _url(reference: SecretReference, kind: type[RunnerError]) -> str:

@@ -40,6 +40,15 @@ class TypedColumn(Struct, frozen=True):
         return self.kind is FieldKind.NUMBER and 0 < self.precision <= MOST_DIGITS
 
 
+class TypedRows(Struct, frozen=True):
+    """A query's rows on their way to a target."""
+
+    database: Database
+    """Converts values."""
+    file: Path
+    columns: tuple[TypedColumn, ...]
+
+
 def column_names(rows: Path) -> list[str]:
     """Read the names of a query's columns."""
     with rows.open(encoding="utf-8", newline="") as stream:
@@ -102,6 +111,31 @@ def _widen_column(column: TypedColumn, whole: int, decimals: int) -> TypedColumn
     return TypedColumn(column.name, column.kind, precision, scale)
 
 
+def as_described(
+    database: Database,
+    rows: Path,
+    known: Sequence[QueryColumn] | None,
+    write: Callable[[tuple[TypedColumn, ...]], None],
+) -> None:
+    """Call `write` with the columns as described, and as wide as the rows need if one is not.
+
+    Args:
+        database: Converts the values.
+        rows: All rows.
+        known: The described columns.
+        write: Writes everything, or nothing if it ends with an error of `typed_cell`.
+    """
+    import duckdb
+
+    columns = typed_columns(rows, known)
+    if any(each.kind is FieldKind.NUMBER and not each.is_decimal for each in columns):
+        columns = widen(database, rows, columns)
+    try:
+        write(columns)
+    except (duckdb.InvalidInputException, duckdb.ConversionException):
+        write(widen(database, rows, columns))
+
+
 def typed_cell(column: TypedColumn) -> str:
     """Write the SQL that gives a cell its type; a value that does not fit is an error."""
     cell = name(column.name)
@@ -116,9 +150,15 @@ def typed_cell(column: TypedColumn) -> str:
 def _decimal(column: TypedColumn, cell: str) -> str:
     wanted = f"DECIMAL({column.precision}, {column.scale})"
     plain = _plain(cell)
+    # Nearly all numbers are of this form, which takes a quarter of the time.
+    short = (
+        f"instr(upper({cell}), 'E') = 0"
+        f" AND (instr({cell}, '.') = 0 OR strlen({cell}) - instr({cell}, '.') <= {column.scale})"
+    )
     fits = f"strlen(rtrim(split_part({plain}, '.', 2), '0')) <= {column.scale}"
     return (
-        f"CASE WHEN {cell} IS NULL OR {fits} THEN CAST({plain} AS {wanted})"
+        f"CASE WHEN {short} THEN CAST({cell} AS {wanted})"
+        f" WHEN {cell} IS NULL OR {fits} THEN CAST({plain} AS {wanted})"
         f" ELSE CAST(error({literal(_TOO_NARROW)}) AS {wanted}) END"
     )
 

@@ -1,14 +1,13 @@
 """Writes a query's rows to a table of a SQL database, with the types that the org describes.
 
-All rows are written in one transaction, or none. PostgreSQL takes them by COPY and SQLite as texts,
-which need no loop over rows in Python; other databases take them row by row through SQLAlchemy.
-Knows nothing of SOQL.
+All rows are written in one transaction, or none. PostgreSQL takes them by COPY, SQLite as Arrow
+batches where the driver for these is installed; other databases take them row by row through
+SQLAlchemy. Knows nothing of SOQL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -17,16 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, TableMode
+from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces
-from runner.tables.sql_connection import connect, import_sqlalchemy
+from runner.tables.sql_connection import SQLITE_FILES, connect, import_sqlalchemy
+from runner.tables.targets import postgresql, sqlite
 from runner.tables.targets.column_types import (
     TypedColumn,
+    TypedRows,
+    as_described,
     column_names,
     fetched,
+    open_database,
     python_cell,
-    typed_cell,
-    typed_table,
 )
 from runner.tables.targets.rest_rows import QueryColumn
 
@@ -41,51 +43,48 @@ def write_table(rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn]
 
     Raises:
         StateError: The database cannot be reached, or rejects the table or a row.
+        StorageError: A value does not have the type of its column.
     """
+    import_sqlalchemy(StateError)
+    database = open_database(rows.parent)
+    try:
+        with storage_errors(f"Table {target.table} cannot be written"):
+            as_described(database, rows, known, partial(_write, database, rows, target))
+    finally:
+        database.close()
+
+
+def _write(
+    database: Database, file: Path, target: DatabaseTarget, columns: tuple[TypedColumn, ...]
+) -> None:
     sqlalchemy = import_sqlalchemy(StateError)
-    with (
-        typed_table(rows, known) as (database, columns),
-        connect(target.url, StateError) as link,
-        pieces(rows) as files,
-    ):
-        _begin(link)
+    rows = TypedRows(database, file, columns)
+    replace = target.mode is TableMode.REPLACE
+    with connect(target.url, StateError) as link:
         table = _table(sqlalchemy, target, columns, link.dialect.name)
-        if target.mode is TableMode.REPLACE:
+        if sqlite.takes_batches(link):
+            with SQLITE_FILES.taken(link.engine) as is_free:
+                if is_free:
+                    sqlite.write(link, table, rows, replace=replace)
+                    return
+        _begin(link)
+        if replace:
             table.drop(link, checkfirst=True)
         table.create(link, checkfirst=True)
-        names = column_names(rows)
         if link.dialect.driver == "psycopg":
-            for file in files:
-                _copy(link, table, columns, file)
+            postgresql.copy(link, table, rows)
         else:
-            insert, cells = _insert(link, table, columns)
-            for file in files:
-                for batch in fetched(database, file, names, cells):
-                    insert(batch)
+            _insert_all(link, table, rows)
         link.commit()
 
 
-def _copy(link: Connection, table: Table, columns: Sequence[TypedColumn], piece: Path) -> None:
-    """Send a piece as it is: in Bulk's form, each value is what PostgreSQL reads for its type."""
-    quote = link.dialect.identifier_preparer
-    names = ", ".join(quote.quote_identifier(each.name) for each in columns)
-    options = f"FORMAT csv, ENCODING 'UTF8', FORCE_NULL ({names})"
-    statement = f"COPY {quote.format_table(table)} ({names}) FROM STDIN ({options})"
-    raw: Any = link.connection.dbapi_connection
-    with _driver_errors(link, statement), raw.cursor().copy(statement) as copy:
-        copy.write(piece.read_bytes())
-
-
-@contextmanager
-def _driver_errors(link: Connection, statement: str) -> Iterator[None]:
-    """Errors of the driver as SQLAlchemy's, which `connect` explains."""
-    from sqlalchemy.exc import DBAPIError
-
-    driver: Any = link.dialect.loaded_dbapi
-    try:
-        yield
-    except driver.Error as error:
-        raise DBAPIError.instance(statement, None, error, driver.Error) from error
+def _insert_all(link: Connection, table: Table, rows: TypedRows) -> None:
+    insert, cells = _insert(link, table, rows.columns)
+    names = column_names(rows.file)
+    with pieces(rows.file) as files:
+        for piece in files:
+            for batch in fetched(rows.database, piece, names, cells):
+                insert(batch)
 
 
 def _insert(
@@ -94,7 +93,7 @@ def _insert(
     """How to insert a batch of rows, and the SQL of the cells that it takes."""
     if link.dialect.name == "sqlite":
         statement = str(table.insert().compile(dialect=link.dialect))
-        return partial(link.exec_driver_sql, statement), [_sqlite_cell(each) for each in columns]
+        return partial(link.exec_driver_sql, statement), [sqlite.cell(each) for each in columns]
     keys = [f"c{at}" for at in range(len(columns))]
     instants = {key for key, each in zip(keys, columns, strict=True) if each.kind is _DATETIME}
 
@@ -111,23 +110,12 @@ def _record(keys: list[str], row: tuple[Any, ...], instants: set[str]) -> dict[s
     return record
 
 
-def _sqlite_cell(column: TypedColumn) -> str:
-    """Write the SQL of a cell as SQLite stores it: texts and whole numbers."""
-    cell = typed_cell(column)
-    if column.kind is FieldKind.BOOLEAN:
-        return f"CAST({cell} AS TINYINT)"
-    if column.kind is FieldKind.TIME:
-        return f"strftime(DATE '2000-01-01' + {cell}, '%H:%M:%S.%f')"
-    if column.kind is _DATETIME:
-        return f"strftime(timezone('UTC', {cell}), '%Y-%m-%dT%H:%M:%S.%gZ')"
-    return cell if column.kind is FieldKind.INTEGER else f"CAST({cell} AS VARCHAR)"
-
-
 def _begin(link: Connection) -> None:
     """Start a transaction; by itself, SQLite's driver would create tables outside of it."""
     if link.dialect.name == "sqlite":
         raw: Any = link.connection.dbapi_connection
         raw.isolation_level = None
+        link.exec_driver_sql(f"PRAGMA busy_timeout = {sqlite.BUSY_MS}")
         link.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -23,11 +23,10 @@ from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
+    as_described,
     column_names,
     open_database,
     typed_cell,
-    typed_columns,
-    widen,
     with_query_rows,
 )
 from runner.tables.targets.rest_rows import QueryColumn
@@ -136,17 +135,11 @@ def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> Non
 
 
 def _parquet(rows: Path, to: Path, _shape: FileShape, columns: Columns) -> None:
-    import duckdb
-
     database = open_database(rows.parent)
     try:
-        typed = typed_columns(rows, columns)
-        if any(each.kind is FieldKind.NUMBER and not each.is_decimal for each in typed):
-            typed = widen(database, rows, typed)
-        try:
-            _copy_parquet(database, rows, to, typed)
-        except (duckdb.InvalidInputException, duckdb.ConversionException):
-            _copy_parquet(database, rows, to, widen(database, rows, typed))
+        as_described(
+            database, rows, columns, lambda typed: _copy_parquet(database, rows, to, typed)
+        )
     finally:
         database.close()
 

@@ -1,0 +1,114 @@
+"""Writes a query's rows to a table of SQLite as Arrow batches, without an object for each value.
+
+Knows ADBC's driver, which has an SQLite of its own, and what SQLite stores. Knows nothing of how
+rows are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from runner.tables.field_types import FieldKind
+from runner.tables.sql import name
+from runner.tables.sql_connection import driver_errors
+from runner.tables.targets.column_types import TypedColumn, TypedRows, typed_cell, with_query_rows
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+_DRIVER = "adbc_driver_sqlite"
+BUSY_MS = 5_000
+"""How long to wait for another writer, as Python's own driver does."""
+
+
+def takes_batches(link: Connection) -> bool:
+    """Whether a database is a plain SQLite file, and the driver for batches is installed."""
+    url = link.engine.url
+    file = url.database or ""
+    is_file = bool(file) and not url.query and not file.startswith((":", "file:"))
+    return link.dialect.driver == "pysqlite" and is_file and find_spec(_DRIVER) is not None
+
+
+def write(link: Connection, table: Table, rows: TypedRows, *, replace: bool) -> None:
+    """Make the table if it is not there, and write all rows to it, in one transaction.
+
+    Args:
+        link: Tells the file, which nobody else in this process has open; it is closed.
+        table: Of the rows' columns.
+        rows: All of them.
+        replace: Whether a table of this name is dropped.
+    """
+    import adbc_driver_manager
+    from sqlalchemy.schema import CreateTable, DropTable
+
+    dropped = [DropTable(table, if_exists=True)] if replace else []
+    made = (*dropped, CreateTable(table, if_not_exists=True))
+    first = [str(each.compile(dialect=link.dialect)) for each in made]
+    cells = [cell(each) for each in rows.columns]
+    duckdb = rows.database.connection
+    insert = str(table.insert().compile(dialect=link.dialect))
+    file = str(link.engine.url.database)
+    link.close()
+
+    def send(read: str) -> None:
+        query = f"SELECT {', '.join(cells)} FROM {read}"
+        try:
+            with _connected(file) as connection:
+                for each in (f"PRAGMA busy_timeout = {BUSY_MS}", "BEGIN IMMEDIATE", *first):
+                    _run(connection, each)
+                _run(connection, insert, duckdb.sql(query))
+                _run(connection, "COMMIT")
+        except adbc_driver_manager.Error:
+            # If a row is what is wrong, DuckDB says so itself.
+            found = ", ".join(f"max({each})" for each in cells)
+            duckdb.execute(f"SELECT {found} FROM {read}").fetchall()
+            raise
+
+    with driver_errors(insert, adbc_driver_manager):
+        with_query_rows(rows.file, send)
+
+
+@contextmanager
+def _connected(file: str) -> Iterator[Any]:
+    """A connection; what is not committed is rolled back when it is closed."""
+    import adbc_driver_manager
+    import adbc_driver_sqlite
+
+    driver = adbc_driver_sqlite._driver_path()  # noqa: SLF001 - its own `connect` needs pyarrow
+    with (
+        adbc_driver_manager.AdbcDatabase(driver=driver, uri=file) as opened,
+        adbc_driver_manager.AdbcConnection(opened) as connection,
+    ):
+        yield connection
+
+
+def _run(connection: Any, sql: str, rows: Any = None) -> None:  # noqa: ANN401
+    """Run a statement, once for each row if there are some."""
+    import adbc_driver_manager
+
+    with adbc_driver_manager.AdbcStatement(connection) as statement:
+        statement.set_sql_query(sql)
+        if rows is not None:
+            statement.bind_stream(rows.__arrow_c_stream__())
+        statement.execute_update()
+
+
+def cell(column: TypedColumn) -> str:
+    """Write the SQL of a cell as SQLite stores it: texts and whole numbers."""
+    value = typed_cell(column)
+    if column.kind is FieldKind.BOOLEAN:
+        return f"CAST({value} AS TINYINT)"
+    if column.kind is FieldKind.TIME:
+        return f"strftime(DATE '2000-01-01' + {value}, '%H:%M:%S.%f')"
+    if column.kind is FieldKind.DATETIME:
+        text = name(column.name)
+        # Of this length with a T, a datetime in UTC has one form only.
+        is_canonical = f"strlen({text}) = 24 AND {text}[11] = 'T' AND {text}[-1] = 'Z'"
+        return (
+            f"CASE WHEN {is_canonical} AND {value} IS NOT NULL THEN {text}"
+            f" ELSE strftime(timezone('UTC', {value}), '%Y-%m-%dT%H:%M:%S.%gZ') END"
+        )
+    return value if column.kind is FieldKind.INTEGER else f"CAST({value} AS VARCHAR)"
