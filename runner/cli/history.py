@@ -39,7 +39,7 @@ def history(
     state_dir: StateDir = None,
 ) -> None:
     """List runs, newest first; or delete old ones."""
-    from runner.runs.selection import lost_ledger
+    from runner.runs.lost_ledger import lost_ledger
     from runner.state.ledger import Ledger
 
     if keep is not None and not prune:

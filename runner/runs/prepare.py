@@ -20,8 +20,9 @@ from runner.files import real_path
 from runner.job.model import Job, ParamValue
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
+from runner.runs.lost_ledger import lost_ledger
 from runner.runs.retention import remove_working_files
-from runner.runs.selection import digest_of, lost_ledger, resolved_params
+from runner.runs.selection import digest_of, resolved_params
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock

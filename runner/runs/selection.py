@@ -20,8 +20,6 @@ from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
 from runner.job.rails import Limits, Rail
 from runner.state.ledger import LAST, Ledger
-from runner.state.ledger_file import DAMAGED
-from runner.state.paths import StateFolder
 from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
 
@@ -307,20 +305,6 @@ def _with_failed_rows(job: Job, task: WriteTask, file: Path) -> WriteTask:
     files = job.files_folder(task.source)  # not the folder of the failed rows
     fields = task.fields and tuple(replace(m, folder=m.folder or files) for m in task.fields)
     return replace(task, source=source, fields=fields, needs=None, on_failure=None)
-
-
-def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:
-    """A warning if the ledger is new although there were runs before; None if all is well."""
-    if ledger.runs(limit=1):
-        return None
-    damaged = sorted(state.root.glob(f"{ledger.path.name}{DAMAGED}*"))
-    if not damaged and not any(state.runs.iterdir()):
-        return None
-    saved = f" (the damaged one is saved as {damaged[-1]})" if damaged else ""
-    return (
-        f"the ledger was recreated{saved}; unfinished runs from before are no longer known, and "
-        f"rows that they sent may be sent again: see {state.runs}"
-    )
 
 
 def digest_of(file: Path) -> str:

@@ -24,7 +24,7 @@ from runner.lanes import share_of
 from runner.tables.sql import literal
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 
 MEMORY_MB = 150
@@ -48,7 +48,7 @@ class Database:
     def __init__(
         self, folder: Path, *, timezone: str = "UTC", most_spilled_bytes: int | None = None
     ) -> None:
-        import duckdb
+        from runner.tables import duckdb
 
         self._timezone = timezone
         with storage_errors("Rows cannot be stored on this machine"):
@@ -100,7 +100,7 @@ def copy_parquet(
 
     A row group is held in memory while it is written: one of long rows has fewer of them.
     """
-    import duckdb
+    from runner.tables import duckdb
 
     wanted = f"FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1{options}"
     for rows in _ROW_GROUPS:
@@ -120,7 +120,7 @@ class UnreadableRowsError(Exception):
 
 def duckdb_error() -> type[duckdb.Error]:
     """DuckDB's base error; an except clause asks for it only once something was raised."""
-    import duckdb
+    from runner.tables import duckdb
 
     return duckdb.Error
 
@@ -143,7 +143,7 @@ def storage_errors(what: str) -> Iterator[None]:
 
 
 def _hint_for(error: Exception) -> str:
-    import duckdb
+    from runner.tables import duckdb
 
     if isinstance(error, duckdb.IOException):
         return "Check that the disk has room; then `runner resume`."

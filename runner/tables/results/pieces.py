@@ -22,7 +22,7 @@ from runner.tables.staging.local_files import checksum_of
 from runner.tables.staging.rows import StagedRows
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 _SQL_OF_COLUMN = {
     "sf__Row": "row",

@@ -149,7 +149,7 @@ def shown_as(place: str | None, path: Path) -> Iterator[None]:
 
 def load_error(path: Path, error: Exception) -> SourceError | StorageError:
     """The error for records that cannot be read or stored."""
-    import duckdb
+    from runner.tables import duckdb
 
     if isinstance(error, UncutError):
         return SourceError(

@@ -67,7 +67,7 @@ def pieces(file: Path, *, header: bool = True) -> Iterator[Iterator[Path]]:
 
 def is_misread(error: Exception) -> bool:
     """Whether DuckDB refuses the text of a CSV file, rather than what is done with its values."""
-    import duckdb
+    from runner.tables import duckdb
 
     refusals = duckdb.InvalidInputException, duckdb.NotImplementedException
     return isinstance(error, UncutError) or (isinstance(error, refusals) and "CSV" in str(error))

@@ -22,7 +22,7 @@ from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql import read_parquet as relation
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 
 _MOST_DIGITS = 38
@@ -35,7 +35,7 @@ def parquet_columns(path: Path) -> tuple[str, ...]:
     Raises:
         SourceError: The file is not Parquet, or a column has more than one value per row.
     """
-    import duckdb
+    from runner.tables import duckdb
 
     with duckdb.connect(":memory:") as connection:
         return tuple(_described(connection, path))
@@ -47,7 +47,7 @@ def read_parquet(path: Path, to: Path) -> Records:
     Raises:
         SourceError: As `parquet_columns`, or the file is damaged.
     """
-    import duckdb
+    from runner.tables import duckdb
 
     database = Database(to.parent)
     try:
@@ -81,7 +81,7 @@ def _with_nan(
 
 
 def _described(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
-    import duckdb
+    from runner.tables import duckdb
 
     try:
         asked = f"DESCRIBE FROM {relation([path])}"

@@ -58,7 +58,7 @@ def read_joined(
     Raises:
         SourceError: A table cannot be read, or the SELECT fails.
     """
-    import duckdb
+    from runner.tables import duckdb
 
     to = folder / "rows.csv"
     database = Database(folder, most_spilled_bytes=disk.most_bytes)
@@ -158,7 +158,7 @@ def _load(database: Database, table: str, opened: Sequence[Records], folder: Pat
 def _insert(
     database: Database, table: str, columns: tuple[str, ...], records: Records, folder: Path
 ) -> None:
-    import duckdb
+    from runner.tables import duckdb
 
     try:
         _insert_as_is(database, table, columns, records, folder)

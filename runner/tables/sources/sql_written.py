@@ -21,7 +21,7 @@ from runner.tables.sources.written import value_shape
 from runner.tables.sql import literal, name
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 _SCHEMA = "written"
 _ENUM = re.compile(r"ENUM\('\d+'\)")
@@ -65,7 +65,7 @@ def _bound(
     connection: duckdb.DuckDBPyConnection, sql: str, tables: Mapping[str, Mapping[str, str]]
 ) -> list[tuple[str, str]]:
     """The columns of a SELECT over tables of these column types, and their types."""
-    import duckdb
+    from runner.tables import duckdb
 
     with _tables(connection, tables):
         try:

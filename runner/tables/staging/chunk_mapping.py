@@ -29,7 +29,7 @@ from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.mapping import ColumnMapping, Pass, staging_query
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 
 class _Counted(Struct, frozen=True):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 _REFUSED = {
     "SUBQUERY": "a subquery is not possible here: an expression sees one row of its own source",
@@ -114,17 +114,26 @@ def problem_of_select(statement: str) -> str | None:
 
 def is_plain(expression: str) -> bool:
     """Whether an expression is certainly valid; False: only the syntax tree can tell."""
-    tokens = _tokens(expression)
-    if tokens is None:
-        return False
-    reader = _PlainReader(tokens)
-    return reader.value() and reader.at_end
+    return _plain_columns(expression) is not None
 
 
 @cache
 def columns_in(expression: str) -> tuple[str, ...]:
     """The columns that an expression names; none if it is not valid."""
-    return () if problem_of(expression) else parse(expression).columns
+    plain = _plain_columns(expression)
+    if plain is not None:
+        return plain
+    return () if problem_by_syntax_tree(expression) else parse(expression).columns
+
+
+@cache
+def _plain_columns(expression: str) -> tuple[str, ...] | None:
+    """The columns that a plain expression names, each once; None if it is not plain."""
+    tokens = _tokens(expression)
+    if tokens is None:
+        return None
+    reader = _PlainReader(tokens)
+    return tuple(dict.fromkeys(reader.columns)) if reader.value() and reader.at_end else None
 
 
 def parse(expression: str) -> Expression:
@@ -249,21 +258,21 @@ def _catalogue() -> tuple[tuple[str, str, str | None], ...]:
 
 @cache
 def _parser() -> duckdb.DuckDBPyConnection:
-    import duckdb
+    from runner.tables import duckdb
 
     return duckdb.connect(":memory:", config={"threads": "1"})
 
 
-def _tokens(expression: str) -> list[tuple[str, str]] | None:
-    """Kind and lower-case text of each token; None if something else is in between."""
-    found: list[tuple[str, str]] = []
+def _tokens(expression: str) -> list[tuple[str, str, str]] | None:
+    """Kind, lower-case text and text of each token; None if something else is in between."""
+    found: list[tuple[str, str, str]] = []
     place, end = 0, len(expression.rstrip())
     while place < end:
         token = _TOKEN.match(expression, place)
         if token is None:
             return None
         kind = token.lastgroup or ""
-        found.append((kind, token[kind].lower()))
+        found.append((kind, token[kind].lower(), token[kind]))
         place = token.end()
     return found
 
@@ -271,9 +280,11 @@ def _tokens(expression: str) -> list[tuple[str, str]] | None:
 class _PlainReader:
     """Reads tokens in order; each method returns whether it found what it is named for."""
 
-    def __init__(self, tokens: list[tuple[str, str]]) -> None:
+    def __init__(self, tokens: list[tuple[str, str, str]]) -> None:
         self._tokens = tokens
         self._place = 0
+        self.columns: list[str] = []
+        """Those that were read, as written."""
 
     @property
     def at_end(self) -> bool:
@@ -288,13 +299,16 @@ class _PlainReader:
         return True
 
     def _operand(self) -> bool:
-        kind, text = self._next()
+        kind, text, written = self._next()
         if kind in {"text", "number"}:
             return True
         if text == "case":
             return self._branches()
+        if kind == "name" and self._sign({"("}):
+            return self._arguments(text)
         if kind == "name":
-            return self._arguments(text) if self._sign({"("}) else text not in _KEYWORDS
+            self.columns.append(written)
+            return text not in _KEYWORDS
         return text == "(" and self.value() and self._sign({")"})
 
     def _arguments(self, function: str) -> bool:
@@ -329,12 +343,12 @@ class _PlainReader:
         return self._skip("name", {wanted})
 
     def _skip(self, kind: str, wanted: frozenset[str] | set[str]) -> bool:
-        found = not self.at_end and self._tokens[self._place] in {(kind, one) for one in wanted}
+        found = not self.at_end and self._tokens[self._place][:2] in {(kind, one) for one in wanted}
         self._place += found
         return found
 
-    def _next(self) -> tuple[str, str]:
-        found = ("", "") if self.at_end else self._tokens[self._place]
+    def _next(self) -> tuple[str, str, str]:
+        found = ("", "", "") if self.at_end else self._tokens[self._place]
         self._place += 1
         return found
 

@@ -14,7 +14,7 @@ from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.mapping import ColumnMapping
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 
 def key_of(mappings: Sequence[ColumnMapping]) -> ColumnMapping | None:

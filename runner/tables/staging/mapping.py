@@ -40,7 +40,7 @@ from runner.tables.staging.mapping_errors import (
 from runner.tables.staging.problems import BETWEEN_MEMBERS, problem_of
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 
 _NULL = literal(EXPLICIT_NULL)
@@ -206,7 +206,7 @@ def check_expressions(
     Raises:
         SourceError: Names the field, the expression and what is wrong with it.
     """
-    import duckdb
+    from runner.tables import duckdb
 
     computed = [each for each in mappings if each.computed is not None]
     nothing = computed and ", ".join(f"CAST(NULL AS VARCHAR) AS {name(c)}" for c in source_columns)

@@ -15,7 +15,7 @@ from runner.tables.field_types import MappedColumn
 from runner.tables.staging.expressions import parse
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 
 def unbound_expression(

@@ -17,7 +17,7 @@ from runner.tables.sql import literal, name
 from runner.tables.staging.parts import read_header
 
 if TYPE_CHECKING:
-    import duckdb
+    from runner.tables import duckdb
 
 _ID = "sf__Id"
 

@@ -256,7 +256,7 @@ class StagedRows:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _set_timezone(self, timezone: str) -> None:
-        import duckdb
+        from runner.tables import duckdb
 
         try:
             self.database.set_timezone(timezone)
@@ -267,7 +267,7 @@ class StagedRows:
 
     def _stage(self, records: Records) -> str:
         """Stage records as they are, or normalized if need be; give the digest of what was read."""
-        import duckdb
+        from runner.tables import duckdb
 
         try:
             self.chunks += self._staged(records)

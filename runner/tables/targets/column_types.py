@@ -125,7 +125,7 @@ def as_described(
         known: The described columns.
         write: Writes everything, or nothing if it ends with an error of `typed_cell`.
     """
-    import duckdb
+    from runner.tables import duckdb
 
     columns = typed_columns(rows, known)
     if any(each.kind is FieldKind.NUMBER and not each.is_decimal for each in columns):

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.tables.staging.expressions import _KEYWORDS, is_plain, problem_by_syntax_tree
+from runner.tables.staging.expressions import (
+    _KEYWORDS,
+    columns_in,
+    is_plain,
+    parse,
+    problem_by_syntax_tree,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +68,7 @@ _PIECES = st.sampled_from(_WORDS.split())
 
 
 @given(st.lists(_PIECES, max_size=9).map(" ".join))
-def test_what_is_plain_is_never_refused(expression):
+def test_what_is_plain_is_never_refused_and_has_the_same_columns(expression):
     if is_plain(expression):
         assert problem_by_syntax_tree(expression) is None
+        assert sorted(columns_in(expression)) == sorted(parse(expression).columns)
