@@ -1,5 +1,6 @@
 """Tasks whose `needs` allow it run at once, and leave what they leave one after another."""
 
+import json
 import signal
 import threading
 
@@ -8,7 +9,7 @@ import pytest
 from tests.e2e.proxy import Proxy
 
 ROWS = 40
-SECONDS = 60
+SECONDS = 30
 ACCOUNTS = "- name: accounts\n  create: Account\n  from: a.csv\n  api: rest\n  needs: []\n"
 CONTACTS = (
     ACCOUNTS.replace("account", "contact").replace("Account", "Contact").replace("a.csv", "c.csv")
@@ -18,7 +19,7 @@ AFTER = "- name: after\n  query: SELECT LastName FROM Contact\n  to: after.csv\n
 
 
 class Gate(Proxy):
-    """Holds writes of accounts and contacts until both are here, or until it is opened."""
+    """Holds answers about accounts and contacts until both are here, or until it is opened."""
 
     def __init__(self, org, *, together=True):
         self.here = {"Account": threading.Event(), "Contact": threading.Event()}
@@ -27,8 +28,9 @@ class Gate(Proxy):
         super().__init__(org, change=self.hold)
 
     def hold(self, passing):
-        """Answers to what creates records of an object."""
-        if passing.method != "POST" or "/composite/sobjects" not in passing.path:
+        """Hold what creates records, or reads those of `BOTH_LISTS`."""
+        held = {("POST", "composite/sobjects"), ("GET", "CreatedDate")}
+        if not any(passing.method == method and text in passing.path for method, text in held):
             return
         sobject = "Account" if b'"001' in passing.body else "Contact"
         self.here[sobject].set()
@@ -65,12 +67,7 @@ def test_tasks_run_at_once_and_are_told_in_the_order_of_the_file(bench, org, mak
     job = bench.job(LIST + ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)
     ended = bench.run("run", job, "-o", "json", "-v")
     assert ended.code == 0, ended.err + ended.out
-    assert [task["name"] for task in ended.document["tasks"]] == [
-        "list",
-        "accounts",
-        "contacts",
-        "after",
-    ]
+    assert names(ended) == ["list", "accounts", "contacts", "after"]
     for name in ("accounts", "contacts"):
         assert ended.task(name)["counts"]["created"] == ROWS
         assert ended.task(name)["api_calls"] == 1
@@ -122,3 +119,61 @@ def test_tasks_under_way_are_all_resumed(bench, org, make_gate, number, code):
     assert names(ended) == ["accounts", "contacts", "after"]
     for sobject in ("Account", "Contact"):
         assert org.rows(f"SELECT COUNT(Id) n FROM {sobject}") == [{"n": ROWS}]
+
+
+BOTH_LISTS = (
+    "- name: accounts\n  query: SELECT Id, CreatedDate FROM Account\n  to: a.out.csv\n  needs: []\n"
+    "- name: contacts\n  query: SELECT Id, CreatedDate FROM Contact\n  to: c.out.csv\n  needs: []\n"
+)
+
+
+def test_a_signal_ends_tasks_that_wait_for_an_answer(bench, org, make_gate):
+    gate = make_gate(together=False)
+    org.create("Account", Name="a")
+    job = bench.job(BOTH_LISTS, connection=gate.connection)
+    process = bench.start("run", job, "-o", "json")
+    assert all(each.wait(SECONDS) for each in gate.here.values())
+    process.terminate()
+    out, _ = process.communicate(timeout=SECONDS / 2)  # the gate stays closed
+    assert process.returncode == 143
+    assert [task["status"] for task in json.loads(out)["tasks"]] == ["aborted", "aborted"]
+    assert not (bench.folder / "a.out.csv").exists()
+
+
+def test_the_timeout_ends_all_and_a_resume_finishes_them(bench, org, make_gate):
+    gate = make_gate(together=False)
+    job = bench.job(ACCOUNTS + CONTACTS, connection=gate.connection)
+    ended = bench.run("run", job, "--timeout", "2s", "-o", "json")
+    assert ended.code == 5, ended.err + ended.out
+    assert [task["exit_code"] for task in ended.document["tasks"]] == [5, 5]
+    gate.opened.set()
+    ended = bench.run("resume", "-o", "json", "--parallel", "1")
+    assert ended.code == 0, ended.err + ended.out
+    for sobject in ("Account", "Contact"):
+        assert org.rows(f"SELECT COUNT(Id) n FROM {sobject}") == [{"n": ROWS}]
+
+
+def test_what_is_under_way_when_another_fails_goes_on_and_nothing_else_starts(bench, make_gate):
+    gate = make_gate(together=False)
+    gone = (
+        "- name: gone\n  update: Lead\n  from: g.csv\n  api: rest\n  needs: []\n"
+        "  on_failure: report\n"
+        "- name: report\n  query: SELECT Id FROM User\n  to: r.csv\n"
+    )
+    bench.write("g.csv", "Id,LastName\n00Q000000000001,x\n")
+    job = bench.job(ACCOUNTS + gone + AFTER, connection=gate.connection)
+    process = bench.start("run", job, "-o", "json")
+    assert gate.here["Account"].wait(SECONDS)
+    for line in process.stderr:
+        if line.startswith("report:"):
+            break
+    gate.opened.set()
+    out, _ = process.communicate(timeout=SECONDS)
+    assert process.returncode == 1
+    states = [(task["name"], task["status"]) for task in json.loads(out)["tasks"]]
+    assert states == [
+        ("accounts", "done"),
+        ("gone", "failed"),
+        ("report", "done"),
+        ("after", "skipped"),
+    ]

@@ -14,6 +14,7 @@ import pytest
 
 DRIVER = Path(__file__).with_name("driver.py")
 SECONDS = 120
+OBJECTS = ("Account", "Contact")
 IDS = {"sf__Id", "Id", "sf__Fields"}
 
 
@@ -147,9 +148,10 @@ class CrashBench:
 
     def picture(self, document):
         """What must be the same however often the run was killed."""
-        soql = "SELECT Name, ERP_Id__c, Phone FROM Account"
+        soql = "SELECT Name, ERP_Id__c, Phone FROM {}"
+        records = [row for each in OBJECTS for row in self.org.rows(soql.format(each))]
         return {
-            "org": sorted(map(str, self.org.rows(soql))),
+            "org": sorted(map(str, records)),
             "counts": {task["name"]: task["counts"] for task in document["tasks"]},
             "status": {task["name"]: task["status"] for task in document["tasks"]},
             "files": {
@@ -289,7 +291,22 @@ def _compared():
         )
 
 
-SCENARIOS = {each.name: each for each in (*_scenarios(), *_keyed(), *_compared())}
+def _side_by_side():
+    """Two writes that do not wait for each other, and a query that waits for both."""
+    contacts = (
+        "- name: people\n  create: Contact\n  from: a.csv\n  api: bulk\n  needs: []\n"
+        "  fields: {LastName: Name, ERP_Id__c: ERP_Id__c}\n" + RETRY
+    )
+    query = "- name: list\n  query: SELECT Name FROM Contact ORDER BY ERP_Id__c\n  to: out.csv\n"
+    for api in ("rest", "bulk"):
+        yield Scenario(
+            f"side-by-side-{api}",
+            WRITE.format(verb="create", api=api) + "  needs: []\n" + RETRY + contacts + query,
+            lambda _ids: names(COUNT, ERP_Id__c="N{n:04}"),
+        )
+
+
+SCENARIOS = {each.name: each for each in (*_scenarios(), *_keyed(), *_compared(), *_side_by_side())}
 
 
 @pytest.fixture
