@@ -8,7 +8,7 @@ and the writer goes record by record. Knows JSON and values. Knows nothing of fi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, cast
 
@@ -163,7 +163,8 @@ class PageReader:
         if self._shape is None:
             self._shape = _learn_shape(self._columns, parse_records(page))
         records = self._shape.records(page) if self._shape else None
-        return None if records is None else self._columns_of(records)
+        found = None if records is None else self._columns_of(records)
+        return None if found is None else [column for column, _ in found]
 
     def formatted(self, answer: bytes) -> FormattedPage | None:
         """Read a whole answer of a query.
@@ -172,28 +173,29 @@ class PageReader:
             None before `texts` has read a page, and if the answer does not have the expected shape.
         """
         page = self._shape.page(answer) if self._shape else None
-        texts = self._columns_of(page.records) if page else None
-        if page is None or texts is None:
+        columns = self._columns_of(page.records) if page else None
+        if page is None or columns is None:
             return None
         count = len(page.records)
-        rows = format_csv(texts).encode() if count else b""
+        rows = _csv(columns).encode() if count else b""
         return FormattedPage(page.total_size, page.done, page.next_records_url, count, rows)
 
-    def _columns_of(self, records: list[Any]) -> list[list[str]] | None:
+    def _columns_of(self, records: list[Any]) -> list[_Column] | None:
         values = self._shape.values(records) if self._shape else None
         if values is None:
             return None
-        found: list[list[str]] = []
+        found: list[_Column] = []
         for column, (_, kind), seen in zip(values, self._columns, self.types, strict=True):
-            texts = _quick_texts(column, kind)
-            if texts is None:
+            quick = _quick_column(column, kind)
+            if quick is None:
                 types = set(map(type, column))
                 if msgspec.UnsetType in types:
                     return None
                 if kind is None:
                     seen.update(types)
                 texts = _column_texts(column, kind, types, self._datetimes)
-            found.append(texts)
+                quick = texts, '"' in "".join(texts)
+            found.append(quick)
         return found
 
 
@@ -308,19 +310,27 @@ def _attribute(records: Sequence[Any], name: str) -> str | None:
     return f"f{place}"
 
 
-def _quick_texts(values: list[Any], kind: FieldKind | None) -> list[str] | None:
-    """Convert a column of texts, or of fractions; None if there is anything else in it."""
-    if kind is None or kind in _NO_TEXTS:
+_Column = tuple[list[str], bool]
+"""The texts of a column, and whether there are quotes in them."""
+
+
+def _quick_column(values: list[Any], kind: FieldKind | None) -> _Column | None:
+    """Convert a column with one pass or two; None if it takes more."""
+    if kind is None or not values:
         return None
     try:
-        "".join(values)  # the fastest way to know that all are texts
+        if kind in _JSON_LETTERS:
+            written = msgspec.json.encode(values)[1:-1].replace(b"null", b"")
+            is_other = written.translate(None, _JSON_LETTERS[kind])
+            return None if is_other else (written.decode().split(","), False)
+        joined = "".join(values)  # the fastest way to know that all are texts
     except TypeError:
         return None
     if kind is FieldKind.DATETIME:
-        return [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
-    if kind is FieldKind.NUMBER:
-        return [text if "." in text else bulk_text(text, kind) for text in values]
-    return values
+        values = [text[:-5] + "Z" if text[-5:] == _OFFSET else text for text in values]
+    elif kind is FieldKind.NUMBER and joined.count(".") != len(values):
+        values = [bulk_text(text, kind) for text in values]
+    return values, '"' in joined
 
 
 def _column_texts(
@@ -350,7 +360,8 @@ def _booleans(values: list[Any]) -> list[str]:
 
 
 _TEXTS = frozenset({str})
-_NO_TEXTS = frozenset({FieldKind.INTEGER, FieldKind.BOOLEAN})
+_JSON_LETTERS = {FieldKind.INTEGER: b"0123456789-,", FieldKind.BOOLEAN: b"truefals,"}
+"""What a list of such values is written with in JSON."""
 _REWRITTEN = frozenset({FieldKind.DATETIME, FieldKind.NUMBER})
 _QUICK: dict[frozenset[type], Callable[[list[Any]], list[str]]] = {
     _TEXTS: _unchanged,
@@ -360,11 +371,15 @@ _QUICK: dict[frozenset[type], Callable[[list[Any]], list[str]]] = {
 }
 
 
-def format_csv(columns: Sequence[Sequence[str]]) -> str:
+def format_csv(columns: Sequence[list[str]]) -> str:
     """Format columns of texts as CSV records, every value quoted."""
-    doubled = [
-        [text.replace('"', '""') for text in column] if '"' in "".join(column) else column
-        for column in columns
-    ]
+    return _csv([(column, '"' in "".join(column)) for column in columns])
+
+
+def _csv(columns: Iterable[_Column]) -> str:
+    doubled = (
+        [text.replace('"', '""') for text in column] if has_quotes else column
+        for column, has_quotes in columns
+    )
     lines = map('","'.join, zip(*doubled, strict=True))
     return '"' + '"\n"'.join(lines) + '"\n'
