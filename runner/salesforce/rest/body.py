@@ -20,7 +20,7 @@ def nested(record: Record, lookups: Mapping[str, str]) -> dict[str, Any]:
     object also has its type. None clears the reference field itself, if `lookups` names it: a
     parent without a key would be an error.
     """
-    if not any("." in path for path in record):
+    if "." not in "".join(record):
         return dict(record)
     body: dict[str, Any] = {}
     for path, value in record.items():

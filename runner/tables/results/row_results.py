@@ -234,10 +234,12 @@ class RowResults:
 
 
 def _cells(result: RowResult) -> tuple[object, ...]:
+    if result.code is None and result.message is None and not result.fields:
+        return (result.row, result.status, result.id, result.created, None, None, None)
     said = (result.code, result.message, " ".join(result.fields))
     # The org may repeat a token in a message.
     clean = (redacted(each) if each else each for each in said)
-    return (result.row, result.status.value, result.id, result.created, *clean)
+    return (result.row, result.status, result.id, result.created, *clean)
 
 
 def _result_file(folder: Path, status: RowStatus, files: ExitStack) -> BinaryIO:
