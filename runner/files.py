@@ -88,6 +88,22 @@ def replace(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def link_or_copy(file: Path, to: Path) -> None:
+    """Give a file another name, or a copy where the file system has no such links.
+
+    What is written into one of them is in the other: replace them instead.
+
+    Raises:
+        OSError: It cannot be read or copied.
+    """
+    try:
+        to.hardlink_to(file)
+    except FileExistsError:
+        raise
+    except OSError:
+        shutil.copyfile(file, to)
+
+
 def sync(path: Path) -> None:
     """Wait until a file is on the disk.
 

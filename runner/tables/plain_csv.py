@@ -9,9 +9,14 @@ from __future__ import annotations
 import codecs
 import re
 
+from msgspec.structs import replace
+
+from runner.tables.sql import CsvDialect
+
 _RECORD = re.compile(rb'[^"\n]*(?:"[^"]*"[^"\n]*)*\n')
 _QUOTED = re.compile(rb'"[^"]*"')
 _LINE_FEED = b"\n"
+_BETWEEN = (b",", _LINE_FEED)
 _TEXT = (
     rb'[^"%(q)s]*+(?:(?<![^,\n])"[^",\n%(q)s]*+(?:""|[,\n%(q)s])[^"]*+(?:""[^"]*+)*+"(?=[,\n])'
     rb'[^"%(q)s]*+)*+'
@@ -30,22 +35,27 @@ def is_plain(content: bytes, rows: int, columns: int) -> bool:
         rows: How many DuckDB finds.
         columns: How many each has.
     """
-    if b"\r" in content or content.startswith((_LINE_FEED, codecs.BOM_UTF8)):
-        return False
-    # An empty line is no record; inside quotes it is part of a value, and taken for one here.
-    if b"\n\n" in content:
+    if b"\r" in content or content.startswith(codecs.BOM_UTF8):
         return False
     pattern = _PLAIN_WITH_HASH if b"#" in content else _PLAIN
     if pattern.fullmatch(content) is None:
         return False
-    # DuckDB ignores a comma at the end of a record.
-    return b",\n" not in content or _commas(content) == rows * (columns - 1)
-
-
-def _commas(content: bytes) -> int:
-    """How many commas there are between values."""
+    # DuckDB ignores empty lines, and a comma at the end of a record.
     quoted: list[bytes] = _QUOTED.findall(content)
-    return content.count(b",") - sum(each.count(b",") for each in quoted)
+    between = {sign: content.count(sign) - sum(q.count(sign) for q in quoted) for sign in _BETWEEN}
+    return between == {b",": rows * (columns - 1), _LINE_FEED: rows}
+
+
+def with_line_feeds(dialect: CsvDialect, content: bytes) -> tuple[CsvDialect, bytes]:
+    """The same records with LF at the end of each, if that takes no look at every value."""
+    if dialect.line_end == "\r\n" and dialect.quote.encode() not in content:
+        ends = content.count(b"\r\n")
+        if ends == content.count(b"\r") == content.count(b"\n"):
+            content = content.replace(b"\r\n", b"\n")
+            dialect = replace(dialect, line_end="\n")
+    if dialect.line_end == "\n" and not content.endswith(b"\n"):
+        content += b"\n"
+    return dialect, content
 
 
 def records_of(content: bytes, count: int) -> list[bytes]:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
-from runner.files import unwritable
+from runner.files import link_or_copy, unwritable
 from runner.job.model import Blank
 from runner.tables.database import Database
+from runner.tables.plain_csv import is_plain, with_line_feeds
 from runner.tables.sql import (
     CsvDialect,
     all_blank,
@@ -26,10 +27,14 @@ from runner.tables.sql import (
     without_mark,
 )
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.mapping import ColumnMapping, Pass, staging_query
+from runner.tables.staging.key_hashes import key_of
+from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
+
+_MOST_PASSES = 3
+"""Chunks that are tried in vain at most, one after the other."""
 
 
 class _Counted(Struct, frozen=True):
@@ -58,6 +63,8 @@ class ChunkMapper(Struct):
     key_hash: str | None
     """SQL of the hash of a row's key; None if rows have no key."""
     _explains: bool = False
+    _passes: int = 1
+    """More than 0 while it is worth trying whether rows can be passed on as they are."""
 
     def map(self, index: int, dialect: CsvDialect, content: bytes) -> RowChunk:
         """Write the files of a chunk, whose number in the source is for the caller to set.
@@ -66,16 +73,23 @@ class ChunkMapper(Struct):
             StateError: They cannot be written.
         """
         stem = self.folder / f"chunk-{index}"
+        dialect, content = with_line_feeds(dialect, content)
         chunk = RowChunk(stem, dialect, width=len(self.mappings))
-        goal = Pass(b"\0" in content, b"\r" in content, explains=False)
+        has_null, has_return = b"\0" in content, b"\r" in content
+        goal = Pass(has_null, has_return, explains=False)
         try:
             chunk.read_file.write_bytes(without_mark(content))
             with self.database.cursor() as cursor:
-                counted = self._stage(cursor, chunk, goal)
-                if counted.has_blank:
-                    chunk = self._without_blank_rows(cursor, chunk)
+                counted = None
+                if self._passes > 0 and not (has_null or has_return):
+                    counted = self._pass_on(cursor, chunk, goal, content)
+                if counted is None:
                     counted = self._stage(cursor, chunk, goal)
-                self._write(cursor, chunk, index, counted)
+                    if counted.has_blank:
+                        chunk = self._without_blank_rows(cursor, chunk)
+                        counted = self._stage(cursor, chunk, goal)
+                    self._write_sent(cursor, chunk, "staged WHERE problem IS NULL")
+                self._write_rest(cursor, chunk, index, counted)
             sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
@@ -85,6 +99,47 @@ class ChunkMapper(Struct):
             rejected=counted.rejected,
             truncated=counted.truncated,
             sent_bytes=sent_bytes,
+        )
+
+    def _pass_on(
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass, content: bytes
+    ) -> _Counted | None:
+        """Write the rows to send if all values that are not computed are sent as they are read.
+
+        Returns:
+            None if a row has to be mapped, or may have a problem.
+        """
+        goal = replace(goal, passes=True)
+        passed = passed_on(self.mappings, self.blank)
+        if not passed:
+            self._passes = 0
+            return None
+        is_read = len(passed) == len(self.mappings)
+        key = key_of(self.mappings)
+        wanted = [key] if key else []
+        counted = self._make(cursor, chunk, goal, wanted if is_read else None)
+        if counted.rejected or counted.has_blank:
+            self._passes -= 1
+            return None
+        self._passes = min(self._passes + 1, _MOST_PASSES)
+        if not is_read:
+            self._write_sent(cursor, chunk, "staged")
+        elif self._is_sent_as_read(chunk, content, counted.rows):
+            link_or_copy(chunk.read_file, chunk.sent_file)
+        else:
+            read = read_records(chunk.read_file, chunk.dialect, self.columns)
+            columns = [name(self.columns[each.source or 0]) for each in self.mappings]
+            named = [f"{c} AS {m.cell}" for c, m in zip(columns, self.mappings, strict=True)]
+            self._write_sent(cursor, chunk, f"(SELECT {', '.join(named)} FROM {read})")
+        return counted
+
+    def _is_sent_as_read(self, chunk: RowChunk, content: bytes, rows: int) -> bool:
+        """Whether the file of what was read is, byte for byte, the file of what is sent."""
+        places = [each.source for each in self.mappings]
+        return (
+            places == [*range(len(self.columns))]
+            and chunk.dialect.is_plain
+            and is_plain(content, rows, len(self.columns))
         )
 
     def _stage(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> _Counted:
@@ -98,23 +153,30 @@ class ChunkMapper(Struct):
             self._explains = counted.rejected > 0  # where one row does not fit, others follow
         return counted
 
-    def _make(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> _Counted:
+    def _make(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        chunk: RowChunk,
+        goal: Pass,
+        wanted: Sequence[ColumnMapping] | None = None,
+    ) -> _Counted:
         read = read_records(chunk.read_file, chunk.dialect, self.columns)
-        query = staging_query(self.mappings, self.columns, read, self.blank, goal)
+        query = staging_query(self.mappings, self.columns, read, self.blank, goal, wanted=wanted)
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query}")
         cut = "coalesce(sum(cut) FILTER (problem IS NULL), 0)"
         counted = f"SELECT count(*), count(problem), {cut}, bool_or(is_blank) FROM staged"
         rows, rejected, truncated, has_blank = cursor.execute(counted).fetchall()[0]
         return _Counted(rows, rejected, int(truncated), bool(has_blank))
 
-    def _write(
+    def _write_sent(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: str) -> None:
+        cells = ", ".join(mapping.cell for mapping in self.mappings)
+        cursor.execute(copy_csv(f"SELECT {cells} FROM {rows}", chunk.sent_file, header=False))
+        quote_leading_mark(chunk.sent_file)
+
+    def _write_rest(
         self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, index: int, counted: _Counted
     ) -> None:
-        """Write the rows to send and the rejected ones."""
-        cells = ", ".join(mapping.cell for mapping in self.mappings)
-        sent = f"SELECT {cells} FROM staged WHERE problem IS NULL"
-        cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
-        quote_leading_mark(chunk.sent_file)
+        """Write the rejected rows, and the hashes of the others' keys."""
         if counted.rejected:
             problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
             cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))

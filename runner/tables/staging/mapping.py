@@ -23,6 +23,7 @@ from runner.tables.field_types import (
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
 from runner.tables.sources.value_texts import FLOATS, JSON, is_list, is_nested
 from runner.tables.sql import all_blank, literal, name
+from runner.tables.staging.as_is import may_change
 from runner.tables.staging.canonical_values import (
     SourceFormat,
     canonical,
@@ -55,6 +56,8 @@ class Pass(Struct, frozen=True):
     """CR occurs in them, which may be only a part of line ends."""
     explains: bool = True
     """`problem` says what is wrong. If not, it is '' of rows that may have a problem."""
+    passes: bool = False
+    """Values are taken as they are read; a row in which one may have to change has a problem."""
 
 
 class ColumnMapping(Struct, frozen=True):
@@ -233,12 +236,21 @@ def check_expressions(
     return tuple(typed)
 
 
-def staging_query(
+def passed_on(mappings: Sequence[ColumnMapping], blank: Blank) -> dict[int, str]:
+    """The columns whose values may be sent as they are read, and SQL of whether one may not."""
+    is_only = len(mappings) == 1
+    found = {each.index: may_change(each, blank, is_only=is_only) for each in mappings}
+    return {index: reason for index, reason in found.items() if reason}
+
+
+def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of it
     mappings: Sequence[ColumnMapping],
     source_columns: Sequence[str],
     relation: str,
     blank: Blank,
     goal: Pass,
+    *,
+    wanted: Sequence[ColumnMapping] | None = None,
 ) -> str:
     """Write the SELECT that gives staged rows, in the relation's order.
 
@@ -248,16 +260,25 @@ def staging_query(
         relation: The rows as they were read; blank is NULL.
         blank: What an empty value does to its field.
         goal: What to look for.
+        wanted: Whose cells are given; None: all.
     """
+    passed = passed_on(mappings, blank) if goal.passes else {}
+    mapped = [each for each in mappings if each.index not in passed]
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
-    computed = [f"{m.computed} AS __e{m.index}" for m in mappings if m.computed]
-    texts = [f"{m.text} AS __t{m.index}" for m in mappings]
-    reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mappings if m.format]
-    values = [f"{m.converted(goal)} AS m{m.index}" for m in mappings]
-    cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in mappings]
-    problem = problem_of(mappings, has_null=goal.has_null, explains=goal.explains)
+    renamed += [
+        f"{name(source_columns[m.source or 0])} AS m{m.index}"
+        for m in mappings
+        if m.index in passed
+    ]
+    computed = [f"{m.computed} AS __e{m.index}" for m in mapped if m.computed]
+    texts = [f"{m.text} AS __t{m.index}" for m in mapped]
+    reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mapped if m.format]
+    values = [f"{m.converted(goal)} AS m{m.index}" for m in mapped]
+    wanted = mappings if wanted is None else wanted
+    cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in wanted]
+    problem = problem_of(mappings, has_null=goal.has_null, explains=goal.explains, passed=passed)
     problem = _or_unreadable(problem, mappings, source_columns)
-    staged = [*cells, f"{problem} AS problem", f"{_cut(mappings)} AS cut"]
+    staged = [*cells, f"{problem} AS problem", f"{_cut(mapped)} AS cut"]
     is_blank = all_blank([f"s{place}" for place in range(len(source_columns))])
     staged.append(f"{is_blank} AS is_blank")
     query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"

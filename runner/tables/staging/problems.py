@@ -5,7 +5,8 @@ Knows mappings and what a field accepts. Knows nothing of files or of who reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -69,7 +70,13 @@ class _Check(Struct, frozen=True):
     """SQL of the problem; NULL if there is none."""
 
 
-def problem_of(mappings: Sequence[ColumnMapping], *, has_null: bool, explains: bool) -> str:
+def problem_of(
+    mappings: Sequence[ColumnMapping],
+    *,
+    has_null: bool,
+    explains: bool,
+    passed: Mapping[int, str] = MappingProxyType({}),
+) -> str:
     """SQL of a row's problem, NULL if it has none.
 
     Args:
@@ -77,8 +84,11 @@ def problem_of(mappings: Sequence[ColumnMapping], *, has_null: bool, explains: b
         has_null: Whether there is a character U+0000 anywhere in the rows.
         explains: Whether the text says what is wrong. If not, it is empty, rows that have no
             problem may have it, too, and it is computed and planned faster.
+        passed: Columns that are sent as they are read, and SQL of whether a value may not be.
     """
-    checks = [each for mapping in mappings for each in _checks(mapping, has_null=has_null)]
+    mapped = [mapping for mapping in mappings if mapping.index not in passed]
+    checks = [_Check(reason, NO_PROBLEM) for reason in passed.values()]
+    checks += [each for mapping in mapped for each in _checks(mapping, has_null=has_null)]
     checks += _row_check(mappings)
     if not checks:
         return NO_PROBLEM

@@ -70,6 +70,7 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             # A record of one blank cell must not be an empty line.
             values = ", ".join(names) if len(names) > 1 else f"coalesce({names[0]}, '')"
             sent = f"SELECT {values} FROM again WHERE problem IS NULL ORDER BY row"
+            chunk.sent_file.unlink()  # it may be the file of what was read under another name
             cursor.execute(copy_csv(sent, chunk.sent_file, header=False))
             quote_leading_mark(chunk.sent_file)
             code = f"split_part(problem, {literal(BETWEEN_MEMBERS)}, 1)"

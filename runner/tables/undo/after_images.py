@@ -17,7 +17,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 
 from runner.errors import StateError
-from runner.files import PRIVATE_FILE, atomic_write, sync, unwritable
+from runner.files import PRIVATE_FILE, atomic_write, link_or_copy, sync, unwritable
 from runner.parallel import parallel_map
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
@@ -105,10 +105,7 @@ def save_after_images(staging: StagedRows, folder: Path, index: WrittenIndex) ->
 
 def _keep(file: Path, to: Path) -> None:
     """Keep a private file under another name, without a copy where the file system can."""
-    try:
-        to.hardlink_to(file)
-    except OSError:
-        shutil.copyfile(file, to)
+    link_or_copy(file, to)
     to.chmod(PRIVATE_FILE)
     sync(to)
 

@@ -1,3 +1,4 @@
+import csv
 import hashlib
 
 import pytest
@@ -8,6 +9,7 @@ from runner.job.model import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
+from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 
 
@@ -243,3 +245,33 @@ def test_what_bulk_could_not_take_fails_its_row_alone(stage, rows_of, failed_row
     assert "the row has 524,288 characters" in failed[1]["sf__Message"]
     file = [MappedColumn("A", None, max_length=None)]
     assert len(rows_of(stage(f"A\n{longer * 4}\n".encode(), file))) == 1
+
+
+def test_rows_that_change_nothing_are_sent_from_the_file_they_were_read_into(stage):
+    columns = [MappedColumn("Key__c", "k", required=True), MappedColumn("Name", "n")]
+    as_read = stage(b'k,n\n1,a\n2,"b,\nc"\n', columns)
+    assert [chunk.sent_file.samefile(chunk.read_file) for chunk in as_read.chunks] == [True]
+    rewrite_chunks(as_read, {"c1": "'x'"})
+    (chunk,) = as_read.chunks
+    assert chunk.sent_file.read_bytes() == b"1,x\n2,x\n"
+    assert chunk.read_file.read_bytes() == b'1,a\n2,"b,\nc"\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"k,n\n1,#a\n",  # DuckDB writes it in quotes
+        b"k,n\n1,a,\n",
+        b'k,n\n1,"a"\n',
+        b"k,n\n1,a\n\n2,b\n",
+        b"k,n\n1, \n",
+        b"n,k\na,1\n",
+        b"k,n,more\n1,a,b\n",
+    ],
+)
+def test_other_rows_are_written_once_more(stage, content):
+    columns = [MappedColumn("Key__c", "k", required=True), MappedColumn("Name", "n")]
+    (chunk,) = stage(content, columns).chunks
+    assert not chunk.sent_file.samefile(chunk.read_file)
+    with chunk.sent_file.open(encoding="utf-8", newline="") as sent:
+        assert next(csv.reader(sent)) in (["1", "a"], ["1", "#a"], ["1", ""])

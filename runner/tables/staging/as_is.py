@@ -1,0 +1,88 @@
+"""Which values are sent as they are read, so that a row with only such values need not be mapped.
+
+Decides a chunk at a time, by what is fast: a value that is not surely as it is sent is mapped like
+all values of its chunk. Knows mappings and canonical text. Knows nothing of files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from runner.job.model import Blank
+from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.tables.sql import literal
+from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
+
+if TYPE_CHECKING:
+    from runner.tables.staging.mapping import ColumnMapping
+
+_DIGITS = f"-?(0|[1-9][0-9]{{0,{MOST_DIGITS - 1}}})"
+_MONTH = "[1-9][0-9]{3}-(0[1-9]|1[0-2])-"
+_EVERY_MONTH, _SOME_MONTHS = "(0[1-9]|1[0-9]|2[0-8])", "(29|30|31)"
+"""Days; whether the month has the late ones is left to those who know the calendar."""
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
+_SURELY = {
+    FieldKind.INTEGER: _DIGITS,
+    FieldKind.NUMBER: rf"{_DIGITS}(\.[0-9]+)?",
+    FieldKind.DATETIME: f"{_MONTH}{_EVERY_MONTH}T{_TIME}",
+    FieldKind.TIME: _TIME,
+    FieldKind.ID: "[0-9A-Za-z]{15}([0-9A-Za-z]{3})?",
+}
+"""Canonical text of a kind."""
+_LATE_MOMENT = f"{_MONTH}{_SOME_MONTHS}T{_TIME}"
+
+
+def may_change(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str | None:
+    """SQL of whether a value is perhaps sent otherwise than it is read, or not at all.
+
+    Args:
+        mapping: Of a column; no value contains CR or U+0000.
+        blank: What an empty value does to its field.
+        is_only: Whether a record has no other cell.
+
+    Returns:
+        None if every value may be.
+    """
+    column = mapping.column
+    if mapping.source is None or mapping.format or mapping.is_reference or column.is_list:
+        return None
+    if column.kind is FieldKind.TEXT and column.field == "Id":
+        return None
+    return " OR ".join(_reasons(mapping, blank, is_only=is_only))
+
+
+def _reasons(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> Iterator[str]:
+    column, value = mapping.column, f"s{mapping.source}"
+    if column.required or is_only or (blank is Blank.CLEAR and column.field != "Id"):
+        yield f"{value} IS NULL"
+    if column.kind is FieldKind.TEXT:
+        if column.identifies:
+            yield f"NOT ({value} >= '!' AND {value}[-1] >= '!')"
+        else:
+            yield f"({value} < '!' AND {trimmed(value)} = '')"
+        if column.required:
+            yield f"{value} = {literal(EXPLICIT_NULL)}"
+        if column.max_length is not None:
+            yield f"strlen({value}) > {column.max_length}"
+    elif column.kind is FieldKind.BOOLEAN:
+        yield f"NOT ({value} = 'true' OR {value} = 'false')"
+    else:
+        yield f"NOT {_is_canonical(column.kind, value)}"
+    if column.id_prefix:
+        yield f"NOT starts_with({value}, {literal(column.id_prefix)})"
+
+
+def _is_canonical(kind: FieldKind, value: str) -> str:
+    if kind is FieldKind.DATE:
+        written = f"CAST(try_cast({value} AS DATE) AS VARCHAR)"
+        return f"(strlen({value}) = 10 AND {written} IS NOT DISTINCT FROM {value})"
+    surely = _matches(value, _SURELY[kind])
+    if kind is not FieldKind.DATETIME:
+        return surely
+    is_read = f"try_cast({value} AS TIMESTAMPTZ) IS NOT NULL"
+    return f"({surely} OR ({_matches(value, _LATE_MOMENT)} AND {is_read}))"
+
+
+def _matches(value: str, pattern: str) -> str:
+    return f"regexp_full_match({value}, {literal(pattern)})"
