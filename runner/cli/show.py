@@ -82,6 +82,7 @@ def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
     from runner.report.diagnostics import render_diagnostic
     from runner.report.sinks import printable
     from runner.report.text import recap
+    from runner.state.run_records import RunState
 
     lines = [
         f"run {run.run_id}: {run.job} ({run.job_file})",
@@ -100,6 +101,10 @@ def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
         lines += ["", f"error: {run.message}"]
     if run.hint is not None:
         lines.append(f"help: {run.hint}")
+    open_tasks = [task.name for task in run.tasks if task.outcome is None]
+    if open_tasks:
+        word = "under way" if run.state is RunState.RUNNING else "not finished"
+        lines.append(f"{word}: {', '.join(open_tasks)}")
     if run.outcome and run.outcome.tasks:
         lines += ["", recap(run.outcome)]
     jobs = [(task.name, part) for task in run.tasks for part in task.parts]

@@ -141,7 +141,7 @@ class _TaskRuns:
             context.ledger.start_task(
                 context.run_id,
                 task.name,
-                position=len(self._outcomes) + len(self._lanes.keys),
+                position=self._places[task.name][0],
                 verb=task.verb.value,
                 sobject=task.sobject,
             )
@@ -155,7 +155,8 @@ class _TaskRuns:
         outcome, context = end.outcome, self._context
         self._outcomes[outcome.name] = outcome
         self._final &= end.final
-        context.ledger.finish_task(context.run_id, outcome, final=end.final)
+        position = self._places[outcome.name][0]
+        context.ledger.finish_task(context.run_id, outcome, final=end.final, position=position)
         if end.final and outcome.results is not None:
             for name in (PARTS, SNAPSHOT):
                 shutil.rmtree(outcome.results / name, ignore_errors=True)

@@ -98,11 +98,12 @@ def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPla
     """
     require(session.api_version or "", Feature.COLLECTIONS, "`runner undo`")
     steps: list[Step] = []
+    in_turn = sorted(run.tasks, key=lambda each: each.number)
     with _database(work) as database:
-        for place, done in reversed(list(enumerate(run.tasks))):
+        for place, done in reversed(list(enumerate(in_turn))):
             if done.outcome is None or done.outcome.results is None or not _is_write(done):
                 continue
-            shared = any(each.sobject == done.sobject for each in run.tasks[:place])
+            shared = any(each.sobject == done.sobject for each in in_turn[:place])
             undoing = _opened(done, database, work, projects=shared)
             _judge(undoing, done, session)
             for act in undoing.acts:

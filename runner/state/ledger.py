@@ -141,7 +141,10 @@ class Ledger:
         self._file.update("runs", columns, {"run_id": run_id})
 
     def start_task(self, run_id: str, name: str, *, position: int, verb: str, sobject: str) -> None:
-        """Record that a task starts, or starts again; `position` is its place, from 0."""
+        """Record that a task starts, or starts again; `position` is its place in the job.
+
+        Of tasks in one place, the one that started first comes first.
+        """
         columns: Columns = {
             "run_id": run_id,
             "name": name,
@@ -170,8 +173,12 @@ class Ledger:
         with nullcontext() if synced else self._file.unsynced():
             self._file.insert("parts", columns, replacing=True)
 
-    def finish_task(self, run_id: str, outcome: TaskOutcome, *, final: bool = True) -> None:
-        """Record a task's end; a skipped task, which never started, is added after the others.
+    def finish_task(
+        self, run_id: str, outcome: TaskOutcome, *, final: bool = True, position: int | None = None
+    ) -> None:
+        """Record a task's end; a skipped task, which never started, is added.
+
+        Without a `position` it is added after the others.
 
         When its end is final, its row results are in its result files, and of its parts only
         those that are Bulk jobs in the org stay in the ledger.
@@ -180,9 +187,14 @@ class Ledger:
             key = {"run_id": run_id, "name": outcome.name}
             connection.execute(
                 "INSERT INTO tasks (run_id, name, position, verb, sobject) "
-                "SELECT :run_id, :name, count(*), :verb, :sobject FROM tasks "
+                "SELECT :run_id, :name, coalesce(:position, count(*)), :verb, :sobject FROM tasks "
                 "WHERE run_id = :run_id ON CONFLICT DO NOTHING",
-                {**key, "verb": outcome.verb, "sobject": outcome.sobject},
+                {
+                    **key,
+                    "position": position,
+                    "verb": outcome.verb,
+                    "sobject": outcome.sobject,
+                },
             )
             self._file.update("tasks", {**outcome_columns(outcome), "settled": int(final)}, key)
             if final:
@@ -314,7 +326,8 @@ class Ledger:
         self, connection: sqlite3.Connection, run_id: str, *, with_parts: bool = False
     ) -> tuple[TaskRecord, ...]:
         rows = connection.execute(
-            "SELECT * FROM tasks WHERE run_id = ? ORDER BY position, rowid", (run_id,)
+            "SELECT *, rowid AS number FROM tasks WHERE run_id = ? ORDER BY position, rowid",
+            (run_id,),
         ).fetchall()
         return tuple(
             task_of(row, self._parts(connection, run_id, row["name"]) if with_parts else ())

@@ -76,8 +76,11 @@ class TaskRecord(Struct, frozen=True):
 
     name: str
     position: int
+    """Its place in the job."""
     verb: str
     sobject: str
+    number: int = 0
+    """Grows in the order in which tasks started, which may be another."""
     outcome: TaskOutcome | None = None
     """None while it runs."""
     parts: tuple[PartRecord, ...] = ()
@@ -218,6 +221,7 @@ def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
         row["position"],
         row["verb"],
         row["sobject"],
+        number=row["number"],
         parts=parts,
         plan=row["plan"],
         final=bool(row["settled"]),

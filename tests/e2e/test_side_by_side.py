@@ -73,8 +73,22 @@ def test_tasks_run_at_once_and_are_told_in_the_order_of_the_file(bench, org, mak
         assert ended.task(name)["api_calls"] == 1
         assert f"{name}: {ROWS} of {ROWS} rows" in ended.err
     assert (bench.folder / "after.csv").read_text().count("\n") == ROWS + 1
-    recap = bench.run("show", "last").out
-    assert "contacts" in recap
+    shown = bench.run("show", "last", "-o", "json").document
+    assert [task["name"] for task in shown["tasks"]] == names(ended)
+
+
+def test_an_undo_goes_back_in_the_order_in_which_tasks_have_run(bench, org):
+    bench.write("a.csv", "Name,ERP_Id__c\nn,E\n")
+    bench.write("c.csv", "LastName,Account.ERP_Id__c\nl,E\n")
+    contacts = CONTACTS.replace("needs: []", "needs: [accounts]")
+    ended = bench.run("run", bench.job(contacts + ACCOUNTS), "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert names(ended) == ["contacts", "accounts"]
+    undone = bench.run("undo", "last", "--yes", "-o", "json")
+    assert undone.code == 0, undone.err + undone.out
+    assert names(undone) == ["contacts.delete", "accounts.delete"]
+    for sobject in ("Account", "Contact"):
+        assert org.rows(f"SELECT COUNT(Id) n FROM {sobject}") == [{"n": 0}]
 
 
 def test_one_at_a_time_gives_the_same(bench, org, make_gate):
@@ -100,6 +114,7 @@ def test_tasks_under_way_are_all_resumed(bench, org, make_gate, number, code):
     job = bench.job(ACCOUNTS + CONTACTS + AFTER, connection=gate.connection)
     process = bench.start("run", job, "-o", "json")
     assert all(each.wait(SECONDS) for each in gate.here.values())
+    assert "under way: accounts, contacts" in bench.run("show", "last").out
     process.send_signal(number)
     if number == signal.SIGINT:
         for line in process.stderr:

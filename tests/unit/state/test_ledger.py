@@ -126,6 +126,7 @@ def test_tasks_stand_in_the_order_of_the_job_and_skipped_ones_after_them(ledger)
     ledger.finish_task(FIRST, TaskOutcome("third", "delete", "Lead", TaskStatus.SKIPPED))
     tasks = ledger.run(FIRST).tasks
     assert [task.name for task in tasks] == ["first", "second", "third"]
+    assert tasks[0].number > tasks[1].number, "it started later"
     assert tasks[0].outcome is None
     assert tasks[2].outcome.status is TaskStatus.SKIPPED
 
