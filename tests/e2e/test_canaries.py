@@ -105,8 +105,11 @@ def commands():
     return below(typer.main.get_command(app), ())
 
 
-def the_rest(watch):
-    """Commands that meet no secret, or should not."""
+def the_rest(watch, jobs):
+    """Commands that look ahead, and those that meet no secret, or should not."""
+    for name, code in (("live", 0), ("dead", 4)):
+        watch.run("check", jobs[name], "-o", "sarif", code=code)
+        watch.run("plan", jobs[name], "-vv", "-o", "json", code=code)
     watch.run("history", "-o", "json", code=0)
     watch.run("show", "-o", "json")
     watch.run("resume", "-vv", code=2)
@@ -188,7 +191,7 @@ def test_no_secret_is_seen_anywhere(bench, org, pem):
         crashed = watch.run("run", jobs["dead"], "-vv", code=70)
         assert list((bench.folder / "tmp").glob("runner-crash-*")), crashed.err
         del bench.env["PYTHONPATH"]
-        the_rest(watch)
+        the_rest(watch, jobs)
         watch.run("logout", jobs["live"], code=0)
 
     assert commands() - watch.verbs == set(), "each command there is runs among secrets here"

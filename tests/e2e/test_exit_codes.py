@@ -22,7 +22,7 @@ def test_done(bench, org):
 def test_a_task_that_the_org_refuses_fails_with_its_code_and_text(bench, org):
     job = bench.job("""
 - name: bad
-  query: SELECT Nope FROM Account
+  query: SELECT Id FROM ContentDocumentLink
   to: out/bad.csv
 - name: later
   query: SELECT Id FROM Account
@@ -31,8 +31,8 @@ def test_a_task_that_the_org_refuses_fails_with_its_code_and_text(bench, org):
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 1
     task = ended.task("bad")
-    assert task["code"] == "INVALID_FIELD"
-    assert "No such column 'Nope' on entity 'Account'" in task["message"]
+    assert task["code"] == "MALFORMED_QUERY"
+    assert "ContentDocumentLink requires a filter" in task["message"]
     assert ended.task("later")["status"] == "skipped"
     assert not (bench.folder / "out/bad.csv").exists(), "a target appears whole or not at all"
 
@@ -40,7 +40,7 @@ def test_a_task_that_the_org_refuses_fails_with_its_code_and_text(bench, org):
 def test_on_error_continue_lets_the_rest_run(bench, org):
     job = bench.job("""
 - name: bad
-  query: SELECT Nope FROM Account
+  query: SELECT Id FROM ContentDocumentLink
   to: out/bad.csv
   on_error: continue
 - name: later
@@ -55,17 +55,17 @@ def test_on_error_continue_lets_the_rest_run(bench, org):
 def test_on_failure_runs_only_after_a_failure(bench, org):
     tasks = """
 - name: first
-  query: SELECT {field} FROM Account
+  query: SELECT Id FROM {sobject}
   to: out/first.csv
   on_failure: rescue
 - name: rescue
   query: SELECT Id FROM Contact
   to: out/rescue.csv
 """
-    ended = bench.run("run", bench.job(tasks.format(field="Nope")), "-o", "json")
+    ended = bench.run("run", bench.job(tasks.format(sobject="ContentDocumentLink")), "-o", "json")
     assert ended.code == 1
     assert ended.task("rescue")["status"] == "done"
-    ended = bench.run("run", bench.job(tasks.format(field="Id")), "-o", "json")
+    ended = bench.run("run", bench.job(tasks.format(sobject="Account")), "-o", "json")
     assert ended.code == 0
     assert [task["name"] for task in ended.document["tasks"]] == ["first"]
 
