@@ -1,8 +1,8 @@
 """What the runner uses of DuckDB: its engine without its Python layer of relations and expressions.
 
-That layer takes four fifths of `import duckdb`, and nothing of it is used here. The engine is a
-module of its own, but not a documented one, so the whole package stands in where it is missing.
-Import this where it is used: a run without rows needs no engine.
+That layer takes four fifths of `import duckdb`. The engine is a module of its own, but not a
+documented one: where it is missing, the whole package is imported. Import this module where it is
+used, because many commands need no engine.
 """
 
 from __future__ import annotations
@@ -40,3 +40,8 @@ __all__ = (
     "OutOfMemoryException",
     "connect",
 )
+
+
+def load_relations() -> None:
+    """Load the layer of relations too: connections have `sql`, which gives Arrow streams."""
+    import duckdb  # noqa: F401

@@ -44,6 +44,9 @@ def write(link: Connection, table: Table, rows: TypedRows, *, replace: bool) -> 
     import adbc_driver_manager
     from sqlalchemy.schema import CreateTable, DropTable
 
+    from runner.tables.duckdb import load_relations
+
+    load_relations()
     dropped = [DropTable(table, if_exists=True)] if replace else []
     made = (*dropped, CreateTable(table, if_not_exists=True))
     first = [str(each.compile(dialect=link.dialect)) for each in made]
