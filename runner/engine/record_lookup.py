@@ -20,7 +20,7 @@ from runner.engine.lookup_cost import Reading, reading_for
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.events import Noticed
 from runner.job.binds import bind
-from runner.job.model import COMPARED_VERBS, Api, Verb, WriteTask
+from runner.job.model import COMPARED_VERBS, Api, Match, Verb, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import failure_of
@@ -74,10 +74,11 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     """
     finds = any(each.column.found_by for each in staging.mappings)
     is_compared = task.verb in COMPARED_VERBS
-    reads = (is_compared and task.only_changes) or (
+    compares_to_send = task.only_changes and task.match is not Match.CREATE_ONLY
+    reads = (is_compared and compares_to_send) or (
         compares and (is_compared or task.verb is Verb.DELETE)
     )
-    effects = Effects(task.sobject, finds, plan.on_create, task.match, task.only_changes)
+    effects = Effects(task.sobject, finds, plan.on_create, task.match, compares_to_send)
     if not (finds or plan.on_create or task.match or reads):
         return None
     if staging.rows_total == staging.rejected_total:
@@ -85,6 +86,7 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     by_id = plan.key == _ID
     if by_id and (plan.on_create or task.match):
         apply_by_id(staging, effects)
+        effects = replace(effects, match=None)
     if by_id and not reads:
         return None
     key = next(
@@ -101,7 +103,9 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     # Which rows have a record must be known of all rows.
     scoped = reads and not (finds or plan.on_create or task.match)
     condition = bind(task.scope, context.params) if task.scope and scoped else ""
-    _Reader(task, context, field, lookup.paths, condition).read(lookup)
+    reading = _Reader(task, context, field, lookup.paths, condition).read(lookup)
+    if compares_to_send:
+        context.sink(Noticed(f"rows are compared with their records, read {reading}", task.name))
     if more is not None:
         more(lookup, task.sobject, field.name)
     lookup.apply(effects)
@@ -196,11 +200,14 @@ class _Reader(Struct, frozen=True):
     condition: str
     """What else must be true of a record, in SOQL; may be empty."""
 
-    def read(self, lookup: Keys) -> None:
-        if self._reading(lookup.count) is Reading.BULK:
+    def read(self, lookup: Keys) -> Reading:
+        """Read them, and give how."""
+        reading = self._reading(lookup.count)
+        if reading is Reading.BULK:
             self._by_bulk(lookup)
         else:
             self._by_key(lookup)
+        return reading
 
     def _reading(self, keys: int) -> Reading:
         if self.task.api is Api.REST or not supports(

@@ -63,6 +63,7 @@ def test_a_task_says_what_cannot_be_compared_and_sends_it(bench, serve_org):
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err
     assert counts(ended, "updated", "unchanged") == (1, 1)
+    assert "load: rows are compared with their records, read by key\n" in ended.err
     assert "what `Rich__c` holds cannot be compared" in ended.err
 
 
@@ -106,6 +107,17 @@ def test_an_upsert_that_never_creates_or_never_updates(bench, org, api, match, o
         assert counts(ended, "created", "updated", "skipped") == (1, 0, 1)
         assert found == [("K1", "1"), ("K2", "3")]
         assert (skipped["sf__Row"], skipped["sf__Code"]) == ("1", "RECORD_EXISTS")
+
+
+def test_a_record_that_is_the_same_is_not_created_either(bench, org):
+    org.create("Account", Name="A", ERP_Id__c="K1", Phone="1")
+    bench.write("a.csv", "ERP_Id__c,Name,Phone\nK1,A,1\n")
+    job = bench.job(
+        "- {name: load, upsert: Account, key: ERP_Id__c, match: create_only, from: a.csv,"
+        " only_changes: true}"
+    )
+    ended = bench.run("run", job, "-o", "json")
+    assert counts(ended, "skipped", "unchanged") == (1, 0)
 
 
 def test_match_by_id_needs_no_look(bench, org):
@@ -164,6 +176,7 @@ def test_many_rows_are_compared_with_one_bulk_query(bench, org):
     assert counts(second, "read", "updated", "unchanged") == (total, 2, total - 2)
     assert second.task("load")["api"] == "rest"
     assert [row["sf__Row"] for row in result_rows(second, "succeeded")] == ["8", "5600"]
+    assert "read by one Bulk query" in second.err
     jobs = org.request("GET", "/services/data/v62.0/jobs/query").json()["records"]
     assert len(jobs) == 2
 
