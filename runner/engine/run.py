@@ -122,8 +122,12 @@ class _TaskRuns:
                 self._add(end)
                 self._has_ended(self._task(name))
                 self._lanes.take_away(name)
-            if self._interrupted and not self._lanes.keys and self._stopped_by is None:
+            if self._interrupted and not self._lanes.keys and not self._has_aborted:
                 raise self._interrupted
+
+    @property
+    def _has_aborted(self) -> bool:
+        return any(each.status is TaskStatus.ABORTED for each in self._outcomes.values())
 
     def _task(self, name: str) -> AnyTask:
         return next(task for task in self._context.job.tasks if task.name == name)

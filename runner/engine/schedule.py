@@ -87,17 +87,22 @@ class Schedule:
         """No more tasks than this can be under way at once."""
         entries = list(self._entries.values())
         place = {entry.task.name: at for at, entry in enumerate(entries)}
-        ordered_with = [0] * len(entries)
-        before: list[set[int]] = []
+        # Sets of tasks are numbers, a bit for each: there may be thousands.
+        before = [0] * len(entries)
+        after = [0] * len(entries)
+        direct: list[list[int]] = []
         for at, entry in enumerate(entries):
-            direct = {place[name] for name in entry.waits_for if name in place}
+            found = [place[name] for name in entry.waits_for if name in place]
             if entry.waits_for_all_above:
-                direct |= {n for n, other in enumerate(entries[:at]) if other.rank < entry.rank}
-            before.append(direct.union(*(before[other] for other in direct)))
-            ordered_with[at] += len(before[at])
-            for other in before[at]:
-                ordered_with[other] += 1
-        return max((len(entries) - known for known in ordered_with), default=1)
+                found += [n for n, other in enumerate(entries[:at]) if other.rank < entry.rank]
+            direct.append(found)
+            for other in found:
+                before[at] |= before[other] | 1 << other
+        for at in reversed(range(len(entries))):
+            for other in direct[at]:
+                after[other] |= after[at] | 1 << at
+        in_order_with = map(int.bit_count, map(int.__or__, before, after))
+        return max((len(entries) - number for number in in_order_with), default=1)
 
     def _in_the_way(self, task: AnyTask) -> set[str]:
         """Tasks that come before this one and must not run beside it."""

@@ -51,11 +51,11 @@ def run(tasks, pairs, width, choice, answers):
         if not under_way:
             break
         ended = under_way.pop(choice(len(under_way)))
+        log.append(("end", ended.name))
         if ended.name in answers:
             names = [each.name for each in (*under_way, ended)]
             schedule.answer(ended, answers[ended.name], names)
         schedule.ended(ended)
-        log.append(("end", ended.name))
     if not answers:
         assert seen <= most
     return log
@@ -68,9 +68,44 @@ def pairs_of(names):
     return st.sets(st.frozensets(st.sampled_from(names), min_size=2, max_size=2))
 
 
+@given(jobs(), pairs_of(NAMES), st.integers(1, 4), st.data())
+def test_every_task_runs_once_after_what_it_waits_for(tasks, pairs, width, data):
+    log = run(tasks, pairs, width, lambda n: data.draw(st.integers(0, n - 1)), {})
+    assert sorted(name for what, name in log if what == "start") == NAMES
+    order = [each.name for each in in_order(tasks)]
+    for each in tasks:
+        needed = each.needs if each.needs is not None else NAMES[: each.index]
+        before = order[: order.index(each.name)]
+        for other in (*needed, *(name for name in before if {name, each.name} in pairs)):
+            assert log.index(("end", other)) < log.index(("start", each.name))
+
+
+@given(jobs(), pairs_of(NAMES), st.data())
+def test_one_at_a_time_is_the_order_of_the_job(tasks, pairs, data):
+    log = run(tasks, pairs, 1, lambda n: data.draw(st.integers(0, n - 1)), {})
+    assert [name for what, name in log if what == "start"] == [t.name for t in in_order(tasks)]
+
+
+@given(jobs(), st.data())
+def test_whatever_may_start_does_as_far_as_there_is_room(tasks, data):
+    """No task waits although all that it needs has ended and there is a lane for it."""
+    schedule = Schedule(in_order(tasks))
+    under_way, ended = [], set()
+    while len(ended) < TASKS:
+        while started := schedule.next([each.name for each in under_way]):
+            under_way.append(started)
+        waiting = [t for t in tasks if t.name not in ended and t not in under_way]
+        for each in waiting:
+            needed = each.needs if each.needs is not None else NAMES[: each.index]
+            assert set(needed) - ended, each.name
+        last = under_way.pop(data.draw(st.integers(0, len(under_way) - 1)))
+        ended.add(last.name)
+        schedule.ended(last)
+
+
 @given(
     jobs(),
-    pairs_of(NAMES),
+    pairs_of([*NAMES, "answer"]),
     st.integers(1, 4),
     st.integers(0, TASKS - 1),
     st.data(),
@@ -87,3 +122,9 @@ def test_an_answer_runs_after_the_failure_and_before_what_waits_for_all(
     for each in tasks[failing + 1 :]:
         if each.needs is None:
             assert log.index(("end", "answer")) < log.index(("start", each.name))
+
+
+def test_thousands_of_tasks_are_planned_at_once():
+    tasks = [task(index, None) for index in range(1_000)]
+    assert Schedule(tasks).most_at_once == 1
+    assert Schedule([replace(each, needs=()) for each in tasks]).most_at_once == 1_000
