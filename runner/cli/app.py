@@ -22,6 +22,7 @@ from runner.version import __version__
 _VERBS = (
     "run",
     "plan",
+    "apply",
     "resume",
     "retry",
     "undo",

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -77,6 +78,15 @@ def plan(
     param: Param = None,
     rows: Rows = 10,
     mask: Mask = None,
+    save: Annotated[
+        Path | None,
+        typer.Option(
+            "--save",
+            help="Also write the plan and its rows to this file, for `runner apply`.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
     detailed_exitcode: Annotated[
         bool,
         typer.Option(
@@ -109,13 +119,15 @@ def plan(
     would cost.
     """
     from runner.cli.run_output import progress, run_options, signals_stop_the_run
-    from runner.errors import ExitCode
+    from runner.errors import ExitCode, UsageError
     from runner.plan import detailed_exit_code
     from runner.report.plan.masking import masked
     from runner.runs.plan import made_plans
     from runner.runs.prepare import prepare
     from runner.state.run_records import RunRequest
 
+    if save is not None and len(jobs) > 1:
+        raise UsageError("--save keeps the plan of one job.", hint="Plan each job alone.")
     request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
     with (
         signals_stop_the_run(),
@@ -131,16 +143,20 @@ def plan(
             max_disk=max_disk,
         )
         prepared = prepare(jobs, request, options)
-        with made_plans(prepared, options, most_rows=rows) as made:
+        with made_plans(prepared, options, most_rows=rows, keeps_rows=save is not None) as made:
             plans = [each.plan for each in made]
-            _check_masks(plans, mask or [])
+            check_masks(plans, mask or [])
+            if save is not None:
+                from runner.runs.saved_plan import save_plan
+
+                save_plan(made[0], save)
     show_plans([masked(each, mask or []) for each in plans], output)
     code = detailed_exit_code(plans) if detailed_exitcode else ExitCode.DONE
     if code is not ExitCode.DONE:
         raise typer.Exit(code)
 
 
-def _check_masks(plans: Sequence[RunPlan], fields: Sequence[str]) -> None:
+def check_masks(plans: Sequence[RunPlan], fields: Sequence[str]) -> None:
     """Refuse a name that masks nothing: its values would be shown.
 
     Raises:

@@ -30,6 +30,7 @@ from runner.events import Event
 from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
 from runner.job.order import in_order
 from runner.plan import Change, TaskPlan
+from runner.tables.plans.changed_since import MOMENTS
 from runner.tables.plans.parents import ParentKeys
 from runner.tables.plans.planned_rows import PlannedRows, Write
 from runner.tables.staging.comparison import Comparison
@@ -44,8 +45,6 @@ _FROM_WRITES = (
     "Its rows come from other writes of this plan, so Ids of records to be created are not known "
     "yet; an apply reads these rows during the run."
 )
-MOMENTS = "moments.csv"
-"""Beside the kept rows: when each record was last changed."""
 
 
 class PlannedTask(Struct, frozen=True):

@@ -34,7 +34,7 @@ def trips_of(
         OrgError: The org does not say how many records there are.
     """
     job = context.job
-    effects = {each.name: _effect(each) for each in plans if not each.unknown}
+    effects = {each.name: _effect(each) for each in plans if each.read or not each.unknown}
 
     @cache
     def count(name: str) -> int:

@@ -112,6 +112,17 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     return lookup.comparison if reads else None
 
 
+def read_records(
+    task: WriteTask, context: Context, key: FieldDescribe, lookup: RecordLookup
+) -> None:
+    """Read the records of a lookup, chosen by what takes fewer API calls.
+
+    Raises:
+        OrgError: The org refused a query.
+    """
+    _Reader(task, context, key, lookup.paths, "").read(lookup)
+
+
 def look_up_parents(task: WriteTask, context: Context, sobject: str, key: str, keys: Keys) -> None:
     """Look up which parents exist.
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
-from runner.engine.context import PARTS, SNAPSHOT, Context
+from runner.engine.context import PARTS, PLANNED, SNAPSHOT, Context
 from runner.engine.query import run_query
 from runner.engine.schedule import Schedule
 from runner.engine.task_conflicts import conflicts_of
@@ -162,7 +162,7 @@ class _TaskRuns:
         position = self._places[outcome.name][0]
         context.ledger.finish_task(context.run_id, outcome, final=end.final, position=position)
         if end.final and outcome.results is not None:
-            for name in (PARTS, SNAPSHOT):
+            for name in (PARTS, PLANNED, SNAPSHOT):
                 shutil.rmtree(outcome.results / name, ignore_errors=True)
         context.sink(events.TaskFinished(outcome))
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.engine.api_choice import api_for_write
+from runner.engine.applied import copy_kept, leave_out_changed_records
 from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import SNAPSHOT, Context
+from runner.engine.context import PLANNED, SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
@@ -42,6 +43,7 @@ from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSour
 from runner.job.model import Api, Verb, WriteTask
 from runner.job.order import earlier, prerequisites
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.tables.plans.changed_since import CHANGED_SINCE_FILE, write_changed_since
 from runner.tables.results.row_results import IN_DOUBT_FILE, SKIPPED_FILE, RowResults
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
@@ -74,7 +76,13 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     staging = StagedRows(folder / "staging", context.disk)
     try:
         snapshot = read_snapshot(folder / SNAPSHOT)
-        if snapshot is None:
+        kept = None if snapshot else read_snapshot(folder / PLANNED)
+        if kept is not None:
+            plan = _plan(task, context, kept.columns)
+            kept.restore(staging, plan.columns, timezone=task.timezone)
+            copy_kept(staging)
+            leave_out_changed_records(task, context, plan, staging)
+        elif snapshot is None:
             rails = context.rails
             compares = rails is not None and rails.compares(task)
             plan, comparison = stage(task, context, staging, compares=compares)
@@ -283,9 +291,12 @@ def _account(
 ) -> TaskOutcome:
     folder = staging.folder.parent
     counts = results.write_files(folder)
+    changed = write_changed_since(staging.database, folder / SKIPPED_FILE)
     if task.results is not None:
         _copy_results(folder, task.results)
     outcome = outcome_of_write(task, counts, stopped_by)
+    if changed and outcome.status is TaskStatus.DONE:
+        outcome = replace(outcome, status=TaskStatus.PARTIAL, exit_code=ExitCode.PARTIAL)
     return replace(
         outcome,
         results=folder,
@@ -298,7 +309,7 @@ def _copy_results(folder: Path, to: Path) -> None:
     for file in folder.glob("*.csv"):
         with atomic_write(to / file.name) as beside:
             shutil.copyfile(file, beside)
-    for name in (IN_DOUBT_FILE, SKIPPED_FILE):
+    for name in (IN_DOUBT_FILE, SKIPPED_FILE, CHANGED_SINCE_FILE):
         if not (folder / name).exists():
             try:
                 (to / name).unlink(missing_ok=True)  # of an earlier run

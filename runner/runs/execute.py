@@ -98,14 +98,14 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
             options.sink(events.Warned(resuming_in_words(old, why)))
             # Tasks that have not begun would read files that the new run reads again.
             finished = with_begun_tasks(old) if replaced else old
-            resumed = _execute(finished, lock, options, ends_at)
+            resumed = execute_selected(finished, lock, options, ends_at)
             if not why:
                 return resumed
             if not lock.ledger.run(old.run_id).final:
                 return replace(resumed, not_started=not_started_in_words(old, why))
         new = SelectedRun(lock.new_id(), job, wanted.request, wanted.params)
         try:
-            outcome = _execute(new, lock, options, ends_at)
+            outcome = execute_selected(new, lock, options, ends_at)
         except RunnerError as error:
             error.resumed = resumed
             raise
@@ -244,12 +244,17 @@ def _run_under_lock(
     with locked(job, options) as lock:
         clean_up(lock, options)
         selected = select(lock.ledger, lock.run_id)
-        return _execute(selected, lock, options, options.ends_at)
+        return execute_selected(selected, lock, options, options.ends_at)
 
 
-def _execute(
+def execute_selected(
     selected: SelectedRun, lock: JobLock, options: RunOptions, ends_at: float | None
 ) -> RunOutcome:
+    """Run what was selected, under the job's lock.
+
+    Raises:
+        RunnerError: It could not start; nothing was sent.
+    """
     check_confirmed([unconfirmed(selected.job, options.confirmed, selected.request.only)])
     lock.note_run_id(selected.run_id)
     folder, job, ledger = options.settings.state.run(selected.run_id), selected.job, lock.ledger
@@ -391,6 +396,6 @@ class _Execution(Struct, frozen=True):
             past=selected.past,
             ends_at=self.ends_at,
             disk=Disk(self.folder, self.options.max_disk_bytes or job.max_disk_bytes),
-            rails=None if selected.is_undo else guard_of(selected, self.options.allowed),
+            rails=guard_of(selected, self.options.allowed) if selected.is_judged else None,
             reserve=reserve_of(job, self.session, self.options.allowed),
         )

@@ -20,7 +20,7 @@ from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
 from runner.job.rails import Limits, Rail
 from runner.state.ledger import LAST, Ledger
-from runner.state.run_records import UNDO, RunRecord, RunRequest, RunState
+from runner.state.run_records import APPLY, UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
 
 
@@ -41,6 +41,11 @@ class SelectedRun(Struct, frozen=True):
     def is_undo(self) -> bool:
         """Whether it undoes another run."""
         return self.request.verb == UNDO
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether limits of the job are judged during the run: those of a plan were before it."""
+        return self.request.verb not in {UNDO, APPLY}
 
     def record(self, ledger: Ledger, folder: Path) -> None:
         """Record that this process executes it, with its files in `folder`."""

@@ -23,6 +23,7 @@ from runner.redaction import redacted
 from runner.state.ledger_file import Columns
 from runner.state.locks import ProcessIdentity
 
+APPLY = "apply"
 UNDO = "undo"
 """Verb of a run that undoes another."""
 
@@ -94,7 +95,7 @@ class RunRequest(Struct, frozen=True):
     """What the command line asked for, so that a run is resumed as it was started."""
 
     verb: str = "run"
-    """`run`, `retry` or `undo`."""
+    """`run`, `retry`, `apply` or `undo`."""
     only: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     """`name=value` each."""

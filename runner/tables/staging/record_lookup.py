@@ -178,7 +178,7 @@ class RecordLookup:
         Raises:
             StateError: The rows cannot be stored.
         """
-        self._know()
+        self.know()
         key, name, staging = self._key, self._key.column.label, self._staging
         cells: dict[str, str] = _only_where("id IS NULL", effects.on_create, staging.mappings)
         cases = []
@@ -215,7 +215,7 @@ class RecordLookup:
         value = shown(f"s.{self._key.cell}")
         return problem(self._key.column.label, code, f"{text} || '''' || {value} || ''''")
 
-    def _know(self) -> None:
+    def know(self) -> None:
         """Make the relation of what is known of each row's record."""
         repeated = "SELECT 1 FROM found GROUP BY row HAVING count(*) > 1 LIMIT 1"
         # Records that several queries have found are still one.

@@ -1,0 +1,189 @@
+"""`runner apply`: do what a plan says, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import (
+    AllowRail,
+    Confirm,
+    MaxDisk,
+    NoInput,
+    Output,
+    OutputOption,
+    Parallel,
+    Quiet,
+    StateDir,
+    Timeout,
+    Verbose,
+    WaitLock,
+)
+from runner.cli.plan import Mask, Param, Rows, Task
+from runner.cli.settings import AllowHost, AllowOutside
+
+if TYPE_CHECKING:
+    from runner.plan import RunPlan
+    from runner.runs.plan import MadePlan
+
+
+def apply(
+    plan: Annotated[
+        Path,
+        typer.Argument(
+            help="A file of `runner plan --save`, or a job file.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ],
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of a job's plan.")
+    ] = False,
+    max_age: Annotated[
+        str,
+        typer.Option(
+            "--max-age",
+            envvar="SFRUNNER_MAX_AGE",
+            help="Refuse a saved plan that is older.",
+            metavar="TIME",
+        ),
+    ] = "24h",
+    task: Task = None,
+    param: Param = None,
+    rows: Rows = 10,
+    mask: Mask = None,
+    timeout: Timeout = None,
+    wait_lock: WaitLock = None,
+    max_disk: MaxDisk = None,
+    parallel: Parallel = 4,
+    allow: AllowRail = None,
+    confirm: Confirm = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+    verbose: Verbose = 0,
+    quiet: Quiet = False,
+    no_input: NoInput = False,
+    allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
+) -> None:
+    """Do what a plan says, and nothing else.
+
+    A saved plan is refused if the org, the job file or a source is not what it was made of. Of a
+    job, the plan is made, shown, and applied once it is confirmed. A record that has changed since
+    the plan was made is left alone. An applied plan is a run like any other: it can be resumed,
+    retried and undone.
+    """
+    from runner.cli.options import seconds
+    from runner.cli.run_output import progress, run_options, run_output, signals_stop_the_run
+    from runner.runs.apply import apply as apply_plan
+    from runner.runs.plan import made_plans
+    from runner.runs.prepare import prepare
+    from runner.state.run_records import RunRequest
+
+    max_age_seconds = seconds(max_age, "--max-age")
+    options_for = partial(
+        run_options,
+        state_dir=state_dir,
+        allow_host=allow_host,
+        allow_outside=allow_outside,
+        timeout=timeout,
+        wait_lock=wait_lock,
+        max_disk=max_disk,
+        parallel=parallel,
+        allow=allow,
+        confirm=confirm,
+    )
+    is_text = output is Output.TEXT
+    with ExitStack() as stack:
+        if _is_saved_plan(plan):
+            _refuse_options_of_a_job({"--task": task, "--param": param, "--mask": mask})
+            file = plan
+        else:
+            request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
+            bars = progress(is_text, verbose=verbose, quiet=quiet)
+            with signals_stop_the_run(), bars as sink:
+                options = options_for(sink)
+                prepared = prepare([plan], request, options)
+                planning = made_plans(prepared, options, most_rows=rows, keeps_rows=True)
+                (made,) = stack.enter_context(planning)
+            _show(made.plan, mask or [], is_text=is_text)
+            if not yes:
+                _confirm(made.plan, plan, may_ask=is_text and not no_input)
+            file = _saved(made)
+        with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+            options = options_for(sink)
+            outcomes.append(apply_plan(file, options, max_age_seconds=max_age_seconds))
+
+
+def _is_saved_plan(file: Path) -> bool:
+    """Whether a file is a plan, not a job; a job's name ends in `.yaml` or `.yml`."""
+    from runner.errors import UsageError
+
+    if file.suffix.lower() in {".yaml", ".yml"}:
+        return False
+    if not file.is_file():
+        raise UsageError(f"{file} is not a file.", hint="Name a saved plan, or a job file.")
+    return True
+
+
+def _refuse_options_of_a_job(given: dict[str, list[str] | None]) -> None:
+    """Refuse options that belong to a plan of a job.
+
+    Raises:
+        UsageError: One of them is given.
+    """
+    from runner.errors import UsageError
+
+    option = next((name for name, values in given.items() if values), None)
+    if option is not None:
+        raise UsageError(
+            f"{option} cannot change a saved plan.", hint=f"Use {option} with `runner plan`."
+        )
+
+
+def _show(plan: RunPlan, mask: list[str], *, is_text: bool) -> None:
+    """Show a plan; end here if it changes nothing."""
+    from runner.cli.plan import PlanOutput, check_masks, show_plans
+    from runner.plan import detailed_exit_code
+    from runner.report.plan.masking import masked
+
+    check_masks([plan], mask)
+    if is_text or not plan.has_changes:
+        show_plans([masked(plan, mask)], PlanOutput.TEXT if is_text else PlanOutput.JSON)
+    if not plan.has_changes:
+        raise typer.Exit(detailed_exit_code([plan]))
+    if is_text:
+        typer.echo()
+
+
+def _confirm(plan: RunPlan, job: Path, *, may_ask: bool) -> None:
+    """Ask for confirmation.
+
+    Raises:
+        NotConfirmedError: The answer was not yes, or nobody could be asked.
+    """
+    from runner.errors import NotConfirmedError
+
+    records = sum(task.writes for task in plan.tasks)
+    changes = f"{records:,} change{'' if records == 1 else 's'}"
+    if not (may_ask and sys.stdin.isatty()):
+        raise NotConfirmedError(
+            f"Nothing was written: the plan has {changes}, and this needs confirmation.",
+            hint=f"Confirm with `--yes`: `runner apply {job} --yes`.",
+        )
+    typer.echo(f"Apply {changes}? [y/N] ", nl=False, err=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise NotConfirmedError("Nothing was written.")
+
+
+def _saved(made: MadePlan) -> Path:
+    from runner.runs.saved_plan import save_plan
+
+    file = made.folder / "plan"
+    save_plan(made, file)
+    return file

@@ -1,0 +1,181 @@
+"""Applies a saved plan: an ordinary run whose tasks start with the rows that the plan has kept.
+
+Knows when a plan may still be applied. Prints nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from runner import events
+from runner.diagnostics import Diagnostic, Position
+from runner.engine.connect import connect
+from runner.errors import RailError, RunnerError, SourceError, UsageError
+from runner.job.limits import RAILS
+from runner.job.model import COMPARED_VERBS, Job, WriteTask
+from runner.job.rails import Rail
+from runner.outcome import RunOutcome
+from runner.runs.execute import execute_selected
+from runner.runs.prepare import JobLock, RunOptions, clean_up, load, locked
+from runner.runs.protection import check_confirmed, unconfirmed
+from runner.runs.saved_plan import (
+    SavedPlan,
+    connection_digest,
+    read_plan,
+    source_files,
+    unpack_rows,
+)
+from runner.runs.selection import SelectedRun, digest_of, resolved_params, unfinished_run
+from runner.runs.wiring import open_session
+from runner.state.run_records import APPLY, RunRequest
+from runner.tables.staging.source_digest import is_unchanged
+
+_AGAIN = "Make the plan again: `runner plan {} --save FILE`."
+
+
+def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutcome:
+    """Apply a plan.
+
+    Args:
+        file: The plan.
+        options: How.
+        max_age_seconds: A plan that is older is not applied.
+
+    Raises:
+        UsageError: The plan is damaged, too old, or of another org, job file or source; nothing
+            was written.
+        RunnerError: It could not start; nothing was written.
+    """
+    saved = read_plan(file)
+    _check_age(saved, file, max_age_seconds)
+    job = _unchanged_job(saved, file, options)
+    request = RunRequest(APPLY, saved.only, saved.params)
+    params = resolved_params(job, request)
+    check_confirmed([unconfirmed(job, options.confirmed, saved.only)])
+    _check_limits(saved, job, options)
+    _check_org(saved, job, file, options)
+    with locked(job, options) as lock:
+        _check_no_unfinished_run(lock, job, options)
+        _check_sources(saved, job, file, options.settings.state.run(lock.run_id))
+        selected = SelectedRun(lock.new_id(), _with_only_changes(job), request, params)
+        folder = options.settings.state.run(selected.run_id)
+        try:
+            unpack_rows(file, folder)
+            return execute_selected(selected, lock, options, options.ends_at)
+        except RunnerError:
+            runs = [each for each in lock.ledger.runs() if each.run_id == selected.run_id]
+            if not any(each.has_begun for each in runs):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+
+
+def _check_age(saved: SavedPlan, file: Path, max_age_seconds: float) -> None:
+    seconds = (datetime.now(UTC) - saved.created).total_seconds()
+    if seconds > max_age_seconds:
+        raise UsageError(
+            f"{file} is {_in_words(seconds)} old, and a plan is applied within "
+            f"{_in_words(max_age_seconds)}.",
+            hint=f"{_AGAIN.format(saved.job_file)} Or allow its age with `--max-age`.",
+        )
+
+
+def _in_words(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:.1f} hours" if hours >= 1 else f"{seconds:.0f} seconds"
+
+
+def _unchanged_job(saved: SavedPlan, file: Path, options: RunOptions) -> Job:
+    job_file = Path(saved.job_file)
+    try:
+        same = digest_of(job_file) == saved.job_sha256
+    except OSError as error:
+        raise UsageError(
+            f"{file} is a plan of {job_file}, which cannot be read: {error.strerror}.",
+            hint="Apply it where it was made, or make it again here.",
+        ) from error
+    job = load(job_file, options) if same else None
+    if job is None or connection_digest(job) != saved.connection_sha256:
+        changed = job.connection.source if job is not None else job_file
+        raise UsageError(
+            f"{changed} has changed since the plan was made.", hint=_AGAIN.format(job_file)
+        )
+    return job
+
+
+def _check_limits(saved: SavedPlan, job: Job, options: RunOptions) -> None:
+    """Refuse a plan that exceeds a limit of the job which is not allowed this time."""
+    problems = []
+    for trip in saved.trips:
+        rail = Rail(trip.rail)
+        if rail not in options.allowed:
+            at = Position(trip.line, trip.column, trip.end_column) if trip.line else None
+            line = job.origin.lines[at.line - 1] if at else None
+            hint = f"Check the plan first; `--allow {rail}` goes on once."
+            code = RAILS[rail].code
+            problems.append(Diagnostic(code, trip.message, job.file, at, line, hint))
+    if problems:
+        raise RailError(tuple(problems))
+
+
+def _check_org(saved: SavedPlan, job: Job, file: Path, options: RunOptions) -> None:
+    policy = job.tasks[0].retry
+    with open_session(
+        job.connection, job.file, options.settings, events.ignore, policy, options.ends_at
+    ) as session:
+        found = connect(job.connection, session, events.ignore).identity.org_id
+    if found != saved.org_id:
+        raise UsageError(
+            f"{file} is a plan of org {saved.org_id}, and the token is for org {found}.",
+            hint=f"Sign in to that org, or {_lower(_AGAIN.format(job.file))}",
+        )
+
+
+def _check_no_unfinished_run(lock: JobLock, job: Job, options: RunOptions) -> None:
+    earlier = unfinished_run(lock.ledger, clean_up(lock, options), job.file)
+    if earlier is not None:
+        raise UsageError(
+            f"Run {earlier.run_id} of {job.file} is unfinished, and what it still sends is not in "
+            "the plan.",
+            hint=f"Finish it with `runner resume {earlier.run_id}`, then make the plan again.",
+        )
+
+
+def _check_sources(saved: SavedPlan, job: Job, file: Path, scratch: Path) -> None:
+    """Refuse a plan whose sources have other rows by now."""
+    try:
+        for name in _changed_sources(saved, job, scratch):
+            raise UsageError(
+                f"The source of task {name!r} has changed since {file} was made.",
+                hint=_AGAIN.format(job.file),
+            )
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _changed_sources(saved: SavedPlan, job: Job, scratch: Path) -> Iterator[str]:
+    for name, source in source_files(job, saved.kept).items():
+        try:
+            if not is_unchanged(source, saved.kept[name], scratch):
+                yield name
+        except SourceError:
+            yield name
+
+
+def _with_only_changes(job: Job) -> Job:
+    """The job, as it was planned: records that hold everything already are left alone."""
+    tasks = tuple(
+        replace(each, only_changes=True, scope=None)
+        if isinstance(each, WriteTask) and each.verb in COMPARED_VERBS
+        else each
+        for each in job.tasks
+    )
+    return replace(job, tasks=tasks)
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]

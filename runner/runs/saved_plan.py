@@ -1,0 +1,198 @@
+"""The file of a saved plan: what was planned, and the rows to send.
+
+A zip file, followed by a line with the format's version and a digest of all bytes before it, so
+that a file that is cut short or edited is noticed before anything of it is used. Knows nothing of
+how a plan is made or applied.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Container
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+from msgspec import Struct, field
+
+from runner.engine.context import PLANNED
+from runner.errors import UsageError
+from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
+from runner.job.endpoints import STANDARD_STREAM, FileSource
+from runner.job.model import Job, WriteTask
+from runner.plan import Trip
+from runner.runs.plan import MadePlan
+from runner.runs.selection import digest_of
+from runner.version import __version__
+
+FORMAT_VERSION = 1
+"""Raised when a member changes its meaning: rows are sent as this release would stage them."""
+_INDEX = "plan.json"
+_LAST_LINE = re.compile(rb"\nrunner-plan (\d+) ([0-9a-f]{64})\n\Z")
+_LONGEST_LINE = 100
+_MEMBER = re.compile(r"tasks/[\w-]+/(?:planned/)?[\w.-]+")
+_AT_ONCE = 1 << 20
+
+
+class SavedTrip(Struct, frozen=True):
+    """A limit of the job that the plan exceeds; `line` and the columns count from 1."""
+
+    rail: str
+    message: str
+    line: int | None = None
+    column: int = 1
+    end_column: int = 1
+
+
+class SavedPlan(Struct, frozen=True):
+    """What a plan was made of."""
+
+    format_version: int
+    runner: str
+    created: datetime
+    job_file: str
+    job_sha256: str
+    connection_sha256: str | None
+    org_id: str
+    only: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+    kept: dict[str, str] = field(default_factory=dict)
+    """Tasks whose rows are in the file, and the digest of what was read of their source."""
+    trips: tuple[SavedTrip, ...] = ()
+    """Limits of the job that the plan exceeds."""
+
+
+def save_plan(made: MadePlan, to: Path) -> None:
+    """Write a plan to a file that only this user may read: it contains rows.
+
+    Raises:
+        StateError: It cannot be written.
+    """
+    with atomic_write(to, PRIVATE_FILE) as beside:
+        try:
+            with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+                archive.writestr(_INDEX, msgspec.json.encode(_index(made)))
+                for task in made.tasks:
+                    if task.is_kept:
+                        _add_task(archive, made.folder / task.plan.name, task.plan.name)
+            with beside.open("rb") as stream:
+                digest = _digest(stream, beside.stat().st_size)
+            with beside.open("ab") as stream:
+                stream.write(f"\nrunner-plan {FORMAT_VERSION} {digest}\n".encode())
+        except OSError as error:
+            raise unwritable(to, error) from error
+
+
+def read_plan(file: Path) -> SavedPlan:
+    """Read a saved plan, all of whose bytes are as they were written.
+
+    Raises:
+        UsageError: It is not a plan, of another format, cut short or edited.
+    """
+    again = "Make the plan again: `runner plan JOB --save FILE`."
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            stream.seek(max(0, size - _LONGEST_LINE))
+            found = _LAST_LINE.search(stream.read())
+            if found is None:
+                raise UsageError(
+                    f"{file} is not a whole plan: it is cut short, or was edited.", hint=again
+                )
+            if int(found[1]) != FORMAT_VERSION:
+                raise UsageError(
+                    f"{file} has format {int(found[1])} of plans, and runner {__version__} applies "
+                    f"format {FORMAT_VERSION}.",
+                    hint=again,
+                )
+            stream.seek(0)
+            if _digest(stream, size - len(found[0])) != found[2].decode():
+                raise UsageError(
+                    f"{file} was edited or damaged: its digest does not match.", hint=again
+                )
+        with zipfile.ZipFile(file) as archive:
+            return msgspec.json.decode(archive.read(_INDEX), type=SavedPlan)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
+    except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError) as error:
+        raise UsageError(f"{file} is not a plan.", hint=again) from error
+
+
+def unpack_rows(file: Path, folder: Path) -> None:
+    """Put the rows of every kept task into the folders of a run.
+
+    Raises:
+        UsageError: The file has other members than a plan.
+        StateError: They cannot be written.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for member in archive.infolist():
+                if member.filename == _INDEX:
+                    continue
+                if not _MEMBER.fullmatch(member.filename):
+                    raise UsageError(f"{file} is not a plan: it contains {member.filename!r}.")
+                to = folder / member.filename.removeprefix("tasks/")
+                private_folder(to.parent)
+                with archive.open(member) as source, to.open("wb") as target:
+                    while some := source.read(_AT_ONCE):
+                        target.write(some)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+def source_files(job: Job, names: Container[str]) -> dict[str, FileSource]:
+    """The sources on this machine of these tasks, which can be read again."""
+    return {
+        task.name: task.source
+        for task in job.tasks
+        if isinstance(task, WriteTask) and task.name in names
+        if isinstance(task.source, FileSource)
+        and task.source.url is None
+        and task.source.path != STANDARD_STREAM
+    }
+
+
+def connection_digest(job: Job) -> str | None:
+    """The digest of the file that has the job's connection; None if that is the job itself."""
+    source = job.connection.source
+    return digest_of(source) if source is not None and source.is_file() else None
+
+
+def _index(made: MadePlan) -> SavedPlan:
+    plan, prepared = made.plan, made.prepared
+    return SavedPlan(
+        FORMAT_VERSION,
+        __version__,
+        plan.created,
+        str(prepared.job.file),
+        prepared.job_sha256,
+        connection_digest(prepared.job),
+        plan.org_id or "",
+        prepared.request.only,
+        prepared.request.params,
+        {task.plan.name: task.source_sha256 or "" for task in made.tasks if task.is_kept},
+        tuple(map(_saved_trip, plan.trips)),
+    )
+
+
+def _saved_trip(trip: Trip) -> SavedTrip:
+    at = trip.position
+    where = (at.line, at.column, at.end_column) if at else ()
+    return SavedTrip(trip.rail, trip.message, *where)
+
+
+def _add_task(archive: zipfile.ZipFile, folder: Path, name: str) -> None:
+    for file in sorted([*folder.glob("*.json"), *(folder / PLANNED).iterdir()]):
+        archive.write(file, f"tasks/{name}/{file.relative_to(folder)}")
+
+
+def _digest(stream: BinaryIO, size: int) -> str:
+    found = hashlib.sha256()
+    while size > 0 and (some := stream.read(min(size, _AT_ONCE))):
+        found.update(some)
+        size -= len(some)
+    return found.hexdigest()

@@ -1,0 +1,255 @@
+"""A plan that is saved is applied as it is, or not at all."""
+
+import csv
+import hashlib
+import io
+import json
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+ACCOUNTS = "SELECT Id, ERP_Id__c, Name, Phone, Score__c, SystemModstamp FROM Account ORDER BY Name"
+
+
+def counts(ended, task="load"):
+    found = ended.task(task)["counts"]
+    return {kind: number for kind, number in found.items() if number and kind != "read"}
+
+
+def result_rows(ended, name, task="load"):
+    file = Path(ended.task(task)["results"]) / name
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def planned(bench, job, *options):
+    ended = bench.run("plan", job, "--save", "saved.plan", "-o", "json", *options)
+    assert ended.code == 0, ended.err
+    return ended.document
+
+
+@APIS
+def test_it_does_what_the_plan_says_and_a_second_plan_is_empty(bench, org, api):
+    org.create("Account", Name="A same", ERP_Id__c="K1", Phone="1")
+    org.create("Account", Name="B other", ERP_Id__c="K2", Phone="2", Score__c=2)
+    before = org.rows(ACCOUNTS)
+    bench.write(
+        "a.csv",
+        "ERP_Id__c,Name,Phone,Score__c\nK1,A same,1,\nK2,B other,20,2.0\nK3,C new,3,1.5\n,D,4,\n",
+    )
+    job = bench.job(
+        f"- {{name: load, upsert: Account, key: ERP_Id__c, from: a.csv, api: {api}, undo: true}}"
+    )
+    document = planned(bench, job)
+    assert document["tasks"][0]["counts"]["unchanged"] == 1
+    assert (bench.folder / "saved.plan").stat().st_mode & 0o777 == 0o600
+    assert org.rows(ACCOUNTS) == before
+    ended = bench.run("apply", "saved.plan", "-o", "json")
+    assert ended.code == 3, ended.err
+    assert counts(ended) == {"created": 1, "updated": 1, "unchanged": 1, "failed": 1}
+    same, other, new = org.rows(ACCOUNTS)
+    assert same == before[0]
+    assert (other["Phone"], other["Score__c"]) == ("20", 2)
+    assert (new["Phone"], new["Score__c"]) == ("3", 1.5)
+    assert result_rows(ended, "failed.csv")[0]["sf__Code"] == "KEY_IS_BLANK"
+    folder = Path(ended.task("load")["results"])
+    assert not (folder / "planned").exists()
+    assert not (folder / "rows").exists()
+
+    again = bench.run("plan", job, "-o", "json", "--detailed-exitcode")
+    assert again.document["has_changes"] is False
+    shown = bench.run("show", "last", "-o", "json").document
+    assert shown["verb"] == "apply"
+
+    undone = bench.run("undo", "last", "--yes", "-o", "json")
+    assert undone.code == 0, undone.err
+    assert [row["Phone"] for row in org.rows(ACCOUNTS)] == ["1", "2"]
+
+
+@APIS
+def test_records_that_changed_since_are_left_alone(bench, org, api):
+    ids = [org.create("Account", Name=f"A{n}", ERP_Id__c=f"K{n}", Phone="1") for n in range(4)]
+    bench.write("a.csv", "ERP_Id__c,Phone\nK0,2\nK1,2\nK2,2\nK9,2\n")
+    bench.write("gone.csv", f"Id\n{ids[3]}\n")
+    job = bench.job(
+        f"- {{name: load, upsert: Account, key: ERP_Id__c, from: a.csv, api: {api},"
+        " fields: {ERP_Id__c: ERP_Id__c, Phone: Phone, Name: \"'Name'\"}, on_create: [Name]}\n"
+        f"- {{name: clear, delete: Account, from: gone.csv, api: {api}}}"
+    )
+    document = planned(bench, job)
+    assert document["tasks"][0]["counts"]["update"] == 3
+    data = "/services/data/v62.0/sobjects/Account"
+    for record in (ids[1], ids[3]):
+        moved(org, record)
+    assert org.request("DELETE", f"{data}/{ids[2]}").status_code == 204
+    org.create("Account", Name="Somebody", ERP_Id__c="K9", Phone="5")
+    ended = bench.run("apply", "saved.plan", "-o", "json")
+    assert ended.code == 3, ended.err
+    assert counts(ended) == {"updated": 1, "skipped": 3}
+    left = result_rows(ended, "changed_since.csv")
+    assert [(row["ERP_Id__c"], row["sf__Code"]) for row in left] == [
+        ("K1", "CHANGED_SINCE"),
+        ("K2", "CHANGED_SINCE"),
+        ("K9", "CHANGED_SINCE"),
+    ]
+    assert [row["sf__Message"].partition(" since the plan")[0].split()[-1] for row in left] == [
+        "changed",
+        "deleted",
+        "created",
+    ]
+    assert counts(ended, "clear") == {"skipped": 1}
+    found = {row["ERP_Id__c"]: row["Phone"] for row in org.rows(ACCOUNTS)}
+    assert found == {"K0": "2", "K1": "7", "K3": "7", "K9": "5"}
+
+
+def moved(org, record):
+    """Change a record, so that its SystemModstamp is another."""
+    path = f"/services/data/v62.0/sobjects/Account/{record}"
+    before = org.request("GET", path).json()["SystemModstamp"]
+    while org.request("GET", path).json()["SystemModstamp"] == before:
+        assert org.request("PATCH", path, json={"Phone": "7"}).status_code == 204
+
+
+SIMPLE = "- {name: load, upsert: Account, key: ERP_Id__c, from: a.csv}"
+
+
+def refused(bench, org, *options):
+    before = org.rows(ACCOUNTS)
+    ended = bench.run("apply", "saved.plan", *options)
+    assert ended.code == 2, ended.out + ended.err
+    assert org.rows(ACCOUNTS) == before
+    assert bench.run("history", "-o", "json").document["runs"] == []
+    assert list((bench.state / "runs").iterdir()) == []
+    return ended.err
+
+
+def test_a_plan_of_something_else_is_refused(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    job = bench.job(SIMPLE)
+    planned(bench, job)
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,Two\n")
+    assert "The source of task 'load' has changed" in refused(bench, org)
+    (bench.folder / "a.csv").unlink()
+    assert refused(bench, org)
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    assert "0 seconds" in refused(bench, org, "--max-age", "0s")
+    text = job.read_text()
+    job.write_text(text + "# later\n")
+    assert "has changed since the plan was made" in refused(bench, org)
+    job.write_text(text)
+    assert "--task cannot change a saved plan" in refused(bench, org, "--task", "load")
+    assert bench.run("apply", "saved.plan", "-o", "json").code == 0
+    assert len(org.rows(ACCOUNTS)) == 1
+
+
+def with_index(file, more=(), **members):
+    """Make a plan say something else, and have more members; its digest is right."""
+    content = file.read_bytes().rpartition(b"\nrunner-plan ")[0]
+    with ZipFile(io.BytesIO(content)) as old, ZipFile(file, "w") as new:
+        for member in old.infolist():
+            data = old.read(member)
+            if member.filename == "plan.json":
+                data = json.dumps(json.loads(data) | members)
+            new.writestr(member.filename, data)
+        for name in more:
+            new.writestr(name, "x")
+    content = file.read_bytes()
+    line = f"\nrunner-plan 1 {hashlib.sha256(content).hexdigest()}\n"
+    file.write_bytes(content + line.encode())
+
+
+def test_a_plan_of_another_org_is_refused(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    document = planned(bench, bench.job(SIMPLE))
+    file = bench.folder / "saved.plan"
+    with_index(file, org_id="00D000000000009EAA")
+    assert "is a plan of org 00D000000000009EAA" in refused(bench, org)
+    with_index(file, org_id=document["org_id"])
+    assert bench.run("apply", "saved.plan").code == 0
+
+
+def test_nothing_is_unpacked_outside_of_the_run(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    planned(bench, bench.job(SIMPLE))
+    file = bench.folder / "saved.plan"
+    with_index(file, more=["tasks/../../../../evil.csv"])
+    assert "is not a plan: it contains" in refused(bench, org)
+    assert not list(bench.folder.rglob("evil.csv"))
+
+
+def test_a_plan_that_is_cut_short_or_edited_is_refused(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    planned(bench, bench.job(SIMPLE))
+    file = bench.folder / "saved.plan"
+    whole = file.read_bytes()
+    for size in (0, 1, len(whole) // 2, len(whole) - 1):
+        file.write_bytes(whole[:size])
+        assert "cut short" in refused(bench, org)
+    for place in (0, 60, len(whole) // 2, len(whole) - 120):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert "edited" in refused(bench, org)
+    file.write_bytes(whole.replace(b"runner-plan 1 ", b"runner-plan 2 "))
+    assert "format 2" in refused(bench, org)
+    file.write_bytes(whole)
+    assert bench.run("apply", "saved.plan").code == 0
+
+
+def test_of_a_job_the_plan_is_made_and_confirmed(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    job = bench.job(SIMPLE)
+    asked = bench.run("apply", job)
+    assert asked.code == 8
+    assert "create 1" in asked.out
+    assert "--yes" in asked.err
+    assert org.rows(ACCOUNTS) == []
+    ended = bench.run("apply", job, "--yes", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert counts(ended) == {"created": 1}
+    nothing = bench.run("apply", job)
+    assert nothing.code == 0, nothing.err
+    assert "unchanged 1" in nothing.out
+    assert len(bench.run("history", "-o", "json").document["runs"]) == 1
+    assert not (bench.state / "plans").exists()
+
+
+def test_rows_of_other_writes_are_read_during_the_run(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    job = bench.job(
+        f"{SIMPLE}\n- {{name: rate, update: Account, from: {{task: load}},"
+        " fields: {Id: sf__Id, Rating: \"'Hot'\"}}"
+    )
+    document = planned(bench, job)
+    assert "during the run" in document["tasks"][1]["unknown"][0]
+    ended = bench.run("apply", "saved.plan", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert counts(ended, "rate") == {"updated": 1}
+    assert [row["Rating"] for row in org.rows("SELECT Rating FROM Account")] == ["Hot"]
+
+
+def test_rows_that_a_query_found_are_those_of_the_plan(bench, org):
+    org.create("Lead", LastName="L", Company="Old")
+    job = bench.job(
+        "- {name: old, query: SELECT Id FROM Lead, to: out/old.csv}\n"
+        "- {name: clear, delete: Lead, from: {task: old}}"
+    )
+    planned(bench, job)
+    org.create("Lead", LastName="New", Company="Old")
+    ended = bench.run("apply", "saved.plan", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert counts(ended, "clear") == {"deleted": 1}
+    assert [row["LastName"] for row in org.rows("SELECT LastName FROM Lead")] == ["New"]
+
+
+def test_a_limit_that_the_plan_exceeds_stops_it(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\nK2,Two\n")
+    job = bench.job(SIMPLE, head="limits: {max_creates: 1}\n")
+    document = planned(bench, job)
+    assert [each["rail"] for each in document["trips"]] == ["max_creates"]
+    ended = bench.run("apply", "saved.plan")
+    assert ended.code == 6, ended.err
+    assert "job.yaml:4:" in ended.err
+    assert org.rows(ACCOUNTS) == []
+    assert bench.run("apply", "saved.plan", "--allow", "max_creates").code == 0
+    assert len(org.rows(ACCOUNTS)) == 2
