@@ -7,7 +7,7 @@ row is sent. Knows when a task is judged. Knows nothing of how its rows are coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 from threading import Lock
 
@@ -80,23 +80,31 @@ class RailGuard(Struct):
                 raise RailError(found, resumable=self.has_written)
             self.has_written = True
 
-    def _known_by_now(self, task: WriteTask, context: Context) -> Iterator[WriteTask]:
+    def _known_by_now(self, task: WriteTask, context: Context) -> list[WriteTask]:
         """Other tasks that have limits, have not begun, and whose rows can be read."""
         answers = {each.on_failure for each in self.job.tasks}
-        to_come = files_written_by(self.job)
-        for other in self.job.tasks:
-            if (
-                isinstance(other, WriteTask)
-                and other.name != task.name
-                and other.enabled
-                and (not self.only or other.name in self.only)
-                and other.name not in self._effects
-                and other.name not in answers
-                and rails_of(self.job, other, self.allowed)
-                and not context.has_begun(other)
-                and _is_known(other.source, context, to_come)
-            ):
-                yield other
+        judged = [
+            other
+            for other in self.job.tasks
+            if isinstance(other, WriteTask)
+            and other.name != task.name
+            and other.enabled
+            and (not self.only or other.name in self.only)
+            and other.name not in self._effects
+            and other.name not in answers
+            and rails_of(self.job, other, self.allowed)
+            and not context.has_begun(other)
+        ]
+        if not judged:
+            return []
+        ended = {each.name for each in context.ledger.run(context.run_id).tasks if each.final}
+        to_come = frozenset(
+            file
+            for each in self.job.tasks
+            if each.name not in ended
+            for file in files_written_by(replace(self.job, tasks=(each,)))
+        )
+        return [other for other in judged if _is_known(other.source, context, ended, to_come)]
 
     def _count(self, task: WriteTask, context: Context) -> int:
         asked = (task.sobject.lower(), task.scope)
@@ -116,18 +124,14 @@ def records_in_scope(task: WriteTask, context: Context) -> int:
     return next(pages(context.session, soql)).total_size
 
 
-def _has_ended(name: str, context: Context) -> bool:
-    """Whether a task has ended; one that runs beside this one may still write its rows."""
-    record = context.ledger.run(context.run_id).task(name)
-    return record is not None and record.outcome is not None
-
-
-def _is_known(source: Source, context: Context, to_come: Collection[Path]) -> bool:
-    """Whether rows can be read now: nothing that the job has yet to write, or that comes once."""
+def _is_known(
+    source: Source, context: Context, ended: Collection[str], to_come: Collection[Path]
+) -> bool:
+    """Whether rows can be read now: nothing that a task has yet to write, or that comes once."""
     if isinstance(source, SqlSource):
-        return all(_is_known(each.source, context, to_come) for each in source.tables)
+        return all(_is_known(each.source, context, ended, to_come) for each in source.tables)
     if isinstance(source, TaskSource):
-        return context.rows_file(source).exists() and _has_ended(source.task, context)
+        return source.task in ended and context.rows_file(source).exists()
     if isinstance(source, FileSource):
         return source.path != STANDARD_STREAM and source.path not in to_come
     return True

@@ -101,7 +101,7 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     )
     _note_unreadable(task, context, plan, compared or ())
     # Which rows have a record must be known of all rows.
-    scoped = reads and not (finds or plan.on_create or task.match)
+    scoped = reads and not (finds or plan.on_create or task.match or compares)
     condition = bind(task.scope, context.params) if task.scope and scoped else ""
     reading = _Reader(task, context, field, lookup.paths, condition).read(lookup)
     if compares_to_send:

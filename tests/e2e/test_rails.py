@@ -111,8 +111,11 @@ SEVERAL = """
 """
 
 
-@pytest.mark.parametrize("head", ["limits: {max_deletes: 5}\n", "limits: {max_deletes: 20%}\n"])
-def test_a_later_task_stops_the_run_before_an_earlier_one_writes(bench, org, head):
+@pytest.mark.parametrize(
+    ("head", "by_file"),
+    [("limits: {max_deletes: 5}\n", False), ("limits: {max_deletes: 20%}\n", True)],
+)
+def test_a_later_task_stops_the_run_before_an_earlier_one_writes(bench, org, head, by_file):
     before = loaded(bench, org)
     bench.write("contacts.csv", "LastName\nA\n")
     tasks = SEVERAL.replace("- name: first", "- name: last").replace(
@@ -260,6 +263,17 @@ def test_records_that_hold_everything_already_do_not_count(bench, org, only):
     assert "would change 3 records, and `max_updates` allows 2" in found["message"]
     assert bench.run("run", bench.job(CHANGES.format(only=only, most=3))).code == 0
     assert len(org.rows("SELECT Id FROM Account WHERE Name LIKE '%!'")) == 3
+
+
+def test_a_record_outside_of_the_scope_is_not_a_new_one(bench, org):
+    loaded(bench, org)
+    write_people(bench, [(key, f"{name}!", phone) for key, name, phone in PEOPLE])
+    limits = "max_creates: 0, max_updates: 20"
+    text = UPSERT.format(limits=limits) + "  only_changes: true\n  scope: Name LIKE '%1'\n"
+    [found] = trip(bench, bench.job(text.replace(": 20", ": 19")))
+    assert "would change 20 records, and `max_updates` allows 19" in found["message"]
+    ended = bench.run("run", bench.job(text))
+    assert ended.code == 0, ended.out + ended.err
 
 
 def test_an_upsert_by_id_creates_rows_without_one(bench, org):
