@@ -96,25 +96,26 @@ def _json_lines(rows: Path, to: Path, shape: FileShape, columns: Columns) -> Non
 def json_line(header: Sequence[str], columns: Columns) -> str:
     """Write the SQL that gives a row as a JSON object."""
     kinds = {each.name.lower(): each.kind for each in columns or ()}
-    # Built as text: DuckDB's own JSON writer converts numbers to doubles.
-    members = (
-        literal(f"{json.dumps(c)}:") + f" || {_json(c, kinds.get(c.lower()))}" for c in header
-    )
-    line = " || ',' || ".join(members) or "''"
-    return f"'{{' || {line} || '}}'"
+    # Built as text: DuckDB's own JSON writer converts numbers to doubles. `concat` makes a line in
+    # one step, where `||` would copy it for each of its parts.
+    members = [
+        literal(f"{',' if at else '{'}{json.dumps(c)}:") + f", {_json(c, kinds.get(c.lower()))}"
+        for at, c in enumerate(header)
+    ]
+    return f"concat({', '.join(members)}, '}}')" if members else "'{}'"
 
 
 def _json(column: str, kind: FieldKind | None) -> str:
     """Write the SQL that gives a cell as JSON text; numbers keep their digits."""
     cell = name(column)
-    text = f"CAST(to_json({cell}) AS VARCHAR)"
+    text = f"coalesce(CAST(to_json({cell}) AS VARCHAR), 'null')"
     is_json = {
         FieldKind.BOOLEAN: f"{cell} IN ('true', 'false')",
         FieldKind.INTEGER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
         FieldKind.NUMBER: f"regexp_full_match({cell}, {literal(_JSON_NUMBER)})",
-        FieldKind.JSON: "true",
-    }.get(kind or FieldKind.TEXT, "false")
-    return f"CASE WHEN {cell} IS NULL THEN 'null' WHEN {is_json} THEN {cell} ELSE {text} END"
+        FieldKind.JSON: f"{cell} IS NOT NULL",
+    }.get(kind or FieldKind.TEXT)
+    return f"CASE WHEN {is_json} THEN {cell} ELSE {text} END" if is_json else text
 
 
 def _json_array(rows: Path, to: Path, shape: FileShape, columns: Columns) -> None:
