@@ -202,7 +202,9 @@ def test_texts_that_copy_could_take_for_its_end_are_written_whole(database, tmp_
 
 
 def test_a_number_with_more_digits_than_described_is_not_rounded(database, rows):
-    wide = '"006C","","1.2345","","true","","8"\n"006D","","12345678901234567890.1","","true","","9"\n'
+    wide = (
+        '"006C","","1.2345","","true","","8"\n"006D","","12345678901234567890.1","","true","","9"\n'
+    )
     rows.write_text(ROWS + wide, encoding="utf-8")
     deliver(rows, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep_rows=True)
     assert database('SELECT "Amount"::text FROM cases ORDER BY "Id"') == [
