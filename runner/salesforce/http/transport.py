@@ -16,13 +16,13 @@ from contextvars import ContextVar
 from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import BinaryIO, Self
 from urllib.parse import urlsplit
 
 import httpcore
 import httpx
-import truststore
 
 from runner.content_encoding import ACCEPTED, EncodingError, decode_body
 from runner.credentials import Secret
@@ -48,6 +48,8 @@ QUESTION_TIMEOUT_SECONDS = 150.0
 _CONNECTIONS = 32
 _LOOK_UP_SECONDS = 0.5
 """How often a read in a lane looks whether it must stop."""
+_NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For requests without TLS: to load certificates takes longer than a request."""
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 
 # The request cannot have been executed: it did not leave this machine, or not completely.
@@ -87,7 +89,8 @@ class Transport:
         self._question_timeout = httpx.Timeout(
             min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS), connect=connect_timeout_seconds
         )
-        self._client = _client()
+        self._clients: dict[bool, httpx.Client] = {}  # with TLS, and without
+        self._creating = Lock()
 
     def send(self, request: OrgRequest, receive: Receiver | None = None) -> OrgResponse:
         """Send a request once and read its whole answer, whatever its status.
@@ -106,8 +109,9 @@ class Transport:
         with ExitStack() as stack:
             upload = FileUpload(request.body) if isinstance(request.body, FileBody) else None
             with mapped_failures(request, upload):
-                outgoing = self._outgoing(request, upload, stack)
-                answer = self._client.send(outgoing, stream=True)
+                client = self._client(request)
+                outgoing = self._outgoing(client, request, upload, stack)
+                answer = client.send(outgoing, stream=True)
             stack.callback(answer.close)
             headers = {name.lower(): value for name, value in answer.headers.items()}
             if answer.status_code == HTTPStatus.NO_CONTENT:
@@ -124,7 +128,8 @@ class Transport:
 
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
+        for client in self._clients.values():
+            client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -147,8 +152,15 @@ class Transport:
             check_may_have_secrets(request.url, self._allowed_hosts)
             self._checked.add(origin)
 
+    def _client(self, request: OrgRequest) -> httpx.Client:
+        tls = not request.url.startswith("http://")
+        with self._creating:
+            if tls not in self._clients:
+                self._clients[tls] = _client(tls=tls)
+            return self._clients[tls]
+
     def _outgoing(
-        self, request: OrgRequest, upload: FileUpload | None, stack: ExitStack
+        self, client: httpx.Client, request: OrgRequest, upload: FileUpload | None, stack: ExitStack
     ) -> httpx.Request:
         headers = {
             name: value.reveal() if isinstance(value, Secret) else value
@@ -166,7 +178,7 @@ class Transport:
         else:
             content = request.body if isinstance(request.body, bytes) else None
         timeout = self._question_timeout if request.method == "GET" else self._timeout
-        return self._client.build_request(
+        return client.build_request(
             request.method, request.target, headers=headers, content=content, timeout=timeout
         )
 
@@ -278,11 +290,13 @@ def _trusted() -> ssl.SSLContext | bool:
     """
     if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
         return True
+    import truststore  # noqa: PLC0415 - the local org has no TLS
+
     return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _client() -> httpx.Client:
-    client = _unlimited_client()
+def _client(*, tls: bool) -> httpx.Client:
+    client = _unlimited_client(tls=tls)
     # httpx has no public way to its network; a test sends an answer drop by drop.
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
         if isinstance(transport, httpx.HTTPTransport):
@@ -291,7 +305,7 @@ def _client() -> httpx.Client:
     return client
 
 
-def _unlimited_client() -> httpx.Client:
+def _unlimited_client(*, tls: bool) -> httpx.Client:
     try:
         return httpx.Client(
             headers={"User-Agent": f"sfrunner/{__version__}", "Accept-Encoding": ACCEPTED},
@@ -302,7 +316,7 @@ def _unlimited_client() -> httpx.Client:
             ),
             # Loopback never goes through a proxy.
             mounts=dict.fromkeys(_LOOPBACK),
-            verify=_trusted(),
+            verify=_trusted() if tls else _NO_TRUST,
         )
     except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL, ImportError) as error:
         raise UsageError(

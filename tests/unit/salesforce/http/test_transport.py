@@ -198,10 +198,13 @@ def test_a_form_goes_out_encoded(org, transport):
     assert org.asked[0].headers["content-type"] == "application/x-www-form-urlencoded"
 
 
-def test_a_certificate_file_that_is_not_there_is_told(monkeypatch):
+def test_a_certificate_file_that_is_not_there_is_told_where_it_is_needed(org, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
-    with pytest.raises(UsageError) as caught:
-        Transport()
+    org.say(200)
+    with Transport() as transport:
+        assert transport.send(OrgRequest("GET", org.url)).ok
+        with pytest.raises(UsageError) as caught:
+            transport.send(OrgRequest("GET", "https://127.0.0.1:9/"))
     assert "SSL_CERT_FILE" in (caught.value.hint or "")
 
 
