@@ -16,6 +16,7 @@ from msgspec import Struct
 from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import is_plain, records_of
+from runner.tables.results.bulk_results import STATUS_SQL
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.local_files import checksum_of
@@ -100,8 +101,15 @@ class PieceWriter(Struct, frozen=True):
         """Make the table `ended` of how each row of a chunk ended, in the rows' order."""
         numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
         outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
+        shown = "*"
+        if chunk.unchanged:  # what is not sent, and has no problem
+            kept = f"(SELECT row, true AS is_kept FROM {chunk.sent_numbers()})"
+            numbers = f"(FROM {numbers} LEFT JOIN {kept} USING (row))"
+            status = STATUS_SQL[RowStatus.UNCHANGED]
+            status = f"coalesce(status, CASE WHEN is_kept IS NULL THEN {status} END) AS status"
+            shown = f"* EXCLUDE (is_kept) REPLACE ({status})"
         cursor.execute(
-            f"CREATE TEMP TABLE ended AS SELECT *{_file_cells(self.staging.files, chunk)}"
+            f"CREATE TEMP TABLE ended AS SELECT {shown}{_file_cells(self.staging.files, chunk)}"
             f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)}"
         )
 

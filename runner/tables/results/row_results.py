@@ -21,7 +21,7 @@ from runner.outcome import Counts, RowResult, RowStatus
 from runner.parallel import parallel_map
 from runner.redaction import redacted
 from runner.tables.database import storage_errors
-from runner.tables.results.bulk_results import STATUS_SQL, STATUS_TYPE, PartResults, ResultFiles
+from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
 from runner.tables.results.pieces import PieceWriter
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
@@ -29,7 +29,7 @@ from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.parts import Part, header_line
-from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
+from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED
 from runner.tables.staging.rows import StagedRows
 
 _COLUMNS = (
@@ -80,10 +80,8 @@ class RowResults:
             for table in _TABLES:
                 self._connection.execute(table)
             for chunk in staging.chunks:
-                if chunk.rejected > chunk.unchanged:
+                if chunk.problems:
                     self._connection.execute(_insert_rejected(chunk))
-                if chunk.unchanged:
-                    self._connection.execute(_insert_unchanged(chunk))
 
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""
@@ -143,7 +141,8 @@ class RowResults:
         others = tally[RowStatus.SUCCEEDED] - created
         others_by = {Verb.DELETE: "deleted", Verb.UNDELETE: "undeleted"}
         word = others_by.get(self._verb or Verb.UPDATE, "updated")
-        processed = sum(tally.values()) - tally[RowStatus.UNPROCESSED]
+        unchanged = self._staging.unchanged_total
+        processed = sum(tally.values()) - tally[RowStatus.UNPROCESSED] + unchanged
         total = self._staging.rows_total
         return Counts(
             read=total,
@@ -151,7 +150,7 @@ class RowResults:
             updated=others if word == "updated" else 0,
             deleted=others if word == "deleted" else 0,
             undeleted=others if word == "undeleted" else 0,
-            unchanged=tally[RowStatus.UNCHANGED],
+            unchanged=unchanged,
             skipped=tally[RowStatus.SKIPPED],
             failed=tally[RowStatus.FAILED],
             in_doubt=tally[RowStatus.IN_DOUBT],
@@ -263,11 +262,5 @@ def _insert_rejected(chunk: RowChunk) -> str:
         f"INSERT INTO outcome SELECT row, {status}, NULL, NULL,"
         f" split_part(problem, {literal(BETWEEN_MEMBERS)}, 1),"
         f" array_to_string({member(3)}, '; '), array_to_string({fields}, ' ')"
-        f" FROM {chunk.rejected_rows()} WHERE problem <> {literal(UNCHANGED)}"
+        f" FROM {chunk.rejected_rows()}"
     )
-
-
-def _insert_unchanged(chunk: RowChunk) -> str:
-    status = STATUS_SQL[RowStatus.UNCHANGED]
-    rows = f"{chunk.rejected_rows()} WHERE problem = {literal(UNCHANGED)}"
-    return f"INSERT INTO outcome (row, status) SELECT row, {status} FROM {rows}"

@@ -31,7 +31,7 @@ class RowChunk(Struct, frozen=True):
     skipped: int = 0
     """Those of them that the job does not want to be sent."""
     unchanged: int = 0
-    """Those of them whose record holds everything already."""
+    """Those of them whose record holds everything already; no file lists them."""
     width: int = 0
     """Cells of a row to send."""
     sent_bytes: int = 0
@@ -67,6 +67,16 @@ class RowChunk(Struct, frozen=True):
         return self._file(".rejected.csv")
 
     @property
+    def kept_file(self) -> Path:
+        """The place in the chunk of each row to send, from 1, if there are unchanged rows."""
+        return self._file(".kept.csv")
+
+    @property
+    def problems(self) -> int:
+        """How many rows `rejected_file` lists."""
+        return self.rejected - self.unchanged
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """All its files."""
         return (self.read_file, *self.files_of_sent)
@@ -74,7 +84,9 @@ class RowChunk(Struct, frozen=True):
     @property
     def files_of_sent(self) -> tuple[Path, ...]:
         """Those that `sent_rows` reads."""
-        return (self.sent_file, self.rejected_file) if self.rejected else (self.sent_file,)
+        others = [self.rejected_file] if self.problems else []
+        others += [self.kept_file] if self.unchanged else []
+        return (self.sent_file, *others)
 
     def moved(self, folder: Path) -> RowChunk:
         """The same chunk, with its files in another folder."""
@@ -98,13 +110,17 @@ class RowChunk(Struct, frozen=True):
 
     def sent_numbers(self) -> str:
         """Write the relation of the rows to send: `row`, and `place` in the file, from 1."""
+        if self.unchanged:
+            read = read_csv(self.kept_file, CsvDialect(("kept",), self.kept_file.stat().st_size))
+            row = f"CAST(kept AS BIGINT) + {self.first_row - 1} AS row"
+            return f"(SELECT {row}, row_number() OVER () AS place FROM {read})"
         every = f"SELECT range AS row FROM range({self.first_row}, {self.last_row + 1})"
         if self.rejected:
             every += f" WHERE row NOT IN (SELECT row FROM {self.rejected_rows()})"
         return f"(SELECT row, row_number() OVER (ORDER BY row) AS place FROM ({every}))"
 
     def rejected_rows(self) -> str:
-        """Write the relation of the rows that are not sent: `row` and `problem`."""
+        """Write the relation of the rows that have a problem: `row` and `problem`."""
         longest = self.rejected_file.stat().st_size
         read = read_csv(self.rejected_file, CsvDialect(("place", "problem"), longest))
         row = f"CAST(place AS BIGINT) + {self.first_row - 1} AS row"

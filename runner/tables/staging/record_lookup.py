@@ -33,7 +33,7 @@ from runner.tables.staging.problems import (
     problem,
     shown,
 )
-from runner.tables.staging.rewrite import rewrite_chunks
+from runner.tables.staging.rewrite import leave_out_unchanged, rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 
 KEY_NOT_FOUND = "KEY_NOT_FOUND"
@@ -197,14 +197,15 @@ class RecordLookup:
             cases.append(("id IS NOT NULL", self._problem(RECORD_EXISTS, one)))
         when = "".join(f" WHEN {test} THEN {found}" for test, found in cases)
         why = f"CASE{when} END" if when else NO_PROBLEM
-        then, unchanged = NO_PROBLEM, ""
+        then = NO_PROBLEM
         if effects.only_changes:
             if self.comparison.leaves_nothing(cells):
-                unchanged = f"(SELECT row FROM {KNOWN} WHERE held IS NULL AND records = 1)"
+                same = f"(SELECT row FROM {KNOWN} WHERE held IS NULL AND records = 1)"
+                leave_out_unchanged(staging, same)
             cells |= self.comparison.changed_cells(cells)
             then = self.comparison.unchanged
         if cells or cases:
-            rewrite_chunks(staging, cells, why, then=then, known=KNOWN, unchanged=unchanged)
+            rewrite_chunks(staging, cells, why, then=then, known=KNOWN)
         if effects.sends_ids:
             staging.mappings = tuple(
                 replace(each, column=each.column.as_sent) for each in staging.mappings

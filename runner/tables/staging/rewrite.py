@@ -9,8 +9,10 @@ from collections.abc import Container, Mapping
 
 from msgspec.structs import replace
 
+from runner.files import unwritable
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
+from runner.tables.plain_csv import records_of
 from runner.tables.sql import copy_csv, literal, quote_leading_mark
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.problems import BETWEEN_MEMBERS, NO_PROBLEM, SKIPPED, UNCHANGED
@@ -24,7 +26,6 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
     *,
     then: str = NO_PROBLEM,
     known: str | None = None,
-    unchanged: str = "",
     only: Container[int] | None = None,
 ) -> None:
     """Write the rows to send again with other cells, and without rows that have a problem.
@@ -35,7 +36,6 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
         why: SQL of a row's problem, over the same; NULL if it has none.
         then: SQL of another problem, over the cells as they are now and what is known of the row.
         known: A table of what is known of rows: `row`, each once, and other columns.
-        unchanged: SQL of a relation of rows that are known to change nothing: they are not sent.
         only: First rows of the chunks that change; None: all.
 
     Raises:
@@ -51,20 +51,17 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
             join = f"LEFT JOIN (FROM {known} WHERE {rows}) k USING (row)" if known else ""
             more = ", k.* EXCLUDE (row)" if known else ""
-            sent = chunk.sent_rows()
-            if unchanged:
-                same = f"CREATE TEMP TABLE same AS SELECT row FROM {unchanged} WHERE {rows}"
-                cursor.execute(same)
-                sent = f"(FROM {sent} ANTI JOIN same USING (row))"
-            changed = f"SELECT s.row AS row, {chosen}, {why} AS problem{more} FROM {sent} s {join}"
+            changed = (
+                f"SELECT s.row AS row, {chosen}, {why} AS problem{more}"
+                f" FROM {chunk.sent_rows()} s {join}"
+            )
             cursor.execute(
                 f"CREATE TEMP TABLE again AS SELECT row, {', '.join(names)},"
                 f" coalesce(problem, {then}) AS problem FROM ({changed})"
             )
-            problems = "SELECT row, problem FROM again WHERE problem IS NOT NULL"
-            if unchanged:
-                problems += f" UNION ALL SELECT row, {literal(UNCHANGED)} FROM same"
-            if chunk.rejected:
+            unchanged = f"problem = {literal(UNCHANGED)}"
+            problems = f"SELECT row, problem FROM again WHERE problem <> {literal(UNCHANGED)}"
+            if chunk.problems:
                 problems += f" UNION ALL SELECT row, problem FROM {chunk.rejected_rows()}"
             cursor.execute(f"CREATE TEMP TABLE rejected AS {problems}")
             # A record of one blank cell must not be an empty line.
@@ -75,16 +72,59 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
             quote_leading_mark(chunk.sent_file)
             code = f"split_part(problem, {literal(BETWEEN_MEMBERS)}, 1)"
             skips = f"{code} IN ({', '.join(map(literal, SKIPPED))})"
-            same = f"problem = {literal(UNCHANGED)}"
-            counts = f"count(*), count(*) FILTER ({skips}), count(*) FILTER ({same})"
-            found = cursor.execute(f"SELECT {counts} FROM rejected").fetchall()[0]
-            rejected, skipped, left_out = found
-            if rejected:
-                place = f"row - {chunk.first_row - 1}"
-                listed = f"SELECT {place} AS place, problem FROM rejected ORDER BY place"
-                cursor.execute(copy_csv(listed, chunk.rejected_file, header=False))
-        sent_bytes = chunk.sent_file.stat().st_size
-        counted = {"rejected": rejected, "skipped": skipped, "unchanged": left_out}
-        return replace(chunk, **counted, sent_bytes=sent_bytes)
+            counts = f"SELECT count(*), count(*) FILTER ({skips}) FROM rejected"
+            listed, skipped = cursor.execute(counts).fetchall()[0]
+            left_out = f"SELECT count(*) FROM again WHERE {unchanged}"
+            same = chunk.unchanged + int(cursor.execute(left_out).fetchall()[0][0])
+            place = f"row - {chunk.first_row - 1} AS place"
+            if listed:
+                rows = f"SELECT {place}, problem FROM rejected ORDER BY place"
+                cursor.execute(copy_csv(rows, chunk.rejected_file, header=False))
+            if same:
+                rows = f"SELECT {place} FROM again WHERE problem IS NULL ORDER BY place"
+                cursor.execute(copy_csv(rows, chunk.kept_file, header=False))
+        counted = {"rejected": listed + same, "skipped": skipped, "unchanged": same}
+        return replace(chunk, **counted, sent_bytes=chunk.sent_file.stat().st_size)
 
     staging.chunks = tuple(parallel_map(rewrite, staging.chunks))
+
+
+def leave_out_unchanged(staging: StagedRows, unchanged: str) -> None:
+    """Take rows that change nothing out of the rows to send, without looking at their cells.
+
+    Args:
+        staging: The rows, mapped.
+        unchanged: SQL of a relation of these rows: `row`, each once.
+
+    Raises:
+        StateError: The rows cannot be stored.
+    """
+
+    def shorten(chunk: RowChunk) -> RowChunk:
+        if not chunk.sendable:
+            return chunk
+        with storage_errors("Rows cannot be stored"), staging.database.cursor() as cursor:
+            rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
+            cursor.execute(f"CREATE TEMP TABLE same AS SELECT row FROM {unchanged} WHERE {rows}")
+            others = f"FROM {chunk.sent_numbers()} ANTI JOIN same USING (row)"
+            query = f"SELECT place - 1, row - {chunk.first_row - 1} {others} ORDER BY place"
+            kept = cursor.execute(query).fetchall()
+        same = chunk.sendable - len(kept)
+        if not same:
+            return chunk
+        records = records_of(chunk.sent_file.read_bytes(), chunk.sendable)
+        try:
+            chunk.sent_file.unlink()  # it may be the file of what was read under another name
+            chunk.sent_file.write_bytes(b"".join([records[at] + b"\n" for at, _ in kept]))
+            quote_leading_mark(chunk.sent_file)
+            chunk.kept_file.write_text("".join(f"{place}\n" for _, place in kept))
+        except OSError as error:
+            raise unwritable(chunk.sent_file, error) from error
+        return replace(
+            chunk,
+            rejected=chunk.rejected + same,
+            unchanged=chunk.unchanged + same,
+            sent_bytes=chunk.sent_file.stat().st_size,
+        )
+
+    staging.chunks = tuple(parallel_map(shorten, staging.chunks))
