@@ -1,8 +1,9 @@
 """Threads for work that runs side by side: each can be stopped, and has its share of the machine.
 
 A signal reaches the main thread only. Work in a lane learns of it where it waits: for its workers,
-for an answer, between two tries. Workers of a lane are not stopped, so that what is in flight can
-be accounted for. Work outside of a lane is not concerned: there a signal raises by itself.
+for an answer, between two tries. Workers of a pool go on, so that what is in flight can be
+accounted for, unless they only wait for what happens elsewhere. Work outside of a lane is not
+concerned: there a signal raises by itself.
 
 Knows threads. Knows nothing of the work.
 """
@@ -10,14 +11,16 @@ Knows threads. Knows nothing of the work.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 from runner.errors import AbortedError, ExitCode
 
+Item = TypeVar("Item")
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
@@ -43,6 +46,8 @@ class _Lane:
 
 
 _lane: ContextVar[_Lane | None] = ContextVar("lane", default=None)
+_drained: ContextVar[Future[ExitCode] | None] = ContextVar("drained", default=None)
+_is_idle: ContextVar[bool] = ContextVar("is_idle", default=False)
 
 
 def check_stop() -> None:
@@ -68,13 +73,35 @@ def result_of(future: Future[Result]) -> Result:
 
 
 def sleep(seconds: float) -> None:
-    """Sleep; a stop ends it."""
-    lane = _lane.get()
-    if lane is None:
+    """Sleep; a stop ends it, and while `idle` also the end of the pool that this is a worker of."""
+    lane, drained = _lane.get(), _drained.get() if _is_idle.get() else None
+    wakes = (*(lane.wakes if lane else ()), *([drained] if drained else []))
+    if not wakes:
         time.sleep(seconds)
         return
-    wait(lane.wakes, seconds) if lane.wakes else time.sleep(seconds)
-    lane.check()
+    wait(wakes, seconds)
+    check_stop()
+    if drained is not None and drained.done():
+        raise AbortedError(drained.result())
+
+
+@contextmanager
+def idle() -> Iterator[None]:
+    """Mark work that may be broken off between two requests, because nothing is lost by that."""
+    token = _is_idle.set(True)
+    try:
+        yield
+    finally:
+        _is_idle.reset(token)
+
+
+def as_worker(drained: Future[ExitCode], work: Callable[[Item], Result], item: Item) -> Result:
+    """Do a piece of work in a worker of a pool; once it is drained, idle work ends."""
+    token = _drained.set(drained)
+    try:
+        return work(item)
+    finally:
+        _drained.reset(token)
 
 
 def in_lane() -> bool:

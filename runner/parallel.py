@@ -13,7 +13,8 @@ from itertools import islice
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
-from runner.lanes import first_done, result_of, share_of
+from runner.errors import ExitCode
+from runner.lanes import as_worker, first_done, result_of, share_of
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -36,6 +37,7 @@ class WorkerPool(Generic[Item, Result]):
         self._width = share_of(width)
         self._threads = ThreadPoolExecutor(self._width, thread_name_prefix="worker")
         self._in_flight: dict[Future[Result], Item] = {}
+        self._drained: Future[ExitCode] = Future()
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +55,8 @@ class WorkerPool(Generic[Item, Result]):
         remaining = iter(items)
         while True:
             for item in islice(remaining, self._width - len(self._in_flight)):
-                self._in_flight[self._threads.submit(self._work, item)] = item
+                future = self._threads.submit(as_worker, self._drained, self._work, item)
+                self._in_flight[future] = item
             if not self._in_flight:
                 return
             for future in first_done(self._in_flight):
@@ -62,9 +65,11 @@ class WorkerPool(Generic[Item, Result]):
     def drain(self, seconds: float = DRAIN_SECONDS) -> list[tuple[Item, Future[Result] | None]]:
         """Wait for the items in flight and start none; None for those that take longer.
 
+        An item that is idle ends with an AbortedError.
         Items that no thread has started are left out: nothing was done about them.
         """
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._drained.set_result(ExitCode.INTERRUPTED)
         done, _ = wait(self._in_flight, timeout=seconds)
         ends = [
             (item, future if future in done else None)

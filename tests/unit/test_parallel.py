@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from runner import lanes
+from runner.errors import AbortedError
 from runner.parallel import WorkerPool, one_ahead, parallel_map
 
 
@@ -91,6 +93,26 @@ def test_items_that_no_thread_has_started_are_not_in_flight():
         may_end.set()
         waiting.join(30)
         assert pool.drain(30) == []
+
+
+def test_an_item_that_is_idle_ends_when_the_pool_is_drained():
+    begun = threading.Barrier(2, timeout=30)
+
+    def work(ask):
+        begun.wait()
+        if ask:
+            with lanes.idle():
+                lanes.sleep(3_000)
+        lanes.sleep(0.0)  # what is in flight goes on
+        return ask
+
+    with WorkerPool(work, 2) as pool:
+        for _ask, _future in pool.run(range(2)):
+            break
+        ((ask, future),) = pool.drain(30)
+        assert ask == 1
+        with pytest.raises(AbortedError):
+            future.result()
 
 
 def test_items_that_take_too_long_to_finish_come_without_a_result():

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from runner.errors import OrgError, TransientError
+from runner.lanes import idle
 from runner.salesforce.http.error_bodies import Fault, hint_of, is_spent
 from runner.salesforce.http.json_answers import Count, read_json
 from runner.salesforce.http.messages import OrgResponse
@@ -118,7 +119,8 @@ def wait_for_end(
         return None if info.ended else Pause(pace.wait_seconds(asked))
 
     began = retrier.clock()
-    info = retrier.repeat(ask, pause_after, total_seconds=pace.total_seconds)
+    with idle():
+        info = retrier.repeat(ask, pause_after, total_seconds=pace.total_seconds)
     if not info.ended:
         raise StillUnderWayError(
             f"Bulk job {info.id} is still {info.state} after {retrier.clock() - began:.0f} s",
