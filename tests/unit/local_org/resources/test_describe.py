@@ -122,3 +122,19 @@ def test_labels_of_picklist_values_are_the_recorded_ones(rest):
     (status,) = [field for field in answer if field["name"] == "CleanStatus"]
     labels = {each["value"]: each["label"] for each in status["picklistValues"]}
     assert (labels["Matched"], labels["Inactive"]) == ("In Sync", "Inactive")
+
+
+@pytest.mark.parametrize(
+    ("name", "queryable", "field"),
+    [
+        ("EntityDefinition", True, "QualifiedApiName"),
+        ("UserPermissionAccess", True, "PermissionsBulkApiHardDelete"),
+        ("OpenActivity", False, "Subject"),
+    ],
+)
+def test_objects_without_records_of_their_own_are_described(rest, name, queryable, field):
+    described = rest.get(f"/sobjects/{name}/describe").json()
+    assert (described["name"], described["queryable"]) == (name, queryable)
+    assert not described["createable"]
+    assert field in {each["name"] for each in described["fields"]}
+    assert rest.get("/sobjects/NoSuchThing/describe").status_code == 404

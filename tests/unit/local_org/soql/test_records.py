@@ -290,6 +290,13 @@ def test_user_record_access_says_yes_for_records_there_are(world):
     assert world.query(soql.format(user, make_id("001", 99))) == []
 
 
+def test_the_user_has_one_row_of_permissions(world):
+    soql = "SELECT PermissionsApiEnabled, PermissionsBulkApiHardDelete FROM UserPermissionAccess"
+    (record,) = world.query(soql)
+    assert record["PermissionsApiEnabled"] is True
+    assert record["PermissionsBulkApiHardDelete"] is True
+
+
 def test_activities_are_listed_until_they_are_over_and_from_then_on(world):
     account = world.add("Account", Name="Acme")
     for subject, closed in (("call", 1), ("write", 0)):
