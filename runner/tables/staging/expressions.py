@@ -68,13 +68,8 @@ class Expression(Struct, frozen=True):
     """The column's name where the expression is nothing but a column."""
     columns: tuple[str, ...]
     """Each column that it names, once, as written."""
-    functions: frozenset[str]
-    """In lower case."""
-
-    @property
-    def is_volatile(self) -> bool:
-        """Whether each evaluation gives another value, as `uuid()` does."""
-        return not self.functions.isdisjoint(_volatile_functions())
+    is_volatile: bool = False
+    """Whether each evaluation gives another value, as `uuid()` does."""
 
 
 def problem_of(expression: str) -> str | None:
@@ -114,36 +109,42 @@ def problem_of_select(statement: str) -> str | None:
 
 def is_plain(expression: str) -> bool:
     """Whether an expression is certainly valid; False: only the syntax tree can tell."""
-    return _plain_columns(expression) is not None
+    return _plain(expression) is not None
 
 
 @cache
 def columns_in(expression: str) -> tuple[str, ...]:
     """The columns that an expression names; none if it is not valid."""
-    plain = _plain_columns(expression)
-    if plain is not None:
-        return plain
-    return () if problem_by_syntax_tree(expression) else parse(expression).columns
-
-
-@cache
-def _plain_columns(expression: str) -> tuple[str, ...] | None:
-    """The columns that a plain expression names, each once; None if it is not plain."""
-    tokens = _tokens(expression)
-    if tokens is None:
-        return None
-    reader = _PlainReader(tokens)
-    return tuple(dict.fromkeys(reader.columns)) if reader.value() and reader.at_end else None
+    return () if problem_of(expression) else parse(expression).columns
 
 
 def parse(expression: str) -> Expression:
     """Take a valid expression apart."""
+    return _plain(expression) or parse_by_syntax_tree(expression)
+
+
+@cache
+def _plain(expression: str) -> Expression | None:
+    """A plain expression; None if it is not plain."""
+    tokens = _tokens(expression)
+    if tokens is None:
+        return None
+    reader = _PlainReader(tokens)
+    if not (reader.value() and reader.at_end):
+        return None
+    columns = tuple(dict.fromkeys(reader.columns))
+    is_alone = [kind for kind, text, _ in tokens if text not in {"(", ")"}] == ["name"]
+    return Expression(columns[0] if is_alone else None, columns)
+
+
+def parse_by_syntax_tree(expression: str) -> Expression:
+    """Like `parse`, done by DuckDB whether the expression is plain or not."""
     tree = _enclosed(expression)["statements"][0]["node"]["select_list"][0]
     nodes = list(_nodes(tree))
     columns = tuple(dict.fromkeys(_columns(tree, frozenset())))
     functions = frozenset(n["function_name"].lower() for n in nodes if n["class"] == "FUNCTION")
     alone = columns[0] if tree["class"] == "COLUMN_REF" and len(tree["column_names"]) == 1 else None
-    return Expression(alone, columns, functions)
+    return Expression(alone, columns, not functions.isdisjoint(_volatile_functions()))
 
 
 def _columns(tree: object, parameters: frozenset[str]) -> Iterator[str]:

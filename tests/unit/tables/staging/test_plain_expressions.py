@@ -8,6 +8,7 @@ from runner.tables.staging.expressions import (
     columns_in,
     is_plain,
     parse,
+    parse_by_syntax_tree,
     problem_by_syntax_tree,
 )
 
@@ -23,11 +24,15 @@ from runner.tables.staging.expressions import (
         "(a + 1.5) * 2",
         "CASE wants_call WHEN 'yes' THEN 'Working' ELSE 'Open' END",
         "CASE WHEN a = 'x' THEN 'y' WHEN b <> '' THEN b END",
+        "current_date",
+        "((Name))",
+        "CASE a WHEN b THEN c END",
     ],
 )
 def test_what_most_jobs_hold_needs_no_closer_look(expression):
     assert is_plain(expression)
     assert problem_by_syntax_tree(expression) is None
+    assert parse(expression) == parse_by_syntax_tree(expression)
 
 
 @pytest.mark.parametrize(
@@ -71,4 +76,7 @@ _PIECES = st.sampled_from(_WORDS.split())
 def test_what_is_plain_is_never_refused_and_has_the_same_columns(expression):
     if is_plain(expression):
         assert problem_by_syntax_tree(expression) is None
-        assert sorted(columns_in(expression)) == sorted(parse(expression).columns)
+        taken = parse_by_syntax_tree(expression)
+        assert sorted(columns_in(expression)) == sorted(taken.columns)
+        assert parse(expression).column == taken.column
+        assert not taken.is_volatile
