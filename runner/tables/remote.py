@@ -59,9 +59,15 @@ def _download(url: str, out: BinaryIO) -> None:
         request.add_unredirected_header("Authorization", basic)  # not for another host
     with urlopen(request, timeout=_WAIT_SECONDS) as answer:  # noqa: S310 - http or https
         encoding = answer.headers.get("Content-Encoding", "")
+        if answer.length is None and not answer.chunked:
+            raise _UnknownLengthError
         out.writelines(decode_body(iter(lambda: answer.read(_COPY_BYTES), b""), encoding))
         if answer.length:
             raise _CutError(f"lacks {answer.length:,} bytes at its end")
+
+
+class _UnknownLengthError(Exception):
+    """An answer that ends when its connection is closed, cut or not. Never leaves this module."""
 
 
 class _CutError(Exception):
@@ -96,6 +102,12 @@ def _store_errors(url: str, kind: type[RunnerError], done: str) -> Iterator[None
         raise kind(
             f"{shown_url(url)} arrived damaged: it {error}.",
             hint="It was cut off or changed on its way; run again, and check the proxy.",
+        ) from None
+    except _UnknownLengthError:
+        raise kind(
+            f"The server of {shown_url(url)} does not say how long the file is, so it could arrive "
+            "cut off without notice.",
+            hint="Download it with another program, and name the file.",
         ) from None
     except HTTPError as error:
         error.close()

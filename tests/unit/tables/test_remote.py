@@ -1,7 +1,9 @@
 """Files behind addresses: fetched whole, sent whole, and never told with their secrets."""
 
 import gzip
+import socket
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -100,3 +102,64 @@ def test_what_is_written_to_an_object_store_is_read_from_it(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"Name\nAcme\n")
     send(tmp_path / "a.csv", "memory://bucket/a.csv")
     assert fetch("memory://bucket/a.csv", tmp_path / "b.csv").read_bytes() == b"Name\nAcme\n"
+
+
+@pytest.fixture
+def raw_server():
+    """Sends the bytes in the list to whoever asks, and closes the connection."""
+    answer = [b""]
+
+    def serve(listener):
+        with suppress(OSError):  # closed
+            while True:
+                link, _ = listener.accept()
+                with link:
+                    link.recv(65_536)
+                    link.sendall(answer[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield answer, f"http://127.0.0.1:{listener.getsockname()[1]}/a.csv"
+        listener.shutdown(socket.SHUT_RDWR)
+
+
+def answered(framing, body, sent):
+    """An answer of which only so many bytes are sent after its headers; None: all."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n"
+    if framing == "chunked":
+        head += b"Transfer-Encoding: chunked\r\n\r\n"
+        body = b"".join(b"%x\r\n%b\r\n" % (len(p), p) for p in (body[:30], body[30:]))
+        body += b"0\r\n\r\n"
+    elif framing == "length":
+        head += b"Content-Length: %d\r\n\r\n" % len(body)
+    else:
+        head += b"\r\n"
+    return head, body[:sent]
+
+
+MEMBERS = CODED["/members.csv"]
+BORDER = MEMBERS.index(b"\x1f\x8b\x08", 1)
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("body", [PACKED, MEMBERS], ids=["one", "members"])
+def test_a_download_that_is_cut_at_any_place_is_an_error(raw_server, tmp_path, framing, body):
+    answer, url = raw_server
+    answer[0] = b"".join(answered(framing, body, None))
+    assert fetch(url, tmp_path / "got").read_bytes() == ROWS
+    head, whole = answered(framing, body, None)
+    in_body = {1, BORDER, len(whole) // 2, len(whole) - 8, len(whole) - 1}
+    cuts = [head[:at] for at in (0, 9, 20, len(head) // 2, len(head) - 2, len(head))]
+    for cut in (*cuts, *(head + whole[:at] for at in sorted(in_body))):
+        answer[0] = cut
+        if framing == "chunked" and cut == head + whole[: len(whole) - 1]:
+            continue  # all of the content has arrived
+        with pytest.raises(SourceError):
+            fetch(url, tmp_path / "got")
+
+
+def test_a_file_of_unknown_length_is_not_read(raw_server, tmp_path):
+    answer, url = raw_server
+    answer[0] = b"".join(answered("until closed", PACKED, None))
+    with pytest.raises(SourceError, match="does not say how long the file is"):
+        fetch(url, tmp_path / "got")
