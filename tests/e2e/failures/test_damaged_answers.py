@@ -50,6 +50,10 @@ def cut_after_a_line(passing):
     passing.body = passing.body[: passing.body.index(b"\n", len(passing.body) // 2) + 1]
 
 
+def cut_in_the_last_record(passing):
+    passing.body = passing.body[: passing.body.rindex(b",")]
+
+
 def doubled(passing):
     passing.body *= 2
 
@@ -80,6 +84,7 @@ DAMAGE = pytest.mark.parametrize(
     [
         half_of_the_gzip,
         cut_after_a_line,
+        cut_in_the_last_record,
         doubled,
         a_web_page,
         an_unlabelled_web_page,
