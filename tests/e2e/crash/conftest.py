@@ -149,7 +149,9 @@ class CrashBench:
     def picture(self, document):
         """What must be the same however often the run was killed."""
         soql = "SELECT Name, ERP_Id__c, Phone FROM {}"
-        records = [row for each in OBJECTS for row in self.org.rows(soql.format(each))]
+        records = [
+            {"object": each, **row} for each in OBJECTS for row in self.org.rows(soql.format(each))
+        ]
         return {
             "org": sorted(map(str, records)),
             "counts": {task["name"]: task["counts"] for task in document["tasks"]},
