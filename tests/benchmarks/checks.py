@@ -24,7 +24,7 @@ from tests.benchmarks import rows
 from tests.benchmarks.bench import LIMIT, PRODUCT
 from tests.benchmarks.rows import Cells
 from tests.benchmarks.shapes import Shape
-from tests.benchmarks.works import ALL_ROWS, WORKS
+from tests.benchmarks.works import ALL_ROWS, PLAN, WORKS
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,6 +57,10 @@ def check(work: str, contender: str, out: Path, folder: Path, count: int) -> Non
         return  # its exit code says it
     if work == "only_changes" and contender == PRODUCT:
         _changed(out, folder, count)
+        return
+    if contender == PLAN:
+        if [*folder.glob("upload-*"), *folder.glob("sent-*")]:
+            raise WrongError("rows were sent")
         return
     bulk = work.startswith("bulk_") or contender == ALL_ROWS
     _sent(shape, _uploaded(shape, folder) if bulk else _requested(folder), count)

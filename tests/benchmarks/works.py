@@ -177,6 +177,7 @@ _BULK_WIDE = Work(
     shape=WIDE,
 )
 ALL_ROWS = f"{PRODUCT}, all rows"
+PLAN = f"{PRODUCT} plan"
 _ONLY_CHANGES = Work(
     "only_changes",
     "Upsert from CSV of which one row in 1,000 differs",
@@ -189,6 +190,13 @@ _ONLY_CHANGES = Work(
             "all rows sent over Bulk, as they are",
             write_job("upsert", "bulk", PLAIN),
             name=ALL_ROWS,
+        ),
+        product(
+            "records read over Bulk, rows compared, nothing sent",
+            write_job("upsert", "auto", PLAIN),
+            "plan",
+            "-q",
+            name=PLAN,
         ),
     ),
     shape=PLAIN,
