@@ -115,6 +115,8 @@ class Planner(Struct):
         unknown = self.sources.unknown_lists(task)
         if unknown:
             return replace(plan, unknown=unknown)
+        early = self.sources.changed_before(task)
+        plan = replace(plan, unknown=(*self.sources.early_rows(task), *([early] if early else [])))
         reads = self.sources.redirected_query(task, context.task_folder(task))
         if reads is None:
             rows, api = count_query(self.sources.redirected_lists(task), context)
@@ -166,6 +168,7 @@ class Planner(Struct):
             rows.write_files(folder)
         counts = rows.counts
         self.sources.add_write(task, counts)
+        early = self.sources.early_rows(task)
         is_live = self.sources.depends_on_writes(task) or rows.has_placeholders
         plan = replace(
             plan,
@@ -177,7 +180,8 @@ class Planner(Struct):
             rows=rows.first(self.most_rows),
             refusals=rows.refusals,
             notes=tuple(_notes(task, staging, counts)),
-            unknown=(_FROM_WRITES,) if is_live else (),
+            unknown=early or ((_FROM_WRITES,) if is_live else ()),
+            has_unknown_rows=bool(early),
         )
         sent = staging.rows_total - staging.rejected_total
         sent += 0 if task.only_changes else staging.unchanged_total
@@ -287,8 +291,8 @@ def _with_cost(
     """The plan with what it costs to send so many rows."""
     if not rows:
         return plan
-    cost = forecast_of_write(task, rows, version)
     by_id = columns.key == "Id" and plan.count(Change.CREATE) > 0
     findable = bool(columns.unique) or not (task.verb is Verb.CREATE or by_id)
     api = api_for_write(task, rows, version, findable=findable, blobs=columns.has_blobs)
+    cost = forecast_of_write(replace(task, api=api), rows, version)
     return replace(plan, api=api.value, api_calls=cost.api_calls, bulk_jobs=cost.bulk_jobs)

@@ -45,6 +45,10 @@ class PlannedSources(Struct):
     _counts: dict[str, Mapping[Change, int]] = field(default_factory=dict)
     _unknown: dict[str, bool] = field(default_factory=dict)
     """Writes whose rows are not known, and whether there may be any."""
+    _writers: dict[str, str] = field(default_factory=dict)
+    """Objects whose records a task before changes, in lower case, and that task."""
+    _early: set[str] = field(default_factory=set)
+    """Tasks that may leave other rows during a run than now."""
 
     def is_read(self, task: AnyTask) -> bool:
         """Whether another task reads the rows that this one leaves."""
@@ -68,6 +72,22 @@ class PlannedSources(Struct):
                 is_open |= self._may_fail(source.task)
         return tuple(said), is_open
 
+    def changed_before(self, task: QueryTask) -> str | None:
+        """Why a query finds other records during a run than now; None if it does not."""
+        writer = self._writers.get(task.sobject.lower())
+        if writer is None:
+            return None
+        self._early.add(task.name)
+        return f"`{writer}` changes records of {task.sobject} before; this is what it finds now."
+
+    def early_rows(self, task: AnyTask) -> tuple[str, ...]:
+        """Why a task may have other rows during a run than now."""
+        read = [each for source in _sources(task) for each in tasks_of(source)]
+        early = [each.task for each in read if each.task in self._early]
+        if early:
+            self._early.add(task.name)
+        return tuple(f"`{each}` may leave other rows by then." for each in dict.fromkeys(early))
+
     def unknown_lists(self, task: QueryTask) -> tuple[str, ...]:
         """Why a query's values are not known."""
         return tuple(
@@ -80,13 +100,17 @@ class PlannedSources(Struct):
     def add_unknown(self, task: WriteTask, *, is_open: bool) -> None:
         """Note a write whose rows are not known."""
         self._unknown[task.name] = is_open
+        if is_open:
+            self._writers.setdefault(task.sobject.lower(), task.name)
 
     def add_write(self, task: WriteTask, counts: Mapping[Change, int]) -> None:
         """Note what a write would do."""
         self._counts[task.name] = counts
+        if any(counts.get(each) for each in WRITES):
+            self._writers.setdefault(task.sobject.lower(), task.name)
 
     def depends_on_writes(self, task: WriteTask) -> bool:
-        """Whether its rows are those that another write leaves, perhaps through a query's list."""
+        """Whether its rows depend on what other writes of the plan do."""
         by_name = {each.name: each for each in self.tasks}
         waiting = [source.task for source in tasks_of(task.source)]
         while waiting:
@@ -94,6 +118,8 @@ class PlannedSources(Struct):
             if isinstance(other, WriteTask):
                 return True
             if isinstance(other, QueryTask):
+                if other.name in self._early:
+                    return True  # because of a write
                 waiting += [s.task for each in other.lists for s in tasks_of(each.source)]
         return False
 

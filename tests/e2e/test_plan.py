@@ -154,6 +154,27 @@ def test_tasks_are_planned_on_what_those_before_them_would_leave(bench, org, api
     ]
 
 
+def test_a_query_on_what_earlier_tasks_change_is_said_to_be_of_now(bench, org):
+    org.create("Account", Name="Big", ERP_Id__c="A1")
+    bench.write("a.csv", "ERP_Id__c,Name\nA2,New\n")
+    job = bench.job(
+        "- {name: load, upsert: Account, key: ERP_Id__c, from: a.csv}\n"
+        "- {name: big, query: 'SELECT Id FROM Account'}\n"
+        "- {name: rate, update: Account, from: {task: big},"
+        " fields: {Id: Id, Rating: \"'Hot'\"}}\n"
+        "- {name: leads, query: 'SELECT Id FROM Lead', to: out/leads.csv}"
+    )
+    document = bench.run("plan", job, "--save", "a.plan", "-o", "json").document
+    _, big, rate, leads = document["tasks"]
+    assert (big["read"], leads["unknown"]) == (1, [])
+    assert "`load` changes records of Account before" in big["unknown"][0]
+    assert rate["has_unknown_rows"]
+    assert counts(rate) == {"update": 1}
+    assert bench.run("apply", "a.plan").code == 0
+    assert [row["Rating"] for row in org.rows("SELECT Rating FROM Account")] == ["Hot", "Hot"]
+    assert bench.run("plan", job, "--detailed-exitcode").code == 0
+
+
 def test_files_that_a_query_would_write_are_read_by_later_tasks_and_jobs(bench, org):
     org.create("Account", Name="A", ERP_Id__c="A1")
     first = bench.job(
