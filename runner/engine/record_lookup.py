@@ -148,7 +148,8 @@ def compared_fields(
     found = []
     for each in plan.columns:
         column = describes.resolve(task.sobject, each.label)
-        if each.found_by or each.field == _ID or column.name == plan.key:
+        is_key = each.found_by or each.field == _ID or column.name == plan.key
+        if is_key or column.name in plan.on_create:  # those are not sent to a record
             continue
         key = column.parent_field
         field = HeldField(
@@ -167,7 +168,7 @@ def _note_unreadable(
     task: WriteTask, context: Context, plan: ColumnPlan, compared: Sequence[HeldField]
 ) -> None:
     """Say once which fields make every row be sent that fills them."""
-    known = {each.column for each in compared} | {_ID, plan.key}
+    known = {each.column for each in compared} | {_ID, plan.key, *plan.on_create}
     unreadable = [e.field for e in plan.columns if not e.found_by and e.field not in known]
     if compared and unreadable:
         context.sink(

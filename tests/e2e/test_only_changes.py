@@ -195,3 +195,19 @@ def test_a_task_below_takes_the_rows_that_changed(bench, org):
     assert ended.code == 0, ended.err
     assert counts(ended, "created", task="contacts") == (1,)
     assert org.rows("SELECT LastName FROM Contact") == [{"LastName": "New"}]
+
+
+@APIS
+@pytest.mark.parametrize("verb", ["upsert", "update"])
+def test_an_id_that_no_record_can_have_fails_its_row_only(bench, org, api, verb):
+    record = org.create("Account", Name="A", Phone="1")
+    other = org.create("Account", Name="B", Phone="2")
+    damaged = "001000000000000AAB"
+    bench.write("a.csv", f"Id,Phone\n{record},1\n{damaged},3\n{other[:15]},2\n")
+    job = bench.job(
+        f"- {{name: load, {verb}: Account, key: Id, from: a.csv, only_changes: true, api: {api}}}"
+    )
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code in {1, 3}, ended.err
+    assert counts(ended, "unchanged", "failed", "updated") == (2, 1, 0)
+    assert [row["sf__Row"] for row in result_rows(ended, "failed")] == ["2"]

@@ -25,6 +25,8 @@ _MOST_VALUES = 800
 """Values in one query, if the URL has room for so many."""
 _OF_AN_ID = frozenset({"MALFORMED_ID", "INVALID_ID_FIELD", "INVALID_CROSS_REFERENCE_KEY"})
 """Codes of a refusal caused by one Id of many."""
+_NO_ID = "INVALID_QUERY_FILTER_OPERATOR"
+"""Code of a query that is refused because of a text that is no Id: `invalid ID field: 001…`."""
 
 
 class _Record(msgspec.Struct):
@@ -163,8 +165,18 @@ def _among(  # noqa: PLR0913 - the parts of a query
         listed = ",".join(map(literal, some) if quoted else some)
         return f"SELECT {selected} FROM {sobject} WHERE {field} IN ({listed}){more}"  # noqa: S608 - names as describe has them, values as literals
 
+    def found(some: Sequence[str]) -> list[dict[str, Any]]:
+        try:
+            return found_records(session, soql(some), names, nullable=nullable, deleted=deleted)
+        except OrgError as error:
+            if field != "Id" or error.code != _NO_ID:
+                raise
+            half = len(some) // 2
+            # No record has such an Id; the others may have one.
+            return [*found(some[:half]), *found(some[half:])] if half else []
+
     for some in _fitting(values, soql):
-        yield from found_records(session, soql(some), names, nullable=nullable, deleted=deleted)
+        yield from found(some)
 
 
 def _fitting(

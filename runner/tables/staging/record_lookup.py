@@ -197,15 +197,16 @@ class RecordLookup:
             cases.append(("id IS NOT NULL", self._problem(RECORD_EXISTS, one)))
         when = "".join(f" WHEN {test} THEN {found}" for test, found in cases)
         why = f"CASE{when} END" if when else NO_PROBLEM
-        then = NO_PROBLEM
+        then, known = NO_PROBLEM, KNOWN
         if effects.only_changes:
             if self.comparison.leaves_nothing(cells):
                 same = f"(SELECT row FROM {KNOWN} WHERE held IS NULL AND records = 1)"
                 leave_out_unchanged(staging, same)
+                known = f"(FROM {KNOWN} WHERE held IS NOT NULL OR records > 1)"
             cells |= self.comparison.changed_cells(cells)
             then = self.comparison.unchanged
         if cells or cases:
-            rewrite_chunks(staging, cells, why, then=then, known=KNOWN)
+            rewrite_chunks(staging, cells, why, then=then, known=known)
         if effects.sends_ids:
             staging.mappings = tuple(
                 replace(each, column=each.column.as_sent) for each in staging.mappings
