@@ -196,18 +196,18 @@ def completed(editor, text):
 def wrong_in(editor, text):
     """What a completion gives that has problems, and how many completions were tried."""
     wrong = []
-    offered = 0
-    for label, whole in completed(editor, text):
+    offered = list(completed(editor, text))
+    all_problems = editor.problems_of([whole for _, whole in offered])
+    for (label, whole), told in zip(offered, all_problems, strict=True):
         lines = whole.split("\n")
         problems = [
             found
-            for line, found in editor.problems(whole)
+            for line, found in told
             if not found.startswith(UNFINISHED) and not re.search(r"[:-]\s*$", lines[line - 1])
         ]
-        offered += 1
         if problems and label not in NOT_QUOTED:
             wrong.append((label, whole, problems))
-    return wrong, offered
+    return wrong, len(offered)
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -53,15 +53,22 @@ class YamlLanguageServer:
 
     def problems(self, text):
         """Messages of a text, each with the line on which it is, from 1."""
-        uri = self._open(text)
-        while True:
+        (found,) = self.problems_of([text])
+        return found
+
+    def problems_of(self, texts):
+        """Messages of each text; the server waits a while before it checks one, of all at once."""
+        uris = [self._open(text) for text in texts]
+        found = {}
+        while len(found) < len(uris):
             message = self._read()
             told = message.get("params", {})
-            if message.get("method") == "textDocument/publishDiagnostics" and told["uri"] == uri:
-                return [
+            if message.get("method") == "textDocument/publishDiagnostics" and told["uri"] in uris:
+                found[told["uri"]] = [
                     (each["range"]["start"]["line"] + 1, each["message"])
                     for each in told["diagnostics"]
                 ]
+        return [found[uri] for uri in uris]
 
     def completions(self, text):
         """What is offered at the `|` in a text: texts to insert by label."""
