@@ -56,7 +56,7 @@ def collection_request(
         return OrgRequest("DELETE", _PATH, headers, params, divisible=divisible)
     body = {
         "allOrNone": write.all_or_none,
-        "records": [_entry(write, record) for record in records],
+        "records": _entries(write, records),
     }
     creates = write.operation is Verb.CREATE
     return OrgRequest(
@@ -123,6 +123,14 @@ def _path(write: WriteRequest) -> str:
     if write.operation is not Verb.UPSERT or write.key is None:
         return _PATH
     return f"{_PATH}/{segment(write.sobject)}/{segment(write.key)}"
+
+
+def _entries(write: WriteRequest, records: Sequence[Record]) -> list[dict[str, Any]]:
+    has_parents = "." in "".join(set().union(*records))
+    if has_parents or write.operation is Verb.UPDATE or write.key == "Id":
+        return [_entry(write, record) for record in records]
+    attributes = {"type": write.sobject}
+    return [{"attributes": attributes, **record} for record in records]
 
 
 def _entry(write: WriteRequest, record: Record) -> dict[str, Any]:
