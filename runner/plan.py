@@ -131,7 +131,7 @@ class TaskPlan(Struct, frozen=True):
 
     def shown(self, change: Change) -> tuple[PlannedRow, ...]:
         """The rows of a kind that the plan shows."""
-        return tuple(row for row in self.rows if row.change is change)
+        return tuple(row for row in self.rows if row.change == change)
 
 
 class Trip(Struct, frozen=True):
