@@ -129,7 +129,7 @@ class PieceWriter(Struct, frozen=True):
         if chunk.dialect.is_plain and len(self.own) == len(columns):
             content = chunk.read_file.read_bytes()
             content = content if content.endswith(b"\n") else content + b"\n"
-            if is_plain(content, chunk.rows, len(columns)):
+            if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):
                 return records_of(content, chunk.rows)
             del content
         if not self.own:

@@ -62,6 +62,11 @@ class RowChunk(Struct, frozen=True):
         return self._file(".sent.csv")
 
     @property
+    def is_sent_as_read(self) -> bool:
+        """Whether one file is both, which it only is if it is plain CSV."""
+        return self.sent_file.exists() and self.sent_file.samefile(self.read_file)
+
+    @property
     def rejected_file(self) -> Path:
         """Its other rows: the place of each in the chunk, from 1, and why it cannot be sent."""
         return self._file(".rejected.csv")

@@ -33,7 +33,7 @@ from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, stagin
 if TYPE_CHECKING:
     from runner.tables import duckdb
 
-_MOST_PASSES = 3
+_MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
 
 
@@ -63,8 +63,10 @@ class ChunkMapper(Struct):
     key_hash: str | None
     """SQL of the hash of a row's key; None if rows have no key."""
     _explains: bool = False
-    _passes: int = 1
-    """More than 0 while it is worth trying whether rows can be passed on as they are."""
+    _passed: dict[int, str] | None = None
+    """Columns whose values have been sent as they are read so far; None before the first chunk."""
+    _tries: int = _MOST_TRIES
+    """More than 0 while it is worth trying whether rows can be passed on."""
 
     def map(self, index: int, dialect: CsvDialect, content: bytes) -> RowChunk:
         """Write the files of a chunk, whose number in the source is for the caller to set.
@@ -81,7 +83,7 @@ class ChunkMapper(Struct):
             chunk.read_file.write_bytes(without_mark(content))
             with self.database.cursor() as cursor:
                 counted = None
-                if self._passes > 0 and not (has_null or has_return):
+                if self._tries > 0 and not (has_null or has_return or self._explains):
                     counted = self._pass_on(cursor, chunk, goal, content)
                 if counted is None:
                     counted = self._stage(cursor, chunk, goal)
@@ -109,19 +111,12 @@ class ChunkMapper(Struct):
         Returns:
             None if a row has to be mapped, or may have a problem.
         """
-        goal = replace(goal, passes=True)
-        passed = passed_on(self.mappings, self.blank)
-        if not passed:
-            self._passes = 0
+        counted, passed = self._checked(cursor, chunk, goal)
+        if counted is None or counted.rejected or counted.has_blank:
+            self._tries -= 1
             return None
+        self._tries = _MOST_TRIES
         is_read = len(passed) == len(self.mappings)
-        key = key_of(self.mappings)
-        wanted = [key] if key else []
-        counted = self._make(cursor, chunk, goal, wanted if is_read else None)
-        if counted.rejected or counted.has_blank:
-            self._passes -= 1
-            return None
-        self._passes = min(self._passes + 1, _MOST_PASSES)
         if not is_read:
             self._write_sent(cursor, chunk, "staged")
         elif self._is_sent_as_read(chunk, content, counted.rows):
@@ -132,6 +127,41 @@ class ChunkMapper(Struct):
             named = [f"{c} AS {m.cell}" for c, m in zip(columns, self.mappings, strict=True)]
             self._write_sent(cursor, chunk, f"(SELECT {', '.join(named)} FROM {read})")
         return counted
+
+    def _checked(
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass
+    ) -> tuple[_Counted | None, dict[int, str]]:
+        """Make the table of staged rows, and give the columns that are passed on.
+
+        A column that has a value to change is mapped from then on.
+        """
+        passed = self._passed
+        if passed is None:
+            passed = passed_on(self.mappings, self.blank)
+        counted = None
+        while passed:
+            # If nothing is computed, the values are not needed: only whether they may be sent.
+            key = key_of(self.mappings)
+            wanted = ([key] if key else []) if len(passed) == len(self.mappings) else None
+            counted = self._make(cursor, chunk, replace(goal, passed=passed), wanted)
+            changing = self._changing(cursor, chunk, passed) if counted.rejected else set()
+            if counted.has_blank or not changing:
+                break
+            counted = None
+            passed = {index: reason for index, reason in passed.items() if index not in changing}
+        self._passed = passed
+        return counted, passed
+
+    def _changing(
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, passed: dict[int, str]
+    ) -> set[int]:
+        """The columns that have a value that may not be sent as it is read."""
+        read = read_records(chunk.read_file, chunk.dialect, self.columns)
+        cells = ", ".join(f"{name(column)} AS s{at}" for at, column in enumerate(self.columns))
+        changes = ", ".join(f"coalesce(bool_or({each}), false)" for each in passed.values())
+        query = f"SELECT {changes} FROM (SELECT {cells} FROM {read})"
+        found = cursor.execute(query).fetchall()[0]
+        return {index for index, changes in zip(passed, found, strict=True) if changes}
 
     def _is_sent_as_read(self, chunk: RowChunk, content: bytes, rows: int) -> bool:
         """Whether the file of what was read is, byte for byte, the file of what is sent."""

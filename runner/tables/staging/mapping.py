@@ -56,8 +56,8 @@ class Pass(Struct, frozen=True):
     """CR occurs in them, which may be only a part of line ends."""
     explains: bool = True
     """`problem` says what is wrong. If not, it is '' of rows that may have a problem."""
-    passes: bool = False
-    """Values are taken as they are read; a row in which one may have to change has a problem."""
+    passed: Mapping[int, str] = {}
+    """Columns whose values are taken as they are read, and SQL of whether one may not be."""
 
 
 class ColumnMapping(Struct, frozen=True):
@@ -262,7 +262,7 @@ def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of i
         goal: What to look for.
         wanted: Whose cells are given; None: all.
     """
-    passed = passed_on(mappings, blank) if goal.passes else {}
+    passed = goal.passed
     mapped = [each for each in mappings if each.index not in passed]
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
     renamed += [

@@ -275,3 +275,32 @@ def test_other_rows_are_written_once_more(stage, content):
     assert not chunk.sent_file.samefile(chunk.read_file)
     with chunk.sent_file.open(encoding="utf-8", newline="") as sent:
         assert next(csv.reader(sent)) in (["1", "a"], ["1", "#a"], ["1", ""])
+
+
+def test_what_one_chunk_passes_on_does_not_change_what_others_send(stage, rows_of, monkeypatch):
+    monkeypatch.setattr(chunks, "_BLOCK_BYTES", 100)
+    monkeypatch.setattr("runner.tables.sources.chunks.cut_chunks.__defaults__", (200,))
+    words = ["true"] * 40 + ["yes"] * 40 + ["true"] * 40 + ["maybe"] + ["false"] * 40
+    lines = [f"{n},{word},{n}.50" for n, word in enumerate(words, start=1)]
+    lines[5] = "6,true,"
+    lines[90] = "91,true,+9"
+    columns = [
+        MappedColumn("Key__c", "k", required=True, tells_case=True),
+        MappedColumn("Ok__c", "b", FieldKind.BOOLEAN),
+        MappedColumn("Sum__c", "n", FieldKind.NUMBER),
+        MappedColumn("Name", "'no. ' || k"),
+    ]
+    for mapped in (columns, columns[:3]):
+        staging = stage("\n".join(["k,b,n", *lines, ""]).encode(), mapped)
+        assert len(staging.chunks) > 5
+        expected = [
+            {"Key__c": str(n), "Ok__c": word in {"true", "yes"}, "Sum__c": n + 0.5}
+            for n, word in enumerate(words, start=1)
+            if word != "maybe"
+        ]
+        del expected[5]["Sum__c"]
+        expected[90]["Sum__c"] = 9
+        if len(mapped) == len(columns):
+            expected = [each | {"Name": f"no. {each['Key__c']}"} for each in expected]
+        assert rows_of(staging) == expected
+        assert staging.rejected_total == 1
