@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress, islice
-from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -40,6 +40,8 @@ _STATUSES = tuple(RowStatus)
 _FIRST_SIGN = 97
 """A status is one character: `a` is the first one in the order of its type."""
 _WRITTEN_AT_ONCE = 1_000
+_MOST_BYTES_IN_MEMORY = 16_000_000
+"""Of a piece: a few times what the rows of a chunk mostly take."""
 
 
 class PieceWriter(Struct, frozen=True):
@@ -51,8 +53,8 @@ class PieceWriter(Struct, frozen=True):
     added: Mapping[RowStatus, Sequence[str]]
     """The columns that follow in each file; rows of other statuses are in none."""
 
-    def write(self, chunk: RowChunk) -> dict[RowStatus, Path]:
-        """Write a chunk's rows as pieces of the result files.
+    def write(self, chunk: RowChunk) -> dict[RowStatus, IO[bytes]]:
+        """Write a chunk's rows as pieces of the result files, which are at their beginning.
 
         Raises:
             UnreadableRowsError: The rows are not those that were staged.
@@ -67,7 +69,8 @@ class PieceWriter(Struct, frozen=True):
                 raise UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
             pieces = {}
             for status, sign in listed.items():
-                own = compress(records, [each == sign for each in signs])
+                is_wanted = bytes(each == sign for each in range(256))
+                own = compress(records, signs.translate(is_wanted))
                 pieces[status] = self._write_piece(cursor, chunk, status, own)
             return pieces
 
@@ -84,17 +87,24 @@ class PieceWriter(Struct, frozen=True):
         chunk: RowChunk,
         status: RowStatus,
         records: Iterable[bytes],
-    ) -> Path:
-        piece = self.staging.folder / f"{status}-{chunk.stem.name}.csv"
+    ) -> IO[bytes]:
+        file = self.staging.folder / f"{status}-{chunk.stem.name}.csv"
         cells = ", ".join(_SQL_OF_COLUMN[each] for each in self.added[status])
         query = f"SELECT {cells} FROM ended WHERE {_is(status)}"
-        ((count,),) = cursor.execute(copy_csv(query, piece, header=False)).fetchall()
+        ((count,),) = cursor.execute(copy_csv(query, file, header=False)).fetchall()
+        content = file.read_bytes()
+        file.unlink()
+        folder = str(self.staging.folder)
+        piece: IO[bytes] = SpooledTemporaryFile(  # noqa: SIM115 - closed by who reads it
+            _MOST_BYTES_IN_MEMORY, dir=folder
+        )
         if self.own:
-            ends = records_of(piece.read_bytes(), count)
-            with piece.open("wb") as out:
-                lines = map(b",".join, zip(records, ends, strict=True))
-                while some := list(islice(lines, _WRITTEN_AT_ONCE)):
-                    out.write(b"\n".join([*some, b""]))
+            lines = map(b",".join, zip(records, records_of(content, count), strict=True))
+            while some := list(islice(lines, _WRITTEN_AT_ONCE)):
+                piece.write(b"\n".join([*some, b""]))
+        else:
+            piece.write(content)
+        piece.seek(0)
         return piece
 
     def _find_ends(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> None:

@@ -206,10 +206,9 @@ class RowResults:
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             writer = PieceWriter(self._staging, [place for place, _ in own], added)
             for pieces in parallel_map(writer.write, self._staging.chunks):
-                self._staging.disk.add(sum(piece.stat().st_size for piece in pieces.values()))
                 for status, piece in pieces.items():
-                    outs[status].write(piece.read_bytes())
-                    piece.unlink()
+                    with piece:
+                        self._staging.disk.add(outs[status].write(piece.read()))
         return counts
 
     def _flush(self) -> None:
