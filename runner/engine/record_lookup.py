@@ -30,7 +30,7 @@ from runner.salesforce.rest.retrieve import read_by_key
 from runner.salesforce.versions import Feature, supports
 from runner.suggest import in_words
 from runner.tables.field_types import FieldKind
-from runner.tables.staging.comparison import Comparison
+from runner.tables.staging.comparison import LAST_CHANGED, Comparison
 from runner.tables.staging.equality import NUMBERS, HeldField
 from runner.tables.staging.parts import read_header
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
@@ -94,10 +94,12 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
         for each in staging.mappings
         if each.column.found_by or each.column.field == (plan.key or _ID)
     )
-    field = context.describes.of(task.sobject).fields[key.column.label.lower()]
+    described = context.describes.of(task.sobject)
+    field = described.fields[key.column.label.lower()]
+    stamp = [LAST_CHANGED] if described.field(LAST_CHANGED) else []  # a few objects have none
     compared = compared_fields(task, plan, context.describes) if reads else None
     lookup = RecordLookup(
-        staging, key, field.name, tells_case=field.case_sensitive, fields=compared
+        staging, key, field.name, tells_case=field.case_sensitive, fields=compared, also=stamp
     )
     _note_unreadable(task, context, plan, compared or ())
     # Which rows have a record must be known of all rows.

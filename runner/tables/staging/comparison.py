@@ -58,6 +58,7 @@ class Comparison:
         mappings: Sequence[ColumnMapping],
         key: ColumnMapping,
         fields: Sequence[HeldField] | None,
+        also: Sequence[str] = (),
     ) -> None:
         """Compare nothing yet.
 
@@ -65,13 +66,14 @@ class Comparison:
             mappings: The columns to send.
             key: The one that identifies the record; it is sent in any case.
             fields: What can be compared; None if nothing is read.
+            also: What else is read of each record.
         """
         self._key = key.cell
         self._cells = [each.cell for each in mappings if each.cell != key.cell]
         self._names = [each.cell for each in mappings]
         self._column_of = {each.cell: each.column.field for each in mappings}
         self._fields = {each.column: each for each in fields or ()}
-        self.paths = _paths(fields)
+        self.paths = () if fields is None else _paths(fields, also)
         """What is read of each record."""
         self.held_cell = {path: f"held[{at}]" for at, path in enumerate(self.paths, 1)}
         """SQL of what `known` has of each field, by its path in a query."""
@@ -164,9 +166,7 @@ class Comparison:
         return f"CASE WHEN records = 1 AND (held IS NULL OR {held}) THEN NULL ELSE {sent} END"
 
 
-def _paths(fields: Sequence[HeldField] | None) -> tuple[str, ...]:
+def _paths(fields: Sequence[HeldField], also: Sequence[str]) -> tuple[str, ...]:
     """What a query reads of each record to compare these fields."""
-    if fields is None:
-        return ()
     wanted = [path for each in fields for path in (each.column, each.lookup) if path]
-    return tuple(dict.fromkeys((LAST_CHANGED, *wanted)))
+    return tuple(dict.fromkeys((*also, *wanted)))

@@ -85,7 +85,7 @@ def plain(field: HeldField, text: str, *, sent: bool, lookup: str | None = None)
     value = f"nullif({text}, {_NULL})" if sent else text
     if field.lookup is not None:
         key = same_key(field.kind, value, tells_case=field.tells_case)
-        return key if sent else f"coalesce({key}, {lookup})"
+        return key if sent else f"coalesce({key}, chr(30) || {lookup})"
     if field.kind in NUMBERS:
         digits = f"rtrim(rtrim({value}, '0'), '.')"
         return f"CASE WHEN contains({value}, '.') THEN {digits} ELSE {value} END"

@@ -60,7 +60,7 @@ class Effects(Struct, frozen=True):
 class RecordLookup:
     """The keys of staged rows and the records that have them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the key, and what is read of its records
         self,
         staging: StagedRows,
         key: ColumnMapping,
@@ -68,6 +68,7 @@ class RecordLookup:
         *,
         tells_case: bool,
         fields: Sequence[HeldField] | None = None,
+        also: Sequence[str] = (),
     ) -> None:
         """Collect the keys.
 
@@ -76,14 +77,14 @@ class RecordLookup:
             key: The column of the key.
             key_path: Its field's name in a query.
             tells_case: Whether the org tells `a1` and `A1` apart.
-            fields: What else to know of the records, to compare the rows with, and when each was
-                last changed; None: not even that.
+            fields: What else to know of the records, to compare the rows with; None: nothing.
+            also: Other fields to read of them.
         """
         self._staging = staging
         self._key = key
         self._tells_case = tells_case
         self._connection = staging.database.connection
-        self.comparison = Comparison(staging.mappings, key, fields)
+        self.comparison = Comparison(staging.mappings, key, fields, also)
         self._has_own_key = key_path != "Id"
         cells = {each.column.field: each.cell for each in staging.mappings}
         wanted = self.comparison.with_prints(

@@ -6,6 +6,8 @@ from runner.errors import UnexpectedAnswerError
 from runner.job.model import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
+from runner.tables.staging.comparison import Tally
+from runner.tables.staging.equality import HeldField
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 
 
@@ -117,3 +119,62 @@ def test_records_without_an_id_or_a_key_are_no_answer(stage, tmp_path, row):
     file.write_text(f'"Id","Key__c"\n{row}\n"001B","K2"\n', encoding="utf-8")
     with pytest.raises(UnexpectedAnswerError, match="1 of the records found by Key__c"):
         lookup.add_file(file)
+
+
+def compared_with(staging, *records, also=("SystemModstamp",)):
+    """The rows to send once these records were compared."""
+    key = next(each for each in staging.mappings if each.column.required)
+    fields = [HeldField("Name", "string"), HeldField("Phone", "phone")]
+    lookup = RecordLookup(staging, key, "Key__c", tells_case=False, fields=fields, also=also)
+    assert lookup.paths == (*also, "Name", "Phone")
+    lookup.add(records)
+    lookup.apply(Effects("Account", only_changes=True))
+    return lookup.comparison
+
+
+COMPARED = [MappedColumn("Key__c", "Key", required=True)] + [
+    MappedColumn(name, None) for name in ("Name", "Phone")
+]
+STAMP = "2026-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("also", [("SystemModstamp",), ()])
+def test_what_a_record_holds_is_not_sent_and_the_row_keeps_its_number(stage, rows_of, also):
+    staging = stage(b"Key,Name,Phone\nK1,a,1\nK2,b,2\n,c,\nK3, c ,\nK4,d,4\n", COMPARED)
+    stamp = [STAMP] if also else []
+    records = [("001A", "k1", *stamp, "a", "1"), ("001B", "K2", *stamp, "b", None)]
+    records += [("001C", "K3", *stamp, "c", "9")]
+    compared_with(staging, *records, also=also)
+    sent = [(row, record) for batch in staging.batches(10) for row, record in batch]
+    assert sent == [
+        (2, {"Key__c": "K2", "Phone": "2"}),
+        (5, {"Key__c": "K4", "Name": "d", "Phone": "4"}),
+    ]
+    assert (staging.unchanged_total, staging.rejected_total, staging.rows_total) == (2, 3, 5)
+
+
+def test_a_row_of_several_records_is_sent_as_it_is(stage, rows_of):
+    staging = stage(b"Key,Name,Phone\nK1,a,1\n", COMPARED)
+    same = (STAMP, "a", "1")
+    compared_with(staging, ("001A", "K1", *same), ("001B", "k1", *same))
+    assert rows_of(staging) == [{"Key__c": "K1", "Name": "a", "Phone": "1"}]
+
+
+def test_a_record_that_was_read_twice_is_one(stage, rows_of):
+    staging = stage(b"Key,Name,Phone\nK1,a,1\n", COMPARED)
+    found = ("001000000000001AAA", "K1", STAMP, "a", "1")
+    compared_with(staging, found, found)
+    assert rows_of(staging) == []
+    assert staging.unchanged_total == 1
+
+
+def test_the_comparison_counts_what_a_write_would_do(stage):
+    content = b"Key,Name,Phone\nK1,a,1\nK2,b,#N/A\nK3,c,3\nK4,#N/A,#N/A\n"
+    staging = stage(content, COMPARED)
+    comparison = compared_with(
+        staging,
+        ("001A", "K1", STAMP, "a", "1"),
+        ("001B", "K2", STAMP, "b", "2"),
+        ("001C", "K4", STAMP, "d", None),
+    )
+    assert comparison.tally(staging) == Tally(creates=1, updates=2, unchanged=0, clears=2)
