@@ -109,11 +109,17 @@ def _twice(size_bytes: int) -> str:
 
 
 def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
-    """The size of every file, with its task and folder."""
+    """The size of every file, with its task and folder; a file of several names counts once."""
+    seen: set[tuple[int, int]] = set()
     for place, _, names in os.walk(folder):
         inside = Path(place).relative_to(folder).parts[:2]
         for name in names:
             try:
-                yield "/".join(inside) or name, os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118 - many files
+                found = os.stat(os.path.join(place, name))  # noqa: PTH116, PTH118 - many files
             except OSError:  # deleted meanwhile
                 continue
+            if found.st_nlink > 1:
+                if (found.st_dev, found.st_ino) in seen:
+                    continue
+                seen.add((found.st_dev, found.st_ino))
+            yield "/".join(inside) or name, found.st_size

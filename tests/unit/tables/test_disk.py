@@ -38,6 +38,15 @@ def test_what_others_wrote_is_found_by_looking(tmp_path):
     assert "--max-disk 2KB" in str(raised.value.hint)
 
 
+def test_two_names_of_one_file_take_its_space_once(tmp_path):
+    put(tmp_path, "a/rows/chunk.csv", 600)
+    (tmp_path / "a/rows/chunk.sent.csv").hardlink_to(tmp_path / "a/rows/chunk.csv")
+    Disk(tmp_path, 1_000).measure()
+    put(tmp_path, "a/parts/part.csv", 600)
+    with pytest.raises(StorageError):
+        Disk(tmp_path, 1_000).measure()
+
+
 def test_texts_count_as_they_are_written(tmp_path):
     disk = Disk(tmp_path, 1_000)
     with (tmp_path / "rows.csv").open("w", buffering=1) as stream:
