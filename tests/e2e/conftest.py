@@ -261,6 +261,14 @@ class Org:
         answer = self.request("POST", "/__org/faults", json=rule)
         assert answer.status_code < 300, answer.text
 
+    def stall_jobs(self):
+        """Let every Bulk job stay in progress until `go_on`."""
+        self.fault(kind="job_stalls")
+
+    def go_on(self):
+        """End all faults: jobs continue."""
+        assert self.request("DELETE", "/__org/faults").status_code < 300
+
     def rows(self, soql):
         answer = self.request("GET", "/services/data/v62.0/query", params={"q": soql})
         assert answer.status_code == 200, answer.text

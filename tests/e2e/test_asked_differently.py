@@ -22,17 +22,19 @@ HEAD = "params:\n  like: {type: string, default: none}\n"
 @pytest.fixture
 def died(bench, serve_org):
     """Makes a run that was killed while its Bulk job is at work."""
-    serve_org("--bulk-pace-seconds", "1")
+    org = serve_org()
     bench.write("a.csv", "Name\n" + "".join(f"n {n}\n" for n in range(10)))
     job = bench.job(LOAD, head=HEAD)
 
     def make(*words):
+        org.stall_jobs()
         process = bench.start("run", job, "-v", *words)
         for line in process.stderr:
             if "UploadComplete" in line or "InProgress" in line:
                 break
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=60)
+        org.go_on()
         return bench.run("history", "-o", "json").document["runs"][0]["run_id"]
 
     return make

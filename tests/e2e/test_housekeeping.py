@@ -55,7 +55,8 @@ def test_a_damaged_ledger_is_never_silently_begun_anew(bench, org, damage):
 
 
 def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve_org):
-    serve_org("--bulk-pace-seconds", "1")
+    org = serve_org()
+    org.stall_jobs()
     bench.write("a.csv", "Name\nx\n")
     process = bench.start("run", bench.job(SLOW), "-v")
     for line in process.stderr:
@@ -63,6 +64,7 @@ def test_an_unfinished_run_is_never_pruned_and_its_working_files_go(bench, serve
             break
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
+    org.go_on()
     (died,) = history(bench)
     folder = bench.state / "runs" / died["run_id"] / "load"
     assert (folder / "staging").exists()

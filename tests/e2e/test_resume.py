@@ -27,7 +27,7 @@ def latest(bench):
     return json.loads(bench.run("history", "-o", "json").out)["runs"][0]
 
 
-def stop_midway(bench, job, number=signal.SIGKILL):
+def stop_midway(bench, org, job, number=signal.SIGKILL):
     """End a run while its Bulk job is at work."""
     process = bench.start("run", job, "-v")
     for line in process.stderr:
@@ -35,25 +35,27 @@ def stop_midway(bench, job, number=signal.SIGKILL):
             break
     process.send_signal(number)
     process.communicate(timeout=60)
+    org.go_on()
     return process.returncode
 
 
 @pytest.fixture
-def slow_org(serve_org):
-    return serve_org("--bulk-pace-seconds", "1")
+def stalled_org(org):
+    org.stall_jobs()
+    return org
 
 
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
 )
-def test_a_stopped_run_is_resumed_and_its_job_not_sent_again(bench, slow_org, number, code):
+def test_a_stopped_run_is_resumed_and_its_job_not_sent_again(bench, stalled_org, number, code):
     write_rows(bench)
-    assert stop_midway(bench, bench.job(LOAD), number) == code
+    assert stop_midway(bench, stalled_org, bench.job(LOAD), number) == code
     ended = bench.run("resume", "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.task("load")["counts"]["created"] == 10
     assert len(ended.task("load")["bulk_job_ids"]) == 1
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+    assert stalled_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
     assert (bench.folder / "out/list.csv").read_text().count("\n") == 11
     again = bench.run("resume")
     assert again.code == 2
@@ -81,21 +83,21 @@ def test_a_second_signal_leaves_at_once_and_the_run_is_still_resumed(bench, org)
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 100}]
 
 
-def test_the_next_run_of_the_job_finishes_the_unfinished_one_and_says_so(bench, slow_org):
+def test_the_next_run_of_the_job_finishes_the_unfinished_one_and_says_so(bench, stalled_org):
     write_rows(bench)
     job = bench.job(LOAD)
-    stop_midway(bench, job)
+    stop_midway(bench, stalled_org, job)
     died = latest(bench)["run_id"]
     ended = bench.run("run", job, "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.document["run_id"] == died
     assert f"run {died} did not finish, so it is resumed" in ended.err
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+    assert stalled_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
 
 
-def test_a_job_that_changed_is_refused_until_the_run_is_given_up(bench, slow_org):
+def test_a_job_that_changed_is_refused_until_the_run_is_given_up(bench, stalled_org):
     write_rows(bench)
-    stop_midway(bench, bench.job(LOAD))
+    stop_midway(bench, stalled_org, bench.job(LOAD))
     job = bench.job(LOAD, head="description: changed\n")
     for words in (("resume",), ("run", job)):
         refused = bench.run(*words)
@@ -108,21 +110,23 @@ def test_a_job_that_changed_is_refused_until_the_run_is_given_up(bench, slow_org
     assert bench.run("resume").code == 2
 
 
-def test_a_resume_sends_the_rows_that_were_read_though_the_file_was_replaced(bench, slow_org):
+def test_a_resume_sends_the_rows_that_were_read_though_the_file_was_replaced(bench, stalled_org):
     write_rows(bench)
-    stop_midway(bench, bench.job(LOAD))
+    stop_midway(bench, stalled_org, bench.job(LOAD))
     write_rows(bench, name="other")
     resumed = bench.run("resume", "-o", "json")
     assert resumed.code == 0, resumed.err
     assert resumed.document["tasks"][0]["counts"]["created"] == 10
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account WHERE Name LIKE 'other%'") == [{"n": 0}]
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+    assert stalled_org.rows("SELECT COUNT(Id) n FROM Account WHERE Name LIKE 'other%'") == [
+        {"n": 0}
+    ]
+    assert stalled_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
 
 
-def test_run_anew_gives_the_unfinished_run_up(bench, slow_org):
+def test_run_anew_gives_the_unfinished_run_up(bench, stalled_org):
     write_rows(bench)
     job = bench.job(LOAD)
-    stop_midway(bench, job)
+    stop_midway(bench, stalled_org, job)
     died = latest(bench)["run_id"]
     ended = bench.run("run", job, "--anew", "-o", "json")
     assert ended.code == 0, ended.err
@@ -130,9 +134,9 @@ def test_run_anew_gives_the_unfinished_run_up(bench, slow_org):
     assert bench.run("resume", died).code == 2
 
 
-def test_another_org_is_refused(bench, slow_org):
+def test_another_org_is_refused(bench, stalled_org):
     write_rows(bench)
-    stop_midway(bench, bench.job(LOAD))
+    stop_midway(bench, stalled_org, bench.job(LOAD))
     with sqlite3.connect(bench.state / "ledger.sqlite") as ledger:
         ledger.execute("UPDATE runs SET org_id = '00D000000000XXX'")
     ledger.close()
@@ -152,17 +156,17 @@ def test_unknown_and_finished_runs_are_refused(bench, org):
     assert bench.run("resume", "nope").code == 2
 
 
-def test_a_run_out_of_time_is_resumable(bench, serve_org):
-    slow_org = serve_org("--bulk-pace-seconds", "4")
+def test_a_run_out_of_time_is_resumable(bench, stalled_org):
     write_rows(bench)
     job = bench.job(LOAD)
     ended = bench.run("run", job, "--timeout", "2s", "-o", "json")
     assert ended.code == 5, ended.err
     assert "--timeout" in ended.task("load")["message"]
+    stalled_org.go_on()
     ended = bench.run("resume", "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.task("load")["counts"]["created"] == 10
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
+    assert stalled_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 10}]
     assert bench.run("run", job, "--timeout", "soon").code == 2
 
 
@@ -252,7 +256,8 @@ def test_a_retry_of_nothing_is_refused(bench, org):
     assert "no failed rows" in refused.err
 
 
-def test_of_two_runs_at_once_one_waits_and_nothing_is_lost(bench, slow_org):
+def test_of_two_runs_at_once_one_waits_and_nothing_is_lost(bench, serve_org):
+    org = serve_org("--bulk-pace-seconds", "0.3")
     write_rows(bench)
     job = bench.job(LOAD)
     with ThreadPoolExecutor(3) as pool:
@@ -262,7 +267,7 @@ def test_of_two_runs_at_once_one_waits_and_nothing_is_lost(bench, slow_org):
         ends = [each.result() for each in runs]
     assert [end.code for end in ends] == [0, 0, 0], [end.err for end in ends]
     assert len({end.document["run_id"] for end in ends}) == 3
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 30}]
+    assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 30}]
 
 
 def test_two_jobs_on_one_state_folder_run_side_by_side(bench, org):
@@ -275,7 +280,7 @@ def test_two_jobs_on_one_state_folder_run_side_by_side(bench, org):
     assert len(json.loads(bench.run("history", "-o", "json").out)["runs"]) == 4
 
 
-def test_rows_that_cannot_be_read_twice_are_kept(bench, slow_org):
+def test_rows_that_cannot_be_read_twice_are_kept(bench, stalled_org):
     """Standard input is gone after a crash, and an expression of the moment gives another."""
     job = bench.job("""
 - name: load
@@ -292,8 +297,9 @@ def test_rows_that_cannot_be_read_twice_are_kept(bench, slow_org):
             break
     process.kill()
     process.wait(timeout=60)
+    stalled_org.go_on()
     ended = bench.run("resume", "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert ended.task("load")["counts"]["created"] == 20
-    assert slow_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 20}]
+    assert stalled_org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 20}]
     assert not (bench.folder / ended.task("load")["results"] / "rows").exists(), "no longer needed"
