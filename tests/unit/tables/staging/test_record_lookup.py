@@ -4,11 +4,15 @@ import pytest
 
 from runner.errors import UnexpectedAnswerError
 from runner.job.model import Blank
+from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.results.row_results import RowResults
 from runner.tables.sources import chunks
 from runner.tables.staging.comparison import Tally
 from runner.tables.staging.equality import HeldField
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
+from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
 
 def lookup_of(staging, *, is_case_sensitive=False):
@@ -178,3 +182,28 @@ def test_the_comparison_counts_what_a_write_would_do(stage):
         ("001C", "K4", STAMP, "d", None),
     )
     assert comparison.tally(staging) == Tally(creates=1, updates=2, unchanged=0, clears=2)
+
+
+def test_what_is_left_is_sent_in_parts_and_survives_the_process(stage, tmp_path):
+    content = b"Key,Name,Phone\n" + b"".join(b"K%d,a,%d\n" % (n, n) for n in range(1, 7))
+    staging = stage(content, COMPARED)
+    held = [(f"001{n}", f"K{n}", STAMP, "a", str(n if n % 2 else 0)) for n in range(1, 7)]
+    compared_with(staging, *held)
+    parts = list(staging.parts(tmp_path / "parts", max_rows=2))
+    assert [(part.first_row, part.last_row, part.rows) for part in parts] == [(1, 4, 2), (6, 6, 1)]
+    save_snapshot(staging, tmp_path / "rows")
+    snapshot = read_snapshot(tmp_path / "rows")
+    again = StagedRows(tmp_path / "again")
+    snapshot.restore(again, COMPARED, timezone="UTC")
+    assert (again.unchanged_total, again.rejected_total) == (3, 3)
+    sent = [(row, record) for batch in again.batches(10) for row, record in batch]
+    assert sent == [(n, {"Key__c": f"K{n}", "Phone": str(n)}) for n in (2, 4, 6)]
+    results = RowResults(again)
+    results.add([RowResult(2, RowStatus.SUCCEEDED), RowResult(4, RowStatus.FAILED, code="X")])
+    counts = results.write_files(tmp_path)
+    told = (counts.read, counts.updated, counts.failed, counts.unprocessed, counts.unchanged)
+    assert told == (6, 1, 1, 1, 3)
+    files = {name: (tmp_path / f"{name}.csv").read_text() for name in ("succeeded", "unprocessed")}
+    assert files["succeeded"].splitlines()[1:] == ["K2,a,2,2,,"]
+    assert files["unprocessed"].splitlines()[1:] == ["K6,a,6,6"]
+    again.discard()
