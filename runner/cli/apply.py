@@ -123,8 +123,9 @@ def apply(
 def _is_saved_plan(file: Path) -> bool:
     """Whether a file is a plan, not a job; a job's name ends in `.yaml` or `.yml`."""
     from runner.errors import UsageError
+    from runner.runs.saved_plan import is_job_file
 
-    if file.suffix.lower() in {".yaml", ".yml"}:
+    if is_job_file(file):
         return False
     if not file.is_file():
         raise UsageError(f"{file} is not a file.", hint="Name a saved plan, or a job file.")

@@ -128,6 +128,10 @@ def plan(
 
     if save is not None and len(jobs) > 1:
         raise UsageError("--save keeps the plan of one job.", hint="Plan each job alone.")
+    if save is not None:
+        from runner.runs.saved_plan import check_place
+
+        check_place(save)
     request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
     with (
         signals_stop_the_run(),

@@ -13,6 +13,7 @@ from runner.engine.record_lookup import read_records
 from runner.files import unwritable
 from runner.job.model import Verb, WriteTask
 from runner.tables.plans.changed_since import MOMENTS, leave_out_changed
+from runner.tables.staging.comparison import LAST_CHANGED
 from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
 
@@ -51,8 +52,12 @@ def leave_out_changed_records(
         return
     name = plan.key or "Id"
     key = next(each for each in staging.mappings if each.column.field == name)
-    field = context.describes.of(task.sobject).fields[name.lower()]
-    lookup = RecordLookup(staging, key, field.name, tells_case=field.case_sensitive, fields=())
+    described = context.describes.of(task.sobject)
+    field = described.fields[name.lower()]
+    stamp = [LAST_CHANGED] if described.field(LAST_CHANGED) else []
+    lookup = RecordLookup(
+        staging, key, field.name, tells_case=field.case_sensitive, fields=(), also=stamp
+    )
     read_records(task, context, field, lookup)
     moments = context.task_folder(task) / PLANNED / MOMENTS
     leave_out_changed(staging, lookup, moments, task.sobject)

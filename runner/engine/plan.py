@@ -20,7 +20,12 @@ from runner.engine.context import PLANNED, Context
 from runner.engine.forecast import forecast_of_write
 from runner.engine.lookup_cost import Reading, calls
 from runner.engine.plan_rules import rules_of
-from runner.engine.planned_sources import PlannedSources, place_in_words, source_in_words
+from runner.engine.planned_sources import (
+    PlannedSources,
+    local_sources,
+    place_in_words,
+    source_in_words,
+)
 from runner.engine.query import count_query, run_query
 from runner.engine.record_lookup import look_up_parents
 from runner.engine.run import chosen
@@ -38,6 +43,7 @@ from runner.tables.staging.key_hashes import key_of
 from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import save_snapshot
+from runner.tables.staging.source_digest import digest_of_rows
 
 ROWS_PER_PAGE = 2_000
 """Of a query over REST."""
@@ -53,8 +59,8 @@ class PlannedTask(Struct, frozen=True):
     plan: TaskPlan
     is_kept: bool = False
     """Whether the task's folder has the rows to send; otherwise they are read during the run."""
-    source_sha256: str | None = None
-    """Digest of the source's rows as read."""
+    sources: Mapping[str, str] = {}
+    """Digest of the rows of each file that it reads, by the name of `local_sources`."""
 
 
 class Planner(Struct):
@@ -96,6 +102,7 @@ class Planner(Struct):
             else:
                 self.context.sink(event)
 
+        digests = self._digests(task) if self.keeps_rows else {}
         session = self.context.session.scoped(task.retry, self.context.deadline(task).at)
         context = replace(self.context, session=session, sink=sink)
         try:
@@ -108,7 +115,17 @@ class Planner(Struct):
         except RunnerError as error:
             error.message = f"{task.name}: {error.message}"
             raise
-        return replace(found, plan=replace(found.plan, notes=(*notes, *found.plan.notes)))
+        plan = replace(found.plan, notes=(*notes, *found.plan.notes))
+        return replace(found, plan=plan, sources={**digests, **found.sources})
+
+    def _digests(self, task: AnyTask) -> dict[str, str]:
+        """Of files whose rows other rows are made of; read before those, so that none is older."""
+        own = task.source if isinstance(task, WriteTask) else None
+        return {
+            name: digest_of_rows(source, self.context.folder)
+            for name, source in local_sources(task)
+            if source is not own and source.path not in self.sources.files
+        }
 
     def _query(self, task: QueryTask, context: Context) -> TaskPlan:
         plan = TaskPlan(task.name, task.verb.value, task.sobject, place_in_words(task))
@@ -189,12 +206,19 @@ class Planner(Struct):
         if task.only_changes or task.match or columns.on_create or _finds(columns):
             plan = replace(plan, api_calls=plan.api_calls + own_calls)
         self._keep_new_keys(task, staging, rows, counts, folder)
+        # What a query of the plan writes is not there yet.
+        is_own = wanted.source == task.source
+        digests = {
+            name: staging.source_sha256
+            for name, source in local_sources(task)
+            if source is task.source and is_own
+        }
         if not self.keeps_rows or is_live:
-            return PlannedTask(plan)
+            return PlannedTask(plan, sources=digests)
         rows.leave_out_refused()
         save_snapshot(staging, folder / PLANNED)
         rows.save_moments(folder / PLANNED / MOMENTS)
-        return PlannedTask(plan, is_kept=True, source_sha256=staging.source_sha256)
+        return PlannedTask(plan, is_kept=True, sources=digests)
 
     def _judged(
         self,

@@ -13,6 +13,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from runner.job.endpoints import (
+    STANDARD_STREAM,
     DatabaseSource,
     DatabaseTarget,
     FileSource,
@@ -218,7 +219,22 @@ def _sources(task: AnyTask) -> tuple[Source, ...]:
 
 def files_read(task: AnyTask) -> Iterator[Path]:
     """The files that a task reads."""
-    for source in _sources(task):
-        tables = source.tables if isinstance(source, SqlSource) else ()
-        found = [source, *(each.source for each in tables)]
-        yield from (each.path for each in found if isinstance(each, FileSource))
+    yield from (each.path for _, each in _files(task))
+
+
+def local_sources(task: AnyTask) -> Iterator[tuple[str, FileSource]]:
+    """The files that a task reads and that can be read again, each with a name in the job."""
+    for name, source in _files(task):
+        if source.url is None and source.path != STANDARD_STREAM:
+            yield name, source
+
+
+def _files(task: AnyTask) -> Iterator[tuple[str, FileSource]]:
+    found: list[tuple[str, Source]] = []
+    if isinstance(task, QueryTask):
+        found += [(f"{task.name}/{each.name}", each.source) for each in task.lists]
+    elif isinstance(task.source, SqlSource):
+        found += [(f"{task.name}/{each.name}", each.source) for each in task.source.tables]
+    else:
+        found.append((task.name, task.source))
+    yield from ((name, source) for name, source in found if isinstance(source, FileSource))

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from runner import events
 from runner.diagnostics import Diagnostic, Position
 from runner.engine.connect import connect
+from runner.engine.planned_sources import local_sources
 from runner.errors import RailError, RunnerError, SourceError, UsageError
 from runner.job.limits import RAILS
 from runner.job.model import COMPARED_VERBS, Job, WriteTask
@@ -27,7 +28,6 @@ from runner.runs.saved_plan import (
     SavedPlan,
     connection_digest,
     read_plan,
-    source_files,
     unpack_rows,
 )
 from runner.runs.selection import SelectedRun, digest_of, resolved_params, unfinished_run
@@ -158,12 +158,16 @@ def _check_sources(saved: SavedPlan, job: Job, file: Path, scratch: Path) -> Non
 
 
 def _changed_sources(saved: SavedPlan, job: Job, scratch: Path) -> Iterator[str]:
-    for name, source in source_files(job, saved.kept).items():
-        try:
-            if not is_unchanged(source, saved.kept[name], scratch):
-                yield name
-        except SourceError:
-            yield name
+    for task in job.tasks:
+        for name, source in local_sources(task):
+            if name not in saved.sources:
+                continue
+            try:
+                same = is_unchanged(source, saved.sources[name], scratch)
+            except SourceError:
+                same = False
+            if not same:
+                yield task.name
 
 
 def _with_only_changes(job: Job) -> Job:

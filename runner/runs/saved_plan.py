@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import re
 import zipfile
-from collections.abc import Container
 from datetime import datetime
+from os import SEEK_END
 from pathlib import Path
+from stat import S_ISREG
 from typing import BinaryIO
 
 import msgspec
@@ -21,8 +22,7 @@ from msgspec import Struct, field
 from runner.engine.context import PLANNED
 from runner.errors import UsageError
 from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
-from runner.job.endpoints import STANDARD_STREAM, FileSource
-from runner.job.model import Job, WriteTask
+from runner.job.model import Job
 from runner.plan import Trip
 from runner.runs.plan import MadePlan
 from runner.runs.selection import digest_of
@@ -59,10 +59,44 @@ class SavedPlan(Struct, frozen=True):
     org_id: str
     only: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
-    kept: dict[str, str] = field(default_factory=dict)
-    """Tasks whose rows are in the file, and the digest of what was read of their source."""
+    sources: dict[str, str] = field(default_factory=dict)
+    """Digest of the rows of each file that was read, by the name of `local_sources`."""
     trips: tuple[SavedTrip, ...] = ()
     """Limits of the job that the plan exceeds."""
+
+
+def check_place(to: Path) -> None:
+    """Refuse to save a plan over anything else than another plan or an empty file.
+
+    Raises:
+        UsageError: The file is not replaced, or its name is that of a job.
+    """
+    if is_job_file(to):
+        raise UsageError(
+            f"--save {to}: `runner apply` would take this for a job file.",
+            hint=f"Call it {to.with_suffix('.plan').name}.",
+        )
+    try:
+        mode = to.stat().st_mode
+        if S_ISREG(mode):
+            with to.open("rb") as stream:
+                is_free = not stream.read(1) or _last_line(stream) is not None
+        else:
+            is_free = False
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unwritable(to, error) from error
+    if not is_free:
+        raise UsageError(
+            f"--save {to}: this exists and is not a plan, so it is not replaced.",
+            hint="Name another file.",
+        )
+
+
+def is_job_file(file: Path) -> bool:
+    """Whether `runner apply` takes a file for a job, not for a plan."""
+    return file.suffix.lower() in {".yaml", ".yml"}
 
 
 def save_plan(made: MadePlan, to: Path) -> None:
@@ -96,8 +130,7 @@ def read_plan(file: Path) -> SavedPlan:
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
-            stream.seek(max(0, size - _LONGEST_LINE))
-            found = _LAST_LINE.search(stream.read())
+            found = _last_line(stream)
             if found is None:
                 raise UsageError(
                     f"{file} is not a whole plan: it is cut short, or was edited.", hint=again
@@ -119,6 +152,12 @@ def read_plan(file: Path) -> SavedPlan:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
     except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError) as error:
         raise UsageError(f"{file} is not a plan.", hint=again) from error
+
+
+def _last_line(stream: BinaryIO) -> re.Match[bytes] | None:
+    size = stream.seek(0, SEEK_END)
+    stream.seek(max(0, size - _LONGEST_LINE))
+    return _LAST_LINE.search(stream.read())
 
 
 def unpack_rows(file: Path, folder: Path) -> None:
@@ -144,18 +183,6 @@ def unpack_rows(file: Path, folder: Path) -> None:
         raise unwritable(folder, error) from error
 
 
-def source_files(job: Job, names: Container[str]) -> dict[str, FileSource]:
-    """The sources on this machine of these tasks, which can be read again."""
-    return {
-        task.name: task.source
-        for task in job.tasks
-        if isinstance(task, WriteTask) and task.name in names
-        if isinstance(task.source, FileSource)
-        and task.source.url is None
-        and task.source.path != STANDARD_STREAM
-    }
-
-
 def connection_digest(job: Job) -> str | None:
     """The digest of the file that has the job's connection; None if that is the job itself."""
     source = job.connection.source
@@ -174,7 +201,7 @@ def _index(made: MadePlan) -> SavedPlan:
         plan.org_id or "",
         prepared.request.only,
         prepared.request.params,
-        {task.plan.name: task.source_sha256 or "" for task in made.tasks if task.is_kept},
+        {name: digest for task in made.tasks for name, digest in task.sources.items()},
         tuple(map(_saved_trip, plan.trips)),
     )
 

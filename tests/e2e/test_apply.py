@@ -144,6 +144,53 @@ def test_a_plan_of_something_else_is_refused(bench, org):
     assert len(org.rows(ACCOUNTS)) == 1
 
 
+def test_files_that_sql_or_a_list_reads_are_sources_too(bench, org):
+    org.create("Account", Name="One", ERP_Id__c="K1")
+    job = bench.job(
+        "- {name: found, query: 'SELECT Id FROM Account WHERE ERP_Id__c IN :keys', to: out.csv,"
+        " lists: {keys: {from: keys.csv, column: key}}}\n"
+        "- {name: load, upsert: Account, key: ERP_Id__c,"
+        " from: {sql: SELECT * FROM a, tables: {a: a.csv}}}"
+    )
+    files = {"a.csv": "ERP_Id__c,Name\nK1,Two\n", "keys.csv": "key\nK1\n"}
+    for name, text in files.items():
+        bench.write(name, text)
+    planned(bench, job)
+    for name, task in (("a.csv", "load"), ("keys.csv", "found")):
+        bench.write(name, f"{files[name]}K2,\n")
+        assert f"The source of task '{task}' has changed" in refused(bench, org)
+        bench.write(name, files[name])
+    assert bench.run("apply", "saved.plan").code == 0
+    assert [row["Name"] for row in org.rows(ACCOUNTS)] == ["Two"]
+
+
+def test_a_file_that_a_query_of_the_plan_writes_is_no_source_that_has_changed(bench, org):
+    org.create("Account", Name="One", ERP_Id__c="K1", Phone="1")
+    bench.write("out.csv", "Id,Phone\n")  # of an earlier run
+    job = bench.job(
+        "- {name: found, query: 'SELECT Id, Phone FROM Account', to: out.csv}\n"
+        "- {name: load, update: Account, from: out.csv, fields: {Id: Id, Phone: \"'9' || Phone\"}}"
+    )
+    assert planned(bench, job)["tasks"][1]["counts"]["update"] == 1
+    assert bench.run("apply", "saved.plan").code == 0
+    assert [row["Phone"] for row in org.rows(ACCOUNTS)] == ["91"]
+
+
+def test_a_plan_is_saved_over_no_other_file(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    job = bench.job(SIMPLE)
+    (bench.folder / "folder").mkdir()
+    for name in (job.name, "new.YML", "a.csv", "folder", "/dev/null"):
+        ended = bench.run("plan", job, "--save", name)
+        assert ended.code == 2, name
+        assert f"--save {name}: " in ended.err
+    assert not (bench.folder / "new.YML").exists()
+    bench.write("saved.plan", "")  # as `mktemp` leaves it
+    planned(bench, job)
+    planned(bench, job)
+    assert bench.run("apply", "saved.plan").code == 0
+
+
 def with_index(file, more=(), **members):
     """Make a plan say something else, and have more members; its digest is right."""
     content = file.read_bytes().rpartition(b"\nrunner-plan ")[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.tables.database import Database, storage_errors
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
-from runner.tables.staging.comparison import KNOWN
+from runner.tables.staging.comparison import KNOWN, LAST_CHANGED
 from runner.tables.staging.parts import read_header
 from runner.tables.staging.problems import CHANGED_SINCE, problem
 from runner.tables.staging.record_lookup import RecordLookup
@@ -44,8 +44,9 @@ def leave_out_changed(
     lookup.know()
     connection = staging.database.connection
     is_other = "left(k.id, 15) IS DISTINCT FROM left(m.id, 15)"
+    stamp = lookup.comparison.held_cell.get(LAST_CHANGED, "NULL")
     is_later = (
-        f"m.changed IS NOT NULL AND left(k.held[1], {_MOMENT})"
+        f"m.changed IS NOT NULL AND left({stamp}, {_MOMENT})"
         f" IS DISTINCT FROM left(m.changed, {_MOMENT})"
     )
     what = (

@@ -22,22 +22,35 @@ def joined_digest(digests: Sequence[str]) -> str:
     return digests[0] if len(digests) == 1 else joined
 
 
+def digest_of_rows(source: FileSource, folder: Path) -> str:
+    """The digest of the rows of files as they are now.
+
+    Args:
+        source: Files that can be read again.
+        folder: For temporary files; created if missing.
+
+    Raises:
+        SourceError: They cannot be read.
+    """
+    folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted the run's files
+    with TemporaryDirectory(dir=folder) as scratch:
+        return joined_digest([_digest(each) for each in open_source(source, Path(scratch))])
+
+
 def is_unchanged(source: FileSource, sha256: str, folder: Path) -> bool:
     """Whether reading a source gives the digest that its rows had when they were staged.
 
     Args:
         source: Files that can be read again.
-        sha256: `StagedRows.source_sha256`.
+        sha256: `StagedRows.source_sha256`, or of `digest_of_rows`.
         folder: For temporary files; created if missing.
 
     Raises:
         SourceError: It cannot be read any more.
     """
-    folder.mkdir(parents=True, exist_ok=True)  # somebody may have deleted the run's files
+    if digest_of_rows(source, folder) == sha256:
+        return True
     with TemporaryDirectory(dir=folder) as scratch:
-        found = open_source(source, Path(scratch))
-        if joined_digest([_digest(each) for each in found]) == sha256:
-            return True
         # What DuckDB could not read as it was has been staged, and counted, as plain CSV.
         plain = [
             _digest(each.normalize(Path(scratch) / f"plain-{at}.csv"))
