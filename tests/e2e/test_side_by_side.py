@@ -77,6 +77,21 @@ def test_tasks_run_at_once_and_are_told_in_the_order_of_the_file(bench, org, mak
     assert [task["name"] for task in shown["tasks"]] == names(ended)
 
 
+def test_tasks_that_touch_the_same_things_keep_their_order(bench, org):
+    for name in "ab":
+        bench.write(f"{name}.csv", f"ERP_Id__c,Name\nE,{name}\n")
+    tasks = "".join(
+        f"- name: {name}\n  upsert: Account\n  key: ERP_Id__c\n  from: {name}.csv\n  needs: []\n"
+        for name in "ab"
+    )
+    tasks += "- name: list\n  query: SELECT Name FROM Account\n  to: l.csv\n  needs: [a, b]\n"
+    tasks += "- name: load\n  create: Lead\n  from: l.csv\n  needs: []\n"
+    tasks += "  fields: {LastName: Name, Company: Name}\n"
+    ended = bench.run("run", bench.job(tasks), "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows("SELECT LastName FROM Lead") == [{"LastName": "b"}]
+
+
 def test_an_undo_goes_back_in_the_order_in_which_tasks_have_run(bench, org):
     bench.write("a.csv", "Name,ERP_Id__c\nn,E\n")
     bench.write("c.csv", "LastName,Account.ERP_Id__c\nl,E\n")
