@@ -146,13 +146,15 @@ class Upload:
             self._lines_read.clear()
 
     def _check(self, values: list[str]) -> None:
-        lengths = [len(value) for value in values]
-        if max(lengths) > MAX_FIELD_CHARACTERS:
-            raise JobFailure.invalid_batch(_too_long())
-        if sum(lengths) > MAX_ROW_CHARACTERS:
-            raise JobFailure.invalid_batch(f"A row is longer than {MAX_ROW_CHARACTERS} characters")
-        quotes_inside = any('"' in value for value in values)
-        if quotes_inside and not self._proper.fullmatch("".join(self._lines_read)):
+        text = "".join(values)
+        if len(text) > MAX_FIELD_CHARACTERS:
+            if max(map(len, values)) > MAX_FIELD_CHARACTERS:
+                raise JobFailure.invalid_batch(_too_long())
+            if len(text) > MAX_ROW_CHARACTERS:
+                raise JobFailure.invalid_batch(
+                    f"A row is longer than {MAX_ROW_CHARACTERS} characters"
+                )
+        if '"' in text and not self._proper.fullmatch("".join(self._lines_read)):
             raise JobFailure.invalid_batch(_UNQUOTED)
 
 

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from operator import itemgetter
 
 from runner.local_org import exact_numbers
 from runner.local_org.catalog.model import Field, SObject
@@ -33,6 +34,8 @@ class Creation:
         self._sobject = sobject
         self._stored = sobject.columns
         self._template = _template(sobject, user_id)
+        self._blank = {**dict.fromkeys(self._stored), **self._template}
+        self._all_values = itemgetter(*self._stored)
         self._never_null = [
             (field.name, self._template[field.name])
             for field in sobject.fields
@@ -59,7 +62,7 @@ class Creation:
 
     def _fill(self, draft: RowDraft, moment: str) -> None:
         given = draft.values
-        record = {**self._template, **given}
+        record = {**self._blank, **given}
         for name, value in self._never_null:
             if record[name] is None:
                 record[name] = value
@@ -87,15 +90,17 @@ class Creation:
 
     def insert(self, conn: sqlite3.Connection, drafts: Sequence[RowDraft]) -> None:
         """Insert complete records; only columns in which any of them has a value."""
+        rows = [self._all_values(draft.values) for draft in drafts]
+        nothing = (None,) * len(rows)
         used = {
-            name for draft in drafts for name, value in draft.values.items() if value is not None
+            quoted(name): values
+            for name, values in zip(self._stored, zip(*rows, strict=True), strict=True)
+            if values != nothing
         }
-        names = [name for name in self._stored if name in used]
-        columns = ", ".join(quoted(name) for name in names)
-        places = ", ".join("?" * len(names))
+        columns, places = ", ".join(used), ", ".join("?" * len(used))
         conn.executemany(
             f"INSERT INTO {quoted(self._sobject.name)} ({columns}) VALUES ({places})",  # noqa: S608
-            [[draft.values.get(name) for name in names] for draft in drafts],
+            zip(*used.values(), strict=True),
         )
 
 

@@ -5,8 +5,9 @@ Knows names, values and what can be written. Knows nothing of the store or of ot
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -16,6 +17,7 @@ from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import Column, column_of, is_key, parent_of
 from runner.local_org.records.values import (
+    Reader,
     RefusedError,
     Stored,
     UnreadableError,
@@ -25,6 +27,7 @@ from runner.local_org.records.values import (
 )
 
 _NULL_TEXT = "#N/A"
+_ABSENT: Any = object()
 
 
 class RowDraft(Struct):
@@ -60,6 +63,8 @@ class RowReader:
         """An upsert's key: rows may contain it even if it cannot be written (an auto-number)."""
         self._from_text = from_text
         self._setters: dict[str, Setter] = {}
+        self._columns: tuple[tuple[Field, Reader], ...] | None = None
+        """Of a CSV all of whose columns are read and no more; empty if one is not."""
 
     def draft(self, place: int, row: Mapping[str, object]) -> RowDraft:
         """Read one row; its mistakes are in the draft's errors."""
@@ -71,6 +76,38 @@ class RowReader:
                 setter = setters[name] = self._setter(name, list(row))
             setter(draft, value)
         return draft
+
+    def drafts(self, first: int, rows: Sequence[Mapping[str, object]]) -> list[RowDraft]:
+        """Read several rows; the texts of a CSV column by column, as long as nothing is wrong."""
+        if self._from_text and rows:
+            read = self._read_columns(rows)
+            if read is not None:
+                return [RowDraft(place, values) for place, values in enumerate(read, first)]
+        return [self.draft(place, row) for place, row in enumerate(rows, first)]
+
+    def _read_columns(self, rows: Sequence[Mapping[str, object]]) -> list[dict[str, Stored]] | None:
+        """The values of rows; None if one needs more than to be read."""
+        header = list(rows[0])
+        if self._columns is None:
+            self._columns = _plain_columns(self._catalog, self._sobject, header)
+        if not self._columns or any(len(row) != len(header) for row in rows):
+            return None
+        try:
+            texts = [[row[name] for row in rows] for name in header]
+            read = [
+                _read_column(reader, column)
+                for (_, reader), column in zip(self._columns, texts, strict=True)
+            ]
+        except (KeyError, UnreadableError, RefusedError):
+            return None
+        names = [field.name for field, _ in self._columns]
+        records = [dict(zip(names, row, strict=True)) for row in zip(*read, strict=True)]
+        if any("" in column for column in texts):
+            return [
+                {name: value for name, value in record.items() if value is not _ABSENT}
+                for record in records
+            ]
+        return records
 
     def _setter(self, name: str, names: list[str]) -> Setter:
         if self._from_text:
@@ -125,6 +162,27 @@ class RowReader:
         if not is_key(key):
             return refusals.not_an_external_id(key.name, parent.name)
         return Column(reference, parent, key)
+
+
+def _plain_columns(
+    catalog: Catalog, sobject: SObject, header: Sequence[str]
+) -> tuple[tuple[Field, Reader], ...]:
+    found = [column_of(catalog, sobject, name) for name in header]
+    fields = [each.field for each in found if each is not None and each.key is None]
+    is_plain = len(fields) == len(header) and all(
+        each.name != "Id" and each.type != "base64" and (each.createable or each.updateable)
+        for each in fields
+    )
+    return tuple((each, csv_reader(each)) for each in fields) if is_plain else ()
+
+
+def _read_column(read: Reader, texts: list[object]) -> list[Stored]:
+    """Read each different text once; raises what `read` raises, and UnreadableError for nulls."""
+    values = {text: read(text) for text in set(texts) if text != ""}
+    if _NULL_TEXT in values:
+        raise UnreadableError
+    values[""] = _ABSENT
+    return [values[text] for text in texts]
 
 
 def _ignore(_draft: RowDraft, _value: object) -> None:

@@ -38,6 +38,8 @@ _TRIMMED = " \t\n\r\f\v"
 """No text has this white space at its ends (Apex guide, Primitive Data Types); others it may."""
 _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
+_EXACT_DIGITS = 15
+"""A double holds every number of so many digits exactly as it is written."""
 _NUMBERS = frozenset({"double", "currency", "percent"})
 _AMPLE = Context(prec=400)
 """Enough precision for every double and its decimal places."""
@@ -113,6 +115,10 @@ def csv_reader(field: Field) -> Reader:
         return _csv_boolean
     if field.type == "datetime":
         return _csv_datetime
+    if field.type in _NUMBERS:
+        return _csv_double_reader(field)
+    if field.type not in _READERS:
+        return _csv_text_reader(field)
     return _READERS.get(field.type, _text_reader)(field)
 
 
@@ -148,9 +154,12 @@ def _csv_boolean(value: object) -> Stored:
 
 
 def _int_reader(field: Field) -> Reader:
-    bound = 10 ** (field.digits or 9)
+    digits = field.digits or 9
+    bound = 10**digits
 
     def read(value: object) -> Stored:
+        if isinstance(value, str) and len(value) <= digits and value.isascii() and value.isdigit():
+            return int(value)
         number = _number(value)
         if number != number.to_integral_value():
             raise UnreadableError
@@ -182,6 +191,25 @@ def _double_reader(field: Field) -> Reader:
         if abs(number) >= bound:
             raise RefusedError(refusals.out_of_range(field, value))
         return exact_numbers.to_stored(number.quantize(last, rounding, _AMPLE))
+
+    return read
+
+
+def _csv_double_reader(field: Field) -> Reader:
+    """The numbers of few digits that nearly all are, without the steps that leave them as is."""
+    read_any = _double_reader(field)
+    whole = _EXACT_DIGITS - field.scale
+    if field.precision:
+        whole = min(whole, field.precision - field.scale)
+    if whole < 1:
+        return read_any
+    decimals = rf"(?:\.\d{{1,{field.scale}}})?" if field.scale else ""
+    is_short = re.compile(rf"-?\d{{1,{whole}}}{decimals}", re.ASCII).fullmatch
+
+    def read(value: object) -> Stored:
+        if isinstance(value, str) and is_short(value):
+            return float(value)
+        return read_any(value)
 
     return read
 
@@ -266,6 +294,23 @@ def _text_reader(field: Field) -> Reader:
 
     def read(value: object) -> Stored:
         text = _text(value).strip(trimmed)
+        if len(text) > length:
+            raise RefusedError(refusals.too_long(field, text))
+        return text or None
+
+    return read
+
+
+def _csv_text_reader(field: Field) -> Reader:
+    """The same, faster for what is text already."""
+    read_any = _text_reader(field)
+    length = field.length or math.inf
+    trimmed = "" if field.html_formatted else _TRIMMED
+
+    def read(value: object) -> Stored:
+        if not isinstance(value, str):
+            return read_any(value)
+        text = value.strip(trimmed)
         if len(text) > length:
             raise RefusedError(refusals.too_long(field, text))
         return text or None

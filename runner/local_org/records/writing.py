@@ -143,10 +143,7 @@ class _Writer:
     def write(self, operation: str, rows: Sequence[Mapping[str, object]]) -> list[RowOutcome]:
         outcomes: list[RowOutcome] = []
         for start in range(0, len(rows), CHUNK_ROWS):
-            drafts = [
-                self._reader.draft(place, row)
-                for place, row in enumerate(rows[start : start + CHUNK_ROWS], start)
-            ]
+            drafts = self._reader.drafts(start, rows[start : start + CHUNK_ROWS])
             outcomes.extend(self._chunk(operation, drafts))
         return outcomes
 
