@@ -6,13 +6,14 @@ Knows the shape of an Id. Knows neither sObjects nor the store.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 
 _CHECKSUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _POD = "LO0"
 """Characters 4 to 6, where Salesforce names the instance."""
 _COUNTER_WIDTH = 9
+_PER_PAIR = 62 * 62
 _SHORT = 15
 _LONG = 18
 _UPPER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
@@ -31,11 +32,12 @@ def to18(short: str) -> str:
 @lru_cache(maxsize=4096)
 def _check(group: str) -> str:
     """The check character of five; most Ids of an org share their first ten characters."""
-    bits = 0
-    for place, letter in enumerate(group):
-        if letter in _UPPER:
-            bits |= 1 << place
-    return _CHECKSUM[bits]
+    return _CHECKSUM[_bits(group)]
+
+
+def _bits(letters: str) -> int:
+    """Which letters are upper case; the first is bit 0."""
+    return sum(1 << place for place, letter in enumerate(letters) if letter in _UPPER)
 
 
 def normalise(text: object) -> str | None:
@@ -60,7 +62,24 @@ def base62(number: int, width: int) -> str:
 
 def make_id(key_prefix: str, number: int) -> str:
     """The 18-character Id of the nth record (from 0) with this three-character key prefix."""
-    return to18(f"{key_prefix}{_POD}{base62(number, _COUNTER_WIDTH)}")
+    rest, last = divmod(number, _PER_PAIR)
+    head, checks, bits = _head(key_prefix, rest)
+    pair, further_bits = _pairs()[last]
+    return f"{head}{pair}{checks}{_CHECKSUM[bits | further_bits]}"
+
+
+@lru_cache(maxsize=64)
+def _head(key_prefix: str, number: int) -> tuple[str, str, int]:
+    """The first 13 characters, the check characters of ten, and the bits of the other three."""
+    text = f"{key_prefix}{_POD}{base62(number, _COUNTER_WIDTH - 2)}"
+    return text, _check(text[:5]) + _check(text[5:10]), _bits(text[10:])
+
+
+@cache
+def _pairs() -> tuple[tuple[str, int], ...]:
+    """The last two characters of each number below 62 x 62, with their bits."""
+    pairs = (one + other for one in _DIGITS for other in _DIGITS)
+    return tuple((pair, _bits(pair) << 3) for pair in pairs)
 
 
 def custom_key_prefix(number: int, letter: str = "a") -> str:

@@ -30,7 +30,7 @@ _NULL_TEXT = "#N/A"
 _ABSENT: Any = object()
 
 
-class RowDraft(Struct):
+class RowDraft(Struct, gc=False):
     """One row in progress: its values and its errors."""
 
     place: int

@@ -102,13 +102,14 @@ def lacking_by_rule(sobject: str, record: Mapping[str, Stored]) -> list[str]:
     return lacking if timed else ["DurationInMinutes", *lacking]
 
 
-def misplaced_of(sobject: SObject) -> Callable[[StoredRecord, frozenset[str]], list[str]]:
+def misplaced_of(sobject: SObject) -> Callable[[StoredRecord, frozenset[str]], list[str]] | None:
     """Finds the fields given to a record that only another kind of its sObject has.
 
-    A person account has no name of its own, other accounts have no fields of people.
+    A person account has no name of its own, other accounts have no fields of people. None if there
+    is only one kind.
     """
     if not _is_of_people(sobject):
-        return lambda _record, _given: []
+        return None
     before = [field.name for field in sobject.fields].index("PersonContactId")
     of_people = frozenset(field.name for field in sobject.fields[before:])
 

@@ -40,6 +40,7 @@ _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
 _EXACT_DIGITS = 15
 """A double holds every number of so many digits exactly as it is written."""
+_FEW_DIGITS = 8
 _NUMBERS = frozenset({"double", "currency", "percent"})
 _AMPLE = Context(prec=400)
 """Enough precision for every double and its decimal places."""
@@ -183,8 +184,7 @@ def _number(value: object) -> Decimal:
 def _double_reader(field: Field) -> Reader:
     scale, precision = field.scale, field.precision
     bound = Decimal(10) ** (precision - scale) if precision else Decimal("Infinity")
-    last = Decimal(1).scaleb(-scale)
-    rounding = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
+    last, rounding = _last_place(field)
 
     def read(value: object) -> Stored:
         number = _number(value)
@@ -193,6 +193,12 @@ def _double_reader(field: Field) -> Reader:
         return exact_numbers.to_stored(number.quantize(last, rounding, _AMPLE))
 
     return read
+
+
+def _last_place(field: Field) -> tuple[Decimal, str]:
+    """The unit that a field's numbers are rounded to, and how."""
+    rounding = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
+    return Decimal(1).scaleb(-field.scale), rounding
 
 
 def _csv_double_reader(field: Field) -> Reader:
@@ -205,10 +211,16 @@ def _csv_double_reader(field: Field) -> Reader:
         return read_any
     decimals = rf"(?:\.\d{{1,{field.scale}}})?" if field.scale else ""
     is_short = re.compile(rf"-?\d{{1,{whole}}}{decimals}", re.ASCII).fullmatch
+    few = rf"-?\d{{1,{min(whole, _FEW_DIGITS)}}}\.\d{{1,{_EXACT_DIGITS - _FEW_DIGITS}}}"
+    is_rounded = re.compile(few, re.ASCII).fullmatch
+    last, rounding = _last_place(field)
 
     def read(value: object) -> Stored:
-        if isinstance(value, str) and is_short(value):
-            return float(value)
+        if isinstance(value, str):
+            if is_short(value):
+                return float(value)
+            if is_rounded(value):
+                return float(Decimal(value).quantize(last, rounding))
         return read_any(value)
 
     return read

@@ -83,7 +83,9 @@ def write(org: Org, conn: sqlite3.Connection, call: WriteCall) -> list[RowOutcom
         return [refused(error) for _ in call.rows]
     key = _upsert_key(sobject, call.external_id) if operation == "upsert" else None
     locked = org.part(FaultRules).locks(sobject.name, call.rows)
-    rows = [row for place, row in enumerate(call.rows) if place not in locked]
+    rows = call.rows
+    if locked:
+        rows = [row for place, row in enumerate(rows) if place not in locked]
     conn.execute("SAVEPOINT call")
     if operation in {"insert", "update", "upsert"}:
         outcomes = _Writer(org, conn, call, key).write(operation, rows)
@@ -191,11 +193,11 @@ class _Writer:
         for draft in drafts:
             self._refuse_unwriteable(draft, self._not_createable)
         drafts = [draft for draft in drafts if not draft.errors]
-        given = [frozenset(draft.values) for draft in drafts]
+        given = [] if self._misplaced is None else [frozenset(draft.values) for draft in drafts]
         self._creation.complete(self._conn, drafts, now)
         if self._documents is not None:
             self._documents.number(drafts, now)
-        for draft, names in zip(drafts, given, strict=True):
+        for draft, names in zip(drafts, given, strict=False):
             self._refuse_misplaced(draft, names)
         for draft in drafts:
             missing = self._creation.missing(draft.values)
@@ -217,7 +219,8 @@ class _Writer:
         self._find(drafts)
         changed: dict[tuple[str, ...], list[RowDraft]] = defaultdict(list)
         found = [draft for draft in drafts if not draft.errors]
-        given = [self._changed(draft, now) for draft in found]
+        moment = stamp(now)
+        given = [self._changed(draft, moment) for draft in found]
         self._check_records(found)
         for draft, names in zip(found, given, strict=True):
             if not draft.errors:
@@ -246,10 +249,9 @@ class _Writer:
                 self._refuse_unwriteable(draft, self._not_updateable)
             seen.add(draft.id or "")
 
-    def _changed(self, draft: RowDraft, now: datetime) -> tuple[str, ...]:
+    def _changed(self, draft: RowDraft, moment: str) -> tuple[str, ...]:
         """Complete an update to a whole record; returns the names of the fields that change."""
         before = draft.before or {}
-        moment = stamp(now)
         emptied = [
             name for name, value in draft.values.items() if value is None and name in self._not_null
         ]
@@ -279,7 +281,7 @@ class _Writer:
         self._rules.find_duplicates(drafts)
 
     def _refuse_misplaced(self, draft: RowDraft, given: frozenset[str]) -> None:
-        names = self._misplaced(draft.values, given)
+        names = self._misplaced(draft.values, given) if self._misplaced else []
         if names:
             draft.errors.append(refusals.bad_fields(self._sobject.name, names))
 

@@ -44,3 +44,11 @@ def test_made_ids_sort_in_order_of_creation():
 def test_custom_objects_count_through_a00():
     assert [custom_key_prefix(number) for number in (0, 1, 61, 62)] == ["a00", "a01", "a0z", "a10"]
     assert base62(61, 2) == "0z"
+
+
+@pytest.mark.parametrize(
+    "number", [0, 61, 62, 3843, 3844, 62**5 - 1, 62**5, 123_456_789, 62**9 - 1]
+)
+@pytest.mark.parametrize("prefix", ["001", "a0B", "Zz9"])
+def test_a_new_id_has_the_check_characters_of_its_letters(prefix, number):
+    assert make_id(prefix, number) == to18(f"{prefix}LO0{base62(number, 9)}")

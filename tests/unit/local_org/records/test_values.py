@@ -150,3 +150,22 @@ def test_decimals_beyond_the_scale_are_rounded_by_their_digits(kind, given, stor
     """Currency half to even, other numbers half up; not by what a double made of them."""
     assert from_json(_field(kind, scale=2), given) == stored
     assert from_csv(_field(kind, scale=2), str(given)) == stored
+
+
+@pytest.mark.parametrize("kind", ["double", "currency", "percent"])
+@pytest.mark.parametrize(("precision", "scale"), [(18, 0), (18, 2), (5, 2), (0, 0), (18, 15)])
+@pytest.mark.parametrize(
+    "text",
+    ["0", "-0", "-0.0", "7", "12.5", "0.5", "1.005", "99999.995", "-2.675", "123456789.12",
+     "123456789012345", "12345678901234.56", "1234567890123456.78", "1e3", ".5", "5.", "+5", "1_0"],
+)  # fmt: skip
+def test_a_number_in_csv_is_read_as_in_json(kind, precision, scale, text):
+    field = _field(kind, precision=precision, scale=scale)
+
+    def read(reader):
+        try:
+            return repr(reader(field, text))
+        except (UnreadableError, RefusedError) as error:
+            return type(error), str(error)
+
+    assert read(from_csv) == read(from_json)
