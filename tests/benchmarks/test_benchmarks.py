@@ -103,3 +103,15 @@ def test_the_stages_of_an_ingest_are_told():
     )
     assert [line.count("|") for line in done.stdout.splitlines()] == [5] * 6
     assert "write the result files" in done.stdout
+
+
+def test_bulk_jobs_of_the_local_org_are_told():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.local_org", "--rows", "300"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert [line.count("|") for line in done.stdout.splitlines()] == [4] * 5
