@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 
 MEMORY_MB = 150
-"""Of all databases of a task; tasks that run side by side share it."""
+"""Of a task's database; tasks that run side by side share it."""
+LEAST_MEMORY_MB = 50
+"""However many share it: with 10 MB a million keys cannot be grouped."""
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -53,7 +55,7 @@ class Database:
         self._timezone = timezone
         with storage_errors("Rows cannot be stored on this machine"):
             config = _SETTINGS | {
-                "memory_limit": f"{share_of(MEMORY_MB)}MB",
+                "memory_limit": f"{max(share_of(MEMORY_MB), LEAST_MEMORY_MB)}MB",
                 "temp_directory": str(folder / "spill"),
             }
             if most_spilled_bytes is not None:
