@@ -40,6 +40,10 @@ _VERBS = (
 """In the order of `--help`; each is a module of this package with a function of the same name."""
 
 
+COMPLETE = "_RUNNER_COMPLETE"
+"""By this variable a shell says what to complete."""
+
+
 class _Commands(Mapping[str, object]):
     """The command of each verb, built when it is asked for."""
 
@@ -96,5 +100,8 @@ def _all_verbs(
         raise typer.Exit
 
 
-if "_RUNNER_COMPLETE" in os.environ:
-    completion_init()
+def run_app() -> None:
+    """Run what the command line says, or complete a word of it for the shell that asks."""
+    if COMPLETE in os.environ:
+        completion_init()
+    app(prog_name="runner", complete_var=COMPLETE)

@@ -41,9 +41,9 @@ def _run() -> ExitCode:
 
     try:
         check_texts(sys.argv[1:], os.environ)
-        from runner.cli.app import app
+        from runner.cli.app import run_app
 
-        app()
+        run_app()
     except RunnerError as error:
         from runner.cli.error_output import print_error
 

@@ -143,9 +143,9 @@ def declared_org(file: Path | None) -> tuple[Mapping[str, object], Origin]:
     Raises:
         JobError: The file is wrong; every problem with its position.
     """
-    from runner.job.load import load_checked
-
     if file is None:
         return {}, Origin(Path())
+    from runner.job.load import load_checked
+
     document = load_checked(file, "org")
     return document.values, document.origin

@@ -115,3 +115,15 @@ def test_bulk_jobs_of_the_local_org_are_told():
         timeout=120,
     )
     assert [line.count("|") for line in done.stdout.splitlines()] == [4] * 5
+
+
+def test_what_each_start_costs_is_told():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.start", "--runs", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert [line.count("|") for line in done.stdout.splitlines()] == [5] * 9

@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, unquote_plus
 from msgspec.structs import replace
 
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
-from runner.local_org.oauth import assertion
 from runner.local_org.oauth.approvals import Approvals
 from runner.local_org.oauth.apps import DEFAULT_SCOPES, App, Apps
 from runner.local_org.oauth.codes import Codes
@@ -92,6 +91,8 @@ def _by_refresh_token(org: Org, request: Request, form: _Form) -> Response:
 
 
 def _by_assertion(org: Org, request: Request, form: _Form) -> Response:
+    from runner.local_org.oauth import assertion
+
     text = form.get("assertion", "")
     app = org.part(Apps).get(assertion.issuer_of(text))
     username = assertion.subject_of(text, app.certificate, request.base_url, org.clock())

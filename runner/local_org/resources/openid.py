@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import json
 
-from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-from jwt.algorithms import RSAAlgorithm
-
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.oauth.apps import KNOWN_SCOPES
 from runner.local_org.org import Org
@@ -28,6 +25,9 @@ class SigningKey:
     """The org's public key, new in each server."""
 
     def __init__(self, _org: Org) -> None:
+        from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+        from jwt.algorithms import RSAAlgorithm
+
         private = generate_private_key(public_exponent=65537, key_size=2048)
         public = json.loads(RSAAlgorithm.to_jwk(private.public_key()))
         self.jwk = {

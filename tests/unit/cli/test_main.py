@@ -26,10 +26,10 @@ def meet(monkeypatch, capsys):
     """Run the command so that it meets an error; give its exit code and what it said."""
 
     def run(error, *words):
-        def app():
+        def run_app():
             raise error
 
-        monkeypatch.setattr(runner.cli.app, "app", app)
+        monkeypatch.setattr(runner.cli.app, "run_app", run_app)
         monkeypatch.setattr(sys, "argv", ["runner", *words])
         with pytest.raises(SystemExit) as left:
             main()

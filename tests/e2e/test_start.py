@@ -1,0 +1,95 @@
+"""What each verb imports, by name and number: a start is its imports."""
+
+import re
+import sys
+
+import pytest
+
+JOB = """
+- name: load
+  upsert: Account
+  key: ERP_Id__c
+  from: rows.csv
+  fields: {ERP_Id__c: no, Name: trim(name)}
+"""
+NEVER = {"duckdb", "rich", "jsonschema", "jinja2", "cryptography", "truststore", "numpy", "pandas"}
+"""Packages that no ordinary command needs."""
+HTTP, ENGINE = {"httpx", "tenacity"}, {"_duckdb"}
+COMPLETE = {"_RUNNER_COMPLETE": "complete_bash", "COMP_WORDS": "runner val", "COMP_CWORD": "1"}
+
+
+@pytest.fixture
+def imported(bench):
+    """Run a command; the modules that it imported but for Python's own, and what it said."""
+
+    def run(*words, **env):
+        bench.env = {"PYTHONPROFILEIMPORTTIME": "1", **env}
+        ended = bench.run(*words)
+        assert ended.code == 0, ended.err[-2000:]
+        names = set(re.findall(r"^import time:.*\| +(\S+)$", ended.err, re.MULTILINE))
+        own = {each for each in names if each.partition(".")[0] not in sys.stdlib_module_names}
+        return own, ended.out
+
+    return run
+
+
+def packages(modules):
+    return {each.partition(".")[0] for each in modules}
+
+
+def layers(modules):
+    return {each.split(".")[1] for each in modules if each.startswith("runner.")}
+
+
+def test_history_reads_the_ledger_alone(imported):
+    modules, _ = imported("history")
+    assert packages(modules).isdisjoint({*NEVER, *HTTP, *ENGINE, "yaml"})
+    assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "report"})
+    assert len(modules) < 110
+
+
+def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, bench):
+    bench.write("rows.csv", "no,name\n1,A\n")
+    modules, _ = imported("validate", bench.job(JOB))
+    assert packages(modules).isdisjoint({*NEVER, *HTTP, *ENGINE, "sqlite3"})
+    assert layers(modules).isdisjoint({"salesforce", "engine", "local_org", "login"})
+    assert len(modules) < 180
+
+
+def test_whoami_asks_an_org_without_an_engine(imported, bench, org):
+    modules, said = imported("whoami", bench.job(JOB))
+    assert "admin@local.example" in said
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE})
+    assert layers(modules).isdisjoint({"tables", "login"})
+    assert len(modules) < 310
+
+
+def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, bench, org):
+    bench.write("rows.csv", "no,name\n1,A\n")
+    modules, _ = imported("run", "-q", bench.job(JOB))
+    assert packages(modules).isdisjoint({*NEVER, "sqlalchemy", "keyring", "fsspec"})
+    assert layers(modules).isdisjoint({"login"})
+    assert "runner.cli.history" not in modules
+    assert len(modules) < 460
+
+
+def test_a_word_is_completed_without_more_than_the_command_line(imported):
+    modules, said = imported(**COMPLETE)
+    assert said == "validate\n"
+    assert packages(modules).isdisjoint({*NEVER, *HTTP, *ENGINE, "yaml", "filelock"})
+    assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "state"})
+    assert len(modules) < 80
+
+
+def test_options_are_completed_too(imported):
+    words = {**COMPLETE, "COMP_WORDS": "runner validate --allow-o", "COMP_CWORD": "2"}
+    assert imported(**words)[1] == "--allow-outside\n"
+
+
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [("bash", "complete -o default -F"), ("zsh", "compdef"), ("fish", "--command runner")],
+)
+def test_a_shell_is_told_how_to_complete(bench, shell, said):
+    bench.env = {"_RUNNER_COMPLETE": f"source_{shell}"}
+    assert said in bench.run().out
