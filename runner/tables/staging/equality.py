@@ -82,21 +82,24 @@ def plain(field: HeldField, text: str, *, sent: bool, lookup: str | None = None)
         sent: Whether it is a cell to send, not what the record holds.
         lookup: SQL of the reference that the record holds, for a relationship column.
     """
-    value = f"nullif({text}, {_NULL})" if sent else text
     if field.lookup is not None:
-        key = same_key(field.kind, value, tells_case=field.tells_case)
-        return key if sent else f"coalesce({key}, chr(30) || {lookup})"
-    if field.kind in NUMBERS:
-        digits = f"rtrim(rtrim({value}, '0'), '.')"
-        return f"CASE WHEN contains({value}, '.') THEN {digits} ELSE {value} END"
-    if field.kind is FieldKind.ID:
-        return f"left({value}, 15)"
-    if field.kind is FieldKind.BOOLEAN and not sent:
-        return f"coalesce({value}, 'false')"
-    if field.kind is FieldKind.DATETIME:
-        is_utc = f"({value}[-1] = 'Z' OR right({value}, 5) = '+0000')"
-        return f"CASE WHEN {is_utc} THEN {second(value)} ELSE {value} END"
-    return as_stored(value) if sent and field.kind is FieldKind.TEXT else value
+        own = f"nullif({text}, {_NULL})" if sent else text
+        key = same_key(field.kind, own, tells_case=field.tells_case)
+        value = key if sent else f"coalesce({key}, chr(30) || {lookup})"
+    elif field.kind is FieldKind.NUMBER or (field.kind is FieldKind.INTEGER and not sent):
+        digits = f"rtrim(rtrim({text}, '0'), '.')"
+        value = f"CASE WHEN contains({text}, '.') THEN {digits} ELSE {text} END"
+    elif field.kind is FieldKind.ID:
+        value = f"left({text}, 15)"
+    elif field.kind is FieldKind.BOOLEAN:
+        value = text if sent else f"coalesce({text}, 'false')"
+    elif field.kind is FieldKind.DATETIME:
+        is_utc = f"({text}[-1] = 'Z' OR right({text}, 5) = '+0000')"
+        value = f"CASE WHEN {is_utc} THEN {second(text)} ELSE {text} END"
+    else:
+        value = as_stored(text) if sent and field.kind is FieldKind.TEXT else text
+    # Outside of the others, whose texts may be written several times.
+    return f"nullif({value}, {_NULL})" if sent else value
 
 
 def _is_same(field: HeldField, sent: str, held: str) -> str:
