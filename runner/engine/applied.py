@@ -1,29 +1,60 @@
-"""Stages the rows that a plan has kept, and leaves out those whose record has changed since.
+"""Takes over the rows that a plan has kept, except those whose record has changed since.
 
-Knows what a plan leaves in a task's folder. Knows nothing of how a plan is kept until then.
+All of them before the first write: what the run itself changes, or has others change, is no reason
+to leave a record alone. Knows what a plan leaves in a task's folder. Knows nothing of how a plan is
+kept until then.
 """
 
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 from runner.engine.columns import ColumnPlan
-from runner.engine.context import PLANNED, Context
+from runner.engine.context import PLANNED, SNAPSHOT, Context
 from runner.engine.record_lookup import read_records
+from runner.engine.write import plan_of
 from runner.files import unwritable
 from runner.job.model import Verb, WriteTask
 from runner.tables.plans.changed_since import MOMENTS, leave_out_changed
 from runner.tables.staging.comparison import LAST_CHANGED
 from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
+from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
 
-def copy_kept(staging: StagedRows) -> None:
-    """Continue with a copy of the files of chunks: a plan's own stay as they are until the end.
+def take_over_plan(context: Context) -> None:
+    """Make the kept rows of each task its staged rows, as a resume finds them.
 
     Raises:
-        StateError: They cannot be copied.
+        OrgError: The org does not say which records there are.
+        StateError: The rows cannot be stored.
     """
+    for task in context.job.tasks:
+        folder = context.task_folder(task)
+        if isinstance(task, WriteTask) and (folder / PLANNED).exists():
+            _take_over(task, context, folder)
+            shutil.rmtree(folder / PLANNED)
+
+
+def _take_over(task: WriteTask, context: Context, folder: Path) -> None:
+    kept = read_snapshot(folder / PLANNED)
+    if kept is None:
+        return
+    shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
+    staging = StagedRows(folder / "staging", context.disk)
+    try:
+        plan = plan_of(task, context, kept.columns)
+        kept.restore(staging, plan.columns, timezone=task.timezone)
+        _copy_files(staging)
+        _leave_out_changed(task, context, plan, staging, folder / PLANNED / MOMENTS)
+        save_snapshot(staging, folder / SNAPSHOT)
+    finally:
+        staging.discard()
+
+
+def _copy_files(staging: StagedRows) -> None:
+    """Continue with a copy of the files: the plan's own stay as they are until all is saved."""
     try:
         for chunk in staging.chunks:
             for file in chunk.files:
@@ -33,21 +64,10 @@ def copy_kept(staging: StagedRows) -> None:
     staging.chunks = tuple(chunk.moved(staging.folder) for chunk in staging.chunks)
 
 
-def leave_out_changed_records(
-    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows
+def _leave_out_changed(
+    task: WriteTask, context: Context, plan: ColumnPlan, staging: StagedRows, moments: Path
 ) -> None:
-    """Leave rows of a plan out whose record was created, changed or deleted since it was made.
-
-    Args:
-        task: The write.
-        context: Of the run.
-        plan: What the task fills.
-        staging: The plan's rows.
-
-    Raises:
-        OrgError: The org does not say which records there are.
-        StateError: The rows cannot be stored.
-    """
+    """Leave rows out whose record was created, changed or deleted since the plan was made."""
     if task.verb is Verb.CREATE or staging.rows_total == staging.rejected_total:
         return
     name = plan.key or "Id"
@@ -59,5 +79,4 @@ def leave_out_changed_records(
         staging, key, field.name, tells_case=field.case_sensitive, fields=(), also=stamp
     )
     read_records(task, context, field, lookup)
-    moments = context.task_folder(task) / PLANNED / MOMENTS
     leave_out_changed(staging, lookup, moments, task.sobject)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT = "rows"
 PLANNED = "planned"
-"""The rows that a plan was applied with, until the task has looked at their records again."""
+"""Folder of the rows of a plan, until the run that applies it has looked at their records."""
 PARTS = "parts"
 """Folders of a task that are deleted once its end is final."""
 

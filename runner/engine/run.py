@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
-from runner.engine.context import PARTS, PLANNED, SNAPSHOT, Context
+from runner.engine.applied import take_over_plan
+from runner.engine.context import PARTS, SNAPSHOT, Context
 from runner.engine.query import run_query
 from runner.engine.schedule import Schedule
 from runner.engine.task_conflicts import conflicts_of
@@ -63,6 +64,7 @@ def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1
         only: Names of the tasks to run; all when empty.
         parallel: How many tasks may be under way at once, where their order allows it.
     """
+    take_over_plan(context)
     tasks = in_order(chosen(context.job.tasks, only))
     schedule = Schedule(tasks)
     width = min(parallel, schedule.most_at_once)
@@ -162,7 +164,7 @@ class _TaskRuns:
         position = self._places[outcome.name][0]
         context.ledger.finish_task(context.run_id, outcome, final=end.final, position=position)
         if end.final and outcome.results is not None:
-            for name in (PARTS, PLANNED, SNAPSHOT):
+            for name in (PARTS, SNAPSHOT):
                 shutil.rmtree(outcome.results / name, ignore_errors=True)
         context.sink(events.TaskFinished(outcome))
 

@@ -16,11 +16,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.engine.api_choice import api_for_write
-from runner.engine.applied import copy_kept, leave_out_changed_records
 from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import PLANNED, SNAPSHOT, Context
+from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
@@ -76,20 +75,14 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     staging = StagedRows(folder / "staging", context.disk)
     try:
         snapshot = read_snapshot(folder / SNAPSHOT)
-        kept = None if snapshot else read_snapshot(folder / PLANNED)
-        if kept is not None:
-            plan = _plan(task, context, kept.columns)
-            kept.restore(staging, plan.columns, timezone=task.timezone)
-            copy_kept(staging)
-            leave_out_changed_records(task, context, plan, staging)
-        elif snapshot is None:
+        if snapshot is None:
             rails = context.rails
             compares = rails is not None and rails.compares(task)
             plan, comparison = stage(task, context, staging, compares=compares)
             if rails is not None:
                 rails.check(task, context, partial(_effect, task, staging, comparison), effect_of)
         else:
-            plan = _plan(task, context, snapshot.columns)
+            plan = plan_of(task, context, snapshot.columns)
             snapshot.restore(staging, plan.columns, timezone=task.timezone)
         rows = staging.rows_total - staging.rejected_total
         creates = _creates(task, plan, staging)
@@ -183,7 +176,7 @@ def stage(
         RunnerError: The rows cannot be read or mapped, or the org cannot be asked.
     """
     staging.load(_source(task, context))
-    plan = _plan(task, context, staging.source_columns)
+    plan = plan_of(task, context, staging.source_columns)
     save_written(staging.written, context.task_folder(task))
     tasks = context.job.tasks
     ended = earlier(task.name, prerequisites(tasks), tasks)  # others may be under way
@@ -273,7 +266,12 @@ def _rows(
     return RowsSource(file, read_written(file.parent))
 
 
-def _plan(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPlan:
+def plan_of(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPlan:
+    """The fields that a write fills from a source with these columns.
+
+    Raises:
+        JobError: The columns do not fit.
+    """
     if not header:
         return ColumnPlan((), task.key, {})
     plan, problems = plan_columns(context.job, task, header, context.describes)

@@ -44,11 +44,11 @@ def leave_out_changed(
     lookup.know()
     connection = staging.database.connection
     is_other = "left(k.id, 15) IS DISTINCT FROM left(m.id, 15)"
-    stamp = lookup.comparison.held_cell.get(LAST_CHANGED, "NULL")
-    is_later = (
-        f"m.changed IS NOT NULL AND left({stamp}, {_MOMENT})"
-        f" IS DISTINCT FROM left(m.changed, {_MOMENT})"
-    )
+    stamp = lookup.comparison.held_cell.get(LAST_CHANGED)
+    is_later = "false"
+    if stamp is not None:  # a few objects have none
+        now, then = f"left(k.{stamp}, {_MOMENT})", f"left(m.changed, {_MOMENT})"
+        is_later = f"m.changed IS NOT NULL AND {now} IS DISTINCT FROM {then}"
     what = (
         f"CASE WHEN m.id IS NULL THEN {literal(f'{sobject}: a record with this key was created')}"
         f" WHEN k.id IS NULL THEN {literal(f'{sobject} ')} || m.id || ' was deleted'"
