@@ -211,3 +211,36 @@ def test_an_id_that_no_record_can_have_fails_its_row_only(bench, org, api, verb)
     assert ended.code in {1, 3}, ended.err
     assert counts(ended, "unchanged", "failed", "updated") == (2, 1, 0)
     assert [row["sf__Row"] for row in result_rows(ended, "failed")] == ["2"]
+
+
+@APIS
+def test_fields_of_creation_do_not_make_a_row_differ(bench, org, api):
+    org.create("Account", Name="A", ERP_Id__c="K1", Phone="1", Score__c=1)
+    bench.write("a.csv", "ERP_Id__c,Name,Phone,Score__c\nK1,A,2,1\nK2,B,2,1\nK3,C,2,1\n")
+    job = bench.job(
+        "- {name: load, upsert: Account, key: ERP_Id__c, from: a.csv, only_changes: true,"
+        f" on_create: [Phone], api: {api}, undo: true}}"
+    )
+    ended = bench.run("run", job, "-o", "json")
+    assert counts(ended, "created", "updated", "unchanged") == (2, 0, 1), ended.err
+    assert [row["Phone"] for row in org.rows(FIELDS)] == ["1", "2", "2"]
+    again = bench.run("run", job, "-o", "json")
+    assert counts(again, "created", "updated", "unchanged") == (0, 0, 3)
+    assert again.task("load")["api"] is None
+
+
+@APIS
+def test_an_update_by_key_sends_only_what_differs(bench, org, api):
+    for key in ("K1", "K2"):
+        org.create("Account", Name="A", ERP_Id__c=key, Phone="1", Active__c=True)
+    bench.write("a.csv", "key,Phone,Active__c\nK1,1,yes\nk2,,0\nK9,1,1\n")
+    job = bench.job(
+        "- {name: load, update: Account, key: ERP_Id__c, from: a.csv, only_changes: true,"
+        " fields: {ERP_Id__c: key, Phone: Phone, Active__c: Active__c}, blank: clear,"
+        f" api: {api}}}"
+    )
+    ended = bench.run("run", job, "-o", "json")
+    assert counts(ended, "updated", "unchanged", "failed") == (1, 1, 1), ended.err
+    assert [row["sf__Code"] for row in result_rows(ended, "failed")] == ["KEY_NOT_FOUND"]
+    found = org.rows("SELECT Phone, Active__c FROM Account ORDER BY ERP_Id__c")
+    assert found == [{"Phone": "1", "Active__c": True}, {"Phone": None, "Active__c": False}]
