@@ -16,6 +16,7 @@ from msgspec import Struct
 from runner.tables.field_types import EXPLICIT_NULL, FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import same_key
+from runner.tables.staging.equality import number
 from runner.tables.staging.problems import problem, shown
 
 REQUIRED_MISSING = "REQUIRED_FIELD_MISSING"
@@ -25,7 +26,6 @@ UNKNOWN_PARENT_KEY = "INVALID_FIELD"
 UNKNOWN_PARENT_ID = "INVALID_CROSS_REFERENCE_KEY"
 SEVERAL_RECORDS = "DUPLICATE_EXTERNAL_ID"
 NO_RECORD = "INVALID_CROSS_REFERENCE_KEY"
-_MOST_DIGITS = 38
 _NULL = literal(EXPLICIT_NULL)
 
 
@@ -111,8 +111,7 @@ def _of_field(rule: FieldRule) -> Iterator[str]:
         message = f"{why} || {shown(value)}"
         yield f"CASE WHEN {bad} THEN {problem(rule.field, BAD_PICKLIST_VALUE, message)} END"
     if rule.digits:
-        number = f"abs(try_cast({value} AS DECIMAL({_MOST_DIGITS}, 0)))"
-        too_large = f"{number} >= CAST('1{'0' * rule.digits}' AS DECIMAL({_MOST_DIGITS}, 0))"
+        too_large = f"abs({number(value)}) >= {number(literal(f'1e{rule.digits}'))}"
         why = literal(f"{rule.label}: value outside of valid range on numeric field: ")
         message = f"{why} || {value}"
         yield f"CASE WHEN {too_large} THEN {problem(rule.field, OUT_OF_RANGE, message)} END"
