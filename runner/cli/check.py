@@ -34,7 +34,11 @@ def check(
     settings = user_settings(state_dir, allow_host, allow_outside)
     checked = list(checks.check(jobs, settings))
     found = [problem for each in checked for problem in each.problems]
-    good = "" if quiet else "\n".join(map(_ready, checked))
+    good = (
+        ""
+        if quiet
+        else "\n".join(_ready(each) for each in checked if each.exit_code is ExitCode.DONE)
+    )
     print_findings(found, output, good=good, more={"jobs": [_document(each) for each in checked]})
     code = checks.worst(checked)
     if code is not ExitCode.DONE:
@@ -48,7 +52,8 @@ def _ready(checked: CheckedJob) -> str:
     if checked.org is not None:
         identity = checked.org.identity
         lines.append(f"  org {identity.org_id} as {identity.username}, API {checked.org.version}")
-    calls = f"  at least {checked.forecast.api_calls:,} API calls for the tasks"
+    number = checked.forecast.api_calls
+    calls = f"  at least {number:,} API call{'' if number == 1 else 's'} for the tasks"
     if checked.uncounted:
         calls += f", without the rows of {', '.join(checked.uncounted)}"
     if checked.api_requests is not None:

@@ -48,7 +48,7 @@ def print_findings(
     Args:
         found: In the order to print.
         output: How.
-        good: What to print in text where there is no finding; "" for nothing.
+        good: What to print of jobs without errors, in text; "" for nothing.
         more: Members of the JSON document besides.
     """
     if output is FindingsOutput.JSON:
@@ -81,7 +81,7 @@ def _print_end(found: Sequence[Diagnostic], good: str) -> None:
     errors = sum(each.severity is Severity.ERROR for each in found)
     if found:
         typer.echo(f"{_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
-    elif good:
+    if good:
         typer.echo(good)
 
 

@@ -23,8 +23,7 @@ def validate(
 
     permitted = permissions(allow_host, allow_outside, user_state())
     found = [problem for file in jobs for problem in check_job(file, permitted, thorough=True)[1]]
-    print_findings(
-        found, output, good="" if quiet else "\n".join(f"{each}: valid" for each in jobs)
-    )
+    good = "" if quiet or found else "\n".join(f"{each}: valid" for each in jobs)
+    print_findings(found, output, good=good)
     if any(each.severity is Severity.ERROR for each in found):
         raise typer.Exit(ExitCode.INVALID)

@@ -88,8 +88,8 @@ def reserve_problem(
         return None
     rail = Rail.RESERVE_API_CALLS
     message = (
-        f"the run needs at least {api_calls:,} API calls of the {left.remaining:,} that the org "
-        f"has left, and `{rail}` leaves {reserve.calls(left.max):,} of {left.max:,} to others"
+        f"the run needs at least {api_calls:,} of the {left.remaining:,} API calls that the "
+        f"org has left, and `{rail}` leaves {reserve.calls(left.max):,} of {left.max:,} to others"
     )
     hint = f"Run it later: the limit covers the last 24 hours. `--allow {rail}` goes on once."
     path = ("limits", rail.value)

@@ -75,6 +75,8 @@ def _reason_to_fail(task: WriteTask, counts: Counts, bad: int) -> str | None:
         enough = not task.max_failures.allows(counts.failed, counts.read)
         count, became = (counts.failed, "failed") if enough else (bad, "did not succeed")
         return f"{count:,} of {counts.read:,} rows {became}, more than max_failures allows."
-    if bad == counts.read - counts.skipped and not counts.in_doubt and task.max_failures is None:
+    # A row that `match` skips is as it should be; one of a key that others have was not tried.
+    left_out = counts.skipped if task.match is None else 0
+    if bad == counts.read - left_out and not counts.in_doubt and task.max_failures is None:
         return "Every row failed."
     return None

@@ -19,7 +19,15 @@ from runner.engine.api_reserve import reserve_problem
 from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.forecast import Forecast, forecast_of
 from runner.engine.org_check import org_problems
-from runner.errors import ExitCode, JobError, RunnerError, SignInError, UsageError, WrongOrgError
+from runner.errors import (
+    ExitCode,
+    JobError,
+    OrgError,
+    RunnerError,
+    SignInError,
+    UsageError,
+    WrongOrgError,
+)
 from runner.job.load import connection_problem
 from runner.job.model import AnyTask, Job, WriteTask
 from runner.job.partial_job import files_written_by
@@ -94,7 +102,9 @@ def _cause(error: RunnerError) -> tuple[tuple[str, ...], str]:
 
 def _checked(job: Job, session: Session, org: ConnectedOrg, written: frozenset[Path]) -> CheckedJob:
     tasks = [task for task in job.tasks if task.enabled]
-    problems = list(org_problems(job, tasks, Describes(session), written))
+    describes = Describes(session)
+    problems = list(org_problems(job, tasks, describes, written))
+    problems += _not_unique(job, tasks, describes)
     problems += _hard_deletes(job, session)
     problems += _too_old(job, tasks, org.version)
     forecast, uncounted = forecast_of(tasks, org.version, written | files_written_by(job))
@@ -129,6 +139,25 @@ def _too_old(job: Job, tasks: Sequence[AnyTask], version: str) -> Iterator[Diagn
         except UsageError as error:
             here = ("tasks", task.index, task.verb.value)
             yield job.origin.diagnose(here, "org/api-version", error.message, help=error.hint)
+
+
+def _not_unique(job: Job, tasks: Sequence[AnyTask], describes: Describes) -> Iterator[Diagnostic]:
+    """Keys that several records may have; a row of such a key fails."""
+    for task in tasks:
+        if not isinstance(task, WriteTask) or task.key is None:
+            continue
+        try:
+            found = describes.of(task.sobject).field(task.key)
+        except OrgError:
+            continue  # which is a problem already
+        if found is not None and found.external_id and not found.unique:
+            yield job.origin.diagnose(
+                ("tasks", task.index, "key"),
+                "org/key-not-unique",
+                f"several records of {task.sobject} may have the same {found.name}",
+                help="A row of such a key fails. Mark the field as Unique in Setup.",
+                severity=Severity.WARNING,
+            )
 
 
 def _hard_deletes(job: Job, session: Session) -> Iterator[Diagnostic]:

@@ -82,6 +82,17 @@ def test_a_ready_job_says_what_a_run_costs(bench, org):
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}]
 
 
+def test_a_key_that_several_records_may_have_is_a_warning(bench, serve_org):
+    field = "{type: text, length: 20, external_id: true}"
+    serve_org(org_file=f"version: 1\nobjects:\n  Account:\n    fields:\n      Loose__c: {field}\n")
+    bench.write("a.csv", "Loose__c,Name\n1,x\n")
+    job = bench.job("- {name: a, upsert: Account, key: Loose__c, from: a.csv}")
+    ended = bench.run("check", job)
+    assert ended.code == 0, ended.out + ended.err
+    assert "warning[org/key-not-unique]: several records of Account" in ended.out
+    assert "at least 1 API call for the tasks" in ended.out
+
+
 def test_a_limit_that_would_be_reached_is_found(bench, serve_org):
     serve_org("--daily-api-requests", "30")
     bench.write("a.csv", "ERP_Id__c,Name\n" + "".join(f"{n},x\n" for n in range(2_000)))

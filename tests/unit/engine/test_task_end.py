@@ -3,11 +3,12 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner.engine.task_end import outcome_of_write
 from runner.errors import AbortedError, ExitCode, LimitError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import MaxFailures, Verb, WriteTask
+from runner.job.model import Match, MaxFailures, Verb, WriteTask
 from runner.outcome import Counts, TaskStatus
 
 
@@ -68,6 +69,13 @@ def task(max_failures=None):
 def test_counts_decide(allowed, counts, status, code):
     found = outcome_of_write(task(allowed), counts, None)
     assert (found.status, found.exit_code) == (status, code)
+
+
+def test_rows_that_match_skips_are_as_they_should_be():
+    counts = Counts(read=10, skipped=9, failed=1)
+    assert outcome_of_write(task(), counts, None).status is TaskStatus.FAILED  # all that was tried
+    found = outcome_of_write(replace(task(), match=Match.CREATE_ONLY), counts, None)
+    assert (found.status, found.exit_code) == (TaskStatus.PARTIAL, ExitCode.PARTIAL)
 
 
 def test_what_stopped_the_task_counts_more_than_its_rows():
