@@ -17,7 +17,8 @@ from runner.tables.sources.csv import PLAIN_CSV
 from runner.tables.staging.rows import StagedRows
 
 STATUSES = (RowStatus.SUCCEEDED, RowStatus.FAILED, RowStatus.UNPROCESSED)
-NAMES = st.sampled_from(("a", "", "x,\ny", "#N/A", "É"))
+NAMES = st.sampled_from(("a", "", "x,\ny", "É"))
+"""Without `#N/A`, which is the same as a blank to the org."""
 statuses = st.sampled_from((*STATUSES, RowStatus.SUCCEEDED, RowStatus.SUCCEEDED))
 
 

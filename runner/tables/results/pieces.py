@@ -7,6 +7,7 @@ A row is not parsed again where it was read as plain CSV already. Knows staged r
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from itertools import compress, islice
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING
@@ -99,9 +100,14 @@ class PieceWriter(Struct, frozen=True):
             _MOST_BYTES_IN_MEMORY, dir=folder
         )
         if self.own:
-            lines = map(b",".join, zip(records, records_of(content, count), strict=True))
-            while some := list(islice(lines, _WRITTEN_AT_ONCE)):
-                piece.write(b"\n".join([*some, b""]))
+            # A short row takes several times its length as an object: one at a time is enough.
+            has_lines = content.count(b"\n") == count
+            ends = (
+                BytesIO(content) if has_lines else (e + b"\n" for e in records_of(content, count))
+            )
+            lines = map(b",".join, zip(records, ends, strict=True))
+            while some := b"".join(islice(lines, _WRITTEN_AT_ONCE)):
+                piece.write(some)
         else:
             piece.write(content)
         piece.seek(0)
