@@ -7,7 +7,7 @@ a plan is shown or kept.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -34,7 +34,7 @@ from runner.errors import JobError, RunnerError
 from runner.events import Event
 from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
 from runner.job.order import in_order
-from runner.plan import Change, TaskPlan
+from runner.plan import Change, FieldChanges, TaskPlan
 from runner.tables.plans.changed_since import MOMENTS
 from runner.tables.plans.parents import ParentKeys
 from runner.tables.plans.planned_rows import PlannedRows, Write
@@ -184,9 +184,9 @@ class Planner(Struct):
         if self.sources.is_read(task):
             rows.write_files(folder)
         counts = rows.counts
-        self.sources.add_write(task, counts)
-        early = self.sources.early_rows(task)
-        is_live = self.sources.depends_on_writes(task) or rows.has_placeholders
+        early = self._early(task, columns)
+        self.sources.add_write(task, counts, _with_lookups(columns, rows.fields))
+        is_live = bool(early) or self.sources.depends_on_writes(task) or rows.has_placeholders
         plan = replace(
             plan,
             key=columns.key or plan.key,
@@ -219,6 +219,17 @@ class Planner(Struct):
         save_snapshot(staging, folder / PLANNED)
         rows.save_moments(folder / PLANNED / MOMENTS)
         return PlannedTask(plan, is_kept=True, sources=digests)
+
+    def _early(self, task: WriteTask, columns: ColumnPlan) -> tuple[str, ...]:
+        """Why a write may do something else during a run than it would now."""
+        early = self.sources.early_rows(task)
+        if task.verb not in COMPARED_VERBS:
+            return early
+        described = self.context.describes.of(task.sobject)
+        parents = {name for each in described.fields.values() for name in each.reference_to}
+        filled = [each.label for each in columns.columns]
+        found = self.sources.compared_too_early(task, {*filled, *columns.lookups.values()}, parents)
+        return (*early, *([found] if found else []))
 
     def _judged(
         self,
@@ -303,6 +314,12 @@ def _notes(task: WriteTask, staging: StagedRows, counts: Mapping[Change, int]) -
     most = task.max_failures
     if refused and most is not None and not most.allows(refused, staging.rows_total):
         yield "The refused rows are more than `max_failures` allows: the task would fail."
+
+
+def _with_lookups(columns: ColumnPlan, changed: Iterable[FieldChanges]) -> set[str]:
+    """Fields that change, and the references behind relationships."""
+    names = {each.field for each in changed}
+    return names | {columns.lookups[each] for each in names if each in columns.lookups}
 
 
 def _finds(columns: ColumnPlan) -> bool:

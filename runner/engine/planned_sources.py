@@ -6,7 +6,7 @@ sources and targets. Knows nothing of rows.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -27,10 +27,11 @@ from runner.job.endpoints import (
     shown_url,
     tasks_of,
 )
-from runner.job.model import AnyTask, ChildTable, Job, QueryTask, WriteTask
+from runner.job.model import AnyTask, ChildTable, Job, QueryTask, Verb, WriteTask
 from runner.plan import WRITES, Change
 from runner.tables.sources.csv import PLAIN_CSV
 
+ANY_FIELD = "*"
 _LEFT_BY_FAILURE = frozenset({TaskRows.FAILED, TaskRows.UNPROCESSED})
 
 
@@ -48,6 +49,11 @@ class PlannedSources(Struct):
     """Writes whose rows are not known, and whether there may be any."""
     _writers: dict[str, str] = field(default_factory=dict)
     """Objects whose records a task before changes, in lower case, and that task."""
+    _changed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By object in lower case: fields whose values a task before changes, in lower case, and that
+    task; `ANY_FIELD` if it deletes records, or nobody knows what it does."""
+    _deletes: dict[str, str] = field(default_factory=dict)
+    """Objects of which a task before deletes records, in lower case, and that task."""
     _early: set[str] = field(default_factory=set)
     """Tasks that may leave other rows during a run than now."""
 
@@ -103,12 +109,48 @@ class PlannedSources(Struct):
         self._unknown[task.name] = is_open
         if is_open:
             self._writers.setdefault(task.sobject.lower(), task.name)
+            self._add_changed(task, (ANY_FIELD,))
 
-    def add_write(self, task: WriteTask, counts: Mapping[Change, int]) -> None:
-        """Note what a write would do."""
+    def add_write(
+        self, task: WriteTask, counts: Mapping[Change, int], fields: Collection[str]
+    ) -> None:
+        """Note what a write would do, and which fields of records it changes."""
         self._counts[task.name] = counts
+        if counts.get(Change.DELETE) or task.name in self._early:
+            self._add_changed(task, (ANY_FIELD,))
+        elif counts.get(Change.UPDATE):
+            self._add_changed(task, fields)
         if any(counts.get(each) for each in WRITES):
             self._writers.setdefault(task.sobject.lower(), task.name)
+
+    def compared_too_early(
+        self, task: WriteTask, fields: Iterable[str], parents: Iterable[str]
+    ) -> str | None:
+        """Why a write's rows cannot be compared now with the records that they will find.
+
+        Args:
+            task: The write.
+            fields: That it fills.
+            parents: Objects of the lookups of its records: those are gone with a parent.
+        """
+        changed = self._changed.get(task.sobject.lower(), {})
+        found = [changed.get(each.lower()) for each in (ANY_FIELD, *fields)]
+        found += [self._deletes.get(each.lower()) for each in parents]
+        writer = next((each for each in found if each is not None), None)
+        if writer is None:
+            return None
+        self._early.add(task.name)
+        return (
+            f"`{writer}` changes records of {task.sobject} before; rows are compared with what "
+            "they hold now, and an apply compares them during the run."
+        )
+
+    def _add_changed(self, task: WriteTask, fields: Collection[str]) -> None:
+        changed = self._changed.setdefault(task.sobject.lower(), {})
+        for each in fields:
+            changed.setdefault(each.lower(), task.name)
+        if task.verb is Verb.DELETE:
+            self._deletes.setdefault(task.sobject.lower(), task.name)
 
     def depends_on_writes(self, task: WriteTask) -> bool:
         """Whether its rows depend on what other writes of the plan do."""

@@ -191,6 +191,30 @@ def test_a_plan_is_saved_over_no_other_file(bench, org):
     assert bench.run("apply", "saved.plan").code == 0
 
 
+def test_records_that_earlier_tasks_change_or_delete_are_compared_during_the_run(bench, org):
+    for n in range(1, 5):
+        org.create("Account", Name=f"A{n}", ERP_Id__c=f"K{n}", Phone="1", Score__c=n)
+    bench.write("one.csv", "ERP_Id__c,Phone\nK1,2\n")
+    bench.write("all.csv", "ERP_Id__c,Name,Phone\nK1,A1,1\nK2,A2,1\nK3,A3,1\nK5,A5,\n")
+    bench.write("scores.csv", "ERP_Id__c,Score__c\nK1,1\n")
+    bench.write("new.csv", "ERP_Id__c,Name,Phone\nK5,A5,5\n")
+    job = bench.job(
+        "- {name: scores_before, upsert: Account, key: ERP_Id__c, from: one.csv}\n"
+        "- {name: other_field, upsert: Account, key: ERP_Id__c, from: scores.csv}\n"
+        "- {name: old, query: \"SELECT Id FROM Account WHERE ERP_Id__c = 'K2'\"}\n"
+        "- {name: gone, delete: Account, from: {task: old}}\n"
+        "- {name: new, create: Account, from: new.csv}\n"
+        "- {name: load, upsert: Account, key: ERP_Id__c, from: all.csv, blank: clear}"
+    )
+    document = planned(bench, job)
+    tasks = {task["name"]: task for task in document["tasks"]}
+    assert tasks["other_field"]["unknown"] == []
+    assert "changes records of Account before" in tasks["load"]["unknown"][0]
+    assert bench.run("apply", "saved.plan").code == 0
+    held = [(row["ERP_Id__c"], row["Phone"]) for row in org.rows(ACCOUNTS)]
+    assert held == [("K1", "1"), ("K2", "1"), ("K3", "1"), ("K4", "1"), ("K5", None)]
+
+
 def with_index(file, more=(), **members):
     """Make a plan say something else, and have more members; its digest is right."""
     content = file.read_bytes().rpartition(b"\nrunner-plan ")[0]

@@ -29,7 +29,7 @@ from runner.tables.plans.refusals import (
 from runner.tables.results.row_results import RowResults
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.comparison import LAST_CHANGED, Comparison
+from runner.tables.staging.comparison import KNOWN, LAST_CHANGED, Comparison
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import BETWEEN_MEMBERS, problem
 from runner.tables.staging.rewrite import rewrite_chunks
@@ -154,7 +154,12 @@ class PlannedRows:
 
     @property
     def has_placeholders(self) -> bool:
-        """Whether a cell to send stands for a record that does not exist yet."""
+        """Whether rows are for records that do not exist yet, or a cell stands for one."""
+        if self._comparison is not None:
+            query = f"SELECT 1 FROM {KNOWN} WHERE {is_placeholder('id')} LIMIT 1"
+            with storage_errors(_FAILURE):
+                if self._connection.execute(query).fetchall():
+                    return True
         ids = [cell for cell in self._all_cells if self._is_id(cell)]
         test = " OR ".join(is_placeholder(each) for each in ids)
         if not test:
