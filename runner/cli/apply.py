@@ -81,6 +81,7 @@ def apply(
     from runner.cli.options import seconds
     from runner.cli.run_output import progress, run_options, run_output, signals_stop_the_run
     from runner.runs.apply import apply as apply_plan
+    from runner.runs.apply import check_limits
     from runner.runs.plan import made_plans
     from runner.runs.prepare import prepare
     from runner.state.run_records import RunRequest
@@ -112,6 +113,7 @@ def apply(
                 planning = made_plans(prepared, options, most_rows=rows, keeps_rows=True)
                 (made,) = stack.enter_context(planning)
             _show(made.plan, mask or [], is_text=is_text)
+            check_limits(made.plan.trips, made.prepared.job, options.allowed)
             if not yes:
                 _confirm(made.plan, plan, may_ask=is_text and not no_input)
             file = _saved(made)

@@ -6,14 +6,14 @@ Knows when a plan may still be applied. Prints nothing.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec.structs import replace
 
 from runner import events
-from runner.diagnostics import Diagnostic, Position
+from runner.diagnostics import Diagnostic
 from runner.engine.connect import connect
 from runner.engine.planned_sources import local_sources
 from runner.errors import RailError, RunnerError, SourceError, UsageError
@@ -21,6 +21,7 @@ from runner.job.limits import RAILS
 from runner.job.model import COMPARED_VERBS, Job, WriteTask
 from runner.job.rails import Rail
 from runner.outcome import RunOutcome
+from runner.plan import Trip
 from runner.runs.execute import execute_selected
 from runner.runs.prepare import JobLock, RunOptions, clean_up, load, locked
 from runner.runs.protection import check_confirmed, unconfirmed
@@ -57,7 +58,7 @@ def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutc
     request = RunRequest(APPLY, saved.only, saved.params)
     params = resolved_params(job, request)
     check_confirmed([unconfirmed(job, options.confirmed, saved.only)])
-    _check_limits(saved, job, options)
+    check_limits((each.trip_of(job.file) for each in saved.trips), job, options.allowed)
     _check_org(saved, job, file, options)
     with locked(job, options) as lock:
         _check_no_unfinished_run(lock, job, options)
@@ -107,17 +108,20 @@ def _unchanged_job(saved: SavedPlan, file: Path, options: RunOptions) -> Job:
     return job
 
 
-def _check_limits(saved: SavedPlan, job: Job, options: RunOptions) -> None:
-    """Refuse a plan that exceeds a limit of the job which is not allowed this time."""
+def check_limits(trips: Iterable[Trip], job: Job, allowed: Collection[Rail]) -> None:
+    """Refuse a plan that exceeds a limit of the job which is not allowed this time.
+
+    Raises:
+        RailError: It does; every such limit with its position.
+    """
     problems = []
-    for trip in saved.trips:
+    for trip in trips:
         rail = Rail(trip.rail)
-        if rail not in options.allowed:
-            at = Position(trip.line, trip.column, trip.end_column) if trip.line else None
+        if rail not in allowed:
+            at = trip.position
             line = job.origin.lines[at.line - 1] if at else None
             hint = f"Check the plan first; `--allow {rail}` goes on once."
-            code = RAILS[rail].code
-            problems.append(Diagnostic(code, trip.message, job.file, at, line, hint))
+            problems.append(Diagnostic(RAILS[rail].code, trip.message, trip.file, at, line, hint))
     if problems:
         raise RailError(tuple(problems))
 

@@ -21,7 +21,7 @@ from runner.engine.org_check import org_problems
 from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
 from runner.engine.planned_sources import PlannedSources, files_read
-from runner.errors import JobError
+from runner.errors import AbortedError, JobError, RunnerError, TransientError
 from runner.job.model import Environment
 from runner.job.partial_job import files_written_by
 from runner.plan import RunPlan
@@ -74,12 +74,13 @@ def made_plans(
     files: dict[Path, Path] = {}
     with _scratch(options.settings.state.create()) as scratch:
         made = []
-        for number, each in enumerate(prepared, start=1):
-            sources = PlannedSources(each.job.tasks, read, files)
-            folder = scratch / str(number)
-            planning = _Planning(each, options, folder, sources, frozenset(written))
-            made.append(planning.made(most_rows, keeps_rows=keeps_rows))
-            written |= files_written_by(each.job)
+        with _errors_of_a_plan(options.ends_at):
+            for number, each in enumerate(prepared, start=1):
+                sources = PlannedSources(each.job.tasks, read, files)
+                folder = scratch / str(number)
+                planning = _Planning(each, options, folder, sources, frozenset(written))
+                made.append(planning.made(most_rows, keeps_rows=keeps_rows))
+                written |= files_written_by(each.job)
         yield made
 
 
@@ -178,6 +179,25 @@ def _notes(prepared: PreparedRun, state: StateFolder) -> Iterator[str]:
             f"Run {unfinished[0].run_id} of this job is unfinished: a run resumes it first, and "
             "this plan does not know what it still sends."
         )
+
+
+@contextmanager
+def _errors_of_a_plan(ends_at: float | None) -> Iterator[None]:
+    """Say of an error what to do next where there is no run to resume."""
+    again = "Nothing was written. Make the plan again."
+    try:
+        yield
+    except AbortedError as error:
+        error.message, error.hint = "The plan was interrupted.", again
+        raise
+    except TransientError as error:
+        if ends_at is None or time.monotonic() < ends_at:
+            raise
+        raise TransientError("The plan took longer than its `--timeout`.", hint=again) from error
+    except RunnerError as error:
+        if "runner resume" in (error.hint or ""):
+            error.hint = again
+        raise
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import BinaryIO
 import msgspec
 from msgspec import Struct, field
 
+from runner.diagnostics import Position
 from runner.engine.context import PLANNED
 from runner.errors import UsageError
 from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
@@ -45,6 +46,11 @@ class SavedTrip(Struct, frozen=True):
     line: int | None = None
     column: int = 1
     end_column: int = 1
+
+    def trip_of(self, job_file: Path) -> Trip:
+        """The limit, in the job's file."""
+        at = Position(self.line, self.column, self.end_column) if self.line else None
+        return Trip(self.rail, self.message, job_file, at)
 
 
 class SavedPlan(Struct, frozen=True):

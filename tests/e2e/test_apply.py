@@ -322,5 +322,8 @@ def test_a_limit_that_the_plan_exceeds_stops_it(bench, org):
     assert ended.code == 6, ended.err
     assert "job.yaml:4:" in ended.err
     assert org.rows(ACCOUNTS) == []
+    ended = bench.run("apply", job, "--yes")
+    assert ended.code == 6, ended.err
+    assert "create 2" in ended.out
     assert bench.run("apply", "saved.plan", "--allow", "max_creates").code == 0
     assert len(org.rows(ACCOUNTS)) == 2

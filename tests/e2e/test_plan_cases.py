@@ -1,6 +1,9 @@
 """Plans of many kinds of tasks and sources: each says what its run then does."""
 
 import json
+import os
+import pty
+import signal
 
 import pytest
 
@@ -186,3 +189,36 @@ def test_jobs_that_cannot_be_planned_are_errors(bench, org):
     two = bench.run("plan", job, other, "--save", "p")
     assert two.code == 2
     assert json.loads(bench.run("plan", job, "-o", "json").out)["has_changes"]
+
+
+def test_a_plan_that_is_interrupted_or_late_names_no_run_to_resume(bench, org):
+    bench.write("a.csv", ONE_ROW)
+    job = bench.job(f"- {{name: load, {KEYED}}}")
+    org.fault(kind="slow", path="/query", bytes_per_second=30, times=9)
+    late = bench.run("plan", job, "--timeout", "1s")
+    assert late.code == 5, late.err
+    assert "resume" not in late.err
+    process = bench.start("plan", job)
+    assert "connected" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "The plan was interrupted." in err
+    assert "resume" not in err
+    assert not (bench.state / "plans").exists()
+
+
+@pytest.mark.parametrize(("answer", "code", "names"), [("y", 0, ["One"]), ("n", 8, [])])
+def test_a_person_is_asked(bench, org, answer, code, names):
+    bench.write("a.csv", ONE_ROW)
+    job = bench.job(f"- {{name: load, {KEYED}}}")
+    ours, theirs = pty.openpty()
+    process = bench.start("apply", job, stdin=theirs)
+    os.write(ours, f"{answer}\n".encode())
+    out, err = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == code, err
+    assert "create 1" in out
+    assert "Apply 1 change? [y/N]" in err
+    assert [row["Name"] for row in org.rows(ACCOUNTS)] == names
