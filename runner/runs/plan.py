@@ -9,9 +9,11 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 
 from msgspec import Struct
 
@@ -22,6 +24,7 @@ from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
 from runner.engine.planned_sources import PlannedSources, files_read
 from runner.errors import AbortedError, JobError, RunnerError, TransientError
+from runner.files import private_folder
 from runner.job.model import Environment
 from runner.job.partial_job import files_written_by
 from runner.plan import RunPlan
@@ -204,16 +207,19 @@ def _errors_of_a_plan(ends_at: float | None) -> Iterator[None]:
 def _scratch(state: StateFolder) -> Iterator[Path]:
     """A folder for one command; those of dead processes are deleted."""
     root = state.root / "plans"
-    root.mkdir(mode=0o700, exist_ok=True)
-    for other in root.iterdir():
-        if is_free(other / _LOCK, shared=False):
-            shutil.rmtree(other, ignore_errors=True)
-    folder = root / new_run_id(datetime.now(UTC))
-    try:
-        folder.mkdir(mode=0o700)
-        with file_lock(folder / _LOCK, shared=False):
+    # Another process must not take a folder for that of a dead one before its lock is held.
+    coming_and_going = partial(file_lock, state.locks / "plans", shared=False)
+    with ExitStack() as held:
+        with coming_and_going():
+            for other in root.glob("*"):
+                if is_free(other / _LOCK, shared=False):
+                    shutil.rmtree(other, ignore_errors=True)
+            folder = Path(mkdtemp(dir=private_folder(root)))
+            held.enter_context(file_lock(folder / _LOCK, shared=False))
+        try:
             yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):
-            root.rmdir()  # unless others plan, too
+        finally:
+            with coming_and_going():
+                shutil.rmtree(folder, ignore_errors=True)
+                with suppress(OSError):
+                    root.rmdir()  # unless others plan, too

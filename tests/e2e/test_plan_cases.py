@@ -174,6 +174,16 @@ def test_what_a_dead_process_left_is_deleted(bench, org):
     assert not left.exists()
 
 
+def test_several_plans_are_made_at_once(bench, org):
+    bench.write("a.csv", ONE_ROW)
+    job = bench.job(f"- {{name: load, {KEYED}}}")
+    processes = [bench.start("plan", job, "-q") for _ in range(4)]
+    for process in processes:
+        _, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err
+    assert not (bench.state / "plans").exists()
+
+
 def test_jobs_that_cannot_be_planned_are_errors(bench, org):
     bench.write("a.csv", ONE_ROW)
     job = bench.job(f"- {{name: load, {KEYED}}}")
