@@ -17,7 +17,7 @@ from runner.engine.write import plan_of
 from runner.files import unwritable
 from runner.job.model import Verb, WriteTask
 from runner.tables.plans.changed_since import MOMENTS, leave_out_changed
-from runner.tables.staging.comparison import LAST_CHANGED
+from runner.tables.staging.comparison import LAST_CHANGED, UNCHANGED_FILE
 from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
@@ -49,6 +49,9 @@ def _take_over(task: WriteTask, context: Context, folder: Path) -> None:
         _copy_files(staging)
         _leave_out_changed(task, context, plan, staging, folder / PLANNED / MOMENTS)
         save_snapshot(staging, folder / SNAPSHOT)
+        unchanged = folder / PLANNED / UNCHANGED_FILE
+        if unchanged.exists():
+            shutil.copyfile(unchanged, folder / SNAPSHOT / UNCHANGED_FILE)
     finally:
         staging.discard()
 

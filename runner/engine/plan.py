@@ -38,7 +38,7 @@ from runner.plan import Change, FieldChanges, TaskPlan
 from runner.tables.plans.changed_since import MOMENTS
 from runner.tables.plans.parents import ParentKeys
 from runner.tables.plans.planned_rows import PlannedRows, Write
-from runner.tables.staging.comparison import Comparison
+from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.key_hashes import key_of
 from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
@@ -181,8 +181,6 @@ class Planner(Struct):
         own_calls = context.session.api_calls
         rows = self._judged(wanted, context, staging, columns, comparison)
         folder = context.task_folder(task)
-        if self.sources.is_read(task):
-            rows.write_files(folder)
         counts = rows.counts
         early = self._early(task, columns)
         self.sources.add_write(task, counts, _with_lookups(columns, rows.fields))
@@ -200,6 +198,12 @@ class Planner(Struct):
             unknown=early or ((_FROM_WRITES,) if is_live else ()),
             has_unknown_rows=bool(early),
         )
+        unchanged = None
+        if self.sources.is_read(task):
+            if comparison is not None and task.verb in COMPARED_VERBS and not task.only_changes:
+                unchanged = folder / UNCHANGED_FILE
+                comparison.save_unchanged(staging, unchanged)
+            rows.write_files(folder, unchanged)
         sent = staging.rows_total - staging.rejected_total
         sent += 0 if task.only_changes else staging.unchanged_total
         plan = _with_cost(plan, task, context.version, columns, sent)
@@ -218,6 +222,8 @@ class Planner(Struct):
         rows.leave_out_refused()
         save_snapshot(staging, folder / PLANNED)
         rows.save_moments(folder / PLANNED / MOMENTS)
+        if unchanged is not None:
+            unchanged.replace(folder / PLANNED / UNCHANGED_FILE)
         return PlannedTask(plan, is_kept=True, sources=digests)
 
     def _early(self, task: WriteTask, columns: ColumnPlan) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.open import AnySource
 from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.sources.written import read_written, save_written
-from runner.tables.staging.comparison import Comparison
+from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.local_files import stage_files
 from runner.tables.staging.rows import StagedRows
@@ -75,6 +75,7 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
     staging = StagedRows(folder / "staging", context.disk)
     try:
         snapshot = read_snapshot(folder / SNAPSHOT)
+        comparison: Comparison | None = None
         if snapshot is None:
             rails = context.rails
             compares = rails is not None and rails.compares(task)
@@ -101,6 +102,8 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         ledger.check(intent, _start_over(task, context))
         if snapshot is None:  # a resume sends these rows, whatever the source has by then
             save_snapshot(staging, folder / SNAPSHOT)
+            if task.passes_unchanged and comparison is not None:
+                comparison.save_unchanged(staging, folder / SNAPSHOT / UNCHANGED_FILE)
         ledger.begin(intent)
         results = RowResults(staging, verb=task.verb)
         if api is None:
@@ -288,7 +291,8 @@ def _account(
     stopped_by: RunnerError | None,
 ) -> TaskOutcome:
     folder = staging.folder.parent
-    counts = results.write_files(folder)
+    passed = folder / SNAPSHOT / UNCHANGED_FILE
+    counts = results.write_files(folder, passed if passed.exists() else None)
     changed = write_changed_since(staging.database, folder / SKIPPED_FILE)
     if task.results is not None:
         _copy_results(folder, task.results)

@@ -234,6 +234,9 @@ class WriteTask(Task, frozen=True, kw_only=True):
     """Which rows of an upsert are sent; None: all."""
     only_changes: bool = False
     """Whether an update or upsert sends only what the records do not hold already."""
+    passes_unchanged: bool = False
+    """Whether the rows that it therefore leaves out are among those that other tasks take from it:
+    the job itself does not say `only_changes`, and a plan does."""
     scope: str | None = None
     """SOQL condition of the records that `only_changes` compares with, with its binds."""
     fields: tuple[FieldMapping, ...] | None = None

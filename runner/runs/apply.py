@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from runner import events
 from runner.diagnostics import Diagnostic
 from runner.engine.connect import connect
-from runner.engine.planned_sources import local_sources
+from runner.engine.planned_sources import PlannedSources, local_sources
 from runner.errors import RailError, RunnerError, SourceError, UsageError
 from runner.job.limits import RAILS
 from runner.job.model import COMPARED_VERBS, Job, WriteTask
@@ -175,9 +175,17 @@ def _changed_sources(saved: SavedPlan, job: Job, scratch: Path) -> Iterator[str]
 
 
 def _with_only_changes(job: Job) -> Job:
-    """The job, as it was planned: records that hold everything already are left alone."""
+    """The job, as it was planned: records that hold everything already are left alone.
+
+    Tasks that read the rows of others get these as from a run, which writes them.
+    """
+    sources = PlannedSources(job.tasks, ())
+
+    def passes(task: WriteTask) -> bool:
+        return not task.only_changes and sources.is_read(task)
+
     tasks = tuple(
-        replace(each, only_changes=True, scope=None)
+        replace(each, only_changes=True, scope=None, passes_unchanged=passes(each))
         if isinstance(each, WriteTask) and each.verb in COMPARED_VERBS
         else each
         for each in job.tasks

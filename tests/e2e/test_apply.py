@@ -215,6 +215,34 @@ def test_records_that_earlier_tasks_change_or_delete_are_compared_during_the_run
     assert held == [("K1", "1"), ("K2", "1"), ("K3", "1"), ("K4", "1"), ("K5", None)]
 
 
+@APIS
+def test_rows_that_change_nothing_are_handed_on_as_by_a_run(bench, org, api):
+    for n in range(3):
+        org.create("Account", Name=f"A{n}", ERP_Id__c=f"K{n}")
+    bench.write("a.csv", "ERP_Id__c,Name\nK0,A0\nK1,B1\nK2,A2\nK3,A3\nK4,\n")
+    job = bench.job(
+        f"- {{name: load, upsert: Account, key: ERP_Id__c, from: a.csv, api: {api}, RULE}}\n"
+        "- {name: call, update: Account, from: {task: load},"
+        f" fields: {{Id: sf__Id, Phone: \"'1'\"}}, api: {api}}}\n"
+        "- {name: rate, update: Account, from: {task: call},"
+        f" fields: {{Id: sf__Id, Rating: \"'Hot'\"}}, api: {api}}}"
+    )
+    text = job.read_text()
+    job.write_text(text.replace(", RULE", ""))
+    document = planned(bench, job)
+    assert [task["counts"]["update"] for task in document["tasks"]] == [1, 4, 4]
+    ended = bench.run("apply", "saved.plan", "-o", "json")
+    assert ended.code == 3, ended.err
+    assert counts(ended) == {"created": 1, "updated": 1, "unchanged": 2, "failed": 1}
+    assert counts(ended, "call") == {"updated": 4}
+    assert len(org.rows("SELECT Id FROM Account WHERE Phone = '1' AND Rating = 'Hot'")) == 4
+    assert bench.run("plan", job, "--detailed-exitcode").code == 3, "only a refused row"
+
+    job.write_text(text.replace("RULE", "only_changes: true"))
+    document = planned(bench, job)
+    assert [task["read"] for task in document["tasks"]] == [5, 0, 0]
+
+
 def with_index(file, more=(), **members):
     """Make a plan say something else, and have more members; its digest is right."""
     content = file.read_bytes().rpartition(b"\nrunner-plan ")[0]

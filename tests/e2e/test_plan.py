@@ -133,8 +133,8 @@ def test_tasks_are_planned_on_what_those_before_them_would_leave(bench, org, api
     assert counts(tasks["accounts"]) == {"create": 2, "unchanged": 1}
     assert counts(tasks["contacts"]) == {"create": 2, "refused": 1}
     assert refused(tasks["contacts"]) == {3: "INVALID_FIELD"}
-    assert counts(tasks["rate"]) == {"update": 2}, "unchanged rows are no rows of succeeded"
-    assert [row["id"] for row in tasks["rate"]["rows"]] == [None, None]
+    assert counts(tasks["rate"]) == {"update": 3}, "a run also sends what is unchanged"
+    assert [row["id"] for row in tasks["rate"]["rows"]] == [known, None, None]
     assert counts(tasks["by_key"]) == {"update": 3}
     assert [row["id"] for row in tasks["by_key"]["rows"]] == [known, None, None]
     assert (tasks["old"]["read"], tasks["export"]["read"]) == (1, 1)

@@ -101,13 +101,17 @@ class PlannedRows:
                 if chunk.sendable:
                     self._judge(chunk)
 
-    def write_files(self, folder: Path) -> None:
+    def write_files(self, folder: Path, unchanged: Path | None) -> None:
         """Write the rows by result, as a run would, for other tasks of the plan.
+
+        Args:
+            folder: Where to.
+            unchanged: A file of unchanged rows that a run sends, and so hands to other tasks.
 
         Raises:
             StateError: A file cannot be written.
         """
-        self._counts = self._results.write_files(folder)
+        self._counts = self._results.write_files(folder, unchanged)
 
     @property
     def counts(self) -> Mapping[Change, int]:

@@ -29,7 +29,7 @@ from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.parts import Part, header_line
-from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED
+from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
 from runner.tables.staging.rows import StagedRows
 
 _COLUMNS = (
@@ -174,11 +174,16 @@ class RowResults:
             found = self._connection.execute(query).fetchall()
         return tuple((code or "", message or "", *numbers) for code, message, *numbers in found)
 
-    def write_files(self, folder: Path) -> Counts:
+    def write_files(self, folder: Path, passed: Path | None = None) -> Counts:
         """Write succeeded.csv, failed.csv and unprocessed.csv; in_doubt.csv if any are; count.
 
         Each has the source's own columns, then `sf__Row` and what the org said, in the source's
         order. `failed.csv` can be used as a source unchanged.
+
+        Args:
+            folder: Where to.
+            passed: A CSV file of `row` and `id` of unchanged rows that are among the succeeded ones
+                for other tasks; they are not counted there.
 
         Raises:
             StateError: A file cannot be written.
@@ -204,12 +209,23 @@ class RowResults:
             outs = {status: _result_file(folder, status, files) for status in added}
             for status, columns in added.items():
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
+            if passed is not None:
+                with_rows(passed, ("row", "id"), self._pass)
             writer = PieceWriter(self._staging, [place for place, _ in own], added)
             for pieces in parallel_map(writer.write, self._staging.chunks):
                 for status, piece in pieces.items():
                     with piece:
                         self._staging.disk.add(outs[status].write(piece.read()))
+            if passed is not None:
+                self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")
         return counts
+
+    def _pass(self, rows: str) -> None:
+        status, code = literal(RowStatus.SUCCEEDED), literal(UNCHANGED)
+        self._connection.execute(
+            f"INSERT INTO outcome SELECT CAST(row AS BIGINT), {status}, id, false, {code}, NULL,"
+            f" NULL FROM {rows}"
+        )
 
     def _flush(self) -> None:
         """Insert what was added row by row, through a file, which is faster."""

@@ -21,18 +21,21 @@ asked.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from msgspec import Struct
 
 from runner.tables.database import storage_errors
 from runner.tables.field_types import EXPLICIT_NULL
-from runner.tables.sql import literal
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.equality import HeldField, is_held, plain
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import UNCHANGED
 from runner.tables.staging.rows import StagedRows
 
+UNCHANGED_FILE = "unchanged.csv"
+"""Beside the rows to send: those that are not, because they change nothing."""
 KNOWN = "known"
 """The relation."""
 LAST_CHANGED = "SystemModstamp"
@@ -133,6 +136,22 @@ class Comparison:
             f"(SELECT s.row, {cells}, k.* EXCLUDE (row) FROM {chunk.sent_rows()} s"
             f" LEFT JOIN (FROM {KNOWN} WHERE {rows}) k USING (row))"
         )
+
+    def save_unchanged(self, staging: StagedRows, file: Path) -> None:
+        """Write `row` and `id` of the rows that are left out because they change nothing.
+
+        Raises:
+            StateError: They cannot be written.
+        """
+        pieces = [f"SELECT row, id FROM {KNOWN} WHERE false"]
+        for chunk in (each for each in staging.chunks if each.unchanged):
+            others = [chunk.sent_numbers(), *([chunk.rejected_rows()] if chunk.problems else [])]
+            joins = "".join(f" ANTI JOIN {each} USING (row)" for each in others)
+            rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
+            pieces.append(f"SELECT row, id FROM (FROM {KNOWN} WHERE {rows}){joins}")
+        with storage_errors("Rows cannot be stored"):
+            query = " UNION ALL ".join(pieces)
+            staging.database.connection.execute(copy_csv(query, file, header=True))
 
     def tally(self, staging: StagedRows) -> Tally:
         """Count the rows to send by what they would do.
