@@ -70,10 +70,14 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
     folder.mkdir(parents=True, exist_ok=True)
     query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
+    kept: list[str] = []
     for child in query.children.tables:
-        deliver(child.file, child.table.target, child.writer.columns, keep_rows=False)
+        table = child.table
+        found = deliver(child.file, table.target, child.writer.columns, keep_rows=False)
+        kept += [f"{table.relationship}: {each}" for each in found]
     if task.target is not None:
-        deliver(folder / RECORDS, task.target, query.columns, keep_rows=_is_source(task, context))
+        keep_rows = _is_source(task, context)
+        kept += deliver(folder / RECORDS, task.target, query.columns, keep_rows=keep_rows)
     return TaskOutcome(
         name=task.name,
         verb=task.verb.value,
@@ -83,7 +87,7 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
         api=api.value,
         target=place_of(task.target) if task.target else None,
         bulk_job_ids=tuple(query.job_ids),
-        notes=query.notes(),
+        notes=(*query.notes(), *kept),
     )
 
 

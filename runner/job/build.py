@@ -17,12 +17,15 @@ from runner.job.endpoints import (
     Compression,
     DatabaseSource,
     DatabaseTarget,
+    Deletes,
     FileFormat,
     FileShape,
     FileSource,
     FileTarget,
     FolderTarget,
+    Keeping,
     ListColumn,
+    SchemaChanges,
     Source,
     SqlSource,
     Table,
@@ -178,13 +181,13 @@ def _retry(values: Values) -> RetryPolicy:
 
 
 def _query(values: Values, index: int, folder: Path) -> QueryTask:
-    target = values.get("to")
+    target, deleted = values.get("to"), values.get("deleted", False)
     return QueryTask(
         **_common(values, index, QUERY_BULK_THRESHOLD_ROWS),
         verb=Verb.QUERY,
         sobject=selection(values["query"]).sobject,
         soql=values["query"],
-        target=_target(target, folder) if target else None,
+        target=_target(target, folder, deleted=deleted) if target else None,
         children=tuple(
             ChildTable(name, _target(each["to"], folder), each.get("parent", PARENT_COLUMN))
             for name, each in values.get("children", {}).items()
@@ -195,7 +198,7 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
             )
             for name, each in values.get("lists", {}).items()
         ),
-        deleted=values.get("deleted", False),
+        deleted=deleted,
         files=notation.path_from(values["files"], folder) if "files" in values else None,
     )
 
@@ -261,12 +264,16 @@ def _rows(value: str | Values, folder: Path) -> FileSource | TaskSource:
     return FileSource(*_file(value, folder))
 
 
-def _target(value: str | Values, folder: Path) -> Target:
-    if isinstance(value, str) or "file" in value:
+def _target(value: str | Values, folder: Path, *, deleted: bool = False) -> Target:
+    """Build a target; `deleted` tells whether deleted records are among its rows."""
+    if isinstance(value, str):
         return FileTarget(*_file(value, folder))
+    mode = TableMode(value.get("mode", TableMode.REPLACE))
+    keeping = _keeping(value, is_merge=mode is TableMode.MERGE, deleted=deleted)
+    if "file" in value:
+        return FileTarget(*_file(value, folder), mode, keeping)
     if "database" in value:
-        mode = TableMode(value.get("mode", TableMode.REPLACE))
-        return DatabaseTarget(_reference(value["database"]), value["table"], mode)
+        return DatabaseTarget(_reference(value["database"]), value["table"], mode, keeping)
     path = notation.path_from(value["folder"], folder)
     split = value.get("split")
     return FolderTarget(
@@ -274,6 +281,16 @@ def _target(value: str | Values, folder: Path) -> Target:
         _shape(value, path),
         tuple(value.get("partition_by", ())),
         notation.size_bytes(split) if split else None,
+        mode,
+        keeping,
+    )
+
+
+def _keeping(value: Values, *, is_merge: bool, deleted: bool) -> Keeping:
+    return Keeping(
+        value.get("key") if is_merge else None,
+        Deletes(value.get("deletes", Deletes.REMOVE)) if is_merge and deleted else None,
+        SchemaChanges(value.get("schema", SchemaChanges.EVOLVE)),
     )
 
 

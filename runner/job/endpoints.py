@@ -35,10 +35,28 @@ class Compression(StrEnum):
 
 
 class TableMode(StrEnum):
-    """What happens to the rows that a database table already has."""
+    """What happens to the rows that a target already has."""
 
     REPLACE = "replace"
     APPEND = "append"
+    MERGE = "merge"
+    """Rows of a known key are updated, others are added."""
+
+
+class Deletes(StrEnum):
+    """What a merge does with rows whose record is deleted."""
+
+    REMOVE = "remove"
+    FLAG = "flag"
+    """They stay, with `IsDeleted` true."""
+
+
+class SchemaChanges(StrEnum):
+    """Whether the columns of a target that keeps its rows may change."""
+
+    EVOLVE = "evolve"
+    """New columns are added, and numbers become wider."""
+    FREEZE = "freeze"
 
 
 class TaskRows(StrEnum):
@@ -202,6 +220,16 @@ def tasks_of(source: Source) -> tuple[TaskSource, ...]:
     return tuple(each for each in found if isinstance(each, TaskSource))
 
 
+class Keeping(Struct, frozen=True):
+    """How rows come together with those that a target already has."""
+
+    key: str | None = None
+    """The column that says which row is which; None: they are not merged."""
+    deletes: Deletes | None = None
+    """None: deleted records are rows like others."""
+    schema: SchemaChanges = SchemaChanges.EVOLVE
+
+
 class FileTarget(Struct, frozen=True):
     """A file that a query writes; the path is absolute."""
 
@@ -210,6 +238,8 @@ class FileTarget(Struct, frozen=True):
     shape: FileShape
     url: str | None = None
     """Of a file that is not on this machine; then `path` only names it."""
+    mode: TableMode = TableMode.REPLACE
+    keeping: Keeping = Keeping()
 
 
 class FolderTarget(Struct, frozen=True):
@@ -221,6 +251,8 @@ class FolderTarget(Struct, frozen=True):
     """Columns whose values name subfolders: `Status=New`."""
     split_bytes: int | None = None
     """Size of a file after which the next is started, about."""
+    mode: TableMode = TableMode.REPLACE
+    keeping: Keeping = Keeping()
 
 
 class DatabaseTarget(Struct, frozen=True):
@@ -230,6 +262,7 @@ class DatabaseTarget(Struct, frozen=True):
     table: str
     """May include its schema: `crm.cases`."""
     mode: TableMode = TableMode.REPLACE
+    keeping: Keeping = Keeping()
 
 
 Target = FileTarget | FolderTarget | DatabaseTarget

@@ -25,6 +25,7 @@ from runner.job.checks import (
 from runner.job.checks.bulk_queries import bulk_queries
 from runner.job.checks.columns import ColumnFinder, HeaderReader
 from runner.job.checks.endpoints import LibraryFinder
+from runner.job.checks.keeping import keeping
 from runner.job.checks.scopes import scopes
 from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
@@ -61,6 +62,7 @@ _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,
     queries.mistakes,
     queries.children,
+    keeping,
     bulk_queries,
     file_bodies.queries,
     queries.rows,

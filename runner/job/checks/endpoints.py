@@ -179,7 +179,7 @@ def _places(task: AnyTask) -> Iterator[tuple[Location, Path | DatabaseTarget, Ta
     for path, target in query_targets(task):
         if isinstance(target, FileTarget | FolderTarget):
             yield path, target.path, target
-        elif target.mode is not TableMode.APPEND:  # two queries may append to one table
+        elif target.mode is TableMode.REPLACE:  # two queries may add to one table
             yield path, target, target
 
 

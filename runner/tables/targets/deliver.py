@@ -21,6 +21,7 @@ from runner.job.endpoints import (
     DatabaseTarget,
     FileTarget,
     FolderTarget,
+    TableMode,
     Target,
 )
 from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
@@ -29,7 +30,7 @@ _COPY_BYTES = 1 << 20
 _READING_UMASK = Lock()
 
 
-def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) -> None:
+def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) -> tuple[str, ...]:
     """Write a query's rows to a target, completely or not at all.
 
     Args:
@@ -38,22 +39,28 @@ def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) ->
         columns: The described columns; in others, JSON stays JSON and the rest is text.
         keep_rows: Whether `rows` is needed afterwards; otherwise it is moved or deleted.
 
+    Returns:
+        What became of the rows that the target had, for people to read.
+
     Raises:
         StateError: The target cannot be written, or cannot represent a value.
     """
     if isinstance(target, FileTarget) and not keep_rows and _is_plain_file(target):
         _move(rows, target.path)
-        return
-    _WRITERS[type(target)](rows, target, columns)
+        return ()
+    notes = _WRITERS[type(target)](rows, target, columns)
     if not keep_rows:
         rows.unlink(missing_ok=True)
+    return notes or ()
 
 
-def _to_file(rows: Path, target: FileTarget, columns: Columns) -> None:
+def _to_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...] | None:
+    if target.mode is not TableMode.REPLACE:
+        return _into_file(rows, target, columns)
     if target.url is None and target.path != STANDARD_STREAM:
         with atomic_write(target.path) as temporary, target_errors(target.path):
             write_file(rows, temporary, target.shape, columns)
-        return
+        return None
     temporary = rows.with_suffix(".sent")
     try:
         with target_errors(target.path):
@@ -66,6 +73,31 @@ def _to_file(rows: Path, target: FileTarget, columns: Columns) -> None:
             send(temporary, target.url)
     finally:
         temporary.unlink(missing_ok=True)
+    return None
+
+
+def _into_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...]:
+    """Add rows to those of a file, or merge them with them."""
+    from runner.tables.targets.kept_file import write_with_kept
+
+    with atomic_write(target.path) as temporary, target_errors(target.path):
+        seen = _version(target.path)
+        notes = write_with_kept(rows, temporary, target, columns)
+        if _version(target.path) != seen:
+            raise StateError(
+                f"{target.path} was changed by another program meanwhile; nothing was written.",
+                hint="Run again when nothing else writes it.",
+            )
+    return notes
+
+
+def _version(file: Path) -> tuple[int, ...] | None:
+    """What changes when a file does; None if there is none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
@@ -80,7 +112,7 @@ def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> None:
     write_table(rows, target, columns)
 
 
-_WRITERS: Mapping[type, Callable[..., None]] = {
+_WRITERS: Mapping[type, Callable[..., tuple[str, ...] | None]] = {
     FileTarget: _to_file,
     FolderTarget: _to_folder,
     DatabaseTarget: _to_database,
@@ -111,7 +143,9 @@ def _to_standard_output(file: Path) -> None:
 def _is_plain_file(target: FileTarget) -> bool:
     """Whether the rows already are the target's file."""
     is_local = target.url is None and target.path != STANDARD_STREAM
-    return is_local and target.shape.compression is Compression.NONE and is_plain(target.shape)
+    if target.mode is not TableMode.REPLACE or not is_local:
+        return False
+    return target.shape.compression is Compression.NONE and is_plain(target.shape)
 
 
 def _move(rows: Path, to: Path) -> None:

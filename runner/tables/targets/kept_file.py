@@ -1,0 +1,268 @@
+"""Adds a query's rows to the file that an earlier run has written, or merges them with its rows.
+
+All rows are written to a new file, which replaces the old one as a whole. Knows how a file that was
+written by `file` is read again. Knows nothing of where the file goes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from runner.errors import StateError
+from runner.job.endpoints import Compression, FileFormat, FileShape, FileTarget
+from runner.tables.compression import open_compressed
+from runner.tables.database import Database, copy_parquet
+from runner.tables.field_types import FieldKind
+from runner.tables.sources.csv_pieces import with_rows
+from runner.tables.sql import literal, name, read_parquet
+from runner.tables.targets.column_types import (
+    TypedColumn,
+    as_described,
+    column_names,
+    open_database,
+    typed_cell,
+    with_query_rows,
+)
+from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_columns
+from runner.tables.targets.file import Columns, write_file
+from runner.tables.targets.merging import (
+    FRESH,
+    KEPT,
+    check_kept_key,
+    check_keys,
+    counted,
+    joined_rows,
+    key_column,
+    null_of,
+)
+from runner.tables.targets.parquet_types import duckdb_type, kept_parquet
+from runner.tables.targets.rest_rows import QueryColumn
+
+
+def write_with_kept(rows: Path, to: Path, target: FileTarget, known: Columns) -> tuple[str, ...]:
+    """Write the target's rows and the query's to a file.
+
+    Args:
+        rows: Of the query.
+        to: Another file than the target's.
+        target: Its file is read; it need not exist.
+        known: The described columns.
+
+    Returns:
+        What changed, for people to read.
+
+    Raises:
+        StateError: The file is not what a run has written, a key is blank or doubled, or a type
+            does not fit.
+    """
+    database = open_database(rows.parent)
+    try:
+        if target.shape.format is FileFormat.PARQUET:
+            return _parquet(database, rows, to, target, known)
+        return _texts(database, rows, to, target, known)
+    finally:
+        database.close()
+
+
+def _parquet(
+    database: Database, rows: Path, to: Path, target: FileTarget, known: Columns
+) -> tuple[str, ...]:
+    notes: tuple[str, ...] = ()
+    files = [target.path] if _has_rows(target.path) else []
+    place = str(target.path)
+    kept = kept_parquet(database, files, place)
+
+    def write(fresh: tuple[TypedColumn, ...]) -> None:
+        nonlocal notes
+        columns = join_columns(place, kept, fresh, target.keeping.schema)
+        cells = [
+            f"CAST({name(each.kept)} AS {duckdb_type(each.written)}) AS {name(each.kept)}"
+            if each.is_typed
+            else name(each.kept)
+            for each in columns
+            if each.kept is not None
+        ]
+        _load(database, KEPT, cells, read_parquet(files) if files else None)
+        typed = [
+            f"{typed_cell(msgspec.structs.replace(each.written, name=each.fresh))}"
+            f" AS {name(each.fresh)}"
+            for each in columns
+            if each.fresh is not None
+        ]
+        with_query_rows(rows, lambda read: _load(database, FRESH, typed, read))
+        select, notes = _joined(database, target, columns, column_names(rows))
+        copy_parquet(database.connection, select, to)
+
+    as_described(database, rows, known, write)
+    return notes
+
+
+def _texts(
+    database: Database, rows: Path, to: Path, target: FileTarget, known: Columns
+) -> tuple[str, ...]:
+    header = column_names(rows)
+    plain, merged = rows.with_suffix(".kept"), rows.with_suffix(".merged")
+    try:
+        names = _read_kept(target, plain, header)
+        if names:
+            with_rows(plain, names, lambda read: _load(database, KEPT, map(name, names), read))
+        else:
+            _load(database, KEPT, (), None)
+        with_query_rows(rows, lambda read: _load(database, FRESH, map(name, header), read))
+        columns = join_columns(
+            str(target.path),
+            [KeptColumn(each, TypedColumn(each, FieldKind.TEXT)) for each in names],
+            [TypedColumn(each, FieldKind.TEXT) for each in header],
+            target.keeping.schema,
+        )
+        select, notes = _joined(database, target, columns, header)
+        cells = ", ".join(
+            f"{null_of(name(each.written.name))} AS {name(each.written.name)}" for each in columns
+        )
+        database.connection.execute(
+            f"COPY (SELECT {cells} FROM ({select})) TO {literal(str(merged))}"
+            " (FORMAT csv, HEADER true, FORCE_QUOTE *, DELIMITER ',', QUOTE '\"', ESCAPE '\"')"
+        )
+        others = [
+            QueryColumn(each.written.name, FieldKind.JSON) for each in columns if each.fresh is None
+        ]
+        write_file(merged, to, target.shape, [*(known or ()), *others])
+    finally:
+        plain.unlink(missing_ok=True)
+        merged.unlink(missing_ok=True)
+    return notes
+
+
+def _load(database: Database, table: str, cells: Iterable[str], read: str | None) -> None:
+    select = f"SELECT {', '.join(cells)} FROM {read}" if read else "SELECT 0 AS nothing WHERE false"
+    database.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
+
+
+def _joined(
+    database: Database, target: FileTarget, columns: Sequence[JoinedColumn], header: Sequence[str]
+) -> tuple[str, tuple[str, ...]]:
+    """The SELECT of all rows, and what there is to say of it."""
+    key = key_column(str(target.path), target.keeping, header)
+    has_kept = any(each.kept for each in columns)
+    notes = [f"new column {each.fresh}" for each in columns if has_kept and each.kept is None]
+    notes += [f"wider column {each.kept}" for each in columns if each.is_wider]
+    if key is not None:
+        check_kept_key(str(target.path), columns, key)
+        check_keys(database, FRESH, key, "The query")
+        own = next(each for each in columns if each.fresh == key)
+        if own.kept is not None:
+            check_keys(database, KEPT, own.kept, str(target.path))
+        notes.insert(0, counted(database, columns, key, target.keeping))
+    return joined_rows(columns, key, target.keeping, target.mode), tuple(notes)
+
+
+def _has_rows(file: Path) -> bool:
+    try:
+        return file.stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _read_kept(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:
+    """Write the target's rows in Bulk's form; returns their columns, none if there is no file."""
+    if not _has_rows(target.path):
+        return []
+    try:
+        return _rewrite(target, to, header)
+    except UnicodeDecodeError as error:
+        raise _unlike(target, f"it is not {target.shape.encoding}") from error
+
+
+def _rewrite(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:
+    is_csv = target.shape.format is FileFormat.CSV
+    with to.open("w", encoding="utf-8", newline="") as stream:
+        out = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        records = _csv_records(target) if is_csv else _json_records(target, header)
+        names = next(records, [])
+        doubled = [each for each in names if [n.lower() for n in names].count(each.lower()) > 1]
+        if doubled or (is_csv and not all(names)):
+            what = f"two columns are called {doubled[0]}" if doubled else "a column has no name"
+            raise _unlike(target, what)
+        out.writerow(names)
+        out.writerows(records)
+    return names
+
+
+def _csv_records(target: FileTarget) -> Iterator[list[str]]:
+    csv.field_size_limit(sys.maxsize)
+    shape = target.shape
+    with _text(target.path, shape) as stream:
+        lines = csv.reader(stream, delimiter=shape.delimiter, quotechar=shape.quote, strict=True)
+        try:
+            names = next(lines, [])
+            yield names
+            for row, cells in enumerate(lines, start=1):
+                if cells and len(cells) != len(names):
+                    raise _unlike(
+                        target, f"row {row:,} has {len(cells)} values, and the header {len(names)}"
+                    )
+                if cells:
+                    yield cells
+        except csv.Error as error:
+            raise _unlike(target, f"line {lines.line_num:,}: {error}") from error
+
+
+def _json_records(target: FileTarget, header: Sequence[str]) -> Iterator[list[str]]:
+    """Rows of text; of columns that the query does not have, the JSON as it is."""
+    names: dict[str, str] = {}
+    for line in _json_lines(target):
+        for each in line:
+            names.setdefault(each, each)
+    yield list(names)
+    wanted = {each.lower() for each in header}
+    is_text = [each.lower() in wanted for each in names]
+    for line in _json_lines(target):
+        yield [
+            _json_text(line.get(each), is_text=text)
+            for each, text in zip(names, is_text, strict=True)
+        ]
+
+
+def _json_text(raw: msgspec.Raw | None, *, is_text: bool) -> str:
+    value = b"null" if raw is None else bytes(raw)
+    if value == b"null":
+        return ""
+    if is_text and value.startswith(b'"'):
+        return msgspec.json.decode(value, type=str)
+    return value.decode()
+
+
+def _json_lines(target: FileTarget) -> Iterator[dict[str, msgspec.Raw]]:
+    decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+    with _text(target.path, target.shape) as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield decoder.decode(line)
+            except msgspec.MsgspecError as error:
+                raise _unlike(target, f"line {number:,}: {error}") from error
+
+
+def _text(path: Path, shape: FileShape) -> io.TextIOWrapper:
+    is_plain = shape.compression is Compression.NONE
+    stream = path.open("rb") if is_plain else open_compressed(path, shape.compression)
+    is_utf8 = codecs.lookup(shape.encoding).name == "utf-8"
+    newline = "" if shape.format is FileFormat.CSV else "\n"
+    return io.TextIOWrapper(
+        stream, encoding="utf-8-sig" if is_utf8 else shape.encoding, newline=newline
+    )
+
+
+def _unlike(target: FileTarget, why: str) -> StateError:
+    return StateError(
+        f"{target.path} cannot be read as a run writes it: {why}. It was left as it is.",
+        hint="Correct the file or move it away, then run again.",
+    )

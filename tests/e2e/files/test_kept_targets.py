@@ -1,0 +1,33 @@
+"""Targets that keep their rows hold what the org has, run after run."""
+
+import csv
+import json
+
+SOBJECTS = "/services/data/v62.0/sobjects/Account"
+TASK = """
+- name: {form}
+  query: SELECT Id, Name, Score__c, IsDeleted FROM Account
+  deleted: true
+  to: {{file: out/accounts.{form}, mode: merge, key: Id}}
+"""
+FORMS = ("csv", "jsonl", "parquet")
+
+
+def test_a_merged_file_follows_the_org(org, bench):
+    kept, changed, gone = (org.create("Account", Name=name, Score__c=1.5) for name in "abc")
+    bench.job("".join(TASK.format(form=form) for form in FORMS))
+    ended = bench.run("run", "job.yaml", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert [ended.task(form)["notes"] for form in FORMS] == [["3 new, 0 updated"]] * 3
+    org.request("PATCH", f"{SOBJECTS}/{changed}", json={"Name": "B"})
+    org.request("DELETE", f"{SOBJECTS}/{gone}")
+    new = org.create("Account", Name="d")
+    ended = bench.run("run", "job.yaml", "-o", "json")
+    assert ended.code == 0, ended.err
+    said = ["1 new, 2 updated, 1 removed"]
+    assert [ended.task(form)["notes"] for form in FORMS] == [said] * 3
+    with (bench.folder / "out/accounts.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [(each["Id"], each["Name"], each["Score__c"]) for each in csv.DictReader(stream)]
+    assert rows == [(kept, "a", "1.5"), (changed, "B", "1.5"), (new, "d", "")]
+    lines = (bench.folder / "out/accounts.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["Name"] for line in lines] == ["a", "B", "d"]
