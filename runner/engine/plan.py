@@ -219,7 +219,8 @@ class Planner(Struct):
         }
         if not self.keeps_rows or is_live:
             return PlannedTask(plan, sources=digests)
-        rows.leave_out_refused()
+        if not task.all_or_none:  # where such a row takes others with it
+            rows.leave_out_refused()
         save_snapshot(staging, folder / PLANNED)
         rows.save_moments(folder / PLANNED / MOMENTS)
         if unchanged is not None:
@@ -317,6 +318,8 @@ def _notes(task: WriteTask, staging: StagedRows, counts: Mapping[Change, int]) -
             "them out."
         )
     refused = counts.get(Change.REFUSED, 0)
+    if refused and task.all_or_none:
+        yield "`all_or_none`: the other rows of a request fail with a refused row."
     most = task.max_failures
     if refused and most is not None and not most.allows(refused, staging.rows_total):
         yield "The refused rows are more than `max_failures` allows: the task would fail."

@@ -232,3 +232,12 @@ def test_a_person_is_asked(bench, org, answer, code, names):
     assert "create 1" in out
     assert "Apply 1 change? [y/N]" in err
     assert [row["Name"] for row in org.rows(ACCOUNTS)] == names
+
+
+def test_of_all_or_none_a_refused_row_stays_in_its_request(bench, org):
+    bench.write("a.csv", "Name,Phone\nA,1\n,2\n")
+    job = bench.job("- {name: load, create: Account, from: a.csv, all_or_none: true}")
+    (task,) = bench.run("plan", job, "--save", "p", "-o", "json").document["tasks"]
+    assert "`all_or_none`" in task["notes"][0]
+    assert bench.run("apply", "p").code == 1
+    assert org.rows(ACCOUNTS) == []
