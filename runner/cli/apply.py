@@ -102,7 +102,7 @@ def apply(
     is_text = output is Output.TEXT
     with ExitStack() as stack:
         if _is_saved_plan(plan):
-            _refuse_options_of_a_job({"--task": task, "--param": param, "--mask": mask})
+            _refuse_options_of_a_job({"--task": task, "--param": param})
             file = plan
         else:
             request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))

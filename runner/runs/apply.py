@@ -185,7 +185,7 @@ def _with_only_changes(job: Job) -> Job:
         return not task.only_changes and sources.is_read(task)
 
     tasks = tuple(
-        replace(each, only_changes=True, scope=None, passes_unchanged=passes(each))
+        replace(each, only_changes=True, passes_unchanged=passes(each))
         if isinstance(each, WriteTask) and each.verb in COMPARED_VERBS
         else each
         for each in job.tasks
