@@ -13,8 +13,11 @@ from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
+from runner.engine.reference_columns import ReferencePlan, plan_reference
 from runner.job.checks.columns import not_in_source
+from runner.job.lookups import Lookup, is_word
 from runner.job.model import (
+    FieldMapping,
     Headers,
     Job,
     UnknownColumns,
@@ -56,6 +59,13 @@ class ColumnPlan(Struct, frozen=True):
     """What the user should know about it."""
     has_blobs: bool = False
     """Whether it fills a field that holds a file."""
+    references: tuple[ReferencePlan, ...] = ()
+    """Fields whose records are looked up."""
+
+    @property
+    def staged(self) -> tuple[MappedColumn, ...]:
+        """What is staged: the columns, and after them the further values of lookups."""
+        return (*self.columns, *(c for each in self.references for c in each.columns[1:]))
 
     @property
     def has_files(self) -> bool:
@@ -72,6 +82,21 @@ class _Wish(Struct, frozen=True):
     """Where the job names it, for a problem to point at."""
     is_file: bool = False
     """Whether the expression gives paths of files."""
+    mapping: FieldMapping | None = None
+    """As the job declares it."""
+
+    @property
+    def lookup(self) -> Lookup | None:
+        """How the records are found whose Ids fill the field."""
+        return self.mapping.lookup if self.mapping else None
+
+    @property
+    def expressions(self) -> tuple[tuple[Location, str], ...]:
+        """Every expression, and where it is."""
+        if self.mapping is None or self.lookup is None:
+            return ((self.location, self.expression),) if self.expression is not None else ()
+        here = self.location[:2]
+        return tuple(((*here, *place), text) for place, text in self.mapping.expressions)
 
 
 def plan_columns(
@@ -121,8 +146,23 @@ def plan_columns(
     columns: list[MappedColumn] = []
     lookups: dict[str, str] = {}
     unique: list[str] = []
+    references: list[ReferencePlan] = []
     for wish, column in resolved:
         mapped = _mapped(task, wish, column, described)
+        if wish.lookup is not None:
+            reference = plan_reference(
+                job,
+                wish.lookup,
+                column,
+                header=header or (),
+                describes=describes,
+                here=wish.location,
+            )
+            if isinstance(reference, ReferencePlan):
+                references.append(reference)
+                mapped = reference.columns[0]
+            else:
+                problems += reference
         columns.append(mapped)
         if column.lookup is not None:
             lookups[column.name] = column.lookup
@@ -140,6 +180,7 @@ def plan_columns(
         tuple(unique),
         tuple(_notes(described, ignored, sorted(fixed - on_create))),
         has_blobs=any(column.type == BLOB for _, column in resolved),
+        references=tuple(references),
     )
     return plan, tuple(problems)
 
@@ -219,7 +260,7 @@ def _wishes(
     problems: list[Diagnostic] = []
     if task.fields is not None:
         wishes = [
-            _Wish(each.field, each.expression, (*here, "fields", each.field), each.is_file)
+            _Wish(each.field, each.expression, (*here, "fields", each.field), each.is_file, each)
             for each in task.fields
         ]
     else:
@@ -261,10 +302,10 @@ def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -
     return [
         problem
         for wish in wishes
-        if header is not None and wish.expression is not None
-        for problem in not_in_source(
-            job.origin, wish.location, parse(wish.expression).columns, header
-        )
+        if header is not None
+        for location, expression in wish.expressions
+        if not (wish.lookup and wish.lookup.allows_words and is_word(expression))
+        for problem in not_in_source(job.origin, location, parse(expression).columns, header)
     ]
 
 

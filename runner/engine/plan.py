@@ -7,7 +7,7 @@ a plan is shown or kept.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -27,7 +27,7 @@ from runner.engine.planned_sources import (
     source_in_words,
 )
 from runner.engine.query import count_query, run_query
-from runner.engine.record_lookup import look_up_parents
+from runner.engine.record_lookup import TakesPlanned, look_up_parents
 from runner.engine.run import chosen
 from runner.engine.write import stage
 from runner.errors import JobError, RunnerError
@@ -40,7 +40,6 @@ from runner.tables.plans.parents import ParentKeys
 from runner.tables.plans.planned_rows import PlannedRows, Write
 from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.key_hashes import key_of
-from runner.tables.staging.record_lookup import RecordLookup
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import save_snapshot
 from runner.tables.staging.source_digest import digest_of_rows
@@ -50,6 +49,10 @@ ROWS_PER_PAGE = 2_000
 _FROM_WRITES = (
     "Its rows come from other writes of this plan, so Ids of records to be created are not known "
     "yet; an apply reads these rows during the run."
+)
+
+_LOOKED_UP_EARLY = (
+    "It looks up records that tasks before write; an apply looks them up again during the run."
 )
 
 
@@ -183,6 +186,8 @@ class Planner(Struct):
         folder = context.task_folder(task)
         counts = rows.counts
         early = self._early(task, columns)
+        looked_up = {place.sobject for each in columns.references for place in each.places}
+        looks_up_early = self.sources.writes_any(looked_up)
         self.sources.add_write(task, counts, _with_lookups(columns, rows.fields))
         is_live = bool(early) or self.sources.depends_on_writes(task) or rows.has_placeholders
         plan = replace(
@@ -195,7 +200,8 @@ class Planner(Struct):
             rows=rows.first(self.most_rows),
             refusals=rows.refusals,
             notes=tuple(_notes(task, staging, counts)),
-            unknown=early or ((_FROM_WRITES,) if is_live else ()),
+            unknown=early
+            or ((_FROM_WRITES,) if is_live else (_LOOKED_UP_EARLY,) if looks_up_early else ()),
             has_unknown_rows=bool(early),
         )
         unchanged = None
@@ -207,7 +213,8 @@ class Planner(Struct):
         sent = staging.rows_total - staging.rejected_total
         sent += 0 if task.only_changes else staging.unchanged_total
         plan = _with_cost(plan, task, context.version, columns, sent)
-        if task.only_changes or task.match or columns.on_create or _finds(columns):
+        asks = _finds(columns) or bool(columns.references)
+        if task.only_changes or task.match or columns.on_create or asks:
             plan = replace(plan, api_calls=plan.api_calls + own_calls)
         self._keep_new_keys(task, staging, rows, counts, folder)
         # What a query of the plan writes is not there yet.
@@ -217,7 +224,7 @@ class Planner(Struct):
             for name, source in local_sources(task)
             if source is task.source and is_own
         }
-        if not self.keeps_rows or is_live:
+        if not self.keeps_rows or is_live or looks_up_early:
             return PlannedTask(plan, sources=digests)
         if not task.all_or_none:  # where such a row takes others with it
             rows.leave_out_refused()
@@ -268,9 +275,9 @@ class Planner(Struct):
         rows.judge()
         return rows
 
-    def _add_new_records(self, lookup: RecordLookup, sobject: str, key: str) -> None:
+    def _add_new_records(self, lookup: TakesPlanned, sobject: str, keys: Sequence[str]) -> None:
         """Have a lookup find the records that earlier tasks of the plan create."""
-        for file in self._new_keys.get((sobject.lower(), key.lower()), ()):
+        for file in self._new_keys.get((sobject.lower(), _joined(keys)), ()):
             lookup.add_planned(file)
 
     def _keep_new_keys(
@@ -286,16 +293,23 @@ class Planner(Struct):
         if is_last or not counts.get(Change.CREATE):
             return
         described = self.context.describes.of(task.sobject)
+        wanted = {
+            _joined(place.by): place.by
+            for other in self.context.job.tasks
+            if isinstance(other, WriteTask)
+            for each in other.fields or ()
+            for place in (each.lookup.places if each.lookup else ())
+            if place.sobject.lower() == task.sobject.lower()
+        }
         for mapping in staging.mappings:
             found = described.field(mapping.column.field)
             if found is not None and found.identifies and found.name != "Id":
-                self._keep(task, rows, found.name, folder)
-        self._keep(task, rows, "Id", folder)
-
-    def _keep(self, task: WriteTask, rows: PlannedRows, name: str, folder: Path) -> None:
-        file = folder / f"new_{name}.csv"
-        rows.save_new_keys(name, file)
-        self._new_keys.setdefault((task.sobject.lower(), name.lower()), []).append(file)
+                wanted.setdefault(_joined([found.name]), (found.name,))
+        for names in (*wanted.values(), ("Id",)):
+            file = folder / f"new_{'-'.join(names)}.csv"
+            if rows.save_new_keys(names, file):
+                place = (task.sobject.lower(), _joined(names))
+                self._new_keys.setdefault(place, []).append(file)
 
 
 def _cost_of_query(rows: int, api: Api) -> tuple[int, int]:
@@ -329,6 +343,11 @@ def _with_lookups(columns: ColumnPlan, changed: Iterable[FieldChanges]) -> set[s
     """Fields that change, and the references behind relationships."""
     names = {each.field for each in changed}
     return names | {columns.lookups[each] for each in names if each in columns.lookups}
+
+
+def _joined(names: Sequence[str]) -> str:
+    """Several fields as one name."""
+    return ",".join(names).lower()
 
 
 def _finds(columns: ColumnPlan) -> bool:

@@ -48,7 +48,9 @@ def _rule(task: WriteTask, column: MappedColumn, describes: Describes, cell: str
         choices=field.choices if is_plain else (),
         is_multiple=field.type == "multipicklist",
         digits=scale if is_plain and field.type in _WITH_DIGITS and field.precision else 0,
-        parent=_parent(field, found.parent, found.parent_field),
+        parent=None  # a record that was looked up exists
+        if column.finds_reference
+        else _parent(field, found.parent, found.parent_field),
     )
 
 

@@ -152,6 +152,10 @@ class PlannedSources(Struct):
         if task.verb is Verb.DELETE:
             self._deletes.setdefault(task.sobject.lower(), task.name)
 
+    def writes_any(self, sobjects: Collection[str]) -> bool:
+        """Whether a task before changes records of one of these objects."""
+        return any(each.lower() in self._writers for each in sobjects)
+
     def depends_on_writes(self, task: WriteTask) -> bool:
         """Whether its rows depend on what other writes of the plan do."""
         by_name = {each.name: each for each in self.tasks}

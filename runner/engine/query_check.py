@@ -61,12 +61,23 @@ def scope_problems(job: Job, task: WriteTask, describes: Describes) -> list[Diag
     Raises:
         TransientError: The org could not be asked.
     """
-    before = f"SELECT Id FROM {task.sobject} WHERE "  # noqa: S608 - only parsed
-    query = parsed(f"{before}{task.scope}") if task.scope else None
+    here: Location = ("tasks", task.index, "scope")
+    return condition_problems(job, here, task.sobject, task.scope, describes) if task.scope else []
+
+
+def condition_problems(
+    job: Job, here: Location, sobject: str, condition: str, describes: Describes
+) -> list[Diagnostic]:
+    """What a condition on an object's records names that is not in the org.
+
+    Raises:
+        TransientError: The org could not be asked.
+    """
+    before = f"SELECT Id FROM {sobject} WHERE "  # noqa: S608 - only parsed
+    query = parsed(f"{before}{condition}")
     if query is None:
         return []
-    here: Location = ("tasks", task.index, "scope")
-    check = _QueryCheck(job, here, task.scope or "", describes, len(before))
+    check = _QueryCheck(job, here, condition, describes, len(before))
     return list(dict.fromkeys(check.of_query(query)))
 
 

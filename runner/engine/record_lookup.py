@@ -31,14 +31,25 @@ from runner.salesforce.versions import Feature, supports
 from runner.suggest import in_words
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.comparison import LAST_CHANGED, Comparison
-from runner.tables.staging.equality import NUMBERS, HeldField
+from runner.tables.staging.equality import HeldField
 from runner.tables.staging.parts import read_header
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 from runner.tables.staging.rows import StagedRows
 
 _ID = "Id"
-MoreRecords = Callable[[RecordLookup, str, str], None]
-"""Called with a lookup, and with the object and the field by which its records are found."""
+_QUOTED = frozenset({FieldKind.TEXT, FieldKind.ID})
+"""Kinds of values that a query has in quotes."""
+
+
+class TakesPlanned(Protocol):
+    """A lookup that can find records that do not exist yet."""
+
+    def add_planned(self, file: Path) -> None:
+        """Add such records from a CSV file of their Ids and keys."""
+
+
+MoreRecords = Callable[[TakesPlanned, str, Sequence[str]], None]
+"""Called with a lookup, and with the object and the fields by which its records are found."""
 
 
 def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
@@ -109,7 +120,7 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     if compares_to_send:
         context.sink(Noticed(f"rows are compared with their records, read {reading}", task.name))
     if more is not None:
-        more(lookup, task.sobject, field.name)
+        more(lookup, task.sobject, [field.name])
     lookup.apply(effects)
     return lookup.comparison if reads else None
 
@@ -123,6 +134,32 @@ def read_records(
         OrgError: The org refused a query.
     """
     _Reader(task, context, key, lookup.paths, "").read(lookup)
+
+
+def read_matching(  # noqa: PLR0913 - the parts of a query
+    task: WriteTask,
+    context: Context,
+    keys: Keys,
+    *,
+    sobject: str,
+    fields: Sequence[FieldDescribe],
+    condition: str,
+) -> None:
+    """Read the records of an object that have some values.
+
+    Args:
+        task: The write whose rows name the values.
+        context: Of the run.
+        keys: The values.
+        sobject: The object.
+        fields: What is read of each record; the values are those of the first.
+        condition: What else must be true of a record, in SOQL; may be empty.
+
+    Raises:
+        OrgError: The org refused a query.
+    """
+    paths = tuple(each.name for each in fields[1:])
+    _Reader(replace(task, sobject=sobject), context, fields[0], paths, condition).read(keys)
 
 
 def look_up_parents(task: WriteTask, context: Context, sobject: str, key: str, keys: Keys) -> None:
@@ -247,7 +284,7 @@ class _Reader(Struct, frozen=True):
 
     def _by_key(self, lookup: Keys) -> None:
         context = self.context
-        quoted = FieldKind.of(self.key.type) not in NUMBERS
+        quoted = FieldKind.of(self.key.type) in _QUOTED
         deadline = context.deadline(self.task)
 
         def found(keys: list[str]) -> list[list[str | None]]:

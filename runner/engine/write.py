@@ -23,6 +23,7 @@ from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
+from runner.engine.reference_lookup import look_up_references
 from runner.engine.rest import RestWrite, rows_of_a_batch
 from runner.engine.sending import PreparedWrite
 from runner.engine.task_end import TaskEnd, outcome_of_write
@@ -185,7 +186,7 @@ def stage(
     ended = earlier(task.name, prerequisites(tasks), tasks)  # others may be under way
     rows = (context.rows_file(TaskSource(each.name)) for each in tasks if each.name in ended)
     staging.map(
-        plan.columns,
+        plan.staged,
         blank=task.blank,
         timezone=task.timezone,
         written=[file for file in rows if file.exists()],
@@ -193,6 +194,7 @@ def stage(
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)
+    look_up_references(task, context, plan, staging, more)
     comparison = look_up_records(task, context, plan, staging, compares=compares, more=more)
     if plan.has_files:
         stage_files(staging, places_of_files(task, context.job))

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
-from runner.job import notation, params
+from runner.job import lookups, notation, params
 from runner.job.endpoints import (
     STANDARD_STREAM,
     Compression,
@@ -216,7 +218,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         match=Match(values["match"]) if verb is Verb.UPSERT and "match" in values else None,
         only_changes=verb in COMPARED_VERBS and values.get("only_changes", False),
         scope=values.get("scope"),
-        fields=_mappings(fields, folder) if fields else None,
+        fields=_mappings(fields, values[verb], folder) if fields else None,
         headers=Headers(values.get("headers", Headers.NAMES)),
         unknown_columns=UnknownColumns(values.get("unknown_columns", UnknownColumns.ERROR)),
         duplicates=Duplicates(values.get("duplicates", Duplicates.FAIL)),
@@ -235,13 +237,37 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
     )
 
 
-def _mappings(fields: Values, folder: Path) -> tuple[FieldMapping, ...]:
-    return tuple(
-        FieldMapping(field, value)
-        if isinstance(value, str)
-        else FieldMapping(field, value["file"], is_file=True, folder=_files_in(value, folder))
-        for field, value in fields.items()
+def _mappings(fields: Values, sobject: str, folder: Path) -> tuple[FieldMapping, ...]:
+    return tuple(_mapping(field, value, sobject, folder) for field, value in fields.items())
+
+
+def _mapping(field: str, value: str | Values, sobject: str, folder: Path) -> FieldMapping:
+    if isinstance(value, str):
+        return FieldMapping(field, value)
+    if "file" in value:
+        return FieldMapping(field, value["file"], is_file=True, folder=_files_in(value, folder))
+    found = _lookup(value, sobject)
+    return FieldMapping(field, found.values[0], lookup=found)
+
+
+def _lookup(value: Values, sobject: str) -> lookups.Lookup:
+    """How the records of a field are found."""
+    if "lookup" in value:
+        place = lookups.Place(value["lookup"], _one_or_more(value["by"]), value.get("where", ""))
+        found = lookups.Lookup((place,), _one_or_more(value["value"]))
+    elif "record_type" in value:
+        found = lookups.record_type(sobject, value["record_type"])
+    else:
+        found = lookups.owner(value["owner"])
+    return replace(
+        found,
+        missing=lookups.Missing(value.get("missing", lookups.Missing.ERROR)),
+        many=lookups.Many(value.get("many", lookups.Many.ERROR)),
     )
+
+
+def _one_or_more(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _files_in(value: Values, folder: Path) -> Path | None:

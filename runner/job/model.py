@@ -23,6 +23,7 @@ from runner.job.endpoints import (
     TaskSource,
     folder_of,
 )
+from runner.job.lookups import Lookup
 from runner.job.rails import Limits
 
 DEFAULT_API_VERSION = "20.0"
@@ -160,11 +161,28 @@ class FieldMapping(Struct, frozen=True):
     """Whether the expression gives the paths of files, whose contents fill the field."""
     folder: Path | None = None
     """What these paths are relative to; None: as `Job.files_folder` says."""
+    lookup: Lookup | None = None
+    """How the records are found whose Ids fill the field; the expression is its first value."""
 
     @property
     def location(self) -> Location:
         """Where its expression is, from `fields` on."""
-        return ("fields", self.field, "file") if self.is_file else ("fields", self.field)
+        if self.is_file:
+            return ("fields", self.field, "file")
+        return self.expressions[0][0] if self.lookup else ("fields", self.field)
+
+    @property
+    def expressions(self) -> tuple[tuple[Location, str], ...]:
+        """Every expression, and where it is, from `fields` on."""
+        if self.lookup is None:
+            return ((self.location, self.expression),)
+        here: Location = ("fields", self.field)
+        if self.lookup.word != "lookup":
+            return (((*here, self.lookup.word), self.expression),)
+        if len(self.lookup.values) == 1:
+            return (((*here, "value"), self.expression),)
+        values = enumerate(self.lookup.values)
+        return tuple(((*here, "value", at), value) for at, value in values)
 
 
 class MaxFailures(Struct, frozen=True):

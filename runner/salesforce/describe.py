@@ -55,6 +55,8 @@ class FieldDescribe(Struct, frozen=True):
     """In the language of the user."""
     choices: tuple[str, ...] = ()
     """Values, and labels, of a restricted picklist; empty for any other field."""
+    filterable: bool = True
+    """Whether a condition of a query may name it."""
 
     @property
     def required(self) -> bool:
@@ -233,6 +235,7 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     label: str | None = None
     restricted_picklist: bool | None = None
     picklist_values: list[_Choice] | None = None
+    filterable: bool | None = None
 
 
 class _ChildrenAnswer(msgspec.Struct):
@@ -392,6 +395,7 @@ def _field_of(entry: _FieldAnswer) -> FieldDescribe:
         custom=bool(entry.custom),
         label=entry.label or "",
         choices=_choices(entry) if entry.restricted_picklist else (),
+        filterable=entry.filterable is not False,
     )
 
 

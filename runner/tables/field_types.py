@@ -80,6 +80,9 @@ class MappedColumn(Struct, frozen=True):
     is_file: bool = False
     """Whether its values are paths of files, whose contents are sent."""
 
+    finds_reference: bool = False
+    """Whether its values say which other record is meant, whose Id is sent in their place."""
+
     @property
     def label(self) -> str:
         """The field that its values are meant for, for messages."""
@@ -88,12 +91,14 @@ class MappedColumn(Struct, frozen=True):
     @property
     def as_sent(self) -> MappedColumn:
         """The same column once its records are found."""
-        return replace(self, kind=FieldKind.ID, found_by=None) if self.found_by else self
+        if not (self.found_by or self.finds_reference):
+            return self
+        return replace(self, kind=FieldKind.ID, found_by=None, finds_reference=False)
 
     @property
     def identifies(self) -> bool:
         """Whether its values find records: the row's own, or a parent."""
-        return self.required or "." in self.field
+        return self.required or self.finds_reference or "." in self.field
 
 
 EXPLICIT_NULL = "#N/A"

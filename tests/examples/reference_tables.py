@@ -24,6 +24,9 @@ WRITES = ("create_task", "update_task", "upsert_task", "delete_task")
 TASKS = (*WRITES, "query_task")
 PLACES = (
     "file_body",
+    "lookup",
+    "record_type",
+    "owner",
     "file_source",
     "numbers",
     "task_source",

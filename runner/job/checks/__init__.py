@@ -51,6 +51,7 @@ _ALWAYS: tuple[_Check, ...] = (
 )
 _OF_WRITES: tuple[_Check, ...] = (
     writes.duplicate_fields,
+    writes.lookups,
     writes.options,
     limits.of_other_verbs,
     file_bodies.writes,

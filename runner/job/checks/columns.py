@@ -12,6 +12,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.errors import SourceError
 from runner.job.checks.endpoints import is_encoding, is_here
 from runner.job.endpoints import FileSource, TaskSource
+from runner.job.lookups import is_word
 from runner.job.model import Headers, Origin, Verb, WriteTask
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
 from runner.job.soql import selection
@@ -82,8 +83,11 @@ def unknown_columns(
         if columns is None:
             continue
         for mapping in task.fields or ():
-            path = task_path(task, *mapping.location)
-            yield from not_in_source(job.origin, path, columns_in(mapping.expression), columns)
+            for location, expression in mapping.expressions:
+                if mapping.lookup and mapping.lookup.allows_words and is_word(expression):
+                    continue  # a word that is no column is a text
+                path = task_path(task, *location)
+                yield from not_in_source(job.origin, path, columns_in(expression), columns)
 
 
 def not_in_source(

@@ -229,7 +229,7 @@ def unknown_binds(
 ) -> Iterator[Diagnostic]:
     """Those of the binds `names` in the `text` at `path` that have no param."""
     known = list(job.declared_params)
-    what = path[-1] if path[-1] in {"query", "scope"} else "SQL"
+    what = {"query": "query", "scope": "scope", "where": "lookup"}.get(str(path[-1]), "SQL")
     for name in names:
         if name not in job.declared_params:
             message = f"the {what} uses `:{name}`, but there is no param `{name}`"
@@ -284,6 +284,8 @@ def unused_params(job: PartialJob) -> Iterator[Diagnostic]:
     used = {name for task in job.queries for name in binds.names(task.soql)}
     for task in job.writes:
         used.update(binds.names(task.scope or ""))
+        places = (each.lookup.places for each in task.fields or () if each.lookup)
+        used.update(name for some in places for each in some for name in binds.names(each.where))
         if isinstance(task.source, DatabaseSource | SqlSource):
             used.update(binds.sql_names(task.source.sql))
     for name in (param.name for param in job.params if param.name not in used):

@@ -12,7 +12,7 @@ from runner.job.checks.queries import unknown_binds
 from runner.job.endpoints import DatabaseSource, SqlSource
 from runner.job.model import Api, WriteTask
 from runner.job.partial_job import PartialJob, option_path, task_path
-from runner.suggest import did_you_mean
+from runner.suggest import did_you_mean, in_words
 
 ExpressionChecker = Callable[[str], str | None]
 """Why an expression does not parse; None if it does."""
@@ -26,12 +26,13 @@ def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[
         return
     for task in job.writes:
         for mapping in task.fields or ():
-            reason = checker(mapping.expression)
-            if reason is not None:
-                path = task_path(task, *mapping.location)
-                message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
-                hint = _expression_hint(mapping.expression)
-                yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)
+            for location, expression in mapping.expressions:
+                reason = checker(expression)
+                if reason is not None:
+                    path = task_path(task, *location)
+                    message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
+                    hint = _expression_hint(expression)
+                    yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)
 
 
 def _expression_hint(expression: str) -> str:
@@ -39,6 +40,23 @@ def _expression_hint(expression: str) -> str:
     if _NAME_WITH_SIGNS.fullmatch(expression.strip()):
         column = f"a column with spaces or signs in its name as '\"{expression.strip()}\"'"
     return f"write {column}, fixed text as \"'Retail'\""
+
+
+def lookups(job: PartialJob) -> Iterator[Diagnostic]:
+    """Lookups that have not one value for each field."""
+    for task in job.writes:
+        for each in task.fields or ():
+            if each.lookup is None or each.lookup.word != "lookup":
+                continue
+            by, values = each.lookup.places[0].by, each.lookup.values
+            if len(by) != len(values):
+                path = task_path(task, "fields", each.field, "value")
+                message = f"`{each.field}` is looked up by {in_words(by, 'and')}, but "
+                message += f"`value` has {len(values)} of these {len(by)} values"
+                hint = "write one expression for each field in `by`"
+                if len(values) > len(by):
+                    message = f"`value` has {len(values)} values for {in_words(by, 'and')}"
+                yield job.origin.diagnose(path, "job/lookup-values", message, help=hint)
 
 
 def statements(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[Diagnostic]:

@@ -103,7 +103,8 @@ def _takes(instance: object, branch: Schema) -> bool:
 
 
 def _likeness(instance: object, branch: Schema) -> int:
-    """How many keys a mapping shares with a branch; the first of equals wins."""
+    """How many keys a mapping shares with a branch, the required ones twice; the first wins."""
     if not isinstance(instance, dict):
         return 0
-    return len(instance.keys() & branch.get("properties", {}).keys())
+    required = instance.keys() & set(branch.get("required", ()))
+    return len(instance.keys() & branch.get("properties", {}).keys()) + len(required)

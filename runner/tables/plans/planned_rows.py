@@ -177,26 +177,35 @@ class PlannedRows:
                 if chunk.sendable
             )
 
-    def save_new_keys(self, field: str, file: Path) -> None:
-        """Write `id` and `key` of records to be created: placeholders, and values of a field.
+    def save_new_keys(self, fields: Sequence[str], file: Path) -> bool:
+        """Write `id` and keys of records to be created: placeholders, and values of fields.
 
         Args:
-            field: As it is sent, or `Id`, whose values are the placeholders.
+            fields: As they are sent, in any letter case, or only `Id`, whose values are the
+                placeholders.
             file: Where to, as CSV.
+
+        Returns:
+            Whether the rows fill the first field; if not, nothing is written.
         """
         created = "SELECT row, id FROM outcome WHERE created AND status = 'succeeded'"
-        if field == "Id":
+        if tuple(fields) == ("Id",):
             pieces = [f"SELECT id, id AS key FROM ({created})"]
         else:
-            cell = next(e.cell for e in self._staging.mappings if e.column.field == field)
+            cells = {each.column.field.lower(): each.cell for each in self._staging.mappings}
+            first, *others = [cells.get(field.lower(), "NULL") for field in fields]
+            if first == "NULL":
+                return False
+            keys = "".join(f", {cell} AS key{at}" for at, cell in enumerate((first, *others)))
             pieces = [
-                f"SELECT id, {cell} AS key FROM {chunk.sent_rows()} JOIN ({created}) USING (row)"
-                f" WHERE {cell} IS NOT NULL"
+                f"SELECT id{keys} FROM {chunk.sent_rows()} JOIN ({created}) USING (row)"
+                f" WHERE {first} IS NOT NULL"
                 for chunk in self._staging.chunks
                 if chunk.sendable
             ]
         with storage_errors(_FAILURE):
             self._connection.execute(copy_csv(" UNION ALL ".join(pieces), file, header=True))
+        return True
 
     def leave_out_refused(self) -> None:
         """Leave refused rows out of those to send, as rows that do not fit are.

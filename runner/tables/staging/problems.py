@@ -41,9 +41,11 @@ SUPERSEDED = "SUPERSEDED"
 """Of a row that does not fail: another one of the same key is sent in its place."""
 NO_RECORD = "NO_RECORD"
 RECORD_EXISTS = "RECORD_EXISTS"
+NO_LOOKUP = "NO_LOOKUP"
+"""Of a row that a lookup leaves out, because the record that it names does not exist."""
 CHANGED_SINCE = "CHANGED_SINCE"
 """Of a row of an applied plan: its record has changed since the plan was made."""
-SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS, CHANGED_SINCE)
+SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS, NO_LOOKUP, CHANGED_SINCE)
 """Codes of rows that the job does not want to be sent."""
 UNCHANGED = "UNCHANGED"
 """Code of a row whose record holds everything already."""

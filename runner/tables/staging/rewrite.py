@@ -27,6 +27,7 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
     then: str = NO_PROBLEM,
     known: str | None = None,
     only: Container[int] | None = None,
+    width: int | None = None,
 ) -> None:
     """Write the rows to send again with other cells, and without rows that have a problem.
 
@@ -37,16 +38,17 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
         then: SQL of another problem, over the cells as they are now and what is known of the row.
         known: A table of what is known of rows: `row`, each once, and other columns.
         only: First rows of the chunks that change; None: all.
+        width: How many cells are kept, from the first on; None: all.
 
     Raises:
         StateError: The rows cannot be stored.
     """
-    names = [each.cell for each in staging.mappings]
+    names = [each.cell for each in staging.mappings[:width]]
     chosen = ", ".join(f"{cells.get(each, f's.{each}')} AS {each}" for each in names)
 
     def rewrite(chunk: RowChunk) -> RowChunk:
         if not chunk.sendable or (only is not None and chunk.first_row not in only):
-            return chunk
+            return chunk if only is not None else replace(chunk, width=len(names))
         with storage_errors("Rows cannot be stored"), staging.database.cursor() as cursor:
             rows = f"row BETWEEN {chunk.first_row} AND {chunk.last_row}"
             join = f"LEFT JOIN (FROM {known} WHERE {rows}) k USING (row)" if known else ""
@@ -84,7 +86,8 @@ def rewrite_chunks(  # noqa: PLR0913 - what changes, and where
                 rows = f"SELECT {place} FROM again WHERE problem IS NULL ORDER BY place"
                 cursor.execute(copy_csv(rows, chunk.kept_file, header=False))
         counted = {"rejected": listed + same, "skipped": skipped, "unchanged": same}
-        return replace(chunk, **counted, sent_bytes=chunk.sent_file.stat().st_size)
+        size = chunk.sent_file.stat().st_size
+        return replace(chunk, **counted, width=len(names), sent_bytes=size)
 
     staging.chunks = tuple(parallel_map(rewrite, staging.chunks))
 

@@ -1,0 +1,84 @@
+"""Looks up the records that rows name by their values, before the rows are sent.
+
+Knows what is asked of the org, once for all rows. Knows nothing of how values are compared or what
+becomes of the rows.
+"""
+
+from __future__ import annotations
+
+from runner.engine.columns import ColumnPlan
+from runner.engine.context import Context
+from runner.engine.record_lookup import MoreRecords, read_matching
+from runner.engine.reference_columns import ReferencePlan
+from runner.events import Noticed
+from runner.job.binds import bind
+from runner.job.model import WriteTask
+from runner.tables.staging.reference_lookup import ReferenceLookup, blanked_rows, put_ids
+from runner.tables.staging.rows import StagedRows
+
+
+def look_up_references(
+    task: WriteTask,
+    context: Context,
+    plan: ColumnPlan,
+    staging: StagedRows,
+    more: MoreRecords | None = None,
+) -> None:
+    """Put Ids in place of the values of fields that are looked up.
+
+    Args:
+        task: The write.
+        context: Of the run.
+        plan: What the task fills.
+        staging: The rows, mapped.
+        more: Adds records that the org does not have yet.
+
+    Raises:
+        OrgError: The org refused a query.
+        StateError: The rows cannot be stored.
+    """
+    if not plan.references:
+        return
+    lookups: list[ReferenceLookup] = []
+    if staging.rows_total > staging.rejected_total:
+        further = len(plan.columns)
+        for reference in plan.references:
+            first = next(
+                each.cell
+                for each in staging.mappings
+                if each.column.field == reference.wanted.field
+            )
+            several = range(further, further + len(reference.columns) - 1)
+            cells = (first, *(staging.mappings[at].cell for at in several))
+            further = several.stop
+            lookups.append(ReferenceLookup(staging, reference.wanted, cells))
+            _ask(task, context, reference, lookups[-1], more)
+    put_ids(staging, lookups, len(plan.columns))
+    for at, each in enumerate(lookups):
+        rows = blanked_rows(staging, each, at)
+        if rows:
+            said = f"{each.wanted.field} is blank in {rows:,} rows: `missing: blank`, and"
+            context.sink(Noticed(f"{said} the {each.wanted.said} does not exist", task.name))
+
+
+def _ask(
+    task: WriteTask,
+    context: Context,
+    reference: ReferencePlan,
+    lookup: ReferenceLookup,
+    more: MoreRecords | None,
+) -> None:
+    for place in reference.places:
+        names = tuple(each.name for each in place.fields)
+        if lookup.count:
+            condition = bind(place.where, context.params) if place.where else ""
+            read_matching(
+                task,
+                context,
+                lookup,
+                sobject=place.sobject,
+                fields=place.fields,
+                condition=condition,
+            )
+        if more is not None:
+            more(lookup, place.sobject, names)
