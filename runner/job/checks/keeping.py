@@ -33,7 +33,7 @@ def keeping(job: PartialJob) -> Iterator[Diagnostic]:
             reason = _only_replaced(target)
             if target.mode is not TableMode.REPLACE and reason:
                 message = f"`mode: {target.mode}` cannot be used here: {reason}"
-                hint = "write to a CSV, JSON Lines or Parquet file, or remove `mode`"
+                hint = "write to a table, or to a CSV, JSON Lines or Parquet file, or remove `mode`"
                 at = (*path, "mode")
                 yield job.origin.diagnose(at, "job/only-replaced", message, help=hint)
             yield from _unused(task, target, path, job)

@@ -11,14 +11,16 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, TableMode
 from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces
+from runner.tables.sql import name
 from runner.tables.sql_connection import SQLITE_FILES, connect, import_sqlalchemy
 from runner.tables.targets import postgresql, sqlite
 from runner.tables.targets.column_types import (
@@ -29,53 +31,113 @@ from runner.tables.targets.column_types import (
     fetched,
     open_database,
     python_cell,
+    typed_cell,
+    with_query_rows,
 )
+from runner.tables.targets.merging import FRESH, check_keys, key_column
 from runner.tables.targets.rest_rows import QueryColumn
+from runner.tables.targets.sql_tables import table_of
+from runner.tables.targets.table_steps import steps_for
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
 _DATETIME = FieldKind.DATETIME
+_KEEPING = ("sqlite", "postgresql")
+"""Dialects whose tables can be merged with and evolve."""
 
 
-def write_table(rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn] | None) -> None:
+def write_table(
+    rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn] | None
+) -> tuple[str, ...]:
     """Write rows to a table, which is created if it does not exist.
 
+    Returns:
+        What became of the rows that the table had, for people to read.
+
     Raises:
-        StateError: The database cannot be reached, or rejects the table or a row.
+        StateError: The database cannot be reached, or rejects the table or a row; or a key is blank
+            or doubled, or a type does not fit.
         StorageError: A value does not have the type of its column.
     """
     import_sqlalchemy(StateError)
     database = open_database(rows.parent)
+    notes: list[str] = []
+
+    def write(columns: tuple[TypedColumn, ...]) -> None:
+        _check_rows(database, rows, target, columns)
+        notes[:] = _write(TypedRows(database, rows, columns), target)
+
     try:
         with storage_errors(f"Table {target.table} cannot be written"):
-            as_described(database, rows, known, partial(_write, database, rows, target))
+            as_described(database, rows, known, write)
     finally:
         database.close()
+    return tuple(notes)
 
 
-def _write(
-    database: Database, file: Path, target: DatabaseTarget, columns: tuple[TypedColumn, ...]
+def _check_rows(
+    database: Database, rows: Path, target: DatabaseTarget, columns: Sequence[TypedColumn]
 ) -> None:
-    sqlalchemy = import_sqlalchemy(StateError)
-    rows = TypedRows(database, file, columns)
-    replace = target.mode is TableMode.REPLACE
+    """Refuse rows without a key, or of the same one."""
+    key = key_column(f"Table {target.table}", target.keeping, [each.name for each in columns])
+    if key is None:
+        return
+    cell = f"{typed_cell(next(each for each in columns if each.name == key))} AS {name(key)}"
+
+    def load(read: str) -> None:
+        database.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE {FRESH} AS SELECT {cell} FROM {read}"
+        )
+
+    with_query_rows(rows, load)
+    check_keys(database, FRESH, key, "The query")
+
+
+def _write(rows: TypedRows, target: DatabaseTarget) -> tuple[str, ...]:
     with connect(target.url, StateError) as link:
-        table = _table(sqlalchemy, target, columns, link.dialect.name)
+        if link.dialect.name not in _KEEPING:
+            _write_elsewhere(link, rows, target)
+            return ()
         if sqlite.takes_batches(link):
             with SQLITE_FILES.taken(link.engine) as is_free:
                 if is_free:
-                    sqlite.write(link, table, rows, replace=replace)
-                    return
+                    steps = steps_for(link, target, rows.columns)
+                    return steps.told(sqlite.write(link, steps, rows))
         _begin(link)
-        if replace:
-            table.drop(link, checkfirst=True)
-        table.create(link, checkfirst=True)
+        steps = steps_for(link, target, rows.columns)
+        sent = replace(rows, columns=steps.columns)
+        for each in steps.before:
+            _run(link, each)
         if link.dialect.driver == "psycopg":
-            postgresql.copy(link, table, rows)
+            postgresql.copy(link, steps.into, sent)
         else:
-            _insert_all(link, table, rows)
+            _insert_all(link, steps.into, sent)
+        changed = [_run(link, each) for each in steps.after]
         link.commit()
+        return steps.told(changed)
+
+
+def _run(link: Connection, statement: str) -> int:
+    """Run a statement; returns how many rows it has changed."""
+    options = {"no_parameters": True}
+    return link.exec_driver_sql(statement, execution_options=options).rowcount
+
+
+def _write_elsewhere(link: Connection, rows: TypedRows, target: DatabaseTarget) -> None:
+    """Write to a database of which only what all have in common is known."""
+    if target.mode is TableMode.MERGE:
+        raise StateError(
+            f"`mode: merge` works in SQLite and PostgreSQL, not in {link.dialect.name}; nothing was"
+            " written.",
+            hint="Append to another table, and merge it with SQL of your own.",
+        )
+    table = table_of(target, rows.columns, link.dialect.name)
+    if target.mode is TableMode.REPLACE:
+        table.drop(link, checkfirst=True)
+    table.create(link, checkfirst=True)
+    _insert_all(link, table, rows)
+    link.commit()
 
 
 def _insert_all(link: Connection, table: Table, rows: TypedRows) -> None:
@@ -117,35 +179,3 @@ def _begin(link: Connection) -> None:
         raw.isolation_level = None
         link.exec_driver_sql(f"PRAGMA busy_timeout = {sqlite.BUSY_MS}")
         link.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def _table(
-    sqlalchemy: ModuleType, target: DatabaseTarget, columns: Sequence[TypedColumn], dialect: str
-) -> Table:
-    schema, _, name = target.table.rpartition(".")
-    made: Table = sqlalchemy.Table(
-        name,
-        sqlalchemy.MetaData(),
-        *(
-            sqlalchemy.Column(each.name, _type(sqlalchemy, each, dialect), key=f"c{at}")
-            for at, each in enumerate(columns)
-        ),
-        schema=schema or None,
-    )
-    return made
-
-
-def _type(sqlalchemy: ModuleType, column: TypedColumn, dialect: str) -> Any:  # noqa: ANN401
-    if dialect == "sqlite" and (column.is_decimal or column.kind is _DATETIME):
-        # It would store a decimal as a double, losing digits, and a datetime without its zone.
-        return sqlalchemy.Text()
-    if column.is_decimal:
-        return sqlalchemy.Numeric(column.precision, column.scale)
-    makers = {
-        FieldKind.BOOLEAN: sqlalchemy.Boolean,
-        FieldKind.INTEGER: sqlalchemy.BigInteger,
-        FieldKind.DATE: sqlalchemy.Date,
-        _DATETIME: lambda: sqlalchemy.DateTime(timezone=True),
-        FieldKind.TIME: sqlalchemy.Time,
-    }
-    return makers.get(column.kind, sqlalchemy.Text)()

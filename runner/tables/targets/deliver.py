@@ -106,10 +106,10 @@ def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
     write_folder(rows, target, columns)
 
 
-def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> None:
+def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> tuple[str, ...]:
     from runner.tables.targets.database import write_table
 
-    write_table(rows, target, columns)
+    return write_table(rows, target, columns)
 
 
 _WRITERS: Mapping[type, Callable[..., tuple[str, ...] | None]] = {

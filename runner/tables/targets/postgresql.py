@@ -28,7 +28,7 @@ def copy(link: Connection, table: Table, rows: TypedRows) -> None:
     """
     columns = rows.columns
     quote = link.dialect.identifier_preparer
-    listed = ", ".join(quote.quote_identifier(each.name) for each in columns)
+    listed = ", ".join(quote.quote_identifier(each.name) for each in table.columns)
     options = f"FORMAT csv, ENCODING 'UTF8', FORCE_NULL ({listed})"
     statement = f"COPY {quote.format_table(table)} ({listed}) FROM STDIN ({options})"
     numbers = [typed_cell(each) for each in columns if each.kind is FieldKind.NUMBER]

@@ -15,9 +15,10 @@ from runner.tables.field_types import FieldKind
 from runner.tables.sql import name
 from runner.tables.sql_connection import driver_errors
 from runner.tables.targets.column_types import TypedColumn, TypedRows, typed_cell, with_query_rows
+from runner.tables.targets.table_steps import Steps
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection
 
 _DRIVER = "adbc_driver_sqlite"
 BUSY_MS = 5_000
@@ -32,46 +33,47 @@ def takes_batches(link: Connection) -> bool:
     return link.dialect.driver == "pysqlite" and is_file and find_spec(_DRIVER) is not None
 
 
-def write(link: Connection, table: Table, rows: TypedRows, *, replace: bool) -> None:
-    """Make the table if it is not there, and write all rows to it, in one transaction.
+def write(link: Connection, steps: Steps, rows: TypedRows) -> list[int]:
+    """Run the steps and write all rows, in one transaction.
 
     Args:
         link: Tells the file, which nobody else in this process has open; it is closed.
-        table: Of the rows' columns.
+        steps: What is run before and after the rows.
         rows: All of them.
-        replace: Whether a table of this name is dropped.
+
+    Returns:
+        How many rows each statement after the rows has changed.
     """
     import adbc_driver_manager
-    from sqlalchemy.schema import CreateTable, DropTable
 
     from runner.tables.duckdb import load_relations
 
     load_relations()
-    dropped = [DropTable(table, if_exists=True)] if replace else []
-    made = (*dropped, CreateTable(table, if_not_exists=True))
-    first = [str(each.compile(dialect=link.dialect)) for each in made]
-    cells = [cell(each) for each in rows.columns]
+    cells = [cell(each) for each in steps.columns]
     duckdb = rows.database.connection
-    insert = str(table.insert().compile(dialect=link.dialect))
+    insert = str(steps.into.insert().compile(dialect=link.dialect))
     file = str(link.engine.url.database)
     link.close()
 
-    def send(read: str) -> None:
+    def send(read: str) -> list[int]:
         query = f"SELECT {', '.join(cells)} FROM {read}"
         try:
             with _connected(file) as connection:
-                for each in (f"PRAGMA busy_timeout = {BUSY_MS}", "BEGIN IMMEDIATE", *first):
+                busy = f"PRAGMA busy_timeout = {BUSY_MS}"
+                for each in (busy, "BEGIN IMMEDIATE", *steps.before):
                     _run(connection, each)
                 _run(connection, insert, duckdb.sql(query))
+                changed = [_run(connection, each) for each in steps.after]
                 _run(connection, "COMMIT")
         except adbc_driver_manager.Error:
             # If a row is what is wrong, DuckDB says so itself.
             found = ", ".join(f"max({each})" for each in cells)
             duckdb.execute(f"SELECT {found} FROM {read}").fetchall()
             raise
+        return changed
 
     with driver_errors(insert, adbc_driver_manager):
-        with_query_rows(rows.file, send)
+        return with_query_rows(rows.file, send)
 
 
 @contextmanager
@@ -88,15 +90,15 @@ def _connected(file: str) -> Iterator[Any]:
         yield connection
 
 
-def _run(connection: Any, sql: str, rows: Any = None) -> None:  # noqa: ANN401
-    """Run a statement, once for each row if there are some."""
+def _run(connection: Any, sql: str, rows: Any = None) -> int:  # noqa: ANN401
+    """Run a statement, once for each row if there are some; returns how many it has changed."""
     import adbc_driver_manager
 
     with adbc_driver_manager.AdbcStatement(connection) as statement:
         statement.set_sql_query(sql)
         if rows is not None:
             statement.bind_stream(rows.__arrow_c_stream__())
-        statement.execute_update()
+        return int(statement.execute_update())
 
 
 def cell(column: TypedColumn) -> str:

@@ -9,7 +9,6 @@ from xml.etree import ElementTree as ET
 import duckdb
 import openpyxl
 import pytest
-import sqlalchemy
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import to_instance
 
@@ -20,9 +19,9 @@ from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.database import text_of
 from runner.tables.sources.open import open_source
 from runner.tables.targets.column_types import typed_table
-from runner.tables.targets.database import _type
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
+from runner.tables.targets.sql_tables import type_of
 from tests.unit.tables.value_cases import FITS, OUT, REFUSED, TYPED
 
 KINDS = sorted({each.kind for each in FITS})
@@ -110,7 +109,7 @@ def test_a_value_of_the_org_is_typed_as_described_in_every_target(tmp_path, monk
             tuple(each.sqlite for each in OUT)
         ]
     with typed_table(rows, columns) as (_, typed):
-        types = [to_instance(_type(sqlalchemy, each, "postgresql")) for each in typed]
+        types = [to_instance(type_of(each, "postgresql")) for each in typed]
     assert [each.compile(postgresql.dialect()) for each in types] == [e.postgresql for e in OUT]
 
 

@@ -1,0 +1,116 @@
+"""A query's columns as a table of a SQL database, and the columns that a table has.
+
+Knows SQLAlchemy's types. Knows nothing of rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from runner.errors import StateError
+from runner.job.endpoints import DatabaseTarget
+from runner.tables.field_types import FieldKind
+from runner.tables.sql_connection import import_sqlalchemy
+from runner.tables.targets.column_types import TypedColumn
+from runner.tables.targets.evolution import KeptColumn
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+_DATETIME = FieldKind.DATETIME
+
+
+def table_of(
+    target: DatabaseTarget, columns: Sequence[TypedColumn], dialect: str, key: str | None = None
+) -> Table:
+    """The table of a target, or with a key the one that rows are merged into, which has it."""
+    sqlalchemy = import_sqlalchemy(StateError)
+    schema, _, name = target.table.rpartition(".")
+    made: Table = sqlalchemy.Table(
+        name,
+        sqlalchemy.MetaData(),
+        *(
+            sqlalchemy.Column(
+                each.name,
+                type_of(each, dialect),
+                key=f"c{at}",
+                primary_key=each.name == key,
+                autoincrement=False,
+            )
+            for at, each in enumerate(columns)
+        ),
+        schema=schema or None,
+    )
+    return made
+
+
+def type_of(column: TypedColumn, dialect: str) -> Any:  # noqa: ANN401
+    """SQLAlchemy's type of a column."""
+    sqlalchemy = import_sqlalchemy(StateError)
+    stored = as_stored(column, dialect)
+    if stored.is_decimal:
+        return sqlalchemy.Numeric(stored.precision, stored.scale)
+    makers = {
+        FieldKind.BOOLEAN: sqlalchemy.Boolean,
+        FieldKind.INTEGER: sqlalchemy.BigInteger,
+        FieldKind.DATE: sqlalchemy.Date,
+        _DATETIME: lambda: sqlalchemy.DateTime(timezone=True),
+        FieldKind.TIME: sqlalchemy.Time,
+    }
+    return makers.get(stored.kind, sqlalchemy.Text)()
+
+
+def as_stored(column: TypedColumn, dialect: str) -> TypedColumn:
+    """A column as a database stores it.
+
+    SQLite would store a decimal as a double, losing digits, and a datetime without its zone.
+    """
+    if dialect == "sqlite" and (column.is_decimal or column.kind is _DATETIME):
+        return TypedColumn(column.name, FieldKind.TEXT)
+    return column
+
+
+def kept_columns(
+    link: Connection, table: Table, wanted: Sequence[TypedColumn]
+) -> list[KeptColumn] | None:
+    """The columns that a table has in the database; None if there is no such table.
+
+    A type that no field has is left to the database: it takes the query's values, or refuses them.
+    """
+    sqlalchemy = import_sqlalchemy(StateError)
+    inspector = sqlalchemy.inspect(link)
+    if not inspector.has_table(table.name, schema=table.schema):
+        return None
+    known = {each.name.lower(): each for each in wanted}
+    found: list[KeptColumn] = []
+    for each in inspector.get_columns(table.name, schema=table.schema):
+        name, kind = each["name"], each["type"]
+        typed = _typed(name, kind) or known.get(name.lower())
+        shown = str(kind.compile(dialect=link.dialect)).lower() if _typed(name, kind) else "unknown"
+        found.append(KeptColumn(name, typed and replace(typed, name=name), shown))
+    return found
+
+
+def _typed(name: str, kind: Any) -> TypedColumn | None:  # noqa: ANN401
+    """The column of a reflected type; None if no field has that type."""
+    types = import_sqlalchemy(StateError).types
+    if isinstance(kind, types.Float):
+        return None
+    if isinstance(kind, types.Numeric):
+        if kind.precision is None:
+            return None
+        return TypedColumn(name, FieldKind.NUMBER, kind.precision, kind.scale or 0)
+    if isinstance(kind, types.DateTime):
+        return TypedColumn(name, _DATETIME) if kind.timezone else None
+    kinds = {
+        types.Boolean: FieldKind.BOOLEAN,
+        types.BigInteger: FieldKind.INTEGER,
+        types.Date: FieldKind.DATE,
+        types.Time: FieldKind.TIME,
+        types.String: FieldKind.TEXT,
+    }
+    found = next((own for each, own in kinds.items() if isinstance(kind, each)), None)
+    return TypedColumn(name, found) if found else None

@@ -1,0 +1,226 @@
+"""A table that keeps its rows: the query's are added or merged in one transaction."""
+
+import os
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+import sqlalchemy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner.credentials import SecretReference
+from runner.errors import StateError
+from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, SchemaChanges, TableMode
+from runner.tables.field_types import FieldKind
+from runner.tables.targets.deliver import deliver
+from runner.tables.targets.rest_rows import QueryColumn
+from tests.postgresql import PROGRAMS, cluster, url_of
+
+KINDS = {
+    "Id": QueryColumn("Id", FieldKind.ID),
+    "Name": QueryColumn("Name", FieldKind.TEXT),
+    "Amount": QueryColumn("Amount", FieldKind.NUMBER, 4, 2),
+    "N": QueryColumn("N", FieldKind.INTEGER),
+    "Day": QueryColumn("Day", FieldKind.DATE),
+    "At": QueryColumn("At", FieldKind.DATETIME),
+    "IsDeleted": QueryColumn("IsDeleted", FieldKind.BOOLEAN),
+}
+URL = "A_DATABASE"
+
+
+@pytest.fixture(scope="module")
+def server():
+    """The URL of a PostgreSQL."""
+    if PROGRAMS is None:
+        pytest.skip("PostgreSQL is not installed here: apt install postgresql")
+    with cluster() as socket:
+        yield url_of(socket)
+
+
+@pytest.fixture(params=["sqlite", "sqlite by rows", "postgresql"])
+def database(request, tmp_path, monkeypatch):
+    """Ask a database with no table `t`."""
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("server")
+    elif request.param == "sqlite by rows":
+        monkeypatch.setitem(sys.modules, "adbc_driver_sqlite", None)
+    monkeypatch.setenv(URL, url)
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.pool.NullPool)
+
+    def ask(sql):
+        with engine.begin() as connection:
+            found = connection.exec_driver_sql(sql)
+            return [tuple(row) for row in found] if found.returns_rows else []
+
+    ask("DROP TABLE IF EXISTS t")
+    ask.is_sqlite = engine.dialect.name == "sqlite"
+    yield ask
+    engine.dispose()
+
+
+@pytest.fixture
+def put(tmp_path):
+    """Write rows of a query, given as tuples below a header, to the table `t`."""
+
+    def write(header, *rows, mode=TableMode.MERGE, kinds=(), **keeping):
+        names = header.split(",")
+        lines = [",".join('"' + each.replace('"', '""') + '"' for each in row) for row in rows]
+        head = ",".join(f'"{each}"' for each in names)
+        file = tmp_path / "records.csv"
+        file.write_text("\n".join([head, *lines, ""]), encoding="utf-8")
+        key = keeping.pop("key", "Id") if mode is TableMode.MERGE else None
+        known = {**KINDS, **dict(kinds)}
+        target = DatabaseTarget(SecretReference(env=URL), "t", mode, Keeping(key, **keeping))
+        return deliver(file, target, [known[each] for each in names], keep_rows=True)
+
+    return write
+
+
+def test_a_merge_updates_what_is_there_and_adds_what_is_new(database, put):
+    assert put("Id,Name", ("b", "1"), ("a", 'x % :y "z"'), ("c", "")) == ("3 new, 0 updated",)
+    assert put("Id,Name", ("d", "4"), ("b", "2")) == ("1 new, 1 updated",)
+    wanted = [("a", 'x % :y "z"'), ("b", "2"), ("c", None), ("d", "4")]
+    assert database('SELECT * FROM t ORDER BY "Id"') == wanted
+    assert put("Id") == ("0 new, 0 updated",)
+    assert put("Id", ("a",), ("e",)) == ("1 new, 1 updated",)
+    assert database('SELECT * FROM t ORDER BY "Id"') == [*wanted, ("e", None)]
+    put("Id,Name", ("z", "9"), mode=TableMode.REPLACE)
+    assert put("Id,Name", ("z", "8")) == ("0 new, 1 updated",)
+    assert database("SELECT * FROM t") == [("z", "8")]
+
+
+def test_rows_of_deleted_records_are_removed_or_flagged(database, put):
+    header = "Id,Name,IsDeleted"
+    put(header, ("a", "1", "false"), ("b", "2", "false"), ("c", "3", "false"))
+    gone = [("c", "", "true"), ("z", "", "true")]
+    assert put(header, *gone, deletes=Deletes.REMOVE) == ("0 new, 0 updated, 1 removed",)
+    put(header, ("b", "", "true"), ("a", "", "false"), deletes=Deletes.FLAG)
+    assert database('SELECT * FROM t ORDER BY "Id"') == [("a", None, False), ("b", "2", True)]
+
+
+def test_new_columns_are_added_and_others_left_alone(database, put):
+    put("Id,Name,N", ("a", "x", "7"), ("b", "y", ""))
+    lower = {"id": QueryColumn("id", FieldKind.ID)}.items()
+    notes = put("id,Day", ("a", "2026-01-31"), ("c", ""), kinds=lower)
+    assert notes == ("1 new, 1 updated", "new column Day")
+    found = database('SELECT "Id", "Name", "N", CAST("Day" AS text) FROM t ORDER BY "Id"')
+    assert found == [("a", "x", 7, "2026-01-31"), ("b", "y", None, None), ("c", None, None, None)]
+    with pytest.raises(StateError, match=r"has no column Amount, and `schema: freeze`"):
+        put("Id,Amount", ("a", "1"), schema=SchemaChanges.FREEZE)
+    put("Name,Id,At", ("q", "d", "2026-01-31T08:00:00.000Z"), mode=TableMode.APPEND)
+    assert database('SELECT count(*), count("At"), max("Name") FROM t') == [(4, 1, "y")]
+
+
+def test_numbers_keep_every_digit(database, put):
+    put("Id,Amount,N", ("a", "12.34", "7"))
+    put("Id,Amount", ("b", "123456.789"))
+    found = database('SELECT "Amount" FROM t ORDER BY "Id"')
+    assert [Decimal(each[0]) for each in found] == [Decimal("12.34"), Decimal("123456.789")]
+    number = [("N", QueryColumn("N", FieldKind.NUMBER, 4, 2))]
+    if database.is_sqlite:
+        with pytest.raises(
+            StateError, match="the column N is of type bigint, which no longer fits"
+        ):
+            put("Id,N", ("c", "1.5"), kinds=number)
+        return
+    with pytest.raises(StateError, match="column N that is too narrow"):
+        put("Id,N", ("c", "1.5"), kinds=number, schema=SchemaChanges.FREEZE)
+    assert put("Id,N", ("c", "1.5"), kinds=number) == ("1 new, 0 updated", "wider column N")
+    assert database('SELECT "N" FROM t ORDER BY "Id"') == [
+        (Decimal(7),),
+        (None,),
+        (Decimal("1.5"),),
+    ]
+
+
+def test_a_type_that_no_longer_fits_names_the_column(database, put):
+    put("Id,Day", ("a", "2026-01-31"))
+    with pytest.raises(StateError, match="the column Day is of type date, which no longer fits"):
+        put("Id,Day", ("b", "x"), kinds=[("Day", QueryColumn("Day", FieldKind.TEXT))])
+    assert database('SELECT "Id" FROM t') == [("a",)]
+
+
+def test_a_table_made_by_hand_keeps_its_types(database, put):
+    database('CREATE TABLE t ("Id" char(1), "Amount" double precision, "N" integer, "Name" text)')
+    database("INSERT INTO t VALUES ('a', 1, 1, 'x')")
+    put("Id,Amount,N", ("a", "2.5", "3"), ("b", "0.5", "4"))
+    put("Id,Amount", ("c", "7"), mode=TableMode.APPEND)
+    wanted = [("a", 2.5, 3, "x"), ("b", 0.5, 4, None), ("c", 7, None, None)]
+    assert database('SELECT * FROM t ORDER BY "Id"') == wanted
+
+
+def test_blank_and_doubled_keys_are_errors(database, put):
+    put("Id,Name", ("a", "1"))
+    with pytest.raises(StateError, match="The query: row 2 has no Id"):
+        put("Id,Name", ("b", "1"), ("", "2"))
+    with pytest.raises(StateError, match="The query: rows 1 and 3 both have the Id b"):
+        put("Id,Name", ("b", "1"), ("c", "1"), ("b", "2"))
+    with pytest.raises(StateError, match="has no column N, which is the `key`"):
+        put("N", ("1",), key="N")
+    assert database("SELECT * FROM t") == [("a", "1")]
+    put("Id,Name", ("x", "1"), ("x", "2"), mode=TableMode.REPLACE)
+    with pytest.raises(StateError, match="Table t: 2 rows have the Id x, which is the `key`"):
+        put("Id,Name", ("b", "1"))
+    assert database("SELECT count(*) FROM t") == [(2,)]
+
+
+def test_a_row_that_is_refused_leaves_the_table_as_it_was(database, put):
+    database('CREATE TABLE t ("Id" text, "Name" text NOT NULL)')
+    database("INSERT INTO t VALUES ('a', '1')")
+    with pytest.raises(StateError, match=r"(?i)null"):
+        put("Id,Name,N", ("a", "2", ""), ("b", "", "1"))
+    assert database("SELECT * FROM t") == [("a", "1")]
+
+
+KILLED_BEFORE_ITS_COMMIT = """
+import os, sys
+from pathlib import Path
+from runner.credentials import SecretReference
+from runner.job.endpoints import DatabaseTarget, Keeping, TableMode
+from runner.tables.targets import sqlite, table_steps
+from runner.tables.targets.deliver import deliver
+import sqlalchemy
+run = sqlite._run
+sqlite._run = lambda link, sql, *rest: os._exit(9) if sql == "COMMIT" else run(link, sql, *rest)
+sqlalchemy.Connection.commit = lambda _: os._exit(9)
+target = DatabaseTarget(SecretReference(env="A_DATABASE"), "t", TableMode.MERGE, Keeping("Id"))
+deliver(Path(sys.argv[1]), target, None, keep_rows=True)
+"""
+
+
+def test_a_killed_merge_leaves_the_old_table(database, put, tmp_path):
+    put("Id,Name", ("a", "1"))
+    rows = tmp_path / "killed.csv"
+    rows.write_text('"Id","Name","New"\n"a","2",""\n"b","3",""\n', encoding="utf-8")
+    command = [sys.executable, "-c", KILLED_BEFORE_ITS_COMMIT, rows]
+    assert subprocess.run(command, env=os.environ, timeout=60, check=False).returncode == 9
+    assert database("SELECT * FROM t") == [("a", "1")]
+    put("Id,Name", ("a", "2"), ("b", "3"))
+    assert database('SELECT * FROM t ORDER BY "Id"') == [("a", "2"), ("b", "3")]
+
+
+batches = st.lists(
+    st.dictionaries(
+        st.sampled_from("abcdef"),
+        st.tuples(st.text("xyz \n\"',é", max_size=3), st.booleans()),
+        max_size=5,
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[*HealthCheck])
+@given(batches=batches)
+def test_merged_batches_are_the_last_row_of_each_key(database, put, batches):
+    put("Id,Name,IsDeleted", mode=TableMode.REPLACE)
+    expected = {}
+    for batch in batches:
+        rows = [(key, name, str(gone).lower()) for key, (name, gone) in batch.items()]
+        put("Id,Name,IsDeleted", *rows, deletes=Deletes.REMOVE)
+        for key, (name, gone) in batch.items():
+            expected.pop(key, None) if gone else expected.update({key: name or None})
+    assert dict(database('SELECT "Id", "Name" FROM t')) == expected
