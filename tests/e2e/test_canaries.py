@@ -110,6 +110,9 @@ def the_rest(watch, jobs):
     for name, code in (("live", 0), ("dead", 4)):
         watch.run("check", jobs[name], "-o", "sarif", code=code)
         watch.run("plan", jobs[name], "-vv", "-o", "json", code=code)
+        watch.run("apply", jobs[name], "--yes", "-vv", "-o", "json", code=code)
+    watch.run("plan", jobs["live"], "--save", "saved.plan", code=0)
+    watch.run("apply", "saved.plan", "-vv", code=0)
     watch.run("history", "-o", "json", code=0)
     watch.run("show", "-o", "json")
     watch.run("resume", "-vv", code=2)
