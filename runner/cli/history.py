@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from runner.state.ledger import Ledger
     from runner.state.paths import StateFolder
     from runner.state.run_records import RunRecord
+    from runner.state.watermarks import Watermark
 
 
 def history(
@@ -35,6 +36,12 @@ def history(
         int | None,
         typer.Option("--keep", min=0, help="With --prune: keep only the newest N.", metavar="N"),
     ] = None,
+    watermarks: Annotated[
+        bool,
+        typer.Option(
+            "--watermarks", help="List how far each incremental query has been extracted."
+        ),
+    ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
@@ -48,6 +55,9 @@ def history(
     with Ledger(state.ledger) as ledger:
         if prune:
             _prune(ledger, state, keep, output)
+            return
+        if watermarks:
+            _print_watermarks(ledger.watermarks.all(job), output)
             return
         runs = ledger.runs(limit=limit, job=job)
         lost = lost_ledger(ledger, state)
@@ -71,6 +81,34 @@ def _prune(ledger: Ledger, state: StateFolder, keep: int | None, output: Output)
     typer.echo(f"{len(pruned.runs):,} run{'' if len(pruned.runs) == 1 else 's'} deleted")
     for run_id in pruned.unfinished:
         typer.echo(f"{run_id} is unfinished and was not deleted; `runner resume {run_id}`")
+
+
+def _print_watermarks(found: list[Watermark], output: Output) -> None:
+    if output is Output.JSON:
+        listed = [_watermark_document(each) for each in found]
+        typer.echo(json.dumps({"watermarks": listed}, indent=2))
+        return
+    for each in found:
+        until, full = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (each.until, each.full_at))
+        typer.echo(
+            f"{each.job}  {each.task}  {each.org_id}  {each.field} until {until}  full {full}"
+            f"  run {each.run_id}"
+        )
+    if not found:
+        typer.echo("No watermarks yet.")
+
+
+def _watermark_document(watermark: Watermark) -> dict[str, str]:
+    return {
+        "job": watermark.job,
+        "job_file": str(watermark.job_file),
+        "task": watermark.task,
+        "org_id": watermark.org_id,
+        "field": watermark.field,
+        "until": watermark.until.isoformat(),
+        "full_at": watermark.full_at.isoformat(),
+        "run_id": watermark.run_id,
+    }
 
 
 def _document(run: RunRecord) -> dict[str, object]:

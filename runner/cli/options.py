@@ -6,6 +6,7 @@ Knows names, help texts and environment variables. Knows nothing of what a verb 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,22 @@ import typer
 
 from runner.errors import UsageError
 from runner.job.rails import Rail
+
+
+def moment(text: str, option: str) -> str:
+    """A day or a moment in ISO 8601, with its zone; UTC where it has none.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"{option} {text} is not a date or a time.",
+            hint="Write it like 2026-01-31 or 2026-01-31T06:00:00Z; without a zone it is UTC.",
+        ) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
 
 
 class Output(StrEnum):

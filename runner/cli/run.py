@@ -24,8 +24,10 @@ from runner.cli.options import (
     Timeout,
     Verbose,
     WaitLock,
+    moment,
 )
 from runner.cli.settings import AllowHost, AllowOutside
+from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.outcome import RunOutcome
@@ -62,6 +64,21 @@ def run(
             "sent twice.",
         ),
     ] = False,
+    full: Annotated[
+        bool,
+        typer.Option(
+            "--full", help="Extract all records of incremental queries, not only changed ones."
+        ),
+    ] = False,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since",
+            help="Begin incremental queries at this day or time, e.g. 2026-01-31.",
+            metavar="TIME",
+            show_default=False,
+        ),
+    ] = None,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
@@ -95,7 +112,14 @@ def run(
     from runner.runs.protection import check_confirmed, unconfirmed
     from runner.state.run_records import RunRequest
 
-    request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
+    if full and since:
+        raise UsageError("--full and --since contradict each other.", hint="Use one of them.")
+    request = RunRequest(
+        only=tuple(task or ()),
+        params=tuple(param or ()),
+        full=full,
+        since=moment(since, "--since") if since else None,
+    )
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         options = run_options(
             sink,

@@ -6,6 +6,7 @@ Knows the collaborators by name. Builds none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,12 @@ class Context(Struct, frozen=True):
     """The job's limits; None: it is not judged, as an undo."""
     reserve: ApiReserve | None = None
     """API calls that the run leaves to others."""
+    org_id: str = ""
+    """Of the org that the run is connected to."""
+    full: bool = False
+    """Whether incremental queries extract all records this time."""
+    since: datetime | None = None
+    """Where incremental queries begin this time; None: at their watermark."""
 
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended."""

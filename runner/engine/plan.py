@@ -142,7 +142,7 @@ class Planner(Struct):
             rows, api = count_query(self.sources.redirected_lists(task), context)
             calls, jobs = _cost_of_query(rows, api)
             return replace(plan, read=rows, api=api.value, api_calls=calls, bulk_jobs=jobs)
-        outcome = run_query(reads, context)
+        outcome = run_query(reads, context).outcome
         self.sources.add_targets(task, reads)
         return replace(
             plan,

@@ -6,7 +6,7 @@ Knows when to change from REST to Bulk. Knows nothing of pages, jobs or how a fi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -14,9 +14,11 @@ from pathlib import Path
 from runner import events
 from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
+from runner.engine.increment import Increment
 from runner.engine.list_values import values_of_lists
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.engine.query_files import QueryFiles
+from runner.engine.task_end import TaskEnd
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
 from runner.job.endpoints import (
     DatabaseTarget,
@@ -48,6 +50,8 @@ from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_pages import FormattedPage, parse_records
 from runner.tables.targets.rest_rows import RestWriter
 
+_LONGEST_BOUNDS = 200
+"""Characters that the bounds of an incremental extract add to a query, at most."""
 RECORDS = "records.csv"
 """The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""
 
@@ -59,7 +63,7 @@ class LostResultError(OrgError):
 _READ_AGAIN = (LostResultError, ShortResultError)
 
 
-def run_query(task: QueryTask, context: Context) -> TaskOutcome:
+def run_query(task: QueryTask, context: Context) -> TaskEnd:
     """Run a query; its target appears whole or not at all.
 
     Raises:
@@ -70,6 +74,11 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
     folder.mkdir(parents=True, exist_ok=True)
     query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
+    notes, extracted = query.notes(), None
+    if query.increment is not None:
+        dropped, extracted = query.increment.settle(folder / RECORDS, folder)
+        notes = (*notes, *_notes_of(query.increment, dropped))
+        rows -= dropped
     kept: list[str] = []
     for child in query.children.tables:
         table = child.table
@@ -78,7 +87,7 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
     if task.target is not None:
         keep_rows = _is_source(task, context)
         kept += deliver(folder / RECORDS, task.target, query.columns, keep_rows=keep_rows)
-    return TaskOutcome(
+    outcome = TaskOutcome(
         name=task.name,
         verb=task.verb.value,
         sobject=task.sobject,
@@ -87,8 +96,16 @@ def run_query(task: QueryTask, context: Context) -> TaskOutcome:
         api=api.value,
         target=place_of(task.target) if task.target else None,
         bulk_job_ids=tuple(query.job_ids),
-        notes=(*query.notes(), *kept),
+        notes=(*notes, *kept),
     )
+    return TaskEnd(outcome, extracted=extracted)
+
+
+def _notes_of(increment: Increment, dropped: int) -> Iterator[str]:
+    """What an incremental query has read."""
+    yield increment.window.words
+    if dropped:
+        yield f"{dropped:,} row{'' if dropped == 1 else 's'} of the overlap delivered before"
 
 
 def count_query(task: QueryTask, context: Context) -> tuple[int, Api]:
@@ -112,6 +129,14 @@ def place_of(target: Target) -> str:
     if isinstance(target, FileTarget) and target.url is not None:
         return shown_url(target.url)
     return str(target.path)
+
+
+def _fits_bulk(soql: str) -> bool:
+    return len(soql) <= LONGEST_QUERY
+
+
+def _fits_with(more: str, fits: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda soql: fits(soql + more)
 
 
 def _files(count: int) -> str:
@@ -158,6 +183,11 @@ class _Query:
         self._deadline = context.deadline(task)
         self._selection = selection(task.soql)
         self._soqls = self._bound(folder)
+        self.increment: Increment | None = None
+        if task.since is not None:
+            self.increment = Increment(task, task.since, context, self._soqls)
+            self.increment.announce()
+            self._soqls = [self.increment.bounded(soql) for soql in self._soqls]
         known = query_columns(self._selection, context.describes)
         self.columns = without_tables(known, task.children)
         self._has_blobs = any(column.is_blob for column in known)
@@ -172,7 +202,8 @@ class _Query:
         if not self._context.params and not self._task.lists:
             return [self._task.soql]
         over_rest = self._task.api is Api.REST or not self._selection.is_flat
-        fits = fits_url if over_rest else (lambda soql: len(soql) <= LONGEST_QUERY)
+        bounds = " " * _LONGEST_BOUNDS if self._task.since else ""
+        fits = _fits_with(bounds, fits_url if over_rest else _fits_bulk)
         params = {**self._context.params, **values_of_lists(self._task, self._context, folder)}
         return bound_queries(self._task.soql, params, fits)
 

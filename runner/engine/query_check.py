@@ -34,7 +34,7 @@ from runner.soql.syntax import (
     SemiJoin,
     TypeofItem,
 )
-from runner.suggest import did_you_mean
+from runner.suggest import did_you_mean, in_words
 
 _FIELD_HINT = "Check its API name, including `__c`, and the field's permissions."
 
@@ -52,7 +52,32 @@ def query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diag
     if query is None:
         return []
     check = _QueryCheck(job, ("tasks", task.index, "query"), task.soql, describes)
-    return list(dict.fromkeys(check.of_query(query)))
+    found = list(dict.fromkeys(check.of_query(query)))
+    return found or list(_since_problems(job, task, describes))
+
+
+def _since_problems(job: Job, task: QueryTask, describes: Describes) -> Iterator[Diagnostic]:
+    """What is wrong with the field of `since`, of an object that can be queried."""
+    if task.since is None:
+        return
+    wanted, described = task.since.field, describes.of(task.sobject)
+    field = described.field(wanted)
+    at: Location = ("tasks", task.index, "since")
+    moments = [
+        each.name
+        for each in described.fields.values()
+        if each.type == "datetime" and each.filterable
+    ]
+    if field is None:
+        message = f"{described.name} has no field `{wanted}`"
+        hint = did_you_mean(wanted, moments, _FIELD_HINT)
+        yield job.origin.diagnose(at, "org/unknown-field", message, help=hint)
+    elif field.name not in moments:
+        is_moment = field.type == "datetime"
+        reason = "cannot be filtered by" if is_moment else f"is of type {field.type}"
+        message = f"`since` needs a datetime that WHERE may name: `{field.name}` {reason}"
+        hint = f"{described.name} has {in_words(moments)}" if moments else "remove `since`"
+        yield job.origin.diagnose(at, "org/since-field", message, help=hint)
 
 
 def scope_problems(job: Job, task: WriteTask, describes: Describes) -> list[Diagnostic]:

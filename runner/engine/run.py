@@ -162,7 +162,9 @@ class _TaskRuns:
         self._outcomes[outcome.name] = outcome
         self._final &= end.final
         position = self._places[outcome.name][0]
-        context.ledger.finish_task(context.run_id, outcome, final=end.final, position=position)
+        context.ledger.finish_task(
+            context.run_id, outcome, final=end.final, position=position, extracted=end.extracted
+        )
         if end.final and outcome.results is not None:
             for name in (PARTS, SNAPSHOT):
                 shutil.rmtree(outcome.results / name, ignore_errors=True)
@@ -242,7 +244,7 @@ def _run(task: AnyTask, context: Context) -> TaskEnd:
 
 def _run_by_verb(task: AnyTask, context: Context) -> TaskEnd:
     if isinstance(task, QueryTask):
-        return TaskEnd(run_query(task, context))
+        return run_query(task, context)
     return run_undo_step(task, context) if isinstance(task, UndoTask) else run_write(task, context)
 
 

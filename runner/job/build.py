@@ -57,6 +57,7 @@ from runner.job.model import (
     Param,
     QueryTask,
     RetryPolicy,
+    Since,
     UnknownColumns,
     Verb,
     WriteOptions,
@@ -202,6 +203,18 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
         ),
         deleted=deleted,
         files=notation.path_from(values["files"], folder) if "files" in values else None,
+        since=_since(values) if "since" in values else None,
+    )
+
+
+def _since(values: Values) -> Since:
+    usual = Since(values["since"])
+    overlap, lag, refresh = (values.get(key) for key in ("overlap", "lag", "refresh"))
+    return Since(
+        usual.field,
+        notation.duration_seconds(overlap) if overlap else usual.overlap_seconds,
+        notation.duration_seconds(lag) if lag else usual.lag_seconds,
+        notation.period_seconds(refresh) if refresh else None,
     )
 
 

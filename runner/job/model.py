@@ -294,6 +294,19 @@ class ChildTable(Struct, frozen=True):
     parent_column: str = PARENT_COLUMN
 
 
+class Since(Struct, frozen=True):
+    """How a query extracts only what has changed since its last extract."""
+
+    field: str
+    """The datetime that moves with every change, as written: `SystemModstamp`."""
+    overlap_seconds: float = 600.0
+    """How far before the watermark the next extract begins."""
+    lag_seconds: float = 300.0
+    """How far before the org's own time an extract ends."""
+    refresh_seconds: float | None = None
+    """Time after which an extract is full again; None: never."""
+
+
 class QueryTask(Task, frozen=True, kw_only=True):
     """Rows out of the org."""
 
@@ -304,6 +317,8 @@ class QueryTask(Task, frozen=True, kw_only=True):
     children: tuple[ChildTable, ...] = ()
     lists: tuple[ListColumn, ...] = ()
     deleted: bool = False
+    since: Since | None = None
+    """None: each run extracts all records."""
     files: Path | None = None
     """Folder for the files that the query selects; None: they are not fetched."""
 

@@ -31,12 +31,19 @@ COMPRESSIONS = {".gz": Compression.GZIP, ".zst": Compression.ZSTD}
 _BYTES = {"KB": 10**3, "MB": 10**6, "GB": 10**9}
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _RANGE = re.compile(r"([A-Za-z]+)(\d+)?:([A-Za-z]+)(\d+)?")
+_DAYS = {"daily": 1, "weekly": 7, "monthly": 30}
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 def duration_seconds(text: str) -> float:
     """Seconds of `30s`, `5m`, `2h` or `1d`."""
     return float(text[:-1]) * _SECONDS[text[-1]]
+
+
+def period_seconds(text: str) -> float:
+    """Seconds of `daily`, `weekly`, `monthly` (30 days), or of a duration."""
+    days = _DAYS.get(text)
+    return duration_seconds(text) if days is None else float(days * _SECONDS["d"])
 
 
 def max_failures(value: int | str) -> MaxFailures:

@@ -40,6 +40,7 @@ _DECISIVE = frozenset(
         "to",
         "children",
         "lists",
+        "since",
         "on_failure",
         *DECLARED_VERBS,
     )

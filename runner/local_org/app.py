@@ -90,7 +90,7 @@ class Server:
         self._ending = threading.Lock()
         self._stopped = threading.Event()
         try:
-            self._listeners = Listeners(self._answer, port, done=org.store.release)
+            self._listeners = Listeners(self._answer, port, done=org.store.release, clock=org.clock)
             self.access_token = self._own_session()
         except BaseException:
             self._claim.release()

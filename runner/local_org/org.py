@@ -6,7 +6,7 @@ Knows its parts (catalog, store, settings, clock). Knows nothing of HTTP.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -24,6 +24,17 @@ PartT = TypeVar("PartT")
 def now_utc() -> datetime:
     """The real clock."""
     return datetime.now(UTC)
+
+
+class Clock:
+    """The org's clock: the real one, which may be ahead of this machine's."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        """What time it is."""
+        return now_utc() + self.ahead
 
 
 class User(Struct, frozen=True):
@@ -72,7 +83,7 @@ class Org(Struct):
     store: Store
     user: User
     settings: Settings = field(default_factory=Settings)
-    clock: Callable[[], datetime] = now_utc
+    clock: Callable[[], datetime] = field(default_factory=Clock)
     declared: Mapping[str, object] = field(default_factory=dict)
     """The org file as parsed; each part reads its own section."""
     org_file: Path | None = None

@@ -38,6 +38,7 @@ from runner.state.ledger import Ledger
 from runner.state.locks import file_lock, is_free
 from runner.state.paths import StateFolder
 from runner.state.run_records import new_run_id
+from runner.state.watermarks import Extracted
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
@@ -109,6 +110,7 @@ class _Planning(Struct, frozen=True):
             ) as session,
         ):
             org = connect(job.connection, session, options.sink)
+            self._know_watermarks(ledger, org)
             context = self._context(created, ledger, session, org)
             self._check(context)
             before = session.api_calls
@@ -133,6 +135,19 @@ class _Planning(Struct, frozen=True):
                 notes=tuple(_notes(self.prepared, options.settings.state)),
             )
         return MadePlan(self.prepared, plan, tasks, self.folder)
+
+    def _know_watermarks(self, ledger: Ledger, org: ConnectedOrg) -> None:
+        """Let the plan's own ledger have the watermarks that a run would find."""
+        known = self.options.settings.state.ledger
+        if not known.exists():
+            return
+        job, delivered = self.prepared.job, self.folder / "delivered.csv"
+        with Ledger(known) as real:
+            for task in job.tasks:
+                found = real.watermarks.find(job.file, task.name, org.identity.org_id or "")
+                if found is not None:
+                    real.watermarks.write_delivered(found, delivered)
+                    ledger.watermarks.move(Extracted(found, delivered))
 
     def _check(self, context: Context) -> None:
         """Find what the org would certainly refuse, as a run does."""
@@ -166,6 +181,9 @@ class _Planning(Struct, frozen=True):
             params=selected.params,
             first_poll_seconds=LOCAL_FIRST_POLL_SECONDS if local else 1.0,
             user_id=org.identity.user_id,
+            org_id=org.identity.org_id or "",
+            full=selected.request.full,
+            since=selected.request.begins,
             ends_at=options.ends_at,
             disk=Disk(self.folder, options.max_disk_bytes or job.max_disk_bytes),
         )

@@ -17,7 +17,7 @@ from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
 from runner.events import Sink
 from runner.files import real_path
-from runner.job.model import Job, ParamValue
+from runner.job.model import Job, ParamValue, QueryTask
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
 from runner.runs.lost_ledger import lost_ledger
@@ -93,9 +93,24 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
             written |= files_written_by(job)
     if errors:
         raise all_of(errors)
+    _check_increments(prepared, request)
     for each in prepared:
         options.on_job(each.job)
     return prepared
+
+
+def _check_increments(prepared: Sequence[PreparedRun], request: RunRequest) -> None:
+    """Refuse `--full` and `--since` where no query is incremental: nothing would heed them."""
+    only = request.only
+    tasks = [task for each in prepared for task in each.job.tasks if not only or task.name in only]
+    if (request.full or request.since) and not any(
+        isinstance(task, QueryTask) and task.since is not None for task in tasks
+    ):
+        option = "--full" if request.full else "--since"
+        raise UsageError(
+            f"{option} is for incremental queries, and none of these tasks is one.",
+            hint="Add `since: SystemModstamp` to a query, or leave the option out.",
+        )
 
 
 def _is_among(file: Path, others: Sequence[Path]) -> bool:

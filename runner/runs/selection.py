@@ -114,7 +114,8 @@ def asks_the_same(
 ) -> bool:
     """Whether an unfinished run does what is asked now: the same tasks with the same params."""
     return (
-        old.request.verb == request.verb
+        (old.request.verb, old.request.full, old.request.since)
+        == (request.verb, request.full, request.since)
         and old.params == params
         and _task_names(old.request, job) == _task_names(request, job)
     )
@@ -125,9 +126,11 @@ def asked_in_words(request: RunRequest) -> str:
     if request.verb == "retry":
         return "it was started as a retry"
     tasks = [f"task {name}" for name in request.only]
+    extract = ["--full"] if request.full else [f"--since {request.since}"] if request.since else []
+    asked = [*request.params, *tasks, *extract]
     return (
-        f"it was started with {', '.join([*request.params, *tasks])}"
-        if request.params or tasks
+        f"it was started with {', '.join(asked)}"
+        if asked
         else "it was started without params, for all tasks"
     )
 

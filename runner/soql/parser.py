@@ -60,7 +60,9 @@ class _Parser(Conditions):
             self.fail("FROM", "`,`")
         sources = self.parts(self._source)
         scope = next((found for _, found in sources if found), None)
+        where_at = self.at
         where = self._where()
+        where_end = self.at
         self._with(identifiers=True)
         places = [self.at]
         group, subtotals, having = self._group()
@@ -86,6 +88,8 @@ class _Parser(Conditions):
             order=order,
             limit=limit[0] if limit else None,
             offset=offset[0] if offset else None,
+            where_at=where_at,
+            where_end=where_end,
             clauses=tuple(
                 syntax.Clause(name, at, end)
                 for name, at, end in zip(_COUNTED_CLAUSES, places, places[1:], strict=False)

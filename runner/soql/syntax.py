@@ -277,6 +277,9 @@ class Query(Struct, frozen=True):
     limit: int | None = None
     """None also if it is a bind; see `clauses`."""
     offset: int | None = None
+    where_at: int = 0
+    """Where WHERE begins, or would."""
+    where_end: int = 0
     clauses: tuple[Clause, ...] = ()
     """What it has after WHERE: `GROUP BY`, `ORDER BY`, `LIMIT`, `OFFSET`."""
 

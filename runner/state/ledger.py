@@ -34,6 +34,7 @@ from runner.state.run_records import (
     run_of,
     task_of,
 )
+from runner.state.watermarks import Extracted, Watermarks
 
 LAST = "last"
 _SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
@@ -65,6 +66,7 @@ class Ledger:
         self.path = path
         self._clock = clock
         self._file = LedgerFile(path)
+        self.watermarks = Watermarks(self._file)
 
     def close(self) -> None:
         """Close the file."""
@@ -174,11 +176,18 @@ class Ledger:
             self._file.insert("parts", columns, replacing=True)
 
     def finish_task(
-        self, run_id: str, outcome: TaskOutcome, *, final: bool = True, position: int | None = None
+        self,
+        run_id: str,
+        outcome: TaskOutcome,
+        *,
+        final: bool = True,
+        position: int | None = None,
+        extracted: Extracted | None = None,
     ) -> None:
         """Record a task's end; a skipped task, which never started, is added.
 
-        Without a `position` it is added after the others.
+        Without a `position` it is added after the others. The watermark of what it `extracted`
+        moves in the same transaction.
 
         When its end is final, its row results are in its result files, and of its parts only
         those that are Bulk jobs in the org stay in the ledger.
@@ -197,6 +206,8 @@ class Ledger:
                 },
             )
             self._file.update("tasks", {**outcome_columns(outcome), "settled": int(final)}, key)
+            if extracted is not None:
+                self.watermarks.move(extracted)
             if final:
                 connection.execute(
                     "DELETE FROM parts WHERE run_id = :run_id AND task = :name "

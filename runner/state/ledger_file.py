@@ -123,6 +123,29 @@ LAYOUTS = (
     ALTER TABLE runs ADD COLUMN message TEXT;
     ALTER TABLE runs ADD COLUMN hint TEXT
     """,
+    """
+    CREATE TABLE watermarks (
+        job TEXT NOT NULL,
+        job_file TEXT NOT NULL,
+        task TEXT NOT NULL,
+        org_id TEXT NOT NULL,
+        query_sha256 TEXT NOT NULL,
+        field TEXT NOT NULL,
+        until TEXT NOT NULL,
+        known_from TEXT NOT NULL,
+        full_at TEXT NOT NULL,
+        run_id TEXT NOT NULL,
+        PRIMARY KEY (job_file, task, org_id)
+    ) STRICT;
+    CREATE TABLE delivered (
+        job_file TEXT NOT NULL,
+        task TEXT NOT NULL,
+        org_id TEXT NOT NULL,
+        id TEXT NOT NULL,
+        stamp TEXT NOT NULL,
+        PRIMARY KEY (job_file, task, org_id, id, stamp)
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 """One step a version: a ledger of version n needs the steps after n. Never change a step."""
 

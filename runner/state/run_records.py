@@ -99,6 +99,15 @@ class RunRequest(Struct, frozen=True):
     only: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
     """`name=value` each."""
+    full: bool = False
+    """Whether incremental queries extract all records."""
+    since: str | None = None
+    """Where incremental queries begin, in ISO 8601; None: at their watermark."""
+
+    @property
+    def begins(self) -> datetime | None:
+        """Where incremental queries begin."""
+        return datetime.fromisoformat(self.since) if self.since else None
 
     def text(self) -> str:
         """As JSON."""
@@ -109,7 +118,11 @@ class RunRequest(Struct, frozen=True):
         """Read it back; runs of earlier releases have none."""
         found = json.loads(text)
         return cls(
-            found.get("verb", "run"), tuple(found.get("only", ())), tuple(found.get("params", ()))
+            found.get("verb", "run"),
+            tuple(found.get("only", ())),
+            tuple(found.get("params", ())),
+            found.get("full", False),
+            found.get("since"),
         )
 
 

@@ -25,6 +25,7 @@ from runner.job.checks import (
 from runner.job.checks.bulk_queries import bulk_queries
 from runner.job.checks.columns import ColumnFinder, HeaderReader
 from runner.job.checks.endpoints import LibraryFinder
+from runner.job.checks.increments import increments
 from runner.job.checks.keeping import keeping
 from runner.job.checks.scopes import scopes
 from runner.job.checks.writes import ExpressionChecker
@@ -69,6 +70,7 @@ _OF_QUERIES: tuple[_Check, ...] = (
     queries.rows,
     queries.unknown_params,
     queries.lists,
+    increments,
 )
 _OF_PARAMS: tuple[_Check, ...] = (
     queries.defaults_of_params,

@@ -16,6 +16,7 @@ import socketserver
 import struct
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from datetime import datetime
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TypeAlias, cast
@@ -25,6 +26,7 @@ from runner.local_org.http import bodies
 from runner.local_org.http.messages import Request, Response, WireFault
 
 Answer = Callable[[Request], Response]
+Clock = Callable[[], datetime]
 _Address: TypeAlias = tuple[socket.AddressFamily, str, int]
 _Accepted: TypeAlias = socket.socket | tuple[bytes, socket.socket]
 
@@ -72,6 +74,10 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
 
     do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = do_GET  # noqa: N815
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The header `Date`: by default the org's own time."""
+        return super().date_time_string(timestamp or self.server.clock().timestamp())
 
     def version_string(self) -> str:
         return self.server_version
@@ -242,9 +248,12 @@ class _Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, address: _Address, answer: Answer, done: Callable[[], None]) -> None:
+    def __init__(
+        self, address: _Address, answer: Answer, done: Callable[[], None], clock: Clock
+    ) -> None:
         self.address_family, host, port = address
         self.answer = answer
+        self.clock = clock
         self._done = done
         self._open: set[_Accepted] = set()
         self._open_lock = threading.Lock()
@@ -293,17 +302,17 @@ class Listeners:
     """The sockets of one server: 127.0.0.1, and ::1 on the same port if there is one.
 
     `localhost` may resolve to either, and clients do not all try both. `done` is called in each
-    connection's thread when the connection ends.
+    connection's thread when the connection ends; `clock` is the org's.
     """
 
-    def __init__(self, answer: Answer, port: int, done: Callable[[], None]) -> None:
+    def __init__(self, answer: Answer, port: int, done: Callable[[], None], clock: Clock) -> None:
         try:
-            first = _Listener((socket.AF_INET, "127.0.0.1", port), answer, done)
+            first = _Listener((socket.AF_INET, "127.0.0.1", port), answer, done, clock)
         except OSError as error:
             raise PortTakenError(f"port {port} on 127.0.0.1 is not available: {error}") from error
         self._all = [first]
         with contextlib.suppress(OSError):
-            self._all.append(_Listener((socket.AF_INET6, "::1", first.port), answer, done))
+            self._all.append(_Listener((socket.AF_INET6, "::1", first.port), answer, done, clock))
         self._threads: list[threading.Thread] = []
         self.port = first.port
 

@@ -8,6 +8,7 @@
     DELETE /__org/requests          remove them
     POST   /__org/reset             delete all records and jobs, load the seeds again; sign-ins
                                     remain
+    POST   /__org/clock             `{"ahead": seconds}`: how far the org's clock is ahead
     POST   /__org/sessions/expire   end every session but the server's own; returns how many
 
 Pages of another origin cannot call these: browsers send the origin.
@@ -15,6 +16,7 @@ Pages of another origin cannot call these: browsers send the origin.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from msgspec.structs import asdict
@@ -29,9 +31,11 @@ from runner.local_org.fault_injection.rule import FaultRule, FaultRuleError
 from runner.local_org.http.log import RequestLog
 from runner.local_org.http.messages import Endpoint, Request, Response, Route
 from runner.local_org.oauth.sessions import Sessions
-from runner.local_org.org import Org
+from runner.local_org.org import Clock, Org
 from runner.local_org.seeding import SeedError, load_seeds
 
+_FURTHEST = 1_000_000_000
+"""Seconds that the clock may be ahead or behind."""
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -116,6 +120,17 @@ def _expire_sessions(org: Org, _request: Request) -> Response:
     return Response.of_json({"ended": org.part(Sessions).end_all()})
 
 
+def _set_clock(org: Org, request: Request) -> Response:
+    body = request.json()
+    ahead = body.get("ahead") if isinstance(body, dict) else None
+    if not isinstance(ahead, int | float) or not -_FURTHEST <= ahead <= _FURTHEST:
+        raise ApiRefusal(400, "INVALID_CLOCK", f"ahead is a number of seconds up to {_FURTHEST}")
+    if not isinstance(org.clock, Clock):
+        raise ApiRefusal(400, "INVALID_CLOCK", "this org's clock is set by who started it")
+    org.clock.ahead = timedelta(seconds=ahead)
+    return Response.of_json({"now": org.clock().isoformat()})
+
+
 def _guarded(endpoint: Endpoint) -> Endpoint:
     def answer(org: Org, request: Request) -> Response:
         check_origin(request)
@@ -134,6 +149,7 @@ ROUTES = tuple(
         ("GET", "requests", _list_requests),
         ("DELETE", "requests", _clear_requests),
         ("POST", "reset", _reset),
+        ("POST", "clock", _set_clock),
         ("POST", "sessions/expire", _expire_sessions),
     )
 )

@@ -1,0 +1,275 @@
+"""Incremental extracts: from where to where a query reads, and what it leaves for the next one.
+
+Knows watermarks, the org's time and when an extract has to be full. Knows nothing of APIs, pages or
+how a target is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from msgspec import Struct
+
+from runner import events
+from runner.engine.context import Context
+from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
+from runner.job.endpoints import DatabaseTarget, FileTarget, Target
+from runner.job.model import QueryTask, Since
+from runner.job.query_bounds import bounded, soql_moment
+from runner.job.soql import ItemKind, selection
+from runner.salesforce.describe import Describes
+from runner.salesforce.http.retry import moment_of
+from runner.salesforce.session import Session
+from runner.state.watermarks import Extracted, Watermark
+from runner.tables.targets.delivered import drop_delivered
+from runner.tables.targets.presence import is_there
+
+_VERSIONS = "/services/data"
+"""The cheapest request: it needs no permission and counts for no limit."""
+
+
+class Window(Struct, frozen=True):
+    """Which changes an extract reads."""
+
+    since: datetime | None
+    """None: a full extract."""
+    until: datetime
+    known_from: datetime
+    """From here on the next extract can tell which rows this one delivered."""
+    reason: str = ""
+    """Why a full extract is one; or what is left out."""
+    drops: bool = False
+    """Whether rows that the last extract delivered are dropped."""
+
+    @property
+    def words(self) -> str:
+        """What is read, for people."""
+        if self.since is None:
+            return f"full extract until {soql_moment(self.until)}: {self.reason}"
+        left_out = f"; {self.reason}" if self.reason else ""
+        return f"changes from {soql_moment(self.since)} until {soql_moment(self.until)}{left_out}"
+
+
+class Asked(Struct, frozen=True):
+    """What decides the window besides the job and the watermark."""
+
+    now: datetime
+    """By the org's clock."""
+    query_sha256: str
+    target_is_there: bool = True
+    full: bool = False
+    since: datetime | None = None
+
+
+def window_of(since: Since, earlier: Watermark | None, asked: Asked) -> Window:
+    """Decide which changes to read.
+
+    A watermark of another query or another target says nothing about this one.
+
+    Raises:
+        UsageError: The `--since` asked for is not before the end of the window.
+    """
+    overlap, lag = (timedelta(seconds=each) for each in (since.overlap_seconds, since.lag_seconds))
+    until = (asked.now - lag).replace(microsecond=0)
+    same = earlier if earlier and earlier.query_sha256 == asked.query_sha256 else None
+    if same is not None:
+        until = max(until, same.until)  # the org's clock was set back, or the lag is longer now
+    if asked.since is not None:
+        return _asked_for(asked.since, until, same, overlap)
+    why = _why_full(since, earlier, same, asked)
+    if why or same is None:
+        return Window(None, until, until - overlap, why)
+    start = max(same.until - overlap, same.known_from)
+    return Window(start, until, max(start, until - overlap), drops=True)
+
+
+def _asked_for(
+    start: datetime, until: datetime, same: Watermark | None, overlap: timedelta
+) -> Window:
+    if start >= until:
+        raise UsageError(
+            f"--since {soql_moment(start)} is not before {soql_moment(until)}, where this extract "
+            "ends.",
+            hint="Name an earlier time; `lag` decides how far before the org's own time it ends.",
+        )
+    gap = same is not None and start > same.until
+    left_out = f"what changed from {soql_moment(same.until)} on is left out" if same and gap else ""
+    return Window(start, until, max(start, until - overlap), left_out)
+
+
+def _why_full(since: Since, earlier: Watermark | None, same: Watermark | None, asked: Asked) -> str:
+    if asked.full:
+        return "--full asks for it"
+    if earlier is None:
+        return "nothing was extracted from this org before"
+    if same is None:
+        return "the query, its values or its target changed since the last extract"
+    if not asked.target_is_there:
+        return "the target of the last extract is gone"
+    refresh = since.refresh_seconds
+    if refresh is not None and asked.now - same.full_at >= timedelta(seconds=refresh):
+        return f"the last full one was at {soql_moment(same.full_at)}, and `refresh` is due"
+    return ""
+
+
+class Increment:
+    """One incremental extract of a query.
+
+    Attributes:
+        window: Which changes it reads.
+    """
+
+    def __init__(
+        self, task: QueryTask, since: Since, context: Context, soqls: Sequence[str]
+    ) -> None:
+        """Find the watermark and ask the org for its time.
+
+        Args:
+            task: The query.
+            since: Its `since`.
+            context: The run.
+            soqls: The query with its values; several if a list is too long for one.
+
+        Raises:
+            UsageError: `--since` names a time that is not over.
+            OrgError: The org does not say what time it is.
+        """
+        self._task = task
+        self._since = since
+        self._context = context
+        self._now = org_time(context.session)
+        self._sha256 = _digest(task, since, soqls)
+        marks = context.ledger.watermarks
+        self._earlier = marks.find(context.job.file, task.name, context.org_id)
+        is_known = self._earlier is not None and task.target is not None
+        asked = Asked(
+            self._now,
+            self._sha256,
+            target_is_there=is_there(task.target) if is_known and task.target else True,
+            full=context.full,
+            since=context.since,
+        )
+        self.window = window_of(since, self._earlier, asked)
+
+    def bounded(self, soql: str) -> str:
+        """A query that finds only what the window has."""
+        field = self._field
+        nullable = self._nullable(field)
+        return bounded(soql, field, self.window.since, self.window.until, with_blank=nullable)
+
+    @property
+    def _field(self) -> str:
+        return self._since.field
+
+    def _nullable(self, field: str) -> bool:
+        try:
+            described = self._context.describes.of(self._task.sobject).field(field)
+        except TransientError:
+            raise
+        except OrgError:
+            return False  # the org will refuse the query itself
+        return described is not None and described.nillable
+
+    def settle(self, rows: Path, folder: Path) -> tuple[int, Extracted]:
+        """Drop the rows that are in the target already.
+
+        Args:
+            rows: All rows of the window.
+            folder: The task's, for what the watermark is going to need.
+
+        Returns:
+            How many were dropped, and what to record once the others are in the target.
+        """
+        window, context = self.window, self._context
+        earlier: Path | None = None
+        if window.drops and self._earlier is not None:
+            earlier = folder / "delivered.csv"
+            context.ledger.watermarks.write_delivered(self._earlier, earlier)
+        note = folder / "delivered-now.csv"
+        dropped = drop_delivered(
+            rows, self._field, earlier, note_from=_stamp(window.known_from), note=note
+        )
+        is_full = window.since is None
+        full_at = self._now if is_full or self._earlier is None else self._earlier.full_at
+        watermark = Watermark(
+            context.job.name,
+            context.job.file,
+            self._task.name,
+            context.org_id,
+            self._sha256,
+            self._field,
+            window.until,
+            window.known_from,
+            full_at,
+            context.run_id,
+        )
+        return dropped, Extracted(watermark, note)
+
+    def announce(self) -> None:
+        """Say what is read, and which columns may change without being read again."""
+        sink, name = self._context.sink, self._task.name
+        sink(events.Noticed(self.window.words, name))
+        silent = tuple(silent_columns(self._task, self._context.describes))
+        if silent:
+            does = "do" if len(silent) > 1 else "does"
+            message = (
+                f"{', '.join(silent)} {does} not move {self._field}, so a change there alone is not"
+                " extracted"
+            )
+            if self._since.refresh_seconds is None:
+                message += "; `refresh: weekly` brings it with a full extract"
+            sink(events.Warned(message, name))
+
+
+def silent_columns(task: QueryTask, describes: Describes) -> Iterator[str]:
+    """Columns that change while their record's stamp stays: formulas, roll-ups, parents' fields."""
+    for item in selection(task.soql).items:
+        if item.kind is ItemKind.CHILDREN or (item.path and "." in item.path):
+            yield item.column
+            continue
+        try:
+            field = describes.follow(task.sobject, item.path) if item.path else None
+        except TransientError:
+            raise
+        except OrgError:
+            continue
+        if field is not None and field.calculated:
+            yield item.column
+
+
+def org_time(session: Session) -> datetime:
+    """What time it is by the org's clock, in whole seconds.
+
+    Raises:
+        UnexpectedAnswerError: Its answer has no `Date`.
+    """
+    header = session.request("GET", _VERSIONS).headers.get("date", "")
+    found = moment_of(header)
+    if found is None:
+        raise UnexpectedAnswerError(
+            "The org's answer has no `Date`, so it is not known until when changes are complete.",
+            hint="A proxy may remove that header; ask whoever runs it.",
+        )
+    return found.astimezone(UTC)
+
+
+def _stamp(moment: datetime) -> str:
+    """A moment as rows have it."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+
+
+def _digest(task: QueryTask, since: Since, soqls: Sequence[str]) -> str:
+    texts = [" ".join(soql.split()) for soql in soqls]
+    target = _place(task.target) if task.target else ""
+    parts = [texts, since.field.lower(), task.deleted, target]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _place(target: Target) -> str:
+    if isinstance(target, DatabaseTarget):
+        return f"{target.url} {target.table}"
+    return target.url or str(target.path) if isinstance(target, FileTarget) else str(target.path)
