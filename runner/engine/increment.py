@@ -252,7 +252,7 @@ def org_time(session: Session) -> datetime:
     if found is None:
         raise UnexpectedAnswerError(
             "The org's answer has no `Date`, so it is not known until when changes are complete.",
-            hint="A proxy may remove that header; ask whoever runs it.",
+            hint="A proxy may remove that header; let it pass.",
         )
     return found.astimezone(UTC)
 
