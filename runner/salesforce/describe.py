@@ -44,8 +44,6 @@ class FieldDescribe(Struct, frozen=True):
     case_sensitive: bool = False
     length: int = 0
     """Characters that a text may have; 0 if it says nothing."""
-    filterable: bool = True
-    """Whether WHERE may name it."""
     calculated: bool = False
     """Whether it is a formula or a roll-up."""
     html_formatted: bool = False
@@ -231,7 +229,6 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     case_sensitive: bool | None = None
     length: Count | None = None
     html_formatted: bool | None = None
-    filterable: bool | None = None
     calculated: bool | None = None
     precision: Count | None = None
     scale: Count | None = None
@@ -394,7 +391,6 @@ def _field_of(entry: _FieldAnswer) -> FieldDescribe:
         case_sensitive=bool(entry.case_sensitive),
         length=entry.length or 0,
         html_formatted=bool(entry.html_formatted),
-        filterable=entry.filterable is not False,
         calculated=bool(entry.calculated),
         precision=entry.precision or 0,
         scale=entry.scale or 0,
