@@ -30,8 +30,9 @@ from runner.engine.query import count_query, run_query
 from runner.engine.record_lookup import TakesPlanned, look_up_parents
 from runner.engine.run import chosen
 from runner.engine.write import stage
-from runner.errors import JobError, RunnerError
+from runner.errors import JobError, RunnerError, SourceError
 from runner.events import Event
+from runner.job.endpoints import tasks_of
 from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
 from runner.job.order import in_order
 from runner.plan import Change, FieldChanges, TaskPlan
@@ -49,6 +50,9 @@ ROWS_PER_PAGE = 2_000
 _FROM_WRITES = (
     "Its rows come from other writes of this plan, so Ids of records to be created are not known "
     "yet; an apply reads these rows during the run."
+)
+_FROM_QUERIES = (
+    "Its files are those that a query of this job brings; an apply reads them during the run."
 )
 
 _LOOKED_UP_EARLY = (
@@ -90,6 +94,7 @@ class Planner(Struct):
         for task in tasks:
             if task.enabled:
                 yield self._planned(task)
+                self.sources.add_places(task)
         by_name = {task.name: task for task in self.context.job.tasks}
         for task in tasks:
             other = by_name.get(task.on_failure or "")
@@ -135,8 +140,9 @@ class Planner(Struct):
         unknown = self.sources.unknown_lists(task)
         if unknown:
             return replace(plan, unknown=unknown)
-        early = self.sources.changed_before(task)
-        plan = replace(plan, unknown=(*self.sources.early_rows(task), *([early] if early else [])))
+        early = (self.sources.read_too_early(task), self.sources.changed_before(task))
+        said = [each for each in early if each is not None]
+        plan = replace(plan, unknown=(*self.sources.early_rows(task), *said))
         reads = self.sources.redirected_query(task, context.task_folder(task))
         if reads is None:
             rows, api = count_query(self.sources.redirected_lists(task), context)
@@ -169,6 +175,12 @@ class Planner(Struct):
         staging = StagedRows(folder / "staging", context.disk)
         try:
             return self._staged_write(task, context, staging, plan)
+        except SourceError:
+            stale = self.sources.read_too_early(task)
+            if stale is None:
+                raise
+            self.sources.add_unknown(task, is_open=True)
+            return PlannedTask(replace(plan, unknown=(stale,), has_unknown_rows=True))
         finally:
             staging.discard()
 
@@ -189,7 +201,14 @@ class Planner(Struct):
         looked_up = {place.sobject for each in columns.references for place in each.places}
         looks_up_early = self.sources.writes_any(looked_up)
         self.sources.add_write(task, counts, _with_lookups(columns, rows.fields))
+        # What a query of the plan writes is not there yet.
+        is_own = wanted.source == task.source
         is_live = bool(early) or self.sources.depends_on_writes(task) or rows.has_placeholders
+        during_the_run = {
+            _FROM_WRITES: is_live,
+            _LOOKED_UP_EARLY: looks_up_early,
+            _FROM_QUERIES: columns.has_files and not (is_own and not tasks_of(task.source)),
+        }
         plan = replace(
             plan,
             key=columns.key or plan.key,
@@ -200,8 +219,7 @@ class Planner(Struct):
             rows=rows.first(self.most_rows),
             refusals=rows.refusals,
             notes=tuple(_notes(task, staging, counts)),
-            unknown=early
-            or ((_FROM_WRITES,) if is_live else (_LOOKED_UP_EARLY,) if looks_up_early else ()),
+            unknown=early or tuple(why for why, is_so in during_the_run.items() if is_so),
             has_unknown_rows=bool(early),
         )
         unchanged = None
@@ -217,14 +235,12 @@ class Planner(Struct):
         if task.only_changes or task.match or columns.on_create or asks:
             plan = replace(plan, api_calls=plan.api_calls + own_calls)
         self._keep_new_keys(task, staging, rows, counts, folder)
-        # What a query of the plan writes is not there yet.
-        is_own = wanted.source == task.source
         digests = {
             name: staging.source_sha256
             for name, source in local_sources(task)
             if source is task.source and is_own
         }
-        if not self.keeps_rows or is_live or looks_up_early:
+        if not self.keeps_rows or any(during_the_run.values()):
             return PlannedTask(plan, sources=digests)
         if not task.all_or_none:  # where such a row takes others with it
             rows.leave_out_refused()
@@ -236,7 +252,8 @@ class Planner(Struct):
 
     def _early(self, task: WriteTask, columns: ColumnPlan) -> tuple[str, ...]:
         """Why a write may do something else during a run than it would now."""
-        early = self.sources.early_rows(task)
+        stale = self.sources.read_too_early(task)
+        early = (*self.sources.early_rows(task), *([stale] if stale else []))
         if task.verb not in COMPARED_VERBS:
             return early
         described = self.context.describes.of(task.sobject)

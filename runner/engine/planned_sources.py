@@ -7,11 +7,13 @@ sources and targets. Knows nothing of rows.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from runner.engine.task_conflicts import Place, places_written
 from runner.job.endpoints import (
     STANDARD_STREAM,
     DatabaseSource,
@@ -54,6 +56,8 @@ class PlannedSources(Struct):
     task; `ANY_FIELD` if it deletes records, or nobody knows what it does."""
     _deletes: dict[str, str] = field(default_factory=dict)
     """Objects of which a task before deletes records, in lower case, and that task."""
+    _written: dict[Place, str] = field(default_factory=dict)
+    """Files, folders and databases that a task before writes, and that task."""
     _early: set[str] = field(default_factory=set)
     """Tasks that may leave other rows during a run than now."""
 
@@ -94,6 +98,38 @@ class PlannedSources(Struct):
         if early:
             self._early.add(task.name)
         return tuple(f"`{each}` may leave other rows by then." for each in dict.fromkeys(early))
+
+    def read_too_early(self, task: AnyTask) -> str | None:
+        """Why a task reads something else during a run than now; None if it does not."""
+        found = (self._writer_of(each) for own in _sources(task) for each in _flat(own))
+        writer = next((each for each in found if each is not None), None)
+        if writer is None:
+            return None
+        self._early.add(task.name)
+        return f"`{writer}` writes what it reads; this is what is there now."
+
+    def add_places(self, task: AnyTask) -> None:
+        """Note what a task writes outside of the org."""
+        for place in places_written(task):
+            self._written.setdefault(place, task.name)
+
+    def _writer_of(self, source: Source) -> str | None:
+        """The task before that writes what is read here; not where its rows are read instead."""
+        if isinstance(source, DatabaseSource):
+            return self._written.get(source.url)
+        if not isinstance(source, FileSource) or source.path in self.files:
+            return None
+        if source.url is not None:
+            return self._written.get(source.url)
+        return next(
+            (
+                name
+                for place, name in self._written.items()
+                if isinstance(place, Path)
+                if source.path.is_relative_to(place) or fnmatch(str(place), str(source.path))
+            ),
+            None,
+        )
 
     def unknown_lists(self, task: QueryTask) -> tuple[str, ...]:
         """Why a query's values are not known."""
@@ -257,6 +293,10 @@ def place_in_words(task: QueryTask) -> str:
     if isinstance(target, FileTarget) and target.url:
         return shown_url(target.url)
     return target.path.name
+
+
+def _flat(source: Source) -> tuple[Source, ...]:
+    return tuple(e.source for e in source.tables) if isinstance(source, SqlSource) else (source,)
 
 
 def _sources(task: AnyTask) -> tuple[Source, ...]:

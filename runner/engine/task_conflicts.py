@@ -39,7 +39,7 @@ from runner.salesforce.describe import FieldDescribe
 _UNLOCKED = frozenset({"user", "group", "recordtype", "profile", "userrole", "organization"})
 """Objects whose records are not locked by those that refer to them."""
 
-_Place = Path | str | SecretReference
+Place = Path | str | SecretReference
 """A file or folder, the URL of a file, or the URL of a database."""
 
 
@@ -50,8 +50,8 @@ class Footprint(Struct, frozen=True):
     """Objects whose records it locks, in lower case; none for a query."""
     is_serial: bool = False
     """Whether it is a write beside which no other runs."""
-    reads: frozenset[_Place] = frozenset()
-    writes: frozenset[_Place] = frozenset()
+    reads: frozenset[Place] = frozenset()
+    writes: frozenset[Place] = frozenset()
 
     def is_in_the_way_of(self, other: Footprint) -> bool:
         """Whether the two must not run at once."""
@@ -91,17 +91,23 @@ def footprint(task: AnyTask, context: Context, to_be_written: Collection[Path]) 
         TransientError: The org could not be asked about its object.
     """
     if isinstance(task, QueryTask):
-        written = [*map(_written, task.targets), *([task.files] if task.files else [])]
         read = (each.source for each in task.lists)
-        return Footprint(reads=_places(map(_read, read)), writes=_places(written))
+        return Footprint(reads=_places(map(_read, read)), writes=places_written(task))
     own = [task.source, *_tables(task.source)]
     files = [context.job.files_folder(task.source)] if _has_files(task) else []
     return Footprint(
         locks=_locks(task, context, to_be_written),
         is_serial=task.concurrency is Concurrency.SERIAL,
         reads=_places([*map(_read, own), *files]),
-        writes=_places([task.results]),
+        writes=places_written(task),
     )
+
+
+def places_written(task: AnyTask) -> frozenset[Place]:
+    """What a task writes outside of the org."""
+    if isinstance(task, WriteTask):
+        return _places([task.results])
+    return _places([*map(_written, task.targets), *([task.files] if task.files else [])])
 
 
 def _has_files(task: WriteTask) -> bool:
@@ -112,7 +118,7 @@ def _tables(source: Source) -> list[Source]:
     return [each.source for each in source.tables] if isinstance(source, SqlSource) else []
 
 
-def _read(source: Source) -> _Place | None:
+def _read(source: Source) -> Place | None:
     if isinstance(source, DatabaseSource):
         return source.url
     if not isinstance(source, FileSource):
@@ -121,22 +127,22 @@ def _read(source: Source) -> _Place | None:
     return source.url or (folder_of(source.path) if is_many else source.path)
 
 
-def _written(target: Target) -> _Place | None:
+def _written(target: Target) -> Place | None:
     if isinstance(target, DatabaseTarget):
         return target.url
     return target.path if isinstance(target, FolderTarget) else target.url or target.path
 
 
-def _places(found: Iterable[_Place | None]) -> frozenset[_Place]:
+def _places(found: Iterable[Place | None]) -> frozenset[Place]:
     return frozenset(each for each in found if each is not None and each != STANDARD_STREAM)
 
 
-def _meet(some: Iterable[_Place], others: Iterable[_Place]) -> bool:
+def _meet(some: Iterable[Place], others: Iterable[Place]) -> bool:
     """Whether a place is among others: the same, or one inside of the other."""
     return any(_is_inside(one, other) for one in some for other in others)
 
 
-def _is_inside(one: _Place, other: _Place) -> bool:
+def _is_inside(one: Place, other: Place) -> bool:
     if isinstance(one, Path) and isinstance(other, Path):
         return one.is_relative_to(other) or other.is_relative_to(one)
     return one == other

@@ -243,6 +243,33 @@ def test_rows_that_change_nothing_are_handed_on_as_by_a_run(bench, org, api):
     assert [task["read"] for task in document["tasks"]] == [5, 0, 0]
 
 
+def test_files_that_a_query_brings_are_those_of_the_run(bench, org):
+    (bench.folder / "in").mkdir()
+    bench.write("in/a.txt", "hello")
+    bench.write("in/files.csv", "path\na.txt\n")
+    fields = "{PathOnClient: \"'a.txt'\", Title: \"'A'\", VersionData: {file: COLUMN}}"
+    first = bench.job(
+        "- {name: load, create: ContentVersion, from: in/files.csv, fields: "
+        + fields.replace("COLUMN", "path")
+        + "}"
+    )
+    document = planned(bench, first)
+    cells = {each["field"]: each["after"] for each in document["tasks"][0]["rows"][0]["cells"]}
+    assert cells["VersionData"] == "a.txt, 5 bytes"
+    assert bench.run("apply", "saved.plan").code == 0
+    job = bench.job(
+        "- {name: found, query: 'SELECT VersionData FROM ContentVersion', files: out/files,"
+        " to: out/files.csv}\n"
+        "- {name: load, create: ContentVersion, from: out/files.csv, fields: "
+        + fields.replace("COLUMN", "VersionData")
+        + "}"
+    )
+    planned(bench, job)
+    ended = bench.run("apply", "saved.plan", "-o", "json")
+    assert ended.code == 0, ended.out
+    assert counts(ended) == {"created": 1}
+
+
 def with_index(file, more=(), **members):
     """Make a plan say something else, and have more members; its digest is right."""
     content = file.read_bytes().rpartition(b"\nrunner-plan ")[0]

@@ -175,6 +175,29 @@ def test_a_query_on_what_earlier_tasks_change_is_said_to_be_of_now(bench, org):
     assert bench.run("plan", job, "--detailed-exitcode").code == 0
 
 
+def test_what_an_earlier_task_writes_elsewhere_is_said_to_be_of_now(bench, org):
+    org.create("Account", Name="New", ERP_Id__c="A1", Phone="1")
+    bench.write("out/a.csv", "ERP_Id__c,Phone\nA1,old\n")
+    bench.write("results/failed.csv", "ERP_Id__c\nA1\n")
+    bench.write("b.csv", "Id,ERP_Id__c\n")
+    job = bench.job(
+        "- {name: found, query: 'SELECT ERP_Id__c, Phone FROM Account', to: out/b.csv}\n"
+        "- {name: many, upsert: Account, key: ERP_Id__c, from: out/*.csv, duplicates: last}\n"
+        "- {name: gone, delete: Account, from: b.csv, results: results}\n"
+        "- {name: again, delete: Account, key: ERP_Id__c, from: results/failed.csv}\n"
+        "- {name: other, delete: Account, from: b.csv}"
+    )
+    document = bench.run("plan", job, "--save", "a.plan", "-o", "json").document
+    tasks = {task["name"]: task for task in document["tasks"]}
+    assert "`found` writes what it reads" in tasks["many"]["unknown"][0]
+    assert "`gone` writes what it reads" in tasks["again"]["unknown"][0]
+    assert tasks["many"]["has_unknown_rows"]
+    assert tasks["other"]["unknown"] == []
+    ended = bench.run("apply", "a.plan")
+    assert ended.code == 0, ended.out + ended.err
+    assert [row["Phone"] for row in org.rows("SELECT Phone FROM Account")] == ["1"]
+
+
 def test_files_that_a_query_would_write_are_read_by_later_tasks_and_jobs(bench, org):
     org.create("Account", Name="A", ERP_Id__c="A1")
     first = bench.job(

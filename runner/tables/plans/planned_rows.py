@@ -30,6 +30,7 @@ from runner.tables.results.row_results import RowResults
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.comparison import KNOWN, LAST_CHANGED, Comparison
+from runner.tables.staging.local_files import StagedFile
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import BETWEEN_MEMBERS, problem
 from runner.tables.staging.rewrite import rewrite_chunks
@@ -342,6 +343,9 @@ class PlannedRows:
                 before = holds[place] if place is not None and holds else None
                 is_compared = place is not None and not is_planned(record["id"])
                 is_later = is_planned(after)
+                if column.is_file and after != EXPLICIT_NULL:
+                    file = StagedFile.read(after)
+                    after = f"{file.path.name}, {file.size:,} bytes"
                 cells.append(
                     PlannedCell(
                         column.label,
