@@ -6,8 +6,10 @@ how a target is written.
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,9 +25,14 @@ from runner.job.query_bounds import bounded, soql_moment
 from runner.job.soql import ItemKind, selection
 from runner.salesforce.describe import Describes
 from runner.salesforce.http.retry import moment_of
+from runner.salesforce.rest.deleted import (
+    DeletionListError,
+    NoDeletionListError,
+    deleted_records,
+)
 from runner.salesforce.session import Session
 from runner.state.watermarks import Extracted, Watermark
-from runner.tables.targets.delivered import drop_delivered
+from runner.tables.targets.delivered import add_deleted, drop_delivered
 from runner.tables.targets.presence import is_there
 
 _VERSIONS = "/services/data"
@@ -173,6 +180,46 @@ class Increment:
         except OrgError:
             return False  # the org will refuse the query itself
         return described is not None and described.nillable
+
+    def add_deleted(self, rows: Path, folder: Path) -> int:
+        """Add the records that were deleted within the window, and are not among its rows.
+
+        A query finds deleted records while they are in the recycle bin; the org lists those that
+        have left it for some more days.
+
+        Args:
+            rows: All rows of the window.
+            folder: The task's.
+
+        Returns:
+            How many were added.
+
+        Raises:
+            UsageError: The org's list does not reach back to the beginning of the window.
+        """
+        window, context, task = self.window, self._context, self._task
+        if not task.deleted or window.since is None:
+            return 0
+        found = deleted_records(context.session, task.sobject, window.since, window.until)
+        deleted = folder / "deleted.csv"
+        try:
+            with deleted.open("w", encoding="utf-8", newline="") as stream:
+                csv.writer(stream).writerows(found)
+        except NoDeletionListError:
+            message = (
+                f"the org keeps no list of deleted {task.sobject} records: those that have left the"
+                " recycle bin are missing"
+            )
+            context.sink(events.Warned(message, task.name))
+            return 0
+        except DeletionListError as error:
+            raise UsageError(
+                f"{error.message}, so deletions would be missing from this extract.",
+                hint=f"`runner run {shlex.quote(str(context.job.file))} --task {task.name} --full` "
+                "extracts all records and goes on from now; what was deleted meanwhile stays in "
+                "the target.",
+            ) from error
+        return add_deleted(rows, self._field, deleted)
 
     def settle(self, rows: Path, folder: Path) -> tuple[int, Extracted]:
         """Drop the rows that are in the target already.

@@ -76,6 +76,7 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
     api, rows = query.fetch(folder / RECORDS)
     notes, extracted = query.notes(), None
     if query.increment is not None:
+        rows += query.increment.add_deleted(folder / RECORDS, folder)
         dropped, extracted = query.increment.settle(folder / RECORDS, folder)
         notes = (*notes, *_notes_of(query.increment, dropped))
         rows -= dropped

@@ -235,3 +235,55 @@ def test_columns_that_change_without_the_stamp_are_named(bench, org, table, time
     assert ended.code == 0
     assert "Owner.Name does not move SystemModstamp" in ended.err
     assert "`refresh: weekly` brings it" in ended.err
+
+
+DELETED = "SELECT Id, Name, IsDeleted, SystemModstamp FROM Account"
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.parametrize("deletes", ["remove", "flag"])
+def test_deletions_reach_the_target_even_after_the_recycle_bin(bench, org, time, hard, deletes):
+    target = f"{{file: a.csv, mode: merge, key: Id, deletes: {deletes}}}"
+    job = bench.job(
+        f"- {{name: changes, query: {DELETED!r}, since: SystemModstamp, lag: 0s, deleted: true, "
+        f"to: {target}}}"
+    )
+    gone, stays = (org.create("Account", Name=name) for name in ("Gone", "Stays"))
+    time.passes()
+    ran(bench, job)
+    delete(bench, org, gone, hard=hard)
+    time.passes()
+    for _ in range(2):  # the second one brings it no more
+        ran(bench, job)
+        lines = (bench.folder / "a.csv").read_text(encoding="utf-8").splitlines()[1:]
+        told = sorted(line.replace('"', "").split(",")[:3] for line in lines)
+        left = [[gone, "Gone", "true"]] if deletes == "flag" else []
+        assert told == sorted([*left, [stays, "Stays", "false"]])
+        time.passes()
+
+
+def delete(bench, org, record, *, hard):
+    if not hard:
+        path = f"/services/data/v62.0/sobjects/Account/{record}"
+        assert org.request("DELETE", path).status_code == 204
+        return
+    bench.write("gone.csv", f"Id\n{record}\n")
+    job = bench.job("- {name: hard, delete: Account, from: gone.csv, hard: true}", name="hard.yaml")
+    assert bench.run("run", job).code == 0
+
+
+def test_deletions_that_the_org_no_longer_lists_are_an_error_that_names_full(
+    bench, org, table, time
+):
+    job = bench.job(task(DELETED, "deleted: true, "))
+    org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    time.passes(40 * 86_400)
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 2
+    told = ended.task("changes")
+    assert "no longer lists what was deleted" in told["message"]
+    assert "--full" in told["hint"]
+    ran(bench, job, "--full")
+    ran(bench, job)

@@ -12,6 +12,7 @@ from runner.files import atomic_write
 from runner.tables.database import Database, storage_errors
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal, name
+from runner.tables.targets.bulk_header import join_rows
 from runner.tables.targets.column_types import column_names, with_query_rows
 
 _FAILURE = "Rows cannot be compared with those of the last extract"
@@ -76,6 +77,67 @@ def drop_delivered(
             return dropped
     finally:
         database.close()
+
+
+def add_deleted(rows: Path, stamp: str, deleted: Path) -> int:
+    """Add a row for each deleted record that the rows do not have: its Id, its stamp, `IsDeleted`.
+
+    Args:
+        rows: A query's rows (`rest_rows`).
+        stamp: The column for the moment of the deletion.
+        deleted: Id and moment of deleted records, as CSV without a header.
+
+    Returns:
+        How many rows were added.
+
+    Raises:
+        UsageError: The rows have no Id or no stamp.
+        StorageError: The disk is full.
+    """
+    header = column_names(rows)
+    identity = _column(header, "Id")
+    places = {
+        identity: "id",
+        _column(header, stamp): "moment",
+        _column(header, "IsDeleted"): "gone",
+    }
+    cells = ", ".join(f"{places.get(each, 'NULL')} AS {name(each)}" for each in header)
+    if not deleted.stat().st_size:
+        return 0
+    database, more = Database(rows.parent), rows.with_name("deleted-rows.csv")
+    connection = database.connection
+    try:
+        with storage_errors(_FAILURE):
+            with_rows(
+                deleted,
+                ("id", "moment"),
+                lambda read: connection.execute(
+                    f"CREATE OR REPLACE TABLE gone AS SELECT id, max(moment) AS moment,"
+                    f" 'true' AS gone FROM {read} GROUP BY id"
+                ),
+                header=False,
+            )
+            with_query_rows(
+                rows,
+                lambda read: connection.execute(
+                    f"DELETE FROM gone WHERE id IN (SELECT {name(identity)} FROM {read})"
+                ),
+            )
+            added: int = connection.execute("SELECT count(*) FROM gone").fetchall()[0][0]
+            if added:
+                connection.execute(
+                    f"COPY (SELECT {cells} FROM gone ORDER BY moment, id)"
+                    f" TO {literal(str(more))} {_AS_BULK}"
+                )
+                join_rows([_moved(rows), more], rows)
+            return added
+    finally:
+        database.close()
+
+
+def _moved(rows: Path) -> Path:
+    aside = rows.with_name("found-rows.csv")
+    return rows.replace(aside)
 
 
 def _column(header: list[str], wanted: str) -> str:
