@@ -6,6 +6,7 @@ sources and targets. Knows nothing of rows.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -14,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from runner.engine.task_conflicts import Place, places_written
+from runner.files import unwritable
 from runner.job.endpoints import (
     STANDARD_STREAM,
     DatabaseSource,
@@ -24,6 +26,7 @@ from runner.job.endpoints import (
     Source,
     SqlSource,
     Table,
+    TableMode,
     TaskRows,
     TaskSource,
     shown_url,
@@ -225,11 +228,11 @@ class PlannedSources(Struct):
         own = task.target
         target = None
         if isinstance(own, FileTarget) and own.path in self.read:
-            target = replace(own, path=out / own.path.name, url=None)
+            target = _moved(own, out / own.path.name)
         children = tuple(
             ChildTable(
                 child.relationship,
-                replace(child.target, path=out / f"{at}-{child.target.path.name}", url=None)
+                _moved(child.target, out / f"{at}-{child.target.path.name}")
                 if isinstance(child.target, FileTarget)
                 else FileTarget(out / f"{at}.csv", PLAIN_CSV),
                 child.parent_column,
@@ -293,6 +296,17 @@ def place_in_words(task: QueryTask) -> str:
     if isinstance(target, FileTarget) and target.url:
         return shown_url(target.url)
     return target.path.name
+
+
+def _moved(target: FileTarget, path: Path) -> FileTarget:
+    """The target in another place, with the rows that it keeps."""
+    keeps_rows = target.mode is not TableMode.REPLACE and target.url is None
+    if keeps_rows and target.path.is_file():
+        try:
+            shutil.copyfile(target.path, path)
+        except OSError as error:
+            raise unwritable(path, error) from error
+    return replace(target, path=path, url=None)
 
 
 def _flat(source: Source) -> tuple[Source, ...]:

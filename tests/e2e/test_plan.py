@@ -198,6 +198,19 @@ def test_what_an_earlier_task_writes_elsewhere_is_said_to_be_of_now(bench, org):
     assert [row["Phone"] for row in org.rows("SELECT Phone FROM Account")] == ["1"]
 
 
+def test_a_file_that_keeps_its_rows_is_read_with_them(bench, org):
+    ids = [org.create("Account", Name=f"A{n}", ERP_Id__c=f"K{n}") for n in range(2)]
+    bench.write("out/a.csv", f'"Id","Name"\n"{ids[0]}","A0"\n')
+    job = bench.job(
+        "- {name: found, query: \"SELECT Id, Name FROM Account WHERE ERP_Id__c = 'K1'\","
+        " to: {file: out/a.csv, mode: append}}\n"
+        "- {name: load, update: Account, from: out/a.csv, fields: {Id: Id, Phone: \"'1'\"}}"
+    )
+    document = bench.run("plan", job, "-o", "json").document
+    assert counts(document["tasks"][1]) == {"update": 2}
+    assert len((bench.folder / "out/a.csv").read_text().splitlines()) == 2
+
+
 def test_files_that_a_query_would_write_are_read_by_later_tasks_and_jobs(bench, org):
     org.create("Account", Name="A", ERP_Id__c="A1")
     first = bench.job(
