@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
@@ -80,9 +80,8 @@ class Planner(Struct):
     sources: PlannedSources
     keeps_rows: bool = False
     """Whether the rows to send are kept, to be applied later."""
-    _new_records: int = 0
-    _new_keys: dict[tuple[str, str], list[Path]] = field(default_factory=dict)
-    """Files with the keys of records to be created, by object and field in lower case."""
+    is_followed: bool = False
+    """Whether another job is planned after this one."""
 
     def plan(self, only: Collection[str] = ()) -> Iterator[PlannedTask]:
         """Plan the tasks in the order in which they would run.
@@ -277,7 +276,7 @@ class Planner(Struct):
                 if rule.parent is not None and rule.cell is not None:
                     keys = ParentKeys(staging, rule.cell, rule.parent)
                     place = (rule.parent.sobject.lower(), rule.parent.key.lower())
-                    keys.add_planned(self._new_keys.get(place, ()))
+                    keys.add_planned(self.sources.left.new_keys.get(place, ()))
                     look_up_parents(task, context, rule.parent.sobject, rule.parent.key, keys)
         write = Write(
             task.verb,
@@ -285,16 +284,16 @@ class Planner(Struct):
             key_of(staging.mappings),
             described.key_prefix,
             rules,
-            self._new_records,
+            self.sources.left.new_records,
         )
-        self._new_records += staging.rows_total
+        self.sources.left.new_records += staging.rows_total
         rows = PlannedRows(staging, write, comparison)
         rows.judge()
         return rows
 
     def _add_new_records(self, lookup: TakesPlanned, sobject: str, keys: Sequence[str]) -> None:
         """Have a lookup find the records that earlier tasks of the plan create."""
-        for file in self._new_keys.get((sobject.lower(), _joined(keys)), ()):
+        for file in self.sources.left.new_keys.get((sobject.lower(), _joined(keys)), ()):
             lookup.add_planned(file)
 
     def _keep_new_keys(
@@ -306,7 +305,7 @@ class Planner(Struct):
         folder: Path,
     ) -> None:
         """Keep the keys of new records for later tasks, if there are any."""
-        is_last = task.index == len(self.context.job.tasks) - 1
+        is_last = task.index == len(self.context.job.tasks) - 1 and not self.is_followed
         if is_last or not counts.get(Change.CREATE):
             return
         described = self.context.describes.of(task.sobject)
@@ -326,7 +325,7 @@ class Planner(Struct):
             file = folder / f"new_{'-'.join(names)}.csv"
             if rows.save_new_keys(names, file):
                 place = (task.sobject.lower(), _joined(names))
-                self._new_keys.setdefault(place, []).append(file)
+                self.sources.left.new_keys.setdefault(place, []).append(file)
 
 
 def _cost_of_query(rows: int, api: Api) -> tuple[int, int]:

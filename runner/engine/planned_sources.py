@@ -40,6 +40,22 @@ ANY_FIELD = "*"
 _LEFT_BY_FAILURE = frozenset({TaskRows.FAILED, TaskRows.UNPROCESSED})
 
 
+class Left(Struct):
+    """What planned tasks leave in an org for those after them, of the same job or a later one."""
+
+    new_records: int = 0
+    """Numbers of placeholders that are used."""
+    new_keys: dict[tuple[str, str], list[Path]] = field(default_factory=dict)
+    """Files with the keys of records to be created, by object and field in lower case."""
+    writers: dict[str, str] = field(default_factory=dict)
+    """Objects whose records a task before changes, in lower case, and that task."""
+    changed: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By object in lower case: fields whose values a task before changes, in lower case, and that
+    task; `ANY_FIELD` if it deletes records, or nobody knows what it does."""
+    deletes: dict[str, str] = field(default_factory=dict)
+    """Objects of which a task before deletes records, in lower case, and that task."""
+
+
 class PlannedSources(Struct):
     """The files of queries, and what each write of the plan leaves."""
 
@@ -49,18 +65,12 @@ class PlannedSources(Struct):
     """Files that tasks of any planned job read."""
     files: dict[Path, Path] = field(default_factory=dict)
     """Files that queries write, and where they are while the plan is made."""
+    written: dict[Place, str] = field(default_factory=dict)
+    """Files, folders and databases that a task before writes, and that task."""
+    left: Left = field(default_factory=Left)
     _counts: dict[str, Mapping[Change, int]] = field(default_factory=dict)
     _unknown: dict[str, bool] = field(default_factory=dict)
     """Writes whose rows are not known, and whether there may be any."""
-    _writers: dict[str, str] = field(default_factory=dict)
-    """Objects whose records a task before changes, in lower case, and that task."""
-    _changed: dict[str, dict[str, str]] = field(default_factory=dict)
-    """By object in lower case: fields whose values a task before changes, in lower case, and that
-    task; `ANY_FIELD` if it deletes records, or nobody knows what it does."""
-    _deletes: dict[str, str] = field(default_factory=dict)
-    """Objects of which a task before deletes records, in lower case, and that task."""
-    _written: dict[Place, str] = field(default_factory=dict)
-    """Files, folders and databases that a task before writes, and that task."""
     _early: set[str] = field(default_factory=set)
     """Tasks that may leave other rows during a run than now."""
 
@@ -88,7 +98,7 @@ class PlannedSources(Struct):
 
     def changed_before(self, task: QueryTask) -> str | None:
         """Why a query finds other records during a run than now; None if it does not."""
-        writer = self._writers.get(task.sobject.lower())
+        writer = self.left.writers.get(task.sobject.lower())
         if writer is None:
             return None
         self._early.add(task.name)
@@ -114,20 +124,20 @@ class PlannedSources(Struct):
     def add_places(self, task: AnyTask) -> None:
         """Note what a task writes outside of the org."""
         for place in places_written(task):
-            self._written.setdefault(place, task.name)
+            self.written.setdefault(place, task.name)
 
     def _writer_of(self, source: Source) -> str | None:
         """The task before that writes what is read here; not where its rows are read instead."""
         if isinstance(source, DatabaseSource):
-            return self._written.get(source.url)
+            return self.written.get(source.url)
         if not isinstance(source, FileSource) or source.path in self.files:
             return None
         if source.url is not None:
-            return self._written.get(source.url)
+            return self.written.get(source.url)
         return next(
             (
                 name
-                for place, name in self._written.items()
+                for place, name in self.written.items()
                 if isinstance(place, Path)
                 if source.path.is_relative_to(place) or fnmatch(str(place), str(source.path))
             ),
@@ -147,7 +157,7 @@ class PlannedSources(Struct):
         """Note a write whose rows are not known."""
         self._unknown[task.name] = is_open
         if is_open:
-            self._writers.setdefault(task.sobject.lower(), task.name)
+            self.left.writers.setdefault(task.sobject.lower(), task.name)
             self._add_changed(task, (ANY_FIELD,))
 
     def add_write(
@@ -160,7 +170,7 @@ class PlannedSources(Struct):
         elif counts.get(Change.UPDATE):
             self._add_changed(task, fields)
         if any(counts.get(each) for each in WRITES):
-            self._writers.setdefault(task.sobject.lower(), task.name)
+            self.left.writers.setdefault(task.sobject.lower(), task.name)
 
     def compared_too_early(
         self, task: WriteTask, fields: Iterable[str], parents: Iterable[str]
@@ -172,9 +182,9 @@ class PlannedSources(Struct):
             fields: That it fills.
             parents: Objects of the lookups of its records: those are gone with a parent.
         """
-        changed = self._changed.get(task.sobject.lower(), {})
+        changed = self.left.changed.get(task.sobject.lower(), {})
         found = [changed.get(each.lower()) for each in (ANY_FIELD, *fields)]
-        found += [self._deletes.get(each.lower()) for each in parents]
+        found += [self.left.deletes.get(each.lower()) for each in parents]
         writer = next((each for each in found if each is not None), None)
         if writer is None:
             return None
@@ -185,15 +195,15 @@ class PlannedSources(Struct):
         )
 
     def _add_changed(self, task: WriteTask, fields: Collection[str]) -> None:
-        changed = self._changed.setdefault(task.sobject.lower(), {})
+        changed = self.left.changed.setdefault(task.sobject.lower(), {})
         for each in fields:
             changed.setdefault(each.lower(), task.name)
         if task.verb is Verb.DELETE:
-            self._deletes.setdefault(task.sobject.lower(), task.name)
+            self.left.deletes.setdefault(task.sobject.lower(), task.name)
 
     def writes_any(self, sobjects: Collection[str]) -> bool:
         """Whether a task before changes records of one of these objects."""
-        return any(each.lower() in self._writers for each in sobjects)
+        return any(each.lower() in self.left.writers for each in sobjects)
 
     def depends_on_writes(self, task: WriteTask) -> bool:
         """Whether its rows depend on what other writes of the plan do."""

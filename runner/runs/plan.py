@@ -22,7 +22,8 @@ from runner.engine.context import Context
 from runner.engine.org_check import org_problems
 from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
-from runner.engine.planned_sources import PlannedSources, files_read
+from runner.engine.planned_sources import Left, PlannedSources, files_read
+from runner.engine.task_conflicts import Place
 from runner.errors import AbortedError, JobError, RunnerError, TransientError
 from runner.files import private_folder
 from runner.job.model import Environment
@@ -76,13 +77,18 @@ def made_plans(
     written: set[Path] = set()
     read = {file for each in prepared for task in each.job.tasks for file in files_read(task)}
     files: dict[Path, Path] = {}
+    places: dict[Place, str] = {}
+    left: dict[str | None, Left] = {}
     with _scratch(options.settings.state.create()) as scratch:
         made = []
         with _errors_of_a_plan(options.ends_at):
             for number, each in enumerate(prepared, start=1):
-                sources = PlannedSources(each.job.tasks, read, files)
+                sources = PlannedSources(each.job.tasks, read, files, places)
                 folder = scratch / str(number)
-                planning = _Planning(each, options, folder, sources, frozenset(written))
+                follows = number < len(prepared)
+                planning = _Planning(
+                    each, options, folder, sources, frozenset(written), left, follows
+                )
                 made.append(planning.made(most_rows, keeps_rows=keeps_rows))
                 written |= files_written_by(each.job)
         yield made
@@ -97,6 +103,10 @@ class _Planning(Struct, frozen=True):
     sources: PlannedSources
     written_before: frozenset[Path]
     """Files that the jobs before it would write."""
+    left: dict[str | None, Left]
+    """What the jobs before it would leave, by the Id of their org."""
+    is_followed: bool
+    """Whether another job is planned after it."""
 
     def made(self, most_rows: int, *, keeps_rows: bool) -> MadePlan:
         """Make the plan."""
@@ -114,7 +124,8 @@ class _Planning(Struct, frozen=True):
             context = self._context(created, ledger, session, org)
             self._check(context)
             before = session.api_calls
-            planner = Planner(context, most_rows, self.sources, keeps_rows)
+            self.sources.left = self.left.setdefault(org.identity.org_id, Left())
+            planner = Planner(context, most_rows, self.sources, keeps_rows, self.is_followed)
             tasks = tuple(planner.plan(self.prepared.request.only))
             limit = limits_of(session).get(API_REQUESTS)
             plans = tuple(each.plan for each in tasks)

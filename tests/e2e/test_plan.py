@@ -211,6 +211,23 @@ def test_a_file_that_keeps_its_rows_is_read_with_them(bench, org):
     assert len((bench.folder / "out/a.csv").read_text().splitlines()) == 2
 
 
+def test_a_job_is_planned_on_what_the_jobs_before_it_would_leave(bench, org):
+    org.create("Account", Name="Old", ERP_Id__c="A0")
+    bench.write("a.csv", "ERP_Id__c,Name\nA0,Newer\nA1,New\n")
+    bench.write("c.csv", "LastName,Account.ERP_Id__c\nC,A1\n")
+    bench.write("b.csv", "ERP_Id__c,Name\nA0,Old\n")
+    first = bench.job("- {name: load, upsert: Account, key: ERP_Id__c, from: a.csv}")
+    second = bench.write(
+        "second.yaml",
+        first.read_text().partition("tasks:")[0]
+        + "tasks:\n- {name: people, create: Contact, from: c.csv}\n"
+        + "- {name: back, upsert: Account, key: ERP_Id__c, from: b.csv}\n",
+    )
+    _, later = bench.run("plan", first, second, "-o", "json").document
+    assert counts(later["tasks"][0]) == {"create": 1}
+    assert "`load` changes records of Account before" in later["tasks"][1]["unknown"][0]
+
+
 def test_files_that_a_query_would_write_are_read_by_later_tasks_and_jobs(bench, org):
     org.create("Account", Name="A", ERP_Id__c="A1")
     first = bench.job(
