@@ -171,9 +171,13 @@ def _confirm(plan: RunPlan, job: Path, *, may_ask: bool) -> None:
         NotConfirmedError: The answer was not yes, or nobody could be asked.
     """
     from runner.errors import NotConfirmedError
+    from runner.suggest import in_words
 
     records = sum(task.writes for task in plan.tasks)
     changes = f"{records:,} change{'' if records == 1 else 's'}"
+    unknown = [task.name for task in plan.tasks if task.has_unknown_rows]
+    if unknown:
+        changes += f" and those of {in_words(unknown, 'and')} that are not known yet"
     if not (may_ask and sys.stdin.isatty()):
         raise NotConfirmedError(
             f"Nothing was written: the plan has {changes}, and this needs confirmation.",

@@ -340,6 +340,17 @@ def test_of_a_job_the_plan_is_made_and_confirmed(bench, org):
     assert not (bench.state / "plans").exists()
 
 
+def test_who_is_asked_is_told_what_is_not_known_yet(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
+    job = bench.job(
+        f"{SIMPLE}\n- {{name: found, query: SELECT Id FROM Account}}\n"
+        "- {name: gone, delete: Account, from: {task: found}}"
+    )
+    asked = bench.run("apply", job)
+    assert asked.code == 8
+    assert "the plan has 1 change and those of `gone` that are not known yet" in asked.err
+
+
 def test_rows_of_other_writes_are_read_during_the_run(bench, org):
     bench.write("a.csv", "ERP_Id__c,Name\nK1,One\n")
     job = bench.job(
