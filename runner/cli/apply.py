@@ -15,16 +15,18 @@ from runner.cli.options import (
     Confirm,
     MaxDisk,
     NoInput,
+    OnlyTasks,
     Output,
     OutputOption,
     Parallel,
+    Params,
     Quiet,
     StateDir,
     Timeout,
     Verbose,
     WaitLock,
 )
-from runner.cli.plan import Mask, Param, Rows, Task
+from runner.cli.plan import Mask, Rows
 from runner.cli.settings import AllowHost, AllowOutside
 
 if TYPE_CHECKING:
@@ -53,8 +55,8 @@ def apply(
             metavar="TIME",
         ),
     ] = "24h",
-    task: Task = None,
-    param: Param = None,
+    task: OnlyTasks = None,
+    param: Params = None,
     rows: Rows = 10,
     mask: Mask = None,
     timeout: Timeout = None,

@@ -43,6 +43,26 @@ class Output(StrEnum):
 JobFiles = Annotated[
     list[Path], typer.Argument(help="One or more job files.", metavar="JOB…", show_default=False)
 ]
+OnlyTasks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--task",
+        "-t",
+        envvar="SFRUNNER_TASK",
+        help="Only this task of the job; repeatable.",
+        metavar="NAME",
+    ),
+]
+Params = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--param",
+        "-p",
+        envvar="SFRUNNER_PARAM",
+        help="Set a param of the job; repeatable.",
+        metavar="K=V",
+    ),
+]
 RunId = Annotated[
     str, typer.Argument(help="A run id, or the start of one, or `last`.", metavar="RUN")
 ]

@@ -15,6 +15,8 @@ from runner.cli.options import (
     JobFiles,
     MaxDisk,
     NoInput,
+    OnlyTasks,
+    Params,
     Quiet,
     StateDir,
     Timeout,
@@ -50,32 +52,12 @@ Mask = Annotated[
         metavar="FIELD",
     ),
 ]
-Task = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--task",
-        "-t",
-        envvar="SFRUNNER_TASK",
-        help="Plan only this task; repeatable.",
-        metavar="NAME",
-    ),
-]
-Param = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--param",
-        "-p",
-        envvar="SFRUNNER_PARAM",
-        help="Set a param of the job; repeatable.",
-        metavar="K=V",
-    ),
-]
 
 
 def plan(
     jobs: JobFiles,
-    task: Task = None,
-    param: Param = None,
+    task: OnlyTasks = None,
+    param: Params = None,
     rows: Rows = 10,
     mask: Mask = None,
     save: Annotated[

@@ -16,9 +16,11 @@ from runner.cli.options import (
     JobFiles,
     MaxDisk,
     NoInput,
+    OnlyTasks,
     Output,
     OutputOption,
     Parallel,
+    Params,
     Quiet,
     StateDir,
     Timeout,
@@ -36,26 +38,8 @@ if TYPE_CHECKING:
 
 def run(
     jobs: JobFiles,
-    task: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--task",
-            "-t",
-            envvar="SFRUNNER_TASK",
-            help="Run only this task; repeatable.",
-            metavar="NAME",
-        ),
-    ] = None,
-    param: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--param",
-            "-p",
-            envvar="SFRUNNER_PARAM",
-            help="Set a param of the job; repeatable.",
-            metavar="K=V",
-        ),
-    ] = None,
+    task: OnlyTasks = None,
+    param: Params = None,
     start_over: Annotated[
         bool,
         typer.Option(

@@ -7,7 +7,7 @@ compared or what becomes of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +32,7 @@ from runner.suggest import in_words
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.comparison import LAST_CHANGED, Comparison
 from runner.tables.staging.equality import HeldField
+from runner.tables.staging.found_records import TakesRecords, add_records
 from runner.tables.staging.parts import read_header
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 from runner.tables.staging.rows import StagedRows
@@ -219,25 +220,15 @@ def _note_unreadable(
         )
 
 
-class Keys(Protocol):
+class Keys(TakesRecords, Protocol):
     """Keys of records to look up."""
 
     @property
     def count(self) -> int:
         """How many there are."""
 
-    @property
-    def folder(self) -> Path:
-        """For a file of records."""
-
     def pages_of_keys(self) -> Iterator[list[str]]:
         """The keys, some at a time."""
-
-    def add(self, records: Iterable[Sequence[str | None]]) -> None:
-        """Add records that the org has found: Id, key unless that is the Id, and more."""
-
-    def add_file(self, file: Path) -> None:
-        """Add records from a CSV file like `add`."""
 
 
 class _Reader(Struct, frozen=True):
@@ -305,7 +296,7 @@ class _Reader(Struct, frozen=True):
                 yield keys
 
         for records in parallel_map(found, pieces()):
-            lookup.add(records)
+            add_records(lookup, records)
 
     def _by_bulk(self, lookup: Keys) -> None:
         session, deadline = self.context.session, self.context.deadline(self.task)

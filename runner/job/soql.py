@@ -114,11 +114,6 @@ class Selection(Struct, frozen=True):
         return [item.path for item in self.items] == ["COUNT()"]
 
     @property
-    def field_names(self) -> tuple[str, ...] | None:
-        """The fields, if it selects nothing else."""
-        return tuple(item.column for item in self.items) if self.is_flat else None
-
-    @property
     def child_relationships(self) -> tuple[str, ...]:
         """Its subqueries by relationship, those inside them by path: `Contacts.Cases`."""
         return tuple(self.child_lists)

@@ -6,12 +6,13 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from threading import Lock
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from runner.errors import OrgError, UsageError
 from runner.salesforce.http.json_answers import Count, read_json
@@ -217,6 +218,8 @@ class _Choice(msgspec.Struct):
 
 
 class _FieldAnswer(msgspec.Struct, rename="camel"):
+    """Members of the names of `FieldDescribe`, whose defaults count for those that are null."""
+
     name: str
     type: str
     createable: bool | None = None
@@ -232,7 +235,7 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     calculated: bool | None = None
     precision: Count | None = None
     scale: Count | None = None
-    reference_to: list[str] | None = None
+    reference_to: tuple[str, ...] | None = None
     relationship_name: str | None = None
     custom: bool | None = None
     label: str | None = None
@@ -378,33 +381,14 @@ def _key_of_parent(
 
 
 def _field_of(entry: _FieldAnswer) -> FieldDescribe:
-    return FieldDescribe(
-        name=entry.name,
-        type=entry.type,
-        createable=bool(entry.createable),
-        updateable=bool(entry.updateable),
-        nillable=bool(entry.nillable),
-        defaulted_on_create=bool(entry.defaulted_on_create),
-        external_id=bool(entry.external_id),
-        id_lookup=bool(entry.id_lookup),
-        unique=bool(entry.unique),
-        case_sensitive=bool(entry.case_sensitive),
-        length=entry.length or 0,
-        html_formatted=bool(entry.html_formatted),
-        calculated=bool(entry.calculated),
-        precision=entry.precision or 0,
-        scale=entry.scale or 0,
-        reference_to=tuple(entry.reference_to or ()),
-        relationship_name=entry.relationship_name,
-        custom=bool(entry.custom),
-        label=entry.label or "",
-        choices=_choices(entry) if entry.restricted_picklist else (),
-        filterable=entry.filterable is not False,
-    )
+    given = {name: value for name, value in asdict(entry).items() if value is not None}
+    given.setdefault("nillable", False)
+    listed = given.pop("picklist_values", ())
+    is_restricted = given.pop("restricted_picklist", False)
+    return FieldDescribe(**given, choices=_choices(listed) if is_restricted else ())
 
 
-def _choices(entry: _FieldAnswer) -> tuple[str, ...]:
-    listed = entry.picklist_values or ()
+def _choices(listed: Iterable[_Choice]) -> tuple[str, ...]:
     texts = (text for each in listed for text in (each.value, each.label) if text)
     return tuple(dict.fromkeys(texts))
 

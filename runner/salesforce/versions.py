@@ -28,7 +28,6 @@ class Feature(Enum):
     COLLECTIONS = 42
     COLLECTIONS_UPSERT = 46
     BULK_QUERY = 47
-    BULK_ASSIGNMENT_RULE = 49
     BULK_QUERY_COLUMN_ORDER = 50
     """Before it a Bulk query returns its columns in alphabetical order."""
     DUPLICATE_RULE_HEADER = 52

@@ -83,23 +83,12 @@ def _datetime_to_json(stored: Stored) -> str:
     return f"{str(stored)[:-1]}+0000"
 
 
-def from_json(field: Field, value: object) -> Stored:
-    """Read a JSON value.
-
-    Raises:
-        UnreadableError: it has the wrong type.
-        RefusedError: the field refuses it.
-    """
-    return json_reader(field)(value)
-
-
-def from_csv(field: Field, text: str) -> Stored:
-    """Read a CSV text that is neither empty nor `#N/A`; raises what `from_json` raises."""
-    return csv_reader(field)(text)
-
-
 def json_reader(field: Field) -> Reader:
-    """The reader of a field's JSON values; see `from_json`."""
+    """The reader of a field's JSON values.
+
+    It raises `UnreadableError` for a value of the wrong type, and `RefusedError` for one that the
+    field refuses.
+    """
     read = _READERS.get(field.type, _text_reader)(field)
 
     def read_json(value: object) -> Stored:
@@ -111,7 +100,7 @@ def json_reader(field: Field) -> Reader:
 
 
 def csv_reader(field: Field) -> Reader:
-    """The reader of a field's CSV texts; see `from_csv`."""
+    """Like `json_reader`, of CSV texts that are neither empty nor `#N/A`."""
     if field.type == "boolean":
         return _csv_boolean
     if field.type == "datetime":

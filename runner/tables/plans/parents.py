@@ -5,11 +5,9 @@ Knows the rows to send and their cells. Knows nothing of how the org is asked.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from runner.files import unwritable
 from runner.tables.database import storage_errors
 from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.plans.placeholders import is_placeholder
@@ -69,19 +67,8 @@ class ParentKeys:
             while some := cursor.fetchmany(_AT_ONCE):
                 yield [key for (key,) in some]
 
-    def add(self, records: Iterable[Sequence[str | None]]) -> None:
-        """Take out the keys of records that the org has found: Id, and key unless it is the Id."""
-        file = self.folder / "parents.csv"
-        try:
-            with file.open("w", encoding="utf-8", newline="") as stream:
-                csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(records)
-        except OSError as error:
-            raise unwritable(file, error) from error
-        self.add_file(file, header=False)
-        file.unlink()
-
     def add_file(self, file: Path, *, header: bool = True) -> None:
-        """Take out the keys of the records in a CSV file like `add`."""
+        """Take out the keys of records of a CSV file: Id, and key unless that is the Id."""
         columns = ("id",) if self._rule.key == "Id" else ("id", "key")
         with storage_errors(_FAILURE):
             with_rows(file, columns, self._found, header=header)

@@ -1,4 +1,4 @@
-"""Values as they are sent: from a source's spelling to canonical text, and on to JSON for REST.
+"""Values as they are sent: from a source's spelling to canonical text.
 
 Most functions take the SQL of a text and give the SQL of another one, NULL if the value does not
 fit. Canonical text is the same for REST and Bulk:
@@ -14,16 +14,14 @@ fit. Canonical text is the same for REST and Bulk:
     text      unchanged, but with LF line ends
 
 A source may write numbers with another decimal mark, separators of thousands and signs around them,
-and dates in a format of strptime. Knows nothing of
-tables or columns.
+and dates in a format of strptime. Knows nothing of tables or columns.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from msgspec import Struct
 
@@ -31,8 +29,6 @@ from runner.job.endpoints import FileShape
 from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
 from runner.tables.sql import literal, once
-
-JsonValue = str | int | float | bool | None
 
 MOST_DIGITS = 18
 """Before the decimal point, of any number field. Source: Salesforce Help, "Custom Field Types"."""
@@ -225,30 +221,6 @@ def comparable(kind: FieldKind, text: str) -> str:
     return f"coalesce(nullif(coalesce({same}, {text}), {_NULL}), '')"
 
 
-class JsonRecords:
-    """Makes records of canonical texts; a blank is left out, and `#N/A` is None."""
-
-    def __init__(self, fields: Sequence[tuple[str, FieldKind]]) -> None:
-        """Make records with these fields, each of a kind."""
-        self._names = [name for name, _ in fields]
-        self._converted = [
-            (place, name, _JSON[kind]) for place, (name, kind) in enumerate(fields) if kind in _JSON
-        ]
-
-    def record(self, texts: Sequence[str | None]) -> dict[str, JsonValue]:
-        """One record; a text a field."""
-        record: dict[str, JsonValue] = dict(zip(self._names, texts, strict=True))
-        for place, name, convert in self._converted:
-            text = texts[place]
-            if text is not None and text != EXPLICIT_NULL:
-                record[name] = convert(text)
-        if None in texts:
-            record = {name: value for name, value in record.items() if value is not None}
-        if EXPLICIT_NULL in texts:
-            record |= {name: None for name in record if record[name] == EXPLICIT_NULL}
-        return record
-
-
 def _line_feeds(text: str) -> str:
     changed = rf"replace(replace({text}, chr(13) || chr(10), chr(10)), chr(13), chr(10))"
     return f"CASE WHEN contains({text}, chr(13)) THEN {changed} ELSE {text} END"
@@ -337,20 +309,6 @@ def _id(text: str) -> str:
     return f"CASE WHEN {_matches(text, '[0-9A-Za-z]{15}([0-9A-Za-z]{3})?')} THEN {text} END"
 
 
-_DIGITS_OF_A_DOUBLE = 15
-"""So many it keeps, whichever they are."""
-
-
-def _json_number(text: str) -> JsonValue:
-    if "." not in text:
-        return int(text)
-    double = float(text)
-    if len(text) <= _DIGITS_OF_A_DOUBLE:
-        return double
-    # Digits that a double would lose are sent as text, which the org reads as a number.
-    return double if Decimal(repr(double)) == Decimal(text) else text
-
-
 _CANONICAL: dict[FieldKind, Callable[[str], str]] = {
     FieldKind.BOOLEAN: _boolean,
     FieldKind.INTEGER: _integer,
@@ -370,12 +328,6 @@ _COMPARABLE: dict[FieldKind, Callable[[str], str]] = {
     FieldKind.DATETIME: _datetime,
     FieldKind.TIME: _time,
     FieldKind.ID: lambda text: f"left({text}, 15)",
-}
-
-_JSON: dict[FieldKind, Callable[[str], JsonValue]] = {
-    FieldKind.BOOLEAN: lambda text: text == "true",
-    FieldKind.INTEGER: int,
-    FieldKind.NUMBER: _json_number,
 }
 
 _ZONED, _LOCAL_TIME = "try_cast(t AS TIMESTAMPTZ)", "try_cast(t AS TIMESTAMP)"

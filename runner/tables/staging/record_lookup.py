@@ -8,15 +8,13 @@ not sent. Knows staged rows and keys. Knows nothing of how the org is asked.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
-from runner.files import unwritable
 from runner.job.model import Match
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv_pieces import with_rows
@@ -117,19 +115,10 @@ class RecordLookup:
             while some := cursor.fetchmany(_AT_ONCE):
                 yield [key for (key,) in some]
 
-    def add(self, records: Iterable[Sequence[str | None]]) -> None:
-        """Add records that the org has found: Id, key unless that is the Id, and `paths`."""
-        file = self._staging.folder / "found.csv"
-        try:
-            with file.open("w", encoding="utf-8", newline="") as stream:
-                csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(records)
-        except OSError as error:
-            raise unwritable(file, error) from error
-        self.add_file(file, header=False)
-        file.unlink()
-
     def add_file(self, file: Path, *, header: bool = True) -> None:
-        """Add records from a CSV file like `add`; those that no row names are passed over.
+        """Add records of a CSV file: Id, key unless that is the Id, and `paths`.
+
+        Those that no row names are passed over.
 
         Raises:
             UnexpectedAnswerError: A record has no Id or no key.

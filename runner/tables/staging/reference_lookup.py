@@ -7,14 +7,12 @@ keys. Knows nothing of how the org is asked.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from runner.files import unwritable
 from runner.job.lookups import Many, Missing
 from runner.job.model import Blank
 from runner.tables.database import storage_errors
@@ -117,23 +115,12 @@ class ReferenceLookup:
             while some := cursor.fetchmany(_AT_ONCE):
                 yield [key for (key,) in some]
 
-    def add(self, records: Iterable[Sequence[str | None]]) -> None:
-        """Add records that the org has found: Id, and the value of each key."""
-        file = self.folder / "references.csv"
-        try:
-            with file.open("w", encoding="utf-8", newline="") as stream:
-                csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(records)
-        except OSError as error:
-            raise unwritable(file, error) from error
-        self.add_file(file, header=False)
-        file.unlink()
-
     def add_planned(self, file: Path) -> None:
         """Add records that do not exist yet, from a CSV file like that of `add_file`."""
         self.add_file(file)
 
     def add_file(self, file: Path, *, header: bool = True) -> None:
-        """Add records from a CSV file like `add`; those that no row names are passed over."""
+        """Add records of a CSV file of Id and keys; those that no row names are passed over."""
         keys = self.wanted.keys
         names = [f"v{at}" for at in range(len(keys))]
         same = [f"{key.same(names[at])} AS k{at}" for at, key in enumerate(keys)]

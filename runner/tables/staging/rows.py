@@ -33,9 +33,10 @@ from runner.tables.sources.csv import (
 )
 from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
-from runner.tables.staging.canonical_values import MACROS, JsonRecords, JsonValue
+from runner.tables.staging.canonical_values import MACROS
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.chunk_mapping import ChunkMapper
+from runner.tables.staging.json_records import JsonRecords, JsonValue
 from runner.tables.staging.key_hashes import create_key_hashes
 from runner.tables.staging.mapping import (
     ColumnMapping,

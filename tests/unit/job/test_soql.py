@@ -28,7 +28,7 @@ def test_the_object_after_from_is_found(soql, sobject):
 
 
 @pytest.mark.parametrize(
-    ("soql", "names"),
+    ("soql", "columns"),
     [
         ("SELECT Id, Account.Name FROM Contact", ("Id", "Account.Name")),
         ("select\n  Id\nfrom Lead", ("Id",)),
@@ -38,8 +38,11 @@ def test_the_object_after_from_is_found(soql, sobject):
         ("", None),
     ],
 )
-def test_selected_names_are_known_if_they_are_plain_fields(soql, names):
-    assert selection(soql).field_names == names
+def test_a_query_is_flat_if_it_selects_plain_fields_alone(soql, columns):
+    found = selection(soql)
+    assert found.is_flat == (columns is not None)
+    if columns:
+        assert tuple(item.column for item in found.items) == columns
 
 
 @pytest.mark.parametrize(

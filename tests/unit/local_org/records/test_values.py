@@ -5,8 +5,8 @@ from runner.local_org.catalog.model import Field
 from runner.local_org.records.values import (
     RefusedError,
     UnreadableError,
-    from_csv,
-    from_json,
+    csv_reader,
+    json_reader,
     to_json,
 )
 
@@ -15,6 +15,14 @@ SOAP = {"double": "xsd:double", "int": "xsd:int", "boolean": "xsd:boolean"}
 
 def _field(kind, **members):
     return Field("F__c", "F", kind, soap_type=SOAP.get(kind, "xsd:string"), **members)
+
+
+def from_json(field, value):
+    return json_reader(field)(value)
+
+
+def from_csv(field, text):
+    return csv_reader(field)(text)
 
 
 @pytest.mark.parametrize(

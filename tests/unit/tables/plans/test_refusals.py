@@ -5,6 +5,7 @@ import pytest
 from runner.tables.field_types import FieldKind
 from runner.tables.plans.parents import ParentKeys
 from runner.tables.plans.refusals import FieldRule, ParentRule, refusal
+from runner.tables.staging.found_records import add_records
 from runner.tables.staging.problems import BETWEEN_MEMBERS
 
 
@@ -69,7 +70,7 @@ def test_parents_that_neither_the_org_nor_the_plan_has_are_refused(stage, tmp_pa
     assert sorted(k.upper() for page in keys.pages_of_keys() for k in page) == [
         "A1", "A2", "A3", "A4",
     ]  # fmt: skip
-    keys.add([("001000000000001AAA", "a1"), ("001000000000002AAA", "other")])
+    add_records(keys, [("001000000000001AAA", "a1"), ("001000000000002AAA", "other")])
     planned = tmp_path / "planned.csv"
     planned.write_text("id,key\n001PLAN00000001CAA,A2\n")
     keys.add_planned([planned])
@@ -92,6 +93,6 @@ def test_a_parent_by_id_is_the_same_in_15_and_18_characters(stage):
     ids = ("001LO0000000003YAA", "001LO0000000003", "001LO0000000004YAA", "001PLAN00000001CAA")
     staging = staged(stage, *ids)
     keys = ParentKeys(staging, "c1", rule)
-    keys.add([("001LO0000000003YAA",)])
+    add_records(keys, [("001LO0000000003YAA",)])
     found = judged(staging, FieldRule("AccountId", "", "c1", parent=rule), is_new="true")
     assert [bool(why) for why in found] == [False, False, True, False]

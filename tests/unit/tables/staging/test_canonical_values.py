@@ -11,12 +11,12 @@ from runner.job.endpoints import FileFormat, FileShape
 from runner.tables.field_types import FieldKind
 from runner.tables.staging.canonical_values import (
     MACROS,
-    JsonRecords,
     canonical,
     comparable,
     null_if_blank,
     source_format,
 )
+from runner.tables.staging.json_records import JsonRecords
 
 
 @pytest.fixture(scope="module")

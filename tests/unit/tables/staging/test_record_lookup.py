@@ -10,6 +10,7 @@ from runner.tables.results.row_results import RowResults
 from runner.tables.sources import chunks
 from runner.tables.staging.comparison import Tally
 from runner.tables.staging.equality import HeldField
+from runner.tables.staging.found_records import add_records
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
@@ -43,7 +44,9 @@ def test_keys_become_ids_and_rows_without_one_record_are_rejected(stage, failed_
         "K3",
         "k2",
     ]
-    lookup.add([("001A", "k1 "), ("001B", "K2"), ("001C", "K3"), ("001D", "k3"), ("001E", "K5")])
+    add_records(
+        lookup, [("001A", "k1 "), ("001B", "K2"), ("001C", "K3"), ("001D", "k3"), ("001E", "K5")]
+    )
     lookup.apply(Effects("Thing__c", sends_ids=True))
     sent = [(row, record) for batch in staging.batches(10) for row, record in batch]
     assert sent == [
@@ -75,7 +78,7 @@ def test_keys_that_the_org_takes_for_the_same_are_the_same(
 ):
     staging = stage(f"Key,Name\n{key},a\n".encode(), by_key(kind))
     lookup = lookup_of(staging, is_case_sensitive=is_case_sensitive)
-    lookup.add([("001A", found)])
+    add_records(lookup, [("001A", found)])
     lookup.apply(Effects("Account", sends_ids=True))
     assert rows_of(staging) == [{"Id": "001A", "Name": "a"}]
 
@@ -93,7 +96,7 @@ def test_keys_that_the_org_tells_apart_are_not(
 ):
     staging = stage(f"Key,Name\n{key},a\n".encode(), by_key(kind))
     lookup = lookup_of(staging, is_case_sensitive=is_case_sensitive)
-    lookup.add([("001A", found)])
+    add_records(lookup, [("001A", found)])
     lookup.apply(Effects("Account", sends_ids=True))
     assert [row["sf__Code"] for row in failed_rows(staging)] == ["KEY_NOT_FOUND"]
 
@@ -103,7 +106,7 @@ def test_fields_of_creation_are_left_out_of_rows_with_a_record(stage, rows_of, b
     columns = [MappedColumn("Key__c", "Key", required=True), MappedColumn("Name", None)]
     staging = stage(b"Key,Name\nK1,a\nK2,b\nK1,\n", columns, blank=blank)
     lookup = lookup_of(staging)
-    lookup.add([("001A", "k1")])
+    add_records(lookup, [("001A", "k1")])
     lookup.apply(Effects("Account", on_create={"Name"}))
     assert rows_of(staging) == [{"Key__c": "K1"}, {"Key__c": "K2", "Name": "b"}, {"Key__c": "K1"}]
 
@@ -131,7 +134,7 @@ def compared_with(staging, *records, also=("SystemModstamp",)):
     fields = [HeldField("Name", "string"), HeldField("Phone", "phone")]
     lookup = RecordLookup(staging, key, "Key__c", tells_case=False, fields=fields, also=also)
     assert lookup.paths == (*also, "Name", "Phone")
-    lookup.add(records)
+    add_records(lookup, records)
     lookup.apply(Effects("Account", only_changes=True))
     return lookup.comparison
 
