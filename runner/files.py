@@ -88,6 +88,34 @@ def replace(temporary: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
+def exchange(one: Path, other: Path) -> bool:
+    """Let two files or folders change names, in one step; False if this system cannot.
+
+    Source: renameat2(2) and RENAME_EXCHANGE of Linux; not in Python's library.
+    """
+    import ctypes  # noqa: PLC0415 - so that every verb starts fast
+
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    names = (os.fsencode(one), os.fsencode(other))
+    return bool(rename(_HERE, names[0], _HERE, names[1], _EXCHANGE) == 0)
+
+
+_HERE, _EXCHANGE = -100, 2
+"""AT_FDCWD and RENAME_EXCHANGE."""
+
+
+def recover(path: Path, suffix: str) -> None:
+    """Give a file or folder back its name if a process died after it had renamed it."""
+    if path.exists():
+        return
+    for stray in _strays(path, suffix):
+        stray.rename(path)
+        return
+
+
 def link_or_copy(file: Path, to: Path) -> None:
     """Give a file another name, or a copy where the file system has no such links.
 
@@ -164,15 +192,19 @@ def temporary_path(path: Path, suffix: str = "tmp") -> Path:
 
 def delete_strays(path: Path, suffix: str = "tmp") -> None:
     """Delete temporary files that dead processes of this machine left beside `path`."""
-    for stray in path.parent.glob(f".{escape(path.name)}.{_HOST}-*-*.{suffix}"):
-        pid = stray.name.rsplit(".", 2)[1].split("-")[1]
-        if not pid.isdigit() or _is_alive(int(pid)):
-            continue
+    for stray in _strays(path, suffix):
         if stray.is_dir():
             shutil.rmtree(stray, ignore_errors=True)
         else:
             with suppress(OSError):  # another user's, in a shared folder
                 stray.unlink()
+
+
+def _strays(path: Path, suffix: str) -> Iterator[Path]:
+    for stray in path.parent.glob(f".{escape(path.name)}.{_HOST}-*-*.{suffix}"):
+        pid = stray.name.rsplit(".", 2)[1].split("-")[1]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            yield stray
 
 
 def unwritable(path: Path, error: OSError, message: str = "{} cannot be written") -> StorageError:

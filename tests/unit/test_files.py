@@ -11,7 +11,9 @@ from runner.files import (
     PRIVATE_FILE,
     atomic_write,
     delete_strays,
+    exchange,
     private_folder,
+    recover,
     temporary_path,
     write_private,
 )
@@ -84,6 +86,32 @@ def test_what_a_process_that_died_left_beside_goes_and_nothing_else(tmp_path):
     old.mkdir()
     delete_strays(path, "old")
     assert not old.exists()
+
+
+def test_two_folders_change_names_in_one_step_or_not_at_all(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    assert not exchange(one, other)
+    other.mkdir()
+    (one / "a").touch()
+    if not exchange(one, other):
+        pytest.skip("this system cannot")
+    assert [*one.iterdir()] == []
+    assert [*other.iterdir()] == [other / "a"]
+
+
+def test_what_a_process_that_died_had_renamed_gets_its_name_back(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    path = tmp_path / "out"
+    old = stray(path, ended.pid, "old")
+    old.mkdir()
+    recover(path, "old")
+    assert path.is_dir()
+    assert not old.exists()
+    stray(path, ended.pid, "old").mkdir()
+    recover(path, "old")
+    assert len([*tmp_path.iterdir()]) == 2
 
 
 def mode(path):

@@ -100,10 +100,10 @@ def _version(file: Path) -> tuple[int, ...] | None:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
+def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str, ...]:
     from runner.tables.targets.folder import write_folder
 
-    write_folder(rows, target, columns)
+    return write_folder(rows, target, columns)
 
 
 def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> tuple[str, ...]:

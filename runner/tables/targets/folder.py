@@ -12,9 +12,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.errors import StateError
-from runner.files import delete_strays, sync, sync_folder, temporary_path, unwritable
-from runner.job.endpoints import Compression, FileFormat, FolderTarget
-from runner.tables.database import copy_parquet
+from runner.files import (
+    delete_strays,
+    exchange,
+    recover,
+    sync,
+    sync_folder,
+    temporary_path,
+    unwritable,
+)
+from runner.job.endpoints import Compression, FileFormat, FolderTarget, TableMode
+from runner.tables.database import Database, copy_parquet
+from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
@@ -26,15 +35,20 @@ from runner.tables.targets.column_types import (
     with_query_rows,
 )
 from runner.tables.targets.file import Columns, json_line, target_errors
+from runner.tables.targets.kept_parquet import join_parquet, parts_of
 
 _ENDINGS = {Compression.NONE: "", Compression.GZIP: ".gz", Compression.ZSTD: ".zst"}
 
 
-def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
-    """Write rows into a folder's files.
+def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str, ...]:
+    """Write rows into a folder's files, with those that it keeps.
+
+    Returns:
+        What became of the rows that the folder had, for people to read.
 
     Raises:
-        StateError: A `partition_by` column is missing, or the folder has files of another kind.
+        StateError: A `partition_by` column is missing, or the folder has files of another kind; or
+            it keeps its rows, and a key is blank or doubled, or a type does not fit.
     """
     ending = f".{target.shape.format}{_ENDINGS[target.shape.compression]}"
     _check_columns(rows, target)
@@ -43,6 +57,8 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
         database = open_database(rows.parent)
         try:
             typed = widen(database, rows, typed_columns(rows, columns))
+            if target.mode is not TableMode.REPLACE:
+                return _write_with_kept(database, rows, target, typed, beside)
             query = f"SELECT {_cells(target, typed, columns)} FROM"
             options = ", ".join(_options(target, ending.removeprefix(".")))
 
@@ -56,6 +72,38 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> None:
             with_query_rows(rows, write)
         finally:
             database.close()
+    return ()
+
+
+def _write_with_kept(
+    database: Database,
+    rows: Path,
+    target: FolderTarget,
+    typed: tuple[TypedColumn, ...],
+    beside: Path,
+) -> tuple[str, ...]:
+    """Write a new folder of Parquet files, with the rows that the old one has."""
+    partitions = {each.lower() for each in target.partition_by}
+    fresh = [
+        TypedColumn(each.name, FieldKind.TEXT) if each.name.lower() in partitions else each
+        for each in typed
+    ]
+    seen = _version(target.path)
+    select, notes = join_parquet(database, rows, target, parts_of(target.path), fresh)
+    options = ", ".join(_options(target, str(target.shape.format)))
+    copy_parquet(database.connection, select, beside, f", {options}")
+    if _version(target.path) != seen:
+        raise StateError(
+            f"{target.path} was changed by another program meanwhile; nothing was written.",
+            hint="Run again when nothing else writes it.",
+        )
+    return notes
+
+
+def _version(folder: Path) -> list[tuple[str, int, int]]:
+    """What changes when a folder does."""
+    found = ((str(each), each.stat()) for each in sorted(folder.rglob("*")) if each.is_file())
+    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in found]
 
 
 def _cells(target: FolderTarget, typed: tuple[TypedColumn, ...], columns: Columns) -> str:
@@ -127,6 +175,7 @@ def _check_replaceable(folder: Path, ending: str) -> None:
 @contextmanager
 def _atomic_folder(folder: Path) -> Iterator[Path]:
     beside, old = temporary_path(folder), temporary_path(folder, "old")
+    recover(folder, "old")
     delete_strays(folder)
     try:
         beside.mkdir(parents=True)
@@ -136,9 +185,10 @@ def _atomic_folder(folder: Path) -> Iterator[Path]:
         yield beside
         for each in (*beside.rglob("*"), beside):
             sync(each)
-        if folder.exists():
+        if folder.exists() and not exchange(beside, folder):
             folder.rename(old)
-        beside.rename(folder)
+        if old.exists() or not folder.exists():
+            beside.rename(folder)
         sync_folder(folder.parent)
         delete_strays(folder, "old")
     except OSError as error:

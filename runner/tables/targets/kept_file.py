@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,28 +21,18 @@ from runner.tables.compression import open_compressed
 from runner.tables.database import Database, copy_parquet
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_rows
-from runner.tables.sql import literal, name, read_parquet
+from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import (
     TypedColumn,
     as_described,
     column_names,
     open_database,
-    typed_cell,
     with_query_rows,
 )
-from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_columns
+from runner.tables.targets.evolution import KeptColumn, join_columns
 from runner.tables.targets.file import Columns, write_file
-from runner.tables.targets.merging import (
-    FRESH,
-    KEPT,
-    check_kept_key,
-    check_keys,
-    counted,
-    joined_rows,
-    key_column,
-    null_of,
-)
-from runner.tables.targets.parquet_types import duckdb_type, kept_parquet
+from runner.tables.targets.kept_parquet import join_parquet, parts_of
+from runner.tables.targets.merging import FRESH, KEPT, join, load, null_of
 from runner.tables.targets.rest_rows import QueryColumn
 
 
@@ -65,43 +55,18 @@ def write_with_kept(rows: Path, to: Path, target: FileTarget, known: Columns) ->
     database = open_database(rows.parent)
     try:
         if target.shape.format is FileFormat.PARQUET:
-            return _parquet(database, rows, to, target, known)
+            parts = parts_of(target.path)
+
+            def write(fresh: tuple[TypedColumn, ...]) -> None:
+                select, notes[:] = join_parquet(database, rows, target, parts, fresh)
+                copy_parquet(database.connection, select, to)
+
+            notes: list[str] = []
+            as_described(database, rows, known, write)
+            return tuple(notes)
         return _texts(database, rows, to, target, known)
     finally:
         database.close()
-
-
-def _parquet(
-    database: Database, rows: Path, to: Path, target: FileTarget, known: Columns
-) -> tuple[str, ...]:
-    notes: tuple[str, ...] = ()
-    files = [target.path] if _has_rows(target.path) else []
-    place = str(target.path)
-    kept = kept_parquet(database, files, place)
-
-    def write(fresh: tuple[TypedColumn, ...]) -> None:
-        nonlocal notes
-        columns = join_columns(place, kept, fresh, target.keeping.schema)
-        cells = [
-            f"CAST({name(each.kept)} AS {duckdb_type(each.written)}) AS {name(each.kept)}"
-            if each.is_typed
-            else name(each.kept)
-            for each in columns
-            if each.kept is not None
-        ]
-        _load(database, KEPT, cells, read_parquet(files) if files else None)
-        typed = [
-            f"{typed_cell(msgspec.structs.replace(each.written, name=each.fresh))}"
-            f" AS {name(each.fresh)}"
-            for each in columns
-            if each.fresh is not None
-        ]
-        with_query_rows(rows, lambda read: _load(database, FRESH, typed, read))
-        select, notes = _joined(database, target, columns, column_names(rows))
-        copy_parquet(database.connection, select, to)
-
-    as_described(database, rows, known, write)
-    return notes
 
 
 def _texts(
@@ -112,17 +77,17 @@ def _texts(
     try:
         names = _read_kept(target, plain, header)
         if names:
-            with_rows(plain, names, lambda read: _load(database, KEPT, map(name, names), read))
+            with_rows(plain, names, lambda read: load(database, KEPT, map(name, names), read))
         else:
-            _load(database, KEPT, (), None)
-        with_query_rows(rows, lambda read: _load(database, FRESH, map(name, header), read))
+            load(database, KEPT, (), None)
+        with_query_rows(rows, lambda read: load(database, FRESH, map(name, header), read))
         columns = join_columns(
             str(target.path),
             [KeptColumn(each, TypedColumn(each, FieldKind.TEXT)) for each in names],
             [TypedColumn(each, FieldKind.TEXT) for each in header],
             target.keeping.schema,
         )
-        select, notes = _joined(database, target, columns, header)
+        select, notes = join(database, target, columns, header)
         cells = ", ".join(
             f"{null_of(name(each.written.name))} AS {name(each.written.name)}" for each in columns
         )
@@ -138,29 +103,6 @@ def _texts(
         plain.unlink(missing_ok=True)
         merged.unlink(missing_ok=True)
     return notes
-
-
-def _load(database: Database, table: str, cells: Iterable[str], read: str | None) -> None:
-    select = f"SELECT {', '.join(cells)} FROM {read}" if read else "SELECT 0 AS nothing WHERE false"
-    database.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
-
-
-def _joined(
-    database: Database, target: FileTarget, columns: Sequence[JoinedColumn], header: Sequence[str]
-) -> tuple[str, tuple[str, ...]]:
-    """The SELECT of all rows, and what there is to say of it."""
-    key = key_column(str(target.path), target.keeping, header)
-    has_kept = any(each.kept for each in columns)
-    notes = [f"new column {each.fresh}" for each in columns if has_kept and each.kept is None]
-    notes += [f"wider column {each.kept}" for each in columns if each.is_wider]
-    if key is not None:
-        check_kept_key(str(target.path), columns, key)
-        check_keys(database, FRESH, key, "The query")
-        own = next(each for each in columns if each.fresh == key)
-        if own.kept is not None:
-            check_keys(database, KEPT, own.kept, str(target.path))
-        notes.insert(0, counted(database, columns, key, target.keeping))
-    return joined_rows(columns, key, target.keeping, target.mode), tuple(notes)
 
 
 def _has_rows(file: Path) -> bool:

@@ -5,10 +5,10 @@ Knows keys and deleted records. Knows nothing of formats.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from runner.errors import StateError
-from runner.job.endpoints import Deletes, Keeping, TableMode
+from runner.job.endpoints import Deletes, FileTarget, FolderTarget, Keeping, TableMode
 from runner.tables.database import Database
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import TypedColumn
@@ -16,6 +16,43 @@ from runner.tables.targets.evolution import JoinedColumn
 
 IS_DELETED = "IsDeleted"
 KEPT, FRESH = "kept", "fresh"
+
+
+def load(database: Database, table: str, cells: Iterable[str], read: str | None) -> None:
+    """Fill a table with cells of a relation; without a relation it has no rows."""
+    select = f"SELECT {', '.join(cells)} FROM {read}" if read else "SELECT 0 AS nothing WHERE false"
+    database.connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} AS {select}")
+
+
+def join(
+    database: Database,
+    target: FileTarget | FolderTarget,
+    columns: Sequence[JoinedColumn],
+    header: Sequence[str],
+) -> tuple[str, tuple[str, ...]]:
+    """The SELECT of all rows, and what there is to say of it.
+
+    Args:
+        database: Has both tables.
+        target: Where the rows go.
+        columns: Of the target as it is to be.
+        header: Of the query.
+
+    Raises:
+        StateError: A key is missing, blank or doubled.
+    """
+    key = key_column(str(target.path), target.keeping, header)
+    has_kept = any(each.kept for each in columns)
+    notes = [f"new column {each.fresh}" for each in columns if has_kept and each.kept is None]
+    notes += [f"wider column {each.kept}" for each in columns if each.is_wider]
+    if key is not None:
+        check_kept_key(str(target.path), columns, key)
+        check_keys(database, FRESH, key, "The query")
+        own = _own(columns, key)
+        if own is not None:
+            check_keys(database, KEPT, own, str(target.path))
+        notes.insert(0, counted(database, columns, key, target.keeping))
+    return joined_rows(columns, key, target.keeping, target.mode), tuple(notes)
 
 
 def key_column(place: str, keeping: Keeping, columns: Sequence[str]) -> str | None:

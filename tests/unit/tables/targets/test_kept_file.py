@@ -220,7 +220,7 @@ def test_a_crash_leaves_the_old_file_or_the_new_one(put, form, monkeypatch):
             if step == "replace":
                 patched.setattr("runner.files.replace", broken)
             elif step == "join":
-                patched.setattr("runner.tables.targets.kept_file.joined_rows", broken)
+                patched.setattr("runner.tables.targets.merging.joined_rows", broken)
             else:
                 patched.setattr(delivery, "_version", broken)
             with pytest.raises(_Killed):
