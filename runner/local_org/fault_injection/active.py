@@ -101,6 +101,20 @@ class FaultRules:
                 held[place] = named[0] if named else next(iter(texts), "")
         return held
 
+    def late(self, sobject: str) -> frozenset[str]:
+        """The first 15 characters of Ids that a query on an object does not find."""
+        if not any(each.rule.kind is FaultKind.LATE_RECORDS for each in self._rules):
+            return frozenset()
+        found: set[str] = set()
+        with self._changed:
+            for each in self._rules:
+                rule = each.rule
+                is_meant = rule.kind is FaultKind.LATE_RECORDS and rule.sobject in {"", sobject}
+                if is_meant and self._due(each):
+                    each.struck += 1
+                    found.update(value[:_ID_CHARACTERS] for value in rule.values)
+        return frozenset(found)
+
     def wait_for_release(self, number: int, stopping: Callable[[], bool]) -> None:
         """Wait until a rule is removed, or the server stops."""
         with self._changed:
@@ -129,6 +143,7 @@ class FaultRules:
 
 
 _CHECK_SECONDS = 0.2
+_ID_CHARACTERS = 15
 
 
 def _holds(sobject: str, texts: list[str], rule: FaultRule) -> bool:

@@ -23,6 +23,11 @@ Kind for rows, selected by `object`, `values` (Ids or external Ids in the row, i
 
     lock_rows          UNABLE_TO_LOCK_ROW for these rows
 
+Kind for queries, selected by `object` and `values` (Ids):
+
+    late_records       the next `times` queries on the object do not find these records, as if their
+                       transaction ended later
+
 Kinds for Bulk jobs, selected by `object` and `operation`, once `rows` (0) are done:
 
     job_stalls         the job stays InProgress until the rule is removed
@@ -57,13 +62,14 @@ class FaultKind(StrEnum):
     CONCURRENCY_LIMIT = "concurrency_limit"
     DAILY_LIMIT = "daily_limit"
     LOCK_ROWS = "lock_rows"
+    LATE_RECORDS = "late_records"
     JOB_STALLS = "job_stalls"
     JOB_FAILS = "job_fails"
     JOB_ABORTS = "job_aborts"
 
 
 JOB_FAULTS = frozenset({FaultKind.JOB_STALLS, FaultKind.JOB_FAILS, FaultKind.JOB_ABORTS})
-REQUEST_FAULTS = frozenset(FaultKind) - JOB_FAULTS - {FaultKind.LOCK_ROWS}
+REQUEST_FAULTS = frozenset(FaultKind) - JOB_FAULTS - {FaultKind.LOCK_ROWS, FaultKind.LATE_RECORDS}
 
 
 class FaultRuleError(ValueError):

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
+from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.org import Org, User
 from runner.local_org.soql.conditions import Clock
 from runner.local_org.soql.expressions import AGGREGATES, GROUPING
@@ -109,6 +110,8 @@ def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool =
     """
     statement = Statement(text)
     query = parse(statement)
+    sobject = org.catalog.sobject(str(query.source.path))
+    late = (sobject.name, org.part(FaultRules).late(sobject.name)) if sobject else ("", frozenset())
     context = Context(
         Schema.of(org, user),
         statement,
@@ -116,6 +119,7 @@ def prepare(org: Org, text: str, *, user: User, version: float, all_rows: bool =
         version,
         user.id,
         all_rows,
+        late,
     )
     return _Preparation(context).prepared(query)
 

@@ -49,6 +49,8 @@ class Context(Struct, frozen=True):
     user_id: str
     all_rows: bool
     """Whether to include deleted records (queryAll)."""
+    late: tuple[str, frozenset[str]] = ("", frozenset())
+    """An object, and the first 15 characters of Ids that this query does not find."""
 
 
 class Select:
@@ -78,6 +80,10 @@ class Select:
             parts.append(compiler.compile(self.query.where))
         if self._hides_deleted():
             parts.append('t0."IsDeleted" = 0')
+        late_of, late = self.context.late
+        if late and late_of == self.root.name:
+            listed = ", ".join(self.bindings.add(each) for each in sorted(late))
+            parts.append(f'substr(t0."Id", 1, 15) NOT IN ({listed})')
         parts.extend(self._scope_condition())
         return f" WHERE {' AND '.join(parts)}" if parts else ""
 

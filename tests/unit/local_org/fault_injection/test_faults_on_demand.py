@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
@@ -363,3 +365,30 @@ def test_requests_are_counted_and_run_out(served, tmp_path):
     versions = org.client.get("/services/data")
     assert versions.status_code == 200
     assert "sforce-limit-info" not in versions.headers
+
+
+def test_late_records_are_found_by_a_later_query(org, fault):
+    late, other = (
+        org.client.post(ACCOUNTS, json={"Name": name}).json()["id"] for name in ("Late", "Other")
+    )
+    fault(kind="late_records", object="Account", values=[late], times=2)
+
+    def found(path, sobject="Account"):
+        asked = {"q": f"SELECT Id FROM {sobject} WHERE Id != null"}
+        answer = org.client.get(f"/services/data/v60.0/{path}", params=asked)
+        return [record["Id"] for record in answer.json()["records"]]
+
+    assert found("query", "Contact") == []
+    assert [found("query"), found("queryAll"), found("query")] == [[other], [other], [late, other]]
+
+
+def test_the_clock_goes_ahead(org):
+    def said():
+        return parsedate_to_datetime(org.client.get("/services/data").headers["date"])
+
+    before = said()
+    answer = org.client.post("/__org/clock", json={"ahead": 3_600})
+    assert answer.status_code == 200
+    assert timedelta(minutes=59) < said() - before < timedelta(minutes=61)
+    for wrong in ({"ahead": "1"}, {"ahead": 1e300}, {}, []):
+        assert org.client.post("/__org/clock", json=wrong).status_code == 400
