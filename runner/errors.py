@@ -27,7 +27,7 @@ is imported.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from runner.redaction import redacted
 
@@ -159,6 +159,9 @@ class LockHeldError(RunnerError):
 
 class AbortedError(RunnerError):
     """A signal ended the run."""
+
+    of_signal: ClassVar[ExitCode | None] = None
+    """Of the signal that this process got; None if it got none."""
 
     def __init__(self, exit_code: ExitCode) -> None:
         word = "interrupted" if exit_code is ExitCode.INTERRUPTED else "terminated"

@@ -107,6 +107,11 @@ def signals_stop_the_run() -> Iterator[None]:
     before = {number: signal.signal(number, _abort) for number in _CODES}
     try:
         yield
+    except RuntimeError as error:
+        from runner.tables.database import check_interrupted
+
+        check_interrupted(error)
+        raise
     finally:
         for number, action in before.items():
             signal.signal(number, action)
@@ -117,7 +122,8 @@ def _abort(number: int, _frame: FrameType | None) -> None:
         signal.signal(each, _exit_at_once)
     with suppress(OSError):  # the reader of stderr may be gone
         os.write(sys.stderr.fileno(), _STOPPING)  # a stream may be in the middle of a write
-    raise AbortedError(_CODES[signal.Signals(number)])
+    AbortedError.of_signal = _CODES[signal.Signals(number)]
+    raise AbortedError(AbortedError.of_signal)
 
 
 def _exit_at_once(number: int, _frame: FrameType | None) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from runner.errors import StorageError
+from runner.errors import AbortedError, StorageError
 from runner.lanes import share_of
 from runner.tables.sql import literal
 
@@ -140,8 +140,23 @@ def storage_errors(what: str) -> Iterator[None]:
         raise StorageError(
             f"{what}: {error}.", hint="A file is damaged or incomplete; try `runner resume`."
         ) from error
+    except RuntimeError as error:
+        check_interrupted(error)
+        raise
     except duckdb_error() as error:
         raise StorageError(f"{what}: {first_line(error)}.", hint=_hint_for(error)) from error
+
+
+def check_interrupted(error: RuntimeError) -> None:
+    """Raise what the handler of a signal has raised while DuckDB ran a query in the main thread.
+
+    DuckDB puts an error of its own in its place.
+
+    Raises:
+        AbortedError: It did.
+    """
+    if "interrupted" in str(error).lower() and AbortedError.of_signal is not None:
+        raise AbortedError(AbortedError.of_signal) from error
 
 
 def _hint_for(error: Exception) -> str:

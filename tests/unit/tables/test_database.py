@@ -1,9 +1,12 @@
-"""Tasks that run side by side share the memory of one, down to what a database needs."""
+"""Databases share the memory of one task, and a signal ends their queries."""
+
+import signal
 
 import pytest
 
+from runner.errors import AbortedError, ExitCode
 from runner.lanes import Lanes
-from runner.tables.database import Database
+from runner.tables.database import Database, storage_errors
 
 
 def limit_in(folder, lanes):
@@ -30,3 +33,25 @@ def limit_in(folder, lanes):
 )
 def test_a_database_has_its_share_of_the_memory(tmp_path, lanes, limit):
     assert limit_in(tmp_path, lanes) == limit
+
+
+def test_a_signal_during_a_query_of_the_main_thread_is_no_internal_error(tmp_path, monkeypatch):
+    def aborts(_number, _frame):
+        AbortedError.of_signal = ExitCode.TERMINATED
+        raise AbortedError(ExitCode.TERMINATED)
+
+    monkeypatch.setattr(AbortedError, "of_signal", None)
+    before = signal.signal(signal.SIGALRM, aborts)
+    database = Database(tmp_path)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(AbortedError) as raised, storage_errors("Rows cannot be read"):
+            # It ends by the signal only, whenever that comes.
+            database.connection.execute(
+                "SELECT count(*) FROM range(1000000000000) WHERE hash(range) = 1"
+            )
+        assert raised.value.exit_code is ExitCode.TERMINATED
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        database.close()
