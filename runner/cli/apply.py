@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 
 def apply(
+    context: typer.Context,
     plan: Annotated[
         Path,
         typer.Argument(
@@ -104,7 +105,7 @@ def apply(
     is_text = output is Output.TEXT
     with ExitStack() as stack:
         if _is_saved_plan(plan):
-            _refuse_options_of_a_job({"--task": task, "--param": param})
+            _refuse_options_of_a_job(context)
             file = plan
         else:
             request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
@@ -136,19 +137,20 @@ def _is_saved_plan(file: Path) -> bool:
     return True
 
 
-def _refuse_options_of_a_job(given: dict[str, list[str] | None]) -> None:
-    """Refuse options that belong to a plan of a job.
+def _refuse_options_of_a_job(context: typer.Context) -> None:
+    """Refuse options that belong to a plan of a job; their variables may be set for other verbs.
 
     Raises:
         UsageError: One of them is given.
     """
     from runner.errors import UsageError
 
-    option = next((name for name, values in given.items() if values), None)
-    if option is not None:
-        raise UsageError(
-            f"{option} cannot change a saved plan.", hint=f"Use {option} with `runner plan`."
-        )
+    for name in ("task", "param"):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"--{name} cannot change a saved plan.", hint=f"Use --{name} with `runner plan`."
+            )
 
 
 def _show(plan: RunPlan, mask: list[str], *, is_text: bool) -> None:

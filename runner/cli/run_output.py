@@ -1,4 +1,4 @@
-"""What `run`, `resume`, `retry` and `undo` share: signals, progress, recap and exit code.
+"""What `run`, `apply`, `resume`, `retry` and `undo` share: signals, progress, recap and exit code.
 
 Knows streams, signals and exit codes. Knows nothing of what is executed.
 """

@@ -1,4 +1,4 @@
-"""One executor for run, resume, retry and undo: from a request to the outcome of the run.
+"""One executor for run, apply, resume, retry and undo: from a request to the outcome of the run.
 
 Knows the order: lock, ledger, session, org, tasks, end. Prints nothing. Knows nothing of how a
 task is done.

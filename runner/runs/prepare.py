@@ -34,7 +34,7 @@ def _ignore_job(_job: Job) -> None:
 
 
 class RunOptions(Struct, frozen=True):
-    """How to run, resume, retry or undo."""
+    """How to run, plan, apply, resume, retry or undo."""
 
     settings: UserSettings
     sink: Sink = events.ignore

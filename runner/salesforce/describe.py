@@ -115,14 +115,10 @@ class ObjectDescribe(Struct, frozen=True):
     def reference(self, relationship: str) -> FieldDescribe | None:
         """Find the reference field of a relationship by its name, ignoring case."""
         wanted = relationship.lower()
-        return next(
-            (
-                field
-                for field in self.fields.values()
-                if field.relationship_name and field.relationship_name.lower() == wanted
-            ),
-            None,
-        )
+        for each in self.fields.values():
+            if each.relationship_name and each.relationship_name.lower() == wanted:
+                return each
+        return None
 
 
 class ResolvedColumn(Struct, frozen=True):

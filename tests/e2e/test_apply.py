@@ -140,6 +140,10 @@ def test_a_plan_of_something_else_is_refused(bench, org):
     assert "has changed since the plan was made" in refused(bench, org)
     job.write_text(text)
     assert "--task cannot change a saved plan" in refused(bench, org, "--task", "load")
+    bench.env |= {
+        "SFRUNNER_TASK": "load",
+        "SFRUNNER_PARAM": "day=2026-01-31",
+    }  # as in CI
     assert bench.run("apply", "saved.plan", "-o", "json").code == 0
     assert len(org.rows(ACCOUNTS)) == 1
 
