@@ -16,6 +16,7 @@ from runner.engine.context import Context
 from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource, FileTarget
+from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
 from runner.salesforce.describe import Describes, ObjectDescribe
 from runner.tables.sources.open import read_columns
@@ -43,7 +44,7 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
     tasks = [
         task
         for task in context.job.tasks
-        if task.enabled and (not only or task.name in only)
+        if task.enabled and is_chosen(task, only)
         if context.earlier_outcome(task) is None
     ]
     problems = org_problems(context.job, tasks, context.describes)
@@ -121,7 +122,8 @@ def _problems(
             help="Give the user the object permission, or sign in as another user.",
         )
         return
-    yield from scope_problems(job, task, describes)
+    if not task.in_scope:  # that of a mirror is judged once
+        yield from scope_problems(job, task, describes)
     header = known_header(task, to_be_written)
     if header is not None or task.fields is not None:
         yield from plan_columns(job, task, header, describes)[1]

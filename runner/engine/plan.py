@@ -19,6 +19,7 @@ from runner.engine.columns import ColumnPlan
 from runner.engine.context import PLANNED, Context
 from runner.engine.forecast import forecast_of_write
 from runner.engine.lookup_cost import Reading, calls
+from runner.engine.mirror import UNCERTAIN, missing_file
 from runner.engine.plan_rules import rules_of
 from runner.engine.planned_sources import (
     PlannedSources,
@@ -32,7 +33,7 @@ from runner.engine.run import chosen
 from runner.engine.write import stage
 from runner.errors import JobError, RunnerError, SourceError
 from runner.events import Event
-from runner.job.endpoints import tasks_of
+from runner.job.endpoints import MissingSource, tasks_of
 from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
 from runner.job.order import in_order
 from runner.plan import Change, FieldChanges, TaskPlan
@@ -169,6 +170,11 @@ class Planner(Struct):
         if unknown:
             self.sources.add_unknown(task, is_open=is_open)
             return PlannedTask(replace(plan, unknown=unknown, has_unknown_rows=is_open))
+        if (
+            isinstance(task.source, MissingSource)
+            and not missing_file(context, task.source).exists()
+        ):
+            return PlannedTask(replace(plan, unknown=(f"{UNCERTAIN.format(task.source.task)}.",)))
         folder = context.task_folder(task)
         shutil.rmtree(folder / "staging", ignore_errors=True)
         staging = StagedRows(folder / "staging", context.disk)
@@ -188,7 +194,8 @@ class Planner(Struct):
     ) -> PlannedTask:
         wanted = self.sources.redirected_write(task)
         if task.verb in COMPARED_VERBS:
-            wanted = replace(wanted, only_changes=True, scope=None)
+            scope = task.scope if task.mirror or task.in_scope else None
+            wanted = replace(wanted, only_changes=True, scope=scope)
         columns, comparison = stage(
             wanted, context, staging, compares=True, more=self._add_new_records
         )

@@ -23,6 +23,7 @@ from runner.job.endpoints import (
     FileSource,
     FileTarget,
     ListColumn,
+    MissingSource,
     Source,
     SqlSource,
     Table,
@@ -208,6 +209,9 @@ class PlannedSources(Struct):
     def depends_on_writes(self, task: WriteTask) -> bool:
         """Whether its rows depend on what other writes of the plan do."""
         by_name = {each.name: each for each in self.tasks}
+        if isinstance(task.source, MissingSource):
+            mirror = by_name.get(task.source.task)
+            return isinstance(mirror, WriteTask) and self.depends_on_writes(mirror)
         waiting = [source.task for source in tasks_of(task.source)]
         while waiting:
             other = by_name.get(waiting.pop())
@@ -274,7 +278,7 @@ class PlannedSources(Struct):
         if isinstance(source, SqlSource):
             tables = tuple(Table(each.name, self._plain(each.source)) for each in source.tables)
             return replace(source, tables=tables)
-        return source if isinstance(source, DatabaseSource) else self._plain(source)
+        return source if isinstance(source, DatabaseSource | MissingSource) else self._plain(source)
 
     def _plain(self, source: FileSource | TaskSource) -> FileSource | TaskSource:
         if isinstance(source, FileSource) and source.path in self.files:
@@ -293,6 +297,8 @@ def source_in_words(source: Source, job: Job) -> str:
         return str(path.relative_to(job.folder) if path.is_relative_to(job.folder) else path)
     if isinstance(source, SqlSource):
         return f"SQL over {', '.join(each.name for each in source.tables)}"
+    if isinstance(source, MissingSource):
+        return f"the scope of {source.task}, without what its source has"
     return "a database"
 
 

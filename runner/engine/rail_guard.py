@@ -7,7 +7,7 @@ row is sent. Knows when a task is judged. Knows nothing of how its rows are coun
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from threading import Lock
 
@@ -16,10 +16,19 @@ from msgspec.structs import replace
 
 from runner import events
 from runner.engine.context import Context
+from runner.engine.mirror import missing_file
 from runner.engine.rails import Effect, exceeded, needs_records, rails_of
 from runner.errors import JobError, RailError, SourceError, UsageError
 from runner.job.binds import bind
-from runner.job.endpoints import STANDARD_STREAM, FileSource, Source, SqlSource, TaskSource
+from runner.job.endpoints import (
+    STANDARD_STREAM,
+    FileSource,
+    MissingSource,
+    Source,
+    SqlSource,
+    TaskSource,
+)
+from runner.job.mirrors import is_chosen
 from runner.job.model import Job, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
@@ -80,7 +89,7 @@ class RailGuard(Struct):
                 raise RailError(found, resumable=self.has_written)
             self.has_written = True
 
-    def _known_by_now(self, task: WriteTask, context: Context) -> list[WriteTask]:
+    def _known_by_now(self, task: WriteTask, context: Context) -> Iterator[WriteTask]:
         """Other tasks that have limits, have not begun, and whose rows can be read."""
         answers = {each.on_failure for each in self.job.tasks}
         judged = [
@@ -89,14 +98,14 @@ class RailGuard(Struct):
             if isinstance(other, WriteTask)
             and other.name != task.name
             and other.enabled
-            and (not self.only or other.name in self.only)
+            and is_chosen(other, self.only)
             and other.name not in self._effects
             and other.name not in answers
             and rails_of(self.job, other, self.allowed)
             and not context.has_begun(other)
         ]
         if not judged:
-            return []
+            return
         ended = {each.name for each in context.ledger.run(context.run_id).tasks if each.final}
         to_come = frozenset(
             file
@@ -104,7 +113,8 @@ class RailGuard(Struct):
             if each.name not in ended
             for file in files_written_by(replace(self.job, tasks=(each,)))
         )
-        return [other for other in judged if _is_known(other.source, context, ended, to_come)]
+        # What a mirror lacks is known once the mirror itself has been judged.
+        yield from (other for other in judged if _is_known(other.source, context, ended, to_come))
 
     def _count(self, task: WriteTask, context: Context) -> int:
         asked = (task.sobject.lower(), task.scope)
@@ -132,6 +142,8 @@ def _is_known(
         return all(_is_known(each.source, context, ended, to_come) for each in source.tables)
     if isinstance(source, TaskSource):
         return source.task in ended and context.rows_file(source).exists()
+    if isinstance(source, MissingSource):
+        return missing_file(context, source).exists()
     if isinstance(source, FileSource):
         return source.path != STANDARD_STREAM and source.path not in to_come
     return True

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.endpoints import TaskSource
-from runner.job.limits import RAILS, Needs, applies, exceeds
+from runner.job.endpoints import MissingSource, TaskSource
+from runner.job.limits import RAILS, Needs, applies, exceeds, verbs_of
 from runner.job.model import Job, WriteTask
 from runner.job.rails import Amount, Rail
 
@@ -49,14 +49,14 @@ def rails_of(job: Job, task: WriteTask, allowed: Collection[Rail]) -> frozenset[
     """The limits that say something about a task's rows, its own and the job's."""
     return frozenset(
         rail
-        for rail in {*job.limits, *task.limits}
+        for rail in {*job.limits, *job.limits_of(task)}
         if rail not in allowed and _counts(job, task, rail)
     )
 
 
 def needs_records(task: WriteTask, rails: Collection[Rail]) -> bool:
     """Whether these limits need to know what the task's records hold."""
-    return any(RAILS[rail].verbs[task.verb] is Needs.RECORDS for rail in rails)
+    return any(RAILS[rail].verbs.get(task.verb) is Needs.RECORDS for rail in rails)
 
 
 def exceeded(
@@ -77,11 +77,14 @@ def exceeded(
     """
     tasks = [task for task in job.tasks if isinstance(task, WriteTask) and task.name in effects]
     path: Location
+    group: Collection[WriteTask]
     for task in tasks:
         for rail, amount in task.limits.items():
-            if rail not in allowed and applies(rail, task.verb):
+            if rail not in allowed and rail in _own(task):
                 path = ("tasks", task.index, "limits", rail.value)
-                yield from _judged(job, path, rail, amount, [task], effects, records)
+                others = (each for each in tasks if _completes(each, task))
+                group = [task, *others] if rail is not Rail.MIN_ROWS else [task]
+                yield from _judged(job, path, rail, amount, group, effects, records)
     for rail, amount in job.limits.items():
         counted = [task for task in tasks if rail not in allowed and _counts(job, task, rail)]
         for group in _groups(rail, amount, counted):
@@ -89,9 +92,21 @@ def exceeded(
             yield from _judged(job, path, rail, amount, group, effects, records)
 
 
+def _own(task: WriteTask) -> Collection[Rail]:
+    """The limits that a task may exceed, or what completes it if it is a mirror."""
+    return [rail for rail in RAILS if any(applies(rail, verb) for verb in verbs_of(task))]
+
+
+def _completes(task: WriteTask, mirror: WriteTask) -> bool:
+    """Whether a task is for the records that a mirror's source does not have."""
+    return isinstance(task.source, MissingSource) and task.source.task == mirror.name
+
+
 def _counts(job: Job, task: WriteTask, rail: Rail) -> bool:
-    """Whether a limit has something to count in the rows of a task."""
-    if not applies(rail, task.verb) or RAILS[rail].verbs[task.verb] is Needs.USAGE:
+    """Whether a limit has something to count in the rows of a task, or of what completes it."""
+    if rail not in _own(task) or RAILS[rail].verbs.get(task.verb) is Needs.USAGE:
+        return False
+    if rail is Rail.MIN_ROWS and isinstance(task.source, MissingSource):
         return False
     if rail is not Rail.MIN_ROWS or rail in task.limits:
         return True
@@ -140,7 +155,8 @@ def _judged(  # noqa: PLR0913, PLR0917 - what it takes to judge
             return
         done = _DONE[rail].format(number=f"{number:,}", s="" if number == 1 else "s")
         share = f" of the {total:,} of {first.sobject}" if amount.percent is not None else ""
-        who = f"`{first.name}`" if len(tasks) == 1 else f"{len(tasks)} tasks together"
+        acting = [task for task in tasks if effects[task.name].of(rail)]
+        who = f"`{acting[0].name}`" if len(acting) == 1 else f"{len(acting)} tasks together"
         message = f"{who} would {done}, and `{rail}` allows {amount}{share}"
     hint = f"Check the rows first; `--allow {rail}` goes on once."
     yield job.origin.diagnose(path, RAILS[rail].code, message, help=hint, at_key=True)

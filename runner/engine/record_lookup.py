@@ -17,9 +17,12 @@ from msgspec.structs import replace
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.lookup_cost import Reading, reading_for
+from runner.engine.mirror import missing_file
 from runner.errors import OrgError, UnexpectedAnswerError
 from runner.events import Noticed
+from runner.files import unwritable
 from runner.job.binds import bind
+from runner.job.endpoints import MissingSource
 from runner.job.model import COMPARED_VERBS, Api, Match, Verb, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.bulk import query_jobs
@@ -38,6 +41,8 @@ from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_
 from runner.tables.staging.rows import StagedRows
 
 _ID = "Id"
+_MOST_OVER_REST = 24_000
+"""Records of a scope that are read by REST queries: as many calls as a Bulk query takes."""
 _QUOTED = frozenset({FieldKind.TEXT, FieldKind.ID})
 """Kinds of values that a query has in quotes."""
 
@@ -87,10 +92,17 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     finds = any(each.column.found_by for each in staging.mappings)
     is_compared = task.verb in COMPARED_VERBS
     compares_to_send = task.only_changes and task.match is not Match.CREATE_ONLY
-    reads = (is_compared and compares_to_send) or (
-        compares and (is_compared or task.verb is Verb.DELETE)
+    asked = compares and (is_compared or task.verb is Verb.DELETE)
+    reads = (is_compared and compares_to_send) or asked or task.in_scope
+    effects = Effects(
+        task.sobject,
+        finds,
+        plan.on_create,
+        task.match,
+        compares_to_send,
+        mirrors=task.mirror is not None,
+        in_scope=task.in_scope,
     )
-    effects = Effects(task.sobject, finds, plan.on_create, task.match, compares_to_send)
     if not (finds or plan.on_create or task.match or reads):
         return None
     if staging.rows_total == staging.rejected_total:
@@ -115,15 +127,71 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     )
     _note_unreadable(task, context, plan, compared or ())
     # Which rows have a record must be known of all rows.
-    scoped = reads and not (finds or plan.on_create or task.match or compares)
+    scoped = reads and not (finds or plan.on_create or task.match or compares or task.mirror)
+    scoped |= task.in_scope
     condition = bind(task.scope, context.params) if task.scope and scoped else ""
     reading = _Reader(task, context, field, lookup.paths, condition).read(lookup)
     if compares_to_send:
         context.sink(Noticed(f"rows are compared with their records, read {reading}", task.name))
-    if more is not None:
+    if task.mirror is not None:
+        file = missing_file(context, MissingSource(task.name))
+        lookup.keep_missing(_read_scope(task, context, staging.folder), file)
+    elif more is not None:
         more(lookup, task.sobject, [field.name])
     lookup.apply(effects)
-    return lookup.comparison if reads else None
+    return lookup.comparison if asked or (reads and is_compared) else None
+
+
+def _read_scope(task: WriteTask, context: Context, folder: Path) -> Path:
+    """Read the Ids of the records in a mirror's scope into a CSV file.
+
+    Raises:
+        OrgError: The org refused the query.
+    """
+    where = bind(task.scope or "", context.params)
+    soql = f"SELECT Id FROM {task.sobject} WHERE {where}"  # noqa: S608 - parsed, and checked by describe
+    counted = f"SELECT COUNT() FROM {task.sobject} WHERE {where}"  # noqa: S608 - likewise
+    file = folder / "scope.csv"
+    is_large = next(pages(context.session, counted)).total_size > _MOST_OVER_REST
+    if (
+        is_large
+        and task.api is not Api.REST
+        and supports(context.version, Feature.BULK_QUERY_COLUMN_ORDER)
+    ):
+        _bulk_query(task, context, soql, [_ID], file)
+        return file
+    deadline = context.deadline(task)
+    try:
+        with file.open("w", encoding="utf-8", newline="\n") as stream:
+            stream.write(f"{_ID}\n")
+            for page in pages(context.session, soql):
+                deadline.check()
+                stream.writelines(f"{record[_ID]}\n" for record in page.records)
+    except OSError as error:
+        raise unwritable(file, error) from error
+    return file
+
+
+def _bulk_query(
+    task: WriteTask, context: Context, soql: str, names: Sequence[str], file: Path
+) -> None:
+    """Download the result of a Bulk query with these columns."""
+    session, deadline = context.session, context.deadline(task)
+    job = query_jobs.create_job(session, soql)
+    pace = deadline.poll_pace(context.first_poll_seconds)
+    with deadline.named_in_errors():
+        ended = query_jobs.poll(session, job.id, pace, lambda _job: None)
+    failure = failure_of(ended)
+    if failure is not None:
+        raise failure
+    query_jobs.download(session, job.id, file, expected=ended.processed)
+    context.disk.measure()
+    header = read_header(file)
+    if [each.lower() for each in header] not in ([each.lower() for each in names], []):
+        raise UnexpectedAnswerError(
+            f"The result of query job {job.id} has the columns {', '.join(header)} instead of "
+            f"{', '.join(names)}"
+        )
 
 
 def read_records(
@@ -299,25 +367,10 @@ class _Reader(Struct, frozen=True):
             add_records(lookup, records)
 
     def _by_bulk(self, lookup: Keys) -> None:
-        session, deadline = self.context.session, self.context.deadline(self.task)
         names = [_ID, *([] if self.key.name == _ID else [self.key.name]), *self.paths]
         where = f" WHERE {self._where}" if self._where else ""
         soql = f"SELECT {', '.join(names)} FROM {self.task.sobject}{where}"  # noqa: S608 - names as describe has them
-        job = query_jobs.create_job(session, soql)
-        pace = deadline.poll_pace(self.context.first_poll_seconds)
-        with deadline.named_in_errors():
-            ended = query_jobs.poll(session, job.id, pace, lambda _job: None)
-        failure = failure_of(ended)
-        if failure is not None:
-            raise failure
         file = lookup.folder / "records.csv"
-        query_jobs.download(session, job.id, file, expected=ended.processed)
-        self.context.disk.measure()
-        header = read_header(file)
-        if [each.lower() for each in header] not in ([each.lower() for each in names], []):
-            raise UnexpectedAnswerError(
-                f"The result of query job {job.id} has the columns {', '.join(header)} instead of "
-                f"{', '.join(names)}"
-            )
+        _bulk_query(self.task, self.context, soql, names, file)
         lookup.add_file(file)
         file.unlink()

@@ -33,6 +33,7 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.files import NO_ROOM, unwritable
+from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, OnError, QueryTask
 from runner.job.order import in_order
 from runner.lanes import Lanes
@@ -217,7 +218,7 @@ def finish(context: Context, outcome: RunOutcome, *, final: bool) -> RunOutcome:
 
 def chosen(tasks: Sequence[AnyTask], names: Collection[str]) -> tuple[AnyTask, ...]:
     """Only the named tasks; all when none is named."""
-    return tuple(task for task in tasks if not names or task.name in names)
+    return tuple(task for task in tasks if is_chosen(task, names))
 
 
 def _run(task: AnyTask, context: Context) -> TaskEnd:

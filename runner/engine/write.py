@@ -21,6 +21,7 @@ from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
+from runner.engine.mirror import missing_rows, refuse_empty, refuse_rows_outside
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.reference_lookup import look_up_references
@@ -39,7 +40,13 @@ from runner.errors import (
 )
 from runner.events import Noticed
 from runner.files import atomic_write, unwritable
-from runner.job.endpoints import DatabaseSource, FileSource, SqlSource, TaskSource
+from runner.job.endpoints import (
+    DatabaseSource,
+    FileSource,
+    MissingSource,
+    SqlSource,
+    TaskSource,
+)
 from runner.job.model import Api, Verb, WriteTask
 from runner.job.order import earlier, prerequisites
 from runner.outcome import TaskOutcome, TaskStatus
@@ -191,11 +198,15 @@ def stage(
         timezone=task.timezone,
         written=[file for file in rows if file.exists()],
     )
+    if task.mirror is not None:
+        refuse_empty(task.name, staging.rows_total)
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)
     look_up_references(task, context, plan, staging, more)
     comparison = look_up_records(task, context, plan, staging, compares=compares, more=more)
+    if task.mirror is not None:
+        refuse_rows_outside(task, context, staging)
     if plan.has_files:
         stage_files(staging, places_of_files(task, context.job))
     return plan, comparison
@@ -254,6 +265,8 @@ def _source(task: WriteTask, context: Context) -> AnySource:
         return JoinedSource(source.sql, rows, context.params)
     if isinstance(source, DatabaseSource):
         return replace(source, params=context.params)
+    if isinstance(source, MissingSource):
+        return missing_rows(context, source)
     return _rows(source, task, context)
 
 

@@ -53,6 +53,7 @@ from runner.job.model import (
     FieldMapping,
     Headers,
     Match,
+    Mirror,
     OnError,
     Param,
     QueryTask,
@@ -66,6 +67,8 @@ from runner.job.model import (
 from runner.job.soql import selection
 
 Values = Mapping[str, Any]
+EXPLICIT_NULL = "#N/A"
+"""What empties a field, in every source."""
 
 _NESTED = ("retry", "options")
 """Defaults that are merged with a task's own key by key."""
@@ -143,6 +146,10 @@ def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
     merged = _with_defaults(values, defaults, verb)
     if verb is Verb.QUERY:
         return _query(merged, index, folder)
+    if verb is Verb.MIRROR:
+        upsert = _write({**merged, "upsert": values[verb]}, Verb.UPSERT, index, folder)
+        mirror = Mirror(_values_to_set(values.get("missing")))
+        return replace(upsert, mirror=mirror, only_changes=True)
     return _write(merged, verb, index, folder)
 
 
@@ -248,6 +255,22 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         timezone=values.get("timezone", "UTC"),
         limits=notation.limits(values.get("limits", {})),
     )
+
+
+def _values_to_set(missing: str | Values | None) -> tuple[FieldMapping, ...] | None:
+    """What the records get that a mirror's source does not have; None: they are deleted."""
+    if missing is None or isinstance(missing, str):
+        return None
+    return tuple(FieldMapping(field, _constant(value)) for field, value in missing["set"].items())
+
+
+def _constant(value: object) -> str:
+    """SQL of a value as a source would have it."""
+    if value is None:
+        text = EXPLICIT_NULL
+    else:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _mappings(fields: Values, sobject: str, folder: Path) -> tuple[FieldMapping, ...]:

@@ -197,7 +197,14 @@ class ListColumn(Struct, frozen=True):
     """As of a param."""
 
 
-Source = FileSource | TaskSource | DatabaseSource | SqlSource
+class MissingSource(Struct, frozen=True):
+    """Records in the scope of a mirror that its source does not have."""
+
+    task: str
+    """The mirror."""
+
+
+Source = FileSource | TaskSource | DatabaseSource | SqlSource | MissingSource
 
 
 def folder_of(path: Path) -> Path | None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from runner.job.model import Verb
+from runner.job.model import Verb, WriteTask
 from runner.job.rails import Amount, Rail
 
 
@@ -88,3 +88,10 @@ def exceeds(amount: Amount, number: int, records: int) -> bool:
 def applies(rail: Rail, verb: Verb) -> bool:
     """Whether a limit says something about tasks of a verb."""
     return verb in RAILS[rail].verbs
+
+
+def verbs_of(task: WriteTask) -> tuple[Verb, ...]:
+    """What a task does with records; a mirror does two things."""
+    if task.mirror is None:
+        return (task.verb,)
+    return (task.verb, Verb.DELETE if task.mirror.sets is None else Verb.UPDATE)

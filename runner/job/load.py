@@ -18,6 +18,7 @@ from runner.job import build, notation, value_scan
 from runner.job.checks import Readers, check_meaning
 from runner.job.checks.connection import secrets_outside
 from runner.job.checks.tasks import verbs
+from runner.job.mirrors import with_missing
 from runner.job.model import Connection, Environment, Job, Origin
 from runner.job.partial_job import (
     PartialJob,
@@ -163,16 +164,17 @@ def load_checked(file: Path, schema: str) -> Document:
 
 
 def _job(values: Mapping[str, Any], connection: Connection, file: Path, partial: PartialJob) -> Job:
+    tasks, origin = with_missing(partial.tasks, partial.origin)
     return Job(
         name=values.get("name") or file.stem,
         file=file.absolute(),
         connection=connection,
-        tasks=partial.tasks,
+        tasks=tasks,
         description=values.get("description", ""),
         params=partial.params,
         max_disk_bytes=notation.size_bytes(most) if (most := values.get("max_disk")) else None,
         limits=notation.limits(values.get("limits", {})),
-        origin=partial.origin,
+        origin=origin,
     )
 
 

@@ -18,6 +18,7 @@ from runner.job.endpoints import (
     FileSource,
     FileTarget,
     ListColumn,
+    MissingSource,
     Source,
     Target,
     TaskSource,
@@ -46,6 +47,8 @@ class Verb(StrEnum):
     UPDATE = "update"
     UPSERT = "upsert"
     DELETE = "delete"
+    MIRROR = "mirror"
+    """Only in a job file: becomes an upsert, and a delete or update (`mirrors`)."""
     QUERY = "query"
     UNDELETE = "undelete"
     """Only `runner undo` does this; a job cannot declare it."""
@@ -238,6 +241,13 @@ class Task(Struct, frozen=True, kw_only=True):
     bulk_threshold: int = WRITE_BULK_THRESHOLD_ROWS
 
 
+class Mirror(Struct, frozen=True):
+    """What becomes of the records in a task's scope that its source does not have."""
+
+    sets: tuple[FieldMapping, ...] | None = None
+    """They get these values; None: they are deleted."""
+
+
 class WriteTask(Task, frozen=True, kw_only=True):
     """Rows into the org."""
 
@@ -257,6 +267,10 @@ class WriteTask(Task, frozen=True, kw_only=True):
     the job itself does not say `only_changes`, and a plan does."""
     scope: str | None = None
     """SOQL condition of the records that `only_changes` compares with, with its binds."""
+    mirror: Mirror | None = None
+    """Of an upsert that writes only records in its scope and finds out which are missing."""
+    in_scope: bool = False
+    """Whether a row is skipped whose record is not in the scope when it is read."""
     fields: tuple[FieldMapping, ...] | None = None
     """None: the source's header names the fields."""
     headers: Headers = Headers.NAMES
@@ -396,6 +410,12 @@ class Job(Struct, frozen=True):
     def folder(self) -> Path:
         """The folder that relative paths start from."""
         return self.file.parent
+
+    def limits_of(self, task: WriteTask) -> Limits:
+        """A task's limits: its own, or those of the mirror whose missing records it is for."""
+        source = task.source
+        mirror = self.task(source.task) if isinstance(source, MissingSource) else task
+        return mirror.limits if isinstance(mirror, WriteTask) else task.limits
 
     def task(self, name: str) -> AnyTask | None:
         """Find a task by name."""

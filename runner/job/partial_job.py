@@ -42,6 +42,8 @@ _DECISIVE = frozenset(
         "lists",
         "since",
         "on_failure",
+        "scope",
+        "missing",
         *DECLARED_VERBS,
     )
 )
@@ -231,7 +233,10 @@ def _sound_task(task: object, path: Location, problems: ProblemPaths) -> Mapping
     return sound if verb and needed <= sound.keys() else None
 
 
-_KEYED: Mapping[Verb | None, tuple[str, ...]] = {Verb.UPSERT: ("key",)}
+_KEYED: Mapping[Verb | None, tuple[str, ...]] = {
+    Verb.UPSERT: ("key",),
+    Verb.MIRROR: ("key", "scope"),
+}
 
 
 def sound_part(

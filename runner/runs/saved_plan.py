@@ -34,7 +34,7 @@ FORMAT_VERSION = 1
 _INDEX = "plan.json"
 _LAST_LINE = re.compile(rb"\nrunner-plan (\d+) ([0-9a-f]{64})\n\Z")
 _LONGEST_LINE = 100
-_MEMBER = re.compile(r"tasks/[\w-]+/(?:planned/)?[\w.-]+")
+_MEMBER = re.compile(r"tasks/[\w-]+(?:\.missing)?/(?:planned/)?[\w.-]+")
 _AT_ONCE = 1 << 20
 
 

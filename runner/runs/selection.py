@@ -167,7 +167,14 @@ def with_begun_tasks(run: SelectedRun) -> SelectedRun:
     """An unfinished run with only those of its tasks that have begun."""
     past = run.past.tasks if run.past else ()
     begun = tuple(task.name for task in past if task.plan or task.outcome)
-    return replace(run, request=replace(run.request, only=begun))
+    # What a mirror lacks is judged by a source that has been replaced, so nothing new is deleted.
+    tasks = tuple(
+        task
+        for task in run.job.tasks
+        if task.name in begun or not (isinstance(task, WriteTask) and task.in_scope)
+    )
+    job = replace(run.job, tasks=tasks)
+    return replace(run, job=job, request=replace(run.request, only=begun))
 
 
 def _task_names(request: RunRequest, job: Job) -> set[str]:

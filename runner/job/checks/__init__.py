@@ -27,6 +27,7 @@ from runner.job.checks.columns import ColumnFinder, HeaderReader
 from runner.job.checks.endpoints import LibraryFinder
 from runner.job.checks.increments import increments
 from runner.job.checks.keeping import keeping
+from runner.job.checks.mirrors import mirrors
 from runner.job.checks.scopes import scopes
 from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
@@ -59,6 +60,7 @@ _OF_WRITES: tuple[_Check, ...] = (
     writes.time_zones,
     writes.unknown_params,
     scopes,
+    mirrors,
 )
 _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,

@@ -45,7 +45,9 @@ NO_LOOKUP = "NO_LOOKUP"
 """Of a row that a lookup leaves out, because the record that it names does not exist."""
 CHANGED_SINCE = "CHANGED_SINCE"
 """Of a row of an applied plan: its record has changed since the plan was made."""
-SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS, NO_LOOKUP, CHANGED_SINCE)
+LEFT_SCOPE = "LEFT_SCOPE"
+"""Of a record that a mirror's source does not have, and that is no longer in its scope."""
+SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS, NO_LOOKUP, CHANGED_SINCE, LEFT_SCOPE)
 """Codes of rows that the job does not want to be sent."""
 UNCHANGED = "UNCHANGED"
 """Code of a row whose record holds everything already."""

@@ -15,19 +15,24 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
+from runner.files import atomic_write, unwritable
 from runner.job.model import Match
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv_pieces import with_rows
-from runner.tables.sql import literal
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.comparison import KNOWN, Comparison
 from runner.tables.staging.equality import HeldField
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.problems import (
+    BETWEEN_MEMBERS,
+    DUPLICATE_KEY,
+    LEFT_SCOPE,
     NO_PROBLEM,
     NO_RECORD,
     RECORD_EXISTS,
+    SUPERSEDED,
     problem,
     shown,
 )
@@ -36,6 +41,9 @@ from runner.tables.staging.rows import StagedRows
 
 KEY_NOT_FOUND = "KEY_NOT_FOUND"
 KEY_IS_AMBIGUOUS = "KEY_IS_AMBIGUOUS"
+OUTSIDE_SCOPE = "OUTSIDE_SCOPE"
+"""Of a mirror's row whose record is outside of its scope."""
+_OUTSIDE = "left(id, 15) NOT IN (SELECT i FROM in_scope)"
 _AT_ONCE = 2_000
 """Keys that are given out together."""
 _FAILURE = "Keys cannot be looked up"
@@ -53,6 +61,10 @@ class Effects(Struct, frozen=True):
     """Rows that are skipped, because their record does not exist, or does."""
     only_changes: bool = False
     """Whether rows that change nothing are left out, and cells that do not of the others."""
+    mirrors: bool = False
+    """Whether rows fail whose record is not in the scope that `keep_missing` was given."""
+    in_scope: bool = False
+    """Whether rows are skipped whose record was not found, since it is not in the scope."""
 
 
 class RecordLookup:
@@ -162,6 +174,51 @@ class RecordLookup:
         with storage_errors(_FAILURE):
             with_rows(file, ("id", "key"), add)
 
+    def keep_missing(self, scope: Path, to: Path) -> None:
+        """Note which records are in the scope; keep the Ids of those that no row means.
+
+        If a row cannot be read, its key is not known, and no file is kept.
+
+        Args:
+            scope: A CSV file of the Ids of all records in the scope.
+            to: The file to keep.
+
+        Raises:
+            StateError: It cannot be written.
+        """
+
+        def note(rows: str) -> None:
+            self._connection.execute(
+                f"CREATE OR REPLACE TABLE in_scope AS SELECT left(id, 15) AS i, id FROM {rows}"
+            )
+
+        try:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            to.unlink(missing_ok=True)
+        except OSError as error:
+            raise unwritable(to, error) from error
+        with storage_errors(_FAILURE):
+            with_rows(scope, ("id",), note, header=True)
+            if not self._has_unreadable:
+                found = "(SELECT left(id, 15) AS i FROM found)"
+                missing = f'SELECT id AS "Id" FROM in_scope ANTI JOIN {found} USING (i) ORDER BY 1'
+                with atomic_write(to) as beside:
+                    self._connection.execute(copy_csv(missing, beside, header=True))
+        scope.unlink()
+
+    @property
+    def _has_unreadable(self) -> bool:
+        """Whether a row is not sent for another reason than another row of its key."""
+        known = ", ".join(map(literal, (DUPLICATE_KEY, SUPERSEDED)))
+        code = f"split_part(problem, {literal(BETWEEN_MEMBERS)}, 1)"
+        return any(
+            self._connection.execute(
+                f"SELECT 1 FROM {chunk.rejected_rows()} WHERE {code} NOT IN ({known}) LIMIT 1"
+            ).fetchall()
+            for chunk in self._staging.chunks
+            if chunk.problems
+        )
+
     def apply(self, effects: Effects) -> None:
         """Write the rows to send again as what the org has requires; leave `known` behind.
 
@@ -185,11 +242,17 @@ class RecordLookup:
         if effects.match is Match.CREATE_ONLY:
             one = literal(f"{name}: a record of {effects.sobject} has the key ")
             cases.append(("id IS NOT NULL", self._problem(RECORD_EXISTS, one)))
+        if effects.mirrors:
+            other = literal(f"{name}: a record outside of the scope has the key ")
+            cases.append((f"id IS NOT NULL AND {_OUTSIDE}", self._problem(OUTSIDE_SCOPE, other)))
+        if effects.in_scope:
+            text = literal("Id: the record is no longer in the scope")
+            cases.append(("id IS NULL", problem(name, LEFT_SCOPE, text)))
         when = "".join(f" WHEN {test} THEN {found}" for test, found in cases)
         why = f"CASE{when} END" if when else NO_PROBLEM
         then, known = NO_PROBLEM, KNOWN
         if effects.only_changes:
-            if self.comparison.leaves_nothing(cells):
+            if self.comparison.leaves_nothing(cells) and not effects.mirrors:
                 same = f"(SELECT row FROM {KNOWN} WHERE held IS NULL AND records = 1)"
                 leave_out_unchanged(staging, same)
                 known = f"(FROM {KNOWN} WHERE held IS NOT NULL OR records > 1)"

@@ -293,6 +293,22 @@ def _compared():
         )
 
 
+def _mirrored():
+    """Rows that are new, that change something, and records that are missing."""
+    for api in ("rest", "bulk"):
+        yield Scenario(
+            f"mirror-{api}",
+            WRITE.format(verb="mirror", api=api)
+            + "  key: ERP_Id__c\n  scope: ERP_Id__c != null\n"
+            + RETRY,
+            lambda _ids: (
+                "Name,ERP_Id__c\n" + "".join(f"n {n},E{n:04}\n" for n in range(120, COUNT))
+            ),
+            seeds=220,
+            tells_new=api == "rest",
+        )
+
+
 def _side_by_side():
     """Two writes that do not wait for each other, and a query that waits for both."""
     contacts = (
@@ -308,7 +324,8 @@ def _side_by_side():
         )
 
 
-SCENARIOS = {each.name: each for each in (*_scenarios(), *_keyed(), *_compared(), *_side_by_side())}
+_ALL = (*_scenarios(), *_keyed(), *_compared(), *_mirrored(), *_side_by_side())
+SCENARIOS = {each.name: each for each in _ALL}
 
 
 @pytest.fixture
