@@ -57,6 +57,27 @@ def connect(
         engine.dispose()
 
 
+def duckdb_file(reference: SecretReference, kind: type[RunnerError] = SourceError) -> Path | None:
+    """The file of a URL such as `duckdb:////data/crm.duckdb`; None for any other database.
+
+    Raises:
+        RunnerError: The URL is of DuckDB and names no file, such as `:memory:`.
+    """
+    url = _url(reference, kind)
+    if not url.startswith("duckdb:"):
+        return None
+    file = url.removeprefix(_DUCKDB)
+    if not url.startswith(_DUCKDB) or not file or file.startswith(":"):
+        raise kind(
+            "The DuckDB URL does not name a file.",
+            hint="Write one such as duckdb:////data/crm.duckdb, with four slashes.",
+        )
+    return Path(file)
+
+
+_DUCKDB = "duckdb:///"
+
+
 class SqliteFiles:
     """SQLite files that are open in this process.
 

@@ -21,7 +21,7 @@ from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces
 from runner.tables.sql import name
-from runner.tables.sql_connection import SQLITE_FILES, connect, import_sqlalchemy
+from runner.tables.sql_connection import SQLITE_FILES, connect, duckdb_file, import_sqlalchemy
 from runner.tables.targets import postgresql, sqlite
 from runner.tables.targets.column_types import (
     TypedColumn,
@@ -34,6 +34,7 @@ from runner.tables.targets.column_types import (
     typed_cell,
     with_query_rows,
 )
+from runner.tables.targets.duckdb_file import write_duckdb
 from runner.tables.targets.merging import FRESH, check_keys, key_column
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.sql_tables import table_of
@@ -61,10 +62,14 @@ def write_table(
         StorageError: A value does not have the type of its column.
     """
     import_sqlalchemy(StateError)
+    file = duckdb_file(target.url, StateError)
     database = open_database(rows.parent)
     notes: list[str] = []
 
     def write(columns: tuple[TypedColumn, ...]) -> None:
+        if file is not None:
+            notes[:] = write_duckdb(file, target, TypedRows(database, rows, columns))
+            return
         _check_rows(database, rows, target, columns)
         notes[:] = _write(TypedRows(database, rows, columns), target)
 
@@ -128,7 +133,8 @@ def _write_elsewhere(link: Connection, rows: TypedRows, target: DatabaseTarget) 
     """Write to a database of which only what all have in common is known."""
     if target.mode is TableMode.MERGE:
         raise StateError(
-            f"`mode: merge` works in SQLite and PostgreSQL, not in {link.dialect.name}; nothing was"
+            "`mode: merge` works in SQLite, PostgreSQL and DuckDB files, not in"
+            f" {link.dialect.name}; nothing was"
             " written.",
             hint="Append to another table, and merge it with SQL of your own.",
         )

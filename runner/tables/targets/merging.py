@@ -50,7 +50,7 @@ def join(
         check_keys(database, FRESH, key, "The query")
         own = _own(columns, key)
         if own is not None:
-            check_keys(database, KEPT, own, str(target.path))
+            check_keys(database, KEPT, own, str(target.path), blank=True)
         notes.insert(0, counted(database, columns, key, target.keeping))
     return joined_rows(columns, key, target.keeping, target.mode), tuple(notes)
 
@@ -88,7 +88,9 @@ def check_kept_key(place: str, columns: Sequence[JoinedColumn], key: str) -> Non
         )
 
 
-def check_keys(database: Database, relation: str, key: str, place: str) -> None:
+def check_keys(
+    database: Database, relation: str, key: str, place: str, *, blank: bool = False
+) -> None:
     """Refuse rows whose key is blank or that share one.
 
     Args:
@@ -96,16 +98,17 @@ def check_keys(database: Database, relation: str, key: str, place: str) -> None:
         relation: A table of them, in their order.
         key: The column.
         place: What the rows are called in messages.
+        blank: Whether rows may have none.
 
     Raises:
         StateError: Names the first such row, counted from 1.
     """
     cell = name(key)
     run = database.connection.execute
-    blank = run(f"SELECT min(rowid) FROM {relation} WHERE {cell} IS NULL").fetchall()[0][0]
-    if blank is not None and relation == FRESH:
+    found = run(f"SELECT min(rowid) FROM {relation} WHERE {cell} IS NULL").fetchall()[0][0]
+    if found is not None and not blank:
         raise StateError(
-            f"{place}: row {blank + 1:,} has no {key}, which is the `key`; nothing was written.",
+            f"{place}: row {found + 1:,} has no {key}, which is the `key`; nothing was written.",
             hint="Choose a field that every record has, or leave such records out with WHERE.",
         )
     doubled = run(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target
-from runner.tables.sql_connection import connect, import_sqlalchemy
+from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
 
 
 def is_there(target: Target) -> bool:
@@ -17,6 +17,11 @@ def is_there(target: Target) -> bool:
         StateError: The database cannot be reached.
     """
     if isinstance(target, DatabaseTarget):
+        file = duckdb_file(target.url, StateError)
+        if file is not None:
+            from runner.tables.targets.duckdb_file import has_table
+
+            return has_table(file, target.table)
         sqlalchemy = import_sqlalchemy(StateError)
         schema, _, table = target.table.rpartition(".")
         with connect(target.url, StateError) as link:

@@ -1,0 +1,170 @@
+"""Writes a query's rows to a table of a DuckDB file, in one transaction.
+
+The rows are first loaded into a temporary table, typed. Knows DuckDB's files. Knows nothing of
+other databases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from runner.errors import StateError
+from runner.job.endpoints import DatabaseTarget, TableMode
+from runner.tables.database import Database, duckdb_error, first_line
+from runner.tables.sql import literal, name
+from runner.tables.targets.column_types import (
+    TypedColumn,
+    TypedRows,
+    typed_cell,
+    with_query_rows,
+)
+from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_columns
+from runner.tables.targets.merging import check_kept_key, check_keys, key_column, said
+from runner.tables.targets.parquet_types import duckdb_type, kept_column
+from runner.tables.targets.table_steps import STAGED, merge_statements
+
+_FILE = "sfrunner_file"
+
+
+def write_duckdb(file: Path, target: DatabaseTarget, rows: TypedRows) -> tuple[str, ...]:
+    """Write rows to a table of a file, both of which are created if they do not exist.
+
+    Returns:
+        What became of the rows that the table had, for people to read.
+
+    Raises:
+        StateError: The file cannot be opened, a key is blank or doubled, or a type does not fit.
+    """
+    schema, full = target.table.rpartition(".")[0], _full(target.table)
+    run = rows.database.connection.execute
+    with _opened(rows.database, file):
+        if schema:
+            run(f"CREATE SCHEMA IF NOT EXISTS {_FILE}.{name(schema)}")
+        kept = None if target.mode is TableMode.REPLACE else _kept(rows.database, target.table)
+        place = f"Table {target.table}"
+        fitting = _left_to_database(kept or [], rows.columns)
+        columns = join_columns(place, fitting, rows.columns, target.keeping.schema)
+        own = [each for each in columns if each.fresh is not None]
+        _stage(rows, own)
+        notes: list[str] = []
+        run("BEGIN")
+        try:
+            if target.mode is TableMode.REPLACE:
+                run(f"DROP TABLE IF EXISTS {full}")
+            notes += _changed(rows.database, full, kept, columns)
+            names = [each.written.name for each in own]
+            key = key_column(place, target.keeping, [each.fresh or "" for each in own])
+            if key is None:
+                cells = ", ".join(map(name, names))
+                run(f"INSERT INTO {full} ({cells}) SELECT {cells} FROM {STAGED}")
+            else:
+                own_key = next(each.written.name for each in own if each.fresh == key)
+                check_keys(rows.database, STAGED, own_key, "The query")
+                if kept is not None:
+                    check_kept_key(place, columns, key)
+                    check_keys(rows.database, full, own_key, place, blank=True)
+                statements = merge_statements(full, names, own_key, target.keeping, "duckdb")
+                changed = {what: _count(run(each).fetchall()) for what, each in statements}
+                removed = changed.get("removed", 0)
+                notes.insert(0, said(changed["new"], changed["updated"], removed))
+            run("COMMIT")
+        except BaseException:
+            run("ROLLBACK")
+            raise
+    return tuple(notes)
+
+
+def has_table(file: Path, table: str) -> bool:
+    """Whether a file has a table.
+
+    Raises:
+        StateError: The file cannot be opened.
+    """
+    if not file.exists():
+        return False
+    database = Database(file.parent)
+    try:
+        with _opened(database, file):
+            return _kept(database, table) is not None
+    finally:
+        database.close()
+
+
+def _full(table: str) -> str:
+    schema, _, own = table.rpartition(".")
+    return f"{_FILE}.{name(schema or 'main')}.{name(own)}"
+
+
+@contextmanager
+def _opened(database: Database, file: Path) -> Iterator[None]:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        database.connection.execute(f"ATTACH {literal(str(file))} AS {_FILE}")
+    except (OSError, duckdb_error()) as error:
+        raise StateError(
+            f"The DuckDB file cannot be opened: {first_line(error)}.",
+            hint="Check its path, and that no other program has it open.",
+        ) from error
+    try:
+        yield
+    finally:
+        database.connection.execute(f"DETACH {_FILE}")
+
+
+def _kept(database: Database, table: str) -> list[KeptColumn] | None:
+    """The columns of a table; None if it does not exist."""
+    schema, _, own = table.rpartition(".")
+    found = database.connection.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ?"
+        " AND lower(schema_name) = ? AND lower(table_name) = ? ORDER BY column_index",
+        [_FILE, (schema or "main").lower(), own.lower()],
+    ).fetchall()
+    return [kept_column(each[0], each[1]) for each in found] or None
+
+
+def _left_to_database(
+    kept: Sequence[KeptColumn], wanted: Sequence[TypedColumn]
+) -> list[KeptColumn]:
+    """Columns of a type that no field has as if they had that of the query."""
+    known = {each.name.lower(): each for each in wanted}
+    return [replace(each, typed=each.typed or known.get(each.name.lower())) for each in kept]
+
+
+def _stage(rows: TypedRows, columns: Sequence[JoinedColumn]) -> None:
+    cells = ", ".join(
+        f"{typed_cell(replace(each.written, name=each.fresh))} AS {name(each.written.name)}"
+        for each in columns
+    )
+    made = f"CREATE OR REPLACE TEMP TABLE {STAGED} AS SELECT {cells} FROM"
+    run = rows.database.connection.execute
+    with_query_rows(rows.file, lambda read: run(f"{made} {read}"))
+
+
+def _changed(
+    database: Database,
+    table: str,
+    kept: Sequence[KeptColumn] | None,
+    columns: Sequence[JoinedColumn],
+) -> Iterator[str]:
+    """Create the table or change its columns; says what has changed."""
+    run = database.connection.execute
+    if kept is None:
+        types = ", ".join(f"{name(c.written.name)} {duckdb_type(c.written)}" for c in columns)
+        run(f"CREATE TABLE {table} ({types})")
+        return
+    for each in columns:
+        column, kind = name(each.written.name), duckdb_type(each.written)
+        if each.kept is None:
+            run(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+            yield f"new column {each.fresh}"
+        elif each.is_wider:
+            run(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {kind}")
+            yield f"wider column {each.kept}"
+
+
+def _count(found: list[tuple[int]]) -> int:
+    return found[0][0] if found else 0
