@@ -246,3 +246,43 @@ def test_records_that_people_took_out_of_the_scope_stay(bench, org):
     assert counts(ended, "gold.missing", "read", "skipped", "deleted") == (3, 1, 2)
     assert names(org, "Silver") == ["C", "E"]
     assert keyed not in {row["Id"] for row in org.rows(SOQL)}
+
+
+def test_nothing_is_deleted_unless_the_mirror_succeeds(bench, org):
+    seed(org)
+    source(bench, "K1,A2,Gold", "S1,Mine,Gold", "K9,New,Gold")
+    written = job(bench, more="max_failures: 0\n  on_error: continue")
+    ended = bench.run("run", written, "-o", "json")
+    assert ended.code == 1, ended.err
+    assert ended.task("gold.missing")["status"] == "skipped"
+    assert {"B", "C", "D"} <= {*names(org)}
+    disabled = bench.run("run", job(bench, more="enabled: false"), "-o", "json")
+    assert [task["status"] for task in disabled.document["tasks"]] == ["skipped", "skipped"]
+
+
+@APIS
+def test_deletes_that_the_org_refused_are_retried(bench, org, api):
+    seed(org)
+    source(bench, "K1,A,Gold", "K2,B,Gold")
+    org.fault(kind="lock_rows")
+    written = job(bench, api=api, more="retry: {attempts: 1}")
+    first = bench.run("run", written, "-o", "json")
+    assert counts(first, "gold.missing", "failed", "deleted") == (2, 0), first.err
+    org.go_on()
+    again = bench.run("retry", first.document["run_id"], "-o", "json")
+    assert again.code == 0, again.err
+    assert names(org) == ["A", "B"]
+
+
+@pytest.mark.slow
+def test_a_large_scope_is_read_by_a_bulk_query(bench, org):
+    count = 24_100
+    lines = [f"K{n},N{n},Gold" for n in range(count)]
+    source(bench, *lines)
+    loaded = bench.run("run", job(bench, api="bulk"))
+    assert loaded.code == 0, loaded.err
+    source(bench, *lines[:-2])
+    ended = bench.run("run", job(bench, api="bulk"), "-o", "json")
+    assert ended.code == 0, ended.err
+    assert counts(ended, "gold", "unchanged", "created", "updated") == (count - 2, 0, 0)
+    assert counts(ended, "gold.missing", "deleted") == (2,)
