@@ -99,6 +99,7 @@ class BulkWrite:
         self._progress = Progress(write)
         self.job_ids = write.ledger.inherited_job_ids
         self.has_open_rows = False
+        self.unknown = 0
 
     def run(self) -> RunnerError | None:
         """Send every row; returns what ended it early.
@@ -110,7 +111,7 @@ class BulkWrite:
             return None  # as over REST: what is sent would not save the task
         stopped_by = self._loop.run(self._parts())
         if stopped_by is not None:
-            self._account_for_the_rest(stopped_by)
+            self.leave(stopped_by)
         return stopped_by
 
     def _parts(self) -> Iterator[Part]:
@@ -122,8 +123,9 @@ class BulkWrite:
         folder = staging.folder.parent / PARTS
         last = {line.part: line for line in self._write.ledger.inherited_parts}
         under_way = {at for at, line in last.items() if has_open_job(line)}
-        parts = staging.parts(folder, max_bytes=min(PART_BYTES, ingest.MOST_BYTES))
-        for part in islice(parts, max(under_way, default=0)):
+        after = self._write.first_part
+        parts = staging.parts(folder, min(PART_BYTES, ingest.MOST_BYTES), after=after)
+        for part in islice(parts, max(under_way, default=after) - after):
             if part.index in under_way:
                 yield part
                 continue
@@ -133,7 +135,7 @@ class BulkWrite:
         yield from waiting
         yield from parts
 
-    def _account_for_the_rest(self, stopped_by: RunnerError) -> None:
+    def leave(self, stopped_by: RunnerError) -> None:
         """Account for parts that an earlier process sent and this one did not come to."""
         write, folder = self._write, self._write.staging.folder.parent / PARTS
         columns = tuple(mapping.column.field for mapping in write.staging.mappings)

@@ -17,7 +17,8 @@ from runner import events
 from runner.engine.api_choice import api_for_write
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import PLANNED, Context
-from runner.engine.forecast import forecast_of_write
+from runner.engine.forecast import Forecast, forecast_of_write
+from runner.engine.levels import sizes_of_levels
 from runner.engine.lookup_cost import Reading, calls
 from runner.engine.mirror import UNCERTAIN, missing_file
 from runner.engine.plan_rules import rules_of
@@ -234,9 +235,9 @@ class Planner(Struct):
                 unchanged = folder / UNCHANGED_FILE
                 comparison.save_unchanged(staging, unchanged)
             rows.write_files(folder, unchanged)
-        sent = staging.rows_total - staging.rejected_total
-        sent += 0 if task.only_changes else staging.unchanged_total
-        plan = _with_cost(plan, task, context.version, columns, sent)
+        levels = sizes_of_levels(task, columns, context.describes, staging)
+        levels[0] += 0 if task.only_changes else staging.unchanged_total
+        plan = _with_cost(plan, task, context.version, columns, levels)
         asks = _finds(columns) or bool(columns.references)
         if task.only_changes or task.match or columns.on_create or asks:
             plan = replace(plan, api_calls=plan.api_calls + own_calls)
@@ -284,6 +285,8 @@ class Planner(Struct):
                     keys = ParentKeys(staging, rule.cell, rule.parent)
                     place = (rule.parent.sobject.lower(), rule.parent.key.lower())
                     keys.add_planned(self.sources.left.new_keys.get(place, ()))
+                    if rule.parent.sobject == described.name:
+                        keys.add_own(rule.parent.key)
                     look_up_parents(task, context, rule.parent.sobject, rule.parent.key, keys)
         write = Write(
             task.verb,
@@ -378,13 +381,15 @@ def _finds(columns: ColumnPlan) -> bool:
 
 
 def _with_cost(
-    plan: TaskPlan, task: WriteTask, version: str, columns: ColumnPlan, rows: int
+    plan: TaskPlan, task: WriteTask, version: str, columns: ColumnPlan, levels: Sequence[int]
 ) -> TaskPlan:
-    """The plan with what it costs to send so many rows."""
+    """The plan with what it costs to send so many rows, one level after the other."""
+    rows = sum(levels)
     if not rows:
         return plan
     by_id = columns.key == "Id" and plan.count(Change.CREATE) > 0
     findable = bool(columns.unique) or not (task.verb is Verb.CREATE or by_id)
     api = api_for_write(task, rows, version, findable=findable, blobs=columns.has_blobs)
-    cost = forecast_of_write(replace(task, api=api), rows, version)
+    each = replace(task, api=api)
+    cost = sum((forecast_of_write(each, level, version) for level in levels), Forecast())
     return replace(plan, api=api.value, api_calls=cost.api_calls, bulk_jobs=cost.bulk_jobs)

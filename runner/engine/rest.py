@@ -106,7 +106,7 @@ class RestWrite:
         self._handled: set[int] = set()
         """Batches whose rows have all the results that can be given."""
         self.has_open_rows = False
-        self._unknown = 0
+        self.unknown = 0
         """Records in the org that an earlier process may have created and did not record."""
 
     def run(self) -> RunnerError | None:
@@ -114,18 +114,27 @@ class RestWrite:
 
         Rows that have no result afterwards were not sent.
         """
-        for line in self._write.ledger.inherited_parts:
-            known = rows_of(line.results) if line.results else []
-            self._write.results.add(known)
-            self._count_failed(known)
+        self._add_known()
         try:
-            if self._once_only:
-                self._unknown = unknown_records(self._write.task, self._write.context)
+            if self._once_only and not self._write.first_part:
+                self.unknown = unknown_records(self._write.task, self._write.context)
         except RunnerError as error:
             self._loop.stop(error)
         stopped_by = self._loop.run(self._batches())
         self._account_for_the_rest()
         return stopped_by
+
+    def leave(self, stopped_by: RunnerError) -> None:
+        """Account for rows that an earlier process sent, and send nothing."""
+        del stopped_by
+        self._add_known()
+        self._account_for_the_rest()
+
+    def _add_known(self) -> None:
+        for line in self._write.ledger.inherited_parts:
+            known = rows_of(line.results) if line.results else []
+            self._write.results.add(known)
+            self._count_failed(known)
 
     def _account_for_the_rest(self) -> None:
         """Put rows in doubt that an earlier process sent and this one did not come to."""
@@ -174,7 +183,8 @@ class RestWrite:
         write = self._write
         size = rows_of_a_batch(write.task, write.plan)
         last_begun = max((line.part for line in write.ledger.inherited_parts), default=-1)
-        for number, rows in enumerate(map(self._files.opened, write.staging.batches(size))):
+        batches = map(self._files.opened, write.staging.batches(size))
+        for number, rows in enumerate(batches, write.first_part):
             batch = self._batch(number, rows)
             if self._too_many_failed() and (batch.unrecorded or not batch.in_doubt):
                 if number >= last_begun:
@@ -201,7 +211,7 @@ class RestWrite:
         line = self._write.ledger.inherited(number)
         is_sent = line is not None and line.state == SENT
         if line is None:
-            past = self._write.context.past if self._unknown else None
+            past = self._write.context.past if self.unknown else None
             began = past.started if past else datetime.now(UTC)
             line = PartRecord(
                 number,
@@ -214,7 +224,7 @@ class RestWrite:
         known = rows_of(line.results) if line.results else []
         have = {result.row for result in known}
         left = [row for row in rows if row[0] not in have]
-        unrecorded = self._unknown > 0 and not is_sent
+        unrecorded = self.unknown > 0 and not is_sent
         return Batch(replace(line, state=SENT), left, known, is_sent or unrecorded, unrecorded)
 
     def _too_many_failed(self) -> bool:
@@ -267,7 +277,7 @@ class RestWrite:
     def _not_recorded(self) -> str:
         task = self._write.task
         return (
-            f"Since the run began, this user has created {self._unknown} more records of "
+            f"Since the run began, this user has created {self.unknown} more records of "
             f"{task.sobject} than the ledger has: was the state folder replaced by an older copy? "
             "This row may be among them."
         )

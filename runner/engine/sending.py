@@ -45,6 +45,12 @@ class PreparedWrite(Struct, frozen=True):
     """Where each row's result goes."""
     before_images: BeforeImages | None
     """None unless the job asks for `undo` and the write changes records."""
+    first_part: int = 0
+    """The number before that of its first part or batch."""
+    failed_before: int | None = None
+    """Rows that failed before these are sent; None: those that failed on this machine."""
+    done_before: int | None = None
+    """Rows that are done before these are sent; None: those that are not sent."""
 
     @property
     def creates_by_id(self) -> bool:
@@ -58,7 +64,9 @@ class PreparedWrite(Struct, frozen=True):
 
     @property
     def failed_unsent(self) -> int:
-        """Rows that failed on this machine, before anything was sent."""
+        """Rows that failed before any of these is sent."""
+        if self.failed_before is not None:
+            return self.failed_before
         rows = self.staging
         return rows.rejected_total - rows.skipped_total - rows.unchanged_total
 
@@ -159,7 +167,8 @@ class Progress:
         self._task = write.task.name
         self._sink = write.context.sink
         self._total = write.staging.rows_total
-        self._done = write.staging.rejected_total
+        before = write.done_before
+        self._done = write.staging.rejected_total if before is None else before
         self._lock = Lock()
         self._processed: dict[int, int] = {}
         self._parts_done: set[int] = set()

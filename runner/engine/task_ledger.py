@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from copy import copy
 from pathlib import Path
 
 from msgspec import Struct
@@ -100,6 +101,13 @@ class TaskLedger:
         }
         self.recorded_plan = past.plan if past else None
         """The plan that an earlier process recorded; None if there is none."""
+
+    def within(self, numbers: range) -> TaskLedger:
+        """The same lines, as far as parts with these numbers are concerned."""
+        view = copy(self)
+        own = {at: each for at, each in self._inherited.items() if at[0] in numbers}
+        view._inherited = own  # noqa: SLF001 - of the same class
+        return view
 
     @property
     def run_id(self) -> str:

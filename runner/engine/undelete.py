@@ -25,6 +25,7 @@ class UndeleteWrite:
     """One undelete. An Id is all it sends, and undeleting twice does no harm: no ledger lines."""
 
     has_open_rows = False
+    unknown = 0
 
     def __init__(self, write: PreparedWrite) -> None:
         self._write = write
@@ -40,6 +41,9 @@ class UndeleteWrite:
         A row that has no result afterwards may be back all the same.
         """
         return self._loop.run(self._write.staging.batches(MOST_RECORDS))
+
+    def leave(self, stopped_by: RunnerError) -> None:
+        """Send nothing: there is nothing to account for."""
 
     def send(self, rows: _Rows) -> list[RowResult]:
         """Bring some records back."""

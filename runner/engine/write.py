@@ -21,6 +21,7 @@ from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
+from runner.engine.levels import leave_out_circles, send_in_levels
 from runner.engine.mirror import missing_rows, refuse_empty, refuse_rows_outside
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
@@ -204,6 +205,7 @@ def stage(
         context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)
     look_up_references(task, context, plan, staging, more)
+    leave_out_circles(task, plan, context.describes, staging)
     comparison = look_up_records(task, context, plan, staging, compares=compares, more=more)
     if task.mirror is not None:
         refuse_rows_outside(task, context, staging)
@@ -214,14 +216,14 @@ def stage(
 
 def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
     """Send the rows; a resume can still change the end if an error that may pass stopped it."""
-    sender = _sender(write, api)
-    stopped_by = sender.run()
+    senders, stopped_by = send_in_levels(write, lambda level: _sender(level, api))
     outcome = _account(write.task, write.plan, write.staging, write.results, stopped_by)
     outcome = replace(outcome, api=api.value)
-    if isinstance(sender, BulkWrite):
-        outcome = replace(outcome, bulk_job_ids=tuple(sender.job_ids))
+    job_ids = [job for each in senders if isinstance(each, BulkWrite) for job in each.job_ids]
+    if job_ids:
+        outcome = replace(outcome, bulk_job_ids=tuple(job_ids))
     may_change = (
-        sender.has_open_rows
+        any(each.has_open_rows for each in senders)
         or outcome.status is TaskStatus.ABORTED
         or outcome.exit_code in _MAY_PASS
         or isinstance(stopped_by, StateError | TransportError | UnexpectedAnswerError)

@@ -73,6 +73,15 @@ class ParentKeys:
         with storage_errors(_FAILURE):
             with_rows(file, columns, self._found, header=header)
 
+    def add_own(self, field: str) -> None:
+        """Take out the keys of the rows themselves, if they fill the field that identifies them."""
+        cells = [each.cell for each in self._staging.mappings if each.column.field == field]
+        with storage_errors(_FAILURE):
+            for cell in cells:
+                for chunk in self._staging.chunks:
+                    if chunk.sendable:
+                        self._remove(cell, chunk.sent_rows())
+
     def add_planned(self, files: Iterable[Path]) -> None:
         """Take out the keys of records that earlier tasks create; files of Id and key."""
         with storage_errors(_FAILURE):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from contextlib import ExitStack
+from copy import copy
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import BinaryIO
@@ -82,6 +83,12 @@ class RowResults:
             for chunk in staging.chunks:
                 if chunk.problems:
                     self._connection.execute(_insert_rejected(chunk))
+
+    def of(self, staging: StagedRows) -> RowResults:
+        """The same results, for parts of some of the rows."""
+        view = copy(self)
+        view._staging = staging  # noqa: SLF001 - of the same class
+        return view
 
     def add(self, results: Sequence[RowResult]) -> None:
         """Add results of single rows, at most one for each row."""

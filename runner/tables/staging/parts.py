@@ -62,8 +62,8 @@ class PartWriter:
         self._columns = columns
         self._header = header_line(columns)
 
-    def write(self, chunks: Sequence[RowChunk]) -> Iterator[Part]:
-        """Give each part once it is on disk.
+    def write(self, chunks: Sequence[RowChunk], after: int = 0) -> Iterator[Part]:
+        """Give each part once it is on disk; they are numbered from the one `after`.
 
         Raises:
             SourceError: A row is larger than a part may be; the message names it.
@@ -71,13 +71,12 @@ class PartWriter:
         """
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            yield from self._parts([chunk for chunk in chunks if chunk.sendable])
+            yield from self._parts([chunk for chunk in chunks if chunk.sendable], after)
         except OSError as error:
             raise unwritable(self._folder, error) from error
 
-    def _parts(self, chunks: Sequence[RowChunk]) -> Iterator[Part]:
+    def _parts(self, chunks: Sequence[RowChunk], index: int) -> Iterator[Part]:
         part: _OpenPart | None = None
-        index = 0
         try:
             for chunk in chunks:
                 if part is not None and self._fits_only_in_next(chunk, part):

@@ -45,6 +45,9 @@ def clear_retryable(staging: StagedRows, part: Part, refusals: Sequence[Temporar
         f" AND (status = {literal(RowStatus.UNPROCESSED)}"
         f" OR (status = {literal(RowStatus.FAILED)} AND ({temporary})))"
     )
+    if staging.is_view:  # the numbers of other rows are between them
+        sent = sent_between(staging.chunks, part.first_row, part.last_row)
+        rows += f" AND row IN (SELECT row FROM {sent})"
     connection = staging.database.connection
     with storage_errors("Row results cannot be saved"):
         again = f"(SELECT row FROM outcome WHERE {rows})"

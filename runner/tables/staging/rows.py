@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from itertools import count, islice
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class StagedRows:
         chunks: Where the rows are.
         source_sha256: Digest of the rows as read; another one means that the source has changed.
         files: If the source is several files, the number of each one's first row, and its name.
+        is_view: Whether other rows are sent, too.
         blank: What an empty value does to its field.
         disk: How much space the run's files may use.
     """
@@ -79,6 +81,7 @@ class StagedRows:
         self.columns: tuple[str, ...] = ()
         self.mappings: tuple[ColumnMapping, ...] = ()
         self.chunks: tuple[RowChunk, ...] = ()
+        self.is_view = False
         self.blank = Blank.KEEP
         self.source_sha256 = ""
         self.files: tuple[tuple[int, str], ...] = ()
@@ -232,7 +235,12 @@ class StagedRows:
             yield batch
 
     def parts(
-        self, folder: Path, max_bytes: int = MAX_BYTES, max_rows: int | None = None
+        self,
+        folder: Path,
+        max_bytes: int = MAX_BYTES,
+        max_rows: int | None = None,
+        *,
+        after: int = 0,
     ) -> Iterator[Part]:
         """Write the rows to send as Bulk API 2.0 CSV, in order; each part when it is asked for.
 
@@ -240,6 +248,7 @@ class StagedRows:
             folder: Where to; created if missing.
             max_bytes: No part is larger.
             max_rows: No part has more rows.
+            after: The number before that of the first part.
 
         Raises:
             SourceError: One row alone is larger than a part may be.
@@ -247,9 +256,16 @@ class StagedRows:
         """
         limits = Limits(max_bytes, max_rows)
         columns = tuple(each.column.field for each in self.mappings)
-        for part in PartWriter(self.database, columns, folder, limits).write(self.chunks):
+        for part in PartWriter(self.database, columns, folder, limits).write(self.chunks, after):
             self.disk.add(part.bytes)
             yield part
+
+    def only(self, chunks: Iterable[RowChunk]) -> StagedRows:
+        """The same rows, of which only some are to be sent; discard neither before the other."""
+        view = copy(self)
+        view.chunks = tuple(chunks)
+        view.is_view = True
+        return view
 
     def discard(self) -> None:
         """Close the database and delete the task's staged files."""
