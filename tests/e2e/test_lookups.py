@@ -249,3 +249,31 @@ def test_many_values_are_looked_up_by_one_query(bench, serve_org):
     soql = "SELECT COUNT() FROM Contact WHERE AccountId != null"
     asked = org.request("GET", "/services/data/v62.0/query", params={"q": soql})
     assert asked.json()["totalSize"] == 6_000
+
+
+def test_a_resume_sends_the_ids_that_were_found_at_first(bench, serve_org):
+    org = serve_org(org_file=ORG)
+    acme = org.create("Account", Name="Acme")
+    bench.write("c.csv", "key,company\n" + "".join(f"k{n},Acme\n" for n in range(300)))
+    job = bench.job("""
+- name: load
+  upsert: Contact
+  key: ERP_Id__c
+  from: c.csv
+  api: rest
+  fields:
+    ERP_Id__c: key
+    LastName: key
+    AccountId: {lookup: Account, by: Name, value: company}
+""")
+    org.fault(kind="daily_limit", path="composite/sobjects", after=1)
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 5, ended.err
+    org.go_on()
+    renamed = org.request(
+        "PATCH", f"/services/data/v62.0/sobjects/Account/{acme}", json={"Name": "X"}
+    )
+    assert renamed.status_code == 204
+    ended = bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert org.rows("SELECT COUNT(Id) n FROM Contact WHERE Account.Name = 'X'") == [{"n": 300}]
