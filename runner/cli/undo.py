@@ -52,7 +52,7 @@ def undo(
     from runner.cli.run_output import run_options, run_output, signals_stop_the_run
     from runner.errors import ExitCode
     from runner.events import ignore
-    from runner.runs import execute
+    from runner.runs.undo import undo as undo_run
 
     options = run_options(
         ignore,
@@ -64,7 +64,7 @@ def undo(
         allow=allow,
         confirm=confirm,
     )
-    with signals_stop_the_run(), execute.undo(run, options) as prepared:
+    with signals_stop_the_run(), undo_run(run, options) as prepared:
         plan = prepared.plan
         is_done = dry_run or not (plan.undo_total or plan.is_partial)
         if is_done or output is Output.TEXT:

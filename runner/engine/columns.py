@@ -6,19 +6,22 @@ Knows mapping and describe. Knows nothing of how rows are read or sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from runner.diagnostics import Diagnostic, Location
+from runner.diagnostics import Diagnostic
+from runner.engine.column_wishes import (
+    Wish,
+    label_hint,
+    required_column,
+    unfilled,
+    wish_problem,
+    wishes_of,
+)
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
 from runner.engine.reference_columns import ReferencePlan, plan_reference
-from runner.job.checks.columns import not_in_source
-from runner.job.lookups import Lookup, is_word
 from runner.job.model import (
-    FieldMapping,
-    Headers,
     Job,
     UnknownColumns,
     Verb,
@@ -34,13 +37,9 @@ from runner.salesforce.describe import (
 )
 from runner.suggest import did_you_mean, in_words
 from runner.tables.field_types import MOST_CHARACTERS, FieldKind, MappedColumn
-from runner.tables.sources.csv import own_columns
 from runner.tables.sql import name as quoted
-from runner.tables.staging.expressions import parse
 
 _ID = "Id"
-_OF_IDS = frozenset({Verb.DELETE, Verb.UNDELETE})
-"""Verbs that use only the Id of a row."""
 
 
 class ColumnPlan(Struct, frozen=True):
@@ -73,32 +72,6 @@ class ColumnPlan(Struct, frozen=True):
         return any(each.is_file for each in self.columns)
 
 
-class _Wish(Struct, frozen=True):
-    """One field as the job or the header names it."""
-
-    name: str
-    expression: str | None
-    location: Location
-    """Where the job names it, for a problem to point at."""
-    is_file: bool = False
-    """Whether the expression gives paths of files."""
-    mapping: FieldMapping | None = None
-    """As the job declares it."""
-
-    @property
-    def lookup(self) -> Lookup | None:
-        """How the records are found whose Ids fill the field."""
-        return self.mapping.lookup if self.mapping else None
-
-    @property
-    def expressions(self) -> tuple[tuple[Location, str], ...]:
-        """Every expression, and where it is."""
-        if self.mapping is None or self.lookup is None:
-            return ((self.location, self.expression),) if self.expression is not None else ()
-        here = self.location[:2]
-        return tuple(((*here, *place), text) for place, text in self.mapping.expressions)
-
-
 def plan_columns(
     job: Job, task: WriteTask, header: Sequence[str] | None, describes: Describes
 ) -> tuple[ColumnPlan, tuple[Diagnostic, ...]]:
@@ -117,10 +90,10 @@ def plan_columns(
         OrgError: The org does not know the object.
     """
     described = describes.of(task.sobject)
-    wishes, problems = _wishes(job, task, header, described)
+    wishes, problems = wishes_of(job, task, header, described)
     ignores = task.unknown_columns is UnknownColumns.IGNORE and task.fields is None
     ignored: list[str] = []
-    resolved: list[tuple[_Wish, ResolvedColumn]] = []
+    resolved: list[tuple[Wish, ResolvedColumn]] = []
     for wish in wishes:
         try:
             found = describes.resolve(task.sobject, wish.name)
@@ -128,15 +101,15 @@ def plan_columns(
             if ignores and not isinstance(error, AmbiguousColumnError):
                 ignored.append(wish.name)
                 continue
-            hint = _label_hint(task, wish, described) or error.hint
-            problems.append(_diagnostic(job, wish, "org/unknown-field", error.message, hint))
+            hint = label_hint(task, wish, described) or error.hint
+            problems.append(wish_problem(job, wish, "org/unknown-field", error.message, hint))
             continue
         resolved.append((wish, found))
     if ignored and not resolved:
         message = f"no column of the source is a field of {described.name}"
         hint = f"The source has {in_words(ignored, 'and')}."
-        problems.append(_diagnostic(job, wishes[0], "org/unknown-field", message, hint))
-    problems += _unfilled(job, wishes, header)
+        problems.append(wish_problem(job, wishes[0], "org/unknown-field", message, hint))
+    problems += unfilled(job, wishes, header)
     problems += _misplaced(job, task, resolved)
     filled = [(wish.location, wish.is_file, column) for wish, column in resolved]
     problems += file_problems(job, task, described, filled)
@@ -168,7 +141,7 @@ def plan_columns(
             lookups[column.name] = column.lookup
         elif column.field.unique and mapped.kind is FieldKind.TEXT:
             unique.append(column.name)
-    others = [each for each in resolved if each[1].name.lower() != _required(task)]
+    others = [each for each in resolved if each[1].name.lower() != required_column(task)]
     on_create, not_filled = _on_create(job, task, others)
     problems += not_filled
     fixed = _fixed(task, others)
@@ -196,9 +169,9 @@ def _notes(
 
 
 def _mapped(
-    task: WriteTask, wish: _Wish, column: ResolvedColumn, described: ObjectDescribe
+    task: WriteTask, wish: Wish, column: ResolvedColumn, described: ObjectDescribe
 ) -> MappedColumn:
-    identifies = column.name.lower() == _required(task)
+    identifies = column.name.lower() == required_column(task)
     is_key = identifies and not _may_be_blank(task)
     mapped = MappedColumn(
         column.name,
@@ -218,7 +191,7 @@ def _mapped(
     return mapped
 
 
-def _fixed(task: WriteTask, others: Sequence[tuple[_Wish, ResolvedColumn]]) -> set[str]:
+def _fixed(task: WriteTask, others: Sequence[tuple[Wish, ResolvedColumn]]) -> set[str]:
     """Columns of an upsert that can only be set when a record is created."""
     fields = {column.name: column.field for _, column in others if task.verb is Verb.UPSERT}
     return {name for name, field in fields.items() if _is_fixed(task, field)}
@@ -229,7 +202,7 @@ def _is_fixed(task: WriteTask, field: FieldDescribe) -> bool:
 
 
 def _on_create(
-    job: Job, task: WriteTask, others: Sequence[tuple[_Wish, ResolvedColumn]]
+    job: Job, task: WriteTask, others: Sequence[tuple[Wish, ResolvedColumn]]
 ) -> tuple[set[str], list[Diagnostic]]:
     """Columns that `on_create` names, and problems of names that no column has."""
     found: set[str] = set()
@@ -245,68 +218,11 @@ def _on_create(
             here = ("tasks", task.index, "on_create", place)
             message = f"`on_create` names {name}, which the task does not fill"
             hint = did_you_mean(name, [each.name for each, _ in others], "Map it, or remove it.")
-            if name.lower() == _required(task):
+            if name.lower() == required_column(task):
                 message = f"`on_create` names the key {name}, which every row needs"
                 hint = "Remove it."
             problems.append(job.origin.diagnose(here, "job/unknown-column", message, help=hint))
     return found, problems
-
-
-def _wishes(
-    job: Job, task: WriteTask, header: Sequence[str] | None, described: ObjectDescribe
-) -> tuple[list[_Wish], list[Diagnostic]]:
-    """The fields to fill, and problems of labels in the header."""
-    here: Location = ("tasks", task.index)
-    problems: list[Diagnostic] = []
-    if task.fields is not None:
-        wishes = [
-            _Wish(each.field, each.expression, (*here, "fields", each.field), each.is_file, each)
-            for each in task.fields
-        ]
-    else:
-        wishes = [_Wish(name, None, (*here, "from")) for name in own_columns(tuple(header or ()))]
-    if task.fields is None and task.headers is Headers.LABELS:
-        labels, wishes = wishes, []
-        for wish in labels:
-            try:
-                wishes.append(_labelled(wish, described))
-            except ColumnError as error:
-                code = "org/unknown-field"
-                problems.append(_diagnostic(job, wish, code, error.message, error.hint))
-    if task.verb in _OF_IDS:
-        # A delete uses only the key; rows from a query have more columns.
-        return [wish for wish in wishes if wish.name.lower() == _required(task)], []
-    return wishes, problems
-
-
-def _label_hint(task: WriteTask, wish: _Wish, described: ObjectDescribe) -> str | None:
-    """What to write if a column of the header is called by a label."""
-    if task.fields is not None or task.headers is Headers.LABELS:
-        return None
-    with suppress(AmbiguousColumnError):
-        field = described.labelled(wish.name)
-        if field is None:
-            return None
-        return f"It is the label of {field.name}: add `headers: labels` to the task."
-    return "It is the label of several fields: map the column with `fields`."
-
-
-def _labelled(wish: _Wish, described: ObjectDescribe) -> _Wish:
-    """The field that a column names by its label, or else by its API name."""
-    field = described.labelled(wish.name)
-    return wish if field is None else replace(wish, name=field.name, expression=quoted(wish.name))
-
-
-def _unfilled(job: Job, wishes: Sequence[_Wish], header: Sequence[str] | None) -> list[Diagnostic]:
-    """Problems of expressions over columns that the source does not have."""
-    return [
-        problem
-        for wish in wishes
-        if header is not None
-        for location, expression in wish.expressions
-        if not (wish.lookup and wish.lookup.allows_words and is_word(expression))
-        for problem in not_in_source(job.origin, location, parse(expression).columns, header)
-    ]
 
 
 _CUT = frozenset({"string", "textarea", "encryptedstring", "combobox"})
@@ -330,25 +246,20 @@ def _may_be_blank(task: WriteTask) -> bool:
     return task.verb is Verb.UPSERT and (task.key or "").lower() == _ID.lower()
 
 
-def _required(task: WriteTask) -> str | None:
-    """The column that identifies each row's record, in lower case."""
-    return None if task.verb is Verb.CREATE else (task.key or _ID).lower()
-
-
 def _finds_by_key(task: WriteTask) -> bool:
     """Whether records are looked up by their keys, because the API takes only Ids."""
-    return task.verb in {Verb.UPDATE, Verb.DELETE} and _required(task) != _ID.lower()
+    return task.verb in {Verb.UPDATE, Verb.DELETE} and required_column(task) != _ID.lower()
 
 
 def _misplaced(
-    job: Job, task: WriteTask, resolved: Sequence[tuple[_Wish, ResolvedColumn]]
+    job: Job, task: WriteTask, resolved: Sequence[tuple[Wish, ResolvedColumn]]
 ) -> list[Diagnostic]:
     """Fields that this verb cannot write, and fields named twice."""
     may_write = _WRITABLE[task.verb]
     problems = []
     filled: dict[str, str] = {}
     for wish, column in resolved:
-        is_key = column.name.lower() == _required(task)
+        is_key = column.name.lower() == required_column(task)
         field = _ID if is_key and _finds_by_key(task) else column.field.name
         if field in filled:
             others = {filled[field], column.name} - {field}
@@ -359,7 +270,7 @@ def _misplaced(
                 if others
                 else "Remove one of them."
             )
-            problems.append(_diagnostic(job, wish, "org/field-twice", message, hint))
+            problems.append(wish_problem(job, wish, "org/field-twice", message, hint))
         filled[field] = column.name
         is_id = column.name == _ID and _finds_by_key(task)
         if not (is_key or is_id or may_write(column.field)):
@@ -367,7 +278,7 @@ def _misplaced(
             hint = "Remove it, or give the user permission to write it."
             if column.field.createable:  # the master of a detail, for instance
                 hint = "Remove it, or use an upsert, which sends it for new records only."
-            problems.append(_diagnostic(job, wish, "org/read-only-field", message, hint))
+            problems.append(wish_problem(job, wish, "org/read-only-field", message, hint))
     return problems
 
 
@@ -403,7 +314,7 @@ def _key_problems(
 
 def _missing(job: Job, task: WriteTask, names: Sequence[str]) -> list[Diagnostic]:
     """A key, or an Id, that no column fills."""
-    required = _required(task)
+    required = required_column(task)
     if not required or required in {name.lower() for name in names}:
         return []
     wanted = task.key or _ID
@@ -415,9 +326,3 @@ def _missing(job: Job, task: WriteTask, names: Sequence[str]) -> list[Diagnostic
             help=f"Map {wanted} in `fields`, or rename a column of the source to {wanted}.",
         )
     ]
-
-
-def _diagnostic(job: Job, wish: _Wish, code: str, message: str, hint: str | None) -> Diagnostic:
-    return job.origin.diagnose(
-        wish.location, code, message, help=hint, at_key=wish.location[-1] == wish.name
-    )

@@ -1,4 +1,4 @@
-"""One executor for run, apply, resume, retry and undo: from a request to the outcome of the run.
+"""One executor of runs, with which apply and undo run too: from a request to the outcome.
 
 Knows the order: lock, ledger, session, org, tasks, end. Prints nothing. Knows nothing of how a
 task is done.
@@ -6,7 +6,6 @@ task is done.
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -24,14 +23,11 @@ from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.org_check import check_against_org
 from runner.engine.replaced_sources import replaced_sources
 from runner.engine.run import finish, run_tasks
-from runner.engine.undo import UndoPlan, plan_undo
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
-from runner.events import Event, Sink
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked
 from runner.runs.protection import check_confirmed, guard_of, reserve_of, unconfirmed
-from runner.runs.retention import remove_working_files
 from runner.runs.selection import (
     SelectedRun,
     asked_in_words,
@@ -44,7 +40,6 @@ from runner.runs.selection import (
     resuming_in_words,
     run_to_resume,
     run_to_retry,
-    run_to_undo,
     unfinished_run,
     with_begun_tasks,
     with_failed_rows,
@@ -54,7 +49,7 @@ from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
-from runner.state.run_records import UNDO, RunRecord, RunRequest
+from runner.state.run_records import RunRecord
 from runner.tables.disk import Disk
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
@@ -176,68 +171,6 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
     return run
 
 
-class PreparedUndo(Struct, frozen=True):
-    """An undo that is planned and can be executed."""
-
-    plan: UndoPlan
-    _execution: _Execution
-    _relay: _Relay
-
-    def execute(self, sink: Sink) -> RunOutcome:
-        """Execute the plan as a run that is never resumed: another undo does what is left."""
-        self._relay.sink = sink
-        execution = self._execution
-        check_confirmed([unconfirmed(execution.selected.job, execution.options.confirmed)])
-        execution.selected.record(execution.ledger, execution.folder)
-        execution.ledger.close_run(execution.selected.run_id)
-        title = f"undo of {self.plan.run_id}"
-        sink(events.RunStarted(execution.selected.run_id, title, len(self.plan.steps)))
-        with _recording_errors(execution.selected, execution.ledger):
-            return execution.run(ExitCode.PARTIAL if self.plan.unaccounted else ExitCode.DONE)
-
-
-class _Relay:
-    """Passes events on to the sink of the moment: planning is silent, executing is not."""
-
-    def __init__(self, sink: Sink) -> None:
-        self.sink = sink
-
-    def __call__(self, event: Event) -> None:
-        self.sink(event)
-
-
-@contextmanager
-def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
-    """Plan an undo; the job's lock is held until the block ends.
-
-    Raises:
-        RunnerError: The run cannot be undone, or not now; nothing was sent.
-    """
-    state, ends_at = options.settings.state.create(), options.ends_at
-    with Ledger(state.ledger) as ledger:
-        run = run_to_undo(ledger, wanted)
-    job = load(run.job_file, options)
-    relay = _Relay(options.sink)
-    options = replace(options, sink=relay)
-    with locked(job, options) as lock:
-        ledger, run_id = lock.ledger, lock.run_id
-        run = run_to_undo(ledger, run.run_id)
-        for undo_id in ledger.undone_by(run.run_id):
-            remove_working_files(state.run(undo_id))
-        with _timeout_named(ends_at), _session(job, options, ends_at) as session:
-            org = _connect(job, session, options, run)
-            folder = state.run(run_id)
-            try:
-                plan = plan_undo(run, job, session, folder / "plan")
-            finally:
-                shutil.rmtree(folder, ignore_errors=True)
-            tasks = tuple(step.task for step in plan.steps)
-            undo_job = replace(job, name=run.job, tasks=tasks, params=(), max_disk_bytes=None)
-            selected = SelectedRun(run_id, undo_job, RunRequest(verb=UNDO), after=run)
-            execution = _Execution(selected, folder, ledger, options, session, org, ends_at)
-            yield PreparedUndo(plan, execution, relay)
-
-
 def _run_under_lock(
     job: Job, select: Callable[[Ledger, str], SelectedRun], options: RunOptions
 ) -> RunOutcome:
@@ -261,17 +194,18 @@ def execute_selected(
     selected.record(ledger, folder)
     options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
     with (
-        _recording_errors(selected, ledger),
-        _timeout_named(ends_at),
-        _session(job, options, ends_at) as session,
+        recording_errors(selected, ledger),
+        timeout_named(ends_at),
+        session_of(job, options, ends_at) as session,
     ):
-        org = _connect(job, session, options, selected.past)
-        return _Execution(selected, folder, ledger, options, session, org, ends_at).run()
+        org = connect_as_before(job, session, options, selected.past)
+        return Execution(selected, folder, ledger, options, session, org, ends_at).run()
 
 
-def _session(
+def session_of(
     job: Job, options: RunOptions, ends_at: float | None
 ) -> AbstractContextManager[Session]:
+    """The session of a run's connection, until the block ends."""
     policy = job.tasks[0].retry
     return open_session(job.connection, job.file, options.settings, options.sink, policy, ends_at)
 
@@ -282,7 +216,7 @@ def _check_time(ends_at: float | None) -> None:
 
 
 @contextmanager
-def _timeout_named(ends_at: float | None) -> Iterator[None]:
+def timeout_named(ends_at: float | None) -> Iterator[None]:
     """Name the run's `--timeout` as the reason when it is up before the first task."""
     try:
         yield
@@ -292,7 +226,7 @@ def _timeout_named(ends_at: float | None) -> Iterator[None]:
         raise run_timed_out(_TOO_SHORT) from error
 
 
-def _connect(
+def connect_as_before(
     job: Job, session: Session, options: RunOptions, earlier: RunRecord | None
 ) -> ConnectedOrg:
     """Connect; what is resumed or undone must be on the org that it used."""
@@ -312,7 +246,7 @@ def _connect(
 
 
 @contextmanager
-def _recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
+def recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
     """Record the end of a run that an error ends; one that has begun a task can be resumed."""
     try:
         yield
@@ -335,7 +269,7 @@ def _outcome(selected: SelectedRun) -> RunOutcome:
     return RunOutcome(selected.run_id, job.name, job.file, selected.started, finished)
 
 
-class _Execution(Struct, frozen=True):
+class Execution(Struct, frozen=True):
     """A run on the org it is connected to."""
 
     selected: SelectedRun

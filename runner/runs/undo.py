@@ -1,0 +1,94 @@
+"""Undo of a run: planned, shown, and executed like a run.
+
+Knows which run is undone and under which lock. Knows nothing of how a record is restored.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from runner import events
+from runner.engine.undo import UndoPlan, plan_undo
+from runner.errors import ExitCode
+from runner.events import Event, Sink
+from runner.outcome import RunOutcome
+from runner.runs.execute import (
+    Execution,
+    connect_as_before,
+    recording_errors,
+    session_of,
+    timeout_named,
+)
+from runner.runs.prepare import RunOptions, load, locked
+from runner.runs.protection import check_confirmed, unconfirmed
+from runner.runs.retention import remove_working_files
+from runner.runs.selection import SelectedRun, run_to_undo
+from runner.state.ledger import Ledger
+from runner.state.run_records import UNDO, RunRequest
+
+
+class PreparedUndo(Struct, frozen=True):
+    """An undo that is planned and can be executed."""
+
+    plan: UndoPlan
+    _execution: Execution
+    _relay: _Relay
+
+    def execute(self, sink: Sink) -> RunOutcome:
+        """Execute the plan as a run that is never resumed: another undo does what is left."""
+        self._relay.sink = sink
+        execution = self._execution
+        check_confirmed([unconfirmed(execution.selected.job, execution.options.confirmed)])
+        execution.selected.record(execution.ledger, execution.folder)
+        execution.ledger.close_run(execution.selected.run_id)
+        title = f"undo of {self.plan.run_id}"
+        sink(events.RunStarted(execution.selected.run_id, title, len(self.plan.steps)))
+        with recording_errors(execution.selected, execution.ledger):
+            return execution.run(ExitCode.PARTIAL if self.plan.unaccounted else ExitCode.DONE)
+
+
+class _Relay:
+    """Passes events on to the sink of the moment: planning is silent, executing is not."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+
+    def __call__(self, event: Event) -> None:
+        self.sink(event)
+
+
+@contextmanager
+def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
+    """Plan an undo; the job's lock is held until the block ends.
+
+    Raises:
+        RunnerError: The run cannot be undone, or not now; nothing was sent.
+    """
+    state, ends_at = options.settings.state.create(), options.ends_at
+    with Ledger(state.ledger) as ledger:
+        run = run_to_undo(ledger, wanted)
+    job = load(run.job_file, options)
+    relay = _Relay(options.sink)
+    options = replace(options, sink=relay)
+    with locked(job, options) as lock:
+        ledger, run_id = lock.ledger, lock.run_id
+        run = run_to_undo(ledger, run.run_id)
+        for undo_id in ledger.undone_by(run.run_id):
+            remove_working_files(state.run(undo_id))
+        with timeout_named(ends_at), session_of(job, options, ends_at) as session:
+            org = connect_as_before(job, session, options, run)
+            folder = state.run(run_id)
+            try:
+                plan = plan_undo(run, job, session, folder / "plan")
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            tasks = tuple(step.task for step in plan.steps)
+            undo_job = replace(job, name=run.job, tasks=tasks, params=(), max_disk_bytes=None)
+            selected = SelectedRun(run_id, undo_job, RunRequest(verb=UNDO), after=run)
+            execution = Execution(selected, folder, ledger, options, session, org, ends_at)
+            yield PreparedUndo(plan, execution, relay)
