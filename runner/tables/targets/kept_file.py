@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from runner.errors import StateError
+from runner.files import NO_ROOM
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileTarget
 from runner.tables.compression import open_compressed
 from runner.tables.database import Database, copy_parquet
@@ -120,6 +121,10 @@ def _read_kept(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]
         return _rewrite(target, to, header)
     except UnicodeDecodeError as error:
         raise _unlike(target, f"it is not {target.shape.encoding}") from error
+    except OSError as error:
+        if error.errno in NO_ROOM:
+            raise
+        raise _unlike(target, error.strerror or str(error)) from error
 
 
 def _rewrite(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:

@@ -94,6 +94,15 @@ def kept_columns(
     return found
 
 
+def is_unique(link: Connection, table: Table, column: str) -> bool:
+    """Whether the database itself lets no two rows of a table share a value of a column."""
+    inspector = import_sqlalchemy(StateError).inspect(link)
+    primary = inspector.get_pk_constraint(table.name, schema=table.schema)
+    others = inspector.get_unique_constraints(table.name, schema=table.schema)
+    columns = [primary["constrained_columns"], *(each["column_names"] for each in others)]
+    return [column] in columns
+
+
 def _typed(name: str, kind: Any) -> TypedColumn | None:  # noqa: ANN401
     """The column of a reflected type; None if no field has that type."""
     types = import_sqlalchemy(StateError).types

@@ -18,7 +18,13 @@ from runner.tables.sql import name
 from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.evolution import JoinedColumn, join_columns
 from runner.tables.targets.merging import IS_DELETED, check_kept_key, key_column, said
-from runner.tables.targets.sql_tables import as_stored, kept_columns, table_of, type_of
+from runner.tables.targets.sql_tables import (
+    as_stored,
+    is_unique,
+    kept_columns,
+    table_of,
+    type_of,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -54,7 +60,7 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     """Decide what to run.
 
     Args:
-        link: To SQLite or PostgreSQL; only asked what the table is like.
+        link: To SQLite or PostgreSQL; asked what the table is like, which is locked for a merge.
         target: The table.
         columns: Of the query's rows.
 
@@ -87,9 +93,11 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
         return Steps(tuple(before), into, sent, notes=notes)
     if kept is not None:
         check_kept_key(place, joined, key)
-        _check_doubled(link, full, next(each.kept for each in own if each.fresh == key), place)
         if dialect.name == "postgresql":
-            before.insert(0, f"LOCK TABLE {full} IN SHARE ROW EXCLUSIVE MODE")
+            link.exec_driver_sql(f"LOCK TABLE {full} IN SHARE ROW EXCLUSIVE MODE")
+        kept_key = next(each.written.name for each in own if each.fresh == key)
+        if not is_unique(link, table, kept_key):
+            _check_doubled(link, full, kept_key, place)
     written = [each.written.name for each in own]
     cells = ", ".join(map(name, written))
     before.append(f"CREATE TEMPORARY TABLE {STAGED} AS SELECT {cells} FROM {full} WHERE 1 = 0")
@@ -116,6 +124,8 @@ def merge_statements(
         f"{name(each)} = {_taken(each, flag, is_gone, keeping)}" for each in columns if each != key
     )
     match = f"t.{own} = s.{own}"
+    if dialect == "postgresql":
+        yield "analyzed", f"ANALYZE {STAGED}"  # nobody else does it for a temporary table
     settings = settings or f"{own} = s.{own}"
     yield "updated", f"UPDATE {table} AS t SET {settings} FROM {STAGED} AS s WHERE {match}"
     yield "known", f"DELETE FROM {STAGED} WHERE {own} IN (SELECT {own} FROM {table})"
@@ -163,9 +173,9 @@ def _notes(columns: Sequence[JoinedColumn]) -> tuple[str, ...]:
     return (*new, *(f"wider column {each.kept}" for each in columns if each.is_wider))
 
 
-def _check_doubled(link: Connection, table: str, key: str | None, place: str) -> None:
+def _check_doubled(link: Connection, table: str, key: str, place: str) -> None:
     """Refuse a table of which two rows have one key."""
-    cell = name(key or "")
+    cell = name(key)
     found = link.exec_driver_sql(
         f"SELECT {cell}, count(*) FROM {table} WHERE {cell} IS NOT NULL"
         f" GROUP BY {cell} HAVING count(*) > 1 LIMIT 1",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.errors import StateError
+from runner.errors import RunnerError, StateError
 from runner.job.endpoints import (
     Compression,
     Deletes,
@@ -195,6 +195,13 @@ def test_a_file_of_something_else_is_left_alone(put, tmp_path, form, content, sa
         put(form, "Id", ("a",))
     assert put.path.read_bytes() == content
     assert {each.name for each in tmp_path.iterdir()} == {"records.csv", put.path.name}
+
+
+@formats
+def test_a_folder_in_the_place_of_the_file_is_reported(put, tmp_path, form):
+    (tmp_path / f"out.{form}" / "inner").mkdir(parents=True)
+    with pytest.raises(RunnerError, match=rf"out\.{form}"):
+        put(form, "Id", ("a",))
 
 
 def test_the_shape_of_a_file_is_that_of_its_target(put):
