@@ -57,8 +57,10 @@ def look_up_references(
     for at, each in enumerate(lookups):
         rows = blanked_rows(staging, each, at)
         if rows:
-            said = f"{each.wanted.field} is blank in {rows:,} rows: `missing: blank`, and"
-            context.sink(Noticed(f"{said} the {each.wanted.said} does not exist", task.name))
+            several = "row" if rows == 1 else "rows"
+            said = f"{each.wanted.field} is blank in {rows:,} {several}"
+            why = f"no {each.wanted.said} was found, and the job says `missing: blank`"
+            context.sink(Noticed(f"{said}: {why}", task.name))
 
 
 def _ask(

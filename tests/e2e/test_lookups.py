@@ -245,7 +245,7 @@ def test_many_values_are_looked_up_by_one_query(bench, serve_org):
     assert ended.code == 0, ended.err
     jobs = org.request("GET", "/services/data/v62.0/jobs/query").json()["records"]
     assert len(jobs) == 1
-    assert "AccountId is blank in 1 row" in ended.err + ended.out
+    assert "AccountId is blank in 1 row:" in ended.err + ended.out
     soql = "SELECT COUNT() FROM Contact WHERE AccountId != null"
     asked = org.request("GET", "/services/data/v62.0/query", params={"q": soql})
     assert asked.json()["totalSize"] == 6_000
@@ -277,3 +277,31 @@ def test_a_resume_sends_the_ids_that_were_found_at_first(bench, serve_org):
     ended = bench.run("resume", "-o", "json")
     assert ended.code == 0, ended.err + ended.out
     assert org.rows("SELECT COUNT(Id) n FROM Contact WHERE Account.Name = 'X'") == [{"n": 300}]
+
+
+@APIS
+def test_blank_and_missing_values_clear_the_field_where_the_job_says_so(bench, serve_org, api):
+    org = serve_org(org_file=ORG)
+    acme, other = (org.create("Account", Name=name) for name in ("Acme", "Other"))
+    ids = [org.create("Contact", LastName=f"c{n}", AccountId=acme) for n in range(4)]
+    values = ("", "nobody", "other", "twin")
+    lines = (f"{record},{value}\n" for record, value in zip(ids, values, strict=True))
+    bench.write("c.csv", "id,company\n" + "".join(lines))
+    job = bench.job(f"""
+- name: load
+  update: Contact
+  from: c.csv
+  fields:
+    Id: id
+    AccountId: {{lookup: Account, by: [Name, BillingCity], value: [company, "''"], missing: blank}}
+  blank: clear
+  undo: true
+  api: {api}
+""")
+    ended = bench.run("run", job, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert "AccountId is blank in 2 rows" in ended.err
+    soql = "SELECT AccountId FROM Contact ORDER BY LastName"
+    assert [row["AccountId"] for row in org.rows(soql)] == [None, None, other, None]
+    assert bench.run("undo", ended.document["run_id"], "--yes").code == 0
+    assert [row["AccountId"] for row in org.rows(soql)] == [acme] * 4
