@@ -57,8 +57,8 @@ def look_up_references(
     for at, each in enumerate(lookups):
         rows = blanked_rows(staging, each, at)
         if rows:
-            several = "row" if rows == 1 else "rows"
-            said = f"{each.wanted.field} is blank in {rows:,} {several}"
+            noun = "row" if rows == 1 else "rows"
+            said = f"{each.wanted.field} is blank in {rows:,} {noun}"
             why = f"no {each.wanted.said} was found, and the job says `missing: blank`"
             context.sink(Noticed(f"{said}: {why}", task.name))
 
