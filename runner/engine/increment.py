@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from runner import events
 from runner.engine.context import Context
+from runner.engine.known_watermark import KnownWatermark
 from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target
 from runner.job.model import QueryTask, Since
@@ -34,6 +35,7 @@ from runner.salesforce.session import Session
 from runner.state.watermarks import Extracted, Watermark
 from runner.tables.targets.delivered import add_deleted, drop_delivered
 from runner.tables.targets.presence import is_there
+from runner.tables.targets.target_state import TargetState
 
 _VERSIONS = "/services/data"
 """The cheapest request: it needs no permission and counts for no limit."""
@@ -112,7 +114,7 @@ def _why_full(since: Since, earlier: Watermark | None, same: Watermark | None, a
     if asked.full:
         return "--full asks for it"
     if earlier is None:
-        return "nothing was extracted from this org before"
+        return "no earlier extract from this org is known"
     if same is None:
         return "the query, its values or its target changed since the last extract"
     if not asked.target_is_there:
@@ -150,8 +152,8 @@ class Increment:
         self._context = context
         self._now = org_time(context.session)
         self._sha256 = _digest(task, since, soqls)
-        marks = context.ledger.watermarks
-        self._earlier = marks.find(context.job.file, task.name, context.org_id)
+        self._known = KnownWatermark(task, context)
+        self._earlier = self._known.watermark
         is_known = self._earlier is not None and task.target is not None
         asked = Asked(
             self._now,
@@ -235,7 +237,7 @@ class Increment:
         earlier: Path | None = None
         if window.drops and self._earlier is not None:
             earlier = folder / "delivered.csv"
-            context.ledger.watermarks.write_delivered(self._earlier, earlier)
+            self._known.write_delivered(earlier)
         note = folder / "delivered-now.csv"
         dropped = drop_delivered(
             rows, self._field, earlier, note_from=_stamp(window.known_from), note=note
@@ -255,6 +257,10 @@ class Increment:
             context.run_id,
         )
         return dropped, Extracted(watermark, note)
+
+    def state_of(self, extracted: Extracted) -> TargetState | None:
+        """The watermark as the target's database keeps it; None where it keeps none."""
+        return self._known.state_of(extracted.watermark)
 
     def announce(self) -> None:
         """Say what is read, and which columns may change without being read again."""

@@ -87,7 +87,9 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         kept += [f"{table.relationship}: {each}" for each in found]
     if task.target is not None:
         keep_rows = _is_source(task, context)
-        kept += deliver(folder / RECORDS, task.target, query.columns, keep_rows=keep_rows)
+        state = query.increment.state_of(extracted) if query.increment and extracted else None
+        rows_file = folder / RECORDS
+        kept += deliver(rows_file, task.target, query.columns, keep_rows=keep_rows, state=state)
     outcome = TaskOutcome(
         name=task.name,
         verb=task.verb.value,

@@ -154,7 +154,8 @@ def test_another_query_or_target_starts_with_a_full_extract(bench, org, table, t
         with sqlite3.connect(bench.folder / "t.db") as link:
             link.execute("ALTER TABLE a ADD COLUMN Phone TEXT")
     ended = ran(bench, bench.job(task(**changed)))
-    assert "its target changed since the last extract" in notes(ended)
+    assert "full extract until" in notes(ended)
+    assert ("its target changed since" in notes(ended)) is ("table" not in changed)
     assert "A" in table(changed.get("table", "a"))
     assert ended.task("changes")["counts"]["written"] == 1
 
@@ -162,9 +163,17 @@ def test_another_query_or_target_starts_with_a_full_extract(bench, org, table, t
 def test_a_target_that_is_gone_gets_everything_again(bench, org, table, time):
     org.create("Account", Name="A")
     time.passes()
+    append = "{database: {env: DB}, table: a, mode: append}"
+    job = bench.job(task().replace(append, "{file: a.csv, mode: append}"))
+    ran(bench, job)
+    lines = (bench.folder / "a.csv").read_text(encoding="utf-8")
+    (bench.folder / "a.csv").unlink()
+    assert "the target of the last extract is gone" in notes(ran(bench, job))
+    assert (bench.folder / "a.csv").read_text(encoding="utf-8") == lines
     job = bench.job(task())
     ran(bench, job)
-    (bench.folder / "t.db").unlink()
+    with sqlite3.connect(bench.folder / "t.db") as link:
+        link.execute("DROP TABLE a")
     assert "the target of the last extract is gone" in notes(ran(bench, job))
     assert table() == ["A"]
 
@@ -287,3 +296,40 @@ def test_deletions_that_the_org_no_longer_lists_are_an_error_that_names_full(
     assert "--full" in told["hint"]
     ran(bench, job, "--full")
     ran(bench, job)
+
+
+@pytest.mark.parametrize("mode", ["append", "merge, key: Id"])
+def test_another_machine_goes_on_where_the_database_says(bench, org, time, table, mode):
+    job = bench.job(task().replace("mode: append", f"mode: {mode}"))
+    first = org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    (bench.state / "ledger.sqlite").unlink()
+    org.create("Account", Name="B")
+    org.request("PATCH", f"/services/data/v62.0/sobjects/Account/{first}", json={"Name": "A2"})
+    time.passes()
+    assert "changes from" in notes(ran(bench, job))
+    assert sorted(table()) == (["A", "A2", "B"] if mode == "append" else ["A2", "B"])
+    (bench.state / "ledger.sqlite").unlink()
+    time.passes()
+    ran(bench, job)
+    assert sorted(table()) == (["A", "A2", "B"] if mode == "append" else ["A2", "B"])
+    with sqlite3.connect(bench.folder / "t.db") as link:
+        rows = link.execute("SELECT job, task, target, field FROM _sfrunner_state").fetchall()
+    assert rows == [("test", "changes", "a", "SystemModstamp")]
+
+
+def test_a_database_that_is_restored_gets_what_it_lacks(bench, org, time, table):
+    job = bench.job(task())
+    org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    backup = (bench.folder / "t.db").read_bytes()
+    org.create("Account", Name="B")
+    time.passes(3_600)
+    ran(bench, job)
+    time.passes(3_600)
+    ran(bench, job)
+    (bench.folder / "t.db").write_bytes(backup)
+    ran(bench, job)
+    assert table() == ["A", "B"]

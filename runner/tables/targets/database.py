@@ -39,6 +39,7 @@ from runner.tables.targets.merging import FRESH, check_keys, key_column
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.sql_tables import table_of
 from runner.tables.targets.table_steps import steps_for
+from runner.tables.targets.target_state import TargetState
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
@@ -49,9 +50,14 @@ _KEEPING = ("sqlite", "postgresql")
 
 
 def write_table(
-    rows: Path, target: DatabaseTarget, known: Sequence[QueryColumn] | None
+    rows: Path,
+    target: DatabaseTarget,
+    known: Sequence[QueryColumn] | None,
+    state: TargetState | None = None,
 ) -> tuple[str, ...]:
     """Write rows to a table, which is created if it does not exist.
+
+    In SQLite and PostgreSQL, `state` is written in the same transaction.
 
     Returns:
         What became of the rows that the table had, for people to read.
@@ -71,7 +77,7 @@ def write_table(
             notes[:] = write_duckdb(file, target, TypedRows(database, rows, columns))
             return
         _check_rows(database, rows, target, columns)
-        notes[:] = _write(TypedRows(database, rows, columns), target)
+        notes[:] = _write(TypedRows(database, rows, columns), target, state)
 
     try:
         with storage_errors(f"Table {target.table} cannot be written"):
@@ -99,7 +105,8 @@ def _check_rows(
     check_keys(database, FRESH, key, "The query")
 
 
-def _write(rows: TypedRows, target: DatabaseTarget) -> tuple[str, ...]:
+def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -> tuple[str, ...]:
+    more = state.statements(target.table) if state else ()
     with connect(target.url, StateError) as link:
         if link.dialect.name not in _KEEPING:
             _write_elsewhere(link, rows, target)
@@ -108,7 +115,7 @@ def _write(rows: TypedRows, target: DatabaseTarget) -> tuple[str, ...]:
             with SQLITE_FILES.taken(link.engine) as is_free:
                 if is_free:
                     steps = steps_for(link, target, rows.columns)
-                    return steps.told(sqlite.write(link, steps, rows))
+                    return steps.told(sqlite.write(link, steps, rows, more))
         _begin(link)
         steps = steps_for(link, target, rows.columns)
         sent = replace(rows, columns=steps.columns)
@@ -119,6 +126,8 @@ def _write(rows: TypedRows, target: DatabaseTarget) -> tuple[str, ...]:
         else:
             _insert_all(link, steps.into, sent)
         changed = [_run(link, each) for each in steps.after]
+        for each in more:
+            _run(link, each)
         link.commit()
         return steps.told(changed)
 

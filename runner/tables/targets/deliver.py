@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from runner.errors import StateError
 from runner.files import atomic_write, replace, unwritable
@@ -26,11 +27,21 @@ from runner.job.endpoints import (
 )
 from runner.tables.targets.file import Columns, is_plain, target_errors, write_file
 
+if TYPE_CHECKING:
+    from runner.tables.targets.target_state import TargetState
+
 _COPY_BYTES = 1 << 20
 _READING_UMASK = Lock()
 
 
-def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) -> tuple[str, ...]:
+def deliver(
+    rows: Path,
+    target: Target,
+    columns: Columns,
+    *,
+    keep_rows: bool,
+    state: TargetState | None = None,
+) -> tuple[str, ...]:
     """Write a query's rows to a target, completely or not at all.
 
     Args:
@@ -38,6 +49,7 @@ def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) ->
         target: Where to write them.
         columns: The described columns; in others, JSON stays JSON and the rest is text.
         keep_rows: Whether `rows` is needed afterwards; otherwise it is moved or deleted.
+        state: What a database stores in the same transaction.
 
     Returns:
         What became of the rows that the target had, for people to read.
@@ -48,7 +60,11 @@ def deliver(rows: Path, target: Target, columns: Columns, *, keep_rows: bool) ->
     if isinstance(target, FileTarget) and not keep_rows and _is_plain_file(target):
         _move(rows, target.path)
         return ()
-    notes = _WRITERS[type(target)](rows, target, columns)
+    notes: tuple[str, ...] | None
+    if isinstance(target, DatabaseTarget):
+        notes = _to_database(rows, target, columns, state)
+    else:
+        notes = _WRITERS[type(target)](rows, target, columns)
     if not keep_rows:
         rows.unlink(missing_ok=True)
     return notes or ()
@@ -106,16 +122,17 @@ def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str,
     return write_folder(rows, target, columns)
 
 
-def _to_database(rows: Path, target: DatabaseTarget, columns: Columns) -> tuple[str, ...]:
+def _to_database(
+    rows: Path, target: DatabaseTarget, columns: Columns, state: TargetState | None
+) -> tuple[str, ...]:
     from runner.tables.targets.database import write_table
 
-    return write_table(rows, target, columns)
+    return write_table(rows, target, columns, state)
 
 
 _WRITERS: Mapping[type, Callable[..., tuple[str, ...] | None]] = {
     FileTarget: _to_file,
     FolderTarget: _to_folder,
-    DatabaseTarget: _to_database,
 }
 
 

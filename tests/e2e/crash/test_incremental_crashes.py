@@ -2,6 +2,7 @@
 
 import os
 import random
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
@@ -113,6 +114,25 @@ def test_a_file_is_as_the_org_however_often_the_extract_is_killed(bench, org, ki
 @pytest.mark.slow
 def test_a_file_is_as_the_org_after_many_rounds(bench, org, killer, name):
     merged_as_the_org(bench, org, killer, name, 300)
+
+
+@pytest.mark.parametrize(
+    "number", [5, pytest.param(300, marks=pytest.mark.slow)], ids=["quick", "long"]
+)
+@pytest.mark.parametrize("mode", ["merge, key: Id", "append"])
+def test_a_table_is_as_the_org_and_has_no_version_twice(bench, org, killer, mode, number):
+    file = bench.folder / "t.db"
+    killer.env["DB"] = f"sqlite:///{file}"
+    course = Course(bench, org, killer, f"{{database: {{env: DB}}, table: a, mode: {mode}}}")
+    course.rounds(number)
+    with sqlite3.connect(file) as link:
+        twice = "SELECT Id FROM a GROUP BY Id, SystemModstamp, IsDeleted HAVING count(*) > 1"
+        assert link.execute(twice).fetchall() == []
+        last = (
+            "SELECT Id, Name FROM (SELECT *, row_number() OVER"
+            " (PARTITION BY Id ORDER BY rowid DESC) AS n FROM a) WHERE n = 1 AND NOT IsDeleted"
+        )
+        assert sorted(link.execute(last).fetchall()) == course.in_org()
 
 
 def test_a_history_has_no_version_twice(bench, org, killer):

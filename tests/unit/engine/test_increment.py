@@ -39,7 +39,7 @@ def test_an_extract_goes_from_the_watermark_less_the_overlap_to_now_less_the_lag
 @pytest.mark.parametrize(
     ("earlier", "asked", "why"),
     [
-        (None, {}, "nothing was extracted from this org before"),
+        (None, {}, "no earlier extract from this org is known"),
         (mark(ago(hours=1), query="other"), {}, "changed since the last extract"),
         (mark(ago(hours=1)), {"full": True}, "--full"),
         (mark(ago(hours=1)), {"target_is_there": False}, "is gone"),

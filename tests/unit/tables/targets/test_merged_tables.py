@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import duckdb
@@ -12,11 +13,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.credentials import SecretReference
-from runner.errors import StateError
+from runner.errors import StateError, StorageError
 from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, SchemaChanges, TableMode
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
+from runner.tables.targets.target_state import (
+    TargetState,
+    keeps_state,
+    read_state,
+    write_delivered,
+)
 from tests.postgresql import PROGRAMS, cluster, url_of
 
 KINDS = {
@@ -95,6 +102,35 @@ def put(tmp_path):
 
     write.table = "t"
     return write
+
+
+@pytest.mark.parametrize("mode", [TableMode.MERGE, TableMode.APPEND])
+def test_a_watermark_moves_with_the_rows_or_not_at_all(database, tmp_path, mode):
+    database("DROP TABLE IF EXISTS _sfrunner_state")
+    key = "Id" if mode is TableMode.MERGE else None
+    target = DatabaseTarget(SecretReference(env=URL), "t", mode, Keeping(key))
+    file, at = tmp_path / "rows.csv", "2026-03-01T00:00:0{}.000Z"
+    assert keeps_state(target)
+
+    def extract(*rows, until):
+        lines = (f'"{each}","{at.format(n)}"\n' for n, each in enumerate(rows))
+        file.write_text('"Id","At"\n' + "".join(lines), encoding="utf-8")
+        state = TargetState("it's", "100%", "00D", "t", "ab", "At", until, "k", "f", "r")
+        known = [KINDS["Id"], KINDS["At"]]
+        deliver(file, target, known, keep_rows=True, state=state)
+        return state
+
+    assert read_state(target, "it's", "100%", "00D") is None
+    extract("a", "b", until="1")
+    last = extract("c", until="2")
+    with pytest.raises((StateError, StorageError)):
+        extract("d", 'e","no moment"\n"f', until="3")
+    assert read_state(target, "it's", "100%", "00D") == last
+    assert read_state(target, "other", "100%", "00D") is None
+    assert len(database("SELECT 1 FROM t")) == 3
+    write_delivered(target, "at", datetime(2026, 3, 1, 0, 0, 1, tzinfo=UTC), tmp_path / "d.csv")
+    assert (tmp_path / "d.csv").read_text().split() == [f"b,{at.format(1)}"]
+    database("DROP TABLE _sfrunner_state")
 
 
 def test_a_merge_updates_what_is_there_and_adds_what_is_new(database, put):

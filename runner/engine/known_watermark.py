@@ -1,0 +1,93 @@
+"""The watermark that counts: in the target's database where it keeps one, else in the ledger.
+
+Knows both places. Knows nothing of windows.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from runner.engine.context import Context
+from runner.job.endpoints import DatabaseTarget, TableMode
+from runner.job.model import QueryTask
+from runner.state.watermarks import Watermark
+from runner.tables.targets.target_state import (
+    TargetState,
+    keeps_state,
+    read_state,
+    write_delivered,
+)
+
+
+class KnownWatermark:
+    """What is known of earlier extracts of a query.
+
+    A database has the watermark that was written with its rows. If a run was killed before it could
+    record its end, or another machine ran, or the database was restored, the ledger has another.
+
+    Attributes:
+        watermark: How far it was extracted; None: nothing is known.
+    """
+
+    def __init__(self, task: QueryTask, context: Context) -> None:
+        """Look it up.
+
+        Raises:
+            StateError: The database cannot be reached.
+        """
+        self._task, self._context = task, context
+        found = context.ledger.watermarks.find(context.job.file, task.name, context.org_id)
+        self._in_ledger, target = found, task.target
+        self._database = target if isinstance(target, DatabaseTarget) else None
+        if self._database is not None and not keeps_state(self._database):
+            self._database = None
+        self.watermark = found
+        if self._database is not None:
+            state = read_state(self._database, context.job.name, task.name, context.org_id)
+            self.watermark = self._watermark(state) if state else None
+
+    def write_delivered(self, to: Path) -> None:
+        """Write Id and stamp of the rows near the watermark's end, as CSV without a header.
+
+        Raises:
+            StateError: The database cannot be reached.
+        """
+        here, there = self._in_ledger, self.watermark
+        if here and there and (here.run_id, here.until) == (there.run_id, there.until):
+            self._context.ledger.watermarks.write_delivered(here, to)
+        elif there and self._database and self._database.mode is TableMode.APPEND:
+            write_delivered(self._database, there.field, there.known_from, to)
+        else:
+            to.write_bytes(b"")  # a merge finds the rows itself
+
+    def state_of(self, watermark: Watermark) -> TargetState | None:
+        """A watermark as the database keeps it; None where it keeps none."""
+        if self._database is None:
+            return None
+        return TargetState(
+            watermark.job,
+            watermark.task,
+            watermark.org_id,
+            self._database.table,
+            watermark.query_sha256,
+            watermark.field,
+            watermark.until.isoformat(),
+            watermark.known_from.isoformat(),
+            watermark.full_at.isoformat(),
+            watermark.run_id,
+        )
+
+    def _watermark(self, state: TargetState) -> Watermark:
+        return Watermark(
+            state.job,
+            self._context.job.file,
+            state.task,
+            state.org_id,
+            state.query_sha256,
+            state.field,
+            datetime.fromisoformat(state.until_utc),
+            datetime.fromisoformat(state.known_from),
+            datetime.fromisoformat(state.full_at),
+            state.run_id,
+        )
