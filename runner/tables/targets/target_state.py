@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget
 from runner.tables.sql import literal, name
-from runner.tables.sql_connection import connect, import_sqlalchemy
+from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
 
 STATE_TABLE = "_sfrunner_state"
 KEEPING = ("sqlite", "postgresql")
@@ -80,6 +80,8 @@ def keeps_state(target: DatabaseTarget) -> bool:
     Raises:
         StateError: The database cannot be reached.
     """
+    if duckdb_file(target.url, StateError) is not None:
+        return False
     with connect(target.url, StateError) as link:
         return link.dialect.name in KEEPING
 

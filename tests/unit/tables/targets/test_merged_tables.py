@@ -106,11 +106,11 @@ def put(tmp_path):
 
 @pytest.mark.parametrize("mode", [TableMode.MERGE, TableMode.APPEND])
 def test_a_watermark_moves_with_the_rows_or_not_at_all(database, tmp_path, mode):
-    database("DROP TABLE IF EXISTS _sfrunner_state")
     key = "Id" if mode is TableMode.MERGE else None
     target = DatabaseTarget(SecretReference(env=URL), "t", mode, Keeping(key))
     file, at = tmp_path / "rows.csv", "2026-03-01T00:00:0{}.000Z"
-    assert keeps_state(target)
+    if not keeps_state(target):
+        pytest.skip("the ledger keeps the watermark of a DuckDB file")
 
     def extract(*rows, until):
         lines = (f'"{each}","{at.format(n)}"\n' for n, each in enumerate(rows))
