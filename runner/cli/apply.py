@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -169,12 +168,7 @@ def _show(plan: RunPlan, mask: list[str], *, is_text: bool) -> None:
 
 
 def _confirm(plan: RunPlan, job: Path, *, may_ask: bool) -> None:
-    """Ask for confirmation.
-
-    Raises:
-        NotConfirmedError: The answer was not yes, or nobody could be asked.
-    """
-    from runner.errors import NotConfirmedError
+    from runner.cli.confirmation import confirm
     from runner.suggest import in_words
 
     records = sum(task.writes for task in plan.tasks)
@@ -182,14 +176,13 @@ def _confirm(plan: RunPlan, job: Path, *, may_ask: bool) -> None:
     unknown = [task.name for task in plan.tasks if task.has_unknown_rows]
     if unknown:
         changes += f" and those of {in_words(unknown, 'and')} that are not known yet"
-    if not (may_ask and sys.stdin.isatty()):
-        raise NotConfirmedError(
-            f"Nothing was written: the plan has {changes}, and this needs confirmation.",
-            hint=f"Confirm with `--yes`: `runner apply {job} --yes`.",
-        )
-    typer.echo(f"Apply {changes}? [y/N] ", nl=False, err=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise NotConfirmedError("Nothing was written.")
+    confirm(
+        f"Apply {changes}?",
+        nothing="Nothing was written",
+        what=f"the plan has {changes}",
+        command=f"runner apply {job}",
+        may_ask=may_ask,
+    )
 
 
 def _saved(made: MadePlan) -> Path:

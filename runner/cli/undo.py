@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -88,19 +87,13 @@ def _show(plan: UndoPlan, output: Output) -> None:
 
 
 def _confirm(plan: UndoPlan, *, may_ask: bool) -> None:
-    """Ask for confirmation.
-
-    Raises:
-        NotConfirmedError: The answer was not yes, or nobody could be asked.
-    """
-    from runner.errors import NotConfirmedError
+    from runner.cli.confirmation import confirm
 
     records = f"{plan.undo_total:,} record{'' if plan.undo_total == 1 else 's'}"
-    if not (may_ask and sys.stdin.isatty()):
-        raise NotConfirmedError(
-            f"Nothing was undone: {records} would be put back, and this needs confirmation.",
-            hint=f"Confirm with `--yes`: `runner undo {plan.run_id} --yes`.",
-        )
-    typer.echo(f"Put back {records}? [y/N] ", nl=False, err=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise NotConfirmedError("Nothing was undone.")
+    confirm(
+        f"Put back {records}?",
+        nothing="Nothing was undone",
+        what=f"{records} would be put back",
+        command=f"runner undo {plan.run_id}",
+        may_ask=may_ask,
+    )
