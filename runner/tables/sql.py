@@ -72,11 +72,11 @@ class CsvDialect(Struct, frozen=True):
     nulls: tuple[str, ...] = ()
     """Values that mean a blank."""
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether `copy_csv` writes the same one."""
+    def is_plain(self, columns: Sequence[str]) -> bool:
+        """Whether `copy_csv` writes the same one for these columns, in their order."""
         signs = (self.delimiter, self.quote, self.line_end)
-        return signs == (",", '"', "\n") and not (self.ragged or self.nulls)
+        is_usual = signs == (",", '"', "\n") and not (self.ragged or self.nulls)
+        return is_usual and self.columns == tuple(columns)
 
 
 def read_csv(

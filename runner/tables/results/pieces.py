@@ -142,7 +142,7 @@ class PieceWriter(Struct, frozen=True):
     def _records(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> list[bytes]:
         """The source's own cells of each row, as plain CSV."""
         columns = self.staging.source_columns
-        if chunk.dialect.is_plain and len(self.own) == len(columns):
+        if chunk.dialect.is_plain(columns) and len(self.own) == len(columns):
             content = chunk.read_file.read_bytes()
             content = content if content.endswith(b"\n") else content + b"\n"
             if chunk.is_sent_as_read or is_plain(content, chunk.rows, len(columns)):

@@ -168,7 +168,7 @@ class ChunkMapper(Struct):
         places = [each.source for each in self.mappings]
         return (
             places == [*range(len(self.columns))]
-            and chunk.dialect.is_plain
+            and chunk.dialect.is_plain(self.columns)
             and is_plain(content, rows, len(self.columns))
         )
 

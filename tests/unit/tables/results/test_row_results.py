@@ -127,6 +127,21 @@ def test_rows_of_many_files_are_told_by_file_and_number_there(stage, tmp_path, f
     assert read_snapshot(tmp_path / "kept").files == staging.files
 
 
+@pytest.mark.parametrize("expression", [None, "upper(a)"])
+def test_files_may_have_their_columns_in_other_orders(stage, tmp_path, expression):
+    (tmp_path / "in-1.csv").write_text("a,b\n1,x\n")
+    (tmp_path / "in-2.csv").write_text("b,a\ny,2\n")
+    staging = stage.staging(FileSource(tmp_path / "in-*.csv", FileShape(FileFormat.CSV)))
+    staging.map([MappedColumn("a", expression), MappedColumn("b", None)])
+    (part,) = staging.parts(tmp_path / "parts")
+    assert part.file.read_text() == "a,b\n1,x\n2,y\n"
+    results = RowResults(staging)
+    results.add([RowResult(row, RowStatus.SUCCEEDED, f"00{row}", created=True) for row in (1, 2)])
+    results.write_files(tmp_path / "results")
+    lines = (tmp_path / "results" / "succeeded.csv").read_text().splitlines()
+    assert [line[:4] for line in lines] == ["a,b,", "1,x,", "2,y,"]
+
+
 def test_failed_rows_are_a_source_as_they_are(stage, tmp_path):
     staging = stage(b"Name,Phone\nA,1\n")
     results = RowResults(staging)
