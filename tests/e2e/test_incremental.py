@@ -333,3 +333,17 @@ def test_a_database_that_is_restored_gets_what_it_lacks(bench, org, time, table)
     (bench.folder / "t.db").write_bytes(backup)
     ran(bench, job)
     assert table() == ["A", "B"]
+
+
+def test_a_duckdb_file_is_merged_with_from_the_ledgers_watermark(bench, org, time):
+    file = bench.folder / "t.duckdb"
+    bench.env["DB"] = f"duckdb:///{file}"
+    job = bench.job(task().replace("mode: append", "mode: merge, key: Id"))
+    org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    org.create("Account", Name="B")
+    time.passes()
+    assert "changes from" in notes(ran(bench, job))
+    with duckdb.connect(file, read_only=True) as link:
+        assert link.execute("SELECT Name FROM a ORDER BY Name").fetchall() == [("A",), ("B",)]
