@@ -36,7 +36,9 @@ from runner.tables.sources.sql_join import JoinedSource
 from runner.tables.staging.required_values import Required, rows_ruled_out
 from runner.tables.staging.rows import StagedRows
 
-UNCERTAIN = "`{}` has rows that cannot be read, so it is not certain which records its source lacks"
+UNCERTAIN = (
+    "`{}` has rows whose record is not known, so it is not certain which records its source lacks"
+)
 _MOST_SHOWN = 10
 """Rows outside of the scope that an error lists."""
 _FILE = Path("mirror") / "missing.csv"
@@ -58,7 +60,7 @@ def missing_rows(context: Context, source: MissingSource) -> RowsSource | Joined
     if not file.exists():
         raise SourceError(
             f"{UNCERTAIN.format(source.task)}. Nothing was deleted or changed.",
-            hint="`failed.csv` lists the rows; correct them in the source and run the job again.",
+            hint="`failed.csv` and `skipped.csv` list them; correct them and run the job again.",
         )
     sent = context.rows_file(TaskSource(source.task, TaskRows.SUCCEEDED))
     if not sent.exists():
