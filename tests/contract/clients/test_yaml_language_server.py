@@ -79,7 +79,7 @@ def org_editor(edited):
         ("    from: a.csv\n    max_failures: 10 %\n", "Use a whole number of rows, or a share"),
         (
             "    from: a.csv\n    fields: {Name: 5}\n",
-            'Incorrect type. Expected "file body | string".',
+            'Incorrect type. Expected "file body | lookup | record type | owner | string".',
         ),
         ("    from: a.csv\n    fields: {Body: {fil: a}}\n", "Property fil is not allowed."),
         ("    from: a.csv\n    to: b.csv\n", "Property to is not allowed."),
