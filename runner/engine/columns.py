@@ -306,7 +306,7 @@ def _key_problems(
             help=did_you_mean(
                 task.key,
                 keys,
-                f"Mark it as External ID in Setup, or use one of {', '.join(keys)}.",
+                f"Mark it as External ID in Setup, or use {' or '.join(keys)}.",
             ),
         )
     ]
