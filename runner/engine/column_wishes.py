@@ -13,8 +13,9 @@ from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.columns import not_in_source
+from runner.job.choices import Headers
 from runner.job.lookups import Lookup, is_word
-from runner.job.model import FieldMapping, Headers, Job, Verb, WriteTask
+from runner.job.model import FieldMapping, Job, Verb, WriteTask
 from runner.salesforce.describe import AmbiguousColumnError, ColumnError, ObjectDescribe
 from runner.tables.sources.csv import own_columns
 from runner.tables.sql import name as quoted

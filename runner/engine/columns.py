@@ -21,12 +21,8 @@ from runner.engine.column_wishes import (
 )
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
 from runner.engine.reference_columns import ReferencePlan, plan_reference
-from runner.job.model import (
-    Job,
-    UnknownColumns,
-    Verb,
-    WriteTask,
-)
+from runner.job.choices import UnknownColumns
+from runner.job.model import Job, Verb, WriteTask
 from runner.salesforce.describe import (
     AmbiguousColumnError,
     ColumnError,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 
@@ -16,10 +15,12 @@ from runner.engine.children import Children, without_tables
 from runner.engine.context import Context
 from runner.engine.increment import Increment
 from runner.engine.list_values import values_of_lists
+from runner.engine.long_queries import check_long_query, long_query_named, why_bulk
+from runner.engine.lost_results import LostResultError, lost_results_named
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.engine.query_files import QueryFiles
 from runner.engine.task_end import TaskEnd
-from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
+from runner.errors import OrgError, TransientError
 from runner.job.endpoints import (
     DatabaseTarget,
     FileSource,
@@ -31,7 +32,7 @@ from runner.job.endpoints import (
 )
 from runner.job.model import AnyTask, Api, QueryTask, WriteTask
 from runner.job.query_parts import bound_queries
-from runner.job.soql import longest_clause, selection
+from runner.job.soql import selection
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of
@@ -54,10 +55,6 @@ _LONGEST_BOUNDS = 200
 """Characters that the bounds of an incremental extract add to a query, at most."""
 RECORDS = "records.csv"
 """The rows in the run's folder, in Bulk's own form, for the target and for other tasks."""
-
-
-class LostResultError(OrgError):
-    """The org no longer has the result of a query job."""
 
 
 _READ_AGAIN = (LostResultError, ShortResultError)
@@ -144,22 +141,6 @@ def _fits_with(more: str, fits: Callable[[str], bool]) -> Callable[[str], bool]:
 
 def _files(count: int) -> str:
     return f"{count:,} file{'' if count == 1 else 's'}"
-
-
-@contextmanager
-def _lost_results_named(job: JobInfo) -> Iterator[None]:
-    """Name the job whose results are gone: deleted in the org, or older than seven days."""
-    try:
-        yield
-    except (TransientError, UnexpectedAnswerError):
-        raise
-    except OrgError as error:
-        raise LostResultError(
-            f"The org no longer has the result of query job {job.id} ({error.message})",
-            status=error.status,
-            code=error.code,
-            hint=error.hint,
-        ) from error
 
 
 def _is_source(task: QueryTask, context: Context) -> bool:
@@ -255,9 +236,9 @@ class _Query:
         fits = all(map(fits_url, self._soqls))
         if self._task.api is Api.BULK or not fits:
             if not fits:
-                self._check_long_query()
-            require(self._context.version, Feature.BULK_QUERY, self._why_bulk())
-            with self._long_query_named():
+                check_long_query(self._task, self._soqls, self._context.sink)
+            require(self._context.version, Feature.BULK_QUERY, why_bulk(self._task))
+            with long_query_named(self._task, self._soqls):
                 return Api.BULK, self._over_bulk(to)
         session, deleted = self._context.session, self._task.deleted
         found = chain.from_iterable(
@@ -274,55 +255,6 @@ class _Query:
                 message = f"Bulk API rejected this query; continuing over REST ({error.message})"
                 self._context.sink(events.Warned(message, self._task.name))
         return Api.REST, self._over_rest(chain([first], found), to)
-
-    def _check_long_query(self) -> None:
-        """Refuse a query that is too long for REST where it may not go over Bulk, or for any API.
-
-        Raises:
-            UsageError: Says how long it may be, and which clause is the longest.
-        """
-        longest = max(self._soqls, key=len)
-        clause, length = longest_clause(longest)
-        task = f"The query of task {self._task.name!r}"
-        if len(longest) > LONGEST_QUERY:
-            raise UsageError(
-                f"{task} has {len(longest):,} characters, and Salesforce allows "
-                f"{LONGEST_QUERY:,}; its {clause} clause alone has {length:,}.",
-                hint=f"Shorten the {clause} clause, or split the task.",
-            )
-        if self._task.api is Api.REST:
-            raise UsageError(
-                f"{task} is too long for a URL, which REST needs: its {clause} clause has "
-                f"{length:,} characters.",
-                hint=f"Shorten the {clause} clause, or leave `api: rest` out.",
-            )
-        if self._task.api is Api.AUTO:
-            message = "The query is too long for a URL: it runs over Bulk API."
-            self._context.sink(events.Noticed(message, self._task.name))
-
-    @contextmanager
-    def _long_query_named(self) -> Iterator[None]:
-        """Say why a query went over Bulk that Bulk cannot run."""
-        try:
-            yield
-        except (TransientError, LostResultError):
-            raise
-        except OrgError as error:
-            if self._task.api is Api.BULK:
-                raise
-            clause, length = longest_clause(max(self._soqls, key=len))
-            raise OrgError(
-                f"The query is too long for REST, whose URL has to hold it (its {clause} clause "
-                f"has {length:,} characters), and Bulk API cannot run it: {error.message}",
-                status=error.status,
-                code=error.code,
-                hint=f"Shorten the {clause} clause.",
-            ) from error
-
-    def _why_bulk(self) -> str:
-        if self._task.api is Api.BULK:
-            return f"Task {self._task.name!r}, over Bulk API 2.0"
-        return f"Task {self._task.name!r}, whose query is too long for a URL,"
 
     def _is_for_bulk(self, first: QueryPage) -> bool:
         return (
@@ -402,12 +334,12 @@ class _Query:
         self.job_ids.append(job.id)
         self._record(job)
         pace = self._deadline.poll_pace(self._context.first_poll_seconds)
-        with self._deadline.named_in_errors(), _lost_results_named(job):
+        with self._deadline.named_in_errors(), lost_results_named(job):
             ended = query_jobs.poll(session, job.id, pace, self._record)
         failure = failure_of(ended)
         if failure is not None:
             raise failure
-        with _lost_results_named(job):
+        with lost_results_named(job):
             rows = query_jobs.download(
                 session,
                 job.id,

@@ -22,8 +22,9 @@ from runner.errors import OrgError, UnexpectedAnswerError
 from runner.events import Noticed
 from runner.files import unwritable
 from runner.job.binds import bind
+from runner.job.choices import Match
 from runner.job.endpoints import MissingSource
-from runner.job.model import COMPARED_VERBS, Api, Match, Verb, WriteTask
+from runner.job.model import COMPARED_VERBS, Api, Verb, WriteTask
 from runner.parallel import parallel_map
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import failure_of

@@ -33,8 +33,9 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.files import NO_ROOM, unwritable
+from runner.job.choices import OnError
 from runner.job.mirrors import is_chosen
-from runner.job.model import AnyTask, OnError, QueryTask
+from runner.job.model import AnyTask, QueryTask
 from runner.job.order import in_order
 from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus

@@ -21,7 +21,8 @@ from runner.engine.context import Context
 from runner.engine.deadline import Deadline
 from runner.engine.task_ledger import TaskLedger
 from runner.errors import AbortedError, ExitCode, RunnerError, StateError
-from runner.job.model import Concurrency, Verb, WriteTask
+from runner.job.choices import Concurrency
+from runner.job.model import Verb, WriteTask
 from runner.parallel import WorkerPool
 from runner.salesforce.bulk.job import JobInfo, JobState
 from runner.tables.results.row_results import RowResults

@@ -21,6 +21,7 @@ from runner.engine.context import Context
 from runner.engine.org_check import files_of_queries, known_header
 from runner.engine.schedule import Conflict
 from runner.errors import AbortedError, RunnerError, TransientError
+from runner.job.choices import Concurrency
 from runner.job.endpoints import (
     STANDARD_STREAM,
     DatabaseSource,
@@ -32,7 +33,7 @@ from runner.job.endpoints import (
     Target,
     folder_of,
 )
-from runner.job.model import AnyTask, Concurrency, QueryTask, Verb, WriteTask
+from runner.job.model import AnyTask, QueryTask, Verb, WriteTask
 from runner.job.notation import is_pattern
 from runner.salesforce.describe import FieldDescribe
 

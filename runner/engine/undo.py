@@ -20,8 +20,9 @@ from runner.engine.context import Context
 from runner.engine.task_end import TaskEnd
 from runner.engine.write import JUDGED, run_write
 from runner.errors import ExitCode, StateError
+from runner.job.choices import OnError
 from runner.job.endpoints import FileSource
-from runner.job.model import FieldMapping, Job, OnError, Verb, WriteTask
+from runner.job.model import FieldMapping, Job, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.parallel import parallel_map
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id

@@ -6,36 +6,25 @@ of problems: what cannot be built gets its default, and the checks report it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
+from runner.job import build_endpoints as endpoints
 from runner.job import lookups, notation, params
-from runner.job.endpoints import (
-    STANDARD_STREAM,
-    Compression,
-    DatabaseSource,
-    DatabaseTarget,
-    Deletes,
-    FileFormat,
-    FileShape,
-    FileSource,
-    FileTarget,
-    FolderTarget,
-    Keeping,
-    ListColumn,
-    SchemaChanges,
-    Source,
-    SqlSource,
-    Table,
-    TableMode,
-    Target,
-    TaskRows,
-    TaskSource,
+from runner.job.build_endpoints import Values
+from runner.job.choices import (
+    Blank,
+    Concurrency,
+    Duplicates,
+    Headers,
+    Match,
+    OnError,
+    UnknownColumns,
 )
+from runner.job.endpoints import EXPLICIT_NULL, ListColumn
 from runner.job.model import (
     COMPARED_VERBS,
     DECLARED_VERBS,
@@ -44,31 +33,20 @@ from runner.job.model import (
     WRITE_BULK_THRESHOLD_ROWS,
     AnyTask,
     Api,
-    Blank,
     ChildTable,
-    Concurrency,
     Connection,
-    Duplicates,
     Environment,
     FieldMapping,
-    Headers,
-    Match,
     Mirror,
-    OnError,
     Param,
     QueryTask,
     RetryPolicy,
     Since,
-    UnknownColumns,
     Verb,
     WriteOptions,
     WriteTask,
 )
 from runner.job.soql import selection
-
-Values = Mapping[str, Any]
-EXPLICIT_NULL = "#N/A"
-"""What empties a field, in every source."""
 
 _NESTED = ("retry", "options")
 """Defaults that are merged with a task's own key by key."""
@@ -102,10 +80,10 @@ def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401
         return SecretReference(path=notation.path_from(value, folder))
     if "file" in value:
         path = notation.path_from(value["file"], folder)
-        return SecretReference(path=path, key=_reference(value["key"]))
+        return SecretReference(path=path, key=endpoints.reference(value["key"]))
     if "keyring" in value:
         return SecretReference(keyring=value["keyring"])
-    return _reference(value)
+    return endpoints.reference(value)
 
 
 def _grant(value: Values | None, folder: Path) -> Grant | None:
@@ -113,15 +91,17 @@ def _grant(value: Values | None, folder: Path) -> Grant | None:
     if value is None:
         return None
     if "client_credentials" in value:
-        return ClientCredentials(_reference(value["client_credentials"]["secret"]))
+        return ClientCredentials(endpoints.reference(value["client_credentials"]["secret"]))
     key = value["jwt"]["key"]
     if isinstance(key, str):
         place = SecretReference(path=notation.path_from(key, folder))
     else:
-        place = _reference(key)
+        place = endpoints.reference(key)
     passphrase = value["jwt"].get("passphrase")
     return JwtBearer(
-        value["jwt"]["username"], place, _reference(passphrase) if passphrase else None
+        value["jwt"]["username"],
+        place,
+        endpoints.reference(passphrase) if passphrase else None,
     )
 
 
@@ -197,14 +177,19 @@ def _query(values: Values, index: int, folder: Path) -> QueryTask:
         verb=Verb.QUERY,
         sobject=selection(values["query"]).sobject,
         soql=values["query"],
-        target=_target(target, folder, deleted=deleted) if target else None,
+        target=endpoints.target(target, folder, deleted=deleted) if target else None,
         children=tuple(
-            ChildTable(name, _target(each["to"], folder), each.get("parent", PARENT_COLUMN))
+            ChildTable(
+                name, endpoints.target(each["to"], folder), each.get("parent", PARENT_COLUMN)
+            )
             for name, each in values.get("children", {}).items()
         ),
         lists=tuple(
             ListColumn(
-                name, _rows(each["from"], folder), each["column"], each.get("type", "string")
+                name,
+                endpoints.rows(each["from"], folder),
+                each["column"],
+                each.get("type", "string"),
             )
             for name, each in values.get("lists", {}).items()
         ),
@@ -232,7 +217,7 @@ def _write(values: Values, verb: Verb, index: int, folder: Path) -> WriteTask:
         **_common(values, index, WRITE_BULK_THRESHOLD_ROWS),
         verb=verb,
         sobject=values[verb],
-        source=_source(values["from"], folder),
+        source=endpoints.source(values["from"], folder),
         key=values.get("key"),
         on_create=tuple(values.get("on_create", ())),
         match=Match(values["match"]) if verb is Verb.UPSERT and "match" in values else None,
@@ -308,106 +293,3 @@ def _one_or_more(value: str | list[str]) -> tuple[str, ...]:
 
 def _files_in(value: Values, folder: Path) -> Path | None:
     return notation.path_from(value["folder"], folder) if "folder" in value else None
-
-
-def _source(value: str | Values, folder: Path) -> Source:
-    if isinstance(value, Mapping) and "database" in value:
-        return DatabaseSource(_reference(value["database"]), value["sql"], nulls=_nulls(value))
-    if isinstance(value, Mapping) and "sql" in value:
-        tables = (Table(name, _rows(each, folder)) for name, each in value["tables"].items())
-        return SqlSource(value["sql"], tuple(tables))
-    return _rows(value, folder)
-
-
-def _rows(value: str | Values, folder: Path) -> FileSource | TaskSource:
-    if isinstance(value, Mapping) and "task" in value:
-        rows = value.get("rows")
-        return TaskSource(value["task"], TaskRows(rows) if rows else None)
-    return FileSource(*_file(value, folder))
-
-
-def _target(value: str | Values, folder: Path, *, deleted: bool = False) -> Target:
-    """Build a target; `deleted` tells whether deleted records are among its rows."""
-    if isinstance(value, str):
-        return FileTarget(*_file(value, folder))
-    mode = TableMode(value.get("mode", TableMode.REPLACE))
-    keeping = _keeping(value, is_merge=mode is TableMode.MERGE, deleted=deleted)
-    if "file" in value:
-        return FileTarget(*_file(value, folder), mode, keeping)
-    if "database" in value:
-        return DatabaseTarget(_reference(value["database"]), value["table"], mode, keeping)
-    path = notation.path_from(value["folder"], folder)
-    split = value.get("split")
-    return FolderTarget(
-        path,
-        _shape(value, path),
-        tuple(value.get("partition_by", ())),
-        notation.size_bytes(split) if split else None,
-        mode,
-        keeping,
-    )
-
-
-def _keeping(value: Values, *, is_merge: bool, deleted: bool) -> Keeping:
-    return Keeping(
-        value.get("key") if is_merge else None,
-        Deletes(value.get("deletes", Deletes.REMOVE)) if is_merge and deleted else None,
-        SchemaChanges(value.get("schema", SchemaChanges.EVOLVE)),
-    )
-
-
-def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape, str | None]:
-    values: Values = {"file": value} if isinstance(value, str) else value
-    text = values["file"]
-    if notation.is_url(text):
-        path = Path(text.partition("?")[0])
-        return path, _shape(values, path), text
-    path = STANDARD_STREAM if text == "-" else notation.path_from(text, folder)
-    return path, _shape(values, path), None
-
-
-def _shape(values: Values, path: Path) -> FileShape:
-    declared, packed = values.get("format"), values.get("compression")
-    form = FileFormat(declared) if declared else notation.format_of(path) or FileFormat.CSV
-    numbers = values.get("numbers", values)  # `decimal` alone is short for `numbers`
-    return FileShape(
-        form,
-        notation.delimiter(values.get("delimiter"), path),
-        values.get("encoding", "utf-8"),
-        values.get("quote", '"'),
-        Compression(packed) if packed else notation.compression_of(path),
-        tuple(values.get("header", ())),
-        values.get("sheet"),
-        notation.sheet_area(values.get("range", "")),
-        values.get("record"),
-        numbers.get("decimal", "."),
-        values.get("dates"),
-        values.get("datetimes"),
-        numbers.get("thousands"),
-        numbers.get("strip", ""),
-        _nulls(values),
-        values.get("skip_rows", 0),
-        values.get("skip_last", 0),
-        _undeclared(form, values, path),
-    )
-
-
-def _nulls(values: Values) -> tuple[str, ...]:
-    """Values that mean a blank; YAML reads NULL without quotes as nothing."""
-    written = values.get("nulls", ())
-    words = ("NULL", "Null", "null") if None in written else ()
-    return (*(str(each) for each in written if each is not None), *words)
-
-
-def _undeclared(form: FileFormat, values: Values, path: Path) -> frozenset[str]:
-    """What to find out from a CSV file itself; the delimiter of a `.tsv` is known."""
-    if form is not FileFormat.CSV:
-        return frozenset()
-    known = {*values, *(["delimiter"] if notation.delimiter(None, path) != "," else [])}
-    return frozenset({"delimiter", "encoding"} - known)
-
-
-def _reference(values: Values) -> SecretReference:
-    if "env" in values:
-        return SecretReference(env=values["env"])
-    return SecretReference(command=tuple(values["command"]))

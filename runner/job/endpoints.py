@@ -13,6 +13,9 @@ from msgspec import Struct, field
 
 from runner.credentials import SecretReference
 
+EXPLICIT_NULL = "#N/A"
+"""What empties a field, in every source and over Bulk API 2.0."""
+
 
 class FileFormat(StrEnum):
     """The format of a file."""

@@ -14,6 +14,15 @@ from msgspec import Struct, field
 
 from runner.credentials import Grant, SecretReference
 from runner.diagnostics import Diagnostic, Location, Position, Severity
+from runner.job.choices import (
+    Blank,
+    Concurrency,
+    Duplicates,
+    Headers,
+    Match,
+    OnError,
+    UnknownColumns,
+)
 from runner.job.endpoints import (
     FileSource,
     FileTarget,
@@ -68,61 +77,6 @@ class Api(StrEnum):
     AUTO = "auto"
     REST = "rest"
     BULK = "bulk"
-
-
-class OnError(StrEnum):
-    """What happens to later tasks when a task fails."""
-
-    STOP = "stop"
-    CONTINUE = "continue"
-
-
-class Blank(StrEnum):
-    """What an empty source value does to a field."""
-
-    KEEP = "keep"
-    CLEAR = "clear"
-
-
-class Headers(StrEnum):
-    """What the names of a source's columns are."""
-
-    NAMES = "names"
-    """API names and relationship paths."""
-    LABELS = "labels"
-    """Labels of fields, as reports and people write them."""
-
-
-class UnknownColumns(StrEnum):
-    """What happens to columns that are no fields of the object."""
-
-    ERROR = "error"
-    IGNORE = "ignore"
-
-
-class Duplicates(StrEnum):
-    """Which of several rows of the same key is sent."""
-
-    FAIL = "fail"
-    """The first; the others fail."""
-    FIRST = "first"
-    LAST = "last"
-
-
-class Match(StrEnum):
-    """Which rows of an upsert are sent."""
-
-    UPDATE_ONLY = "update_only"
-    """Those whose record exists."""
-    CREATE_ONLY = "create_only"
-    """Those whose record does not."""
-
-
-class Concurrency(StrEnum):
-    """Whether a task sends several requests at once."""
-
-    PARALLEL = "parallel"
-    SERIAL = "serial"
 
 
 class Connection(Struct, frozen=True):

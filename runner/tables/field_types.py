@@ -101,9 +101,6 @@ class MappedColumn(Struct, frozen=True):
         return self.required or self.finds_reference or "." in self.field
 
 
-EXPLICIT_NULL = "#N/A"
-"""A value that clears its field: Bulk API 2.0 reads it as null, so REST is sent null."""
-
 TRIMMED_BY_THE_ORG = BLANKS
 """White space that Salesforce removes at both ends of a text when it saves it; no text is empty.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.job.model import Blank
+from runner.job.choices import Blank
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import PLAIN_CSV

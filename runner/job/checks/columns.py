@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import SourceError
 from runner.job.checks.endpoints import is_encoding, is_here
+from runner.job.choices import Headers
 from runner.job.endpoints import FileSource, TaskSource
 from runner.job.lookups import is_word
-from runner.job.model import Headers, Origin, Verb, WriteTask
+from runner.job.model import Origin, Verb, WriteTask
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
 from runner.job.soql import selection
 from runner.suggest import did_you_mean, in_words, members_hint

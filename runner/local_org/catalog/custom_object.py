@@ -90,10 +90,11 @@ def _id() -> Field:
     )
 
 
-def _is_deleted() -> Field:
+def read_only_flag(name: str, label: str) -> Field:
+    """A checkbox that the org keeps itself; false in a new record."""
     return Field(
-        name="IsDeleted",
-        label="Deleted",
+        name=name,
+        label=label,
         type="boolean",
         nillable=False,
         createable=False,
@@ -134,7 +135,7 @@ def _fields(kind: str, label: str, section: Section) -> tuple[Field, ...]:
             return (
                 _id(),
                 OWNER_ID,
-                _is_deleted(),
+                read_only_flag("IsDeleted", "Deleted"),
                 _name_field(label, name_field),
                 *_system(),
                 _moment("LastViewedDate", "Last Viewed Date", nillable=True),
@@ -159,7 +160,7 @@ def _fields(kind: str, label: str, section: Section) -> tuple[Field, ...]:
             )
         case _:
             named = (_name_field(label, name_field),) if "name_field" in section else ()
-            return (_id(), _is_deleted(), *named, *_system())
+            return (_id(), read_only_flag("IsDeleted", "Deleted"), *named, *_system())
 
 
 def skeleton(name: str, section: Section, key_prefix: str) -> SObject:

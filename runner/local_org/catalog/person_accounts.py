@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from runner.local_org.catalog.custom_object import read_only_flag
 from runner.local_org.catalog.model import Field, SObject
 
 _OWN_NAMES = frozenset({"Salutation", "FirstName", "LastName"})
@@ -46,18 +47,7 @@ def _is_of_address(field: Field) -> bool:
 def enable(sobjects: dict[str, SObject]) -> None:
     """Give accounts, contacts and record types the fields that person accounts bring."""
     account, contact = sobjects["Account"], sobjects["Contact"]
-    flag = Field(
-        name="IsPersonAccount",
-        label="Is Person Account",
-        type="boolean",
-        nillable=False,
-        createable=False,
-        updateable=False,
-        defaulted_on_create=True,
-        aggregatable=False,
-        default=False,
-        soap_type="xsd:boolean",
-    )
+    flag = read_only_flag("IsPersonAccount", "Is Person Account")
     person = Field(
         name="PersonContactId",
         label="Contact ID",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.database import storage_errors
-from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.plans.placeholders import is_placeholder
 from runner.tables.plans.refusals import ParentRule, missing_table
 from runner.tables.sources.csv_pieces import with_rows

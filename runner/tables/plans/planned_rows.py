@@ -14,11 +14,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.job.model import Verb
 from runner.outcome import Counts, RowStatus
 from runner.plan import Change, FieldChanges, PlannedCell, PlannedRow, Refusal
 from runner.tables.database import storage_errors
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.tables.field_types import FieldKind
 from runner.tables.plans.placeholders import is_placeholder, is_planned, placeholder
 from runner.tables.plans.refusals import (
     NO_RECORD,

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.job.endpoints import EXPLICIT_NULL
+from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.equality import number

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from runner.job.model import Blank
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.job.choices import Blank
+from runner.job.endpoints import EXPLICIT_NULL
+from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import MOST_DIGITS, trimmed
 

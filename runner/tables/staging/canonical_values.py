@@ -25,8 +25,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from runner.job.endpoints import FileShape
-from runner.tables.field_types import EXPLICIT_NULL, TRIMMED_BY_THE_ORG, FieldKind
+from runner.job.endpoints import EXPLICIT_NULL, FileShape
+from runner.tables.field_types import TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
 from runner.tables.sql import literal, once
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.files import link_or_copy, unwritable
-from runner.job.model import Blank
+from runner.job.choices import Blank
 from runner.tables.database import Database
 from runner.tables.plain_csv import is_plain, with_line_feeds
 from runner.tables.sql import (

@@ -25,8 +25,8 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.database import storage_errors
-from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.equality import HeldField, is_held, plain

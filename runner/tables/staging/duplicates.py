@@ -8,7 +8,7 @@ of the org.
 
 from __future__ import annotations
 
-from runner.job.model import Duplicates
+from runner.job.choices import Duplicates
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN
 from runner.tables.sql import literal

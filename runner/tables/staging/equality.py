@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.job.endpoints import EXPLICIT_NULL
+from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import as_stored, same_key
 

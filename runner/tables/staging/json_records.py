@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.job.endpoints import EXPLICIT_NULL
+from runner.tables.field_types import FieldKind
 
 JsonValue = str | int | float | bool | None
 

@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.files import unwritable
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.database import storage_errors
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.tables.field_types import FieldKind
 from runner.tables.plain_csv import records_of
 from runner.tables.sql import literal, quote_leading_mark
 from runner.tables.staging.canonical_values import same_key

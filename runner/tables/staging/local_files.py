@@ -17,9 +17,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.files import unwritable
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.parallel import parallel_map
 from runner.tables.database import storage_errors
-from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.chunk import sent_between

@@ -13,13 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.errors import SourceError
-from runner.job.endpoints import FileShape
-from runner.job.model import Blank
-from runner.tables.field_types import (
-    EXPLICIT_NULL,
-    FieldKind,
-    MappedColumn,
-)
+from runner.job.choices import Blank
+from runner.job.endpoints import EXPLICIT_NULL, FileShape
+from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.csv import CODE_COLUMN, MESSAGE_COLUMN, RESULT_PREFIX, UNREADABLE
 from runner.tables.sources.value_texts import FLOATS, JSON, is_list, is_nested
 from runner.tables.sql import all_blank, literal, name

@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from runner.tables.field_types import (
-    EXPLICIT_NULL,
-    MOST_ROW_CHARACTERS,
-    FieldKind,
-    MappedColumn,
-)
+from runner.job.endpoints import EXPLICIT_NULL
+from runner.tables.field_types import MOST_ROW_CHARACTERS, FieldKind, MappedColumn
 from runner.tables.sources.value_texts import NOT_FINITE
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import (

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
 from runner.files import atomic_write, unwritable
-from runner.job.model import Match
+from runner.job.choices import Match
 from runner.tables.database import storage_errors
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal

@@ -13,10 +13,11 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.job.choices import Blank
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.job.lookups import Many, Missing
-from runner.job.model import Blank
 from runner.tables.database import storage_errors
-from runner.tables.field_types import EXPLICIT_NULL, FieldKind
+from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import same_key

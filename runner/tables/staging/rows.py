@@ -18,8 +18,8 @@ from msgspec.structs import replace
 
 from runner.errors import SourceError, StateError
 from runner.files import unwritable
+from runner.job.choices import Blank
 from runner.job.endpoints import Written
-from runner.job.model import Blank
 from runner.parallel import parallel_map
 from runner.tables.database import Database, storage_errors
 from runner.tables.disk import UNBOUNDED, Disk

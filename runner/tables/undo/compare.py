@@ -16,9 +16,9 @@ from typing import Any
 from msgspec import Struct
 
 from runner.files import PRIVATE_FILE, atomic_write, unwritable
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.job.model import Verb
 from runner.tables.database import Database, storage_errors
-from runner.tables.field_types import EXPLICIT_NULL
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal, name, read_parquet
 from runner.tables.staging.parts import header_line, read_header

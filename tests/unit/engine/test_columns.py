@@ -5,17 +5,9 @@ from pathlib import Path
 import pytest
 
 from runner.engine.columns import plan_columns
+from runner.job.choices import Headers, UnknownColumns
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import (
-    Connection,
-    Environment,
-    FieldMapping,
-    Headers,
-    Job,
-    UnknownColumns,
-    Verb,
-    WriteTask,
-)
+from runner.job.model import Connection, Environment, FieldMapping, Job, Verb, WriteTask
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind
 

@@ -10,7 +10,7 @@ import pytest
 from runner.engine.deadline import Deadline
 from runner.engine.sending import SendingLoop
 from runner.errors import AbortedError, ExitCode, LimitError, OrgError, StateError
-from runner.job.model import Concurrency
+from runner.job.choices import Concurrency
 from runner.parallel import WorkerPool
 
 WIDTH = 4

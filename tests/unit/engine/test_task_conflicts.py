@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from runner.credentials import SecretReference
 from runner.engine.task_conflicts import conflicts_of
 from runner.errors import OrgError
+from runner.job.choices import Concurrency
 from runner.job.endpoints import (
     STANDARD_STREAM,
     DatabaseSource,
@@ -23,16 +24,7 @@ from runner.job.endpoints import (
     Table,
     TaskSource,
 )
-from runner.job.model import (
-    Concurrency,
-    Connection,
-    Environment,
-    FieldMapping,
-    Job,
-    QueryTask,
-    Verb,
-    WriteTask,
-)
+from runner.job.model import Connection, Environment, FieldMapping, Job, QueryTask, Verb, WriteTask
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 
 CSV = FileShape(FileFormat.CSV)

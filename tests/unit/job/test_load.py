@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from runner.diagnostics import Severity
 from runner.errors import JobError
+from runner.job.choices import Blank, Concurrency, OnError
 from runner.job.endpoints import (
     FileFormat,
     FileShape,
@@ -22,12 +23,9 @@ from runner.job.model import (
     QUERY_BULK_THRESHOLD_ROWS,
     WRITE_BULK_THRESHOLD_ROWS,
     Api,
-    Blank,
-    Concurrency,
     Environment,
     FieldMapping,
     MaxFailures,
-    OnError,
     RetryPolicy,
     Verb,
     WriteOptions,

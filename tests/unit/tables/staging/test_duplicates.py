@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.job.model import Duplicates
+from runner.job.choices import Duplicates
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.staging.duplicates import settle_duplicates

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from runner.errors import SourceError
-from runner.job.model import Blank
+from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 

@@ -3,7 +3,7 @@
 import pytest
 
 from runner.errors import UnexpectedAnswerError
-from runner.job.model import Blank
+from runner.job.choices import Blank
 from runner.outcome import RowResult, RowStatus
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.results.row_results import RowResults

@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from runner.errors import SourceError
-from runner.job.model import Blank
+from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
