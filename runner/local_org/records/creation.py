@@ -17,7 +17,8 @@ from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.ids import make_id
 from runner.local_org.records.row_reading import RowDraft
 from runner.local_org.records.standard_behaviour import derivation_of, lacking_by_rule
-from runner.local_org.records.values import Stored, stamp
+from runner.local_org.records.stored import Stored
+from runner.local_org.records.time_values import stamp
 from runner.local_org.store import quoted, reserve
 
 _NUMBER = re.compile(r"\{(0+)\}")

@@ -22,7 +22,7 @@ from runner.local_org.records.recycle_bin import (
     purge_expired,
     undelete,
 )
-from runner.local_org.records.values import stamp
+from runner.local_org.records.time_values import stamp
 from runner.local_org.store import quoted
 
 _CHUNK_ROWS = 200

@@ -14,7 +14,7 @@ from datetime import datetime
 from runner.local_org.catalog.model import Catalog
 from runner.local_org.records.creation import Creation
 from runner.local_org.records.row_reading import RowDraft
-from runner.local_org.records.values import Stored
+from runner.local_org.records.stored import Stored
 from runner.local_org.store import quoted
 
 VERSION, DOCUMENT, LINK = "ContentVersion", "ContentDocument", "ContentDocumentLink"

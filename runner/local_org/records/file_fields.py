@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from runner.local_org.blobs import Blob
-from runner.local_org.records.values import Stored
+from runner.local_org.records.stored import Stored
 
 _Record = dict[str, Stored]
 

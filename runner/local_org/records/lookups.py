@@ -12,7 +12,7 @@ from enum import StrEnum
 from itertools import islice
 
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.records.values import Stored
+from runner.local_org.records.stored import Stored
 from runner.local_org.store import key_expression, quoted
 
 _BATCH = 500

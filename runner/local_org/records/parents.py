@@ -14,7 +14,8 @@ from runner.local_org.records import refusals
 from runner.local_org.records.columns import Column
 from runner.local_org.records.lookups import Existence, Lookups
 from runner.local_org.records.row_reading import RowDraft
-from runner.local_org.records.values import Stored, comparable
+from runner.local_org.records.stored import Stored
+from runner.local_org.records.values import comparable
 
 _Target = tuple[str, str]
 """A parent's sObject and the field it is found by."""

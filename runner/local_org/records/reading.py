@@ -10,8 +10,10 @@ from collections.abc import Sequence
 
 from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.org import Org
+from runner.local_org.records.compounds import compound_json, compound_parts
 from runner.local_org.records.lookups import Lookups
-from runner.local_org.records.values import Stored, compound_json, compound_parts, to_json
+from runner.local_org.records.stored import Stored
+from runner.local_org.records.values import to_json
 
 _COMPOUNDS = frozenset({"address", "location"})
 

@@ -14,8 +14,8 @@ from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import SObject
 from runner.local_org.records.lookups import Lookups, batches, marks
 from runner.local_org.records.row_reading import RowDraft
+from runner.local_org.records.time_values import stamp
 from runner.local_org.records.uniqueness import check_unique
-from runner.local_org.records.values import stamp
 from runner.local_org.store import quoted
 
 RETENTION = timedelta(days=15)

@@ -16,15 +16,9 @@ from runner.local_org.catalog.model import Catalog, Field, SObject
 from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
 from runner.local_org.records.columns import Column, column_of, is_key, parent_of
-from runner.local_org.records.values import (
-    Reader,
-    RefusedError,
-    Stored,
-    UnreadableError,
-    csv_reader,
-    json_reader,
-    null_text,
-)
+from runner.local_org.records.stored import Reader, Stored
+from runner.local_org.records.value_errors import RefusedError, UnreadableError
+from runner.local_org.records.values import csv_reader, json_reader, null_text
 
 _NULL_TEXT = "#N/A"
 _ABSENT: Any = object()

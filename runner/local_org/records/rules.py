@@ -11,7 +11,8 @@ from runner.local_org.api_errors import ApiError
 from runner.local_org.catalog.model import DuplicateRule, Field, SObject, ValidationRule
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.row_reading import RowDraft
-from runner.local_org.records.values import Stored, comparable
+from runner.local_org.records.stored import Stored
+from runner.local_org.records.values import comparable
 
 Test = Callable[[Stored], bool]
 

@@ -19,7 +19,7 @@ from runner.local_org.records.file_fields import (
     derive_version,
     lacking_of_version,
 )
-from runner.local_org.records.values import Stored
+from runner.local_org.records.stored import Stored
 from runner.local_org.triggers import share, total
 
 StoredRecord = dict[str, Stored]

@@ -14,7 +14,8 @@ from runner.local_org.catalog.model import Field, SObject
 from runner.local_org.records import refusals
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.row_reading import RowDraft
-from runner.local_org.records.values import Stored, comparable
+from runner.local_org.records.stored import Stored
+from runner.local_org.records.values import comparable
 
 _SHORT_ID = 15
 

@@ -1,6 +1,6 @@
 """One field's value in its forms: stored, in JSON, read from Bulk's CSV, as a key to compare.
 
-Knows types, lengths and ranges. Knows nothing of records or of other fields, except compounds.
+Knows types and lengths. Knows nothing of records or of other fields.
 """
 
 from __future__ import annotations
@@ -8,60 +8,31 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 
 from runner.local_org import exact_numbers
-from runner.local_org.api_errors import ApiError
 from runner.local_org.blobs import Blob
-from runner.local_org.catalog.model import Field, SObject
+from runner.local_org.catalog.model import Field
 from runner.local_org.ids import normalise
 from runner.local_org.records import refusals
+from runner.local_org.records.number_values import csv_double_reader, double_reader, int_reader
+from runner.local_org.records.stored import Reader, Stored
+from runner.local_org.records.time_values import (
+    date_reader,
+    read_datetime,
+    time_reader,
+)
+from runner.local_org.records.value_errors import RefusedError, UnreadableError
 from runner.local_org.store import folds
-
-Stored = str | int | float | None
-Reader = Callable[[object], Stored]
 
 _EMAIL = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z0-9-]{2,}"
 )
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DATETIME = re.compile(
-    r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d{1,9})?"
-    r"(Z|[+-](?:0\d|1[0-3]):?[0-5]\d|[+-]14:?00)?",
-    re.ASCII,
-)
-_TIME = re.compile(r"(\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?Z?", re.ASCII)
 _TRIMMED = " \t\n\r\f\v"
 """No text has this white space at its ends (Apex guide, Primitive Data Types); others it may."""
 _TRUE = frozenset({"true", "1", "yes", "y", "on"})
 _FALSE = frozenset({"false", "0", "no", "n", "off"})
-_EXACT_DIGITS = 15
-"""A double holds every number of so many digits exactly as it is written."""
-_FEW_DIGITS = 8
 _NUMBERS = frozenset({"double", "currency", "percent"})
-_AMPLE = Context(prec=400)
-"""Enough precision for every double and its decimal places."""
-_FIRST_YEAR, _LAST_YEAR = 1700, 4000
-
-
-class UnreadableError(ValueError):
-    """A value of the wrong type."""
-
-
-class RefusedError(ValueError):
-    """A value of the right type that the field refuses."""
-
-    def __init__(self, error: ApiError) -> None:
-        super().__init__(error.message)
-        self.error = error
-
-
-def stamp(moment: datetime) -> str:
-    """A moment as stored; datetimes have whole seconds, as in Salesforce."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def to_json(field: Field, stored: Stored) -> object:
@@ -104,9 +75,9 @@ def csv_reader(field: Field) -> Reader:
     if field.type == "boolean":
         return _csv_boolean
     if field.type == "datetime":
-        return _csv_datetime
+        return read_datetime
     if field.type in _NUMBERS:
-        return _csv_double_reader(field)
+        return csv_double_reader(field)
     if field.type not in _READERS:
         return _csv_text_reader(field)
     return _READERS.get(field.type, _text_reader)(field)
@@ -141,142 +112,6 @@ def _csv_boolean(value: object) -> Stored:
     if text in _FALSE:
         return 0
     raise UnreadableError
-
-
-def _int_reader(field: Field) -> Reader:
-    digits = field.digits or 9
-    bound = 10**digits
-
-    def read(value: object) -> Stored:
-        if isinstance(value, str) and len(value) <= digits and value.isascii() and value.isdigit():
-            return int(value)
-        number = _number(value)
-        if number != number.to_integral_value():
-            raise UnreadableError
-        if abs(number) >= bound:
-            raise RefusedError(refusals.out_of_range(field, value))
-        return int(number)
-
-    return read
-
-
-def _number(value: object) -> Decimal:
-    """An exact number, within the range of a double."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise UnreadableError
-    text = exact_numbers.unmarked(value) if isinstance(value, str) else repr(value)
-    if _NUMBER.fullmatch(text) is None or not math.isfinite(float(text)):
-        raise UnreadableError
-    return Decimal(text)
-
-
-def _double_reader(field: Field) -> Reader:
-    scale, precision = field.scale, field.precision
-    bound = Decimal(10) ** (precision - scale) if precision else Decimal("Infinity")
-    last, rounding = _last_place(field)
-
-    def read(value: object) -> Stored:
-        number = _number(value)
-        if abs(number) >= bound:
-            raise RefusedError(refusals.out_of_range(field, value))
-        return exact_numbers.to_stored(number.quantize(last, rounding, _AMPLE))
-
-    return read
-
-
-def _last_place(field: Field) -> tuple[Decimal, str]:
-    """The unit that a field's numbers are rounded to, and how."""
-    rounding = ROUND_HALF_EVEN if field.type == "currency" else ROUND_HALF_UP
-    return Decimal(1).scaleb(-field.scale), rounding
-
-
-def _csv_double_reader(field: Field) -> Reader:
-    """The numbers of few digits that nearly all are, without the steps that leave them as is."""
-    read_any = _double_reader(field)
-    whole = _EXACT_DIGITS - field.scale
-    if field.precision:
-        whole = min(whole, field.precision - field.scale)
-    if whole < 1:
-        return read_any
-    decimals = rf"(?:\.\d{{1,{field.scale}}})?" if field.scale else ""
-    is_short = re.compile(rf"-?\d{{1,{whole}}}{decimals}", re.ASCII).fullmatch
-    few = rf"-?\d{{1,{min(whole, _FEW_DIGITS)}}}\.\d{{1,{_EXACT_DIGITS - _FEW_DIGITS}}}"
-    is_rounded = re.compile(few, re.ASCII).fullmatch
-    last, rounding = _last_place(field)
-
-    def read(value: object) -> Stored:
-        if isinstance(value, str):
-            if is_short(value):
-                return float(value)
-            if is_rounded(value):
-                return float(Decimal(value).quantize(last, rounding))
-        return read_any(value)
-
-    return read
-
-
-def _date_reader(_field: Field) -> Reader:
-    def read(value: object) -> Stored:
-        if not isinstance(value, str) or _DATE.fullmatch(value) is None:
-            raise UnreadableError
-        return _checked_date(value)
-
-    return read
-
-
-def _checked_date(text: str) -> str:
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise UnreadableError from None
-    if not _FIRST_YEAR <= day.year <= _LAST_YEAR:
-        raise UnreadableError
-    return text
-
-
-def _datetime_reader(_field: Field) -> Reader:
-    return _csv_datetime
-
-
-def _csv_datetime(value: object) -> Stored:
-    match = _DATETIME.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        raise UnreadableError
-    day, clock, zone = match.groups()  # milliseconds are not stored
-    if zone in (None, "Z"):
-        _checked_date(day)
-        _checked_clock(clock)
-        return f"{day}T{clock}.000Z"
-    return _shifted(day, clock, zone)
-
-
-def _shifted(day: str, clock: str, zone: str) -> str:
-    try:
-        moment = datetime.fromisoformat(f"{day}T{clock}{zone}").astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise UnreadableError from None
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise UnreadableError
-    return stamp(moment)
-
-
-def _checked_clock(text: str) -> str:
-    try:
-        time.fromisoformat(text)
-    except ValueError:
-        raise UnreadableError from None
-    return text
-
-
-def _time_reader(_field: Field) -> Reader:
-    def read(value: object) -> Stored:
-        match = _TIME.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            raise UnreadableError
-        clock, fraction = match.groups()
-        return f"{_checked_clock(clock)}.{(fraction or '')[:3].ljust(3, '0')}Z"
-
-    return read
 
 
 def _text(value: object) -> str:
@@ -388,14 +223,14 @@ def _blob_reader(_field: Field) -> Reader:
 
 _READERS: Mapping[str, Callable[[Field], Reader]] = {
     "boolean": _boolean_reader,
-    "int": _int_reader,
-    "long": _int_reader,
-    "double": _double_reader,
-    "currency": _double_reader,
-    "percent": _double_reader,
-    "date": _date_reader,
-    "datetime": _datetime_reader,
-    "time": _time_reader,
+    "int": int_reader,
+    "long": int_reader,
+    "double": double_reader,
+    "currency": double_reader,
+    "percent": double_reader,
+    "date": date_reader,
+    "datetime": lambda _field: read_datetime,
+    "time": time_reader,
     "email": _email_reader,
     "picklist": _picklist_reader,
     "multipicklist": _multipicklist_reader,
@@ -408,28 +243,3 @@ _READERS: Mapping[str, Callable[[Field], Reader]] = {
 def comparable(field: Field, stored: Stored) -> Stored:
     """The form in which equal values of a field are equal, as in `key_expression`."""
     return stored.casefold() if isinstance(stored, str) and folds(field) else stored
-
-
-def compound_parts(sobject: SObject, compound: Field) -> tuple[tuple[str, Field], ...]:
-    """Members of an address or location with their fields, in the order of responses."""
-    parts = [item for item in sobject.fields if item.compound_field_name == compound.name]
-    return tuple(sorted((_member(compound, part), part) for part in parts))
-
-
-def _member(compound: Field, part: Field) -> str:
-    """`BillingPostalCode` of `BillingAddress` is `postalCode`; `Geo__Latitude__s` is `latitude`."""
-    if compound.type == "location":
-        return part.name.removesuffix("__s").rsplit("__", 1)[-1].lower()
-    name = part.name.removeprefix(compound.name.removesuffix("Address"))
-    return name[0].lower() + name[1:]
-
-
-def compound_json(
-    parts: tuple[tuple[str, Field], ...], stored: Callable[[str], Stored]
-) -> dict[str, object] | None:
-    """An address or location from its parts; None if all of them are null.
-
-    `stored` returns the stored value of a field by name.
-    """
-    members: dict[str, object] = {name: to_json(part, stored(part.name)) for name, part in parts}
-    return None if all(value is None for value in members.values()) else members

@@ -32,8 +32,9 @@ from runner.local_org.records.standard_behaviour import (
     derives_much,
     misplaced_of,
 )
+from runner.local_org.records.time_values import stamp
 from runner.local_org.records.uniqueness import check_unique
-from runner.local_org.records.values import comparable, stamp
+from runner.local_org.records.values import comparable
 from runner.local_org.store import quoted
 
 CHUNK_ROWS = 200

@@ -13,7 +13,7 @@ from runner.local_org.api_errors import ApiRefusal
 from runner.local_org.catalog.model import SObject
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.org import Org
-from runner.local_org.records.values import stamp
+from runner.local_org.records.time_values import stamp
 from runner.local_org.resources.request_parsing import named_sobject
 from runner.local_org.store import quoted
 

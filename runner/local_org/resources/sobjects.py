@@ -23,7 +23,8 @@ from runner.local_org.ids import normalise
 from runner.local_org.org import Org
 from runner.local_org.records import RowOutcome, is_key, read, write
 from runner.local_org.records.lookups import Existence, Lookups
-from runner.local_org.records.values import Stored, comparable, json_reader
+from runner.local_org.records.stored import Stored
+from runner.local_org.records.values import comparable, json_reader
 from runner.local_org.resources.blob_bodies import read_blob, record_of, with_blobs
 from runner.local_org.resources.request_parsing import (
     header_moment,

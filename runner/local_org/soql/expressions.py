@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from runner.local_org.catalog.model import Field
-from runner.local_org.records.values import compound_parts
+from runner.local_org.records.compounds import compound_parts
 from runner.local_org.soql.kinds import DATED, NUMERIC, Kind
 from runner.local_org.soql.scope import Column, Scope
 from runner.local_org.store import folds

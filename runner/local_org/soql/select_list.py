@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from msgspec import Struct
 
 from runner.local_org.catalog.model import Field, SObject
-from runner.local_org.records.values import compound_parts
+from runner.local_org.records.compounds import compound_parts
 from runner.local_org.soql import record_shape
 from runner.local_org.soql.expressions import AGGREGATES, CONVERSIONS, Expression
 from runner.local_org.soql.kinds import Kind, kind_of

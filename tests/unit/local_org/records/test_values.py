@@ -2,13 +2,8 @@ import pytest
 from msgspec.structs import replace
 
 from runner.local_org.catalog.model import Field
-from runner.local_org.records.values import (
-    RefusedError,
-    UnreadableError,
-    csv_reader,
-    json_reader,
-    to_json,
-)
+from runner.local_org.records.value_errors import RefusedError, UnreadableError
+from runner.local_org.records.values import csv_reader, json_reader, to_json
 
 SOAP = {"double": "xsd:double", "int": "xsd:int", "boolean": "xsd:boolean"}
 

@@ -1,69 +1,38 @@
 # ruff: noqa: E501 - a case reads best in one line
 """Targets of every kind hold the rows, typed as described, or are not there at all."""
 
-import csv
 import gzip
 import io
 import json
-import os
 import sys
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 
-import duckdb
 import openpyxl
 import pytest
-import sqlalchemy
 import zstandard
 
 from runner.credentials import SecretReference
-from runner.errors import SourceError, StateError
+from runner.errors import StateError
 from runner.job.endpoints import (
     Compression,
-    DatabaseSource,
     DatabaseTarget,
     FileFormat,
     FileShape,
-    FileSource,
     FileTarget,
     FolderTarget,
-    TableMode,
 )
-from runner.tables.field_types import FieldKind, MappedColumn
-from runner.tables.sources.database import bound
-from runner.tables.sources.open import open_source
-from runner.tables.sources.sql_join import JoinedSource
-from runner.tables.staging.rows import StagedRows
+from runner.tables.field_types import FieldKind
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
-
-COLUMNS = (
-    QueryColumn("Id", FieldKind.ID),
-    QueryColumn("Account.Name", FieldKind.TEXT),
-    QueryColumn("Amount", FieldKind.NUMBER, 18, 2),
-    QueryColumn("At", FieldKind.DATETIME),
-    QueryColumn("Closed", FieldKind.BOOLEAN),
-    QueryColumn("Day", FieldKind.DATE),
-    QueryColumn("T", FieldKind.TIME),
-    QueryColumn("N", FieldKind.INTEGER),
-    QueryColumn("total"),
-)
-HEADER = ",".join(f'"{column.name}"' for column in COLUMNS) + "\n"
-FIRST = '"006A","Ä ""x"", y\nz\u2028","1234567890123456.50","2026-01-31T08:00:00.123Z","false","4000-12-31","08:30:00.000Z","7","5"\n'
-SECOND = '"006B","","","","true","1700-01-01","","",""\n'
-ROWS = HEADER + FIRST + SECOND
-VALUES = (
-    "006A",
-    'Ä "x", y\nz\u2028',
-    Decimal("1234567890123456.50"),
-    datetime(2026, 1, 31, 8, 0, 0, 123000, UTC),
-    False,
-    date(4000, 12, 31),
-    time(8, 30),
-    7,
-    "5",
+from tests.unit.tables.targets.delivered import (
+    COLUMNS,
+    HEADER,
+    ROWS,
+    VALUES,
+    from_duckdb,
+    target,
 )
 
 
@@ -73,15 +42,6 @@ def rows(tmp_path):
     file = tmp_path / "run" / "records.csv"
     file.write_text(ROWS, encoding="utf-8")
     return file
-
-
-def target(path, form=FileFormat.CSV, **shape):
-    return FileTarget(path, FileShape(form, **shape))
-
-
-def from_duckdb(query):
-    with duckdb.connect() as connection:
-        return connection.execute(query).fetchall()
 
 
 def test_parquet_has_the_types_of_the_describe(rows, tmp_path):
@@ -300,109 +260,6 @@ def test_an_address_is_written_as_a_file_is(rows, tmp_path):
     assert (tmp_path / "sent.csv").read_text(encoding="utf-8") == ROWS
 
 
-@pytest.fixture
-def sqlite(tmp_path, monkeypatch):
-    monkeypatch.setenv("A_DATABASE", f"sqlite:///{tmp_path / 'a.db'}")
-    return SecretReference(env="A_DATABASE")
-
-
-def in_sqlite(query):
-    engine = sqlalchemy.create_engine(os.environ["A_DATABASE"])
-    try:
-        with engine.connect() as connection:
-            return [tuple(row) for row in connection.exec_driver_sql(query)]
-    finally:
-        engine.dispose()
-
-
-def test_a_table_is_made_replaced_and_added_to(rows, sqlite):
-    for mode, count in ((TableMode.REPLACE, 2), (TableMode.APPEND, 4), (TableMode.REPLACE, 2)):
-        deliver(rows, DatabaseTarget(sqlite, "cases", mode), COLUMNS, keep_rows=True)
-        assert in_sqlite("SELECT count(*) FROM cases") == [(count,)]
-    asked = 'SELECT "Id", "Account.Name", "Amount", "Closed", "Day", "N" FROM cases ORDER BY 1'
-    assert in_sqlite(asked) == [
-        ("006A", VALUES[1], "1234567890123456.50", 0, "4000-12-31", 7),
-        ("006B", None, None, 1, "1700-01-01", None),
-    ]
-
-
-def test_sqlite_has_dates_and_times_as_texts(tmp_path, sqlite):
-    file = tmp_path / "times.csv"
-    file.write_text('"At","T"\n"2026-01-31T08:00:00.120Z","08:00:00.500Z"\n"",""\n')
-    columns = (QueryColumn("At", FieldKind.DATETIME), QueryColumn("T", FieldKind.TIME))
-    deliver(file, DatabaseTarget(sqlite, "times", TableMode.REPLACE), columns, keep_rows=True)
-    assert in_sqlite("SELECT * FROM times") == [
-        ("2026-01-31T08:00:00.120Z", "08:00:00.500000"),
-        (None, None),
-    ]
-
-
-def test_a_table_that_rejects_a_row_is_left_as_it_was(rows, sqlite):
-    engine = sqlalchemy.create_engine(os.environ["A_DATABASE"])
-    with engine.begin() as connection:
-        connection.exec_driver_sql('CREATE TABLE cases ("Id" TEXT, "N" INTEGER NOT NULL)')
-        connection.exec_driver_sql("INSERT INTO cases VALUES ('old', 1)")
-    engine.dispose()
-    with pytest.raises(StateError, match="The database"):
-        deliver(rows, DatabaseTarget(sqlite, "cases", TableMode.APPEND), COLUMNS, keep_rows=True)
-    assert in_sqlite('SELECT "Id" FROM cases') == [("old",)]
-
-
-def records_text(records):
-    return b"".join(block for each in records for block in each.blocks).decode()
-
-
-def test_rows_of_a_database_are_written_as_fields_expect_them(sqlite, tmp_path):
-    sql = "SELECT 1 AS a, 'x%y:z' AS b, NULL AS c, 0.1 AS d, x'6162' AS e WHERE 'a' LIKE '%a%'"
-    [records] = open_source(DatabaseSource(sqlite, sql), tmp_path)
-    assert records.columns == ("a", "b", "c", "d", "e")
-    [row] = csv.reader(records_text([records]).splitlines())
-    assert row == ["1", "x%y:z", "", "0.1", "YWI="]
-
-
-@pytest.mark.parametrize(
-    ("url", "sql", "said", "hint"),
-    [
-        (
-            None,
-            "SELECT 1",
-            "The variable A_DATABASE does not contain a database URL",
-            "It must be like",
-        ),
-        ("no url", "SELECT 1", "is not a valid SQLAlchemy URL", "Write one such as"),
-        ("sqlite://", "SELEKT 1", 'near "SELEKT": syntax error', ""),
-        (
-            "sqlite:////nowhere/at/all.db",
-            "SELECT 1",
-            "unable to open database file",
-            "Check that it runs",
-        ),
-        (
-            "oracle+oracledb://u:secret@h/x",
-            "SELECT 1",
-            "needs the driver oracledb",
-            "pip install oracledb",
-        ),
-        ("sqlite://", "SELECT 1 AS a, 2 AS a", "'a' appears twice", "Rename"),
-        ("sqlite://", "CREATE TABLE a (b)", "", ""),
-    ],
-)
-def test_what_is_wrong_with_a_database_is_reported_without_its_url(
-    monkeypatch, tmp_path, url, sql, said, hint
-):
-    if url is None:
-        monkeypatch.delenv("A_DATABASE", raising=False)
-    else:
-        monkeypatch.setenv("A_DATABASE", url)
-    source = DatabaseSource(SecretReference(env="A_DATABASE"), sql)
-    with pytest.raises(SourceError) as raised:
-        open_source(source, tmp_path)
-    told = f"{raised.value.message} {raised.value.hint}"
-    assert said in raised.value.message
-    assert hint in (raised.value.hint or "")
-    assert "secret" not in told
-
-
 @pytest.mark.parametrize("module", ["sqlalchemy", "xlsxwriter", "fsspec"])
 def test_a_missing_extra_is_reported_with_the_command_that_installs_it(
     rows, tmp_path, monkeypatch, module
@@ -418,48 +275,6 @@ def test_a_missing_extra_is_reported_with_the_command_that_installs_it(
     with pytest.raises(StateError) as raised:
         deliver(rows, to, COLUMNS, keep_rows=True)
     assert raised.value.hint == f"Install it: pip install 'sfrunner[{extra}]'"
-
-
-EVIL = "x'); DROP TABLE t; --"
-
-
-def test_params_are_bound_to_the_sql_of_a_database_as_values(sqlite, tmp_path):
-    params = {"since": datetime(2026, 1, 31, 8, tzinfo=UTC), "day": date(2026, 1, 31), "n": 5}
-    sql = (
-        "SELECT :evil AS e, '50% :evil' AS t, :since AS s, :n + 1 AS n, :none AS g"
-        " WHERE '2026-02-01' > :day AND 'a' LIKE '%a' AND :evil = :evil"
-    )
-    source = DatabaseSource(sqlite, sql, {**params, "evil": EVIL, "none": None, "other": 1})
-    [records] = open_source(source, tmp_path)
-    [row] = csv.reader(records_text([records]).splitlines())
-    assert row == [EVIL, "50% :evil", "2026-01-31 08:00:00", "6", ""]
-
-
-@pytest.mark.parametrize(
-    ("style", "sql", "values"),
-    [
-        ("qmark", "a ? '%' ?, ?", ("1", "2", "1")),
-        ("format", "a %s '%%' %s, %s", ("1", "2", "1")),
-        ("numeric", "a :1 '%' :2, :3", ("1", "2", "1")),
-        ("numeric_dollar", "a $1 '%' $2, $3", ("1", "2", "1")),
-        ("named", "a :x '%' :y, :x", {"x": "1", "y": "2"}),
-        ("pyformat", "a %(x)s '%%' %(y)s, %(x)s", {"x": "1", "y": "2"}),
-    ],
-)
-def test_every_driver_gets_the_placeholders_of_its_style(sqlite, style, sql, values):
-    source = DatabaseSource(sqlite, "a :x '%' :y, :x", {"x": "1", "y": "2", "z": "3"})
-    dialect = SimpleNamespace(paramstyle=style, name="any")
-    assert bound(source, dialect) == (sql, values)
-
-
-def test_params_are_bound_to_sql_over_other_rows_as_values(tmp_path):
-    (tmp_path / "t.csv").write_text("a,day\n1,2026-01-01\n2,2026-02-01\n")
-    tables = {"t": FileSource(tmp_path / "t.csv", FileShape(FileFormat.CSV))}
-    params = {"Since": date(2026, 1, 15), "evil": EVIL, "n": 10**17 + 1, "gone": None}
-    sql = "SELECT a, :evil AS e, :n AS n, :gone AS g FROM t WHERE CAST(day AS DATE) > :Since"
-    [records] = open_source(JoinedSource(sql, tables, params), tmp_path)
-    [row] = csv.reader(records_text([records]).splitlines())
-    assert row == ["2", EVIL, str(10**17 + 1), ""]
 
 
 @pytest.mark.parametrize(
@@ -485,77 +300,3 @@ def test_a_target_folder_and_its_files_are_on_the_disk_when_it_has_its_name(
     disk_log.assert_durable(to.path)
     sizes = {step[2] for step in disk_log.steps if step[0] == "sync" and step[1].endswith(".csv")}
     assert {file.stat().st_size for file in to.path.iterdir()} == sizes
-
-
-LINES = "x,y,z\n" * 5_000
-"""A text whose lines look like records of three columns."""
-TEXTS = (QueryColumn("Id", FieldKind.ID), QueryColumn("N", FieldKind.NUMBER), QueryColumn("Text"))
-
-
-@pytest.fixture(scope="module")
-def long_texts(tmp_path_factory):
-    """10 MB, which DuckDB's parallel reader refuses."""
-    file = tmp_path_factory.mktemp("long") / "rows.csv"
-    with file.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        writer.writerow([column.name for column in TEXTS])
-        writer.writerows([f"006{n:012}", f"{n}.5", LINES] for n in range(333))
-    return file
-
-
-def _one_file(form, **shape):
-    return lambda folder: FileTarget(folder / f"out.{form}", FileShape(form, **shape))
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        _one_file(FileFormat.CSV, delimiter=";"),
-        _one_file(FileFormat.JSONL),
-        _one_file(FileFormat.JSON),
-        _one_file(FileFormat.PARQUET),
-        _one_file(FileFormat.XML, record="/records/record"),
-        lambda folder: FolderTarget(folder / "out", FileShape(FileFormat.PARQUET)),
-        lambda folder: FolderTarget(
-            folder / "out", FileShape(FileFormat.CSV, delimiter=","), split_bytes=2_000_000
-        ),
-    ],
-)
-def test_long_texts_with_lines_like_records_arrive(tmp_path, long_texts, target):
-    to = target(tmp_path)
-    deliver(long_texts, to, TEXTS, keep_rows=True)
-    sources = to.path
-    if isinstance(to, FolderTarget):
-        sources = to.path / f"*.{to.shape.format}"
-    staging = StagedRows(tmp_path / "staging")
-    staging.load(FileSource(sources, to.shape))
-    staging.map([MappedColumn(column.name, None) for column in TEXTS])
-    found = [record for batch in staging.batches(500) for _, record in batch]
-    staging.discard()
-    assert len(found) == 333
-    assert {record["Text"] for record in found} == {LINES}
-    assert {record["N"] for record in found} == {f"{n}.5" for n in range(333)}
-
-
-def test_long_texts_reach_a_database(tmp_path, monkeypatch, long_texts):
-    url = f"sqlite:///{tmp_path / 'out.db'}"
-    monkeypatch.setenv("OUT", url)
-    reference = SecretReference(env="OUT")
-    deliver(long_texts, DatabaseTarget(reference, "t", TableMode.REPLACE), TEXTS, keep_rows=True)
-    with sqlalchemy.create_engine(url).connect() as link:
-        found = link.execute(sqlalchemy.text("SELECT count(*), min(Text), max(Text) FROM t"))
-        assert found.fetchall() == [(333, LINES, LINES)]
-
-
-def test_rows_of_many_kilobytes_become_parquet(tmp_path):
-    """300 MB in DuckDB's default row group are more than its memory may hold."""
-    rows = tmp_path / "rows.csv"
-    with rows.open("w", encoding="utf-8", newline="") as stream:
-        stream.write('"Id","Text"\n')
-        stream.writelines(f'"{n}","{n:x}{"é" * 30_000}"\n' for n in range(3_000))
-    to = FileTarget(tmp_path / "out.parquet", FileShape(FileFormat.PARQUET))
-    deliver(rows, to, (QueryColumn("Id"), QueryColumn("Text")), keep_rows=True)
-    query = "SELECT count(*), min(strlen(Text)), count(DISTINCT Text) FROM read_parquet(?)"
-    with duckdb.connect() as connection:
-        found = connection.execute(query, [str(to.path)]).fetchall()
-    assert found == [(3_000, 60_001, 3_000)]

@@ -1,0 +1,95 @@
+"""Texts longer than a reader's buffer arrive in every target."""
+
+import csv
+
+import duckdb
+import pytest
+import sqlalchemy
+
+from runner.credentials import SecretReference
+from runner.job.endpoints import (
+    DatabaseTarget,
+    FileFormat,
+    FileShape,
+    FileSource,
+    FileTarget,
+    FolderTarget,
+    TableMode,
+)
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.staging.rows import StagedRows
+from runner.tables.targets.deliver import deliver
+from runner.tables.targets.rest_rows import QueryColumn
+
+LINES = "x,y,z\n" * 5_000
+"""A text whose lines look like records of three columns."""
+TEXTS = (QueryColumn("Id", FieldKind.ID), QueryColumn("N", FieldKind.NUMBER), QueryColumn("Text"))
+
+
+@pytest.fixture(scope="module")
+def long_texts(tmp_path_factory):
+    """10 MB, which DuckDB's parallel reader refuses."""
+    file = tmp_path_factory.mktemp("long") / "rows.csv"
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
+        writer.writerow([column.name for column in TEXTS])
+        writer.writerows([f"006{n:012}", f"{n}.5", LINES] for n in range(333))
+    return file
+
+
+def _one_file(form, **shape):
+    return lambda folder: FileTarget(folder / f"out.{form}", FileShape(form, **shape))
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        _one_file(FileFormat.CSV, delimiter=";"),
+        _one_file(FileFormat.JSONL),
+        _one_file(FileFormat.JSON),
+        _one_file(FileFormat.PARQUET),
+        _one_file(FileFormat.XML, record="/records/record"),
+        lambda folder: FolderTarget(folder / "out", FileShape(FileFormat.PARQUET)),
+        lambda folder: FolderTarget(
+            folder / "out", FileShape(FileFormat.CSV, delimiter=","), split_bytes=2_000_000
+        ),
+    ],
+)
+def test_long_texts_with_lines_like_records_arrive(tmp_path, long_texts, target):
+    to = target(tmp_path)
+    deliver(long_texts, to, TEXTS, keep_rows=True)
+    sources = to.path
+    if isinstance(to, FolderTarget):
+        sources = to.path / f"*.{to.shape.format}"
+    staging = StagedRows(tmp_path / "staging")
+    staging.load(FileSource(sources, to.shape))
+    staging.map([MappedColumn(column.name, None) for column in TEXTS])
+    found = [record for batch in staging.batches(500) for _, record in batch]
+    staging.discard()
+    assert len(found) == 333
+    assert {record["Text"] for record in found} == {LINES}
+    assert {record["N"] for record in found} == {f"{n}.5" for n in range(333)}
+
+
+def test_long_texts_reach_a_database(tmp_path, monkeypatch, long_texts):
+    url = f"sqlite:///{tmp_path / 'out.db'}"
+    monkeypatch.setenv("OUT", url)
+    reference = SecretReference(env="OUT")
+    deliver(long_texts, DatabaseTarget(reference, "t", TableMode.REPLACE), TEXTS, keep_rows=True)
+    with sqlalchemy.create_engine(url).connect() as link:
+        found = link.execute(sqlalchemy.text("SELECT count(*), min(Text), max(Text) FROM t"))
+        assert found.fetchall() == [(333, LINES, LINES)]
+
+
+def test_rows_of_many_kilobytes_become_parquet(tmp_path):
+    """300 MB in DuckDB's default row group are more than its memory may hold."""
+    rows = tmp_path / "rows.csv"
+    with rows.open("w", encoding="utf-8", newline="") as stream:
+        stream.write('"Id","Text"\n')
+        stream.writelines(f'"{n}","{n:x}{"é" * 30_000}"\n' for n in range(3_000))
+    to = FileTarget(tmp_path / "out.parquet", FileShape(FileFormat.PARQUET))
+    deliver(rows, to, (QueryColumn("Id"), QueryColumn("Text")), keep_rows=True)
+    query = "SELECT count(*), min(strlen(Text)), count(DISTINCT Text) FROM read_parquet(?)"
+    with duckdb.connect() as connection:
+        found = connection.execute(query, [str(to.path)]).fetchall()
+    assert found == [(3_000, 60_001, 3_000)]
