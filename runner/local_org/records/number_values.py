@@ -26,7 +26,7 @@ _AMPLE = Context(prec=400)
 def int_reader(field: Field) -> Reader:
     """The reader of a whole number, of at most `digits` (9 if the field has none).
 
-    It raises `UnreadableError` for what is no whole number, and `RefusedError` beyond the range.
+    It raises `UnreadableError` for any other value, and `RefusedError` beyond the range.
     """
     digits = field.digits or 9
     bound = 10**digits
@@ -57,7 +57,7 @@ def _number(value: object) -> Decimal:
 def double_reader(field: Field) -> Reader:
     """The reader of a number, which rounds to the decimal places of the field.
 
-    It raises `UnreadableError` for what is no number, and `RefusedError` beyond the precision.
+    It raises `UnreadableError` for any other value, and `RefusedError` beyond the precision.
     """
     scale, precision = field.scale, field.precision
     bound = Decimal(10) ** (precision - scale) if precision else Decimal("Infinity")
