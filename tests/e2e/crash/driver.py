@@ -2,7 +2,8 @@
 
 A point is a moment at which another state of ledger, org or files has just been reached or is
 about to be: before and after each commit of the ledger, each request, each file that takes its
-place. They are found here, from outside: the product knows nothing of it.
+place, each statement of a target's transaction. They are found here, from outside: the product
+knows nothing of it.
 
 Asked as `warm.py` is, with `kill_at` (null: never) and `out` (a folder) besides; answers with one
 JSON object a line: `code` (-9 for a kill), `points`.
@@ -18,6 +19,7 @@ from pathlib import Path
 from runner.salesforce.bulk import ingest
 from runner.salesforce.http.transport import Transport
 from runner.state.ledger_file import LedgerFile
+from runner.tables.targets import database, duckdb_file, folder, sqlite
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # a script's own folder is all it finds
 
@@ -53,7 +55,14 @@ def watch(points):
         points.pass_one()
 
     LedgerFile.writing = watched
-    for owner, name in ((Transport, "send"), (os, "replace")):
+    for owner, name in (
+        (Transport, "send"),
+        (os, "replace"),
+        (folder, "exchange"),
+        (database, "_run"),
+        (sqlite, "_run"),
+        (duckdb_file, "_count"),
+    ):
         setattr(owner, name, around(getattr(owner, name), points))
 
 

@@ -2,13 +2,16 @@
 
 import os
 import random
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 import pytest
+import sqlalchemy
+
+from tests.postgresql import PROGRAMS, cluster, url_of
 
 SEED = int(os.environ.get("SOAK_SEED", "20261129"))
+ROUNDS = int(os.environ.get("SOAK_ROUNDS", "300"))
 QUERY = "SELECT Id, Name, IsDeleted, SystemModstamp FROM Account"
 FAULTS = (
     {"kind": "answer_lost", "path": "query|deleted", "times": 1},
@@ -95,58 +98,86 @@ class Course:
         )
 
 
-FILES = pytest.mark.parametrize("name", ["a.csv", "a.jsonl", "a.parquet"])
+@pytest.fixture(scope="module")
+def server():
+    """The URL of a PostgreSQL."""
+    if PROGRAMS is None:
+        pytest.skip("PostgreSQL is not installed here: apt install postgresql")
+    with cluster() as socket:
+        yield url_of(socket)
 
 
-def merged_as_the_org(bench, org, killer, name, number):
-    course = Course(bench, org, killer, f"{{file: {name}, mode: merge, key: Id}}")
-    course.rounds(number)
-    with duckdb.connect() as reader:
-        found = reader.execute(f"SELECT Id, Name FROM '{bench.folder / name}'").fetchall()
-    assert sorted(found) == course.in_org()
+MERGED = "mode: merge, key: Id"
+TABLE = "database: {env: DB}, table: a"
+TARGETS = {
+    "a.csv": f"file: a.csv, {MERGED}",
+    "a.jsonl": f"file: a.jsonl, {MERGED}",
+    "a.parquet": f"file: a.parquet, {MERGED}",
+    "folder": f"folder: a, format: parquet, {MERGED}",
+    "sqlite": f"{TABLE}, {MERGED}",
+    "sqlite history": f"{TABLE}, mode: append",
+    "postgresql": f"{TABLE}, {MERGED}",
+    "postgresql history": f"{TABLE}, mode: append",
+    "duckdb": f"{TABLE}, {MERGED}",
+}
+IN_SUITE = {"a.csv", "sqlite history", "postgresql"}
 
 
-def test_a_file_is_as_the_org_however_often_the_extract_is_killed(bench, org, killer):
-    merged_as_the_org(bench, org, killer, "a.csv", 5)
+class Held:
+    """What a target has."""
 
+    def __init__(self, kind, bench, killer, request):
+        self._kind, self._folder = kind, bench.folder
+        if kind.startswith("sqlite"):
+            self._url = f"sqlite:///{bench.folder / 't.db'}"
+        elif kind == "duckdb":
+            self._url = f"duckdb:///{bench.folder / 't.duckdb'}"
+        elif kind.startswith("postgresql"):
+            self._url = request.getfixturevalue("server")
+            self._ask("DROP TABLE IF EXISTS a, _sfrunner_state")
+        else:
+            return
+        killer.env["DB"] = self._url
 
-@FILES
-@pytest.mark.slow
-def test_a_file_is_as_the_org_after_many_rounds(bench, org, killer, name):
-    merged_as_the_org(bench, org, killer, name, 300)
+    def rows(self):
+        """Id, name, whether it is deleted, and stamp of each row; of a history in its order."""
+        cells = 'SELECT "Id", "Name", "IsDeleted", "SystemModstamp" FROM'
+        if self._kind == "duckdb":
+            with duckdb.connect(self._folder / "t.duckdb", read_only=True) as reader:
+                return reader.execute(f"{cells} a").fetchall()
+        if self._kind.startswith(("sqlite", "postgresql")):
+            order = {"sqlite": "rowid", "postgresql": "ctid"}[self._kind.partition(" ")[0]]
+            return self._ask(f"{cells} a ORDER BY {order}")
+        found = self._folder / self._kind
+        place = f"'{found if found.is_file() else self._folder / 'a/**/*.parquet'}'"
+        place = f"read_csv({place}, all_varchar = true)" if self._kind == "a.csv" else place
+        with duckdb.connect() as reader:
+            return reader.execute(f"{cells} {place}").fetchall()
+
+    def _ask(self, sql):
+        engine = sqlalchemy.create_engine(self._url, poolclass=sqlalchemy.pool.NullPool)
+        with engine.begin() as link:
+            found = link.exec_driver_sql(sql)
+            return [tuple(row) for row in found] if found.returns_rows else []
 
 
 @pytest.mark.parametrize(
-    "number", [5, pytest.param(300, marks=pytest.mark.slow)], ids=["quick", "long"]
+    ("kind", "number"),
+    [(each, 4) for each in TARGETS if each in IN_SUITE]
+    + [pytest.param(each, ROUNDS, marks=pytest.mark.slow) for each in TARGETS],
 )
-@pytest.mark.parametrize("mode", ["merge, key: Id", "append"])
-def test_a_table_is_as_the_org_and_has_no_version_twice(bench, org, killer, mode, number):
-    file = bench.folder / "t.db"
-    killer.env["DB"] = f"sqlite:///{file}"
-    course = Course(bench, org, killer, f"{{database: {{env: DB}}, table: a, mode: {mode}}}")
+def test_a_target_is_as_the_org_however_often_the_extract_is_killed(
+    bench, org, killer, request, kind, number
+):
+    held = Held(kind, bench, killer, request)
+    course = Course(bench, org, killer, f"{{{TARGETS[kind]}}}")
     course.rounds(number)
-    with sqlite3.connect(file) as link:
-        twice = "SELECT Id FROM a GROUP BY Id, SystemModstamp, IsDeleted HAVING count(*) > 1"
-        assert link.execute(twice).fetchall() == []
-        last = (
-            "SELECT Id, Name FROM (SELECT *, row_number() OVER"
-            " (PARTITION BY Id ORDER BY rowid DESC) AS n FROM a) WHERE n = 1 AND NOT IsDeleted"
-        )
-        assert sorted(link.execute(last).fetchall()) == course.in_org()
-
-
-def test_a_history_has_no_version_twice(bench, org, killer):
-    course = Course(bench, org, killer, "{file: a.csv, mode: append}")
-    course.rounds(4, kills=0)
-    with duckdb.connect() as reader:
-        file = bench.folder / "a.csv"
-        rows = (
-            f"(SELECT *, row_number() OVER () AS place FROM read_csv('{file}', all_varchar = true))"
-        )
-        twice = f"SELECT Id FROM {rows} GROUP BY Id, SystemModstamp, IsDeleted HAVING count(*) > 1"
-        assert reader.execute(twice).fetchall() == []
-        last = (
-            f"SELECT Id, arg_max(Name, place) FROM {rows} GROUP BY Id"
-            " HAVING arg_max(IsDeleted, place) = 'false'"
-        )
-        assert sorted(reader.execute(last).fetchall()) == course.in_org()
+    rows, last = held.rows(), {}
+    for row in rows:
+        last[row[0]] = row
+    if "history" in kind:
+        assert len(set(rows)) == len(rows)  # no version twice
+    else:
+        assert len(last) == len(rows)
+    there = [(row[0], row[1]) for row in last.values() if row[2] in {False, "false", 0}]
+    assert sorted(there) == course.in_org()
