@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
 
-from filelock import FileLock, Timeout
-
 from runner.errors import StateError, StorageError
 from runner.files import PRIVATE_FILE, private_folder, unwritable
 
@@ -230,27 +228,78 @@ def open_ledger(path: Path) -> sqlite3.Connection:
             be read or written.
     """
     private_folder(path.parent)
-    # One at a time: SQLite does not wait for its turn when two switch a new file to WAL.
-    with _as_state_errors(path), FileLock(f"{path}.lock", PATIENCE_SECONDS, PRIVATE_FILE):
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
-        connection = sqlite3.connect(
-            path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
-        )
-        try:
-            _prepare(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-    return connection
+    with _as_state_errors(path):
+        return _open_as_it_is(path) or _open_prepared(path)
+
+
+def _open_as_it_is(path: Path) -> sqlite3.Connection | None:
+    """Open a ledger of this release to which nothing has to be done; None if it is not one."""
+    if not path.exists():
+        return None
+    connection = _connect(path)
+    try:
+        _set_up(connection)
+        if _asked(connection, "journal_mode") == "wal" and (
+            _asked(connection, "user_version") == len(LAYOUTS)
+            and _asked(connection, "quick_check(1)") == "ok"
+        ):
+            return connection
+    except sqlite3.Error:  # another process is preparing it, or it is damaged
+        connection.close()
+        return None
+    except BaseException:
+        connection.close()
+        raise
+    connection.close()
+    return None
+
+
+def _open_prepared(path: Path) -> sqlite3.Connection:
+    """Create the ledger, or bring it up to this release; one process at a time.
+
+    SQLite does not wait for its turn when two switch a new file to WAL.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
+
+    try:
+        with FileLock(f"{path}.lock", PATIENCE_SECONDS, PRIVATE_FILE):
+            with contextlib.suppress(FileExistsError):
+                os.close(os.open(path, os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+            connection = _connect(path)
+            try:
+                _prepare(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+            return connection
+    except Timeout as error:
+        raise StateError(
+            f"Another process has locked the ledger {path} for {PATIENCE_SECONDS:g} s.",
+            hint="Run again, or end the process that hangs.",
+        ) from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+    )
+
+
+def _asked(connection: sqlite3.Connection, pragma: str) -> object:
+    return connection.execute(f"PRAGMA {pragma}").fetchone()[0]
+
+
+def _set_up(connection: sqlite3.Connection) -> None:
+    """What holds for a connection, not for the file."""
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA foreign_keys = ON")
+    _set_up(connection)
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    finding = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    finding = _asked(connection, "quick_check(1)")
     if finding != "ok":
         connection.close()
         raise _move_aside(path, str(finding))
@@ -259,7 +308,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = int(str(_asked(connection, "user_version")))
     if version > len(LAYOUTS):
         raise StateError(
             f"The ledger {path} was written by a newer release (layout {version}; this release "
@@ -290,11 +339,6 @@ def _as_state_errors(path: Path) -> Iterator[None]:
     """Turn errors of SQLite and the system into StateError; move a damaged ledger aside."""
     try:
         yield
-    except Timeout as error:
-        raise StateError(
-            f"Another process has locked the ledger {path} for {PATIENCE_SECONDS:g} s.",
-            hint="Run again, or end the process that hangs.",
-        ) from error
     except OSError as error:
         raise unwritable(path, error, "The ledger {} cannot be opened") from error
     except sqlite3.Error as error:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -118,6 +117,8 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         LockHeldError: Another run holds it: which, where, since when.
         StateError: The folder cannot be written.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
+
     name = _name(job_file, org_id)
     lock = FileLock(private_folder(folder) / f"{name}.lock", mode=PRIVATE_FILE)
     record = folder / f"{name}.json"
@@ -150,6 +151,8 @@ def refresh_lock(
     Raises:
         StateError: Another process holds it for too long, or the folder is read-only.
     """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
+
     lock = FileLock(lock_file, mode=PRIVATE_FILE)
     try:
         lock.acquire(timeout=patience_seconds)

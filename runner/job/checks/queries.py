@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds, soql
@@ -24,48 +25,45 @@ _MISTAKE = "job/soql-mistake"
 _OBJECT = {"FROM", "an object"}
 _PLACEHOLDER = re.compile(r"\$\{|\{\{")
 _NULL = "write `= null` or `!= null`"
-_MISTAKES = tuple(
-    (re.compile(pattern, re.IGNORECASE | re.DOTALL), message, hint)
-    for pattern, message, hint in (
-        (
-            r"/\*.*?(\*/|$)|--[^\n]*|//[^\n]*",
-            "SOQL has no comments",
-            "move it into a YAML comment, above the task or above `query`",
-        ),
-        (
-            r"(?<=\bSELECT)\s+\*",
-            "SOQL has no `SELECT *`",
-            "name the fields, or write FIELDS(STANDARD), or FIELDS(ALL) with LIMIT 200",
-        ),
-        (r"\bCOUNT\s*\(\s*\*\s*\)", "SOQL has no `COUNT(*)`", "write COUNT(Id)"),
-        (
-            r"(?<=\bSELECT)\s+DISTINCT\b",
-            "SOQL has no `DISTINCT`",
-            "group by the fields instead: SELECT Name FROM Account GROUP BY Name",
-        ),
-        (r";\s*$", "a query does not end with `;`", "remove it"),
-        (r'"[^"\n]*"?', "SOQL has no double quotes", "write text in single quotes: 'text'"),
-        (
-            r"[\u2018\u2019\u201c\u201d\u00b4]",
-            "SOQL has no typographic quotes",
-            "write text in straight single quotes: 'text'",
-        ),
-        (r"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]", "SOQL takes plain spaces only",
-         "replace this character, which looks like a space or like nothing, with a space"),
-        (
-            r"\bALL\s+ROWS\b",
-            "`ALL ROWS` works in Apex only",
-            "remove it and write `deleted: true` in the task",
-        ),
-        (r"\bIS\s+(NOT\s+)?NULL\b", "SOQL has no `IS NULL`", _NULL),
-        (
-            r"\bBETWEEN\b(?=[^()]*?\bAND\b)",
-            "SOQL has no `BETWEEN`",
-            "write `field >= … AND field <= …`",
-        ),
-        (r"\b(INNER|LEFT|RIGHT|CROSS|OUTER)\s+JOIN\b|\bJOIN\s+\w+\s+ON\b", "SOQL has no joins",
-         "select fields of a parent by their path, Account.Name, and children in a subquery"),
-    )
+_MISTAKES = (
+    (
+        r"/\*.*?(\*/|$)|--[^\n]*|//[^\n]*",
+        "SOQL has no comments",
+        "move it into a YAML comment, above the task or above `query`",
+    ),
+    (
+        r"(?<=\bSELECT)\s+\*",
+        "SOQL has no `SELECT *`",
+        "name the fields, or write FIELDS(STANDARD), or FIELDS(ALL) with LIMIT 200",
+    ),
+    (r"\bCOUNT\s*\(\s*\*\s*\)", "SOQL has no `COUNT(*)`", "write COUNT(Id)"),
+    (
+        r"(?<=\bSELECT)\s+DISTINCT\b",
+        "SOQL has no `DISTINCT`",
+        "group by the fields instead: SELECT Name FROM Account GROUP BY Name",
+    ),
+    (r";\s*$", "a query does not end with `;`", "remove it"),
+    (r'"[^"\n]*"?', "SOQL has no double quotes", "write text in single quotes: 'text'"),
+    (
+        r"[\u2018\u2019\u201c\u201d\u00b4]",
+        "SOQL has no typographic quotes",
+        "write text in straight single quotes: 'text'",
+    ),
+    (r"[\u00a0\u2000-\u200b\u202f\u3000\ufeff]", "SOQL takes plain spaces only",
+     "replace this character, which looks like a space or like nothing, with a space"),
+    (
+        r"\bALL\s+ROWS\b",
+        "`ALL ROWS` works in Apex only",
+        "remove it and write `deleted: true` in the task",
+    ),
+    (r"\bIS\s+(NOT\s+)?NULL\b", "SOQL has no `IS NULL`", _NULL),
+    (
+        r"\bBETWEEN\b(?=[^()]*?\bAND\b)",
+        "SOQL has no `BETWEEN`",
+        "write `field >= … AND field <= …`",
+    ),
+    (r"\b(INNER|LEFT|RIGHT|CROSS|OUTER)\s+JOIN\b|\bJOIN\s+\w+\s+ON\b", "SOQL has no joins",
+     "select fields of a parent by their path, Account.Name, and children in a subquery"),
 )  # fmt: skip
 _IN_QUOTES = re.compile(r"(?<![\w:\\]):([A-Za-z_]\w*)")
 
@@ -99,15 +97,19 @@ def _problem(text: str, error: SoqlError | None) -> tuple[str, str, str] | None:
 
 def _has_comment(text: str) -> bool:
     """Whether a query has a comment, in which a quote is not a quote."""
-    return _MISTAKES[0][0].search(soql.masked(text)) is not None
+    return _patterns()[0].search(soql.masked(text)) is not None
 
 
 def _has_mistake(text: str) -> bool:
     """Whether a query has what `mistakes` or the check of placeholders reports."""
     masked = soql.masked(text)
-    return bool(_PLACEHOLDER.search(masked)) or any(
-        pattern.search(masked) for pattern, *_ in _MISTAKES
-    )
+    return bool(_PLACEHOLDER.search(masked)) or any(each.search(masked) for each in _patterns())
+
+
+@cache
+def _patterns() -> list[re.Pattern[str]]:
+    """Of `_MISTAKES`; most jobs have no query."""
+    return [re.compile(pattern, re.IGNORECASE | re.DOTALL) for pattern, *_ in _MISTAKES]
 
 
 def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
@@ -137,7 +139,7 @@ def mistakes(job: PartialJob) -> Iterator[Diagnostic]:
 def mistakes_in(text: str) -> Iterator[tuple[str, str, int, int]]:
     """What SOQL does not have: message, hint, and the first and last character to point at."""
     masked = soql.masked(text)
-    for pattern, message, hint in _MISTAKES:
+    for pattern, (_, message, hint) in zip(_patterns(), _MISTAKES, strict=True):
         for at in pattern.finditer(masked):
             yield message, hint, at.end() - len(at[0].lstrip()), at.end()
 

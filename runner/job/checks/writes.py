@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from zoneinfo import ZoneInfo, available_timezones
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.job import binds
@@ -138,6 +137,8 @@ def time_zones(job: PartialJob) -> Iterator[Diagnostic]:
     """Time zones that do not exist."""
     for task in job.writes:
         if not _is_zone(task.timezone):
+            from zoneinfo import available_timezones  # noqa: PLC0415 - late, as below
+
             message = f"there is no time zone `{task.timezone}`"
             hint = did_you_mean(
                 task.timezone, sorted(available_timezones()), "use a name such as Europe/Berlin"
@@ -149,6 +150,8 @@ def time_zones(job: PartialJob) -> Iterator[Diagnostic]:
 def _is_zone(name: str) -> bool:
     if name == "UTC":
         return True
+    from zoneinfo import ZoneInfo  # noqa: PLC0415 - few jobs name a zone
+
     try:
         ZoneInfo(name)
     except (LookupError, OSError, ValueError):

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from runner.errors import ExitCode, StateError, UsageError
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.state.ledger import Ledger
-from runner.state.ledger_file import open_ledger
+from runner.state.ledger_file import LAYOUTS, open_ledger
 from runner.state.run_records import PartRecord, RunState
 
 BEGAN = datetime(2026, 11, 23, 13, 5, 1, 250, tzinfo=UTC)
@@ -285,6 +286,31 @@ def test_writes_wait_for_the_disk(ledger):
     synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
     connection.close()
     assert (wal, synchronous) == ("wal", 2)
+
+
+def test_a_ledger_of_this_release_is_opened_without_its_lock_and_not_written(tmp_path):
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        begin(ledger)
+    before = path.read_bytes()
+    with FileLock(f"{path}.lock"), Ledger(path) as ledger:
+        assert [run.run_id for run in ledger.runs()] == [FIRST]
+    assert path.read_bytes() == before
+
+
+def test_an_old_ledger_waits_for_its_lock(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        begin(ledger)
+    old = sqlite3.connect(path)
+    old.execute(f"PRAGMA user_version = {len(LAYOUTS) - 1}")
+    old.executescript("DROP TABLE watermarks; DROP TABLE delivered")
+    old.close()
+    monkeypatch.setattr("runner.state.ledger_file.PATIENCE_SECONDS", 0)
+    with FileLock(f"{path}.lock"), pytest.raises(StateError, match="has locked the ledger"):
+        Ledger(path)
+    with Ledger(path) as ledger:
+        assert ledger.watermarks.all(None) == []
 
 
 def test_only_a_line_that_need_not_wait_for_the_disk_does_not(tmp_path, monkeypatch):
