@@ -15,9 +15,11 @@ from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.columns import not_in_source
 from runner.job.choices import Headers
 from runner.job.lookups import Lookup, is_word
+from runner.job.mirrors import owner_of
 from runner.job.model import FieldMapping, Job, Verb, WriteTask
 from runner.salesforce.describe import AmbiguousColumnError, ColumnError, ObjectDescribe
 from runner.tables.sources.csv import own_columns
+from runner.tables.sql import literal
 from runner.tables.sql import name as quoted
 from runner.tables.staging.expressions import parse
 
@@ -73,6 +75,9 @@ def wishes_of(
             except ColumnError as error:
                 code = "org/unknown-field"
                 problems.append(wish_problem(job, wish, code, error.message, error.hint))
+    if task.mirror is not None and task.mirror.owner_field is not None:
+        owner = literal(owner_of(job, task.name))
+        wishes.append(Wish(task.mirror.owner_field, owner, (*here, "owner_field")))
     if task.verb in _OF_IDS:
         # A delete uses only the key; rows from a query have more columns.
         return [wish for wish in wishes if wish.name.lower() == required_column(task)], []

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from runner.diagnostics import Diagnostic
+from runner.diagnostics import Diagnostic, Location
 from runner.engine.column_wishes import (
     Wish,
     label_hint,
@@ -22,6 +22,7 @@ from runner.engine.column_wishes import (
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
 from runner.engine.reference_columns import ReferencePlan, plan_reference
 from runner.job.choices import UnknownColumns
+from runner.job.mirrors import owner_of
 from runner.job.model import Job, Verb, WriteTask
 from runner.salesforce.describe import (
     AmbiguousColumnError,
@@ -111,7 +112,8 @@ def plan_columns(
     problems += file_problems(job, task, described, filled)
     key_field = described.field(task.key) if task.key else None
     problems += _key_problems(job, task, described, key_field)
-    problems += _missing(job, task, [column.name for _, column in resolved])
+    names, owner = [column.name for _, column in resolved], _owner_field(task).lower()
+    problems += [*_missing(job, task, names), *_owner_problems(job, task, described)]
     columns: list[MappedColumn] = []
     lookups: dict[str, str] = {}
     unique: list[str] = []
@@ -145,7 +147,7 @@ def plan_columns(
         tuple(columns),
         (key_field.name if key_field else task.key) if task.verb is Verb.UPSERT else None,
         lookups,
-        frozenset(on_create | fixed),
+        frozenset({*on_create, *fixed, *(each for each in names if each.lower() == owner)}),
         tuple(unique),
         tuple(_notes(described, ignored, sorted(fixed - on_create))),
         has_blobs=any(column.type == BLOB for _, column in resolved),
@@ -219,6 +221,28 @@ def _on_create(
                 hint = "Remove it."
             problems.append(job.origin.diagnose(here, "job/unknown-column", message, help=hint))
     return found, problems
+
+
+def _owner_problems(job: Job, task: WriteTask, described: ObjectDescribe) -> list[Diagnostic]:
+    """Why a field cannot mark the records of a mirror."""
+    field = described.field(_owner_field(task))
+    if field is None:
+        return []
+    marker = owner_of(job, task.name)
+    if field.type != "string" or not field.filterable:
+        message = f"{field.name} is no text field that the org can search"
+    elif field.length and field.length < len(marker):
+        message = f"{field.name} holds {field.length} characters, and `{marker}` is longer"
+    else:
+        return []
+    here: Location = ("tasks", task.index, "owner_field")
+    hint = "Name a text field that only this mirror fills; 255 characters are enough."
+    return [job.origin.diagnose(here, "org/owner-field", message, help=hint)]
+
+
+def _owner_field(task: WriteTask) -> str:
+    """The field that marks the records of a mirror; empty if there is none."""
+    return (task.mirror.owner_field if task.mirror else None) or ""
 
 
 _CUT = frozenset({"string", "textarea", "encryptedstring", "combobox"})

@@ -14,7 +14,8 @@ from runner.engine.context import Context
 from runner.errors import JobError, SourceError
 from runner.job.binds import bind
 from runner.job.endpoints import MissingSource, TaskRows, TaskSource
-from runner.job.model import WriteTask
+from runner.job.mirrors import owner_of
+from runner.job.model import Mirror, WriteTask
 from runner.job.soql import parsed
 from runner.soql.syntax import (
     Boolean,
@@ -33,6 +34,7 @@ from runner.soql.syntax import (
 )
 from runner.tables.sources.csv import RowsSource
 from runner.tables.sources.sql_join import JoinedSource
+from runner.tables.staging.record_lookup import skip_unmanaged, unmanaged_file
 from runner.tables.staging.required_values import Required, rows_ruled_out
 from runner.tables.staging.rows import StagedRows
 
@@ -66,6 +68,25 @@ def missing_rows(context: Context, source: MissingSource) -> RowsSource | Joined
     if not sent.exists():
         return RowsSource(file)
     return JoinedSource(_LEFT, {"missing": RowsSource(file), "sent": RowsSource(sent)})
+
+
+def leave_out_unmanaged(task: WriteTask, context: Context, staging: StagedRows) -> None:
+    """Skip missing records that the mirror has not created, if it is `managed`.
+
+    Raises:
+        StateError: The rows cannot be stored.
+    """
+    source = task.source
+    mirror = context.job.task(source.task) if isinstance(source, MissingSource) else None
+    if not isinstance(source, MissingSource) or not isinstance(mirror, WriteTask):
+        return
+    how = mirror.mirror or Mirror()
+    if not how.managed or staging.rows_total == staging.rejected_total:
+        return
+    text = "Id: this mirror is not known to have created the record"
+    if how.owner_field:
+        text = f"Id: {how.owner_field} is not '{owner_of(context.job, source.task)}'"
+    skip_unmanaged(staging, unmanaged_file(missing_file(context, source)), text)
 
 
 def refuse_empty(name: str, rows: int) -> None:

@@ -14,20 +14,17 @@ from typing import Protocol
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.engine.bulk_records import bulk_query
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.lookup_cost import Reading, reading_for
-from runner.engine.mirror import missing_file
-from runner.errors import OrgError, UnexpectedAnswerError
+from runner.engine.mirror_scope import keep_missing
+from runner.errors import OrgError
 from runner.events import Noticed
-from runner.files import unwritable
 from runner.job.binds import bind
 from runner.job.choices import Match
-from runner.job.endpoints import MissingSource
 from runner.job.model import COMPARED_VERBS, Api, Verb, WriteTask
 from runner.parallel import parallel_map
-from runner.salesforce.bulk import query_jobs
-from runner.salesforce.bulk.job import failure_of
 from runner.salesforce.describe import Describes, FieldDescribe
 from runner.salesforce.rest.query import pages
 from runner.salesforce.rest.retrieve import read_by_key
@@ -37,13 +34,10 @@ from runner.tables.field_types import FieldKind
 from runner.tables.staging.comparison import LAST_CHANGED, Comparison
 from runner.tables.staging.equality import HeldField
 from runner.tables.staging.found_records import TakesRecords, add_records
-from runner.tables.staging.parts import read_header
 from runner.tables.staging.record_lookup import Effects, RecordLookup, apply_by_id
 from runner.tables.staging.rows import StagedRows
 
 _ID = "Id"
-_MOST_OVER_REST = 24_000
-"""Records of a scope that are read by REST queries: as many calls as a Bulk query takes."""
 _QUOTED = frozenset({FieldKind.TEXT, FieldKind.ID})
 """Kinds of values that a query has in quotes."""
 
@@ -135,64 +129,11 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     if compares_to_send:
         context.sink(Noticed(f"rows are compared with their records, read {reading}", task.name))
     if task.mirror is not None:
-        file = missing_file(context, MissingSource(task.name))
-        lookup.keep_missing(_read_scope(task, context, staging.folder), file)
+        keep_missing(task, context, lookup)
     elif more is not None:
         more(lookup, task.sobject, [field.name])
     lookup.apply(effects)
     return lookup.comparison if asked or (reads and is_compared) else None
-
-
-def _read_scope(task: WriteTask, context: Context, folder: Path) -> Path:
-    """Read the Ids of the records in a mirror's scope into a CSV file.
-
-    Raises:
-        OrgError: The org refused the query.
-    """
-    where = bind(task.scope or "", context.params)
-    soql = f"SELECT Id FROM {task.sobject} WHERE {where}"  # noqa: S608 - parsed, and checked by describe
-    counted = f"SELECT COUNT() FROM {task.sobject} WHERE {where}"  # noqa: S608 - likewise
-    file = folder / "scope.csv"
-    is_large = next(pages(context.session, counted)).total_size > _MOST_OVER_REST
-    if (
-        is_large
-        and task.api is not Api.REST
-        and supports(context.version, Feature.BULK_QUERY_COLUMN_ORDER)
-    ):
-        _bulk_query(task, context, soql, [_ID], file)
-        return file
-    deadline = context.deadline(task)
-    try:
-        with file.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(f"{_ID}\n")
-            for page in pages(context.session, soql):
-                deadline.check()
-                stream.writelines(f"{record[_ID]}\n" for record in page.records)
-    except OSError as error:
-        raise unwritable(file, error) from error
-    return file
-
-
-def _bulk_query(
-    task: WriteTask, context: Context, soql: str, names: Sequence[str], file: Path
-) -> None:
-    """Download the result of a Bulk query with these columns."""
-    session, deadline = context.session, context.deadline(task)
-    job = query_jobs.create_job(session, soql)
-    pace = deadline.poll_pace(context.first_poll_seconds)
-    with deadline.named_in_errors():
-        ended = query_jobs.poll(session, job.id, pace, lambda _job: None)
-    failure = failure_of(ended)
-    if failure is not None:
-        raise failure
-    query_jobs.download(session, job.id, file, expected=ended.processed)
-    context.disk.measure()
-    header = read_header(file)
-    if [each.lower() for each in header] not in ([each.lower() for each in names], []):
-        raise UnexpectedAnswerError(
-            f"The result of query job {job.id} has the columns {', '.join(header)} instead of "
-            f"{', '.join(names)}"
-        )
 
 
 def read_records(
@@ -372,6 +313,6 @@ class _Reader(Struct, frozen=True):
         where = f" WHERE {self._where}" if self._where else ""
         soql = f"SELECT {', '.join(names)} FROM {self.task.sobject}{where}"  # noqa: S608 - names as describe has them
         file = lookup.folder / "records.csv"
-        _bulk_query(self.task, self.context, soql, names, file)
+        bulk_query(self.task, self.context, soql, names, file)
         lookup.add_file(file)
         file.unlink()

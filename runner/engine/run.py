@@ -165,7 +165,12 @@ class _TaskRuns:
         self._final &= end.final
         position = self._places[outcome.name][0]
         context.ledger.finish_task(
-            context.run_id, outcome, final=end.final, position=position, extracted=end.extracted
+            context.run_id,
+            outcome,
+            final=end.final,
+            position=position,
+            extracted=end.extracted,
+            managed=end.managed,
         )
         if end.final and outcome.results is not None:
             for name in (PARTS, SNAPSHOT):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from runner.errors import AbortedError, ExitCode, JobError, RailError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
+from runner.state.managed import ManagedChange
 from runner.state.watermarks import Extracted
 
 
@@ -22,6 +23,8 @@ class TaskEnd(Struct, frozen=True):
     """False when a resume can still change the outcome."""
     extracted: Extracted | None = None
     """How far an incremental query has come, once its rows are in the target."""
+    managed: ManagedChange | None = None
+    """What changes in the list of a mirror's records."""
 
 
 def outcome_of(task: AnyTask, status: TaskStatus = TaskStatus.DONE) -> TaskOutcome:

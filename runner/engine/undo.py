@@ -17,17 +17,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.engine.context import Context
+from runner.engine.managed import Noted
 from runner.engine.task_end import TaskEnd
 from runner.engine.write import JUDGED, run_write
 from runner.errors import ExitCode, StateError
 from runner.job.choices import OnError
 from runner.job.endpoints import FileSource
+from runner.job.mirrors import mirror_of
 from runner.job.model import FieldMapping, Job, Verb, WriteTask
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.parallel import parallel_map
 from runner.salesforce.rest.retrieve import find_by_key, find_deleted, read_by_id
 from runner.salesforce.session import Session
 from runner.salesforce.versions import Feature, require
+from runner.state.managed import Event
 from runner.state.run_records import RunRecord, TaskRecord
 from runner.tables.database import Database
 from runner.tables.sources.csv import PLAIN_CSV
@@ -133,8 +136,17 @@ def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
         return TaskEnd(_with_the_rest(_idle(task, folder), tally))
     mapping = tuple(FieldMapping(each, name(each)) for each in fields)
     source = FileSource(folder / _TO_UNDO, PLAIN_CSV)
-    end = run_write(replace(task, source=source, fields=mapping), context)
-    return TaskEnd(_with_the_rest(end.outcome, tally))
+    end = run_write(replace(task, source=source, fields=mapping), context, _noted(task))
+    return replace(end, outcome=_with_the_rest(end.outcome, tally), final=True)
+
+
+def _noted(task: UndoTask) -> Noted | None:
+    """What becomes of the records of a mirror, if it is one that is undone."""
+    if task.act is Act.DELETE:
+        return Noted(task.done_by.name, Event.UNDONE)
+    if task.act is Act.UNDELETE:
+        return Noted(mirror_of(task.done_by.name), Event.RESTORED)
+    return None
 
 
 @contextmanager

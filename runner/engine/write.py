@@ -22,7 +22,13 @@ from runner.engine.columns import ColumnPlan, plan_columns
 from runner.engine.context import SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.levels import leave_out_circles, send_in_levels
-from runner.engine.mirror import missing_rows, refuse_empty, refuse_rows_outside
+from runner.engine.managed import Noted, managed_change, noted_of
+from runner.engine.mirror import (
+    leave_out_unmanaged,
+    missing_rows,
+    refuse_empty,
+    refuse_rows_outside,
+)
 from runner.engine.rails import Effect
 from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.reference_lookup import look_up_references
@@ -73,8 +79,13 @@ _MAY_PASS = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
 """Errors with these exit codes may be gone when the run is resumed."""
 
 
-def run_write(task: WriteTask, context: Context) -> TaskEnd:
+def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> TaskEnd:
     """Run a write from its beginning, or from where an earlier process left it.
+
+    Args:
+        task: The write.
+        context: Of the run.
+        noted: What becomes of records of a mirror; None: what the task itself says.
 
     Raises:
         RunnerError: It could not begin; nothing was sent by this process.
@@ -124,7 +135,10 @@ def run_write(task: WriteTask, context: Context) -> TaskEnd:
         counts = end.outcome.counts
         if counts.created or (changes and counts.succeeded):
             save_what_was_written(task, context, plan, staging, has_before_images=changes)
-        return end
+        noted = noted or noted_of(task)
+        if noted is None or not counts.succeeded:
+            return end
+        return replace(end, managed=managed_change(task, context, results, noted))
     finally:
         staging.discard()
 
@@ -201,6 +215,7 @@ def stage(
     )
     if task.mirror is not None:
         refuse_empty(task.name, staging.rows_total)
+    leave_out_unmanaged(task, context, staging)
     for note in (*staging.notes, *plan.notes):
         context.sink(Noticed(note, task.name))
     settle_duplicates(staging, task.duplicates)
@@ -316,10 +331,11 @@ def _account(
     outcome = outcome_of_write(task, counts, stopped_by)
     if changed and outcome.status is TaskStatus.DONE:
         outcome = replace(outcome, status=TaskStatus.PARTIAL, exit_code=ExitCode.PARTIAL)
+    is_left = outcome.status is not TaskStatus.DONE or counts.skipped
     return replace(
         outcome,
         results=folder,
-        top_errors=() if outcome.status is TaskStatus.DONE else results.top_errors(),
+        top_errors=results.top_errors() if is_left else (),
         notes=(*staging.notes, *plan.notes),
     )
 

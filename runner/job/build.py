@@ -128,7 +128,8 @@ def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
         return _query(merged, index, folder)
     if verb is Verb.MIRROR:
         upsert = _write({**merged, "upsert": values[verb]}, Verb.UPSERT, index, folder)
-        mirror = Mirror(_values_to_set(values.get("missing")))
+        sets = _values_to_set(values.get("missing"))
+        mirror = Mirror(sets, values.get("managed", False), values.get("owner_field"))
         return replace(upsert, mirror=mirror, only_changes=True)
     return _write(merged, verb, index, folder)
 

@@ -12,14 +12,25 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from runner.job.endpoints import MissingSource
-from runner.job.model import AnyTask, FieldMapping, Mirror, Origin, Verb, WriteTask
+from runner.job.model import AnyTask, FieldMapping, Job, Mirror, Origin, Verb, WriteTask
 
 _ID = FieldMapping("Id", "Id")
+_MISSING = ".missing"
 
 
 def missing_name(mirror: str) -> str:
     """Name of the task for the missing records; no written task has a dot in its name."""
-    return f"{mirror}.missing"
+    return f"{mirror}{_MISSING}"
+
+
+def mirror_of(name: str) -> str:
+    """Name of the mirror that a task belongs to, or the task's own."""
+    return name.removesuffix(_MISSING)
+
+
+def owner_of(job: Job, mirror: str) -> str:
+    """What the `owner_field` of a mirror's records holds."""
+    return f"{job.name}/{mirror}"
 
 
 def with_missing(tasks: Sequence[AnyTask], origin: Origin) -> tuple[tuple[AnyTask, ...], Origin]:

@@ -200,6 +200,15 @@ class Mirror(Struct, frozen=True):
 
     sets: tuple[FieldMapping, ...] | None = None
     """They get these values; None: they are deleted."""
+    managed: bool = False
+    """Whether only records are deleted or changed that this mirror has created."""
+    owner_field: str | None = None
+    """The field that says which records those are; None: the ledger does."""
+
+    @property
+    def needs_list(self) -> bool:
+        """Whether it has to be looked up which records it has created."""
+        return self.managed and self.owner_field is None
 
 
 class WriteTask(Task, frozen=True, kw_only=True):

@@ -44,6 +44,8 @@ _DECISIVE = frozenset(
         "on_failure",
         "scope",
         "missing",
+        "managed",
+        "owner_field",
         *DECLARED_VERBS,
     )
 )

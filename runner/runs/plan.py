@@ -26,7 +26,7 @@ from runner.engine.planned_sources import Left, PlannedSources, files_read
 from runner.engine.task_conflicts import Place
 from runner.errors import AbortedError, JobError, RunnerError, TransientError
 from runner.files import private_folder
-from runner.job.model import Environment
+from runner.job.model import Environment, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.plan import RunPlan
 from runner.runs.prepare import PreparedRun, RunOptions
@@ -37,6 +37,7 @@ from runner.salesforce.limits import API_REQUESTS, limits_of
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import file_lock, is_free
+from runner.state.managed import Event, ManagedChange, MirrorKey
 from runner.state.paths import StateFolder
 from runner.state.run_records import new_run_id
 from runner.state.watermarks import Extracted
@@ -120,7 +121,7 @@ class _Planning(Struct, frozen=True):
             ) as session,
         ):
             org = connect(job.connection, session, options.sink)
-            self._know_watermarks(ledger, org)
+            self._know_earlier_runs(ledger, org)
             context = self._context(created, ledger, session, org)
             self._check(context)
             before = session.api_calls
@@ -147,14 +148,19 @@ class _Planning(Struct, frozen=True):
             )
         return MadePlan(self.prepared, plan, tasks, self.folder)
 
-    def _know_watermarks(self, ledger: Ledger, org: ConnectedOrg) -> None:
-        """Let the plan's own ledger have the watermarks that a run would find."""
+    def _know_earlier_runs(self, ledger: Ledger, org: ConnectedOrg) -> None:
+        """Let the plan's own ledger have what a run would find: watermarks, records of mirrors."""
         known = self.options.settings.state.ledger
         if not known.exists():
             return
         job, delivered = self.prepared.job, self.folder / "delivered.csv"
+        created = self.folder / "created.txt"
         with Ledger(known) as real:
             for task in job.tasks:
+                if isinstance(task, WriteTask) and task.mirror and task.mirror.needs_list:
+                    mirror = MirrorKey(job.file, task.name, org.identity.org_id or "")
+                    real.managed.write_ids(mirror, created)
+                    ledger.managed.note(ManagedChange(mirror, Event.CREATED, created))
                 found = real.watermarks.find(job.file, task.name, org.identity.org_id or "")
                 if found is not None:
                     real.watermarks.write_delivered(found, delivered)

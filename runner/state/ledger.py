@@ -18,6 +18,7 @@ from runner.errors import ExitCode, UsageError
 from runner.outcome import RunOutcome, TaskOutcome
 from runner.state.ledger_file import Columns, LedgerFile
 from runner.state.locks import ProcessIdentity
+from runner.state.managed import ManagedChange, ManagedRecords
 from runner.state.run_records import (
     UNDO,
     PartRecord,
@@ -67,6 +68,7 @@ class Ledger:
         self._clock = clock
         self._file = LedgerFile(path)
         self.watermarks = Watermarks(self._file)
+        self.managed = ManagedRecords(self._file)
 
     def close(self) -> None:
         """Close the file."""
@@ -175,7 +177,7 @@ class Ledger:
         with nullcontext() if synced else self._file.unsynced():
             self._file.insert("parts", columns, replacing=True)
 
-    def finish_task(
+    def finish_task(  # noqa: PLR0913 - all that one transaction has
         self,
         run_id: str,
         outcome: TaskOutcome,
@@ -183,11 +185,12 @@ class Ledger:
         final: bool = True,
         position: int | None = None,
         extracted: Extracted | None = None,
+        managed: ManagedChange | None = None,
     ) -> None:
         """Record a task's end; a skipped task, which never started, is added.
 
         Without a `position` it is added after the others. The watermark of what it `extracted`
-        moves in the same transaction.
+        moves in the same transaction, and so does the list of `managed` records.
 
         When its end is final, its row results are in its result files, and of its parts only
         those that are Bulk jobs in the org stay in the ledger.
@@ -208,6 +211,8 @@ class Ledger:
             self._file.update("tasks", {**outcome_columns(outcome), "settled": int(final)}, key)
             if extracted is not None:
                 self.watermarks.move(extracted)
+            if managed is not None:
+                self.managed.note(managed)
             if final:
                 connection.execute(
                     "DELETE FROM parts WHERE run_id = :run_id AND task = :name "

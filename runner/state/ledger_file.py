@@ -144,6 +144,21 @@ LAYOUTS = (
         PRIMARY KEY (job_file, task, org_id, id, stamp)
     ) STRICT, WITHOUT ROWID
     """,
+    """
+    CREATE TABLE mirrors (
+        number INTEGER PRIMARY KEY,
+        job_file TEXT NOT NULL,
+        task TEXT NOT NULL,
+        org_id TEXT NOT NULL,
+        UNIQUE (job_file, task, org_id)
+    ) STRICT;
+    CREATE TABLE managed (
+        mirror INTEGER NOT NULL REFERENCES mirrors,
+        id TEXT NOT NULL,
+        deleted TEXT,
+        PRIMARY KEY (mirror, id)
+    ) STRICT, WITHOUT ROWID
+    """,
 )
 """One step a version: a ledger of version n needs the steps after n. Never change a step."""
 

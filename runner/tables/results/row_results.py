@@ -27,7 +27,7 @@ from runner.tables.results.messages import without_values
 from runner.tables.results.pieces import PieceWriter
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
-from runner.tables.sql import literal
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
@@ -226,6 +226,25 @@ class RowResults:
             if passed is not None:
                 self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")
         return counts
+
+    def save_ids(self, file: Path, *, only_created: bool) -> None:
+        """Write the Ids of the records of rows that succeeded, 15 characters on each line.
+
+        Raises:
+            StateError: The file cannot be written.
+        """
+        self._flush()
+        created = " AND created" if only_created else ""
+        query = (
+            "SELECT DISTINCT left(id, 15) AS i FROM outcome"
+            f" WHERE status = {literal(RowStatus.SUCCEEDED)}{created} ORDER BY i"
+        )
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(file, error) from error
+        with storage_errors("Row results cannot be read"), atomic_write(file) as beside:
+            self._connection.execute(copy_csv(query, beside, header=False))
 
     def _pass(self, rows: str) -> None:
         status, code = literal(RowStatus.SUCCEEDED), literal(UNCHANGED)

@@ -43,7 +43,9 @@ CHANGED_SINCE = "CHANGED_SINCE"
 """Of a row of an applied plan: its record has changed since the plan was made."""
 LEFT_SCOPE = "LEFT_SCOPE"
 """Of a record that a mirror's source does not have, and that is no longer in its scope."""
-SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS, NO_LOOKUP, CHANGED_SINCE, LEFT_SCOPE)
+NOT_MANAGED = "NOT_MANAGED"
+"""Of a record that a mirror's source does not have, and that the mirror has not created."""
+SKIPPED = (SUPERSEDED, NO_RECORD, RECORD_EXISTS, NO_LOOKUP, CHANGED_SINCE, LEFT_SCOPE, NOT_MANAGED)
 """Codes of rows that the job does not want to be sent."""
 UNCHANGED = "UNCHANGED"
 """Code of a row whose record holds everything already."""

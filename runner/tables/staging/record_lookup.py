@@ -31,6 +31,7 @@ from runner.tables.staging.problems import (
     LEFT_SCOPE,
     NO_PROBLEM,
     NO_RECORD,
+    NOT_MANAGED,
     RECORD_EXISTS,
     SUPERSEDED,
     problem,
@@ -65,6 +66,15 @@ class Effects(Struct, frozen=True):
     """Whether rows fail whose record is not in the scope that `keep_missing` was given."""
     in_scope: bool = False
     """Whether rows are skipped whose record was not found, since it is not in the scope."""
+
+
+class Managed(Struct, frozen=True):
+    """Which records a mirror may delete: those that it has created."""
+
+    owner: str | None = None
+    """What the second column of the scope's records holds of those."""
+    ids: Path | None = None
+    """A file of their Ids, of 15 characters, one on each line."""
 
 
 class RecordLookup:
@@ -174,36 +184,50 @@ class RecordLookup:
         with storage_errors(_FAILURE):
             with_rows(file, ("id", "key"), add)
 
-    def keep_missing(self, scope: Path, to: Path) -> None:
+    def keep_missing(self, scope: Path, to: Path, managed: Managed | None = None) -> None:
         """Note which records are in the scope; keep the Ids of those that no row means.
 
         If a row cannot be read, its key is not known, and no file is kept.
 
         Args:
-            scope: A CSV file of the Ids of all records in the scope.
-            to: The file to keep.
+            scope: A CSV file of the Ids of all records in the scope, and of who owns them.
+            to: The file to keep; beside it is another of those that are not `managed`.
+            managed: Which may be deleted; None: all.
 
         Raises:
-            StateError: It cannot be written.
+            StateError: A file cannot be written.
         """
+        managed = managed or Managed()
+        unmanaged = unmanaged_file(to)
+        is_own = f"owner IS NOT DISTINCT FROM {literal(managed.owner)}" if managed.owner else "true"
 
         def note(rows: str) -> None:
             self._connection.execute(
-                f"CREATE OR REPLACE TABLE in_scope AS SELECT left(id, 15) AS i, id FROM {rows}"
+                f"CREATE OR REPLACE TABLE in_scope AS SELECT left(id, 15) AS i, id, {is_own} AS own"
+                f" FROM {rows}"
             )
+
+        def disown(rows: str) -> None:
+            self._connection.execute(f"UPDATE in_scope SET own = i IN (SELECT id FROM {rows})")
 
         try:
             to.parent.mkdir(parents=True, exist_ok=True)
-            to.unlink(missing_ok=True)
+            for file in (to, unmanaged):
+                file.unlink(missing_ok=True)
         except OSError as error:
             raise unwritable(to, error) from error
         with storage_errors(_FAILURE):
-            with_rows(scope, ("id",), note, header=True)
+            columns = ("id", "owner") if managed.owner else ("id",)
+            with_rows(scope, columns, note, header=True)
+            if managed.ids is not None:
+                with_rows(managed.ids, ("id",), disown, header=False)
             if not self._has_unreadable:
                 found = "(SELECT left(id, 15) AS i FROM found)"
-                missing = f'SELECT id AS "Id" FROM in_scope ANTI JOIN {found} USING (i) ORDER BY 1'
-                with atomic_write(to) as beside:
-                    self._connection.execute(copy_csv(missing, beside, header=True))
+                missing = f'SELECT id AS "Id" FROM in_scope ANTI JOIN {found} USING (i)'
+                for file, more in ((unmanaged, " WHERE NOT own"), (to, "")):
+                    with atomic_write(file) as beside:
+                        query = f"{missing}{more} ORDER BY 1"
+                        self._connection.execute(copy_csv(query, beside, header=True))
         scope.unlink()
 
     @property
@@ -293,6 +317,38 @@ class RecordLookup:
 
     def _same(self, key: str) -> str:
         return same_key(self._key.column.kind, key, tells_case=self._tells_case)
+
+
+def unmanaged_file(missing: Path) -> Path:
+    """The file of the missing records that a mirror may not delete, beside that of all."""
+    return missing.with_name("unmanaged.csv")
+
+
+def skip_unmanaged(staging: StagedRows, unmanaged: Path, text: str) -> None:
+    """Skip the rows of records that a mirror may not delete.
+
+    Args:
+        staging: Rows of Ids, mapped.
+        unmanaged: The file of the records.
+        text: Why.
+
+    Raises:
+        StateError: The rows cannot be stored.
+    """
+    key = next(each for each in staging.mappings if each.column.field == "Id")
+
+    def note(rows: str) -> int:
+        table = f"CREATE OR REPLACE TABLE unmanaged AS SELECT left(id, 15) AS i FROM {rows}"
+        staging.database.connection.execute(table)
+        counted = staging.database.connection.execute("SELECT count(*) FROM unmanaged").fetchall()
+        return int(counted[0][0])
+
+    with storage_errors(_FAILURE):
+        if not with_rows(unmanaged, ("id",), note, header=True):
+            return
+    is_not_own = f"left(s.{key.cell}, 15) IN (SELECT i FROM unmanaged)"
+    why = f"CASE WHEN {is_not_own} THEN {problem('Id', NOT_MANAGED, literal(text))} END"
+    rewrite_chunks(staging, {}, why)
 
 
 def apply_by_id(staging: StagedRows, effects: Effects) -> None:
