@@ -33,6 +33,7 @@ from runner.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from runner.diagnostics import Diagnostic
     from runner.outcome import RunOutcome
@@ -63,6 +64,8 @@ class RunnerError(Exception):
     exit_code: ExitCode = ExitCode.FAILED
     resumed: RunOutcome | None = None
     """The unfinished run that was finished before the run that could not start."""
+    job_file: Path | None = None
+    """The job that could not start, if there are several."""
     not_started: str | None = None
     """Which jobs of the command were not started, if there are several."""
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
-from runner.cli.options import JobFiles, NoInput, Quiet, StateDir
+from runner.cli.job_files import JobFiles, Tags, job_files
+from runner.cli.options import NoInput, Quiet, StateDir
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 def check(
     jobs: JobFiles,
+    tag: Tags = None,
     output: FindingsOption = FindingsOutput.TEXT,
     state_dir: StateDir = None,
     quiet: Quiet = False,
@@ -32,7 +34,7 @@ def check(
     from runner.runs import check as checks
 
     settings = user_settings(state_dir, allow_host, allow_outside)
-    checked = list(checks.check(jobs, settings))
+    checked = list(checks.check(job_files(jobs, tag), settings))
     found = [problem for each in checked for problem in each.problems]
     good = (
         ""

@@ -84,6 +84,8 @@ def error_document(error: RunnerError) -> dict[str, object]:
         "hint": error.hint,
         "exit_code": int(error.exit_code),
     }
+    if error.job_file is not None:
+        document["job_file"] = str(error.job_file)
     if error.not_started:
         document["not_started"] = error.not_started
     if isinstance(error, JobError):

@@ -40,9 +40,6 @@ class Output(StrEnum):
     JSON = "json"
 
 
-JobFiles = Annotated[
-    list[Path], typer.Argument(help="One or more job files.", metavar="JOB…", show_default=False)
-]
 OnlyTasks = Annotated[
     list[str] | None,
     typer.Option(

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import (
-    JobFiles,
     MaxDisk,
     NoInput,
     OnlyTasks,
@@ -56,6 +56,7 @@ Mask = Annotated[
 
 def plan(
     jobs: JobFiles,
+    tag: Tags = None,
     task: OnlyTasks = None,
     param: Params = None,
     rows: Rows = 10,
@@ -108,7 +109,8 @@ def plan(
     from runner.runs.prepare import prepare
     from runner.state.run_records import RunRequest
 
-    if save is not None and len(jobs) > 1:
+    files = job_files(jobs, tag)
+    if save is not None and len(files) > 1:
         raise UsageError("--save keeps the plan of one job.", hint="Plan each job alone.")
     if save is not None:
         from runner.runs.saved_plan import check_place
@@ -128,7 +130,7 @@ def plan(
             wait_lock=None,
             max_disk=max_disk,
         )
-        prepared = prepare(jobs, request, options)
+        prepared = prepare(files, request, options)
         with made_plans(prepared, options, most_rows=rows, keeps_rows=save is not None) as made:
             plans = [each.plan for each in made]
             check_masks(plans, mask or [])

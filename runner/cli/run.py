@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from msgspec.structs import replace
 
+from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import (
     AllowRail,
     Confirm,
-    JobFiles,
     MaxDisk,
     NoInput,
     OnlyTasks,
@@ -29,15 +29,17 @@ from runner.cli.options import (
     moment,
 )
 from runner.cli.settings import AllowHost, AllowOutside
-from runner.errors import UsageError
+from runner.errors import AbortedError, RunnerError, UsageError
 
 if TYPE_CHECKING:
+    from runner.cli.run_output import End, Ends
     from runner.outcome import RunOutcome
     from runner.runs.prepare import RunOptions
 
 
 def run(
     jobs: JobFiles,
+    tag: Tags = None,
     task: OnlyTasks = None,
     param: Params = None,
     start_over: Annotated[
@@ -63,6 +65,10 @@ def run(
             show_default=False,
         ),
     ] = None,
+    fail_fast: Annotated[
+        bool,
+        typer.Option("--fail-fast", help="Start no further job after one that failed."),
+    ] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     max_disk: MaxDisk = None,
@@ -90,7 +96,7 @@ def run(
     All jobs are checked before the first one starts. If an earlier run of a job did not finish, it
     is resumed; if it had other params or tasks, what is asked now starts after it.
     """
-    from runner.cli.run_output import BY_SIGNAL, run_options, run_output
+    from runner.cli.run_output import run_options, run_output
     from runner.runs import execute
     from runner.runs.prepare import prepare
     from runner.runs.protection import check_confirmed, unconfirmed
@@ -104,6 +110,7 @@ def run(
         full=full,
         since=moment(since, "--since") if since else None,
     )
+    files = job_files(jobs, tag)
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         options = run_options(
             sink,
@@ -117,29 +124,53 @@ def run(
             allow=allow,
             confirm=confirm,
         )
-        prepared = prepare(jobs, request, options)
+        prepared = prepare(files, request, options)
         confirmed = options.confirmed
         check_confirmed(unconfirmed(each.job, confirmed, request.only) for each in prepared)
-        with _naming_jobs_not_started(jobs, outcomes, options) as noting:
+        with _naming_jobs_not_started(files, outcomes, options) as noting:
             for job in prepared:
-                outcomes.append(execute.run(job, noting, start_over=start_over))
-                if excel_safe:
-                    _copy_for_spreadsheets(outcomes[-1])
-                is_aborted = outcomes[-1].worst_exit_code in BY_SIGNAL
-                if is_aborted or execute.has_timed_out(outcomes[-1]):
+                with _noting_why_not(job.job.file, outcomes, among=len(prepared)):
+                    outcome = execute.run(job, noting, start_over=start_over)
+                    outcomes.append(outcome)
+                    if excel_safe:
+                        _copy_for_spreadsheets(outcome)
+                if _is_last(outcomes[-1], fail_fast=fail_fast):
                     break
+
+
+def _is_last(end: End, *, fail_fast: bool) -> bool:
+    """Whether no further job starts after one that ended so."""
+    from runner.cli.run_output import BY_SIGNAL, ENDED_WELL, code_of
+    from runner.runs.execute import has_timed_out
+
+    code = code_of(end)
+    timed_out = not isinstance(end, RunnerError) and has_timed_out(end)
+    return timed_out or code in BY_SIGNAL or (fail_fast and code not in ENDED_WELL)
+
+
+@contextmanager
+def _noting_why_not(job_file: Path, ends: Ends, *, among: int) -> Iterator[None]:
+    """Let the other jobs start if one of several cannot; a signal ends all."""
+    try:
+        yield
+    except AbortedError:
+        raise
+    except RunnerError as error:
+        if among == 1:
+            raise
+        error.job_file = job_file
+        ends.append(error)
 
 
 @contextmanager
 def _naming_jobs_not_started(
-    jobs: Sequence[Path], outcomes: list[RunOutcome], options: RunOptions
+    jobs: Sequence[Path], ends: Ends, options: RunOptions
 ) -> Iterator[RunOptions]:
     """Name the jobs that a signal, the timeout or an error kept from starting.
 
     Yields:
         The options to run with: their sink also notes which jobs have begun.
     """
-    from runner.errors import RunnerError
     from runner.events import Event, TaskStarted
 
     begun = 0
@@ -147,11 +178,11 @@ def _naming_jobs_not_started(
     def note(event: Event) -> None:
         nonlocal begun
         if isinstance(event, TaskStarted):
-            begun = len(outcomes) + 1
+            begun = len(ends) + 1
         options.sink(event)
 
     def not_started() -> str:
-        left = jobs[max(begun, len(outcomes)) :]
+        left = jobs[max(begun, len(ends)) :]
         return f"Not started: {', '.join(map(str, left))}." if left else ""
 
     try:
@@ -161,8 +192,11 @@ def _naming_jobs_not_started(
             error.not_started = not_started() or None
         raise
     if not_started():
-        said = (outcomes[-1].not_started, not_started())
-        outcomes[-1] = replace(outcomes[-1], not_started="\n".join(filter(None, said)))
+        said = "\n".join(filter(None, (ends[-1].not_started, not_started())))
+        if isinstance(ends[-1], RunnerError):
+            ends[-1].not_started = said
+        else:
+            ends[-1] = replace(ends[-1], not_started=said)
 
 
 def _copy_for_spreadsheets(outcome: RunOutcome) -> None:

@@ -29,37 +29,41 @@ from runner.runs.prepare import RunOptions
 
 _CODES = {signal.SIGINT: ExitCode.INTERRUPTED, signal.SIGTERM: ExitCode.TERMINATED}
 BY_SIGNAL = frozenset(_CODES.values())
+ENDED_WELL = frozenset({ExitCode.DONE, ExitCode.PARTIAL})
+"""What `--fail-fast` goes on after: every task did what it could."""
+End = RunOutcome | RunnerError
+"""How a job ended: its run, or why there is none."""
+Ends = list[End]
 _STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to quit now\n"
 
 
 @contextmanager
-def run_output(
-    output: Output, *, verbose: int, quiet: bool
-) -> Iterator[tuple[Sink, list[RunOutcome]]]:
-    """Give a sink and a list for outcomes; print the outcomes and exit with their code.
+def run_output(output: Output, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink, Ends]]:
+    """Give a sink and a list for ends; print the ends and exit with their code.
 
     If a later job cannot start, the earlier ones are reported all the same, in one document.
     """
-    outcomes: list[RunOutcome] = []
-    failure: RunnerError | None = None
+    ends: Ends = []
     try:
         with (
             signals_stop_the_run(),
             progress(output is Output.TEXT, verbose=verbose, quiet=quiet) as sink,
         ):
-            yield sink, outcomes
+            yield sink, ends
     except RunnerError as error:
-        if error.resumed is not None:
-            outcomes.append(error.resumed)
-        if not outcomes:
+        if not ends and error.resumed is None:
             raise
-        failure = error
+        ends.append(error)
     except BaseException:
-        _print(outcomes, output, quiet=quiet)
+        _print(ends, output, quiet=quiet)
         raise
-    _print(outcomes, output, quiet=quiet, failure=failure)
-    codes = [outcome.worst_exit_code for outcome in outcomes]
-    _exit(exit_code_of([*codes, failure.exit_code] if failure else codes))
+    _print(ends, output, quiet=quiet)
+    _exit(exit_code_of([code_of(end) for end in _with_resumed(ends)]))
+
+
+def code_of(end: End) -> ExitCode:
+    """The exit code that one job would end the command with."""
+    return end.exit_code if isinstance(end, RunnerError) else end.worst_exit_code
 
 
 def run_options(
@@ -152,29 +156,45 @@ def _only_warnings(sink: Sink) -> Sink:
     return warn
 
 
-def _print(
-    outcomes: list[RunOutcome], output: Output, *, quiet: bool, failure: RunnerError | None = None
-) -> None:
+def _print(ends: Ends, output: Output, *, quiet: bool) -> None:
     from runner.cli.error_output import error_document, print_error
     from runner.report.document import run_document
     from runner.report.sinks import printable
-    from runner.report.text import recap
+    from runner.report.text import aligned, recap, summary_cells
 
-    if isinstance(failure, JobError):
-        failure.message = f"{failure.count}; this job was not started."
-    if output is Output.TEXT:
-        shown = [each for each in outcomes if each.worst_exit_code or not quiet]
-        if shown:
-            typer.echo(printable("\n\n".join(map(recap, shown))))
-        if failure is not None:
-            print_error(failure)
+    several = len(ends) > 1
+    ends = _with_resumed(ends)
+    for end in ends:
+        if isinstance(end, JobError):
+            end.message = f"{end.count}; this job was not started."
+    if output is Output.JSON:
+        documents = [
+            error_document(end) if isinstance(end, RunnerError) else run_document(end)
+            for end in ends
+        ]
+        if documents:
+            found = documents[0] if len(documents) == 1 else documents
+            typer.echo(json.dumps(found, ensure_ascii=False))
         return
-    documents = [run_document(outcome) for outcome in outcomes]
-    if failure is not None:
-        documents.append(error_document(failure))
-    if documents:
-        found = documents[0] if len(documents) == 1 else documents
-        typer.echo(json.dumps(found, ensure_ascii=False))
+    shown = [end for end in ends if code_of(end) or not quiet]
+    recaps = [recap(end) for end in shown if not isinstance(end, RunnerError)]
+    if shown and several:
+        lines = aligned([summary_cells(end) for end in ends])
+        recaps.append("\n".join([f"{len(ends)} jobs:", *(f"  {line}" for line in lines)]))
+    if recaps:
+        typer.echo(printable("\n\n".join(recaps)))
+    for end in shown:
+        if isinstance(end, RunnerError):
+            print_error(end)
+
+
+def _with_resumed(ends: Ends) -> Ends:
+    """Also the unfinished runs that were finished before runs that could not start."""
+    return [
+        each
+        for end in ends
+        for each in ([end.resumed] if isinstance(end, RunnerError) and end.resumed else []) + [end]
+    ]
 
 
 def _exit(code: int) -> None:

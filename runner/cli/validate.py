@@ -5,7 +5,8 @@ from __future__ import annotations
 import typer
 
 from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
-from runner.cli.options import JobFiles, Quiet
+from runner.cli.job_files import JobFiles, Tags, job_files
+from runner.cli.options import Quiet
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.diagnostics import Severity
 from runner.errors import ExitCode
@@ -13,6 +14,7 @@ from runner.errors import ExitCode
 
 def validate(
     jobs: JobFiles,
+    tag: Tags = None,
     output: FindingsOption = FindingsOutput.TEXT,
     quiet: Quiet = False,
     allow_host: AllowHost = None,
@@ -22,8 +24,9 @@ def validate(
     from runner.runs.wiring import check_job
 
     permitted = permissions(allow_host, allow_outside, user_state())
-    found = [problem for file in jobs for problem in check_job(file, permitted, thorough=True)[1]]
-    good = "" if quiet or found else "\n".join(f"{each}: valid" for each in jobs)
+    files = job_files(jobs, tag)
+    found = [problem for file in files for problem in check_job(file, permitted, thorough=True)[1]]
+    good = "" if quiet or found else "\n".join(f"{each}: valid" for each in files)
     print_findings(found, output, good=good)
     if any(each.severity is Severity.ERROR for each in found):
         raise typer.Exit(ExitCode.INVALID)

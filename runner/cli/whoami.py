@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from runner.cli.job_files import jobs_below
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
@@ -43,7 +44,7 @@ def whoami(
 
     settings = user_settings(state_dir, allow_host, allow_outside)
     if everything:
-        _answer_all(_jobs_below(jobs or [Path()]), output, settings)
+        _answer_all(_all_jobs(jobs or [Path()]), output, settings)
         return
     if not jobs:
         raise UsageError("No job given.", hint="Name a job file, or use `--all`.")
@@ -146,23 +147,8 @@ def _fix(file: Path) -> str:
     return login_command(file)
 
 
-def _jobs_below(folders: list[Path]) -> list[Path]:
-    """Every file that declares a job; hidden folders are skipped."""
-    found = (
-        file
-        for folder in folders
-        for file in ([folder] if folder.is_file() else sorted(folder.rglob("*.y*ml")))
-        if file.suffix in {".yaml", ".yml"}
-        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
-    )
-    return [file for file in found if _declares_a_job(file)]
-
-
-def _declares_a_job(file: Path) -> bool:
-    from runner.job.yaml.document import read_document
-
-    values = read_document(file).values
-    return "connection" in values and "tasks" in values
+def _all_jobs(places: list[Path]) -> list[Path]:
+    return [file for place in places for file in (jobs_below(place) if place.is_dir() else [place])]
 
 
 def _distinct(files: list[Path], settings: UserSettings) -> dict[str, Path]:

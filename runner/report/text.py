@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from runner.errors import RunnerError
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.report.diagnostics import render_diagnostic
 
@@ -25,6 +26,20 @@ def recap(outcome: RunOutcome) -> str:
         lines.extend(_details(task))
     lines.append(_last_line(outcome))
     return "\n".join(line.rstrip() for line in lines)
+
+
+def summary_cells(end: RunOutcome | RunnerError) -> tuple[str, ...]:
+    """One of several jobs, in a line: its file, how it ended, how long it took, its run."""
+    if isinstance(end, RunnerError):
+        name = end.job_file.name if end.job_file else ""
+        return name, "not started", f"exit {int(end.exit_code)}", "", ""
+    return (
+        end.job_file.name,
+        _meaning(end),
+        f"exit {int(end.worst_exit_code)}",
+        f"{(end.finished - end.started).total_seconds():.1f} s",
+        f"run {end.run_id}",
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -135,7 +150,12 @@ def _left(outcome: RunOutcome) -> str:
 
 
 def _last_line(outcome: RunOutcome) -> str:
-    meaning = {
+    ended = f"\nrun {outcome.run_id}: {_meaning(outcome)} (exit {int(outcome.exit_code)})"
+    return f"{ended}\n{outcome.not_started}" if outcome.not_started else ended
+
+
+def _meaning(outcome: RunOutcome) -> str:
+    return {
         0: "done",
         1: "a task failed",
         2: "a task could not run",
@@ -146,5 +166,3 @@ def _last_line(outcome: RunOutcome) -> str:
         130: "interrupted",
         143: "terminated",
     }.get(outcome.exit_code, "failed")
-    ended = f"\nrun {outcome.run_id}: {meaning} (exit {int(outcome.exit_code)})"
-    return f"{ended}\n{outcome.not_started}" if outcome.not_started else ended

@@ -174,3 +174,30 @@ def test_a_signal_while_a_job_waits_for_its_lock_names_it(bench, serve_org):
     assert waiting.returncode == 143, err
     assert "(exit 0)" in out
     assert f"Not started: {slow}." in err
+
+
+def test_a_folder_of_jobs_is_run_in_order_and_summed_up_until_one_fails(bench, org):
+    bench.write("a.csv", "Name\nAcme\n")
+    bench.job(CREATE, name="1-good.yaml", head="tags: [nightly]\n")
+    bad = CREATE.replace("create: Account", "create: Nothing__c")
+    bench.job(bad, name="2-bad.yaml", head="tags: [nightly]\n")
+    bench.job(CREATE, name="3-last.yaml", head="tags: [hourly]\n")
+    bench.write("connections/acme.yaml", "environment: sandbox\n")
+    ended = bench.run("run", ".")
+    assert ended.code == 2, ended.err
+    assert "no object Nothing__c" in ended.err
+    assert "Not started" not in ended.out + ended.err
+    lines = ended.out.split("3 jobs:\n")[1].splitlines()
+    assert [line.split()[0] for line in lines] == ["1-good.yaml", "2-bad.yaml", "3-last.yaml"]
+    assert ["exit 0" in line for line in lines] == [True, False, True]
+    assert accounts(org) == 2
+    ended = bench.run("run", "[0-9]*.yaml", "--fail-fast")
+    assert ended.code == 2
+    assert "Not started: 3-last.yaml." in ended.err
+    documents = bench.run("run", ".", "-o", "json").document
+    assert [each["exit_code"] for each in documents] == [0, 2, 0]
+    assert documents[1]["job_file"].endswith("2-bad.yaml")
+    assert accounts(org) == 5
+    assert bench.run("run", ".", "--tag", "hourly", "-o", "json").document["exit_code"] == 0
+    assert accounts(org) == 6
+    assert bench.run("validate", ".", "--tag", "weekly").code == 2
