@@ -1,4 +1,4 @@
-"""The watermark that counts: in the target's database where it keeps one, else in the ledger.
+"""The watermark that counts: in the target where it keeps one, else in the ledger.
 
 Knows both places. Knows nothing of windows.
 """
@@ -9,13 +9,14 @@ from datetime import datetime
 from pathlib import Path
 
 from runner.engine.context import Context
-from runner.job.endpoints import DatabaseTarget, TableMode
+from runner.job.endpoints import DatabaseTarget, FolderTarget, TableMode
 from runner.job.model import QueryTask
 from runner.state.watermarks import Watermark
 from runner.tables.targets.target_state import (
     TargetState,
     keeps_state,
     read_state,
+    table_name,
     write_delivered,
 )
 
@@ -23,8 +24,9 @@ from runner.tables.targets.target_state import (
 class KnownWatermark:
     """What is known of earlier extracts of a query.
 
-    A database has the watermark that was written with its rows. If a run was killed before it could
-    record its end, or another machine ran, or the database was restored, the ledger has another.
+    A target that keeps its watermark has the one that was written with its rows. If a run was
+    killed before it could record its end, or another machine ran, or the target was restored, the
+    ledger has another.
 
     Attributes:
         watermark: How far it was extracted; None: nothing is known.
@@ -34,42 +36,41 @@ class KnownWatermark:
         """Look it up.
 
         Raises:
-            StateError: The database cannot be reached.
+            StateError: The target cannot be reached or read.
         """
         self._task, self._context = task, context
         found = context.ledger.watermarks.find(context.job.file, task.name, context.org_id)
         self._in_ledger, target = found, task.target
-        self._database = target if isinstance(target, DatabaseTarget) else None
-        if self._database is not None and not keeps_state(self._database):
-            self._database = None
+        self._keeper: DatabaseTarget | FolderTarget | None = None
         self.watermark = found
-        if self._database is not None:
-            state = read_state(self._database, context.job.name, task.name, context.org_id)
+        if target is not None and keeps_state(target):
+            self._keeper = target
+            state = read_state(target, context.job.name, task.name, context.org_id)
             self.watermark = self._watermark(state) if state else None
 
     def write_delivered(self, to: Path) -> None:
         """Write Id and stamp of the rows near the watermark's end, as CSV without a header.
 
         Raises:
-            StateError: The database cannot be reached.
+            StateError: The target cannot be reached or read.
         """
         here, there = self._in_ledger, self.watermark
         if here and there and (here.run_id, here.until) == (there.run_id, there.until):
             self._context.ledger.watermarks.write_delivered(here, to)
-        elif there and self._database and self._database.mode is TableMode.APPEND:
-            write_delivered(self._database, there.field, there.known_from, to)
+        elif there and self._keeper and self._keeper.mode is TableMode.APPEND:
+            write_delivered(self._keeper, there.field, there.known_from, to)
         else:
             to.write_bytes(b"")  # a merge finds the rows itself
 
     def state_of(self, watermark: Watermark) -> TargetState | None:
-        """A watermark as the database keeps it; None where it keeps none."""
-        if self._database is None:
+        """A watermark as the target keeps it; None where it keeps none."""
+        if self._keeper is None:
             return None
         return TargetState(
             watermark.job,
             watermark.task,
             watermark.org_id,
-            self._database.table,
+            table_name(self._keeper),
             watermark.query_sha256,
             watermark.field,
             watermark.until.isoformat(),

@@ -27,6 +27,8 @@ class FileFormat(StrEnum):
     PARQUET = "parquet"
     EXCEL = "excel"
     XML = "xml"
+    DELTA = "delta"
+    """A folder: a Delta table."""
 
 
 class Compression(StrEnum):

@@ -70,6 +70,8 @@ def _needed(endpoint: Source | Target | SecretReference) -> Iterator[tuple[str, 
             yield "xlsxwriter", "excel", "an Excel file"
         if isinstance(endpoint, FileSource) and endpoint.path.suffix.lower() == ".xls":
             yield "xlrd", "excel", "an .xls file"
+        if endpoint.shape.format is FileFormat.DELTA:
+            yield "deltalake", "delta", "a Delta table"
         url = None if isinstance(endpoint, FolderTarget) else endpoint.url
         if url is not None:
             yield "fsspec", "remote", shown_url(url)

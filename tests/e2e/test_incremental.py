@@ -2,6 +2,7 @@
 
 import sqlite3
 
+import deltalake
 import duckdb
 import pytest
 
@@ -97,6 +98,30 @@ def test_changes_are_merged_into_files(bench, org, time, name):
     with duckdb.connect() as reader:
         found = reader.execute(f"SELECT Name FROM '{bench.folder / name}'").fetchall()
     assert [row[0] for row in found] == ["A2", "B", "C"]
+
+
+def test_a_delta_table_tells_how_far_it_is_and_a_restore_takes_that_back(bench, org, time):
+    job = bench.job(
+        f"- {{name: changes, query: {SELECT!r}, since: SystemModstamp, lag: 0s, overlap: 0s, "
+        "to: {folder: lake/a, format: delta, mode: merge, key: Id}}"
+    )
+    record = org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    org.request("PATCH", f"/services/data/v62.0/sobjects/Account/{record}", json={"Name": "A2"})
+    time.passes()
+    assert "0 new, 1 updated" in notes(ran(bench, job))
+    table = deltalake.DeltaTable(str(bench.folder / "lake/a"))
+    assert names_in(table) == ["A2"]
+    table.restore(0)
+    assert "0 new, 1 updated" in notes(ran(bench, job))
+    table.update_incremental()
+    assert names_in(table) == ["A2"]
+
+
+def names_in(table):
+    found = deltalake.QueryBuilder().register("t", table).execute('SELECT "Name" FROM t')
+    return found.read_all().column("Name").to_pylist()
 
 
 def test_what_changes_within_the_lag_comes_with_the_next_run(bench, org, table, time):

@@ -55,6 +55,7 @@ _KEYS = {
     FileFormat.JSON: ("encoding", *_TEXT_KEYS),
     FileFormat.XML: ("record", *_TEXT_KEYS),
     FileFormat.PARQUET: ("nulls",),
+    FileFormat.DELTA: ("nulls",),
     FileFormat.EXCEL: ("sheet", "range", "skip_rows", "skip_last", "nulls"),
 }
 _FORMAT_NAMES = {
@@ -63,6 +64,7 @@ _FORMAT_NAMES = {
     FileFormat.JSON: "JSON",
     FileFormat.XML: "XML",
     FileFormat.PARQUET: "Parquet",
+    FileFormat.DELTA: "a Delta table",
     FileFormat.EXCEL: "Excel",
 }
 LibraryFinder = Callable[[Source | Target | SecretReference], tuple[str, str] | None]

@@ -50,8 +50,8 @@ def _only_replaced(target: Target) -> str:
     if target.path == STANDARD_STREAM:
         return "standard output keeps no rows"
     if isinstance(target, FolderTarget):
-        is_parquet = target.shape.format is FileFormat.PARQUET
-        return "" if is_parquet else "only a folder of Parquet files keeps its rows"
+        keeps = target.shape.format in (FileFormat.PARQUET, FileFormat.DELTA)
+        return "" if keeps else "only a Delta table or a folder of Parquet files keeps its rows"
     return "" if target.shape.format in _FILES else "a file of this format can only be replaced"
 
 

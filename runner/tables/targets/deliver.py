@@ -20,6 +20,7 @@ from runner.job.endpoints import (
     STANDARD_STREAM,
     Compression,
     DatabaseTarget,
+    FileFormat,
     FileTarget,
     FolderTarget,
     TableMode,
@@ -63,6 +64,8 @@ def deliver(
     notes: tuple[str, ...] | None
     if isinstance(target, DatabaseTarget):
         notes = _to_database(rows, target, columns, state)
+    elif isinstance(target, FolderTarget) and target.shape.format is FileFormat.DELTA:
+        notes = _to_delta(rows, target, columns, state)
     else:
         notes = _WRITERS[type(target)](rows, target, columns)
     if not keep_rows:
@@ -128,6 +131,14 @@ def _to_database(
     from runner.tables.targets.database import write_table
 
     return write_table(rows, target, columns, state)
+
+
+def _to_delta(
+    rows: Path, target: FolderTarget, columns: Columns, state: TargetState | None
+) -> tuple[str, ...]:
+    from runner.tables.targets.delta_table import write_delta
+
+    return write_delta(rows, target, columns, state.as_metadata() if state else {})
 
 
 _WRITERS: Mapping[type, Callable[..., tuple[str, ...] | None]] = {

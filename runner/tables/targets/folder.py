@@ -51,7 +51,7 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[st
             it keeps its rows, and a key is blank or doubled, or a type does not fit.
     """
     ending = f".{target.shape.format}{_ENDINGS[target.shape.compression]}"
-    _check_columns(rows, target)
+    check_partitions(rows, target)
     _check_replaceable(target.path, ending)
     with _atomic_folder(target.path) as beside, target_errors(target.path):
         database = open_database(rows.parent)
@@ -60,7 +60,7 @@ def write_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[st
             if target.mode is not TableMode.REPLACE:
                 return _write_with_kept(database, rows, target, typed, beside)
             query = f"SELECT {_cells(target, typed, columns)} FROM"
-            options = ", ".join(_options(target, ending.removeprefix(".")))
+            options = ", ".join(copy_options(target, ending.removeprefix(".")))
 
             def write(read: str) -> None:
                 if target.shape.format is FileFormat.PARQUET:
@@ -90,7 +90,7 @@ def _write_with_kept(
     ]
     seen = _version(target.path)
     select, notes = join_parquet(database, rows, target, parts_of(target.path), fresh)
-    options = ", ".join(_options(target, str(target.shape.format)))
+    options = ", ".join(copy_options(target, str(target.shape.format)))
     copy_parquet(database.connection, select, beside, f", {options}")
     if _version(target.path) != seen:
         raise StateError(
@@ -121,7 +121,8 @@ def _cells(target: FolderTarget, typed: tuple[TypedColumn, ...], columns: Column
     return ", ".join(f"{cell} AS {name(column)}" for column, cell in cells.items())
 
 
-def _options(target: FolderTarget, ending: str) -> Iterator[str]:
+def copy_options(target: FolderTarget, ending: str) -> Iterator[str]:
+    """The options of DuckDB's COPY into a folder; files end with `ending`."""
     form = target.shape.format
     # Whatever a failed attempt has left is replaced.
     yield "OVERWRITE true"
@@ -142,7 +143,12 @@ def _options(target: FolderTarget, ending: str) -> Iterator[str]:
         yield "PER_THREAD_OUTPUT true"
 
 
-def _check_columns(rows: Path, target: FolderTarget) -> None:
+def check_partitions(rows: Path, target: FolderTarget) -> None:
+    """Refuse columns to partition by that the rows do not have, and those that leave none.
+
+    Raises:
+        StateError: Names the column.
+    """
     header = column_names(rows)
     known = {each.lower() for each in header}
     missing = [each for each in target.partition_by if each.lower() not in known]

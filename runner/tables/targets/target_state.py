@@ -1,28 +1,34 @@
-"""The watermark of an incremental query in its target's own database, moved with the rows.
+"""The watermark of an incremental query in its target, moved with the rows.
 
-It is a row of `_sfrunner_state`, beside the table, written in the transaction of the rows: the two
-cannot disagree, and another machine finds it. Knows SQL. Knows nothing of windows.
+In a database it is a row of `_sfrunner_state`, beside the table, written in the transaction of the
+rows; of a Delta table, the commit tells it. The two cannot disagree, and another machine finds it.
+Knows SQL and commits. Knows nothing of windows.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeGuard
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
 from runner.errors import StateError
-from runner.job.endpoints import DatabaseTarget
-from runner.tables.sql import literal, name
+from runner.job.endpoints import DatabaseTarget, FileFormat, FolderTarget, Target
+from runner.tables.database import Database, storage_errors
+from runner.tables.delta import DeltaTable, is_delta, open_table
+from runner.tables.sql import copy_csv, literal, name
 from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
 
 STATE_TABLE = "_sfrunner_state"
 KEEPING = ("sqlite", "postgresql")
 """Dialects whose tables keep their state."""
 _KEY = ("job", "task", "org_id", "target")
+_METADATA = "sfrunner.watermark"
 _BATCH_ROWS = 10_000
 
 
@@ -33,7 +39,7 @@ class TargetState(Struct, frozen=True):
     task: str
     org_id: str
     target: str
-    """The table."""
+    """The table, or the name of its folder."""
     query_sha256: str
     field: str
     until_utc: str
@@ -55,15 +61,24 @@ class TargetState(Struct, frozen=True):
             f"INSERT INTO {place} ({listed}) VALUES ({cells})",
         )
 
+    def as_metadata(self) -> dict[str, str]:
+        """What a commit tells."""
+        return {_METADATA: msgspec.json.encode(self).decode()}
 
-def read_state(target: DatabaseTarget, job: str, task: str, org_id: str) -> TargetState | None:
-    """The row of a task, if the database has one.
+
+def read_state(
+    target: DatabaseTarget | FolderTarget, job: str, task: str, org_id: str
+) -> TargetState | None:
+    """What the target has of a task, if it has something.
 
     Raises:
-        StateError: The database cannot be reached.
+        StateError: The database cannot be reached, or the log of a Delta table cannot be read.
     """
+    wanted = dict(zip(_KEY, (job, task, org_id, table_name(target)), strict=True))
+    if isinstance(target, FolderTarget):
+        found = (each for each in _committed(target.path) if wanted.items() <= asdict(each).items())
+        return next(found, None)
     sqlalchemy = import_sqlalchemy(StateError)
-    wanted = dict(zip(_KEY, (job, task, org_id, target.table), strict=True))
     with connect(target.url, StateError) as link:
         if not sqlalchemy.inspect(link).has_table(STATE_TABLE, schema=_schema(target.table)):
             return None
@@ -74,34 +89,55 @@ def read_state(target: DatabaseTarget, job: str, task: str, org_id: str) -> Targ
     return None if row is None else TargetState(*row)
 
 
-def keeps_state(target: DatabaseTarget) -> bool:
-    """Whether a database is one whose tables keep their state.
+def _committed(folder: Path) -> Iterator[TargetState]:
+    """What the commits of a Delta table tell, newest first."""
+    if not is_delta(folder):
+        return
+    for commit in open_table(folder, StateError).history():
+        if _METADATA in commit:
+            try:
+                yield msgspec.json.decode(commit[_METADATA], type=TargetState)
+            except (msgspec.MsgspecError, TypeError):  # another release's
+                continue
+
+
+def table_name(target: DatabaseTarget | FolderTarget) -> str:
+    """What a target is called in its state; a folder may be elsewhere on another machine."""
+    return target.table if isinstance(target, DatabaseTarget) else target.path.name
+
+
+def keeps_state(target: Target) -> TypeGuard[DatabaseTarget | FolderTarget]:
+    """Whether a target is one that keeps its state.
 
     Raises:
         StateError: The database cannot be reached.
     """
+    if not isinstance(target, DatabaseTarget):
+        is_folder = isinstance(target, FolderTarget)
+        return is_folder and target.shape.format is FileFormat.DELTA
     if duckdb_file(target.url, StateError) is not None:
         return False
     with connect(target.url, StateError) as link:
         return link.dialect.name in KEEPING
 
 
-def write_delivered(target: DatabaseTarget, stamp: str, known_from: datetime, to: Path) -> None:
+def write_delivered(
+    target: DatabaseTarget | FolderTarget, stamp: str, known_from: datetime, to: Path
+) -> None:
     """Write Id and stamp of the table's rows from a moment on, as CSV without a header.
 
     Raises:
-        StateError: The database cannot be reached, or the table has no Id or stamp.
+        StateError: The table cannot be read, or has no Id or stamp.
     """
+    if isinstance(target, FolderTarget):
+        _write_committed(open_table(target.path, StateError), stamp, known_from, to)
+        return
     sqlalchemy = import_sqlalchemy(StateError)
     schema, _, table = target.table.rpartition(".")
     with connect(target.url, StateError) as link:
         found = sqlalchemy.inspect(link).get_columns(table, schema=schema or None)
         own = {str(each["name"]).lower(): str(each["name"]) for each in found}
-        if not {"id", stamp.lower()} <= own.keys():
-            raise StateError(
-                f"Table {target.table} has no column Id or {stamp}, by which rows are recognised.",
-                hint="Extract everything again into a new table, with `--full`.",
-            )
+        _check_columns(f"Table {target.table}", own, stamp)
         moment = name(own[stamp.lower()])
         since: object = known_from
         if link.dialect.name == "sqlite":
@@ -113,6 +149,30 @@ def write_delivered(target: DatabaseTarget, stamp: str, known_from: datetime, to
         )
         with to.open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream).writerows(_texts(rows))
+
+
+def _write_committed(table: DeltaTable, stamp: str, known_from: datetime, to: Path) -> None:
+    own = {each.name.lower(): each.name for each in table.columns}
+    _check_columns(str(table.folder), own, stamp)
+    moment = name(own[stamp.lower()])
+    database = Database(to.parent)
+    try:
+        with storage_errors(f"{table.folder} cannot be read"):
+            text = f"strftime(timezone('UTC', {moment}), '%Y-%m-%dT%H:%M:%S.%gZ')"
+            read = table.rows(database, table.files, with_file=False)
+            since = f"{moment} >= CAST({literal(known_from.isoformat())} AS TIMESTAMPTZ)"
+            query = f"SELECT {name(own['id'])}, {text} FROM {read} WHERE {since}"
+            database.connection.execute(copy_csv(query, to, header=False))
+    finally:
+        database.close()
+
+
+def _check_columns(place: str, own: Mapping[str, str], stamp: str) -> None:
+    if not {"id", stamp.lower()} <= own.keys():
+        raise StateError(
+            f"{place} has no column Id or {stamp}, by which rows are recognised.",
+            hint="Extract everything again into a new table, with `--full`.",
+        )
 
 
 def _texts(rows: Iterator[tuple[str, object]]) -> Iterator[tuple[str, str]]:

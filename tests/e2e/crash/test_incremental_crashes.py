@@ -4,6 +4,7 @@ import os
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import deltalake
 import duckdb
 import pytest
 import sqlalchemy
@@ -119,8 +120,10 @@ TARGETS = {
     "postgresql": f"{TABLE}, {MERGED}",
     "postgresql history": f"{TABLE}, mode: append",
     "duckdb": f"{TABLE}, {MERGED}",
+    "delta": f"folder: a, format: delta, {MERGED}",
+    "delta history": "folder: a, format: delta, mode: append",
 }
-IN_SUITE = {"a.csv", "sqlite history", "postgresql"}
+IN_SUITE = {"a.csv", "sqlite history", "postgresql", "delta history"}
 
 
 class Held:
@@ -148,6 +151,12 @@ class Held:
         if self._kind.startswith(("sqlite", "postgresql")):
             order = {"sqlite": "rowid", "postgresql": "ctid"}[self._kind.partition(" ")[0]]
             return self._ask(f"{cells} a ORDER BY {order}")
+        if self._kind.startswith("delta"):
+            table = deltalake.DeltaTable(str(self._folder / "a"))
+            read = deltalake.QueryBuilder().register("t", table)
+            with duckdb.connect() as reader:
+                reader.register("a", read.execute(f"{cells} t ORDER BY 4, 3"))
+                return reader.execute("FROM a").fetchall()
         found = self._folder / self._kind
         place = f"'{found if found.is_file() else self._folder / 'a/**/*.parquet'}'"
         place = f"read_csv({place}, all_varchar = true)" if self._kind == "a.csv" else place
