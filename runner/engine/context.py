@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.engine.api_reserve import ApiReserve
 from runner.engine.deadline import Deadline
@@ -18,9 +19,11 @@ from runner.engine.task_end import outcome_of
 from runner.engine.task_ledger import TaskLedger
 from runner.events import Sink
 from runner.job.endpoints import TaskRows, TaskSource
-from runner.job.model import AnyTask, Job, ParamValue, WriteTask
+from runner.job.model import AnyTask, Connection, Job, ParamValue, WriteTask
+from runner.job.source_query import SourceQuery
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.salesforce.describe import Describes
+from runner.salesforce.identity import Identity
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord
@@ -34,6 +37,16 @@ PLANNED = "planned"
 """Folder of the rows of a plan, until the run that applies it has looked at their records."""
 PARTS = "parts"
 """Folders of a task that are deleted once its end is final."""
+
+
+class SourceOrg(Struct, frozen=True):
+    """Another org that the run is connected to, and reads from."""
+
+    session: Session
+    describes: Describes
+    identity: Identity
+    version: str
+    first_poll_seconds: float = 1.0
 
 
 class Context(Struct, frozen=True):
@@ -74,6 +87,26 @@ class Context(Struct, frozen=True):
     since: datetime | None = None
     """Where incremental queries begin this time; None: at their watermark."""
 
+    source_orgs: Mapping[Connection, SourceOrg] = field(default_factory=dict)
+    """The other orgs that tasks read from."""
+
+    def of(self, task: AnyTask) -> Context:
+        """The run as a task sees it: connected to the org that it reads from, if to another."""
+        connection = task.connection if isinstance(task, SourceQuery) else None
+        org = self.source_orgs.get(connection) if connection is not None else None
+        if org is None:
+            return self
+        return replace(
+            self,
+            session=org.session,
+            describes=org.describes,
+            version=org.version,
+            user_id=org.identity.user_id,
+            org_id=org.identity.org_id or "",
+            first_poll_seconds=org.first_poll_seconds,
+            reserve=None,
+        )
+
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended."""
         return Deadline(task, self.clock, self.ends_at, self.task_began, self.reserve)
@@ -95,6 +128,13 @@ class Context(Struct, frozen=True):
         past = self.past.task(task.name) if self.past else None
         known = past.outcome if past else None
         return known or outcome_of(task)
+
+    def record_start(self, task: AnyTask, position: int) -> None:
+        """Record that a task starts, before anything that it records; `position` is its place."""
+        verb, sobject = task.verb.value, task.sobject
+        self.ledger.start_task(
+            self.run_id, task.name, position=position, verb=verb, sobject=sobject
+        )
 
     def task_ledger(self, task: AnyTask) -> TaskLedger:
         """A task's lines in the ledger."""

@@ -16,6 +16,7 @@ from runner.engine.api_choice import api_for_write
 from runner.errors import UsageError
 from runner.job.endpoints import FileSource
 from runner.job.model import AnyTask, Api, QueryTask, Verb, WriteTask
+from runner.job.source_query import SourceQuery
 from runner.tables.sources.row_estimate import estimated_rows
 
 BATCH_ROWS = 200
@@ -73,6 +74,8 @@ def forecast_of(
     """
     total, uncounted = Forecast(), []
     for task in tasks:
+        if isinstance(task, SourceQuery):
+            continue  # another org counts it
         if isinstance(task, QueryTask):
             total += Forecast(1)
             continue

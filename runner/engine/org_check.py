@@ -7,7 +7,7 @@ have a header already. Knows nothing of what a column must fit (`columns`), nor 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from runner.diagnostics import Diagnostic, Location
@@ -47,7 +47,7 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
         if task.enabled and is_chosen(task, only)
         if context.earlier_outcome(task) is None
     ]
-    problems = org_problems(context.job, tasks, context.describes)
+    problems = org_problems(context.job, tasks, lambda task: context.of(task).describes)
     if problems:
         raise JobError(problems)
 
@@ -55,7 +55,7 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
 def org_problems(
     job: Job,
     tasks: Sequence[AnyTask],
-    describes: Describes,
+    describes_for: Callable[[AnyTask], Describes],
     written_before: Collection[Path] = frozenset(),
 ) -> tuple[Diagnostic, ...]:
     """What of these tasks does not fit the org, sorted.
@@ -63,7 +63,7 @@ def org_problems(
     Args:
         job: For the positions of problems.
         tasks: Those to check.
-        describes: The org's describes.
+        describes_for: The describes of the org that a task reads or writes.
         written_before: Files that another job writes before this one starts.
 
     Raises:
@@ -75,9 +75,9 @@ def org_problems(
         problem
         for task in tasks
         for problem in (
-            query_problems(job, task, describes)
+            query_problems(job, task, describes_for(task))
             if isinstance(task, QueryTask)
-            else _problems(job, task, describes, to_be_written)
+            else _problems(job, task, describes_for(task), to_be_written)
         )
     ]
     return tuple(sorted(problems, key=lambda each: each.sort_key))

@@ -112,8 +112,9 @@ class Planner(Struct):
                 self.context.sink(event)
 
         digests = self._digests(task) if self.keeps_rows else {}
-        session = self.context.session.scoped(task.retry, self.context.deadline(task).at)
-        context = replace(self.context, session=session, sink=sink)
+        own = self.context.of(task)
+        session = own.session.scoped(task.retry, own.deadline(task).at)
+        context = replace(own, session=session, sink=sink)
         try:
             if isinstance(task, QueryTask):
                 found = PlannedTask(self._query(task, context))
@@ -144,6 +145,7 @@ class Planner(Struct):
         early = (self.sources.read_too_early(task), self.sources.changed_before(task))
         said = [each for each in early if each is not None]
         plan = replace(plan, unknown=(*self.sources.early_rows(task), *said))
+        context.record_start(task, task.index)
         reads = self.sources.redirected_query(task, context.task_folder(task))
         if reads is None:
             rows, api = count_query(self.sources.redirected_lists(task), context)
@@ -315,7 +317,7 @@ class Planner(Struct):
         folder: Path,
     ) -> None:
         """Keep the keys of new records for later tasks, if there are any."""
-        is_last = task.index == len(self.context.job.tasks) - 1 and not self.is_followed
+        is_last = task.index == self.context.job.tasks[-1].index and not self.is_followed
         if is_last or not counts.get(Change.CREATE):
             return
         described = self.context.describes.of(task.sobject)

@@ -34,6 +34,7 @@ from runner.job.endpoints import (
     tasks_of,
 )
 from runner.job.model import AnyTask, ChildTable, Job, QueryTask, Verb, WriteTask
+from runner.job.source_query import SourceQuery
 from runner.plan import WRITES, Change
 from runner.tables.sources.csv import PLAIN_CSV
 
@@ -100,7 +101,7 @@ class PlannedSources(Struct):
     def changed_before(self, task: QueryTask) -> str | None:
         """Why a query finds other records during a run than now; None if it does not."""
         writer = self.left.writers.get(task.sobject.lower())
-        if writer is None:
+        if writer is None or isinstance(task, SourceQuery):  # which reads another org
             return None
         self._early.add(task.name)
         return f"`{writer}` changes records of {task.sobject} before; this is what it finds now."

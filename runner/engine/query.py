@@ -33,6 +33,7 @@ from runner.job.endpoints import (
 from runner.job.model import AnyTask, Api, QueryTask, WriteTask
 from runner.job.query_parts import bound_queries
 from runner.job.soql import selection
+from runner.job.source_query import SourceQuery
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.salesforce.bulk import query_jobs
 from runner.salesforce.bulk.job import JobInfo, failure_of
@@ -71,7 +72,7 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
     folder.mkdir(parents=True, exist_ok=True)
     query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
-    notes, extracted = query.notes(), None
+    notes, extracted = (*_org_of(task, context), *query.notes()), None
     if query.increment is not None:
         rows += query.increment.add_deleted(folder / RECORDS, folder)
         dropped, extracted = query.increment.settle(folder / RECORDS, folder)
@@ -99,6 +100,15 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         notes=(*notes, *kept),
     )
     return TaskEnd(outcome, extracted=extracted)
+
+
+def _org_of(task: QueryTask, context: Context) -> Iterator[str]:
+    """Which org the rows are from, where it is not the one that the run writes to."""
+    connection = task.connection if isinstance(task, SourceQuery) else None
+    if connection is not None:
+        org = context.source_orgs[connection]
+        who, url = org.identity.username, org.session.instance_url
+        yield f"from org {org.identity.org_id} at {url} as {who}"
 
 
 def _notes_of(increment: Increment, dropped: int) -> Iterator[str]:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import OrgError, TransientError
 from runner.job.model import Job, QueryTask, WriteTask
+from runner.job.partial_job import task_path
 from runner.job.soql import aliases_of, parsed, steps_of
 from runner.job.text_position import narrowed
 from runner.salesforce.describe import Describes, ObjectDescribe
@@ -51,7 +52,7 @@ def query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diag
     query = parsed(task.soql)
     if query is None:
         return []
-    check = _QueryCheck(job, ("tasks", task.index, "query"), task.soql, describes)
+    check = _QueryCheck(job, task_path(task, "query"), task.soql, describes)
     found = list(dict.fromkeys(check.of_query(query)))
     return found or list(_since_problems(job, task, describes))
 

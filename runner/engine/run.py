@@ -37,6 +37,7 @@ from runner.job.choices import OnError
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, QueryTask
 from runner.job.order import in_order
+from runner.job.source_query import SourceQuery, query_name
 from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 
@@ -146,13 +147,7 @@ class _TaskRuns:
         elif reason:
             self._add(TaskEnd(skipped(task, reason)))
         else:
-            context.ledger.start_task(
-                context.run_id,
-                task.name,
-                position=self._places[task.name][0],
-                verb=task.verb.value,
-                sobject=task.sobject,
-            )
+            context.record_start(task, self._places[task.name][0])
             context.sink(events.TaskStarted(task.name, task.verb.value, task.sobject))
             self._lanes.start(task.name, partial(_run, task, context))
             return
@@ -194,7 +189,8 @@ class _TaskRuns:
         if task.on_error is OnError.STOP or ends_the_run:
             self._stopped_by = task.name
         self._is_over |= ends_the_run
-        answer = self._context.job.task(task.on_failure) if task.on_failure else None
+        owner = self._task(task.write) if isinstance(task, SourceQuery) else task
+        answer = self._context.job.task(owner.on_failure) if owner.on_failure else None
         if answer and not self._is_over:
             self._places[answer.name] = (*self._places[task.name], answer.index)
             self._schedule.answer(task, answer, self._lanes.keys)
@@ -205,7 +201,7 @@ class _TaskRuns:
             return "disabled in the job"
         if self._stopped_by and (self._is_over or (task.needs is None and not is_answer)):
             return f"not run: {self._stopped_by} did not succeed"
-        needed = () if is_answer else task.needs or ()
+        needed = [query_name(task.name), *(() if is_answer else task.needs or ())]
         failed = next((name for name in needed if self._failed(name)), None)
         return f"not run: it needs {failed}, which did not succeed" if failed else None
 
@@ -227,8 +223,9 @@ def chosen(tasks: Sequence[AnyTask], names: Collection[str]) -> tuple[AnyTask, .
     return tuple(task for task in tasks if is_chosen(task, names))
 
 
-def _run(task: AnyTask, context: Context) -> TaskEnd:
+def _run(task: AnyTask, run: Context) -> TaskEnd:
     """Run one task from its start to its outcome."""
+    context = run.of(task)
     began = context.clock()
     deadline = context.deadline(task)
     session = context.session.scoped(task.retry, deadline.at)

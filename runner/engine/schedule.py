@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 
 from msgspec import Struct, field
 
-from runner.job.model import AnyTask
+from runner.job.endpoints import tasks_of
+from runner.job.model import AnyTask, WriteTask
 
 Conflict = Callable[[AnyTask, AnyTask], bool]
 """Whether two tasks must not run at once."""
@@ -46,6 +47,8 @@ class Schedule:
         for task in ordered:
             entry = _Entry(task, task.index, task.needs is None)
             entry.waits_for.update(task.needs or ())
+            if isinstance(task, WriteTask):
+                entry.waits_for.update(each.task for each in tasks_of(task.source))
             entry.waits_for.update(self._in_the_way(task))
             self._entries[task.name] = entry
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from runner.credentials import ClientCredentials, Grant, JwtBearer, SecretReference
 from runner.job import build_endpoints as endpoints
@@ -47,6 +47,7 @@ from runner.job.model import (
     WriteTask,
 )
 from runner.job.soql import selection
+from runner.job.source_query import SourceQuery, names_query, query_name
 
 _NESTED = ("retry", "options")
 """Defaults that are merged with a task's own key by key."""
@@ -120,8 +121,34 @@ def verb_of(values: Values) -> Verb | None:
     return next((verb for verb in DECLARED_VERBS if verb in values), None)
 
 
-def task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
-    """Build one task; `defaults` apply to what the task does not set."""
+def tasks(
+    values: Values, index: int, folder: Path, defaults: Values, source: Connection | None
+) -> tuple[AnyTask, ...]:
+    """Build one task; `defaults` apply to what the task does not set.
+
+    Returns:
+        The task. Before it the query of its rows, if they come from the org of `source`.
+    """
+    query = values.get("from")
+    if not names_query(query):
+        return (_task(values, index, folder, defaults),)
+    name, needs = query_name(values["name"]), values.get("needs")
+    shared = {key: values[key] for key in _OF_THE_QUERY if key in values}
+    asked = {**shared, **query, "name": name}
+    merged = _with_defaults(asked, defaults, Verb.QUERY)
+    own = asdict(_query(merged, index, folder))
+    write = {**values, "from": {"task": name}}
+    if needs is not None:
+        write["needs"] = [*needs, name]
+    found = SourceQuery(**own, write=values["name"], connection=source)
+    return found, _task(write, index, folder, defaults)
+
+
+_OF_THE_QUERY = ("needs", "enabled", "on_error", "retry", "timeout")
+"""Options of a write that also hold for the query of its rows."""
+
+
+def _task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask:
     verb = verb_of(values) or Verb.QUERY
     merged = _with_defaults(values, defaults, verb)
     if verb is Verb.QUERY:

@@ -6,7 +6,7 @@ the org or the network; looks only at files that the job names.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
 from runner.job import build, notation, value_scan
 from runner.job.checks import Readers, check_meaning
-from runner.job.checks.connection import secrets_outside
+from runner.job.checks.connection import environment_problems, secrets_outside
 from runner.job.checks.tasks import verbs
 from runner.job.mirrors import with_missing
 from runner.job.model import Connection, Environment, Job, Origin
 from runner.job.partial_job import (
     PartialJob,
     ProblemPaths,
+    as_list,
     as_mapping,
     names_of,
     params_of,
@@ -31,6 +32,7 @@ from runner.job.partial_job import (
 )
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.schema.files import is_valid
+from runner.job.source_query import names_query
 from runner.job.yaml.document import Document, read_document
 
 __all__ = [
@@ -64,6 +66,8 @@ def load_job(
 def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Connection:
     """Read only a job's connection: to sign in, the job's files need not exist yet.
 
+    The file may also be one that contains only a connection.
+
     Raises:
         JobError: The file is not YAML, or its connection has problems.
     """
@@ -71,8 +75,12 @@ def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Co
     problems = list(document.problems)
     if not document.is_broken:
         folder = file.absolute().parent
-        problems = [each for each in _problems_of(document, "job") if _is_of_connection(each)]
-        found = _connection(document.values.get("connection"), document.origin, folder, problems)
+        values, origin = document.values, document.origin
+        if "environment" in values and "connection" not in values:
+            problems, found = [], _read_connection(file.absolute(), origin)
+        else:
+            problems = [each for each in _problems_of(document, "job") if _is_of_connection(each)]
+            found = _connection(values.get("connection"), origin, folder, problems)
         problems += found.problems
         if found.made is not None:
             outside = secrets_outside(found.made, found.origin, found.path, folder, permissions)
@@ -82,10 +90,16 @@ def load_connection(file: Path, permissions: Permissions = NO_PERMISSIONS) -> Co
     raise JobError(_sorted(problems))
 
 
-def connection_problem(
-    job: Job, keys: Sequence[str], code: str, message: str, *, hint: str | None
+def connection_problem(  # noqa: PLR0913 - a diagnostic has as many parts
+    job: Job,
+    keys: Sequence[str],
+    code: str,
+    message: str,
+    *,
+    hint: str | None,
+    of: Connection | None = None,
 ) -> Diagnostic:
-    """A problem of a job's connection that its org shows, in the file that holds the connection.
+    """A problem of a connection that its org shows, in the file that holds the connection.
 
     Args:
         job: The job.
@@ -93,11 +107,12 @@ def connection_problem(
         code: The problem's code.
         message: What is wrong.
         hint: What to do.
+        of: The connection; None: the job's own.
     """
-    origin = job.origin
+    origin, connection = job.origin, of or job.connection
     path: Location = ("connection",)
-    if job.connection.source is not None:
-        origin, path = read_document(_as_named(job.connection.source, origin.file)).origin, ()
+    if connection.source is not None:
+        origin, path = read_document(_as_named(connection.source, origin.file)).origin, ()
     at = next(((*path, key) for key in keys if (*path, key) in origin.positions), path)
     return origin.diagnose(at, code, message, help=hint)
 
@@ -124,6 +139,9 @@ def check_job(
     folder = file.absolute().parent
     connection = _connection(values.get("connection"), origin, folder, problems)
     problems += [*connection.problems, *_of_org_file(connection)]
+    sources = _sources(values, origin, folder, problems)
+    for each in sources.values():
+        problems += [*each.problems, *_of_org_file(each), *_of_source(each, folder, permissions)]
     paths = ProblemPaths(found for found in problems if found.file == file)
     declared = as_mapping(values.get("params"))
     partial = PartialJob(
@@ -135,7 +153,7 @@ def check_job(
         declared,
         params_of(declared, paths),
         names_of(values),
-        tasks_of(values, folder, paths),
+        tasks_of(values, folder, paths, {at: each.made for at, each in sources.items()}),
         connection_is_whole=connection.is_whole,
         is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
         permissions=permissions,
@@ -244,16 +262,44 @@ def _connection(
     return found
 
 
+def _sources(
+    values: Mapping[str, Any], origin: Origin, folder: Path, problems: Sequence[Diagnostic]
+) -> dict[int, _FoundConnection]:
+    """The connections of the orgs that tasks read from, by the index of the task."""
+    named = (
+        (at, as_mapping(task).get("from")) for at, task in enumerate(as_list(values.get("tasks")))
+    )
+    paths = ProblemPaths(problems)
+    return {
+        at: _read_connection(notation.path_from(source["connection"], folder), origin, path)
+        for at, source in named
+        if names_query(source) and not paths.covers(path := ("tasks", at, "from", "connection"))
+    }
+
+
+def _of_source(
+    found: _FoundConnection, folder: Path, permissions: Permissions
+) -> Iterator[Diagnostic]:
+    """What is wrong with the connection of an org that a task reads from."""
+    made, origin, path = found.made, found.origin, found.path
+    if made is not None:
+        whole = found.is_whole
+        yield from environment_problems(made, origin, path, permissions, is_whole=whole)
+        yield from secrets_outside(made, origin, path, folder, permissions)
+
+
 def _is_of_connection(problem: Diagnostic) -> bool:
     """Whether a problem of the job file leaves its connection in doubt."""
     return problem.path[:1] in {(), ("connection",)}
 
 
-def _read_connection(file: Path, origin: Origin) -> _FoundConnection:
+def _read_connection(
+    file: Path, origin: Origin, named_at: Location = ("connection",)
+) -> _FoundConnection:
     """Read the file that holds the connection; its problems are reported in that file."""
     document = read_document(_as_named(file, origin.file))
     if document.is_broken and not any(found.position for found in document.problems):
-        problem = _unreadable(document, "connection", origin, ("connection",))
+        problem = _unreadable(document, "connection", origin, named_at)
         return _FoundConnection(origin, problems=[problem])
     found = _FoundConnection(document.origin, (), problems=list(document.problems))
     if not document.is_broken:

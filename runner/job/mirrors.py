@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from runner.job.endpoints import MissingSource
 from runner.job.model import AnyTask, FieldMapping, Job, Mirror, Origin, Verb, WriteTask
+from runner.job.source_query import SourceQuery
 
 _ID = FieldMapping("Id", "Id")
 _MISSING = ".missing"
@@ -77,8 +78,13 @@ def _missing(task: WriteTask, index: int, needs: Sequence[str]) -> WriteTask:
 
 
 def is_chosen(task: AnyTask, names: Collection[str]) -> bool:
-    """Whether a task runs if only these are named; a mirror is named once for all it does."""
+    """Whether a task runs if only these are named.
+
+    A mirror is named once for all it does, and a write with the query of its rows.
+    """
     if not names or task.name in names:
         return True
+    if isinstance(task, SourceQuery):
+        return task.write in names
     source = task.source if isinstance(task, WriteTask) else None
     return isinstance(source, MissingSource) and source.task in names

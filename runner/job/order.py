@@ -60,6 +60,6 @@ def in_order(tasks: Sequence[AnyTask]) -> tuple[AnyTask, ...]:
 def _is_ready(task: AnyTask, waiting: Sequence[AnyTask], done: Collection[str]) -> bool:
     """Whether every task that must come first is done; validation has refused cycles."""
     if task.needs is None:
-        return not any(other.index < task.index for other in waiting)
+        return waiting[0] is task
     present = {other.name for other in waiting}
     return all(name in done or name not in present for name in task.needs)

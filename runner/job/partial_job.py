@@ -28,6 +28,7 @@ from runner.job.model import (
     WriteTask,
 )
 from runner.job.permissions import NO_PERMISSIONS, Permissions
+from runner.job.source_query import SourceQuery
 from runner.outcome import RowStatus
 
 _DECISIVE = frozenset(
@@ -91,12 +92,13 @@ class PartialJob(Struct, frozen=True, dict=True):
     @property
     def is_whole(self) -> bool:
         """Whether every written task could be built."""
-        return len(self.tasks) == len(self.names)
+        return len({task.index for task in self.tasks}) == len(self.names)
 
 
 def task_path(task: AnyTask, *keys: str | int) -> Location:
     """Path of a task, or of something in it, in the job."""
-    return ("tasks", task.index, *keys)
+    inside = ("from",) if isinstance(task, SourceQuery) else ()
+    return ("tasks", task.index, *inside, *keys)
 
 
 def source_files(task: AnyTask) -> list[tuple[Location, FileSource]]:
@@ -212,15 +214,19 @@ def params_of(declared: Mapping[str, Any], problems: ProblemPaths) -> tuple[Para
 
 
 def tasks_of(
-    values: Mapping[str, Any], folder: Path, problems: ProblemPaths
+    values: Mapping[str, Any],
+    folder: Path,
+    problems: ProblemPaths,
+    connections: Mapping[int, Connection | None],
 ) -> tuple[AnyTask, ...]:
-    """Every task that can be built."""
+    """Every task that can be built; `connections` are those of their sources, by their index."""
     defaults = sound_part(as_mapping(values.get("defaults")), ("defaults",), problems)
     made: list[AnyTask] = []
     for index, each in enumerate(as_list(values.get("tasks"))):
         sound = _sound_task(each, ("tasks", index), problems)
         if sound is not None:
-            made.append(build.task(sound, index, folder, defaults))
+            source = connections.get(index)
+            made += build.tasks(sound, index, folder, defaults, source)
     return tuple(made)
 
 

@@ -7,6 +7,7 @@ a position, so that one report has them all. Knows the order of the checks. Prin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -17,6 +18,7 @@ from runner.diagnostics import Diagnostic, Severity
 from runner.engine.api_choice import api_for_write
 from runner.engine.api_reserve import reserve_problem
 from runner.engine.connect import ConnectedOrg, connect
+from runner.engine.context import SourceOrg
 from runner.engine.forecast import Forecast, forecast_of
 from runner.engine.org_check import org_problems
 from runner.errors import (
@@ -29,10 +31,12 @@ from runner.errors import (
     WrongOrgError,
 )
 from runner.job.load import connection_problem
-from runner.job.model import AnyTask, Job, WriteTask
+from runner.job.model import AnyTask, Connection, Job, WriteTask
 from runner.job.partial_job import files_written_by
+from runner.job.source_query import SourceQuery, connections_of
 from runner.outcome import exit_code_of
 from runner.runs.protection import reserve_of
+from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
 from runner.runs.wiring import UserSettings, check_job, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.limits import (
@@ -77,15 +81,57 @@ def check(files: Sequence[Path], settings: UserSettings) -> Iterator[CheckedJob]
 
 def _on_its_org(job: Job, settings: UserSettings, written: frozenset[Path]) -> CheckedJob:
     try:
-        with open_session(job.connection, job.file, settings, events.ignore) as session:
+        with (
+            open_session(job.connection, job.file, settings, events.ignore) as session,
+            ExitStack() as stack,
+        ):
             org = connect(job.connection, session, events.ignore)
-            return _checked(job, session, org, written)
-    except JobError as error:
-        return CheckedJob(job.file, error.diagnostics, error.exit_code)
+            others = _OtherOrgs(job, settings, TargetOrg(org.identity.org_id, session.instance_url))
+            others.connect(stack)
+            checked = _checked(job, session, org, written, others)
+            codes = [checked.exit_code, *others.exit_codes]
+            problems = (*others.problems, *checked.problems)
+            return replace(checked, problems=problems, exit_code=exit_code_of(codes))
     except RunnerError as error:
-        keys, code = _cause(error)
-        found = connection_problem(job, keys, code, error.message, hint=error.hint)
-        return CheckedJob(job.file, (found,), error.exit_code)
+        return CheckedJob(job.file, _problems_of(job, error), error.exit_code)
+
+
+class _OtherOrgs(Struct):
+    """The other orgs that a job reads from, as far as they answer."""
+
+    job: Job
+    settings: UserSettings
+    target: TargetOrg
+    problems: list[Diagnostic] = field(default_factory=list)
+    exit_codes: list[ExitCode] = field(default_factory=list)
+    _found: dict[Connection, SourceOrg] = field(default_factory=dict)
+
+    def connect(self, stack: ExitStack) -> None:
+        """Connect to each, until the stack is closed."""
+        how = Connecting(self.job, self.settings, events.ignore)
+        for connection, query in connections_of(tasks_to_run(self.job, ())).items():
+            try:
+                self._found |= stack.enter_context(source_orgs(how, [query], self.target))
+            except RunnerError as error:
+                self.problems += _problems_of(self.job, error, connection)
+                self.exit_codes.append(error.exit_code)
+
+    def describes_for(self, task: AnyTask) -> Describes | None:
+        """Those of the org that a query reads from; None if it does not answer."""
+        connection = task.connection if isinstance(task, SourceQuery) else None
+        found = self._found.get(connection) if connection is not None else None
+        return found.describes if found is not None else None
+
+
+def _problems_of(
+    job: Job, error: RunnerError, connection: Connection | None = None
+) -> tuple[Diagnostic, ...]:
+    """An error as findings; `connection` is that of another org that a task reads from."""
+    if isinstance(error, JobError):
+        return error.diagnostics
+    keys, code = _cause(error)
+    found = connection_problem(job, keys, code, error.message, hint=error.hint, of=connection)
+    return (found,)
 
 
 def _cause(error: RunnerError) -> tuple[tuple[str, ...], str]:
@@ -100,14 +146,20 @@ def _cause(error: RunnerError) -> tuple[tuple[str, ...], str]:
     return (), "org/no-answer"
 
 
-def _checked(job: Job, session: Session, org: ConnectedOrg, written: frozenset[Path]) -> CheckedJob:
-    tasks = [task for task in job.tasks if task.enabled]
+def _checked(
+    job: Job, session: Session, org: ConnectedOrg, written: frozenset[Path], others: _OtherOrgs
+) -> CheckedJob:
     describes = Describes(session)
-    problems = list(org_problems(job, tasks, describes, written))
+    own = [task for task in job.tasks if task.enabled and not isinstance(task, SourceQuery)]
+    of_others = [task for task in job.tasks if task.enabled and others.describes_for(task)]
+    tasks = [*own, *of_others]
+    problems = list(
+        org_problems(job, tasks, lambda task: others.describes_for(task) or describes, written)
+    )
     problems += _not_unique(job, tasks, describes)
     problems += _hard_deletes(job, session)
     problems += _too_old(job, tasks, org.version)
-    forecast, uncounted = forecast_of(tasks, org.version, written | files_written_by(job))
+    forecast, uncounted = forecast_of(own, org.version, written | files_written_by(job))
     limits = limits_of(session)
     requests = limits.get(API_REQUESTS)
     reserve = reserve_of(job, session, ())

@@ -7,24 +7,24 @@ task is done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from runner import events
 from runner.engine.api_reserve import check_reserve
 from runner.engine.connect import ConnectedOrg, connect
-from runner.engine.context import Context
+from runner.engine.context import Context, SourceOrg
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.org_check import check_against_org
 from runner.engine.replaced_sources import replaced_sources
 from runner.engine.run import finish, run_tasks
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
-from runner.job.model import Environment, Job
+from runner.job.model import Connection, Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked
 from runner.runs.protection import check_confirmed, guard_of, reserve_of, unconfirmed
@@ -44,6 +44,7 @@ from runner.runs.selection import (
     with_begun_tasks,
     with_failed_rows,
 )
+from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
 from runner.runs.wiring import UserSettings, load_job, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
@@ -199,7 +200,20 @@ def execute_selected(
         session_of(job, options, ends_at) as session,
     ):
         org = connect_as_before(job, session, options, selected.past)
-        return Execution(selected, folder, ledger, options, session, org, ends_at).run()
+        target = TargetOrg(org.identity.org_id, session.instance_url)
+        with _other_orgs(selected, options, target, ends_at) as others:
+            return Execution(selected, folder, ledger, options, session, org, ends_at, others).run()
+
+
+def _other_orgs(
+    selected: SelectedRun, options: RunOptions, target: TargetOrg, ends_at: float | None
+) -> AbstractContextManager[Mapping[Connection, SourceOrg]]:
+    """The orgs that the tasks read from which are not finished yet."""
+    past = selected.past.tasks if selected.past else ()
+    done = {task.name for task in past if task.final}
+    tasks = tasks_to_run(selected.job, selected.request.only, done)
+    how = Connecting(selected.job, options.settings, options.sink, ends_at)
+    return source_orgs(how, tasks, target)
 
 
 def session_of(
@@ -279,6 +293,8 @@ class Execution(Struct, frozen=True):
     session: Session
     org: ConnectedOrg
     ends_at: float | None
+    source_orgs: Mapping[Connection, SourceOrg] = field(default_factory=dict)
+    """The other orgs that it reads from."""
 
     def run(self, least: ExitCode = ExitCode.DONE) -> RunOutcome:
         """Run the tasks; the exit code is `least` where all tasks succeed."""
@@ -335,4 +351,5 @@ class Execution(Struct, frozen=True):
             disk=Disk(self.folder, self.options.max_disk_bytes or job.max_disk_bytes),
             rails=guard_of(selected, self.options.allowed) if selected.is_judged else None,
             reserve=reserve_of(job, self.session, self.options.allowed),
+            source_orgs=self.source_orgs,
         )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 from msgspec import Struct
 
 from runner.engine.connect import ConnectedOrg, connect
-from runner.engine.context import Context
+from runner.engine.context import Context, SourceOrg
 from runner.engine.org_check import org_problems
 from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
@@ -26,11 +26,13 @@ from runner.engine.planned_sources import Left, PlannedSources, files_read
 from runner.engine.task_conflicts import Place
 from runner.errors import AbortedError, JobError, RunnerError, TransientError
 from runner.files import private_folder
-from runner.job.model import Environment, WriteTask
+from runner.job.model import Connection, Environment, WriteTask
 from runner.job.partial_job import files_written_by
+from runner.job.source_query import SourceQuery
 from runner.plan import RunPlan
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.selection import SelectedRun
+from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
 from runner.runs.wiring import open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.limits import API_REQUESTS, limits_of
@@ -115,6 +117,7 @@ class _Planning(Struct, frozen=True):
         self.folder.mkdir()
         policy, ends_at = job.tasks[0].retry, options.ends_at
         with (
+            ExitStack() as stack,
             Ledger(self.folder / "ledger.sqlite") as ledger,
             open_session(
                 job.connection, job.file, options.settings, options.sink, policy, ends_at
@@ -122,7 +125,10 @@ class _Planning(Struct, frozen=True):
         ):
             org = connect(job.connection, session, options.sink)
             self._know_earlier_runs(ledger, org)
-            context = self._context(created, ledger, session, org)
+            others = stack.enter_context(
+                self._other_orgs(TargetOrg(org.identity.org_id, session.instance_url))
+            )
+            context = self._context(created, ledger, session, org, others)
             self._check(context)
             before = session.api_calls
             self.sources.left = self.left.setdefault(org.identity.org_id, Left())
@@ -130,7 +136,8 @@ class _Planning(Struct, frozen=True):
             tasks = tuple(planner.plan(self.prepared.request.only))
             limit = limits_of(session).get(API_REQUESTS)
             plans = tuple(each.plan for each in tasks)
-            api_calls = before + sum(each.api_calls for each in plans)
+            elsewhere = {task.name for task in job.tasks if isinstance(task, SourceQuery)}
+            api_calls = before + sum(each.api_calls for each in plans if each.name not in elsewhere)
             plan = RunPlan(
                 job.name,
                 job.file,
@@ -147,6 +154,14 @@ class _Planning(Struct, frozen=True):
                 notes=tuple(_notes(self.prepared, options.settings.state)),
             )
         return MadePlan(self.prepared, plan, tasks, self.folder)
+
+    def _other_orgs(
+        self, target: TargetOrg
+    ) -> AbstractContextManager[Mapping[Connection, SourceOrg]]:
+        job, options = self.prepared.job, self.options
+        how = Connecting(job, options.settings, options.sink, options.ends_at)
+        tasks = tasks_to_run(job, self.prepared.request.only)
+        return source_orgs(how, tasks, target)
 
     def _know_earlier_runs(self, ledger: Ledger, org: ConnectedOrg) -> None:
         """Let the plan's own ledger have what a run would find: watermarks, records of mirrors."""
@@ -168,16 +183,20 @@ class _Planning(Struct, frozen=True):
 
     def _check(self, context: Context) -> None:
         """Find what the org would certainly refuse, as a run does."""
-        only = self.prepared.request.only
-        tasks = [
-            each for each in context.job.tasks if each.enabled and (not only or each.name in only)
-        ]
-        problems = org_problems(context.job, tasks, context.describes, self.written_before)
+        tasks = tasks_to_run(context.job, self.prepared.request.only)
+        problems = org_problems(
+            context.job, tasks, lambda task: context.of(task).describes, self.written_before
+        )
         if problems:
             raise JobError(problems)
 
     def _context(
-        self, created: datetime, ledger: Ledger, session: Session, org: ConnectedOrg
+        self,
+        created: datetime,
+        ledger: Ledger,
+        session: Session,
+        org: ConnectedOrg,
+        others: Mapping[Connection, SourceOrg],
     ) -> Context:
         job, options = self.prepared.job, self.options
         selected = SelectedRun(
@@ -203,6 +222,7 @@ class _Planning(Struct, frozen=True):
             since=selected.request.begins,
             ends_at=options.ends_at,
             disk=Disk(self.folder, options.max_disk_bytes or job.max_disk_bytes),
+            source_orgs=others,
         )
 
 

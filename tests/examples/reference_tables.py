@@ -33,6 +33,7 @@ PLACES = (
     "database_source",
     "database_env",
     "database_command",
+    "org_source",
     "sql_source",
     "file_target",
     "folder_target",

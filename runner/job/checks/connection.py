@@ -36,18 +36,42 @@ _LOCAL_SCHEMES = frozenset(("file", "local"))
 
 def environment(job: PartialJob) -> Iterator[Diagnostic]:
     """Keys that the environment needs, or cannot use."""
-    connection = job.connection
-    if connection is None:
-        return
+    if job.connection is not None:
+        yield from environment_problems(
+            job.connection,
+            job.connection_origin,
+            job.connection_path,
+            job.permissions,
+            is_whole=job.connection_is_whole,
+        )
+
+
+def environment_problems(
+    connection: Connection,
+    origin: Origin,
+    path: Location,
+    permissions: Permissions,
+    *,
+    is_whole: bool,
+) -> Iterator[Diagnostic]:
+    """Keys that the environment of a connection needs, or cannot use.
+
+    Args:
+        connection: The connection to check.
+        origin: The file that holds it.
+        path: Where in that file.
+        permissions: Hosts that tokens may also be sent to.
+        is_whole: Whether no key of it has a problem; if not, what seems missing may be there.
+    """
     is_local = connection.environment is Environment.LOCAL
-    found = _local(connection) if is_local else _remote(connection, job.permissions)
+    found = _local(connection) if is_local else _remote(connection, permissions)
     for key, code, message, hint in found:
-        if code in _OF_ABSENCE and not job.connection_is_whole:
+        if code in _OF_ABSENCE and not is_whole:
             continue
-        path = (*job.connection_path, key)
-        present = path in job.connection_origin.positions
-        at = path if present else job.connection_path
-        yield job.connection_origin.diagnose(at, code, message, help=hint, at_key=not present)
+        place = (*path, key)
+        present = place in origin.positions
+        at = place if present else path
+        yield origin.diagnose(at, code, message, help=hint, at_key=not present)
 
 
 _OF_ABSENCE = frozenset({"job/no-token", "job/no-client-id", "job/no-domain"})

@@ -13,6 +13,7 @@ from runner.job.endpoints import TaskRows
 from runner.job.model import DECLARED_VERBS, AnyTask, Origin, Verb
 from runner.job.order import Prerequisites, earlier, prerequisites
 from runner.job.partial_job import PartialJob, as_list, source_tasks, task_path
+from runner.job.source_query import SourceQuery
 from runner.suggest import closest, did_you_mean, in_words
 
 _VERBS = list(DECLARED_VERBS)
@@ -84,8 +85,11 @@ def duplicate_names(job: PartialJob) -> Iterator[Diagnostic]:
 def references(job: PartialJob) -> Iterator[Diagnostic]:
     """References to tasks that do not exist, and tasks that refer to themselves."""
     known = [name for name in job.names if name]
+    of_sources = {task.name for task in job.tasks if isinstance(task, SourceQuery)}
     for task in job.tasks:
         for path, named in _named(task):
+            if named in of_sources:
+                continue
             others = [each for each in known if each != task.name]
             if named == task.name:
                 message = f"the task `{named}` refers to itself"

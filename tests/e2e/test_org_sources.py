@@ -1,0 +1,196 @@
+"""Another org as the source: a copy from one local org to another, equal by external Ids."""
+
+import pytest
+
+from tests.e2e.conftest import Bench
+
+ORG = """\
+version: 1
+objects:
+  Account:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
+      Since__c: {type: date, label: Since}
+      Checked__c: {type: datetime, label: Checked}
+      Score__c: {type: number, label: Score, precision: 16, scale: 2}
+      Active__c: {type: checkbox, label: Active}
+  Contact:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
+  Opportunity:
+    fields:
+      ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
+"""
+QUERIES = {
+    "accounts": "SELECT ERP_Id__c, Name, Description, Since__c, Checked__c, Score__c, Active__c,"
+    " Parent.ERP_Id__c FROM Account WHERE ERP_Id__c != null",
+    "contacts": "SELECT ERP_Id__c, LastName, Email, Phone, Birthdate, Account.ERP_Id__c,"
+    " ReportsTo.ERP_Id__c FROM Contact WHERE ERP_Id__c != null",
+    "deals": "SELECT ERP_Id__c, Name, StageName, CloseDate, Amount, Account.ERP_Id__c"
+    " FROM Opportunity WHERE ERP_Id__c != null",
+}
+OBJECTS = {"accounts": "Account", "contacts": "Contact", "deals": "Opportunity"}
+
+
+def job(bench, *names, more="", each="", **options):
+    tasks = [
+        f"""
+- name: {name}
+  upsert: {OBJECTS[name]}
+  key: ERP_Id__c
+  from:
+    query: {QUERIES[name]}
+    connection: prod/connection.yaml
+    {each}
+  {more}
+"""
+        for name in names or OBJECTS
+    ]
+    return bench.job("".join(tasks), **options)
+
+
+@pytest.fixture
+def prod(bench, serve_org, tmp_path, warm):
+    """The other org, in a state folder of its own, and its connection."""
+    place = Bench(tmp_path / "prod", warm)
+    org = serve_org(org_file=ORG, place=place)
+    bench.env["PROD_TOKEN"] = org.token
+    bench.write(
+        "prod/connection.yaml",
+        f"environment: local\nurl: {org.url}\ntoken: {{env: PROD_TOKEN}}\n",
+    )
+    yield org
+    place.end()
+
+
+@pytest.fixture
+def sandbox(serve_org):
+    return serve_org(org_file=ORG)
+
+
+def seed(org):
+    """Accounts below accounts, contacts below contacts, deals; odd values, and rows without key."""
+    odd = 'Quote " comma, line\nend, =1+1 and ü'
+    top = org.create("Account", ERP_Id__c="A1", Name=odd, Since__c="2020-02-29", Active__c=True)
+    below = org.create(
+        "Account", ERP_Id__c="A2", Name="Below", ParentId=top, Score__c=1234567890123.45,
+        Checked__c="2026-03-01T23:30:00.000+0000", Description="null",
+    )  # fmt: skip
+    org.create("Account", Name="No key", ParentId=below)
+    boss = org.create("Contact", ERP_Id__c="C2", LastName="Boss", Birthdate="1970-12-31")
+    org.create(
+        "Contact", ERP_Id__c="C1", LastName="Smith", Email="a.smith@acme.com", Phone="+49 30 1234",
+        AccountId=below, ReportsToId=boss,
+    )  # fmt: skip
+    org.create(
+        "Opportunity", ERP_Id__c="O1", Name="Deal", StageName="Prospecting", CloseDate="2026-05-01",
+        Amount=10.5, AccountId=top,
+    )  # fmt: skip
+
+
+def found(org):
+    return {
+        name: sorted(org.rows(query), key=lambda row: row["ERP_Id__c"])
+        for name, query in QUERIES.items()
+    }
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_a_copy_is_equal_by_external_ids(bench, prod, sandbox, api):
+    seed(prod)
+    written = job(bench, each=f"api: {api}")
+    checked = bench.run("check", written)
+    assert checked.code == 0, checked.out + checked.err
+    planned = bench.run("plan", written, "-o", "json")
+    assert planned.code == 0, planned.err
+    counts = {task["name"]: task["counts"] for task in planned.document["tasks"]}
+    assert [counts[name]["create"] for name in OBJECTS] == [2, 2, 1]
+    before = found(prod)
+    ended = bench.run("run", written, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    assert found(sandbox) == found(prod) == before
+    source = ended.task("accounts.source")
+    assert source["api"] == api
+    assert source["counts"]["read"] == 2
+    assert any(prod.url in note and "00D" in note for note in source["notes"])
+    again = bench.run(
+        "run", job(bench, each=f"api: {api}", more="only_changes: true"), "-o", "json"
+    )
+    assert again.code == 0, again.err
+    assert [again.task(name)["counts"]["unchanged"] for name in OBJECTS] == [2, 2, 1]
+
+
+def test_a_named_task_reads_its_org_and_the_target_is_the_one_that_is_protected(
+    bench, prod, sandbox
+):
+    seed(prod)
+    text = (bench.folder / "prod/connection.yaml").read_text()
+    bench.write("prod/connection.yaml", f"{text}protect: true\nname: prod\n")
+    ended = bench.run("run", job(bench), "--task", "accounts", "-o", "json")
+    assert ended.code == 0, ended.err
+    names = [task["name"] for task in ended.document["tasks"]]
+    assert names == ["accounts.source", "accounts"]
+    guarded = job(bench, connection="{environment: local, protect: true, name: box}")
+    refused = bench.run("run", guarded)
+    assert refused.code == 6, refused.err
+    assert "--confirm box" in refused.err
+
+
+def test_the_token_of_the_user_is_for_the_target_only(bench, prod, sandbox):
+    """A token that the environment names instead of the job's is not sent to the other org."""
+    seed(prod)
+    bench.env["SFRUNNER_TOKEN"] = sandbox.token
+    target = f"{{environment: local, url: '{sandbox.url}', token: {{env: NONE}}}}"
+    ended = bench.run("run", job(bench, "accounts", connection=target))
+    assert ended.code == 0, ended.err
+    assert len(found(sandbox)["accounts"]) == 2
+
+
+def test_the_same_org_is_refused(bench, prod):
+    seed(prod)
+    target = f"{{environment: local, url: '{prod.url}', token: {{env: PROD_TOKEN}}}}"
+    for verb in ("check", "plan", "run"):
+        ended = bench.run(verb, job(bench, "accounts", connection=target))
+        assert ended.code == 2, ended.err
+        assert "org/same-org" in ended.out + ended.err
+        assert "job.yaml:10:19" in ended.out + ended.err
+
+
+def test_a_token_that_the_other_org_rejects_ends_all_before_it_begins(bench, prod, sandbox):
+    bench.env["PROD_TOKEN"] = "expired"
+    ended = bench.run("run", job(bench))
+    assert ended.code == 4, ended.err
+    assert "accounts: " in ended.err
+    assert found(sandbox) == {"accounts": [], "contacts": [], "deals": []}
+    checked = bench.run("check", job(bench))
+    assert checked.code == 4, checked.out
+    assert "prod/connection.yaml:3:" in checked.out + checked.err
+
+
+def test_fields_are_checked_in_the_org_that_has_them(bench, prod, sandbox):
+    written = bench.job("""
+- name: accounts
+  upsert: Account
+  key: ERP_Id__c
+  from:
+    query: SELECT ERP_Id__c, Name, Naem FROM Account
+    connection: prod/connection.yaml
+""")
+    for verb in ("check", "run"):
+        ended = bench.run(verb, written)
+        said = ended.out + ended.err
+        assert ended.code == 2, said
+        assert "Account has no field Naem" in said
+        assert "job.yaml:9:38" in said, said
+
+
+def test_a_resume_sends_the_rows_that_were_read_at_first(bench, prod, sandbox):
+    seed(prod)
+    sandbox.fault(kind="daily_limit", path="composite/sobjects", times=1)
+    ended = bench.run("run", job(bench, "accounts"))
+    assert ended.code == 5, ended.err
+    sandbox.go_on()
+    prod.process.kill()  # what was read is not read again
+    resumed = bench.run("resume", "-o", "json")
+    assert resumed.code == 0, resumed.err
+    assert [row["ERP_Id__c"] for row in found(sandbox)["accounts"]] == ["A1", "A2"]
