@@ -64,6 +64,12 @@ class Counts(Struct, frozen=True):
     """Rows that a query wrote to its target."""
     truncated: int = 0
     """Values that were cut to the length of their field."""
+    missing: int = 0
+    """Rows that a reconciled target lacked."""
+    surplus: int = 0
+    """Rows of a reconciled target whose record the query no longer finds."""
+    outdated: int = 0
+    """Rows of a reconciled target whose record had another stamp."""
 
     @property
     def succeeded(self) -> int:

@@ -65,6 +65,13 @@ def run(
             show_default=False,
         ),
     ] = None,
+    reconcile: Annotated[
+        bool,
+        typer.Option(
+            "--reconcile",
+            help="Compare the targets of incremental queries with the org, and repair them.",
+        ),
+    ] = False,
     fail_fast: Annotated[
         bool,
         typer.Option("--fail-fast", help="Start no further job after one that failed."),
@@ -109,6 +116,7 @@ def run(
         params=tuple(param or ()),
         full=full,
         since=moment(since, "--since") if since else None,
+        reconcile=reconcile,
     )
     files = job_files(jobs, tag)
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):

@@ -86,6 +86,8 @@ class Context(Struct, frozen=True):
     """Whether incremental queries extract all records this time."""
     since: datetime | None = None
     """Where incremental queries begin this time; None: at their watermark."""
+    reconcile: bool = False
+    """Whether incremental queries compare their targets with the org this time."""
 
     source_orgs: Mapping[Connection, SourceOrg] = field(default_factory=dict)
     """The other orgs that tasks read from."""

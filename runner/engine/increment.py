@@ -171,6 +171,11 @@ class Increment:
         return bounded(soql, field, self.window.since, self.window.until, with_blank=nullable)
 
     @property
+    def reconciles(self) -> bool:
+        """Whether the target is compared with the org this time."""
+        return self._context.reconcile or self._since.reconcile
+
+    @property
     def _field(self) -> str:
         return self._since.field
 

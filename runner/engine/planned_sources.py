@@ -255,7 +255,15 @@ class PlannedSources(Struct):
             for at, child in enumerate(task.children)
         )
         files = out / "files" if task.files else None
-        return replace(task, lists=self._lists(task), target=target, children=children, files=files)
+        since = replace(task.since, reconcile=False) if task.since else None
+        return replace(
+            task,
+            lists=self._lists(task),
+            target=target,
+            children=children,
+            files=files,
+            since=since,
+        )
 
     def add_targets(self, task: QueryTask, redirected: QueryTask) -> None:
         """Note where a query's files are."""

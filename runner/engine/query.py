@@ -19,6 +19,7 @@ from runner.engine.long_queries import check_long_query, long_query_named, why_b
 from runner.engine.lost_results import LostResultError, lost_results_named
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.engine.query_files import QueryFiles
+from runner.engine.reconcile import Reconciled, reconcile
 from runner.engine.task_end import TaskEnd
 from runner.errors import OrgError, TransientError
 from runner.job.endpoints import (
@@ -78,22 +79,27 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         dropped, extracted = query.increment.settle(folder / RECORDS, folder)
         notes = (*notes, *_notes_of(query.increment, dropped))
         rows -= dropped
+    repaired = Reconciled(task.target)
+    if query.increment is not None and query.increment.reconciles:
+        until = query.increment.window.until
+        repaired = reconcile(task, context, folder / RECORDS, until, query.also)
+    rows, target, notes = rows + repaired.more_rows, repaired.target, (*notes, *repaired.notes)
     kept: list[str] = []
     for child in query.children.tables:
         table = child.table
         found = deliver(child.file, table.target, child.writer.columns, keep_rows=False)
         kept += [f"{table.relationship}: {each}" for each in found]
-    if task.target is not None:
+    if target is not None:
         keep_rows = _is_source(task, context)
         state = query.increment.state_of(extracted) if query.increment and extracted else None
         rows_file = folder / RECORDS
-        kept += deliver(rows_file, task.target, query.columns, keep_rows=keep_rows, state=state)
+        kept += deliver(rows_file, target, query.columns, keep_rows=keep_rows, state=state)
     outcome = TaskOutcome(
         name=task.name,
         verb=task.verb.value,
         sobject=task.sobject,
         status=TaskStatus.DONE,
-        counts=Counts(read=rows, written=rows if task.target else 0),
+        counts=repaired.counted(Counts(read=rows, written=rows if target else 0)),
         api=api.value,
         target=place_of(task.target) if task.target else None,
         bulk_job_ids=tuple(query.job_ids),
@@ -200,6 +206,12 @@ class _Query:
         fits = _fits_with(bounds, fits_url if over_rest else _fits_bulk)
         params = {**self._context.params, **values_of_lists(self._task, self._context, folder)}
         return bound_queries(self._task.soql, params, fits)
+
+    def also(self, task: QueryTask, to: Path) -> int:
+        """Fetch the rows of another query of this task into a file; how many there are."""
+        other = _Query(task, self._context, to.parent)
+        other.job_ids = self.job_ids
+        return other.fetch(to)[1]
 
     def notes(self) -> tuple[str, ...]:
         """How many files and child records went where."""

@@ -235,6 +235,7 @@ def _since(values: Values) -> Since:
         notation.duration_seconds(overlap) if overlap else usual.overlap_seconds,
         notation.duration_seconds(lag) if lag else usual.lag_seconds,
         notation.period_seconds(refresh) if refresh else None,
+        values.get("reconcile", False),
     )
 
 

@@ -240,6 +240,8 @@ class Keeping(Struct, frozen=True):
     deletes: Deletes | None = None
     """None: deleted records are rows like others."""
     schema: SchemaChanges = SchemaChanges.EVOLVE
+    gone: Path | None = None
+    """Keys of rows that a merge removes besides, as CSV without a header; set by a run."""
 
 
 class FileTarget(Struct, frozen=True):
@@ -278,3 +280,13 @@ class DatabaseTarget(Struct, frozen=True):
 
 
 Target = FileTarget | FolderTarget | DatabaseTarget
+
+
+def why_not_compared(target: Target) -> str:
+    """Why a target cannot be compared with the org by Id; empty if it can."""
+    if target.mode is TableMode.APPEND:
+        return "it has every version of a record, and none may be removed"
+    if target.mode is TableMode.REPLACE:
+        return "it keeps no rows of earlier runs"
+    key = target.keeping.key or "Id"
+    return "" if key.lower() == "id" else f"its `key` is {key}, not Id"

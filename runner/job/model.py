@@ -282,6 +282,8 @@ class Since(Struct, frozen=True):
     """How far before the org's own time an extract ends."""
     refresh_seconds: float | None = None
     """Time after which an extract is full again; None: never."""
+    reconcile: bool = False
+    """Whether each extract compares its target with the org, and repairs it."""
 
 
 class QueryTask(Task, frozen=True, kw_only=True):

@@ -63,7 +63,9 @@ def _figures(task: TaskOutcome) -> list[str]:
     if task.status is TaskStatus.SKIPPED:
         return [task.message or "not run"]
     if task.verb == "query":
-        return [f"found {counts.read:,}"]
+        repaired = [(word, getattr(counts, word)) for word in _RECONCILED]
+        found = [f"{word} {number:,}" for word, number in repaired if number]
+        return [f"found {counts.read:,}", *found]
     always = [f"read {counts.read:,}", *_accepted(task.verb, counts)]
     present = [(word, getattr(counts, member)) for word, member in _RARE.items()]
     return [
@@ -74,6 +76,7 @@ def _figures(task: TaskOutcome) -> list[str]:
     ]
 
 
+_RECONCILED = ("missing", "surplus", "outdated")
 _RARE = {
     "unchanged": "unchanged",
     "left alone": "skipped",

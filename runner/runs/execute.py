@@ -346,6 +346,7 @@ class Execution(Struct, frozen=True):
             org_id=self.org.identity.org_id or "",
             full=selected.request.full,
             since=selected.request.begins,
+            reconcile=selected.request.reconcile,
             past=selected.past,
             ends_at=self.ends_at,
             disk=Disk(self.folder, self.options.max_disk_bytes or job.max_disk_bytes),

@@ -17,6 +17,7 @@ from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
 from runner.events import Sink
 from runner.files import real_path
+from runner.job.endpoints import why_not_compared
 from runner.job.model import Job, ParamValue, QueryTask
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
@@ -100,17 +101,28 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
 
 
 def _check_increments(prepared: Sequence[PreparedRun], request: RunRequest) -> None:
-    """Refuse `--full` and `--since` where no query is incremental: nothing would heed them."""
+    """Refuse options for incremental queries that none would heed, or a target cannot."""
     only = request.only
     tasks = [task for each in prepared for task in each.job.tasks if not only or task.name in only]
-    if (request.full or request.since) and not any(
-        isinstance(task, QueryTask) and task.since is not None for task in tasks
-    ):
-        option = "--full" if request.full else "--since"
+    queries = [task for task in tasks if isinstance(task, QueryTask) and task.since is not None]
+    asked = {
+        "--full": request.full,
+        "--since": request.since,
+        "--reconcile": request.reconcile,
+    }
+    option = next((each for each, is_given in asked.items() if is_given), None)
+    if option is not None and not queries:
         raise UsageError(
             f"{option} is for incremental queries, and none of these tasks is one.",
             hint="Add `since: SystemModstamp` to a query, or leave the option out.",
         )
+    for task in queries if request.reconcile else ():
+        reason = why_not_compared(task.target) if task.target else ""
+        if reason:
+            raise UsageError(
+                f"--reconcile cannot compare the target of {task.name!r} with the org: {reason}.",
+                hint="Write `mode: merge` and `key: Id` in `to`, or name other tasks with --task.",
+            )
 
 
 def _is_among(file: Path, others: Sequence[Path]) -> bool:

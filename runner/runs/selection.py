@@ -114,8 +114,8 @@ def asks_the_same(
 ) -> bool:
     """Whether an unfinished run does what is asked now: the same tasks with the same params."""
     return (
-        (old.request.verb, old.request.full, old.request.since)
-        == (request.verb, request.full, request.since)
+        (old.request.verb, old.request.full, old.request.since, old.request.reconcile)
+        == (request.verb, request.full, request.since, request.reconcile)
         and old.params == params
         and _task_names(old.request, job) == _task_names(request, job)
     )
@@ -127,6 +127,7 @@ def asked_in_words(request: RunRequest) -> str:
         return "it was started as a retry"
     tasks = [f"task {name}" for name in request.only]
     extract = ["--full"] if request.full else [f"--since {request.since}"] if request.since else []
+    extract += ["--reconcile"] if request.reconcile else []
     asked = [*request.params, *tasks, *extract]
     return (
         f"it was started with {', '.join(asked)}"

@@ -103,6 +103,8 @@ class RunRequest(Struct, frozen=True):
     """Whether incremental queries extract all records."""
     since: str | None = None
     """Where incremental queries begin, in ISO 8601; None: at their watermark."""
+    reconcile: bool = False
+    """Whether incremental queries compare their targets with the org."""
 
     @property
     def begins(self) -> datetime | None:
@@ -123,6 +125,7 @@ class RunRequest(Struct, frozen=True):
             tuple(found.get("params", ())),
             found.get("full", False),
             found.get("since"),
+            found.get("reconcile", False),
         )
 
 

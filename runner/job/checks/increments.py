@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 
 from runner.diagnostics import Diagnostic
 from runner.job import soql
-from runner.job.endpoints import STANDARD_STREAM, FileTarget, TableMode
+from runner.job.endpoints import STANDARD_STREAM, FileTarget, TableMode, why_not_compared
 from runner.job.model import QueryTask
 from runner.job.partial_job import PartialJob, option_path, task_path
 from runner.job.text_position import narrowed
 from runner.soql.syntax import Query
 
-_OPTIONS = ("overlap", "lag", "refresh")
+_OPTIONS = ("overlap", "lag", "refresh", "reconcile")
 _DELETIONS_MOVE = "systemmodstamp"
 """The only field that a deletion moves too."""
 
@@ -110,3 +110,10 @@ def _of_target(task: QueryTask, job: PartialJob) -> Iterator[Diagnostic]:
         at = task_path(task, "refresh")
         hint = "write `mode: merge` in `to`, or remove `refresh`"
         yield job.origin.diagnose(at, "job/contradiction", message, help=hint, at_key=True)
+    if mode is not TableMode.REPLACE and task.since and task.since.reconcile:
+        reason = why_not_compared(target)
+        if reason:
+            at = task_path(task, "reconcile")
+            message = f"`reconcile` cannot compare this target with the org: {reason}"
+            hint = "write `mode: merge` and `key: Id` in `to`, or remove `reconcile`"
+            yield job.origin.diagnose(at, "job/contradiction", message, help=hint, at_key=True)

@@ -7,7 +7,7 @@ SQLAlchemy. Knows nothing of SOQL.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from runner.tables.targets.duckdb_file import write_duckdb
 from runner.tables.targets.merging import FRESH, check_keys, key_column
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.sql_tables import table_of
-from runner.tables.targets.table_steps import steps_for
+from runner.tables.targets.table_steps import Steps, steps_for
 from runner.tables.targets.target_state import TargetState
 
 if TYPE_CHECKING:
@@ -106,7 +106,12 @@ def _check_rows(
 
 
 def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -> tuple[str, ...]:
-    more = state.statements(target.table) if state else ()
+    def last(steps: Steps) -> Iterator[str]:
+        if target.keeping.gone is not None:
+            yield from steps.removals(target.keeping.gone)
+        if state is not None:
+            yield from state.statements(target.table)
+
     with connect(target.url, StateError) as link:
         if link.dialect.name not in _KEEPING:
             _write_elsewhere(link, rows, target)
@@ -115,7 +120,7 @@ def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -
             with SQLITE_FILES.taken(link.engine) as is_free:
                 if is_free:
                     steps = steps_for(link, target, rows.columns)
-                    return steps.told(sqlite.write(link, steps, rows, more))
+                    return steps.told(sqlite.write(link, steps, rows, last))
         _begin(link)
         steps = steps_for(link, target, rows.columns)
         sent = replace(rows, columns=steps.columns)
@@ -126,7 +131,7 @@ def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -
         else:
             _insert_all(link, steps.into, sent)
         changed = [_run(link, each) for each in steps.after]
-        for each in more:
+        for each in last(steps):
             _run(link, each)
         link.commit()
         return steps.told(changed)

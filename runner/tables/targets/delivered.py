@@ -135,6 +135,46 @@ def add_deleted(rows: Path, stamp: str, deleted: Path) -> int:
         database.close()
 
 
+def add_rows(rows: Path, more: Path, *, only: Path) -> int:
+    """Add rows of the same query.
+
+    Args:
+        rows: A query's rows (`rest_rows`).
+        more: Others of it; deleted.
+        only: The Ids of those that are added, as CSV with a header.
+
+    Returns:
+        How many were added.
+
+    Raises:
+        StorageError: The disk is full.
+    """
+    header, own = column_names(rows), column_names(more)
+    identity = name(_column(own, "Id"))
+    cells = ", ".join(name(each) if each in own else f"NULL AS {name(each)}" for each in header)
+    database, wanted = Database(rows.parent), rows.with_name("more-rows.csv")
+    run = database.connection.execute
+    try:
+        with storage_errors(_FAILURE):
+            with_rows(
+                only,
+                ("id",),
+                lambda read: run(f"CREATE OR REPLACE TABLE wanted AS FROM {read}"),
+            )
+            added = with_query_rows(
+                more,
+                lambda read: run(
+                    f"COPY (SELECT {cells} FROM {read} WHERE {identity} IN (SELECT id FROM wanted))"
+                    f" TO {literal(str(wanted))} {_AS_BULK}"
+                ).fetchall(),
+            )[0][0]
+    finally:
+        database.close()
+    more.unlink()
+    join_rows([_moved(rows), wanted], rows)
+    return int(added)
+
+
 def _moved(rows: Path) -> Path:
     aside = rows.with_name("found-rows.csv")
     return rows.replace(aside)

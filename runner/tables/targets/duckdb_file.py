@@ -6,7 +6,7 @@ other databases.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from runner.tables.targets.column_types import (
     with_query_rows,
 )
 from runner.tables.targets.evolution import JoinedColumn, KeptColumn, join_columns
-from runner.tables.targets.merging import check_kept_key, check_keys, key_column, said
+from runner.tables.targets.merging import check_kept_key, check_keys, key_column, remove, said
 from runner.tables.targets.parquet_types import duckdb_type, kept_column
 from runner.tables.targets.table_steps import STAGED, merge_statements
 
@@ -69,6 +69,8 @@ def write_duckdb(file: Path, target: DatabaseTarget, rows: TypedRows) -> tuple[s
                     check_keys(rows.database, full, own_key, place, blank=True)
                 statements = merge_statements(full, names, own_key, target.keeping, "duckdb")
                 changed = {what: _count(run(each).fetchall()) for what, each in statements}
+                if target.keeping.gone is not None:
+                    remove(rows.database, full, own_key, target.keeping.gone)
                 removed = changed.get("removed", 0)
                 notes.insert(0, said(changed["new"], changed["updated"], removed))
             run("COMMIT")
@@ -92,6 +94,22 @@ def has_table(file: Path, table: str) -> bool:
             return _kept(database, table) is not None
     finally:
         database.close()
+
+
+def read_table(
+    database: Database, file: Path, table: str, use: Callable[[list[str], str], None]
+) -> None:
+    """Call `use` with the columns of a file's table and its relation; not if there is none.
+
+    Raises:
+        StateError: The file cannot be opened.
+    """
+    if not file.exists():
+        return
+    with _opened(database, file):
+        kept = _kept(database, table)
+        if kept is not None:
+            use([each.name for each in kept], _full(table))
 
 
 def _full(table: str) -> str:

@@ -76,7 +76,7 @@ def _texts(
     header = column_names(rows)
     plain, merged = rows.with_suffix(".kept"), rows.with_suffix(".merged")
     try:
-        names = _read_kept(target, plain, header)
+        names = read_kept(target, plain, header)
         if names:
             with_rows(plain, names, lambda read: load(database, KEPT, map(name, names), read))
         else:
@@ -113,7 +113,7 @@ def _has_rows(file: Path) -> bool:
         return False
 
 
-def _read_kept(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:
+def read_kept(target: FileTarget, to: Path, header: Sequence[str]) -> list[str]:
     """Write the target's rows in Bulk's form; returns their columns, none if there is no file."""
     if not _has_rows(target.path):
         return []

@@ -6,10 +6,12 @@ Knows keys and deleted records. Knows nothing of formats.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from runner.errors import StateError
 from runner.job.endpoints import Deletes, FileTarget, FolderTarget, Keeping, TableMode
 from runner.tables.database import Database
+from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.evolution import JoinedColumn
@@ -51,8 +53,17 @@ def join(
         own = _own(columns, key)
         if own is not None:
             check_keys(database, KEPT, own, str(target.path), blank=True)
+            if target.keeping.gone is not None:
+                remove(database, KEPT, own, target.keeping.gone)
         notes.insert(0, counted(database, columns, key, target.keeping))
     return joined_rows(columns, key, target.keeping, target.mode), tuple(notes)
+
+
+def remove(database: Database, table: str, key: str, gone: Path) -> None:
+    """Delete the rows of a table whose keys are in a CSV file without a header."""
+    delete = f"DELETE FROM {table} WHERE {name(key)} IN (SELECT key FROM {{}})"
+    run = database.connection.execute
+    with_rows(gone, ("key",), lambda read: run(delete.format(read)), header=False)
 
 
 def key_column(place: str, keeping: Keeping, columns: Sequence[str]) -> str | None:

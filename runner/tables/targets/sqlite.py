@@ -6,7 +6,7 @@ rows are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -33,14 +33,19 @@ def takes_batches(link: Connection) -> bool:
     return link.dialect.driver == "pysqlite" and is_file and find_spec(_DRIVER) is not None
 
 
-def write(link: Connection, steps: Steps, rows: TypedRows, more: Sequence[str] = ()) -> list[int]:
+def write(
+    link: Connection,
+    steps: Steps,
+    rows: TypedRows,
+    last: Callable[[Steps], Iterable[str]] = lambda _steps: (),
+) -> list[int]:
     """Run the steps and write all rows, in one transaction.
 
     Args:
         link: Tells the file, which nobody else in this process has open; it is closed.
         steps: What is run before and after the rows.
         rows: All of them.
-        more: What is run last.
+        last: Gives what is run last.
 
     Returns:
         How many rows each statement after the rows has changed.
@@ -65,7 +70,7 @@ def write(link: Connection, steps: Steps, rows: TypedRows, more: Sequence[str] =
                     _run(connection, each)
                 _run(connection, insert, duckdb.sql(query))
                 changed = [_run(connection, each) for each in steps.after]
-                for each in more:
+                for each in last(steps):
                     _run(connection, each)
                 _run(connection, "COMMIT")
         except adbc_driver_manager.Error:

@@ -6,7 +6,10 @@ PostgreSQL and DuckDB have in common. Knows nothing of how rows are sent.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -14,7 +17,7 @@ from msgspec.structs import replace
 
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, TableMode
-from runner.tables.sql import name
+from runner.tables.sql import literal, name
 from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.evolution import JoinedColumn, join_columns
 from runner.tables.targets.merging import IS_DELETED, check_kept_key, key_column, said
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 STAGED = "sfrunner_rows"
 """The temporary table of a merge."""
 _TRUE = "true"
+_KEYS_PER_STATEMENT = 1_000
 
 
 class Steps(Struct, frozen=True):
@@ -43,9 +47,20 @@ class Steps(Struct, frozen=True):
     columns: tuple[TypedColumn, ...]
     """Of the rows, as the query calls them, with the types that they are sent as."""
     after: tuple[str, ...] = ()
+    table: str = ""
+    """The quoted name of the target."""
+    key: str = ""
+    """Of the target; empty: rows are not merged."""
     counted: tuple[str, ...] = ()
     """What the rows that each statement of `after` changes are called; empty: not counted."""
     notes: tuple[str, ...] = ()
+
+    def removals(self, gone: Path) -> Iterator[str]:
+        """What deletes the rows whose keys are in a CSV file without a header."""
+        with gone.open(encoding="utf-8", newline="") as stream:
+            keys = (literal(row[0]) for row in csv.reader(stream))
+            while some := ", ".join(islice(keys, _KEYS_PER_STATEMENT)):
+                yield f"DELETE FROM {self.table} WHERE {name(self.key)} IN ({some})"
 
     def told(self, changed: Sequence[int]) -> tuple[str, ...]:
         """What became of the rows, given how many each statement of `after` has changed."""
@@ -91,22 +106,22 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     notes = _notes(joined) if kept else ()
     if key is None:
         return Steps(tuple(before), into, sent, notes=notes)
+    own_key = next(each.written.name for each in own if each.fresh == key)
     if kept is not None:
         check_kept_key(place, joined, key)
         if dialect.name == "postgresql":
             link.exec_driver_sql(f"LOCK TABLE {full} IN SHARE ROW EXCLUSIVE MODE")
-        kept_key = next(each.written.name for each in own if each.fresh == key)
-        if not is_unique(link, table, kept_key):
-            _check_doubled(link, full, kept_key, place)
+        if not is_unique(link, table, own_key):
+            _check_doubled(link, full, own_key, place)
     written = [each.written.name for each in own]
     cells = ", ".join(map(name, written))
     before.append(f"CREATE TEMPORARY TABLE {STAGED} AS SELECT {cells} FROM {full} WHERE 1 = 0")
-    own_key = next(each.written.name for each in own if each.fresh == key)
     if dialect.name == "sqlite":
         before.append(f"CREATE UNIQUE INDEX temp.sfrunner_key ON {STAGED} ({name(own_key)})")
     after = dict(merge_statements(full, written, own_key, target.keeping, dialect.name))
     staged = table_of(replace(target, table=STAGED), [each.written for each in own], dialect.name)
-    return Steps(tuple(before), staged, sent, tuple(after.values()), tuple(after), notes)
+    ran = tuple(after.values())
+    return Steps(tuple(before), staged, sent, ran, full, own_key, tuple(after), notes)
 
 
 def merge_statements(

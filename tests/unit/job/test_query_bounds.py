@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runner.job.query_bounds import bounded
+from runner.job.query_bounds import bounded, identities, of_ids
 from runner.job.soql import parsed
 
 SINCE, UNTIL = (datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2))
@@ -43,6 +43,29 @@ def test_the_bounds_hold_besides_the_conditions_of_the_query(query, expected):
     found = bounded(query, "F", SINCE, UNTIL)
     assert found == expected
     assert parsed(found) is not None
+
+
+def test_a_comparison_asks_for_id_and_stamp_of_the_same_records():
+    query = (
+        "SELECT a.Id, Name FROM Account a\nWHERE a.x = ':y' WITH SECURITY_ENFORCED ORDER BY Name"
+    )
+    found = identities(query, "F")
+    assert found == "SELECT Id, F FROM Account a\nWHERE a.x = ':y' WITH SECURITY_ENFORCED"
+    assert parsed(found) is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT Id FROM A", "SELECT Id FROM A WHERE Id IN :ids"),
+        (
+            "SELECT Id FROM A WHERE x = 1 OR y = 2 ORDER BY z",
+            "SELECT Id FROM A WHERE (x = 1 OR y = 2) AND Id IN :ids",
+        ),
+    ],
+)
+def test_records_are_read_again_by_id(query, expected):
+    assert of_ids(query, "ids") == expected
 
 
 def test_a_full_extract_ends_too_and_takes_blanks_where_there_can_be_some():
