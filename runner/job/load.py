@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic, Location, Severity
 from runner.errors import JobError
-from runner.job import build, notation, value_scan
+from runner.job import build, for_each, notation, value_scan
 from runner.job.checks import Readers, check_meaning
 from runner.job.checks.connection import environment_problems, secrets_outside
 from runner.job.checks.tasks import verbs
@@ -33,7 +33,7 @@ from runner.job.partial_job import (
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.schema.files import is_valid
 from runner.job.source_query import names_query
-from runner.job.yaml.document import Document, read_document
+from runner.job.yaml.document import Document, as_yaml, read_document
 
 __all__ = [
     "Readers",
@@ -132,9 +132,10 @@ def check_job(
         written_before: Files that another job writes before this one starts.
     """
     document = read_document(file)
-    values, origin = document.values, document.origin
     if document.is_broken:
         return None, _sorted(document.problems)
+    document = _expanded(document)
+    values, origin = document.values, document.origin
     problems = _problems_of(document, "job", known=verbs(values, origin))
     folder = file.absolute().parent
     connection = _connection(values.get("connection"), origin, folder, problems)
@@ -179,6 +180,25 @@ def load_checked(file: Path, schema: str) -> Document:
     if problems:
         raise JobError(_sorted(problems))
     return document
+
+
+def expanded_tasks(file: Path) -> str:
+    """The tasks of a job as YAML, as a run has them: one for each item of `for_each`.
+
+    Raises:
+        JobError: The file is not YAML.
+    """
+    document = read_document(file)
+    if document.is_broken:
+        raise JobError(_sorted(document.problems))
+    tasks = _expanded(document).values.get("tasks")
+    return as_yaml({"tasks": tasks})
+
+
+def _expanded(document: Document) -> Document:
+    """A document of a job with a task for each item of `for_each`."""
+    found = for_each.expand(document.values, document.origin)
+    return Document(found.values, found.origin, (*document.problems, *found.problems))
 
 
 def _job(values: Mapping[str, Any], connection: Connection, file: Path, partial: PartialJob) -> Job:
@@ -337,7 +357,11 @@ def _as_named(file: Path, beside: Path) -> Path:
 
 
 def _sorted(problems: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
-    ordered = sorted(dict.fromkeys(problems), key=lambda found: found.sort_key)
+    # The tasks of one `for_each` have the same problems in the same place.
+    distinct: dict[object, Diagnostic] = {}
+    for each in problems:
+        distinct.setdefault((each.code, each.message, each.file, each.position), each)
+    ordered = sorted(distinct.values(), key=lambda found: found.sort_key)
     shown = value_scan.concealed(ordered)[:MAX_PROBLEMS]
     more = len(ordered) - len(shown)
     if not more:

@@ -34,6 +34,7 @@ from runner.outcome import RowStatus
 _DECISIVE = frozenset(
     (
         "name",
+        "for_each",
         "from",
         "key",
         "fields",

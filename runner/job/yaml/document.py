@@ -7,6 +7,7 @@ what the values mean.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -64,6 +65,24 @@ def parse_document(content: bytes, file: Path) -> Document:
         at = _end_of(text[: control.start()])
         return _rejected(origin, messages.control_character(control[0]), at)
     return _compose(text, origin)
+
+
+def as_yaml(values: Mapping[str, Plain] | Sequence[Plain]) -> str:
+    """Values as YAML that reads back as the same values, in their order."""
+    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as they would be written by hand."""
+
+
+def _written(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _written)
 
 
 def _origin(file: Path, text: str) -> Origin:
