@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from copy import copy
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict
 
@@ -187,9 +188,11 @@ class Collected(Struct, frozen=True):
 
 def rows_text(rows: Iterable[RowResult]) -> str:
     """Row results as JSON."""
-    return json.dumps(
-        [(r.row, r.status, r.id, r.created, r.code, r.message, r.fields) for r in rows]
-    )
+    cells = [(r.row, r.status, r.id, r.created, r.code, r.message, r.fields) for r in rows]
+    try:
+        return msgspec.json.encode(cells).decode()
+    except UnicodeEncodeError:  # half a surrogate pair in a message of the org
+        return json.dumps(cells)
 
 
 def rows_of(text: str) -> list[RowResult]:

@@ -9,6 +9,7 @@ from runner.job.endpoints import EXPLICIT_NULL
 from runner.tables.field_types import FieldKind
 
 JsonValue = str | int | float | bool | None
+_Texts = Sequence[str | None]
 
 _DIGITS_OF_A_DOUBLE = 15
 """So many it keeps, whichever they are."""
@@ -20,22 +21,38 @@ class JsonRecords:
     def __init__(self, fields: Sequence[tuple[str, FieldKind]]) -> None:
         """Make records with these fields, each of a kind."""
         self._names = [name for name, _ in fields]
-        self._converted = [
-            (place, name, _JSON[kind]) for place, (name, kind) in enumerate(fields) if kind in _JSON
-        ]
+        self._converts = [_JSON.get(kind) for _, kind in fields]
 
-    def record(self, texts: Sequence[str | None]) -> dict[str, JsonValue]:
-        """One record; a text a field."""
-        record: dict[str, JsonValue] = dict(zip(self._names, texts, strict=True))
-        for place, name, convert in self._converted:
-            text = texts[place]
-            if text is not None and text != EXPLICIT_NULL:
-                record[name] = convert(text)
-        if None in texts:
-            record = {name: value for name, value in record.items() if value is not None}
-        if EXPLICIT_NULL in texts:
-            record |= {name: None for name in record if record[name] == EXPLICIT_NULL}
-        return record
+    def records(self, rows: Sequence[_Texts]) -> list[dict[str, JsonValue]]:
+        """A record for each row; a text a field.
+
+        Works column by column, which takes half as long as row by row.
+        """
+        columns = list(zip(*rows, strict=True))
+        blank = any(None in texts for texts in columns)
+        cleared = any(EXPLICIT_NULL in texts for texts in columns)
+        values = zip(*map(_converted, self._converts, columns), strict=True)
+        names = self._names
+        records: list[dict[str, JsonValue]] = [
+            dict(zip(names, cells, strict=True)) for cells in values
+        ]
+        if blank:
+            records = [
+                {name: value for name, value in record.items() if value is not None}
+                for record in records
+            ]
+        if cleared:
+            records = [
+                {name: None if value == EXPLICIT_NULL else value for name, value in record.items()}
+                for record in records
+            ]
+        return records
+
+
+def _converted(convert: Callable[[str], JsonValue] | None, texts: _Texts) -> Sequence[JsonValue]:
+    if convert is None:
+        return texts
+    return [text if text is None or text == EXPLICIT_NULL else convert(text) for text in texts]
 
 
 def _json_number(text: str) -> JsonValue:
@@ -49,7 +66,7 @@ def _json_number(text: str) -> JsonValue:
 
 
 _JSON: dict[FieldKind, Callable[[str], JsonValue]] = {
-    FieldKind.BOOLEAN: lambda text: text == "true",
+    FieldKind.BOOLEAN: "true".__eq__,
     FieldKind.INTEGER: int,
     FieldKind.NUMBER: _json_number,
 }

@@ -230,9 +230,15 @@ class StagedRows:
         None.
         """
         records = JsonRecords([(m.column.field, m.column.kind) for m in self.mappings])
-        rows = ((number, records.record(texts)) for number, *texts in self._sendable(after_row))
+        rows = self._sendable(after_row)
         while batch := list(islice(rows, size)):
-            yield batch
+            yield list(
+                zip(
+                    (row[0] for row in batch),
+                    records.records([row[1:] for row in batch]),
+                    strict=True,
+                )
+            )
 
     def parts(
         self,
