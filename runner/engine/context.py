@@ -37,6 +37,12 @@ PLANNED = "planned"
 """Folder of the rows of a plan, until the run that applies it has looked at their records."""
 PARTS = "parts"
 """Folders of a task that are deleted once its end is final."""
+JUDGED = "judged"
+"""Folder of rows that are read only to judge their task."""
+COMPARING = "comparing"
+"""Folder of what an undo compares."""
+WORKING_FOLDERS = ("staging", JUDGED, COMPARING)
+"""In a task's folder; they mean nothing to another process."""
 
 
 class SourceOrg(Struct, frozen=True):

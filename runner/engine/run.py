@@ -15,14 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
-from runner.engine.applied import take_over_plan
-from runner.engine.context import PARTS, SNAPSHOT, Context
-from runner.engine.query import run_query
+from runner.engine.context import PARTS, PLANNED, SNAPSHOT, Context
 from runner.engine.schedule import Schedule
 from runner.engine.task_conflicts import conflicts_of
 from runner.engine.task_end import TaskEnd, skipped, stopped_by
-from runner.engine.undo import UndoTask, run_undo_step
-from runner.engine.write import run_write
 from runner.errors import (
     AbortedError,
     ExitCode,
@@ -35,7 +31,7 @@ from runner.errors import (
 from runner.files import NO_ROOM, unwritable
 from runner.job.choices import OnError
 from runner.job.mirrors import is_chosen
-from runner.job.model import AnyTask, QueryTask
+from runner.job.model import AnyTask, QueryTask, WriteTask
 from runner.job.order import in_order
 from runner.job.source_query import SourceQuery, query_name
 from runner.lanes import Lanes
@@ -67,7 +63,10 @@ def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1
         only: Names of the tasks to run; all when empty.
         parallel: How many tasks may be under way at once, where their order allows it.
     """
-    take_over_plan(context)
+    if any((context.task_folder(task) / PLANNED).exists() for task in context.job.tasks):
+        from runner.engine.applied import take_over_plan  # noqa: PLC0415 - few runs apply a plan
+
+        take_over_plan(context)
     tasks = in_order(chosen(context.job.tasks, only))
     schedule = Schedule(tasks)
     width = min(parallel, schedule.most_at_once)
@@ -247,9 +246,19 @@ def _run(task: AnyTask, run: Context) -> TaskEnd:
 
 
 def _run_by_verb(task: AnyTask, context: Context) -> TaskEnd:
+    """Run a task; what others of its kind need is imported, so that each run starts fast."""
     if isinstance(task, QueryTask):
+        from runner.engine.query import run_query  # noqa: PLC0415
+
         return run_query(task, context)
-    return run_undo_step(task, context) if isinstance(task, UndoTask) else run_write(task, context)
+    if type(task) is not WriteTask:
+        from runner.engine.undo import UndoTask, run_undo_step  # noqa: PLC0415
+
+        if isinstance(task, UndoTask):
+            return run_undo_step(task, context)
+    from runner.engine.write import run_write  # noqa: PLC0415
+
+    return run_write(task, context)
 
 
 def _may_pass(task: AnyTask, error: RunnerError, context: Context) -> bool:

@@ -16,10 +16,10 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from runner.engine.context import Context
+from runner.engine.context import COMPARING, Context
 from runner.engine.managed import Noted
 from runner.engine.task_end import TaskEnd
-from runner.engine.write import JUDGED, run_write
+from runner.engine.write import run_write
 from runner.errors import ExitCode, StateError
 from runner.job.choices import OnError
 from runner.job.endpoints import FileSource
@@ -42,9 +42,6 @@ from runner.tables.undo.rules import ACTS, REASON_TEXTS, Act
 NOT_UNDONE = "not_undone.csv"
 """The records of a step that were left alone, and why."""
 _TO_UNDO = "to_undo.csv"
-_COMPARING = "comparing"
-WORKING_FOLDERS = ("staging", JUDGED, _COMPARING)
-"""In a task's folder; they mean nothing to another process."""
 _DOCUMENT = ("ContentDocumentId", "VersionNumber", "IsLatest")
 _AGAIN = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED, ExitCode.TEMPORARY})
 _VERBS = {Act.RESTORE: Verb.UPDATE, Act.DELETE: Verb.DELETE, Act.UNDELETE: Verb.UNDELETE}
@@ -124,7 +121,7 @@ def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
         RunnerError: It could not begin; nothing was sent.
     """
     folder = context.task_folder(task)
-    work = folder / _COMPARING
+    work = folder / COMPARING
     with _database(work) as database:
         undoing = _opened(task.done_by, database, work, act=task.act)
         _judge(undoing, task.done_by, context.session)

@@ -19,7 +19,7 @@ from runner.engine.api_choice import api_for_write
 from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
 from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import SNAPSHOT, Context
+from runner.engine.context import JUDGED, SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.levels import leave_out_circles, send_in_levels
 from runner.engine.managed import Noted, managed_change, noted_of
@@ -73,8 +73,6 @@ _OVER_BULK = (
     "the rows fill no field that is unique in the org, so they go over Bulk API 2.0, where a lost "
     "answer leaves none of them in doubt; `api: rest` takes fewer calls"
 )
-JUDGED = "judged"
-"""Folder of rows that are read only to judge their task; they mean nothing to another process."""
 _MAY_PASS = frozenset({ExitCode.TEMPORARY, ExitCode.SIGN_IN})
 """Errors with these exit codes may be gone when the run is resumed."""
 

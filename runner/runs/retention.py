@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from runner.engine.undo import WORKING_FOLDERS
+from runner.engine.context import WORKING_FOLDERS
 from runner.state.ledger import Ledger
 from runner.state.paths import StateFolder
 

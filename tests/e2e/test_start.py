@@ -70,8 +70,16 @@ def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, be
     modules, _ = imported("run", "-q", bench.job(JOB))
     assert packages(modules).isdisjoint({*NEVER, "sqlalchemy", "keyring", "fsspec"})
     assert layers(modules).isdisjoint({"login"})
-    assert "runner.cli.history" not in modules
-    assert len(modules) < 460
+    assert modules.isdisjoint({"runner.cli.history", "runner.engine.query", "runner.engine.undo"})
+    assert len(modules) < 430
+
+
+def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
+    query = '\n- {name: out, query: "SELECT Id FROM Account", to: out.csv}\n'
+    modules, _ = imported("run", "-q", bench.job(query))
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy"})
+    assert modules.isdisjoint({"runner.engine.write", "runner.engine.bulk", "runner.engine.undo"})
+    assert len(modules) < 420
 
 
 def test_a_word_is_completed_without_more_than_the_command_line(imported):
