@@ -32,7 +32,8 @@ SOQL = f"SELECT {', '.join(FIELDS)} FROM Account"
 KEYS = ("K1", "K2", "K3", "K4")
 RECORD = "/services/data/v60.0/sobjects/Account/{}"
 UNDELETE = """<?xml version="1.0"?>
-<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" xmlns="urn:partner.soap.sforce.com">
+<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+  xmlns="urn:partner.soap.sforce.com">
 <soapenv:Header><SessionHeader><sessionId>{}</sessionId></SessionHeader></soapenv:Header>
 <soapenv:Body><undelete><ids>{}</ids></undelete></soapenv:Body></soapenv:Envelope>"""
 STOPPED = -9
