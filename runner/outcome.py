@@ -55,6 +55,8 @@ class Counts(Struct, frozen=True):
     deleted: int = 0
     undeleted: int = 0
     """Records restored from the recycle bin; only an undo does that."""
+    merged: int = 0
+    """Rows whose losers were merged into their master."""
     unchanged: int = 0
     skipped: int = 0
     failed: int = 0
@@ -74,7 +76,7 @@ class Counts(Struct, frozen=True):
     @property
     def succeeded(self) -> int:
         """Rows that the org accepted."""
-        return self.created + self.updated + self.deleted + self.undeleted
+        return self.created + self.updated + self.deleted + self.undeleted + self.merged
 
 
 class TaskStatus(StrEnum):

@@ -23,6 +23,7 @@ class Change(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     UNDELETE = "undelete"
+    MERGE = "merge"
     UNCHANGED = "unchanged"
     """Writing it would leave the record as it is."""
     SKIPPED = "skipped"
@@ -31,7 +32,7 @@ class Change(StrEnum):
     """It would fail: it does not fit, or the org would certainly refuse it."""
 
 
-WRITES = frozenset({Change.CREATE, Change.UPDATE, Change.DELETE, Change.UNDELETE})
+WRITES = frozenset({Change.CREATE, Change.UPDATE, Change.DELETE, Change.UNDELETE, Change.MERGE})
 """What changes the org."""
 
 

@@ -46,7 +46,7 @@ def undo(
 
     Records that have changed since are left alone. Updated fields get their earlier values (of
     tasks with `undo: true`), created records are deleted, deleted records are restored from the
-    recycle bin. What cannot be undone is listed.
+    recycle bin. What cannot be undone, such as a merge, is listed.
     """
     from runner.cli.run_output import run_options, run_output, signals_stop_the_run
     from runner.errors import ExitCode

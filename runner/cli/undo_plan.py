@@ -16,7 +16,7 @@ _WORDS = {Act.RESTORE: "restore", Act.DELETE: "delete", Act.UNDELETE: "undelete"
 
 def plan_text(plan: UndoPlan) -> str:
     """A line for each step, then why records are left alone."""
-    if not plan.steps and not plan.unaccounted:
+    if not (plan.steps or plan.unaccounted or plan.merged):
         return f"undo of run {plan.run_id}: the run changed nothing, so there is nothing to undo"
     lines = [f"undo of run {plan.run_id}:"]
     lines += [f"  {line}" for line in aligned([_cells(step) for step in plan.steps])]
@@ -33,6 +33,7 @@ def plan_document(plan: UndoPlan) -> dict[str, object]:
         "to_undo": plan.undo_total,
         "steps": [_step(step) for step in plan.steps],
         "unaccounted": list(plan.unaccounted),
+        "merged": [{"task": name, "rows": rows} for name, rows in plan.merged],
     }
 
 
@@ -51,6 +52,8 @@ def _reasons(plan: UndoPlan) -> Iterator[str]:
     for step in plan.steps:
         for why, count in step.tally.left:
             yield f"  {step.task.done_by.name}: {count:,} x {why.value}: {REASON_TEXTS[why]}"
+    for name, rows in plan.merged:
+        yield f"  {name}: {rows:,} merged row{'' if rows == 1 else 's'}: a merge cannot be undone"
     for name in plan.unaccounted:
         yield (
             f"  {name}: what it wrote is unknown, because the run was abandoned before its results "

@@ -29,8 +29,8 @@ def api_for_write(
     Raises:
         UsageError: The task needs an API that the version does not have.
     """
-    if task.verb is Verb.UNDELETE:
-        return Api.REST  # SOAP, in fact: neither REST nor Bulk has such a call
+    if task.verb in {Verb.UNDELETE, Verb.MERGE}:
+        return Api.REST  # SOAP, in fact: neither REST nor Bulk has such calls
     if task.hard or task.api is Api.BULK:
         require(version, Feature.BULK_INGEST, f"Task {task.name!r}, over Bulk API 2.0")
         return Api.BULK

@@ -116,7 +116,7 @@ def unfilled(job: Job, wishes: Sequence[Wish], header: Sequence[str] | None) -> 
 
 def required_column(task: WriteTask) -> str | None:
     """The column that identifies each row's record, in lower case."""
-    return None if task.verb is Verb.CREATE else (task.key or _ID).lower()
+    return None if task.verb in {Verb.CREATE, Verb.MERGE} else (task.key or _ID).lower()
 
 
 def wish_problem(job: Job, wish: Wish, code: str, message: str, hint: str | None) -> Diagnostic:

@@ -20,6 +20,7 @@ from runner.engine.column_wishes import (
     wishes_of,
 )
 from runner.engine.file_bodies import BLOB, file_problems, is_fixed_file
+from runner.engine.merge_columns import merge_problems, named_records
 from runner.engine.reference_columns import ReferencePlan, plan_reference
 from runner.job.choices import UnknownColumns
 from runner.job.mirrors import owner_of
@@ -43,6 +44,7 @@ class ColumnPlan(Struct, frozen=True):
     """The fields that a write fills."""
 
     columns: tuple[MappedColumn, ...]
+    """Of a merge, the Ids that it names come first."""
     key: str | None
     """The key of an upsert, in the org's own letter case."""
     lookups: dict[str, str]
@@ -113,8 +115,12 @@ def plan_columns(
     key_field = described.field(task.key) if task.key else None
     problems += _key_problems(job, task, described, key_field)
     names, owner = [column.name for _, column in resolved], _owner_field(task).lower()
-    problems += [*_missing(job, task, names), *_owner_problems(job, task, described)]
-    columns: list[MappedColumn] = []
+    problems += [
+        *_missing(job, task, names),
+        *_owner_problems(job, task, described),
+        *merge_problems(job, task, header, described),
+    ]
+    columns = named_records(task.merge, described)
     lookups: dict[str, str] = {}
     unique: list[str] = []
     references: list[ReferencePlan] = []
@@ -307,6 +313,7 @@ _WRITABLE: dict[Verb, Callable[[FieldDescribe], bool]] = {
     Verb.UPDATE: lambda field: field.updateable,
     Verb.UPSERT: lambda field: field.createable or field.updateable,
     Verb.DELETE: lambda _field: True,
+    Verb.MERGE: lambda field: field.updateable,
     Verb.UNDELETE: lambda _field: True,
 }
 

@@ -1,7 +1,8 @@
 """Finds out what became of records whose answer was lost, and sends again what may be sent twice.
 
-Updates, deletes and upserts are sent again; a create is looked for by a unique field first. Knows
-lost answers. Knows nothing of batches, threads or the ledger.
+Updates, deletes and upserts are sent again; a create is looked for by a unique field first, and a
+merge by the master that its losers name. Knows lost answers. Knows nothing of batches, threads or
+the ledger.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from msgspec.structs import replace
 from runner.engine.columns import ColumnPlan
 from runner.errors import OrgError
 from runner.job.binds import literal
+from runner.job.merges import MASTER
 from runner.job.model import Verb
+from runner.salesforce.rest.merge import losers_of, same_id
 from runner.salesforce.rest.query import fits_url, found_records
 from runner.salesforce.rest.write import BrokenOffError, Record, RecordResult, WriteRequest
 from runner.salesforce.rest.write import write_batch as write_once
@@ -24,6 +27,8 @@ from runner.salesforce.session import Session
 from runner.tables.field_types import TRIMMED_BY_THE_ORG
 
 _NOT_WRITABLE = "INVALID_FIELD_FOR_INSERT_UPDATE"
+MASTER_ID = "MasterRecordId"
+"""Field of a merged record: into which one."""
 _AT_ONCE = 100
 """Values of one query; fewer where they are long."""
 
@@ -54,7 +59,7 @@ class LostAnswers:
         Raises:
             BrokenOffError: It ended early again.
         """
-        if self._write.operation is Verb.CREATE:
+        if self._write.operation in {Verb.CREATE, Verb.MERGE}:
             return self._write_missing(records, since)
         results = self._write_missing(records, since)
         results = list(self._without_on_create(results, records))
@@ -108,9 +113,11 @@ class LostAnswers:
         return results
 
     def _write_missing(self, records: Sequence[Record], since: datetime) -> list[RecordResult]:
-        """Write all but what was created; a unique field lets the org refuse what exists."""
-        new = [at for at, record in enumerate(records) if self._write.creates(record)]
-        results = self._found(records, new, since)
+        """Write all but what was created or merged; the org refuses what was after all."""
+        merges = self._write.operation is Verb.MERGE
+        new = [at for at, record in enumerate(records) if merges or self._write.creates(record)]
+        find = self._merged if merges else self._found
+        results = find(records, new, since)
         missing = [at for at in range(len(records)) if at not in results]
         if missing:
             try:
@@ -118,9 +125,13 @@ class LostAnswers:
             except BrokenOffError as error:
                 raise _widened(error, missing, results, len(records)) from error
             results |= dict(zip(missing, sent, strict=True))
-        twins = [at for at in new if results[at].code == "DUPLICATE_VALUE"]
+        twins = [
+            at
+            for at in new
+            if results[at].code == "DUPLICATE_VALUE" or (merges and not results[at].success)
+        ]
         # The first request may have taken effect between looking and sending again.
-        results |= self._found(records, twins, since)
+        results |= find(records, twins, since)
         return [results[at] for at in range(len(records))]
 
     def _found(
@@ -140,6 +151,21 @@ class LostAnswers:
                 if key in places:
                     found[places[key]] = RecordResult(record["Id"], success=True, created=True)
         return found
+
+    def _merged(
+        self, records: Sequence[Record], positions: Iterable[int], _since: datetime
+    ) -> dict[int, RecordResult]:
+        """Those of the rows whose losers are merged into their master, by position."""
+        losers = {at: losers_of(records[at]) for at in positions}
+        ids = [each for some in losers.values() for each in some]
+        gone = ("IsDeleted = true", f"{MASTER_ID} != null")
+        found = self._found_by("Id", ids, gone, also=MASTER_ID, deleted=True)
+        masters = {same_id(each["Id"]): same_id(each[MASTER_ID]) for each in found}
+        return {
+            at: RecordResult(str(records[at][MASTER]), success=True, created=False)
+            for at, some in losers.items()
+            if all(masters.get(same_id(each)) == same_id(records[at][MASTER]) for each in some)
+        }
 
     def _created_first(
         self, results: Sequence[RecordResult], since: datetime
@@ -217,9 +243,10 @@ class LostAnswers:
         values: Sequence[str],
         conditions: Sequence[str],
         *,
+        also: str = "Id",
         deleted: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        names = ("Id",) if field == "Id" else ("Id", field)
+        names = tuple(dict.fromkeys(("Id", field, also)))
         for some in _pieces(values):
             listed = f"{field} IN ({', '.join(map(literal, some))})"
             soql = (

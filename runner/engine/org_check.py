@@ -26,6 +26,7 @@ _NEEDED = {
     Verb.UPDATE: ("update",),
     Verb.UPSERT: ("create", "update"),
     Verb.DELETE: ("delete",),
+    Verb.MERGE: ("delete",),
 }
 """What the user must be allowed to do with the object of a write, at least one of them."""
 

@@ -20,6 +20,7 @@ from runner.engine.context import PLANNED, Context
 from runner.engine.forecast import Forecast, forecast_of_write
 from runner.engine.levels import sizes_of_levels
 from runner.engine.lookup_cost import Reading, calls
+from runner.engine.merge import NO_WAY_BACK
 from runner.engine.mirror import UNCERTAIN, missing_file
 from runner.engine.plan_rules import rules_of
 from runner.engine.planned_sources import (
@@ -238,10 +239,11 @@ class Planner(Struct):
                 comparison.save_unchanged(staging, unchanged)
             rows.write_files(folder, unchanged)
         levels = sizes_of_levels(task, columns, context.describes, staging)
-        levels[0] += 0 if task.only_changes else staging.unchanged_total
+        if not (task.only_changes or task.merge):  # it leaves them out
+            levels[0] += staging.unchanged_total
         plan = _with_cost(plan, task, context.version, columns, levels)
         asks = _finds(columns) or bool(columns.references)
-        if task.only_changes or task.match or columns.on_create or asks:
+        if task.only_changes or task.match or task.merge or columns.on_create or asks:
             plan = replace(plan, api_calls=plan.api_calls + own_calls)
         self._keep_new_keys(task, staging, rows, counts, folder)
         digests = {
@@ -249,7 +251,8 @@ class Planner(Struct):
             for name, source in local_sources(task)
             if source is task.source and is_own
         }
-        if not self.keeps_rows or any(during_the_run.values()):
+        # Whether records are there to be merged is asked again by an apply, as a run does.
+        if not self.keeps_rows or any(during_the_run.values()) or task.merge is not None:
             return PlannedTask(plan, sources=digests)
         if not task.all_or_none:  # where such a row takes others with it
             rows.leave_out_refused()
@@ -354,7 +357,12 @@ def _only_if_failed(task: AnyTask, other: str) -> TaskPlan:
 
 def _notes(task: WriteTask, staging: StagedRows, counts: Mapping[Change, int]) -> Iterator[str]:
     unchanged = counts.get(Change.UNCHANGED, 0)
-    if unchanged and not task.only_changes:
+    if task.merge is not None:
+        if counts.get(Change.MERGE):
+            yield NO_WAY_BACK
+        if unchanged:
+            yield f"The unchanged rows ({unchanged:,}) are merged already."
+    elif unchanged and not task.only_changes:
         yield (
             f"A run also sends the unchanged rows ({unchanged:,}); `only_changes: true` leaves "
             "them out."

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.engine.columns import ColumnPlan
+from runner.job.merges import COLUMNS
 from runner.job.model import Verb, WriteTask
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind, MappedColumn
@@ -28,7 +29,7 @@ def rules_of(
     filled = [
         _rule(task, column, describes, cells[column.as_sent.field])
         for column in columns.columns
-        if column.as_sent.field in cells
+        if column.as_sent.field in cells and column.field not in COLUMNS
         if column.field not in {"Id", columns.key} and not column.found_by and not column.is_file
     ]
     return (*filled, *_not_filled(task, columns, described))
@@ -68,7 +69,7 @@ def _not_filled(
     task: WriteTask, columns: ColumnPlan, described: ObjectDescribe
 ) -> Iterator[FieldRule]:
     """Fields that a new record needs and the task does not fill."""
-    if task.verb is Verb.UPDATE:
+    if task.verb in {Verb.UPDATE, Verb.MERGE}:
         return
     filled = {each.field.lower() for each in columns.columns}
     filled |= {name.lower() for name in columns.lookups.values()}

@@ -200,7 +200,7 @@ class PlannedSources(Struct):
         changed = self.left.changed.setdefault(task.sobject.lower(), {})
         for each in fields:
             changed.setdefault(each.lower(), task.name)
-        if task.verb is Verb.DELETE:
+        if task.verb in {Verb.DELETE, Verb.MERGE}:
             self.left.deletes.setdefault(task.sobject.lower(), task.name)
 
     def writes_any(self, sobjects: Collection[str]) -> bool:

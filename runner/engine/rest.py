@@ -91,16 +91,20 @@ class RestWrite:
             all_or_none=task.all_or_none,
             options=task.options,
             lookups=write.plan.lookups,
+            fill=task.merge.fill if task.merge else (),
             has_files=write.plan.has_files,
         )
         self._files = RowFiles(self._request, write.plan)
-        # Anything but a create may be sent twice: its lines need not wait for the disk.
+        # Anything but a create or merge may be sent twice: its lines need not wait for the disk.
         new_by_key = task.verb is Verb.UPSERT and self._request.has_files
-        self._once_only = task.verb is Verb.CREATE or write.creates_by_id or new_by_key
+        self._creates = task.verb is Verb.CREATE or write.creates_by_id or new_by_key
+        self._once_only = self._creates or task.verb is Verb.MERGE
         self._lost_answers = LostAnswers(
             context.session, self._request, write.plan, context.user_id
         )
-        self._loop: SendingLoop[Batch, Answer] = SendingLoop(self, write, MOST_REQUESTS)
+        # Merges side by side would wait for each other's locks, on masters and their children.
+        width = 1 if task.verb is Verb.MERGE else MOST_REQUESTS
+        self._loop: SendingLoop[Batch, Answer] = SendingLoop(self, write, width)
         self._progress = Progress(write)
         self._failed = write.failed_unsent
         self._handled: set[int] = set()
@@ -116,7 +120,7 @@ class RestWrite:
         """
         self._add_known()
         try:
-            if self._once_only and not self._write.first_part:
+            if self._creates and not self._write.first_part:
                 self.unknown = unknown_records(self._write.task, self._write.context)
         except RunnerError as error:
             self._loop.stop(error)
@@ -248,7 +252,7 @@ class RestWrite:
         return Answer(_rows(answered, found))
 
     def _broken_off(self, batch: Batch, rows: Rows, error: BrokenOffError) -> Answer:
-        """Continue after a create's answer was lost; anything else ends the task."""
+        """Continue after the answer to a create or merge was lost; others end the task."""
         known = self._known(batch, rows, error.results)
         if not error.in_doubt or not self._once_only:
             return replace(known, stopped_by=error.cause, in_doubt=bool(error.in_doubt))

@@ -165,11 +165,12 @@ def _related(task: WriteTask, context: Context, to_be_written: Collection[Path])
     describes = context.describes
     described = describes.of(task.sobject)
     header = known_header(task, to_be_written)
-    if task.verb is Verb.DELETE or (header is None and task.fields is None):
+    deletes = task.verb in {Verb.DELETE, Verb.MERGE}
+    if deletes or (header is None and task.fields is None):
         for each in described.fields.values():
             yield from _parents(each)
-        if task.verb is Verb.DELETE:
-            yield from described.children.values()  # which may be deleted with it
+        if deletes:
+            yield from described.children.values()  # which may be deleted with it, or move
         return
     plan, _ = plan_columns(context.job, task, header, describes)
     for column in plan.columns:

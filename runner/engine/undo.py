@@ -71,6 +71,8 @@ class UndoPlan(Struct, frozen=True):
     """In the order to run them; steps without records are left out."""
     unaccounted: tuple[str, ...] = ()
     """Tasks that wrote, and were abandoned before their results were known."""
+    merged: tuple[tuple[str, int], ...] = ()
+    """Tasks that merged records, which nothing can undo, and of how many rows."""
 
     @property
     def undo_total(self) -> int:
@@ -80,7 +82,8 @@ class UndoPlan(Struct, frozen=True):
     @property
     def is_partial(self) -> bool:
         """Whether something cannot be put back."""
-        return bool(self.unaccounted) or any(step.tally.left for step in self.steps)
+        left = any(step.tally.left for step in self.steps)
+        return left or bool(self.unaccounted or self.merged)
 
 
 def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPlan:
@@ -111,7 +114,7 @@ def plan_undo(run: RunRecord, job: Job, session: Session, work: Path) -> UndoPla
                 tally = undoing.tally(act)
                 if tally.total:
                     steps.append(Step(_task(done, act, job, len(steps)), tally))
-    return UndoPlan(run.run_id, tuple(steps), tuple(_unaccounted(run)))
+    return UndoPlan(run.run_id, tuple(steps), tuple(_unaccounted(run)), tuple(_merged(run)))
 
 
 def run_undo_step(task: UndoTask, context: Context) -> TaskEnd:
@@ -174,6 +177,13 @@ def _unaccounted(run: RunRecord) -> Iterator[str]:
         for each in run.tasks
         if _is_write(each) and each.parts and (each.outcome is None or each.outcome.results is None)
     )
+
+
+def _merged(run: RunRecord) -> Iterator[tuple[str, int]]:
+    for each in run.tasks:
+        counts = each.outcome.counts if each.outcome and each.verb == Verb.MERGE.value else None
+        if counts is not None and (counts.merged or counts.in_doubt):
+            yield each.name, counts.merged + counts.in_doubt
 
 
 def _opened(

@@ -23,6 +23,7 @@ from runner.engine.context import JUDGED, SNAPSHOT, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.levels import leave_out_circles, send_in_levels
 from runner.engine.managed import Noted, managed_change, noted_of
+from runner.engine.merge import settle_merges
 from runner.engine.mirror import (
     leave_out_unmanaged,
     missing_rows,
@@ -66,6 +67,7 @@ from runner.tables.sources.written import read_written, save_written
 from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.local_files import stage_files
+from runner.tables.staging.merges import losers_to_send
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import read_snapshot, save_snapshot
 
@@ -173,6 +175,8 @@ def _effect(task: WriteTask, staging: StagedRows, comparison: Comparison | None)
         return Effect(rows, creates, tally.updates, clears=tally.clears)
     if task.verb is Verb.CREATE:
         return Effect(rows, creates=sent)
+    if task.verb is Verb.MERGE:
+        return Effect(rows, deletes=losers_to_send(staging))
     return Effect(rows, deletes=sent) if task.verb is Verb.DELETE else Effect(rows)
 
 
@@ -219,6 +223,8 @@ def stage(
     settle_duplicates(staging, task.duplicates)
     look_up_references(task, context, plan, staging, more)
     leave_out_circles(task, plan, context.describes, staging)
+    if task.merge is not None:
+        settle_merges(task, context, staging)
     comparison = look_up_records(task, context, plan, staging, compares=compares, more=more)
     if task.mirror is not None:
         refuse_rows_outside(task, context, staging)

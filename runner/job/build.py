@@ -25,6 +25,7 @@ from runner.job.choices import (
     UnknownColumns,
 )
 from runner.job.endpoints import EXPLICIT_NULL, ListColumn
+from runner.job.merges import Merge
 from runner.job.model import (
     COMPARED_VERBS,
     DECLARED_VERBS,
@@ -153,12 +154,27 @@ def _task(values: Values, index: int, folder: Path, defaults: Values) -> AnyTask
     merged = _with_defaults(values, defaults, verb)
     if verb is Verb.QUERY:
         return _query(merged, index, folder)
+    if verb is Verb.MERGE:
+        return _merge(_write(merged, verb, index, folder), merged)
     if verb is Verb.MIRROR:
         upsert = _write({**merged, "upsert": values[verb]}, Verb.UPSERT, index, folder)
         sets = _values_to_set(values.get("missing"))
         mirror = Mirror(sets, values.get("managed", False), values.get("owner_field"))
         return replace(upsert, mirror=mirror, only_changes=True)
     return _write(merged, verb, index, folder)
+
+
+def _merge(write: WriteTask, values: Values) -> WriteTask:
+    """A merge; defaults that the SOAP call has no place for do not apply to it."""
+    losers = _one_or_more(values["losers"])
+    return replace(
+        write,
+        merge=Merge(values["master"], losers, tuple(values.get("fill", ()))),
+        fields=write.fields or (),
+        all_or_none=False,
+        undo=False,
+        options=WriteOptions(),
+    )
 
 
 def _with_defaults(values: Values, defaults: Values, verb: Verb) -> dict[str, Any]:

@@ -39,11 +39,12 @@ class RailRule(Struct, frozen=True):
     takes_share: bool = True
 
 
+_WRITES = (Verb.CREATE, Verb.UPDATE, Verb.UPSERT, Verb.DELETE, Verb.MERGE)
 RAILS: Mapping[Rail, RailRule] = {
     Rail.MIN_ROWS: RailRule(
         "rows that a source must have",
         "rail/min-rows",
-        dict.fromkeys((Verb.CREATE, Verb.UPDATE, Verb.UPSERT, Verb.DELETE), Needs.SOURCE),
+        dict.fromkeys(_WRITES, Needs.SOURCE),
         takes_share=False,
     ),
     Rail.MAX_CREATES: RailRule(
@@ -56,7 +57,11 @@ RAILS: Mapping[Rail, RailRule] = {
         "rail/max-updates",
         {Verb.UPDATE: Needs.RECORDS, Verb.UPSERT: Needs.RECORDS},
     ),
-    Rail.MAX_DELETES: RailRule("records deleted", "rail/max-deletes", {Verb.DELETE: Needs.ROWS}),
+    Rail.MAX_DELETES: RailRule(
+        "records deleted, also by merges",
+        "rail/max-deletes",
+        {Verb.DELETE: Needs.ROWS, Verb.MERGE: Needs.ROWS},
+    ),
     Rail.MAX_CLEARS: RailRule(
         "cells of records emptied that hold a value",
         "rail/max-clears",
@@ -65,7 +70,7 @@ RAILS: Mapping[Rail, RailRule] = {
     Rail.RESERVE_API_CALLS: RailRule(
         "API calls of the org's daily limit that are left for others",
         "rail/reserve-api-calls",
-        dict.fromkeys((Verb.CREATE, Verb.UPDATE, Verb.UPSERT, Verb.DELETE), Needs.USAGE),
+        dict.fromkeys(_WRITES, Needs.USAGE),
         of_task=False,
     ),
 }

@@ -5,7 +5,7 @@ Frozen values. Knows nothing of YAML, files on disk or the org.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,7 @@ from runner.job.endpoints import (
     folder_of,
 )
 from runner.job.lookups import Lookup
+from runner.job.merges import Merge
 from runner.job.rails import Limits
 
 DEFAULT_API_VERSION = "20.0"
@@ -58,6 +59,7 @@ class Verb(StrEnum):
     DELETE = "delete"
     MIRROR = "mirror"
     """Only in a job file: becomes an upsert, and a delete or update (`mirrors`)."""
+    MERGE = "merge"
     QUERY = "query"
     UNDELETE = "undelete"
     """Only `runner undo` does this; a job cannot declare it."""
@@ -230,6 +232,8 @@ class WriteTask(Task, frozen=True, kw_only=True):
     the job itself does not say `only_changes`, and a plan does."""
     scope: str | None = None
     """SOQL condition of the records that `only_changes` compares with, with its binds."""
+    merge: Merge | None = None
+    """Of a merge: which records."""
     mirror: Mirror | None = None
     """Of an upsert that writes only records in its scope and finds out which are missing."""
     in_scope: bool = False
@@ -257,6 +261,18 @@ class WriteTask(Task, frozen=True, kw_only=True):
     """Time zone of datetimes that have none."""
     limits: Limits = field(default_factory=dict)
     """What the task must not do."""
+
+    @property
+    def expressions(self) -> Iterator[tuple[Location, str, FieldMapping]]:
+        """Every expression over the columns of its source: where it is, the SQL, what it fills."""
+        if self.merge is not None:
+            losers = [("losers", at) for at in range(len(self.merge.losers))]
+            places: tuple[Location, ...] = (("master",), *losers)
+            for place, (name, sql) in zip(places, self.merge.expressions.items(), strict=True):
+                yield place, sql, FieldMapping(name, sql)
+        for mapping in self.fields or ():
+            for place, sql in mapping.expressions:
+                yield place, sql, mapping
 
 
 PARENT_COLUMN = "sf__ParentId"

@@ -48,6 +48,8 @@ _DECISIVE = frozenset(
         "missing",
         "managed",
         "owner_field",
+        "master",
+        "losers",
         *DECLARED_VERBS,
     )
 )
@@ -245,6 +247,7 @@ def _sound_task(task: object, path: Location, problems: ProblemPaths) -> Mapping
 _KEYED: Mapping[Verb | None, tuple[str, ...]] = {
     Verb.UPSERT: ("key",),
     Verb.MIRROR: ("key", "scope"),
+    Verb.MERGE: ("master", "losers"),
 }
 
 

@@ -93,6 +93,7 @@ def _accepted(verb: str, counts: Counts) -> list[str]:
         "upsert": ("created", "updated"),
         "delete": ("deleted",),
         "undelete": ("undeleted",),
+        "merge": ("merged",),
     }
     return [f"{word} {getattr(counts, word):,}" for word in words[verb]]
 

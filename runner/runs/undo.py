@@ -49,7 +49,8 @@ class PreparedUndo(Struct, frozen=True):
         title = f"undo of {self.plan.run_id}"
         sink(events.RunStarted(execution.selected.run_id, title, len(self.plan.steps)))
         with recording_errors(execution.selected, execution.ledger):
-            return execution.run(ExitCode.PARTIAL if self.plan.unaccounted else ExitCode.DONE)
+            is_partial = self.plan.unaccounted or self.plan.merged
+            return execution.run(ExitCode.PARTIAL if is_partial else ExitCode.DONE)
 
 
 class _Relay:

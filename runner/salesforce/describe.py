@@ -81,6 +81,7 @@ class ObjectDescribe(Struct, frozen=True):
     createable: bool = False
     updateable: bool = False
     deletable: bool = False
+    mergeable: bool = False
     queryable: bool = True
     children: Mapping[str, str] = field(default_factory=dict)
     """Object of each list of children, by the relationship's name in lower case."""
@@ -251,6 +252,7 @@ class _ObjectAnswer(msgspec.Struct, rename="camel"):
     createable: bool | None = None
     updateable: bool | None = None
     deletable: bool | None = None
+    mergeable: bool | None = None
     queryable: bool | None = None
     child_relationships: list[_ChildrenAnswer] | None = None
     key_prefix: str | None = None
@@ -279,6 +281,7 @@ def object_of(answer: OrgResponse) -> ObjectDescribe:
         createable=bool(found.createable),
         updateable=bool(found.updateable),
         deletable=bool(found.deletable),
+        mergeable=bool(found.mergeable),
         queryable=found.queryable is not False,
         children={name.lower(): sobject for name, sobject in children},
         child_names=tuple(name for name, _ in children),

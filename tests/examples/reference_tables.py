@@ -132,9 +132,9 @@ def _job_tables(schema):
     branches = definitions["auth_jwt"], definitions["auth_client_credentials"]
     flows = {key: value for each in branches for key, value in each["properties"].items()}
     tables["auth"] = _keys({"properties": flows}, schema)
-    mirror = definitions["mirror_task"]
-    own = mirror["properties"].keys() - shared - of_writes
-    tables["mirror_task"] = _keys(mirror, schema, own)
+    for name in ("mirror_task", "merge_task"):
+        own = definitions[name]["properties"].keys() - shared - of_writes
+        tables[name] = _keys(definitions[name], schema, own)
     for name in TASKS:
         own = tasks[name].keys() - shared - of_writes
         tables[name] = _keys(definitions[name], schema, own)

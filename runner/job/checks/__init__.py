@@ -27,6 +27,7 @@ from runner.job.checks.columns import ColumnFinder, HeaderReader
 from runner.job.checks.endpoints import LibraryFinder
 from runner.job.checks.increments import increments
 from runner.job.checks.keeping import keeping
+from runner.job.checks.merges import merges
 from runner.job.checks.mirrors import mirrors
 from runner.job.checks.org_sources import org_sources
 from runner.job.checks.scopes import scopes
@@ -62,6 +63,7 @@ _OF_WRITES: tuple[_Check, ...] = (
     writes.unknown_params,
     scopes,
     mirrors,
+    merges,
 )
 _OF_QUERIES: tuple[_Check, ...] = (
     queries.syntax,

@@ -83,12 +83,11 @@ def unknown_columns(
         columns = known.of(task)
         if columns is None:
             continue
-        for mapping in task.fields or ():
-            for location, expression in mapping.expressions:
-                if mapping.lookup and mapping.lookup.allows_words and is_word(expression):
-                    continue  # a word that is no column is a text
-                path = task_path(task, *location)
-                yield from not_in_source(job.origin, path, columns_in(expression), columns)
+        for location, expression, mapping in task.expressions:
+            if mapping.lookup and mapping.lookup.allows_words and is_word(expression):
+                continue  # a word that is no column is a text
+            path = task_path(task, *location)
+            yield from not_in_source(job.origin, path, columns_in(expression), columns)
 
 
 def not_in_source(

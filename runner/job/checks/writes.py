@@ -24,14 +24,13 @@ def expressions(job: PartialJob, checker: ExpressionChecker | None) -> Iterator[
     if checker is None:
         return
     for task in job.writes:
-        for mapping in task.fields or ():
-            for location, expression in mapping.expressions:
-                reason = checker(expression)
-                if reason is not None:
-                    path = task_path(task, *location)
-                    message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
-                    hint = _expression_hint(expression)
-                    yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)
+        for location, expression, mapping in task.expressions:
+            reason = checker(expression)
+            if reason is not None:
+                path = task_path(task, *location)
+                message = f"`{mapping.field}` is not a valid SQL expression: {reason}"
+                hint = _expression_hint(expression)
+                yield job.origin.diagnose(path, "job/bad-expression", message, help=hint)
 
 
 def _expression_hint(expression: str) -> str:

@@ -19,6 +19,8 @@ from runner.local_org.records.uniqueness import check_unique
 from runner.local_org.store import quoted
 
 RETENTION = timedelta(days=15)
+_MERGED = frozenset({"Account", "Contact", "Lead"})
+"""Objects whose records name the one that they were merged into, until they come back."""
 _BATCH = 500
 
 
@@ -66,8 +68,9 @@ def undelete(
         back[name].append(record_id)
     moment = stamp(now)
     for name, record_ids in back.items():
+        unmerged = ", MasterRecordId = NULL" if name in _MERGED else ""
         conn.executemany(
-            f"UPDATE {quoted(name)} SET IsDeleted = 0, SystemModstamp = ? WHERE Id = ?",  # noqa: S608
+            f"UPDATE {quoted(name)} SET IsDeleted = 0, SystemModstamp = ?{unmerged} WHERE Id = ?",  # noqa: S608
             [(moment, record_id) for record_id in record_ids],
         )
         conn.executemany(

@@ -226,8 +226,15 @@ def id_in_insert() -> ApiError:
 
 def id_missing(operation: str) -> ApiError:
     """An update or delete without an Id."""
-    call = {"update": "an update", "undelete": "an undelete"}.get(operation, "a delete")
+    call = {"update": "an update", "undelete": "an undelete", "merge": "a merge"}.get(
+        operation, "a delete"
+    )
     return ApiError("MISSING_ARGUMENT", f"Id not specified in {call} call")
+
+
+def losers_miscounted(count: int) -> ApiError:
+    """A merge of no record, or of more than two; Salesforce's words for it are not known."""
+    return ApiError("INVALID_ID_FIELD", f"a merge takes one or two records to merge, not {count}")
 
 
 def external_id_missing(name: str) -> ApiError:

@@ -1,28 +1,35 @@
-"""`/services/Soap/u/NN.0`: `undelete`, the one SOAP call without a REST counterpart.
+"""`/services/Soap/u/NN.0`: `undelete` and `merge`, which have no REST counterpart.
 
-Source: SOAP API developer guide, partner WSDL: `undelete()`, its limits and the form of faults.
-Knows envelopes. Knows nothing of the recycle bin.
+Source: SOAP API developer guide, partner WSDL: `undelete()`, `merge()`, their limits and the form
+of faults. Knows envelopes. Knows nothing of the recycle bin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Never
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
+from runner.local_org.api_errors import ApiError
 from runner.local_org.http.messages import Request, Response, Route
 from runner.local_org.oauth.sessions import Sessions
 from runner.local_org.org import Org, User
 from runner.local_org.records import RowOutcome, WriteCall, write
+from runner.local_org.records.merging import MergeCall, MergeOutcome, merge
 from runner.local_org.records.outcome import refused
 from runner.local_org.records.refusals import malformed_id
 
 _MOST_RECORDS = 200
+"""Of an undelete; and merges of one call."""
 _ENVELOPE = "http://schemas.xmlsoap.org/soap/envelope/"
 _PARTNER = "urn:partner.soap.sforce.com"
 _FAULTS = "urn:fault.partner.soap.sforce.com"
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_XSI_TYPE = f"{{{_XSI}}}type"
+_NULL = "#N/A"
+"""A null, as rows of text have it."""
 _XML_TYPE = "text/xml;charset=UTF-8"
 
 
@@ -65,18 +72,17 @@ def _answered(org: Org, request: Request) -> Response:
     envelope = _read(request.body)
     user = _user(org, envelope)
     call = envelope.find(f"{{{_ENVELOPE}}}Body/*")
-    if call is None or call.tag != f"{{{_PARTNER}}}undelete":
-        name = "nothing" if call is None else call.tag.rpartition("}")[2]
+    name = "nothing" if call is None else _name(call)
+    if call is None or call.tag != f"{{{_PARTNER}}}{name}" or name not in _CALLS:
         raise _Fault("UNKNOWN_EXCEPTION", f"No operation available for request {name}")
-    ids = [(each.text or "").strip() for each in call.findall(f"{{{_PARTNER}}}ids")]
-    if len(ids) > _MOST_RECORDS:
+    if len(call) > _MOST_RECORDS:
         raise _Fault(
             "EXCEEDED_ID_LIMIT",
             f"record limit reached. cannot submit more than {_MOST_RECORDS} records into this call",
             "InvalidIdFault",
         )
-    results = "".join(map(_result, _undeleted(org, user, ids)))
-    return _enveloped(f'<undeleteResponse xmlns="{_PARTNER}">{results}</undeleteResponse>')
+    results = "".join(_CALLS[name](org, user, call))
+    return _enveloped(f'<{name}Response xmlns="{_PARTNER}">{results}</{name}Response>')
 
 
 class _Builder(ET.TreeBuilder):
@@ -109,6 +115,19 @@ def _user(org: Org, envelope: ET.Element) -> User:
     return session.user
 
 
+def _name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _text(element: ET.Element) -> str:
+    return (element.text or "").strip()
+
+
+def _undelete(org: Org, user: User, call: ET.Element) -> Iterator[str]:
+    ids = [_text(each) for each in call.findall(f"{{{_PARTNER}}}ids")]
+    return map(_result, _undeleted(org, user, ids))
+
+
 def _undeleted(org: Org, user: User, ids: Sequence[str]) -> list[RowOutcome]:
     outcomes: list[RowOutcome] = []
     with org.store.writing() as conn:
@@ -122,23 +141,71 @@ def _undeleted(org: Org, user: User, ids: Sequence[str]) -> list[RowOutcome]:
     return outcomes
 
 
+def _merge(org: Org, user: User, call: ET.Element) -> list[str]:
+    """Each request by itself, whatever its element is called: clients name it differently."""
+    calls = [_merge_call(org, user, each) for each in call]
+    with org.store.writing() as conn:
+        return [_merge_result(merge(org, conn, each)) for each in calls]
+
+
+def _merge_call(org: Org, user: User, request: ET.Element) -> MergeCall:
+    master = next((each for each in request if _name(each) == "masterRecord"), ET.Element("none"))
+    fields = {_name(each): each.text or "" for each in master}
+    named = fields.pop("type", "") or master.get(_XSI_TYPE, "").rpartition(":")[2]
+    sobject = org.catalog.sobject(named.strip())
+    if sobject is None:
+        message = f"sObject type '{named}' is not supported."
+        raise _Fault("INVALID_TYPE", message, "InvalidSObjectFault")
+    if not sobject.flags.get("mergeable", False):
+        raise _Fault("INVALID_TYPE_FOR_OPERATION", "entity type does not support merge")
+    emptied = {_text(each): _NULL for each in master if _name(each) == "fieldsToNull"}
+    fields.pop("fieldsToNull", None)
+    losers = [_text(each) for each in request if _name(each) == "recordToMergeIds"]
+    return MergeCall(sobject, fields | emptied, losers, user)
+
+
+def _merge_result(outcome: MergeOutcome) -> str:
+    merged = "".join(f"<mergedRecordIds>{each}</mergedRecordIds>" for each in outcome.merged)
+    moved = "".join(f"<updatedRelatedIds>{each}</updatedRelatedIds>" for each in outcome.moved)
+    return (
+        f"<result>{_errors(outcome.errors)}{_id(outcome.id)}{merged}"
+        f"<success>{str(outcome.success).lower()}</success>{moved}</result>"
+    )
+
+
+_CALLS: Mapping[str, Callable[[Org, User, ET.Element], Iterator[str] | list[str]]] = {
+    "undelete": _undelete,
+    "merge": _merge,
+}
+"""What answers each call: the XML of its results."""
+
+
 def _result(outcome: RowOutcome) -> str:
-    errors = "".join(
+    success = str(outcome.success).lower()
+    return (
+        f"<result>{_errors(outcome.errors)}{_id(outcome.id)}<success>{success}</success></result>"
+    )
+
+
+def _errors(errors: Sequence[ApiError]) -> str:
+    return "".join(
         "<errors>"
         + "".join(f"<fields>{escape(name)}</fields>" for name in error.fields)
         + f"<message>{escape(error.message)}</message>"
         + f"<statusCode>{escape(error.code)}</statusCode></errors>"
-        for error in outcome.errors
+        for error in errors
     )
-    id_element = f"<id>{escape(outcome.id)}</id>" if outcome.id else '<id xsi:nil="true"/>'
-    return f"<result>{errors}{id_element}<success>{str(outcome.success).lower()}</success></result>"
+
+
+def _id(record_id: str | None) -> str:
+    return f"<id>{escape(record_id)}</id>" if record_id else '<id xsi:nil="true"/>'
 
 
 def _enveloped(content: str, status: int = 200) -> Response:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>'
         f'<soapenv:Envelope xmlns:soapenv="{_ENVELOPE}" xmlns:sf="{_FAULTS}"'
-        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f' xmlns:xsi="{_XSI}">'
         f"<soapenv:Body>{content}</soapenv:Body></soapenv:Envelope>"
     )
     return Response(status, body.encode(), {"Content-Type": _XML_TYPE})

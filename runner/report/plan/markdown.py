@@ -164,7 +164,7 @@ def _row(row: PlannedRow, task: TaskPlan) -> Iterator[str]:
     yield _line(f"{mark} {kind}{'  '.join([*identity(row, task), *([why] if why else [])])}")
     for cell in row.cells:
         before, after = cell_texts(cell)
-        if row.change is not Change.CREATE:
+        if row.change not in {Change.CREATE, Change.MERGE}:
             yield _line(f"-     {cell.field}  {before}")
         if row.change is not Change.DELETE:
             yield _line(f"+     {cell.field}  {after}")

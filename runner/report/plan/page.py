@@ -94,7 +94,7 @@ def sides(cell: PlannedCell, row: PlannedRow) -> tuple[Side | None, Side | None]
     if before is None and after is None and cell.before is not None and cell.after is not None:
         before, after = _compared(cell.before, cell.after)
     return (
-        None if row.change is Change.CREATE else before or _side(cell.before or ""),
+        None if row.change in {Change.CREATE, Change.MERGE} else before or _side(cell.before or ""),
         None if row.change is Change.DELETE else after or _side(cell.after or ""),
     )
 

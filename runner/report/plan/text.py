@@ -31,6 +31,7 @@ STYLES = {
     Change.UPDATE: "yellow",
     Change.DELETE: "red",
     Change.UNDELETE: "cyan",
+    Change.MERGE: "red",
     Change.UNCHANGED: "dim",
     Change.SKIPPED: "dim",
     Change.REFUSED: "bold red",
@@ -123,7 +124,7 @@ def _row(row: PlannedRow, task: TaskPlan) -> Iterator[Text]:
 def _cell(cell: PlannedCell, change: Change, widest: int = 0) -> Text:
     before, after = cell_texts(cell)
     text = Text(f"{cell.field.ljust(widest)}  ")
-    if change is Change.CREATE:
+    if change in {Change.CREATE, Change.MERGE}:
         return text.append(after, "green")
     if change is Change.DELETE:
         return text.append(before, "red")

@@ -28,6 +28,7 @@ MARKS = {
     Change.UPDATE: "~",
     Change.DELETE: "-",
     Change.UNDELETE: "^",
+    Change.MERGE: ">",
     Change.UNCHANGED: "=",
     Change.SKIPPED: ".",
     Change.REFUSED: "!",
@@ -37,6 +38,7 @@ SHOWN_KINDS = (
     Change.UPDATE,
     Change.DELETE,
     Change.UNDELETE,
+    Change.MERGE,
     Change.REFUSED,
     Change.SKIPPED,
     Change.UNCHANGED,
@@ -48,6 +50,7 @@ _MAY_DO = {
     "upsert": (Change.CREATE, Change.UPDATE),
     "delete": (Change.DELETE,),
     "undelete": (Change.UNDELETE,),
+    "merge": (Change.MERGE,),
 }
 
 

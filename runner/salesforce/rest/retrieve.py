@@ -115,6 +115,15 @@ def find_deleted(session: Session, sobject: str, ids: Sequence[str]) -> Iterator
         yield record["Id"], bool(record["IsDeleted"])
 
 
+def find_merged(session: Session, sobject: str, ids: Sequence[str]) -> Iterator[list[str | None]]:
+    """Find records, including deleted ones; Id, `true` if deleted, the record it is merged into."""
+    master = "MasterRecordId"
+    for record in _among(
+        session, sobject, "Id", ids, also=("IsDeleted",), paths=(master,), deleted=True
+    ):
+        yield [_text(record[name]) for name in ("Id", "IsDeleted", master)]
+
+
 def _retrieved(
     session: Session, sobject: str, ids: Sequence[str], fields: Sequence[str]
 ) -> list[dict[str, Any]]:

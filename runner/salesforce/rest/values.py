@@ -31,6 +31,8 @@ class WriteRequest(Struct, frozen=True):
     options: WriteOptions = field(default_factory=WriteOptions)
     lookups: Mapping[str, str] = field(default_factory=dict)
     """Relationship column to its reference field, which is cleared where a value is None."""
+    fill: tuple[str, ...] = ()
+    """Fields that the master of a merge takes from its losers where its own are blank."""
     has_files: bool = False
     """Whether records have files as values (`LocalFile`); each is then a request of its own."""
 

@@ -32,6 +32,7 @@ from runner.salesforce.rest.collections import (
     collection_results,
     feature_of,
 )
+from runner.salesforce.rest.merge import MergeOfRows, in_turns, merge, merges_of
 from runner.salesforce.rest.single import single_request, single_result
 from runner.salesforce.rest.values import BrokenOffError, Record, RecordResult, WriteRequest
 from runner.salesforce.session import Session
@@ -70,7 +71,10 @@ class _Batch:
         self._write = write
         self._records = records
         self._headers = option_headers(write.options, version)
-        self._collections = not write.has_files and supports(version, feature_of(write.operation))
+        self._merges = write.operation is Verb.MERGE
+        self._collections = self._merges or (
+            not write.has_files and supports(version, feature_of(write.operation))
+        )
         if write.all_or_none:
             require(version, feature_of(write.operation), "`all_or_none`")
         self._results: list[RecordResult | None] = [None] * len(records)
@@ -121,11 +125,48 @@ class _Batch:
         return valid
 
     def _send(self, chunk: Sequence[int]) -> None:
-        if self._collections:
+        if self._merges:
+            self._send_merges(chunk)
+        elif self._collections:
             self._send_together(chunk)
         else:
             for position in chunk:
                 self._send_alone(position)
+
+    def _send_merges(self, chunk: Sequence[int]) -> None:
+        """Merge; rows that failed together are sent alone, since one loser may be at fault."""
+        merges = merges_of(self._records, chunk)
+        self._merge_all(merges)
+        alone = [
+            each
+            for merged in merges
+            if len(merged.rows) > 1 and not _succeeded(self._results[merged.rows[0]])
+            for at in merged.rows
+            for each in merges_of(self._records, [at])
+        ]
+        self._merge_all(alone)
+
+    def _merge_all(self, merges: Sequence[MergeOfRows]) -> None:
+        # What a master takes from its losers depends on what the merge before has left.
+        for some in in_turns(merges) if self._write.fill else [merges]:
+            self._merge(some)
+
+    def _merge(self, merges: Sequence[MergeOfRows]) -> None:
+        if not merges:
+            return
+        rows = [at for each in merges for at in each.rows]
+        try:
+            results = merge(self._session, self._write.sobject, merges, self._write.fill)
+        except TransportError as error:
+            raise self._broken_off(error, rows if error.may_have_arrived else ()) from error
+        except RunnerError as error:
+            # Each merge is a transaction: of a call that broke down, some may have been executed.
+            broke_down = isinstance(error, TransientError | UnexpectedAnswerError)
+            is_limit = isinstance(error, LimitError)
+            raise self._broken_off(error, rows if broke_down and not is_limit else ()) from error
+        for each, result in zip(merges, results, strict=True):
+            for at in each.rows:
+                self._results[at] = result
 
     def _send_together(self, chunk: Sequence[int]) -> None:
         records = [self._records[position] for position in chunk]
@@ -273,6 +314,10 @@ class _Batch:
 
 def _splits(decision: Decision) -> bool:
     return decision.action is Action.SPLIT
+
+
+def _succeeded(result: RecordResult | None) -> bool:
+    return result is not None and result.success
 
 
 def _chunks(positions: Sequence[int], size: int) -> Iterator[Sequence[int]]:

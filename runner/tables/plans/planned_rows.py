@@ -45,6 +45,7 @@ _STATUS_OF = {
     Change.UPDATE: f"status = {literal(RowStatus.SUCCEEDED)} AND NOT created",
     Change.DELETE: f"status = {literal(RowStatus.SUCCEEDED)}",
     Change.UNDELETE: f"status = {literal(RowStatus.SUCCEEDED)}",
+    Change.MERGE: f"status = {literal(RowStatus.SUCCEEDED)}",
     Change.REFUSED: f"status = {literal(RowStatus.FAILED)}",
     Change.SKIPPED: f"status = {literal(RowStatus.SKIPPED)}",
 }
@@ -54,6 +55,7 @@ _KINDS = {
     Verb.UPSERT: (Change.CREATE, Change.UPDATE),
     Verb.DELETE: (Change.DELETE,),
     Verb.UNDELETE: (Change.UNDELETE,),
+    Verb.MERGE: (Change.MERGE,),
 }
 
 
@@ -126,6 +128,7 @@ class PlannedRows:
             Change.UPDATE: counts.updated,
             Change.DELETE: counts.deleted,
             Change.UNDELETE: counts.undeleted,
+            Change.MERGE: counts.merged,
             Change.UNCHANGED: counts.unchanged,
             Change.SKIPPED: counts.skipped,
             Change.REFUSED: counts.failed,
@@ -352,7 +355,7 @@ class PlannedRows:
                         column.label,
                         before,
                         None if after == EXPLICIT_NULL or is_later else after,
-                        before_known=kind is Change.CREATE or is_compared,
+                        before_known=kind in {Change.CREATE, Change.MERGE} or is_compared,
                         after_known=not is_later,
                     )
                 )

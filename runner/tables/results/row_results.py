@@ -146,7 +146,11 @@ class RowResults:
             is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
             created += rows if is_new and status == RowStatus.SUCCEEDED else 0
         others = tally[RowStatus.SUCCEEDED] - created
-        others_by = {Verb.DELETE: "deleted", Verb.UNDELETE: "undeleted"}
+        others_by = {
+            Verb.DELETE: "deleted",
+            Verb.UNDELETE: "undeleted",
+            Verb.MERGE: "merged",
+        }
         word = others_by.get(self._verb or Verb.UPDATE, "updated")
         unchanged = self._staging.unchanged_total
         processed = sum(tally.values()) - tally[RowStatus.UNPROCESSED] + unchanged
@@ -157,6 +161,7 @@ class RowResults:
             updated=others if word == "updated" else 0,
             deleted=others if word == "deleted" else 0,
             undeleted=others if word == "undeleted" else 0,
+            merged=others if word == "merged" else 0,
             unchanged=unchanged,
             skipped=tally[RowStatus.SKIPPED],
             failed=tally[RowStatus.FAILED],

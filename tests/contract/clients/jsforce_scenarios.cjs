@@ -120,6 +120,27 @@ const scenarios = {
     await assert.rejects(undelete(Array(201).fill(ids[0])), { errorCode: "sf:EXCEEDED_ID_LIMIT" });
   },
 
+  async soap_merge() {
+    const conn = connect();
+    const account = conn.sobject("Account");
+    const made = await account.create(["M", "L", "N"].map((name) => ({ Name: `${TAG} ${name}`, Site: TAG })));
+    const [master, ...losers] = made.map(({ id }) => id);
+    const { id: child } = await conn.sobject("Contact").create({ LastName: TAG, AccountId: losers[1] });
+    const request = (fields, ids) => ({ masterRecord: { type: "Account", ...fields, Id: master }, recordToMergeIds: ids });
+    const done = await conn.soap.merge(request({ fieldsToNull: ["Site"], Phone: "1 & 2" }, losers));
+    assert.deepEqual([done.success, done.id, done.mergedRecordIds], [true, master, losers]);
+    assert.deepEqual(done.updatedRelatedIds, [child]);
+    const left = await account.retrieve(master);
+    assert.deepEqual([left.Phone, left.Site], ["1 & 2", null]);
+    const gone = await conn.query(`SELECT Id, MasterRecordId FROM Account WHERE Id IN ('${losers.join("','")}')`, { scanAll: true });
+    assert.deepEqual(gone.records.map((each) => each.MasterRecordId), [master, master]);
+    const now = new Date();
+    const deleted = await account.deleted(new Date(now - 864e5), new Date(+now + 864e5));
+    for (const id of losers) assert.ok(deleted.deletedRecords.some((each) => each.id === id));
+    const [again] = await conn.soap.merge([request({}, [losers[0]])]);
+    assert.deepEqual([again.success, again.errors[0].statusCode], [false, "ENTITY_IS_DELETED"]);
+  },
+
   async upsert() {
     const contact = connect().sobject("Contact");
     const row = { ERP_Id__c: TAG, LastName: TAG };

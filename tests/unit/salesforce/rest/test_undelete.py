@@ -3,7 +3,8 @@
 import pytest
 
 from runner.errors import DamagedAnswerError, OrgError, TransientError, UnexpectedAnswerError
-from runner.salesforce.rest.undelete import undelete, undelete_envelope, undelete_results
+from runner.salesforce.rest.soap import envelope, results_in
+from runner.salesforce.rest.undelete import undelete
 
 A, B = "001000000000001AAA", "001000000000002AAA"
 BACK = f"<result><id>{A}</id><success>true</success></result>"
@@ -88,10 +89,11 @@ def test_an_answer_for_other_records_is_not_believed(world):
         undelete(world.session, [A, B])
 
 
-def test_texts_are_escaped():
-    body = undelete_envelope("a<b&c", ["<x/>"])
-    assert b"a&lt;b&amp;c" in body
-    assert b"<urn:ids>&lt;x/&gt;</urn:ids>" in body
+def test_texts_are_escaped(world):
+    assert b"a&lt;b&amp;c" in envelope("a<b&c", "undelete", "")
+    world.org.say(200, answered(BACK))
+    undelete(world.session, ["<x/>"])
+    assert b"<urn:ids>&lt;x/&gt;</urn:ids>" in world.org.asked[0].body
 
 
 @pytest.mark.parametrize(
@@ -106,4 +108,4 @@ def test_texts_are_escaped():
 )
 def test_what_no_org_answers_is_refused(body, kind):
     with pytest.raises(kind):
-        undelete_results(body)
+        results_in(body, "undelete")
