@@ -17,9 +17,17 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner import events
+from runner.diagnostics import Diagnostic
 from runner.engine.context import Context
 from runner.engine.known_watermark import KnownWatermark
-from runner.errors import OrgError, TransientError, UnexpectedAnswerError, UsageError
+from runner.errors import (
+    JobError,
+    OrgError,
+    StateError,
+    TransientError,
+    UnexpectedAnswerError,
+    UsageError,
+)
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target
 from runner.job.model import QueryTask, Since
 from runner.job.query_bounds import bounded, soql_moment
@@ -33,6 +41,7 @@ from runner.salesforce.rest.deleted import (
 )
 from runner.salesforce.session import Session
 from runner.state.watermarks import Extracted, Watermark
+from runner.tables.sql_connection import duckdb_file
 from runner.tables.targets.delivered import add_deleted, drop_delivered
 from runner.tables.targets.presence import is_there
 from runner.tables.targets.target_state import TargetState
@@ -145,6 +154,7 @@ class Increment:
 
         Raises:
             UsageError: `--since` names a time that is not over.
+            JobError: The target has the rows of another org.
             OrgError: The org does not say what time it is.
         """
         self._task = task
@@ -154,15 +164,31 @@ class Increment:
         self._sha256 = _digest(task, since, soqls)
         self._known = KnownWatermark(task, context)
         self._earlier = self._known.watermark
-        is_known = self._earlier is not None and task.target is not None
+        other = self._known.of_other_org(self._sha256)
+        is_known = self._earlier is not None or other is not None
+        target_is_there = is_there(task.target) if is_known and task.target else True
+        if other is not None and target_is_there and not context.full:
+            raise JobError((self._from_other_org(other),))
         asked = Asked(
             self._now,
             self._sha256,
-            target_is_there=is_there(task.target) if is_known and task.target else True,
+            target_is_there=target_is_there,
             full=context.full,
             since=context.since,
         )
         self.window = window_of(since, self._earlier, asked)
+
+    def _from_other_org(self, other: Watermark) -> Diagnostic:
+        context = self._context
+        again = f"runner run {shlex.quote(str(context.job.file))} --task {self._task.name} --full"
+        return context.job.origin.diagnose(
+            ("tasks", self._task.index, "to"),
+            "org/other-org",
+            f"the target has the rows of another org: it was filled from {other.org_id} until"
+            f" {soql_moment(other.until)}, and this is {context.org_id}",
+            help=f"write to another target; or `{again}` goes on from this org, and with"
+            " `--reconcile` it also removes the rows of the other one",
+        )
 
     def bounded(self, soql: str) -> str:
         """A query that finds only what the window has."""
@@ -329,5 +355,6 @@ def _digest(task: QueryTask, since: Since, soqls: Sequence[str]) -> str:
 
 def _place(target: Target) -> str:
     if isinstance(target, DatabaseTarget):
-        return f"{target.url} {target.table}"
+        file = duckdb_file(target.url, StateError)
+        return f"{file or target.url} {target.table}"
     return target.url or str(target.path) if isinstance(target, FileTarget) else str(target.path)

@@ -43,10 +43,24 @@ class KnownWatermark:
         self._in_ledger, target = found, task.target
         self._keeper: DatabaseTarget | FolderTarget | None = None
         self.watermark = found
+        self._in_target: Watermark | None = None
         if target is not None and keeps_state(target):
             self._keeper = target
-            state = read_state(target, context.job.name, task.name, context.org_id)
-            self.watermark = self._watermark(state) if state else None
+            state = read_state(target, context.job.name, task.name)
+            self._in_target = self._watermark(state) if state else None
+            is_own = state is not None and state.org_id == context.org_id
+            self.watermark = self._in_target if is_own else None
+
+    def of_other_org(self, query_sha256: str) -> Watermark | None:
+        """What the target's last extract left, if it was from another org."""
+        if self.watermark is not None:
+            return None
+        if self._keeper is not None:
+            return self._in_target
+        context, task = self._context, self._task.name
+        return context.ledger.watermarks.of_other_org(
+            context.job.file, task, context.org_id, query_sha256
+        )
 
     def write_delivered(self, to: Path) -> None:
         """Write Id and stamp of the rows near the watermark's end, as CSV without a header.

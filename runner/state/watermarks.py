@@ -18,6 +18,10 @@ from runner.state.run_records import moment_text
 
 _OF_ONE = "WHERE job_file = :job_file AND task = :task AND org_id = :org_id"
 _FIND = f"SELECT * FROM watermarks {_OF_ONE}"  # noqa: S608 - own names
+_OTHERS = (
+    "FROM watermarks WHERE job_file = :job_file AND task = :task AND org_id <> :org_id"
+    " AND query_sha256 = :query_sha256"
+)
 _DELIVERED = f"SELECT id, stamp FROM delivered {_OF_ONE}"  # noqa: S608 - own names
 _FORGET = f"DELETE FROM delivered {_OF_ONE}"  # noqa: S608 - own names
 
@@ -63,6 +67,17 @@ class Watermarks:
             row = connection.execute(_FIND, key).fetchone()
         return None if row is None else _watermark(row)
 
+    def of_other_org(
+        self, job_file: Path, task: str, org_id: str, query_sha256: str
+    ) -> Watermark | None:
+        """The watermark that a task has of another org with the same query and target."""
+        key = {"job_file": str(job_file), "task": task, "org_id": org_id}
+        with self._file.reading() as connection:
+            row = connection.execute(
+                f"SELECT * {_OTHERS}", {**key, "query_sha256": query_sha256}
+            ).fetchone()
+        return None if row is None else _watermark(row)
+
     def all(self, job: str | None = None) -> list[Watermark]:
         """All watermarks, or those of the jobs of one name, in the order of job and task."""
         with self._file.reading() as connection:
@@ -83,7 +98,10 @@ class Watermarks:
             csv.writer(stream).writerows(map(tuple, rows))
 
     def move(self, extracted: Extracted) -> None:
-        """Put a watermark in place of the one before it, with its rows."""
+        """Put a watermark in place of the one before it, with its rows.
+
+        Those of other orgs with the same query and target are over: it has the rows of this one.
+        """
         watermark = extracted.watermark
         key = _key(watermark)
         columns: Columns = {
@@ -97,6 +115,7 @@ class Watermarks:
             "run_id": watermark.run_id,
         }
         with self._file.writing() as connection:
+            connection.execute(f"DELETE {_OTHERS}", columns)
             connection.execute(_FORGET, key)
             self._file.insert("watermarks", columns, replacing=True)
             connection.executemany(

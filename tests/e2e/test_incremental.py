@@ -8,6 +8,7 @@ import pytest
 
 APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
 SELECT = "SELECT Id, Name, SystemModstamp FROM Account"
+APPEND = "{database: {env: DB}, table: a, mode: append}"
 
 
 def task(query=SELECT, more="", *, table="a", lag="0s", since="SystemModstamp"):
@@ -372,3 +373,47 @@ def test_a_duckdb_file_is_merged_with_from_the_ledgers_watermark(bench, org, tim
     assert "changes from" in notes(ran(bench, job))
     with duckdb.connect(file, read_only=True) as link:
         assert link.execute("SELECT Name FROM a ORDER BY Name").fetchall() == [("A",), ("B",)]
+
+
+@pytest.mark.parametrize("kind", ["file", "table"])
+def test_a_target_with_the_rows_of_another_org_is_refused(bench, org, time, table, kind):
+    target = "{file: a.csv, mode: merge, key: Id}"
+    declared = task() if kind == "table" else task().replace(APPEND, target)
+    job = bench.job(declared)
+    org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    other = "00D000000000009EAA"
+    files = {"watermarks": bench.state / "ledger.sqlite"}
+    if kind == "table":
+        files["_sfrunner_state"] = bench.folder / "t.db"
+    for name, file in files.items():
+        with sqlite3.connect(file) as link:
+            link.execute(f"UPDATE {name} SET org_id = '{other}'")
+    held = bench.folder / ("a.csv" if kind == "file" else "t.db")
+    before = held.read_bytes()
+    ended = bench.run("run", job)
+    assert ended.code == 2
+    assert "error[org/other-org]: the target has the rows of another org: it was filled from " in (
+        ended.out
+    )
+    assert f"{other} until" in ended.out
+    assert "job.yaml:5:" in ended.out
+    assert "--task changes --full`" in ended.out
+    assert held.read_bytes() == before
+    assert "--full asks for it" in notes(ran(bench, job, "--full"))
+    assert "changes from" in notes(ran(bench, job))
+    for name, file in files.items():
+        with sqlite3.connect(file) as link:
+            assert link.execute(f"SELECT count(*) FROM {name}").fetchone() == (1,)
+
+
+def test_a_target_of_another_org_that_is_gone_is_no_obstacle(bench, org, time):
+    job = bench.job(task().replace(APPEND, "{file: a.csv, mode: append}"))
+    org.create("Account", Name="A")
+    time.passes()
+    ran(bench, job)
+    with sqlite3.connect(bench.state / "ledger.sqlite") as link:
+        link.execute("UPDATE watermarks SET org_id = '00D000000000009EAA'")
+    (bench.folder / "a.csv").unlink()
+    assert "no earlier extract from this org" in notes(ran(bench, job))

@@ -3,6 +3,7 @@
 import csv
 import json
 
+import deltalake
 import duckdb
 import pytest
 import sqlalchemy
@@ -17,6 +18,7 @@ TARGETS = {
     "a.jsonl": f"file: a.jsonl, {MERGED}",
     "a.parquet": f"file: a.parquet, {MERGED}",
     "folder": f"folder: a, format: parquet, partition_by: [Phone], {MERGED}",
+    "delta": f"folder: d, format: delta, {MERGED}",
     "sqlite": f"database: {{env: DB}}, table: a, {MERGED}",
     "postgresql": f"database: {{env: DB}}, table: a, {MERGED}",
     "duckdb": f"database: {{env: DB}}, table: a, {MERGED}",
@@ -81,6 +83,15 @@ def damaged(bench, kind, lost, old):
         f"UPDATE a SET \"SystemModstamp\" = '{LONG_AGO}' WHERE \"Id\" = '{old}'",
         f"INSERT INTO a (\"Id\", \"Name\") VALUES ('{GHOST}', 'ghost')",
     ]
+    if kind == "delta":
+        table = deltalake.DeltaTable(folder / "d")
+        table.delete(f"Id = '{lost}'")
+        table.update({"SystemModstamp": f"TIMESTAMP '{LONG_AGO}'"}, predicate=f"Id = '{old}'")
+        ghost = duckdb.sql(
+            f"SELECT '{GHOST}' AS Id, 'ghost' AS Name, {LONG_AGO!r}::TIMESTAMPTZ AS SystemModstamp"
+        )
+        deltalake.write_deltalake(table, ghost, mode="append")
+        return
     if kind in {"sqlite", "postgresql"}:
         engine = sqlalchemy.create_engine(bench.env["DB"], poolclass=sqlalchemy.pool.NullPool)
         with engine.begin() as link:
@@ -113,6 +124,9 @@ def rows_of(bench, kind):
     if kind == "duckdb":
         with duckdb.connect(bench.folder / "t.duckdb", read_only=True) as link:
             return sorted(link.execute(f"{cells} a").fetchall())
+    if kind == "delta":
+        files = deltalake.DeltaTable(bench.folder / "d").file_uris()
+        return sorted(duckdb.sql(f"{cells} read_parquet({files!r})").fetchall())
     place = f"{bench.folder}/a/**/*.parquet" if kind == "folder" else bench.folder / kind
     with duckdb.connect() as link:
         return sorted(link.execute(f"{cells} '{place}'").fetchall())

@@ -49,12 +49,14 @@ from runner.tables.targets.folder import check_partitions, copy_options
 from runner.tables.targets.kept_parquet import parts_of
 from runner.tables.targets.merging import (
     FRESH,
+    GONE,
     KEPT,
     check_kept_key,
     check_keys,
     join,
     key_column,
     load,
+    load_gone,
 )
 from runner.tables.targets.parquet_types import kept_column
 
@@ -187,7 +189,7 @@ def _touched(
     columns: Sequence[JoinedColumn],
     header: Sequence[str],
 ) -> tuple[DeltaFile, ...]:
-    """The files that have a row of the query."""
+    """The files that have a row of the query, or one that the table is to lose."""
     place = str(target.path)
     key = key_column(place, target.keeping, header)
     if key is None:
@@ -198,9 +200,12 @@ def _touched(
     cells = [name(own), name(FILE_COLUMN)]
     load(database, _KEYS, cells, table.rows(database, table.files, with_file=True))
     check_keys(database, _KEYS, own, place, blank=True)
+    changed = f"SELECT {name(key)} AS key FROM {FRESH}"
+    if target.keeping.gone is not None:
+        load_gone(database, target.keeping.gone)
+        changed += f" UNION ALL SELECT key FROM {GONE}"
     known = database.connection.execute(
-        f"SELECT DISTINCT {name(FILE_COLUMN)} FROM {_KEYS}"
-        f" WHERE {name(own)} IN (SELECT {name(key)} FROM {FRESH})"
+        f"SELECT DISTINCT {name(FILE_COLUMN)} FROM {_KEYS} WHERE {name(own)} IN ({changed})"
     ).fetchall()
     files = {each[0] for each in known}
     return tuple(each for each in table.files if str(each.path) in files)

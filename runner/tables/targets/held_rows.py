@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.errors import StateError
 from runner.job.endpoints import DatabaseTarget, FileFormat, FileTarget, Target
 from runner.tables.database import Database
+from runner.tables.delta import DeltaTable, is_delta, open_table
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal, name, read_parquet
 from runner.tables.sql_connection import connect, duckdb_file, import_sqlalchemy
@@ -43,6 +44,9 @@ def load_held(database: Database, target: Target, stamp: str, folder: Path) -> N
     try:
         if isinstance(target, DatabaseTarget):
             _load_table(database, target, stamp, plain)
+        elif target.shape.format is FileFormat.DELTA:
+            if is_delta(target.path):
+                _load_delta(database, open_table(target.path, StateError), stamp)
         elif target.shape.format is FileFormat.PARQUET:
             for part in parts_of(target.path):
                 _load_part(database, part, stamp, str(target.path))
@@ -80,6 +84,11 @@ def _load_part(database: Database, part: Part, stamp: str, place: str) -> None:
     cells = _cells([*columns, *named], stamp, place)
     texts = {name(each): "NULL" if value is None else literal(value) for each, value in part.values}
     _insert(database, [texts.get(each, each) for each in cells], read_parquet(part.files))
+
+
+def _load_delta(database: Database, table: DeltaTable, stamp: str) -> None:
+    cells = _cells([each.name for each in table.columns], stamp, str(table.folder))
+    _insert(database, cells, table.rows(database, table.files, with_file=False))
 
 
 def _load_table(database: Database, target: DatabaseTarget, stamp: str, plain: Path) -> None:

@@ -17,7 +17,7 @@ from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.evolution import JoinedColumn
 
 IS_DELETED = "IsDeleted"
-KEPT, FRESH = "kept", "fresh"
+KEPT, FRESH, GONE = "kept", "fresh", "gone"
 
 
 def load(database: Database, table: str, cells: Iterable[str], read: str | None) -> None:
@@ -61,9 +61,15 @@ def join(
 
 def remove(database: Database, table: str, key: str, gone: Path) -> None:
     """Delete the rows of a table whose keys are in a CSV file without a header."""
-    delete = f"DELETE FROM {table} WHERE {name(key)} IN (SELECT key FROM {{}})"
-    run = database.connection.execute
-    with_rows(gone, ("key",), lambda read: run(delete.format(read)), header=False)
+    load_gone(database, gone)
+    database.connection.execute(
+        f"DELETE FROM {table} WHERE {name(key)} IN (SELECT key FROM {GONE})"
+    )
+
+
+def load_gone(database: Database, gone: Path) -> None:
+    """Fill the table `gone` with the keys in a CSV file without a header."""
+    with_rows(gone, ("key",), lambda read: load(database, GONE, ("key",), read), header=False)
 
 
 def key_column(place: str, keeping: Keeping, columns: Sequence[str]) -> str | None:

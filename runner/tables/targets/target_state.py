@@ -28,6 +28,8 @@ STATE_TABLE = "_sfrunner_state"
 KEEPING = ("sqlite", "postgresql")
 """Dialects whose tables keep their state."""
 _KEY = ("job", "task", "org_id", "target")
+_TARGET_OF = ("job", "task", "target")
+"""One org at a time fills a target."""
 _METADATA = "sfrunner.watermark"
 _BATCH_ROWS = 10_000
 
@@ -52,7 +54,7 @@ class TargetState(Struct, frozen=True):
         place, values = _state_table(table), asdict(self)
         columns = ", ".join(f"{name(each)} TEXT NOT NULL" for each in values)
         key = ", ".join(map(name, _KEY))
-        is_own = " AND ".join(f"{name(each)} = {literal(values[each])}" for each in _KEY)
+        is_own = " AND ".join(f"{name(each)} = {literal(values[each])}" for each in _TARGET_OF)
         cells = ", ".join(literal(str(each)) for each in values.values())
         listed = ", ".join(map(name, values))
         return (
@@ -66,15 +68,13 @@ class TargetState(Struct, frozen=True):
         return {_METADATA: msgspec.json.encode(self).decode()}
 
 
-def read_state(
-    target: DatabaseTarget | FolderTarget, job: str, task: str, org_id: str
-) -> TargetState | None:
-    """What the target has of a task, if it has something.
+def read_state(target: DatabaseTarget | FolderTarget, job: str, task: str) -> TargetState | None:
+    """What the target has of a task, if it has something: of the org that filled it last.
 
     Raises:
         StateError: The database cannot be reached, or the log of a Delta table cannot be read.
     """
-    wanted = dict(zip(_KEY, (job, task, org_id, table_name(target)), strict=True))
+    wanted = dict(zip(_TARGET_OF, (job, task, table_name(target)), strict=True))
     if isinstance(target, FolderTarget):
         found = (each for each in _committed(target.path) if wanted.items() <= asdict(each).items())
         return next(found, None)
@@ -83,7 +83,7 @@ def read_state(
         if not sqlalchemy.inspect(link).has_table(STATE_TABLE, schema=_schema(target.table)):
             return None
         listed = ", ".join(map(name, TargetState.__struct_fields__))
-        is_own = " AND ".join(f"{name(each)} = :{each}" for each in _KEY)
+        is_own = " AND ".join(f"{name(each)} = :{each}" for each in _TARGET_OF)
         query = f"SELECT {listed} FROM {_state_table(target.table)} WHERE {is_own}"
         row = link.execute(sqlalchemy.text(query), wanted).fetchone()
     return None if row is None else TargetState(*row)

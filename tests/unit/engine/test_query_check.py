@@ -8,7 +8,7 @@ from runner.diagnostics import Position
 from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import OrgError, TransientError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import Connection, Environment, Job, Origin, QueryTask, Verb, WriteTask
+from runner.job.model import Connection, Environment, Job, Origin, QueryTask, Since, Verb, WriteTask
 from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 
 
@@ -44,6 +44,12 @@ ORG = {
         ),
         made("Contact", *plain("Id", "LastName"), reference("AccountId", "Account", "Account")),
         made("History", *plain("Subject"), queryable=False),
+        made(
+            "Stamped",
+            *plain("Id", "Name"),
+            FieldDescribe("SystemModstamp", "datetime"),
+            FieldDescribe("Hidden__c", "datetime", filterable=False),
+        ),
     )
 }
 
@@ -155,3 +161,23 @@ def test_the_names_in_a_scope_are_checked_at_their_place():
     [found] = scope_problems(job, task, Known())
     assert found.code == "org/unknown-field"
     assert line[found.position.column - 1 :].startswith("Parent.Nme")
+
+
+@pytest.mark.parametrize(
+    ("field", "code", "said"),
+    [
+        ("Name", "org/since-field", "`Name` is of type string"),
+        ("hidden__c", "org/since-field", "`Hidden__c` cannot be filtered by"),
+        ("SystemModstmp", "org/unknown-field", "Stamped has no field `SystemModstmp`"),
+    ],
+)
+def test_since_needs_a_datetime_that_can_be_filtered_by(field, code, said):
+    task = QueryTask(
+        name="t", verb=Verb.QUERY, sobject="Stamped", index=0,
+        soql="SELECT FIELDS(ALL) FROM Stamped LIMIT 200", since=Since(field),
+    )  # fmt: skip
+    job = Job("j", Path("/job.yaml"), Connection(Environment.LOCAL), (task,))
+    [found] = query_problems(job, task, Known())
+    assert found.code == code
+    assert said in found.message
+    assert "SystemModstamp" in (found.help or "")

@@ -250,14 +250,14 @@ def test_a_damaged_log_is_an_error(table):
 
 def test_the_watermark_is_in_the_commit_of_the_rows(table):
     def known():
-        return read_state(table.target(), "j", "t", "00D")
+        return read_state(table.target(), "j", "t")
 
     assert known() is None
     table.put(
         "Id At", ("a", "2026-01-01T00:00:00.000Z"), ("b", "2026-01-02T00:00:00.000Z"), state=STATE
     )
     assert known() == STATE
-    assert read_state(table.target(), "j", "other", "00D") is None
+    assert read_state(table.target(), "j", "other") is None
     later = TargetState(
         "j", "t", "00D", "out", "sha", "At", "2026-02-02", "2026-01-01", "2026-01-01", "r2"
     )
