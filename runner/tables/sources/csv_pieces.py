@@ -43,7 +43,7 @@ def with_rows(
         UnreadableRowsError: The file is not CSV of that many columns.
         StorageError: The disk is full.
     """
-    with _scratch_beside(file) as scratch:
+    with scratch_beside(file) as scratch:
         try:
             return use(_relation(_pieces(file, scratch, header=header), columns))
         except (duckdb_error(), UncutError) as error:
@@ -61,8 +61,30 @@ def pieces(file: Path, *, header: bool = True) -> Iterator[Iterator[Path]]:
     Raises:
         UnreadableRowsError: A quote is never closed.
     """
-    with _scratch_beside(file) as scratch:
+    with scratch_beside(file) as scratch:
         yield _pieces(file, scratch, header=header)
+
+
+def contents(file: Path, *, header: bool = True) -> Iterator[bytes]:
+    """Read a file in pieces that end where a record ends, without its header."""
+    blocks = file_blocks(file)
+    if header:
+        first = next(blocks, b"")
+        blocks = chain([first[len(header_bytes(first, PLAIN_CSV.quote)) :]], blocks)
+    return cut_chunks(blocks, PLAIN_CSV.quote.encode())
+
+
+def write_piece(piece: Path, content: bytes) -> Path:
+    """Write a piece as `with_rows` reads it.
+
+    Raises:
+        StateError: The disk is full.
+    """
+    try:
+        piece.write_bytes(without_mark(content))
+    except OSError as error:
+        raise unwritable(piece, error) from error
+    return piece
 
 
 def is_misread(error: Exception) -> bool:
@@ -74,7 +96,12 @@ def is_misread(error: Exception) -> bool:
 
 
 @contextmanager
-def _scratch_beside(file: Path) -> Iterator[Path]:
+def scratch_beside(file: Path) -> Iterator[Path]:
+    """A folder beside a file, until the block ends.
+
+    Raises:
+        StateError: It cannot be made.
+    """
     try:
         folder = tempfile.TemporaryDirectory(dir=file.parent, prefix=".pieces-")
     except OSError as error:
@@ -87,17 +114,8 @@ def _pieces(file: Path, scratch: Path, *, header: bool) -> Iterator[Path]:
     if not header and file.stat().st_size <= CHUNK_BYTES:
         yield file
         return
-    blocks = file_blocks(file)
-    if header:
-        first = next(blocks, b"")
-        blocks = chain([first[len(header_bytes(first, PLAIN_CSV.quote)) :]], blocks)
-    for number, content in enumerate(cut_chunks(blocks, PLAIN_CSV.quote.encode())):
-        piece = scratch / f"{file.stem}-{number}.csv"
-        try:
-            piece.write_bytes(without_mark(content))
-        except OSError as error:
-            raise unwritable(piece, error) from error
-        yield piece
+    for number, content in enumerate(contents(file, header=header)):
+        yield write_piece(scratch / f"{file.stem}-{number}.csv", content)
 
 
 def _relation(files: Iterator[Path], columns: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from runner.errors import StateError
 from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces, with_rows
@@ -24,6 +25,10 @@ from runner.tables.targets.rest_rows import QueryColumn
 Result = TypeVar("Result")
 MOST_DIGITS = 38
 _FETCHED_ROWS = 2_000
+
+
+class TooNarrowError(StateError):
+    """A database has refused a number that its column has no room for."""
 
 
 class TypedColumn(Struct, frozen=True):
@@ -123,7 +128,8 @@ def as_described(
         database: Converts the values.
         rows: All rows.
         known: The described columns.
-        write: Writes everything, or nothing if it ends with an error of `typed_cell`.
+        write: Writes everything, or nothing if it ends with an error of `typed_cell` or a
+            TooNarrowError.
     """
     from runner.tables import duckdb
 
@@ -132,7 +138,7 @@ def as_described(
         columns = widen(database, rows, columns)
     try:
         write(columns)
-    except (duckdb.InvalidInputException, duckdb.ConversionException):
+    except (duckdb.InvalidInputException, duckdb.ConversionException, TooNarrowError):
         write(widen(database, rows, columns))
 
 

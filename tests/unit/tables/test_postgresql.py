@@ -8,13 +8,17 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.credentials import SecretReference
 from runner.errors import SourceError, StateError
 from runner.job.endpoints import DatabaseSource, DatabaseTarget, TableMode
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.open import open_source
+from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.deliver import deliver
+from runner.tables.targets.postgresql import seen_too_long
 from runner.tables.targets.rest_rows import QueryColumn
 from tests.postgresql import PROGRAMS, cluster, url_of
 
@@ -210,3 +214,56 @@ def test_a_number_with_more_digits_than_described_is_not_rounded(database, rows)
     assert database('SELECT "Amount"::text FROM cases ORDER BY "Id"') == [
         ("1234567890123456.5000",), (None,), ("1.2345",), ("12345678901234567890.1000",),
     ]  # fmt: skip
+
+
+def test_whole_numbers_that_are_too_large_are_reported_and_nothing_is_written(database, rows):
+    rows.write_text(ROWS + '"006C","","","","true","","9223372036854775808"\n', encoding="utf-8")
+    with pytest.raises(StateError, match="out of range for type bigint"):
+        deliver(rows, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep_rows=True)
+    assert database("SELECT to_regclass('cases')") == [(None,)]
+
+
+def test_numbers_with_exponents_are_written_with_all_their_digits(database, rows):
+    texts = {"006C": "1.2345E2", "006D": "9.12260031E8", "006E": "5e-3", "006F": "1.0E-7"}
+    wide = "".join(f'"{key}","","{text}","","true","","8"\n' for key, text in texts.items())
+    rows.write_text(ROWS + wide, encoding="utf-8")
+    deliver(rows, DatabaseTarget(REFERENCE, "cases"), COLUMNS, keep_rows=True)
+    found = dict(database('SELECT "Id", "Amount" FROM cases WHERE "Id" >= \'006C\''))
+    assert found == {key: Decimal(text) for key, text in texts.items()}
+
+
+def test_a_value_that_begins_with_a_byte_order_mark_keeps_it(database, tmp_path):
+    file = tmp_path / "texts.csv"
+    file.write_text("Id\n\ufeffa\n", encoding="utf-8")
+    deliver(
+        file,
+        DatabaseTarget(REFERENCE, "cases"),
+        (QueryColumn("Id", FieldKind.TEXT),),
+        keep_rows=True,
+    )
+    assert database('SELECT "Id" FROM cases') == [("\ufeffa",)]
+
+
+_NUMBERS = st.one_of(
+    st.decimals(allow_nan=False, allow_infinity=False, places=4).map(lambda n: f"{n:f}"),
+    st.decimals(allow_nan=False, allow_infinity=False).map(str),
+    st.floats(allow_nan=False, allow_infinity=False).map(repr),
+    st.from_regex(r"-?[0-9]{1,4}(\.[0-9]{0,4})?([eE][+-]?[0-9]{1,2})?", fullmatch=True),
+)
+
+
+@given(_NUMBERS, st.integers(0, 4), st.booleans(), st.sampled_from(["", ",x\n", "\n", "\r\n"]))
+def test_no_number_with_too_many_decimals_is_overseen(text, scale, is_quoted, rest):
+    cell = f'"{text}"' if is_quoted else text
+    look = seen_too_long([TypedColumn("N", FieldKind.NUMBER, 18, scale)])
+    decimals = -Decimal(text).normalize().as_tuple().exponent
+    if decimals > scale:
+        assert look(f"2024-01-01T00:00:00.000Z,{cell}{rest}".encode())
+
+
+def test_other_values_are_not_taken_for_long_numbers():
+    look = seen_too_long([TypedColumn("N", FieldKind.NUMBER, 18, 2)])
+    content = (
+        b'"1.25","2024-01-01T00:00:00.000Z","12:00:00.000Z","E-Mail","a.b","v1.234 beta","3"\n'
+    )
+    assert not look(content)
