@@ -49,7 +49,7 @@ from runner.salesforce.rest.query import (
 from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
 from runner.tables.targets.bulk_header import join_rows, name_columns
-from runner.tables.targets.deliver import deliver
+from runner.tables.targets.deliver import deliver, get_ready
 from runner.tables.targets.rest_pages import FormattedPage, parse_records
 from runner.tables.targets.rest_rows import RestWriter
 
@@ -71,6 +71,8 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
     folder = context.task_folder(task)
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died
     folder.mkdir(parents=True, exist_ok=True)
+    if task.target is not None:
+        get_ready(task.target)
     query = _Query(task, context, folder)
     api, rows = query.fetch(folder / RECORDS)
     notes, extracted = (*_org_of(task, context), *query.notes()), None
