@@ -38,7 +38,7 @@ from runner.salesforce.bulk.job import JobInfo, failure_of
 from runner.salesforce.http.retry_table import temporary_refusals
 from runner.tables.results.bulk_results import PartResults, ResultFiles
 from runner.tables.staging.parts import Part
-from runner.tables.staging.retry_part import TemporaryRefusal, clear_retryable, write_retry_part
+from runner.tables.staging.retry_part import TemporaryRefusal, write_retry_part
 
 MOST_JOBS = 4
 """Ingest jobs in flight at once."""
@@ -145,7 +145,7 @@ class BulkWrite:
                 continue
             part = part_of(line, columns, folder)
             if line.attempt:
-                clear_retryable(write.staging, part, _temporary_refusals(write.task.retry))
+                write.results.clear_retryable(part, _temporary_refusals(write.task.retry))
             found = None if has_other_rows else collected_in(line, folder)
             if found is not None and (results := self._matched(part, found)) is not None:
                 try:
@@ -214,7 +214,7 @@ class BulkWrite:
             self._loop.stop(failure)
         elif (failure is None and not answer.job.failed) or is_last:
             return
-        elif clear_retryable(self._write.staging, part, _temporary_refusals(retry)):
+        elif self._write.results.clear_retryable(part, _temporary_refusals(retry)):
             self._loop.send_again(write_retry_part(self._write.staging, part))
 
     def _report(self, part: Part, job: JobInfo) -> None:

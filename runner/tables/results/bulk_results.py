@@ -9,7 +9,8 @@ as `9.12260031E8`. Knows SQL and the format of the files. Knows nothing of jobs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.redaction import MASK, secret_pattern
 from runner.tables.database import Database
+from runner.tables.results.in_order import OWN_COLUMNS, SentRows, find_in_order
+from runner.tables.results.quoted_records import LINE_FEED_IN_VALUE
+from runner.tables.results.succeeded_lines import SucceededRows
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import comparable
@@ -58,6 +62,8 @@ class _Way(Struct, frozen=True):
     """A way to identify rows: by a fingerprint of some columns."""
 
     columns: Sequence[ColumnMapping]
+    is_as_returned: bool = False
+    """It is the record as Bulk API returns it."""
     is_exact: bool = False
     """A value that the org echoes in another form counts as another one, which is faster.
 
@@ -70,6 +76,9 @@ class _Way(Struct, frozen=True):
 
         A single text, mostly the key, is its own; of several it is 128 bits, never equal by chance.
         """
+        if self.is_as_returned:
+            values = ", ".join(f"replace(coalesce({each}, ''), '\"', '\"\"')" for each in cells)
+            return f"',\"' || concat_ws('\",\"', {values}) || '\"'"
         if self.is_exact:
             return f"hash({', '.join(cells)})"
         pairs = zip(self.columns, cells, strict=True)
@@ -97,8 +106,11 @@ class PartResults:
         self._part = part
         rows = sent_between(chunks, part.first_row, part.last_row)
         self._rows = f"(FROM {rows} ANTI JOIN outcome USING (row))" if part.attempt else rows
+        self._chunks = chunks
         self._unknown = self._missing = 0
         self._repeatable = False
+        self.succeeded: list[SucceededRows] = []
+        """Rows that are in no table; for `SucceededLines` once these results are saved."""
 
     def match(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
         """Find the result of every row of the part, in order; rows without one are in doubt."""
@@ -108,6 +120,8 @@ class PartResults:
         content = [each for each in mappings if each.column.field.lower() in returned]
         if not results or not content:
             self._find_none(_NOT_LISTED)
+            return
+        if self._find_side_by_side(results, mappings):
             return
         key = [each for each in content if each.column.required]
         exact = _Way(content, is_exact=True)
@@ -126,6 +140,52 @@ class PartResults:
                 self._find(is_unique=rows == distinct)
                 if self.fits or not way.is_exact:
                     return
+
+    def _find_side_by_side(
+        self, results: Sequence[_ResultFile], mappings: Sequence[ColumnMapping]
+    ) -> bool:
+        """Find all results if they come as the rows were sent, without parsing those of success."""
+        by_status = {each.status: each for each in results if not each.is_empty}
+        succeeded = by_status.get(RowStatus.SUCCEEDED)
+        failed = by_status.get(RowStatus.FAILED)
+        if self._part.attempt or succeeded is None or RowStatus.UNPROCESSED in by_status:
+            return False
+        fields = [each.column.field.lower() for each in mappings]
+        if succeeded.header != (*OWN_COLUMNS, *fields) or (failed and failed.size > succeeded.size):
+            return False
+        others: list[bytes] = []
+        if failed is not None:
+            self._read_answers([failed], _Way(mappings, is_as_returned=True))
+            texts = self._connection.execute("SELECT k FROM answers").fetchall()
+            others = [k.encode().replace(b"\n", LINE_FEED_IN_VALUE) for (k,) in texts]
+        found = find_in_order(self._sent(), succeeded.file, others)
+        if found is None:
+            return False
+        if failed is None:
+            self._make("found", "FROM outcome LIMIT 0")
+        else:
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE found AS SELECT row, {_SAID}"
+                " FROM (SELECT unnest($rows) AS row) POSITIONAL JOIN answers",
+                {"rows": found.others},
+            )
+        self.succeeded = found.succeeded
+        return True
+
+    def _sent(self) -> Iterator[SentRows]:
+        """The part's rows, chunk by chunk."""
+        part = self._part
+        for chunk in self._chunks:
+            first, last = max(chunk.first_row, part.first_row), min(chunk.last_row, part.last_row)
+            if first > last or not chunk.sendable:
+                continue
+            numbers: Sequence[int] = range(chunk.first_row, chunk.last_row + 1)
+            if chunk.rejected:
+                query = f"SELECT row FROM {chunk.sent_numbers()} ORDER BY place"
+                numbers = [row for (row,) in self._connection.execute(query).fetchall()]
+            start, end = bisect_left(numbers, first), bisect_right(numbers, last)
+            if start < end:
+                yield SentRows(numbers[start:end], chunk.sent_file, chunk.sendable, start)
 
     def _find_in_order(self) -> bool:
         """Make the view `found` if the rows that succeeded come in the order they were sent in.
@@ -276,23 +336,34 @@ class _ResultFile:
     """One result file: the rows as sent, each with what became of it."""
 
     def __init__(self, status: RowStatus, file: Path) -> None:
-        self._status = status
-        self._file = file
+        self.status = status
+        self.file = file
         header = read_header(file)
-        lower = (column.lower() for column in header)
+        self.header = tuple(column.lower() for column in header)
         self._names = tuple(f"r{place}" for place in range(len(header)))
-        self.columns = dict(zip(lower, self._names, strict=True))
+        self.columns = dict(zip(self.header, self._names, strict=True))
         """SQL name of each column by its own name in lower case."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+        return self.file.stat().st_size
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has only a header."""
+        with self.file.open("rb") as stream:
+            return not stream.readline() or not stream.read(1)
 
     def read(self, use: Callable[[str], None]) -> None:
         """Call `use` with the relation of the rows."""
-        with_rows(self._file, self._names, use)
+        with_rows(self.file, self._names, use)
 
     def answers(self, way: _Way) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row, without its FROM."""
         k = way.fingerprint([self._column(each.column.field) for each in way.columns])
         return (
-            f"SELECT {k} AS k, {STATUS_SQL[self._status]} AS status,"
+            f"SELECT {k} AS k, {STATUS_SQL[self.status]} AS status,"
             f" {self._column('sf__Id')} AS id,"
             f" CAST({self._column('sf__Created')} AS BOOLEAN) AS created,"
             f" {_error_parts(self._column('sf__Error'))}"

@@ -18,6 +18,7 @@ from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import is_plain, records_of
 from runner.tables.results.bulk_results import STATUS_SQL
+from runner.tables.results.succeeded_lines import SucceededLines, numbered
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.local_files import checksum_of
@@ -53,6 +54,8 @@ class PieceWriter(Struct, frozen=True):
     """The places of those of the source's columns that are in the files."""
     added: Mapping[RowStatus, Sequence[str]]
     """The columns that follow in each file; rows of other statuses are in none."""
+    succeeded: SucceededLines
+    """Rows that are not in the table `outcome`."""
 
     def write(self, chunk: RowChunk) -> dict[RowStatus, IO[bytes]]:
         """Write a chunk's rows as pieces of the result files, which are at their beginning.
@@ -60,20 +63,44 @@ class PieceWriter(Struct, frozen=True):
         Raises:
             UnreadableRowsError: The rows are not those that were staged.
         """
+        lines = self.succeeded.between(chunk.first_row, chunk.last_row)
+        others = None
+        if lines is not None:
+            others = [place for place, line in enumerate(lines) if not line]
         with self.staging.database.cursor() as cursor:
-            self._find_ends(cursor, chunk)
-            signs = self._signs(cursor)
+            signs = b""
+            if others != []:
+                self._find_ends(cursor, chunk, others)
+                signs = self._signs(cursor)
             ended = {_STATUSES[sign - _FIRST_SIGN]: sign for sign in sorted(set(signs))}
             listed = {status: sign for status, sign in ended.items() if status in self.added}
-            records = self._records(cursor, chunk) if listed else []
-            if listed and len(records) != chunk.rows:
+            records = self._records(cursor, chunk) if listed or lines else []
+            if records and len(records) != chunk.rows:
                 raise UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
             pieces = {}
+            if lines is not None and others is not None:
+                if (sign := listed.pop(RowStatus.SUCCEEDED, None)) is not None:
+                    places = compress(others, _where(signs, sign))
+                    self._complete(cursor, chunk, lines, places)
+                pieces[RowStatus.SUCCEEDED] = self._piece(numbered(records, lines, chunk.first_row))
+                records = [records[place] for place in others]
             for status, sign in listed.items():
-                is_wanted = bytes(each == sign for each in range(256))
-                own = compress(records, signs.translate(is_wanted))
+                own = compress(records, _where(signs, sign))
                 pieces[status] = self._write_piece(cursor, chunk, status, own)
             return pieces
+
+    def _complete(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        chunk: RowChunk,
+        lines: list[bytes],
+        places: Iterable[int],
+    ) -> None:
+        """Add the lines of rows that succeeded, but whose results were not in order."""
+        wanted = f"SELECT id, created FROM ended WHERE {_is(RowStatus.SUCCEEDED)}"
+        content, count = self._csv(cursor, chunk, "lines", wanted)
+        for place, line in zip(places, records_of(content, count), strict=True):
+            lines[place] = line
 
     def _signs(self, cursor: duckdb.DuckDBPyConnection) -> bytes:
         """The status of each row, in order, as one character."""
@@ -89,33 +116,47 @@ class PieceWriter(Struct, frozen=True):
         status: RowStatus,
         records: Iterable[bytes],
     ) -> IO[bytes]:
-        file = self.staging.folder / f"{status}-{chunk.stem.name}.csv"
         cells = ", ".join(_SQL_OF_COLUMN[each] for each in self.added[status])
-        query = f"SELECT {cells} FROM ended WHERE {_is(status)}"
+        wanted = f"SELECT {cells} FROM ended WHERE {_is(status)}"
+        content, count = self._csv(cursor, chunk, status, wanted)
+        if not self.own:
+            return self._piece([content])
+        # A short row takes several times its length as an object: one at a time is enough.
+        has_lines = content.count(b"\n") == count
+        ends = BytesIO(content) if has_lines else (e + b"\n" for e in records_of(content, count))
+        lines = map(b",".join, zip(records, ends, strict=True))
+        return self._piece(iter(lambda: b"".join(islice(lines, _WRITTEN_AT_ONCE)), b""))
+
+    def _csv(
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, name: str, query: str
+    ) -> tuple[bytes, int]:
+        """The rows of a query as CSV, and how many there are."""
+        file = self.staging.folder / f"{name}-{chunk.stem.name}.csv"
         ((count,),) = cursor.execute(copy_csv(query, file, header=False)).fetchall()
         content = file.read_bytes()
         file.unlink()
-        folder = str(self.staging.folder)
+        return content, count
+
+    def _piece(self, blocks: Iterable[bytes]) -> IO[bytes]:
         piece: IO[bytes] = SpooledTemporaryFile(  # noqa: SIM115 - closed by who reads it
-            _MOST_BYTES_IN_MEMORY, dir=folder
+            _MOST_BYTES_IN_MEMORY, dir=str(self.staging.folder)
         )
-        if self.own:
-            # A short row takes several times its length as an object: one at a time is enough.
-            has_lines = content.count(b"\n") == count
-            ends = (
-                BytesIO(content) if has_lines else (e + b"\n" for e in records_of(content, count))
-            )
-            lines = map(b",".join, zip(records, ends, strict=True))
-            while some := b"".join(islice(lines, _WRITTEN_AT_ONCE)):
-                piece.write(some)
-        else:
-            piece.write(content)
+        piece.writelines(blocks)
         piece.seek(0)
         return piece
 
-    def _find_ends(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> None:
-        """Make the table `ended` of how each row of a chunk ended, in the rows' order."""
+    def _find_ends(
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, places: Sequence[int] | None
+    ) -> None:
+        """Make the table `ended` of how the rows of a chunk at these places ended, in order.
+
+        None means all places.
+        """
         numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
+        given: dict[str, list[int]] = {}
+        if places is not None:
+            numbers = "(SELECT unnest($rows) AS row)"
+            given["rows"] = [chunk.first_row + place for place in places]
         outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
         shown = "*"
         if chunk.unchanged:  # what is not sent, and has no problem
@@ -126,7 +167,8 @@ class PieceWriter(Struct, frozen=True):
             shown = f"* EXCLUDE (is_kept) REPLACE ({status})"
         cursor.execute(
             f"CREATE TEMP TABLE ended AS SELECT {shown}{_file_cells(self.staging.files, chunk)}"
-            f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)}"
+            f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)}",
+            given,
         )
 
     def _checksums(self, chunk: RowChunk) -> str:
@@ -150,13 +192,15 @@ class PieceWriter(Struct, frozen=True):
             del content
         if not self.own:
             return [b""] * chunk.rows
-        file = self.staging.folder / f"own-{chunk.stem.name}.csv"
         cells = ", ".join(f"s{place}" for place in self.own)
         query = f"SELECT {cells} FROM {chunk.source_rows(columns)}"
-        cursor.execute(copy_csv(query, file, header=False))
-        content = file.read_bytes()
-        file.unlink()
+        content, _ = self._csv(cursor, chunk, "own", query)
         return records_of(content, chunk.rows)
+
+
+def _where(signs: bytes, sign: int) -> bytes:
+    """A byte for each of some: 1 where it is this one, else 0."""
+    return signs.translate(bytes(each == sign for each in range(256)))
 
 
 def _file_cells(files: Sequence[tuple[int, str]], chunk: RowChunk) -> str:

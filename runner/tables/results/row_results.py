@@ -9,7 +9,7 @@ Knows nothing of how a result was obtained.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
 from pathlib import Path
@@ -25,12 +25,14 @@ from runner.tables.database import storage_errors
 from runner.tables.results.bulk_results import STATUS_TYPE, PartResults, ResultFiles
 from runner.tables.results.messages import without_values
 from runner.tables.results.pieces import PieceWriter
+from runner.tables.results.succeeded_lines import SucceededLines
 from runner.tables.sources.csv import REFERENCE_COLUMN, RESULT_PREFIX
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.parts import Part, header_line
 from runner.tables.staging.problems import BETWEEN_MEMBERS, BETWEEN_PROBLEMS, SKIPPED, UNCHANGED
+from runner.tables.staging.retry_part import TemporaryRefusal, clear_retryable
 from runner.tables.staging.rows import StagedRows
 
 _COLUMNS = (
@@ -76,6 +78,7 @@ class RowResults:
         self._pending: list[RowResult] = []
         self._matching = BoundedSemaphore(_MAX_PARTS_MATCHED)
         self._connection = staging.database.connection
+        self._succeeded = SucceededLines(staging.folder / "succeeded.lines")
         with storage_errors("Row results cannot be saved"):
             self._connection.execute(STATUS_TYPE)
             for table in _TABLES:
@@ -124,6 +127,14 @@ class RowResults:
         """
         with storage_errors("Row results cannot be saved"):
             matched.save()
+        self._succeeded.add(matched.succeeded)
+
+    def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
+        """Set the outcome of rows of a part aside that are to be sent again; return how many."""
+        again = clear_retryable(self._staging, part, refusals)
+        if again or part.attempt:
+            self._put_into_table(part.first_row, part.last_row)
+        return again
 
     def add_in_doubt(self, part: Part) -> None:
         """Add every row of a part as sent with its answer lost."""
@@ -145,6 +156,8 @@ class RowResults:
             tally[RowStatus(status)] += rows
             is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
             created += rows if is_new and status == RowStatus.SUCCEEDED else 0
+        tally[RowStatus.SUCCEEDED] += self._succeeded.created + self._succeeded.others
+        created += self._succeeded.created
         others = tally[RowStatus.SUCCEEDED] - created
         others_by = {
             Verb.DELETE: "deleted",
@@ -223,7 +236,7 @@ class RowResults:
                 outs[status].write(header_line([*(column for _, column in own), *columns]))
             if passed is not None:
                 with_rows(passed, ("row", "id"), self._pass)
-            writer = PieceWriter(self._staging, [place for place, _ in own], added)
+            writer = self._piece_writer([place for place, _ in own], added)
             for pieces in parallel_map(writer.write, self._staging.chunks):
                 for status, piece in pieces.items():
                     with piece:
@@ -239,6 +252,7 @@ class RowResults:
             StateError: The file cannot be written.
         """
         self._flush()
+        self._put_into_table(1, self._staging.rows_total)
         created = " AND created" if only_created else ""
         query = (
             "SELECT DISTINCT left(id, 15) AS i FROM outcome"
@@ -250,6 +264,32 @@ class RowResults:
             raise unwritable(file, error) from error
         with storage_errors("Row results cannot be read"), atomic_write(file) as beside:
             self._connection.execute(copy_csv(query, beside, header=False))
+
+    def _piece_writer(
+        self, own: Sequence[int], added: Mapping[RowStatus, Sequence[str]]
+    ) -> PieceWriter:
+        if not own or added[RowStatus.SUCCEEDED] != _COLUMNS_OF[RowStatus.SUCCEEDED]:
+            self._put_into_table(1, self._staging.rows_total)
+        return PieceWriter(self._staging, own, added, self._succeeded)
+
+    def _put_into_table(self, first_row: int, last_row: int) -> None:
+        """Move rows of results that came in order into the table `outcome`."""
+        content = self._succeeded.take(first_row, last_row)
+        if content:
+            file = self._staging.folder / "moved.csv"
+            try:
+                file.write_bytes(content)
+            except OSError as error:
+                raise unwritable(file, error) from error
+            with storage_errors("Row results cannot be saved"):
+                with_rows(file, ("row", "id", "created"), self._insert_succeeded, header=False)
+            file.unlink()
+
+    def _insert_succeeded(self, rows: str) -> None:
+        self._connection.execute(
+            f"INSERT INTO outcome SELECT CAST(row AS BIGINT), {literal(RowStatus.SUCCEEDED)}, id,"
+            f" CAST(created AS BOOLEAN), NULL, NULL, NULL FROM {rows}"
+        )
 
     def _pass(self, rows: str) -> None:
         status, code = literal(RowStatus.SUCCEEDED), literal(UNCHANGED)
