@@ -21,6 +21,7 @@ from runner.cli.options import (
     Params,
     Quiet,
     StateDir,
+    Target,
     Timeout,
     Verbose,
     WaitLock,
@@ -57,6 +58,7 @@ def apply(
     ] = "24h",
     task: OnlyTasks = None,
     param: Params = None,
+    target: Target = None,
     rows: Rows = 10,
     mask: Mask = None,
     timeout: Timeout = None,
@@ -107,7 +109,7 @@ def apply(
             _refuse_options_of_a_job(context)
             file = plan
         else:
-            request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
+            request = RunRequest(only=tuple(task or ()), params=tuple(param or ()), target=target)
             bars = progress(is_text, verbose=verbose, quiet=quiet)
             with signals_stop_the_run(), bars as sink:
                 options = options_for(sink)
@@ -144,7 +146,7 @@ def _refuse_options_of_a_job(context: typer.Context) -> None:
     """
     from runner.errors import UsageError
 
-    for name in ("task", "param"):
+    for name in ("task", "param", "target"):
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             raise UsageError(

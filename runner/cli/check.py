@@ -8,7 +8,7 @@ import typer
 
 from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
-from runner.cli.options import NoInput, Quiet, StateDir
+from runner.cli.options import NoInput, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 def check(
     jobs: JobFiles,
     tag: Tags = None,
+    target: Target = None,
     output: FindingsOption = FindingsOutput.TEXT,
     state_dir: StateDir = None,
     quiet: Quiet = False,
@@ -34,7 +35,7 @@ def check(
     from runner.runs import check as checks
 
     settings = user_settings(state_dir, allow_host, allow_outside)
-    checked = list(checks.check(job_files(jobs, tag), settings))
+    checked = list(checks.check(job_files(jobs, tag), settings, target))
     found = [problem for each in checked for problem in each.problems]
     good = (
         ""

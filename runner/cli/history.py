@@ -124,6 +124,7 @@ def _document(run: RunRecord) -> dict[str, object]:
         "org_id": run.org_id,
         "username": run.username,
         "verb": run.request.verb,
+        "target": run.request.target,
         "after": run.after,
     }
 
@@ -132,9 +133,10 @@ def _line(run: RunRecord) -> str:
     took = f"{(run.finished - run.started).total_seconds():8.1f} s" if run.finished else " " * 10
     code = "" if run.exit_code is None else f"exit {int(run.exit_code)}"
     left = "  unfinished: `runner resume`" if run.is_unfinished and run.has_begun else ""
+    of_target = f" on {run.request.target}" if run.request.target else ""
     if run.after is not None:
         left += f"  {run.request.verb} of {run.after}"
     return (
         f"{run.run_id}  {run.started:%Y-%m-%d %H:%M:%S}  {took}  {run.state.value:<8}  {code:<8}"
-        f"  {run.job}{left}"
+        f"  {run.job}{of_target}{left}"
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import NoInput, Output, OutputOption, seconds
+from runner.cli.options import NoInput, Output, OutputOption, Target, seconds
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.errors import UsageError
 
@@ -27,6 +27,7 @@ def login(
     job: Annotated[
         Path | None, typer.Argument(help="The job whose connection to sign in.", metavar="[JOB]")
     ] = None,
+    org: Target = None,
     environment: Annotated[
         str | None,
         typer.Option(
@@ -204,6 +205,7 @@ def login(
     target = login_options.sign_in_target(
         job,
         permitted,
+        target=org,
         environment=environment,
         domain=domain,
         client_id=client_id,

@@ -80,6 +80,7 @@ def sign_in_target(
     job: Path | None,
     permitted: Permissions,
     *,
+    target: str | None = None,
     environment: str | None = None,
     domain: str | None = None,
     client_id: str | None = None,
@@ -114,7 +115,9 @@ def sign_in_target(
         raise UsageError(
             "No job or token file given.", hint="Name a job, or a token file with `--token`."
         )
-    base = load_connection(job, permitted) if job is not None else Connection(Environment.LIVE)
+    base = (
+        load_connection(job, permitted, target) if job is not None else Connection(Environment.LIVE)
+    )
     connection = replace(base, **given)
     is_local = connection.environment is Environment.LOCAL
     if is_local and connection.url is None and connection.token is None:
@@ -162,7 +165,9 @@ def _login_words(
     if token is not None and token.path is not None:
         options.append(("--token", token.path))
     words = [str(word) for pair in options for word in pair]
-    return [*_grant_words(grant), *words, *([str(job)] if job is not None else [])]
+    of_target = ["--target", connection.target] if connection.target else []
+    named = [] if job is None else [str(job), *of_target]
+    return [*_grant_words(grant), *words, *named]
 
 
 def _grant_words(grant: Grant | None) -> list[str]:

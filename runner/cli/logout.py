@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.options import Output, OutputOption
+from runner.cli.options import Output, OutputOption, Target
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def logout(
     job: Annotated[
         Path | None, typer.Argument(help="The job whose connection to sign out.", metavar="[JOB]")
     ] = None,
+    target: Target = None,
     token: Annotated[
         Path | None,
         typer.Option(
@@ -37,7 +38,7 @@ def logout(
     from runner.runs.wiring import open_transport
 
     permitted = permissions(allow_host, allow_outside, user_state())
-    store = token_place(sign_in_target(job, permitted, token=token))
+    store = token_place(sign_in_target(job, permitted, target=target, token=token))
     with open_transport(permitted) as transport:
         signed_out = log_out(store, transport)
     _print(signed_out, store.describe(), output)

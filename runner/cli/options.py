@@ -50,6 +50,16 @@ OnlyTasks = Annotated[
         metavar="NAME",
     ),
 ]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        envvar="SFRUNNER_TARGET",
+        help="Which of the job's targets to use.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 Params = Annotated[
     list[str] | None,
     typer.Option(

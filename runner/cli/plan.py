@@ -19,6 +19,7 @@ from runner.cli.options import (
     Params,
     Quiet,
     StateDir,
+    Target,
     Timeout,
     Verbose,
 )
@@ -57,6 +58,7 @@ Mask = Annotated[
 def plan(
     jobs: JobFiles,
     tag: Tags = None,
+    target: Target = None,
     task: OnlyTasks = None,
     param: Params = None,
     rows: Rows = 10,
@@ -116,7 +118,7 @@ def plan(
         from runner.runs.saved_plan import check_place
 
         check_place(save)
-    request = RunRequest(only=tuple(task or ()), params=tuple(param or ()))
+    request = RunRequest(only=tuple(task or ()), params=tuple(param or ()), target=target)
     with (
         signals_stop_the_run(),
         progress(output is PlanOutput.TEXT, verbose=verbose, quiet=quiet) as sink,

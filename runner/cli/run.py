@@ -23,6 +23,7 @@ from runner.cli.options import (
     Params,
     Quiet,
     StateDir,
+    Target,
     Timeout,
     Verbose,
     WaitLock,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 def run(
     jobs: JobFiles,
     tag: Tags = None,
+    target: Target = None,
     task: OnlyTasks = None,
     param: Params = None,
     start_over: Annotated[
@@ -116,6 +118,7 @@ def run(
         params=tuple(param or ()),
         full=full,
         since=moment(since, "--since") if since else None,
+        target=target,
         reconcile=reconcile,
     )
     files = job_files(jobs, tag)

@@ -41,6 +41,7 @@ def _document(run: RunRecord) -> dict[str, object]:
     return {
         "run_id": run.run_id,
         "verb": run.request.verb,
+        "target": run.request.target,
         "after": run.after,
         "job": run.job,
         "job_file": str(run.job_file),
@@ -88,6 +89,8 @@ def _text(run: RunRecord, undone_by: Sequence[str]) -> str:
         f"run {run.run_id}: {run.job} ({run.job_file})",
         f"state {run.state.value}, started {run.started:%Y-%m-%d %H:%M:%S} UTC",
     ]
+    if run.request.target is not None:
+        lines.append(f"target {run.request.target}")
     if run.instance_url:
         who = f" as {run.username}" if run.username else ""
         lines.append(f"org {run.org_id} at {run.instance_url}{who}, API version {run.api_version}")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
-from runner.cli.options import Quiet
+from runner.cli.options import Quiet, Target
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
-from runner.diagnostics import Severity
+from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
+
+if TYPE_CHECKING:
+    from runner.job.permissions import Permissions
 
 
 def validate(
     jobs: JobFiles,
     tag: Tags = None,
+    target: Target = None,
     output: FindingsOption = FindingsOutput.TEXT,
     expand: Annotated[
         bool,
@@ -30,14 +35,27 @@ def validate(
 ) -> None:
     """Find every mistake in job files, offline."""
     from runner.job.load import expanded_tasks
-    from runner.runs.wiring import check_job
 
     permitted = permissions(allow_host, allow_outside, user_state())
     files = job_files(jobs, tag)
-    found = [problem for file in files for problem in check_job(file, permitted, thorough=True)[1]]
+    found = _problems(files, permitted, target)
     good = "" if quiet or found else "\n".join(f"{each}: valid" for each in files)
     if expand and not any(each.severity is Severity.ERROR for each in found):
         good = "\n".join(f"# {each}\n{expanded_tasks(each)}" for each in files).rstrip("\n")
     print_findings(found, output, good=good)
     if any(each.severity is Severity.ERROR for each in found):
         raise typer.Exit(ExitCode.INVALID)
+
+
+def _problems(files: list[Path], permitted: Permissions, target: str | None) -> list[Diagnostic]:
+    """The problems of jobs for a target, or for each that they have, every one once."""
+    from runner.job.connections import target_names
+    from runner.runs.wiring import check_job
+
+    found = [
+        problem
+        for file in files
+        for each in ([target] if target else target_names(file) or [None])
+        for problem in check_job(file, permitted, target=each, thorough=True)[1]
+    ]
+    return list(dict.fromkeys(found))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from runner.cli.job_files import jobs_below
-from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.options import Output, OutputOption, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from runner.salesforce.session import Session
 
 Answer = dict[str, Any]
+Wanted = tuple[Path, str | None]
+"""A job, and which of its targets."""
 
 
 def whoami(
@@ -30,6 +32,10 @@ def whoami(
     everything: Annotated[
         bool,
         typer.Option("--all", help="All jobs below this folder, or below the given folders."),
+    ] = False,
+    target: Target = None,
+    all_targets: Annotated[
+        bool, typer.Option("--all-targets", help="Every target of the jobs.")
     ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -43,35 +49,46 @@ def whoami(
     from runner.errors import JobError, RunnerError, UsageError
 
     settings = user_settings(state_dir, allow_host, allow_outside)
-    if everything:
-        _answer_all(_all_jobs(jobs or [Path()]), output, settings)
-        return
-    if not jobs:
+    if not jobs and not everything:
         raise UsageError("No job given.", hint="Name a job file, or use `--all`.")
-    if len(jobs) > 1:
-        _answer_all(jobs, output, settings)
+    files = _all_jobs(jobs or [Path()]) if everything else jobs or []
+    wanted = _wanted(files, target, of_each=everything or all_targets)
+    if everything or len(wanted) > 1:
+        _answer_all(wanted, output, settings)
         return
     try:
-        answer = _ask(jobs[0], settings)
+        answer = _ask(wanted[0], settings)
     except RunnerError as error:
         if not isinstance(error, JobError):
-            error.hint = error.hint or f"Run `{_fix(jobs[0])}`."
+            error.hint = error.hint or f"Run `{_fix(wanted[0])}`."
         raise
     typer.echo(json.dumps(answer) if output is Output.JSON else _text(answer))
 
 
-def _answer_all(files: list[Path], output: Output, settings: UserSettings) -> None:
+def _wanted(files: list[Path], target: str | None, *, of_each: bool) -> list[Wanted]:
+    """The jobs with the target that is asked for, or with each that they have."""
+    from runner.job.connections import target_names
+
+    return [
+        (file, each)
+        for file in files
+        for each in (of_each and target is None and target_names(file)) or [target]
+    ]
+
+
+def _answer_all(wanted: list[Wanted], output: Output, settings: UserSettings) -> None:
     """Report every connection once; exit with the code of the worst error."""
     from runner.errors import ExitCode, RunnerError
 
     found: list[Answer] = []
     codes: list[ExitCode] = []
-    for connection_file, file in _distinct(files, settings).items():
+    for named, each in _distinct(wanted, settings).items():
+        answer: Answer = {"connection": named, **({"target": each[1]} if each[1] else {})}
         try:
-            found.append({"connection": connection_file, **_ask(file, settings)})
+            found.append({**answer, **_ask(each, settings)})
         except RunnerError as error:
             codes.append(error.exit_code)
-            found.append({"connection": connection_file, **_failure(file, error)})
+            found.append({**answer, **_failure(each, error)})
     if output is Output.JSON:
         typer.echo(json.dumps(found))
     else:
@@ -80,14 +97,15 @@ def _answer_all(files: list[Path], output: Output, settings: UserSettings) -> No
         raise typer.Exit(ExitCode.SIGN_IN if ExitCode.SIGN_IN in codes else codes[0])
 
 
-def _ask(file: Path, settings: UserSettings) -> Answer:
+def _ask(wanted: Wanted, settings: UserSettings) -> Answer:
     """Ask the org whose token a job uses."""
     from runner.engine.connect import connect
     from runner.events import ignore
     from runner.job.model import RetryPolicy
     from runner.runs.wiring import load_connection, open_session
 
-    connection = load_connection(file, settings.permissions)
+    file, target = wanted
+    connection = load_connection(file, settings.permissions, target)
     # Somebody is waiting for the answer, perhaps for many jobs.
     policy = RetryPolicy(attempts=3, longest_wait_seconds=2)
     with open_session(connection, file, settings, ignore, policy) as session:
@@ -103,12 +121,12 @@ def _ask(file: Path, settings: UserSettings) -> Answer:
             "environment": connection.environment.value,
             "api_version": org.version,
             "token": session.token_place,
-            **_sign_in(session, connection, settings, file),
+            **_sign_in(session, connection, settings, wanted),
         }
 
 
 def _sign_in(
-    session: Session, connection: Connection, settings: UserSettings, file: Path
+    session: Session, connection: Connection, settings: UserSettings, wanted: Wanted
 ) -> Answer:
     """How the user signed in, how old the sign-in is, what it lacks and what would end it."""
     from runner.job.model import Environment
@@ -128,41 +146,45 @@ def _sign_in(
         "scopes": list(token.scopes),
         "missing_scopes": list(missing_scopes(token)),
         "ends_when": what_ends_it(token, writable=stored),
-        "mend": _fix(file),
+        "mend": _fix(wanted),
     }
 
 
-def _failure(file: Path, error: RunnerError) -> Answer:
+def _failure(wanted: Wanted, error: RunnerError) -> Answer:
     from runner.errors import JobError
 
     if isinstance(error, JobError):
         first = error.diagnostics[0]
-        return {"error": first.message, "hint": first.help, "mend": f"runner validate {file}"}
-    return {"error": error.message, "hint": error.hint, "mend": _fix(file)}
+        return {"error": first.message, "hint": first.help, "mend": f"runner validate {wanted[0]}"}
+    return {"error": error.message, "hint": error.hint, "mend": _fix(wanted)}
 
 
-def _fix(file: Path) -> str:
+def _fix(wanted: Wanted) -> str:
     from runner.runs.wiring import login_command
 
-    return login_command(file)
+    return login_command(*wanted)
 
 
 def _all_jobs(places: list[Path]) -> list[Path]:
     return [file for place in places for file in (jobs_below(place) if place.is_dir() else [place])]
 
 
-def _distinct(files: list[Path], settings: UserSettings) -> dict[str, Path]:
+def _distinct(wanted: list[Wanted], settings: UserSettings) -> dict[str, Wanted]:
     """One job for each connection; a shared connection file counts once."""
     from runner.errors import RunnerError
     from runner.runs.wiring import load_connection
 
-    found: dict[str, Path] = {}
-    for file in files:
+    found: dict[str, Wanted] = {}
+    for each in wanted:
+        file, target = each
         try:
-            source = load_connection(file, settings.permissions).source
+            source = load_connection(file, settings.permissions, target).source
         except RunnerError:
             source = None
-        found.setdefault(str(source or file), file)
+        place = str(source or file)
+        same = found.setdefault(place, each)
+        if same[1] != target:  # targets of one file
+            found[f"{place}: {target}"] = each
     return found
 
 

@@ -103,11 +103,13 @@ class Connection(Struct, frozen=True):
     """As written; None if not given."""
     protect: bool = False
     """Whether a run that writes has to be confirmed."""
+    target: str | None = None
+    """Which of the job's targets it is; None if the job has one connection."""
 
     @property
     def called(self) -> str:
         """What `--confirm` calls it: its name, its file without extension, or its environment."""
-        own = self.source.stem if self.source else self.environment.value
+        own = self.source.stem if self.source else self.target or self.environment.value
         return self.name or own
 
 

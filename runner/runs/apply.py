@@ -55,7 +55,7 @@ def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutc
     saved = read_plan(file)
     _check_age(saved, file, max_age_seconds)
     job = _unchanged_job(saved, file, options)
-    request = RunRequest(APPLY, saved.only, saved.params)
+    request = RunRequest(APPLY, saved.only, saved.params, target=saved.target)
     params = resolved_params(job, request)
     check_confirmed([unconfirmed(job, options.confirmed, saved.only)])
     check_limits((each.trip_of(job.file) for each in saved.trips), job, options.allowed)
@@ -99,7 +99,7 @@ def _unchanged_job(saved: SavedPlan, file: Path, options: RunOptions) -> Job:
             f"{file} is a plan of {job_file}, which cannot be read: {error.strerror}.",
             hint="Apply it where it was made, or make it again here.",
         ) from error
-    job = load(job_file, options) if same else None
+    job = load(job_file, options, saved.target) if same else None
     if job is None or connection_digest(job) != saved.connection_sha256:
         changed = job.connection.source if job is not None else job_file
         raise UsageError(
@@ -140,7 +140,7 @@ def _check_org(saved: SavedPlan, job: Job, file: Path, options: RunOptions) -> N
 
 
 def _check_no_unfinished_run(lock: JobLock, job: Job, options: RunOptions) -> None:
-    earlier = unfinished_run(lock.ledger, clean_up(lock, options), job.file)
+    earlier = unfinished_run(lock.ledger, clean_up(lock, options), job)
     if earlier is not None:
         raise UsageError(
             f"Run {earlier.run_id} of {job.file} is unfinished, and what it still sends is not in "

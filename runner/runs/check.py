@@ -30,7 +30,7 @@ from runner.errors import (
     UsageError,
     WrongOrgError,
 )
-from runner.job.load import connection_problem
+from runner.job.connections import connection_problem
 from runner.job.model import AnyTask, Connection, Job, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.job.source_query import SourceQuery, connections_of
@@ -66,11 +66,13 @@ class CheckedJob(Struct, frozen=True):
     api_requests: Limit | None = None
 
 
-def check(files: Sequence[Path], settings: UserSettings) -> Iterator[CheckedJob]:
-    """Check each job, in the order in which they would run."""
+def check(
+    files: Sequence[Path], settings: UserSettings, target: str | None = None
+) -> Iterator[CheckedJob]:
+    """Check each job, in the order in which they would run, for one of their targets."""
     written: frozenset[Path] = frozenset()
     for file in files:
-        job, problems = check_job(file, settings.permissions, written)
+        job, problems = check_job(file, settings.permissions, written, target)
         if job is None:
             yield CheckedJob(file, problems, ExitCode.INVALID)
             continue

@@ -33,6 +33,7 @@ from runner.runs.selection import (
     asked_in_words,
     asks_the_same,
     digest_of,
+    is_of,
     not_started_in_words,
     replaced_in_words,
     resolved_params,
@@ -80,11 +81,12 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
                 f"{job.file} has changed since it was read, so it was not started.",
                 hint="Run it again.",
             )
-        earlier = unfinished_run(lock.ledger, clean_up(lock, options), job.file)
+        earlier = unfinished_run(lock.ledger, clean_up(lock, options), job)
         resumed = None
         if earlier is not None and start_over:
             for each in lock.ledger.unfinished(job.file):
-                lock.ledger.close_run(each.run_id)
+                if is_of(each, job):
+                    lock.ledger.close_run(each.run_id)
         elif earlier is not None:
             old = resume_of(earlier, job, lock.ledger)
             folder = options.settings.state.run(old.run_id)
@@ -125,7 +127,7 @@ def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
     """
     with Ledger(options.settings.state.create().ledger) as ledger:
         run = run_to_resume(ledger, wanted)
-    job = load(run.job_file, options)
+    job = load(run.job_file, options, run.request.target)
     return _run_under_lock(
         job,
         lambda ledger, _: resume_of(run_to_resume(ledger, run.run_id), job, ledger),
@@ -141,7 +143,7 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     """
     with Ledger(options.settings.state.create().ledger) as ledger:
         run = run_to_retry(ledger, wanted)
-    job = with_failed_rows(load(run.job_file, options), run)
+    job = with_failed_rows(load(run.job_file, options, run.request.target), run)
     request = replace(run.request, verb="retry", only=())
     params = resolved_params(job, request)
     return _run_under_lock(
@@ -163,11 +165,13 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
     state = settings.state.create()
     with Ledger(state.ledger) as ledger:
         run = run_to_resume(ledger, wanted)
+        target = run.request.target
         try:
-            org_id = load_job(run.job_file, settings.permissions).connection.org_id
+            job = load_job(run.job_file, settings.permissions, target=target)
+            org_id = job.connection.org_id
         except RunnerError:
             org_id = None  # a job that cannot be read is not running
-        with run_lock(state.locks, run.job_file, org_id, run_id=run.run_id):
+        with run_lock(state.locks, run.job_file, org_id, run_id=run.run_id, target=target):
             ledger.close_run(run.run_id)
     return run
 

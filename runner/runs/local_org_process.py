@@ -145,7 +145,7 @@ def declared_org(file: Path | None) -> tuple[Mapping[str, object], Origin]:
     """
     if file is None:
         return {}, Origin(Path())
-    from runner.job.load import load_checked
+    from runner.job.documents import load_checked
 
     document = load_checked(file, "org")
     return document.values, document.origin

@@ -31,7 +31,7 @@ from runner.job.partial_job import files_written_by
 from runner.job.source_query import SourceQuery
 from runner.plan import RunPlan
 from runner.runs.prepare import PreparedRun, RunOptions
-from runner.runs.selection import SelectedRun
+from runner.runs.selection import SelectedRun, is_of
 from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
 from runner.runs.wiring import open_session
 from runner.salesforce.describe import Describes
@@ -231,7 +231,8 @@ def _notes(prepared: PreparedRun, state: StateFolder) -> Iterator[str]:
     if not state.ledger.exists():
         return
     with Ledger(state.ledger) as ledger:
-        unfinished = ledger.unfinished(prepared.job.file)
+        recorded = ledger.unfinished(prepared.job.file)
+    unfinished = [run for run in recorded if is_of(run, prepared.job)]
     if unfinished:
         yield (
             f"Run {unfinished[0].run_id} of this job is unfinished: a run resumes it first, and "

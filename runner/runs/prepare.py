@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
@@ -83,14 +84,15 @@ def prepare(files: Sequence[Path], request: RunRequest, options: RunOptions) -> 
     written: frozenset[Path] = frozenset()
     for file in files:
         try:
-            job = load_job(file, options.settings.permissions, written)
-            params = resolved_params(job, request)
+            job = load_job(file, options.settings.permissions, written, request.target)
+            of_job = replace(request, target=job.connection.target)
+            params = resolved_params(job, of_job)
         except (JobError, UsageError) as error:
             if isinstance(error, UsageError) and len(files) > 1:
                 error = UsageError(f"{file}: {error.message}", hint=error.hint)
             errors.append(error)
         else:
-            prepared.append(PreparedRun(job, request, params, digest_of(job.file)))
+            prepared.append(PreparedRun(job, of_job, params, digest_of(job.file)))
             written |= files_written_by(job)
     if errors:
         raise all_of(errors)
@@ -129,13 +131,13 @@ def _is_among(file: Path, others: Sequence[Path]) -> bool:
     return real_path(file) in map(real_path, others)
 
 
-def load(job_file: Path, options: RunOptions) -> Job:
-    """Read and check one job.
+def load(job_file: Path, options: RunOptions, target: str | None) -> Job:
+    """Read and check one job, for one of its targets if it has any.
 
     Raises:
         JobError: It is wrong.
     """
-    job = load_job(job_file, options.settings.permissions)
+    job = load_job(job_file, options.settings.permissions, target=target)
     options.on_job(job)
     return job
 
@@ -172,6 +174,7 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
         job.file,
         job.connection.org_id,
         run_id=run_id,
+        target=job.connection.target,
         since=now,
         wait_seconds=options.wait_lock_seconds,
     )

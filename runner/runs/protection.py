@@ -11,7 +11,7 @@ from runner.diagnostics import Diagnostic
 from runner.engine.api_reserve import ApiReserve
 from runner.engine.rail_guard import RailGuard
 from runner.errors import RailError
-from runner.job.load import connection_problem
+from runner.job.connections import connection_problem
 from runner.job.model import Job, WriteTask
 from runner.job.rails import Rail
 from runner.runs.selection import SelectedRun

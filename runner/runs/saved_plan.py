@@ -69,6 +69,8 @@ class SavedPlan(Struct, frozen=True):
     """Digest of the rows of each file that was read, by the name of `local_sources`."""
     trips: tuple[SavedTrip, ...] = ()
     """Limits of the job that the plan exceeds."""
+    target: str | None = None
+    """Which of the job's targets it is for."""
 
 
 def check_place(to: Path) -> None:
@@ -209,6 +211,7 @@ def _index(made: MadePlan) -> SavedPlan:
         prepared.request.params,
         {name: digest for task in made.tasks for name, digest in task.sources.items()},
         tuple(map(_saved_trip, plan.trips)),
+        prepared.request.target,
     )
 
 

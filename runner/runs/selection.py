@@ -182,14 +182,19 @@ def _task_names(request: RunRequest, job: Job) -> set[str]:
     return set(request.only) or {task.name for task in job.tasks}
 
 
-def unfinished_run(ledger: Ledger, runs: Iterable[RunRecord], job_file: Path) -> RunRecord | None:
+def is_of(run: RunRecord, job: Job) -> bool:
+    """Whether a run is of this job, and of the target that it is loaded for."""
+    return run.job_file == job.file and run.request.target == job.connection.target
+
+
+def unfinished_run(ledger: Ledger, runs: Iterable[RunRecord], job: Job) -> RunRecord | None:
     """The run of a job to finish before a new one; runs that sent nothing are closed.
 
     Call it under the job's lock.
     """
     found = None
     for run in runs:
-        if run.job_file != job_file:
+        if not is_of(run, job):
             continue
         if not run.has_sent:
             ledger.close_run(run.run_id)

@@ -73,7 +73,7 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
     state, ends_at = options.settings.state.create(), options.ends_at
     with Ledger(state.ledger) as ledger:
         run = run_to_undo(ledger, wanted)
-    job = load(run.job_file, options)
+    job = load(run.job_file, options, run.request.target)
     relay = _Relay(options.sink)
     options = replace(options, sink=relay)
     with locked(job, options) as lock:
@@ -90,6 +90,8 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
                 shutil.rmtree(folder, ignore_errors=True)
             tasks = tuple(step.task for step in plan.steps)
             undo_job = replace(job, name=run.job, tasks=tasks, params=(), max_disk_bytes=None)
-            selected = SelectedRun(run_id, undo_job, RunRequest(verb=UNDO), after=run)
+            selected = SelectedRun(
+                run_id, undo_job, RunRequest(verb=UNDO, target=run.request.target), after=run
+            )
             execution = Execution(selected, folder, ledger, options, session, org, ends_at)
             yield PreparedUndo(plan, execution, relay)

@@ -39,7 +39,10 @@ class UserSettings(Struct, frozen=True):
 
 
 def load_job(
-    file: Path, permissions: Permissions, written_before: frozenset[Path] = frozenset()
+    file: Path,
+    permissions: Permissions,
+    written_before: frozenset[Path] = frozenset(),
+    target: str | None = None,
 ) -> Job:
     """Read a job; files in `written_before` may not exist yet, as another job writes them.
 
@@ -48,7 +51,7 @@ def load_job(
     """
     from runner.errors import JobError
 
-    job, problems = check_job(file, permissions, written_before)
+    job, problems = check_job(file, permissions, written_before, target)
     if job is None:
         raise JobError(problems)
     return job
@@ -58,6 +61,7 @@ def check_job(
     file: Path,
     permissions: Permissions,
     written_before: frozenset[Path] = frozenset(),
+    target: str | None = None,
     *,
     thorough: bool = False,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
@@ -67,6 +71,7 @@ def check_job(
         file: The job.
         permissions: What it may write and read outside of its folder.
         written_before: Files that another job writes before this one starts.
+        target: Which of its targets is meant; None: its default, if it has targets.
         thorough: Also read the rows of Excel, JSON and XML, which a run reads when the task starts.
     """
     from runner.job import load
@@ -81,18 +86,18 @@ def check_job(
         header=columns_of if thorough else read_columns,
         libraries=missing_library,
     )
-    return load.check_job(file, readers, permissions, written_before)
+    return load.check_job(file, readers, permissions, written_before, target)
 
 
-def load_connection(file: Path, permissions: Permissions) -> Connection:
+def load_connection(file: Path, permissions: Permissions, target: str | None = None) -> Connection:
     """Read a job's connection alone.
 
     Raises:
         JobError: It is wrong; every problem with its position.
     """
-    from runner.job import load
+    from runner.job import connections
 
-    return load.load_connection(file, permissions)
+    return connections.load_connection(file, permissions, target)
 
 
 @contextmanager
@@ -121,7 +126,7 @@ def open_session(  # noqa: PLR0913, PLR0917 - what a session is made of
     from runner.salesforce.http.retry import Retrier
     from runner.salesforce.session import Session
 
-    command = login_command(job_file)
+    command = login_command(job_file, connection.target)
     with (
         _connection_tokens(connection, job_file, settings) as tokens,
         open_transport(settings.permissions) as transport,
@@ -137,9 +142,10 @@ def open_transport(permissions: Permissions) -> Transport:
     return Transport(allowed_hosts=permissions.hosts)
 
 
-def login_command(job_file: Path) -> str:
+def login_command(job_file: Path, target: str | None) -> str:
     """The command that signs in to this job's connection."""
-    return f"runner login {shlex.quote(str(job_file))}"
+    words = ["runner", "login", str(job_file), *(["--target", target] if target else [])]
+    return shlex.join(words)
 
 
 @contextmanager
@@ -151,7 +157,7 @@ def _connection_tokens(
 
     elsewhere = connection.url or connection.token or connection.auth
     if connection.environment is not Environment.LOCAL or elsewhere:
-        yield token_store(connection, settings, login_command(job_file))
+        yield token_store(connection, settings, login_command(job_file, connection.target))
         return
     from runner.credentials import Token
     from runner.runs.local_org_process import local_org, org_folder

@@ -97,6 +97,7 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
     org_id: str | None,
     *,
     run_id: str,
+    target: str | None = None,
     since: datetime | None = None,
     wait_seconds: float = 0.0,
 ) -> Iterator[Callable[[str], None]]:
@@ -107,6 +108,7 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         job_file: Two names of one file are one job.
         org_id: None while it is not known, which is an org of its own here.
         run_id: The run that holds it, named in the error of a second one.
+        target: Which of the job's targets; runs of one do not wait for those of another.
         since: When the run started; now by default.
         wait_seconds: How long to wait for another run to release it.
 
@@ -119,7 +121,7 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
 
-    name = _name(job_file, org_id)
+    name = _name(job_file, org_id, target)
     lock = FileLock(private_folder(folder) / f"{name}.lock", mode=PRIVATE_FILE)
     record = folder / f"{name}.json"
     try:
@@ -213,9 +215,10 @@ def _open(lock_file: Path) -> int:
         raise unwritable(lock_file, error) from error
 
 
-def _name(job_file: Path, org_id: str | None) -> str:
+def _name(job_file: Path, org_id: str | None, target: str | None) -> str:
     job = os.path.realpath(job_file)
-    digest = hashlib.sha256(f"{job}\0{org_id or ''}".encode()).hexdigest()
+    of_target = f"\0{target}" if target else ""
+    digest = hashlib.sha256(f"{job}\0{org_id or ''}{of_target}".encode()).hexdigest()
     return f"{Path(job).stem[:40]}-{digest[:16]}"
 
 

@@ -103,6 +103,8 @@ class RunRequest(Struct, frozen=True):
     """Whether incremental queries extract all records."""
     since: str | None = None
     """Where incremental queries begin, in ISO 8601; None: at their watermark."""
+    target: str | None = None
+    """Which of the job's targets; None: its default, or its only connection."""
     reconcile: bool = False
     """Whether incremental queries compare their targets with the org."""
 
@@ -125,6 +127,7 @@ class RunRequest(Struct, frozen=True):
             tuple(found.get("params", ())),
             found.get("full", False),
             found.get("since"),
+            found.get("target"),
             found.get("reconcile", False),
         )
 

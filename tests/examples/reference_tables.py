@@ -119,7 +119,7 @@ def _job_tables(schema):
         "every task": _keys(definitions["query_task"], schema, shared),
         "every write": _keys(definitions["create_task"], schema, of_writes - shared),
     }
-    for name in ("connection", "param", "retry", "options", "defaults"):
+    for name in ("connection", "connection_targets", "param", "retry", "options", "defaults"):
         tables[name] = _keys(definitions[name], schema)
     for name in (*PLACES, "token_env", "token_command"):
         tables[name] = _keys(definitions[name], schema)

@@ -18,7 +18,8 @@ import pytest
 import yaml
 
 from runner.errors import ExitCode
-from runner.job.load import Readers, check_job, load_checked
+from runner.job.documents import load_checked
+from runner.job.load import Readers, check_job
 from runner.job.yaml.document import MAX_BYTES
 from runner.tables.staging.expressions import problem_of
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from runner.diagnostics import Severity
 from runner.errors import JobError
 from runner.job.choices import Blank, Concurrency, OnError
+from runner.job.documents import load_checked
 from runner.job.endpoints import (
     FileFormat,
     FileShape,
@@ -18,7 +19,7 @@ from runner.job.endpoints import (
     TaskRows,
     TaskSource,
 )
-from runner.job.load import Readers, check_job, load_checked, load_job
+from runner.job.load import Readers, check_job, load_job
 from runner.job.model import (
     QUERY_BULK_THRESHOLD_ROWS,
     WRITE_BULK_THRESHOLD_ROWS,

@@ -3,7 +3,8 @@
 import pytest
 
 from runner.errors import JobError
-from runner.job.load import check_job, load_connection
+from runner.job.connections import load_connection
+from runner.job.load import check_job
 from runner.job.permissions import Permissions
 
 CONNECTION = "{environment: sandbox, domain: acme--uat, client_id: 3MVG9abc, token: t.json}"

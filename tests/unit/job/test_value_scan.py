@@ -1,6 +1,7 @@
 import pytest
 
-from runner.job.load import check_job, load_checked
+from runner.job.documents import load_checked
+from runner.job.load import check_job
 from runner.report.diagnostics import diagnostic_document, render_diagnostic
 
 ACCESS = "00D5g00000ABCDE!AQEAQKv0000000000000000000000000.abcdefgh"

@@ -1,0 +1,129 @@
+"""One job, several orgs: state, locks, history and tasks are those of the chosen target."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+TASKS = """
+- name: people
+  create: Account
+  from: people.csv
+- name: only_prod
+  query: SELECT Name FROM Account
+  to: out/prod.csv
+  enabled: {targets: [prod]}
+"""
+
+
+@pytest.fixture
+def orgs(serve_org, bench):
+    """Three local orgs, one of them in a file of its own."""
+    found = {}
+    for name in ("dev", "uat", "prod"):
+        found[name] = serve_org(place=replace(bench, folder=bench.folder / f"org-{name}"))
+        bench.env[f"{name.upper()}_TOKEN"] = found[name].token
+    connection = f"environment: local\nurl: {found['prod'].url}\ntoken: {{env: PROD_TOKEN}}\n"
+    bench.write("connections/prod.yaml", connection)
+    return found
+
+
+def targets(orgs, default="default: dev, "):
+    inline = ", ".join(
+        f"{name}: {{environment: local, url: '{orgs[name].url}', token: {{env: {variable}}}}}"
+        for name, variable in (("dev", "DEV_TOKEN"), ("uat", "UAT_TOKEN"))
+    )
+    return f"{{{default}targets: {{{inline}, prod: connections/prod.yaml}}}}"
+
+
+def job(bench, orgs, **more):
+    bench.write("people.csv", "Name\nAda\nGrace\n")
+    return bench.job(TASKS, connection=targets(orgs, **more))
+
+
+def counts(orgs):
+    return [org.rows("SELECT COUNT(Id) n FROM Account")[0]["n"] for org in orgs.values()]
+
+
+def test_a_job_runs_on_the_target_that_is_chosen_or_on_its_default(bench, orgs):
+    file = job(bench, orgs)
+    ended = bench.run("run", file)
+    assert ended.code == 0, ended.err
+    assert counts(orgs) == [2, 0, 0]
+    assert not (bench.folder / "out").exists()
+    assert bench.run("run", file, "--target", "prod").code == 0
+    assert counts(orgs) == [2, 0, 2]
+    assert (bench.folder / "out/prod.csv").exists()
+    bench.env["SFRUNNER_TARGET"] = "uat"
+    assert bench.run("run", file).code == 0
+    assert counts(orgs) == [2, 2, 2]
+    runs = bench.run("history", "-o", "json").document["runs"]
+    assert [run["target"] for run in runs] == ["uat", "prod", "dev"]
+    assert "test on prod" in bench.run("history").out
+
+
+def test_what_is_left_of_one_target_is_not_resumed_by_another(bench, orgs):
+    file = job(bench, orgs)
+    text = file.read_text()
+    file.write_text(text.replace("from: people.csv", "from: people.csv\n    api: bulk"))
+    orgs["dev"].stall_jobs()
+    assert bench.run("run", file, "--timeout", "2s").code == 5
+    before = bench.run("history", "-o", "json").document["runs"]
+    assert [run["target"] for run in before] == ["dev"]
+    ended = bench.run("run", file, "--target", "prod", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.document["resumed"] is None
+    assert counts(orgs) == [0, 0, 2]
+    orgs["dev"].go_on()
+    assert bench.run("resume").code == 0
+    assert counts(orgs) == [2, 0, 2]
+
+
+@pytest.mark.parametrize("verb", ["run", "plan", "check", "validate", "whoami", "login", "logout"])
+def test_an_unknown_target_is_an_error_with_those_there_are(bench, orgs, verb):
+    ended = bench.run(verb, job(bench, orgs), "--target", "prd")
+    assert ended.code == 2, ended.err
+    assert "has no target 'prd'" in ended.err + ended.out
+    assert "did you mean `prod`?" in ended.err + ended.out
+
+
+def test_a_job_without_a_default_must_be_told_its_target(bench, orgs):
+    file = job(bench, orgs, default="")
+    ended = bench.run("run", file)
+    assert ended.code == 2
+    assert "none of them is the default" in ended.err
+    assert "Its targets are dev, uat, prod." in ended.err
+    assert bench.run("validate", file).code == 0  # each of them is checked
+    plain = bench.job(TASKS, connection="{environment: local}", name="plain.yaml")
+    ended = bench.run("validate", plain)
+    assert "list `targets` in `connection`" in ended.out
+    ended = bench.run("run", plain, "--target", "prod")
+    assert ended.code == 2
+
+
+def test_every_target_is_validated_and_asked_who_it_is(bench, orgs):
+    file = job(bench, orgs)
+    bench.env.pop("UAT_TOKEN")
+    ended = bench.run("whoami", file, "--all-targets", "-o", "json")
+    assert ended.code == 4, ended.err
+    assert [each["target"] for each in ended.document] == ["dev", "uat", "prod"]
+    assert ["error" in each for each in ended.document] == [False, True, False]
+    assert ended.document[1]["mend"] == f"runner login {file} --target uat"
+    bench.write("connections/prod.yaml", "environment: sandbx\n")
+    ended = bench.run("validate", file)
+    assert ended.code == 2
+    assert "connections/prod.yaml:1:14" in ended.out
+    assert bench.run("validate", file, "--target", "dev").code == 0
+
+
+def test_a_file_of_targets_is_shared_by_jobs(bench, orgs):
+    bench.write("people.csv", "Name\nAda\n")
+    bench.write("connections/all.yaml", targets(orgs).replace("connections/prod", "prod") + "\n")
+    file = bench.job(TASKS, connection="connections/all.yaml")
+    assert bench.run("run", file, "--target", "prod").code == 0
+    assert counts(orgs) == [0, 0, 1]
+    planned = bench.run("plan", file, "--target", "uat", "--save", "uat.plan")
+    assert planned.code == 0, planned.err
+    assert bench.run("apply", "uat.plan").code == 0
+    assert counts(orgs) == [0, 1, 1]
+    assert json.loads(bench.run("history", "-o", "json").out)["runs"][0]["target"] == "uat"
