@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from runner.credentials import Secret, SecretReference
 from runner.engine.api_reserve import ApiReserve
 from runner.engine.deadline import Deadline
 from runner.engine.task_end import outcome_of
@@ -55,6 +56,14 @@ class SourceOrg(Struct, frozen=True):
     first_poll_seconds: float = 1.0
 
 
+class SourceOrgs(Struct, frozen=True):
+    """The other orgs that a run reads from."""
+
+    by_connection: Mapping[Connection, SourceOrg] = field(default_factory=dict)
+    mask_keys: Mapping[SecretReference, Secret] = field(default_factory=dict)
+    """The keys of masks, by where they are."""
+
+
 class Context(Struct, frozen=True):
     """One run's collaborators and folders."""
 
@@ -95,13 +104,13 @@ class Context(Struct, frozen=True):
     reconcile: bool = False
     """Whether incremental queries compare their targets with the org this time."""
 
-    source_orgs: Mapping[Connection, SourceOrg] = field(default_factory=dict)
+    source_orgs: SourceOrgs = SourceOrgs()
     """The other orgs that tasks read from."""
 
     def of(self, task: AnyTask) -> Context:
         """The run as a task sees it: connected to the org that it reads from, if to another."""
         connection = task.connection if isinstance(task, SourceQuery) else None
-        org = self.source_orgs.get(connection) if connection is not None else None
+        org = self.source_orgs.by_connection.get(connection) if connection is not None else None
         if org is None:
             return self
         return replace(

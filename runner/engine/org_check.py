@@ -13,11 +13,13 @@ from pathlib import Path
 from runner.diagnostics import Diagnostic, Location
 from runner.engine.columns import plan_columns
 from runner.engine.context import Context
+from runner.engine.masks import mask_problems
 from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import JobError, OrgError, TransientError
 from runner.job.endpoints import FileSource, FileTarget
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
+from runner.job.source_query import SourceQuery
 from runner.salesforce.describe import Describes, ObjectDescribe
 from runner.tables.sources.open import read_columns
 
@@ -76,7 +78,7 @@ def org_problems(
         problem
         for task in tasks
         for problem in (
-            query_problems(job, task, describes_for(task))
+            _query_problems(job, task, describes_for(task))
             if isinstance(task, QueryTask)
             else _problems(job, task, describes_for(task), to_be_written)
         )
@@ -128,6 +130,13 @@ def _problems(
     header = known_header(task, to_be_written)
     if header is not None or task.fields is not None:
         yield from plan_columns(job, task, header, describes)[1]
+
+
+def _query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diagnostic]:
+    found = query_problems(job, task, describes)
+    if not found and isinstance(task, SourceQuery):
+        return list(mask_problems(job, task, describes))
+    return found
 
 
 def _may(described: ObjectDescribe, word: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from runner.engine.increment import Increment
 from runner.engine.list_values import values_of_lists
 from runner.engine.long_queries import check_long_query, long_query_named, why_bulk
 from runner.engine.lost_results import LostResultError, lost_results_named
+from runner.engine.masks import mask_values
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.engine.query_files import QueryFiles
 from runner.engine.reconcile import Reconciled, reconcile
@@ -50,6 +52,7 @@ from runner.salesforce.versions import Feature, require, supports
 from runner.state.run_records import PartRecord
 from runner.tables.targets.bulk_header import join_rows, name_columns
 from runner.tables.targets.deliver import deliver, get_ready
+from runner.tables.targets.masking import masked_pages
 from runner.tables.targets.rest_pages import FormattedPage, parse_records
 from runner.tables.targets.rest_rows import RestWriter
 
@@ -114,7 +117,7 @@ def _org_of(task: QueryTask, context: Context) -> Iterator[str]:
     """Which org the rows are from, where it is not the one that the run writes to."""
     connection = task.connection if isinstance(task, SourceQuery) else None
     if connection is not None:
-        org = context.source_orgs[connection]
+        org = context.source_orgs.by_connection[connection]
         who, url = org.identity.username, org.session.instance_url
         yield f"from org {org.identity.org_id} at {url} as {who}"
 
@@ -193,6 +196,7 @@ class _Query:
         known = query_columns(self._selection, context.describes)
         self.columns = without_tables(known, task.children)
         self._has_blobs = any(column.is_blob for column in known)
+        self._masks = mask_values(task, context) if isinstance(task, SourceQuery) else {}
         self._files = QueryFiles(task, context, known) if task.files else None
         self.children = Children(context, self._selection, task.children, folder)
         self.job_ids: list[str] = []
@@ -304,6 +308,7 @@ class _Query:
             self.columns,
             is_open=self._selection.is_open,
             datetimes=datetimes_of(describes),
+            masks=self._masks,
         )
         self._writer = writer
         with self.children.open(), writer:
@@ -369,6 +374,7 @@ class _Query:
                 job.id,
                 to,
                 expected=ended.processed,
+                rewrite=partial(masked_pages, self._masks) if self._masks else None,
                 report=lambda rows: self._report_download(rows, ended.processed),
             )
         name_columns(to, self.columns)

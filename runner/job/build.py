@@ -25,6 +25,7 @@ from runner.job.choices import (
     UnknownColumns,
 )
 from runner.job.endpoints import EXPLICIT_NULL, ListColumn
+from runner.job.masks import Mask, MaskKind, Masks
 from runner.job.merges import Merge
 from runner.job.model import (
     COMPARED_VERBS,
@@ -141,8 +142,15 @@ def tasks(
     write = {**values, "from": {"task": name}}
     if needs is not None:
         write["needs"] = [*needs, name]
-    found = SourceQuery(**own, write=values["name"], connection=source)
+    found = SourceQuery(**own, write=values["name"], connection=source, masks=_masks(query))
     return found, _task(write, index, folder, defaults)
+
+
+def _masks(values: Values) -> Masks:
+    """What takes the place of values of a source; null is a word of YAML's own."""
+    masks = values.get("mask", {}).items()
+    key = endpoints.reference(values["mask_key"]) if "mask_key" in values else None
+    return Masks(tuple(Mask(column, MaskKind(kind or "null")) for column, kind in masks), key)
 
 
 _OF_THE_QUERY = ("needs", "enabled", "on_error", "retry", "timeout")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeGuard
 
+from runner.job.masks import Masks
 from runner.job.model import AnyTask, Connection, QueryTask
 
 
@@ -18,6 +19,8 @@ class SourceQuery(QueryTask, frozen=True, kw_only=True):
     """The write that reads its rows."""
     connection: Connection | None = None
     """Of that org; None only in a job that has problems."""
+    masks: Masks = Masks()
+    """What takes the place of values that must not leave that org."""
 
 
 def query_name(write: str) -> str:

@@ -27,7 +27,7 @@ _CONSUMER_SECRET = re.compile(r"[0-9A-F]{64}")
 _SECRET_KEYS = frozenset(
     (
         "password", "passphrase", "secret", "client_secret", "consumer_secret", "access_token",
-        "refresh_token", "security_token", "session_id", "private_key", "api_key",
+        "refresh_token", "security_token", "session_id", "private_key", "api_key", "mask_key",
     )
 )  # fmt: skip
 _REFERENCE = "write only where the secret is: a path, {env: NAME} or {command: [...]}"
@@ -35,6 +35,8 @@ _HELP = f"revoke it if this file was ever shared; sign in with `runner login` an
 _HELP_OF_PASSWORDS = f"change it if this file was ever shared, and {_REFERENCE}"
 _PASSWORDS = ("a password", "a password in a URL")
 """Kinds that a query or an expression may seem to contain."""
+_NOT_SIGNED_IN = (*_PASSWORDS, "a mask key")
+"""Kinds that no sign-in gives."""
 _NAMED = re.compile(
     rf"""\b(?:{"|".join(sorted(_SECRET_KEYS))})["']?\s*[:=]\s*[^\s{{\[#]""", re.IGNORECASE
 )
@@ -83,7 +85,7 @@ def secrets(values: Plain, origin: Origin) -> list[Diagnostic]:
         if isinstance(value, str | int) and (kind := _kind(path, str(value))):
             register_secret(str(value))
             article = kind.replace("a a", "an a") if kind.startswith("a a") else kind
-            hint = _HELP_OF_PASSWORDS if kind in _PASSWORDS else _HELP
+            hint = _HELP_OF_PASSWORDS if kind in _NOT_SIGNED_IN else _HELP
             found.append(origin.diagnose(path, _PASTED, f"the file contains {article}", help=hint))
     return found
 

@@ -113,7 +113,8 @@ class _OtherOrgs(Struct):
         how = Connecting(self.job, self.settings, events.ignore)
         for connection, query in connections_of(tasks_to_run(self.job, ())).items():
             try:
-                self._found |= stack.enter_context(source_orgs(how, [query], self.target))
+                found = stack.enter_context(source_orgs(how, [query], self.target))
+                self._found |= found.by_connection
             except RunnerError as error:
                 self.problems += _problems_of(self.job, error, connection)
                 self.exit_codes.append(error.exit_code)

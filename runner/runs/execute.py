@@ -7,24 +7,24 @@ task is done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
 from runner.engine.api_reserve import check_reserve
 from runner.engine.connect import ConnectedOrg, connect
-from runner.engine.context import Context, SourceOrg
+from runner.engine.context import Context, SourceOrgs
 from runner.engine.deadline import RUN_TIMED_OUT, run_timed_out
 from runner.engine.org_check import check_against_org
 from runner.engine.replaced_sources import replaced_sources
 from runner.engine.run import finish, run_tasks
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
-from runner.job.model import Connection, Environment, Job
+from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
 from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked
 from runner.runs.protection import check_confirmed, guard_of, reserve_of, unconfirmed
@@ -211,7 +211,7 @@ def execute_selected(
 
 def _other_orgs(
     selected: SelectedRun, options: RunOptions, target: TargetOrg, ends_at: float | None
-) -> AbstractContextManager[Mapping[Connection, SourceOrg]]:
+) -> AbstractContextManager[SourceOrgs]:
     """The orgs that the tasks read from which are not finished yet."""
     past = selected.past.tasks if selected.past else ()
     done = {task.name for task in past if task.final}
@@ -297,7 +297,7 @@ class Execution(Struct, frozen=True):
     session: Session
     org: ConnectedOrg
     ends_at: float | None
-    source_orgs: Mapping[Connection, SourceOrg] = field(default_factory=dict)
+    source_orgs: SourceOrgs = SourceOrgs()
     """The other orgs that it reads from."""
 
     def run(self, least: ExitCode = ExitCode.DONE) -> RunOutcome:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -18,7 +18,7 @@ from tempfile import mkdtemp
 from msgspec import Struct
 
 from runner.engine.connect import ConnectedOrg, connect
-from runner.engine.context import Context, SourceOrg
+from runner.engine.context import Context, SourceOrgs
 from runner.engine.org_check import org_problems
 from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
@@ -26,7 +26,7 @@ from runner.engine.planned_sources import Left, PlannedSources, files_read
 from runner.engine.task_conflicts import Place
 from runner.errors import AbortedError, JobError, RunnerError, TransientError
 from runner.files import private_folder
-from runner.job.model import Connection, Environment, WriteTask
+from runner.job.model import Environment, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.job.source_query import SourceQuery
 from runner.plan import RunPlan
@@ -155,9 +155,7 @@ class _Planning(Struct, frozen=True):
             )
         return MadePlan(self.prepared, plan, tasks, self.folder)
 
-    def _other_orgs(
-        self, target: TargetOrg
-    ) -> AbstractContextManager[Mapping[Connection, SourceOrg]]:
+    def _other_orgs(self, target: TargetOrg) -> AbstractContextManager[SourceOrgs]:
         job, options = self.prepared.job, self.options
         how = Connecting(job, options.settings, options.sink, options.ends_at)
         tasks = tasks_to_run(job, self.prepared.request.only)
@@ -196,7 +194,7 @@ class _Planning(Struct, frozen=True):
         ledger: Ledger,
         session: Session,
         org: ConnectedOrg,
-        others: Mapping[Connection, SourceOrg],
+        others: SourceOrgs,
     ) -> Context:
         job, options = self.prepared.job, self.options
         selected = SelectedRun(

@@ -6,20 +6,23 @@ of what is read there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner.credentials import Secret, SecretReference
 from runner.engine.connect import connect
-from runner.engine.context import SourceOrg
-from runner.errors import JobError, RunnerError
+from runner.engine.context import SourceOrg, SourceOrgs
+from runner.errors import JobError, RunnerError, SignInError
 from runner.events import Sink
+from runner.job.masks import LEAST_KEY_CHARACTERS
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, Connection, Environment, Job
 from runner.job.partial_job import task_path
-from runner.job.source_query import connections_of
+from runner.job.secrets import read_secret
+from runner.job.source_query import SourceQuery, connections_of
 from runner.runs.wiring import UserSettings, open_session
 from runner.salesforce.describe import Describes
 
@@ -49,7 +52,7 @@ class TargetOrg(Struct, frozen=True):
 @contextmanager
 def source_orgs(
     how: Connecting, tasks: Iterable[AnyTask], target: TargetOrg
-) -> Iterator[Mapping[Connection, SourceOrg]]:
+) -> Iterator[SourceOrgs]:
     """The orgs that some tasks read from, connected until the block ends.
 
     Args:
@@ -66,8 +69,10 @@ def source_orgs(
     # A token that the user names instead of the job's is one of the org that is written to.
     settings = replace(how.settings, token=None)
     found: dict[Connection, SourceOrg] = {}
+    queries = [task for task in tasks if isinstance(task, SourceQuery)]
+    keys = _mask_keys(job, queries)
     with ExitStack() as stack:
-        for connection, query in connections_of(tasks).items():
+        for connection, query in connections_of(queries).items():
             file = connection.source or job.file
             try:
                 session = stack.enter_context(
@@ -91,7 +96,34 @@ def source_orgs(
                 org.version,
                 LOCAL_FIRST_POLL_SECONDS if is_local else 1.0,
             )
-        yield found
+        yield SourceOrgs(found, keys)
+
+
+def _mask_keys(job: Job, queries: Iterable[SourceQuery]) -> dict[SecretReference, Secret]:
+    """The keys of the queries' masks, read before anything else is done.
+
+    Raises:
+        JobError: A key is not there, or too short.
+    """
+    found: dict[SecretReference, Secret] = {}
+    for query in queries:
+        reference = query.masks.key
+        if reference is None or reference in found:
+            continue
+        path = task_path(query, "mask_key")
+        try:
+            key = read_secret(reference, what="the key of the masks")
+        except SignInError as error:
+            hint = "create one once with `openssl rand -hex 32`, and keep it for later copies"
+            problem = job.origin.diagnose(path, "org/no-mask-key", error.message, help=hint)
+            raise JobError((problem,)) from error
+        if len(key.reveal()) < LEAST_KEY_CHARACTERS:
+            message = f"the key of the masks has fewer than {LEAST_KEY_CHARACTERS} characters"
+            hint = "a key that can be guessed hides nothing; create one with `openssl rand -hex 32`"
+            problem = job.origin.diagnose(path, "org/no-mask-key", message, help=hint)
+            raise JobError((problem,))
+        found[reference] = key
+    return found
 
 
 def tasks_to_run(job: Job, only: Collection[str], done: Collection[str] = ()) -> list[AnyTask]:

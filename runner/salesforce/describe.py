@@ -60,6 +60,8 @@ class FieldDescribe(Struct, frozen=True):
     """Values, and labels, of a restricted picklist; empty for any other field."""
     filterable: bool = True
     """Whether a condition of a query may name it."""
+    compound_field_name: str | None = None
+    """The field that contains it: of `LastName`, `Name`."""
 
     @property
     def required(self) -> bool:
@@ -239,6 +241,7 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     restricted_picklist: bool | None = None
     picklist_values: list[_Choice] | None = None
     filterable: bool | None = None
+    compound_field_name: str | None = None
 
 
 class _ChildrenAnswer(msgspec.Struct):

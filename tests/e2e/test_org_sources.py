@@ -1,5 +1,8 @@
 """Another org as the source: a copy from one local org to another, equal by external Ids."""
 
+import re
+import zipfile
+
 import pytest
 
 from tests.e2e.conftest import Bench
@@ -16,6 +19,7 @@ objects:
       Active__c: {type: checkbox, label: Active}
   Contact:
     fields:
+      Short__c: {type: text, label: Short, length: 8}
       ERP_Id__c: {type: text, label: ERP Id, length: 20, external_id: true, unique: true}
   Opportunity:
     fields:
@@ -194,3 +198,153 @@ def test_a_resume_sends_the_rows_that_were_read_at_first(bench, prod, sandbox):
     resumed = bench.run("resume", "-o", "json")
     assert resumed.code == 0, resumed.err
     assert [row["ERP_Id__c"] for row in found(sandbox)["accounts"]] == ["A1", "A2"]
+
+
+MASKED = """
+- name: accounts
+  upsert: Account
+  key: ERP_Id__c
+  from:
+    query: SELECT ERP_Id__c, Name, Phone, BillingCity, Parent.ERP_Id__c FROM Account
+    connection: prod/connection.yaml
+    api: {api}
+    mask: {{ERP_Id__c: hash, Parent.ERP_Id__c: hash, name: fake, Phone: null, BillingCity: fake}}
+    mask_key: {{env: MASK_KEY}}
+- name: contacts
+  upsert: Contact
+  key: ERP_Id__c
+  from:
+    query: SELECT ERP_Id__c, LastName, Email, Description, Birthdate, Account.ERP_Id__c FROM Contact
+    connection: prod/connection.yaml
+    api: {api}
+    mask:
+      Email: hash
+      LastName: fake
+      Description: hash
+      Birthdate: null
+      Account.ERP_Id__c: hash
+    mask_key: {{env: MASK_KEY}}
+"""
+SECRETS = (
+    "Hidden",
+    "+49 30 5550",
+    "Secretville",
+    "KEY-",
+    "Smithson",
+    "jane@acme.com",
+    "1980-02-29",
+)
+
+
+def seed_secrets(org):
+    secrets = {"Name": "Hidden Top", "Phone": "+49 30 5550", "BillingCity": "Secretville"}
+    top = org.create("Account", ERP_Id__c="KEY-1", **secrets)
+    below = org.create("Account", ERP_Id__c="KEY-2", Name="Hidden Below", ParentId=top)
+    for number in range(3):
+        org.create(
+            "Contact", ERP_Id__c=f"C{number}", LastName="Smithson" if number else "SMITHSON",
+            Email="Jane@acme.com" if number else "jane@acme.com", Birthdate="1980-02-29",
+            Description=f'Hidden "{number}",\nline', AccountId=below,
+        )  # fmt: skip
+
+
+def everything_in(folder):
+    return b"".join(each.read_bytes() for each in folder.rglob("*") if each.is_file())
+
+
+@pytest.mark.parametrize("api", ["rest", "bulk"])
+def test_masked_values_are_nowhere_but_in_the_org_that_they_are_from(bench, prod, sandbox, api):
+    seed_secrets(prod)
+    bench.env["MASK_KEY"] = "0123456789abcdef0123"
+    written = bench.job(MASKED.format(api=api))
+    planned = bench.run("plan", written, "--save", "kept.plan")
+    assert planned.code == 0, planned.err
+    ended = bench.run("run", written)
+    assert ended.code == 0, ended.err + ended.out
+    accounts = sandbox.rows(
+        "SELECT Id, ERP_Id__c, Name, Phone, BillingCity, Parent.ERP_Id__c FROM Account"
+        " ORDER BY ParentId NULLS FIRST"
+    )
+    assert len(accounts) == 2
+    assert accounts[1]["Parent"]["ERP_Id__c"] == accounts[0]["ERP_Id__c"]
+    assert all(re.fullmatch("[a-z2-7]{16}", row["ERP_Id__c"]) for row in accounts)
+    assert accounts[0]["BillingCity"] not in {None, ""}
+    people = sandbox.rows(
+        "SELECT LastName, Email, Description, Birthdate, Account.ERP_Id__c FROM Contact"
+    )
+    assert {row["Account"]["ERP_Id__c"] for row in people} == {accounts[1]["ERP_Id__c"]}
+    assert len({row["LastName"] for row in people}) == 1
+    assert len({row["Email"] for row in people}) == 1
+    assert re.fullmatch("[a-z2-7]{16}@example[.]invalid", people[0]["Email"])
+    assert len({row["Description"] for row in people}) == 3
+    assert {row["Birthdate"] for row in people} == {None}
+    told = planned.out + planned.err + ended.out + ended.err
+    with zipfile.ZipFile(bench.folder / "kept.plan") as kept:
+        stored = everything_in(bench.state) + b"".join(map(kept.read, kept.namelist()))
+    for secret in SECRETS:
+        assert secret not in str(accounts) + str(people) + told
+        assert secret.lower().encode() not in stored.lower()
+    assert b"0123456789abcdef0123" not in stored
+    again = bench.run("run", bench.job(MASKED.format(api="auto")), "-o", "json")
+    assert again.code == 0, again.err
+    assert again.task("contacts")["counts"]["updated"] == 3
+    assert again.task("accounts")["counts"]["created"] == 0
+
+
+def test_a_null_empties_what_the_sandbox_still_has(bench, prod, sandbox):
+    seed_secrets(prod)
+    sandbox.create("Account", ERP_Id__c="KEY-1", Name="Old", Phone="+49 30 5550")
+    text = """
+- name: accounts
+  upsert: Account
+  key: ERP_Id__c
+  from:
+    query: SELECT ERP_Id__c, Name, Phone FROM Account
+    connection: prod/connection.yaml
+    mask: {Phone: null}
+"""
+    ended = bench.run("run", bench.job(text))
+    assert ended.code == 0, ended.err
+    assert {row["Phone"] for row in sandbox.rows("SELECT Phone FROM Account")} == {None}
+
+
+MISFITS = {
+    "{Birthdate: hash}": "`Birthdate` is of type date, which has no hash",
+    "{Description: fake}": "nothing can be invented for `Description`",
+    "{LastName: fake}": "`Name` shows `LastName`, which is masked",
+    "{Name: fake}": "`LastName` shows `Name`, which is masked",
+    "{Short__c: hash}": "`Short__c` holds 8 characters, and its hash needs 16",
+}
+
+
+def test_masks_that_do_not_fit_their_fields_stop_all(bench, prod, sandbox):
+    bench.env["MASK_KEY"] = "0123456789abcdef0123"
+    tasks = [
+        f"""
+- name: people{number}
+  create: Contact
+  from:
+    query: SELECT Name, LastName, Birthdate, Description, Short__c FROM Contact
+    connection: prod/connection.yaml
+    mask: {mask}
+    mask_key: {{env: MASK_KEY}}
+  fields: {{LastName: LastName}}
+"""
+        for number, mask in enumerate(MISFITS)
+    ]
+    for verb in ("check", "run"):
+        ended = bench.run(verb, bench.job("".join(tasks)))
+        assert ended.code == 2, ended.err
+        assert [said for said in MISFITS.values() if said not in ended.out + ended.err] == []
+
+
+def test_a_mask_key_that_is_not_there_or_short_stops_all(bench, prod, sandbox):
+    written = bench.job(MASKED.format(api="rest"))
+    for verb, key in (("check", None), ("plan", "short"), ("run", None), ("run", "short")):
+        bench.env["MASK_KEY"] = key or ""
+        ended = bench.run(verb, written)
+        assert ended.code == 2, ended.err
+        assert "org/no-mask-key" in ended.out + ended.err
+        said = "fewer than 16 characters" if key else "is empty"
+        assert said in ended.out + ended.err
+    assert sandbox.rows("SELECT Id FROM Account") == []

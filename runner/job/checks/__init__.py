@@ -29,7 +29,7 @@ from runner.job.checks.increments import increments
 from runner.job.checks.keeping import keeping
 from runner.job.checks.merges import merges
 from runner.job.checks.mirrors import mirrors
-from runner.job.checks.org_sources import org_sources
+from runner.job.checks.org_sources import masks, org_sources
 from runner.job.checks.scopes import scopes
 from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
@@ -77,6 +77,7 @@ _OF_QUERIES: tuple[_Check, ...] = (
     queries.lists,
     increments,
     org_sources,
+    masks,
 )
 _OF_PARAMS: tuple[_Check, ...] = (
     queries.defaults_of_params,

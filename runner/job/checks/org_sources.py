@@ -12,6 +12,7 @@ from runner.job import soql
 from runner.job.order import prerequisites
 from runner.job.partial_job import PartialJob, task_path
 from runner.job.source_query import SourceQuery
+from runner.suggest import did_you_mean
 
 _ID = "id"
 _OF_PARENTS = "Account.ERP_Id__c"
@@ -32,6 +33,34 @@ def org_sources(job: PartialJob) -> Iterator[Diagnostic]:
         write = writes.get(task.write)
         if write is not None and write.fields is None:
             yield from _ids(task, job)
+
+
+def masks(job: PartialJob) -> Iterator[Diagnostic]:
+    """Masks of columns that the query does not select, and a key that is missing or needless."""
+    for task in job.queries:
+        if not isinstance(task, SourceQuery):
+            continue
+        selected = soql.selection(task.soql)
+        known = [item.column for item in selected.items]
+        for mask in task.masks.columns:
+            is_known = mask.column.lower() in {name.lower() for name in known}
+            if not is_known and not selected.is_open and soql.parsed(task.soql) is not None:
+                message = f"the query does not select `{mask.column}`"
+                hint = did_you_mean(mask.column, known, "select it, or remove its mask")
+                path = task_path(task, "mask", mask.column)
+                yield job.origin.diagnose(path, "job/unknown-mask", message, help=hint, at_key=True)
+        if task.masks.needs_key and task.masks.key is None:
+            message = "`hash` and `fake` need a `mask_key`"
+            hint = "add `mask_key: {env: MASK_KEY}`, with a key from `openssl rand -hex 32`"
+            path = task_path(task, "mask")
+            yield job.origin.diagnose(path, "job/no-mask-key", message, help=hint, at_key=True)
+        elif task.masks.key is not None and not task.masks.needs_key:
+            message = "`mask_key` has no effect without a `hash` or a `fake`"
+            path = task_path(task, "mask_key")
+            yield job.origin.diagnose(
+                path, "job/no-effect", message, help="remove it", severity=Severity.WARNING,
+                at_key=True,
+            )  # fmt: skip
 
 
 def _ids(task: SourceQuery, job: PartialJob) -> Iterator[Diagnostic]:

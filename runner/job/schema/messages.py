@@ -185,7 +185,7 @@ def _type_hint(value: object, types: Sequence[str], schema: Mapping[str, Any]) -
 
 
 def _unknown_value(violation: Violation) -> tuple[str, str, str | None]:
-    options = [str(option) for option in violation.expected]
+    options = ["null" if each is None else str(each) for each in violation.expected]
     if violation.instance is None:
         return "no-value", f"{violation.subject} has no value", f"use {in_words(options)}"
     message = f"{violation.subject} cannot be {_named(violation.instance)}"

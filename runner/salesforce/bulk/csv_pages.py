@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.content_encoding import is_delimited
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
@@ -32,6 +33,15 @@ _OTHERS = bytes(set(range(256)) - set(b'"\n'))
 _BOM = codecs.BOM_UTF8
 _LAST_PAGE = frozenset({"", "null"})
 """The locator of the last page; `null` is a text that the org writes."""
+
+
+Rewrite = Callable[[Iterator[bytes]], Iterator[bytes]]
+"""Changes values of a page as it arrives; its header stays."""
+
+
+def as_it_is(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Change nothing."""
+    return chunks
 
 
 class CsvPage:
@@ -179,6 +189,7 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     what: str,
     expected: int | None = None,
     report: Callable[[int], None] | None = None,
+    rewrite: Rewrite = as_it_is,
 ) -> int | None:
     """Save a CSV that comes in pages as one file with one header.
 
@@ -192,6 +203,7 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
         what: Names the results in messages.
         expected: Records of all pages together, where they are known.
         report: Is given the rows so far, after each page.
+        rewrite: Changes each page before any of it is saved.
 
     Returns:
         Rows, as the org counts them and as they arrived; None where the org does not count them.
@@ -204,7 +216,7 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     """
     rows, is_counted = 0, False
     with atomic_write(to) as temporary, temporary.open("w+b") as file:
-        for page in _pages(session, path, file, what, expected):
+        for page in _pages(session, path, file, _Expected(what, None, expected, rewrite)):
             rows += page.records
             is_counted |= page.declared is not None
             if report is not None:
@@ -212,18 +224,15 @@ def save_pages(  # noqa: PLR0913 - a path, and how it is called and counted
     return rows if is_counted else None
 
 
-def _pages(
-    session: Session, path: str, file: BinaryIO, what: str, expected: int | None
-) -> Iterator[CsvPage]:
+def _pages(session: Session, path: str, file: BinaryIO, expected: _Expected) -> Iterator[CsvPage]:
     followed: set[str] = set()
     params: dict[str, str] = {}
-    header: bytes | None = None
     while True:
         request = OrgRequest("GET", path, headers={"Accept": "text/csv"}, params=params)
-        answer, page = _append(session, request, file, _Expected(what, header, expected))
+        answer, page = _append(session, request, file, expected)
         yield page
-        header = page.header
-        expected = None if expected is None else max(0, expected - page.records)
+        left = None if expected.records is None else max(0, expected.records - page.records)
+        expected = replace(expected, header=page.header, records=left)
         locator = answer.headers.get("sforce-locator", "")
         if locator in _LAST_PAGE:
             return
@@ -241,6 +250,7 @@ class _Expected(Struct, frozen=True):
     """None for the first page."""
     records: int | None
     """Of this page and all that follow; None where it is not known."""
+    rewrite: Rewrite
 
 
 def _append(
@@ -254,7 +264,7 @@ def _append(
         file.truncate()
         page = CsvPage(expected.what, headers)
         pages[:] = [page]
-        arriving = page.read(chunks)
+        arriving = expected.rewrite(page.read(chunks))
         file.writelines(arriving if expected.header is None else _without_header(arriving))
         is_last = headers.get("sforce-locator", "") in _LAST_PAGE
         page.check(expected.records if is_last else None)

@@ -20,7 +20,7 @@ from msgspec import Struct
 from runner.errors import DamagedAnswerError, UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.parallel import parallel_map
-from runner.salesforce.bulk.csv_pages import CsvPage
+from runner.salesforce.bulk.csv_pages import CsvPage, Rewrite, as_it_is
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgRequest, path_of
 from runner.salesforce.session import Session
@@ -38,8 +38,14 @@ class _Page(Struct, frozen=True):
     header: bytes
 
 
-def save_in_parallel(
-    session: Session, path: str, to: Path, *, what: str, report: Callable[[int], None]
+def save_in_parallel(  # noqa: PLR0913 - a path, and how it is called, counted and saved
+    session: Session,
+    path: str,
+    to: Path,
+    *,
+    what: str,
+    report: Callable[[int], None],
+    rewrite: Rewrite = as_it_is,
 ) -> int:
     """Save every page of a result as one file, in their order, with one header.
 
@@ -49,6 +55,7 @@ def save_in_parallel(
         to: The file; appears when it is complete. No page files are left beside it.
         what: Names the result in messages.
         report: Is given the rows so far, after each page.
+        rewrite: Changes each page before any of it is saved.
 
     Returns:
         Rows, as the org counts them and as they arrived.
@@ -60,7 +67,7 @@ def save_in_parallel(
         UnexpectedAnswerError: The pages form a loop, or one does not say how many rows it has.
     """
     with atomic_write(to) as temporary, temporary.open("wb") as out:
-        return _append_pages(_Result(session, path, what), out, to, report)
+        return _append_pages(_Result(session, path, what, rewrite), out, to, report)
 
 
 class _Result(Struct, frozen=True):
@@ -69,6 +76,7 @@ class _Result(Struct, frozen=True):
     session: Session
     path: str
     what: str
+    rewrite: Rewrite
 
 
 def _append_pages(result: _Result, out: BinaryIO, to: Path, report: Callable[[int], None]) -> int:
@@ -129,7 +137,7 @@ def _fetched(result: _Result, url: str, file: Path) -> _Page:
             stream.truncate()
             page = CsvPage(result.what, headers)
             pages[:] = [page]
-            stream.writelines(page.read(chunks))
+            stream.writelines(result.rewrite(page.read(chunks)))
             page.check()
 
         result.session.download(OrgRequest("GET", url, headers=_CSV), receive)

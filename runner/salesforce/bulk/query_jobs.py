@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from runner.errors import OrgError, UnexpectedAnswerError
-from runner.salesforce.bulk.csv_pages import save_pages
+from runner.salesforce.bulk.csv_pages import Rewrite, as_it_is, save_pages
 from runner.salesforce.bulk.job import JobInfo, Pace, job_of, wait_for_end
 from runner.salesforce.bulk.parallel_pages import save_in_parallel
 from runner.salesforce.http.messages import OrgRequest, json_body, segment
@@ -59,13 +59,14 @@ def poll(session: Session, job_id: str, pace: Pace, report: Callable[[JobInfo], 
     return wait_for_end(session.retrier, lambda: state(session, job_id), pace, report)
 
 
-def download(
+def download(  # noqa: PLR0913 - a job, and how its rows are counted and saved
     session: Session,
     job_id: str,
     to: Path,
     *,
     expected: int = 0,
     report: Callable[[int], None] | None = None,
+    rewrite: Rewrite | None = None,
 ) -> int:
     """Save the rows of a complete job as one CSV with one header.
 
@@ -76,6 +77,7 @@ def download(
         expected: Rows that the job reports, 0 if it does not; where they are many, and the API
             version lists their pages, these are downloaded in parallel.
         report: Is given the rows so far, after each page.
+        rewrite: Changes each page before any of it is saved.
 
     Returns:
         Rows, as the org counts them and as they arrived.
@@ -87,7 +89,7 @@ def download(
     path = _job_path(job_id)
     version = session.api_version or ""
     if expected > FEW_ROWS and supports(version, Feature.BULK_RESULT_PAGES):
-        rows = _in_parallel(session, path, to, report or _unreported)
+        rows = _in_parallel(session, path, to, report or _unreported, rewrite or as_it_is)
         if rows == expected:
             return rows
     saved = save_pages(
@@ -97,6 +99,7 @@ def download(
         what=_result_of(path),
         expected=expected or None,
         report=report,
+        rewrite=rewrite or as_it_is,
     )
     if saved is None:
         raise UnexpectedAnswerError(f"The org does not say how many rows query job {job_id} found")
@@ -104,11 +107,12 @@ def download(
 
 
 def _in_parallel(
-    session: Session, path: str, to: Path, report: Callable[[int], None]
+    session: Session, path: str, to: Path, report: Callable[[int], None], rewrite: Rewrite
 ) -> int | None:
     """Rows saved; None where the org does not list the pages, so that they come one by one."""
     try:
-        return save_in_parallel(session, path, to, what=_result_of(path), report=report)
+        what = _result_of(path)
+        return save_in_parallel(session, path, to, what=what, report=report, rewrite=rewrite)
     except OrgError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise

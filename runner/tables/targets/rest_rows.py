@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from runner.errors import UnexpectedAnswerError
 from runner.files import atomic_write
 from runner.tables.field_types import FieldKind
+from runner.tables.targets.masking import MaskValue
 from runner.tables.targets.rest_pages import (
     DatetimesOf,
     Digits,
@@ -71,6 +72,7 @@ class RestWriter:
         *,
         is_open: bool = False,
         datetimes: DatetimesOf | None = None,
+        masks: Mapping[str, MaskValue] | None = None,
     ) -> None:
         """Prepare to write.
 
@@ -79,10 +81,13 @@ class RestWriter:
             columns: What the query selects.
             is_open: Whether only the first record shows all columns, because of FIELDS(…).
             datetimes: Fields of nested records that hold datetimes.
+            masks: What takes the place of values, by the name of the column in lower case.
         """
         self._file = file
         self._is_open = is_open
         self._datetimes = datetimes
+        self._masks = masks or {}
+        self._masked: list[tuple[int, MaskValue]] = []
         self._columns: tuple[QueryColumn, ...] = tuple(columns)
         self._reader: PageReader | None = None
         self._stack = ExitStack()
@@ -118,6 +123,8 @@ class RestWriter:
 
     def _begin(self) -> PageReader:
         self._rows.writerow([column.name for column in self._columns])
+        names = [column.name.lower() for column in self._columns]
+        self._masked = [(at, self._masks[n]) for at, n in enumerate(names) if n in self._masks]
         read = [(column.path, column.kind) for column in self._columns]
         self._reader = PageReader(read, self._datetimes)
         return self._reader
@@ -134,6 +141,8 @@ class RestWriter:
             self.write(records)
             return len(records)
         count = len(texts[0])
+        for at, mask in self._masked:
+            texts[at] = [mask(text) for text in texts[at]]
         if count:
             self._stream.write(format_csv(texts))
         return count
@@ -144,7 +153,8 @@ class RestWriter:
         Returns:
             None if it does not have the shape of the pages that were written before.
         """
-        return self._reader.formatted(answer) if self._reader and self._columns else None
+        can = self._reader and self._columns and not self._masks
+        return self._reader.formatted(answer) if self._reader and can else None
 
     def write_formatted(self, page: FormattedPage) -> int:
         """Append a page; returns how many records it has."""
@@ -163,12 +173,13 @@ class RestWriter:
             if reader is None:
                 self._columns = _found_columns(self._columns, record)
                 reader = self._begin()
-            self._rows.writerow(
-                [
-                    self._cell(record, column, types)
-                    for column, types in zip(self._columns, reader.types, strict=True)
-                ]
-            )
+            row = [
+                self._cell(record, column, types)
+                for column, types in zip(self._columns, reader.types, strict=True)
+            ]
+            for at, mask in self._masked:
+                row[at] = mask(row[at])
+            self._rows.writerow(row)
 
     def _cell(self, record: Record, column: QueryColumn, types: set[type]) -> str:
         value = value_at(record, column.path)

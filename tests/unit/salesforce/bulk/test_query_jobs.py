@@ -156,6 +156,23 @@ def test_many_pages_come_side_by_side_and_stand_in_their_order(world, tmp_path):
     assert list(tmp_path.iterdir()) == [to]
 
 
+def starred(chunks):
+    return (chunk.replace(b"1", b"*").replace(b"2", b"*") for chunk in chunks)
+
+
+def test_every_page_is_rewritten_before_it_is_saved(world, tmp_path):
+    paged(world)
+    to = tmp_path / "a.csv"
+    query_jobs.download(world.session, "750q", to, expected=MANY, rewrite=starred)
+    assert to.read_bytes() == PAGES[""][0].replace(b"1", b"*") + b'"*"\n"3"\n'
+    world.org.respond = None
+    rows(world, b"Id\n1\n", 1, "MTA")
+    world.org.cut(b"Id\n2\n3", Sforce_NumberOfRecords="2")
+    rows(world, b"Id\n2\n3\n", 2)
+    assert query_jobs.download(world.session, "750q", to, rewrite=starred) == 3
+    assert to.read_bytes() == b"Id\n*\n*\n3\n"
+
+
 def test_an_org_that_does_not_tell_its_pages_is_asked_for_one_after_the_other(world, tmp_path):
     world.org.refuse(404, "NOT_FOUND", "no such resource")
     rows(world, b"Id\n" + b"1\n" * (MANY - 1), MANY - 1, "MTA")
