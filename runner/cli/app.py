@@ -17,6 +17,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
+from runner.cli.help_text import HELP, examples_in_help
 from runner.version import __version__
 
 _VERBS = (
@@ -65,7 +66,8 @@ def _command(verb: str) -> object:
     if hasattr(module, "app"):  # it has verbs of its own
         return typer.main.get_command(module.app)
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    alone.command(verb)(getattr(module, verb))
+    help_of_verb = examples_in_help(module.EXAMPLES)
+    alone.command(verb, epilog=help_of_verb, context_settings=HELP)(getattr(module, verb))
     return typer.main.get_command(alone)
 
 
@@ -82,6 +84,7 @@ app = typer.Typer(
     name="runner",
     cls=_Verbs,
     help="Run Salesforce jobs declared in YAML.",
+    context_settings=HELP,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from runner.plan import RunPlan
     from runner.runs.plan import MadePlan
 
+EXAMPLES = """\
+runner apply accounts.plan
+runner apply jobs/accounts.yaml --yes
+"""
+
 
 def apply(
     context: typer.Context,

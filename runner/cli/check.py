@@ -14,6 +14,11 @@ from runner.cli.settings import AllowHost, AllowOutside, user_settings
 if TYPE_CHECKING:
     from runner.runs.check import CheckedJob
 
+EXAMPLES = """\
+runner check jobs/accounts.yaml
+runner check jobs/ --target prod -o sarif
+"""
+
 
 def check(
     jobs: JobFiles,

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from runner.state.run_records import RunRecord
     from runner.state.watermarks import Watermark
 
+EXAMPLES = """\
+runner history
+runner history --job accounts --limit 5
+runner history --watermarks
+"""
+
 
 def history(
     job: Annotated[

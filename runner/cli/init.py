@@ -9,6 +9,10 @@ import typer
 
 from runner.errors import UsageError
 
+EXAMPLES = """\
+runner init jobs/accounts.yaml
+"""
+
 
 def init(
     file: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")] = Path(

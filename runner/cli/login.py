@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 FileOption = Path | None
 
+EXAMPLES = """\
+runner login jobs/accounts.yaml
+runner login jobs/accounts.yaml --target prod --no-browser
+sf org display --verbose --json | runner login jobs/accounts.yaml --with-token
+"""
+
 
 def login(
     job: Annotated[

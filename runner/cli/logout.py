@@ -14,6 +14,10 @@ from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 if TYPE_CHECKING:
     from runner.login.logout import SignedOut
 
+EXAMPLES = """\
+runner logout jobs/accounts.yaml
+"""
+
 
 def logout(
     job: Annotated[

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
 
@@ -27,7 +28,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    context_settings=HELP,
 )
+EXAMPLES = {
+    "serve": "runner org serve\nrunner org serve --port 0 -o json --org-file org.yaml",
+    "reset": "runner org reset --org-file org.yaml",
+}
 OrgFile = Annotated[
     Path | None,
     typer.Option(
@@ -39,7 +45,7 @@ OrgFile = Annotated[
 ]
 
 
-@app.command()
+@app.command(epilog=examples_in_help(EXAMPLES["serve"]), context_settings=HELP)
 def serve(
     port: Annotated[
         int, typer.Option(envvar="SFRUNNER_PORT", help="Loopback port; 0 picks a free one.")
@@ -175,7 +181,7 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
     stop()
 
 
-@app.command()
+@app.command(epilog=examples_in_help(EXAMPLES["reset"]), context_settings=HELP)
 def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     """Delete everything in the local org of a folder.
 

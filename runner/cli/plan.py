@@ -54,6 +54,12 @@ Mask = Annotated[
     ),
 ]
 
+EXAMPLES = """\
+runner plan jobs/accounts.yaml
+runner plan jobs/accounts.yaml --save accounts.plan
+runner plan jobs/ -o markdown --mask Email
+"""
+
 
 def plan(
     jobs: JobFiles,

@@ -26,6 +26,11 @@ from runner.cli.settings import AllowHost, AllowOutside, user_settings
 if TYPE_CHECKING:
     from runner.state.run_records import PartRecord, RunRecord
 
+EXAMPLES = """\
+runner resume
+runner resume 20261123-130501-7f3a --abandon
+"""
+
 
 def resume(
     run: Annotated[

@@ -18,6 +18,10 @@ from runner.cli.options import (
 )
 from runner.cli.settings import AllowHost, AllowOutside
 
+EXAMPLES = """\
+runner retry last
+"""
+
 
 def retry(
     run: RunId = "last",

@@ -37,6 +37,12 @@ if TYPE_CHECKING:
     from runner.outcome import RunOutcome
     from runner.runs.prepare import RunOptions
 
+EXAMPLES = """\
+runner run jobs/accounts.yaml
+runner run jobs/ --tag nightly --quiet
+runner run jobs/accounts.yaml --target prod --param day=2026-01-31
+"""
+
 
 def run(
     jobs: JobFiles,

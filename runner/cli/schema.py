@@ -18,6 +18,11 @@ class SchemaName(StrEnum):
     TOKEN = "token"  # noqa: S105 - a schema's name
 
 
+EXAMPLES = """\
+runner schema job > job.schema.json
+"""
+
+
 def schema(
     name: Annotated[
         SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")

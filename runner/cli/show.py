@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
     from runner.state.run_records import PartRecord, RunRecord
 
+EXAMPLES = """\
+runner show last
+runner show 20261123 -o json
+"""
+
 
 def show(
     run: RunId = "last",

@@ -25,6 +25,11 @@ from runner.cli.settings import AllowHost, AllowOutside
 if TYPE_CHECKING:
     from runner.engine.undo import UndoPlan
 
+EXAMPLES = """\
+runner undo last
+runner undo 20261123-130501-7f3a --yes
+"""
+
 
 def undo(
     run: RunId = "last",

@@ -17,6 +17,12 @@ from runner.errors import ExitCode
 if TYPE_CHECKING:
     from runner.job.permissions import Permissions
 
+EXAMPLES = """\
+runner validate jobs/
+runner validate jobs/accounts.yaml --expand
+runner validate jobs/ -o github
+"""
+
 
 def validate(
     jobs: JobFiles,

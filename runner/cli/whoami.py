@@ -23,6 +23,11 @@ Answer = dict[str, Any]
 Wanted = tuple[Path, str | None]
 """A job, and which of its targets."""
 
+EXAMPLES = """\
+runner whoami jobs/accounts.yaml
+runner whoami --all -o json
+"""
+
 
 def whoami(
     jobs: Annotated[
