@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 _DRIVERS = {"psycopg": "sql", "psycopg2": "sql"}
+_DIALECTS = ("snowflake", "bigquery")
+"""Those of which an extra of the same name has the dialect."""
 
 
 def import_sqlalchemy(kind: type[RunnerError] = SourceError) -> ModuleType:
@@ -169,6 +171,18 @@ def _engine(sqlalchemy: ModuleType, url: str, kind: type[RunnerError]) -> Engine
         raise kind(
             f"The database needs the driver {driver}, which is not installed.",
             hint=f"Install it: pip install {extra_name}",
+        ) from None
+    except sqlalchemy.exc.NoSuchModuleError as error:
+        dialect = url.partition(":")[0].partition("+")[0]
+        if dialect not in _DIALECTS:
+            raise kind(
+                f"No database is known as {dialect}: {first_line(error)}.",
+                hint="Write a URL such as postgresql+psycopg://user:password@host/name, or install"
+                " the SQLAlchemy dialect of your database.",
+            ) from None
+        raise kind(
+            f"{dialect.capitalize()} needs its SQLAlchemy dialect, which is not installed.",
+            hint=f"Install it: pip install 'sfrunner[{dialect}]'",
         ) from None
     except sqlalchemy.exc.SQLAlchemyError:
         raise kind(

@@ -127,3 +127,16 @@ def test_what_each_start_costs_is_told():
         timeout=120,
     )
     assert [line.count("|") for line in done.stdout.splitlines()] == [5] * 9
+
+
+@pytest.mark.slow
+def test_a_merge_into_a_large_table_is_right():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.merge", "--rows", "900", "--changed", "90"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.startswith("sfrunner")

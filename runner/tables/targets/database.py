@@ -8,9 +8,11 @@ SQLAlchemy. Knows nothing of SOQL.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -35,18 +37,21 @@ from runner.tables.targets.column_types import (
     with_query_rows,
 )
 from runner.tables.targets.duckdb_file import write_duckdb
-from runner.tables.targets.merging import FRESH, check_keys, key_column
+from runner.tables.targets.merging import FRESH, check_keys, key_column, said
 from runner.tables.targets.rest_rows import QueryColumn
-from runner.tables.targets.sql_tables import table_of
-from runner.tables.targets.table_steps import Steps, steps_for
+from runner.tables.targets.sql_tables import kept_columns, table_of
+from runner.tables.targets.table_steps import Steps, check_doubled, key_batches, steps_for
 from runner.tables.targets.target_state import TargetState
+from runner.tables.targets.warehouse import WAREHOUSES, takeover
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, CursorResult, Table
 
 _DATETIME = FieldKind.DATETIME
 _KEEPING = ("sqlite", "postgresql")
-"""Dialects whose tables can be merged with and evolve."""
+"""Dialects whose tables can be merged with and evolve, in one transaction."""
+_BIGQUERY_VALUES = 10_000
+"""Parameters of a query. Source: BigQuery, "Quotas and limits"."""
 
 
 def write_table(
@@ -106,13 +111,9 @@ def _check_rows(
 
 
 def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -> tuple[str, ...]:
-    def last(steps: Steps) -> Iterator[str]:
-        if target.keeping.gone is not None:
-            yield from steps.removals(target.keeping.gone)
-        if state is not None:
-            yield from state.statements(target.table)
-
     with connect(target.url, StateError) as link:
+        if link.dialect.name in WAREHOUSES:
+            return _take_over(link, rows, target)
         if link.dialect.name not in _KEEPING:
             _write_elsewhere(link, rows, target)
             return ()
@@ -131,25 +132,65 @@ def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -
         else:
             _insert_all(link, steps.into, sent)
         changed = [_run(link, each) for each in steps.after]
-        for each in last(steps):
+        for each in _last(steps, target, state):
             _run(link, each)
         link.commit()
         return steps.told(changed)
 
 
+def _last(steps: Steps, target: DatabaseTarget, state: TargetState | None) -> Iterator[str]:
+    """What is run after the rows."""
+    if target.keeping.gone is not None:
+        yield from steps.removals(target.keeping.gone)
+    if state is not None:
+        yield from state.statements(target.table)
+
+
+def _take_over(link: Connection, rows: TypedRows, target: DatabaseTarget) -> tuple[str, ...]:
+    """Write to a database of which a table is changed by one statement, once it has the rows."""
+    dialect, key = link.dialect, target.keeping.key or ""
+    kept = kept_columns(link, table_of(target, rows.columns, dialect.name), rows.columns)
+    steps = takeover(dialect, target, rows.columns, kept, f"sfrunner_rows_{token_hex(8)}")
+    if steps.doubled is not None:
+        check_doubled(link, steps.doubled, key, f"Table {target.table}")
+    for each in steps.before:
+        _run(link, each)
+    notes = steps.notes
+    try:
+        _insert_all(link, steps.into, replace(rows, columns=steps.columns))
+        if steps.count is not None:
+            new, updated, removed = map(int, _execute(link, steps.count).one())
+            notes = (said(new, updated, removed), *notes)
+        _run(link, steps.take)
+        if target.keeping.gone is not None and steps.key is not None:
+            column = steps.table.columns[steps.key]
+            for keys in key_batches(target.keeping.gone):
+                link.execute(steps.table.delete().where(column.in_(keys)))
+        link.commit()
+    except BaseException:
+        with suppress(Exception):  # what went wrong is what matters
+            _run(link, steps.after)
+        raise
+    _run(link, steps.after)
+    link.commit()
+    return notes
+
+
 def _run(link: Connection, statement: str) -> int:
     """Run a statement; returns how many rows it has changed."""
-    options = {"no_parameters": True}
-    return link.exec_driver_sql(statement, execution_options=options).rowcount
+    return _execute(link, statement).rowcount
+
+
+def _execute(link: Connection, statement: str) -> CursorResult[Any]:
+    return link.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def _write_elsewhere(link: Connection, rows: TypedRows, target: DatabaseTarget) -> None:
     """Write to a database of which only what all have in common is known."""
     if target.mode is TableMode.MERGE:
         raise StateError(
-            "`mode: merge` works in SQLite, PostgreSQL and DuckDB files, not in"
-            f" {link.dialect.name}; nothing was"
-            " written.",
+            "`mode: merge` works in SQLite, PostgreSQL, DuckDB, Snowflake and BigQuery, not in"
+            f" {link.dialect.name}; nothing was written.",
             hint="Append to another table, and merge it with SQL of your own.",
         )
     table = table_of(target, rows.columns, link.dialect.name)
@@ -180,7 +221,14 @@ def _insert(
     instants = {key for key, each in zip(keys, columns, strict=True) if each.kind is _DATETIME}
 
     def insert(batch: list[tuple[Any, ...]]) -> object:
-        return link.execute(table.insert(), [_record(keys, row, instants) for row in batch])
+        records = [_record(keys, row, instants) for row in batch]
+        if link.dialect.name != "bigquery":
+            return link.execute(table.insert(), records)
+        # Its driver would send a query for each row.
+        most = max(_BIGQUERY_VALUES // len(keys), 1)
+        for start in range(0, len(records), most):
+            link.execute(table.insert().values(records[start : start + most]))
+        return None
 
     return insert, [python_cell(each) for each in columns]
 

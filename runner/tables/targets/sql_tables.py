@@ -57,7 +57,10 @@ def type_of(column: TypedColumn, dialect: str) -> Any:  # noqa: ANN401
         FieldKind.BOOLEAN: sqlalchemy.Boolean,
         FieldKind.INTEGER: sqlalchemy.BigInteger,
         FieldKind.DATE: sqlalchemy.Date,
-        _DATETIME: lambda: sqlalchemy.DateTime(timezone=True),
+        # BigQuery's type for an instant is this one; its DATETIME has no zone.
+        _DATETIME: lambda: (
+            sqlalchemy.TIMESTAMP() if dialect == "bigquery" else sqlalchemy.DateTime(timezone=True)
+        ),
         FieldKind.TIME: sqlalchemy.Time,
     }
     return makers.get(stored.kind, sqlalchemy.Text)()

@@ -57,10 +57,9 @@ class Steps(Struct, frozen=True):
 
     def removals(self, gone: Path) -> Iterator[str]:
         """What deletes the rows whose keys are in a CSV file without a header."""
-        with gone.open(encoding="utf-8", newline="") as stream:
-            keys = (literal(row[0]) for row in csv.reader(stream))
-            while some := ", ".join(islice(keys, _KEYS_PER_STATEMENT)):
-                yield f"DELETE FROM {self.table} WHERE {name(self.key)} IN ({some})"
+        for keys in key_batches(gone):
+            some = ", ".join(map(literal, keys))
+            yield f"DELETE FROM {self.table} WHERE {name(self.key)} IN ({some})"
 
     def told(self, changed: Sequence[int]) -> tuple[str, ...]:
         """What became of the rows, given how many each statement of `after` has changed."""
@@ -69,6 +68,14 @@ class Steps(Struct, frozen=True):
         rows = dict(zip(self.counted, changed, strict=True))
         counts = said(rows["new"], rows["updated"], rows.get("removed", 0))
         return (counts, *self.notes)
+
+
+def key_batches(gone: Path) -> Iterator[list[str]]:
+    """The keys in a CSV file without a header, as many at a time as a statement takes."""
+    with gone.open(encoding="utf-8", newline="") as stream:
+        keys = (row[0] for row in csv.reader(stream))
+        while some := list(islice(keys, _KEYS_PER_STATEMENT)):
+            yield some
 
 
 def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedColumn]) -> Steps:
@@ -112,7 +119,7 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
         if dialect.name == "postgresql":
             link.exec_driver_sql(f"LOCK TABLE {full} IN SHARE ROW EXCLUSIVE MODE")
         if not is_unique(link, table, own_key):
-            _check_doubled(link, full, own_key, place)
+            check_doubled(link, _doubled(full, own_key), own_key, place)
     written = [each.written.name for each in own]
     cells = ", ".join(map(name, written))
     before.append(f"CREATE TEMPORARY TABLE {STAGED} AS SELECT {cells} FROM {full} WHERE 1 = 0")
@@ -188,14 +195,27 @@ def _notes(columns: Sequence[JoinedColumn]) -> tuple[str, ...]:
     return (*new, *(f"wider column {each.kept}" for each in columns if each.is_wider))
 
 
-def _check_doubled(link: Connection, table: str, key: str, place: str) -> None:
-    """Refuse a table of which two rows have one key."""
+def _doubled(table: str, key: str) -> str:
     cell = name(key)
-    found = link.exec_driver_sql(
+    return (
         f"SELECT {cell}, count(*) FROM {table} WHERE {cell} IS NOT NULL"
-        f" GROUP BY {cell} HAVING count(*) > 1 LIMIT 1",
-        execution_options={"no_parameters": True},
-    ).first()
+        f" GROUP BY {cell} HAVING count(*) > 1 LIMIT 1"
+    )
+
+
+def check_doubled(link: Connection, query: str, key: str, place: str) -> None:
+    """Refuse a table of which two rows have one key.
+
+    Args:
+        link: To the database.
+        query: Finds such a key, and how many rows have it.
+        key: What the key is called.
+        place: What the table is called in messages.
+
+    Raises:
+        StateError: Names the key.
+    """
+    found = link.exec_driver_sql(query, execution_options={"no_parameters": True}).first()
     if found is not None:
         raise StateError(
             f"{place}: {found[1]:,} rows have the {key} {found[0]}, which is the `key`; nothing was"

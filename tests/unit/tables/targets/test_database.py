@@ -122,6 +122,12 @@ def test_rows_of_a_database_are_written_as_fields_expect_them(sqlite, tmp_path):
             "needs the driver oracledb",
             "pip install oracledb",
         ),
+        (
+            "sqlserver://u:secret@h/x",
+            "SELECT 1",
+            "No database is known as sqlserver",
+            "the SQLAlch",
+        ),
         ("sqlite://", "SELECT 1 AS a, 2 AS a", "'a' appears twice", "Rename"),
         ("sqlite://", "CREATE TABLE a (b)", "", ""),
     ],

@@ -16,6 +16,7 @@ from runner.credentials import SecretReference
 from runner.errors import StateError, StorageError
 from runner.job.endpoints import DatabaseTarget, Deletes, Keeping, SchemaChanges, TableMode
 from runner.tables.field_types import FieldKind
+from runner.tables.targets import database as database_targets
 from runner.tables.targets.deliver import deliver
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.target_state import (
@@ -144,6 +145,40 @@ def test_a_merge_updates_what_is_there_and_adds_what_is_new(database, put):
     put("Id,Name", ("z", "9"), mode=TableMode.REPLACE)
     assert put("Id,Name", ("z", "8")) == ("0 new, 1 updated",)
     assert database("SELECT * FROM t") == [("z", "8")]
+
+
+def test_one_statement_takes_the_rows_over_where_tables_change_outside_of_transactions(
+    request, monkeypatch, tmp_path, put
+):
+    """PostgreSQL has what Snowflake and BigQuery need for a merge, so it stands in for them."""
+    engine = sqlalchemy.create_engine(request.getfixturevalue("server"))
+    monkeypatch.setenv(URL, request.getfixturevalue("server"))
+    monkeypatch.setattr(database_targets, "WAREHOUSES", ("postgresql",))
+    put.table = "taken"
+    header = "Id,Name,Amount,At,IsDeleted"
+    at = "2026-03-01T00:00:00.123Z"
+    first = [("a", "100% :x", "1.5", at, "false"), ("b", "", "", "", "false")]
+    assert put(header, *first) == ("2 new, 0 updated",)
+    more = [("b", "B", "2", at, "true"), ("c", "C", "12345.678", at, "false")]
+    assert put(header, *more, deletes=Deletes.REMOVE) == (
+        "1 new, 0 updated, 1 removed",
+        "wider column Amount",
+    )
+    (gone := tmp_path / "gone.csv").write_text("b\nit's\n", encoding="utf-8")
+    assert put("Id,Name", ("b", "B")) == ("1 new, 0 updated",)
+    assert put("Id,Name", gone=gone) == ("0 new, 0 updated",)
+    assert put("Id,N", ("c", "7"), mode=TableMode.APPEND) == ("new column N",)
+    with engine.begin() as link:
+        cells = '"Id", "Name", CAST("Amount" AS text), "N" FROM taken ORDER BY 1, 4 NULLS FIRST'
+        found = [tuple(each) for each in link.exec_driver_sql(f"SELECT {cells}")]
+        left = "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'sfrunner_rows%%'"
+        assert link.exec_driver_sql(left).scalar() == 0
+    engine.dispose()
+    assert found == [
+        ("a", "100% :x", "1.500", None), ("c", "C", "12345.678", None), ("c", None, None, 7)
+    ]  # fmt: skip
+    with pytest.raises(StateError, match="2 rows have the Id c"):
+        put("Id,N", ("a", "1"))
 
 
 def test_rows_of_deleted_records_are_removed_or_flagged(database, put):
