@@ -121,6 +121,7 @@ def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -
             with SQLITE_FILES.taken(link.engine) as is_free:
                 if is_free:
                     steps = steps_for(link, target, rows.columns)
+                    last = partial(_last, target=target, state=state)
                     return steps.told(sqlite.write(link, steps, rows, last))
         _begin(link)
         steps = steps_for(link, target, rows.columns)
