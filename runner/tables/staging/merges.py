@@ -115,7 +115,7 @@ class NamedRecords:
         """Add records of a CSV file: Id, whether it is deleted, into which it was merged."""
 
         def add(rows: str) -> None:
-            found = f"SELECT left(id, 15), gone = 'true', left(master, 15) FROM {rows}"
+            found = f"SELECT left(id, 15), gone = 'true', master FROM {rows}"
             self._connection.execute(f"INSERT INTO named {found}")
 
         with storage_errors(_FAILURE):
@@ -127,7 +127,7 @@ class NamedRecords:
         Raises:
             StateError: The rows cannot be stored.
         """
-        is_merged = "coalesce(l.gone AND l.into_ = p.m, false)"
+        is_merged = "coalesce(l.gone AND left(l.into_, 15) = p.m, false)"
         why = (
             f"CASE WHEN {is_merged} THEN NULL {self._absent(MASTER, 'm')}"
             f" {self._absent(LOSERS[0], 'l')} END"

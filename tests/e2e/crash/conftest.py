@@ -74,6 +74,8 @@ class Scenario:
     """A create that cannot be found again: rows may be in doubt, and then exit 3 is right."""
     tells_new: bool = False
     """Whether records made just before the run would be taken for its own."""
+    marks: tuple = ()
+    """Of its tests."""
 
 
 @dataclass
@@ -309,6 +311,24 @@ def _mirrored():
         )
 
 
+def _merged():
+    """Masters with three losers each: two merges, in one call or in two."""
+    yield Scenario(
+        "merge",
+        WRITE.format(verb="merge", api="rest").replace("  api: rest\n", "")
+        + "  master: keep\n  losers: drop\n  fill: [ERP_Id__c]\n  batch_size: 20\n"
+        + RETRY.replace("4", "12"),  # three records that are locked or not
+        lambda ids: (
+            "keep,drop\n"
+            + "".join(
+                f"{ids[n]},{ids[n + each]}\n" for each in (1, 2, 3) for n in range(0, len(ids), 4)
+            )
+        ),
+        seeds=60,
+        marks=(pytest.mark.slow,),
+    )
+
+
 def _side_by_side():
     """Two writes that do not wait for each other, and a query that waits for both."""
     contacts = (
@@ -324,7 +344,7 @@ def _side_by_side():
         )
 
 
-_ALL = (*_scenarios(), *_keyed(), *_compared(), *_mirrored(), *_side_by_side())
+_ALL = (*_scenarios(), *_keyed(), *_compared(), *_mirrored(), *_merged(), *_side_by_side())
 SCENARIOS = {each.name: each for each in _ALL}
 
 
@@ -360,4 +380,5 @@ def crash_bench(bench, org, killer):
 
 def pytest_generate_tests(metafunc):
     if "scenario" in metafunc.fixturenames:
-        metafunc.parametrize("scenario", list(SCENARIOS))
+        every = [pytest.param(name, marks=each.marks) for name, each in SCENARIOS.items()]
+        metafunc.parametrize("scenario", every)

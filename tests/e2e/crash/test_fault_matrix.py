@@ -8,7 +8,7 @@ import pytest
 
 SEED = 20261123
 SAMPLE = 1
-API = "jobs|composite|query"
+API = "jobs|composite|query|Soap"
 PAGE = {"status": 200, "html": True}
 FAULTS = {
     "reset before": {"kind": "reset_before", "path": API, "probability": 0.2, "times": 6},

@@ -113,3 +113,30 @@ def test_an_undelete_is_its_own_success_only_if_the_record_came_back_since(
     assert "SystemModstamp >= 2026-05-01T12:00:00Z" in soql
     assert f"(LastModifiedById = '{USER}' OR LastModifiedDate < 2026-05-01T12:00:00Z)" in soql
     assert org.written == []
+
+
+def test_of_merges_only_those_are_sent_again_whose_losers_are_not_merged(monkeypatch):
+    gone = [{"Id": f"001{each}", "MasterRecordId": "001M"} for each in "ABC"]
+    failed = RecordResult(None, success=False, created=None, code="ENTITY_IS_DELETED")
+    org = Org(monkeypatch, found=gone, results=[failed, failed])
+    rows = [
+        {"master": "001M", "loser": "001A", "second loser": "001B"},
+        {"master": "001M", "loser": "001C", "second loser": "001D"},
+        {"master": "001N", "loser": "001A"},
+    ]
+    found = answers(Verb.MERGE).write_again(rows, SENT)
+    assert found == [RecordResult("001M", success=True, created=False), failed, failed]
+    assert org.written == rows[1:]
+    assert len(org.queries) == 2
+
+
+def test_a_merge_that_took_effect_while_it_was_sent_again_is_a_success(monkeypatch):
+    failed = RecordResult(None, success=False, created=None, code="ENTITY_IS_DELETED")
+    org = Org(monkeypatch, results=[failed])
+    monkeypatch.setattr(
+        lost_answers,
+        "write_once",
+        lambda *_: setattr(org, "_found", [{"Id": "001A", "MasterRecordId": "001M"}]) or [failed],
+    )
+    (found,) = answers(Verb.MERGE).write_again([{"master": "001M", "loser": "001A"}], SENT)
+    assert found == RecordResult("001M", success=True, created=False)
