@@ -31,6 +31,7 @@ from runner.state.run_records import RunRecord
 from runner.tables.disk import UNBOUNDED, Disk
 
 if TYPE_CHECKING:
+    from runner.engine.known_lookups import KnownLookups
     from runner.engine.rail_guard import RailGuard
 
 SNAPSHOT = "rows"
@@ -42,6 +43,8 @@ JUDGED = "judged"
 """Folder of rows that are read only to judge their task."""
 COMPARING = "comparing"
 """Folder of what an undo compares."""
+LOOKUPS = ".lookups"
+"""Folder of a run, not of a task, with the records that were looked up."""
 WORKING_FOLDERS = ("staging", JUDGED, COMPARING)
 """In a task's folder; they mean nothing to another process."""
 
@@ -123,6 +126,9 @@ class Context(Struct, frozen=True):
             first_poll_seconds=org.first_poll_seconds,
             reserve=None,
         )
+
+    lookups: KnownLookups | None = None
+    """What its tasks have looked up; None: each asks for itself."""
 
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended."""

@@ -155,8 +155,8 @@ def read_matching(  # noqa: PLR0913 - the parts of a query
     sobject: str,
     fields: Sequence[FieldDescribe],
     condition: str,
-) -> None:
-    """Read the records of an object that have some values.
+) -> Reading:
+    """Read the records of an object that have some values, and give how.
 
     Args:
         task: The write whose rows name the values.
@@ -170,7 +170,7 @@ def read_matching(  # noqa: PLR0913 - the parts of a query
         OrgError: The org refused a query.
     """
     paths = tuple(each.name for each in fields[1:])
-    _Reader(replace(task, sobject=sobject), context, fields[0], paths, condition).read(keys)
+    return _Reader(replace(task, sobject=sobject), context, fields[0], paths, condition).read(keys)
 
 
 def look_up_parents(task: WriteTask, context: Context, sobject: str, key: str, keys: Keys) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
-from runner.engine.record_lookup import MoreRecords, read_matching
-from runner.engine.reference_columns import ReferencePlan
+from runner.engine.known_lookups import Place
+from runner.engine.lookup_cost import Reading
+from runner.engine.record_lookup import Keys, MoreRecords, read_matching
+from runner.engine.reference_columns import ReferencePlace, ReferencePlan
 from runner.events import Noticed
 from runner.job.binds import bind
 from runner.job.model import WriteTask
@@ -72,15 +74,27 @@ def _ask(
 ) -> None:
     for place in reference.places:
         names = tuple(each.name for each in place.fields)
-        if lookup.count:
-            condition = bind(place.where, context.params) if place.where else ""
-            read_matching(
-                task,
-                context,
-                lookup,
-                sobject=place.sobject,
-                fields=place.fields,
-                condition=condition,
-            )
+        condition = bind(place.where, context.params) if place.where else ""
+        known = context.lookups
+        where = Place(place.sobject, names, condition)
+        is_kept = known is not None and where.is_its_own(context.describes.of(place.sobject))
+        if known is None or not is_kept:
+            lookup.leave_out(())
+            _read(task, context, lookup, place, condition)
+        elif not known.tell(where, lookup) and lookup.count:
+            listener = known.listen(where, lookup)
+            reading = _read(task, context, listener, place, condition)
+            known.keep(listener, is_whole=reading is Reading.BULK)
         if more is not None:
             more(lookup, place.sobject, names)
+
+
+def _read(
+    task: WriteTask, context: Context, keys: Keys, place: ReferencePlace, condition: str
+) -> Reading | None:
+    """Ask for the records of a place, and give how; None if there are no keys to ask for."""
+    if not keys.count:
+        return None
+    return read_matching(
+        task, context, keys, sobject=place.sobject, fields=place.fields, condition=condition
+    )

@@ -15,7 +15,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
-from runner.engine.context import PARTS, PLANNED, SNAPSHOT, Context
+from runner.engine.context import LOOKUPS, PARTS, PLANNED, SNAPSHOT, Context
+from runner.engine.known_lookups import KnownLookups
 from runner.engine.schedule import Schedule
 from runner.engine.task_conflicts import conflicts_of
 from runner.engine.task_end import TaskEnd, skipped, stopped_by
@@ -75,8 +76,8 @@ def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1
         touching = [*tasks, *(task for task in context.job.tasks if task.name in answers)]
         schedule = Schedule(tasks, conflicts_of(touching, context))
         width = min(parallel, schedule.most_at_once)
-    with Lanes[str, TaskEnd](width) as lanes:
-        return _TaskRuns(context, schedule, lanes).run()
+    with KnownLookups(context.folder / LOOKUPS) as lookups, Lanes[str, TaskEnd](width) as lanes:
+        return _TaskRuns(replace(context, lookups=lookups), schedule, lanes).run()
 
 
 class _TaskRuns:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -131,16 +132,23 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
         changes = task.undo and task.verb in {Verb.UPDATE, Verb.UPSERT}
         before = BeforeImages(task, context, plan, staging) if changes else None
         write = PreparedWrite(task, context, plan, ledger, staging, results, before)
-        end = _sent(write, api)
-        counts = end.outcome.counts
-        if counts.created or (changes and counts.succeeded):
-            save_what_was_written(task, context, plan, staging, has_before_images=changes)
-        noted = noted or noted_of(task)
-        if noted is None or not counts.succeeded:
-            return end
-        return replace(end, managed=managed_change(task, context, results, noted))
+        return _carried_out(write, api, noted or noted_of(task))
     finally:
         staging.discard()
+
+
+def _carried_out(write: PreparedWrite, api: Api, noted: Noted | None) -> TaskEnd:
+    """Send the rows, and save what later runs need to know of them."""
+    task, context, changes = write.task, write.context, write.before_images is not None
+    lookups = context.lookups
+    with lookups.writing(task.sobject, task.verb) if lookups is not None else nullcontext():
+        end = _sent(write, api)
+    counts = end.outcome.counts
+    if counts.created or (changes and counts.succeeded):
+        save_what_was_written(task, context, write.plan, write.staging, has_before_images=changes)
+    if noted is None or not counts.succeeded:
+        return end
+    return replace(end, managed=managed_change(task, context, write.results, noted))
 
 
 def _creates(task: WriteTask, plan: ColumnPlan, staging: StagedRows) -> bool:

@@ -18,7 +18,8 @@ from tempfile import mkdtemp
 from msgspec import Struct
 
 from runner.engine.connect import ConnectedOrg, connect
-from runner.engine.context import Context, SourceOrgs
+from runner.engine.context import LOOKUPS, Context, SourceOrgs
+from runner.engine.known_lookups import KnownLookups
 from runner.engine.org_check import org_problems
 from runner.engine.plan import PlannedTask, Planner
 from runner.engine.plan_rails import trips_of
@@ -221,6 +222,7 @@ class _Planning(Struct, frozen=True):
             ends_at=options.ends_at,
             disk=Disk(self.folder, options.max_disk_bytes or job.max_disk_bytes),
             source_orgs=others,
+            lookups=KnownLookups(self.folder / LOOKUPS),
         )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from runner.engine.context import WORKING_FOLDERS
+from runner.engine.context import LOOKUPS, WORKING_FOLDERS
 from runner.state.ledger import Ledger
 from runner.state.paths import StateFolder
 
@@ -60,7 +60,7 @@ def remove_working_files(folder: Path) -> None:
 
     Rows being staged or compared, and files that are not whole.
     """
-    for pattern in (*(f"*/{name}" for name in WORKING_FOLDERS), "*/.*", "*/*/.*"):
+    for pattern in (*(f"*/{name}" for name in WORKING_FOLDERS), LOOKUPS, "*/.*", "*/*/.*"):
         for stray in folder.glob(pattern):
             if stray.is_dir():
                 shutil.rmtree(stray, ignore_errors=True)

@@ -1,7 +1,9 @@
 """Fields that are filled with the Ids of records which the rows name by other values."""
 
 import csv
+import re
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -305,3 +307,56 @@ def test_blank_and_missing_values_clear_the_field_where_the_job_says_so(bench, s
     assert [row["AccountId"] for row in org.rows(soql)] == [None, None, other, None]
     assert bench.run("undo", ended.document["run_id"], "--yes").code == 0
     assert [row["AccountId"] for row in org.rows(soql)] == [acme] * 4
+
+
+SHARED = """
+- name: first
+  create: Contact
+  from: c.csv
+  fields: {{LastName: name, AccountId: {lookup}}}
+{between}
+- name: second
+  create: Contact
+  from: d.csv
+  fields: {{LastName: name, AccountId: {lookup}}}
+"""
+COMPANY = "{lookup: Account, by: Name, value: company}"
+
+
+def lookups_of(bench, org, job, *words):
+    """What a command asked for accounts, as the values in its queries."""
+    assert org.request("DELETE", "/__org/requests").is_success
+    ended = bench.run(*words, job, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    log = org.request("GET", "/__org/requests").json()
+    asked = [parse_qs(each["query"]).get("q", [""])[0] for each in reversed(log)]
+    return ended, [
+        sorted(re.findall(r"'(\w+)'", soql)) for soql in asked if "FROM Account WHERE" in soql
+    ]
+
+
+@pytest.mark.parametrize(
+    ("between", "second"),
+    [
+        ("- {name: other, create: Lead, from: l.csv}", [["Two"]]),
+        ("- {name: other, create: Account, from: a.csv}", [["ONE", "Two"]]),
+        ("- {name: other, delete: Task, from: t.csv}", [["ONE", "Two"]]),
+    ],
+)
+def test_what_was_looked_up_is_not_asked_for_again(bench, serve_org, between, second):
+    org = serve_org(org_file=ORG)
+    for name in ("One", "Two"):
+        org.create("Account", Name=name)
+    bench.write("c.csv", "name,company\na,One\nb,one\n")
+    bench.write("d.csv", "name,company\nc,ONE\nd,Two\n")
+    bench.write("l.csv", "LastName,Company\nL,L\n")
+    bench.write("a.csv", "Name\nOther\n")
+    bench.write("t.csv", f"Id\n{org.create('Task', Subject='t')}\n")
+    job = bench.job(SHARED.format(lookup=COMPANY, between=between))
+    _, asked = lookups_of(bench, org, job, "plan")
+    assert asked == [["One"], ["Two"]]
+    ended, asked = lookups_of(bench, org, job, "run")
+    assert asked == [["One"], *second]
+    found = {name: account for name, (account, _) in contacts(org).items()}
+    assert found == {"a": "One", "b": "One", "c": "One", "d": "Two"}
+    assert not (Path(ended.document["folder"]) / ".lookups").exists()

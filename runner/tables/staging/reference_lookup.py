@@ -19,7 +19,7 @@ from runner.job.lookups import Many, Missing
 from runner.tables.database import storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_rows
-from runner.tables.sql import literal
+from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.chunk import sent_between
 from runner.tables.staging.problems import (
@@ -88,6 +88,7 @@ class ReferenceLookup:
         self._staging = staging
         self._connection = staging.database.connection
         self._asked, self._found = f"asked_{cells[0]}", f"found_{cells[0]}"
+        self._known = f"known_{cells[0]}"
         rows = sent_between(staging.chunks, 1, staging.rows_total)
         named = ", ".join(f"{same} AS k{at}" for at, same in enumerate(self.same_in("")))
         with storage_errors(_FAILURE):
@@ -96,11 +97,29 @@ class ReferenceLookup:
                 f" FROM {rows} WHERE {is_given(cells[0])} GROUP BY {self._ks}"
             )
             self._connection.execute(f"CREATE TABLE {self._found} ({self._typed_ks}, id VARCHAR)")
+        self.leave_out(())
+
+    def leave_out(self, files: Sequence[Path]) -> None:
+        """Do not ask for values that these files of `save_keys` have, and no others."""
+
+        def insert(rows: str) -> None:
+            self._connection.execute(f"INSERT INTO {self._known} SELECT k0 FROM {rows}")
+
+        with storage_errors(_FAILURE):
+            self._connection.execute(f"CREATE OR REPLACE TABLE {self._known} (k0 VARCHAR)")
+            for file in files:
+                with_rows(file, ("k0",), insert, header=False)
+
+    def save_keys(self, file: Path) -> None:
+        """Write the values of the first key, in the form in which equal ones are the same."""
+        keys = f"SELECT DISTINCT k0 FROM {self._asked}"
+        with storage_errors(_FAILURE):
+            self._connection.execute(copy_csv(keys, file, header=False))
 
     @property
     def count(self) -> int:
-        """How many values of the first key there are."""
-        counted = f"SELECT count(DISTINCT k0) FROM {self._asked}"
+        """How many values of the first key there are to ask for."""
+        counted = f"SELECT count(DISTINCT k0) FROM {self._to_ask}"
         with storage_errors(_FAILURE):
             return int(self._connection.execute(counted).fetchall()[0][0])
 
@@ -112,7 +131,7 @@ class ReferenceLookup:
     def pages_of_keys(self) -> Iterator[list[str]]:
         """The values of the first key, some thousand at a time."""
         with storage_errors(_FAILURE), self._staging.database.cursor() as cursor:
-            cursor.execute(f"SELECT any_value(key) FROM {self._asked} GROUP BY k0")
+            cursor.execute(f"SELECT any_value(key) FROM {self._to_ask} GROUP BY k0")
             while some := cursor.fetchmany(_AT_ONCE):
                 yield [key for (key,) in some]
 
@@ -148,6 +167,10 @@ class ReferenceLookup:
         """SQL of what each cell of a row has in common with equal values."""
         pairs = zip(self.wanted.keys, self.cells, strict=True)
         return [key.same(f"{row}{cell}") for key, cell in pairs]
+
+    @property
+    def _to_ask(self) -> str:
+        return f"(FROM {self._asked} ANTI JOIN {self._known} USING (k0))"
 
     @property
     def _ks(self) -> str:
