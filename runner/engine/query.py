@@ -21,7 +21,7 @@ from runner.engine.lost_results import LostResultError, lost_results_named
 from runner.engine.masks import mask_values
 from runner.engine.query_columns import datetimes_of, query_columns
 from runner.engine.query_files import QueryFiles
-from runner.engine.reconcile import Reconciled, reconcile
+from runner.engine.reconcile import RECONCILE, Reconciled, reconcile
 from runner.engine.task_end import TaskEnd
 from runner.errors import OrgError, TransientError
 from runner.job.endpoints import (
@@ -99,6 +99,7 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
         state = query.increment.state_of(extracted) if query.increment and extracted else None
         rows_file = folder / RECORDS
         kept += deliver(rows_file, target, query.columns, keep_rows=keep_rows, state=state)
+    shutil.rmtree(folder / RECONCILE, ignore_errors=True)
     outcome = TaskOutcome(
         name=task.name,
         verb=task.verb.value,

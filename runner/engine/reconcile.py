@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.engine.context import Context
+from runner.engine.lookup_cost import Reading, reading_for
 from runner.errors import StateError
 from runner.events import Noticed, Warned
 from runner.job.endpoints import (
@@ -34,9 +35,9 @@ from runner.tables.targets.reconciliation import Compared, Differences, compare
 
 Fetch = Callable[[QueryTask, Path], int]
 """Fetches the rows of a query into a file; returns how many there are."""
+RECONCILE = "reconcile"
+"""Folder for files that are needed until the target is written."""
 _IDS = "sfrunner_ids"
-_MOST_BY_ID = 20_000
-"""Records that are read by Id, in queries of some 700 each; of more, all records are read."""
 _MOST_DAYS = 3
 
 
@@ -82,7 +83,7 @@ def reconcile(
         raise AssertionError(task.name)  # checked with the job
     if not is_there(target):
         return Reconciled(target)
-    folder = rows.parent / "reconcile"
+    folder = rows.parent / RECONCILE
     folder.mkdir(exist_ok=True)
     plain = replace(task, since=None, target=None, deleted=False)
     org = folder / "org.csv"
@@ -96,6 +97,8 @@ def reconcile(
             f" {found.in_target:,}. Nothing was written.",
             hint="Check the query and what its user may see; or empty the target yourself.",
         )
+    if not found.repaired:
+        found.listed.unlink()
     more = 0
     if found.missing or found.outdated:
         repair = folder / "repair.csv"
@@ -106,15 +109,15 @@ def reconcile(
     elif found.surplus:
         target = replace(target, keeping=replace(target.keeping, gone=found.gone))
     notes = tuple(_notes(found))
-    for note in notes[1:] if found.repaired else ():
-        context.sink(Warned(note, task.name))
-    context.sink((Warned if found.repaired else Noticed)(notes[0], task.name))
+    for note in notes:
+        context.sink((Warned if found.repaired else Noticed)(note, task.name))
     return Reconciled(target, more, found, notes)
 
 
 def _wanted(task: QueryTask, found: Differences) -> QueryTask:
     """The query that finds the records to read again, perhaps among others."""
-    if found.missing + found.outdated > _MOST_BY_ID or task.lists:
+    reading = reading_for(found.missing + found.outdated, lambda: found.in_org)
+    if reading is Reading.BULK or task.lists:
         return task
     source = FileSource(found.wanted, FileShape(FileFormat.CSV))
     ids = ListColumn(_IDS, source, "Id")

@@ -37,7 +37,7 @@ class Compared(Struct, frozen=True):
 
 
 class Differences(Struct, frozen=True):
-    """What differs; the files have no header but `listed`, and are there if they have rows."""
+    """What differs."""
 
     in_org: int
     in_target: int
@@ -49,11 +49,12 @@ class Differences(Struct, frozen=True):
     days: tuple[tuple[str, int, int], ...]
     """Days whose numbers of records differ, the latest first: day, in the org, in the target."""
     listed: Path
-    """All of them: Id, Difference, InOrg, InTarget."""
+    """All of them, with a header: Id, Difference, InOrg, InTarget."""
     wanted: Path
     """Ids of records to read again, with a header."""
     gone: Path
-    """Ids of rows that the target has too many; a blank beside each if deleted rows stay."""
+    """Ids of rows that the target has too many, without a header; a blank beside each if deleted
+    rows stay."""
 
     @property
     def repaired(self) -> int:
@@ -62,13 +63,14 @@ class Differences(Struct, frozen=True):
 
 
 def compare(compared: Compared, folder: Path) -> Differences:
-    """Compare; the lists are left in `folder`.
+    """Compare; the lists are left in `folder`, that of all differences beside the rows.
 
     Raises:
         StateError: The target cannot be read, or has no Id or stamp.
         StorageError: The disk is full.
     """
-    listed, wanted, gone = (folder / f"{each}.csv" for each in ("differences", "wanted", "gone"))
+    wanted, gone = folder / "wanted.csv", folder / "gone.csv"
+    listed = compared.rows.with_name("differences.csv")
     database = Database(folder)
     run = database.connection.execute
     try:
