@@ -69,6 +69,6 @@ def test_what_is_merged_already_is_left_out_and_what_is_not_there_fails(staged, 
     add_records(records, [(B, "true", A), (C, "false", None), (D, "true", None)])
     records.apply()
     assert [row["sf__Message"] for row in failed_rows(told)] == [
-        f"loser: {B} has been merged into {A[:15]}",
+        f"loser: {B} has been merged into {A}",
         f"master: {D} has been deleted",
     ]
