@@ -36,6 +36,7 @@ _VERBS = (
     "show",
     "init",
     "schema",
+    "doctor",
     "org",
 )
 """In the order of `--help`; each is a module of this package with a function of the same name."""

@@ -1,0 +1,64 @@
+"""`runner doctor`: what may keep runs from working on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.options import Output, OutputOption, StateDir, Target
+from runner.cli.settings import AllowHost, AllowOutside, user_settings
+from runner.errors import ExitCode
+
+EXAMPLES = """\
+runner doctor
+runner doctor jobs/accounts.yaml --target prod
+"""
+
+
+def doctor(
+    job: Annotated[
+        Path | None,
+        typer.Argument(help="A job, to sign in to its org as well.", metavar="[JOB]"),
+    ] = None,
+    target: Target = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+    allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
+) -> None:
+    """Look for what keeps runs from working on this machine.
+
+    Looks at Python, the installed extras, proxy and certificates, the state folder and what is old
+    in it; of a job also at its sign-in, its token and the clock against the org's. Exit 1 if
+    something must be fixed.
+    """
+    from msgspec.structs import replace
+
+    from runner.redaction import redacted
+    from runner.report.sinks import printable
+    from runner.runs.doctor import Level, examine
+    from runner.runs.wiring import load_connection
+
+    settings = user_settings(state_dir, allow_host, allow_outside)
+    of_job = None if job is None else (job, load_connection(job, settings.permissions, target))
+    found = [
+        replace(each, text=redacted(each.text, shapes=True))
+        for each in examine(settings, os.environ, of_job)
+    ]
+    if output is Output.JSON:
+        listed = [
+            {"about": each.about, "level": each.level.value, "text": each.text, "hint": each.hint}
+            for each in found
+        ]
+        typer.echo(json.dumps({"findings": listed}, indent=2))
+    else:
+        for each in found:
+            typer.echo(printable(f"{each.level.value:<8} {each.about}: {each.text}"))
+            if each.hint:
+                typer.echo(printable(f"{'':<8} {each.hint}"))
+    if any(each.level is Level.ERROR for each in found):
+        raise typer.Exit(ExitCode.FAILED)
