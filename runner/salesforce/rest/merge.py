@@ -23,6 +23,8 @@ from runner.salesforce.session import Session
 
 _OFFSET = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\+0000$")
 """Of a datetime as REST writes it; XML has `Z`."""
+_LINE_END = {"\r": "&#13;"}
+"""Otherwise whoever reads the XML would take it for a line feed."""
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters that XML 1.0 cannot have, however they are written."""
 
@@ -154,7 +156,7 @@ def _argument(sobject: str, each: MergeOfRows) -> str:
     emptied = (name for name, value in each.values.items() if value is None)
     nulls = "".join(f"<sob:fieldsToNull>{escape(name)}</sob:fieldsToNull>" for name in emptied)
     fields = "".join(
-        f"<sob:{name}>{escape(_text(value))}</sob:{name}>"
+        f"<sob:{name}>{escape(_text(value), _LINE_END)}</sob:{name}>"
         for name, value in {"Id": each.master, **each.values}.items()
         if value is not None
     )

@@ -68,7 +68,7 @@ def test_of_values_of_one_merge_the_last_counts():
 
 def test_the_call_names_the_object_the_values_and_the_nulls(world):
     world.org.say(200, answered(done(A, B, C)))
-    record = row(A, B, C, Description="a & <b>", Phone=None, Age__c=1.5, Active__c=True)
+    record = row(A, B, C, Description="a & <b>\r\nc", Phone=None, Age__c=1.5, Active__c=True)
     (found,) = write_batch(world.session, MERGE, [record])
     assert (found.id, found.success, found.created) == (A, True, False)
     ((master, losers),) = sent(world.org.asked[0])
@@ -77,7 +77,7 @@ def test_the_call_names_the_object_the_values_and_the_nulls(world):
         ("type", "Contact"),
         ("fieldsToNull", "Phone"),
         ("Id", A),
-        ("Description", "a & <b>"),
+        ("Description", "a & <b>\r\nc"),
         ("Age__c", "1.5"),
         ("Active__c", "true"),
     ]
