@@ -24,7 +24,7 @@ from runner.salesforce.session import Session
 _OFFSET = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\+0000$")
 """Of a datetime as REST writes it; XML has `Z`."""
 _LINE_END = {"\r": "&#13;"}
-"""Otherwise whoever reads the XML would take it for a line feed."""
+"""An XML parser takes a bare carriage return for a line feed."""
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters that XML 1.0 cannot have, however they are written."""
 
