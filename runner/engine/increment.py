@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner import events
 from runner.diagnostics import Diagnostic
@@ -28,7 +29,7 @@ from runner.errors import (
     UnexpectedAnswerError,
     UsageError,
 )
-from runner.job.endpoints import DatabaseTarget, FileTarget, Target
+from runner.job.endpoints import DatabaseTarget, FileTarget, Target, why_not_compared
 from runner.job.model import QueryTask, Since
 from runner.job.query_bounds import bounded, soql_moment
 from runner.job.soql import ItemKind, selection
@@ -157,6 +158,10 @@ class Increment:
             JobError: The target has the rows of another org.
             OrgError: The org does not say what time it is.
         """
+        declared = context.job.task(task.name)
+        if isinstance(declared, QueryTask):
+            # A plan writes elsewhere, and reads what the run would.
+            task = replace(task, target=declared.target)
         self._task = task
         self._since = since
         self._context = context
@@ -238,21 +243,28 @@ class Increment:
         try:
             with deleted.open("w", encoding="utf-8", newline="") as stream:
                 csv.writer(stream).writerows(found)
-        except NoDeletionListError:
+        except (NoDeletionListError, DeletionListError) as error:
+            if self.reconciles:
+                return 0  # the comparison finds what is gone
+            if isinstance(error, DeletionListError):
+                raise self._unlisted(error) from error
             message = (
                 f"the org keeps no list of deleted {task.sobject} records: those that have left the"
                 " recycle bin are missing"
             )
             context.sink(events.Warned(message, task.name))
             return 0
-        except DeletionListError as error:
-            raise UsageError(
-                f"{error.message}, so deletions would be missing from this extract.",
-                hint=f"`runner run {shlex.quote(str(context.job.file))} --task {task.name} --full` "
-                "extracts all records and goes on from now; what was deleted meanwhile stays in "
-                "the target.",
-            ) from error
         return add_deleted(rows, self._field, deleted)
+
+    def _unlisted(self, error: DeletionListError) -> UsageError:
+        again = f"runner run {shlex.quote(str(self._context.job.file))} --task {self._task.name}"
+        can = self._task.target is not None and not why_not_compared(self._task.target)
+        also = "; `--reconcile` removes it" if can else ""
+        return UsageError(
+            f"{error.message}, so deletions would be missing from this extract.",
+            hint=f"`{again} --full` extracts all records and goes on from now; what was deleted"
+            f" meanwhile stays in the target{also}.",
+        )
 
     def settle(self, rows: Path, folder: Path) -> tuple[int, Extracted]:
         """Drop the rows that are in the target already.

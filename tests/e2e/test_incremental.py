@@ -246,6 +246,8 @@ def test_a_plan_knows_the_watermark_and_leaves_it(bench, org, table, time):
     before = bench.run("history", "--watermarks").out
     planned = bench.run("plan", job, "-o", "json")
     assert planned.code == 0, planned.err
+    [found] = planned.document["tasks"]
+    assert any("changes from" in each for each in found["notes"]), found
     assert bench.run("history", "--watermarks").out == before
     ran(bench, job)
     assert table() == ["A", "B"]

@@ -306,3 +306,19 @@ def test_many_differences_are_read_with_all_records(bench, org, passes):
     assert differing(told) == [5_500, 0, 0]
     assert len(told["bulk_job_ids"]) == 3  # the extract, Ids and stamps, all records
     assert sorted(file.read_text(encoding="utf-8").splitlines(keepends=True)) == sorted(lines)
+
+
+def test_deletions_that_the_org_no_longer_lists_are_found_by_comparing(bench, org, passes):
+    job = bench.job(task("a.csv", DELETED, "deleted: true, "))
+    gone, stays = (org.create("Account", Name=name) for name in "AB")
+    passes()
+    ran(bench, job)
+    org.request("DELETE", f"/services/data/v62.0/sobjects/Account/{gone}")
+    passes(60 * 86_400)
+    ended = bench.run("run", job)
+    assert ended.code == 2
+    assert "--full`" in ended.out
+    assert "`--reconcile` removes it" in " ".join(ended.out.split())
+    told = ran(bench, job, "--reconcile")
+    assert rows_of(bench, "a.csv") == [(stays, "B")]
+    assert told["counts"]["surplus"] + told["counts"]["read"] == 1
