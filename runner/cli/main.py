@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 _FOLDERS = frozenset({"HOME", "XDG_STATE_HOME"})
 """Variables that say where the state folder is."""
-_GARBAGE = 50_000
-"""Objects that are made before the collector looks for cycles: with Python's 700 it looks through
-what is being imported again and again, a tenth of a start, and finds none."""
+_GARBAGE = (700, 100, 100)
+"""How often cycles are looked for: among new objects as usual in Python, since each page of a query
+leaves some, but less often among older ones. Python would look through what is being imported again
+and again, for a tenth of a start."""
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
 
         sys.stdout.write(f"runner {__version__}\n")
         return
-    gc.set_threshold(_GARBAGE)
+    gc.set_threshold(*_GARBAGE)
     from runner.cli.redact_output import redacted_streams
 
     with redacted_streams(os.environ):
