@@ -62,7 +62,7 @@ class SourceOrg(Struct, frozen=True):
 class SourceOrgs(Struct, frozen=True):
     """The other orgs that a run reads from."""
 
-    by_connection: Mapping[Connection, SourceOrg] = field(default_factory=dict)
+    by_connection: Mapping[Connection | None, SourceOrg] = field(default_factory=dict)
     mask_keys: Mapping[SecretReference, Secret] = field(default_factory=dict)
     """The keys of masks, by where they are."""
 
@@ -112,10 +112,9 @@ class Context(Struct, frozen=True):
 
     def of(self, task: AnyTask) -> Context:
         """The run as a task sees it: connected to the org that it reads from, if to another."""
-        connection = task.connection if isinstance(task, SourceQuery) else None
-        org = self.source_orgs.by_connection.get(connection) if connection is not None else None
-        if org is None:
+        if not isinstance(task, SourceQuery):
             return self
+        org = self.source_orgs.by_connection[task.connection]
         return replace(
             self,
             session=org.session,

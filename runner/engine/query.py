@@ -116,9 +116,8 @@ def run_query(task: QueryTask, context: Context) -> TaskEnd:
 
 def _org_of(task: QueryTask, context: Context) -> Iterator[str]:
     """Which org the rows are from, where it is not the one that the run writes to."""
-    connection = task.connection if isinstance(task, SourceQuery) else None
-    if connection is not None:
-        org = context.source_orgs.by_connection[connection]
+    if isinstance(task, SourceQuery):
+        org = context.source_orgs.by_connection[task.connection]
         who, url = org.identity.username, org.session.instance_url
         yield f"from org {org.identity.org_id} at {url} as {who}"
 

@@ -106,7 +106,7 @@ class _OtherOrgs(Struct):
     target: TargetOrg
     problems: list[Diagnostic] = field(default_factory=list)
     exit_codes: list[ExitCode] = field(default_factory=list)
-    _found: dict[Connection, SourceOrg] = field(default_factory=dict)
+    _found: dict[Connection | None, SourceOrg] = field(default_factory=dict)
 
     def connect(self, stack: ExitStack) -> None:
         """Connect to each, until the stack is closed."""

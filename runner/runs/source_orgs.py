@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from msgspec import Struct
 from msgspec.structs import replace
 
+from runner import events
 from runner.credentials import Secret, SecretReference
 from runner.engine.connect import connect
 from runner.engine.context import SourceOrg, SourceOrgs
@@ -68,7 +69,7 @@ def source_orgs(
     job = how.job
     # A token that the user names instead of the job's is one of the org that is written to.
     settings = replace(how.settings, token=None)
-    found: dict[Connection, SourceOrg] = {}
+    found: dict[Connection | None, SourceOrg] = {}
     queries = [task for task in tasks if isinstance(task, SourceQuery)]
     keys = _mask_keys(job, queries)
     with ExitStack() as stack:
@@ -78,7 +79,7 @@ def source_orgs(
                 session = stack.enter_context(
                     open_session(connection, file, settings, how.sink, query.retry, how.ends_at)
                 )
-                org = connect(connection, session, how.sink)
+                org = connect(connection, session, events.ignore)
             except RunnerError as error:
                 error.message = f"{query.write}: {error.message}"
                 raise
@@ -89,6 +90,12 @@ def source_orgs(
                 path = task_path(query, "connection")
                 found_same = job.origin.diagnose(path, "org/same-org", message, help=hint)
                 raise JobError((found_same,))
+            who, where = org.identity.username, session.instance_url
+            how.sink(
+                events.Noticed(
+                    f"reading from {where} as {who}, API version {org.version}", query.write
+                )
+            )
             found[connection] = SourceOrg(
                 session,
                 Describes(session),

@@ -16,6 +16,7 @@ def test_a_job_in_configs_runs_as_it_is(bench, job):
     file = bench.folder / "configs" / job
     if job == "export.yaml":  # it reads what the quickstart has loaded
         bench.run("run", bench.folder / "configs" / "quickstart.yaml")
+    bench.env["MASK_KEY"] = "0123456789abcdef"
     told = re.search(r"[Ee]nds with exit (\d)", file.read_text("utf-8"))
     first = bench.run("run", file, "-o", "json")
     second = bench.run("run", file, "-o", "json")

@@ -188,6 +188,35 @@ def test_fields_are_checked_in_the_org_that_has_them(bench, prod, sandbox):
         assert "job.yaml:9:38" in said, said
 
 
+def test_a_query_that_fails_is_a_failure_of_its_write(bench, prod, sandbox):
+    seed(prod)
+    answer = '[{"errorCode": "INVALID_TYPE", "message": "not today"}]'
+    prod.fault(kind="status", path="/query", status=400, body=answer, times=9)
+    more = "on_failure: answer\n  on_error: continue"
+    answers = "\n- {name: answer, create: Account, from: rows.csv}"
+    bench.write("rows.csv", "Name\nFailed\n")
+    text = job(bench, "accounts", more=more).read_text() + answers.replace("\n", "\n  ") + "\n"
+    ended = bench.run("run", bench.write("job.yaml", text), "-o", "json")
+    assert ended.code == 1, ended.err
+    states = {task["name"]: task["status"] for task in ended.document["tasks"]}
+    assert states == {"accounts.source": "failed", "accounts": "skipped", "answer": "done"}
+    assert [row["Name"] for row in sandbox.rows("SELECT Name FROM Account")] == ["Failed"]
+    assert bench.run("whoami", "prod/connection.yaml").code == 0
+
+
+def test_a_retry_sends_failed_rows_and_reads_no_org(bench, prod, sandbox):
+    prod.create("Contact", ERP_Id__c="C1", LastName="Orphan", Email="a@b.example")
+    text = job(bench, "contacts", more="fields: {ERP_Id__c: ERP_Id__c, LastName: LastName, "
+               "Account.ERP_Id__c: \"'A1'\"}")  # fmt: skip
+    ended = bench.run("run", text, "-o", "json")
+    assert ended.task("contacts")["counts"]["failed"] == 1, ended.err
+    sandbox.create("Account", ERP_Id__c="A1", Name="Parent")
+    prod.process.kill()
+    again = bench.run("retry", ended.document["run_id"])
+    assert again.code == 0, again.err
+    assert len(found(sandbox)["contacts"]) == 1
+
+
 def test_a_resume_sends_the_rows_that_were_read_at_first(bench, prod, sandbox):
     seed(prod)
     sandbox.fault(kind="daily_limit", path="composite/sobjects", times=1)
