@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from runner.cli import completion
 from runner.errors import UsageError
 from runner.job.rails import Rail
 
@@ -48,6 +49,7 @@ OnlyTasks = Annotated[
         envvar="SFRUNNER_TASK",
         help="Only this task of the job; repeatable.",
         metavar="NAME",
+        autocompletion=completion.tasks,
     ),
 ]
 Target = Annotated[
@@ -57,6 +59,7 @@ Target = Annotated[
         envvar="SFRUNNER_TARGET",
         help="Which of the job's targets to use.",
         metavar="NAME",
+        autocompletion=completion.targets,
         show_default=False,
     ),
 ]
@@ -68,10 +71,16 @@ Params = Annotated[
         envvar="SFRUNNER_PARAM",
         help="Set a param of the job; repeatable.",
         metavar="K=V",
+        autocompletion=completion.params,
     ),
 ]
 RunId = Annotated[
-    str, typer.Argument(help="A run id, or the start of one, or `last`.", metavar="RUN")
+    str,
+    typer.Argument(
+        help="A run id, or the start of one, or `last`.",
+        metavar="RUN",
+        autocompletion=completion.runs,
+    ),
 ]
 OutputOption = Annotated[
     Output,

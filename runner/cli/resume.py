@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli import completion
 from runner.cli.options import (
     AllowRail,
     Confirm,
@@ -38,6 +39,7 @@ def resume(
         typer.Argument(
             help="A run id, or the start of one. Default: the newest unfinished run.",
             metavar="RUN",
+            autocompletion=completion.runs,
             show_default=False,
         ),
     ] = None,
