@@ -102,7 +102,8 @@ class DeltaTable(Struct, frozen=True):
             for values, paths in groups.items()
         ]
         cells = ", ".join(f"{_cast('NULL', each)} AS {name(each.name)}" for each in self.columns)
-        empty = f"SELECT {cells}{', NULL' if with_file else ''} WHERE false"
+        file = f", NULL AS {name(FILE_COLUMN)}" if with_file else ""
+        empty = f"SELECT {cells}{file} WHERE false"
         return f"({' UNION ALL '.join(selects or [empty])})"
 
     def _select(

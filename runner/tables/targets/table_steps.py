@@ -146,11 +146,16 @@ def merge_statements(
         f"{name(each)} = {_taken(each, flag, is_gone, keeping)}" for each in columns if each != key
     )
     match = f"t.{own} = s.{own}"
+    settings = settings or f"{own} = s.{own}"
+    update = f"UPDATE {table} AS t SET {settings} FROM {STAGED} AS s WHERE {match}"
     if dialect == "postgresql":
         yield "analyzed", f"ANALYZE {STAGED}"  # nobody else does it for a temporary table
-    settings = settings or f"{own} = s.{own}"
-    yield "updated", f"UPDATE {table} AS t SET {settings} FROM {STAGED} AS s WHERE {match}"
-    yield "known", f"DELETE FROM {STAGED} WHERE {own} IN (SELECT {own} FROM {table})"
+        # In one statement, the table is read once.
+        known = f"WITH known AS ({update} RETURNING s.{own})"
+        yield "updated", f"{known} DELETE FROM {STAGED} WHERE {own} IN (SELECT {own} FROM known)"
+    else:
+        yield "updated", update
+        yield "known", f"DELETE FROM {STAGED} WHERE {own} IN (SELECT {own} FROM {table})"
     yield "new", f"INSERT INTO {table} ({cells}) SELECT {cells} FROM {STAGED}"
     yield "staged", f"DROP TABLE {STAGED}"
 

@@ -178,6 +178,20 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(table, header, row,
     assert len(list(table.path.glob("*.parquet"))) == 1
 
 
+@pytest.mark.parametrize("by", [("Status",), ()])
+def test_a_table_without_rows_is_merged_into(table, by):
+    table.put("Id Status N", by=by)
+    assert table.rows() == []
+    assert table.put("Id Status N", by=by) == ("0 new, 0 updated",)
+    assert table.put("Id Status N", ("a", "New", "1"), by=by) == ("1 new, 0 updated",)
+    gone = ("a", "New", "1", "true")
+    notes = table.put("Id Status N IsDeleted", gone, deletes=Deletes.REMOVE)
+    assert notes == ("0 new, 0 updated, 1 removed", "new column IsDeleted")
+    assert table.rows() == []
+    assert table.put("Id Status N", ("b", "", "2")) == ("1 new, 0 updated",)
+    assert table.rows('"Id", "N"') == [("b", 2)]
+
+
 def test_doubled_keys_are_refused_wherever_they_are(table):
     table.put("Id N", ("a", "1"), mode=TableMode.APPEND)
     table.put("Id N", ("a", "2"), mode=TableMode.APPEND)
