@@ -16,7 +16,7 @@ from runner.engine.context import Context
 from runner.engine.masks import mask_problems
 from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import JobError, OrgError, TransientError
-from runner.job.endpoints import FileSource, FileTarget
+from runner.job.endpoints import FileSource, readable_path
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
 from runner.job.source_query import SourceQuery
@@ -89,8 +89,8 @@ def org_problems(
 def files_of_queries(tasks: Sequence[AnyTask]) -> set[Path]:
     """Files that queries write, which a source may read once they are written."""
     queries = (task for task in tasks if isinstance(task, QueryTask))
-    targets = (target for query in queries for target in query.targets)
-    return {target.path for target in targets if isinstance(target, FileTarget)}
+    paths = (readable_path(target) for query in queries for target in query.targets)
+    return {each for each in paths if each is not None}
 
 
 def known_header(task: WriteTask, to_be_written: Collection[Path]) -> Sequence[str] | None:

@@ -87,7 +87,7 @@ def _keeping(value: Values, *, is_merge: bool, deleted: bool) -> Keeping:
 
 def _file(value: str | Values, folder: Path) -> tuple[Path, FileShape, str | None]:
     values: Values = {"file": value} if isinstance(value, str) else value
-    text = values["file"]
+    text = values["file"] if "file" in values else values["folder"]
     if notation.is_url(text):
         path = Path(text.partition("?")[0])
         return path, _shape(values, path), text

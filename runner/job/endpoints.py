@@ -143,7 +143,7 @@ class FileSource(Struct, frozen=True):
     """Rows from a file, or from all files that match a pattern; the path is absolute."""
 
     path: Path
-    """May be a pattern, or STANDARD_STREAM."""
+    """May be a pattern, or STANDARD_STREAM; of a Delta table, its folder."""
     shape: FileShape
     url: str | None = None
     """Of a file that is not on this machine; then `path` only names it."""
@@ -280,6 +280,13 @@ class DatabaseTarget(Struct, frozen=True):
 
 
 Target = FileTarget | FolderTarget | DatabaseTarget
+
+
+def readable_path(target: Target) -> Path | None:
+    """The path by which a source can read what a target has; None if none can, or by a URL."""
+    if isinstance(target, FolderTarget):
+        return target.path if target.shape.format is FileFormat.DELTA else None
+    return target.path if isinstance(target, FileTarget) else None
 
 
 def why_not_compared(target: Target) -> str:

@@ -15,7 +15,15 @@ from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job import build
-from runner.job.endpoints import FileSource, FileTarget, Source, SqlSource, Target, TaskSource
+from runner.job.endpoints import (
+    FileSource,
+    FileTarget,
+    Source,
+    SqlSource,
+    Target,
+    TaskSource,
+    readable_path,
+)
 from runner.job.model import (
     DECLARED_VERBS,
     AnyTask,
@@ -129,19 +137,19 @@ def _sources(task: AnyTask) -> Iterator[tuple[Location, Source]]:
 
 def written_files(job: PartialJob) -> set[Path]:
     """Files that queries of the job, or jobs before it, write; they may not exist yet."""
-    targets = (target for query in job.queries for target in query.targets)
-    own = {target.path for target in targets if isinstance(target, FileTarget)}
-    return own | job.written_before
+    paths = (readable_path(target) for query in job.queries for target in query.targets)
+    return {each for each in paths if each is not None} | job.written_before
 
 
 def files_written_by(job: Job) -> frozenset[Path]:
     """Files that a job leaves: the targets of its queries, the row results of its writes."""
     targets = {
-        target.path
+        path
         for task in job.tasks
         if isinstance(task, QueryTask)
         for target in task.targets
-        if isinstance(target, FileTarget) and target.url is None
+        if not (isinstance(target, FileTarget) and target.url is not None)
+        and (path := readable_path(target)) is not None
     }
     results = {
         task.results / f"{status}.csv"

@@ -20,7 +20,7 @@ from runner.tables.database import Database, first_line
 from runner.tables.extras import extra
 from runner.tables.sql import literal, name, read_parquet
 
-_LOG = "_delta_log"
+LOG = "_delta_log"
 FILE_COLUMN = "sfrunner_file"
 """The column of a row's file."""
 _READ = frozenset({"timestampNtz", "appendOnly", "invariants"})
@@ -139,7 +139,7 @@ class DeltaTable(Struct, frozen=True):
 
 def is_delta(folder: Path) -> bool:
     """Whether a folder is a Delta table."""
-    return (folder / _LOG).is_dir()
+    return (folder / LOG).is_dir()
 
 
 def open_table(folder: Path, kind: type[RunnerError]) -> DeltaTable:

@@ -28,6 +28,7 @@ PLACES = (
     "record_type",
     "owner",
     "file_source",
+    "folder_source",
     "numbers",
     "task_source",
     "database_source",

@@ -105,6 +105,10 @@ def _missing(source: FileSource, path: Location, job: PartialJob) -> Iterator[Di
             message = f"no file matches {_relative(file, job)}"
             hint = f"paths are relative to the job's folder, {job.folder}"
             yield job.origin.diagnose(path, "job/no-source", message, help=hint)
+    elif source.shape.format is FileFormat.DELTA:
+        if not _is_folder(file):
+            message = f"there is no folder {_relative(file, job)}"
+            yield job.origin.diagnose(path, "job/no-source", message, help=_similar(file, job))
     elif _mode(file) is None:
         message = f"there is no file {_relative(file, job)}"
         yield job.origin.diagnose(path, "job/no-source", message, help=_similar(file, job))
@@ -123,6 +127,8 @@ def is_here(source: FileSource) -> bool:
     if source.url is not None or source.path == STANDARD_STREAM:
         return False
     mode = _mode(source.path)
+    if source.shape.format is FileFormat.DELTA:
+        return _is_folder(source.path)
     if mode is not None:
         return stat.S_ISREG(mode)
     is_match = is_pattern(source.path)
@@ -363,5 +369,6 @@ def libraries(job: PartialJob, finder: LibraryFinder | None) -> Iterator[Diagnos
 
 def _needs_no_library(endpoint: Source | Target) -> bool:
     if isinstance(endpoint, FileSource | FileTarget):
-        return endpoint.url is None and endpoint.shape.format is not FileFormat.EXCEL
+        formats = (FileFormat.EXCEL, FileFormat.DELTA)
+        return endpoint.url is None and endpoint.shape.format not in formats
     return isinstance(endpoint, SqlSource | TaskSource)

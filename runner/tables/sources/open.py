@@ -77,6 +77,10 @@ def read_columns(source: FileSource) -> tuple[str, ...] | None:
         from runner.tables.sources.parquet import parquet_columns
 
         return _common_columns(source, parquet_columns)
+    if source.shape.format is FileFormat.DELTA:
+        from runner.tables.sources.delta import delta_columns
+
+        return own_columns(check_header(source.path, delta_columns(source.path)))
     if source.shape.format is FileFormat.EXCEL:
         from runner.tables.sources.excel import excel_header
 
@@ -193,6 +197,8 @@ def _with_file_names(opened: Sequence[Records], files: Sequence[Path]) -> tuple[
 
 
 def _open_files(source: FileSource, folder: Path, disk: Disk) -> tuple[Records, ...]:
+    if source.shape.format is FileFormat.DELTA:
+        return (_read_delta(source, folder / "rows.csv", disk),)
     files = _local_files(source, folder)
     if source.path == STANDARD_STREAM:
         with shown_as("standard input", files[0]):
@@ -336,6 +342,15 @@ def _read_parquet(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records
     disk.add(size_of(to))
     nulls = with_nan_as_written(shape.nulls)
     return replace(records, shape=replace(plain_csv(shape), nulls=nulls))
+
+
+def _read_delta(source: FileSource, to: Path, disk: Disk) -> Records:
+    from runner.tables.sources.delta import read_delta
+
+    records = read_delta(source.path, to)
+    disk.add(size_of(to))
+    nulls = with_nan_as_written(source.shape.nulls)
+    return replace(records, shape=replace(plain_csv(source.shape), nulls=nulls))
 
 
 def _read_excel(file: Path, shape: FileShape, to: Path, disk: Disk) -> Records:

@@ -53,17 +53,36 @@ def read_parquet(path: Path, to: Path) -> Records:
     try:
         types = _described(database.connection, path)
         columns = check_header(path, tuple(types))
-        cells = ", ".join(_cell(column, kind) for column, kind in types.items())
-        rows = relation([path])
-        for macro in NUMBER_MACROS:
-            database.connection.execute(macro)
-        has_nan = _with_nan(database.connection, types, rows)
-        query = f"SELECT {cells} FROM {rows}"
-        database.connection.execute(copy_csv(query, to, header=False))
+        return write_rows(database, path, columns, types, relation([path]), to)
     except duckdb.Error as error:
         raise _unreadable(path, error) from error
     finally:
         database.close()
+
+
+def write_rows(  # noqa: PLR0913, PLR0917 - what is written, and where
+    database: Database,
+    path: Path,
+    columns: tuple[str, ...],
+    types: Mapping[str, str],
+    rows: str,
+    to: Path,
+) -> Records:
+    """Write the rows of a relation as CSV.
+
+    Args:
+        database: Reads the rows.
+        path: What they are called in messages.
+        columns: Their names, as fields can use them.
+        types: Of the columns of the relation, as DuckDB calls them.
+        rows: The relation.
+        to: The file to write.
+    """
+    cells = ", ".join(_cell(column, kind) for column, kind in types.items())
+    for macro in NUMBER_MACROS:
+        database.connection.execute(macro)
+    has_nan = _with_nan(database.connection, types, rows)
+    database.connection.execute(copy_csv(f"SELECT {cells} FROM {rows}", to, header=False))
     written = {clean_name(column): WITH_NAN for column in has_nan}
     return replace(spooled(path, columns, to), written=written)
 

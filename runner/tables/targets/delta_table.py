@@ -25,6 +25,7 @@ from runner.job.endpoints import FileFormat, FileShape, FolderTarget, TableMode
 from runner.tables.database import Database, copy_parquet
 from runner.tables.delta import (
     FILE_COLUMN,
+    LOG,
     DeltaFile,
     DeltaTable,
     delta_errors,
@@ -245,7 +246,7 @@ def _write(
     metadata: Mapping[str, str],
 ) -> None:
     folder = target.path
-    log = folder / "_delta_log"
+    log = folder / LOG
     with _beside(folder) as beside:
         split = target.split_bytes or (None if target.partition_by else _FILE_BYTES)
         parquet = replace(target, shape=FileShape(FileFormat.PARQUET), split_bytes=split)

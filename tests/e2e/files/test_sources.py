@@ -127,3 +127,23 @@ def test_an_expression_may_not_reach_for_files(bench, org):
     assert ended.code == 2
     assert "job.yaml:9:" in ended.err
     assert "hidden" not in ended.err
+
+
+def test_a_delta_table_that_a_query_writes_is_the_source_of_a_later_task(bench, org):
+    org.create("Account", Name='A, "1"', AnnualRevenue=125)
+    job = bench.job("""
+- name: out
+  query: SELECT Name, AnnualRevenue FROM Account
+  to: {folder: lake/a, format: delta}
+- name: back
+  create: Account
+  from: {folder: lake/a, format: delta}
+""")
+    assert bench.run("validate", job).code == 0
+    for _ in range(2):
+        ended = bench.run("run", job, "-o", "json")
+        assert ended.code == 0, ended.err + ended.out
+    found = org.rows("SELECT Name, AnnualRevenue FROM Account")
+    assert [(each["Name"], each["AnnualRevenue"]) for each in found] == [('A, "1"', 125)] * 4
+    planned = bench.run("plan", job)
+    assert planned.code == 0, planned.err + planned.out
