@@ -221,10 +221,11 @@ def _note_unreadable(
     known = {each.column for each in compared} | {_ID, plan.key, *plan.on_create}
     unreadable = [e.field for e in plan.columns if not e.found_by and e.field not in known]
     if compared and unreadable:
+        them = "it" if len(unreadable) == 1 else "them"
         context.sink(
             Noticed(
-                f"what {in_words(unreadable, 'and')} holds cannot be compared, so rows that fill it"
-                " are always sent",
+                f"{in_words(unreadable, 'and')} cannot be compared with what records hold, so rows"
+                f" that fill {them} are always sent",
                 task.name,
             )
         )

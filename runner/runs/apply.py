@@ -10,19 +10,18 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from runner import events
 from runner.diagnostics import Diagnostic
 from runner.engine.connect import connect
-from runner.engine.planned_sources import PlannedSources, local_sources
+from runner.engine.planned_sources import local_sources
 from runner.errors import RailError, RunnerError, SourceError, UsageError
 from runner.job.limits import RAILS
-from runner.job.model import COMPARED_VERBS, Job, WriteTask
+from runner.job.model import Job
 from runner.job.rails import Rail
 from runner.outcome import RunOutcome
 from runner.plan import Trip
 from runner.runs.execute import execute_selected
+from runner.runs.planned_job import as_planned
 from runner.runs.prepare import JobLock, RunOptions, clean_up, load, locked
 from runner.runs.protection import check_confirmed, unconfirmed
 from runner.runs.saved_plan import (
@@ -63,7 +62,7 @@ def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutc
     with locked(job, options) as lock:
         _check_no_unfinished_run(lock, job, options)
         _check_sources(saved, job, file, options.settings.state.run(lock.run_id))
-        selected = SelectedRun(lock.new_id(), _with_only_changes(job), request, params)
+        selected = SelectedRun(lock.new_id(), as_planned(job), request, params)
         folder = options.settings.state.run(selected.run_id)
         try:
             unpack_rows(file, folder)
@@ -172,25 +171,6 @@ def _changed_sources(saved: SavedPlan, job: Job, scratch: Path) -> Iterator[str]
                 same = False
             if not same:
                 yield task.name
-
-
-def _with_only_changes(job: Job) -> Job:
-    """The job, as it was planned: records that hold everything already are left alone.
-
-    Tasks that read the rows of others get these as from a run, which writes them.
-    """
-    sources = PlannedSources(job.tasks, ())
-
-    def passes(task: WriteTask) -> bool:
-        return not task.only_changes and sources.is_read(task)
-
-    tasks = tuple(
-        replace(each, only_changes=True, passes_unchanged=passes(each))
-        if isinstance(each, WriteTask) and each.verb in COMPARED_VERBS
-        else each
-        for each in job.tasks
-    )
-    return replace(job, tasks=tasks)
 
 
 def _lower(sentence: str) -> str:

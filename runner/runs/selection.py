@@ -106,6 +106,10 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
     params = resolved_params(job, run.request)
     if after is not None:
         job = with_failed_rows(job, after)
+    if run.request.verb == APPLY:
+        from runner.runs.planned_job import as_planned  # a plan is not for every run
+
+        job = as_planned(job)
     return SelectedRun(run.run_id, job, run.request, params, run.started, past=run, after=after)
 
 

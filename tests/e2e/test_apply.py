@@ -397,3 +397,23 @@ def test_a_limit_that_the_plan_exceeds_stops_it(bench, org):
     assert "create 2" in ended.out
     assert bench.run("apply", "saved.plan", "--allow", "max_creates").code == 0
     assert len(org.rows(ACCOUNTS)) == 2
+
+
+def test_a_resumed_apply_leaves_out_what_does_not_change_in_later_tasks_too(bench, org):
+    """The second task reads the rows of the first, so its own are not in the plan."""
+    org.create("Account", Name="A", ERP_Id__c="K1", Phone="1")
+    bench.write("a.csv", "no,Name,Phone\nK1,A2,1\nK2,B,1\n")
+    job = bench.job("""
+- {name: first, upsert: Account, key: ERP_Id__c, from: a.csv, fields: {ERP_Id__c: no, Name: Name}}
+- {name: second, update: Account, from: {task: first}, fields: {Id: sf__Id, Phone: Phone}}
+""")
+    assert bench.run("plan", job, "--save", "kept.plan").code == 0
+    org.fault(kind="daily_limit", path="/query", nth=4)
+    ended = bench.run("apply", "kept.plan", "--yes", "-o", "json")
+    assert ended.code == 5, ended.err + ended.out
+    assert ended.task("first")["status"] == "done"
+    org.go_on()
+    resumed = bench.run("resume", "-o", "json")
+    assert resumed.code == 0, resumed.err
+    counts = resumed.task("second")["counts"]
+    assert (counts["updated"], counts["unchanged"]) == (1, 1)

@@ -64,7 +64,7 @@ def test_a_task_says_what_cannot_be_compared_and_sends_it(bench, serve_org):
     assert ended.code == 0, ended.err
     assert counts(ended, "updated", "unchanged") == (1, 1)
     assert "load: rows are compared with their records, read by key\n" in ended.err
-    assert "what `Rich__c` holds cannot be compared" in ended.err
+    assert "`Rich__c` cannot be compared with what records hold" in ended.err
 
 
 @APIS
