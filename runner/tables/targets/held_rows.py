@@ -65,7 +65,12 @@ def _insert(database: Database, cells: Sequence[str], read: str) -> None:
 
 
 def _cells(columns: Sequence[str], stamp: str, place: str) -> list[str]:
-    """The cells of a target's own columns: Id, stamp and the flag of deleted records."""
+    """The SQL of a target's own columns: Id, stamp and the flag of deleted records."""
+    found = _own(columns, stamp, place)
+    return ["NULL" if each is None else name(each) for each in found]
+
+
+def _own(columns: Sequence[str], stamp: str, place: str) -> list[str | None]:
     own = {each.lower(): each for each in columns}
     for each in ("Id", stamp):
         if each.lower() not in own:
@@ -74,8 +79,7 @@ def _cells(columns: Sequence[str], stamp: str, place: str) -> list[str]:
                 " written.",
                 hint=f"It has: {', '.join(columns)}. Write it once with `mode: replace`.",
             )
-    flag = own.get(IS_DELETED.lower())
-    return [name(own["id"]), name(own[stamp.lower()]), name(flag) if flag else "NULL"]
+    return [own["id"], own[stamp.lower()], own.get(IS_DELETED.lower())]
 
 
 def _load_part(database: Database, part: Part, stamp: str, place: str) -> None:
@@ -109,9 +113,13 @@ def _load_table(database: Database, target: DatabaseTarget, stamp: str, plain: P
         if not inspector.has_table(table, schema=schema or None):
             return
         found = inspector.get_columns(table, schema=schema or None)
-        cells = ", ".join(_cells([str(each["name"]) for each in found], stamp, place))
-        query = f"SELECT {cells} FROM {'.'.join(name(each) for each in (schema, table) if each)}"
-        rows = link.execution_options(yield_per=_BATCH_ROWS).execute(sqlalchemy.text(query))
+        own = _own([str(each["name"]) for each in found], stamp, place)
+        # Each database has quotes of its own.
+        cells = [sqlalchemy.null() if each is None else sqlalchemy.column(each) for each in own]
+        query = sqlalchemy.select(*cells).select_from(
+            sqlalchemy.table(table, schema=schema or None)
+        )
+        rows = link.execution_options(yield_per=_BATCH_ROWS).execute(query)
         with plain.open("w", encoding="utf-8", newline="") as stream:
             csv.writer(stream, quoting=csv.QUOTE_ALL).writerows(_texts(rows))
     columns = ("id", "stamp", "flag")
