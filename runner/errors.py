@@ -99,12 +99,14 @@ class RailError(JobError):
 
     Attributes:
         resumable: Whether a resume goes on: the run wrote before this could be known.
+        rows: How many rows the task has read that was about to write.
     """
 
     exit_code = ExitCode.STOPPED
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...], *, resumable: bool = False) -> None:
         super().__init__(diagnostics)
+        self.rows = 0
         count = len(diagnostics)
         self.count = f"{count} limit{'s' if count != 1 else ''} reached"
         self.message = f"{self.count}; nothing {'more ' if resumable else ''}was written."

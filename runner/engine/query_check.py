@@ -6,6 +6,7 @@ that can be one of several objects, is left to it: a query that would run is nev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -16,27 +17,49 @@ from runner.job.model import Job, QueryTask, WriteTask
 from runner.job.partial_job import task_path
 from runner.job.soql import aliases_of, parsed, steps_of
 from runner.job.text_position import narrowed
-from runner.salesforce.describe import Describes, ObjectDescribe
+from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
 from runner.soql.syntax import (
+    Bind,
+    Boolean,
     Call,
     ChildItem,
     Comparison,
     Condition,
+    Day,
     Distance,
     FieldItem,
     Holding,
     Item,
     Junction,
+    Literal,
     Membership,
+    Moment,
+    Money,
     Negation,
+    Null,
+    Number,
     Operand,
     Path,
+    Period,
     Query,
     SemiJoin,
+    Text,
     TypeofItem,
 )
 from runner.suggest import did_you_mean, in_words
 
+_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|[^\s,()]+")
+_NUMBER = ((Number, Money), "Write a number, without quotes.")
+_TEXT = ((Text,), "Write the value in quotes: 'value'.")
+_FITTING: Mapping[str, tuple[tuple[type[Literal], ...], str]] = {
+    "boolean": ((Boolean,), "Write true or false, without quotes."),
+    **dict.fromkeys(("double", "currency", "percent", "int", "long"), _NUMBER),
+    "date": ((Day, Period), "Write a date, without quotes: 2026-01-31."),
+    "datetime": ((Moment, Period), "Write a datetime, without quotes: 2026-01-31T00:00:00Z."),
+    **dict.fromkeys(("string", "textarea", "picklist", "email", "phone", "url"), _TEXT),
+    **dict.fromkeys(("reference", "id"), _TEXT),
+}
+"""Values with which fields of a type are compared, and what to write."""
 _FIELD_HINT = "Check its API name, including `__c`, and the field's permissions."
 
 
@@ -193,9 +216,47 @@ class _QueryCheck(Struct, frozen=True):
             case Comparison(left) | Membership(left) | Holding(left) | SemiJoin(left):
                 path = _path_of(left)
                 if path is not None and str(path).lower() not in _columns_named(query):
-                    yield from self._of_path(path, described, aliases)
+                    problems = list(self._of_path(path, described, aliases))
+                    yield from problems or self._of_values(condition, path, described, aliases)
                 if isinstance(condition, SemiJoin):
                     yield from self.of_query(condition.query)
+
+    def _of_values(
+        self,
+        condition: Condition,
+        path: Path,
+        described: ObjectDescribe,
+        aliases: Mapping[str, tuple[str, ...]],
+    ) -> Iterator[Diagnostic]:
+        """Values that the org refuses, because the field is of another type."""
+        values: tuple[Literal, ...] = ()
+        match condition:
+            case Comparison(Path(), _, value):  # a function of a field has a type of its own
+                values = (value,)
+            case Membership(Path(), members):
+                values = members
+        field = self._field(path, described, aliases) if values else None
+        if field is None or field.type not in _FITTING:
+            return
+        fitting, hint = _FITTING[field.type]
+        for value in values:
+            shown = _LITERAL.match(self.text, value.at - self.begins)
+            if shown is not None and not isinstance(value, (*fitting, Null, Bind)):
+                message = f"{field.name} is of type {field.type}, and {shown[0]} is not"
+                code = "org/wrong-value"
+                found = self.job.origin.diagnose(self.path, code, message, help=hint)
+                yield narrowed(found, self.job.origin, self.text, *shown.span())
+
+    def _field(
+        self, path: Path, described: ObjectDescribe, aliases: Mapping[str, tuple[str, ...]]
+    ) -> FieldDescribe | None:
+        """The field at the end of a path; None if it cannot be told."""
+        *parents, last = steps_of(path, aliases)
+        at: ObjectDescribe | None = described
+        for step in parents:
+            reference = at.reference(step) if at else None
+            at = self._parent(*reference.reference_to) if reference else None
+        return at.field(last) if at and last else None
 
     def _of_path(
         self, path: Path, described: ObjectDescribe, aliases: Mapping[str, tuple[str, ...]]

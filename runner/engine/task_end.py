@@ -44,6 +44,8 @@ def stopped_by(error: RunnerError, outcome: TaskOutcome) -> TaskOutcome:
     found = f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in the job"
     if isinstance(error, RailError):
         found = error.count
+        counts = Counts(read=error.rows, unprocessed=error.rows)
+        outcome = replace(outcome, counts=counts)
     return replace(
         outcome,
         status=TaskStatus.ABORTED if aborted else TaskStatus.FAILED,

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import shlex
 import shutil
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from runner.engine.undelete import UndeleteWrite
 from runner.errors import (
     ExitCode,
     JobError,
+    RailError,
     RunnerError,
     StateError,
     TransportError,
@@ -102,7 +103,9 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
             compares = rails is not None and rails.compares(task)
             plan, comparison = stage(task, context, staging, compares=compares)
             if rails is not None:
-                rails.check(task, context, partial(_effect, task, staging, comparison), effect_of)
+                with _rows_named(staging):
+                    effect = partial(_effect, task, staging, comparison)
+                    rails.check(task, context, effect, effect_of)
         else:
             plan = plan_of(task, context, snapshot.columns)
             snapshot.restore(staging, plan.columns, timezone=task.timezone)
@@ -135,6 +138,16 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
         return _carried_out(write, api, noted or noted_of(task))
     finally:
         staging.discard()
+
+
+@contextmanager
+def _rows_named(staging: StagedRows) -> Iterator[None]:
+    """Say how many rows there are where a limit stops the task."""
+    try:
+        yield
+    except RailError as error:
+        error.rows = staging.rows_total
+        raise
 
 
 def _carried_out(write: PreparedWrite, api: Api, noted: Noted | None) -> TaskEnd:

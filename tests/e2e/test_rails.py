@@ -78,10 +78,21 @@ def test_a_doubled_file_stops_a_create(bench, org):
     text = bench.run("run", job).out
     assert "error[rail/max-creates]: `new` would create 20 records" in text
     assert "1 limit reached; the task sent nothing." in text
+    assert "read 20  created 0  unprocessed 20  failed 0" in text
     assert "stopped by a limit of the job (exit 6)" in text
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}]
     assert bench.run("run", job, "--allow", "max_creates").code == 0
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 20}]
+
+
+def test_a_checkbox_is_never_empty(bench, org):
+    org.create("Account", Name="A", ERP_Id__c="K1", Active__c=True, Phone="1")
+    bench.write("a.csv", "ERP_Id__c,Active__c\nK1,false\n")
+    job = bench.job(
+        "- {name: a, upsert: Account, key: ERP_Id__c, from: a.csv, limits: {max_clears: 0}}"
+    )
+    assert bench.run("run", job).code == 0
+    assert org.rows("SELECT Active__c, Phone FROM Account") == [{"Active__c": False, "Phone": "1"}]
 
 
 def test_too_many_deletes_are_a_share_of_the_records(bench, org):

@@ -37,6 +37,10 @@ ORG = {
         made(
             "Account",
             *plain("Id", "Name", "Industry", "BillingAddress"),
+            FieldDescribe("Active__c", "boolean"),
+            FieldDescribe("Employees", "int"),
+            FieldDescribe("Since__c", "date"),
+            FieldDescribe("CreatedDate", "datetime"),
             reference("ParentId", "Parent", "Account"),
             reference("OwnerId", "Owner", "Group", "User"),
             reference("HiddenId", "Hidden", "Hidden"),
@@ -90,6 +94,11 @@ def problems(soql):
         "SELECT DISTANCE(BillingAddress, GEOLOCATION(1, 2), 'km') FROM Account",
         "SELECT TYPEOF Owner WHEN User THEN Name END FROM Account",
         "SELECT Id FROM Account WHERE Id IN (SELECT AccountId FROM Contact)",
+        "SELECT Id FROM Account WHERE Active__c = true AND Active__c != null AND Active__c = :yes",
+        "SELECT Id FROM Account WHERE Employees IN (1, -2, 3.5) AND Since__c > LAST_N_DAYS:3",
+        "SELECT Id FROM Account WHERE Since__c = 2026-01-31 AND CreatedDate = TODAY",
+        "SELECT Id FROM Account WHERE CreatedDate > 2026-01-31T00:00:00Z AND Name LIKE 'a\\'%'",
+        "SELECT Id FROM Account WHERE CALENDAR_YEAR(CreatedDate) = 2026",
         "SELECT not a query",
     ],
 )
@@ -123,6 +132,16 @@ def test_what_would_run_is_not_refused(soql):
             "org/unknown-object",
             "no object Contct",
         ),
+        ("SELECT Id FROM Account WHERE Active__c = 'yes'", "org/wrong-value", "'yes' is not"),
+        ("SELECT Id FROM Account WHERE Parent.Active__c = 1", "org/wrong-value", "and 1 is not"),
+        ("SELECT Id FROM Account WHERE Name = 5", "org/wrong-value", "type string, and 5"),
+        ("SELECT Id FROM Account WHERE Employees IN (1, '2')", "org/wrong-value", "int, and '2'"),
+        ("SELECT Id FROM Account WHERE Since__c = '2026-01-31'", "org/wrong-value", "type date"),
+        (
+            "SELECT Id FROM Account WHERE NOT CreatedDate > 2026-01-31",
+            "org/wrong-value",
+            "type datetime, and 2026-01-31 is not",
+        ),
         ("SELECT TYPEOF Ownr WHEN User THEN Name END FROM Account", "org/unknown-relationship", ""),
     ],
 )
@@ -148,9 +167,15 @@ def test_an_org_that_cannot_be_asked_is_not_an_unknown_object():
         problems("SELECT Id FROM Away")
 
 
-def test_the_names_in_a_scope_are_checked_at_their_place():
+@pytest.mark.parametrize(
+    ("scope", "code", "at"),
+    [
+        ("Name != null AND Parent.Nme = 'x'", "org/unknown-field", "Parent.Nme"),
+        ("Name != null AND (Active__c = 'yes')", "org/wrong-value", "'yes')"),
+    ],
+)
+def test_a_scope_is_checked_at_its_place(scope, code, at):
     source = FileSource(Path("/a.csv"), FileShape(FileFormat.CSV))
-    scope = "Name != null AND Parent.Nme = 'x'"
     task = WriteTask(
         name="w", verb=Verb.UPDATE, sobject="Account", index=0, source=source, scope=scope
     )
@@ -159,8 +184,8 @@ def test_the_names_in_a_scope_are_checked_at_their_place():
     origin = Origin(Path("/job.yaml"), (line,), {("tasks", 0, "scope"): here})
     job = Job("j", Path("/job.yaml"), Connection(Environment.LOCAL), (task,), origin=origin)
     [found] = scope_problems(job, task, Known())
-    assert found.code == "org/unknown-field"
-    assert line[found.position.column - 1 :].startswith("Parent.Nme")
+    assert found.code == code
+    assert line[found.position.column - 1 :].startswith(at)
 
 
 @pytest.mark.parametrize(
