@@ -118,31 +118,44 @@ def cut_chunks(
     Raises:
         UncutError: A quote is unpaired at the end, or no record ends within 64 MB.
     """
-    buffer = bytearray()
+    pending: list[bytes] = []
+    size = odd = 0
     for block in blocks:
-        buffer += block
-        if len(buffer) < chunk_bytes:
+        pending.append(block)
+        size += len(block)
+        odd ^= block.count(quote) % 2
+        if size < chunk_bytes:
             continue
-        end = _last_record_end(buffer, quote)
+        # Most blocks have an end of a record: then no byte is copied twice.
+        end = _last_record_end(pending[-1], quote, odd)
+        if not end and len(pending) > 1:
+            pending = [b"".join(pending)]
+            end = _last_record_end(pending[-1], quote, odd)
         if end:
-            with memoryview(buffer) as view:
-                chunk = bytes(view[:end])
-            del buffer[:end]
-            yield chunk
-        elif len(buffer) > LONGEST_RECORD_BYTES:
+            last = pending.pop()
+            yield b"".join([*pending, memoryview(last)[:end]])
+            pending = [last[end:]]
+            size = len(last) - end
+        elif size > LONGEST_RECORD_BYTES:
             raise UncutError
-    if buffer.count(quote) % 2:
+    if odd:
         raise UncutError
-    if buffer:
-        yield bytes(buffer)
+    if size:
+        yield b"".join(pending)
 
 
-def _last_record_end(buffer: bytearray, quote: bytes) -> int:
-    """Find where the last complete record ends; 0 if none does."""
-    odd = buffer.count(quote) % 2
-    stop = len(buffer)
-    while (end := buffer.rfind(b"\n", 0, stop)) >= 0:
-        odd ^= buffer.count(quote, end, stop) % 2
+def _last_record_end(block: bytes, quote: bytes, odd: int) -> int:
+    """Find where the last complete record in a block ends; 0 if none does.
+
+    Args:
+        block: The last of the bytes so far.
+        quote: The sign.
+        odd: Whether there is an odd number of quotes from the first record's beginning to the
+            block's end.
+    """
+    stop = len(block)
+    while (end := block.rfind(b"\n", 0, stop)) >= 0:
+        odd ^= block.count(quote, end, stop) % 2
         if not odd:
             return end + 1
         stop = end
