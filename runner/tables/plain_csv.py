@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Sequence
+from itertools import accumulate, compress, repeat
 
 from msgspec.structs import replace
 
@@ -41,8 +43,8 @@ def is_plain(content: bytes, rows: int, columns: int) -> bool:
     if pattern.fullmatch(content) is None:
         return False
     # DuckDB ignores empty lines, and a comma at the end of a record.
-    quoted: list[bytes] = _QUOTED.findall(content)
-    between = {sign: content.count(sign) - sum(q.count(sign) for q in quoted) for sign in _BETWEEN}
+    quoted = b"".join(_QUOTED.findall(content))
+    between = {sign: content.count(sign) - quoted.count(sign) for sign in _BETWEEN}
     return between == {b",": rows * (columns - 1), _LINE_FEED: rows}
 
 
@@ -67,21 +69,35 @@ def records_of(content: bytes, count: int) -> list[bytes]:
     """
     lines = content.split(_LINE_FEED)
     lines.pop()
-    return lines if len(lines) == count else _joined(lines)
+    if len(lines) == count:
+        return lines
+    return join_lines(lines, line_feeds_in_values(content.split(b'"')), _LINE_FEED)
 
 
-def _joined(lines: list[bytes]) -> list[bytes]:
-    """Put records together that line ends within values have split."""
-    # Lines up to the next one with an odd number of quotes are within the same value.
-    quoted = [at for at, line in enumerate(lines) if b'"' in line]
-    odd = iter([at for at in quoted if lines[at].count(b'"') % 2])
+def line_feeds_in_values(pieces: Sequence[bytes]) -> dict[int, int]:
+    """Count them by the place of their record, in order; records without any are left out.
+
+    Args:
+        pieces: Plain CSV, split at its quotes: every second piece is within a value.
+    """
+    inside = list(map(bytes.count, pieces[1::2], repeat(_LINE_FEED)))
+    places = accumulate(map(bytes.count, pieces[::2], repeat(_LINE_FEED)))
+    counts: dict[int, int] = {}
+    for place, count in compress(zip(places, inside, strict=False), inside):
+        counts[place] = counts.get(place, 0) + count
+    return counts
+
+
+def join_lines(lines: list[bytes], counts: dict[int, int], between: bytes) -> list[bytes]:
+    """Put records together that line feeds within values have split, given their counts."""
     records: list[bytes] = []
-    done = 0
-    for first, last in zip(odd, odd, strict=True):
-        records += lines[done:first]
-        records.append(_LINE_FEED.join(lines[first : last + 1]))
-        done = last + 1
-    return records + lines[done:]
+    start = 0
+    for place, count in counts.items():
+        first = start + place - len(records)
+        records += lines[start:first]
+        start = first + count + 1
+        records.append(between.join(lines[first:start]))
+    return records + lines[start:]
 
 
 def record_ends(content: bytes | memoryview) -> list[int]:

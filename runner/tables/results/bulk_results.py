@@ -20,9 +20,8 @@ from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.redaction import MASK, secret_pattern
 from runner.tables.database import Database
-from runner.tables.results.in_order import OWN_COLUMNS, SentRows, find_in_order
+from runner.tables.results.in_order import OWN_COLUMNS, SentRows, Succeeded, find_in_order
 from runner.tables.results.quoted_records import LINE_FEED_IN_VALUE
-from runner.tables.results.succeeded_lines import SucceededRows
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
 from runner.tables.staging.canonical_values import comparable
@@ -109,7 +108,7 @@ class PartResults:
         self._chunks = chunks
         self._unknown = self._missing = 0
         self._repeatable = False
-        self.succeeded: list[SucceededRows] = []
+        self.succeeded: list[Succeeded] = []
         """Rows that are in no table; for `SucceededLines` once these results are saved."""
 
     def match(self, files: ResultFiles, mappings: Sequence[ColumnMapping]) -> None:
@@ -185,7 +184,8 @@ class PartResults:
                 numbers = [row for (row,) in self._connection.execute(query).fetchall()]
             start, end = bisect_left(numbers, first), bisect_right(numbers, last)
             if start < end:
-                yield SentRows(numbers[start:end], chunk.sent_file, chunk.sendable, start)
+                file, records = chunk.sent_file, chunk.sendable
+                yield SentRows(first, last, numbers[start:end], file, records, start)
 
     def _find_in_order(self) -> bool:
         """Make the view `found` if the rows that succeeded come in the order they were sent in.

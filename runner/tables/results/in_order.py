@@ -13,36 +13,49 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
+from runner.tables.plain_csv import join_lines
 from runner.tables.results.quoted_records import (
     LINE_FEED_IN_VALUE,
     QuotedRecords,
     quoted_records,
 )
-from runner.tables.results.succeeded_lines import SucceededRows
 
 OWN_COLUMNS = ("sf__id", "sf__created")
 """Those of succeeded rows before the columns that were sent, in lower case."""
-_OWN_CELLS = re.compile(rb'(?:"[0-9A-Za-z]++","(?:true|false)"\n)*+')
+_OWN_CELLS = re.compile(
+    rb"(?:%(cells)b\n)*+%(cells)b" % {b"cells": rb'"[0-9A-Za-z]++","(?:true|false)"'}
+)
 _READ_BYTES = 128_000
 
 
 class SentRows(Struct, frozen=True):
-    """Rows that were sent, and the file that they are in."""
+    """The rows that were sent of some consecutive ones, and the file that they are in."""
 
+    first_row: int
+    last_row: int
     numbers: Sequence[int]
-    """In order."""
+    """Of those that were sent, in order."""
     file: Path
     """Plain CSV without a header."""
     records: int
     """Of the file."""
-    first: int = 0
-    """The place of the first row in it, from 0."""
+    before: int = 0
+    """Records in it before those of these rows."""
+
+
+class Succeeded(Struct, frozen=True):
+    """Those of consecutive rows that succeeded, as `SucceededLines` takes them."""
+
+    first_row: int
+    last_row: int
+    others: Sequence[int]
+    lines: bytes
 
 
 class InOrder(Struct, frozen=True):
     """What became of each row."""
 
-    succeeded: list[SucceededRows]
+    succeeded: list[Succeeded]
     others: list[int]
     """The row of each record that did not succeed."""
 
@@ -79,17 +92,22 @@ def find_in_order(
 
 
 def _find(rows: SentRows, search: _Search, found: InOrder) -> None:
-    numbers, lines = rows.numbers, []
+    numbers = rows.numbers
+    texts: list[bytes] = []
+    others: list[int] = []
+    start = 0
     for records in _records_of(rows):
-        lines += search.lines_of(records)
-    span = numbers[-1] - numbers[0] + 1
-    found.others.extend(n for n, line in zip(numbers, lines, strict=True) if not line)
-    if span > len(numbers):  # other rows are in between
-        spread = [b""] * span
-        for number, line in zip(numbers, lines, strict=True):
-            spread[number - numbers[0]] = line
-        lines = spread
-    found.succeeded.append(SucceededRows(numbers[0], span, b"\n".join(lines)))
+        places = search.others_in(records)
+        texts.append(search.lines_of(records.without(places) if places else records))
+        others += [numbers[start + place] for place in places]
+        start += len(records.records)
+    found.others.extend(others)
+    if len(others) < len(numbers):
+        every = range(rows.first_row, rows.last_row + 1)
+        if len(numbers) < len(every):
+            others = sorted(set(every).difference(numbers).union(others))
+        lines = b"".join(texts)
+        found.succeeded.append(Succeeded(rows.first_row, rows.last_row, others, lines))
 
 
 def _records_of(rows: SentRows) -> Iterator[QuotedRecords]:
@@ -97,9 +115,9 @@ def _records_of(rows: SentRows) -> Iterator[QuotedRecords]:
     content = rows.file.read_bytes()
     if LINE_FEED_IN_VALUE in content:
         raise _OtherwiseError
-    place, last = 0, rows.first + len(rows.numbers)
+    place, last = 0, rows.before + len(rows.numbers)
     for block in quoted_records(content):
-        start, end = max(rows.first - place, 0), min(last - place, len(block.records))
+        start, end = max(rows.before - place, 0), min(last - place, len(block.records))
         place += len(block.records)
         if start == 0 and end == len(block.records):
             yield block
@@ -133,17 +151,9 @@ class _Lines:
 
     def next_like(self, sent: QuotedRecords) -> list[bytes]:
         """As many lines as these records have, with a line a record."""
-        lines = self.next(len(sent.records) + sum(sent.folded.values()))
-        if not sent.folded:
-            return lines
-        records: list[bytes] = []
-        start = 0
-        for at, more in sent.folded.items():
-            first = start + at - len(records)
-            records += lines[start:first]
-            start = first + 1 + more
-            records.append(LINE_FEED_IN_VALUE.join(lines[first:start]))
-        return records + lines[start:]
+        counts = sent.line_feeds
+        lines = self.next(len(sent.records) + sum(counts.values()))
+        return join_lines(lines, counts, LINE_FEED_IN_VALUE) if counts else lines
 
     @property
     def is_at_end(self) -> bool:
@@ -158,26 +168,13 @@ class _Search:
         self._others = others
         self._next_other = 0
 
-    def lines_of(self, sent: QuotedRecords) -> list[bytes]:
-        """`Id,true` of each record; nothing of those that did not succeed."""
-        others = self._places_of_others(sent.records)
-        succeeded = sent.without(others) if others else sent
-        lines = self._succeeded(succeeded) if succeeded.records else []
-        for place in others:
-            lines.insert(place, b"")
-        return lines
-
-    def check_end(self) -> None:
-        """Check that no result is left."""
-        if self._next_other < len(self._others) or not self._lines.is_at_end:
-            raise _OtherwiseError
-
-    def _places_of_others(self, records: list[bytes]) -> list[int]:
+    def others_in(self, sent: QuotedRecords) -> list[int]:
+        """The places of those that did not succeed."""
         places: list[int] = []
         start = 0
         while self._next_other < len(self._others):
             try:
-                place = records.index(self._others[self._next_other], start)
+                place = sent.records.index(self._others[self._next_other], start)
             except ValueError:
                 break
             places.append(place)
@@ -185,12 +182,16 @@ class _Search:
             self._next_other += 1
         return places
 
-    def _succeeded(self, sent: QuotedRecords) -> list[bytes]:
+    def lines_of(self, sent: QuotedRecords) -> bytes:
+        """A line `Id,true` of each record; they succeeded."""
         results = self._lines.next_like(sent)
-        own = b"\n".join(map(bytes.removesuffix, results, sent.records)) + b"\n"
+        own = b"\n".join(map(bytes.removesuffix, results, sent.records))
         # If these are two whole cells, what follows them are those that were sent.
-        if _OWN_CELLS.fullmatch(own) is None:
+        if results and _OWN_CELLS.fullmatch(own) is None:
             raise _OtherwiseError
-        lines = own.translate(None, b'"').split(b"\n")
-        lines.pop()
-        return lines
+        return own.translate(None, b'"') + b"\n" if results else b""
+
+    def check_end(self) -> None:
+        """Check that no result is left."""
+        if self._next_other < len(self._others) or not self._lines.is_at_end:
+            raise _OtherwiseError

@@ -18,7 +18,7 @@ from runner.outcome import RowStatus
 from runner.tables.database import UnreadableRowsError
 from runner.tables.plain_csv import is_plain, records_of
 from runner.tables.results.bulk_results import STATUS_SQL
-from runner.tables.results.succeeded_lines import SucceededLines, numbered
+from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.sql import copy_csv, literal
 from runner.tables.staging.chunk import RowChunk
 from runner.tables.staging.local_files import checksum_of
@@ -63,44 +63,41 @@ class PieceWriter(Struct, frozen=True):
         Raises:
             UnreadableRowsError: The rows are not those that were staged.
         """
-        lines = self.succeeded.between(chunk.first_row, chunk.last_row)
-        others = None
-        if lines is not None:
-            others = [place for place, line in enumerate(lines) if not line]
+        known = self.succeeded.between(chunk.first_row, chunk.last_row)
+        asked = None if known is None else known.others
         with self.staging.database.cursor() as cursor:
             signs = b""
-            if others != []:
-                self._find_ends(cursor, chunk, others)
+            if asked is None or asked:
+                self._find_ends(cursor, chunk, asked)
                 signs = self._signs(cursor)
             ended = {_STATUSES[sign - _FIRST_SIGN]: sign for sign in sorted(set(signs))}
             listed = {status: sign for status, sign in ended.items() if status in self.added}
-            records = self._records(cursor, chunk) if listed or lines else []
+            records = self._records(cursor, chunk) if listed or known else []
             if records and len(records) != chunk.rows:
                 raise UnreadableRowsError(f"{chunk.read_file} has other rows than were read")
             pieces = {}
-            if lines is not None and others is not None:
+            if known is not None:
                 if (sign := listed.pop(RowStatus.SUCCEEDED, None)) is not None:
-                    places = compress(others, _where(signs, sign))
-                    self._complete(cursor, chunk, lines, places)
-                pieces[RowStatus.SUCCEEDED] = self._piece(numbered(records, lines, chunk.first_row))
-                records = [records[place] for place in others]
+                    others = compress(known.others, _where(signs, sign))
+                    known = self._completed(cursor, chunk, known, others)
+                pieces[RowStatus.SUCCEEDED] = self._piece(known.after(records))
+                records = [records[row - chunk.first_row] for row in asked or ()]
             for status, sign in listed.items():
                 own = compress(records, _where(signs, sign))
                 pieces[status] = self._write_piece(cursor, chunk, status, own)
             return pieces
 
-    def _complete(
+    def _completed(
         self,
         cursor: duckdb.DuckDBPyConnection,
         chunk: RowChunk,
-        lines: list[bytes],
-        places: Iterable[int],
-    ) -> None:
-        """Add the lines of rows that succeeded, but whose results were not in order."""
+        known: SucceededRows,
+        others: Iterable[int],
+    ) -> SucceededRows:
+        """Add the lines of other rows that succeeded, whose results were not in order."""
         wanted = f"SELECT id, created FROM ended WHERE {_is(RowStatus.SUCCEEDED)}"
         content, count = self._csv(cursor, chunk, "lines", wanted)
-        for place, line in zip(places, records_of(content, count), strict=True):
-            lines[place] = line
+        return known.with_rows(dict(zip(others, records_of(content, count), strict=True)))
 
     def _signs(self, cursor: duckdb.DuckDBPyConnection) -> bytes:
         """The status of each row, in order, as one character."""
@@ -146,17 +143,14 @@ class PieceWriter(Struct, frozen=True):
         return piece
 
     def _find_ends(
-        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, places: Sequence[int] | None
+        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: Sequence[int] | None
     ) -> None:
-        """Make the table `ended` of how the rows of a chunk at these places ended, in order.
-
-        None means all places.
-        """
+        """Make the table `ended` of how these rows of a chunk ended, in order; None means all."""
         numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
         given: dict[str, list[int]] = {}
-        if places is not None:
+        if rows is not None:
             numbers = "(SELECT unnest($rows) AS row)"
-            given["rows"] = [chunk.first_row + place for place in places]
+            given["rows"] = list(rows)
         outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
         shown = "*"
         if chunk.unchanged:  # what is not sent, and has no problem

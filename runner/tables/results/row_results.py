@@ -127,7 +127,8 @@ class RowResults:
         """
         with storage_errors("Row results cannot be saved"):
             matched.save()
-        self._succeeded.add(matched.succeeded)
+        for each in matched.succeeded:
+            self._succeeded.add(each.first_row, each.last_row, each.others, each.lines)
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
@@ -156,7 +157,7 @@ class RowResults:
             tally[RowStatus(status)] += rows
             is_new = was_created or (was_created is None and self._verb is Verb.CREATE)
             created += rows if is_new and status == RowStatus.SUCCEEDED else 0
-        tally[RowStatus.SUCCEEDED] += self._succeeded.created + self._succeeded.others
+        tally[RowStatus.SUCCEEDED] += self._succeeded.created + self._succeeded.updated
         created += self._succeeded.created
         others = tally[RowStatus.SUCCEEDED] - created
         others_by = {

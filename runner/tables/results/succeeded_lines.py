@@ -6,43 +6,83 @@ Knows nothing of how a result was obtained, or what else became of rows.
 
 from __future__ import annotations
 
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import compress
+from itertools import chain, pairwise
 from pathlib import Path
 
 from msgspec import Struct
 
 from runner.files import unwritable
 
-_IN_THOUSAND = tuple(b"%03d," % number for number in range(1_000))
+_IN_THOUSAND = [b"%03d," % number for number in range(1_000)]
 
 
 class SucceededRows(Struct, frozen=True):
-    """What became of consecutive rows of which at least some succeeded."""
+    """What is known of consecutive rows."""
 
     first_row: int
-    rows: int
-    lines: bytes
-    """`Id,true` of each row, without a line feed at the end; nothing of one that did not succeed.
+    last_row: int
+    others: Sequence[int]
+    """Those of them that did not succeed, or of which nothing is known; in order."""
+    lines: Sequence[bytes]
+    """`Id,true` of each of the rest; the word says whether the record was created."""
 
-    The word says whether the record was created.
-    """
+    def within(self, first_row: int, last_row: int) -> SucceededRows:
+        """Those between two rows that are among them."""
+        start, end = bisect_left(self.others, first_row), bisect_left(self.others, last_row + 1)
+        before, until = first_row - self.first_row - start, last_row + 1 - self.first_row - end
+        return SucceededRows(first_row, last_row, self.others[start:end], self.lines[before:until])
 
-    def counts(self) -> tuple[int, int]:
-        """How many records were created, and how many were not."""
-        created = self.lines.count(b",true")
-        return created, self.lines.count(b",") - created
+    def numbers(self) -> Iterator[int]:
+        """The rows that the lines are of."""
+        borders = pairwise([self.first_row - 1, *self.others, self.last_row + 1])
+        return chain.from_iterable(range(last + 1, following) for last, following in borders)
+
+    def with_rows(self, more: dict[int, bytes]) -> SucceededRows:
+        """Add the lines of some of the others."""
+        return _rows_of(
+            dict(zip(self.numbers(), self.lines, strict=True)) | more, self.first_row, self.last_row
+        )
+
+    def after(self, records: Sequence[bytes]) -> Iterator[bytes]:
+        """Put together `record,row,line` of each row that has a line, a thousand rows at a time.
+
+        Args:
+            records: Those of all rows.
+        """
+        row, done = self.first_row, 0
+        while row <= self.last_row:
+            thousand, start = divmod(row, 1_000)
+            end = min(1_000, start + self.last_row + 1 - row)
+            numbers = _IN_THOUSAND[start:end]
+            own = list(records[row - self.first_row : row - self.first_row + end - start])
+            first, last = bisect_left(self.others, row), bisect_left(self.others, row + end - start)
+            for other in reversed(self.others[first:last]):
+                del numbers[other - row], own[other - row]
+            row += end - start
+            if not thousand:
+                numbers = [each.lstrip(b"0") for each in numbers]
+            count = len(numbers)
+            parts = [b","] * (5 * count)
+            parts[::5] = own
+            parts[1::5] = [b",%d" % thousand if thousand else b","] * count
+            parts[2::5] = numbers
+            parts[3::5] = self.lines[done : done + count]
+            parts[4::5] = [b"\n"] * count
+            yield b"".join(parts)
+            done += count
 
 
-class _Place(Struct, frozen=True):
+class _Piece(Struct, frozen=True):
+    """Where rows are in the file: the numbers of the others, then the lines."""
+
     first_row: int
-    rows: int
+    last_row: int
     offset: int
-    size: int
-
-    def touches(self, first_row: int, last_row: int) -> bool:
-        """Whether it has rows between these."""
-        return self.first_row <= last_row and first_row < self.first_row + self.rows
+    others_size: int
+    lines_size: int
 
 
 class SucceededLines:
@@ -50,97 +90,75 @@ class SucceededLines:
 
     Attributes:
         created: How many of the rows created their record.
-        others: How many did not.
+        updated: How many did not.
     """
 
     def __init__(self, file: Path) -> None:
         """Write to a file that does not exist yet."""
         self._file = file
-        self._places: list[_Place] = []
+        self._pieces: list[_Piece] = []
         self._size = 0
         self.created = 0
-        self.others = 0
+        self.updated = 0
 
-    def add(self, found: Sequence[SucceededRows]) -> None:
-        """Add rows.
+    def add(self, first_row: int, last_row: int, others: Sequence[int], lines: bytes) -> None:
+        """Add rows, as `SucceededRows` describes them; each line ends with a line feed.
 
         Raises:
             StateError: They cannot be written.
         """
+        numbers = array("Q", others).tobytes()
         try:
             with self._file.open("ab") as out:
-                for each in found:
-                    out.write(each.lines)
-                    place = _Place(each.first_row, each.rows, self._size, len(each.lines))
-                    self._places.append(place)
-                    self._size += place.size
-                    created, others = each.counts()
-                    self.created += created
-                    self.others += others
+                out.write(numbers)
+                out.write(lines)
         except OSError as error:
             raise unwritable(self._file, error) from error
+        self._pieces.append(_Piece(first_row, last_row, self._size, len(numbers), len(lines)))
+        self._size += len(numbers) + len(lines)
+        created = lines.count(b",true\n")
+        self.created += created
+        self.updated += lines.count(b"\n") - created
 
-    def between(self, first_row: int, last_row: int) -> list[bytes] | None:
-        """The line of each row; nothing of those that are not here. None if no row is."""
-        lines: list[bytes] | None = None
-        for place, found in self._read(first_row, last_row):
-            lines = lines or [b""] * (last_row - first_row + 1)
-            start = max(place.first_row, first_row)
-            within = found[start - place.first_row : last_row + 1 - place.first_row]
-            here = slice(start - first_row, start - first_row + len(within))
-            if any(lines[here]):  # a row is in one of them at most
-                within = list(map(bytes.__add__, lines[here], within))
-            lines[here] = within
-        return lines
+    def between(self, first_row: int, last_row: int) -> SucceededRows | None:
+        """What is known of rows; None if nothing is."""
+        found = list(self._read(first_row, last_row))
+        if not found:
+            return None
+        first = found[0]
+        if len(found) == 1 and first.first_row <= first_row and first.last_row >= last_row:
+            return first.within(first_row, last_row)
+        pairs = (zip(each.numbers(), each.lines, strict=True) for each in found)
+        return _rows_of(dict(chain.from_iterable(pairs)), first_row, last_row)
 
     def take(self, first_row: int, last_row: int) -> bytes:
-        """Remove the pieces between two rows, and give them as CSV: row, Id, created."""
+        """Remove the pieces that have rows between two, and give them as CSV: row, Id, created."""
         records = [
-            b"%d,%b\n" % (row, line)
-            for place, found in self._read(first_row, last_row)
-            for row, line in enumerate(found, place.first_row)
-            if line
+            b"%d,%b\n" % pair
+            for each in self._read(first_row, last_row)
+            for pair in zip(each.numbers(), each.lines, strict=True)
+        ]
+        self._pieces = [
+            each for each in self._pieces if each.first_row > last_row or each.last_row < first_row
         ]
         text = b"".join(records)
         created = text.count(b",true\n")
         self.created -= created
-        self.others -= len(records) - created
-        self._places = [each for each in self._places if not each.touches(first_row, last_row)]
+        self.updated -= len(records) - created
         return text
 
-    def _read(self, first_row: int, last_row: int) -> Iterator[tuple[_Place, list[bytes]]]:
-        touched = [each for each in self._places if each.touches(first_row, last_row)]
-        if not touched:
-            return
-        with self._file.open("rb") as stream:
-            for place in touched:
-                stream.seek(place.offset)
-                yield place, stream.read(place.size).split(b"\n")
+    def _read(self, first_row: int, last_row: int) -> Iterator[SucceededRows]:
+        for each in self._pieces:
+            if each.first_row <= last_row and each.last_row >= first_row:
+                with self._file.open("rb") as stream:
+                    stream.seek(each.offset)
+                    others = array("Q", stream.read(each.others_size)).tolist()
+                    lines = stream.read(each.lines_size).split(b"\n")
+                lines.pop()
+                yield SucceededRows(each.first_row, each.last_row, others, lines)
 
 
-def numbered(records: Sequence[bytes], lines: Sequence[bytes], first_row: int) -> Iterator[bytes]:
-    """Put together `record,row,line` of the rows that have a line, a thousand rows at a time.
-
-    Args:
-        records: Those of consecutive rows.
-        lines: One for each.
-        first_row: The number of the first.
-    """
-    start = 0
-    while start < len(records):
-        thousand, number = divmod(first_row + start, 1_000)
-        end = min(start + 1_000 - number, len(records))
-        places = _IN_THOUSAND[number : number + end - start]
-        if not thousand:  # without zeros in front
-            places = tuple(each.lstrip(b"0") for each in places)
-        wanted = lines[start:end]
-        columns = [records[start:end], places, wanted]
-        if not all(wanted):
-            columns = [list(compress(each, wanted)) for each in columns]
-        count = len(columns[0])
-        parts = [b","] * (5 * count)
-        parts[::5], parts[2::5], parts[3::5] = columns
-        parts[1::5] = [b",%d" % thousand if thousand else b","] * count
-        parts[4::5] = [b"\n"] * count
-        yield b"".join(parts)
-        start = end
+def _rows_of(lines: dict[int, bytes], first_row: int, last_row: int) -> SucceededRows:
+    rows = range(first_row, last_row + 1)
+    others = [row for row in rows if row not in lines]
+    return SucceededRows(first_row, last_row, others, [lines[row] for row in rows if row in lines])

@@ -15,7 +15,7 @@ from runner.tables.results.bulk_results import ResultFiles
 from runner.tables.results.in_order import SentRows, find_in_order
 from runner.tables.results.quoted_records import quoted_records
 from runner.tables.results.row_results import RowResults
-from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows, numbered
+from runner.tables.results.succeeded_lines import SucceededLines, SucceededRows
 from runner.tables.staging.retry_part import TemporaryRefusal, write_retry_part
 from runner.tables.staging.rows import StagedRows
 
@@ -79,7 +79,7 @@ def found_in_order(folder, rows, succeeded, failed=()):
         if numbers:
             text = plain(rows[row - 1] for row in numbers)
             file = file_of(folder, f"sent-{numbers[0]}.csv", text)
-            sent.append(SentRows(numbers, file, len(numbers)))
+            sent.append(SentRows(numbers[0], numbers[-1], numbers, file, len(numbers)))
     others = [each for block in quoted_records(plain(failed).encode()) for each in block.records]
     return find_in_order(sent, file_of(folder, "succeeded.csv", succeeded), others)
 
@@ -99,9 +99,9 @@ def test_each_row_finds_its_own_result(tmp_path, drawn):
     failed = [cells for cells, end in zip(rows, ends, strict=True) if end == "failed"]
     found = found_in_order(tmp_path, rows, succeeded_of(rows, ends), failed)
     assert found.others == [row for row, end in enumerate(ends, start=1) if end == "failed"]
-    lines = [line for each in found.succeeded for line in each.lines.decode().split("\n")]
-    told = [(row, end) for row, end in enumerate(ends, start=1)]
-    assert lines == ["" if end == "failed" else f"{id_of(row)},{end}" for row, end in told]
+    lines = b"".join(each.lines for each in found.succeeded).decode().splitlines()
+    told = [(row, end) for row, end in enumerate(ends, start=1) if end != "failed"]
+    assert lines == [f"{id_of(row)},{end}" for row, end in told]
 
 
 @QUICK
@@ -198,24 +198,29 @@ def test_rows_that_are_sent_again_leave_those_that_succeeded_alone(stage, tmp_pa
 
 def test_pieces_among_each_other_have_each_row_once(tmp_path):
     store = SucceededLines(tmp_path / "lines")
-    store.add([SucceededRows(3, 5, b"A,true\n\nB,false\n\nC,true")])
-    store.add([SucceededRows(2, 5, b"D,true\n\nE,true\n\nF,true")])
-    assert store.between(1, 4) == [b"", b"D,true", b"A,true", b"E,true"]
-    assert store.between(5, 9) == [b"B,false", b"F,true", b"C,true", b"", b""]
+    store.add(3, 7, [4, 6], b"A,true\nB,false\nC,true\n")
+    store.add(2, 6, [3, 5], b"D,true\nE,true\nF,true\n")
+    assert store.between(1, 4) == SucceededRows(1, 4, [1], [b"D,true", b"A,true", b"E,true"])
+    assert store.between(5, 9) == SucceededRows(5, 9, [8, 9], [b"B,false", b"F,true", b"C,true"])
     assert store.between(8, 9) is None
-    assert (store.created, store.others) == (5, 1)
-    assert sorted(store.take(1, 9).splitlines()) == [
+    assert (store.created, store.updated) == (5, 1)
+    found = store.take(1, 9).splitlines()
+    assert sorted(found) == [
         b"2,D,true", b"3,A,true", b"4,E,true", b"5,B,false", b"6,F,true", b"7,C,true",
     ]  # fmt: skip
-    assert (store.created, store.others, store.between(1, 9)) == (0, 0, None)
+    assert (store.created, store.updated, store.between(1, 9)) == (0, 0, None)
 
 
 @pytest.mark.parametrize("first", [1, 995, 999_990])
-def test_rows_keep_their_numbers_across_thousands(first):
-    lines = [b"" if n % 7 == 0 else b"A,true" for n in range(2_000)]
-    text = b"".join(numbered([b"r"] * 2_000, lines, first)).decode()
-    rows = [first + n for n in range(2_000) if n % 7]
-    assert text == "".join(f"r,{row},A,true\n" for row in rows)
+def test_rows_keep_their_numbers_across_thousands(tmp_path, first):
+    others = [row for row in range(first, first + 2_000) if row % 7 == 0]
+    rows = [row for row in range(first, first + 2_000) if row % 7]
+    store = SucceededLines(tmp_path / "lines")
+    store.add(first, first + 1_999, others, b"".join(b"%d,true\n" % row for row in rows))
+    for start, end in ((first, first + 1_999), (first + 3, first + 1_200)):
+        known = store.between(start, end)
+        text = b"".join(known.after([b"r%d" % row for row in range(start, end + 1)])).decode()
+        assert text == "".join(f"r{row},{row},{row},true\n" for row in rows if start <= row <= end)
 
 
 @pytest.mark.parametrize(
