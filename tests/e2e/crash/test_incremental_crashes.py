@@ -151,7 +151,7 @@ class Held:
             with duckdb.connect(self._folder / "t.duckdb", read_only=True) as reader:
                 return reader.execute(f"{cells} a").fetchall()
         if self._kind.startswith(("sqlite", "postgresql")):
-            order = {"sqlite": "rowid", "postgresql": "ctid"}[self._kind.partition(" ")[0]]
+            order = {"sqlite": "rowid", "postgresql": "xmin::text::bigint"}[self._kind.partition(" ")[0]]
             return self._ask(f"{cells} a ORDER BY {order}")
         if self._kind.startswith("delta"):
             table = deltalake.DeltaTable(str(self._folder / "a"))
