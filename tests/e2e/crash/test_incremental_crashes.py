@@ -151,7 +151,8 @@ class Held:
             with duckdb.connect(self._folder / "t.duckdb", read_only=True) as reader:
                 return reader.execute(f"{cells} a").fetchall()
         if self._kind.startswith(("sqlite", "postgresql")):
-            order = {"sqlite": "rowid", "postgresql": "xmin::text::bigint"}[self._kind.partition(" ")[0]]
+            # A vacuum lets rows that are appended later take places in front.
+            order = "rowid" if self._kind.startswith("sqlite") else "xmin::text::bigint"
             return self._ask(f"{cells} a ORDER BY {order}")
         if self._kind.startswith("delta"):
             table = deltalake.DeltaTable(str(self._folder / "a"))
