@@ -131,7 +131,8 @@ def test_a_run_that_is_abandoned_says_what_is_known_of_its_rows(load, org, kille
     run = load("create", api)
     points = run("run", "JOB").points
     assert org.request("POST", "/__org/reset").status_code == 204
-    run("run", "JOB", kill_at=points - 16)
+    # How often a job is asked for its state, and with it the number of points, is by chance.
+    run("run", "JOB", kill_at=points - {"rest": 16, "bulk": 40}[api])
     words = ("resume", "--abandon")
     told = killer.run(*words, state=bench.folder / "states").out
     assert "  load: rows 1 to " in told
