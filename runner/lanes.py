@@ -186,3 +186,31 @@ def _run_in(lane: _Lane, work: Callable[[], Result]) -> Result:
         return work()
     finally:
         _lane.reset(token)
+
+
+class Background(Generic[Result]):
+    """Work in a thread of its own that can be stopped as a lane can."""
+
+    def __init__(self, work: Callable[[], Result]) -> None:
+        """Start the work."""
+        self._lane = _Lane(1)
+        self._pool = ThreadPoolExecutor(1, "background")
+        self._work = self._pool.submit(_run_in, self._lane, work)
+        self._pool.shutdown(wait=False)
+
+    def result(self) -> Result:
+        """Wait for the end.
+
+        Raises:
+            BaseException: What the work has raised.
+        """
+        return self._work.result()
+
+    def wait(self) -> None:
+        """Wait for the end, whatever it is."""
+        wait([self._work])
+
+    def stop(self, code: ExitCode) -> None:
+        """Tell it to stop, by an AbortedError where it waits; nothing happens after its end."""
+        if not self._lane.stopped.done():
+            self._lane.stopped.set_result(code)
