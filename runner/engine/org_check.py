@@ -16,9 +16,10 @@ from runner.engine.context import Context
 from runner.engine.masks import mask_problems
 from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import JobError, OrgError, TransientError
-from runner.job.endpoints import FileSource, readable_path
+from runner.job.endpoints import FileSource, TaskSource, readable_path
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
+from runner.job.soql import columns_of_query
 from runner.job.source_query import SourceQuery
 from runner.salesforce.describe import Describes, ObjectDescribe
 from runner.tables.sources.open import read_columns
@@ -127,9 +128,17 @@ def _problems(
         return
     if not task.in_scope:  # that of a mirror is judged once
         yield from scope_problems(job, task, describes)
-    header = known_header(task, to_be_written)
+    header = known_header(task, to_be_written) or _selected(job, task)
     if header is not None or task.fields is not None:
         yield from plan_columns(job, task, header, describes)[1]
+
+
+def _selected(job: Job, task: WriteTask) -> Sequence[str] | None:
+    """The columns of the query whose rows a write reads; None if only the records show them."""
+    query = job.task(task.source.task) if isinstance(task.source, TaskSource) else None
+    if not isinstance(query, QueryTask) or query.children or query.files:
+        return None
+    return columns_of_query(query.soql)
 
 
 def _query_problems(job: Job, task: QueryTask, describes: Describes) -> list[Diagnostic]:

@@ -158,6 +158,14 @@ def selection(soql: str) -> Selection:
     return _selection(query)
 
 
+def columns_of_query(soql: str) -> tuple[str, ...] | None:
+    """The columns of a query's rows; None if only the records show them."""
+    selected = selection(soql)
+    if selected.is_open or selected.counts_only or not selected.sobject:
+        return None
+    return tuple(item.column for item in selected.items)
+
+
 def _selection(query: Query) -> Selection:
     functions = {name for item in query.items for name in functions_of(item)[0]}
     grouped = bool(query.group) or bool(functions & AGGREGATES)

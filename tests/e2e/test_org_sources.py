@@ -171,8 +171,14 @@ def test_a_token_that_the_other_org_rejects_ends_all_before_it_begins(bench, pro
     assert "prod/connection.yaml:3:" in checked.out + checked.err
 
 
-def test_fields_are_checked_in_the_org_that_has_them(bench, prod, sandbox):
+def test_fields_are_checked_before_anything_is_written_in_the_org_that_has_them(
+    bench, serve_org, prod
+):
+    """A field that only the target lacks, too, although its task comes late."""
+    sandbox = serve_org(org_file=ORG.replace("Since__c", "Other__c"))
+    bench.write("rows.csv", "Name\nA\n")
     written = bench.job("""
+- {name: first, create: Account, from: rows.csv}
 - name: accounts
   upsert: Account
   key: ERP_Id__c
@@ -185,7 +191,12 @@ def test_fields_are_checked_in_the_org_that_has_them(bench, prod, sandbox):
         said = ended.out + ended.err
         assert ended.code == 2, said
         assert "Account has no field Naem" in said
-        assert "job.yaml:9:38" in said, said
+        assert "job.yaml:10:38" in said, said
+    written.write_text(written.read_text().replace("Naem", "Since__c"))
+    for verb in ("check", "run"):
+        ended = bench.run(verb, written)
+        assert "Account has no field Since__c" in ended.out + ended.err
+    assert sandbox.rows("SELECT Id FROM Account") == []
 
 
 def test_a_query_that_fails_is_a_failure_of_its_write(bench, prod, sandbox):

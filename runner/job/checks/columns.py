@@ -16,7 +16,7 @@ from runner.job.endpoints import FileSource, TaskSource
 from runner.job.lookups import is_word
 from runner.job.model import Origin, Verb, WriteTask
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
-from runner.job.soql import selection
+from runner.job.soql import columns_of_query
 from runner.suggest import did_you_mean, in_words, members_hint
 
 HeaderReader = Callable[[FileSource], tuple[str, ...] | None]
@@ -37,7 +37,7 @@ class KnownColumns:
         self.problems: list[Diagnostic] = []
         """Of sources that cannot be read."""
         self._of_file: dict[FileSource, tuple[str, ...] | None] = {}
-        self._of_query = {query.name: _columns_of(query.soql) for query in job.queries}
+        self._of_query = {query.name: columns_of_query(query.soql) for query in job.queries}
         written = written_files(job)
         for task in job.writes if header else ():
             for path, source in source_files(task):
@@ -63,14 +63,6 @@ class KnownColumns:
             found = job.origin.diagnose(at, "job/bad-source", error.message, help=error.hint)
             self.problems.append(found)
             return None
-
-
-def _columns_of(soql: str) -> tuple[str, ...] | None:
-    """The columns of a query's rows; None if only the records show them."""
-    selected = selection(soql)
-    if selected.is_open or selected.counts_only or not selected.sobject:
-        return None
-    return tuple(item.column for item in selected.items)
 
 
 def unknown_columns(
