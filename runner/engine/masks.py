@@ -139,21 +139,19 @@ def _visible(
     fields = {
         name.lower(): field for name, field in _selected(task, describes) if field is not None
     }
+    parts: dict[str, list[str]] = {}
     for name, field in fields.items():
-        if name in masked or field.compound_field_name is None:
+        whole = name[: len(name) - len(field.name)] + (field.compound_field_name or "").lower()
+        if field.compound_field_name and field.type in _FORMS and whole != name:
+            parts.setdefault(whole, []).append(name)
+    for whole, names in parts.items():
+        hidden = [name for name in names if name in masked]
+        if whole not in fields:
             continue
-        before = name[: len(name) - len(field.name)]
-        whole = f"{before}{field.compound_field_name.lower()}"
-        if whole in masked and whole != name:
-            yield _shows(job, task, field.name, field.compound_field_name)
-    for each in columns:
-        part = each.field
-        if part is None or part.compound_field_name is None:
-            continue
-        before = each.column.lower()[: len(each.column) - len(part.name)]
-        whole = f"{before}{part.compound_field_name.lower()}"
-        if whole in fields and whole not in masked:
-            yield _shows(job, task, part.compound_field_name, part.name)
+        if hidden and whole not in masked:
+            yield _shows(job, task, fields[whole].name, fields[hidden[0]].name)
+        elif whole in masked and not hidden:  # with one, the others were left open on purpose
+            yield _shows(job, task, fields[names[0]].name, fields[whole].name)
 
 
 def _shows(job: Job, task: SourceQuery, open_one: str, masked: str) -> Diagnostic:

@@ -376,6 +376,8 @@ def test_masks_that_do_not_fit_their_fields_stop_all(bench, prod, sandbox):
         ended = bench.run(verb, bench.job("".join(tasks)))
         assert ended.code == 2, ended.err
         assert [said for said in MISFITS.values() if said not in ended.out + ended.err] == []
+    fits = tasks[2].replace("{LastName: fake}", "{LastName: fake, Name: fake}")
+    assert bench.run("check", bench.job(fits)).code == 0
 
 
 def test_a_mask_key_that_is_not_there_or_short_stops_all(bench, prod, sandbox):
