@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from runner.engine.context import Context
-from runner.job.endpoints import MissingSource
+from runner.job.mirrors import mirror_of
 from runner.job.model import Verb, WriteTask
 from runner.state.managed import Event, ManagedChange, MirrorKey
 from runner.tables.results.row_results import RowResults
@@ -29,8 +29,8 @@ def noted_of(task: WriteTask) -> Noted | None:
     """What a task of a job does to records of a mirror; None if nothing is noted."""
     if task.mirror is not None:
         return Noted(task.name, Event.CREATED)
-    if isinstance(task.source, MissingSource) and task.verb is Verb.DELETE:
-        return Noted(task.source.task, Event.DELETED)
+    if task.in_scope and task.verb is Verb.DELETE:  # also of a retry, whose source is a file
+        return Noted(mirror_of(task.name), Event.DELETED)
     return None
 
 

@@ -13,7 +13,7 @@ from runner.engine.context import Context
 from runner.engine.mirror import missing_file
 from runner.events import Noticed
 from runner.files import unwritable
-from runner.job.binds import bind
+from runner.job.binds import bind, literal
 from runner.job.endpoints import MissingSource
 from runner.job.mirrors import owner_of
 from runner.job.model import Api, Mirror, WriteTask
@@ -25,6 +25,17 @@ from runner.tables.staging.record_lookup import Managed, RecordLookup
 _ID = "Id"
 _MOST_OVER_REST = 24_000
 """Records of a scope that are read by REST queries: as many calls as a Bulk query takes."""
+
+
+def scope_of(task: WriteTask, context: Context) -> str:
+    """The scope as a query has it; of missing records, with the mark of those that are managed."""
+    where = bind(task.scope or "", context.params)
+    source = task.source
+    mirror = context.job.task(source.task) if isinstance(source, MissingSource) else None
+    how = mirror.mirror if isinstance(mirror, WriteTask) else None
+    if how is None or how.owner_field is None or mirror is None:
+        return where
+    return f"({where}) AND {how.owner_field} = {literal(owner_of(context.job, mirror.name))}"
 
 
 def keep_missing(task: WriteTask, context: Context, lookup: RecordLookup) -> None:

@@ -18,10 +18,9 @@ from runner.engine.bulk_records import bulk_query
 from runner.engine.columns import ColumnPlan
 from runner.engine.context import Context
 from runner.engine.lookup_cost import Reading, reading_for
-from runner.engine.mirror_scope import keep_missing
+from runner.engine.mirror_scope import keep_missing, scope_of
 from runner.errors import OrgError
 from runner.events import Noticed
-from runner.job.binds import bind
 from runner.job.choices import Match
 from runner.job.model import COMPARED_VERBS, Api, Verb, WriteTask
 from runner.parallel import parallel_map
@@ -124,7 +123,7 @@ def look_up_records(  # noqa: PLR0913 - what is looked up, and for what
     # Which rows have a record must be known of all rows.
     scoped = reads and not (finds or plan.on_create or task.match or compares or task.mirror)
     scoped |= task.in_scope
-    condition = bind(task.scope, context.params) if task.scope and scoped else ""
+    condition = scope_of(task, context) if task.scope and scoped else ""
     reading = _Reader(task, context, field, lookup.paths, condition).read(lookup)
     if compares_to_send:
         context.sink(Noticed(f"rows are compared with their records, read {reading}", task.name))

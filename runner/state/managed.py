@@ -6,8 +6,10 @@ nothing of scopes or of how records are written.
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,6 +19,7 @@ from runner.state.run_records import moment_text
 
 _KEPT = timedelta(days=60)
 """How long a deleted record is known: longer than any recycle bin keeps one."""
+_AT_ONCE = 10_000
 _NUMBER = "SELECT number FROM mirrors WHERE job_file = ? AND task = ? AND org_id = ?"
 
 
@@ -82,21 +85,25 @@ class ManagedRecords(Struct, frozen=True):
             if found is None:
                 return
             now, number = datetime.now(UTC), found[0]
-            rows = ({"mirror": number, "id": line.rstrip("\n")} for line in stream)
-            if change.event is Event.DELETED:
-                rows = ({**row, "now": moment_text(now)} for row in rows)
-            connection.executemany(_STATEMENTS[change.event], rows)
+            known = {"mirror": number, "now": moment_text(now)}
+            while some := list(islice(stream, _AT_ONCE)):
+                ids = json.dumps([line.rstrip("\n") for line in some])
+                connection.execute(_STATEMENTS[change.event], {**known, "ids": ids})
             connection.execute(
                 "DELETE FROM managed WHERE mirror = ? AND deleted < ?",
                 (number, moment_text(now - _KEPT)),
             )
 
 
+_IDS = "IN (SELECT value FROM json_each(:ids))"
+"""Many at a time: one by one, a million would take half a minute."""
+_OF_THESE = f"WHERE mirror = :mirror AND id {_IDS}"
 _STATEMENTS = {
-    Event.CREATED: "INSERT OR REPLACE INTO managed (mirror, id) VALUES (:mirror, :id)",
-    Event.DELETED: "UPDATE managed SET deleted = :now WHERE mirror = :mirror AND id = :id",
-    Event.RESTORED: "UPDATE managed SET deleted = NULL WHERE mirror = :mirror AND id = :id",
-    Event.UNDONE: "DELETE FROM managed WHERE mirror = :mirror AND id = :id",
+    Event.CREATED: "INSERT OR REPLACE INTO managed (mirror, id) "
+    "SELECT :mirror, value FROM json_each(:ids)",
+    Event.DELETED: f"UPDATE managed SET deleted = :now {_OF_THESE}",  # noqa: S608 - own names
+    Event.RESTORED: f"UPDATE managed SET deleted = NULL {_OF_THESE}",  # noqa: S608 - own names
+    Event.UNDONE: f"DELETE FROM managed {_OF_THESE}",  # noqa: S608 - own names
 }
 
 

@@ -130,6 +130,19 @@ def test_an_owner_field_is_known_on_every_machine(bench, org):
     assert names(org) == ["name K1", "name K3"]
 
 
+def test_a_record_that_is_taken_away_during_the_run_stays(bench, org):
+    source(bench, "K1", "K2", "K3")
+    run(bench, job(bench, by="field"))
+    taken = next(row["Id"] for row in org.rows(SOQL) if row["ERP_Id__c"] == "K1")
+    bench.write("people.csv", f"Id,AccountNumber\n{taken},mine\n")
+    source(bench, "K3")
+    people = "- {name: people, update: Account, from: people.csv, needs: [gold]}\n"
+    ended = run(bench, bench.job(MIRROR.format(api="rest", more=FIELD) + people))
+    assert counts(ended) == (2, 1, 1)
+    assert skipped(ended) == [(taken, "LEFT_SCOPE")]
+    assert names(org) == ["name K1", "name K3"]
+
+
 def test_the_list_outlasts_the_runs(bench, org):
     written = job(bench)
     source(bench, "K1", "K2")
