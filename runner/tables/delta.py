@@ -7,6 +7,7 @@ sources or targets.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from runner.tables.extras import extra
 from runner.tables.sql import literal, name, read_parquet
 
 LOG = "_delta_log"
+_PLAIN = re.compile(r"[\w./=-]*", re.ASCII)
 FILE_COLUMN = "sfrunner_file"
 """The column of a row's file."""
 _READ = frozenset({"timestampNtz", "appendOnly", "invariants"})
@@ -67,10 +69,15 @@ class DeltaFile(Struct, frozen=True):
     path: Path
     """Absolute."""
     in_log: str
-    """Its path as the log has it."""
+    """Its path as the log has it: percent-encoded."""
     size_bytes: int
     values: tuple[tuple[str, str | None], ...]
     """Of the columns that the table is partitioned by; the file does not have them."""
+
+    @property
+    def is_removable(self) -> bool:
+        """Whether a commit can name it: the library encodes a path once more, each in its way."""
+        return _PLAIN.fullmatch(self.in_log) is not None
 
 
 class DeltaTable(Struct, frozen=True):

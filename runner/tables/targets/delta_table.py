@@ -176,6 +176,7 @@ def _commit(
     if old is None:
         load(database, KEPT, (), None)
     else:
+        is_overwrite |= not all(each.is_removable for each in touched)
         touched = old.files if is_overwrite else touched
         own = [name(each.kept) for each in columns if each.kept is not None]
         load(database, KEPT, own, old.rows(database, touched, with_file=False))

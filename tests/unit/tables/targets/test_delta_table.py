@@ -315,3 +315,28 @@ def test_a_crash_leaves_the_old_version_or_the_new_one(table, tmp_path, when):
     table.put("Id N", ("a", "3"))
     assert table.rows()[0] == ("a", 3)
     assert [each.name for each in table.path.parent.iterdir()] == ["out"]
+
+
+def test_a_table_of_another_program_is_merged_into_as_it_is_partitioned(table):
+    rows = duckdb.sql(
+        "SELECT i::VARCHAR AS \"Id\", CASE WHEN i = 2 THEN NULL ELSE 'a=b/c %41 é'' ' || i END"
+        ' AS "Status", i::BIGINT AS "N" FROM range(3) t(i)'
+    )
+    deltalake.write_deltalake(str(table.path), rows, partition_by=["Status"])
+    assert table.put("Id N", ("0", "10"), ("2", "12"), ("3", "13")) == ("1 new, 2 updated",)
+    assert table.rows('"Id", "Status", "N"') == [
+        ("0", "a=b/c %41 é' 0", 10),
+        ("1", "a=b/c %41 é' 1", 1),
+        ("2", None, 12),
+        ("3", None, 13),
+    ]
+
+
+def test_a_watermark_outlives_a_checkpoint(table):
+    at = ("a", "2026-01-01T00:00:00.000Z")
+    table.put("Id At", at, state=STATE)
+    table.opened.create_checkpoint()
+    for _ in range(2):
+        table.put("Id At", at)
+    assert read_state(table.target(), "j", "t") == STATE
+    assert len(table.rows()) == 1
