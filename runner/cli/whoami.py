@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from runner.cli.job_files import jobs_below
+from runner.cli.job_files import job_files, jobs_below
 from runner.cli.options import Output, OutputOption, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
@@ -32,7 +32,9 @@ runner whoami --all -o json
 def whoami(
     jobs: Annotated[
         list[Path] | None,
-        typer.Argument(help="One or more job files.", metavar="JOB…", show_default=False),
+        typer.Argument(
+            help="Job files, folders of them, or patterns.", metavar="JOB…", show_default=False
+        ),
     ] = None,
     everything: Annotated[
         bool,
@@ -56,7 +58,7 @@ def whoami(
     settings = user_settings(state_dir, allow_host, allow_outside)
     if not jobs and not everything:
         raise UsageError("No job given.", hint="Name a job file, or use `--all`.")
-    files = _all_jobs(jobs or [Path()]) if everything else jobs or []
+    files = _all_jobs(jobs or [Path()]) if everything else job_files(jobs or [])
     wanted = _wanted(files, target, of_each=everything or all_targets)
     if everything or len(wanted) > 1:
         _answer_all(wanted, output, settings)

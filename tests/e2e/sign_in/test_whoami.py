@@ -52,6 +52,7 @@ def test_all_jobs_are_told_one_that_fails_among_them(bench, org):
     ended = bench.run("whoami", "--all", "-o", "json")
     assert ended.code == 4, ended.err
     bad, good, outside = ended.document
+    assert bench.run("whoami", "jobs", "-o", "json").document == ended.document
     assert "There is no token" in bad["error"]
     assert bad["mend"] == "runner login jobs/bad.yaml"
     assert "outside the job's folder" in outside["error"]
