@@ -80,7 +80,7 @@ class PieceWriter(Struct, frozen=True):
                 if (sign := listed.pop(RowStatus.SUCCEEDED, None)) is not None:
                     others = compress(known.others, _where(signs, sign))
                     known = self._completed(cursor, chunk, known, others)
-                pieces[RowStatus.SUCCEEDED] = self._piece(known.after(records))
+                pieces[RowStatus.SUCCEEDED] = self._piece(known.after(records, self.staging.files))
                 records = [records[row - chunk.first_row] for row in asked or ()]
             for status, sign in listed.items():
                 own = compress(records, _where(signs, sign))
@@ -145,13 +145,19 @@ class PieceWriter(Struct, frozen=True):
     def _find_ends(
         self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, rows: Sequence[int] | None
     ) -> None:
-        """Make the table `ended` of how these rows of a chunk ended, in order; None means all."""
+        """Make the relation `ended` of how these rows of a chunk ended, in order; None is all."""
+        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
+        files = _file_cells(self.staging.files, chunk)
+        if rows is not None and not chunk.unchanged:  # mostly few, of which each has an outcome
+            cursor.execute(f"CREATE TEMP VIEW ended AS SELECT *{files} FROM {outcome} ORDER BY row")
+            if cursor.execute("SELECT count(*) FROM ended").fetchall()[0][0] == len(rows):
+                return
+            cursor.execute("DROP VIEW ended")
         numbers = f"(SELECT range AS row FROM range({chunk.first_row}, {chunk.last_row + 1}))"
         given: dict[str, list[int]] = {}
         if rows is not None:
             numbers = "(SELECT unnest($rows) AS row)"
             given["rows"] = list(rows)
-        outcome = f"(FROM outcome WHERE row BETWEEN {chunk.first_row} AND {chunk.last_row})"
         shown = "*"
         if chunk.unchanged:  # what is not sent, and has no problem
             kept = f"(SELECT row, true AS is_kept FROM {chunk.sent_numbers()})"
@@ -160,7 +166,7 @@ class PieceWriter(Struct, frozen=True):
             status = f"coalesce(status, CASE WHEN is_kept IS NULL THEN {status} END) AS status"
             shown = f"* EXCLUDE (is_kept) REPLACE ({status})"
         cursor.execute(
-            f"CREATE TEMP TABLE ended AS SELECT {shown}{_file_cells(self.staging.files, chunk)}"
+            f"CREATE TEMP TABLE ended AS SELECT {shown}{files}"
             f" FROM {numbers} LEFT JOIN {outcome} USING (row){self._checksums(chunk)}",
             given,
         )

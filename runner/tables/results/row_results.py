@@ -9,6 +9,7 @@ Knows nothing of how a result was obtained.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
@@ -59,6 +60,7 @@ _COLUMNS_OF = {
     RowStatus.FAILED: _FAILED_COLUMNS,
     RowStatus.UNPROCESSED: ("sf__Row",),
 }
+_NEEDS_NO_QUOTES = re.compile(r"[\w./-]*", re.ASCII)
 _FILE_COLUMNS = ("sf__File", "sf__FileRow")
 """After the row's number, if the source is several files."""
 
@@ -269,22 +271,23 @@ class RowResults:
     def _piece_writer(
         self, own: Sequence[int], added: Mapping[RowStatus, Sequence[str]]
     ) -> PieceWriter:
-        if not own or added[RowStatus.SUCCEEDED] != _COLUMNS_OF[RowStatus.SUCCEEDED]:
+        staging = self._staging
+        names = "".join(name for _, name in staging.files)
+        if not own or staging.file_column is not None or not _NEEDS_NO_QUOTES.fullmatch(names):
             self._put_into_table(1, self._staging.rows_total)
-        return PieceWriter(self._staging, own, added, self._succeeded)
+        return PieceWriter(staging, own, added, self._succeeded)
 
     def _put_into_table(self, first_row: int, last_row: int) -> None:
         """Move rows of results that came in order into the table `outcome`."""
-        content = self._succeeded.take(first_row, last_row)
-        if content:
-            file = self._staging.folder / "moved.csv"
-            try:
-                file.write_bytes(content)
-            except OSError as error:
-                raise unwritable(file, error) from error
-            with storage_errors("Row results cannot be saved"):
+        file = self._staging.folder / "moved.csv"
+        with storage_errors("Row results cannot be saved"):
+            for content in self._succeeded.take(first_row, last_row):
+                try:
+                    file.write_bytes(content)
+                except OSError as error:
+                    raise unwritable(file, error) from error
                 with_rows(file, ("row", "id", "created"), self._insert_succeeded, header=False)
-            file.unlink()
+        file.unlink(missing_ok=True)
 
     def _insert_succeeded(self, rows: str) -> None:
         self._connection.execute(

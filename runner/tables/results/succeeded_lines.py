@@ -7,14 +7,16 @@ Knows nothing of how a result was obtained, or what else became of rows.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
+from operator import itemgetter
 from pathlib import Path
 
 from msgspec import Struct
 
 from runner.files import unwritable
+from runner.tables.database import UnreadableRowsError
 
 _IN_THOUSAND = [b"%03d," % number for number in range(1_000)]
 
@@ -46,11 +48,14 @@ class SucceededRows(Struct, frozen=True):
             dict(zip(self.numbers(), self.lines, strict=True)) | more, self.first_row, self.last_row
         )
 
-    def after(self, records: Sequence[bytes]) -> Iterator[bytes]:
+    def after(
+        self, records: Sequence[bytes], files: Sequence[tuple[int, str]] = ()
+    ) -> Iterator[bytes]:
         """Put together `record,row,line` of each row that has a line, a thousand rows at a time.
 
         Args:
             records: Those of all rows.
+            files: The first row of each file, and its name, if the rows are to have `row,file,row`.
         """
         row, done = self.first_row, 0
         while row <= self.last_row:
@@ -59,11 +64,14 @@ class SucceededRows(Struct, frozen=True):
             numbers = _IN_THOUSAND[start:end]
             own = list(records[row - self.first_row : row - self.first_row + end - start])
             first, last = bisect_left(self.others, row), bisect_left(self.others, row + end - start)
+            if not thousand:
+                numbers = [each.lstrip(b"0") for each in numbers]
+            if files:
+                cells = _file_cells(files, row, row + end - start)
+                numbers = list(map(bytes.__add__, numbers, cells))
             for other in reversed(self.others[first:last]):
                 del numbers[other - row], own[other - row]
             row += end - start
-            if not thousand:
-                numbers = [each.lstrip(b"0") for each in numbers]
             count = len(numbers)
             parts = [b","] * (5 * count)
             parts[::5] = own
@@ -94,7 +102,7 @@ class SucceededLines:
     """
 
     def __init__(self, file: Path) -> None:
-        """Write to a file that does not exist yet."""
+        """Write to this file; what it has already is no matter."""
         self._file = file
         self._pieces: list[_Piece] = []
         self._size = 0
@@ -109,7 +117,8 @@ class SucceededLines:
         """
         numbers = array("Q", others).tobytes()
         try:
-            with self._file.open("ab") as out:
+            with self._file.open("r+b" if self._size else "wb") as out:
+                out.seek(self._size)  # after a write that failed, the file may be longer
                 out.write(numbers)
                 out.write(lines)
         except OSError as error:
@@ -121,8 +130,12 @@ class SucceededLines:
         self.updated += lines.count(b"\n") - created
 
     def between(self, first_row: int, last_row: int) -> SucceededRows | None:
-        """What is known of rows; None if nothing is."""
-        found = list(self._read(first_row, last_row))
+        """What is known of rows; None if nothing is.
+
+        Raises:
+            UnreadableRowsError: The file is damaged.
+        """
+        found = [self._read(each) for each in self._pieces_with(first_row, last_row)]
         if not found:
             return None
         first = found[0]
@@ -131,31 +144,48 @@ class SucceededLines:
         pairs = (zip(each.numbers(), each.lines, strict=True) for each in found)
         return _rows_of(dict(chain.from_iterable(pairs)), first_row, last_row)
 
-    def take(self, first_row: int, last_row: int) -> bytes:
-        """Remove the pieces that have rows between two, and give them as CSV: row, Id, created."""
-        records = [
-            b"%d,%b\n" % pair
-            for each in self._read(first_row, last_row)
-            for pair in zip(each.numbers(), each.lines, strict=True)
-        ]
-        self._pieces = [
-            each for each in self._pieces if each.first_row > last_row or each.last_row < first_row
-        ]
-        text = b"".join(records)
-        created = text.count(b",true\n")
-        self.created -= created
-        self.updated -= len(records) - created
-        return text
+    def take(self, first_row: int, last_row: int) -> Iterator[bytes]:
+        """Remove the pieces that have rows between two, and give each as CSV: row, Id, created.
 
-    def _read(self, first_row: int, last_row: int) -> Iterator[SucceededRows]:
-        for each in self._pieces:
-            if each.first_row <= last_row and each.last_row >= first_row:
-                with self._file.open("rb") as stream:
-                    stream.seek(each.offset)
-                    others = array("Q", stream.read(each.others_size)).tolist()
-                    lines = stream.read(each.lines_size).split(b"\n")
-                lines.pop()
-                yield SucceededRows(each.first_row, each.last_row, others, lines)
+        Raises:
+            UnreadableRowsError: The file is damaged.
+        """
+        for piece in self._pieces_with(first_row, last_row):
+            rows = self._read(piece)
+            pairs = zip(rows.numbers(), rows.lines, strict=True)
+            text = b"".join([b"%d,%b\n" % pair for pair in pairs])
+            yield text
+            self._pieces.remove(piece)
+            created = text.count(b",true\n")
+            self.created -= created
+            self.updated -= len(rows.lines) - created
+
+    def _pieces_with(self, first_row: int, last_row: int) -> list[_Piece]:
+        return [p for p in self._pieces if p.first_row <= last_row and p.last_row >= first_row]
+
+    def _read(self, piece: _Piece) -> SucceededRows:
+        try:
+            with self._file.open("rb") as stream:
+                stream.seek(piece.offset)
+                numbers = stream.read(piece.others_size)
+                lines = stream.read(piece.lines_size).split(b"\n")
+        except OSError as error:
+            raise UnreadableRowsError(f"{self._file}: {error}") from error
+        lines.pop()
+        rows = piece.last_row + 1 - piece.first_row
+        if len(numbers) != piece.others_size or len(numbers) // 8 + len(lines) != rows:
+            raise UnreadableRowsError(f"{self._file} has other rows than were written")
+        others = array("Q", numbers).tolist()
+        return SucceededRows(piece.first_row, piece.last_row, others, lines)
+
+
+def _file_cells(files: Sequence[tuple[int, str]], first: int, end: int) -> Iterator[bytes]:
+    """`file,row,` of each row from the first up to, not with, the end."""
+    at = bisect_right(files, first, key=itemgetter(0)) - 1
+    until = bisect_left(files, end, key=itemgetter(0))
+    for (start, name), (following, _) in pairwise([*files[at:until], (end, "")]):
+        for row in range(max(start, first), following):
+            yield b"%b,%d," % (name.encode(), row + 1 - start)
 
 
 def _rows_of(lines: dict[int, bytes], first_row: int, last_row: int) -> SucceededRows:

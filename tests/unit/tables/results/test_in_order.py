@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.errors import UnexpectedAnswerError
+from runner.errors import StorageError, UnexpectedAnswerError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.outcome import Counts
 from runner.tables.field_types import FieldKind, MappedColumn
@@ -197,6 +197,7 @@ def test_rows_that_are_sent_again_leave_those_that_succeeded_alone(stage, tmp_pa
 
 
 def test_pieces_among_each_other_have_each_row_once(tmp_path):
+    (tmp_path / "lines").write_bytes(b"of a process that died")
     store = SucceededLines(tmp_path / "lines")
     store.add(3, 7, [4, 6], b"A,true\nB,false\nC,true\n")
     store.add(2, 6, [3, 5], b"D,true\nE,true\nF,true\n")
@@ -204,7 +205,7 @@ def test_pieces_among_each_other_have_each_row_once(tmp_path):
     assert store.between(5, 9) == SucceededRows(5, 9, [8, 9], [b"B,false", b"F,true", b"C,true"])
     assert store.between(8, 9) is None
     assert (store.created, store.updated) == (5, 1)
-    found = store.take(1, 9).splitlines()
+    found = b"".join(store.take(1, 9)).splitlines()
     assert sorted(found) == [
         b"2,D,true", b"3,A,true", b"4,E,true", b"5,B,false", b"6,F,true", b"7,C,true",
     ]  # fmt: skip
@@ -221,6 +222,48 @@ def test_rows_keep_their_numbers_across_thousands(tmp_path, first):
         known = store.between(start, end)
         text = b"".join(known.after([b"r%d" % row for row in range(start, end + 1)])).decode()
         assert text == "".join(f"r{row},{row},{row},true\n" for row in rows if start <= row <= end)
+
+
+@pytest.mark.parametrize("damage", [lambda f: f.write_bytes(b"001A,true"), lambda f: f.unlink()])
+def test_a_damaged_file_of_lines_is_reported(stage, tmp_path, damage):
+    rows = [("a", "b", "1"), ("c", "d", "2")]
+    staging = stage(("a,b,n\n" + plain(rows)).encode(), COLUMNS)
+    results = RowResults(staging)
+    (part,) = staging.parts(tmp_path / "parts")
+    files = ResultFiles(file_of(tmp_path, "ok.csv", succeeded_of(rows, ["true"] * 2)), None, None)
+    results.add_part(results.match(part, files, "750x"))
+    damage(staging.folder / "succeeded.lines")
+    with pytest.raises(StorageError, match=r"succeeded\.lines"):
+        results.write_files(tmp_path / "out")
+
+
+@pytest.mark.parametrize("names", [("in-0", "in-1", "in-2"), ("in,0", "in,1", "in,2")])
+def test_results_of_several_files_name_their_file(stage, tmp_path, names):
+    rows = [("a", "b", "1"), ("c", "d", "2"), ("e", "f", "3")]
+    for name, some in zip(names, (rows[:2], [], rows[2:]), strict=True):
+        file_of(tmp_path, f"{name}.csv", ["a,b,n\n", plain(some)])
+    staging = stage.staging(FileSource(tmp_path / "in*.csv", FileShape(FileFormat.CSV)))
+    staging.map(COLUMNS)
+    (part,) = staging.parts(tmp_path / "parts")
+    ends = ["true", "failed", "false"]
+    files = (
+        file_of(tmp_path, "ok.txt", succeeded_of(rows, ends)),
+        file_of(tmp_path, "bad.txt", failed_of(rows, ends)),
+    )
+    results = RowResults(staging)
+    results.add_part(results.match(part, ResultFiles(*files, None), "750x"))
+    assert results.write_files(tmp_path / "out") == Counts(read=3, created=1, updated=1, failed=1)
+    told = {}
+    for name in ("succeeded", "failed"):
+        with (tmp_path / "out" / f"{name}.csv").open(newline="") as stream:
+            told[name] = [line[3:] for line in csv.reader(stream)][1:]
+    assert told == {
+        "succeeded": [
+            ["1", f"{names[0]}.csv", "1", id_of(1), "true"],
+            ["3", f"{names[2]}.csv", "1", id_of(3), "false"],
+        ],
+        "failed": [["2", f"{names[0]}.csv", "2", "", "BAD", "no c", "A__c"]],
+    }
 
 
 @pytest.mark.parametrize(
