@@ -131,6 +131,7 @@ class RowResults:
             matched.save()
         for each in matched.succeeded:
             self._succeeded.add(each.first_row, each.last_row, each.others, each.lines)
+            self._staging.disk.add(len(each.lines))
 
     def clear_retryable(self, part: Part, refusals: Sequence[TemporaryRefusal]) -> int:
         """Set the outcome of rows of a part aside that are to be sent again; return how many."""
