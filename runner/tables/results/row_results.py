@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
@@ -244,7 +245,8 @@ class RowResults:
             for pieces in parallel_map(writer.write, self._staging.chunks):
                 for status, piece in pieces.items():
                     with piece:
-                        self._staging.disk.add(outs[status].write(piece.read()))
+                        shutil.copyfileobj(piece, outs[status])
+                        self._staging.disk.add(piece.tell())
             if passed is not None:
                 self._connection.execute(f"DELETE FROM outcome WHERE code = {literal(UNCHANGED)}")
         return counts
