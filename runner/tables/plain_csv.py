@@ -30,22 +30,26 @@ _PLAIN_WITH_HASH = re.compile(_TEXT % {b"q": b"#"})
 
 
 def is_plain(content: bytes, rows: int, columns: int) -> bool:
-    """Whether CSV that DuckDB reads is, byte for byte, what it would write of the rows.
+    """Whether CSV in which DuckDB finds so many rows is what it would write of them."""
+    return plain_rows(content, columns) == rows
+
+
+def plain_rows(content: bytes, columns: int) -> int | None:
+    """How many records a text has; None if it is not, byte for byte, what DuckDB writes of them.
 
     Args:
-        content: UTF-8 with commas and quotes; no row of it is all blank.
-        rows: How many DuckDB finds.
+        content: UTF-8 with commas and quotes, which DuckDB reads as so many rows, none all blank.
         columns: How many each has.
     """
     if b"\r" in content or content.startswith(codecs.BOM_UTF8):
-        return False
+        return None
     pattern = _PLAIN_WITH_HASH if b"#" in content else _PLAIN
     if pattern.fullmatch(content) is None:
-        return False
+        return None
     # DuckDB ignores empty lines, and a comma at the end of a record.
     quoted = b"".join(_QUOTED.findall(content))
-    between = {sign: content.count(sign) - quoted.count(sign) for sign in _BETWEEN}
-    return between == {b",": rows * (columns - 1), _LINE_FEED: rows}
+    commas, rows = (content.count(sign) - quoted.count(sign) for sign in _BETWEEN)
+    return rows if commas == rows * (columns - 1) else None
 
 
 def with_line_feeds(dialect: CsvDialect, content: bytes) -> tuple[CsvDialect, bytes]:

@@ -1,6 +1,6 @@
-"""Maps the rows of one chunk: into a file of rows to send, and one of rows that cannot be sent.
+"""Maps the rows of chunks: into a file of rows to send, and one of rows that cannot be sent.
 
-Several threads may do so at once, each with its chunk. Knows chunks and mappings. Knows nothing of
+Several threads may do so at once, each with its chunks. Knows chunks and mappings. Knows nothing of
 the rest of the source.
 """
 
@@ -16,13 +16,14 @@ from msgspec.structs import replace
 from runner.files import link_or_copy, unwritable
 from runner.job.choices import Blank
 from runner.tables.database import Database
-from runner.tables.plain_csv import is_plain, with_line_feeds
+from runner.tables.plain_csv import plain_rows, with_line_feeds
 from runner.tables.sql import (
     CsvDialect,
     all_blank,
     copy_csv,
     name,
     quote_leading_mark,
+    read_csv,
     read_records,
     without_mark,
 )
@@ -35,6 +36,32 @@ if TYPE_CHECKING:
 
 _MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
+
+
+_COLUMNS_AT_ONCE = 30
+"""Planning a statement takes as long as running it for a chunk of so many columns, or longer."""
+
+
+class ReadChunk(Struct, frozen=True):
+    """A chunk whose rows are in its file, and not yet mapped."""
+
+    index: int
+    """Which chunk of the source."""
+    chunk: RowChunk
+    has_null: bool
+    has_return: bool
+    plain_rows: int | None
+    """Its rows, if it is what is sent where every value is sent as it is read."""
+
+    @property
+    def goal(self) -> Pass:
+        """What to look for in its rows."""
+        return Pass(self.has_null, self.has_return, explains=False)
+
+    @property
+    def is_ordinary(self) -> bool:
+        """Whether values have no character that needs a look at each."""
+        return not (self.has_null or self.has_return)
 
 
 class _Counted(Struct, frozen=True):
@@ -67,9 +94,16 @@ class ChunkMapper(Struct):
     """Columns whose values have been sent as they are read so far; None before the first chunk."""
     _tries: int = _MOST_TRIES
     """More than 0 while it is worth trying whether rows can be passed on."""
+    _tries_together: int = 0
+    """More than 0 while it is worth trying whether whole chunks are sent as they are read."""
 
-    def map(self, index: int, dialect: CsvDialect, content: bytes) -> RowChunk:
-        """Write the files of a chunk, whose number in the source is for the caller to set.
+    @property
+    def at_once(self) -> int:
+        """How many chunks are worth being mapped at once."""
+        return 1 + len(self.columns) // _COLUMNS_AT_ONCE if self._tries_together > 0 else 1
+
+    def read(self, index: int, dialect: CsvDialect, content: bytes) -> ReadChunk:
+        """Write the rows of a chunk, whose number in the source is for the caller to set.
 
         Raises:
             StateError: They cannot be written.
@@ -77,41 +111,108 @@ class ChunkMapper(Struct):
         stem = self.folder / f"chunk-{index}"
         dialect, content = with_line_feeds(dialect, content)
         chunk = RowChunk(stem, dialect, width=len(self.mappings))
-        has_null, has_return = b"\0" in content, b"\r" in content
-        goal = Pass(has_null, has_return, explains=False)
         try:
             chunk.read_file.write_bytes(without_mark(content))
-            with self.database.cursor() as cursor:
-                counted = None
-                if self._tries > 0 and not (has_null or has_return or self._explains):
-                    counted = self._pass_on(cursor, chunk, goal, content)
-                if counted is None:
-                    counted = self._stage(cursor, chunk, goal)
-                    if counted.has_blank:
-                        chunk = self._without_blank_rows(cursor, chunk)
-                        counted = self._stage(cursor, chunk, goal)
-                    self._write_sent(cursor, chunk, "staged WHERE problem IS NULL")
-                self._write_rest(cursor, chunk, index, counted)
-            sent_bytes = chunk.sent_file.stat().st_size
         except OSError as error:
             raise unwritable(stem, error) from error
+        is_candidate = self._tries > 0 and self._sends_columns_as_read(dialect)
+        rows = plain_rows(content, len(self.columns)) if is_candidate else None
+        return ReadChunk(index, chunk, b"\0" in content, b"\r" in content, rows)
+
+    def _sends_columns_as_read(self, dialect: CsvDialect) -> bool:
+        places = [each.source for each in self.mappings]
+        return places == [*range(len(self.columns))] and dialect.is_plain(self.columns)
+
+    def map(self, chunks: Sequence[ReadChunk]) -> list[RowChunk]:
+        """Write the other files of chunks.
+
+        Raises:
+            StateError: They cannot be written.
+        """
+        try:
+            with self.database.cursor() as cursor:
+                passed = self._pass_on_together(cursor, chunks)
+                return passed or [self._map(cursor, each) for each in chunks]
+        except OSError as error:
+            raise unwritable(chunks[0].chunk.stem, error) from error
+
+    def _pass_on_together(
+        self, cursor: duckdb.DuckDBPyConnection, read: Sequence[ReadChunk]
+    ) -> list[RowChunk]:
+        """Link the rows to send, in one statement, if all of them are sent as they are read.
+
+        Returns:
+            None of the chunks if a row has to be mapped, or may have a problem.
+        """
+        passed = self._passed or {}
+        if (
+            self._tries_together <= 0
+            or len(passed) < len(self.mappings)
+            or not all(each.plain_rows and each.is_ordinary for each in read)
+        ):
+            return []
+        chunks = [each.chunk for each in read]
+        longest = max(each.dialect.longest_row_bytes for each in chunks)
+        dialect = replace(chunks[0].dialect, longest_row_bytes=longest)
+        query = staging_query(
+            self.mappings,
+            self.columns,
+            read_csv([each.read_file for each in chunks], dialect),
+            self.blank,
+            replace(read[0].goal, passed=passed),
+            wanted=self._keys,
+            carried=("file_index",),
+        )
+        staged = f"file_index, {self.key_hash or 'NULL'} AS hash, problem IS NOT NULL OR is_blank AS other"
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE passed AS SELECT {staged} FROM ({query})")
+        counted = "SELECT file_index, count(*), coalesce(bool_or(other), false) FROM passed"
+        found = cursor.execute(f"{counted} GROUP BY file_index ORDER BY file_index").fetchall()
+        if found != [(at, each.plain_rows, False) for at, each in enumerate(read)]:
+            self._tries_together -= 1
+            return []
+        self._tries_together = _MOST_TRIES
+        if self.key_hash:
+            hashes = f"SELECT hash, file_index + {read[0].index} FROM passed"
+            cursor.execute(f"INSERT INTO key_hash {hashes}")
+        for chunk in chunks:
+            link_or_copy(chunk.read_file, chunk.sent_file)
+        return [
+            replace(each.chunk, rows=each.plain_rows, sent_bytes=_size(each.chunk.sent_file))
+            for each in read
+        ]
+
+    @property
+    def _keys(self) -> list[ColumnMapping]:
+        key = key_of(self.mappings)
+        return [key] if key else []
+
+    def _map(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> RowChunk:
+        chunk, goal, counted = read.chunk, read.goal, None
+        if self._tries > 0 and read.is_ordinary and not self._explains:
+            counted = self._pass_on(cursor, read)
+        if counted is None:
+            counted = self._stage(cursor, chunk, goal)
+            if counted.has_blank:
+                chunk = self._without_blank_rows(cursor, chunk)
+                counted = self._stage(cursor, chunk, goal)
+            self._write_sent(cursor, chunk, "staged WHERE problem IS NULL")
+        self._write_rest(cursor, chunk, read.index, counted)
         return replace(
             chunk,
             rows=counted.rows,
             rejected=counted.rejected,
             truncated=counted.truncated,
-            sent_bytes=sent_bytes,
+            sent_bytes=_size(chunk.sent_file),
         )
 
-    def _pass_on(
-        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass, content: bytes
-    ) -> _Counted | None:
+    def _pass_on(self, cursor: duckdb.DuckDBPyConnection, read: ReadChunk) -> _Counted | None:
         """Write the rows to send if all values that are not computed are sent as they are read.
 
         Returns:
             None if a row has to be mapped, or may have a problem.
         """
-        counted, passed = self._checked(cursor, chunk, goal)
+        chunk = read.chunk
+        counted, passed = self._checked(cursor, chunk, read.goal)
         if counted is None or counted.rejected or counted.has_blank:
             self._tries -= 1
             return None
@@ -119,13 +220,15 @@ class ChunkMapper(Struct):
         is_read = len(passed) == len(self.mappings)
         if not is_read:
             self._write_sent(cursor, chunk, "staged")
-        elif self._is_sent_as_read(chunk, content, counted.rows):
+        elif read.plain_rows == counted.rows:
             link_or_copy(chunk.read_file, chunk.sent_file)
+            if len(self.columns) > 1:  # one column is read in a way of its own
+                self._tries_together = self._tries_together or _MOST_TRIES
         else:
-            read = read_records(chunk.read_file, chunk.dialect, self.columns)
+            rows = read_records(chunk.read_file, chunk.dialect, self.columns)
             columns = [name(self.columns[each.source or 0]) for each in self.mappings]
             named = [f"{c} AS {m.cell}" for c, m in zip(columns, self.mappings, strict=True)]
-            self._write_sent(cursor, chunk, f"(SELECT {', '.join(named)} FROM {read})")
+            self._write_sent(cursor, chunk, f"(SELECT {', '.join(named)} FROM {rows})")
         return counted
 
     def _checked(
@@ -141,8 +244,7 @@ class ChunkMapper(Struct):
         counted = None
         while passed:
             # If nothing is computed, the values are not needed: only whether they may be sent.
-            key = key_of(self.mappings)
-            wanted = ([key] if key else []) if len(passed) == len(self.mappings) else None
+            wanted = self._keys if len(passed) == len(self.mappings) else None
             counted = self._make(cursor, chunk, replace(goal, passed=passed), wanted)
             changing = self._changing(cursor, chunk, passed) if counted.rejected else set()
             if counted.has_blank or not changing:
@@ -163,22 +265,14 @@ class ChunkMapper(Struct):
         found = cursor.execute(query).fetchall()[0]
         return {index for index, changes in zip(passed, found, strict=True) if changes}
 
-    def _is_sent_as_read(self, chunk: RowChunk, content: bytes, rows: int) -> bool:
-        """Whether the file of what was read is, byte for byte, the file of what is sent."""
-        places = [each.source for each in self.mappings]
-        return (
-            places == [*range(len(self.columns))]
-            and chunk.dialect.is_plain(self.columns)
-            and is_plain(content, rows, len(self.columns))
-        )
-
     def _stage(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, goal: Pass) -> _Counted:
         """Make the table of staged rows.
 
         Whether a row has a problem is found faster than which one it is, and most chunks have none.
         """
-        counted = self._make(cursor, chunk, replace(goal, explains=self._explains))
-        if counted.rejected and not (self._explains or counted.has_blank):
+        explains = self._explains  # another thread may set it meanwhile
+        counted = self._make(cursor, chunk, replace(goal, explains=explains))
+        if counted.rejected and not (explains or counted.has_blank):
             counted = self._make(cursor, chunk, replace(goal, explains=True))
             self._explains = counted.rejected > 0  # where one row does not fit, others follow
         return counted
@@ -226,3 +320,7 @@ class ChunkMapper(Struct):
         file.replace(chunk.read_file)
         dialect = CsvDialect(columns, chunk.read_file.stat().st_size)
         return replace(chunk, dialect=dialect, blank=rows - left)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size

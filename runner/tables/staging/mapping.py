@@ -247,6 +247,7 @@ def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of i
     goal: Pass,
     *,
     wanted: Sequence[ColumnMapping] | None = None,
+    carried: Sequence[str] = (),
 ) -> str:
     """Write the SELECT that gives staged rows, in the relation's order.
 
@@ -257,6 +258,7 @@ def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of i
         blank: What an empty value does to its field.
         goal: What to look for.
         wanted: Whose cells are given; None: all.
+        carried: Further columns of the relation that are given.
     """
     passed = goal.passed
     mapped = [each for each in mappings if each.index not in passed]
@@ -274,10 +276,10 @@ def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of i
     cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in wanted]
     problem = problem_of(mappings, has_null=goal.has_null, explains=goal.explains, passed=passed)
     problem = _or_unreadable(problem, mappings, source_columns)
-    staged = [*cells, f"{problem} AS problem", f"{_cut(mapped)} AS cut"]
+    staged = [*carried, *cells, f"{problem} AS problem", f"{_cut(mapped)} AS cut"]
     is_blank = all_blank([f"s{place}" for place in range(len(source_columns))])
     staged.append(f"{is_blank} AS is_blank")
-    query = f"SELECT {', '.join([*renamed, *computed])} FROM {relation}"
+    query = f"SELECT {', '.join([*carried, *renamed, *computed])} FROM {relation}"
     levels = [["*", *texts], ["*", *reformatted], ["*", *values], staged]
     for level in (each for each in levels if each != ["*"]):
         query = f"SELECT {', '.join(level)} FROM ({query})"

@@ -36,7 +36,7 @@ from runner.tables.sources.footer import blank_note
 from runner.tables.sources.open import AnySource, notes_of, open_source
 from runner.tables.staging.canonical_values import MACROS
 from runner.tables.staging.chunk import RowChunk, sent_between
-from runner.tables.staging.chunk_mapping import ChunkMapper
+from runner.tables.staging.chunk_mapping import ChunkMapper, ReadChunk
 from runner.tables.staging.json_records import JsonRecords, JsonValue
 from runner.tables.staging.key_hashes import create_key_hashes
 from runner.tables.staging.mapping import (
@@ -322,16 +322,17 @@ class StagedRows:
             self._key_hash,
         )
 
-        def map_chunk(piece: tuple[int, bytes]) -> RowChunk:
-            index, content = piece
-            chunk = mapper.map(index, records.dialect(content), content)
-            self.disk.add(len(content) + chunk.sent_bytes)
-            return chunk
+        def map_chunks(some: list[ReadChunk]) -> list[RowChunk]:
+            mapped = mapper.map(some)
+            self.disk.add(sum(c.dialect.longest_row_bytes + c.sent_bytes for c in mapped))
+            return mapped
 
         pieces = zip(self._numbers, records.chunks(), strict=False)
-        for chunk in parallel_map(map_chunk, pieces):
-            chunks.append(replace(chunk, first_row=first_row))
-            first_row += chunk.rows
+        read = (mapper.read(at, records.dialect(content), content) for at, content in pieces)
+        for some in parallel_map(map_chunks, _batches(read, mapper)):
+            for chunk in some:
+                chunks.append(replace(chunk, first_row=first_row))
+                first_row += chunk.rows
         return tuple(chunk for chunk in chunks if chunk.rows)
 
     def _rows(self, query: str) -> Iterator[tuple[Any, ...]]:
@@ -345,6 +346,12 @@ class StagedRows:
             if chunk.last_row > after_row and chunk.sendable:
                 sent = sent_between((chunk,), after_row + 1, chunk.last_row)
                 yield from self._rows(f"FROM {sent}")
+
+
+def _batches(chunks: Iterator[ReadChunk], mapper: ChunkMapper) -> Iterator[list[ReadChunk]]:
+    """As many chunks together as are worth being mapped at once by then."""
+    while some := list(islice(chunks, mapper.at_once)):
+        yield some
 
 
 def _named(starts: Sequence[tuple[int, Path]]) -> tuple[tuple[int, str], ...]:

@@ -9,6 +9,7 @@ from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
+from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
 
@@ -124,6 +125,19 @@ def test_a_chunk_of_rejected_rows_only_is_passed_over(stage, monkeypatch):
     staging = stage(b"n\n" + body.encode(), [MappedColumn("n", None, FieldKind.NUMBER)])
     assert any(chunk.rejected == chunk.rows for chunk in staging.chunks)
     assert [row for row, _ in next(staging.batches(500))] == [*range(1, 101), *range(301, 401)]
+
+
+def test_a_row_that_fails_says_why_whatever_other_threads_find(stage, failed_rows, monkeypatch):
+    make = ChunkMapper._make
+
+    def made(mapper, cursor, chunk, goal, *more):
+        found = make(mapper, cursor, chunk, goal, *more)
+        mapper._explains = True  # noqa: SLF001 - as a thread with another chunk may
+        return found
+
+    monkeypatch.setattr(ChunkMapper, "_make", made)
+    staging = stage(b"n\nlots\n", [MappedColumn("n", None, FieldKind.NUMBER)])
+    assert [row["sf__Code"] for row in failed_rows(staging)] == ["VALUE_DOES_NOT_FIT"]
 
 
 def test_a_stray_quote_where_chunks_are_cut_does_no_harm(stage, rows_of, monkeypatch):

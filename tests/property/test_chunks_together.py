@@ -1,0 +1,89 @@
+"""Chunks that are checked together, as bytes, are those that mapping value by value gives."""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
+
+from runner.job.choices import Blank, Duplicates
+from runner.job.endpoints import FileFormat, FileShape, FileSource
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.sources import chunks
+from runner.tables.staging import chunk_mapping
+from runner.tables.staging.chunk_mapping import ChunkMapper
+from runner.tables.staging.duplicates import settle_duplicates
+from runner.tables.staging.rows import StagedRows
+
+FIELDS = (
+    MappedColumn("k", None, required=True, tells_case=False),
+    MappedColumn("text", None, max_length=12),
+    MappedColumn("sum", None, FieldKind.NUMBER),
+    MappedColumn("ok", None, FieldKind.BOOLEAN),
+    MappedColumn("day", None, FieldKind.DATE),
+)
+ODD = {
+    "k": ("", " k", "#N/A", "K1", "k1", '"k,1"'),
+    "text": (
+        *("", " ", "a", "é", "#", "#N/A", "much too long", "\ufeff"),
+        *('"a,b"', '"say ""x"""', '"x\ny"', '"a"', '"#"'),
+    ),
+    "sum": ("", "1.50", "007", "1e3", "lots", '"1"'),
+    "ok": ("", "true", "yes", "maybe"),
+    "day": ("", "2024-02-29", "2023-02-29", "2024-1-1", "soon"),
+}
+odd_rows = st.tuples(*(st.sampled_from(ODD[each.field]) for each in FIELDS))
+places = st.dictionaries(st.integers(0, 79), odd_rows, max_size=3)
+
+
+@settings(max_examples=8, deadline=None)
+@given(odd=places, line_end=st.sampled_from(("\n", "\r\n")), blank=st.sampled_from(Blank))
+@example(odd={}, line_end="\n", blank=Blank.KEEP)
+@example(odd={70: ("K3", "", "", "", "")}, line_end="\n", blank=Blank.KEEP)
+@example(odd={70: ("", "", "", "", "")}, line_end="\n", blank=Blank.KEEP)
+@example(odd={60: ("k1", "x", "1", "yes", "")}, line_end="\n", blank=Blank.KEEP)
+def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(odd, line_end, blank):
+    rows = [odd.get(at, (f"k{at}", "Acme", "12.5", "true", "2026-01-31")) for at in range(80)]
+    content = line_end.join([",".join(each.field for each in FIELDS), *map(",".join, rows), ""])
+    together, fast = staged(content, blank, is_fast=True)
+    _, slow = staged(content, blank, is_fast=False)
+    assert fast == slow
+    assert together > 2 or odd
+
+
+def staged(content, blank, *, is_fast):
+    """How many chunks were passed on together, and everything that is known of the rows."""
+    together = 0
+    original = ChunkMapper._pass_on_together  # noqa: SLF001 - counted, not replaced
+
+    def pass_on_together(mapper, *read):
+        nonlocal together
+        found = original(mapper, *read)
+        together += len(found)
+        return found
+
+    with tempfile.TemporaryDirectory() as name, MonkeyPatch.context() as patch:
+        patch.setattr(chunks, "_BLOCK_BYTES", 400)
+        patch.setattr(chunks.cut_chunks, "__defaults__", (400,))
+        patch.setattr(chunk_mapping, "_COLUMNS_AT_ONCE", 2)
+        patch.setattr(
+            ChunkMapper, "_pass_on_together", pass_on_together if is_fast else lambda *_: []
+        )
+        if not is_fast:
+            patch.setattr(ChunkMapper, "_pass_on", lambda *_: None)
+        folder = Path(name)
+        (folder / "source.csv").write_text(content, encoding="utf-8", newline="")
+        staging = StagedRows(folder / "staging")
+        staging.load(FileSource(folder / "source.csv", FileShape(FileFormat.CSV)))
+        staging.map(FIELDS, blank=blank)
+        settle_duplicates(staging, Duplicates.FAIL)
+        sent = b"".join(part.file.read_bytes() for part in staging.parts(folder / "parts"))
+        known = [(c.first_row, c.rows, c.rejected, c.sent_bytes, c.blank) for c in staging.chunks]
+        problems = [
+            staging.database.connection.execute(f"FROM {c.rejected_rows()} ORDER BY row").fetchall()
+            for c in staging.chunks
+            if c.problems
+        ]
+        staging.discard()
+    return together, (sent, known, problems)
