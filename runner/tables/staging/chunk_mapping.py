@@ -163,7 +163,8 @@ class ChunkMapper(Struct):
             wanted=self._keys,
             carried=("file_index",),
         )
-        staged = f"file_index, {self.key_hash or 'NULL'} AS hash, problem IS NOT NULL OR is_blank AS other"
+        is_other = "problem IS NOT NULL OR is_blank AS other"
+        staged = f"file_index, {self.key_hash or 'NULL'} AS hash, {is_other}"
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE passed AS SELECT {staged} FROM ({query})")
         counted = "SELECT file_index, count(*), coalesce(bool_or(other), false) FROM passed"
         found = cursor.execute(f"{counted} GROUP BY file_index ORDER BY file_index").fetchall()
