@@ -18,6 +18,7 @@ from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
 from runner.cli.help_text import HELP, examples_in_help
+from runner.cli.log_format import declared
 from runner.version import __version__
 
 _VERBS = (
@@ -34,6 +35,7 @@ _VERBS = (
     "whoami",
     "history",
     "show",
+    "logs",
     "init",
     "schema",
     "doctor",
@@ -65,11 +67,20 @@ class _Commands(Mapping[str, object]):
 def _command(verb: str) -> object:
     module = import_module(f"runner.cli.{verb}")
     if hasattr(module, "app"):  # it has verbs of its own
-        return typer.main.get_command(module.app)
+        return _with_log_format(typer.main.get_command(module.app))
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     help_of_verb = examples_in_help(module.EXAMPLES)
     alone.command(verb, epilog=help_of_verb, context_settings=HELP)(getattr(module, verb))
-    return typer.main.get_command(alone)
+    return _with_log_format(typer.main.get_command(alone))
+
+
+def _with_log_format(command: Any) -> Any:  # noqa: ANN401 - Typer's types have no public names
+    """The command, or each of its verbs, with the one option that all have."""
+    for each in getattr(command, "commands", {"": command}).values():
+        option = typer.main.get_params_convertors_ctx_param_name_from_function(declared)[0][0]
+        option.expose_value = False
+        each.params.append(option)
+    return command
 
 
 class _Verbs(TyperGroup):

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+from runner.cli.log_format import json_lines
 from runner.errors import ExitCode, JobError, RunnerError, StorageError
 from runner.files import NO_ROOM
 from runner.redaction import redacted
@@ -24,8 +25,13 @@ from runner.version import __version__
 
 def print_error(error: RunnerError) -> None:
     """Print an error, with its hint and the problems of a job."""
+    lines = json_lines()
+    if lines is not None:
+        members = error_document(error)
+        lines.say("error", "error", str(members.pop("error")), **members)
     if _wants_json():
         sys.stdout.write(json.dumps(error_document(error)) + "\n")
+    if _wants_json() or lines is not None:
         return
     from runner.report.sinks import printable
 
@@ -65,10 +71,13 @@ def print_unexpected(error: Exception) -> ExitCode:
         )
         return ExitCode.FAILED
     file = _save(_crash_report(error))
-    sys.stderr.write(
-        f"error: internal error ({type(error).__name__}).\n"
-        f"help: please report it with the crash report, which contains none of your data: {file}\n"
-    )
+    what = f"internal error ({type(error).__name__})."
+    hint = f"please report it with the crash report, which contains none of your data: {file}"
+    lines = json_lines()
+    if lines is not None:
+        lines.say("error", "error", what, hint=hint, exit_code=int(ExitCode.DEFECT))
+    else:
+        sys.stderr.write(f"error: {what}\nhelp: {hint}\n")
     return ExitCode.DEFECT
 
 

@@ -35,9 +35,11 @@ def main() -> None:
         sys.stdout.write(f"runner {__version__}\n")
         return
     gc.set_threshold(*_GARBAGE)
+    from runner.cli.log_format import logging_as_asked
     from runner.cli.redact_output import redacted_streams
 
-    with redacted_streams(os.environ):
+    stderr = sys.stderr
+    with redacted_streams(os.environ), logging_as_asked(stderr):
         sys.exit(int(_run()))
 
 

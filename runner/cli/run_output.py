@@ -17,6 +17,7 @@ from types import FrameType
 
 import typer
 
+from runner.cli.log_format import json_lines
 from runner.cli.options import Output, seconds, size_bytes
 from runner.cli.settings import user_settings
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError
@@ -35,6 +36,8 @@ End = RunOutcome | RunnerError
 """How a job ended: its run, or why there is none."""
 Ends = list[End]
 _STOPPING = b"stopping: waiting for requests in flight; press Ctrl-C again to quit now\n"
+_STOPPING_JSON = b"""{"level": "warning", "event": "message", "message": "stopping"}
+"""
 
 
 @contextmanager
@@ -125,7 +128,8 @@ def _abort(number: int, _frame: FrameType | None) -> None:
     for each in _CODES:
         signal.signal(each, _exit_at_once)
     with suppress(OSError):  # the reader of stderr may be gone
-        os.write(sys.stderr.fileno(), _STOPPING)  # a stream may be in the middle of a write
+        said = _STOPPING if json_lines() is None else _STOPPING_JSON
+        os.write(sys.stderr.fileno(), said)  # a stream may be in the middle of a write
     AbortedError.of_signal = _CODES[signal.Signals(number)]
     raise AbortedError(AbortedError.of_signal)
 
@@ -136,10 +140,15 @@ def _exit_at_once(number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def progress(bars: bool, *, verbose: int, quiet: bool) -> Iterator[Sink]:
-    """Progress bars on a terminal if they are wanted, otherwise plain lines; both on stderr."""
-    from runner.report.sinks import PlainSink, live_sink
+    """Progress bars on a terminal if they are wanted, otherwise lines or JSON; all on stderr."""
+    from runner.report.sinks import JsonSink, PlainSink, live_sink
 
-    if quiet:
+    lines = json_lines()
+    sink: Sink
+    if lines is not None:
+        sink = JsonSink(lines.emit, time.monotonic, verbose=verbose > 0)
+        yield _only_warnings(sink) if quiet else sink
+    elif quiet:
         yield _only_warnings(PlainSink(sys.stderr, time.monotonic))
     elif bars and sys.stderr.isatty() and not verbose:
         with live_sink(sys.stderr) as sink:

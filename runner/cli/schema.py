@@ -11,6 +11,7 @@ import typer
 class SchemaName(StrEnum):
     """The files that have a schema."""
 
+    EVENT = "event"
     JOB = "job"
     ORG = "org"
     PLAN = "plan"
@@ -28,7 +29,7 @@ def schema(
         SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")
     ] = SchemaName.JOB,
 ) -> None:
-    """Print the JSON Schema of job, org, plan, run or token files."""
+    """Print the JSON Schema of files and documents."""
     from runner.job.schema.files import schema_text
 
     typer.echo(schema_text(name.value), nl=False)

@@ -1,16 +1,19 @@
-"""Sinks that write a run's events: plain lines, or progress bars on a terminal.
+"""Sinks that write a run's events: plain lines, JSON objects, or progress bars on a terminal.
 
-Knows the line of each event, streams and rich. Knows nothing of how a run ends.
+Knows streams, rich, and how often progress is written. Knows nothing of how a run ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Lock
 from typing import TextIO
 
 from runner import events
+from runner.telemetry.document import Members, event_document
+from runner.telemetry.lines import line_of, progress_line
 
 PLAIN_EVERY_SECONDS = 30.0
 
@@ -27,9 +30,7 @@ class PlainSink:
         self, stream: TextIO, clock: Callable[[], float], *, verbose: bool = False
     ) -> None:
         self._stream = stream
-        self._clock = clock
-        self._every_seconds = 0.0 if verbose else PLAIN_EVERY_SECONDS
-        self._last_written: dict[str, float] = {}
+        self._is_due = _Interval(clock, 0.0 if verbose else PLAIN_EVERY_SECONDS)
         self._lock = Lock()
 
     def __call__(self, event: events.Event) -> None:
@@ -41,12 +42,50 @@ class PlainSink:
                 self._stream.flush()
 
     def _progress(self, event: events.Progress) -> str | None:
+        return progress_line(event) if self._is_due(event.task) else None
+
+
+class JsonSink:
+    """Gives the object of each event to `emit`; progress at most every 30 s for each task."""
+
+    def __init__(
+        self,
+        emit: Callable[[Members], None],
+        clock: Callable[[], float],
+        *,
+        verbose: bool = False,
+    ) -> None:
+        self._emit = emit
+        self._is_due = _Interval(clock, 0.0 if verbose else PLAIN_EVERY_SECONDS)
+        self._run_id: str | None = None
+        self._lock = Lock()
+
+    def __call__(self, event: events.Event) -> None:
+        """Emit the event's object, if it is due; threads take turns."""
+        with self._lock:
+            if isinstance(event, events.Progress) and not self._is_due(event.task):
+                return
+            if isinstance(event, events.RunStarted):
+                self._run_id = event.run_id
+            self._emit(event_document(event, datetime.now(UTC), self._run_id))
+            if isinstance(event, events.RunFinished):
+                self._run_id = None
+
+
+class _Interval:
+    """Whether enough time has passed since a task's progress was written, or first known."""
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._last: dict[str, float] = {}
+
+    def __call__(self, task: str) -> bool:
         now = self._clock()
-        last = self._last_written.setdefault(event.task, now)
-        if now - last < self._every_seconds:
-            return None
-        self._last_written[event.task] = now
-        return progress_line(event)
+        if now - self._last.setdefault(task, now) < self._seconds:
+            return False
+        self._last[task] = now
+        return True
 
 
 @contextmanager
@@ -124,35 +163,3 @@ def _cut(text: str, width: int) -> str:
     if len(text) <= width:
         return text
     return f"{text[: width - 1]}…" if width > 1 else ""
-
-
-def line_of(event: events.Event) -> str | None:
-    """The log line of an event; None for those that only move a progress bar."""
-    match event:
-        case events.RunStarted(run_id, job, tasks):
-            return f"run {run_id}: {job}, {_count(tasks, 'task')}"
-        case events.Connected():
-            who = f" as {event.username}" if event.username else ""
-            version = f"API version {event.api_version}"
-            return f"connected to {event.instance_url}{who}, {version}"
-        case events.TaskStarted(task, verb, sobject):
-            return f"{task}: {verb} {sobject}"
-        case events.Retrying(reason, wait_seconds, attempt):
-            return f"retrying in {wait_seconds:.1f} s (attempt {attempt}): {reason}"
-        case events.Warned(message, task) | events.Noticed(message, task):
-            warning = "warning: " if isinstance(event, events.Warned) else ""
-            return f"{warning}{task + ': ' if task else ''}{message}"
-        case _:
-            return None
-
-
-def progress_line(event: events.Progress) -> str:
-    """Progress of a task, on one line."""
-    total = f" of {event.rows_total:,}" if event.rows_total is not None else ""
-    parts = f", part {event.parts_done} of {event.parts_total}" if event.parts_total else ""
-    note = f", {event.note}" if event.note else ""
-    return f"{event.task}: {event.rows_done:,}{total} rows{parts}{note}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

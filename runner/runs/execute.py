@@ -53,6 +53,7 @@ from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
 from runner.state.run_records import RunRecord
 from runner.tables.disk import Disk
+from runner.telemetry.log import kept
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
 _TOO_SHORT = "No task was started: run again, with a longer `--timeout` if this happens again."
@@ -197,16 +198,19 @@ def execute_selected(
     lock.note_run_id(selected.run_id)
     folder, job, ledger = options.settings.state.run(selected.run_id), selected.job, lock.ledger
     selected.record(ledger, folder)
-    options.sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
-    with (
-        recording_errors(selected, ledger),
-        timeout_named(ends_at),
-        session_of(job, options, ends_at) as session,
-    ):
-        org = connect_as_before(job, session, options, selected.past)
-        target = TargetOrg(org.identity.org_id, session.instance_url)
-        with _other_orgs(selected, options, target, ends_at) as others:
-            return Execution(selected, folder, ledger, options, session, org, ends_at, others).run()
+    with kept(folder, selected.run_id, options.sink) as sink:
+        options = replace(options, sink=sink)
+        sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
+        with (
+            recording_errors(selected, ledger, sink),
+            timeout_named(ends_at),
+            session_of(job, options, ends_at) as session,
+        ):
+            org = connect_as_before(job, session, options, selected.past)
+            target = TargetOrg(org.identity.org_id, session.instance_url)
+            with _other_orgs(selected, options, target, ends_at) as others:
+                run = Execution(selected, folder, ledger, options, session, org, ends_at, others)
+                return run.run()
 
 
 def _other_orgs(
@@ -264,7 +268,7 @@ def connect_as_before(
 
 
 @contextmanager
-def recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
+def recording_errors(selected: SelectedRun, ledger: Ledger, sink: events.Sink) -> Iterator[None]:
     """Record the end of a run that an error ends; one that has begun a task can be resumed."""
     try:
         yield
@@ -278,6 +282,7 @@ def recording_errors(selected: SelectedRun, ledger: Ledger) -> Iterator[None]:
         )
         final = selected.is_undo or not ledger.run(ended.run_id).has_begun
         ledger.finish_run(ended, final=final)
+        sink(events.RunFinished(ended))
         raise
 
 

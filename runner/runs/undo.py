@@ -30,6 +30,7 @@ from runner.runs.retention import remove_working_files
 from runner.runs.selection import SelectedRun, run_to_undo
 from runner.state.ledger import Ledger
 from runner.state.run_records import UNDO, RunRequest
+from runner.telemetry.log import kept
 
 
 class PreparedUndo(Struct, frozen=True):
@@ -41,16 +42,18 @@ class PreparedUndo(Struct, frozen=True):
 
     def execute(self, sink: Sink) -> RunOutcome:
         """Execute the plan as a run that is never resumed: another undo does what is left."""
-        self._relay.sink = sink
         execution = self._execution
-        check_confirmed([unconfirmed(execution.selected.job, execution.options.confirmed)])
-        execution.selected.record(execution.ledger, execution.folder)
-        execution.ledger.close_run(execution.selected.run_id)
-        title = f"undo of {self.plan.run_id}"
-        sink(events.RunStarted(execution.selected.run_id, title, len(self.plan.steps)))
-        with recording_errors(execution.selected, execution.ledger):
-            is_partial = self.plan.unaccounted or self.plan.merged
-            return execution.run(ExitCode.PARTIAL if is_partial else ExitCode.DONE)
+        selected, ledger = execution.selected, execution.ledger
+        check_confirmed([unconfirmed(selected.job, execution.options.confirmed)])
+        selected.record(ledger, execution.folder)
+        ledger.close_run(selected.run_id)
+        with kept(execution.folder, selected.run_id, sink) as keeping:
+            self._relay.sink = keeping
+            title = f"undo of {self.plan.run_id}"
+            keeping(events.RunStarted(selected.run_id, title, len(self.plan.steps)))
+            with recording_errors(selected, ledger, keeping):
+                is_partial = self.plan.unaccounted or self.plan.merged
+                return execution.run(ExitCode.PARTIAL if is_partial else ExitCode.DONE)
 
 
 class _Relay:

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from runner.errors import ExitCode
 from runner.events import Connected, Progress, Retrying, RunStarted, TaskStarted, Warned
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
-from runner.report.sinks import line_of, progress_line
 from runner.report.text import recap
+from runner.telemetry.lines import line_of, progress_line
 
 MOMENT = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
 
