@@ -89,6 +89,7 @@ def apply(
     """
     from runner.cli.options import seconds
     from runner.cli.run_output import progress, run_options, run_output, signals_stop_the_run
+    from runner.job.commands import command_for
     from runner.runs.apply import apply as apply_plan
     from runner.runs.apply import check_limits
     from runner.runs.plan import made_plans
@@ -124,7 +125,8 @@ def apply(
             _show(made.plan, mask or [], is_text=is_text)
             check_limits(made.plan.trips, made.prepared.job, options.allowed)
             if not yes:
-                _confirm(made.plan, plan, may_ask=is_text and not no_input)
+                again = command_for(plan, "apply", target=made.prepared.job.connection.target)
+                _confirm(made.plan, again, may_ask=is_text and not no_input)
             file = _saved(made)
         with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
             options = options_for(sink)
@@ -174,7 +176,7 @@ def _show(plan: RunPlan, mask: list[str], *, is_text: bool) -> None:
         typer.echo()
 
 
-def _confirm(plan: RunPlan, job: Path, *, may_ask: bool) -> None:
+def _confirm(plan: RunPlan, command: str, *, may_ask: bool) -> None:
     from runner.cli.confirmation import confirm
     from runner.suggest import in_words
 
@@ -187,7 +189,7 @@ def _confirm(plan: RunPlan, job: Path, *, may_ask: bool) -> None:
         f"Apply {changes}?",
         nothing="Nothing was written",
         what=f"the plan has {changes}",
-        command=f"runner apply {job}",
+        command=command,
         may_ask=may_ask,
     )
 

@@ -98,6 +98,7 @@ def sign_in_target(
 
     from runner.credentials import SecretReference
     from runner.errors import UsageError
+    from runner.job.commands import command_for
     from runner.job.model import Connection, Environment
     from runner.runs.wiring import load_connection
     from runner.salesforce.http.hosts import check_may_have_secrets, login_url
@@ -122,7 +123,8 @@ def sign_in_target(
     is_local = connection.environment is Environment.LOCAL
     if is_local and connection.url is None and connection.token is None:
         raise UsageError(
-            "The local org needs no sign-in.", hint=f"Run the job: `runner run {job}`."
+            "The local org needs no sign-in.",
+            hint=f"Run the job: `{command_for(job or 'JOB', 'run', target=connection.target)}`.",
         )
     if connection.domain is not None and not is_local:
         check_may_have_secrets(login_url(connection), permitted.hosts)

@@ -71,10 +71,11 @@ def resume(
     from runner.runs import execute
 
     if abandon:
+        from runner.job.commands import command_for
+
         closed = execute.abandon(run, user_settings(state_dir, allow_host, allow_outside))
-        typer.echo(
-            f"run {closed.run_id} abandoned; `runner run {closed.job_file}` starts a new one"
-        )
+        again = command_for(closed.job_file, "run", target=closed.request.target)
+        typer.echo(f"run {closed.run_id} abandoned; `{again}` starts a new one")
         for task, part in _sent_parts(closed):
             typer.echo(f"  {task}: {_fate(part)}")
         return

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -29,6 +28,7 @@ from runner.errors import (
     UnexpectedAnswerError,
     UsageError,
 )
+from runner.job.commands import command_for
 from runner.job.endpoints import DatabaseTarget, FileTarget, Target, why_not_compared
 from runner.job.model import QueryTask, Since
 from runner.job.query_bounds import bounded, soql_moment
@@ -185,7 +185,7 @@ class Increment:
 
     def _from_other_org(self, other: Watermark) -> Diagnostic:
         context = self._context
-        again = f"runner run {shlex.quote(str(context.job.file))} --task {self._task.name} --full"
+        again = self._again("--full")
         return context.job.origin.diagnose(
             ("tasks", self._task.index, "to"),
             "org/other-org",
@@ -194,6 +194,12 @@ class Increment:
             help=f"write to another target; or `{again}` goes on from this org, and with"
             " `--reconcile` it also removes the rows of the other one",
         )
+
+    def _again(self, *options: str) -> str:
+        """The command that runs this task alone."""
+        job = self._context.job
+        words = ("--task", self._task.name, *options)
+        return command_for(job.file, "run", *words, target=job.connection.target)
 
     def bounded(self, soql: str) -> str:
         """A query that finds only what the window has."""
@@ -257,12 +263,12 @@ class Increment:
         return add_deleted(rows, self._field, deleted)
 
     def _unlisted(self, error: DeletionListError) -> UsageError:
-        again = f"runner run {shlex.quote(str(self._context.job.file))} --task {self._task.name}"
         can = self._task.target is not None and not why_not_compared(self._task.target)
+        again = self._again("--full")
         also = "; `--reconcile` removes it" if can else ""
         return UsageError(
             f"{error.message}, so deletions would be missing from this extract.",
-            hint=f"`{again} --full` extracts all records and goes on from now; what was deleted"
+            hint=f"`{again}` extracts all records and goes on from now; what was deleted"
             f" meanwhile stays in the target{also}.",
         )
 

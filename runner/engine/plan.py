@@ -37,7 +37,7 @@ from runner.errors import JobError, RunnerError, SourceError
 from runner.events import Event
 from runner.job.endpoints import MissingSource, tasks_of
 from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
-from runner.job.order import in_order
+from runner.job.order import in_order, left_out
 from runner.plan import Change, FieldChanges, TaskPlan
 from runner.tables.plans.changed_since import MOMENTS
 from runner.tables.plans.parents import ParentKeys
@@ -93,8 +93,9 @@ class Planner(Struct):
             RunnerError: A task cannot be planned.
         """
         tasks = in_order(chosen(self.context.job.tasks, only))
+        without = left_out(tasks)
         for task in tasks:
-            if task.enabled:
+            if task.enabled and task.name not in without:
                 yield self._planned(task)
                 self.sources.add_places(task)
         by_name = {task.name: task for task in self.context.job.tasks}

@@ -7,7 +7,7 @@ terminals or of HTTP.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +33,7 @@ from runner.files import NO_ROOM, unwritable
 from runner.job.choices import OnError
 from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, QueryTask, WriteTask
-from runner.job.order import in_order
+from runner.job.order import in_order, left_out
 from runner.job.source_query import SourceQuery, query_name
 from runner.lanes import Lanes
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
@@ -77,14 +77,22 @@ def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1
         schedule = Schedule(tasks, conflicts_of(touching, context))
         width = min(parallel, schedule.most_at_once)
     with KnownLookups(context.folder / LOOKUPS) as lookups, Lanes[str, TaskEnd](width) as lanes:
-        return _TaskRuns(replace(context, lookups=lookups), schedule, lanes).run()
+        return _TaskRuns(replace(context, lookups=lookups), schedule, lanes, left_out(tasks)).run()
 
 
 class _TaskRuns:
     """The run so far."""
 
-    def __init__(self, context: Context, schedule: Schedule, lanes: Lanes[str, TaskEnd]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        schedule: Schedule,
+        lanes: Lanes[str, TaskEnd],
+        left_out: Mapping[str, str],
+    ) -> None:
         self._context = context
+        self._left_out = left_out
+        """The disabled task that each of some tasks needs."""
         self._schedule = schedule
         self._lanes = lanes
         self._outcomes: dict[str, TaskOutcome] = {}
@@ -197,8 +205,10 @@ class _TaskRuns:
 
     def _reason_to_skip(self, task: AnyTask) -> str | None:
         is_answer = self._is_answer(task)
-        if not task.enabled and not is_answer:
+        if not task.enabled:
             return "disabled in the job"
+        if (disabled := self._left_out.get(task.name)) and not is_answer:
+            return f"not run: it needs {disabled}, which is disabled"
         if self._stopped_by and (self._is_over or (task.needs is None and not is_answer)):
             return f"not run: {self._stopped_by} did not succeed"
         needed = [query_name(task.name), *(() if is_answer else task.needs or ())]

@@ -7,7 +7,6 @@ nothing of requests or SQL.
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -50,6 +49,7 @@ from runner.errors import (
 )
 from runner.events import Noticed
 from runner.files import atomic_write, unwritable
+from runner.job.commands import command_for
 from runner.job.endpoints import (
     DatabaseSource,
     FileSource,
@@ -291,7 +291,8 @@ def _intent(task: WriteTask, api: Api | None, plan: ColumnPlan, staging: StagedR
 
 def _start_over(task: WriteTask, context: Context) -> str:
     """How to start over with a source that has changed; rows that were sent are sent again."""
-    again = f"`runner run {shlex.quote(str(context.job.file))} --anew`"
+    job = context.job
+    again = f"`{command_for(job.file, 'run', '--anew', target=job.connection.target)}`"
     if task.verb is Verb.CREATE or (task.verb is Verb.UPSERT and (task.key or "").lower() == "id"):
         return (
             f"Or `runner resume {context.run_id} --abandon`, which sends nothing and lists the "

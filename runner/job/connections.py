@@ -173,7 +173,7 @@ def _in(  # noqa: PLR0913, PLR0917 - where it is, and which is meant
     chosen = written[found.target]
     if isinstance(chosen, str):
         file = notation.path_from(chosen, folder)
-        of_file = read_connection(file, found.origin, found.path)
+        of_file = read_one_connection(file, found.origin, found.path)
         of_file.targets, of_file.target = found.targets, found.target
         if of_file.made is not None:
             of_file.made = replace(of_file.made, target=found.target)
@@ -249,6 +249,19 @@ def read_connection(
     definition = "connection_targets" if "targets" in document.values else "connection"
     found.problems = problems_of(document, "job", definition=definition)
     return _in(document.values, found, found.problems, file.parent, file, target)
+
+
+def read_one_connection(file: Path, origin: Origin, named_at: Location) -> FoundConnection:
+    """Read a file where several targets have no place: it is one of them, or is read from.
+
+    Its default would be used in silence, whichever target was asked for.
+    """
+    if "targets" not in read_document(file).values:
+        return read_connection(file, origin, named_at)
+    message = f"{file.name} has several targets, and one org is meant here"
+    hint = "name a file that contains one connection"
+    problem = origin.diagnose(named_at, "job/many-targets", message, help=hint)
+    return FoundConnection(origin, problems=[problem])
 
 
 def problems_of_org_file(connection: FoundConnection) -> list[Diagnostic]:

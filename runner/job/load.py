@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.diagnostics import Diagnostic, Location, Severity
+from runner.diagnostics import Diagnostic, Severity
 from runner.errors import JobError
 from runner.job import for_each, notation
 from runner.job.checks import Readers, check_meaning
@@ -20,7 +20,7 @@ from runner.job.connections import (
     FoundConnection,
     found_connection,
     problems_of_org_file,
-    read_connection,
+    read_one_connection,
 )
 from runner.job.documents import in_order, problems_of
 from runner.job.mirrors import with_missing
@@ -151,20 +151,10 @@ def _sources(
     )
     paths = ProblemPaths(problems)
     return {
-        at: _source(notation.path_from(source["connection"], folder), origin, path)
+        at: read_one_connection(notation.path_from(source["connection"], folder), origin, path)
         for at, source in named
         if names_query(source) and not paths.covers(path := ("tasks", at, "from", "connection"))
     }
-
-
-def _source(file: Path, origin: Origin, path: Location) -> FoundConnection:
-    """The connection of an org that a task reads from; it is never one of several."""
-    if "targets" not in read_document(file).values:
-        return read_connection(file, origin, path)
-    message = f"{file.name} has several targets, and rows are read from one org"
-    hint = "name a file that contains one connection"
-    problem = origin.diagnose(path, "job/source-targets", message, help=hint)
-    return FoundConnection(origin, problems=[problem])
 
 
 def _of_source(

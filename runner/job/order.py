@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from runner.job.model import AnyTask
+from runner.job.endpoints import TaskSource, tasks_of
+from runner.job.model import AnyTask, WriteTask
 
 Prerequisites = Mapping[str, tuple[str, ...]]
 
@@ -55,6 +56,24 @@ def in_order(tasks: Sequence[AnyTask]) -> tuple[AnyTask, ...]:
         ordered.append(ready)
         done.add(ready.name)
     return tuple(ordered)
+
+
+def left_out(tasks: Sequence[AnyTask]) -> Mapping[str, str]:
+    """Enabled tasks that need a disabled one, or its rows: the name of that by the task's own."""
+    found = {task.name: task.name for task in tasks if not task.enabled}
+    for task in in_order(tasks):
+        needed = (*(task.needs or ()), *(each.task for each in sources_of(task)))
+        cause = next((found[name] for name in needed if name in found), None)
+        if cause is not None:
+            found.setdefault(task.name, cause)
+    return {name: cause for name, cause in found.items() if name != cause}
+
+
+def sources_of(task: AnyTask) -> tuple[TaskSource, ...]:
+    """The tasks whose rows a task reads."""
+    if isinstance(task, WriteTask):
+        return tasks_of(task.source)
+    return tuple(each.source for each in task.lists if isinstance(each.source, TaskSource))
 
 
 def _is_ready(task: AnyTask, waiting: Sequence[AnyTask], done: Collection[str]) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from runner.local_org.bootstrap import ORGANIZATION_ID, write_initial_records
+from runner.local_org.bootstrap import organization_id, write_initial_records
 from runner.local_org.bulk.threads import JobThreads
 from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.bulk1.worker import Bulk1Worker
@@ -55,11 +55,12 @@ def open_org(
         _check_parts(declared)
         catalog = extend(catalog, declared, known_prefixes(path))
     store = Store(path, catalog)
+    org_id = organization_id(store)
     return Org(
-        id=ORGANIZATION_ID,
+        id=org_id,
         catalog=catalog,
         store=store,
-        user=write_initial_records(store),
+        user=write_initial_records(store, org_id),
         settings=settings or Settings(),
         declared=declared or {},
         org_file=org_file,

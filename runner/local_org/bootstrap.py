@@ -5,9 +5,12 @@ Knows what Salesforce puts into a new org. Knows nothing of records that users w
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 
 from runner.local_org.catalog.model import Catalog, SObject
 from runner.local_org.ids import make_id
@@ -16,7 +19,8 @@ from runner.local_org.store import Store, quoted, reserve_below
 
 _NUMBER = 1
 """Of each initial record among the Ids of its sObject; later records have higher ones."""
-ORGANIZATION_ID = make_id("00D", _NUMBER)
+_ORGANIZATIONS = 1 << 40
+"""Among how many numbers an org's own is."""
 _USER_ID = make_id("005", _NUMBER)
 _STANDARD_PRICEBOOK_ID = make_id("01s", _NUMBER)
 _LOCALE = {"TimeZoneSidKey": "GMT", "LanguageLocaleKey": "en_US"}
@@ -37,14 +41,31 @@ _ADMINISTRATOR = User(
 )
 
 
-def write_initial_records(store: Store, moment: datetime | None = None) -> User:
+def organization_id(store: Store) -> str:
+    """The org's Id: the one that it has, or for a new one that of its folder.
+
+    Orgs have different Ids, as in Salesforce: by them a run tells whose rows a target has.
+    """
+    with store.reading() as conn:
+        row = conn.execute('SELECT "Id" FROM "Organization"').fetchone()
+    return str(row[0]) if row else _id_of(store.folder)
+
+
+def _id_of(folder: Path) -> str:
+    digest = hashlib.sha256(os.fsencode(folder.resolve())).digest()
+    return make_id("00D", int.from_bytes(digest[:8]) % _ORGANIZATIONS)
+
+
+def write_initial_records(
+    store: Store, organization_id: str, moment: datetime | None = None
+) -> User:
     """Write the initial records if they are missing; returns the administrator.
 
     Runs on every start: adds record types of the org file, leaves the rest as it is.
     """
     stamp = _CREATED if moment is None else _stamp(moment)
     with store.writing() as conn:
-        for name, record in _initial_records():
+        for name, record in _initial_records(organization_id):
             sobject = store.catalog.sobject(name)
             if sobject is not None:
                 _insert(conn, sobject, record, stamp)
@@ -72,9 +93,9 @@ def _stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _initial_records() -> list[tuple[str, dict[str, object]]]:
+def _initial_records(organization_id: str) -> list[tuple[str, dict[str, object]]]:
     organization = {
-        "Id": ORGANIZATION_ID,
+        "Id": organization_id,
         "Name": "Local Org",
         "OrganizationType": "Developer Edition",
         "InstanceName": "LOCAL",

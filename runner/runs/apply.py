@@ -15,6 +15,7 @@ from runner.diagnostics import Diagnostic
 from runner.engine.connect import connect
 from runner.engine.planned_sources import local_sources
 from runner.errors import RailError, RunnerError, SourceError, UsageError
+from runner.job.commands import command_for
 from runner.job.limits import RAILS
 from runner.job.model import Job
 from runner.job.rails import Rail
@@ -34,8 +35,6 @@ from runner.runs.selection import SelectedRun, digest_of, resolved_params, unfin
 from runner.runs.wiring import open_session
 from runner.state.run_records import APPLY, RunRequest
 from runner.tables.staging.source_digest import is_unchanged
-
-_AGAIN = "Make the plan again: `runner plan {} --save FILE`."
 
 
 def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutcome:
@@ -80,7 +79,7 @@ def _check_age(saved: SavedPlan, file: Path, max_age_seconds: float) -> None:
         raise UsageError(
             f"{file} is {_in_words(seconds)} old, and a plan is applied within "
             f"{_in_words(max_age_seconds)}.",
-            hint=f"{_AGAIN.format(saved.job_file)} Or allow its age with `--max-age`.",
+            hint=f"{_plan_again(saved)} Or allow its age with `--max-age`.",
         )
 
 
@@ -101,9 +100,7 @@ def _unchanged_job(saved: SavedPlan, file: Path, options: RunOptions) -> Job:
     job = load(job_file, options, saved.target) if same else None
     if job is None or connection_digest(job) != saved.connection_sha256:
         changed = job.connection.source if job is not None else job_file
-        raise UsageError(
-            f"{changed} has changed since the plan was made.", hint=_AGAIN.format(job_file)
-        )
+        raise UsageError(f"{changed} has changed since the plan was made.", hint=_plan_again(saved))
     return job
 
 
@@ -134,7 +131,7 @@ def _check_org(saved: SavedPlan, job: Job, file: Path, options: RunOptions) -> N
     if found != saved.org_id:
         raise UsageError(
             f"{file} is a plan of org {saved.org_id}, and the token is for org {found}.",
-            hint=f"Sign in to that org, or {_lower(_AGAIN.format(job.file))}",
+            hint=f"Sign in to that org, or {_lower(_plan_again(saved))}",
         )
 
 
@@ -154,7 +151,7 @@ def _check_sources(saved: SavedPlan, job: Job, file: Path, scratch: Path) -> Non
         for name in _changed_sources(saved, job, scratch):
             raise UsageError(
                 f"The source of task {name!r} has changed since {file} was made.",
-                hint=_AGAIN.format(job.file),
+                hint=_plan_again(saved),
             )
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -171,6 +168,11 @@ def _changed_sources(saved: SavedPlan, job: Job, scratch: Path) -> Iterator[str]
                 same = False
             if not same:
                 yield task.name
+
+
+def _plan_again(saved: SavedPlan) -> str:
+    command = command_for(saved.job_file, "plan", target=saved.target)
+    return f"Make the plan again: `{command} --save FILE`."
 
 
 def _lower(sentence: str) -> str:

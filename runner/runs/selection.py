@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from runner.errors import UsageError
+from runner.job.commands import command_for
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
@@ -231,8 +232,8 @@ def run_to_resume(ledger: Ledger, wanted: str | None) -> RunRecord:
     if run.final:
         raise UsageError(
             f"Run {run.run_id} is complete; there is nothing to resume.",
-            hint=f"`runner retry {run.run_id}` sends its failed rows again; `runner run "
-            f"{run.job_file}` starts a new run.",
+            hint=f"`runner retry {run.run_id}` sends its failed rows again; `{_run_again(run)}` "
+            "starts a new run.",
         )
     return run
 
@@ -263,8 +264,8 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
     if run.request.verb == UNDO:
         raise UsageError(
             f"Run {run.run_id} is the undo of run {run.after}; an undo cannot be undone.",
-            hint=f"`runner undo {run.after}` puts back what it left; `runner run {run.job_file}` "
-            "runs the job again.",
+            hint=f"`runner undo {run.after}` puts back what it left; `{_run_again(run)}` runs the "
+            "job again.",
         )
     if run.state is RunState.RUNNING or not run.final:
         raise UsageError(
@@ -273,6 +274,10 @@ def run_to_undo(ledger: Ledger, wanted: str) -> RunRecord:
             f"{run.run_id} --abandon`; then undo it.",
         )
     return run
+
+
+def _run_again(run: RunRecord) -> str:
+    return command_for(run.job_file, "run", target=run.request.target)
 
 
 def _refuse_undo(run: RunRecord) -> None:

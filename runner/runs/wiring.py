@@ -6,7 +6,6 @@ of the terminal.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from runner.job.commands import command_for
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 
 if TYPE_CHECKING:
@@ -144,8 +144,7 @@ def open_transport(permissions: Permissions) -> Transport:
 
 def login_command(job_file: Path, target: str | None) -> str:
     """The command that signs in to this job's connection."""
-    words = ["runner", "login", str(job_file), *(["--target", target] if target else [])]
-    return shlex.join(words)
+    return command_for(job_file, "login", target=target)
 
 
 @contextmanager

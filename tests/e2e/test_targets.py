@@ -127,3 +127,52 @@ def test_a_file_of_targets_is_shared_by_jobs(bench, orgs):
     assert bench.run("apply", "uat.plan").code == 0
     assert counts(orgs) == [0, 1, 1]
     assert json.loads(bench.run("history", "-o", "json").out)["runs"][0]["target"] == "uat"
+
+
+def test_a_target_that_is_a_file_of_targets_is_refused(bench, orgs):
+    bench.write("connections/all.yaml", "targets: {x: prod.yaml, y: prod.yaml}\ndefault: x\n")
+    file = job(bench, orgs)
+    file.write_text(file.read_text().replace("connections/prod.yaml", "connections/all.yaml"))
+    ended = bench.run("run", file, "--target", "prod")
+    assert ended.code == 2
+    assert "error[job/many-targets]: all.yaml has several targets" in ended.err
+    assert counts(orgs) == [0, 0, 0]
+
+
+def test_what_needs_a_task_of_another_target_is_left_out_by_run_and_plan(bench, orgs):
+    more = """
+- name: change
+  update: Account
+  from: {task: only_prod}
+  fields: {Id: Id, Name: Name}
+  on_error: continue
+- {name: last, query: SELECT Id FROM Account, to: out/last.csv, needs: [change]}
+"""
+    bench.write("people.csv", "Name\nAda\n")
+    tasks = TASKS.replace("SELECT Name", "SELECT Id, Name")
+    file = bench.job(tasks + more, connection=targets(orgs))
+    planned = bench.run("plan", file, "-o", "json")
+    assert [task["name"] for task in planned.document["tasks"]] == ["people"]
+    ended = bench.run("run", file)
+    assert ended.code == 0, ended.err + ended.out
+    assert ended.out.count("not run: it needs only_prod, which is disabled") == 2
+    assert bench.run("run", file, "--target", "prod").code == 0
+
+
+def test_each_local_org_has_its_own_watermark_and_the_way_out_names_the_target(bench, orgs):
+    query = """
+- name: changes
+  query: SELECT Id, Name, SystemModstamp FROM Account
+  since: SystemModstamp
+  to: {file: a.csv, mode: merge, key: Id}
+"""
+    file = bench.job(query, connection=targets(orgs))
+    assert bench.run("run", file).code == 0
+    ended = bench.run("run", file, "--target", "uat")
+    assert ended.code == 2
+    again = f"runner run {file} --target uat --task changes --full"
+    assert again in ended.out
+    assert bench.run(*again.split()[1:]).code == 0
+    ended = bench.run("run", file)
+    assert ended.code == 2
+    assert "error[org/other-org]" in ended.out

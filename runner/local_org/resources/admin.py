@@ -65,7 +65,7 @@ def reset(org: Org) -> None:
     try:
         with org.store.writing():
             org.store.clear()
-            write_initial_records(org.store)
+            write_initial_records(org.store, org.id)
             load_seeds(org)
     except SeedError as error:
         raise ApiRefusal(400, "INVALID_SEED", f"{error}. Nothing was deleted.") from error

@@ -1,8 +1,11 @@
 """Tasks run as written, unless their needs say otherwise."""
 
+from msgspec.structs import replace
+
 from runner.engine.run import chosen
 from runner.job.model import QueryTask, Verb
-from runner.job.order import in_order
+from runner.job.endpoints import ListColumn, TaskSource
+from runner.job.order import in_order, left_out
 
 
 def tasks(*declared):
@@ -53,3 +56,21 @@ def test_a_need_that_was_not_chosen_is_not_waited_for():
 def test_without_names_every_task_is_chosen():
     declared = tasks(("a", None, None), ("b", None, None))
     assert chosen(declared, ()) == declared
+
+
+def test_what_needs_a_disabled_task_or_its_rows_is_left_out():
+    found = tasks(
+        ("off", None, None),
+        ("waits", ("off",), None),
+        ("reads", (), None),
+        ("behind", ("reads",), None),
+        ("below", None, None),
+    )
+    found = (
+        replace(found[0], enabled=False),
+        found[1],
+        replace(found[2], lists=(ListColumn("ids", TaskSource("off"), "Id"),)),
+        *found[3:],
+    )
+    assert left_out(found) == {"waits": "off", "reads": "off", "behind": "off"}
+    assert left_out(found[1:]) == {}

@@ -61,3 +61,17 @@ def test_a_create_without_profile_and_locale_is_refused(served):
     error = answer.json()[0]
     assert error["errorCode"] == "REQUIRED_FIELD_MISSING"
     assert {"ProfileId", "TimeZoneSidKey", "LocaleSidKey"} <= set(error["fields"])
+
+
+def test_each_org_has_an_id_of_its_own_and_keeps_it(served, tmp_path):
+    def organization(org):
+        query = {"q": "SELECT Id FROM Organization"}
+        return org.client.get("/services/data/v60.0/query", params=query).json()["records"]
+
+    one, other = served(folder=tmp_path / "one"), served(folder=tmp_path / "other")
+    before = organization(one)
+    assert len(before) == 1
+    assert before[0]["Id"] != organization(other)[0]["Id"]
+    assert one.client.post("/__org/reset").status_code == 204
+    one.stop()
+    assert organization(served(folder=tmp_path / "one"))[0]["Id"] == before[0]["Id"]
