@@ -3,8 +3,8 @@
 from msgspec.structs import replace
 
 from runner.engine.run import chosen
-from runner.job.model import QueryTask, Verb
 from runner.job.endpoints import ListColumn, TaskSource
+from runner.job.model import QueryTask, Verb
 from runner.job.order import in_order, left_out
 
 
