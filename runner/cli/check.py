@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
+from runner.cli.findings_output import print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
-from runner.cli.options import NoInput, Quiet, StateDir, Target
+from runner.cli.options import FindingsOption, FindingsOutput, NoInput, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
 
 if TYPE_CHECKING:
@@ -36,19 +36,23 @@ def check(
     Checks the token, the org, the API version, the user's permissions, every object, field and
     relationship, the keys, and what is left of the org's limits.
     """
+    from runner.cli.ci import tell_ci_findings
     from runner.errors import ExitCode
     from runner.runs import check as checks
 
     settings = user_settings(state_dir, allow_host, allow_outside)
-    checked = list(checks.check(job_files(jobs, tag), settings, target))
+    files = job_files(jobs, tag)
+    checked = list(checks.check(files, settings, target))
     found = [problem for each in checked for problem in each.problems]
     good = (
         ""
         if quiet
         else "\n".join(_ready(each) for each in checked if each.exit_code is ExitCode.DONE)
     )
-    print_findings(found, output, good=good, more={"jobs": [_document(each) for each in checked]})
+    more = {"jobs": [_document(each) for each in checked]}
+    print_findings(found, output, jobs=files, good=good, more=more)
     code = checks.worst(checked)
+    tell_ci_findings("check", found, files, output, code)
     if code is not ExitCode.DONE:
         raise typer.Exit(code)
 

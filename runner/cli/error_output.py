@@ -23,15 +23,27 @@ from runner.redaction import redacted
 from runner.version import __version__
 
 
+def end_with(error: RunnerError) -> None:
+    """Print the error that ends the command, and tell the CI of it."""
+    output = _asked_output()
+    print_error(error)
+    if output != "json":
+        from runner.cli.ci import print_ends, tell_ci_error
+
+        print_ends([error], output)
+        tell_ci_error(error, sys.argv[1:], output)
+
+
 def print_error(error: RunnerError) -> None:
     """Print an error, with its hint and the problems of a job."""
     lines = json_lines()
     if lines is not None:
         members = error_document(error)
         lines.say("error", "error", str(members.pop("error")), **members)
-    if _wants_json():
+    wants_json = _asked_output() == "json"
+    if wants_json:
         sys.stdout.write(json.dumps(error_document(error)) + "\n")
-    if _wants_json() or lines is not None:
+    if wants_json or lines is not None:
         return
     from runner.report.sinks import printable
 
@@ -104,14 +116,15 @@ def error_document(error: RunnerError) -> dict[str, object]:
     return document
 
 
-def _wants_json() -> bool:
-    """Whether the command line asks for JSON; read here because no verb may have parsed it."""
-    words = sys.argv[1:]
-    asked = any(
-        word in {"-ojson", "--output=json"} or (word in {"-o", "--output"} and after == "json")
-        for word, after in pairwise([*words, ""])
-    )
-    return asked or os.environ.get("SFRUNNER_OUTPUT") == "json"
+def _asked_output() -> str:
+    """What the command line asks to print; read here because no verb may have parsed it."""
+    asked = os.environ.get("SFRUNNER_OUTPUT") or "text"
+    for word, after in pairwise([*sys.argv[1:], ""]):
+        if word in {"-o", "--output"}:
+            asked = after
+        elif word.startswith("--output=") or (word.startswith("-o") and word != "-o"):
+            asked = word.removeprefix("--output=").removeprefix("-o")
+    return asked
 
 
 def _crash_report(error: Exception) -> str:

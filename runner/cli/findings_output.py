@@ -1,4 +1,4 @@
-"""How the findings of `validate` and `check` are printed: text, JSON, GitHub annotations, SARIF.
+"""How findings are printed: text, JSON, and what a CI reads.
 
 Knows stdout. Knows nothing of how they were found.
 """
@@ -6,40 +6,20 @@ Knows stdout. Knows nothing of how they were found.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from runner.cli.options import FindingsOutput
 from runner.diagnostics import Diagnostic, Severity
-
-
-class FindingsOutput(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-    SARIF = "sarif"
-
-
-FindingsOption = Annotated[
-    FindingsOutput,
-    typer.Option(
-        "--output",
-        "-o",
-        envvar="SFRUNNER_OUTPUT",
-        help="Print text, one JSON document, GitHub annotations, or SARIF 2.1.0.",
-    ),
-]
 
 
 def print_findings(
     found: Sequence[Diagnostic],
     output: FindingsOutput,
     *,
+    jobs: Sequence[Path],
     good: str,
     more: Mapping[str, object] | None = None,
 ) -> None:
@@ -48,6 +28,7 @@ def print_findings(
     Args:
         found: In the order to print.
         output: How.
+        jobs: The jobs that were looked at.
         good: What to print of jobs without errors, in text; "" for nothing.
         more: Members of the JSON document besides.
     """
@@ -58,15 +39,15 @@ def print_findings(
         diagnostics = [diagnostic_document(each) for each in found]
         document = {"valid": valid, "diagnostics": diagnostics, **(more or {})}
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
-    elif output is FindingsOutput.SARIF:
-        from runner.report.annotations import sarif_document
+    elif output is FindingsOutput.JUNIT:
+        from runner.report.junit import junit_xml, suites_of_findings
 
-        typer.echo(json.dumps(sarif_document(found, Path.cwd()), ensure_ascii=False, indent=2))
-    elif output is FindingsOutput.GITHUB:
-        from runner.report.annotations import github_annotation
-
-        for each in found:
-            typer.echo(github_annotation(each, Path.cwd()))
+        typer.echo(junit_xml(list(suites_of_findings(found, jobs, Path.cwd()))))
+    elif output in {FindingsOutput.SARIF, FindingsOutput.GITLAB}:
+        typer.echo(findings_document(found, output))
+    elif output in {FindingsOutput.GITHUB, FindingsOutput.AZURE}:
+        for line in annotation_lines(found, output):
+            typer.echo(line)
         _print_end(found, good)
     else:
         from runner.report.diagnostics import render_diagnostic
@@ -75,6 +56,25 @@ def print_findings(
         for each in found:
             typer.echo(printable(render_diagnostic(each)) + "\n")
         _print_end(found, good)
+
+
+def annotation_lines(found: Sequence[Diagnostic], output: FindingsOutput) -> Iterator[str]:
+    """Findings as lines that GitHub Actions or Azure Pipelines reads in the log."""
+    from runner.report.annotations import azure_command, github_annotation
+
+    line = github_annotation if output is FindingsOutput.GITHUB else azure_command
+    return (line(each, Path.cwd()) for each in found)
+
+
+def findings_document(found: Sequence[Diagnostic], output: FindingsOutput) -> str:
+    """Findings as a SARIF log, or as GitLab's code quality report."""
+    if output is FindingsOutput.SARIF:
+        from runner.report.sarif import sarif_document
+
+        return json.dumps(sarif_document(found, Path.cwd()), ensure_ascii=False, indent=2)
+    from runner.report.code_quality import code_quality
+
+    return json.dumps(code_quality(found, Path.cwd()), ensure_ascii=False, indent=2)
 
 
 def _print_end(found: Sequence[Diagnostic], good: str) -> None:

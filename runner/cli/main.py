@@ -53,9 +53,9 @@ def _run() -> ExitCode:
 
         run_app()
     except RunnerError as error:
-        from runner.cli.error_output import print_error
+        from runner.cli.error_output import end_with
 
-        print_error(error)
+        end_with(error)
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

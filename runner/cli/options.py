@@ -5,6 +5,7 @@ Knows names, help texts and environment variables. Knows nothing of what a verb 
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -39,6 +40,31 @@ class Output(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+class FindingsOutput(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    AZURE = "azure"
+    JUNIT = "junit"
+    SARIF = "sarif"
+
+
+DOCUMENTS = frozenset({FindingsOutput.GITLAB, FindingsOutput.JUNIT, FindingsOutput.SARIF})
+"""Documents that a CI reads; a run's recap goes to stderr then."""
+
+
+def found_ci() -> FindingsOutput | None:
+    """The CI that shows annotations and runs this command; None if there is none."""
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        return FindingsOutput.GITHUB
+    if os.environ.get("TF_BUILD", "").lower() == "true":
+        return FindingsOutput.AZURE
+    return None
 
 
 OnlyTasks = Annotated[
@@ -86,6 +112,16 @@ OutputOption = Annotated[
     Output,
     typer.Option(
         "--output", "-o", envvar="SFRUNNER_OUTPUT", help="Print text, or one JSON document."
+    ),
+]
+FindingsOption = Annotated[
+    FindingsOutput,
+    typer.Option(
+        "--output",
+        "-o",
+        envvar="SFRUNNER_OUTPUT",
+        help="Print text, one JSON document, GitHub annotations, a GitLab code quality report, "
+        "Azure logging commands, JUnit XML, or SARIF 2.1.0.",
     ),
 ]
 StateDir = Annotated[

@@ -109,6 +109,7 @@ def plan(
     created, updated with which values, or deleted, which rows would be refused, and what the run
     would cost.
     """
+    from runner.cli.ci import tell_ci_plans
     from runner.cli.run_output import progress, run_options, signals_stop_the_run
     from runner.errors import ExitCode, UsageError
     from runner.plan import detailed_exit_code
@@ -146,8 +147,10 @@ def plan(
                 from runner.runs.saved_plan import save_plan
 
                 save_plan(made[0], save)
-    show_plans([masked(each, mask or []) for each in plans], output)
+    shown = [masked(each, mask or []) for each in plans]
+    show_plans(shown, output)
     code = detailed_exit_code(plans) if detailed_exitcode else ExitCode.DONE
+    tell_ci_plans(shown, output, code)
     if code is not ExitCode.DONE:
         raise typer.Exit(code)
 

@@ -18,7 +18,7 @@ from types import FrameType
 import typer
 
 from runner.cli.log_format import json_lines
-from runner.cli.options import Output, seconds, size_bytes
+from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
 from runner.cli.settings import user_settings
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError
 from runner.events import Event, Sink, Warned
@@ -41,8 +41,8 @@ _STOPPING_JSON = b"""{"level": "warning", "event": "message", "message": "stoppi
 
 
 @contextmanager
-def run_output(output: Output, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink, Ends]]:
-    """Give a sink and a list for ends; print the ends and exit with their code.
+def run_output(output: str, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink, Ends]]:
+    """Give a sink and a list for ends; print the ends, tell the CI, and exit with their code.
 
     If a later job cannot start, the earlier ones are reported all the same, in one document.
     """
@@ -50,7 +50,7 @@ def run_output(output: Output, *, verbose: int, quiet: bool) -> Iterator[tuple[S
     try:
         with (
             signals_stop_the_run(),
-            progress(output is Output.TEXT, verbose=verbose, quiet=quiet) as sink,
+            progress(output == Output.TEXT, verbose=verbose, quiet=quiet) as sink,
         ):
             yield sink, ends
     except RunnerError as error:
@@ -61,7 +61,12 @@ def run_output(output: Output, *, verbose: int, quiet: bool) -> Iterator[tuple[S
         _print(ends, output, quiet=quiet)
         raise
     _print(ends, output, quiet=quiet)
-    _exit(exit_code_of([code_of(end) for end in _with_resumed(ends)]))
+    code = exit_code_of([code_of(end) for end in _with_resumed(ends)])
+    if found_ci() is not None:
+        from runner.cli.ci import tell_ci_ends
+
+        tell_ci_ends(_with_resumed(ends), output, code)
+    _exit(code)
 
 
 def code_of(end: End) -> ExitCode:
@@ -165,7 +170,7 @@ def _only_warnings(sink: Sink) -> Sink:
     return warn
 
 
-def _print(ends: Ends, output: Output, *, quiet: bool) -> None:
+def _print(ends: Ends, output: str, *, quiet: bool) -> None:
     from runner.cli.error_output import error_document, print_error
     from runner.report.document import run_document
     from runner.report.sinks import printable
@@ -176,7 +181,7 @@ def _print(ends: Ends, output: Output, *, quiet: bool) -> None:
     for end in ends:
         if isinstance(end, JobError):
             end.message = f"{end.count}; this job was not started."
-    if output is Output.JSON:
+    if output == Output.JSON:
         documents = [
             error_document(end) if isinstance(end, RunnerError) else run_document(end)
             for end in ends
@@ -185,13 +190,18 @@ def _print(ends: Ends, output: Output, *, quiet: bool) -> None:
             found = documents[0] if len(documents) == 1 else documents
             typer.echo(json.dumps(found, ensure_ascii=False))
         return
+    if output != Output.TEXT:
+        from runner.cli.ci import print_ends
+
+        print_ends(ends, output)
+    to = sys.stderr if output in DOCUMENTS else sys.stdout
     shown = [end for end in ends if code_of(end) or not quiet]
     recaps = [recap(end) for end in shown if not isinstance(end, RunnerError)]
     if shown and several:
         lines = aligned([summary_cells(end) for end in ends])
         recaps.append("\n".join([f"{len(ends)} jobs:", *(f"  {line}" for line in lines)]))
     if recaps:
-        typer.echo(printable("\n\n".join(recaps)))
+        typer.echo(printable("\n\n".join(recaps)), file=to)
     for end in shown:
         if isinstance(end, RunnerError):
             print_error(end)

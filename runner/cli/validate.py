@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from runner.cli.findings_output import FindingsOption, FindingsOutput, print_findings
+from runner.cli.findings_output import print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
-from runner.cli.options import Quiet, Target
+from runner.cli.options import FindingsOption, FindingsOutput, Quiet, Target
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
@@ -40,6 +40,7 @@ def validate(
     allow_outside: AllowOutside = None,
 ) -> None:
     """Find every mistake in job files, offline."""
+    from runner.cli.ci import tell_ci_findings
     from runner.job.load import expanded_tasks
 
     permitted = permissions(allow_host, allow_outside, user_state())
@@ -48,9 +49,12 @@ def validate(
     good = "" if quiet or found else "\n".join(f"{each}: valid" for each in files)
     if expand and not any(each.severity is Severity.ERROR for each in found):
         good = "\n".join(f"# {each}\n{expanded_tasks(each)}" for each in files).rstrip("\n")
-    print_findings(found, output, good=good)
-    if any(each.severity is Severity.ERROR for each in found):
-        raise typer.Exit(ExitCode.INVALID)
+    print_findings(found, output, jobs=files, good=good)
+    invalid = any(each.severity is Severity.ERROR for each in found)
+    code = ExitCode.INVALID if invalid else ExitCode.DONE
+    tell_ci_findings("validate", found, files, output, code)
+    if code:
+        raise typer.Exit(code)
 
 
 def _problems(files: list[Path], permitted: Permissions, target: str | None) -> list[Diagnostic]:

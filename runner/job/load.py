@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.diagnostics import Diagnostic, Severity
+from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import JobError
 from runner.job import for_each, notation
 from runner.job.checks import Readers, check_meaning
@@ -23,7 +23,7 @@ from runner.job.connections import (
     read_one_connection,
 )
 from runner.job.documents import in_order, problems_of
-from runner.job.mirrors import with_missing
+from runner.job.mirrors import missing_name, with_missing
 from runner.job.model import Connection, Job, Origin
 from runner.job.partial_job import (
     PartialJob,
@@ -39,7 +39,7 @@ from runner.job.source_query import names_query
 from runner.job.targets import enabled_for, problems_of_targets
 from runner.job.yaml.document import Document, as_yaml, read_document
 
-__all__ = ["Readers", "check_job", "expanded_tasks", "load_job"]
+__all__ = ["Readers", "check_job", "expanded_tasks", "load_job", "task_places"]
 
 _NO_READERS = Readers()
 
@@ -134,6 +134,19 @@ def expanded_tasks(file: Path) -> str:
         raise JobError(in_order(document.problems))
     tasks = _expanded(document).values.get("tasks")
     return as_yaml({"tasks": tasks})
+
+
+def task_places(file: Path) -> dict[str, Position]:
+    """Where each task of a job is, by its name; nothing of a file that cannot be read now."""
+    document = _expanded(read_document(file))
+    positions = document.origin.positions
+    names = names_of(document.values)
+    places = {
+        name: positions[at]
+        for index, name in enumerate(names)
+        if name is not None and (at := ("tasks", index, "name")) in positions
+    }
+    return {**places, **{missing_name(name): at for name, at in places.items()}}
 
 
 def _expanded(document: Document) -> Document:

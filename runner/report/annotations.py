@@ -1,24 +1,21 @@
-"""Problems in a job as GitHub and SARIF have them.
+"""Findings as lines that a CI reads in the log.
 
-Pure: from diagnostics to text. Source: GitHub's workflow commands; SARIF 2.1.0 (OASIS). Knows
-nothing of where it is printed.
+Pure: from diagnostics to text. Source: GitHub, "Workflow commands"; Microsoft, "Logging commands",
+whose sign for a percent sign is `%AZP25`. Knows nothing of where it is printed.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
 
-from runner.diagnostics import Diagnostic, Severity
-from runner.version import __version__
+from runner.diagnostics import Diagnostic
+from runner.report.findings import path_from, text_of
 
-SARIF_SCHEMA = (
-    "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-)
-_ESCAPES = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
-_IN_PROPERTIES = ((":", "%3A"), (",", "%2C"))
+_GITHUB = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_GITHUB_PROPERTIES = {**_GITHUB, ":": "%3A", ",": "%2C"}
+_AZURE = {**_GITHUB, "%": "%AZP25"}
+_AZURE_PROPERTIES = {**_AZURE, ";": "%3B", "]": "%5D"}
 
 
 def github_annotation(found: Diagnostic, folder: Path) -> str:
@@ -29,75 +26,36 @@ def github_annotation(found: Diagnostic, folder: Path) -> str:
         folder: The current folder, the root of the repository in a workflow.
     """
     at = found.position
-    properties: dict[str, object] = {"file": _relative(found.file, folder)}
+    properties: dict[str, object] = {"file": path_from(folder, found.file)}
     if at is not None:
         properties |= {"line": at.line, "col": at.column, "endColumn": at.end_column - 1}
-    properties["title"] = found.code
-    named = ",".join(
-        f"{name}={_escaped(str(value), *_IN_PROPERTIES)}" for name, value in properties.items()
-    )
-    return f"::{found.severity} {named}::{_escaped(_text(found))}"
+    named = _named({**properties, "title": found.code}, ",", _GITHUB_PROPERTIES)
+    return f"::{found.severity} {named}::{_escaped(text_of(found), _GITHUB)}"
 
 
-def sarif_document(problems: Sequence[Diagnostic], folder: Path) -> dict[str, object]:
-    """Problems as a SARIF log with one run.
+def azure_command(found: Diagnostic, folder: Path) -> str:
+    """A problem as a logging command, which Azure Pipelines shows on the page of the run.
 
     Args:
-        problems: The problems of all jobs.
-        folder: The current folder, which the files' paths are relative to.
+        found: The problem.
+        folder: The current folder, the root of the repository in a pipeline.
     """
-    codes = list(dict.fromkeys(each.code for each in problems))
-    return {
-        "$schema": SARIF_SCHEMA,
-        "version": "2.1.0",
-        "runs": [
-            {
-                "tool": {
-                    "driver": {
-                        "name": "runner",
-                        "semanticVersion": __version__,
-                        "rules": [{"id": code} for code in codes],
-                    }
-                },
-                "columnKind": "unicodeCodePoints",
-                "results": [_result(each, codes, folder) for each in problems],
-            }
-        ],
+    at = found.position
+    properties: dict[str, object] = {
+        "type": str(found.severity),
+        "sourcepath": path_from(folder, found.file),
     }
+    if at is not None:
+        properties |= {"linenumber": at.line, "columnnumber": at.column}
+    named = _named({**properties, "code": found.code}, ";", _AZURE_PROPERTIES)
+    return f"##vso[task.logissue {named}]{_escaped(text_of(found), _AZURE)}"
 
 
-def _result(found: Diagnostic, codes: Sequence[str], folder: Path) -> Mapping[str, object]:
-    path = _relative(found.file, folder)
-    uri = Path(path).as_uri() if os.path.isabs(path) else quote(path)  # noqa: PTH117 - a text
-    place: dict[str, object] = {"artifactLocation": {"uri": uri}}
-    if found.position is not None:
-        at = found.position
-        place["region"] = {
-            "startLine": at.line,
-            "startColumn": at.column,
-            "endColumn": max(at.end_column, at.column),
-        }
-    return {
-        "ruleId": found.code,
-        "ruleIndex": codes.index(found.code),
-        "level": "error" if found.severity is Severity.ERROR else "warning",
-        "message": {"text": _text(found)},
-        "locations": [{"physicalLocation": place}],
-    }
+def _named(properties: Mapping[str, object], between: str, signs: Mapping[str, str]) -> str:
+    return between.join(
+        f"{name}={_escaped(str(value), signs)}" for name, value in properties.items() if value
+    )
 
 
-def _text(found: Diagnostic) -> str:
-    return f"{found.message}\nhelp: {found.help}" if found.help else found.message
-
-
-def _relative(file: Path, folder: Path) -> str:
-    """The path from the folder, with slashes; the absolute one for a file elsewhere."""
-    absolute = Path(os.path.abspath(folder / file))  # noqa: PTH100 - keeps symbolic links
-    below = absolute.is_relative_to(folder)
-    return (absolute.relative_to(folder) if below else absolute).as_posix()
-
-
-def _escaped(text: str, *more: tuple[str, str]) -> str:
-    for sign, written in (*_ESCAPES, *more):
-        text = text.replace(sign, written)
-    return text
+def _escaped(text: str, signs: Mapping[str, str]) -> str:
+    return text.translate({ord(sign): written for sign, written in signs.items()})

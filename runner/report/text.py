@@ -35,7 +35,7 @@ def summary_cells(end: RunOutcome | RunnerError) -> tuple[str, ...]:
         return name, "not started", f"exit {int(end.exit_code)}", "", ""
     return (
         end.job_file.name,
-        _meaning(end),
+        meaning(end),
         f"exit {int(end.worst_exit_code)}",
         f"{(end.finished - end.started).total_seconds():.1f} s",
         f"run {end.run_id}",
@@ -154,11 +154,12 @@ def _left(outcome: RunOutcome) -> str:
 
 
 def _last_line(outcome: RunOutcome) -> str:
-    ended = f"\nrun {outcome.run_id}: {_meaning(outcome)} (exit {int(outcome.exit_code)})"
+    ended = f"\nrun {outcome.run_id}: {meaning(outcome)} (exit {int(outcome.exit_code)})"
     return f"{ended}\n{outcome.not_started}" if outcome.not_started else ended
 
 
-def _meaning(outcome: RunOutcome) -> str:
+def meaning(outcome: RunOutcome) -> str:
+    """How a run ended, in words."""
     return {
         0: "done",
         1: "a task failed",

@@ -6,11 +6,11 @@ code, where they are no markup and mention nobody.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from html import escape
 
 from runner.plan import Change, PlannedRow, RunPlan, TaskPlan
+from runner.report.markdown import LONGEST_NAME, code, longest_run, shown_text
 from runner.report.plan.words import (
     MARKS,
     budget,
@@ -30,7 +30,6 @@ _LEAST_DETAILS = 1_500
 """Bytes of a task's details: rather those of some tasks than nothing of each."""
 _LEAST_TASKS = 5
 """Listed however many jobs the comment has."""
-_LONGEST_NAME = 100
 _LONGEST_LINE = 240
 _LEFT_OUT_BYTES = 200
 """Kept free for the line that says what is left out."""
@@ -72,20 +71,20 @@ def _plan(plan: RunPlan, most_bytes: int) -> str:
 
 
 def _top(plan: RunPlan, most_bytes: int) -> Iterator[str]:
-    yield f"### Plan of {_code(plan.job)}"
+    yield f"### Plan of {code(plan.job)}"
     yield ""
     yield f"**{summary(plan)}**" if plan.has_changes else summary(plan)
     yield ""
-    org = f" (org {_code(plan.org_id)})" if plan.org_id else ""
-    yield f"On {_code(plan.instance_url or 'unknown org')}{org}. {budget(plan)}."
+    org = f" (org {code(plan.org_id)})" if plan.org_id else ""
+    yield f"On {code(plan.instance_url or 'unknown org')}{org}. {budget(plan)}."
     for note in plan.notes:
         yield ""
-        yield _code(note)
+        yield code(note)
     if plan.trips:
         yield ""
         yield "**The run would stop:**"
         yield ""
-        yield from (f"- {_code(each.message)} ({_code(each.place)})" for each in plan.trips[:20])
+        yield from (f"- {code(each.message)} ({code(each.place)})" for each in plan.trips[:20])
     yield ""
     kinds = [each for each in Change if plan.count(each)]
     yield f"| task | what |{''.join(f' {each} |' for each in kinds)} cost |"
@@ -103,12 +102,12 @@ def _top(plan: RunPlan, most_bytes: int) -> Iterator[str]:
 
 def _summary_row(task: TaskPlan, kinds: Sequence[Change]) -> str:
     counts = "".join(f" {task.count(each):,} |" if task.count(each) else " |" for each in kinds)
-    what = f"{task.verb} {_code(task.sobject)}"
+    what = f"{task.verb} {code(task.sobject)}"
     if task.verb == "query":
         what += f", found {task.read:,}"
     if task.has_unknown_rows:
         what += ", rows not known yet"
-    return f"| {_code(task.name)} | {what} |{counts} {cost(task)[1:-1]} |"
+    return f"| {code(task.name)} | {what} |{counts} {cost(task)[1:-1]} |"
 
 
 def _has_details(task: TaskPlan) -> bool:
@@ -119,7 +118,7 @@ def _details(task: TaskPlan, most_bytes: int) -> str:
     """A folded block of a task; empty if not even its first line fits."""
     lines, rows = list(_about(task)), list(_rows(task))
     fence = _fence([*lines, *rows])
-    title = f"<code>{escape(_shown(task.name, _LONGEST_NAME))}</code>"
+    title = f"<code>{escape(shown_text(task.name, LONGEST_NAME))}</code>"
     top = f"<details><summary>{title}: what changes</summary>\n\n{fence}diff\n"
     bottom = f"{fence}\n\n</details>\n"
     left = most_bytes - _size(top + bottom) - _LEFT_OUT_BYTES
@@ -171,32 +170,11 @@ def _row(row: PlannedRow, task: TaskPlan) -> Iterator[str]:
 
 
 def _line(text: str) -> str:
-    return _shown(text, _LONGEST_LINE)
-
-
-def _shown(text: str, longest: int) -> str:
-    """One line without control characters."""
-    clean = "".join(
-        char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for char in text
-    )
-    return clean if len(clean) <= longest else f"{clean[: longest - 1]}…"
-
-
-def _code(text: str) -> str:
-    """The text as code within a line or a table."""
-    shown = _shown(text, _LONGEST_NAME).replace("|", r"\|")
-    fence = "`" * (_longest_run(shown) + 1)
-    space = " " if shown.startswith("`") or shown.endswith("`") else ""
-    return f"{fence}{space}{shown or ' '}{space}{fence}"
+    return shown_text(text, _LONGEST_LINE)
 
 
 def _fence(lines: Sequence[str]) -> str:
-    return "`" * max(3, *(_longest_run(line) + 1 for line in lines), 3)
-
-
-def _longest_run(text: str) -> int:
-    return max((len(each) for each in re.findall("`+", text)), default=0)
+    return "`" * max(3, *(longest_run(line) + 1 for line in lines), 3)
 
 
 def _size(text: str) -> int:

@@ -1,14 +1,18 @@
-"""Findings as GitHub and SARIF readers want them."""
+"""Findings as GitHub, Azure, GitLab and SARIF readers want them."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft4Validator
+from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Position, Severity
-from runner.report.annotations import github_annotation, sarif_document
+from runner.report.annotations import azure_command, github_annotation
+from runner.report.code_quality import code_quality
+from runner.report.sarif import sarif_document
 
 FOLDER = Path("/repo")
 FOUND = Diagnostic(
@@ -22,6 +26,9 @@ FOUND = Diagnostic(
 WITHOUT_PLACE = Diagnostic(
     "yaml/empty", "the file is empty", Path("/else/ä b.yaml"), severity=Severity.WARNING
 )
+
+
+IN_NO_FILE = Diagnostic("run/sign-in", "No token;]", Path())
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +53,45 @@ def test_an_annotation_without_a_place_names_the_file():
     )
 
 
-@pytest.mark.parametrize("problems", [[], [FOUND], [WITHOUT_PLACE, FOUND, FOUND]])
+def test_an_annotation_of_no_file_is_one_of_the_workflow():
+    assert github_annotation(IN_NO_FILE, FOLDER) == "::error title=run/sign-in::No token;]"
+
+
+def test_a_logging_command_escapes_what_azure_would_read_as_its_own():
+    assert azure_command(FOUND, FOLDER) == (
+        "##vso[task.logissue type=error;sourcepath=jobs/a,b.yaml;linenumber=7;columnnumber=11;"
+        "code=org/unknown-field]Account has no field Nme, 100%AZP25: really"
+        "%0Ahelp: did you mean `Name`?%0AIt is a field."
+    )
+    odd = Diagnostic("a;b]\r%", "m", Path("x;]%.yaml"))
+    assert azure_command(odd, FOLDER) == (
+        "##vso[task.logissue type=error;sourcepath=x%3B%5D%AZP25.yaml;code=a%3Bb%5D%0D%AZP25]m"
+    )
+
+
+def test_code_quality_is_an_array_of_findings_with_fingerprints_of_their_own():
+    report = code_quality([FOUND, FOUND, WITHOUT_PLACE, IN_NO_FILE], FOLDER)
+    assert [each["location"] for each in report] == [
+        {"path": "jobs/a,b.yaml", "lines": {"begin": 7}},
+        {"path": "jobs/a,b.yaml", "lines": {"begin": 7}},
+        {"path": "/else/ä b.yaml", "lines": {"begin": 1}},
+        {"path": ".", "lines": {"begin": 1}},
+    ]
+    assert [each["severity"] for each in report] == ["major", "major", "minor", "major"]
+    assert report[0]["description"] == (
+        "Account has no field Nme, 100%: really\nhelp: did you mean `Name`?\nIt is a field."
+    )
+    assert len({each["fingerprint"] for each in report}) == len(report)
+    assert all(re.fullmatch("[0-9a-f]{64}", each["fingerprint"]) for each in report)
+
+
+def test_a_fingerprint_stays_when_the_line_moves():
+    moved = replace(FOUND, position=Position(90, 1, 2))
+    [before], [after] = (code_quality([each], FOLDER) for each in (FOUND, moved))
+    assert before["fingerprint"] == after["fingerprint"]
+
+
+@pytest.mark.parametrize("problems", [[], [FOUND], [WITHOUT_PLACE, FOUND, FOUND, IN_NO_FILE]])
 def test_a_sarif_log_is_valid_by_the_published_schema(problems, schema):
     document = sarif_document(problems, FOLDER)
     assert [error.message for error in Draft4Validator(schema).iter_errors(document)] == []
