@@ -42,7 +42,10 @@ def whoami(
     ] = False,
     target: Target = None,
     all_targets: Annotated[
-        bool, typer.Option("--all-targets", help="Every target of the jobs.")
+        bool,
+        typer.Option(
+            "--all-targets", help="Every target of the jobs, also if SFRUNNER_TARGET names one."
+        ),
     ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -59,7 +62,7 @@ def whoami(
     if not jobs and not everything:
         raise UsageError("No job given.", hint="Name a job file, or use `--all`.")
     files = _all_jobs(jobs or [Path()]) if everything else job_files(jobs or [])
-    wanted = _wanted(files, target, of_each=everything or all_targets)
+    wanted = _wanted(files, target, of_each=all_targets or (everything and target is None))
     if everything or len(wanted) > 1:
         _answer_all(wanted, output, settings)
         return
@@ -79,7 +82,7 @@ def _wanted(files: list[Path], target: str | None, *, of_each: bool) -> list[Wan
     return [
         (file, each)
         for file in files
-        for each in (of_each and target is None and target_names(file)) or [target]
+        for each in (of_each and target_names(file)) or [None if of_each else target]
     ]
 
 

@@ -8,7 +8,7 @@ positions to values with positions in the same file. Knows nothing of what tasks
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -25,6 +25,9 @@ _BIND_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _NAMED_BY = ("name", "create", "update", "upsert", "delete", "mirror", "merge", "key")
 """Keys of a task whose values are names: braces in them can only be meant as a bind."""
+
+_ROWS = ("from", "lists")
+"""Keys of a task that may name the tasks whose rows it reads: `{task: …}`."""
 
 Binds = Mapping[str, str]
 """An item: what each name stands for."""
@@ -127,13 +130,11 @@ def _made(task: _Task, item: Binds, tasks: Sequence[_Task]) -> Plain:
     values = {key: each for key, each in task.values.items() if key != KEY or task.items is None}
     if task.items is not None:
         values = {**_bound(values, item), "name": task.name_for(item)}
-    return _with_references(values, task, item, tasks)
+    return _with_references(values, item, tasks)
 
 
-def _with_references(
-    values: dict[str, Any], task: _Task, item: Binds, tasks: Sequence[_Task]
-) -> dict[str, Any]:
-    """Name what other tasks have become: `needs` all of them, `from` the one of the same item."""
+def _with_references(values: dict[str, Any], item: Binds, tasks: Sequence[_Task]) -> dict[str, Any]:
+    """Name what other tasks have become: `needs` all of them, rows those of the same item."""
     of_name = {each.name: each for each in tasks if each.items is not None}
     needs = values.get("needs")
     if isinstance(needs, list):
@@ -141,16 +142,36 @@ def _with_references(
             **values,
             "needs": [name for each in needs for name in (_names_of(of_name.get(each)) or [each])],
         }
-    source = values.get("from")
-    name = source.get("task") if isinstance(source, dict) else None
-    other = of_name.get(name) if isinstance(name, str) else None
-    if other is not None and other.items == task.items:
-        values = {**values, "from": {**values["from"], "task": other.name_for(item)}}
-    return values
+
+    def same_item(name: object) -> object:
+        other = of_name.get(name)
+        found = [each for each in _items_of(other) if each.items() <= item.items()]
+        return other.name_for(found[0]) if other and len(found) == 1 else name
+
+    rows = {key: _with_tasks(values[key], same_item) for key in _ROWS if key in values}
+    if "on_failure" in values:
+        rows["on_failure"] = same_item(values["on_failure"])
+    return {**values, **rows}
+
+
+def _with_tasks(value: Any, renamed: Callable[[object], object]) -> Any:  # noqa: ANN401
+    """A value with other names in all of its `{task: …}`."""
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: renamed(each)
+        if key == "task" and isinstance(each, str)
+        else _with_tasks(each, renamed)
+        for key, each in value.items()
+    }
+
+
+def _items_of(task: _Task | None) -> tuple[Binds, ...]:
+    return (task.items if task else None) or ()
 
 
 def _names_of(task: _Task | None) -> list[str]:
-    return [task.name_for(item) for item in task.items or ()] if task else []
+    return [task.name_for(item) for item in _items_of(task)] if task else []
 
 
 def _bound(value: Any, item: Binds) -> Any:  # noqa: ANN401 - as YAML has it

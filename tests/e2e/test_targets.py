@@ -104,7 +104,9 @@ def test_a_job_without_a_default_must_be_told_its_target(bench, orgs):
 def test_every_target_is_validated_and_asked_who_it_is(bench, orgs):
     file = job(bench, orgs)
     bench.env.pop("UAT_TOKEN")
+    bench.env["SFRUNNER_TARGET"] = "dev"
     ended = bench.run("whoami", file, "--all-targets", "-o", "json")
+    del bench.env["SFRUNNER_TARGET"]
     assert ended.code == 4, ended.err
     assert [each["target"] for each in ended.document] == ["dev", "uat", "prod"]
     assert ["error" in each for each in ended.document] == [False, True, False]

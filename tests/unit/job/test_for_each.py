@@ -48,12 +48,40 @@ def test_rows_of_a_task_with_the_same_items_are_those_of_the_same_item(write):
         "out-Account",
         "out-Contact",
     ]
-    others = both.replace(
-        "gone\n    for_each: {object: [Account, Contact]}",
-        "gone\n    for_each: {object: [Contact, Account]}",
+    some = both.replace(
+        "gone\n    for_each: {object: [Account, Contact]}", "gone\n    for_each: {}"
     )
-    (found,) = (each for each in check_job(write(others))[1] if each.code == "job/unknown-task")
+    keyed = some.replace("{}", "[{object: Contact, key: Name}]").replace("delete", "upsert")
+    keyed += '    key: "{key}"\n'
+    (task,) = load_job(write(keyed)).tasks[2:]
+    assert task.source.task == "out-Contact"
+    other = some.replace("{}", "{object: [Lead]}")
+    (found,) = (each for each in check_job(write(other))[1] if each.code == "job/unknown-task")
     assert found.position.line == 11
+
+
+def test_every_place_that_names_a_task_means_that_of_the_same_item(write):
+    more = """
+  - name: joined
+    for_each: {object: [Contact, Account]}
+    delete: "{object}"
+    from: {sql: SELECT Id FROM t, tables: {t: {task: out}}}
+    on_failure: answer
+  - name: listed
+    for_each: {object: [Account]}
+    query: SELECT Id FROM {object} WHERE Id IN :ids
+    lists: {ids: {from: {task: out}, column: Id}}
+  - name: answer
+    for_each: {object: [Account, Contact]}
+    query: SELECT Id FROM {object}
+"""
+    joined, other, listed, *_ = load_job(write(OUT + more)).tasks[2:]
+    assert [each.source.tables[0].source.task for each in (joined, other)] == [
+        "out-Contact",
+        "out-Account",
+    ]
+    assert (joined.on_failure, other.on_failure) == ("answer-Contact", "answer-Account")
+    assert listed.lists[0].source.task == "out-Account"
 
 
 def test_problems_point_at_the_line_of_the_task_and_are_there_once(write):
