@@ -1,9 +1,10 @@
 """Jobs from Python: what the command line does, as functions that return values and print nothing.
 
-`load` and `validate` read a job, `plan` says what a run would do, `run` and `resume` do it. A run
-happens in a thread of its own: iterate over it for its events, ask for its `outcome`, or `stop` it.
-No signal is handled and no stream is touched. Of the `SFRUNNER_` variables only the one of the
-state folder is read. Errors are those of `runner.errors`, with the exit codes of the command.
+`load` and `validate` read a job, `plan` says what a run would do, `run` and `resume` do it,
+`history` reads what runs have done. A run happens in a thread of its own: iterate over it for its
+events, ask for its `outcome`, or `stop` it. No signal is handled and no stream is touched. Of the
+`SFRUNNER_` variables only the one of the state folder is read. Errors are those of
+`runner.errors`, with the exit codes of the command.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
     from runner.outcome import RunOutcome
     from runner.plan import RunPlan
     from runner.runs.wiring import UserSettings
+    from runner.state.run_records import RunRecord
 
-__all__ = ["Run", "load", "plan", "resume", "run", "validate"]
+__all__ = ["Run", "history", "load", "plan", "resume", "run", "validate"]
 
 Value = str | int | float | bool | date | None
 """Of a param; a `datetime` is a date, too."""
@@ -73,6 +75,23 @@ class Run(Iterator["Event"]):
         self._events.put(None)  # for whoever asks again
         self._work.result()
         raise StopIteration
+
+    def lines(self) -> Iterator[str]:
+        """The events as lines for a log: progress at most every 30 s for each task, then the recap.
+
+        Raises:
+            RunnerError: It could not start; nothing was sent.
+        """
+        from runner.events import RunFinished  # noqa: PLC0415
+        from runner.report.sinks import PlainLines, printable  # noqa: PLC0415
+        from runner.report.text import recap  # noqa: PLC0415
+
+        plain = PlainLines(time.monotonic)
+        for event in self:
+            if isinstance(event, RunFinished):
+                yield from filter(None, printable(recap(event.outcome)).splitlines())
+            elif line := plain.line_of(event):
+                yield line
 
     @property
     def outcome(self) -> RunOutcome:
@@ -289,6 +308,26 @@ def resume(  # noqa: PLR0913 - the options of `runner resume`
         return execute.resume(run_id, options)
 
     return Run(work)
+
+
+def history(
+    job: str | None = None, *, limit: int = 20, state_dir: str | Path | None = None
+) -> tuple[RunRecord, ...]:
+    """List runs, newest first: where each is, and the `outcome` of those that have ended.
+
+    Args:
+        job: Name of the job; None: of all jobs.
+        limit: How many.
+        state_dir: The state folder; None: as on the command line.
+
+    Raises:
+        StateError: The ledger cannot be read.
+    """
+    from runner.state.ledger import Ledger  # noqa: PLC0415
+
+    state = _settings(state_dir, (), ()).state
+    with Ledger(state.create().ledger) as ledger:
+        return ledger.runs(limit=limit, job=job)
 
 
 def _settings(

@@ -23,23 +23,17 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char in "\n\t" else "�" for char in text)
 
 
-class PlainSink:
-    """Writes a line for each event; progress at most every 30 s for each task."""
+class PlainLines:
+    """A line for each event; for progress at most every 30 s for each task."""
 
-    def __init__(
-        self, stream: TextIO, clock: Callable[[], float], *, verbose: bool = False
-    ) -> None:
-        self._stream = stream
+    def __init__(self, clock: Callable[[], float], *, verbose: bool = False) -> None:
+        """Take the time from a clock in seconds; `verbose` has all progress."""
         self._is_due = _Interval(clock, 0.0 if verbose else PLAIN_EVERY_SECONDS)
-        self._lock = Lock()
 
-    def __call__(self, event: events.Event) -> None:
-        """Write the event's line, if it is due; threads take turns."""
-        with self._lock:
-            line = self._progress(event) if isinstance(event, events.Progress) else line_of(event)
-            if line:
-                self._stream.write(printable(line) + "\n")
-                self._stream.flush()
+    def line_of(self, event: events.Event) -> str | None:
+        """The event's line, if it has one and it is due."""
+        line = self._progress(event) if isinstance(event, events.Progress) else line_of(event)
+        return printable(line) if line else None
 
     def _progress(self, event: events.Progress) -> str | None:
         return progress_line(event) if self._is_due(event.task) else None
@@ -86,6 +80,24 @@ class _Interval:
             return False
         self._last[task] = now
         return True
+
+
+class PlainSink:
+    """Writes the lines of events to a stream."""
+
+    def __init__(
+        self, stream: TextIO, clock: Callable[[], float], *, verbose: bool = False
+    ) -> None:
+        self._stream = stream
+        self._lines = PlainLines(clock, verbose=verbose)
+        self._lock = Lock()
+
+    def __call__(self, event: events.Event) -> None:
+        """Write the event's line, if it is due; threads take turns."""
+        with self._lock:
+            if line := self._lines.line_of(event):
+                self._stream.write(line + "\n")
+                self._stream.flush()
 
 
 @contextmanager

@@ -120,19 +120,26 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> LocalOrg:
     return LocalOrg(answer["url"], Secret(answer["access_token"]))
 
 
+_left: list[subprocess.Popen[str]] = []
+"""Left to other runs. A program that runs many jobs reaps them at the end of a later one."""
+
+
 def _stop(process: subprocess.Popen[str], users: Path) -> None:
     """Close its input, as a crash of this process would; wait, unless other runs use it."""
     others = not is_free(users, shared=False)
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
+    _left[:] = [each for each in _left if each.poll() is None]
     if others and process.poll() is None:
+        _left.append(process)
         return
     try:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         if is_free(users, shared=True):
-            return  # another run has started to use it
+            _left.append(process)  # another run has started to use it
+            return
         process.kill()
         process.wait()
 

@@ -11,6 +11,7 @@ from runner import api
 from runner.errors import ExitCode, JobError, RunnerError, UsageError
 from runner.events import RunFinished, RunStarted, TaskFinished, TaskStarted
 from runner.outcome import TaskStatus
+from runner.state.run_records import RunState
 
 JOB = """\
 version: 1
@@ -57,6 +58,24 @@ def test_a_run_gives_its_events_and_then_its_outcome(job, tmp_path, state, capsy
     assert [type(each) for each in seen].count(TaskFinished) == 2
     assert capsys.readouterr() == ("", "")
     assert list(run) == []
+
+
+def test_a_run_is_followed_by_the_lines_of_the_command_and_found_in_the_history(
+    job, tmp_path, state
+):
+    assert api.history(state_dir=state) == ()
+    run = api.run(job, state_dir=state, params=PARAMS, tasks=["load"])
+    lines = list(run.lines())
+    run_id = run.outcome.run_id
+    assert lines[0] == f"run {run_id}: accounts, 2 tasks"
+    assert lines[2] == "load: create Account"
+    assert lines[-1] == f"run {run_id}: done (exit 0)"
+    assert "read 2  created 2" in lines[-2]
+    (found,) = api.history("accounts", state_dir=state)
+    assert (found.state, found.outcome.exit_code) == (RunState.FINISHED, ExitCode.DONE)
+    assert api.history("another", state_dir=state) == ()
+    with pytest.raises(UsageError, match="param"):
+        list(api.run(job, state_dir=state).lines())
 
 
 def test_failed_rows_are_in_the_outcome_and_not_raised(job, state, tmp_path):
