@@ -14,32 +14,17 @@ import sys
 from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
+from pkgutil import walk_packages
 
 import typer.main
 
+import runner
 from runner.__main__ import main
 from runner.cli.app import app
 from runner.salesforce.http.retry import Retrier
 
-LOADED = (
-    "encodings.idna",
-    "rich.console",
-    "runner.cli.error_output",
-    "runner.cli.run_output",
-    "runner.job.load",
-    "runner.job.schema.validate",
-    "runner.local_org.app",
-    "runner.local_org.error_log",
-    "runner.local_org.seeding",
-    "runner.report.diagnostics",
-    "runner.report.document",
-    "runner.report.sinks",
-    "runner.runs.execute",
-    "runner.runs.local_org_process",
-    "runner.state.tokens.parsing",
-    "runner.tables.duckdb",
-)
-"""What most commands import."""
+LATE = ("encodings.idna", "encodings.utf_8_sig", "filelock", "rich.progress", "xml.parsers.expat")
+"""What the product imports only when it needs it; forks need it often."""
 FIRST_WAIT_SECONDS = 0.02
 """Between two tries, instead of a second: what is waited for here comes at once or never."""
 
@@ -68,9 +53,11 @@ def be_the_command(asked, within):
 
 
 def load():
-    """What most commands do first, done once for all forks."""
-    for name in LOADED:
-        import_module(name)
+    """What commands do first, done once for all forks."""
+    own = (found.name for found in walk_packages(runner.__path__, "runner."))
+    for name in (*LATE, *own):
+        if not name.endswith("__main__"):
+            import_module(name)
     typer.main.get_command = cache(typer.main.get_command)
     dict(typer.main.get_command(app).commands)  # builds each
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
