@@ -29,6 +29,14 @@ class Connected(Struct, frozen=True):
     api_version: str
 
 
+class ApiCallsCounted(Struct, frozen=True):
+    """What the org says of its limit of API calls, before the tasks and after them."""
+
+    used: int
+    """By all users and apps, in the last 24 hours."""
+    maximum: int
+
+
 class TaskStarted(Struct, frozen=True):
     """A task started."""
 
@@ -87,6 +95,7 @@ class RunFinished(Struct, frozen=True):
 Event = (
     RunStarted
     | Connected
+    | ApiCallsCounted
     | TaskStarted
     | Progress
     | Retrying

@@ -36,6 +36,7 @@ _VERBS = (
     "history",
     "show",
     "logs",
+    "report",
     "init",
     "schema",
     "doctor",

@@ -323,7 +323,9 @@ class Execution(Struct, frozen=True):
             check_reserve(context, context.reserve, selected.request.only)
         # What an undo puts back is in the way of what it puts back next.
         parallel = 1 if is_undo else self.options.parallel
+        self._count_api_calls()
         end = run_tasks(context, only=selected.request.only, parallel=parallel)
+        self._count_api_calls()
         outcome = replace(
             _outcome(selected),
             folder=self.folder,
@@ -335,6 +337,12 @@ class Execution(Struct, frozen=True):
             exit_code=exit_code_of([least, *(task.exit_code for task in end.outcomes)]),
         )
         return finish(context, outcome, final=is_undo or end.final)
+
+    def _count_api_calls(self) -> None:
+        """Tell what the org counts, which its answers bring; no request is made for it."""
+        usage = self.session.api_usage
+        if usage is not None:
+            self.options.sink(events.ApiCallsCounted(usage.used, usage.maximum))
 
     def _context(self) -> Context:
         selected, job = self.selected, self.selected.job

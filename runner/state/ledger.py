@@ -325,11 +325,15 @@ class Ledger:
             {"wanted": wanted, "last": LAST},
         ).fetchall()
         if not rows or not wanted:
+            newest = connection.execute(
+                "SELECT run_id FROM runs ORDER BY started DESC, rowid DESC LIMIT 3"
+            ).fetchall()
+            names = ", ".join(row["run_id"] for row in newest)
             raise UsageError(
-                "No run has been recorded yet."
-                if wanted == LAST
-                else f"There is no run {wanted!r}.",
-                hint="`runner history` lists the runs.",
+                f"There is no run {wanted!r}." if newest else "No run has been recorded yet.",
+                hint=f"The newest are {names}; `runner history` lists all."
+                if newest
+                else "`runner history` lists the runs.",
             )
         if wanted not in (LAST, rows[0]["run_id"]) and len(rows) > 1:
             names = ", ".join(row["run_id"] for row in rows)

@@ -68,18 +68,20 @@ def _redacted(value: object) -> object:
     return value
 
 
-def _own(event: events.Event) -> tuple[str, Level, Members]:  # noqa: PLR0911 - one for each event
+_AS_THEY_ARE = {
+    events.RunStarted: ("run.started", Level.INFO),
+    events.Connected: ("org.connected", Level.INFO),
+    events.ApiCallsCounted: ("org.api_calls", Level.INFO),
+    events.TaskStarted: ("task.started", Level.INFO),
+    events.Retrying: ("request.retrying", Level.WARNING),
+}
+"""Events whose members are those of the object."""
+
+
+def _own(event: events.Event) -> tuple[str, Level, Members]:
     match event:
-        case events.RunStarted(run_id, job, tasks):
-            return "run.started", Level.INFO, {"run_id": run_id, "job": job, "tasks": tasks}
-        case events.Connected():
-            return "org.connected", Level.INFO, asdict(event)
-        case events.TaskStarted():
-            return "task.started", Level.INFO, asdict(event)
         case events.Progress():
             return "task.progress", Level.DEBUG, {**asdict(event), "note": event.note or None}
-        case events.Retrying():
-            return "request.retrying", Level.WARNING, asdict(event)
         case events.Warned(message, task):
             return "warning", Level.WARNING, {"text": message, "task": task}
         case events.Noticed(message, task):
@@ -88,6 +90,8 @@ def _own(event: events.Event) -> tuple[str, Level, Members]:  # noqa: PLR0911 - 
             return "task.finished", _level(outcome.status), _task(outcome)
         case events.RunFinished(outcome):
             return "run.finished", _LEVELS.get(outcome.exit_code, Level.ERROR), _run(outcome)
+        case _:
+            return *_AS_THEY_ARE[type(event)], asdict(event)
 
 
 _LEVELS = {ExitCode.DONE: Level.INFO, ExitCode.PARTIAL: Level.WARNING}

@@ -48,6 +48,8 @@ def log_line(event: events.Event) -> str:
             return _task_end(outcome)
         case events.RunFinished(outcome):
             return _run_end(outcome)
+        case events.ApiCallsCounted(used, maximum):
+            return f"the org has used {used:,} of its {maximum:,} API calls of a day"
         case _:
             return line_of(event) or ""
 

@@ -31,6 +31,7 @@ _BEFORE_DOUBLING = 200
 _ALWAYS = (
     events.RunStarted,
     events.Connected,
+    events.ApiCallsCounted,
     events.TaskStarted,
     events.TaskFinished,
     events.RunFinished,

@@ -116,6 +116,7 @@ def the_rest(watch, jobs):
     watch.run("history", "-o", "json", code=0)
     watch.run("show", "-o", "json")
     watch.run("logs", "-o", "json")
+    watch.run("report", "--out", "-")
     watch.run("doctor", "-o", "json")
     watch.run("resume", "-vv", code=2)
     watch.run("retry", "-vv", code=2)

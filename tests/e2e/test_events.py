@@ -28,8 +28,10 @@ def test_a_run_is_logged_as_json_and_its_log_is_printed(bench, org):
     assert [each["event"] for each in found if each["event"] != "notice"] == [
         "run.started",
         "org.connected",
+        "org.api_calls",
         "task.started",
         "task.finished",
+        "org.api_calls",
         "run.finished",
     ]
     assert {each["run_id"] for each in found} == {run_id}

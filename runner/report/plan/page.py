@@ -6,18 +6,13 @@ forbids every request and every script and style but its own.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
 from msgspec import Struct
 
 from runner.plan import Change, PlannedCell, PlannedRow, RunPlan, TaskPlan
+from runner.report import html
 from runner.report.plan import words
 
 _FOLDER = Path(__file__).parent / "templates"
@@ -45,9 +40,10 @@ class Bar(Struct, frozen=True):
 
 def plan_html(plans: Sequence[RunPlan]) -> str:
     """Plans of one or more jobs."""
-    style, script = _own("plan.css"), _own("plan.js")
     totals = {each: sum(plan.count(each) for plan in plans) for each in Change}
-    return _template().render(
+    return html.page(
+        _FOLDER,
+        "plan",
         plans=plans,
         words=words,
         kinds=[each for each in Change if totals[each]],
@@ -57,10 +53,6 @@ def plan_html(plans: Sequence[RunPlan]) -> str:
         sides=sides,
         bars=bars,
         share=share,
-        style=Markup(style),  # noqa: S704 - the product's own file
-        script=Markup(script),  # noqa: S704
-        policy=f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'",
     )
 
 
@@ -136,29 +128,3 @@ def _visible(text: str) -> str:
         signs.get(char, char if char.isprintable() else "\N{REPLACEMENT CHARACTER}")
         for char in text
     )
-
-
-@cache
-def _template() -> Template:
-    environment = Environment(
-        loader=PackageLoader("runner.report.plan"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["with_code"] = _with_code
-    return environment.get_template("plan.html")
-
-
-def _with_code(text: str) -> Markup:
-    """A message, what is between backticks as code."""
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
-
-
-def _own(name: str) -> str:
-    return (_FOLDER / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

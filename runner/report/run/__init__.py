@@ -1,0 +1,1 @@
+"""What a run did, and the runs of a job, as pages."""

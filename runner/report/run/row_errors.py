@@ -1,0 +1,147 @@
+"""Why rows of a task failed: grouped by code and fields, with rows as examples.
+
+Reads the result files row by row; what stays in memory are groups and their examples. Knows the
+columns of result files. Knows nothing of pages.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from msgspec import Struct
+
+from runner.redaction import MASK, redacted
+
+FILES = ("failed.csv", "in_doubt.csv", "not_undone.csv")
+MOST_GROUPS = 20
+EXAMPLES = 3
+MOST_CELLS = 12
+LONGEST_VALUE = 200
+LEAST_MASKED = 3
+"""Shorter values are not looked for in other texts, which would become unreadable."""
+_LONGEST_CELL = 150_000_000
+"""Salesforce's longest values are smaller."""
+_MOST_KINDS = 1_000
+"""Groups that are counted; rows of further kinds are counted together."""
+
+
+class Cell(Struct, frozen=True):
+    """A value of a row."""
+
+    column: str
+    value: str
+    is_named: bool
+    """Whether the error names the field."""
+
+
+class Example(Struct, frozen=True):
+    """A row that failed."""
+
+    row: str
+    cells: tuple[Cell, ...]
+    left_out: int
+    """Columns that are not shown."""
+    message: str
+
+
+class Group(Struct, frozen=True):
+    """Rows that failed for the same code in the same fields."""
+
+    file: str
+    code: str
+    fields: str
+    rows: int
+    examples: tuple[Example, ...]
+
+
+class RowErrors(Struct, frozen=True):
+    """The groups of a task, the largest first."""
+
+    groups: tuple[Group, ...] = ()
+    others: int = 0
+    """Rows of groups that are not shown."""
+    columns: frozenset[str] = frozenset()
+    """Names of the source's columns."""
+
+
+def row_errors(folder: Path, masked: Sequence[str] = ()) -> RowErrors:
+    """Read the files of a task.
+
+    Args:
+        folder: The task's results.
+        masked: Names of columns, in any letter case, whose values are `***`.
+    """
+    counts: dict[tuple[str, str, str], int] = {}
+    examples: dict[tuple[str, str, str], list[Example]] = {}
+    columns: set[str] = set()
+    others = 0
+    hidden = frozenset(name.lower() for name in masked)
+    for name in FILES:
+        for row in _rows(folder / name):
+            columns |= {each for each in row if not each.startswith("sf__")}
+            key = (name, row.get("sf__Code", ""), row.get("sf__Fields", ""))
+            if key not in counts and len(counts) >= _MOST_KINDS:
+                others += 1
+                continue
+            counts[key] = counts.get(key, 0) + 1
+            kept = examples.setdefault(key, [])
+            if len(kept) < EXAMPLES:
+                kept.append(_example(row, hidden))
+    largest = sorted(counts, key=lambda key: -counts[key])
+    groups = tuple(Group(*key, counts[key], tuple(examples[key])) for key in largest[:MOST_GROUPS])
+    others += sum(counts[key] for key in largest[MOST_GROUPS:])
+    return RowErrors(groups, others, frozenset(columns))
+
+
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    """The rows of a result file; none if it is not there, or no longer whole."""
+    csv.field_size_limit(_LONGEST_CELL)
+    with (
+        suppress(FileNotFoundError, NotADirectoryError),
+        file.open(encoding="utf-8", newline="") as text,
+    ):
+        reader = csv.reader(text)
+        header = next(reader, [])
+        for values in reader:
+            yield dict(zip(header, values, strict=False))
+
+
+def _example(row: dict[str, str], hidden: frozenset[str]) -> Example:
+    named = {each.lower() for each in row.get("sf__Fields", "").split()}
+    own = {name: value for name, value in row.items() if not name.startswith("sf__")}
+    secret = {value for name, value in own.items() if name.lower() in hidden and value}
+    quoted = sorted((each for each in secret if len(each) >= LEAST_MASKED), key=len, reverse=True)
+    order = sorted(own, key=lambda name: name.lower() not in named)
+    cells = tuple(
+        Cell(
+            name, _shown(own[name], quoted, is_hidden=name.lower() in hidden), name.lower() in named
+        )
+        for name in order[:MOST_CELLS]
+    )
+    message = redacted(_without(row.get("sf__Message", ""), quoted), shapes=True)
+    if any(name in message.lower() for name in hidden):
+        message = MASK  # a message that names the field may quote its value in another form
+    return Example(row.get("sf__Row", ""), cells, max(0, len(own) - MOST_CELLS), _cut(message))
+
+
+def _shown(value: str, quoted: Sequence[str], *, is_hidden: bool) -> str:
+    if is_hidden:
+        return MASK
+    return _cut(_without(value, quoted))
+
+
+def _without(text: str, quoted: Sequence[str]) -> str:
+    for each in quoted:
+        text = text.replace(each, MASK)
+    return text
+
+
+def _cut(text: str) -> str:
+    shown = "".join(
+        each if each.isprintable() else " " if each in "\n\t\r" else "\N{REPLACEMENT CHARACTER}"
+        for each in text[: LONGEST_VALUE + 1]
+    )
+    return f"{shown[:LONGEST_VALUE]}…" if len(text) > LONGEST_VALUE else shown
