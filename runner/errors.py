@@ -53,6 +53,8 @@ class ExitCode(IntEnum):
     PENDING = 8
     """Changes are pending: they wait for a confirmation, or for a run."""
     LOCKED = 11
+    OVERDUE = 12
+    """A job has not succeeded as often as it is expected to."""
     DEFECT = 70
     INTERRUPTED = 130
     TERMINATED = 143

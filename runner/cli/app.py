@@ -34,6 +34,7 @@ _VERBS = (
     "logout",
     "whoami",
     "history",
+    "overdue",
     "show",
     "logs",
     "report",

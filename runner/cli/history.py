@@ -13,6 +13,7 @@ from runner.errors import UsageError
 
 if TYPE_CHECKING:
     from runner.state.ledger import Ledger
+    from runner.state.notifications import Notification
     from runner.state.paths import StateFolder
     from runner.state.run_records import RunRecord
     from runner.state.watermarks import Watermark
@@ -66,13 +67,18 @@ def history(
             _print_watermarks(ledger.watermarks.all(job), output)
             return
         runs = ledger.runs(limit=limit, job=job)
+        notified = ledger.notifications.of_runs([run.run_id for run in runs])
+        never_began = [each for each in ledger.notifications.waiting() if each.run_id is None]
         lost = lost_ledger(ledger, state)
     if output is Output.JSON:
-        typer.echo(json.dumps({"runs": [_document(run) for run in runs]}, indent=2))
+        listed = [_document(run) | {"notifications": _of_run(run, notified)} for run in runs]
+        typer.echo(json.dumps({"runs": listed}, indent=2))
     elif runs:
-        typer.echo("\n".join(map(_line, runs)))
+        typer.echo("\n".join(f"{_line(run)}{_not_notified(run, notified)}" for run in runs))
     else:
         typer.echo(f"No runs of a job {job!r}." if job else "No runs yet.")
+    for each in never_began:
+        typer.echo(f"warning: {each.job_file} was not started: {_waits(each)}", err=True)
     if lost is not None:
         typer.echo(f"warning: {lost}", err=True)
 
@@ -133,6 +139,36 @@ def _document(run: RunRecord) -> dict[str, object]:
         "target": run.request.target,
         "after": run.after,
     }
+
+
+def _of_run(run: RunRecord, notified: list[Notification]) -> list[dict[str, object]]:
+    return [
+        {
+            "event": each.event,
+            "to": _called(each),
+            "state": each.state.value,
+            "tries": each.tries,
+            "error": each.error,
+        }
+        for each in notified
+        if each.run_id == run.run_id
+    ]
+
+
+def _not_notified(run: RunRecord, notified: list[Notification]) -> str:
+    """Who has not been notified of a run."""
+    own = (each for each in notified if each.run_id == run.run_id and each.error)
+    return "".join(f"  {_waits(each)}" for each in own)
+
+
+def _waits(notification: Notification) -> str:
+    return f"{notification.event} {notification.state.value} for {_called(notification)}"
+
+
+def _called(notification: Notification) -> str:
+    from runner.job.build_notices import recipient
+
+    return str(recipient(json.loads(notification.recipient)))
 
 
 def _line(run: RunRecord) -> str:

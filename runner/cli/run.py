@@ -141,9 +141,15 @@ def run(
             allow=allow,
             confirm=confirm,
         )
-        prepared = prepare(files, request, options)
-        confirmed = options.confirmed
-        check_confirmed(unconfirmed(each.job, confirmed, request.only) for each in prepared)
+        try:
+            prepared = prepare(files, request, options)
+            confirmed = options.confirmed
+            check_confirmed(unconfirmed(each.job, confirmed, request.only) for each in prepared)
+        except RunnerError as error:
+            from runner.runs.notifying import notify_of_not_started
+
+            notify_of_not_started(error, files, request, options)
+            raise
         with _naming_jobs_not_started(files, outcomes, options) as noting:
             for job in prepared:
                 with _noting_why_not(job.job.file, outcomes, among=len(prepared)):
@@ -153,6 +159,8 @@ def run(
                         _copy_for_spreadsheets(outcome)
                 if _is_last(outcomes[-1], fail_fast=fail_fast):
                     break
+                if AbortedError.of_signal is not None:  # it came when the run was over
+                    raise AbortedError(AbortedError.of_signal)
 
 
 def _is_last(end: End, *, fail_fast: bool) -> bool:

@@ -13,6 +13,7 @@ class SchemaName(StrEnum):
 
     EVENT = "event"
     JOB = "job"
+    NOTIFICATION = "notification"
     ORG = "org"
     PLAN = "plan"
     RUN = "run"

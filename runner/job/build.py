@@ -7,7 +7,7 @@ of problems: what cannot be built gets its default, and the checks report it.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict, replace
 
@@ -51,6 +51,9 @@ from runner.job.model import (
 from runner.job.soql import selection
 from runner.job.source_query import SourceQuery, names_query, query_name
 
+if TYPE_CHECKING:
+    from runner.job.notices import Notice
+
 _NESTED = ("retry", "options")
 """Defaults that are merged with a task's own key by key."""
 _FOR_ALL = {"on_error", "retry", "timeout", "api", "bulk_threshold"}
@@ -73,7 +76,14 @@ def connection(values: Values, folder: Path, source: Path | None) -> Connection:
         source=source,
         name=values.get("name"),
         protect=values.get("protect", False),
+        notify=_notices(values["notify"]) if "notify" in values else (),
     )
+
+
+def _notices(value: Any) -> tuple[Notice, ...]:  # noqa: ANN401 - as YAML has it
+    from runner.job.build_notices import notices  # noqa: PLC0415 - few connections have them
+
+    return notices(value)
 
 
 def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401 - as YAML has it

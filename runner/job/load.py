@@ -42,6 +42,7 @@ from runner.job.yaml.document import Document, as_yaml, read_document
 __all__ = ["Readers", "check_job", "expanded_tasks", "load_job", "task_places"]
 
 _NO_READERS = Readers()
+_TOLD = frozenset({"notify", "heartbeat", "expect"})
 
 
 def load_job(
@@ -101,6 +102,7 @@ def check_job(
         ]
     paths = ProblemPaths(found for found in problems if found.file == file)
     declared = as_mapping(values.get("params"))
+    told = _told(values, paths)
     partial = PartialJob(
         origin,
         folder,
@@ -115,12 +117,22 @@ def check_job(
         is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
         permissions=permissions,
         written_before=written_before,
+        notify=told.get("notify", ()),
     )
     problems += check_meaning(partial, readers)
     ordered = in_order(problems)
     if any(found.severity is Severity.ERROR for found in ordered) or partial.connection is None:
         return None, ordered
-    return _job(values, partial.connection, file, partial), ordered
+    return _job(values, partial.connection, file, partial, told), ordered
+
+
+def _told(values: Mapping[str, Any], paths: ProblemPaths) -> dict[str, Any]:
+    """Members of the job that say who is notified, as far as nothing is wrong with them."""
+    if _TOLD.isdisjoint(values):
+        return {}
+    from runner.job.build_notices import of_job  # noqa: PLC0415 - few jobs have them
+
+    return of_job(values, paths)
 
 
 def expanded_tasks(file: Path) -> str:
@@ -181,7 +193,13 @@ def _of_source(
         yield from secrets_outside(made, origin, path, folder, permissions)
 
 
-def _job(values: Mapping[str, Any], connection: Connection, file: Path, partial: PartialJob) -> Job:
+def _job(
+    values: Mapping[str, Any],
+    connection: Connection,
+    file: Path,
+    partial: PartialJob,
+    told: Mapping[str, Any],
+) -> Job:
     tasks, origin = with_missing(partial.tasks, partial.origin)
     return Job(
         name=values.get("name") or file.stem,
@@ -193,4 +211,5 @@ def _job(values: Mapping[str, Any], connection: Connection, file: Path, partial:
         max_disk_bytes=notation.size_bytes(most) if (most := values.get("max_disk")) else None,
         limits=notation.limits(values.get("limits", {})),
         origin=origin,
+        **told,
     )

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
@@ -36,6 +37,9 @@ from runner.job.endpoints import (
 from runner.job.lookups import Lookup
 from runner.job.merges import Merge
 from runner.job.rails import Limits
+
+if TYPE_CHECKING:
+    from runner.job.notices import Notice
 
 DEFAULT_API_VERSION = "20.0"
 WRITE_BULK_THRESHOLD_ROWS = 2_000
@@ -105,6 +109,8 @@ class Connection(Struct, frozen=True):
     """Whether a run that writes has to be confirmed."""
     target: str | None = None
     """Which of the job's targets it is; None if the job has one connection."""
+    notify: tuple[Notice, ...] = ()
+    """Who is notified of the runs of every job on it."""
 
     @property
     def called(self) -> str:
@@ -387,6 +393,12 @@ class Job(Struct, frozen=True):
     """Disk space that a run may use; None: no limit."""
     limits: Limits = field(default_factory=dict)
     """What a run must not do, all tasks together."""
+    notify: tuple[Notice, ...] = ()
+    """Who is notified of its runs, besides those of its connection."""
+    heartbeat: SecretReference | None = None
+    """Where the URL is that each run pings; None: none is."""
+    expected_seconds: float | None = None
+    """The longest time between two runs that succeed; None: any."""
     origin: Origin = field(default_factory=lambda: Origin(Path()))
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -38,6 +38,9 @@ from runner.job.model import (
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.source_query import SourceQuery
 from runner.outcome import RowStatus
+
+if TYPE_CHECKING:
+    from runner.job.notices import Notice
 
 _DECISIVE = frozenset(
     (
@@ -89,6 +92,7 @@ class PartialJob(Struct, frozen=True, dict=True):
     """Paths outside its folder that the job may use."""
     written_before: frozenset[Path] = frozenset()
     """Files that another job writes before this one starts."""
+    notify: tuple[Notice, ...] = ()
 
     @cached_property
     def writes(self) -> tuple[WriteTask, ...]:

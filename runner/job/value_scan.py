@@ -33,8 +33,10 @@ _SECRET_KEYS = frozenset(
 _REFERENCE = "write only where the secret is: a path, {env: NAME} or {command: [...]}"
 _HELP = f"revoke it if this file was ever shared; sign in with `runner login` and {_REFERENCE}"
 _HELP_OF_PASSWORDS = f"change it if this file was ever shared, and {_REFERENCE}"
+_HELP_OF_URLS = "write only where it is: {env: NAME} or {command: [...]}"
 _PASSWORDS = ("a password", "a password in a URL")
 """Kinds that a query or an expression may seem to contain."""
+_WEB_ADDRESS = "a URL that may be secret"
 _NOT_SIGNED_IN = (*_PASSWORDS, "a mask key")
 """Kinds that no sign-in gives."""
 _NAMED = re.compile(
@@ -86,6 +88,7 @@ def secrets(values: Plain, origin: Origin) -> list[Diagnostic]:
             register_secret(str(value))
             article = kind.replace("a a", "an a") if kind.startswith("a a") else kind
             hint = _HELP_OF_PASSWORDS if kind in _NOT_SIGNED_IN else _HELP
+            hint = _HELP_OF_URLS if kind == _WEB_ADDRESS else hint
             found.append(origin.diagnose(path, _PASTED, f"the file contains {article}", help=hint))
     return found
 
@@ -108,6 +111,8 @@ def _kind(path: Location, text: str) -> str | None:
             return kind
     if _CONSUMER_SECRET.fullmatch(text):
         return "a consumer secret"
+    if "://" in text and not {"notify", "heartbeat"}.isdisjoint(path):
+        return _WEB_ADDRESS
     key = str(path[-1]).lower().replace("-", "_") if path else ""
     return f"a {key.replace('_', ' ')}" if key in _SECRET_KEYS and _may_hold_one(path) else None
 

@@ -21,7 +21,7 @@ from runner.job.model import Job
 from runner.job.rails import Rail
 from runner.outcome import RunOutcome
 from runner.plan import Trip
-from runner.runs.execute import execute_selected
+from runner.runs.execute import execute_selected, notified
 from runner.runs.planned_job import as_planned
 from runner.runs.prepare import JobLock, RunOptions, clean_up, load, locked
 from runner.runs.protection import check_confirmed, unconfirmed
@@ -54,10 +54,20 @@ def apply(file: Path, options: RunOptions, *, max_age_seconds: float) -> RunOutc
     _check_age(saved, file, max_age_seconds)
     job = _unchanged_job(saved, file, options)
     request = RunRequest(APPLY, saved.only, saved.params, target=saved.target)
-    params = resolved_params(job, request)
     check_confirmed([unconfirmed(job, options.confirmed, saved.only)])
     check_limits((each.trip_of(job.file) for each in saved.trips), job, options.allowed)
     _check_org(saved, job, file, options)
+
+    def run(how: RunOptions) -> RunOutcome:
+        return _apply(saved, file, job, request, how)
+
+    return notified(job, request, options, run)
+
+
+def _apply(
+    saved: SavedPlan, file: Path, job: Job, request: RunRequest, options: RunOptions
+) -> RunOutcome:
+    params = resolved_params(job, request)
     with locked(job, options) as lock:
         _check_no_unfinished_run(lock, job, options)
         _check_sources(saved, job, file, options.settings.state.run(lock.run_id))

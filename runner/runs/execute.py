@@ -51,7 +51,7 @@ from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.locks import run_lock
-from runner.state.run_records import RunRecord
+from runner.state.run_records import RunRecord, RunRequest
 from runner.tables.disk import Disk
 from runner.telemetry.log import kept
 
@@ -73,6 +73,12 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
     Raises:
         RunnerError: It could not start; nothing was sent.
     """
+    return notified(
+        wanted.job, wanted.request, options, lambda how: _run(wanted, how, start_over=start_over)
+    )
+
+
+def _run(wanted: PreparedRun, options: RunOptions, *, start_over: bool) -> RunOutcome:
     job, ends_at = wanted.job, options.ends_at
     _check_time(ends_at)  # before waiting for the lock, and after
     with locked(job, options) as lock:
@@ -111,6 +117,17 @@ def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -
         return replace(outcome, resumed=resumed)
 
 
+def notified(
+    job: Job, request: RunRequest, options: RunOptions, execute: Callable[[RunOptions], RunOutcome]
+) -> RunOutcome:
+    """Execute a run, and notify those who want to know how it ended."""
+    if not (job.notify or job.connection.notify or job.heartbeat):
+        return execute(options)
+    from runner.runs import notifying
+
+    return notifying.notified(job, request, options, execute)
+
+
 def has_timed_out(outcome: RunOutcome) -> bool:
     """Whether `--timeout` ended a task; a wait that would outlast it ends earlier."""
     return any(task.message == RUN_TIMED_OUT for task in outcome.tasks)
@@ -131,6 +148,7 @@ def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
     job = load(run.job_file, options, run.request.target)
     return _run_under_lock(
         job,
+        run.request,
         lambda ledger, _: resume_of(run_to_resume(ledger, run.run_id), job, ledger),
         options,
     )
@@ -149,6 +167,7 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     params = resolved_params(job, request)
     return _run_under_lock(
         job,
+        request,
         lambda _ledger, run_id: SelectedRun(run_id, job, request, params, after=run),
         options,
     )
@@ -178,12 +197,18 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
 
 
 def _run_under_lock(
-    job: Job, select: Callable[[Ledger, str], SelectedRun], options: RunOptions
+    job: Job,
+    request: RunRequest,
+    select: Callable[[Ledger, str], SelectedRun],
+    options: RunOptions,
 ) -> RunOutcome:
-    with locked(job, options) as lock:
-        clean_up(lock, options)
-        selected = select(lock.ledger, lock.run_id)
-        return execute_selected(selected, lock, options, options.ends_at)
+    def run(how: RunOptions) -> RunOutcome:
+        with locked(job, how) as lock:
+            clean_up(lock, how)
+            selected = select(lock.ledger, lock.run_id)
+            return execute_selected(selected, lock, how, how.ends_at)
+
+    return notified(job, request, options, run)
 
 
 def execute_selected(

@@ -51,19 +51,20 @@ def load_job(
     """
     from runner.errors import JobError
 
-    job, problems = check_job(file, permissions, written_before, target)
+    job, problems = check_job(file, permissions, written_before, target, tolerant=True)
     if job is None:
         raise JobError(problems)
     return job
 
 
-def check_job(
+def check_job(  # noqa: PLR0913 - who asks wants more or less of it
     file: Path,
     permissions: Permissions,
     written_before: frozenset[Path] = frozenset(),
     target: str | None = None,
     *,
     thorough: bool = False,
+    tolerant: bool = False,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job; return it if it has no errors, and all problems, sorted.
 
@@ -73,9 +74,10 @@ def check_job(
         written_before: Files that another job writes before this one starts.
         target: Which of its targets is meant; None: its default, if it has targets.
         thorough: Also read the rows of Excel, JSON and XML, which a run reads when the task starts.
+        tolerant: Ignore what keeps no run from its rows: that a notification cannot be sent.
     """
     from runner.job import load
-    from runner.tables.extras import missing_library
+    from runner.tables.extras import library_to_notify, missing_library
     from runner.tables.sources.open import columns_of, read_columns
     from runner.tables.staging.expressions import columns_in, problem_of, problem_of_select
 
@@ -85,6 +87,7 @@ def check_job(
         statements=problem_of_select,
         header=columns_of if thorough else read_columns,
         libraries=missing_library,
+        recipients=None if tolerant else library_to_notify,
     )
     return load.check_job(file, readers, permissions, written_before, target)
 

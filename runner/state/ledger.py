@@ -10,9 +10,10 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from runner.errors import ExitCode, UsageError
 from runner.outcome import RunOutcome, TaskOutcome
@@ -37,7 +38,24 @@ from runner.state.run_records import (
 )
 from runner.state.watermarks import Extracted, Watermarks
 
+if TYPE_CHECKING:
+    from runner.state.notifications import Notifications
+
 LAST = "last"
+_OF_JOB = (
+    "job_file = :file AND json_extract(asked, '$.target') IS :target "
+    f"AND coalesce(json_extract(asked, '$.verb'), 'run') <> '{UNDO}'"
+)
+_WHOLE = (
+    "coalesce(json_array_length(asked, '$.only'), 0) = 0 "
+    "AND coalesce(json_extract(asked, '$.verb'), 'run') <> 'retry'"
+)
+_RETRIED = (
+    "EXISTS (WITH RECURSIVE again(id) AS (SELECT own.run_id "
+    "UNION SELECT runs.run_id FROM runs JOIN again ON runs.after = again.id "
+    "WHERE json_extract(runs.asked, '$.verb') = 'retry') "
+    "SELECT 1 FROM runs WHERE run_id IN (SELECT id FROM again) AND exit_code = :done)"
+)
 _SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 
 
@@ -69,6 +87,13 @@ class Ledger:
         self._file = LedgerFile(path)
         self.watermarks = Watermarks(self._file)
         self.managed = ManagedRecords(self._file)
+
+    @cached_property
+    def notifications(self) -> Notifications:
+        """The notifications of runs."""
+        from runner.state.notifications import Notifications  # noqa: PLC0415 - few runs notify
+
+        return Notifications(self._file)
 
     def close(self) -> None:
         """Close the file."""
@@ -248,6 +273,42 @@ class Ledger:
                 {"job": job, "limit": limit},
             ).fetchall()
             return tuple(run_of(row, self._tasks(connection, row["run_id"])) for row in rows)
+
+    def last_run_of(self, job_file: Path, target: str | None) -> RunRecord | None:
+        """Find the newest run of a job on a target, without its tasks; an undo is not one."""
+        with self._file.reading() as connection:
+            row = connection.execute(
+                f"SELECT * FROM runs WHERE {_OF_JOB} ORDER BY started DESC, rowid DESC LIMIT 1",  # noqa: S608 - own names
+                {"file": str(job_file), "target": target},
+            ).fetchone()
+            return None if row is None else run_of(row)
+
+    def last_success_of(self, job_file: Path, target: str | None) -> RunRecord | None:
+        """Find the newest run of all tasks of a job that is done, without its tasks.
+
+        A run that was partial counts once a retry of it is done.
+        """
+        with self._file.reading() as connection:
+            row = connection.execute(
+                f"SELECT * FROM runs AS own WHERE {_OF_JOB} AND {_WHOLE} AND (exit_code = :done "  # noqa: S608 - own names
+                f"OR exit_code = :partial AND {_RETRIED}) "
+                "ORDER BY started DESC, rowid DESC LIMIT 1",
+                {
+                    "file": str(job_file),
+                    "target": target,
+                    "done": ExitCode.DONE.value,
+                    "partial": ExitCode.PARTIAL.value,
+                },
+            ).fetchone()
+            return None if row is None else run_of(row)
+
+    def jobs(self) -> list[tuple[Path, str | None]]:
+        """List the job files that have run, and on which target each."""
+        with self._file.reading() as connection:
+            rows = connection.execute(
+                "SELECT DISTINCT job_file, json_extract(asked, '$.target') FROM runs ORDER BY 1, 2"
+            ).fetchall()
+            return [(Path(file), target) for file, target in rows]
 
     def run(self, wanted: str) -> RunRecord:
         """Find a run, with its tasks and parts.

@@ -159,6 +159,23 @@ LAYOUTS = (
         PRIMARY KEY (mirror, id)
     ) STRICT, WITHOUT ROWID
     """,
+    """
+    CREATE TABLE notifications (
+        number INTEGER PRIMARY KEY,
+        run_id TEXT REFERENCES runs ON DELETE CASCADE,
+        job_file TEXT NOT NULL,
+        target TEXT,
+        event TEXT NOT NULL,
+        recipient TEXT NOT NULL,
+        message TEXT NOT NULL,
+        created TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'sent', 'dropped')),
+        tried TEXT,
+        tries INTEGER NOT NULL DEFAULT 0,
+        error TEXT
+    ) STRICT;
+    CREATE INDEX notifications_by_run ON notifications (run_id)
+    """,
 )
 """One step a version: a ledger of version n needs the steps after n. Never change a step."""
 

@@ -1,14 +1,16 @@
-"""Optional libraries that only some sources and targets need.
+"""Optional libraries that only some sources, targets and recipients need.
 
 Knows how to install one that is missing. Knows nothing of what they do.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from runner.credentials import SecretReference
 from runner.errors import RunnerError, SourceError
@@ -23,6 +25,12 @@ from runner.job.endpoints import (
     Target,
     shown_url,
 )
+
+if TYPE_CHECKING:
+    from runner.job.notices import Recipient
+
+WEB_SCHEMES = frozenset({"http", "https"})
+"""Of URLs that a plain webhook may have; every other is one of Apprise's."""
 
 
 def extra(module: str, name: str, what: str, kind: type[RunnerError] = SourceError) -> ModuleType:
@@ -51,11 +59,24 @@ def missing_library(endpoint: Source | Target | SecretReference) -> tuple[str, s
 
     Drivers of databases are only known with their URL, which is secret.
     """
-    for module, name, what in _needed(endpoint):
-        if not _is_installed(module):
-            library = f"{what} needs the library {module}, which is not installed"
-            return library, f"install it: pip install 'sfrunner[{name}]'"
-    return None
+    return next((_missing(*each) for each in _needed(endpoint) if not _is_installed(each[0])), None)
+
+
+def library_to_notify(recipient: Recipient) -> tuple[str, str] | None:
+    """As `missing_library`, by the scheme of a recipient's URL, if its variable is set."""
+    from runner.job.notices import Service
+
+    if not isinstance(recipient, Service) or _is_installed("apprise"):
+        return None
+    scheme, colon, _ = os.environ.get(recipient.url.env or "", "").partition(":")
+    if not colon or scheme.strip().lower() in WEB_SCHEMES:
+        return None
+    return _missing("apprise", "notify", f"the URL in {recipient}")
+
+
+def _missing(module: str, name: str, what: str) -> tuple[str, str]:
+    library = f"{what} needs the library {module}, which is not installed"
+    return library, f"install it: pip install 'sfrunner[{name}]'"
 
 
 def _needed(endpoint: Source | Target | SecretReference) -> Iterator[tuple[str, str, str]]:

@@ -42,6 +42,14 @@ PLACES = (
     "child_table",
     "list",
 )
+NOTICES = (
+    "notice",
+    "recipient_env",
+    "recipient_command",
+    "recipient_webhook",
+    "recipient_email",
+    "heartbeat",
+)
 LOOKUPS = (
     (200, 50_000_000),
     (4_800, 10_000),
@@ -120,7 +128,15 @@ def _job_tables(schema):
         "every task": _keys(definitions["query_task"], schema, shared),
         "every write": _keys(definitions["create_task"], schema, of_writes - shared),
     }
-    for name in ("connection", "connection_targets", "param", "retry", "options", "defaults"):
+    for name in (
+        "connection",
+        "connection_targets",
+        "param",
+        "retry",
+        "options",
+        "defaults",
+        *NOTICES,
+    ):
         tables[name] = _keys(definitions[name], schema)
     for name in (*PLACES, "token_env", "token_command"):
         tables[name] = _keys(definitions[name], schema)

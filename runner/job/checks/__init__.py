@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -33,6 +34,9 @@ from runner.job.checks.org_sources import masks, org_sources
 from runner.job.checks.scopes import scopes
 from runner.job.checks.writes import ExpressionChecker
 from runner.job.partial_job import PartialJob
+
+if TYPE_CHECKING:
+    from runner.job.checks.notices import RecipientFinder
 
 __all__ = ["Readers", "check_meaning"]
 
@@ -95,6 +99,7 @@ class Readers(Struct, frozen=True):
     """Says why the SQL of a source is not a SELECT; None if it is."""
     header: HeaderReader | None = None
     libraries: LibraryFinder | None = None
+    recipients: RecipientFinder | None = None
 
 
 def check_meaning(job: PartialJob, readers: Readers) -> list[Diagnostic]:
@@ -113,6 +118,10 @@ def check_meaning(job: PartialJob, readers: Readers) -> list[Diagnostic]:
         found += _run(_OF_QUERIES, job)
     if job.params:
         found += _run(_OF_PARAMS, job)
+    if job.notify or (job.connection is not None and job.connection.notify):
+        from runner.job.checks.notices import notices  # noqa: PLC0415 - few jobs notify
+
+        found += notices(job, readers.recipients)
     return [*found, *endpoints.libraries(job, readers.libraries)]
 
 

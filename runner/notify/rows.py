@@ -1,0 +1,63 @@
+"""The first failed rows of a task, for notices that ask for values of rows.
+
+Knows the file of failed rows, which columns are masked, and how much of a row is shown.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
+
+from runner.outcome import TaskOutcome
+from runner.redaction import MASK, redacted
+
+MOST_ROWS = 5
+_MOST_COLUMNS = 20
+_LONGEST_CELL = 80
+_HIDDEN = frozenset({"sf__Id", "sf__File", "sf__FileRow", "sf__Fields"})
+
+
+def failed_rows(task: TaskOutcome, mask: Collection[str]) -> Iterator[Mapping[str, str]]:
+    """The first failed rows of a task: values by column, those of `mask` masked in any case."""
+    if task.results is None or not task.counts.failed:
+        return
+    hidden = {each.lower() for each in mask}
+    try:
+        with (task.results / "failed.csv").open(encoding="utf-8", newline="") as stream:
+            for row in islice(csv.DictReader(stream), MOST_ROWS):
+                yield _row(row, hidden)
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return  # the message says where the file should be
+
+
+def _row(row: Mapping[str, str], hidden: Collection[str]) -> dict[str, str]:
+    secret = [value for name, value in row.items() if _is_masked(name, hidden) and value]
+    shown = [(name, value) for name, value in row.items() if name and name not in _HIDDEN]
+    return {
+        name: MASK if _is_masked(name, hidden) and value else _cell(value, secret)
+        for name, value in shown[:_MOST_COLUMNS]
+    }
+
+
+def _is_masked(name: str | None, hidden: Collection[str]) -> bool:
+    return name is not None and name.lower() in hidden
+
+
+def _cell(value: str | None, secret: Collection[str]) -> str:
+    text = redacted(value or "", shapes=True)
+    for each in secret:  # the org's message may quote it
+        text = text.replace(each, MASK)
+    flat = " ".join(text.split())
+    return flat if len(flat) <= _LONGEST_CELL else f"{flat[: _LONGEST_CELL - 1]}…"
+
+
+def _names(text: str, field: str) -> bool:
+    return re.search(rf"\b{re.escape(field)}\b", text, re.IGNORECASE) is not None
+
+
+def masked_text(text: str, mask: Collection[str]) -> str:
+    """A message of the org without what it says of a masked field: only the field remains."""
+    named = next((each for each in mask if _names(text, each)), None)
+    return text if named is None else f"{MASK} ({named})"
