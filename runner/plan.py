@@ -105,6 +105,8 @@ class TaskPlan(Struct, frozen=True):
     read: int = 0
     """Rows of the source; of a query the records that it finds."""
     counts: Mapping[Change, int] = field(default_factory=dict)
+    losers: int = 0
+    """Records that a merge deletes: a row has one or two of them."""
     fields: tuple[FieldChanges, ...] = ()
     rows: tuple[PlannedRow, ...] = ()
     """The first rows of each kind."""

@@ -44,6 +44,7 @@ from runner.tables.plans.parents import ParentKeys
 from runner.tables.plans.planned_rows import PlannedRows, Write
 from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.key_hashes import key_of
+from runner.tables.staging.merges import losers_to_send
 from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import save_snapshot
 from runner.tables.staging.source_digest import digest_of_rows
@@ -226,6 +227,7 @@ class Planner(Struct):
             columns=tuple(each.label for each in columns.columns),
             read=staging.rows_total,
             counts=counts,
+            losers=losers_to_send(staging) if task.merge is not None else 0,
             fields=rows.fields,
             rows=rows.first(self.most_rows),
             refusals=rows.refusals,

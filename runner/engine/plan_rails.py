@@ -55,6 +55,6 @@ def _effect(plan: TaskPlan) -> Effect:
         plan.read,
         plan.count(Change.CREATE),
         plan.count(Change.UPDATE),
-        plan.count(Change.DELETE),
+        plan.count(Change.DELETE) + plan.losers,
         sum(each.emptied for each in plan.fields),
     )

@@ -45,8 +45,11 @@ class SelectedRun(Struct, frozen=True):
 
     @property
     def is_judged(self) -> bool:
-        """Whether limits of the job are judged during the run: those of a plan were before it."""
-        return self.request.verb not in {UNDO, APPLY}
+        """Whether limits of the job are judged during the run.
+
+        Those of a plan were before it, except for rows that are known only now.
+        """
+        return self.request.verb != UNDO
 
     def record(self, ledger: Ledger, folder: Path) -> None:
         """Record that this process executes it, with its files in `folder`."""

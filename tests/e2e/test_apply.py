@@ -399,6 +399,26 @@ def test_a_limit_that_the_plan_exceeds_stops_it(bench, org):
     assert len(org.rows(ACCOUNTS)) == 2
 
 
+def test_a_limit_holds_for_rows_that_only_the_apply_knows(bench, org):
+    bench.write("a.csv", "ERP_Id__c,Name\nK1,One\nK2,Two\n")
+    job = bench.job(
+        SIMPLE
+        + """
+- name: found
+  query: SELECT Id FROM Account
+- name: gone
+  delete: Account
+  from: {task: found}
+  limits: {max_deletes: 1}
+"""
+    )
+    planned(bench, job)
+    ended = bench.run("apply", "saved.plan")
+    assert ended.code == 6, ended.err + ended.out
+    assert "`gone` would delete 2 records, and `max_deletes` allows 1" in ended.err + ended.out
+    assert len(org.rows(ACCOUNTS)) == 2
+
+
 def test_a_resumed_apply_leaves_out_what_does_not_change_in_later_tasks_too(bench, org):
     """The second task reads the rows of the first, so its own are not in the plan."""
     org.create("Account", Name="A", ERP_Id__c="K1", Phone="1")

@@ -86,6 +86,11 @@ def test_two_losers_of_a_row_and_what_cannot_be_merged(bench, org):
     written = job(bench, losers="[one, two]", more="limits: {max_deletes: 2}")
     stopped = bench.run("run", written)
     assert (stopped.code, "would delete 3 records" in stopped.err + stopped.out) == (6, True)
+    planned = bench.run("plan", written, "--save", "saved.plan", "-o", "json")
+    (trip,) = planned.document["trips"]
+    assert "would delete 3 records" in trip["message"]
+    assert bench.run("apply", "saved.plan").code == 6
+    assert everything(org)["b"] is None
     ended = bench.run("run", job(bench, losers="[one, two]"), "-o", "json")
     assert ended.code == 3, ended.err + ended.out
     assert counts(ended, "merged", "failed") == (2, 2)
