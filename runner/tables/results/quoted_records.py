@@ -56,8 +56,8 @@ def quoted_records(content: bytes) -> Iterator[QuotedRecords]:
     while start < len(content):
         end = content.find(b"\n", start + _BLOCK_BYTES) + 1 or len(content)
         pieces = content[start:end].split(b'"')
-        while len(pieces) % 2 == 0:  # the line feed is within a value
-            end = content.index(b"\n", content.index(b'"', end)) + 1
+        if len(pieces) % 2 == 0:  # the line feed is within a value
+            end = _end_of_record(content, end)
             pieces = content[start:end].split(b'"')
         start = end
         text = _joined(pieces) if len(pieces) > 1 else _with_quotes(pieces[0])
@@ -65,6 +65,16 @@ def quoted_records(content: bytes) -> Iterator[QuotedRecords]:
         records[0] = _START + records[0]
         records.pop()
         yield QuotedRecords(records, line_feeds_in_values(pieces))
+
+
+def _end_of_record(content: bytes, end: int) -> int:
+    """Where a record ends, given a place within one of its values."""
+    in_value = True
+    while in_value:
+        quote = content.index(b'"', end)
+        end = content.index(b"\n", quote) + 1
+        in_value ^= content.count(b'"', quote, end) % 2 == 1
+    return end
 
 
 def _with_quotes(outside: bytes) -> bytes:

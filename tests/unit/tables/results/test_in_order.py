@@ -212,6 +212,27 @@ def test_pieces_among_each_other_have_each_row_once(tmp_path):
     assert (store.created, store.updated, store.between(1, 9)) == (0, 0, None)
 
 
+class Slices(bytes):
+    """Counts the bytes of its slices."""
+
+    taken = 0
+
+    def __getitem__(self, key):
+        found = super().__getitem__(key)
+        self.taken += len(found)
+        return found
+
+
+def test_a_long_value_with_many_lines_and_quotes_is_taken_once():
+    text = '"\nä' * 50_000
+    rows = [(text, "x", "1"), ("y", text, "2")]
+    content = Slices(plain(rows).encode())
+    records = [each for block in quoted_records(content) for each in block.records]
+    in_one_line = (quoted(*row).removesuffix("\n").replace("\n", "\0") for row in rows)
+    assert records == [f",{row}".encode() for row in in_one_line]
+    assert content.taken < 2 * len(content)
+
+
 @pytest.mark.parametrize("first", [1, 995, 999_990])
 def test_rows_keep_their_numbers_across_thousands(tmp_path, first):
     others = [row for row in range(first, first + 2_000) if row % 7 == 0]
