@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from runner.errors import UsageError
+from runner.files import real_path
 
 JobFiles = Annotated[
     list[Path],
@@ -43,14 +44,16 @@ def job_files(given: Sequence[Path], tags: Sequence[str] | None = None) -> list[
     """The job files that are meant, those of a folder or a pattern in the order of their names.
 
     A file is taken as it is given. Of a folder (and the folders in it, but no hidden ones) and of a
-    pattern, the YAML files with `connection` or `tasks` are taken, each once.
+    pattern, the YAML files with `connection` or `tasks` are taken, each once, also where links lead
+    to it.
 
     Raises:
         UsageError: A folder or pattern has no job, or no job has one of the tags.
     """
     found: list[Path] = []
     for each in given:
-        found += [file for file in _meant_by(each) if file not in found or each == file]
+        files, known = _meant_by(each), set(map(real_path, found))
+        found += files if files == [each] else [f for f in files if real_path(f) not in known]
     return _tagged(found, tags) if tags else found
 
 
@@ -78,11 +81,11 @@ def _meant_by(given: Path) -> list[Path]:
 
 
 def _jobs_among(files: Iterable[Path]) -> list[Path]:
-    return [
-        file
-        for file in sorted(files)
-        if file.suffix in _SUFFIXES and file.is_file() and _is_job(file)
-    ]
+    of_place: dict[Path, Path] = {}
+    for file in sorted(files, key=lambda each: (each.is_symlink(), each)):
+        if file.suffix.lower() in _SUFFIXES and file.is_file() and _is_job(file):
+            of_place.setdefault(real_path(file), file)
+    return sorted(of_place.values())
 
 
 def _is_job(file: Path) -> bool:

@@ -120,7 +120,11 @@ def _misnamed(violation: Violation, origin: Origin, prefix: str) -> Iterator[Dia
 def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
     """Which kinds of mapping have the key."""
     definitions = root.get("$defs", {}).values()
-    homes = [each["title"] for each in definitions if key in each.get("properties", {})]
+    homes = [
+        each["title"]
+        for each in definitions
+        if key in each.get("properties", {}) and "title" in each
+    ]
     tasks = [home.removesuffix(" task") for home in homes if home.endswith(" task")]
     if tasks:
         return f"it is for {in_words(tasks, 'and')} tasks"

@@ -70,6 +70,15 @@ def test_a_job_of_several_places_is_found_once_and_one_given_twice_stays_an_erro
     assert named(folder, "sub/c.yaml", "sub/c.yaml") == ["sub/c.yaml", "sub/c.yaml"]
 
 
+def test_links_to_a_job_are_no_further_jobs(folder):
+    (folder / "0-link.yaml").symlink_to("b.yaml")
+    (folder / "loop").symlink_to(folder)
+    (folder / "gone.yaml").symlink_to("nowhere")
+    assert named(folder, "**/[0b]*.yaml") == ["b.yaml", "broken.yaml"]
+    assert named(folder, "sub/c.yaml", "", "loop")[:2] == ["sub/c.yaml", "a.yml"]
+    assert named(folder, "0-link.yaml") == ["0-link.yaml"]
+
+
 @pytest.mark.parametrize("empty", ["nothing-*.yaml", "empty"])
 def test_a_place_without_jobs_is_an_error(folder, empty):
     (folder / "empty").mkdir()

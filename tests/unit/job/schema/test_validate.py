@@ -106,6 +106,14 @@ def test_a_choice_is_judged_by_the_branch_that_was_meant():
     assert by_file == [("job/unknown-key", "`row` is not a key of a file source")]
 
 
+def test_a_key_at_a_place_where_it_has_no_meaning_is_always_a_problem_with_help():
+    keys = {key for _, node in objects(schema("job")) for key in node.get("properties", {})}
+    keys -= schema("job")["properties"].keys()
+    for key in sorted(keys):
+        found = validate({key: 1}, ORIGIN, "job")
+        assert [each.help for each in found if each.code == "job/unknown-key"] != [None], key
+
+
 def test_a_name_that_ends_in_a_line_break_is_no_name():
     head = "version: 1\nconnection: {environment: local}\ntasks:\n"
     found = told(f"{head}  - name: a\n    create: |\n      Account\n    from: a.csv\n")
