@@ -41,6 +41,7 @@ _VERBS = (
     "init",
     "schema",
     "doctor",
+    "state",
     "org",
 )
 """In the order of `--help`; each is a module of this package with a function of the same name."""

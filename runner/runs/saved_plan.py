@@ -7,14 +7,11 @@ how a plan is made or applied.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
 from datetime import datetime
-from os import SEEK_END
 from pathlib import Path
 from stat import S_ISREG
-from typing import BinaryIO
 
 import msgspec
 from msgspec import Struct, field
@@ -26,16 +23,15 @@ from runner.files import PRIVATE_FILE, atomic_write, private_folder, unwritable
 from runner.job.model import Job
 from runner.plan import Trip
 from runner.runs.plan import MadePlan
+from runner.runs.sealed_zip import AT_ONCE, add_seal, is_whole, seal_of
 from runner.runs.selection import digest_of
 from runner.version import __version__
 
 FORMAT_VERSION = 1
 """Raised when a member changes its meaning: rows are sent as this release would stage them."""
 _INDEX = "plan.json"
-_LAST_LINE = re.compile(rb"\nrunner-plan (\d+) ([0-9a-f]{64})\n\Z")
-_LONGEST_LINE = 100
+_WORD = "runner-plan"
 _MEMBER = re.compile(r"tasks/[\w-]+(?:\.missing)?/(?:planned/)?[\w.-]+")
-_AT_ONCE = 1 << 20
 
 
 class SavedTrip(Struct, frozen=True):
@@ -88,7 +84,7 @@ def check_place(to: Path) -> None:
         mode = to.stat().st_mode
         if S_ISREG(mode):
             with to.open("rb") as stream:
-                is_free = not stream.read(1) or _last_line(stream) is not None
+                is_free = not stream.read(1) or seal_of(stream, _WORD) is not None
         else:
             is_free = False
     except FileNotFoundError:
@@ -120,10 +116,7 @@ def save_plan(made: MadePlan, to: Path) -> None:
                 for task in made.tasks:
                     if task.is_kept:
                         _add_task(archive, made.folder / task.plan.name, task.plan.name)
-            with beside.open("rb") as stream:
-                digest = _digest(stream, beside.stat().st_size)
-            with beside.open("ab") as stream:
-                stream.write(f"\nrunner-plan {FORMAT_VERSION} {digest}\n".encode())
+            add_seal(beside, _WORD, FORMAT_VERSION)
         except OSError as error:
             raise unwritable(to, error) from error
 
@@ -136,21 +129,19 @@ def read_plan(file: Path) -> SavedPlan:
     """
     again = "Make the plan again: `runner plan JOB --save FILE`."
     try:
-        size = file.stat().st_size
         with file.open("rb") as stream:
-            found = _last_line(stream)
-            if found is None:
+            seal = seal_of(stream, _WORD)
+            if seal is None:
                 raise UsageError(
                     f"{file} is not a whole plan: it is cut short, or was edited.", hint=again
                 )
-            if int(found[1]) != FORMAT_VERSION:
+            if seal.version != FORMAT_VERSION:
                 raise UsageError(
-                    f"{file} has format {int(found[1])} of plans, and runner {__version__} applies "
+                    f"{file} has format {seal.version} of plans, and runner {__version__} applies "
                     f"format {FORMAT_VERSION}.",
                     hint=again,
                 )
-            stream.seek(0)
-            if _digest(stream, size - len(found[0])) != found[2].decode():
+            if not is_whole(stream, seal):
                 raise UsageError(
                     f"{file} was edited or damaged: its digest does not match.", hint=again
                 )
@@ -160,12 +151,6 @@ def read_plan(file: Path) -> SavedPlan:
         raise UsageError(f"{file} cannot be read: {error.strerror}.") from error
     except (zipfile.BadZipFile, KeyError, msgspec.MsgspecError) as error:
         raise UsageError(f"{file} is not a plan.", hint=again) from error
-
-
-def _last_line(stream: BinaryIO) -> re.Match[bytes] | None:
-    size = stream.seek(0, SEEK_END)
-    stream.seek(max(0, size - _LONGEST_LINE))
-    return _LAST_LINE.search(stream.read())
 
 
 def unpack_rows(file: Path, folder: Path) -> None:
@@ -185,7 +170,7 @@ def unpack_rows(file: Path, folder: Path) -> None:
                 to = folder / member.filename.removeprefix("tasks/")
                 private_folder(to.parent)
                 with archive.open(member) as source, to.open("wb") as target:
-                    while some := source.read(_AT_ONCE):
+                    while some := source.read(AT_ONCE):
                         target.write(some)
     except OSError as error:
         raise unwritable(folder, error) from error
@@ -224,11 +209,3 @@ def _saved_trip(trip: Trip) -> SavedTrip:
 def _add_task(archive: zipfile.ZipFile, folder: Path, name: str) -> None:
     for file in sorted([*folder.glob("*.json"), *(folder / PLANNED).iterdir()]):
         archive.write(file, f"tasks/{name}/{file.relative_to(folder)}")
-
-
-def _digest(stream: BinaryIO, size: int) -> str:
-    found = hashlib.sha256()
-    while size > 0 and (some := stream.read(min(size, _AT_ONCE))):
-        found.update(some)
-        size -= len(some)
-    return found.hexdigest()

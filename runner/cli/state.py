@@ -1,0 +1,137 @@
+"""`runner state export` and `runner state import`: take the state to another machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.help_text import HELP, examples_in_help
+from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.settings import state_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(
+    name="state",
+    help="Take history, watermarks and unfinished runs to another machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings=HELP,
+)
+EXAMPLES = {
+    "export": "runner state export state.zip\nrunner state export state.zip --results",
+    "import": "runner state import state.zip\nrunner state import state.zip --move /srv/jobs=/app",
+}
+
+
+@app.command("export", epilog=examples_in_help(EXAMPLES["export"]), context_settings=HELP)
+def export(
+    file: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")],
+    results: Annotated[
+        bool,
+        typer.Option(
+            "--results", help="Also write the files of finished runs, for `retry` and `undo`."
+        ),
+    ] = False,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+) -> None:
+    """Write history, watermarks and unfinished runs with their files to one file.
+
+    It has rows of the unfinished runs, and no tokens.
+    """
+    from runner.runs.state_file import export_state
+
+    done = export_state(state_folder(state_dir), file, results=results)
+    unfinished = [run.run_id for run in done.runs if run.is_unfinished]
+    if output is Output.JSON:
+        document = {
+            "file": str(file),
+            "bytes": done.size_bytes,
+            "runs": len(done.runs),
+            "unfinished": unfinished,
+            "watermarks": done.watermarks,
+            "mirrors": done.mirrors,
+        }
+        typer.echo(json.dumps(document))
+        return
+    what = _counted(len(done.runs), done.watermarks, done.mirrors)
+    typer.echo(f"{file}: {what}, {done.size_bytes:,} bytes")
+    for run_id in unfinished:
+        typer.echo(f"  {run_id} is unfinished: resume it on one machine only")
+
+
+@app.command("import", epilog=examples_in_help(EXAMPLES["import"]), context_settings=HELP)
+def import_(
+    file: Annotated[Path, typer.Argument(help="A file of `runner state export`.", metavar="FILE")],
+    move: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--move",
+            help="Job files below the first folder there are below the second here; repeatable.",
+            metavar="THERE=HERE",
+        ),
+    ] = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+) -> None:
+    """Add the history, watermarks and unfinished runs of a file to the state folder.
+
+    All of it or nothing: a run or a watermark that is here already must be the same.
+    """
+    from runner.runs.state_file import import_state
+
+    done = import_state(state_folder(state_dir), file, _folders(move or []))
+    added = done.added
+    if output is Output.JSON:
+        document = {
+            "file": str(file),
+            "host": done.host,
+            "created": done.created.isoformat(),
+            "runs": list(added.runs),
+            "skipped": list(added.known),
+            "unfinished": list(done.unfinished),
+            "watermarks": added.watermarks,
+            "mirrors": added.mirrors,
+        }
+        typer.echo(json.dumps(document))
+        return
+    what = _counted(len(added.runs), added.watermarks, added.mirrors)
+    typer.echo(f"imported {what} of {done.host}, {done.created:%Y-%m-%d %H:%M:%S} UTC")
+    if added.known:
+        typer.echo(f"  {_count(len(added.known), 'run')} skipped: here already")
+    for run_id in done.unfinished:
+        typer.echo(f"  {run_id} is unfinished: `runner resume {run_id}`")
+
+
+def _folders(moves: Sequence[str]) -> dict[str, str]:
+    """The folders of `--move`.
+
+    Raises:
+        UsageError: One of them is not two absolute paths.
+    """
+    from runner.errors import UsageError
+
+    found: dict[str, str] = {}
+    for each in moves:
+        there, equals, here = each.partition("=")
+        if not (equals and there.startswith("/") and here):
+            raise UsageError(
+                f"--move {each} is not two folders.", hint="Write it like /srv/jobs=/home/ci/jobs."
+            )
+        found[there] = str(Path(here).absolute())
+    return found
+
+
+def _counted(runs: int, watermarks: int, mirrors: int) -> str:
+    lists = _count(mirrors, "list") + " of managed records"
+    return f"{_count(runs, 'run')}, {_count(watermarks, 'watermark')}, {lists}"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

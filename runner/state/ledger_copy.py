@@ -1,0 +1,221 @@
+"""A ledger's copy: made on one machine, and added to the ledger of another.
+
+Knows the ledger's tables, and which columns have paths. Knows nothing of the file that the copy
+travels in.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from runner.errors import StateError, UsageError
+from runner.state.ledger_file import open_ledger
+
+_PATHS = (("runs", "folder"), ("tasks", "results"), ("parts", "file"))
+"""Columns with paths in the state folder."""
+_OF_JOBS = (
+    *((table, "job_file") for table in ("runs", "watermarks", "delivered", "mirrors")),
+    ("tasks", "results"),
+    ("tasks", "target"),
+)
+"""Columns with paths beside job files."""
+_OF_THE_PROCESS = frozenset({"pid", "host", "began", "state"})
+"""Columns of a run that say which process ran it."""
+_OF_RUNS = ("runs", "tasks", "parts")
+_WATERMARK = ("job_file", "task", "org_id")
+
+
+class CopiedRun(Struct, frozen=True):
+    """A run in a copy."""
+
+    run_id: str
+    is_unfinished: bool
+
+
+class Added(Struct, frozen=True):
+    """What was added to a ledger."""
+
+    runs: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    """Runs that it had already, just as they are."""
+    watermarks: int = 0
+    mirrors: int = 0
+    """Lists of records that a mirror has created."""
+
+
+def save_copy(ledger: Path, to: Path) -> None:
+    """Write a ledger as one file; a run whose process has died is aborted there.
+
+    Call it when no run is in progress: on another machine nobody knows whether its process lives.
+    """
+    with closing(open_ledger(ledger)) as connection:
+        connection.execute("VACUUM INTO ?", (str(to),))
+    with closing(sqlite3.connect(to)) as copy, copy:
+        copy.execute("UPDATE runs SET state = 'aborted' WHERE state = 'running'")
+
+
+def runs_in(copy: Path) -> tuple[CopiedRun, ...]:
+    """The runs in a copy, oldest first."""
+    with closing(open_ledger(copy)) as connection:
+        rows = connection.execute("SELECT * FROM runs ORDER BY started, rowid")
+        return tuple(CopiedRun(row["run_id"], not row["settled"]) for row in rows)
+
+
+def count_of(copy: Path, table: str) -> int:
+    """How many rows a table of a copy has."""
+    with closing(open_ledger(copy)) as connection:
+        statement = f"SELECT count(*) FROM {table}"  # noqa: S608 - own names
+        return int(connection.execute(statement).fetchone()[0])
+
+
+def move_paths(copy: Path, old_runs: str, runs: Path, jobs: Mapping[str, str]) -> None:
+    """Let the paths in a copy be those of this machine.
+
+    Args:
+        copy: The copy.
+        old_runs: The folder of the runs where the copy was made.
+        runs: That of this machine.
+        jobs: Folders of job files there, and those of this machine that stand for them.
+    """
+    with closing(open_ledger(copy)) as connection:
+        for table, column in _PATHS:
+            _move(connection, table, column, old_runs, str(runs))
+        for old, new in jobs.items():
+            for table, column in _OF_JOBS:
+                _move(connection, table, column, old, new)
+
+
+def _move(connection: sqlite3.Connection, table: str, column: str, old: str, new: str) -> None:
+    connection.execute(
+        f"UPDATE {table} SET {column} = :new || substr({column}, length(:old) + 1) "  # noqa: S608 - own names
+        f"WHERE substr({column}, 1, length(:old) + 1) = :old || '/'",
+        {"old": old.rstrip("/"), "new": new.rstrip("/")},
+    )
+
+
+@contextmanager
+def adding(ledger: Path, copy: Path) -> Iterator[Added]:
+    """Add what a copy has to a ledger when the block ends; if it raises, nothing.
+
+    A run that both have must be the same in both, and so must a watermark.
+
+    Raises:
+        UsageError: It is not; names each.
+        StateError: The ledger cannot be written.
+    """
+    # Not a LedgerFile, which moves a damaged ledger aside: it may be the copy that is damaged.
+    with closing(open_ledger(ledger)) as connection:
+        connection.execute("ATTACH ? AS given", (str(copy),))
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            _check_layout(connection)
+            yield _add(connection)
+            connection.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            raise StateError(f"The ledger {ledger} cannot be written: {error}.") from error
+
+
+def _check_layout(connection: sqlite3.Connection) -> None:
+    """A file that was made by another program may have triggers."""
+    own, given = (
+        {(row[0], row[1]) for row in connection.execute(f"SELECT type, name FROM {schema}")}  # noqa: S608
+        for schema in ("main.sqlite_master", "given.sqlite_master")
+    )
+    if own != given:
+        raise UsageError("The ledger in the file has other tables than a ledger has.")
+
+
+def _add(connection: sqlite3.Connection) -> Added:
+    own, given = (
+        [row[0] for row in connection.execute(f"SELECT run_id FROM {schema}.runs ORDER BY rowid")]  # noqa: S608
+        for schema in ("main", "given")
+    )
+    here = set(own)
+    known = [run_id for run_id in given if run_id in here]
+    different = [run_id for run_id in known if _differs(connection, run_id)]
+    marks = _watermarks(connection)
+    _refuse(different, marks)
+    new = [run_id for run_id in given if run_id not in here]
+    for table in _OF_RUNS:
+        _insert(connection, table, "run_id = ?", ((run_id,) for run_id in new))
+    for table in ("watermarks", "delivered"):
+        keys = ((each["job_file"], each["task"], each["org_id"]) for each in marks if each["new"])
+        _insert(connection, table, " AND ".join(f"{name} = ?" for name in _WATERMARK), keys)
+    return Added(
+        tuple(new), tuple(known), sum(each["new"] for each in marks), _add_mirrors(connection)
+    )
+
+
+def _differs(connection: sqlite3.Connection, run_id: str) -> bool:
+    """Whether a run that both have is not the same in both."""
+    for table in _OF_RUNS:
+        columns = [each for each in _columns(connection, table) if each not in _OF_THE_PROCESS]
+        own, given = (
+            f"SELECT {', '.join(columns)} FROM {schema}.{table} WHERE run_id = :run"  # noqa: S608
+            for schema in ("main", "given")
+        )
+        for one, other in ((own, given), (given, own)):
+            found = connection.execute(f"{one} EXCEPT {other} LIMIT 1", {"run": run_id})
+            if found.fetchone():
+                return True
+    return False
+
+
+def _watermarks(connection: sqlite3.Connection) -> list[sqlite3.Row]:
+    """The watermarks of the copy: whether each is new here, and whether it is the same."""
+    own = " AND ".join(f"own.{name} = mark.{name}" for name in _WATERMARK)
+    same = " AND ".join(f"own.{name} = mark.{name}" for name in _columns(connection, "watermarks"))
+    return connection.execute(
+        f"SELECT mark.*, own.job IS NULL AS new, coalesce({same}, 0) AS same "  # noqa: S608 - own names
+        f"FROM given.watermarks mark LEFT JOIN main.watermarks own ON {own}"
+    ).fetchall()
+
+
+def _refuse(runs: Iterable[str], marks: Iterable[sqlite3.Row]) -> None:
+    named = [f"run {run_id}" for run_id in runs]
+    named += [
+        f"the watermark of task {each['task']} of {each['job_file']}"
+        for each in marks
+        if not (each["new"] or each["same"])
+    ]
+    if named:
+        raise UsageError(
+            f"This state folder has {', '.join(named)} already, and not as in the file; "
+            "nothing was imported.",
+            hint="Import into an empty folder: `--state-dir FOLDER`.",
+        )
+
+
+def _add_mirrors(connection: sqlite3.Connection) -> int:
+    """Add the records that mirrors have created to those that are known here."""
+    connection.execute(
+        "INSERT OR IGNORE INTO main.mirrors (job_file, task, org_id) "
+        "SELECT job_file, task, org_id FROM given.mirrors"
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO main.managed (mirror, id, deleted) "
+        "SELECT own.number, record.id, record.deleted FROM given.managed record "
+        "JOIN given.mirrors mirror ON mirror.number = record.mirror "
+        "JOIN main.mirrors own USING (job_file, task, org_id)"
+    )
+    return int(connection.execute("SELECT count(*) FROM given.mirrors").fetchone()[0])
+
+
+def _insert(
+    connection: sqlite3.Connection, table: str, where: str, keys: Iterable[tuple[str, ...]]
+) -> None:
+    columns = ", ".join(_columns(connection, table))
+    connection.executemany(
+        f"INSERT INTO main.{table} ({columns}) "  # noqa: S608 - own names
+        f"SELECT {columns} FROM given.{table} WHERE {where}",
+        keys,
+    )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    return [row["name"] for row in connection.execute(f"PRAGMA main.table_info({table})")]
