@@ -281,8 +281,8 @@ def _unpack_member(
     inside = found is not None and not {"", ".", ".."} & set(found["file"].rstrip("/").split("/"))
     if S_ISLNK(member.external_attr >> 16) or not (inside or member.filename == _LEDGER):
         raise UsageError(
-            f"{file} is not an exported state: it contains {member.filename!r}, which is not a file "
-            "of a run."
+            f"{file} is not an exported state: it contains {member.filename!r}, which is not "
+            "a file of a run."
         )
     to = folder / member.filename
     private_folder(to if member.is_dir() else to.parent)
