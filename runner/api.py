@@ -249,8 +249,7 @@ def run(  # noqa: PLR0913 - the options of `runner run`
         The run. That it cannot start is an error of its `outcome` and of its iteration.
     """
     from runner.runs import execute  # noqa: PLC0415
-    from runner.runs.prepare import RunOptions, prepare  # noqa: PLC0415
-    from runner.runs.protection import check_confirmed, unconfirmed  # noqa: PLC0415
+    from runner.runs.prepare import RunOptions  # noqa: PLC0415
     from runner.state.run_records import RunRequest  # noqa: PLC0415
 
     file, of_job = _file_of(job, target)
@@ -268,8 +267,7 @@ def run(  # noqa: PLR0913 - the options of `runner run`
             allowed=rails,
             confirmed=frozenset(confirm),
         )
-        (prepared,) = prepare([file], request, options)
-        check_confirmed([unconfirmed(prepared.job, options.confirmed, request.only)])
+        (prepared,) = execute.prepare_runs([file], request, options)
         return execute.run(prepared, options, start_over=start_over)
 
     return Run(work)

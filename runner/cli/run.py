@@ -113,8 +113,6 @@ def run(
     """
     from runner.cli.run_output import run_options, run_output
     from runner.runs import execute
-    from runner.runs.prepare import prepare
-    from runner.runs.protection import check_confirmed, unconfirmed
     from runner.state.run_records import RunRequest
 
     if full and since:
@@ -141,15 +139,7 @@ def run(
             allow=allow,
             confirm=confirm,
         )
-        try:
-            prepared = prepare(files, request, options)
-            confirmed = options.confirmed
-            check_confirmed(unconfirmed(each.job, confirmed, request.only) for each in prepared)
-        except RunnerError as error:
-            from runner.runs.notifying import notify_of_not_started
-
-            notify_of_not_started(error, files, request, options)
-            raise
+        prepared = execute.prepare_runs(files, request, options)
         with _naming_jobs_not_started(files, outcomes, options) as noting:
             for job in prepared:
                 with _noting_why_not(job.job.file, outcomes, among=len(prepared)):

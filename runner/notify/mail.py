@@ -31,7 +31,7 @@ def send_mail(
         NotSentError: The server did not take it in time, or offers no encryption for a password.
     """
     host, user = server.hostname or "", unquote(server.username or "")
-    own = user if "@" in user else f"sfrunner@{socket.getfqdn()}"
+    own = user if "@" in user else f"sfrunner@{socket.gethostname()}"
     mail = EmailMessage()
     mail["Subject"] = " ".join(document["title"].split())
     mail["From"] = recipient.sender or own
@@ -51,19 +51,21 @@ def send_mail(
 
 @contextmanager
 def _mail_server(server: SplitResult, timeout_seconds: float) -> Iterator[smtplib.SMTP]:
-    """A connection, encrypted unless the server is on this machine or needs no password."""
+    """A connection; one to another machine is encrypted, unless nothing is offered or secret."""
     host, is_implicit = server.hostname or "", server.scheme == "smtps"
     trusted = ssl.create_default_context()
     kind: Any = smtplib.SMTP_SSL if is_implicit else smtplib.SMTP
     more = {"context": trusted} if is_implicit else {}
+    # Without it, smtplib asks the name server what this machine is called, which has no limit.
+    here = name if "." in (name := socket.gethostname()) else "[127.0.0.1]"
     port = server.port or (465 if is_implicit else 587 if server.username else 25)
-    with kind(host, port, timeout=timeout_seconds, **more) as smtp:
-        if not is_implicit:
+    with kind(host, port, here, timeout=timeout_seconds, **more) as smtp:
+        if not is_implicit and not is_loopback(host):
             smtp.ehlo()
             if smtp.has_extn("starttls"):
                 smtp.starttls(context=trusted)
                 smtp.ehlo()
-            elif server.username and not is_loopback(host):
+            elif server.username:
                 raise NotSentError(
                     f"the mail server {host} does not offer STARTTLS, so no password is sent"
                 )

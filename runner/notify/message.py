@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from runner.job.notices import Notice, NoticeEvent
-from runner.notify.rows import failed_rows, masked_text
+from runner.notify.rows import failed_rows
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.redaction import redacted
 
@@ -94,7 +94,7 @@ def _cleaner(happening: Happening, notice: Notice) -> Callable[[str | None], str
         if text is None:
             return None
         shown = redacted(text, shapes=True)
-        shown = masked_text(shown, notice.mask) if notice.rows else _QUOTED.sub(kept, shown)
+        shown = shown if _may_quote(notice) else _QUOTED.sub(kept, shown)
         return shown if len(shown) <= LONGEST_TEXT else f"{shown[: LONGEST_TEXT - 1]}…"
 
     return clean
@@ -136,12 +136,17 @@ def _task(task: TaskOutcome, notice: Notice, clean: Callable[[str | None], str |
                 "code": code,
                 "rows": rows,
                 "first_row": first or None,
-                "message": clean(message) if notice.rows else None,
+                "message": clean(message) if _may_quote(notice) else None,
             }
             for code, message, rows, first in task.top_errors
         ],
         "rows": list(failed_rows(task, notice.mask)) if notice.rows else [],
     }
+
+
+def _may_quote(notice: Notice) -> bool:
+    """Whether messages may quote values: one may be of a column that is masked."""
+    return notice.rows and not notice.mask
 
 
 def _has_left(counts: Counts) -> bool:

@@ -21,8 +21,7 @@ from runner.notify.message import Document
 from runner.notify.sending import sender_for
 from runner.notify.webhook import TIMEOUT_SECONDS, Sender
 from runner.redaction import redacted
-from runner.state.ledger import Ledger
-from runner.state.notifications import LONGEST_WAIT, Notification
+from runner.state.notifications import LONGEST_WAIT, Notification, Notifications
 
 MOST_SECONDS = 10.0
 """For all messages of one run together; what is left waits for the next."""
@@ -30,7 +29,7 @@ _NO_ANSWER = "no answer within {:g} s"
 
 
 def deliver(
-    ledger: Ledger,
+    notifications: Notifications | None,
     made: Sequence[Notification],
     *,
     timeout_seconds: float = TIMEOUT_SECONDS,
@@ -39,28 +38,26 @@ def deliver(
     """Record new notifications, then send them and those that wait.
 
     Args:
-        ledger: Where they are recorded.
+        notifications: Where they are recorded; None if that is not possible: then they are sent
+            once.
         made: New ones.
         timeout_seconds: For each message.
         warn: Called with what to say of each recipient that was not reached.
     """
-    notifications = ledger.notifications
-    notifications.add(made)
-    for each in notifications.drop_old(datetime.now(UTC)):
-        days = LONGEST_WAIT.days
-        warn(
-            f"notification {each.event!r} to {called(each.recipient)} could not be sent for "
-            f"{days} days and was dropped: {each.error or 'too many were waiting'}"
-        )
+    waiting = list(made)
+    if notifications is not None:
+        notifications.add(made)
+        _drop_old(notifications, warn)
+        waiting = notifications.waiting()
     rest: dict[str, list[Notification]] = {}
-    for each in notifications.waiting():
+    for each in waiting:
         rest.setdefault(each.recipient, []).append(each)
     senders = {}
     for place in list(rest):
         try:
             senders[place] = sender_for(recipient(json.loads(place)), timeout_seconds)
         except Exception as missing:  # noqa: BLE001 - a library's fault is no end of a run
-            _failed(ledger, rest.pop(place), _why(missing), warn)
+            _failed(notifications, rest.pop(place), _why(missing), warn)
     ends_at = time.monotonic() + MOST_SECONDS
     while rest and time.monotonic() < ends_at:
         round_of = {place: waiting[0] for place, waiting in rest.items()}
@@ -68,13 +65,23 @@ def deliver(
             {place: (senders[place], each) for place, each in round_of.items()}, timeout_seconds
         )
         for place, each in round_of.items():
-            if (error := errors[place]) is None:
+            error = errors[place]
+            if error is not None:
+                _failed(notifications, rest.pop(place), error, warn)
+                continue
+            if notifications is not None:
                 notifications.note(each.number, datetime.now(UTC), None)
-                rest[place].pop(0)
-            else:
-                _failed(ledger, rest[place], error, warn)
-            if error is not None or not rest[place]:
+            rest[place].pop(0)
+            if not rest[place]:
                 del rest[place]
+
+
+def _drop_old(notifications: Notifications, warn: Callable[[str], None]) -> None:
+    for each in notifications.drop_old(datetime.now(UTC)):
+        warn(
+            f"notification {each.event!r} to {called(each.recipient)} could not be sent for "
+            f"{LONGEST_WAIT.days} days and was dropped: {each.error or 'too many were waiting'}"
+        )
 
 
 def notification_of(to: Recipient, document: Document, job_file: Path) -> Notification:
@@ -102,16 +109,20 @@ def _why(error: Exception) -> str:
 
 
 def _failed(
-    ledger: Ledger, waiting: Sequence[Notification], error: str, warn: Callable[[str], None]
+    notifications: Notifications | None,
+    waiting: Sequence[Notification],
+    error: str,
+    warn: Callable[[str], None],
 ) -> None:
     """Record that messages to one recipient are not sent; the next run tries again."""
-    for each in waiting:
-        ledger.notifications.note(each.number, datetime.now(UTC), error)
+    if notifications is not None:
+        for each in waiting:
+            notifications.note(each.number, datetime.now(UTC), error)
     first, more = waiting[0], len(waiting) - 1
     others = f" and {more:,} more" if more else ""
     warn(
         f"notification {first.event!r}{others} to {called(first.recipient)} was not sent: "
-        f"{error.rstrip('.')}. The next run tries again."
+        f"{error.rstrip('.')}." + (" The next run tries again." if notifications else "")
     )
 
 

@@ -48,16 +48,6 @@ def _is_masked(name: str | None, hidden: Collection[str]) -> bool:
 def _cell(value: str | None, secret: Collection[str]) -> str:
     text = redacted(value or "", shapes=True)
     for each in secret:  # the org's message may quote it
-        text = text.replace(each, MASK)
+        text = re.sub(re.escape(each), MASK, text, flags=re.IGNORECASE)
     flat = " ".join(text.split())
     return flat if len(flat) <= _LONGEST_CELL else f"{flat[: _LONGEST_CELL - 1]}…"
-
-
-def _names(text: str, field: str) -> bool:
-    return re.search(rf"\b{re.escape(field)}\b", text, re.IGNORECASE) is not None
-
-
-def masked_text(text: str, mask: Collection[str]) -> str:
-    """A message of the org without what it says of a masked field: only the field remains."""
-    named = next((each for each in mask if _names(text, each)), None)
-    return text if named is None else f"{MASK} ({named})"

@@ -7,7 +7,7 @@ task is done.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from runner.engine.run import finish, run_tasks
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
-from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked
+from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked, prepare
 from runner.runs.protection import check_confirmed, guard_of, reserve_of, unconfirmed
 from runner.runs.selection import (
     SelectedRun,
@@ -57,6 +57,33 @@ from runner.telemetry.log import kept
 
 LOCAL_FIRST_POLL_SECONDS = 0.05
 _TOO_SHORT = "No task was started: run again, with a longer `--timeout` if this happens again."
+
+
+def prepare_runs(
+    files: Sequence[Path], request: RunRequest, options: RunOptions
+) -> list[PreparedRun]:
+    """Read and check jobs that are to run; those who want to know are notified if one may not.
+
+    Args:
+        files: The jobs, in the order in which they will run.
+        request: Which tasks, with which params.
+        options: How.
+
+    Raises:
+        JobError: Jobs are wrong; the problems of all.
+        UsageError: A job is given twice, or has no such task or param.
+        RailError: A protected connection was not confirmed.
+    """
+    try:
+        prepared = prepare(files, request, options)
+        confirmed = options.confirmed
+        check_confirmed(unconfirmed(each.job, confirmed, request.only) for each in prepared)
+    except RunnerError as error:
+        from runner.runs.notifying import notify_of_not_started
+
+        notify_of_not_started(error, files, request, options)
+        raise
+    return prepared
 
 
 def run(wanted: PreparedRun, options: RunOptions, *, start_over: bool = False) -> RunOutcome:

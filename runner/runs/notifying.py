@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from runner import events
 from runner.credentials import SecretReference
-from runner.errors import AbortedError, ExitCode, JobError, RunnerError
+from runner.errors import AbortedError, ExitCode, JobError, RunnerError, StateError
 from runner.job.model import Job
 from runner.job.notices import Notice, NoticeEvent
 from runner.job.watched_files import watched_file
@@ -26,6 +26,7 @@ from runner.runs.next_command import command_after
 from runner.runs.prepare import RunOptions
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord, RunRequest, RunState
+from runner.telemetry.log import FILE
 
 if TYPE_CHECKING:
     from runner.notify.heartbeat import Heartbeat
@@ -71,8 +72,8 @@ def notified(
         connection.auth is None,
     )
     watch = _Watch(of_job, request, options)
-    watch.begin()
     try:
+        watch.begin()
         outcome = run(replace(options, sink=watch.note))
     except Exception as error:
         watch.failed(error)
@@ -140,16 +141,12 @@ class _Watch(Struct):
 
             self.heartbeat = Heartbeat(self.job.heartbeat, self.warn)
         if self.job.notices:
-            with self._harmlessly(), self._ledger() as ledger:
-                self.before = ledger.last_run_of(self.job.file, self.job.target)
-                if self.before is not None and self.before.state is RunState.DIED:
-                    known = ledger.notifications.of_runs([self.before.run_id])
-                    if not any(each.event == NoticeEvent.FAILED.value for each in known):
-                        died = self._end(ExitCode.FAILED, _DIED)
-                        of_it = replace(
-                            died, run_id=self.before.run_id, started=self.before.started
-                        )
-                        self._notify(ledger, [of_it])
+            with self._harmlessly(is_over=False), self._ledger() as ledger:
+                before = self.before = ledger.last_run_of(self.job.file, self.job.target)
+                if before is not None and _died_unnoticed(ledger, before):
+                    end = self._end(ExitCode.FAILED, _DIED)
+                    of_it = replace(end, run_id=before.run_id, started=before.started)
+                    self._notify(ledger, [of_it])
 
     def note(self, event: events.Event) -> None:
         """Pass an event on; at the first run that starts, ping the heartbeat."""
@@ -175,8 +172,8 @@ class _Watch(Struct):
     def ended(self, outcomes: Sequence[RunOutcome]) -> None:
         """Notify of ends that are in the ledger, if the runs began."""
         if self.job.notices:
-            with self._harmlessly(), self._ledger() as ledger:
-                self._notify(ledger, outcomes)
+            with self._harmlessly():
+                self._notify_recorded(outcomes)
         if self.heartbeat is not None:
             with self._harmlessly():
                 from runner.notify.message import Happening, document_of
@@ -191,14 +188,17 @@ class _Watch(Struct):
         self.options.sink(events.Warned(message))
 
     @contextmanager
-    def _harmlessly(self) -> Iterator[None]:
-        """Report whatever goes wrong; the run has ended as it has."""
+    def _harmlessly(self, *, is_over: bool = True) -> Iterator[None]:
+        """Report whatever goes wrong: it is not the run's. A signal still ends one to come."""
         try:
             yield
         except AbortedError:
+            if not is_over:
+                raise
             self.warn("a signal ended the sending of notifications. The next run tries again.")
         except RunnerError as error:
-            self.warn(f"notifications were not sent: {error.message}")
+            if is_over:
+                self.warn(f"notifications were not sent: {error.message}")
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has ended as it has
             self.warn(f"notifications were not sent: internal error ({type(error).__name__}).")
 
@@ -213,17 +213,25 @@ class _Watch(Struct):
             run_id, job.job, job.file, self.started, now, exit_code=code, message=message
         )
 
-    def _notify(self, ledger: Ledger, outcomes: Sequence[RunOutcome]) -> None:
+    def _notify_recorded(self, outcomes: Sequence[RunOutcome]) -> None:
+        """Notify, also if the ledger cannot be used: that may be why the run failed."""
+        try:
+            with self._ledger() as ledger:
+                self._notify(ledger, outcomes)
+        except StateError:
+            self._notify(None, outcomes)
+
+    def _notify(self, ledger: Ledger | None, outcomes: Sequence[RunOutcome]) -> None:
         from runner.notify.outbox import deliver
 
         made: list[Notification] = []
-        follows_failure = self._follows_failure(ledger)
+        follows_failure = ledger is not None and self._follows_failure(ledger)
         for each in outcomes:
-            record = _record(ledger, each.run_id)
+            record = None if ledger is None else _record(ledger, each.run_id)
             outcome = record.outcome or each if record is not None else each
             made += self._made(outcome, record, follows_failure=follows_failure)
             follows_failure = outcome.exit_code is not ExitCode.DONE
-        deliver(ledger, made, warn=self.warn)
+        deliver(None if ledger is None else ledger.notifications, made, warn=self.warn)
 
     def _follows_failure(self, ledger: Ledger) -> bool:
         """Whether the run before, or an attempt to start one since then, was not done."""
@@ -283,6 +291,19 @@ class _Watch(Struct):
 
 
 _BAD = frozenset({NoticeEvent.FAILED.value, NoticeEvent.PARTIAL.value, NoticeEvent.TRIPPED.value})
+
+
+def _died_unnoticed(ledger: Ledger, run: RunRecord) -> bool:
+    """Whether a run's process died, and nobody was notified since it did anything."""
+    if run.state is not RunState.DIED:
+        return False
+    failed = NoticeEvent.FAILED.value
+    told = [each for each in ledger.notifications.of_runs([run.run_id]) if each.event == failed]
+    try:
+        last_event = ((run.folder or Path()) / FILE).stat().st_mtime
+    except OSError:
+        last_event = 0.0
+    return not any(each.created.timestamp() > last_event for each in told)
 
 
 def _record(ledger: Ledger, run_id: str) -> RunRecord | None:

@@ -130,3 +130,87 @@ def test_runs_that_never_begin_are_told_too(bench, hook):
     (refused,) = messages(hook)
     assert refused["command"].startswith("runner login ")
     assert refused["run_id"] is not None
+
+
+def test_a_signal_and_a_kill_are_told_by_the_run_or_the_next(bench, org, hook):
+    org.stall_jobs()
+    bench.write("rows.csv", GOOD)
+    job = bench.job(TASK.replace("rest", "bulk"), head=HEAD)
+    stopped = bench.start("run", job, "-v")
+    until_sent(stopped)
+    stopped.terminate()
+    assert stopped.wait() == 143
+    (terminated,) = messages(hook)
+    assert (terminated["event"], terminated["exit_code"]) == ("failed", 143)
+    assert terminated["command"].startswith(f"runner resume {terminated['run_id']}")
+
+    killed = bench.start("run", job, "-v")
+    until_sent(killed)
+    locked = bench.run("run", job)
+    assert locked.code == 11
+    killed.kill()
+    killed.wait()
+    org.go_on()
+    hook.got.clear()
+    assert bench.run("run", job).code == 0
+    died, recovered = messages(hook)
+    assert (died["event"], died["run_id"]) == ("failed", terminated["run_id"])
+    assert "killed" in died["message"]
+    assert recovered["event"] == "recovered"
+
+
+def until_sent(process):
+    """Wait until a run polls its Bulk job."""
+    for line in process.stderr:
+        if "InProgress" in line or "UploadComplete" in line:
+            return
+
+
+def test_all_jobs_of_a_command_that_starts_none_are_told(bench, hook):
+    (bench.folder / "jobs").mkdir()
+    bench.write("jobs/rows.csv", GOOD)
+    bench.job(TASK, name="jobs/a.yaml", head=HEAD)
+    bench.job("- {name: broken}", name="jobs/b.yaml", head=HEAD)
+    assert bench.run("run", "jobs").code == 2
+    good, broken = messages(hook)
+    assert "there are problems in jobs/b.yaml" in good["message"]
+    assert broken["job_file"].endswith("jobs/b.yaml")
+    assert broken["problems"]
+
+
+def test_a_state_folder_that_cannot_be_used_is_told(bench, hook):
+    bench.write("rows.csv", GOOD)
+    bench.write("state", "a file, not a folder")
+    ended = bench.run("run", bench.job(TASK, head=HEAD))
+    assert ended.code == 1
+    (found,) = messages(hook)
+    assert found["event"] == "failed"
+    assert "state" in found["message"]
+
+
+def test_a_missing_extra_is_an_error_before_the_night_and_none_of_a_run(bench, org):
+    bench.write("rows.csv", BAD)
+    bench.env |= {"OPS": "slack://a/b/c", "PYTHONPATH": str(bench.folder / "none")}
+    job = bench.job(TASK, head="notify: {to: [{env: OPS}]}\n")
+    hidden = "import sys; sys.modules['apprise'] = None\n"
+    bench.write("none/sitecustomize.py", hidden)
+    found = bench.run("validate", job)
+    assert found.code == 2
+    assert "pip install 'sfrunner[notify]'" in found.out
+    ended = bench.run("run", job)
+    assert ended.code == 3
+    assert "pip install 'sfrunner[notify]'" in ended.err
+
+
+def test_overdue_exits_with_12_and_names_the_jobs(bench, org):
+    bench.write("rows.csv", GOOD)
+    job = bench.job(TASK, head="expect: every 1d\n")
+    never = bench.run("overdue", job)
+    assert never.code == 12
+    assert f"{job}: OVERDUE; never done; expected every 1 d" in never.out
+    assert bench.run("overdue").code == 2  # nothing has run: there is nothing to judge
+    assert bench.run("run", job).code == 0
+    for words in (["overdue"], ["overdue", job], ["overdue", ".", "-q"]):
+        assert bench.run(*words).code == 0
+    (listed,) = bench.run("overdue", "-o", "json").document["jobs"]
+    assert (listed["overdue"], listed["expected_seconds"]) == (False, 86400)
