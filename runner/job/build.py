@@ -52,6 +52,7 @@ from runner.job.soql import selection
 from runner.job.source_query import SourceQuery, names_query, query_name
 
 if TYPE_CHECKING:
+    from runner.job.metrics import Metrics
     from runner.job.notices import Notice
 
 _NESTED = ("retry", "options")
@@ -77,7 +78,15 @@ def connection(values: Values, folder: Path, source: Path | None) -> Connection:
         name=values.get("name"),
         protect=values.get("protect", False),
         notify=_notices(values["notify"]) if "notify" in values else (),
+        metrics=metrics(values["metrics"], folder) if "metrics" in values else None,
     )
+
+
+def metrics(value: Values, folder: Path) -> Metrics:
+    """Build where metrics go; paths are relative to `folder`."""
+    from runner.job import metrics as notation_of_metrics  # noqa: PLC0415 - few jobs have them
+
+    return notation_of_metrics.metrics(value, folder)
 
 
 def _notices(value: Any) -> tuple[Notice, ...]:  # noqa: ANN401 - as YAML has it

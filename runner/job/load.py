@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import JobError
-from runner.job import for_each, notation
+from runner.job import build, for_each, notation
 from runner.job.checks import Readers, check_meaning
 from runner.job.checks.connection import environment_problems, secrets_outside
 from runner.job.checks.tasks import verbs
@@ -38,6 +38,9 @@ from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.source_query import names_query
 from runner.job.targets import enabled_for, problems_of_targets
 from runner.job.yaml.document import Document, as_yaml, read_document
+
+if TYPE_CHECKING:
+    from runner.job.metrics import Metrics
 
 __all__ = ["Readers", "check_job", "expanded_tasks", "load_job", "task_places"]
 
@@ -118,6 +121,7 @@ def check_job(
         permissions=permissions,
         written_before=written_before,
         notify=told.get("notify", ()),
+        metrics=_metrics(values, paths, folder),
     )
     problems += check_meaning(partial, readers)
     ordered = in_order(problems)
@@ -133,6 +137,13 @@ def _told(values: Mapping[str, Any], paths: ProblemPaths) -> dict[str, Any]:
     from runner.job.build_notices import of_job  # noqa: PLC0415 - few jobs have them
 
     return of_job(values, paths)
+
+
+def _metrics(values: Mapping[str, Any], paths: ProblemPaths, folder: Path) -> Metrics | None:
+    at = ("metrics",)
+    if "metrics" not in values or paths.covers(at) or paths.below(at):
+        return None
+    return build.metrics(values["metrics"], folder)
 
 
 def expanded_tasks(file: Path) -> str:
@@ -211,5 +222,6 @@ def _job(
         max_disk_bytes=notation.size_bytes(most) if (most := values.get("max_disk")) else None,
         limits=notation.limits(values.get("limits", {})),
         origin=origin,
+        metrics=partial.metrics,
         **told,
     )

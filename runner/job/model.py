@@ -39,6 +39,7 @@ from runner.job.merges import Merge
 from runner.job.rails import Limits
 
 if TYPE_CHECKING:
+    from runner.job.metrics import Metrics
     from runner.job.notices import Notice
 
 DEFAULT_API_VERSION = "20.0"
@@ -111,6 +112,8 @@ class Connection(Struct, frozen=True):
     """Which of the job's targets it is; None if the job has one connection."""
     notify: tuple[Notice, ...] = ()
     """Who is notified of the runs of every job on it."""
+    metrics: Metrics | None = None
+    """Where metrics of the runs of every job on it go."""
 
     @property
     def called(self) -> str:
@@ -399,6 +402,8 @@ class Job(Struct, frozen=True):
     """Where the URL is that each run pings; None: none is."""
     expected_seconds: float | None = None
     """The longest time between two runs that succeed; None: any."""
+    metrics: Metrics | None = None
+    """Where metrics of its runs go, besides the place of its connection."""
     origin: Origin = field(default_factory=lambda: Origin(Path()))
 
     @property

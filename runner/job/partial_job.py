@@ -40,6 +40,7 @@ from runner.job.source_query import SourceQuery
 from runner.outcome import RowStatus
 
 if TYPE_CHECKING:
+    from runner.job.metrics import Metrics
     from runner.job.notices import Notice
 
 _DECISIVE = frozenset(
@@ -93,6 +94,18 @@ class PartialJob(Struct, frozen=True, dict=True):
     written_before: frozenset[Path] = frozenset()
     """Files that another job writes before this one starts."""
     notify: tuple[Notice, ...] = ()
+    metrics: Metrics | None = None
+
+    @property
+    def all_metrics(self) -> tuple[tuple[Origin, Location, Metrics], ...]:
+        """Where metrics go, with the file and the path that say so."""
+        of_connection = self.connection.metrics if self.connection else None
+        at = (*self.connection_path, "metrics")
+        found = (
+            (self.origin, ("metrics",), self.metrics),
+            (self.connection_origin, at, of_connection),
+        )
+        return tuple((origin, path, each) for origin, path, each in found if each is not None)
 
     @cached_property
     def writes(self) -> tuple[WriteTask, ...]:

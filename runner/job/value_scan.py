@@ -111,7 +111,7 @@ def _kind(path: Location, text: str) -> str | None:
             return kind
     if _CONSUMER_SECRET.fullmatch(text):
         return "a consumer secret"
-    if "://" in text and not {"notify", "heartbeat"}.isdisjoint(path):
+    if "://" in text and not {"notify", "heartbeat", "metrics"}.isdisjoint(path):
         return _WEB_ADDRESS
     key = str(path[-1]).lower().replace("-", "_") if path else ""
     return f"a {key.replace('_', ' ')}" if key in _SECRET_KEYS and _may_hold_one(path) else None

@@ -250,7 +250,8 @@ def execute_selected(
     lock.note_run_id(selected.run_id)
     folder, job, ledger = options.settings.state.run(selected.run_id), selected.job, lock.ledger
     selected.record(ledger, folder)
-    with kept(folder, selected.run_id, options.sink) as sink:
+    with kept(folder, selected.run_id, options.sink) as keeping:
+        sink = _measured(job, ledger, keeping)
         options = replace(options, sink=sink)
         sink(events.RunStarted(selected.run_id, job.name, len(job.tasks)))
         with (
@@ -263,6 +264,14 @@ def execute_selected(
             with _other_orgs(selected, options, target, ends_at) as others:
                 run = Execution(selected, folder, ledger, options, session, org, ends_at, others)
                 return run.run()
+
+
+def _measured(job: Job, ledger: Ledger, sink: events.Sink) -> events.Sink:
+    if job.metrics is None and job.connection.metrics is None:
+        return sink
+    from runner.runs.measuring import measured
+
+    return measured(job, ledger, sink)
 
 
 def _other_orgs(

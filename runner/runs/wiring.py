@@ -74,10 +74,10 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
         written_before: Files that another job writes before this one starts.
         target: Which of its targets is meant; None: its default, if it has targets.
         thorough: Also read the rows of Excel, JSON and XML, which a run reads when the task starts.
-        tolerant: Ignore what keeps no run from its rows: that a notification cannot be sent.
+        tolerant: Ignore what keeps no run from its rows: libraries to notify and to measure.
     """
     from runner.job import load
-    from runner.tables.extras import library_to_notify, missing_library
+    from runner.tables.extras import library_of_metrics, library_to_notify, missing_library
     from runner.tables.sources.open import columns_of, read_columns
     from runner.tables.staging.expressions import columns_in, problem_of, problem_of_select
 
@@ -88,6 +88,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
         header=columns_of if thorough else read_columns,
         libraries=missing_library,
         recipients=None if tolerant else library_to_notify,
+        exporters=None if tolerant else library_of_metrics,
     )
     return load.check_job(file, readers, permissions, written_before, target)
 

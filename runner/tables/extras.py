@@ -74,6 +74,13 @@ def library_to_notify(recipient: Recipient) -> tuple[str, str] | None:
     return _missing("apprise", "notify", f"the URL in {recipient}")
 
 
+def library_of_metrics() -> tuple[str, str] | None:
+    """As `missing_library`, of metrics."""
+    if _is_installed("prometheus_client"):
+        return None
+    return _missing("prometheus_client", "metrics", "`metrics`")
+
+
 def _missing(module: str, name: str, what: str) -> tuple[str, str]:
     library = f"{what} needs the library {module}, which is not installed"
     return library, f"install it: pip install 'sfrunner[{name}]'"

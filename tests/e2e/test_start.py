@@ -12,7 +12,17 @@ JOB = """
   from: rows.csv
   fields: {ERP_Id__c: no, Name: trim(name)}
 """
-NEVER = {"duckdb", "rich", "jsonschema", "jinja2", "cryptography", "truststore", "numpy", "pandas"}
+NEVER = {
+    "prometheus_client",
+    "duckdb",
+    "rich",
+    "jsonschema",
+    "jinja2",
+    "cryptography",
+    "truststore",
+    "numpy",
+    "pandas",
+}
 """Packages that no ordinary command needs."""
 HTTP, ENGINE = {"httpx", "tenacity"}, {"_duckdb"}
 COMPLETE = {"_RUNNER_COMPLETE": "complete_bash", "COMP_WORDS": "runner val", "COMP_CWORD": "1"}

@@ -49,6 +49,7 @@ NOTICES = (
     "recipient_webhook",
     "recipient_email",
     "heartbeat",
+    "metrics",
 )
 LOOKUPS = (
     (200, 50_000_000),

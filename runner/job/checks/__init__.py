@@ -100,6 +100,8 @@ class Readers(Struct, frozen=True):
     header: HeaderReader | None = None
     libraries: LibraryFinder | None = None
     recipients: RecipientFinder | None = None
+    exporters: connection.MissingLibrary | None = None
+    """What metrics need and is missing."""
 
 
 def check_meaning(job: PartialJob, readers: Readers) -> list[Diagnostic]:
@@ -122,6 +124,7 @@ def check_meaning(job: PartialJob, readers: Readers) -> list[Diagnostic]:
         from runner.job.checks.notices import notices  # noqa: PLC0415 - few jobs notify
 
         found += notices(job, readers.recipients)
+    found += connection.libraries_of_metrics(job, readers.exporters)
     return [*found, *endpoints.libraries(job, readers.libraries)]
 
 

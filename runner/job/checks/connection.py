@@ -9,9 +9,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from msgspec.structs import replace
 
 from runner.credentials import ClientCredentials, JwtBearer, SecretReference
 from runner.diagnostics import Diagnostic, Location
@@ -27,6 +29,9 @@ from runner.job.my_domain import (
 )
 from runner.job.partial_job import PartialJob, file_path, option_path, query_targets, task_path
 from runner.job.permissions import Permissions
+
+MissingLibrary = Callable[[], tuple[str, str] | None]
+"""What is missing, and how to install it; None if nothing is."""
 
 _Found = tuple[str, str, str, str]
 """Key, code, message, help."""
@@ -186,6 +191,20 @@ def outside_folder(job: PartialJob) -> Iterator[Diagnostic]:
     for at, place in _written_paths(job):
         if not job.permissions.covers(place, job.folder):
             yield _outside(job.origin, at, place, job.folder)
+    for origin, path, metrics in job.all_metrics:
+        folder = metrics.textfile
+        if folder is not None and not job.permissions.covers(folder, job.folder):
+            at = (*path, "textfile")
+            hint = f"run with `--allow-outside {shlex.quote(str(folder))}`"
+            yield replace(_outside(origin, at, folder, job.folder), help=hint)
+
+
+def libraries_of_metrics(job: PartialJob, missing: MissingLibrary | None) -> Iterator[Diagnostic]:
+    """The library of metrics, if they are wanted and it is not installed."""
+    found = missing() if missing is not None and job.all_metrics else None
+    if found is not None:
+        origin, path, _ = job.all_metrics[0]
+        yield origin.diagnose(path, "job/missing-library", found[0], help=found[1])
 
 
 def secrets_outside(
