@@ -1,4 +1,4 @@
-"""`runner org serve` and `runner org reset`: serve and empty the embedded local org."""
+"""`runner org`: serve and empty the embedded local org, pull the shape of an org into files."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.help_text import HELP, examples_in_help
-from runner.cli.options import Output, OutputOption, StateDir
-from runner.cli.settings import state_folder
+from runner.cli.job_files import JobFiles, Tags, job_files
+from runner.cli.options import Output, OutputOption, Quiet, StateDir, Target
+from runner.cli.settings import AllowHost, AllowOutside, state_folder, user_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="org",
-    help="Serve a local Salesforce org, to try jobs on.",
+    help="Serve a local Salesforce org, to try jobs on; keep an org's shape in git.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -33,6 +34,7 @@ app = typer.Typer(
 EXAMPLES = {
     "serve": "runner org serve\nrunner org serve --port 0 -o json --org-file org.yaml",
     "reset": "runner org reset --org-file org.yaml",
+    "pull": "runner org pull jobs/ --target prod\nrunner org pull jobs/ --target prod --update",
 }
 OrgFile = Annotated[
     Path | None,
@@ -212,3 +214,61 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
         except OSError as error:
             raise unwritable(folder, error, "{} cannot be deleted") from error
     typer.echo(f"The local org of {of} is empty.")
+
+
+@app.command(epilog=examples_in_help(EXAMPLES["pull"]), context_settings=HELP)
+def pull(
+    jobs: JobFiles,
+    objects: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--objects",
+            help="Also these objects, with commas between them; repeatable.",
+            metavar="A,B",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Folder to write to. Default: that of the lock in use, or of the jobs.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
+    update: Annotated[
+        bool, typer.Option("--update", help="Write the files again if they exist.")
+    ] = False,
+    tag: Tags = None,
+    target: Target = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+    quiet: Quiet = False,
+    allow_host: AllowHost = None,
+    allow_outside: AllowOutside = None,
+) -> None:
+    """Write the shape of the jobs' org into org.yaml and org.lock.json.
+
+    Describes the objects that the jobs use: org.yaml is a local org that has them, org.lock.json
+    what checks compare jobs with.
+    """
+    from runner.runs import org_pull
+
+    named = [name.strip() for each in objects or () for name in each.split(",") if name.strip()]
+    wanted = org_pull.Wanted(job_files(jobs, tag), target, named, out, update)
+    pulled = org_pull.pull(wanted, user_settings(state_dir, allow_host, allow_outside))
+    if output is Output.JSON:
+        from msgspec import to_builtins
+
+        document = to_builtins(pulled, enc_hook=str)
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    for name in pulled.gone:
+        typer.echo(f"warning: the org no longer has {name}.", err=True)
+    if pulled.left_out:
+        listed = ", ".join(pulled.left_out)
+        typer.echo(f"warning: an org file cannot declare {listed}.", err=True)
+    if not quiet:
+        number = len(pulled.objects)
+        typer.echo(f"{number} object{'' if number == 1 else 's'} of the org {pulled.org_id}:")
+        typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")

@@ -7,6 +7,7 @@ Knows describe answers and the forms of a column: `Name`, `Account.ERP_Id__c`,
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from http import HTTPStatus
 from threading import Lock
 
@@ -29,7 +30,7 @@ class AmbiguousColumnError(ColumnError):
     """A column that may be one of several fields."""
 
 
-class FieldDescribe(Struct, frozen=True):
+class FieldDescribe(Struct, frozen=True, omit_defaults=True):
     """One field, as `describe` has it."""
 
     name: str
@@ -74,7 +75,7 @@ class FieldDescribe(Struct, frozen=True):
         return self.external_id or self.id_lookup
 
 
-class ObjectDescribe(Struct, frozen=True):
+class ObjectDescribe(Struct, frozen=True, omit_defaults=True):
     """One object, as `describe` has it."""
 
     name: str
@@ -147,10 +148,13 @@ class ResolvedColumn(Struct, frozen=True):
 
 
 class Describes:
-    """Describes of one org, each requested once. Threads may share it."""
+    """Describes of one org, each requested once. Threads may share it.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    They come from the org of a session, or from any other function that gives them.
+    """
+
+    def __init__(self, source: Session | Callable[[str], ObjectDescribe]) -> None:
+        self._ask = source if callable(source) else partial(describe, source)
         self._known: dict[str, ObjectDescribe] = {}
         self._lock = Lock()
 
@@ -162,7 +166,7 @@ class Describes:
         """
         with self._lock:
             if sobject.lower() not in self._known:
-                self._known[sobject.lower()] = describe(self._session, sobject)
+                self._known[sobject.lower()] = self._ask(sobject)
             return self._known[sobject.lower()]
 
     def resolve(self, sobject: str, column: str) -> ResolvedColumn:
@@ -188,13 +192,22 @@ class Describes:
 
 
 def describe(session: Session, sobject: str) -> ObjectDescribe:
+    """Request an object's describe, and read it.
+
+    Raises:
+        OrgError: The org has no such object, or the user may not see it.
+    """
+    return object_of(describe_answer(session, sobject))
+
+
+def describe_answer(session: Session, sobject: str) -> OrgResponse:
     """Request an object's describe.
 
     Raises:
         OrgError: The org has no such object, or the user may not see it.
     """
     try:
-        answer = session.request("GET", f"/sobjects/{segment(sobject)}/describe")
+        return session.request("GET", f"/sobjects/{segment(sobject)}/describe")
     except OrgError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
@@ -208,7 +221,6 @@ def describe(session: Session, sobject: str) -> ObjectDescribe:
                 "Check its API name, including `__c`, and the user's permissions.",
             ),
         ) from error
-    return object_of(answer)
 
 
 class _Choice(msgspec.Struct):

@@ -195,7 +195,8 @@ def test_every_key_of_a_job_is_told():
 def diagnostic_codes():
     """Every code that a diagnostic has, read off the source."""
     codes = set()
-    for file in [*sources("job", "engine", "runs"), ROOT / "runner" / "cli" / "org.py"]:
+    others = [ROOT / "runner" / name for name in ("cli/org.py", "salesforce/org_lock.py")]
+    for file in [*sources("job", "engine", "runs"), *others]:
         texts = texts_of(file)
         codes |= {text for text in texts if re.fullmatch(r"[a-z]+/[a-z0-9-]+", text)}
         # The schema's messages put its name before their codes: f"{prefix}/unknown-key".

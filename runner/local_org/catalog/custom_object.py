@@ -34,6 +34,11 @@ KEY_PREFIX_LETTERS = {"c": "a", "e": "e", "mdt": "m", "": "z"}
 """Salesforce's, except that of further standard objects, whose own are declared."""
 
 
+def flags_of(kind: str) -> frozenset[str]:
+    """What describe says of every object of a kind; `kind` is the suffix of its name."""
+    return frozenset(_FLAGS[kind].split())
+
+
 def _reference(name: str, label: str, *parents: str, defaulted: bool = True) -> Field:
     return Field(
         name=name,

@@ -39,6 +39,15 @@ def fields_of_people(contact: SObject) -> Iterator[tuple[str, Field]]:
             yield f"{field.name.removesuffix('c')}pc", field
 
 
+def brings(sobject: str, name: str) -> bool:
+    """Whether person accounts bring the field of an object that the catalog lacks."""
+    if sobject == "Account":
+        return (
+            name.startswith(("Person", "IsPerson")) or name in _OWN_NAMES or name.endswith("__pc")
+        )
+    return (sobject, name) in {("Contact", "IsPersonAccount"), ("RecordType", "IsPersonType")}
+
+
 def _is_of_address(field: Field) -> bool:
     compound = field.compound_field_name or field.name
     return compound in {f"{kind}Address" for kind in _ADDRESSES}

@@ -1,0 +1,106 @@
+"""The lock of an org: what describe says of the objects that jobs use, in a file beside the jobs.
+
+Checks read it instead of the org. Knows its form and where it is. Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from runner.diagnostics import Diagnostic
+from runner.errors import JobError, OrgError
+from runner.salesforce.describe import Describes, ObjectDescribe
+from runner.suggest import did_you_mean
+
+LOCK_NAME = "org.lock.json"
+_VERSION = 1
+_INLINE = 4
+"""From this depth on a value stands on one line: each field and each list of children."""
+_NEW_LOCK = "Restore it from git, or write it again with `runner org pull --update`."
+
+
+class OrgLock(Struct, frozen=True, forbid_unknown_fields=True):
+    """An org's objects, as they were pulled."""
+
+    version: int
+    org_id: str
+    """18 characters."""
+    api_version: str
+    objects: dict[str, ObjectDescribe]
+    """By API name."""
+
+    @classmethod
+    def of(cls, org_id: str, api_version: str, objects: Mapping[str, ObjectDescribe]) -> OrgLock:
+        """The lock of some objects of an org."""
+        return cls(_VERSION, org_id, api_version, dict(objects))
+
+    def describes(self) -> Describes:
+        """The describes in the lock; an object that it lacks is an OrgError, as of an org."""
+        known = {name.lower(): each for name, each in self.objects.items()}
+
+        def ask(sobject: str) -> ObjectDescribe:
+            if sobject.lower() in known:
+                return known[sobject.lower()]
+            raise OrgError(
+                f"{LOCK_NAME} has no object {sobject}",
+                hint=did_you_mean(
+                    sobject,
+                    self.objects,
+                    "If the org has it, `runner org pull --update` with this job adds it.",
+                ),
+            )
+
+        return Describes(ask)
+
+    def text(self) -> str:
+        """The content of the file: sorted, a line for each field."""
+        return _text(msgspec.to_builtins(self, order="deterministic"), 0) + "\n"
+
+
+def find_lock(file: Path) -> Path | None:
+    """The lock beside a job or in a folder above it, up to that of the git repository, if any."""
+    for folder in file.absolute().parents:
+        if (folder / LOCK_NAME).is_file():
+            return folder / LOCK_NAME
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def read_lock(file: Path) -> OrgLock:
+    """Read a lock.
+
+    Raises:
+        JobError: It cannot be read, is damaged, or of another version.
+    """
+    try:
+        content = file.read_bytes()
+        version = msgspec.json.decode(content, type=_Versioned).version
+        if version != _VERSION:
+            words = f"this lock is of version {version}; this runner reads version {_VERSION}"
+            hint = "Use the runner that wrote it, or delete the file and pull again."
+            raise JobError((Diagnostic("lock/version", words, file, help=hint),))
+        return msgspec.json.decode(content, type=OrgLock)
+    except OSError as error:
+        words = f"the lock cannot be read: {error.strerror or error}"
+        raise JobError((Diagnostic("lock/damaged", words, file, help=_NEW_LOCK),)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        words = f"the lock is damaged: {error}"
+        raise JobError((Diagnostic("lock/damaged", words, file, help=_NEW_LOCK),)) from error
+
+
+class _Versioned(Struct):
+    version: int
+
+
+def _text(value: object, depth: int) -> str:
+    if not isinstance(value, dict) or not value or depth == _INLINE:
+        return json.dumps(value, ensure_ascii=False)
+    indent = "  " * (depth + 1)
+    lines = (f"{indent}{json.dumps(key)}: {_text(each, depth + 1)}" for key, each in value.items())
+    return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"

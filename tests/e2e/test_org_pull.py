@@ -1,0 +1,108 @@
+"""`runner org pull`: the shape of the jobs' org in files, and checks without the org."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import yaml
+
+ORG = """\
+version: 1
+objects:
+  Account:
+    fields:
+      ERP_Id__c: {type: text, length: 20, unique: true, external_id: true}
+      Tier__c: {type: picklist, values: [Gold, Silver], restricted: true}
+    validation_rules:
+      Named: {when: {Name: x}, message: No.}
+  Invoice__c:
+    key_prefix: a0I
+    name_field: {type: auto_number, format: "INV-{0000}"}
+    fields:
+      Account__c: {type: master_detail, to: Account}
+      Other__c: {type: lookup, to: Other__c}
+  Other__c: {key_prefix: a0O}
+  Unused__c: {key_prefix: a0U}
+"""
+JOB = """
+- name: people
+  upsert: Account
+  key: ERP_Id__c
+  from: a.csv
+- name: bills
+  query: SELECT Id, Other__r.Name FROM Invoice__c
+  to: out.csv
+"""
+
+
+@pytest.fixture
+def pulling(bench, serve_org):
+    """A folder with a job, and an org that is served from another folder."""
+    served = replace(bench, folder=bench.folder / "served")
+    org = serve_org(org_file=ORG, place=served)
+    bench.env["ORG_TOKEN"] = org.token
+    bench.write("a.csv", "ERP_Id__c,Name\n1,x\n")
+    return bench, org
+
+
+def job_of(bench, org, tasks=JOB, name="job.yaml"):
+    return bench.job(tasks, name=name, connection=connection_to(org))
+
+
+def connection_to(org):
+    return f"{{environment: local, url: '{org.url}', token: {{env: ORG_TOKEN}}}}"
+
+
+def test_what_jobs_use_is_pulled_and_written_anew_only_when_asked(pulling):
+    bench, org = pulling
+    file = job_of(bench, org)
+    pulled = bench.run("org", "pull", file, "--objects", "Unused__c", "-o", "json")
+    assert pulled.code == 0, pulled.err
+    assert pulled.document["objects"] == ["Account", "Invoice__c", "Other__c", "Unused__c"]
+    first = (bench.folder / "org.yaml").read_text(), (bench.folder / "org.lock.json").read_text()
+    declared = yaml.safe_load(first[0])
+    assert declared["objects"]["Invoice__c"]["name_field"] == {"type": "auto_number"}
+    assert [*declared["objects"]["Account"]["fields"]] == ["ERP_Id__c", "Tier__c"]
+    assert json.loads(first[1])["org_id"] == pulled.document["org_id"]
+
+    again = bench.run("org", "pull", file)
+    assert again.code == 2
+    assert "org.yaml already exists" in again.err
+    kept = "\nfaults: [{kind: status, status: 503, times: 1}]\n"
+    bench.write("org.yaml", first[0].replace("{0}", "INV-{0000}") + kept)
+    updated = bench.run("org", "pull", file, "--update")
+    assert updated.code == 0, updated.err
+    declared["faults"] = [{"kind": "status", "status": 503, "times": 1}]
+    assert yaml.safe_load((bench.folder / "org.yaml").read_text()) == declared
+    assert (bench.folder / "org.lock.json").read_text() == first[1]
+
+
+def test_a_local_org_runs_the_job_on_the_pulled_file(pulling):
+    bench, org = pulling
+    assert bench.run("org", "pull", job_of(bench, org), "-q").out == ""
+    there = bench.job(JOB, name="there.yaml", connection="{environment: local, org_file: org.yaml}")
+    ended = bench.run("run", there)
+    assert ended.code == 0, ended.err
+
+
+def test_what_cannot_be_pulled_is_said(pulling):
+    bench, org = pulling
+    wrong = job_of(bench, org, JOB.replace("upsert: Account", "upsert: Acount"))
+    ended = bench.run("org", "pull", wrong)
+    assert ended.code == 2
+    assert "job.yaml:6:" in ended.err
+    assert "did you mean `Account`" in ended.err
+    file = job_of(bench, org)
+    ended = bench.run("org", "pull", file, "--objects", "Invoic__c")
+    assert ended.code == 2
+    assert "did you mean `Invoice__c`" in ended.err
+    bench.write("org.lock.json", '{"version": 2}')
+    ended = bench.run("org", "pull", file, "--update")
+    assert (ended.code, "of version 2" in ended.err) == (2, True)
+    bench.write("org.lock.json", '{"version":1,"org_id":"00D1","api_version":"66.0","objects":{}}')
+    ended = bench.run("org", "pull", file, "--update")
+    assert (ended.code, "the lock of 00D1" in ended.err) == (2, True)
+    assert not (bench.folder / "org.yaml").exists()
+    bench.env.pop("ORG_TOKEN")
+    assert bench.run("org", "pull", file, "--out", "new").code == 4
+    assert not (bench.folder / "new").exists()
