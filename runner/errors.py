@@ -159,7 +159,7 @@ class NotConfirmedError(RunnerError):
 
 
 class LockHeldError(RunnerError):
-    """Another run of this job holds the lock."""
+    """Another run of this job, or one that adds to the same file, is under way."""
 
     exit_code = ExitCode.LOCKED
 

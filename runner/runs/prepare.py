@@ -18,7 +18,7 @@ from runner import events
 from runner.errors import JobError, RunnerError, UsageError, all_of
 from runner.events import Sink
 from runner.files import real_path
-from runner.job.endpoints import why_not_compared
+from runner.job.endpoints import DatabaseTarget, TableMode, why_not_compared
 from runner.job.model import Job, ParamValue, QueryTask
 from runner.job.partial_job import files_written_by
 from runner.job.rails import Rail
@@ -27,7 +27,7 @@ from runner.runs.retention import remove_working_files
 from runner.runs.selection import digest_of, resolved_params
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.ledger import Ledger
-from runner.state.locks import run_lock
+from runner.state.locks import run_lock, target_locks
 from runner.state.run_records import RunRecord, RunRequest, RunState, new_run_id
 
 
@@ -163,9 +163,21 @@ class JobLock(Struct):
             self.run_id = run_id
 
 
+def _added_to(job: Job) -> Iterator[Path]:
+    """Files and folders that keep their rows; a database sees to several writers itself."""
+    queries = (task for task in job.tasks if isinstance(task, QueryTask) and task.enabled)
+    for target in (target for query in queries for target in query.targets):
+        if not isinstance(target, DatabaseTarget) and target.mode is not TableMode.REPLACE:
+            yield target.path
+
+
 @contextmanager
 def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
-    """Hold the job's lock."""
+    """Hold the job's lock, and those of the targets that it adds rows to.
+
+    Raises:
+        LockHeldError: Another run holds one of them.
+    """
     state = options.settings.state.create()
     now = datetime.now(UTC)
     run_id = new_run_id(now)
@@ -178,7 +190,10 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
         since=now,
         wait_seconds=options.wait_lock_seconds,
     )
-    with lock as note_run_id, Ledger(state.ledger) as ledger:
+    added_to = target_locks(
+        state.locks, _added_to(job), run_id=run_id, wait_seconds=options.wait_lock_seconds
+    )
+    with lock as note_run_id, added_to, Ledger(state.ledger) as ledger:
         yield JobLock(ledger, run_id, note_run_id)
 
 

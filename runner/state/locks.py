@@ -1,7 +1,8 @@
 """Locks between processes, and whether the process that holds one is still alive.
 
-Knows the locks of a job, of a token and of the local org. The operating system holds them, so a
-process that dies releases its own. Knows nothing of what they protect.
+Knows the locks of a job, of a target that keeps its rows, of a token and of the local org. The
+operating system holds them, so a process that dies releases its own. Knows nothing of what they
+protect.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -119,19 +121,59 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         LockHeldError: Another run holds it: which, where, since when.
         StateError: The folder cannot be written.
     """
+    holder = Holder(run_id, since or datetime.now(UTC), ProcessIdentity.current())
+    name = _name(job_file, org_id, target)
+    with _held(folder, name, holder, wait_seconds, lambda by: _lock_held(job_file, by)) as note:
+        yield note
+
+
+@contextmanager
+def target_locks(
+    folder: Path, targets: Iterable[Path], *, run_id: str, wait_seconds: float = 0.0
+) -> Iterator[None]:
+    """Hold the locks of files and folders that a run adds rows to.
+
+    Two runs at once, of two jobs or on two targets of one, would each replace what the other wrote.
+
+    Args:
+        folder: Where the locks are; created when missing.
+        targets: The files and folders.
+        run_id: The run that holds them.
+        wait_seconds: How long to wait for another run to release each.
+
+    Raises:
+        LockHeldError: Another run holds one: which.
+        StateError: The folder cannot be written.
+    """
+    holder = Holder(run_id, datetime.now(UTC), ProcessIdentity.current())
+    with ExitStack() as stack:
+        for path in sorted({Path(os.path.realpath(each)) for each in targets}):
+            held = partial(_target_held, path)
+            name = _name(path, None, "rows")
+            stack.enter_context(_held(folder, name, holder, wait_seconds, held))
+        yield
+
+
+@contextmanager
+def _held(
+    folder: Path,
+    name: str,
+    holder: Holder,
+    wait_seconds: float,
+    refused: Callable[[Holder | None], LockHeldError],
+) -> Iterator[Callable[[str], None]]:
+    """Hold a lock and record who does; yields what records another run."""
     from filelock import FileLock, Timeout  # noqa: PLC0415 - few verbs lock
 
-    name = _name(job_file, org_id, target)
     lock = FileLock(private_folder(folder) / f"{name}.lock", mode=PRIVATE_FILE)
     record = folder / f"{name}.json"
     try:
         lock.acquire(timeout=wait_seconds, poll_interval=_POLL_SECONDS)
     except Timeout:
-        raise _lock_held(job_file, Holder.read(record)) from None
+        raise refused(Holder.read(record)) from None
     except OSError as error:
         raise StateError(f"{lock.lock_file} cannot be locked: {error.strerror}.") from error
     try:
-        holder = Holder(run_id, since or datetime.now(UTC), ProcessIdentity.current())
         holder.write(record)
         yield lambda other: replace(holder, run_id=other).write(record)
     finally:
@@ -234,6 +276,14 @@ def _lock_held(job_file: Path, holder: Holder | None) -> LockHeldError:
         f"{holder.process.host}, since {since:%Y-%m-%d %H:%M:%S} UTC.",
         hint=f"`runner show {holder.run_id}` shows its progress. Run again when it is done, or "
         "wait for it with `--wait-lock 10m`.",
+    )
+
+
+def _target_held(path: Path, holder: Holder | None) -> LockHeldError:
+    process = f": pid {holder.process.pid} on {holder.process.host}" if holder else ""
+    return LockHeldError(
+        f"Another run may add rows to {path} at this moment{process}.",
+        hint="Run again when it is done, or wait for it with `--wait-lock 10m`.",
     )
 
 

@@ -5,6 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from runner.state.locks import target_locks
+
 TASKS = """
 - name: people
   create: Account
@@ -159,6 +161,21 @@ def test_what_needs_a_task_of_another_target_is_left_out_by_run_and_plan(bench, 
     assert ended.code == 0, ended.err + ended.out
     assert ended.out.count("not run: it needs only_prod, which is disabled") == 2
     assert bench.run("run", file, "--target", "prod").code == 0
+
+
+def test_two_targets_never_add_to_one_file_at_once(bench, orgs):
+    query = """
+- name: every
+  query: SELECT Id, Name FROM Account
+  to: {file: a.csv, mode: append}
+"""
+    file = bench.job(query, connection=targets(orgs))
+    with target_locks(bench.state / "locks", [bench.folder / "a.csv"], run_id="of-dev"):
+        ended = bench.run("run", file, "--target", "uat")
+        assert ended.code == 11, ended.err
+        assert f"Another run may add rows to {bench.folder / 'a.csv'}" in ended.err
+    assert not (bench.folder / "a.csv").exists()
+    assert bench.run("run", file, "--target", "uat").code == 0
 
 
 def test_each_local_org_has_its_own_watermark_and_the_way_out_names_the_target(bench, orgs):

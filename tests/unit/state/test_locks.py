@@ -16,6 +16,7 @@ from runner.state.locks import (
     is_free,
     lock_until_exit,
     run_lock,
+    target_locks,
 )
 
 SINCE = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
@@ -91,6 +92,19 @@ def test_two_names_of_one_file_are_one_job(tmp_path, job):
     link.symlink_to(job)
     with run_lock(tmp_path, job, "00D1", run_id="run-1"), pytest.raises(LockHeldError):
         take(tmp_path, link)
+
+
+def test_a_target_is_added_to_by_one_run_whatever_its_job(tmp_path):
+    locks, rows, link = tmp_path / "locks", tmp_path / "rows.csv", tmp_path / "link.csv"
+    link.symlink_to(rows)
+    with target_locks(locks, [rows, rows, tmp_path / "other"], run_id="run-1"):
+        with pytest.raises(LockHeldError) as raised, target_locks(locks, [link], run_id="run-2"):
+            pass
+        with target_locks(locks, [tmp_path / "third.csv"], run_id="run-2"):
+            pass
+    assert f"{rows} at this moment: pid {os.getpid()} on" in raised.value.message
+    with target_locks(locks, [link], run_id="run-2"):
+        pass
 
 
 def test_a_killed_holders_lock_is_free_at_once(tmp_path, job):
