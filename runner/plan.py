@@ -5,12 +5,13 @@ Plain values. Knows nothing of how a plan is made or shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from runner.diagnostics import Position
 from runner.errors import ExitCode
@@ -191,6 +192,11 @@ class RunPlan(Struct, frozen=True):
         if self.api_calls_max is None or self.api_calls_used is None:
             return None
         return max(0, self.api_calls_max - self.api_calls_used)
+
+
+def without_trips(plan: RunPlan, allowed: Collection[str]) -> RunPlan:
+    """The plan of a run that may exceed some of the job's limits."""
+    return replace(plan, trips=tuple(each for each in plan.trips if each.rail not in allowed))
 
 
 def detailed_exit_code(plans: Sequence[RunPlan]) -> ExitCode:

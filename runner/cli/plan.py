@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,7 +27,12 @@ from runner.cli.options import (
 from runner.cli.settings import AllowHost, AllowOutside
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.events import Sink
     from runner.plan import RunPlan
+    from runner.runs.prepare import RunOptions
+    from runner.state.run_records import RunRequest
 
 
 class PlanOutput(StrEnum):
@@ -38,6 +44,8 @@ class PlanOutput(StrEnum):
     HTML = "html"
 
 
+MOST_ROWS = 10
+"""Rows of each kind that are shown of a task."""
 Rows = Annotated[
     int,
     typer.Option(
@@ -67,7 +75,7 @@ def plan(
     target: Target = None,
     task: OnlyTasks = None,
     param: Params = None,
-    rows: Rows = 10,
+    rows: Rows = MOST_ROWS,
     mask: Mask = None,
     save: Annotated[
         Path | None,
@@ -109,13 +117,8 @@ def plan(
     created, updated with which values, or deleted, which rows would be refused, and what the run
     would cost.
     """
-    from runner.cli.ci import tell_ci_plans
-    from runner.cli.run_output import progress, run_options, signals_stop_the_run
-    from runner.errors import ExitCode, UsageError
-    from runner.plan import detailed_exit_code
-    from runner.report.plan.masking import masked
-    from runner.runs.plan import made_plans
-    from runner.runs.prepare import prepare
+    from runner.cli.run_output import run_options
+    from runner.errors import UsageError
     from runner.state.run_records import RunRequest
 
     files = job_files(jobs, tag)
@@ -126,28 +129,90 @@ def plan(
 
         check_place(save)
     request = RunRequest(only=tuple(task or ()), params=tuple(param or ()), target=target)
+    options_of = partial(
+        run_options,
+        state_dir=state_dir,
+        allow_host=allow_host,
+        allow_outside=allow_outside,
+        timeout=timeout,
+        wait_lock=None,
+        max_disk=max_disk,
+    )
+    print_plans(
+        files,
+        request,
+        options_of,
+        output=output,
+        verbose=verbose,
+        quiet=quiet,
+        most_rows=rows,
+        mask=mask or [],
+        save=save,
+        detailed_exitcode=detailed_exitcode,
+    )
+
+
+def print_plans(
+    files: Sequence[Path],
+    request: RunRequest,
+    options_of: Callable[[Sink], RunOptions],
+    *,
+    output: PlanOutput,
+    verbose: int,
+    quiet: bool,
+    most_rows: int = MOST_ROWS,
+    mask: Sequence[str] = (),
+    save: Path | None = None,
+    detailed_exitcode: bool = False,
+    starts_over: bool = False,
+) -> None:
+    """Plan jobs, print the plans, and exit with their code.
+
+    Args:
+        files: The jobs.
+        request: What is asked of the run.
+        options_of: Gives the options, with the sink for progress; a limit of the job that they
+            allow to be exceeded does not stop the run.
+        output: How to print.
+        verbose: Whether every step is printed, too.
+        quiet: Whether no progress is printed.
+        most_rows: How many rows of each kind of a task are printed.
+        mask: Fields whose values are not shown.
+        save: The file to save the plan in.
+        detailed_exitcode: Whether the exit code says what would change.
+        starts_over: Whether the run would abandon an unfinished one.
+
+    Raises:
+        RunnerError: A job cannot be planned.
+    """
+    from runner.cli.ci import tell_ci_plans
+    from runner.cli.run_output import progress, signals_stop_the_run
+    from runner.errors import ExitCode
+    from runner.plan import detailed_exit_code, without_trips
+    from runner.report.plan.masking import masked
+    from runner.runs.plan import made_plans
+    from runner.runs.prepare import prepare
+
     with (
         signals_stop_the_run(),
         progress(output is PlanOutput.TEXT, verbose=verbose, quiet=quiet) as sink,
     ):
-        options = run_options(
-            sink,
-            state_dir,
-            allow_host,
-            allow_outside,
-            timeout=timeout,
-            wait_lock=None,
-            max_disk=max_disk,
-        )
+        options = options_of(sink)
         prepared = prepare(files, request, options)
-        with made_plans(prepared, options, most_rows=rows, keeps_rows=save is not None) as made:
-            plans = [each.plan for each in made]
-            check_masks(plans, mask or [])
+        with made_plans(
+            prepared,
+            options,
+            most_rows=most_rows,
+            keeps_rows=save is not None,
+            starts_over=starts_over,
+        ) as made:
+            plans = [without_trips(each.plan, options.allowed) for each in made]
+            check_masks(plans, mask)
             if save is not None:
                 from runner.runs.saved_plan import save_plan
 
                 save_plan(made[0], save)
-    shown = [masked(each, mask or []) for each in plans]
+    shown = [masked(each, mask) for each in plans]
     show_plans(shown, output)
     code = detailed_exit_code(plans) if detailed_exitcode else ExitCode.DONE
     tell_ci_plans(shown, output, code)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +34,7 @@ from runner.cli.settings import AllowHost, AllowOutside
 from runner.errors import AbortedError, RunnerError, UsageError
 
 if TYPE_CHECKING:
+    from runner.cli.plan import PlanOutput
     from runner.cli.run_output import End, Ends
     from runner.outcome import RunOutcome
     from runner.runs.prepare import RunOptions
@@ -80,6 +82,10 @@ def run(
             help="Compare the targets of incremental queries with the org, and repair them.",
         ),
     ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Write nothing, and show what the run would do: a plan."),
+    ] = False,
     fail_fast: Annotated[
         bool,
         typer.Option("--fail-fast", help="Start no further job after one that failed."),
@@ -126,19 +132,33 @@ def run(
         reconcile=reconcile,
     )
     files = job_files(jobs, tag)
-    with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
-        options = run_options(
-            sink,
-            state_dir,
-            allow_host,
-            allow_outside,
-            timeout=timeout,
-            wait_lock=wait_lock,
-            max_disk=max_disk,
-            parallel=parallel,
-            allow=allow,
-            confirm=confirm,
+    options_of = partial(
+        run_options,
+        state_dir=state_dir,
+        allow_host=allow_host,
+        allow_outside=allow_outside,
+        timeout=timeout,
+        wait_lock=wait_lock,
+        max_disk=max_disk,
+        parallel=parallel,
+        allow=allow,
+        confirm=confirm,
+    )
+    if dry_run:
+        from runner.cli.plan import print_plans
+
+        print_plans(
+            files,
+            request,
+            options_of,
+            output=_output_of_a_plan(output),
+            verbose=verbose,
+            quiet=quiet,
+            starts_over=start_over,
         )
+        return
+    with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
+        options = options_of(sink)
         prepared = execute.prepare_runs(files, request, options)
         with _naming_jobs_not_started(files, outcomes, options) as noting:
             for job in prepared:
@@ -151,6 +171,22 @@ def run(
                     break
                 if AbortedError.of_signal is not None:  # it came when the run was over
                     raise AbortedError(AbortedError.of_signal)
+
+
+def _output_of_a_plan(output: FindingsOutput) -> PlanOutput:
+    """How `--dry-run` prints.
+
+    Raises:
+        UsageError: A plan has no such form.
+    """
+    from runner.cli.plan import PlanOutput
+
+    if output not in {FindingsOutput.TEXT, FindingsOutput.JSON}:
+        raise UsageError(
+            f"--dry-run prints a plan, which has no form `{output}`.",
+            hint="Use `-o text` or `-o json`; `runner plan` also has `-o markdown` and `-o html`.",
+        )
+    return PlanOutput(output)
 
 
 def _is_last(end: End, *, fail_fast: bool) -> bool:

@@ -66,6 +66,7 @@ def made_plans(
     *,
     most_rows: int,
     keeps_rows: bool = False,
+    starts_over: bool = False,
 ) -> Iterator[list[MadePlan]]:
     """Plan jobs; what they keep is gone when the block ends.
 
@@ -74,6 +75,7 @@ def made_plans(
         options: How.
         most_rows: Rows of each kind that a task's plan shows.
         keeps_rows: Whether the rows to send are kept, to be saved.
+        starts_over: Whether the run would abandon an unfinished one instead of resuming it.
 
     Raises:
         RunnerError: A job cannot be planned.
@@ -91,7 +93,7 @@ def made_plans(
                 folder = scratch / str(number)
                 follows = number < len(prepared)
                 planning = _Planning(
-                    each, options, folder, sources, frozenset(written), left, follows
+                    each, options, folder, sources, frozenset(written), left, follows, starts_over
                 )
                 made.append(planning.made(most_rows, keeps_rows=keeps_rows))
                 written |= files_written_by(each.job)
@@ -111,6 +113,8 @@ class _Planning(Struct, frozen=True):
     """What the jobs before it would leave, by the Id of their org."""
     is_followed: bool
     """Whether another job is planned after it."""
+    starts_over: bool
+    """Whether an unfinished run is abandoned."""
 
     def made(self, most_rows: int, *, keeps_rows: bool) -> MadePlan:
         """Make the plan."""
@@ -152,7 +156,9 @@ class _Planning(Struct, frozen=True):
                 limit.max - limit.remaining if limit else None,
                 limit.max if limit else None,
                 trips=trips_of(context, plans, api_calls, limit),
-                notes=tuple(_notes(self.prepared, options.settings.state)),
+                notes=tuple(
+                    _notes(self.prepared, options.settings.state, starts_over=self.starts_over)
+                ),
             )
         return MadePlan(self.prepared, plan, tasks, self.folder)
 
@@ -226,14 +232,16 @@ class _Planning(Struct, frozen=True):
         )
 
 
-def _notes(prepared: PreparedRun, state: StateFolder) -> Iterator[str]:
+def _notes(prepared: PreparedRun, state: StateFolder, *, starts_over: bool) -> Iterator[str]:
     """What a run would do first."""
     if not state.ledger.exists():
         return
     with Ledger(state.ledger) as ledger:
         recorded = ledger.unfinished(prepared.job.file)
     unfinished = [run for run in recorded if is_of(run, prepared.job)]
-    if unfinished:
+    if unfinished and starts_over:
+        yield f"Run {unfinished[0].run_id} of this job is unfinished: the run abandons it."
+    elif unfinished:
         yield (
             f"Run {unfinished[0].run_id} of this job is unfinished: a run resumes it first, and "
             "this plan does not know what it still sends."
