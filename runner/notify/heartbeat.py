@@ -44,26 +44,32 @@ class Heartbeat:
             self._ping("/start", "")
 
     def end(self, log: str, *, is_done: bool) -> None:
-        """Ping how the run ended, wait for the answer, and report what was not sent."""
-        self._wait()
+        """Ping how the run ended; do not wait for the answer."""
         self._ping("" if is_done else "/fail", log)
-        self._wait()
+
+    def finish(self) -> None:
+        """Wait for the last answer, and report what was not sent."""
+        if self._last is not None:
+            self._last.join(2 * self._longest_seconds)
+            if self._last.is_alive():
+                self._failures.append(f"no answer within {self._timeout:g} s")
         for each in dict.fromkeys(self._failures):
             self._warn(f"the heartbeat was not sent: {each.rstrip('.')}.")
 
-    def _wait(self) -> None:
-        if self._last is not None:
-            self._last.join(self._timeout * 1.25)
-            if self._last.is_alive():
-                self._failures.append(f"no answer within {self._timeout:g} s")
+    @property
+    def _longest_seconds(self) -> float:
+        """A little more than a request takes: looking up a host's name has no limit of its own."""
+        return self._timeout * 1.25
 
     def _ping(self, suffix: str, log: str) -> None:
         if self._url:
-            work = threading.Thread(target=self._send, args=(suffix, log), daemon=True)
-            self._last = work
-            work.start()
+            words = (self._last, suffix, log)
+            self._last = threading.Thread(target=self._send, args=words, daemon=True)
+            self._last.start()
 
-    def _send(self, suffix: str, log: str) -> None:
+    def _send(self, before: threading.Thread | None, suffix: str, log: str) -> None:
+        if before is not None:
+            before.join(self._longest_seconds)
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         body = log[:MOST_CHARACTERS].encode()
         try:

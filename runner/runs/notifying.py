@@ -21,7 +21,7 @@ from runner.errors import AbortedError, ExitCode, JobError, RunnerError, StateEr
 from runner.job.model import Job
 from runner.job.notices import Notice, NoticeEvent
 from runner.job.watched_files import watched_file
-from runner.outcome import RunOutcome, exit_code_of
+from runner.outcome import RunOutcome
 from runner.runs.next_command import command_after
 from runner.runs.prepare import RunOptions
 from runner.state.ledger import Ledger
@@ -171,17 +171,22 @@ class _Watch(Struct):
 
     def ended(self, outcomes: Sequence[RunOutcome]) -> None:
         """Notify of ends that are in the ledger, if the runs began."""
-        if self.job.notices:
-            with self._harmlessly():
+        with self._harmlessly():
+            if self.heartbeat is not None:
+                is_done = all(each.exit_code is ExitCode.DONE for each in outcomes)
+                self.heartbeat.end(self._log(outcomes[-1]), is_done=is_done)
+            if self.job.notices:
                 self._notify_recorded(outcomes)
-        if self.heartbeat is not None:
-            with self._harmlessly():
-                from runner.notify.message import Happening, document_of
+        with self._harmlessly():
+            if self.heartbeat is not None:
+                self.heartbeat.finish()
 
-                code = exit_code_of(each.exit_code for each in outcomes)
-                last = Happening(None, outcomes[-1], self.job.target, None, self.job.lines)
-                log = str(document_of(last, Notice(()))["text"])
-                self.heartbeat.end(log, is_done=code is ExitCode.DONE)
+    def _log(self, outcome: RunOutcome) -> str:
+        """What a heartbeat says, without values of rows."""
+        from runner.notify.message import Happening, document_of
+
+        happening = Happening(None, outcome, self.job.target, None, self.job.lines)
+        return str(document_of(happening, Notice(()))["text"])
 
     def warn(self, message: str) -> None:
         """Say what could not be sent."""

@@ -70,7 +70,8 @@ def test_a_night_is_told_from_its_failure_to_its_recovery(bench, org, hook):
     assert partial["tasks"][0]["results"] == str(bench.state / "runs" / run_id / "load")
     assert f"Next: {partial['command']}" in partial["text"]
     assert all("Grace" not in body and "many" not in body for _, body in hook.got)
-    assert [path for path, _ in hook.got] == ["/beat/start?a=1", "/hook", "/beat/fail?a=1"]
+    beats = [path for path, _ in hook.got if "beat" in path]
+    assert beats == ["/beat/start?a=1", "/beat/fail?a=1"]
 
     bench.write("rows.csv", GOOD)
     hook.got.clear()
