@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 runner check jobs/accounts.yaml
 runner check jobs/ --target prod -o sarif
+runner check jobs/accounts.yaml --notify
 """
 
 
@@ -24,6 +27,10 @@ def check(
     jobs: JobFiles,
     tag: Tags = None,
     target: Target = None,
+    notify: Annotated[
+        bool,
+        typer.Option("--notify", help="Also send a test message to all whom the jobs notify."),
+    ] = False,
     output: FindingsOption = FindingsOutput.TEXT,
     state_dir: StateDir = None,
     quiet: Quiet = False,
@@ -53,8 +60,29 @@ def check(
     print_findings(found, output, jobs=files, good=good, more=more)
     code = checks.worst(checked)
     tell_ci_findings("check", found, files, output, code)
+    if notify and not _all_reached(files, target) and code is ExitCode.DONE:
+        code = ExitCode.FAILED
     if code is not ExitCode.DONE:
         raise typer.Exit(code)
+
+
+def _all_reached(files: Sequence[Path], target: str | None) -> bool:
+    """Send a test message to all whom jobs notify; whether that worked."""
+    from runner.job.watched_files import watched_file
+    from runner.notify.trial import send_test
+    from runner.report.sinks import printable
+
+    failures: list[str] = []
+    for file in files:
+        job = watched_file(file, target)
+        reached = send_test(file, job, failures.append)
+        for each in reached:
+            typer.echo(printable(f"{file}: test message sent to {each}"), err=True)
+        if not job.notify:
+            typer.echo(printable(f"{file}: nobody is notified"), err=True)
+    for each in failures:
+        typer.echo(printable(f"warning: {each}"), err=True)
+    return not failures
 
 
 def _ready(checked: CheckedJob) -> str:

@@ -215,3 +215,16 @@ def test_overdue_exits_with_12_and_names_the_jobs(bench, org):
         assert bench.run(*words).code == 0
     (listed,) = bench.run("overdue", "-o", "json").document["jobs"]
     assert (listed["overdue"], listed["expected_seconds"]) == (False, 86400)
+
+
+def test_a_test_message_shows_by_day_who_would_be_notified(bench, org, hook):
+    bench.write("rows.csv", GOOD)
+    job = bench.job(TASK, head="notify: {to: [{webhook: {env: HOOK}}, {webhook: {env: NONE}}]}\n")
+    ended = bench.run("check", job, "--notify")
+    assert ended.code == 1
+    assert f"{job}: test message sent to webhook of variable HOOK" in ended.err
+    assert "to webhook of variable NONE was not sent: The environment variable NONE" in ended.err
+    (found,) = messages(hook)
+    assert (found["event"], found["run_id"]) == ("test", None)
+    bench.env["NONE"] = bench.env["HOOK"]
+    assert bench.run("check", job, "--notify").code == 0
