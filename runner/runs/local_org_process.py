@@ -120,8 +120,15 @@ def _wait_until_ready(process: subprocess.Popen[str]) -> LocalOrg:
     return LocalOrg(answer["url"], Secret(answer["access_token"]))
 
 
-_left: list[subprocess.Popen[str]] = []
+_left: set[subprocess.Popen[str]] = set()
 """Left to other runs. A program that runs many jobs reaps them at the end of a later one."""
+
+
+def _reap() -> None:
+    """Forget those that have ended; runs in other threads may add some meanwhile."""
+    for process in tuple(_left):
+        if process.poll() is not None:
+            _left.discard(process)
 
 
 def _stop(process: subprocess.Popen[str], users: Path) -> None:
@@ -130,15 +137,15 @@ def _stop(process: subprocess.Popen[str], users: Path) -> None:
     for stream in (process.stdin, process.stdout):
         if stream:
             stream.close()
-    _left[:] = [each for each in _left if each.poll() is None]
+    _reap()
     if others and process.poll() is None:
-        _left.append(process)
+        _left.add(process)
         return
     try:
         process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         if is_free(users, shared=True):
-            _left.append(process)  # another run has started to use it
+            _left.add(process)  # another run has started to use it
             return
         process.kill()
         process.wait()

@@ -2,7 +2,6 @@
 
 import json
 import signal
-import time
 
 import pytest
 
@@ -162,13 +161,16 @@ def test_a_signal_while_a_job_waits_for_its_lock_names_it(bench, serve_org):
     slow = bench.job(SLOW, name="a.yaml")
     other = bench.job("- name: list\n  query: SELECT Id FROM Account\n  to: l.csv\n", name="b.yaml")
     started(bench, slow)
+    locks = bench.state / "locks"
+    held = set(locks.glob("*.json"))
     waiting = bench.start("run", other, slow, "--wait-lock", "1m", "-v")
     for line in waiting.stderr:
         if "connected" in line:
             break
     while len(bench.run("history", "-o", "json").document["runs"]) < 2:
         assert waiting.poll() is None
-    time.sleep(1)
+    while set(locks.glob("*.json")) != held:  # its first job has not ended
+        assert waiting.poll() is None
     waiting.send_signal(signal.SIGTERM)
     out, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 143, err

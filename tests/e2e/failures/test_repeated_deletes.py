@@ -1,7 +1,5 @@
 """A delete or undelete whose answer was lost is sent again; only its own work is its success."""
 
-import time
-
 import httpx
 import pytest
 
@@ -64,7 +62,7 @@ def test_a_record_that_was_gone_before_stays_failed(bench, org, version):
     assert org.request("DELETE", path).status_code == 204
     org.fault(kind="answer_lost", method="DELETE", path="sobjects", times=1)
     connection = f"{{environment: local, api_version: '{version}'}}"
-    time.sleep(1.1)  # the org tells times to the second
+    org.later()
     ended = bench.run("run", bench.job(DELETE, connection=connection), "-o", "json")
     assert ended.code == 3, ended.err + ended.out
     counts = ended.task("gone")["counts"]

@@ -311,7 +311,11 @@ def test_a_terminal_is_no_source(reading, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "content", "shape"),
     [
-        *((f"a.{form}", b"", {"format": form}) for form in FileFormat if form != "jsonl"),
+        *(
+            (f"a.{form}", b"", {"format": form})
+            for form in FileFormat
+            if form not in {"jsonl", "delta"}
+        ),
         ("a.csv.gz", b"", {"compression": Compression.GZIP}),
         ("b.csv.gz", gzip.compress(b""), {"compression": Compression.GZIP}),
         ("a.json.zst", b"", {"format": FileFormat.JSON, "compression": Compression.ZSTD}),
