@@ -7,7 +7,7 @@ columns of result files. Knows nothing of pages.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,6 +26,10 @@ _LONGEST_CELL = 150_000_000
 """Salesforce's longest values are smaller."""
 _MOST_KINDS = 1_000
 """Groups that are counted; rows of further kinds are counted together."""
+
+
+_Key = tuple[str, str, str]
+"""File, code and fields of a group."""
 
 
 class Cell(Struct, frozen=True):
@@ -74,21 +78,25 @@ def row_errors(folder: Path, masked: Sequence[str] = ()) -> RowErrors:
         folder: The task's results.
         masked: Names of columns, in any letter case, whose values are `***`.
     """
-    counts: dict[tuple[str, str, str], int] = {}
-    examples: dict[tuple[str, str, str], list[Example]] = {}
+    counts: dict[_Key, int] = {}
+    examples: dict[_Key, list[Example]] = {}
     columns: set[str] = set()
     others = 0
     hidden = frozenset(name.lower() for name in masked)
     for name in FILES:
-        for row in _rows(folder / name):
-            columns |= {each for each in row if not each.startswith("sf__")}
-            key = (name, row.get("sf__Code", ""), row.get("sf__Fields", ""))
-            if key not in counts and len(counts) >= _MOST_KINDS:
+        for header, values in _rows(folder / name):
+            key = (name, _value(header, values, "sf__Code"), _value(header, values, "sf__Fields"))
+            if key in counts:
+                counts[key] += 1
+            elif len(counts) < _MOST_KINDS:
+                counts[key] = 1
+                columns.update(each for each in header if not each.startswith("sf__"))
+            else:
                 others += 1
                 continue
-            counts[key] = counts.get(key, 0) + 1
             kept = examples.setdefault(key, [])
             if len(kept) < EXAMPLES:
+                row = {column: _value(header, values, column) for column in header}
                 kept.append(_example(row, hidden))
     largest = sorted(counts, key=lambda key: -counts[key])
     groups = tuple(Group(*key, counts[key], tuple(examples[key])) for key in largest[:MOST_GROUPS])
@@ -96,17 +104,25 @@ def row_errors(folder: Path, masked: Sequence[str] = ()) -> RowErrors:
     return RowErrors(groups, others, frozenset(columns))
 
 
-def _rows(file: Path) -> Iterator[dict[str, str]]:
-    """The rows of a result file; none if it is not there, or no longer whole."""
+def _rows(file: Path) -> Iterator[tuple[Mapping[str, int], list[str]]]:
+    """The rows of a result file, each with the places of its columns; none if it is not there.
+
+    People correct rows in it for a retry, with programs that may save it in another encoding.
+    """
     csv.field_size_limit(_LONGEST_CELL)
     with (
-        suppress(FileNotFoundError, NotADirectoryError),
-        file.open(encoding="utf-8", newline="") as text,
+        suppress(FileNotFoundError, NotADirectoryError, csv.Error),
+        file.open(encoding="utf-8-sig", errors="replace", newline="") as text,
     ):
         reader = csv.reader(text)
-        header = next(reader, [])
+        header = {name: at for at, name in enumerate(next(reader, []))}
         for values in reader:
-            yield dict(zip(header, values, strict=False))
+            yield header, values
+
+
+def _value(header: Mapping[str, int], values: list[str], column: str) -> str:
+    at = header.get(column)
+    return "" if at is None or at >= len(values) else values[at]
 
 
 def _example(row: dict[str, str], hidden: frozenset[str]) -> Example:

@@ -46,3 +46,15 @@ def test_a_long_value_is_cut_and_a_folder_without_files_has_no_groups(tmp_path):
     (tmp_path / "failed.csv").write_text(f"{HEADER}{long},e,1,,BAD,,\n", encoding="utf-8")
     cell = row_errors(tmp_path).groups[0].examples[0].cells[0]
     assert cell.value == "x" * LONGEST_VALUE + "…"
+
+
+def test_a_file_that_a_spreadsheet_has_saved_is_read_as_far_as_it_can_be(tmp_path):
+    text = HEADER + "M\u00fcller,e,1,,BAD,,\nB\0b,e,2,,BAD,,\n"
+    (tmp_path / "failed.csv").write_bytes(text.encode("cp1252"))
+    (group,) = row_errors(tmp_path).groups
+    assert group.rows == 2
+    assert group.examples[0].cells[0].value == "M\N{REPLACEMENT CHARACTER}ller"
+    (tmp_path / "failed.csv").write_bytes(
+        b"\xef\xbb\xbf" + HEADER.replace(",", ";").encode() + b"a;b\n"
+    )
+    assert row_errors(tmp_path).groups[0].code == ""
