@@ -39,7 +39,10 @@ def validate(
     allow_host: AllowHost = None,
     allow_outside: AllowOutside = None,
 ) -> None:
-    """Find every mistake in job files, offline."""
+    """Find every mistake in job files, offline.
+
+    With an org.lock.json beside a job or above it, also what the org would refuse.
+    """
     from runner.cli.ci import tell_ci_findings
     from runner.job.load import expanded_tasks
 
@@ -60,12 +63,24 @@ def validate(
 def _problems(files: list[Path], permitted: Permissions, target: str | None) -> list[Diagnostic]:
     """The problems of jobs for a target, or for each that they have, every one once."""
     from runner.job.connections import target_names
-    from runner.runs.wiring import check_job
 
     found = [
         problem
         for file in files
         for each in ([target] if target else target_names(file) or [None])
-        for problem in check_job(file, permitted, target=each, thorough=True)[1]
+        for problem in _of_target(file, permitted, each)
     ]
     return list(dict.fromkeys(found))
+
+
+def _of_target(file: Path, permitted: Permissions, target: str | None) -> list[Diagnostic]:
+    from runner.job.lock_file import find_lock
+    from runner.runs.wiring import check_job
+
+    job, problems = check_job(file, permitted, target=target, thorough=True)
+    lock = find_lock(file) if job else None
+    if job is None or lock is None:
+        return list(problems)
+    from runner.runs.lock_check import lock_problems
+
+    return [*problems, *lock_problems(job, lock)]

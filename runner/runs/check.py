@@ -18,6 +18,7 @@ from runner.diagnostics import Diagnostic, Severity
 from runner.engine.api_choice import api_for_write
 from runner.engine.api_reserve import reserve_problem
 from runner.engine.connect import ConnectedOrg, connect
+from runner.engine.constant_check import constant_problems
 from runner.engine.context import SourceOrg
 from runner.engine.forecast import Forecast, forecast_of
 from runner.engine.org_check import org_problems
@@ -159,6 +160,7 @@ def _checked(
     problems = list(
         org_problems(job, tasks, lambda task: others.describes_for(task) or describes, written)
     )
+    problems += _constants(job, tasks, describes)
     problems += _not_unique(job, tasks, describes)
     problems += _hard_deletes(job, session)
     problems += _too_old(job, tasks, org.version)
@@ -194,6 +196,12 @@ def _too_old(job: Job, tasks: Sequence[AnyTask], version: str) -> Iterator[Diagn
         except UsageError as error:
             here = ("tasks", task.index, task.verb.value)
             yield job.origin.diagnose(here, "org/api-version", error.message, help=error.hint)
+
+
+def _constants(job: Job, tasks: Sequence[AnyTask], describes: Describes) -> Iterator[Diagnostic]:
+    for task in tasks:
+        if isinstance(task, WriteTask):
+            yield from constant_problems(job, task, describes)
 
 
 def _not_unique(job: Job, tasks: Sequence[AnyTask], describes: Describes) -> Iterator[Diagnostic]:

@@ -20,15 +20,16 @@ from runner.engine.org_check import org_problems
 from runner.errors import JobError, OrgError, TransientError, UsageError
 from runner.files import atomic_write, unwritable
 from runner.job.documents import load_checked
+from runner.job.lock_file import LOCK_NAME, find_lock
 from runner.job.model import Job
 from runner.job.partial_job import files_written_by
-from runner.job.source_query import SourceQuery
 from runner.job.yaml.document import MAX_BYTES, as_yaml
+from runner.runs.lock_check import tasks_of_org
 from runner.runs.wiring import UserSettings, load_job, open_session
 from runner.salesforce.describe import Describes, ObjectDescribe, describe_answer, object_of
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgResponse
-from runner.salesforce.org_lock import LOCK_NAME, OrgLock, find_lock, read_lock
+from runner.salesforce.org_lock import OrgLock, read_lock
 from runner.salesforce.org_shape import objects_answer, person_record_types
 from runner.salesforce.session import Session
 
@@ -149,8 +150,7 @@ class _Found(Struct):
     ) -> None:
         with self._session(job, settings) as session:
             describes = Describes(lambda name: self._describe(session, name))
-            tasks = [e for e in job.tasks if e.enabled and not isinstance(e, SourceQuery)]
-            problems = org_problems(job, tasks, lambda _: describes, written)
+            problems = org_problems(job, tasks_of_org(job), lambda _: describes, written)
             unknown = [each for each in problems if each.code == "org/unknown-object"]
             if unknown:
                 raise JobError(tuple(unknown))

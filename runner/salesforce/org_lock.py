@@ -1,6 +1,6 @@
 """The lock of an org: what describe says of the objects that jobs use, in a file beside the jobs.
 
-Checks read it instead of the org. Knows its form and where it is. Knows nothing of jobs.
+Checks read it instead of the org. Knows its form. Knows nothing of jobs.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from msgspec import Struct
 
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError, OrgError
+from runner.job.lock_file import LOCK_NAME
 from runner.salesforce.describe import Describes, ObjectDescribe
 from runner.suggest import did_you_mean
 
-LOCK_NAME = "org.lock.json"
 _VERSION = 1
 _INLINE = 4
 """From this depth on a value stands on one line: each field and each list of children."""
@@ -60,16 +60,6 @@ class OrgLock(Struct, frozen=True, forbid_unknown_fields=True):
     def text(self) -> str:
         """The content of the file: sorted, a line for each field."""
         return _text(msgspec.to_builtins(self, order="deterministic"), 0) + "\n"
-
-
-def find_lock(file: Path) -> Path | None:
-    """The lock beside a job or in a folder above it, up to that of the git repository, if any."""
-    for folder in file.absolute().parents:
-        if (folder / LOCK_NAME).is_file():
-            return folder / LOCK_NAME
-        if (folder / ".git").exists():
-            return None
-    return None
 
 
 def read_lock(file: Path) -> OrgLock:

@@ -106,3 +106,72 @@ def test_what_cannot_be_pulled_is_said(pulling):
     bench.env.pop("ORG_TOKEN")
     assert bench.run("org", "pull", file, "--out", "new").code == 4
     assert not (bench.folder / "new").exists()
+
+
+WRONG = """
+- name: people
+  upsert: Account
+  key: Name
+  from: a.csv
+  fields:
+    Name: Name
+    Phoen: Name
+    Tier__c: "'Gould'"
+- name: bills
+  query: SELECT Id, Othr__r.Name FROM Invoice__c
+  to: out.csv
+- name: gone
+  delete: Acount
+  from: {task: bills}
+- name: details
+  update: Invoice__c
+  from: {task: bills}
+  fields: {Id: Id, Account__c: Id}
+"""
+
+
+def test_a_job_is_validated_by_the_lock_without_the_org(pulling):
+    bench, org = pulling
+    good = job_of(bench, org)
+    assert bench.run("org", "pull", good).code == 0
+    org.process.kill()
+    bench.env.pop("ORG_TOKEN")
+    assert bench.run("validate", good).code == 0
+    wrong = job_of(bench, org, WRONG, name="below/wrong.yaml")
+    bench.write("below/a.csv", "ERP_Id__c,Name\n1,x\n")
+    ended = bench.run("validate", wrong, "-o", "json")
+    assert ended.code == 2
+    found = [
+        (each["line"], each["column"], each["code"], each["help"].split("?")[0])
+        for each in ended.document["diagnostics"]
+    ]
+    assert found == [
+        (7, 10, "org/not-a-key", "Mark it as External ID in Setup, or use ERP_Id__c or Id."),
+        (11, 7, "org/unknown-field", "did you mean `Phone`"),
+        (12, 16, "org/wrong-value", "did you mean `Gold`"),
+        (14, 23, "org/unknown-relationship", "did you mean `Other__r`"),
+        (17, 13, "org/unknown-object", "did you mean `Account`"),
+        (
+            22,
+            22,
+            "org/read-only-field",
+            "Remove it, or use an upsert, which sends it for new records only.",
+        ),
+    ]
+
+
+def test_a_damaged_lock_and_one_of_another_org(pulling):
+    bench, org = pulling
+    file = job_of(bench, org)
+    bench.write("org.lock.json", "{")
+    ended = bench.run("validate", file)
+    assert ended.code == 2
+    assert "error[lock/damaged]" in ended.out
+    assert "org pull --update" in ended.out
+    empty = {"version": 1, "org_id": "00D000000000001AAA", "api_version": "66.0", "objects": {}}
+    bench.write("org.lock.json", json.dumps(empty))
+    assert "org.lock.json has no object Account" in bench.run("validate", file).out
+    other = bench.job(
+        JOB, connection=connection_to(org).replace("}", "", 1) + ", org_id: 00D000000000002AAA}"
+    )
+    assert bench.run("validate", other).code == 0
