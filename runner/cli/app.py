@@ -30,6 +30,7 @@ _VERBS = (
     "undo",
     "validate",
     "check",
+    "test",
     "login",
     "logout",
     "whoami",

@@ -17,6 +17,7 @@ class SchemaName(StrEnum):
     ORG = "org"
     PLAN = "plan"
     RUN = "run"
+    TEST = "test"
     TOKEN = "token"  # noqa: S105 - a schema's name
 
 

@@ -6,7 +6,7 @@ the org or the network; looks only at files that the job names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +66,13 @@ def load_job(
     return job
 
 
-def check_job(
+def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
     file: Path,
     readers: Readers = _NO_READERS,
     permissions: Permissions = NO_PERMISSIONS,
     written_before: frozenset[Path] = frozenset(),
     target: str | None = None,
+    in_place: Callable[[Document], Document] | None = None,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job file; return the job if it has no errors, and all problems, sorted.
 
@@ -81,6 +82,7 @@ def check_job(
         permissions: Paths outside its folder that the job may write, or read secrets from.
         written_before: Files that another job writes before this one starts.
         target: Which of its targets is meant; None: its default, if it has targets.
+        in_place: Gives what a test has in place of the job as written.
 
     Raises:
         UsageError: The job has no such target, or needs one.
@@ -89,6 +91,8 @@ def check_job(
     if document.is_broken:
         return None, in_order(document.problems)
     document = _expanded(document)
+    if in_place is not None:
+        document = in_place(document)
     values, origin = document.values, document.origin
     problems = problems_of(document, "job", known=verbs(values, origin))
     folder = file.absolute().parent

@@ -6,7 +6,7 @@ of the terminal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from runner.diagnostics import Diagnostic
     from runner.events import Sink
     from runner.job.model import Connection, Job, RetryPolicy
+    from runner.job.yaml.document import Document
     from runner.login.logout import SavedToken
     from runner.salesforce.http.transport import Transport
     from runner.salesforce.session import Session, TokenStore
@@ -65,6 +66,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
     *,
     thorough: bool = False,
     tolerant: bool = False,
+    in_place: Callable[[Document], Document] | None = None,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job; return it if it has no errors, and all problems, sorted.
 
@@ -75,6 +77,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
         target: Which of its targets is meant; None: its default, if it has targets.
         thorough: Also read the rows of Excel, JSON and XML, which a run reads when the task starts.
         tolerant: Ignore what keeps no run from its rows: libraries to notify and to measure.
+        in_place: Gives what a test has in place of the job as written.
     """
     from runner.job import load
     from runner.tables.extras import library_of_metrics, library_to_notify, missing_library
@@ -90,7 +93,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
         recipients=None if tolerant else library_to_notify,
         exporters=None if tolerant else library_of_metrics,
     )
-    return load.check_job(file, readers, permissions, written_before, target)
+    return load.check_job(file, readers, permissions, written_before, target, in_place)
 
 
 def load_connection(file: Path, permissions: Permissions, target: str | None = None) -> Connection:

@@ -81,6 +81,7 @@ def page_tables():
     return {
         REFERENCE / "job-file.md": _job_tables(job_schema()),
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
+        REFERENCE / "test-file.md": _test_tables(_schema("test")),
         REFERENCE / "local-org-coverage.md": _route_tables(),
         REFERENCE / "cli.md": _command_tables(commands()),
         REFERENCE / "values.md": _value_tables(),
@@ -241,6 +242,16 @@ def _org_tables(schema):
     definitions = schema["$defs"].items()
     parts = {name: _keys(part, schema) for name, part in definitions if "properties" in part}
     return {"org": _keys(schema, schema), **parts}
+
+
+def _test_tables(schema):
+    parts = ("given", "expect", "counts", "failed_row", "records")
+    own = {name.replace("_", " "): _keys(schema["$defs"][name], schema) for name in parts}
+    return {
+        "test file": _keys(schema, schema),
+        "test": _keys(schema["$defs"]["test"], schema),
+        **own,
+    }
 
 
 def _route_tables():

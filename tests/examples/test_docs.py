@@ -62,7 +62,12 @@ def kind_of(block):
     """What a YAML block is."""
     if named_file(block) is not None and re.search(r"^environment:", block, re.MULTILINE):
         return "connection"
-    for key, kind in (("jobs|stages", "workflow"), ("objects", "org"), ("script", "workflow")):
+    for key, kind in (
+        ("jobs|stages", "workflow"),
+        ("objects", "org"),
+        ("tests", "test"),
+        ("script", "workflow"),
+    ):
         if re.search(rf"^(?:{key}):|^\w[\w-]*:\n(?:  .*\n)*?  {key}:\n  +- ", block, re.MULTILINE):
             return kind
     return "job"
@@ -102,6 +107,8 @@ def block_problems(block, line, folder):
         assert isinstance(yaml.safe_load(block), dict)
     elif kind == "org":
         load_checked(written(block, folder, f"block-{line}.org.yaml"), "org")
+    elif kind == "test":
+        load_checked(written(block, folder, f"block-{line}.test.yaml"), "test")
     elif kind == "job":
         job = written(completed(block), folder, f"block-{line}.yaml")
         for each in check_job(job, Readers(expressions=problem_of))[1]:

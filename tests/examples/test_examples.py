@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from runner.diagnostics import Diagnostic, Severity
+from runner.errors import JobError
+from runner.job.job_tests import load_tests
 from runner.job.load import Readers, check_job
 from runner.report.diagnostics import render_diagnostic
 from runner.tables.sources.open import read_columns
 
 FOLDER = Path(__file__).parent
 VALID = sorted(path.name for path in FOLDER.glob("valid/*.yaml"))
+VALID_TESTS = sorted(path.name for path in FOLDER.glob("valid/tests/*.yaml"))
+INVALID_TESTS = sorted(path.name for path in FOLDER.glob("invalid/tests/*.yaml"))
 INVALID = sorted(path.name for path in FOLDER.glob("invalid/*.yaml"))
 
 
@@ -46,6 +50,23 @@ def test_an_invalid_job_is_told_what_is_wrong(name, check):
 @pytest.mark.parametrize("name", INVALID)
 def test_every_problem_says_what_to_do(name, check):
     assert [each.message for each in check(f"invalid/{name}") if not each.help] == []
+
+
+@pytest.mark.parametrize("name", VALID_TESTS)
+def test_a_valid_test_file_can_be_read(name, monkeypatch):
+    monkeypatch.chdir(FOLDER)
+    assert load_tests(Path("valid/tests", name))
+
+
+@pytest.mark.parametrize("name", INVALID_TESTS)
+def test_an_invalid_test_file_is_told_what_is_wrong(name, monkeypatch):
+    monkeypatch.chdir(FOLDER)
+    with pytest.raises(JobError) as caught:
+        load_tests(Path("invalid/tests", name))
+    told = "\n\n".join(map(render_diagnostic, caught.value.diagnostics)) + "\n"
+    expected = (FOLDER / "invalid/tests" / name).with_suffix(".expected").read_text("utf-8")
+    assert told.replace(str(FOLDER), ".") == expected
+    assert [each.message for each in caught.value.diagnostics if not each.help] == []
 
 
 def test_problems_stand_in_the_order_of_the_file(check):

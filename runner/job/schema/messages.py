@@ -28,6 +28,13 @@ _TYPES = {
     "array": "a list",
     "null": "nothing",
 }
+_KEYS = frozenset(
+    {
+        "fields", "params", "options", "objects", "defaults", "numbers",
+        "given", "seed", "sources", "expect", "files", "tasks", "counts",
+    }
+)  # fmt: skip
+"""Titles that are what the mapping is called in the file."""
 _YES_OR_NO = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
@@ -71,8 +78,6 @@ class Violation(Struct, frozen=True):
     def kind(self) -> str:
         """What the mapping at `path` is: `a job`, `an upsert task`."""
         title = self.schema.get("title") or str(self.path[-1] if self.path else "mapping")
-        if title in {"fields", "params", "options", "objects", "defaults", "numbers"}:
-            return f"`{title}`"
         return _one(title)
 
 
@@ -132,6 +137,8 @@ def _home_of(key: str, root: Mapping[str, Any]) -> str | None:
 
 
 def _one(title: str) -> str:
+    if title in _KEYS:
+        return f"`{title}`"
     if title.endswith("s"):
         return f"the {title}"
     return f"{'an' if title[0] in 'aeiou' else 'a'} {title}"

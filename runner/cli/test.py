@@ -1,0 +1,157 @@
+"""`runner test`: run the tests of jobs on local orgs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from runner.cli.options import Output, OutputOption, Quiet
+from runner.errors import AbortedError, ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from runner.verdict import Verdict
+
+EXAMPLES = """\
+runner test
+runner test jobs/accounts.test.yaml -k "without a name"
+runner test jobs/ --junit tests.xml
+"""
+
+
+def test(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Test files, their jobs, or folders of them. Default: the current folder.",
+            metavar="[PATH…]",
+            show_default=False,
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "-k",
+            help="Only tests with this text in their name.",
+            metavar="TEXT",
+            show_default=False,
+        ),
+    ] = None,
+    junit: Annotated[
+        Path | None,
+        typer.Option(
+            "--junit",
+            help="Also write the results to this file as JUnit XML.",
+            metavar="FILE",
+            show_default=False,
+        ),
+    ] = None,
+    output: OutputOption = Output.TEXT,
+    quiet: Quiet = False,
+) -> None:
+    """Run the tests of jobs, each on a new local org.
+
+    A test file, `accounts.test.yaml`, is beside its job, `accounts.yaml`. No other org is reached,
+    no token is read, and what a job writes goes to a temporary folder.
+    """
+    from runner.cli.run_output import signals_stop_the_run
+    from runner.report.verdicts import junit_document, verdicts_document
+    from runner.runs.job_tests import loaded, run_test
+    from runner.verdict import Status
+
+    began, files = time.monotonic(), _test_files(paths or [Path()])
+    tests, verdicts = loaded(files)
+    if name is not None:
+        tests = [each for each in tests if name.casefold() in each.name.casefold()]
+        if not tests and not verdicts:
+            raise UsageError(
+                f"No test has {name!r} in its name.", hint="`runner test` lists the names."
+            )
+    is_text = output is Output.TEXT
+    _print_lines(verdicts if is_text else (), quiet=quiet)
+    aborted: AbortedError | None = None
+    with signals_stop_the_run():
+        try:
+            for each in tests:
+                verdict = run_test(each)
+                verdicts.append(verdict)
+                _print_lines([verdict] if is_text else (), quiet=quiet)
+        except AbortedError as error:
+            aborted = error
+    if is_text:
+        _print_end(verdicts, time.monotonic() - began, quiet=quiet)
+    else:
+        typer.echo(json.dumps(verdicts_document(verdicts), ensure_ascii=False))
+    if junit is not None:
+        _write(junit, junit_document(verdicts))
+    if aborted is not None:
+        done = sum(each.name != "" for each in verdicts)
+        typer.echo(f"stopped: {len(tests) - done} of {len(tests)} tests have no result", err=True)
+        raise typer.Exit(aborted.exit_code)
+    found = {each.status for each in verdicts}
+    if found - {Status.PASSED}:
+        raise typer.Exit(ExitCode.INVALID if Status.BROKEN in found else ExitCode.FAILED)
+
+
+def _test_files(given: Sequence[Path]) -> list[Path]:
+    """The test files that are meant, each once; those of a folder in the order of their names.
+
+    A job means the tests beside it.
+
+    Raises:
+        UsageError: A path is not a test file, or a folder has none.
+    """
+    from runner.job.job_tests import SUFFIXES
+
+    found: list[Path] = []
+    for path in given:
+        if path.is_dir():
+            below = sorted(
+                each
+                for each in path.rglob("*")
+                if each.name.endswith(SUFFIXES)
+                and each.is_file()
+                and not any(part.startswith(".") for part in each.relative_to(path).parts)
+            )
+            if not below:
+                raise UsageError(
+                    f"There is no test in {path}.",
+                    hint="The tests of accounts.yaml are in accounts.test.yaml.",
+                )
+            found += below
+        else:
+            tests = path.with_name(f"{path.stem}.test{path.suffix}")
+            found.append(tests if not path.name.endswith(SUFFIXES) and tests.is_file() else path)
+    return list(dict.fromkeys(found))
+
+
+def _print_lines(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
+    from runner.report.verdicts import verdict_line
+    from runner.verdict import Status
+
+    for each in verdicts:
+        if not quiet or each.status is not Status.PASSED:
+            typer.echo(verdict_line(each))
+
+
+def _print_end(verdicts: Sequence[Verdict], seconds: float, *, quiet: bool) -> None:
+    from runner.report.verdicts import summary, verdict_details
+    from runner.verdict import Status
+
+    details = [found for each in verdicts if (found := verdict_details(each))]
+    for found in details:
+        typer.echo(f"\n{found}")
+    if not quiet or any(each.status is not Status.PASSED for each in verdicts):
+        typer.echo(f"{chr(10) if details else ''}{summary(verdicts, seconds)}")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error

@@ -1,0 +1,209 @@
+"""The local org of one test: in this process, empty but for its seeds.
+
+Knows how an org is founded and asked. Knows nothing of what a test expects.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import cast
+
+from msgspec import Struct
+
+from runner.diagnostics import Diagnostic
+from runner.errors import JobError
+from runner.job.job_tests import InlineRows, JobTest, Scalar, Table
+from runner.job.model import Origin
+from runner.local_org import exact_numbers
+from runner.local_org.app import open_org, serve
+from runner.local_org.catalog.section import DeclarationError, Problem
+from runner.local_org.fault_injection.active import FaultRules
+from runner.local_org.org import Org
+from runner.local_org.seeding import SeedError, load_seeds
+from runner.local_org.soql import prepare
+from runner.local_org.store import quoted
+from runner.local_org.usage import ApiUsage
+from runner.runs.local_org_process import declared_org
+
+Cells = Mapping[str, object]
+"""A record: its values by column, those of parents as `Account.Name`."""
+
+
+class Answer(Struct, frozen=True):
+    """The records of a query."""
+
+    columns: tuple[str, ...]
+    rows: tuple[Cells, ...]
+
+
+class FreshOrg:
+    """An org that a test runs on, and what it says of its records."""
+
+    def __init__(self, org: Org) -> None:
+        self._org = org
+
+    @property
+    def objects(self) -> list[str]:
+        """Names of its objects."""
+        return [each.name for each in self._org.catalog.sobjects]
+
+    @property
+    def requests(self) -> int:
+        """API requests so far."""
+        return self._org.part(ApiUsage).used
+
+    def end_faults(self) -> None:
+        """Let queries see what there is."""
+        self._org.part(FaultRules).remove()
+
+    def query(self, text: str) -> Answer:
+        """Run a query.
+
+        Raises:
+            ApiRefusal: It is refused, in Salesforce's words.
+        """
+        org = self._org
+        prepared = prepare(org, text, user=org.user, version=org.settings.max_version)
+        columns = tuple(".".join(note.path) for note in prepared.notes)
+        with org.store.reading() as conn:
+            if prepared.count_only:
+                return Answer(("count",), ({"count": prepared.total(conn)},))
+            rows = tuple(dict(_flat(record)) for record in prepared.execute(conn))
+        return Answer(columns, rows)
+
+    def contents(self, sobject: str) -> Mapping[str, tuple[object, ...]]:
+        """Every stored record of an object, deleted ones too, by Id."""
+        with self._org.store.reading() as conn:
+            found = conn.execute(f"SELECT * FROM {quoted(sobject)}")  # noqa: S608 - a known object
+            at = [column[0] for column in found.description].index("Id")
+            return {row[at]: tuple(row) for row in found}
+
+
+def _flat(record: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
+    for key, value in record.items():
+        if key == "attributes":
+            continue
+        if isinstance(value, dict) and "attributes" in value:
+            yield from _flat(value, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", _exact(value)
+
+
+def _exact(value: object) -> object:
+    """A number that a double cannot hold as what it is."""
+    if isinstance(value, str) and exact_numbers.is_marked(value):
+        return exact_numbers.exact(value)
+    return value
+
+
+@contextmanager
+def serving(
+    test: JobTest, org_file: Path | None, folder: Path, scratch: Path
+) -> Iterator[FreshOrg]:
+    """A new org that answers until the block ends.
+
+    Args:
+        test: Whose seeds and faults it gets.
+        org_file: What it has besides the standard objects.
+        folder: Where it is stored, and found by the runs.
+        scratch: For files of seeds.
+
+    Raises:
+        JobError: The org file, a seed or a fault is wrong.
+    """
+    values, origin = declared_org(org_file)
+    given = test.given
+    seeds = {name: _seed_file(name, table, scratch) for name, table in given.seed.items()}
+    own = values.get("seed", {})
+    declared = {
+        "version": 1,
+        **values,
+        "seed": {**cast("Mapping[str, str]", own), **{key: str(at) for key, at in seeds.items()}},
+        "faults": [*cast("list[object]", values.get("faults", [])), *given.faults],
+    }
+    try:
+        org = open_org(folder, declared, org_file=org_file)
+    except DeclarationError as error:
+        shared = len(cast("list[object]", values.get("faults", [])))
+        raise JobError(
+            tuple(_impossible(each, test, origin, shared) for each in error.problems)
+        ) from error
+    try:
+        with serve(org, 0):
+            try:
+                load_seeds(org)
+            except SeedError as error:
+                raise JobError((_seed_problem(test, seeds, error),)) from error
+            yield FreshOrg(org)
+    finally:
+        org.store.close()
+
+
+def _impossible(problem: Problem, test: JobTest, origin: Origin, shared: int) -> Diagnostic:
+    """What an org cannot have, in the org file or among the faults of the test after those."""
+    match problem.path:
+        case ("faults", int(at), *inside) if at >= shared:
+            path = (*test.given.path["faults"], at - shared, *inside)
+            return test.origin.diagnose(path, "org/impossible", problem.message)
+    return origin.diagnose(problem.path, "org/impossible", problem.message)
+
+
+def _seed_file(name: str, table: Table, folder: Path) -> Path:
+    if isinstance(table, Path):
+        return table
+    return write_csv(table, folder / f"seed-{name}.csv")
+
+
+def write_csv(rows: InlineRows, file: Path) -> Path:
+    """Write rows as a CSV file; no rows and no columns give an empty one."""
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        if rows.columns:
+            writer.writerow(rows.columns)
+        writer.writerows([cell_text(row.get(name)) for name in rows.columns] for row in rows.rows)
+    return file
+
+
+def write_table(rows: InlineRows, file: Path) -> Path:
+    """Write rows as a file that a job can read, whose name gets an extension; without rows JSON.
+
+    A CSV file without rows still needs its header.
+    """
+    if rows.rows:
+        return write_csv(rows, file.with_suffix(".csv"))
+    empty = file.with_suffix(".json")
+    empty.write_text("[]", encoding="utf-8")
+    return empty
+
+
+def cell_text(value: Scalar) -> str:
+    """A value as a CSV file has it."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "" if value is None else str(value)
+
+
+def _seed_problem(test: JobTest, seeds: Mapping[str, Path], error: SeedError) -> Diagnostic:
+    """What is wrong with a seed, at its row in the test file if it is there."""
+    name = next((each for each, path in seeds.items() if path == error.path), None)
+    table = test.given.seed.get(name) if name is not None else None
+    if isinstance(table, InlineRows):
+        path = table.path
+        with suppress(StopIteration):
+            path = (*table.path, next(_row_at(error)))
+        return test.origin.diagnose(path, "test/bad-seed", error.message, help="fix the row")
+    place = test.given.path.get("seed", test.given.path.get("org", test.path))
+    return test.origin.diagnose(place, "test/bad-seed", str(error), help="fix the seed")
+
+
+def _row_at(error: SeedError) -> Iterator[int]:
+    """The index of the row that ends at the line of an error."""
+    with error.path.open(encoding="utf-8", newline="") as stream:
+        reader = csv.reader(stream)
+        next(reader)
+        for at, _ in enumerate(reader):
+            if reader.line_num == error.line:
+                yield at
