@@ -128,7 +128,7 @@ def _why_full(since: Since, earlier: Watermark | None, same: Watermark | None, a
     if same is None:
         return "the query, its values or its target changed since the last extract"
     if not asked.target_is_there:
-        return "the target of the last extract is gone"
+        return "the target of the last extract is gone or empty"
     refresh = since.refresh_seconds
     if refresh is not None and asked.now - same.full_at >= timedelta(seconds=refresh):
         return f"the last full one was at {soql_moment(same.full_at)}, and `refresh` is due"

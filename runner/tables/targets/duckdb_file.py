@@ -80,8 +80,8 @@ def write_duckdb(file: Path, target: DatabaseTarget, rows: TypedRows) -> tuple[s
     return tuple(notes)
 
 
-def has_table(file: Path, table: str) -> bool:
-    """Whether a file has a table.
+def has_rows(file: Path, table: str) -> bool:
+    """Whether a file has a table with rows.
 
     Raises:
         StateError: The file cannot be opened.
@@ -91,7 +91,10 @@ def has_table(file: Path, table: str) -> bool:
     database = Database(file.parent)
     try:
         with _opened(database, file):
-            return _kept(database, table) is not None
+            if _kept(database, table) is None:
+                return False
+            any_row = f"SELECT 1 FROM {_full(table)} LIMIT 1"
+            return database.connection.execute(any_row).fetchone() is not None
     finally:
         database.close()
 
