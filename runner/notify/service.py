@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from runner.credentials import Secret
 from runner.errors import UsageError
@@ -34,7 +35,7 @@ def service_for(recipient: Service, url: Secret, timeout_seconds: float) -> Send
         if is_web:
             return None
         raise
-    found = apprise.Apprise.instantiate(_with_timeouts(url.reveal(), timeout_seconds))
+    found = apprise.Apprise.instantiate(_limited(url.reveal(), timeout_seconds))
     if found is None and not is_web:
         raise UsageError(
             f"The URL in {recipient} is not one that Apprise knows.",
@@ -43,11 +44,15 @@ def service_for(recipient: Service, url: Secret, timeout_seconds: float) -> Send
     return None if found is None else lambda document: _notify(apprise, found, document)
 
 
-def _with_timeouts(url: str, seconds: float) -> str:
-    """A URL of Apprise's with limits of time, unless it has its own."""
-    if "cto=" in url or "rto=" in url:
-        return url
-    return f"{url}{'&' if '?' in url else '?'}cto={seconds}&rto={seconds}"
+def _limited(url: str, seconds: float) -> str:
+    """A URL of Apprise's with limits of time and without redirects, unless it says otherwise.
+
+    A redirect makes most requests a GET without the message, and Apprise takes its 200 for success.
+    """
+    usual = {"cto": f"{seconds}", "rto": f"{seconds}", "redirect": "no"}
+    given = urlsplit(url).query
+    more = [f"{key}={value}" for key, value in usual.items() if f"{key}=" not in given]
+    return "&".join([url if "?" in url else f"{url}?", *more]).replace("?&", "?")
 
 
 def _notify(apprise: Any, service: Any, document: Document) -> None:  # noqa: ANN401 - its types are not known

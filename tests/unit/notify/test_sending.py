@@ -5,6 +5,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from email import message_from_bytes
 
+import apprise
 import pytest
 from standardwebhooks import Webhook as Verifier
 
@@ -12,6 +13,7 @@ from runner.credentials import SecretReference
 from runner.errors import RunnerError
 from runner.job.build_notices import recipient, written
 from runner.notify.sending import sender_for
+from runner.notify.service import _limited
 from runner.notify.webhook import NotSentError
 
 DOCUMENT = {
@@ -109,6 +111,21 @@ def test_apprise_carries_a_message_to_its_services(send, web, mails):
 def test_a_web_address_that_apprise_does_not_know_is_a_webhook(send, web):
     send({"env": "A"}, A=f"{web.url}/hook")
     assert json.loads(web.got[0].body) == DOCUMENT
+
+
+def test_a_message_that_a_redirect_would_lose_is_not_taken_for_sent(send, web):
+    web.status, web.location = 302, f"{web.url}/login"
+    with pytest.raises(NotSentError, match="302"):
+        send({"env": "A"}, A=web.url.replace("http://", "json://") + "/hook?+x=1")
+    assert [each.path for each in web.got] == ["/hook"]
+
+
+def test_addresses_of_known_services_stay_theirs():
+    slack = "https://hooks.slack.com/services/T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ"
+    for url in (slack, f"{slack}?footer=no"):
+        found = apprise.Apprise.instantiate(_limited(url, 2.0))
+        assert type(found).__name__ == "NotifySlack"
+        assert (found.redirects, found.socket_read_timeout) == (False, 2.0)
 
 
 def test_a_refusal_through_apprise_is_told_in_its_words_and_on_no_stream(send, web, capfd):
