@@ -157,7 +157,7 @@ def _of_run(run: RunRecord, notified: list[Notification]) -> list[dict[str, obje
 
 def _not_notified(run: RunRecord, notified: list[Notification]) -> str:
     """Who has not been notified of a run."""
-    own = (each for each in notified if each.run_id == run.run_id and each.error)
+    own = (each for each in notified if each.run_id == run.run_id and each.state != "sent")
     return "".join(f"  {_waits(each)}" for each in own)
 
 

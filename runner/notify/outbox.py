@@ -46,18 +46,13 @@ def deliver(
     """
     waiting = list(made)
     if notifications is not None:
-        notifications.add(made)
-        _drop_old(notifications, warn)
-        waiting = notifications.waiting()
+        now = datetime.now(UTC)
+        _drop_old(notifications, now, warn)
+        waiting = notifications.take(made, now)
     rest: dict[str, list[Notification]] = {}
     for each in waiting:
         rest.setdefault(each.recipient, []).append(each)
-    senders = {}
-    for place in list(rest):
-        try:
-            senders[place] = sender_for(recipient(json.loads(place)), timeout_seconds)
-        except Exception as missing:  # noqa: BLE001 - a library's fault is no end of a run
-            _failed(notifications, rest.pop(place), _why(missing), warn)
+    senders = {place: _sender(place, timeout_seconds) for place in rest}
     ends_at = time.monotonic() + MOST_SECONDS
     while rest and time.monotonic() < ends_at:
         round_of = {place: waiting[0] for place, waiting in rest.items()}
@@ -74,10 +69,25 @@ def deliver(
             rest[place].pop(0)
             if not rest[place]:
                 del rest[place]
+    for each_left in rest.values():
+        _failed(notifications, each_left, "there was no time left", warn)
 
 
-def _drop_old(notifications: Notifications, warn: Callable[[str], None]) -> None:
-    for each in notifications.drop_old(datetime.now(UTC)):
+def _sender(place: str, timeout_seconds: float) -> Sender:
+    """What sends to a recipient; it says why, if that is known not to work already."""
+    try:
+        return sender_for(recipient(json.loads(place)), timeout_seconds)
+    except Exception as error:  # noqa: BLE001 - a library's fault is no end of a run
+        reason = error
+
+    def fail(_document: Document) -> None:
+        raise reason
+
+    return fail
+
+
+def _drop_old(notifications: Notifications, now: datetime, warn: Callable[[str], None]) -> None:
+    for each in notifications.drop_old(now):
         warn(
             f"notification {each.event!r} to {called(each.recipient)} could not be sent for "
             f"{LONGEST_WAIT.days} days and was dropped: {each.error or 'too many were waiting'}"

@@ -22,6 +22,8 @@ LONGEST_WAIT = timedelta(days=3)
 """After which a message that could not be sent is dropped: it is no news any more."""
 MOST_WAITING = 200
 """Messages that wait; the oldest are dropped first."""
+_LONGEST_TRY = timedelta(minutes=1)
+"""After which another process may take what one has taken."""
 _KEPT = timedelta(days=90)
 """How long messages of runs that were never recorded stay known."""
 
@@ -64,14 +66,17 @@ class Notifications:
         """Use an open ledger file."""
         self._file = file
 
-    def add(self, made: Sequence[Notification]) -> list[Notification]:
-        """Record notifications before they are sent; give them with their numbers."""
+    def take(self, made: Sequence[Notification], now: datetime) -> list[Notification]:
+        """Record new notifications, and take all that wait: no other process sends them meanwhile.
+
+        Call `note` with each. What a process has taken and never noted is free after a while.
+        """
         with self._file.writing() as connection:
-            numbers = [
-                connection.execute(
-                    "INSERT INTO notifications (run_id, job_file, target, event, recipient, "
-                    "message, created, state) VALUES ((SELECT run_id FROM runs WHERE run_id = ?), "
-                    "?, ?, ?, ?, ?, ?, ?)",
+            connection.executemany(
+                "INSERT INTO notifications (run_id, job_file, target, event, recipient, message, "
+                "created, state) VALUES ((SELECT run_id FROM runs WHERE run_id = ?), "
+                "?, ?, ?, ?, ?, ?, ?)",
+                (
                     (
                         each.run_id,
                         path_text(each.job_file),
@@ -81,15 +86,19 @@ class Notifications:
                         each.message,
                         moment_text(each.created),
                         each.state.value,
-                    ),
-                ).lastrowid
-                for each in made
-            ]
-            marks = ", ".join("?" * len(numbers))
+                    )
+                    for each in made
+                ),
+            )
             rows = connection.execute(
-                f"SELECT * FROM notifications WHERE number IN ({marks}) ORDER BY number",  # noqa: S608 - marks only
-                numbers,
+                "SELECT * FROM notifications WHERE state = 'waiting' "
+                "AND (tried IS NULL OR error IS NOT NULL OR tried < ?) ORDER BY number",
+                (moment_text(now - _LONGEST_TRY),),
             ).fetchall()
+            connection.executemany(
+                "UPDATE notifications SET tried = ?, error = NULL WHERE number = ?",
+                ((moment_text(now), row["number"]) for row in rows),
+            )
             return list(map(_notification, rows))
 
     def drop_old(self, now: datetime) -> list[Notification]:

@@ -78,13 +78,15 @@ def test_the_same_message_has_the_same_id_each_time(send, web, monkeypatch):
 
 def test_old_messages_are_dropped_and_that_is_said(send, ledger):
     old = datetime.now(UTC) - LONGEST_WAIT - timedelta(minutes=1)
-    said = send(message("old", when=old), message("new"))
+    ledger.notifications.take([message("old", when=old)], old)
+    said = send(message("new"))
     assert "could not be sent for 3 days and was dropped" in said[0]
     assert [state for state, _, _ in states(ledger)] == ["dropped", "waiting"]
 
 
 def test_only_so_many_messages_wait(ledger, send):
-    ledger.notifications.add([message(str(at)) for at in range(MOST_WAITING + 5)])
+    now = datetime.now(UTC)
+    ledger.notifications.take([message(str(at)) for at in range(MOST_WAITING + 5)], now)
     assert sum("was dropped" in each for each in send()) == 5
     assert len(ledger.notifications.waiting()) == MOST_WAITING
 
@@ -99,3 +101,14 @@ def test_without_a_ledger_messages_are_sent_once(web, monkeypatch):
     assert said == [
         "notification 'failed' to webhook of variable HOOK was not sent: it answered 500."
     ]
+
+
+def test_two_processes_do_not_send_one_message_twice(ledger):
+    now = datetime.now(UTC)
+    assert len(ledger.notifications.take([message("one")], now)) == 1
+    assert ledger.notifications.take([], now) == []
+    # The process that took it died, or noted that it failed.
+    (taken,) = ledger.notifications.take([], now + timedelta(minutes=2))
+    ledger.notifications.note(taken.number, now, "it answered 500")
+    (again,) = ledger.notifications.take([], now + timedelta(minutes=2))
+    assert again.error == "it answered 500"
