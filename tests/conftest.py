@@ -57,6 +57,8 @@ def _no_secrets_of_other_tests(monkeypatch):
 
 
 def pytest_collection_modifyitems(config, items):
+    # Tests of units are the shortest: run last, they let all workers end together.
+    items.sort(key=lambda item: item.nodeid.startswith("tests/unit/"))
     asked = "slow" in config.getoption("markexpr") or os.environ.get("SFRUNNER_SLOW") == "1"
     if asked:
         return

@@ -21,6 +21,8 @@ import typer.main
 import runner
 from runner.__main__ import main
 from runner.cli.app import app
+from runner.job.schema.files import schema_of
+from runner.local_org.catalog.standard import standard_catalog
 from runner.salesforce.http.retry import Retrier
 
 LATE = ("encodings.idna", "encodings.utf_8_sig", "filelock", "rich.progress", "xml.parsers.expat")
@@ -60,6 +62,9 @@ def load():
             import_module(name)
     typer.main.get_command = cache(typer.main.get_command)
     dict(typer.main.get_command(app).commands)  # builds each
+    standard_catalog()
+    for name in ("job", "org"):
+        schema_of(name)
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
     gc.freeze()  # a fork that collects garbage copies no memory of this process
 
