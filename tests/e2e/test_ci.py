@@ -80,6 +80,7 @@ def test_a_plan_and_a_check_on_github(bench, job, github):
     ]
     assert "### Plan of `test`" in github("summary.md")
     assert "Tier__c  ***" in github("summary.md")
+    assert SECRET not in planned.out + github("summary.md")  # the org's message has the label
     assert SECRET not in "".join(annotations(planned.err))
     assert bench.run("check", job).code == 0
     assert "### `runner check`: no problems\n\n`job.yaml`\n" in github("summary.md")

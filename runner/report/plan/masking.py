@@ -5,6 +5,7 @@ Pure. Knows where a value may be quoted: in cells, keys and messages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
@@ -57,14 +58,19 @@ def _masked_task(task: TaskPlan, fields: Sequence[str]) -> TaskPlan:
         hidden.append(task.key)
     if not hidden:
         return task
-    rows = tuple(_masked_row(row, hidden, is_key_hidden=is_key_hidden) for row in task.rows)
+    rows = tuple(
+        _masked_row(row, hidden, task.columns, is_key_hidden=is_key_hidden) for row in task.rows
+    )
     refusals = tuple(
-        replace(each, message=_masked_message(each.message, hidden, ())) for each in task.refusals
+        replace(each, message=_masked_message(each.message, hidden, (), task.columns))
+        for each in task.refusals
     )
     return replace(task, rows=rows, refusals=refusals)
 
 
-def _masked_row(row: PlannedRow, hidden: Sequence[str], *, is_key_hidden: bool) -> PlannedRow:
+def _masked_row(
+    row: PlannedRow, hidden: Sequence[str], columns: Sequence[str], *, is_key_hidden: bool
+) -> PlannedRow:
     secret = {each for cell in row.cells if cell.field in hidden for each in _values(cell)}
     if is_key_hidden and row.key is not None:
         secret.add(row.key)
@@ -72,7 +78,7 @@ def _masked_row(row: PlannedRow, hidden: Sequence[str], *, is_key_hidden: bool) 
     key = row.key
     if key is not None:
         key = MASK if is_key_hidden or key in secret else _without(key, quoted)
-    message = row.message and _masked_message(row.message, hidden, quoted)
+    message = row.message and _masked_message(row.message, hidden, quoted, columns)
     cells = tuple(_masked_cell(cell, hidden, quoted) for cell in row.cells)
     return replace(row, key=key, message=message, cells=cells)
 
@@ -89,10 +95,20 @@ def _masked_cell(cell: PlannedCell, hidden: Sequence[str], quoted: Sequence[str]
     return replace(cell, before=before, after=after)
 
 
-def _masked_message(message: str, hidden: Sequence[str], quoted: Sequence[str]) -> str:
-    """A message that names a masked field may quote its value in any form: the field remains."""
+def _masked_message(
+    message: str, hidden: Sequence[str], quoted: Sequence[str], columns: Sequence[str]
+) -> str:
+    """A message that names a masked field may quote its value in any form: the field remains.
+
+    So may one that names no field of the task: the org calls fields by their labels, too.
+    """
     named = [each for each in hidden if each.lower() in message.lower()]
-    return f"{', '.join(named)}: {MASK}" if named else _without(message, quoted)
+    if named:
+        return f"{', '.join(named)}: {MASK}"
+    is_of_another = any(
+        re.search(rf"\b{re.escape(each)}\b", message, re.IGNORECASE) for each in columns
+    )
+    return _without(message, quoted) if is_of_another else MASK
 
 
 def _without(text: str, quoted: Sequence[str]) -> str:
