@@ -18,8 +18,9 @@ from runner.state.ledger_file import open_ledger
 
 _PATHS = (("runs", "folder"), ("tasks", "results"), ("parts", "file"))
 """Columns with paths in the state folder."""
+_WITH_JOBS = ("runs", "watermarks", "delivered", "mirrors", "notifications")
 _OF_JOBS = (
-    *((table, "job_file") for table in ("runs", "watermarks", "delivered", "mirrors")),
+    *((table, "job_file") for table in _WITH_JOBS),
     ("tasks", "results"),
     ("tasks", "target"),
 )
@@ -143,6 +144,7 @@ def _add(connection: sqlite3.Connection) -> Added:
     new = [run_id for run_id in given if run_id not in here]
     for table in _OF_RUNS:
         _insert(connection, table, "run_id = ?", ((run_id,) for run_id in new))
+    _add_notifications(connection, new)
     for table in ("watermarks", "delivered"):
         keys = ((each["job_file"], each["task"], each["org_id"]) for each in marks if each["new"])
         _insert(connection, table, " AND ".join(f"{name} = ?" for name in _WATERMARK), keys)
@@ -189,6 +191,21 @@ def _refuse(runs: Iterable[str], marks: Iterable[sqlite3.Row]) -> None:
             "nothing was imported.",
             hint="Import into an empty folder: `--state-dir FOLDER`.",
         )
+
+
+def _add_notifications(connection: sqlite3.Connection, runs: Iterable[str]) -> None:
+    """Add what people were notified of, or wait for, of new runs and of those that never began."""
+    columns = ", ".join(each for each in _columns(connection, "notifications") if each != "number")
+    statement = (
+        f"INSERT INTO main.notifications ({columns}) "  # noqa: S608 - own names
+        f"SELECT {columns} FROM given.notifications theirs WHERE "
+    )
+    connection.executemany(f"{statement} run_id = ? ORDER BY number", ((each,) for each in runs))
+    connection.execute(
+        f"{statement} run_id IS NULL AND NOT EXISTS (SELECT 1 FROM main.notifications own "  # noqa: S608 - own names
+        "WHERE own.run_id IS NULL AND own.created = theirs.created "
+        "AND own.job_file = theirs.job_file AND own.recipient = theirs.recipient) ORDER BY number"
+    )
 
 
 def _add_mirrors(connection: sqlite3.Connection) -> int:

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from runner.job.build_notices import recipient
 from runner.notify.outbox import deliver, notification_of
 from runner.state.ledger import Ledger
+from runner.state.ledger_copy import adding, save_copy
 from runner.state.notifications import LONGEST_WAIT, MOST_WAITING
 
 HOOK, OTHER = {"webhook": {"env": "HOOK"}}, {"webhook": {"env": "OTHER"}}
@@ -112,3 +114,17 @@ def test_two_processes_do_not_send_one_message_twice(ledger):
     ledger.notifications.note(taken.number, now, "it answered 500")
     (again,) = ledger.notifications.take([], now + timedelta(minutes=2))
     assert again.error == "it answered 500"
+
+
+def test_what_waits_goes_to_another_machine_once(ledger, tmp_path):
+    now = datetime.now(UTC)
+    run = {"job": "a", "job_file": Path("/jobs/a.yaml"), "job_sha256": "", "started": now}
+    ledger.start_run("run-1", **run)
+    of_run = replace(message("of a run"), run_id="run-1")
+    ledger.notifications.take([of_run, message("never began")], now)
+    save_copy(ledger.path, tmp_path / "copy.sqlite")
+    for _ in range(2):
+        with adding(tmp_path / "other.sqlite", tmp_path / "copy.sqlite"):
+            pass
+    with Ledger(tmp_path / "other.sqlite") as other:
+        assert [each.run_id for each in other.notifications.waiting()] == ["run-1", None]
