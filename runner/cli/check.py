@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 runner check jobs/accounts.yaml
 runner check jobs/ --target prod -o sarif
+runner check jobs/ --target prod --locked
 runner check jobs/accounts.yaml --notify
 """
 
@@ -27,6 +28,12 @@ def check(
     jobs: JobFiles,
     tag: Tags = None,
     target: Target = None,
+    locked: Annotated[
+        bool,
+        typer.Option(
+            "--locked", help="Fail if the org differs from org.lock.json where the jobs use it."
+        ),
+    ] = False,
     notify: Annotated[
         bool,
         typer.Option("--notify", help="Also send a test message to all whom the jobs notify."),
@@ -49,7 +56,7 @@ def check(
 
     settings = user_settings(state_dir, allow_host, allow_outside)
     files = job_files(jobs, tag)
-    checked = list(checks.check(files, settings, target))
+    checked = list(checks.check(files, settings, target, locked=locked))
     found = [problem for each in checked for problem in each.problems]
     good = (
         ""

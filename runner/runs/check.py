@@ -36,6 +36,7 @@ from runner.job.model import AnyTask, Connection, Job, WriteTask
 from runner.job.partial_job import files_written_by
 from runner.job.source_query import SourceQuery, connections_of
 from runner.outcome import exit_code_of
+from runner.runs.lock_check import drift_problems
 from runner.runs.protection import reserve_of
 from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
 from runner.runs.wiring import UserSettings, check_job, open_session
@@ -68,32 +69,45 @@ class CheckedJob(Struct, frozen=True):
 
 
 def check(
-    files: Sequence[Path], settings: UserSettings, target: str | None = None
+    files: Sequence[Path],
+    settings: UserSettings,
+    target: str | None = None,
+    *,
+    locked: bool = False,
 ) -> Iterator[CheckedJob]:
-    """Check each job, in the order in which they would run, for one of their targets."""
+    """Check each job, in the order in which they would run, for one of their targets.
+
+    `locked` also compares their org with its lock.
+    """
     written: frozenset[Path] = frozenset()
     for file in files:
         job, problems = check_job(file, settings.permissions, written, target)
         if job is None:
             yield CheckedJob(file, problems, ExitCode.INVALID)
             continue
-        checked = _on_its_org(job, settings, written)
+        checked = _on_its_org(job, settings, written, locked=locked)
         yield replace(checked, file=file, problems=(*problems, *checked.problems))
         written |= files_written_by(job)
 
 
-def _on_its_org(job: Job, settings: UserSettings, written: frozenset[Path]) -> CheckedJob:
+def _on_its_org(
+    job: Job, settings: UserSettings, written: frozenset[Path], *, locked: bool
+) -> CheckedJob:
     try:
         with (
             open_session(job.connection, job.file, settings, events.ignore) as session,
             ExitStack() as stack,
         ):
             org = connect(job.connection, session, events.ignore)
+            describes = Describes(session)
+            drift = drift_problems(job, org.identity.org_id, describes, written) if locked else ()
             others = _OtherOrgs(job, settings, TargetOrg(org.identity.org_id, session.instance_url))
             others.connect(stack)
-            checked = _checked(job, session, org, written, others)
-            codes = [checked.exit_code, *others.exit_codes]
-            problems = (*others.problems, *checked.problems)
+            checked = _checked(job, session, org, written, others, describes)
+            # What the job cannot do any more is a consequence of the drift.
+            code = ExitCode.FAILED if drift else checked.exit_code
+            codes = [code, *others.exit_codes]
+            problems = (*others.problems, *drift, *checked.problems)
             return replace(checked, problems=problems, exit_code=exit_code_of(codes))
     except RunnerError as error:
         return CheckedJob(job.file, _problems_of(job, error), error.exit_code)
@@ -150,10 +164,14 @@ def _cause(error: RunnerError) -> tuple[tuple[str, ...], str]:
     return (), "org/no-answer"
 
 
-def _checked(
-    job: Job, session: Session, org: ConnectedOrg, written: frozenset[Path], others: _OtherOrgs
+def _checked(  # noqa: PLR0913, PLR0917 - a job, its org and the orgs that it reads from
+    job: Job,
+    session: Session,
+    org: ConnectedOrg,
+    written: frozenset[Path],
+    others: _OtherOrgs,
+    describes: Describes,
 ) -> CheckedJob:
-    describes = Describes(session)
     own = [task for task in job.tasks if task.enabled and not isinstance(task, SourceQuery)]
     of_others = [task for task in job.tasks if task.enabled and others.describes_for(task)]
     tasks = [*own, *of_others]

@@ -1,4 +1,4 @@
-"""Checks jobs against the lock of their org, without the org.
+"""Checks jobs against the lock of their org, and the lock against the org.
 
 The rules are those of a check on the org. Knows which lock counts. Prints nothing.
 """
@@ -10,8 +10,10 @@ from pathlib import Path
 
 from runner.diagnostics import Diagnostic
 from runner.engine.constant_check import constant_problems
+from runner.engine.drift import drift_of
 from runner.engine.org_check import files_of_queries, org_problems
 from runner.errors import JobError, OrgError, SourceError
+from runner.job.lock_file import LOCK_NAME, find_lock
 from runner.job.model import AnyTask, Job, WriteTask
 from runner.job.source_query import SourceQuery
 from runner.salesforce.describe import Describes
@@ -58,3 +60,34 @@ def _of_task(
         yield job.origin.diagnose(here, "org/unknown-object", error.message, help=error.hint)
     except SourceError:
         return  # the check of the job itself says what is wrong with its source
+
+
+def drift_problems(
+    job: Job, org_id: str, live: Describes, written: frozenset[Path]
+) -> tuple[Diagnostic, ...]:
+    """How a job's org differs from its lock, where the job uses it.
+
+    Args:
+        job: The job.
+        org_id: Of its org.
+        live: The describes of its org.
+        written: Files that earlier jobs write.
+
+    Raises:
+        JobError: There is no lock, it is damaged, or of another org.
+        TransientError: The org could not be asked.
+    """
+    file = find_lock(job.file)
+    if file is None:
+        words = f"there is no {LOCK_NAME} beside this job or above it"
+        hint = f"Write it with `runner org pull {job.file.name}`."
+        raise JobError((job.origin.diagnose((), "lock/missing", words, help=hint),))
+    lock = read_lock(file)
+    if lock.org_id != org_id:
+        words = f"{file} is of the org {lock.org_id}, and the connection is to {org_id}"
+        hint = "Choose the lock's org with `--target`, or give each org a lock of its own."
+        raise JobError((job.origin.diagnose(("connection",), "lock/other-org", words, help=hint),))
+    tasks, locked = tasks_of_org(job), lock.describes()
+    written |= files_of_queries(tasks)
+    found = (each for task in tasks for each in drift_of(job, task, locked, live, written))
+    return tuple(sorted(found, key=lambda each: each.sort_key))

@@ -175,3 +175,81 @@ def test_a_damaged_lock_and_one_of_another_org(pulling):
         JOB, connection=connection_to(org).replace("}", "", 1) + ", org_id: 00D000000000002AAA}"
     )
     assert bench.run("validate", other).code == 0
+
+
+DRIFTED = (
+    ORG.replace("length: 20, unique: true", "length: 30")
+    .replace("[Gold, Silver]", "[Gold, Wood]")
+    .replace("      Other__c: {type: lookup, to: Other__c}\n", "")
+    .replace("Unused__c: {key_prefix: a0U}", "Unused__c: {key_prefix: a0U, label: Free}")
+    .replace(
+        "    validation_rules", "      New__c: {type: text, required: true}\n    validation_rules"
+    )
+)
+USING = """
+- name: people
+  upsert: Account
+  key: ERP_Id__c
+  from: a.csv
+  fields:
+    ERP_Id__c: ERP_Id__c
+    Tier__c: Name
+- name: bills
+  query: SELECT Id, Other__r.Name FROM Invoice__c
+  to: out.csv
+- name: plain
+  query: SELECT Id, Name FROM Contact
+  to: plain.csv
+"""
+
+
+def test_drift_between_the_lock_and_the_org_hits_the_tasks_that_use_it(pulling, serve_org):
+    bench, org = pulling
+    file = job_of(bench, org, USING)
+    missing = bench.run("check", file, "--locked")
+    assert (missing.code, "error[lock/missing]" in missing.out) == (2, True)
+    assert bench.run("org", "pull", file).code == 0
+    same = bench.run("check", file, "--locked")
+    assert same.code == 0, same.out
+    org.process.terminate()
+    assert org.process.wait() == 0
+    served = replace(bench, folder=bench.folder / "served")
+    changed = serve_org(org_file=DRIFTED, place=served)
+    bench.env["ORG_TOKEN"] = changed.token
+    file = job_of(bench, changed, USING)
+    ended = bench.run("check", file, "--locked", "-o", "json")
+    assert ended.code == 1, ended.err
+    found = [
+        (each["line"], each["message"].removeprefix("the org has changed under task "))
+        for each in ended.document["diagnostics"]
+        if each["code"] == "lock/drift"
+    ]
+    assert found == [
+        (6, "people: Account.New__c is required now"),
+        (10, "people: Account.ERP_Id__c had length 20 and has 30"),
+        (10, "people: Account.ERP_Id__c had unique true and has false"),
+        (11, "people: Account.Tier__c has lost the value `Silver`"),
+        (11, "people: Account.Tier__c has the new value `Wood`"),
+        (13, "bills: Invoice__c.Other__c is gone, or this user may not see it"),
+    ]
+    github = bench.run("check", file, "--locked", "-o", "github")
+    assert "::error file=job.yaml,line=10" in github.out
+    assert bench.run("org", "pull", file, "--update").code == 0
+    assert "no relationship Other__r" in bench.run("validate", file).out
+    fitting = job_of(bench, changed, USING.replace("Id, Other__r.Name", "Id"))
+    assert bench.run("check", fitting, "--locked").code == 0
+
+
+def test_a_lock_of_another_org_and_one_that_is_behind(pulling):
+    bench, org = pulling
+    file = job_of(bench, org)
+    empty = {"version": 1, "org_id": "00D000000000001AAA", "api_version": "66.0", "objects": {}}
+    bench.write("org.lock.json", json.dumps(empty))
+    ended = bench.run("check", file, "--locked")
+    assert (ended.code, "error[lock/other-org]" in ended.out) == (2, True)
+    (bench.folder / "org.lock.json").unlink()
+    assert bench.run("org", "pull", file).code == 0
+    further = job_of(bench, org, JOB.replace("Invoice__c", "Unused__c").replace("Other__r.", ""))
+    ended = bench.run("check", further, "--locked")
+    assert (ended.code, "error[lock/behind]" in ended.out) == (1, True)
+    assert "org pull --update" in ended.out
