@@ -79,7 +79,7 @@ def _of_task(task: TaskOutcome, file: Path, place: Place) -> Iterator[Diagnostic
     partial = task.exit_code is ExitCode.PARTIAL
     yield Diagnostic(
         error_code(task),
-        f"{task.name}: {'; '.join(filter(None, (task.message, rows_text(task))))}",
+        f"{task.name}: {' '.join(filter(None, (task.message, rows_text(task))))}",
         file,
         place(file, task.name),
         help=task.hint,
@@ -111,7 +111,8 @@ def rows_text(task: TaskOutcome) -> str:
     if not said:
         return ""
     reasons = "; ".join(reasons_of(task))
-    return f"rows: {', '.join(said)} of {counts.read:,}{f' ({reasons})' if reasons else ''}"
+    rows = f"{counts.read:,} row{'' if counts.read == 1 else 's'}"
+    return f"{', '.join(said)} of {rows}{f' ({reasons})' if reasons else ''}"
 
 
 def reasons_of(task: TaskOutcome) -> Iterator[str]:

@@ -82,7 +82,7 @@ def test_findings_of_a_run_have_the_line_of_their_task_and_no_value():
     rows, broken = found_of(RUN)
     assert rows == Diagnostic(
         "DUPLICATE_VALUE",
-        "some: rows: 5 failed of 1,200 "
+        "some: 5 failed of 1,200 rows "
         "(DUPLICATE_VALUE: 3 rows, first row 7; TOO_LONG: 1 row; 1 more for other reasons)",
         JOB,
         PLACE,
