@@ -185,24 +185,24 @@ def _in(  # noqa: PLR0913, PLR0917 - where it is, and which is meant
 
 
 def _chosen(target: str | None, value: Mapping[str, Any], found: FoundConnection) -> str | None:
-    """The target that is meant, or the default one; None if the default is a mistake."""
+    """The target that is meant, or the default one; None if the default is no target."""
     known = f"Its targets are {', '.join(found.targets)}."
-    wanted = target if target is not None else value.get("default")
-    if wanted is None:
+    default = value.get("default")
+    if target is not None and target not in found.targets:
+        hint = did_you_mean(target, found.targets, known)
+        raise UsageError(f"{found.origin.file} has no target {target!r}.", hint=hint)
+    if target is None and default is None:
         raise UsageError(
             f"{found.origin.file} has several targets, and none of them is the default.",
             hint=f"Choose one with `--target`. {known}",
         )
-    if wanted in found.targets:
-        return str(wanted)
-    hint = did_you_mean(str(wanted), found.targets, known)
-    if target is not None:
-        raise UsageError(f"{found.origin.file} has no target {target!r}.", hint=hint)
+    if default is None or default in found.targets:
+        return str(default) if target is None else target
     problem = found.origin.diagnose(
         (*found.path, "default"),
         "job/unknown-target",
-        f"`default` names `{wanted}`, which is no target",
-        help=hint,
+        f"`default` names `{default}`, which is no target",
+        help=did_you_mean(str(default), found.targets, known),
     )
     found.problems = [*found.problems, problem]
     return None

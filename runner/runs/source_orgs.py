@@ -46,7 +46,7 @@ class TargetOrg(Struct, frozen=True):
     instance_url: str
 
     def is_same(self, org_id: str, instance_url: str, *, is_local: bool) -> bool:
-        """Whether another is this org; all local orgs have the same Id."""
+        """Whether another is this org; local orgs of earlier versions have the same Id."""
         return org_id == self.org_id and (not is_local or instance_url == self.instance_url)
 
 

@@ -133,6 +133,15 @@ def test_a_file_of_targets_is_shared_by_jobs(bench, orgs):
     assert json.loads(bench.run("history", "-o", "json").out)["runs"][0]["target"] == "uat"
 
 
+def test_a_default_that_is_no_target_is_a_problem_whichever_is_chosen(bench, orgs):
+    file = job(bench, orgs, default="default: pord, ")
+    for words in (("validate",), ("validate", "--target", "dev"), ("run", "--target", "dev")):
+        ended = bench.run(words[0], file, *words[1:])
+        assert ended.code == 2, words
+        assert "`default` names `pord`, which is no target" in ended.out + ended.err
+    assert counts(orgs) == [0, 0, 0]
+
+
 def test_a_target_that_is_a_file_of_targets_is_refused(bench, orgs):
     bench.write("connections/all.yaml", "targets: {x: prod.yaml, y: prod.yaml}\ndefault: x\n")
     file = job(bench, orgs)
