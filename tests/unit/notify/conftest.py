@@ -50,7 +50,8 @@ def web():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     made = WebServer(f"http://127.0.0.1:{server.server_port}")
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    often = {"poll_interval": 0.01}
+    threading.Thread(target=server.serve_forever, kwargs=often, daemon=True).start()
     yield made
     server.shutdown()
     server.server_close()
