@@ -1,4 +1,4 @@
-"""`runner init`: write a starter job."""
+"""`runner init`: write a starter job and its test."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ def init(
         "job.yaml"
     ),
 ) -> None:
-    """Write a starter job, and its schema for the editor.
+    """Write a starter job with a test, and their schemas for the editor.
 
     A missing folder is created. Nothing is overwritten.
     """
     from runner.job.schema.files import schema_text
-    from runner.job.template import job_template
+    from runner.job.template import TEST, job_template
 
-    schema = file.parent / "job.schema.json"
     if file.exists():
         raise UsageError(f"{file} already exists.", hint="Choose another file name.")
+    test = file.with_name(f"{file.stem}.test{file.suffix or '.yaml'}")
+    texts = {file: job_template(file.stem), test: TEST}
+    texts |= {file.parent / f"{name}.schema.json": schema_text(name) for name in ("job", "test")}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(job_template(file.stem), encoding="utf-8")
-        if not schema.exists():
-            schema.write_text(schema_text("job"), encoding="utf-8")
+        for path, text in texts.items():
+            if not path.exists():
+                path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error
-    typer.echo(f"Wrote {file} and {schema.name}, the schema for completion in editors.")
-    typer.echo(f"Next: edit {file}, then `runner validate {file}`.")
+    typer.echo(f"Wrote {file}, {test.name} and their schemas for completion in editors.")
+    typer.echo(f"Next: edit {file}, then `runner validate {file}` and `runner test {file}`.")

@@ -1,4 +1,4 @@
-"""The job file that `runner init` writes: valid as it is, with comments on what to change.
+"""The job and test that `runner init` writes: valid as they are, with comments on what to change.
 
 Knows nothing of files.
 """
@@ -44,6 +44,29 @@ tasks:
   #     Industry: "'Retail'"      # fixed text goes in single quotes
   #   max_failures: 1%            # if more rows fail, the task fails
 """
+
+
+TEST = """\
+# yaml-language-server: $schema=test.schema.json
+# `runner test` runs the job beside this file on an empty local org and compares what it does.
+version: 1
+tests:
+  - name: only accounts of the industry are extracted
+    given:
+      # org: org.yaml             # your own objects and fields
+      seed:                       # records that the org starts with
+        Account:
+          - {Name: Acme, Industry: Retail}
+          - {Name: Bolt, Industry: Banking}
+      params: {industry: Banking}
+      # sources:                  # rows in place of what a task reads
+      #   accounts_in:
+      #     - {customer_no: "4711", company: Acme}
+    expect:
+      tasks: {accounts_out: {written: 1}}
+      untouched: [Account]
+"""
+"""Tests of the job that `job_template` gives."""
 
 
 def job_template(name: str) -> str:

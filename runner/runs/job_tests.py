@@ -25,6 +25,7 @@ from runner.runs import execute
 from runner.runs.isolated_job import Sandbox, outside_reach
 from runner.runs.job_test_checks import Checks, Ran, unknown_objects
 from runner.runs.job_test_org import FreshOrg, serving, write_table
+from runner.runs.job_test_rows import unread_columns, whole_rows
 from runner.runs.local_org_process import org_folder
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.selection import digest_of, resolved_params
@@ -107,14 +108,17 @@ def _job(test: JobTest, scratch: Path) -> Job:
         JobError: The job is wrong, or reaches what a test must not.
     """
     sources = test.given.sources
-    files = {
-        name: write_table(each, scratch / f"source-{at}")
-        for at, (name, each) in enumerate(sources.items())
-        if isinstance(each, InlineRows)
-    }
+    files: dict[str, Path] = {}
 
     def in_place(document: Document) -> Document:
-        _raise_any(_unknown_tasks(test, document.values.get("tasks")))
+        tasks = document.values.get("tasks")
+        _raise_any(_unknown_tasks(test, tasks))
+        _raise_any(unread_columns(test, tasks))
+        for at, task in enumerate(as_list(tasks)):
+            name = str(task.get("name")) if isinstance(task, Mapping) else ""
+            rows = sources.get(name)
+            if isinstance(rows, InlineRows):
+                files[name] = write_table(whole_rows(rows, task), scratch / f"source-{at}")
         return with_sources(document, sources, files)
 
     with _pointing_at(test, "target", "test/bad-target"):

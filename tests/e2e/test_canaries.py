@@ -123,6 +123,7 @@ def the_rest(watch, jobs):
     watch.run("undo", "-vv", "--yes")
     watch.run("history", "--prune", "--keep", "1", code=0)
     watch.run("init", "new.yaml", code=0)
+    watch.run("test", "new.yaml", code=0)
     watch.run("schema", "token", code=0)
     watch.run("org", "serve", "--port", "0", code=1)
     watch.run("org", "reset", code=1)

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -119,3 +120,18 @@ def test_a_folder_without_tests_and_a_file_that_is_not_there_are_usage_errors(be
     missing = bench.run("test", "nix.test.yaml")
     assert missing.code == 2
     assert "there is no such file" in missing.out
+
+
+def test_the_test_that_init_writes_passes_and_is_not_overwritten(bench):
+    assert bench.run("init", "jobs/accounts.yaml").code == 0
+    ended = bench.run("test", "jobs/accounts.yaml")
+    assert ended.code == 0, ended.out + ended.err
+    (bench.folder / "jobs/accounts.yaml").unlink()
+    own = bench.write("jobs/accounts.test.yaml", "mine")
+    assert bench.run("init", "jobs/accounts.yaml").code == 0
+    assert own.read_text() == "mine"
+
+
+def test_the_test_of_the_quickstart_passes(bench):
+    ended = bench.run("test", Path(__file__).parents[2] / "configs" / "quickstart.test.yaml")
+    assert ended.code == 0, ended.out

@@ -198,6 +198,18 @@ def test_a_source_without_rows_and_a_target_without_rows(project):
     assert said(project.verdict(expect, rows="[]")) == []
 
 
+def test_columns_that_rows_leave_out_are_blank(project):
+    """But a record type is a fixed text where there is no such column."""
+    text = JOB.replace("revenue}", "revenue, OwnerId: {owner: admin@local.example}}")
+    project.write("accounts.yaml", text)
+    expect = """
+        records:
+          - query: SELECT Name, AnnualRevenue FROM Account WHERE ERP_Id__c = '1'
+            rows: [{Name: A, AnnualRevenue: null}]
+        """
+    assert said(project.verdict(expect, rows='- {no: "1", name: A}\n')) == []
+
+
 def test_faults_are_those_of_the_local_org(project):
     project.write(
         "accounts.yaml", JOB.replace("params:", "defaults: {retry: {attempts: 1}}\nparams:")
@@ -261,6 +273,7 @@ def test_what_a_job_reads_elsewhere_is_replaced_or_refused(project):
     [
         ("sources: {acounts: []}", "exit: 0", [("test/unknown-task", 13)]),
         ("sources: {list: []}", "exit: 0", [("test/no-source", 13)]),
+        ("sources: {accounts: [{nr: 1}]}", "exit: 0", [("test/unread-column", 13)]),
         ("params: {tear: Gold}", "exit: 0", [("test/bad-params", 13)]),
         ("target: prod", "exit: 0", [("test/bad-target", 13)]),
         ("seed:\n  Account:\n    - {Name: A}\n    - {Nam: B}", "exit: 0", [("test/bad-seed", 15)]),
