@@ -346,23 +346,6 @@ def test_deleted_rows_are_counted_as_such(stage):
     assert results.counts() == Counts(read=1, deleted=1)
 
 
-def test_files_are_written_for_an_empty_source_too(stage, tmp_path):
-    RowResults(stage(b"a\n")).write_files(tmp_path)
-    assert (tmp_path / "succeeded.csv").read_text() == "a,sf__Row,sf__Id,sf__Created\n"
-
-
-def test_many_results_are_taken_in_over_several_turns(stage, tmp_path):
-    staging = stage(b"a\n" + b"".join(b"%d\n" % n for n in range(6_000)))
-    results = RowResults(staging)
-    for batch in staging.batches(500):
-        results.add(
-            [RowResult(row, RowStatus.SUCCEEDED, f"id{row}", created=True) for row, _ in batch]
-        )
-    results.write_files(tmp_path)
-    rows = read(tmp_path / "succeeded.csv")
-    assert [row["sf__Id"] for row in rows] == [f"id{n}" for n in range(1, 6_001)]
-
-
 def test_result_files_are_on_the_disk_when_they_have_their_names(stage, tmp_path, disk_log):
     results = RowResults(stage(b"k\na\nb\n", [MappedColumn("Key__c", "k")]))
     results.add([RowResult(1, RowStatus.SUCCEEDED, id="001A"), RowResult(2, RowStatus.FAILED)])
@@ -385,16 +368,6 @@ def test_long_texts_with_lines_like_records_are_matched(stage, tmp_path, one_par
     counts = results.write_files(tmp_path)
     assert (counts.created, counts.in_doubt) == (300, 0)
     assert {row["t"] for row in read(tmp_path / "succeeded.csv")} == {text}
-
-
-def test_messages_of_many_rows_may_be_long(stage, tmp_path):
-    staging = stage(b"Name\n" + b"A\n" * 6_000)
-    results = RowResults(staging)
-    message = "a,b,c,d,e,f,g\n" * 150
-    results.add([RowResult(n, RowStatus.FAILED, message=message) for n in range(1, 6_001)])
-    assert results.counts().failed == 6_000
-    results.write_files(tmp_path)
-    assert {row["sf__Message"] for row in read(tmp_path / "failed.csv")} == {message}
 
 
 def test_result_files_that_are_no_csv_are_refused_with_the_place(stage, tmp_path, one_part, answer):
