@@ -83,6 +83,59 @@ PULLED = {
 """In the form that a pull writes; `Contact` is referred to and not pulled."""
 
 
+OTHER_KINDS = {
+    "version": 1,
+    "objects": {
+        "Account": {
+            "fields": {
+                "CurrencyIsoCode": {"type": "picklist", "values": ["EUR"], "restricted": True},
+                "Up__c": {"type": "lookup", "to": ["Contact", "Lead"], "relationship": "Upper__r"},
+            },
+        },
+        "Job2": {
+            "label": "Work",
+            "name_field": {"type": "text"},
+            "key_prefix": "0WO",
+            "fields": {
+                "AccountId": {"type": "lookup", "to": "Account"},
+                "Count": {"type": "number", "precision": 9},
+                "Status": {"type": "picklist", "required": True, "values": ["New"]},
+            },
+        },
+        "News__e": {
+            "label": "News flash",
+            "key_prefix": "e0A",
+            "fields": {
+                "Read__c": {"type": "number", "access": "read_only"},
+                "Text__c": {"type": "text"},
+            },
+        },
+        "Setting__mdt": {"key_prefix": "m0A", "fields": {"On__c": {"type": "checkbox"}}},
+        "ns__Foo__c": {
+            "key_prefix": "a0A",
+            "fields": {
+                "Up__c": {
+                    "type": "master_detail",
+                    "to": "ns__Foo__c",
+                    "child_relationship": "Ups__r",
+                },
+                "Also__c": {
+                    "type": "master_detail",
+                    "to": "Account",
+                    "child_relationship": "Foos__r",
+                },
+                "ns__A__c": {
+                    "type": "lookup",
+                    "to": "Job2",
+                    "child_relationship": "ns__Foos__r",
+                },
+            },
+        },
+    },
+}
+"""Events, metadata, packages, and a standard object that the local org lacks."""
+
+
 def _catalog(declared):
     return extend(standard_catalog(), declared)
 
@@ -104,9 +157,14 @@ def test_the_org_file_of_a_local_org_is_pulled_as_it_is():
     assert list(pulled.values["objects"]["Invoice__c"]["fields"])[:2] == ["Account__c", "Amount__c"]
 
 
-def test_a_local_org_of_the_pulled_file_describes_the_same():
-    names = ["Account", "Invoice__c", "Other__c"]
-    before, after = _catalog(PULLED), _catalog(_pulled(PULLED, *names).values)
+def test_every_kind_of_object_is_pulled_as_it_is():
+    assert _pulled(OTHER_KINDS, *OTHER_KINDS["objects"]).values == OTHER_KINDS
+
+
+@pytest.mark.parametrize("declared", [PULLED, OTHER_KINDS])
+def test_a_local_org_of_the_pulled_file_describes_the_same(declared):
+    names = [*declared["objects"]]
+    before, after = _catalog(declared), _catalog(_pulled(declared, *names).values)
     for name in [*names, "Contact"]:
         assert describe(after.sobject(name), 66.0) == describe(before.sobject(name), 66.0)
 
