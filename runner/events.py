@@ -6,6 +6,7 @@ Knows the events. Knows nothing of the sinks or of how an event is shown.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from msgspec import Struct
 
@@ -105,6 +106,40 @@ Event = (
     | RunFinished
 )
 Sink = Callable[[Event], None]
+
+
+class Requested(Struct, frozen=True):
+    """A request to the org ended; too many of them for a log."""
+
+    method: str
+    url: str
+    """Absolute, without its query string."""
+    began: float
+    """Seconds since 1970."""
+    seconds: float
+    status: int | None
+    """None: no answer came."""
+    error: str | None = None
+    """The kind of error, if no answer came, or none that is whole."""
+    resends: int = 0
+    """How often it was sent before."""
+    task: str | None = None
+
+
+class Observer:
+    """A sink that also sees each request, and the part that a thread is at."""
+
+    def __call__(self, event: Event) -> None:
+        """Receive an event."""
+        raise NotImplementedError
+
+    def part(self, task: str, name: str) -> AbstractContextManager[None]:
+        """Note that this thread sends a part of a task while the block runs."""
+        raise NotImplementedError
+
+    def requested(self, request: Requested) -> None:
+        """Receive a request that has ended."""
+        raise NotImplementedError
 
 
 def ignore(_event: Event) -> None:

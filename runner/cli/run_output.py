@@ -20,8 +20,9 @@ import typer
 from runner.cli.log_format import json_lines
 from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
 from runner.cli.settings import user_settings
+from runner.cli.tracing import traced
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError
-from runner.events import Event, Sink, Warned
+from runner.events import Event, Observer, Sink, Warned
 from runner.job.endpoints import STANDARD_STREAM, FileTarget
 from runner.job.model import Job, QueryTask
 from runner.job.rails import Rail
@@ -50,7 +51,8 @@ def run_output(output: str, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink
     try:
         with (
             signals_stop_the_run(),
-            progress(output == Output.TEXT, verbose=verbose, quiet=quiet) as sink,
+            progress(output == Output.TEXT, verbose=verbose, quiet=quiet) as printing,
+            traced(printing) as sink,
         ):
             yield sink, ends
     except RunnerError as error:
@@ -95,6 +97,7 @@ def run_options(
     return RunOptions(
         user_settings(state_dir, allow_host, allow_outside),
         sink,
+        observer=sink if isinstance(sink, Observer) else None,
         wait_lock_seconds=seconds(wait_lock, "--wait-lock") if wait_lock else 0.0,
         ends_at=time.monotonic() + seconds(timeout, "--timeout") if timeout else None,
         max_disk_bytes=size_bytes(max_disk, "--max-disk") if max_disk else None,

@@ -50,6 +50,11 @@ class Batch(Struct, frozen=True):
     unrecorded: bool = False
     """Whether they are in doubt although the ledger does not have them as sent."""
 
+    @property
+    def index(self) -> int:
+        """Its number in the task."""
+        return self.line.part
+
 
 class Answer(Struct, frozen=True):
     """What became of a batch's rows; a row without a result was not written."""

@@ -238,7 +238,7 @@ def _run(task: AnyTask, run: Context) -> TaskEnd:
     context = run.of(task)
     began = context.clock()
     deadline = context.deadline(task)
-    session = context.session.scoped(task.retry, deadline.at)
+    session = context.session.scoped(task.retry, deadline.at, task.name)
     try:
         end = _run_by_verb(task, replace(context, session=session, task_began=began))
     except RunnerError as caught:

@@ -102,6 +102,8 @@ class SendingLoop(Generic[Piece, Answer]):
             width: How many pieces may be in flight at once unless the job says `serial`.
         """
         self._sender = sender
+        self._task = write.task.name
+        self._observer = write.context.session.observer
         self._width = 1 if write.task.concurrency is Concurrency.SERIAL else width
         self._again: deque[Piece] = deque()
         self.deadline: Deadline = write.context.deadline(write.task)
@@ -121,7 +123,7 @@ class SendingLoop(Generic[Piece, Answer]):
         Returns:
             What ended it early, None when everything was sent.
         """
-        with WorkerPool(self._sender.send, self._width) as pool:
+        with WorkerPool(self._send, self._width) as pool:
             try:
                 for piece, answer in pool.run(_UntilStopped(self, self._again, iter(pieces))):
                     self._receive(piece, answer)
@@ -131,6 +133,12 @@ class SendingLoop(Generic[Piece, Answer]):
                         self._receive(piece, late)
                 return error
         return self.stopped_by
+
+    def _send(self, piece: Piece) -> Answer:
+        if self._observer is None:
+            return self._sender.send(piece)
+        with self._observer.part(self._task, str(getattr(piece, "index", ""))):
+            return self._sender.send(piece)
 
     def _receive(self, piece: Piece, future: Future[Answer] | None) -> None:
         error = future.exception() if future else AbortedError(ExitCode.INTERRUPTED)

@@ -262,6 +262,8 @@ def execute_selected(
             org = connect_as_before(job, session, options, selected.past)
             target = TargetOrg(org.identity.org_id, session.instance_url)
             with _other_orgs(selected, options, target, ends_at) as others:
+                for each in others.by_connection.values():
+                    each.session.observer = options.observer
                 run = Execution(selected, folder, ledger, options, session, org, ends_at, others)
                 return run.run()
 
@@ -285,12 +287,13 @@ def _other_orgs(
     return source_orgs(how, tasks, target)
 
 
-def session_of(
-    job: Job, options: RunOptions, ends_at: float | None
-) -> AbstractContextManager[Session]:
+@contextmanager
+def session_of(job: Job, options: RunOptions, ends_at: float | None) -> Iterator[Session]:
     """The session of a run's connection, until the block ends."""
-    policy = job.tasks[0].retry
-    return open_session(job.connection, job.file, options.settings, options.sink, policy, ends_at)
+    policy, settings = job.tasks[0].retry, options.settings
+    with open_session(job.connection, job.file, settings, options.sink, policy, ends_at) as session:
+        session.observer = options.observer
+        yield session
 
 
 def _check_time(ends_at: float | None) -> None:

@@ -40,6 +40,8 @@ class RunOptions(Struct, frozen=True):
 
     settings: UserSettings
     sink: Sink = events.ignore
+    observer: events.Observer | None = None
+    """Sees what is too much for the sink; None: nobody does."""
     wait_lock_seconds: float = 0.0
     ends_at: float | None = None
     """The monotonic time at which every run has to stop; None: never."""

@@ -7,7 +7,9 @@ token is stored and renewed: that is a LiveToken. Several threads share one.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -19,6 +21,7 @@ from msgspec.structs import replace
 
 from runner.credentials import Secret, Token
 from runner.errors import SignInError
+from runner.events import Observer, Requested
 from runner.job.model import RetryPolicy
 from runner.salesforce.auth.refresh import Access, LiveToken, TokenStore
 from runner.salesforce.http.error_bodies import error_of
@@ -82,6 +85,9 @@ class Session:
         self.retrier = retrier
         self.api_version: str | None = None
         """As in a path, `66.0`; must be set before the first versioned path."""
+        self.observer: Observer | None = None
+        """Sees each request; None: nobody does."""
+        self._task: str | None = None
         self._transport = transport
         self._live = LiveToken(transport, tokens, retrier, login_command)
         self._usage = _Usage()
@@ -90,7 +96,9 @@ class Session:
         self._last_date: tuple[str, datetime] | None = None
         """The last answer's `Date`, and this machine's time when it came."""
 
-    def scoped(self, policy: RetryPolicy, ends_at: float | None = None) -> Session:
+    def scoped(
+        self, policy: RetryPolicy, ends_at: float | None = None, task: str | None = None
+    ) -> Session:
         """The same conversation with another retry policy and a count of its own.
 
         It shares the token, and its requests count for this session too.
@@ -98,8 +106,10 @@ class Session:
         Args:
             policy: How often to retry.
             ends_at: When every request must have ended, by the retrier's clock; None: never.
+            task: Whose requests they are, for the observer.
         """
         scoped = copy(self)
+        scoped._task = task  # noqa: SLF001 - it is this one's copy
         scoped.retrier = self.retrier.with_policy(policy, ends_at)
         scoped._usage = _Usage(self._usage)  # noqa: SLF001 - it is this one's copy
         return scoped
@@ -218,11 +228,18 @@ class Session:
             SignInError: The org rejects both the token and a renewed one.
         """
         access = self._live.access
+        tries = 0
 
         def send_once() -> OrgResponse:
-            nonlocal access
+            nonlocal access, tries
             access = self._live.access
-            return self._sent(self._signed(request, access), receive, check)
+            signed, tries = self._signed(request, access), tries + 1
+            if self.observer is None:
+                return self._sent(signed, receive, check)
+            with self._observed(signed, tries - 1) as status:
+                response = self._sent(signed, receive, check)
+                status.append(response.status)
+            return response
 
         def renew() -> bool:
             return self._live.renew(access.token.access_token, self.retrier)
@@ -235,6 +252,32 @@ class Session:
                 f"then `{self._live.login_command}`.",
             )
         return response
+
+    @contextmanager
+    def _observed(self, signed: OrgRequest, resends: int) -> Iterator[list[int]]:
+        """Tell the observer of a request; the block notes the status of its answer."""
+        status: list[int] = []
+        error: str | None = None
+        began, clock = time.time(), time.monotonic()
+        try:
+            yield status
+        except Exception as raised:
+            error = type(raised).__name__
+            raise
+        finally:
+            if self.observer is not None:
+                self.observer.requested(
+                    Requested(
+                        signed.method,
+                        signed.url.partition("?")[0],
+                        began,
+                        time.monotonic() - clock,
+                        status[0] if status else None,
+                        error,
+                        resends,
+                        self._task,
+                    )
+                )
 
     def _signed(self, request: OrgRequest, access: Access) -> OrgRequest:
         headers: dict[str, str | Secret] = {

@@ -16,21 +16,8 @@ from prometheus_client.exposition import basic_auth_handler, default_handler, pu
 from runner.events import ApiCallsCounted
 from runner.files import atomic_write
 from runner.outcome import RunOutcome
+from runner.telemetry.metrics_of_rows import OUTCOMES
 
-OUTCOMES = (
-    "created",
-    "updated",
-    "deleted",
-    "undeleted",
-    "merged",
-    "written",
-    "unchanged",
-    "skipped",
-    "failed",
-    "unprocessed",
-    "in_doubt",
-)
-"""Counts in which each row is once; all are there, so that no series ends."""
 _OF_RUN = ("job_name", "target")
 """Not `job`, which Prometheus and the Pushgateway set themselves."""
 _OF_TASK = (*_OF_RUN, "task", "object")

@@ -14,6 +14,7 @@ JOB = """
 """
 NEVER = {
     "prometheus_client",
+    "opentelemetry",
     "duckdb",
     "rich",
     "jsonschema",

@@ -39,11 +39,11 @@ def prepared(verb):
         batches=lambda _size: [[(1, {"ERP_Id__c": "E1"})]],
     )
     context = SimpleNamespace(
-        session=None,
         past=None,
         user_id="005A",
         sink=ignore,
         deadline=lambda task: Deadline(task, lambda: 0.0),
+        session=SimpleNamespace(observer=None),
     )
     plan = ColumnPlan((), "ERP_Id__c", {}, unique=("ERP_Id__c",))
     results = SimpleNamespace(add=rows.extend)

@@ -52,7 +52,9 @@ class Sender:
 
 def prepared(concurrency=Concurrency.PARALLEL, timeout_seconds=None, clock=lambda: 0.0):
     task = SimpleNamespace(name="a", concurrency=concurrency, timeout_seconds=timeout_seconds)
-    context = SimpleNamespace(deadline=lambda task: Deadline(task, clock))
+    context = SimpleNamespace(
+        deadline=lambda task: Deadline(task, clock), session=SimpleNamespace(observer=None)
+    )
     return SimpleNamespace(task=task, context=context)
 
 
