@@ -19,7 +19,7 @@ def init(
         "job.yaml"
     ),
 ) -> None:
-    """Write a starter job with a test, and their schemas for the editor.
+    """Write a starter job, its test and their schemas.
 
     A missing folder is created. Nothing is overwritten.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="org",
-    help="Serve a local Salesforce org, to try jobs on; keep an org's shape in git.",
+    help="Serve a local org; keep the shape of an org in git.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

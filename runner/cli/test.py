@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -74,10 +75,10 @@ def test(
     is_text = output is Output.TEXT
     _print_lines(verdicts if is_text else (), quiet=quiet)
     aborted: AbortedError | None = None
-    with signals_stop_the_run():
+    with tempfile.TemporaryDirectory(prefix="runner-test-") as scratch, signals_stop_the_run():
         try:
             for each in tests:
-                verdict = run_test(each)
+                verdict = run_test(each, Path(scratch))
                 verdicts.append(verdict)
                 _print_lines([verdict] if is_text else (), quiet=quiet)
         except AbortedError as error:

@@ -53,8 +53,12 @@ def loaded(files: Sequence[Path]) -> tuple[list[JobTest], list[Verdict]]:
     return tests, broken
 
 
-def run_test(test: JobTest) -> Verdict:
+def run_test(test: JobTest, scratch: Path) -> Verdict:
     """Run one test.
+
+    Args:
+        test: The test.
+        scratch: A folder for its files, which the caller removes: a signal may come at any moment.
 
     Raises:
         AbortedError: A signal ended it.
@@ -64,7 +68,7 @@ def run_test(test: JobTest) -> Verdict:
     line = position.line if position else None
     verdict = Verdict(test.origin.file, test.name, Status.PASSED, line)
     try:
-        with tempfile.TemporaryDirectory(prefix="runner-test-") as folder:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
             found = tuple(_differences(test, Path(folder).resolve()))
     except AbortedError:
         raise

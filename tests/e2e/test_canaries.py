@@ -88,9 +88,11 @@ class Watch:
 
         thread = threading.Thread(target=look)
         thread.start()
-        yield
-        ends.set()
-        thread.join()
+        try:
+            yield
+        finally:
+            ends.set()
+            thread.join()
 
 
 def commands():
@@ -118,6 +120,10 @@ def the_rest(watch, jobs):
     watch.run("logs", "-o", "json")
     watch.run("report", "--out", "-")
     watch.run("doctor", "-o", "json")
+    watch.run("overdue", jobs["live"], "-o", "json", code=2)
+    watch.run("org", "pull", jobs["live"], "--out", "pulled", code=0)
+    watch.run("state", "export", "state.zip", code=0)
+    watch.run("state", "import", "state.zip", code=0)
     watch.run("resume", "-vv", code=2)
     watch.run("retry", "-vv", code=2)
     watch.run("undo", "-vv", "--yes")

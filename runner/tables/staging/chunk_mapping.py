@@ -154,10 +154,11 @@ class ChunkMapper(Struct):
         chunks = [each.chunk for each in read]
         longest = max(each.dialect.longest_row_bytes for each in chunks)
         dialect = replace(chunks[0].dialect, longest_row_bytes=longest)
+        files = [each.read_file for each in chunks]
         query = staging_query(
             self.mappings,
             self.columns,
-            read_csv([each.read_file for each in chunks], dialect),
+            read_csv(files, dialect),
             self.blank,
             replace(read[0].goal, passed=passed),
             wanted=self._keys,

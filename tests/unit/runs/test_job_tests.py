@@ -1,5 +1,6 @@
 """Tests of jobs: what they compare, what they touch, and how broken ones are reported."""
 
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -84,7 +85,8 @@ class Project:
         file = self.write("accounts.test.yaml", f"{head}{body}\n")
         before = self.files()
         (test,) = load_tests(file)
-        verdict = run_test(test)
+        with tempfile.TemporaryDirectory() as scratch:
+            verdict = run_test(test, Path(scratch))
         assert self.files() == before
         return verdict
 
