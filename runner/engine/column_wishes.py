@@ -17,7 +17,7 @@ from runner.job.choices import Headers
 from runner.job.lookups import Lookup, is_word
 from runner.job.mirrors import owner_of
 from runner.job.model import FieldMapping, Job, Verb, WriteTask
-from runner.salesforce.describe import AmbiguousColumnError, ColumnError, ObjectDescribe
+from runner.salesforce.described import AmbiguousColumnError, ColumnError, ObjectDescribe
 from runner.tables.sources.csv import own_columns
 from runner.tables.sql import literal
 from runner.tables.sql import name as quoted

@@ -25,13 +25,12 @@ from runner.engine.reference_columns import ReferencePlan, plan_reference
 from runner.job.choices import UnknownColumns
 from runner.job.mirrors import owner_of
 from runner.job.model import Job, Verb, WriteTask
-from runner.salesforce.describe import (
+from runner.salesforce.describe import Describes, ResolvedColumn
+from runner.salesforce.described import (
     AmbiguousColumnError,
     ColumnError,
-    Describes,
     FieldDescribe,
     ObjectDescribe,
-    ResolvedColumn,
 )
 from runner.suggest import did_you_mean, in_words
 from runner.tables.field_types import MOST_CHARACTERS, FieldKind, MappedColumn

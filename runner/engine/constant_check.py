@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from runner.diagnostics import Diagnostic
 from runner.errors import OrgError, TransientError
 from runner.job.model import Job, WriteTask
-from runner.salesforce.describe import ColumnError, Describes, FieldDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import ColumnError, FieldDescribe
 from runner.suggest import did_you_mean, in_words
 
 _TEXT = re.compile(r"\s*'(?P<text>(?:[^']|'')*)'\s*")

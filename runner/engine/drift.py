@@ -14,7 +14,8 @@ from runner.diagnostics import Diagnostic, Location
 from runner.engine.org_check import org_problems
 from runner.errors import OrgError, SourceError, TransientError
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.suggest import in_words
 
 _OF_OBJECT = ("createable", "updateable", "deletable", "mergeable", "queryable")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.model import Api, Job, Verb, WriteTask
-from runner.salesforce.describe import FieldDescribe, ObjectDescribe, ResolvedColumn
+from runner.salesforce.describe import ResolvedColumn
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.salesforce.rest.multipart import LocalFile, most_bytes
 from runner.salesforce.rest.values import Record, WriteRequest
 from runner.suggest import in_words

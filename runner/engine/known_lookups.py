@@ -22,7 +22,7 @@ from runner.job.model import Verb
 from runner.job.soql import masked
 
 if TYPE_CHECKING:
-    from runner.salesforce.describe import ObjectDescribe
+    from runner.salesforce.described import ObjectDescribe
     from runner.tables.staging.reference_lookup import ReferenceLookup
 
 _WITH = {"account": ("contact",)}

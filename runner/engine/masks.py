@@ -17,7 +17,8 @@ from runner.job.model import Job
 from runner.job.partial_job import task_path
 from runner.job.soql import ItemKind, selection
 from runner.job.source_query import SourceQuery
-from runner.salesforce.describe import Describes, FieldDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe
 from runner.tables.targets.masking import HASH_CHARACTERS, Masker, MaskValue, null
 
 _FORMS = {

@@ -12,7 +12,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.job.checks.columns import not_in_source
 from runner.job.merges import COLUMNS, LOSERS, Merge
 from runner.job.model import Job, WriteTask
-from runner.salesforce.describe import ObjectDescribe
+from runner.salesforce.described import ObjectDescribe
 from runner.suggest import did_you_mean
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging.expressions import parse

@@ -21,7 +21,8 @@ from runner.job.mirrors import is_chosen
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
 from runner.job.soql import columns_of_query
 from runner.job.source_query import SourceQuery
-from runner.salesforce.describe import Describes, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import ObjectDescribe
 from runner.tables.sources.open import read_columns
 
 _NEEDED = {

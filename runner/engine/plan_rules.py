@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from runner.engine.columns import ColumnPlan
 from runner.job.merges import COLUMNS
 from runner.job.model import Verb, WriteTask
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.plans.refusals import FieldRule, ParentRule
 from runner.tables.staging.rows import StagedRows

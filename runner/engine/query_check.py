@@ -17,7 +17,8 @@ from runner.job.model import Job, QueryTask, WriteTask
 from runner.job.partial_job import task_path
 from runner.job.soql import aliases_of, parsed, steps_of
 from runner.job.text_position import narrowed
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.soql.syntax import (
     Bind,
     Boolean,

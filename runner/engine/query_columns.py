@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from runner.engine.file_bodies import BLOB
 from runner.errors import OrgError, TransientError
 from runner.job.soql import AGGREGATES, ItemKind, Selection, SelectItem
-from runner.salesforce.describe import Describes, FieldDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe
 from runner.tables.field_types import FieldKind
 from runner.tables.targets.rest_rows import QueryColumn
 

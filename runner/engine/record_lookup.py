@@ -24,7 +24,8 @@ from runner.events import Noticed
 from runner.job.choices import Match
 from runner.job.model import COMPARED_VERBS, Api, Verb, WriteTask
 from runner.parallel import parallel_map
-from runner.salesforce.describe import Describes, FieldDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe
 from runner.salesforce.rest.query import pages
 from runner.salesforce.rest.retrieve import read_by_key
 from runner.salesforce.versions import Feature, supports

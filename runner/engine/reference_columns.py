@@ -14,7 +14,8 @@ from runner.engine.query_check import condition_problems
 from runner.errors import OrgError, TransientError
 from runner.job.lookups import Lookup, Place
 from runner.job.model import Job
-from runner.salesforce.describe import Describes, FieldDescribe, ResolvedColumn
+from runner.salesforce.describe import Describes, ResolvedColumn
+from runner.salesforce.described import FieldDescribe
 from runner.suggest import did_you_mean, in_words
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.staging.reference_lookup import Key, Wanted

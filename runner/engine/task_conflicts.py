@@ -35,7 +35,7 @@ from runner.job.endpoints import (
 )
 from runner.job.model import AnyTask, QueryTask, Verb, WriteTask
 from runner.job.notation import is_pattern
-from runner.salesforce.describe import FieldDescribe
+from runner.salesforce.described import FieldDescribe
 
 _UNLOCKED = frozenset({"user", "group", "recordtype", "profile", "userrole", "organization"})
 """Objects whose records are not locked by those that refer to them."""

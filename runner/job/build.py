@@ -23,6 +23,7 @@ from runner.job.choices import (
     Match,
     OnError,
     UnknownColumns,
+    WriteOptions,
 )
 from runner.job.endpoints import EXPLICIT_NULL, ListColumn
 from runner.job.masks import Mask, MaskKind, Masks
@@ -45,7 +46,6 @@ from runner.job.model import (
     RetryPolicy,
     Since,
     Verb,
-    WriteOptions,
     WriteTask,
 )
 from runner.job.soql import selection

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from msgspec import Struct
+
 
 class OnError(StrEnum):
     """What happens to later tasks when a task fails."""
@@ -61,3 +63,24 @@ class Concurrency(StrEnum):
 
     PARALLEL = "parallel"
     SERIAL = "serial"
+
+
+class MaxFailures(Struct, frozen=True):
+    """How many rows may fail before the task counts as failed; exactly one member is set."""
+
+    rows: int | None = None
+    percent: float | None = None
+
+    def allows(self, failed: int, read: int) -> bool:
+        """Whether this many failures still count as PARTIAL."""
+        if self.rows is not None:
+            return failed <= self.rows
+        return read == 0 or failed * 100 <= (self.percent or 0.0) * read
+
+
+class WriteOptions(Struct, frozen=True):
+    """Options of a write that are sent as headers."""
+
+    assignment_rule: str | bool | None = None
+    """True: the active rule; False: none; or a rule's Id."""
+    duplicate_rule_allow_save: bool | None = None

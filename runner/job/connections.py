@@ -17,7 +17,8 @@ from runner.errors import JobError, UsageError
 from runner.job import build, notation
 from runner.job.checks.connection import secrets_outside
 from runner.job.documents import in_order, problems_of
-from runner.job.model import Connection, Environment, Job, Origin
+from runner.job.model import Connection, Environment, Job
+from runner.job.origin import Origin
 from runner.job.partial_job import ProblemPaths, sound_part
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.yaml.document import Document, read_document

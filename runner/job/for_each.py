@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location, Position
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.yaml.tree import Plain
 from runner.suggest import did_you_mean
 

@@ -17,7 +17,7 @@ from runner.diagnostics import Diagnostic, Location
 from runner.errors import JobError
 from runner.job import notation, soql
 from runner.job.documents import in_order, load_checked
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.partial_job import as_list
 from runner.job.yaml.document import Document
 

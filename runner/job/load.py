@@ -24,7 +24,8 @@ from runner.job.connections import (
 )
 from runner.job.documents import in_order, problems_of
 from runner.job.mirrors import missing_name, with_missing
-from runner.job.model import Connection, Job, Origin
+from runner.job.model import Connection, Job
+from runner.job.origin import Origin
 from runner.job.partial_job import (
     PartialJob,
     ProblemPaths,

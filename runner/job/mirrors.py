@@ -12,7 +12,8 @@ from collections.abc import Collection, Sequence
 from msgspec.structs import replace
 
 from runner.job.endpoints import MissingSource
-from runner.job.model import AnyTask, FieldMapping, Job, Mirror, Origin, Verb, WriteTask
+from runner.job.model import AnyTask, FieldMapping, Job, Mirror, Verb, WriteTask
+from runner.job.origin import Origin
 from runner.job.source_query import SourceQuery
 
 _ID = FieldMapping("Id", "Id")

@@ -5,7 +5,7 @@ Frozen values. Knows nothing of YAML, files on disk or the org.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 
 from runner.credentials import Grant, SecretReference
-from runner.diagnostics import Diagnostic, Location, Position, Severity
+from runner.diagnostics import Location
 from runner.job.choices import (
     Blank,
     Concurrency,
     Duplicates,
     Headers,
     Match,
+    MaxFailures,
     OnError,
     UnknownColumns,
+    WriteOptions,
 )
 from runner.job.endpoints import (
     FileSource,
@@ -36,6 +38,7 @@ from runner.job.endpoints import (
 )
 from runner.job.lookups import Lookup
 from runner.job.merges import Merge
+from runner.job.origin import Origin
 from runner.job.rails import Limits
 
 if TYPE_CHECKING:
@@ -155,19 +158,6 @@ class FieldMapping(Struct, frozen=True):
         return tuple(((*here, "value", at), value) for at, value in values)
 
 
-class MaxFailures(Struct, frozen=True):
-    """How many rows may fail before the task counts as failed; exactly one member is set."""
-
-    rows: int | None = None
-    percent: float | None = None
-
-    def allows(self, failed: int, read: int) -> bool:
-        """Whether this many failures still count as PARTIAL."""
-        if self.rows is not None:
-            return failed <= self.rows
-        return read == 0 or failed * 100 <= (self.percent or 0.0) * read
-
-
 class RetryPolicy(Struct, frozen=True):
     """How often and how long to retry."""
 
@@ -178,14 +168,6 @@ class RetryPolicy(Struct, frozen=True):
     """Error codes of rows to retry, besides the usual ones."""
     ignore: tuple[str, ...] = ()
     """Error codes of rows not to retry."""
-
-
-class WriteOptions(Struct, frozen=True):
-    """Options of a write that are sent as headers."""
-
-    assignment_rule: str | bool | None = None
-    """True: the active rule; False: none; or a rule's Id."""
-    duplicate_rule_allow_save: bool | None = None
 
 
 class Task(Struct, frozen=True, kw_only=True):
@@ -349,37 +331,6 @@ class Param(Struct, frozen=True):
     default: ParamValue = None
     required: bool = False
     description: str = ""
-
-
-class Origin(Struct, frozen=True):
-    """The text of a job, so that a later problem can point at its line."""
-
-    file: Path
-    lines: tuple[str, ...] = ()
-    positions: Mapping[Location, Position] = field(default_factory=dict)
-    """Position of each value; that of its key is at `(*path, "key()")`."""
-
-    def diagnose(  # noqa: PLR0913 - a diagnostic has as many parts
-        self,
-        path: Location,
-        code: str,
-        message: str,
-        *,
-        help: str | None = None,  # noqa: A002 - the word users see
-        at_key: bool = False,
-        severity: Severity = Severity.ERROR,
-    ) -> Diagnostic:
-        """A diagnostic that points at a value, or at the nearest one around it."""
-        position = self._locate((*path, "key()") if at_key else path)
-        line = (
-            self.lines[position.line - 1] if position and position.line <= len(self.lines) else None
-        )
-        return Diagnostic(code, message, self.file, position, line, help, severity, path)
-
-    def _locate(self, path: Location) -> Position | None:
-        while path not in self.positions and path:
-            path = path[:-1]
-        return self.positions.get(path)
 
 
 class Job(Struct, frozen=True):

@@ -11,8 +11,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path, PurePath
 
+from runner.job.choices import MaxFailures
 from runner.job.endpoints import Compression, FileFormat, SheetArea
-from runner.job.model import MaxFailures
 from runner.job.rails import Amount, Limits, Rail
 
 DELIMITERS = {"comma": ",", "tab": "\t", "semicolon": ";", "pipe": "|"}

@@ -29,12 +29,12 @@ from runner.job.model import (
     AnyTask,
     Connection,
     Job,
-    Origin,
     Param,
     QueryTask,
     Verb,
     WriteTask,
 )
+from runner.job.origin import Origin
 from runner.job.permissions import NO_PERMISSIONS, Permissions
 from runner.job.source_query import SourceQuery
 from runner.outcome import RowStatus

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from runner.diagnostics import Diagnostic
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.partial_job import as_list, as_mapping
 from runner.suggest import did_you_mean
 

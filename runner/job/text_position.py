@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Position
-from runner.job.model import Origin
+from runner.job.origin import Origin
 
 
 def narrowed(found: Diagnostic, origin: Origin, text: str, start: int, end: int) -> Diagnostic:

@@ -15,7 +15,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location, Severity
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.text_position import narrowed
 from runner.job.yaml.tree import Plain
 from runner.redaction import SHAPES, redacted, register_secret

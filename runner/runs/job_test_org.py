@@ -16,7 +16,7 @@ from msgspec import Struct
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError
 from runner.job.job_tests import InlineRows, JobTest, Scalar, Table
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.local_org import exact_numbers
 from runner.local_org.app import open_org, serve
 from runner.local_org.catalog.section import DeclarationError, Problem

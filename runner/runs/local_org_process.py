@@ -17,7 +17,8 @@ from msgspec import Struct
 
 from runner.credentials import Secret
 from runner.errors import StateError
-from runner.job.model import Connection, Origin
+from runner.job.model import Connection
+from runner.job.origin import Origin
 from runner.state.locks import file_lock, is_free
 from runner.state.paths import StateFolder
 

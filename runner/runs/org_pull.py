@@ -26,7 +26,8 @@ from runner.job.partial_job import files_written_by
 from runner.job.yaml.document import MAX_BYTES, as_yaml
 from runner.runs.lock_check import tasks_of_org
 from runner.runs.wiring import UserSettings, load_job, open_session
-from runner.salesforce.describe import Describes, ObjectDescribe, describe_answer, object_of
+from runner.salesforce.describe import Describes, describe_answer, object_of
+from runner.salesforce.described import ObjectDescribe
 from runner.salesforce.http.json_answers import read_json
 from runner.salesforce.http.messages import OrgResponse
 from runner.salesforce.org_lock import OrgLock, read_lock

@@ -15,7 +15,8 @@ from msgspec import Struct
 from runner.diagnostics import Diagnostic
 from runner.errors import JobError, OrgError
 from runner.job.lock_file import LOCK_NAME
-from runner.salesforce.describe import Describes, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import ObjectDescribe
 from runner.suggest import did_you_mean
 
 _VERSION = 1

@@ -14,7 +14,8 @@ from runner.job.checks.endpoints import is_encoding, is_here
 from runner.job.choices import Headers
 from runner.job.endpoints import FileSource, TaskSource
 from runner.job.lookups import is_word
-from runner.job.model import Origin, Verb, WriteTask
+from runner.job.model import Verb, WriteTask
+from runner.job.origin import Origin
 from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
 from runner.job.soql import columns_of_query
 from runner.suggest import did_you_mean, in_words, members_hint

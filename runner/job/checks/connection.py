@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from runner.credentials import ClientCredentials, JwtBearer, SecretReference
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import STANDARD_STREAM, FileTarget, FolderTarget, Target
-from runner.job.model import Connection, Environment, Origin
+from runner.job.model import Connection, Environment
 from runner.job.my_domain import (
     environment_of_host,
     host_of,
@@ -27,6 +27,7 @@ from runner.job.my_domain import (
     names_no_sandbox,
     with_sandbox,
 )
+from runner.job.origin import Origin
 from runner.job.partial_job import PartialJob, file_path, option_path, query_targets, task_path
 from runner.job.permissions import Permissions
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.model import Origin
 from runner.job.notices import Notice, NoticeEvent, Recipient
+from runner.job.origin import Origin
 from runner.job.partial_job import PartialJob
 
 RecipientFinder = Callable[[Recipient], tuple[str, str] | None]

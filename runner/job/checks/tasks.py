@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic, Location
 from runner.job.endpoints import TaskRows
-from runner.job.model import DECLARED_VERBS, AnyTask, Origin, Verb
+from runner.job.model import DECLARED_VERBS, AnyTask, Verb
 from runner.job.order import Prerequisites, earlier, prerequisites
+from runner.job.origin import Origin
 from runner.job.partial_job import PartialJob, as_list, source_tasks, task_path
 from runner.job.source_query import SourceQuery
 from runner.suggest import closest, did_you_mean, in_words

@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Location
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.suggest import closest, did_you_mean, in_words
 
 _LONGEST_QUOTE = 40

@@ -15,7 +15,7 @@ from jsonschema.exceptions import ValidationError
 from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.schema.files import Schema, matches, schema_of
 from runner.job.schema.messages import Violation, diagnose
 

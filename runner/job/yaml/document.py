@@ -14,7 +14,7 @@ import yaml
 from msgspec import Struct
 
 from runner.diagnostics import Diagnostic, Position
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.yaml import messages
 from runner.job.yaml.messages import SyntaxProblem
 from runner.job.yaml.tree import Composer, Plain

@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from runner.diagnostics import Diagnostic, Location, Position
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.yaml import messages
 from runner.job.yaml.messages import SyntaxProblem
 

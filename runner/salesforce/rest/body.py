@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from runner.job.model import WriteOptions
+from runner.job.choices import WriteOptions
 from runner.salesforce.rest.values import Record
 from runner.salesforce.versions import Feature, require
 

@@ -11,7 +11,8 @@ from typing import Any
 from msgspec import Struct, field
 
 from runner.errors import RunnerError
-from runner.job.model import Verb, WriteOptions
+from runner.job.choices import WriteOptions
+from runner.job.model import Verb
 from runner.salesforce.rest.multipart import file_of
 
 Record = Mapping[str, Any]

@@ -8,7 +8,8 @@ from runner.engine.columns import plan_columns
 from runner.job.choices import Headers, UnknownColumns
 from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import Connection, Environment, FieldMapping, Job, Verb, WriteTask
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind
 
 

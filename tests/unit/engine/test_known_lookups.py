@@ -4,7 +4,7 @@ import pytest
 
 from runner.engine.known_lookups import KnownLookups, Place
 from runner.job.model import Verb
-from runner.salesforce.describe import FieldDescribe, ObjectDescribe
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 
 ACCOUNT = ObjectDescribe(
     "Account",

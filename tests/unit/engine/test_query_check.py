@@ -8,8 +8,10 @@ from runner.diagnostics import Position
 from runner.engine.query_check import query_problems, scope_problems
 from runner.errors import OrgError, TransientError
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import Connection, Environment, Job, Origin, QueryTask, Since, Verb, WriteTask
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.job.model import Connection, Environment, Job, QueryTask, Since, Verb, WriteTask
+from runner.job.origin import Origin
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 
 
 def made(name, *fields, children=(), **more):

@@ -7,7 +7,8 @@ import pytest
 from runner.engine.columns import plan_columns
 from runner.job.load import check_job
 from runner.job.model import Job
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 from runner.tables.field_types import FieldKind
 
 

@@ -25,7 +25,8 @@ from runner.job.endpoints import (
     TaskSource,
 )
 from runner.job.model import Connection, Environment, FieldMapping, Job, QueryTask, Verb, WriteTask
-from runner.salesforce.describe import Describes, FieldDescribe, ObjectDescribe
+from runner.salesforce.describe import Describes
+from runner.salesforce.described import FieldDescribe, ObjectDescribe
 
 CSV = FileShape(FileFormat.CSV)
 HERE = Path("/data")

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from runner.engine.task_end import outcome_of_write
 from runner.errors import AbortedError, ExitCode, LimitError
-from runner.job.choices import Match
+from runner.job.choices import Match, MaxFailures
 from runner.job.endpoints import FileFormat, FileShape, FileSource
-from runner.job.model import MaxFailures, Verb, WriteTask
+from runner.job.model import Verb, WriteTask
 from runner.outcome import Counts, TaskStatus
 
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from runner.diagnostics import Severity
 from runner.errors import JobError
-from runner.job.choices import Blank, Concurrency, OnError
+from runner.job.choices import Blank, Concurrency, MaxFailures, OnError, WriteOptions
 from runner.job.documents import load_checked
 from runner.job.endpoints import (
     FileFormat,
@@ -26,10 +26,8 @@ from runner.job.model import (
     Api,
     Environment,
     FieldMapping,
-    MaxFailures,
     RetryPolicy,
     Verb,
-    WriteOptions,
 )
 
 VALID = Path(__file__).parents[2] / "examples" / "valid"

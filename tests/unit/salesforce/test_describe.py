@@ -1,7 +1,8 @@
 import pytest
 
 from runner.errors import OrgError
-from runner.salesforce.describe import ColumnError, Describes, FieldDescribe, object_of
+from runner.salesforce.describe import Describes, object_of
+from runner.salesforce.described import ColumnError, FieldDescribe
 from runner.salesforce.http.messages import OrgResponse, json_body
 
 

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.schema.files import _ANNOTATIONS, _RULES, is_valid, schema_of
 from runner.job.schema.validate import validate
 

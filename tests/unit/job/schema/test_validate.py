@@ -6,7 +6,7 @@ import duckdb
 import pytest
 from jsonschema import Draft202012Validator
 
-from runner.job.model import Origin
+from runner.job.origin import Origin
 from runner.job.schema.files import schema_text
 from runner.job.schema.validate import validate
 from runner.job.yaml.document import parse_document

@@ -1,7 +1,7 @@
 import pytest
 
 from runner.errors import UsageError
-from runner.job.model import WriteOptions
+from runner.job.choices import WriteOptions
 from runner.salesforce.rest.body import nested, option_headers
 
 
