@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +14,7 @@ import typer
 from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
+from runner.job.endpoints import shown_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,14 +28,19 @@ app = typer.Typer(
     context_settings=HELP,
 )
 EXAMPLES = {
-    "export": "runner state export state.zip\nrunner state export state.zip --results",
+    "export": "runner state export state.zip\nrunner state export s3://acme/state.zip --results",
     "import": "runner state import state.zip\nrunner state import state.zip --move /srv/jobs=/app",
 }
 
 
 @app.command("export", epilog=examples_in_help(EXAMPLES["export"]), context_settings=HELP)
 def export(
-    file: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="The file to write, or its address in an object store.", metavar="FILE"
+        ),
+    ],
     results: Annotated[
         bool,
         typer.Option(
@@ -47,11 +56,16 @@ def export(
     """
     from runner.runs.state_file import export_state
 
-    done = export_state(state_folder(state_dir), file, results=results)
+    with _local(file) as local:
+        done = export_state(state_folder(state_dir), local, results=results)
+        if "://" in file:
+            from runner.tables.remote import send
+
+            send(local, file)
     unfinished = [run.run_id for run in done.runs if run.is_unfinished]
     if output is Output.JSON:
         document = {
-            "file": str(file),
+            "file": _shown(file),
             "bytes": done.size_bytes,
             "runs": len(done.runs),
             "unfinished": unfinished,
@@ -61,14 +75,17 @@ def export(
         typer.echo(json.dumps(document))
         return
     what = _counted(len(done.runs), done.watermarks, done.mirrors)
-    typer.echo(f"{file}: {what}, {done.size_bytes:,} bytes")
+    typer.echo(f"{_shown(file)}: {what}, {done.size_bytes:,} bytes")
     for run_id in unfinished:
         typer.echo(f"  {run_id} is unfinished: resume it on one machine only")
 
 
 @app.command("import", epilog=examples_in_help(EXAMPLES["import"]), context_settings=HELP)
 def import_(
-    file: Annotated[Path, typer.Argument(help="A file of `runner state export`.", metavar="FILE")],
+    file: Annotated[
+        str,
+        typer.Argument(help="A file of `runner state export`, or its address.", metavar="FILE"),
+    ],
     move: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,11 +103,16 @@ def import_(
     """
     from runner.runs.state_file import import_state
 
-    done = import_state(state_folder(state_dir), file, _folders(move or []))
+    with _local(file) as local:
+        if "://" in file:
+            from runner.tables.remote import fetch
+
+            fetch(file, local)
+        done = import_state(state_folder(state_dir), local, _folders(move or []))
     added = done.added
     if output is Output.JSON:
         document = {
-            "file": str(file),
+            "file": _shown(file),
             "host": done.host,
             "created": done.created.isoformat(),
             "runs": list(added.runs),
@@ -107,6 +129,21 @@ def import_(
         typer.echo(f"  {_count(len(added.known), 'run')} skipped: here already")
     for run_id in done.unfinished:
         typer.echo(f"  {run_id} is unfinished: `runner resume {run_id}`")
+
+
+@contextmanager
+def _local(file: str) -> Iterator[Path]:
+    """The file itself, or one to copy from or to its address."""
+    if "://" not in file:
+        yield Path(file)
+        return
+    with tempfile.TemporaryDirectory(prefix="runner-state-") as folder:
+        yield Path(folder) / "state.zip"
+
+
+def _shown(file: str) -> str:
+    """A file or an address, without what may be secret."""
+    return shown_url(file) if "://" in file else file
 
 
 def _folders(moves: Sequence[str]) -> dict[str, str]:

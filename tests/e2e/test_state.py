@@ -56,3 +56,23 @@ def test_an_unfinished_run_is_finished_on_another_machine(bench, org):
     assert {run["job_file"] for run in bench.run("history", *third).document["runs"]} == {
         "/srv/job.yaml"
     }
+
+
+def test_a_state_may_be_at_an_address(bench, org):
+    bench.write("a.csv", "Name\nAda\n")
+    job = bench.job("- {name: load, create: Account, from: a.csv}")
+    assert bench.run("run", job).code == 0
+    address = (bench.folder / "state.zip").as_uri()
+    ended = bench.run("state", "export", address, "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.document["file"] == address
+    there = bench.folder / "elsewhere"
+    ended = bench.run("state", "import", address, "--state-dir", there)
+    assert ended.code == 0, ended.err
+    runs = bench.run("history", "--state-dir", there, "-o", "json").document["runs"]
+    assert [run["exit_code"] for run in runs] == [0]
+    missing = bench.run("state", "import", f"{address}x", "--state-dir", there)
+    assert missing.code == 1
+    assert "state.zipx cannot be read" in missing.err
+    assert "Traceback" not in missing.err
+    assert bench.run("state", "export", "nonsense://a/b").code == 1
