@@ -48,6 +48,7 @@ def _answer(org: Org, request: Request) -> Response:
     begun = perf_counter()
     rule = org.part(FaultRules).for_request(request.method, request.path)
     response = _counted(org, request) if rule is None else _with_fault(org, request, rule)
+    milliseconds = round((perf_counter() - begun) * 1000, 2)  # before the time of its end
     org.part(RequestLog).add(
         LoggedRequest(
             time=org.clock().isoformat(),
@@ -55,7 +56,7 @@ def _answer(org: Org, request: Request) -> Response:
             path=request.path,
             query=_shown_query(request),
             status=response.status,
-            milliseconds=round((perf_counter() - begun) * 1000, 2),
+            milliseconds=milliseconds,
             fault=rule.kind if rule else None,
         )
     )
