@@ -35,7 +35,6 @@ Tags = Annotated[
 ]
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
-_PATTERN = re.compile(r"[*?\[]")
 _KEYS_OF_A_JOB = frozenset({"connection", "tasks"})
 _LOOKS_LIKE_A_JOB = re.compile(rb"^(?:connection|tasks)[ \t]*:", re.MULTILINE)
 
@@ -68,9 +67,11 @@ def jobs_below(folder: Path) -> list[Path]:
 
 
 def _meant_by(given: Path) -> list[Path]:
+    from runner.job.notation import is_pattern
+
     if given.is_dir():
         found, hint = jobs_below(given), "A job is a YAML file with `connection` and `tasks`."
-    elif _PATTERN.search(str(given)) and not given.exists():
+    elif is_pattern(given) and not given.exists():
         found = _jobs_among(map(Path, glob(str(given), recursive=True)))  # noqa: PTH207 - of any folder
         hint = "Put a pattern in quotes; `**` stands for folders in folders."
     else:

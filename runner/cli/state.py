@@ -15,6 +15,7 @@ from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
 from runner.job.endpoints import shown_url
+from runner.job.notation import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +59,7 @@ def export(
 
     with _local(file) as local:
         done = export_state(state_folder(state_dir), local, results=results)
-        if "://" in file:
+        if is_url(file):
             from runner.tables.remote import send
 
             send(local, file)
@@ -104,7 +105,7 @@ def import_(
     from runner.runs.state_file import import_state
 
     with _local(file) as local:
-        if "://" in file:
+        if is_url(file):
             from runner.tables.remote import fetch
 
             fetch(file, local)
@@ -134,7 +135,7 @@ def import_(
 @contextmanager
 def _local(file: str) -> Iterator[Path]:
     """The file itself, or one to copy from or to its address."""
-    if "://" not in file:
+    if not is_url(file):
         yield Path(file)
         return
     with tempfile.TemporaryDirectory(prefix="runner-state-") as folder:
@@ -143,7 +144,7 @@ def _local(file: str) -> Iterator[Path]:
 
 def _shown(file: str) -> str:
     """A file or an address, without what may be secret."""
-    return shown_url(file) if "://" in file else file
+    return shown_url(file) if is_url(file) else file
 
 
 def _folders(moves: Sequence[str]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from runner import events
 from runner.errors import RunnerError
 from runner.files import private_folder
 from runner.job.model import Connection, Environment, RetryPolicy
+from runner.runs.retention import RETENTION_DAYS
 from runner.runs.wiring import UserSettings, login_command, open_session
 from runner.state.paths import StateFolder
 from runner.version import __version__
@@ -31,7 +32,6 @@ LEAST_FREE_BYTES = 1 << 30
 """Below this, a run of a large source may not fit."""
 MOST_CLOCK_SECONDS = 60
 """A signed JWT that is further from the org's time may be refused: it is valid for minutes."""
-OLD_DAYS = 90
 _FOR_DEVELOPERS = frozenset({"test", "bench"})
 _PACKAGE = re.compile(r"[A-Za-z0-9._-]+")
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy")
@@ -156,14 +156,14 @@ def _runs(state: StateFolder) -> Iterator[Finding]:
     except RunnerError as error:
         yield Finding("runs", Level.ERROR, error.message, error.hint)
         return
-    oldest = datetime.now(UTC) - timedelta(days=OLD_DAYS)
+    oldest = datetime.now(UTC) - timedelta(days=RETENTION_DAYS)
     old = sum(run.started < oldest for run in runs)
     yield Finding("runs", Level.GOOD, f"{len(runs):,} recorded")
     if old:
         yield Finding(
             "runs",
             Level.WARNING,
-            f"{old:,} are older than {OLD_DAYS} days",
+            f"{old:,} are older than {RETENTION_DAYS} days",
             "`runner history --prune` deletes them and their files.",
         )
     for run in unfinished:
