@@ -86,6 +86,12 @@ class _Registry:
         for listener in self._listeners:
             listener(text)
 
+    def drop(self, text: str) -> None:
+        if len(text) < LEAST_CHARACTERS:
+            return
+        with self._lock:
+            self.secrets = {each: forms for each, forms in self.secrets.items() if text not in each}
+
     def listen(self, listener: Callable[[str], None]) -> None:
         self._listeners.append(listener)
 
@@ -96,6 +102,14 @@ _registry = _Registry()
 def register_secret(text: str) -> None:
     """Have every form of a text masked from now on."""
     _registry.add(text)
+
+
+def forget_secret(text: str) -> None:
+    """Forget a secret that opens nothing any more, and longer ones that contain it.
+
+    Every text is searched for every secret: a process that has seen hundreds becomes slow.
+    """
+    _registry.drop(text)
 
 
 def on_secret(listener: Callable[[str], None]) -> None:

@@ -1,4 +1,4 @@
-"""Opens an org in a folder and serves it: the two entry points of this package.
+"""Opens an org in a folder and serves it: the entry points of this package.
 
     org = open_org(Path("state/org"), declared={}, settings=Settings())
     with serve(org, port=0) as server:
@@ -12,15 +12,20 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
+
+from msgspec import Struct
 
 from runner.local_org.bootstrap import organization_id, write_initial_records
 from runner.local_org.bulk.threads import JobThreads
 from runner.local_org.bulk.worker import BulkWorker
 from runner.local_org.bulk1.worker import Bulk1Worker
 from runner.local_org.catalog.declared import extend
+from runner.local_org.catalog.model import Catalog
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.catalog.standard import standard_catalog
 from runner.local_org.fault_injection.rule import declared_rules
@@ -29,7 +34,7 @@ from runner.local_org.http.server import Listeners
 from runner.local_org.middleware import answer
 from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
-from runner.local_org.org import Org, Settings
+from runner.local_org.org import Org, Settings, User
 from runner.local_org.running_server import FolderClaim, RunningServer, digest_of
 from runner.local_org.store import Store, known_prefixes
 
@@ -63,6 +68,61 @@ def open_org(
         user=write_initial_records(store, org_id),
         settings=settings or Settings(),
         declared=declared or {},
+        org_file=org_file,
+    )
+
+
+class Template(Struct, frozen=True):
+    """An org without anybody's records, from which others are made in less time."""
+
+    org_id: str
+    user: User
+    catalog: Catalog
+    catalog_changed: datetime
+    content: bytes
+    """The file of its store."""
+
+
+def template(declared: Mapping[str, object], org_file: Path | None = None) -> Template:
+    """An org with what is declared; neither its seeds nor its faults are part of it.
+
+    Raises:
+        DeclarationError: with every problem of the org file.
+    """
+    with TemporaryDirectory(prefix="local-org-") as folder:
+        org = open_org(Path(folder), declared, org_file=org_file)
+        store = org.store
+        store.close()
+        return Template(
+            org.id, org.user, org.catalog, store.catalog_changed, store.path.read_bytes()
+        )
+
+
+def new_org(
+    folder: Path, template: Template, declared: Mapping[str, object], org_file: Path | None
+) -> Org:
+    """A new org as `open_org` gives it, with the Id of the template.
+
+    Args:
+        folder: Where it is stored; there is no org yet.
+        template: Of the same objects as `declared`.
+        declared: Its own seeds, apps and faults, too.
+        org_file: What their paths are relative to.
+
+    Raises:
+        DeclarationError: with every problem of apps and faults.
+    """
+    _check_parts(declared)
+    path = folder / STORE_NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(template.content)
+    return Org(
+        id=template.org_id,
+        catalog=template.catalog,
+        store=Store(path, template.catalog, template.catalog_changed),
+        user=template.user,
+        settings=Settings(),
+        declared=declared,
         org_file=org_file,
     )
 

@@ -44,7 +44,8 @@ class Store:
     SF_NOCASE compare as Salesforce does: without case, beyond ASCII too.
     """
 
-    def __init__(self, path: Path, catalog: Catalog) -> None:
+    def __init__(self, path: Path, catalog: Catalog, changed: datetime | None = None) -> None:
+        """Open a file; `changed` says that it has this catalog's tables, and since when."""
         self.path = path
         self.folder = path.parent
         self.catalog = catalog
@@ -52,10 +53,8 @@ class Store:
         self._opened: list[sqlite3.Connection] = []
         self._writer = threading.RLock()
         self.folder.mkdir(parents=True, exist_ok=True)
-        with self.writing() as conn:
-            _lay_out(conn, catalog)
-            self.catalog_changed = _catalog_changed(conn, catalog)
-            """When describe last changed: the first time the store was opened with this catalog."""
+        self.catalog_changed = changed or self._lay_out()
+        """When describe last changed: the first time the store was opened with this catalog."""
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -120,6 +119,11 @@ class Store:
             for conn in self._opened:
                 conn.close()
             self._opened.clear()
+
+    def _lay_out(self) -> datetime:
+        with self.writing() as conn:
+            _lay_out(conn, self.catalog)
+            return _catalog_changed(conn, self.catalog)
 
     def _connection(self) -> sqlite3.Connection:
         conn: sqlite3.Connection | None = getattr(self._local, "connection", None)

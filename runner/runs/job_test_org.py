@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import cast
 
@@ -18,14 +19,16 @@ from runner.errors import JobError
 from runner.job.job_tests import InlineRows, JobTest, Scalar, Table
 from runner.job.origin import Origin
 from runner.local_org import exact_numbers
-from runner.local_org.app import open_org, serve
+from runner.local_org.app import Template, new_org, serve, template
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.fault_injection.active import FaultRules
 from runner.local_org.org import Org
+from runner.local_org.running_server import digest_of
 from runner.local_org.seeding import SeedError, load_seeds
 from runner.local_org.soql import prepare
 from runner.local_org.store import quoted
 from runner.local_org.usage import ApiUsage
+from runner.redaction import forget_secret
 from runner.runs.local_org_process import declared_org
 
 Cells = Mapping[str, object]
@@ -114,32 +117,59 @@ def serving(
     Raises:
         JobError: The org file, a seed or a fault is wrong.
     """
-    values, origin = declared_org(org_file)
+    values, origin, template = _template(org_file, _digest(org_file))
     given = test.given
     seeds = {name: _seed_file(name, table, scratch) for name, table in given.seed.items()}
     own = values.get("seed", {})
+    shared = cast("list[object]", values.get("faults", []))
     declared = {
         "version": 1,
         **values,
         "seed": {**cast("Mapping[str, str]", own), **{key: str(at) for key, at in seeds.items()}},
-        "faults": [*cast("list[object]", values.get("faults", [])), *given.faults],
+        "faults": [*shared, *given.faults],
     }
     try:
-        org = open_org(folder, declared, org_file=org_file)
+        org = new_org(folder, template, declared, org_file)
     except DeclarationError as error:
-        shared = len(cast("list[object]", values.get("faults", [])))
         raise JobError(
-            tuple(_impossible(each, test, origin, shared) for each in error.problems)
+            tuple(_impossible(each, test, origin, len(shared)) for each in error.problems)
         ) from error
     try:
-        with serve(org, 0):
+        with serve(org, 0) as server:
             try:
                 load_seeds(org)
+                yield FreshOrg(org)
             except SeedError as error:
                 raise JobError((_seed_problem(test, seeds, error),)) from error
-            yield FreshOrg(org)
+            finally:
+                forget_secret(server.access_token)
     finally:
         org.store.close()
+
+
+def _digest(org_file: Path | None) -> str | None:
+    """None too for a file that cannot be read: reading it says why."""
+    try:
+        return digest_of(org_file)
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=8)
+def _template(
+    org_file: Path | None, _content: str | None
+) -> tuple[Mapping[str, object], Origin, Template]:
+    """The content of an org file and the org that it declares, made once for all tests of it."""
+    values, origin = declared_org(org_file)
+    try:
+        return values, origin, template({"version": 1, **values}, org_file)
+    except DeclarationError as error:
+        raise JobError(
+            tuple(
+                origin.diagnose(each.path, "org/impossible", each.message)
+                for each in error.problems
+            )
+        ) from error
 
 
 def _impossible(problem: Problem, test: JobTest, origin: Origin, shared: int) -> Diagnostic:
@@ -159,11 +189,12 @@ def _seed_file(name: str, table: Table, folder: Path) -> Path:
 
 def write_csv(rows: InlineRows, file: Path) -> Path:
     """Write rows as a CSV file; no rows and no columns give an empty one."""
+    columns = rows.columns
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        if rows.columns:
-            writer.writerow(rows.columns)
-        writer.writerows([cell_text(row.get(name)) for name in rows.columns] for row in rows.rows)
+        if columns:
+            writer.writerow(columns)
+        writer.writerows([cell_text(row.get(name)) for name in columns] for row in rows.rows)
     return file
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from runner.credentials import Secret
-from runner.redaction import redacted, register_secret, secret_pattern
+from runner.redaction import forget_secret, redacted, register_secret, secret_pattern
 
 TEXT = "00D5g00000ABCDE!AQ.canary/form+0001"
 HEADERS = f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TEXT}\r\nAccept: */*\r\n\r\n"
@@ -141,3 +141,12 @@ def test_no_message_of_the_product_is_masked_by_its_own_guard(request, monkeypat
         if redacted(text, shapes=True) != text and "(?P<" not in text and text != "Bearer x"
     ]
     assert masked == []
+
+
+def test_a_secret_that_opens_nothing_any_more_is_forgotten_and_what_contains_it():
+    gone, kept = "a-token-of-an-org-that-is-gone", "a-token-of-an-org-that-is-there"
+    for each in (gone, f"Bearer {gone}", kept):
+        register_secret(each)
+    forget_secret(gone)
+    forget_secret("")
+    assert redacted(f"Bearer {gone} {kept}") == f"Bearer {gone} ***"

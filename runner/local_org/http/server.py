@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import selectors
 import socket
 import socketserver
 import struct
@@ -34,7 +35,6 @@ MAX_HEAD_BYTES = 16_384
 """URI and headers together; above it Salesforce answers 414 or 431."""
 _IDLE_SECONDS = 900.0
 _WRITES_PER_SECOND = 20
-_POLL_SECONDS = 0.02
 _SHUTDOWN_SECONDS = 5.0
 """How long a stopping server waits for a response in progress."""
 _log = logging.getLogger(__name__)
@@ -247,6 +247,8 @@ class _Listener(socketserver.ThreadingTCPServer):
     block_on_close = False
     request_queue_size = 128
     allow_reuse_address = True
+    timeout = 0.0
+    """A client that is gone before it was accepted does not block the other listener."""
 
     def __init__(
         self, address: _Address, answer: Answer, done: Callable[[], None], clock: Clock
@@ -313,24 +315,32 @@ class Listeners:
         self._all = [first]
         with contextlib.suppress(OSError):
             self._all.append(_Listener((socket.AF_INET6, "::1", first.port), answer, done, clock))
-        self._threads: list[threading.Thread] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._ended, self._end = socket.socketpair()
         self.port = first.port
 
     def start(self) -> None:
         """Start answering in background threads."""
-        for listener in self._all:
-            thread = threading.Thread(
-                target=listener.serve_forever, args=(_POLL_SECONDS,), daemon=True
-            )
-            thread.start()
-            self._threads.append(thread)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        """Take connections of all listeners until `stop`, which need not wait for a poll."""
+        with selectors.DefaultSelector() as selector:
+            for each in self._all:
+                selector.register(each, selectors.EVENT_READ, each)
+            selector.register(self._ended, selectors.EVENT_READ)
+            while True:
+                for key, _ in selector.select():
+                    if key.data is None:
+                        return
+                    key.data.handle_request()
 
     def stop(self) -> None:
         """Stop answering and close connections."""
+        self._end.close()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self._ended.close()
         for listener in self._all:
-            if self._threads:
-                listener.shutdown()
             listener.server_close()
             listener.end_connections()
-        for thread in self._threads:
-            thread.join()
