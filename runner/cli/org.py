@@ -1,4 +1,7 @@
-"""`runner org`: serve and empty the embedded local org, pull the shape of an org into files."""
+"""`runner org`: serve and empty the embedded local org, pull the shape of an org into files.
+
+Its other verbs are in modules of their own.
+"""
 
 from __future__ import annotations
 
@@ -93,14 +96,15 @@ def serve(
         hard_delete_allowed=not no_hard_delete,
     )
     state = state_folder(state_dir).create()
-    of = for_runs or _folder_of(org_file)
+    of = for_runs or folder_of_org(org_file)
     folder = private_folder(state.local_org(of))
     server = _opened(folder, org_file, settings, port)
     log_errors(folder)
     _serve(server, output, of, users=state.local_org_users(of) if for_runs else None)
 
 
-def _folder_of(org_file: Path | None) -> Path:
+def folder_of_org(org_file: Path | None) -> Path:
+    """The folder whose local org is meant."""
     return org_file.absolute().parent if org_file else Path.cwd()
 
 
@@ -113,24 +117,15 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         StateError: The org is already running.
         SourceError: A seed is wrong.
     """
-    from runner.errors import JobError, SourceError, StateError, UsageError
-    from runner.local_org.app import open_org
+    from runner.errors import SourceError, StateError, UsageError
     from runner.local_org.app import serve as serve_org
-    from runner.local_org.catalog.section import DeclarationError
     from runner.local_org.http.server import PortTakenError
     from runner.local_org.running_server import FolderServedError
-    from runner.local_org.seeding import SeedError, load_seeds
-    from runner.runs.local_org_process import declared_org
+    from runner.runs.local_org_control import founded, seeded
 
-    declared, origin = declared_org(org_file)
+    org = founded(folder, org_file, settings)
     try:
-        org = open_org(folder, declared, settings, org_file.absolute() if org_file else None)
         server = serve_org(org, port)
-    except DeclarationError as error:
-        found = (
-            origin.diagnose(each.path, "org/impossible", each.message) for each in error.problems
-        )
-        raise JobError(tuple(sorted(found, key=lambda each: each.sort_key))) from error
     except FolderServedError as error:
         raise StateError(f"The local org is already running: {error}.") from error
     except PortTakenError as error:
@@ -139,11 +134,11 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         ) from error
     try:
         # Only now does this process own the folder.
-        seeded = load_seeds(org)
-    except SeedError as error:
+        loaded = seeded(org)
+    except SourceError:
         server.shutdown()
-        raise SourceError(f"{error}.", hint="Fix the seed or the org file.") from error
-    for path in seeded.changed:
+        raise
+    for path in loaded.changed:
         typer.echo(
             f"warning: the seed {path} has changed since it was loaded; `runner org reset` and a "
             "new start load it again.",
@@ -187,18 +182,21 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
 def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     """Delete everything in the local org of a folder.
 
-    That is every record, Bulk job and session. The folder is that of the org file; without one,
+    That is every record, Bulk job and session, and the setting of its clock; snapshots remain. The
+    folder is that of the org file; without one,
     the current folder. The org loads its seeds again when it is next started.
     """
     import shutil
 
     from runner.errors import StateError
     from runner.files import unwritable
+    from runner.local_org.app import STORE_NAME
+    from runner.local_org.snapshots import FOLDER_NAME as SNAPSHOTS
     from runner.runs.local_org_process import running_org
     from runner.state.locks import file_lock
 
     state = state_folder(state_dir).create()
-    of = _folder_of(org_file)
+    of = folder_of_org(org_file)
     folder = state.local_org(of)
     with file_lock(state.local_org_start(of), shared=False):
         if running := running_org(state, of):
@@ -206,11 +204,13 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
                 f"The local org of {of} is running at {running.url}.",
                 hint=f"Stop it first, or reset it at {running.url}/reset.",
             )
-        if not folder.exists():
+        if not (folder / STORE_NAME).exists():
             typer.echo(f"There is no local org of {of} yet.")
             return
         try:
-            shutil.rmtree(folder)
+            for each in sorted(folder.iterdir(), key=lambda each: each.name == STORE_NAME):
+                if each.name != SNAPSHOTS:
+                    shutil.rmtree(each) if each.is_dir() else each.unlink()
         except OSError as error:
             raise unwritable(folder, error, "{} cannot be deleted") from error
     typer.echo(f"The local org of {of} is empty.")
@@ -272,3 +272,6 @@ def pull(
         number = len(pulled.objects)
         typer.echo(f"{number} object{'' if number == 1 else 's'} of the org {pulled.org_id}:")
         typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")
+
+
+from runner.cli import org_snapshot  # noqa: E402, F401 - its verbs are of `app`

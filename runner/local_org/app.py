@@ -28,13 +28,14 @@ from runner.local_org.catalog.declared import extend
 from runner.local_org.catalog.model import Catalog
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.catalog.standard import standard_catalog
+from runner.local_org.clock_setting import saved_ahead
 from runner.local_org.fault_injection.rule import declared_rules
 from runner.local_org.http.messages import Request, Response
 from runner.local_org.http.server import Listeners
 from runner.local_org.middleware import answer
 from runner.local_org.oauth.apps import declared_apps
 from runner.local_org.oauth.sessions import SERVER_CLIENT, Sessions
-from runner.local_org.org import Org, Settings, User
+from runner.local_org.org import Clock, Org, Settings, User
 from runner.local_org.running_server import FolderClaim, RunningServer, digest_of
 from runner.local_org.store import Store, known_prefixes
 
@@ -67,6 +68,7 @@ def open_org(
         store=store,
         user=write_initial_records(store, org_id),
         settings=settings or Settings(),
+        clock=Clock(saved_ahead(store)),
         declared=declared or {},
         org_file=org_file,
     )

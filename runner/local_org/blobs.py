@@ -7,6 +7,7 @@ stay when a record is deleted, until the org is reset. Knows nothing of records.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,7 @@ from msgspec import Struct
 from runner.local_org.org import Org
 
 _PIECE_BYTES = 256 * 1024
+_MD5 = re.compile(r"[0-9a-f]{32}")
 
 
 class Blob(Struct, frozen=True):
@@ -61,6 +63,16 @@ class Blobs:
         with (self._folder / blob.md5).open("rb") as file:
             while piece := file.read(_PIECE_BYTES):
                 yield piece
+
+    def files(self) -> list[Path]:
+        """The files of all contents."""
+        return [each for each in self._folder.glob("*") if _MD5.fullmatch(each.name)]
+
+    def add(self, folder: Path) -> None:
+        """Take over the files of another folder."""
+        self._folder.mkdir(exist_ok=True)
+        for file in folder.iterdir():
+            file.replace(self._folder / file.name)
 
     def clear(self) -> None:
         """Delete every content."""

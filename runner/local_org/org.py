@@ -27,10 +27,10 @@ def now_utc() -> datetime:
 
 
 class Clock:
-    """The org's clock: the real one, which may be ahead of this machine's."""
+    """The org's clock: the real one, which may be ahead of this machine's, or behind."""
 
-    def __init__(self) -> None:
-        self.ahead = timedelta()
+    def __init__(self, ahead: timedelta = timedelta()) -> None:
+        self.ahead = ahead
 
     def __call__(self) -> datetime:
         """What time it is."""

@@ -30,7 +30,8 @@ _COLUMN_TYPES = {
 """Numbers are floats, or text if a float would lose digits; their columns convert nothing."""
 _CONVERTING = "REAL"
 """The type of number columns in earlier versions."""
-_TABLES_NOT_CLEARED = ("_sobjects", "_catalog", "_sessions", "_approvals", "_refresh_tokens")
+SIGN_IN_TABLES = ("_sessions", "_approvals", "_refresh_tokens")
+_TABLES_NOT_CLEARED = ("_sobjects", "_catalog", "_clock", *SIGN_IN_TABLES)
 _CACHE_KIB = 32_768
 _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
@@ -95,8 +96,19 @@ class Store:
             finally:
                 self._local.writes = False
 
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Let no other thread write until the block ends; what was begun ends first."""
+        with self._writer:
+            yield
+
+    def replace_by(self, path: Path) -> None:
+        """Replace everything by another store file, in one transaction; readers keep their view."""
+        with self._writer, closing(connect(path)) as source:
+            source.backup(self._connection())
+
     def clear(self) -> None:
-        """Empty every table of records and jobs; key prefixes and sign-ins remain."""
+        """Empty every table of records and jobs; key prefixes, clock and sign-ins remain."""
         with self.writing() as conn:
             for (table,) in conn.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -128,7 +140,7 @@ class Store:
     def _connection(self) -> sqlite3.Connection:
         conn: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if conn is None:
-            conn = _connect(self.path)
+            conn = connect(self.path)
             self._local.connection = conn
             self._opened.append(conn)
         return conn
@@ -150,7 +162,7 @@ def known_prefixes(path: Path) -> dict[str, str]:
     """Key prefixes of the sObjects in a store file; empty if there is no file."""
     if not path.exists():
         return {}
-    with closing(_connect(path)) as conn:
+    with closing(connect(path)) as conn:
         if not _columns(conn, "_sobjects"):
             return {}
         return dict(conn.execute("SELECT name, key_prefix FROM _sobjects"))
@@ -200,7 +212,8 @@ def folds(field: Field) -> bool:
     return field.soap_type == "xsd:string" and not field.case_sensitive
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a store file; indexes of it need the functions that only such a connection has."""
     # Threads do not share connections; only close() crosses threads, when nobody queries any more.
     conn = sqlite3.connect(
         path,
@@ -225,6 +238,7 @@ def _compare(left: str, right: str) -> int:
 
 def _lay_out(conn: sqlite3.Connection, catalog: Catalog) -> None:
     conn.execute("CREATE TABLE IF NOT EXISTS _counters (name TEXT PRIMARY KEY, next INTEGER)")
+    conn.execute("CREATE TABLE IF NOT EXISTS _clock (ahead REAL NOT NULL)")
     conn.execute(
         "CREATE TABLE IF NOT EXISTS _sobjects "
         "(name TEXT PRIMARY KEY, key_prefix TEXT NOT NULL, custom INTEGER NOT NULL)"

@@ -67,14 +67,14 @@ def local_org(state: StateFolder, folder: Path, org_file: Path | None) -> Iterat
                     process = _start(state, folder, org_file)
                     org = _wait_until_ready(process)
                 else:
-                    _check_org_file(org, org_file)
+                    check_org_file(org, org_file)
             yield org
     finally:
         if process is not None:
             _stop(process, users)
 
 
-def _check_org_file(org: LocalOrg, org_file: Path | None) -> None:
+def check_org_file(org: LocalOrg, org_file: Path | None) -> None:
     """Refuse a running org that lacks what the org file declares now: fields, rules, seeds."""
     from runner.local_org.running_server import digest_of
 

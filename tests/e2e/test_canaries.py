@@ -133,6 +133,9 @@ def the_rest(watch, jobs):
     watch.run("schema", "token", code=0)
     watch.run("org", "serve", "--port", "0", code=1)
     watch.run("org", "reset", code=1)
+    watch.run("org", "snapshot", "base", code=0)
+    watch.run("org", "restore", "base", code=0)
+    watch.run("org", "time", "+1s", code=0)
 
 
 def test_no_secret_is_seen_anywhere(bench, org, pem):

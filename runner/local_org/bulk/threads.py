@@ -29,6 +29,11 @@ class JobThreads:
         """Whether the server is stopping."""
         return self._stopping.is_set()
 
+    @property
+    def busy(self) -> bool:
+        """Whether any thread works, or waits to."""
+        return bool(self._threads)
+
     def spawn(self, name: str, work: Callable[[], None]) -> None:
         """Work in a thread of this name."""
         thread = threading.Thread(target=self._run, args=(work,), name=name, daemon=True)

@@ -8,7 +8,9 @@
     DELETE /__org/requests          remove them
     POST   /__org/reset             delete all records and jobs, load the seeds again; sign-ins
                                     remain
-    POST   /__org/clock             `{"ahead": seconds}`: how far the org's clock is ahead
+    GET    /__org/clock             what time it is in the org
+    POST   /__org/clock             `{"ahead": seconds}`: how far the org's clock is ahead, from now
+                                    on and after a restart
     POST   /__org/sessions/expire   end every session but the server's own; returns how many
 
 Pages of another origin cannot call these: browsers send the origin.
@@ -26,6 +28,7 @@ from runner.local_org.blobs import Blobs
 from runner.local_org.bootstrap import write_initial_records
 from runner.local_org.bulk.jobs import Jobs
 from runner.local_org.bulk1.jobs import Bulk1Jobs
+from runner.local_org.clock_setting import save_ahead
 from runner.local_org.fault_injection.active import ActiveRule, FaultRules
 from runner.local_org.fault_injection.rule import FaultRule, FaultRuleError
 from runner.local_org.http.log import RequestLog
@@ -127,11 +130,19 @@ def _set_clock(org: Org, request: Request) -> Response:
         raise ApiRefusal(400, "INVALID_CLOCK", f"ahead is a number of seconds up to {_FURTHEST}")
     if not isinstance(org.clock, Clock):
         raise ApiRefusal(400, "INVALID_CLOCK", "this org's clock is set by who started it")
+    save_ahead(org.store, timedelta(seconds=ahead))
     org.clock.ahead = timedelta(seconds=ahead)
-    return Response.of_json({"now": org.clock().isoformat()})
+    return _clock(org, request)
 
 
-def _guarded(endpoint: Endpoint) -> Endpoint:
+def _clock(org: Org, _request: Request) -> Response:
+    ahead = org.clock.ahead.total_seconds() if isinstance(org.clock, Clock) else None
+    return Response.of_json({"now": org.clock().isoformat(), "ahead": ahead})
+
+
+def guarded(endpoint: Endpoint) -> Endpoint:
+    """An endpoint that pages of another origin cannot call."""
+
     def answer(org: Org, request: Request) -> Response:
         check_origin(request)
         return endpoint(org, request)
@@ -140,7 +151,7 @@ def _guarded(endpoint: Endpoint) -> Endpoint:
 
 
 ROUTES = tuple(
-    Route(method, f"/__org/{path}", _guarded(endpoint), versioned=False, signed_in=False)
+    Route(method, f"/__org/{path}", guarded(endpoint), versioned=False, signed_in=False)
     for method, path, endpoint in (
         ("GET", "faults", _list_faults),
         ("POST", "faults", _add_faults),
@@ -149,6 +160,7 @@ ROUTES = tuple(
         ("GET", "requests", _list_requests),
         ("DELETE", "requests", _clear_requests),
         ("POST", "reset", _reset),
+        ("GET", "clock", _clock),
         ("POST", "clock", _set_clock),
         ("POST", "sessions/expire", _expire_sessions),
     )
