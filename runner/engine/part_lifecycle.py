@@ -89,13 +89,16 @@ class UnknownJobs:
             return None
         with self._lock:
             if self._found is None:
-                self._found = list(self._search(past.started - CLOCKS_DIFFER))
+                ahead = self._context.session.clock_offset
+                self._found = list(self._search(past.started + ahead, self._until + ahead))
         fitting = (job for job in self._found if not job.ended or job.processed == part.rows)
         return next(fitting, None)
 
-    def _search(self, since: datetime) -> Iterator[JobInfo]:
+    def _search(self, began: datetime, until: datetime) -> Iterator[JobInfo]:
+        """Jobs that were made between two moments of the org's clock."""
         session, user = self._context.session, self._context.user_id
-        for job_id in ingest.begun_jobs(session, self._spec, user, since, self._until):
+        since = began - CLOCKS_DIFFER
+        for job_id in ingest.begun_jobs(session, self._spec, user, since, until):
             if not self._ledger.knows_job(job_id):
                 yield ingest.state(session, job_id)
 
@@ -219,7 +222,8 @@ class PartLifecycle:
     def _abort_strays(self, began: datetime) -> None:
         shared = self._shared
         patience = timedelta(seconds=self._session.retrier.policy.total_seconds)
-        since, until = began - CLOCKS_DIFFER, began + patience + CLOCKS_DIFFER
+        there = began + self._session.clock_offset
+        since, until = there - CLOCKS_DIFFER, there + patience + CLOCKS_DIFFER
         user = shared.context.user_id
         for job_id in ingest.open_jobs(self._session, shared.spec, user, since, until):
             if not shared.ledger.knows_job(job_id):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ class Given(Struct, frozen=True):
     """As on the command line: `day=2026-01-31`."""
     target: str | None = None
     faults: tuple[Mapping[str, object], ...] = ()
+    now: datetime | None = None
+    """What the org and expressions take for the present; None: the real time."""
     path: Mapping[str, Location] = field(default_factory=dict)
     """Where each key is: in the test, or shared by all."""
 
@@ -102,7 +105,9 @@ class JobTest(Struct, frozen=True):
     job: Path
     given: Given
     runs: int
-    """How often the job runs; the last run is compared."""
+    """How often the job runs to its end; the last run is compared."""
+    killed_after: int | None
+    """API requests after which the process of a run before that is killed; None: none is."""
     expected: Expected
 
     @property
@@ -122,8 +127,9 @@ def load_tests(file: Path) -> tuple[JobTest, ...]:
     written: Any = values
     job = _job_of(file, written.get("job"))
     shared = written.get("given", {})
+    problems = [*_job_problems(origin, job), *_impossible_days(written, origin)]
     tests = [_test(each, at, origin, job, shared) for at, each in enumerate(written["tests"])]
-    problems = [*_job_problems(origin, job), *_repeated(tests)]
+    problems += _repeated(tests)
     problems += [found for test in tests for found in _problems(test)]
     if problems:
         raise JobError(in_order(problems))
@@ -148,13 +154,15 @@ def _test(
 ) -> JobTest:
     path: Location = ("tests", at)
     folder = origin.file.absolute().parent
+    when = values.get("when")
     return JobTest(
         values["name"],
         origin,
         path,
         job,
         _given(shared, values.get("given", {}), (*path, "given"), folder),
-        2 if values.get("when") == "run twice" else 1,
+        2 if when == "run twice" else 1,
+        when["killed_after_requests"] if isinstance(when, Mapping) else None,
         _expected(values["expect"], (*path, "expect"), folder),
     )
 
@@ -178,8 +186,32 @@ def _given(
         tuple(f"{name}={_text(value)}" for name, value in params.items()),
         merged.get("target"),
         tuple(merged.get("faults", ())),
+        _moment(merged["today"]) if "today" in merged else None,
         places,
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """A day at noon, which is the same day in nearly every time zone, or a moment.
+
+    None if it is not in the calendar.
+    """
+    try:
+        found = datetime.fromisoformat(text if "T" in text else f"{text}T12:00")
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _impossible_days(values: Mapping[str, Any], origin: Origin) -> Iterator[Diagnostic]:
+    given: list[tuple[Location, Any]] = [(("given",), values.get("given", {}))]
+    for at, test in enumerate(values["tests"]):
+        given.append((("tests", at, "given"), test.get("given", {})))
+    for path, each in given:
+        if "today" in each and _moment(each["today"]) is None:
+            message = f"there is no such day or time: {each['today']}"
+            hint = "write it like 2026-01-31"
+            yield origin.diagnose((*path, "today"), "test/bad-today", message, help=hint)
 
 
 def _text(value: object) -> str:

@@ -79,6 +79,8 @@ def _counted(org: Org, request: Request) -> Response:
     else:
         usage.count()
         response = dispatch(org, request)
+        if usage.on_answer is not None:
+            usage.on_answer()
     response.headers["Sforce-Limit-Info"] = f"api-usage={usage.used}/{usage.maximum}"
     return response
 

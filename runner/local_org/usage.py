@@ -6,6 +6,7 @@ Knows the rolling window. Knows no request and no header.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from threading import Lock
 
@@ -19,6 +20,8 @@ class ApiUsage:
 
     def __init__(self, org: Org) -> None:
         self.maximum = org.settings.daily_api_requests
+        self.on_answer: Callable[[], None] | None = None
+        """Called each time a request was answered, before the answer is sent."""
         self._clock = org.clock
         self._lock = Lock()
         self._minutes: deque[tuple[datetime, int]] = deque()

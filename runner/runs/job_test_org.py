@@ -6,7 +6,7 @@ Knows how an org is founded and asked. Knows nothing of what a test expects.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
@@ -22,7 +22,7 @@ from runner.local_org import exact_numbers
 from runner.local_org.app import Template, new_org, serve, template
 from runner.local_org.catalog.section import DeclarationError, Problem
 from runner.local_org.fault_injection.active import FaultRules
-from runner.local_org.org import Org
+from runner.local_org.org import Clock, Org
 from runner.local_org.running_server import digest_of
 from runner.local_org.seeding import SeedError, load_seeds
 from runner.local_org.soql import prepare
@@ -57,6 +57,10 @@ class FreshOrg:
     def requests(self) -> int:
         """API requests so far."""
         return self._org.part(ApiUsage).used
+
+    def on_answer(self, act: Callable[[], None] | None) -> None:
+        """Act each time an API request was answered, before the answer is sent; None: no more."""
+        self._org.part(ApiUsage).on_answer = act
 
     def end_faults(self) -> None:
         """Let queries see what there is."""
@@ -134,6 +138,8 @@ def serving(
         raise JobError(
             tuple(_impossible(each, test, origin, len(shared)) for each in error.problems)
         ) from error
+    if given.now is not None and isinstance(org.clock, Clock):
+        org.clock.ahead = given.now - org.clock()
     try:
         with serve(org, 0) as server:
             try:

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from runner.diagnostics import Diagnostic
+from runner.job.checks.columns import FUNCTIONS_WITHOUT_PARENTHESES
 from runner.job.job_tests import InlineRows, JobTest
 from runner.job.partial_job import as_list
 from runner.suggest import did_you_mean
@@ -24,7 +25,7 @@ _WORDS = ("record_type", "owner")
 
 def whole_rows(rows: InlineRows, task: Mapping[str, Any]) -> InlineRows:
     """The rows with every column that a task as written reads; what they leave out is blank."""
-    known = {name.casefold() for name in rows.columns}
+    known = {name.casefold() for name in rows.columns} | FUNCTIONS_WITHOUT_PARENTHESES
     missing = {name: None for name in _columns_of(task) if name.casefold() not in known}
     if not rows.rows or not missing:
         return rows

@@ -33,6 +33,7 @@ from runner.runs.wiring import UserSettings, check_job
 from runner.state.paths import StateFolder
 from runner.state.run_records import RunRequest
 from runner.suggest import did_you_mean
+from runner.tables.sql_clock import standing_at
 from runner.verdict import Difference, Status, Verdict
 
 LONGEST_SECONDS = 300.0
@@ -95,7 +96,8 @@ def _differences(test: JobTest, folder: Path) -> Iterator[Difference]:
         _raise_any(unknown_objects(test, org))
         before = {name: org.contents(name) for name in test.expected.untouched}
         options = RunOptions(UserSettings(state), ends_at=time.monotonic() + LONGEST_SECONDS)
-        ran = replace(_run(test, job, org, options), before=before)
+        with standing_at(test.given.now):
+            ran = replace(_run(test, job, org, options), before=before)
         org.end_faults()
         yield from Checks(test, job=original, ran=ran, org=org, sandbox=sandbox).differences()
 
@@ -195,6 +197,10 @@ def _run(test: JobTest, job: Job, org: FreshOrg, options: RunOptions) -> Ran:
     with _pointing_at(test, "params", "test/bad-params"):
         params = resolved_params(job, request)
     prepared = PreparedRun(job, request, params, digest_of(job.file))
+    if test.killed_after is not None:
+        from runner.runs.job_test_kill import run_killed
+
+        run_killed(test, prepared, org, options)
     ran = Ran(0)
     for _ in range(test.runs):
         before = org.requests

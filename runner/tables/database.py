@@ -38,6 +38,8 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "preserve_insertion_order": "true",
     "threads": "1",
 }
+FIRST_STATEMENTS: list[str] = []
+"""What every new database of this process executes first; only tests of jobs add some."""
 _ROW_GROUPS = (122_880, 8_192, 512, 32)
 """Rows of a Parquet row group: DuckDB's default first."""
 _JSON_MESSAGE = re.compile(r'\{"exception_type":.*\}')
@@ -62,6 +64,8 @@ class Database:
                 config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
             self._root = duckdb.connect(":memory:", config=config)
             self._root.execute(_PRESERVE_ORDER)
+            for statement in FIRST_STATEMENTS:
+                self._root.execute(statement)
             self.connection = self._root.cursor()
             """For the thread that opened the database."""
         # A connection rejects two calls at once; the root is only used to open others.

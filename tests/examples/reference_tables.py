@@ -245,7 +245,7 @@ def _org_tables(schema):
 
 
 def _test_tables(schema):
-    parts = ("given", "expect", "counts", "failed_row", "records")
+    parts = ("given", "killed", "expect", "counts", "failed_row", "records")
     own = {name.replace("_", " "): _keys(schema["$defs"][name], schema) for name in parts}
     return {
         "test file": _keys(schema, schema),

@@ -66,6 +66,10 @@ class KnownColumns:
             return None
 
 
+FUNCTIONS_WITHOUT_PARENTHESES = frozenset({"current_date", "current_timestamp"})
+"""What SQL also understands without them; here a name without them is a column."""
+
+
 def unknown_columns(
     job: PartialJob, known: KnownColumns, columns_in: ColumnFinder | None
 ) -> Iterator[Diagnostic]:
@@ -99,6 +103,8 @@ def not_in_source(
         if column.lower() not in present:
             has = f"the source has {in_words(tuple(columns), 'and')}{_unless_title(columns)}"
             otherwise = f"write fixed text as \"'{column}'\"; {has}"
+            if column.lower() in FUNCTIONS_WITHOUT_PARENTHESES:
+                otherwise = f"write the function with parentheses: {column}()"
             hint = members_hint(column, columns) or did_you_mean(column, columns, otherwise)
             message = f"the source has no column {column}"
             yield origin.diagnose(path, "job/unknown-column", message, help=hint)

@@ -235,6 +235,33 @@ def test_the_target_decides_which_tasks_are_enabled(project):
         assert said(project.verdict(expect, f"target: {target}", rows=rows)) == []
 
 
+def test_today_is_that_of_the_org_and_of_expressions(project):
+    """Also in the process that is killed, and in the run that resumes it."""
+    moment = "strftime(now(), '%Y-%m-%dT%H:%M ') || strftime(current_date(), '%d ')"
+    moment += " || date_diff('year', DATE '2000-02-29', today())"
+    fields = f'Name: trim(name), Description: "{moment}"'
+    text = JOB.replace("Name: trim(name)", fields)
+    text = text.replace("WHERE Tier__c = :tier", "WHERE CreatedDate = TODAY")
+    project.write("accounts.yaml", text)
+    expect = """
+        exit: 3
+        tasks: {list: {written: 2}}
+        records:
+          - query: SELECT Description FROM Account WHERE CreatedDate > 2024-02-29T05:59:59Z
+              AND CreatedDate < 2024-02-29T07:00:00Z AND ERP_Id__c = '0815'
+            rows: [{Description: "2024-02-29T06:00 29 24"}]
+        """
+    when = "{killed_after_requests: 4}"
+    assert said(project.verdict(expect, "today: 2024-02-29T07:00:00+01:00", when=when)) == []
+    expect = "exit: 3\ntasks: {list: {written: 2}}"
+    assert said(project.verdict(expect, "today: 2024-02-29")) == []
+
+
+def test_a_run_that_ends_before_it_is_killed_breaks_its_test(project):
+    verdict = project.verdict("exit: 3", when="{killed_after_requests: 99}")
+    assert codes(verdict) == [("test/not-killed", 11)]
+
+
 def test_nobody_hears_of_a_test(project):
     """A heartbeat would fail and warn; metrics would write a file, which `verdict` would find."""
     head = "heartbeat: {url: {env: NO_URL}}\nmetrics: {textfile: metrics}\nparams:"
@@ -326,9 +353,7 @@ tests:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(JobError) as caught:
         load_tests(file)
-    assert [
-        (each.code, each.position and each.position.line) for each in caught.value.diagnostics
-    ] == [
+    assert _places(caught.value) == [
         ("test/no-job", 1),
         ("test/no-file", 4),
         ("test/soql-syntax", 5),
@@ -336,3 +361,17 @@ tests:
         ("test/repeated-name", 6),
     ]
     assert Path(caught.value.diagnostics[0].file) == file
+
+
+def test_a_day_that_is_not_in_the_calendar_is_refused(tmp_path):
+    tests = "tests: [{name: a, given: {today: 2026-01-31T24:30}, expect: {exit: 0}}]"
+    (tmp_path / "nix.yaml").touch()
+    file = tmp_path / "nix.test.yaml"
+    file.write_text(f"version: 1\ngiven:\n  today: 2026-02-29\n{tests}\n", encoding="utf-8")
+    with pytest.raises(JobError) as caught:
+        load_tests(file)
+    assert _places(caught.value) == [("test/bad-today", 3), ("test/bad-today", 4)]
+
+
+def _places(error):
+    return [(each.code, each.position and each.position.line) for each in error.diagnostics]

@@ -1,0 +1,90 @@
+"""A run of a test in a process of its own, which is killed in the middle.
+
+Knows when it is killed. Knows nothing of how the run is resumed, or of what a test expects.
+"""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from runner.errors import JobError
+from runner.job.job_tests import JobTest
+from runner.runs.job_test_org import FreshOrg
+from runner.runs.prepare import PreparedRun, RunOptions
+from runner.runs.wiring import UserSettings
+from runner.state.paths import StateFolder
+
+_RUN = "from runner.runs.job_test_kill import run_doomed; run_doomed"
+
+
+class Doomed(Struct, frozen=True):
+    """What the process gets to do."""
+
+    prepared: PreparedRun
+    state: Path
+    now: datetime | None
+    seconds: float
+    """How long it may take."""
+
+
+def run_killed(test: JobTest, prepared: PreparedRun, org: FreshOrg, options: RunOptions) -> None:
+    """Run a job in a new process, and kill it once the org has answered some API requests.
+
+    Raises:
+        JobError: The run ended before that.
+    """
+    after, answered, lock = test.killed_after or 1, 0, threading.Lock()
+    seconds = max((options.ends_at or time.monotonic()) - time.monotonic(), 0.0)
+    told = Doomed(prepared, options.settings.state.root, test.given.now, seconds)
+    file = options.settings.state.root.with_name("killed-run")
+    file.write_bytes(pickle.dumps(told))
+    # -P: a `runner.py` in the current folder is not this program.
+    process = subprocess.Popen(  # noqa: S603 - this very program
+        [sys.executable, "-P", "-c", f"{_RUN}({str(file)!r})"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def count() -> None:
+        nonlocal answered
+        with lock:
+            answered += 1
+            if answered == after:
+                process.kill()
+                process.wait()  # the answer is sent to a process that is no more
+
+    org.on_answer(count)
+    try:
+        process.wait()
+    finally:
+        org.on_answer(None)
+        process.kill()
+        process.wait()
+    if answered < after:
+        path = (*test.path, "when", "killed_after_requests")
+        times = f"{answered} API request{'' if answered == 1 else 's'}"
+        message = f"the run was not killed: it ended after {times}"
+        hint = "write a smaller number" if answered else "without `when` the test says why"
+        raise JobError((test.origin.diagnose(path, "test/not-killed", message, help=hint),))
+
+
+def run_doomed(file: str) -> None:
+    """Run what a file says, in a new process; nobody hears how it ends."""
+    from runner.runs import execute
+    from runner.tables.sql_clock import standing_at
+
+    told: Doomed = pickle.loads(Path(file).read_bytes())  # noqa: S301 - of the parent process
+    options = RunOptions(
+        UserSettings(StateFolder(told.state)), ends_at=time.monotonic() + told.seconds
+    )
+    with standing_at(told.now):
+        execute.run(told.prepared, options)
