@@ -62,6 +62,19 @@ def atomic_write(path: Path, mode: int | None = None) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def atomic_text(path: Path, text: str) -> None:
+    """Write a text file atomically, as UTF-8; a missing folder is created.
+
+    Raises:
+        StorageError: The folder or the file cannot be written.
+    """
+    with atomic_write(path) as temporary:
+        try:
+            temporary.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+
 def write_private(path: Path, text: str, mode: int = PRIVATE_FILE) -> None:
     """Write a small file for its owner only, atomically, as UTF-8; its folder must exist.
 

@@ -21,8 +21,10 @@ def init(
 ) -> None:
     """Write a starter job, its test and their schemas.
 
-    A missing folder is created. Nothing is overwritten.
+    A missing folder is created. Nothing is overwritten. With an org.lock.json beside the job or
+    above it, the job's schema knows the org's objects and fields.
     """
+    from runner.job.lock_file import find_lock
     from runner.job.schema.files import schema_text
     from runner.job.template import TEST, job_template
 
@@ -31,6 +33,12 @@ def init(
     test = file.with_name(f"{file.stem}.test{file.suffix or '.yaml'}")
     texts = {file: job_template(file.stem), test: TEST}
     texts |= {file.parent / f"{name}.schema.json": schema_text(name) for name in ("job", "test")}
+    lock = find_lock(file)
+    if lock is not None:
+        from runner.runs.job_schema import job_schema
+        from runner.salesforce.org_lock import read_lock
+
+        texts[file.parent / "job.schema.json"] = job_schema(read_lock(lock))
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         for path, text in texts.items():

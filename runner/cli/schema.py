@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -23,6 +24,7 @@ class SchemaName(StrEnum):
 
 EXAMPLES = """\
 runner schema job > job.schema.json
+runner schema --for jobs/accounts.yaml --out jobs/job.schema.json
 """
 
 
@@ -30,8 +32,55 @@ def schema(
     name: Annotated[
         SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")
     ] = SchemaName.JOB,
+    job: Annotated[
+        Path | None,
+        typer.Option(
+            "--for",
+            help="A job: its schema then knows the objects and fields in org.lock.json.",
+            metavar="JOB",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="File to write in place of stdout.", metavar="FILE", show_default=False
+        ),
+    ] = None,
 ) -> None:
-    """Print the JSON Schema of files and documents."""
+    """Print the JSON Schema of files and documents.
+
+    Editors complete and check files with it. With `--for`, they also know the org's objects, fields
+    and picklist values, as `runner org pull` has read them.
+    """
     from runner.job.schema.files import schema_text
 
-    typer.echo(schema_text(name.value), nl=False)
+    text = schema_text(name.value) if job is None else _of_org(name, job)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    from runner.files import atomic_text
+
+    atomic_text(out, text)
+
+
+def _of_org(name: SchemaName, job: Path) -> str:
+    from runner.errors import UsageError
+    from runner.job.lock_file import LOCK_NAME, find_lock
+    from runner.runs.job_schema import job_schema
+    from runner.salesforce.org_lock import read_lock
+
+    if name is not SchemaName.JOB:
+        raise UsageError(
+            f"Only the schema of jobs knows an org, not that of {name.value}.",
+            hint=f"Remove `--for`, or `{name.value}`.",
+        )
+    if not job.is_file():
+        raise UsageError(f"{job} is not a file.", hint="Name a job file after `--for`.")
+    lock = find_lock(job)
+    if lock is None:
+        raise UsageError(
+            f"There is no {LOCK_NAME} beside {job} or above it.",
+            hint=f"Write it with `runner org pull {job}`.",
+        )
+    return job_schema(read_lock(lock))

@@ -48,6 +48,7 @@ class _Problem(Struct, frozen=True):
     code: str
     message: str
     help: str | None
+    at_key: bool = False
 
 
 class _Task(Struct, frozen=True):
@@ -95,7 +96,11 @@ def expand(values: dict[str, Plain], origin: Origin) -> Expansion:
         origin,
         tuple(
             origin.diagnose(
-                ("tasks", index, *found.path), found.code, found.message, help=found.help
+                ("tasks", index, *found.path),
+                found.code,
+                found.message,
+                help=found.help,
+                at_key=found.at_key,
             )
             for index, found in problems
         ),
@@ -215,14 +220,25 @@ def _problems(task: _Task) -> Iterator[_Problem]:
                 "braces without quotes are a mapping in YAML",
                 f'write it in quotes: "{{{next(iter(value))}}}"',
             )
-        for name in _BRACES.findall(value) if isinstance(value, str) else ():
-            if name not in known:
-                yield _Problem(
-                    (key,),
-                    "job/unknown-item",
-                    f"`{{{name}}}` stands for nothing here",
-                    did_you_mean(name, known, _declare(name, known)),
-                )
+        if isinstance(value, str):
+            yield from _unknown((key,), value, known)
+    fields = task.values.get("fields")
+    for field in fields if isinstance(fields, dict) else ():
+        yield from _unknown(("fields", field), str(field), known, at_key=True)
+
+
+def _unknown(
+    path: Location, text: str, known: Sequence[str], *, at_key: bool = False
+) -> Iterator[_Problem]:
+    for name in _BRACES.findall(text):
+        if name not in known:
+            yield _Problem(
+                path,
+                "job/unknown-item",
+                f"`{{{name}}}` stands for nothing here",
+                did_you_mean(name, known, _declare(name, known)),
+                at_key,
+            )
 
 
 def _of_items(task: _Task, known: Sequence[str]) -> Iterator[_Problem]:

@@ -18,7 +18,7 @@ from runner import events
 from runner.engine.connect import connect
 from runner.engine.org_check import org_problems
 from runner.errors import JobError, OrgError, TransientError, UsageError
-from runner.files import atomic_write, unwritable
+from runner.files import atomic_text
 from runner.job.documents import load_checked
 from runner.job.lock_file import LOCK_NAME, find_lock
 from runner.job.model import Job
@@ -93,8 +93,8 @@ def pull(wanted: Wanted, settings: UserSettings) -> PulledOrg:
             hint="Pull fewer jobs at a time, each group to a folder of its own with `--out`.",
         )
     lock = OrgLock.of(found.org_id, found.api_version, found.by_name())
-    _write(org_file, text)
-    _write(lock_file, lock.text())
+    atomic_text(org_file, text)
+    atomic_text(lock_file, lock.text())
     return PulledOrg(
         org_file,
         lock_file,
@@ -228,11 +228,3 @@ class _Found(Struct):
             return
         describes.of("Contact")
         self._people = person_record_types(session)
-
-
-def _write(file: Path, text: str) -> None:
-    with atomic_write(file) as temporary:
-        try:
-            temporary.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise unwritable(file, error) from error

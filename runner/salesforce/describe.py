@@ -157,6 +157,7 @@ class _FieldAnswer(msgspec.Struct, rename="camel"):
     picklist_values: list[_Choice] | None = None
     filterable: bool | None = None
     compound_field_name: str | None = None
+    inline_help_text: str | None = None
 
 
 class _ChildrenAnswer(msgspec.Struct):
@@ -174,6 +175,7 @@ class _ObjectAnswer(msgspec.Struct, rename="camel"):
     queryable: bool | None = None
     child_relationships: list[_ChildrenAnswer] | None = None
     key_prefix: str | None = None
+    label: str | None = None
 
 
 class _Named(msgspec.Struct):
@@ -204,6 +206,7 @@ def object_of(answer: OrgResponse) -> ObjectDescribe:
         children={name.lower(): sobject for name, sobject in children},
         child_names=tuple(name for name, _ in children),
         key_prefix=found.key_prefix or "",
+        label=found.label or "",
     )
 
 
@@ -302,7 +305,10 @@ def _field_of(entry: _FieldAnswer) -> FieldDescribe:
     given.setdefault("nillable", False)
     listed = given.pop("picklist_values", ())
     is_restricted = given.pop("restricted_picklist", False)
-    return FieldDescribe(**given, choices=_choices(listed) if is_restricted else ())
+    if is_restricted:
+        return FieldDescribe(**given, choices=_choices(listed))
+    values = tuple(dict.fromkeys(each.value for each in listed if each.value))
+    return FieldDescribe(**given, values=values)
 
 
 def _choices(listed: Iterable[_Choice]) -> tuple[str, ...]:

@@ -53,6 +53,9 @@ class FieldDescribe(Struct, frozen=True, omit_defaults=True):
     """Whether a condition of a query may name it."""
     compound_field_name: str | None = None
     """The field that contains it: of `LastName`, `Name`."""
+    values: tuple[str, ...] = ()
+    """Values of a picklist that also takes others."""
+    inline_help_text: str = ""
 
     @property
     def required(self) -> bool:
@@ -82,6 +85,8 @@ class ObjectDescribe(Struct, frozen=True, omit_defaults=True):
     """The names of these relationships, as the org writes them."""
     key_prefix: str = ""
     """The first three characters of each record's Id; empty if the object has none."""
+    label: str = ""
+    """In the language of the user."""
 
     def field(self, name: str) -> FieldDescribe | None:
         """Find a field, ignoring case."""

@@ -60,7 +60,7 @@ class OrgLock(Struct, frozen=True, forbid_unknown_fields=True):
 
     def text(self) -> str:
         """The content of the file: sorted, a line for each field."""
-        return _text(msgspec.to_builtins(self, order="deterministic"), 0) + "\n"
+        return json_text(msgspec.to_builtins(self, order="deterministic")) + "\n"
 
 
 def read_lock(file: Path) -> OrgLock:
@@ -89,9 +89,12 @@ class _Versioned(Struct):
     version: int
 
 
-def _text(value: object, depth: int) -> str:
+def json_text(value: object, depth: int = 0) -> str:
+    """JSON with one line for each value that is deep inside, so that diffs can be read."""
     if not isinstance(value, dict) or not value or depth == _INLINE:
         return json.dumps(value, ensure_ascii=False)
     indent = "  " * (depth + 1)
-    lines = (f"{indent}{json.dumps(key)}: {_text(each, depth + 1)}" for key, each in value.items())
+    lines = (
+        f"{indent}{json.dumps(key)}: {json_text(each, depth + 1)}" for key, each in value.items()
+    )
     return "{\n" + ",\n".join(lines) + "\n" + "  " * depth + "}"

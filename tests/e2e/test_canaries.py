@@ -131,6 +131,7 @@ def the_rest(watch, jobs):
     watch.run("init", "new.yaml", code=0)
     watch.run("test", "new.yaml", code=0)
     watch.run("schema", "token", code=0)
+    watch.run("schema", "--for", "pulled/org.yaml", code=0)
     watch.run("org", "serve", "--port", "0", code=1)
     watch.run("org", "reset", code=1)
     watch.run("org", "snapshot", "base", code=0)

@@ -253,3 +253,24 @@ def test_a_lock_of_another_org_and_one_that_is_behind(pulling):
     ended = bench.run("check", further, "--locked")
     assert (ended.code, "error[lock/behind]" in ended.out) == (1, True)
     assert "org pull --update" in ended.out
+
+
+def test_the_schema_of_a_job_knows_its_org(pulling):
+    bench, org = pulling
+    file = job_of(bench, org)
+    lacking = bench.run("schema", "--for", file)
+    assert (lacking.code, lacking.out) == (2, "")
+    assert "no org.lock.json beside" in lacking.err
+    assert "Write it with `runner org pull " in lacking.err
+    assert bench.run("org", "pull", file).code == 0
+    assert bench.run("schema", "--for", file, "--out", "new/job.schema.json").out == ""
+    written = (bench.folder / "new/job.schema.json").read_text()
+    assert '"ERP_Id__c"' in written
+    assert bench.run("init", "jobs/starter.yaml").code == 0
+    assert (bench.folder / "jobs/job.schema.json").read_text() == written
+    assert bench.run("validate", "jobs/starter.yaml").code == 0
+    wrong = bench.run("schema", "org", "--for", file)
+    assert (wrong.code, "Only the schema of jobs" in wrong.err) == (2, True)
+    assert "gone.yaml is not a file" in bench.run("schema", "--for", "gone.yaml").err
+    bench.write("org.lock.json", "{")
+    assert "error[lock/damaged]" in bench.run("schema", "--for", file).err

@@ -126,3 +126,11 @@ def test_the_tasks_are_printed_as_they_run(write):
     file.write_text("tasks: [")
     with pytest.raises(JobError):
         expanded_tasks(file)
+
+
+def test_a_name_in_a_field_that_stands_for_nothing_is_said_at_the_field(write):
+    query = "  - {name: out, query: SELECT Id FROM Lead}\n"
+    task = "  - name: in\n    create: Account\n    from: {task: out}\n"
+    _, (found,) = check_job(write(f'{query}{task}    fields: {{"K_{{object}}__c": Id}}\n'))
+    assert found.code == "job/unknown-item"
+    assert (found.position.line, found.position.column) == (8, 14)
