@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import tempfile
 import time
 from collections.abc import Sequence
@@ -22,6 +24,8 @@ runner test
 runner test jobs/accounts.test.yaml -k "without a name"
 runner test jobs/ --junit tests.xml
 """
+
+_ROOM_BYTES = 1 << 30
 
 
 def test(
@@ -51,6 +55,16 @@ def test(
             show_default=False,
         ),
     ] = None,
+    number: Annotated[
+        str,
+        typer.Option(
+            "-n",
+            help="How many tests run at once. Default: one a processor, if there are "
+            "more than a few tests.",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = "auto",
     output: OutputOption = Output.TEXT,
     quiet: Quiet = False,
 ) -> None:
@@ -61,9 +75,11 @@ def test(
     """
     from runner.cli.run_output import signals_stop_the_run
     from runner.report.verdicts import junit_document, verdicts_document
-    from runner.runs.job_tests import loaded, run_test
+    from runner.runs.job_tests import loaded
+    from runner.runs.job_tests import verdicts as run_all
     from runner.verdict import Status
 
+    processes = _processes(number)
     began, files = time.monotonic(), _test_files(paths or [Path()])
     tests, verdicts = loaded(files)
     if name is not None:
@@ -75,10 +91,12 @@ def test(
     is_text = output is Output.TEXT
     _print_lines(verdicts if is_text else (), quiet=quiet)
     aborted: AbortedError | None = None
-    with tempfile.TemporaryDirectory(prefix="runner-test-") as scratch, signals_stop_the_run():
+    with (
+        tempfile.TemporaryDirectory(prefix="runner-test-", dir=_in_memory()) as scratch,
+        signals_stop_the_run(),
+    ):
         try:
-            for each in tests:
-                verdict = run_test(each, Path(scratch))
+            for verdict in run_all(tests, Path(scratch), processes):
                 verdicts.append(verdict)
                 _print_lines([verdict] if is_text else (), quiet=quiet)
         except AbortedError as error:
@@ -96,6 +114,33 @@ def test(
     found = {each.status for each in verdicts}
     if found - {Status.PASSED}:
         raise typer.Exit(ExitCode.INVALID if Status.BROKEN in found else ExitCode.FAILED)
+
+
+def _in_memory() -> str | None:
+    """A folder in memory, where nothing waits for a disk; None: where temporary files are."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder with a random name is created in it
+    if any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")):
+        return None
+    try:
+        has_room = shutil.disk_usage(memory).free >= _ROOM_BYTES
+    except OSError:
+        return None
+    return str(memory) if has_room and os.access(memory, os.W_OK | os.X_OK) else None
+
+
+def _processes(number: str) -> int | None:
+    """How many at once; None: auto.
+
+    Raises:
+        UsageError: It is neither.
+    """
+    if number == "auto":
+        return None
+    if not number.isdecimal() or int(number) == 0:
+        raise UsageError(
+            f"-n {number} is not a number of tests.", hint="Write `-n 4` or `-n auto`."
+        )
+    return int(number)
 
 
 def _test_files(given: Sequence[Path]) -> list[Path]:

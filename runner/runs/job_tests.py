@@ -10,6 +10,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -25,6 +27,7 @@ from runner.runs import execute
 from runner.runs.isolated_job import Sandbox, outside_reach
 from runner.runs.job_test_checks import Checks, Ran, unknown_objects
 from runner.runs.job_test_org import FreshOrg, serving, write_table
+from runner.runs.job_test_pool import in_order, processes_for
 from runner.runs.job_test_rows import unread_columns, whole_rows
 from runner.runs.local_org_process import org_folder
 from runner.runs.prepare import PreparedRun, RunOptions
@@ -38,6 +41,16 @@ from runner.verdict import Difference, Status, Verdict
 
 LONGEST_SECONDS = 300.0
 """Time after which a test's run is stopped."""
+_LATE = (
+    "filelock",
+    "runner.engine.query",
+    "runner.engine.write",
+    "runner.job.load",
+    "runner.state.tokens.format",
+    "runner.tables.duckdb",
+    "runner.tables.extras",
+)
+"""What a run imports late; DuckDB is not opened by that, as its threads would not be forked."""
 _ANYWHERE = Permissions(folders=(Path("/"),))
 """What a job may do: in a test it writes nothing where it says, and reads no secret."""
 
@@ -54,6 +67,42 @@ def loaded(files: Sequence[Path]) -> tuple[list[JobTest], list[Verdict]]:
     return tests, broken
 
 
+def verdicts(tests: Sequence[JobTest], scratch: Path, processes: int | None) -> Iterator[Verdict]:
+    """Run tests; their verdicts as they are known, in the order of the tests.
+
+    Args:
+        tests: The tests.
+        scratch: A folder for their files, which the caller removes.
+        processes: How many run at once; None: as many as there are processors, if it is worth it.
+
+    Raises:
+        AbortedError: A signal ended them.
+    """
+    wanted = processes or processes_for(len(tests))
+    if wanted > 1:
+        _import_what_runs_need()
+    for test, found in zip(
+        tests, in_order(partial(run_test, scratch=scratch), tests, wanted), strict=True
+    ):
+        if isinstance(found, Verdict):
+            yield found
+        else:
+            message = f"the process that ran this test ended with {found}"
+            hint = "if memory was short, run fewer at once: `-n 1`"
+            yield replace(_verdict(test, Status.BROKEN), message=message, hint=hint)
+
+
+def _import_what_runs_need() -> None:
+    """So that each process has it by a fork, instead of importing it again."""
+    for name in _LATE:
+        import_module(name)
+
+
+def _verdict(test: JobTest, status: Status) -> Verdict:
+    position = test.origin.diagnose((*test.path, "name"), "", "").position
+    return Verdict(test.origin.file, test.name, status, position.line if position else None)
+
+
 def run_test(test: JobTest, scratch: Path) -> Verdict:
     """Run one test.
 
@@ -65,9 +114,7 @@ def run_test(test: JobTest, scratch: Path) -> Verdict:
         AbortedError: A signal ended it.
     """
     began = time.monotonic()
-    position = test.origin.diagnose((*test.path, "name"), "", "").position
-    line = position.line if position else None
-    verdict = Verdict(test.origin.file, test.name, Status.PASSED, line)
+    verdict = _verdict(test, Status.PASSED)
     try:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             found = tuple(_differences(test, Path(folder).resolve()))

@@ -67,7 +67,7 @@ def tests(bench):
 
 def test_one_passes_one_fails_one_is_broken(bench, tests):
     before = sorted(bench.folder.rglob("*"))
-    ended = bench.run("test", "--junit", "results/tests.xml")
+    ended = bench.run("test", "-n", "2", "--junit", "results/tests.xml")
     said = re.sub(r"in [\d.]+ s", "in N s", ended.out)
     assert said == SAID
     assert (ended.err, ended.code) == ("", 2)
@@ -93,17 +93,21 @@ def test_tests_are_chosen_by_name_and_reported_as_json(bench, tests):
     none = bench.run("test", "-k", "nothing")
     assert (none.code, none.out) == (2, "")
     assert "No test has 'nothing' in its name." in none.err
+    wrong = bench.run("test", "-n", "0")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "-n 0 is not a number of tests." in wrong.err
 
 
-def test_ctrl_c_ends_a_test_that_waits_and_leaves_nothing(bench, tests):
-    fault = "given: {faults: [{kind: status, path: composite, status: 503}]}"
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_ctrl_c_ends_a_test_that_waits_and_leaves_nothing(bench, tests, processes):
+    fault = "given: {faults: [{kind: status, method: POST, status: 503}]}"
     tests.write_text(
         TESTS.replace("expect:\n      records", f"{fault}\n    expect:\n      records")
     )
     scratch = bench.folder / "scratch"
     scratch.mkdir()
     bench.env = {"TMPDIR": str(scratch)}
-    process = bench.start("test")
+    process = bench.start("test", "-n", processes)
     assert process.stdout.readline().startswith("PASSED")
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

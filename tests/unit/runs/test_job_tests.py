@@ -1,5 +1,7 @@
 """Tests of jobs: what they compare, what they touch, and how broken ones are reported."""
 
+import os
+import signal
 import tempfile
 import textwrap
 from pathlib import Path
@@ -8,8 +10,9 @@ import pytest
 
 from runner.errors import JobError
 from runner.job.job_tests import load_tests
+from runner.runs import job_tests
 from runner.runs.job_tests import run_test
-from runner.verdict import Status
+from runner.verdict import Status, Verdict
 
 ORG = """\
 version: 1
@@ -375,3 +378,21 @@ def test_a_day_that_is_not_in_the_calendar_is_refused(tmp_path):
 
 def _places(error):
     return [(each.code, each.position and each.position.line) for each in error.diagnostics]
+
+
+def test_a_test_whose_process_dies_is_broken_and_the_others_have_their_verdicts(
+    project, monkeypatch
+):
+    tests = "[{name: a, expect: {exit: 0}}, {name: b, expect: {exit: 0}}]"
+    file = project.write("accounts.test.yaml", f"version: 1\ntests: {tests}\n")
+
+    def run(test, scratch):
+        if test.name == "a":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return Verdict(file, f"{test.name} in {scratch}", Status.PASSED)
+
+    monkeypatch.setattr(job_tests, "run_test", run)
+    died, passed = job_tests.verdicts(load_tests(file), Path("scratch"), 2)
+    assert (died.status, died.name, died.line) == (Status.BROKEN, "a", 2)
+    assert died.message == "the process that ran this test ended with signal 9 (SIGKILL)"
+    assert (passed.status, passed.name) == (Status.PASSED, "b in scratch")
