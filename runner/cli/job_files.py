@@ -24,6 +24,14 @@ JobFiles = Annotated[
         show_default=False,
     ),
 ]
+OptionalJobFiles = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        help="Job files, folders of them, or patterns such as 'jobs/**/*.yaml'.",
+        metavar="[JOB…]",
+        show_default=False,
+    ),
+]
 Tags = Annotated[
     list[str] | None,
     typer.Option(

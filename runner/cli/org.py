@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from runner.cli.help_text import HELP, examples_in_help
-from runner.cli.job_files import JobFiles, Tags, job_files
+from runner.cli.job_files import OptionalJobFiles, Tags, job_files
 from runner.cli.options import Output, OutputOption, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, state_folder, user_settings
 
@@ -37,7 +37,8 @@ app = typer.Typer(
 EXAMPLES = {
     "serve": "runner org serve\nrunner org serve --port 0 -o json --org-file org.yaml",
     "reset": "runner org reset --org-file org.yaml",
-    "pull": "runner org pull jobs/ --target prod\nrunner org pull jobs/ --target prod --update",
+    "pull": "runner org pull jobs/ --target prod\nrunner org pull jobs/ --target prod --update\n"
+    "runner org pull --from-source force-app/ jobs/",
 }
 OrgFile = Annotated[
     Path | None,
@@ -218,7 +219,16 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
 
 @app.command(epilog=examples_in_help(EXAMPLES["pull"]), context_settings=HELP)
 def pull(
-    jobs: JobFiles,
+    jobs: OptionalJobFiles = None,
+    from_source: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-source",
+            help="Read the metadata of this Salesforce DX project instead of an org.",
+            metavar="FOLDER",
+            show_default=False,
+        ),
+    ] = None,
     objects: Annotated[
         list[str] | None,
         typer.Option(
@@ -250,13 +260,27 @@ def pull(
     """Write the shape of the jobs' org into org.yaml and org.lock.json.
 
     Describes the objects that the jobs use: org.yaml is a local org that has them, org.lock.json
-    what checks compare jobs with.
+    what checks compare jobs with. With --from-source it reads the metadata of a project instead
+    of an org; without jobs, of all its objects.
     """
+    from runner.errors import UsageError
     from runner.runs import org_pull
 
     named = [name.strip() for each in objects or () for name in each.split(",") if name.strip()]
-    wanted = org_pull.Wanted(job_files(jobs, tag), target, named, out, update)
-    pulled = org_pull.pull(wanted, user_settings(state_dir, allow_host, allow_outside))
+    wanted = org_pull.Wanted(job_files(jobs or (), tag), target, named, out, update)
+    settings = user_settings(state_dir, allow_host, allow_outside)
+    if from_source is not None:
+        from runner.cli.org_source_output import tell
+        from runner.runs.org_from_source import pull_from_source
+
+        tell(pull_from_source(from_source, wanted, settings), output, quiet=quiet)
+        return
+    if not wanted.jobs:
+        raise UsageError(
+            "There is no job to pull an org for.",
+            hint="Name jobs or a folder of them, or a project with `--from-source FOLDER`.",
+        )
+    pulled = org_pull.pull(wanted, settings)
     if output is Output.JSON:
         from msgspec import to_builtins
 

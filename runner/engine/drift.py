@@ -16,6 +16,7 @@ from runner.errors import OrgError, SourceError, TransientError
 from runner.job.model import AnyTask, Job, QueryTask, Verb, WriteTask
 from runner.salesforce.describe import Describes
 from runner.salesforce.described import FieldDescribe, ObjectDescribe
+from runner.salesforce.org_lock import OrgLock
 from runner.suggest import in_words
 
 _OF_OBJECT = ("createable", "updateable", "deletable", "mergeable", "queryable")
@@ -38,25 +39,37 @@ _OF_FIELD = {
     "reference_to": "referenceTo",
 }
 """What is compared, and describe's word for it."""
-_HINT = "If the job still fits, accept it with `runner org pull --update`."
+_OF_METADATA = frozenset(
+    {"type", "length", "precision", "scale", "nillable", "external_id", "unique", "case_sensitive"}
+    | {"calculated", "relationship_name", "reference_to"}
+)
+"""What a project's metadata says of a custom field; the rest depends on the user and the org."""
+_NOT_OF_CALCULATED = frozenset({"length", "precision", "scale", "nillable"})
+_BEHIND_METADATA = (
+    "Retrieve it into the project, or declare a standard field in org.yaml; then `{}`."
+)
+_DRIFT_OF_METADATA = (
+    "Deploy the metadata to the org; or retrieve what the org has and accept it with `{}`."
+)
 _CREATES = frozenset({Verb.CREATE, Verb.UPSERT})
 
 
 def drift_of(
-    job: Job, task: AnyTask, locked: Describes, live: Describes, written: Collection[Path]
+    job: Job, task: AnyTask, lock: OrgLock, live: Describes, written: Collection[Path]
 ) -> Iterator[Diagnostic]:
     """How the org differs from its lock where a task uses it.
 
     Args:
         job: For the positions.
         task: The task that may be hit.
-        locked: The describes of the lock.
-        live: Those of the org.
+        lock: What the org was like; of one from metadata, only what metadata says is compared.
+        live: The describes of the org.
         written: Files that do not exist before the job runs.
 
     Raises:
         TransientError: The org could not be asked.
     """
+    locked = lock.describes()
     used = _Used(locked)
     known = _problems(job, task, Describes(used.object), written)
     now = {(each.code, each.position) for each in _problems(job, task, live, written)}
@@ -64,14 +77,22 @@ def drift_of(
         if (each.code, each.position) not in now and each.code != "org/wrong-value":
             where = used.place(job, task)
             message = f"task {task.name} uses what the lock lacks: {each.message}"
-            hint = "Add it to the lock with `runner org pull --update`."
+            hint = f"Add it to the lock with `{lock.pull}`."
+            if lock.source:
+                hint = _BEHIND_METADATA.format(lock.pull)
             yield job.origin.diagnose(each.path or where, "lock/behind", message, help=hint)
     for name, fields in used.fields.items():
         before = locked.of(name)
-        for message, field in _differences(before, live, fields, task):
+        of_metadata = bool(lock.source)
+        for message, field in _differences(before, live, fields, task, of_metadata=of_metadata):
             where = used.place(job, task, field)
-            words = f"the org has changed under task {task.name}: {message}"
-            yield job.origin.diagnose(where, "lock/drift", words, help=_HINT)
+            if of_metadata:
+                words = f"the org is not like the metadata that task {task.name} uses: {message}"
+                hint = _DRIFT_OF_METADATA.format(lock.pull)
+            else:
+                words = f"the org has changed under task {task.name}: {message}"
+                hint = f"If the job still fits, accept it with `{lock.pull}`."
+            yield job.origin.diagnose(where, "lock/drift", words, help=hint)
 
 
 class _Used:
@@ -132,7 +153,12 @@ def _problems(
 
 
 def _differences(
-    before: ObjectDescribe, live: Describes, used: Collection[str], task: AnyTask
+    before: ObjectDescribe,
+    live: Describes,
+    used: Collection[str],
+    task: AnyTask,
+    *,
+    of_metadata: bool,
 ) -> Iterator[tuple[str, str | None]]:
     """What differs in an object, each with the field that it is about."""
     try:
@@ -142,27 +168,58 @@ def _differences(
     except OrgError:
         yield f"{before.name} is gone, or this user may not see it", None
         return
+    if of_metadata:
+        yield from _from_metadata(before, now, used)
+        return
     for key in _OF_OBJECT:
         if getattr(before, key) != getattr(now, key):
             yield f"{before.name} {_change(key, getattr(before, key), getattr(now, key))}", None
     for name in sorted(used):
         old, new = before.field(name), now.field(name)
         if old is not None:
-            yield from ((words, name) for words in _of_field(before.name, old, new))
+            yield from ((words, name) for words in _of_field(before.name, old, new, _OF_FIELD))
     if isinstance(task, WriteTask) and task.verb in _CREATES and before.name == task.sobject:
-        for field in now.fields.values():
-            old = before.field(field.name)
-            if field.required and field.name not in used and not (old and old.required):
-                yield f"{before.name}.{field.name} is required now", None
+        yield from _required_now(before, now, used)
 
 
-def _of_field(sobject: str, old: FieldDescribe, new: FieldDescribe | None) -> Iterator[str]:
+def _required_now(
+    before: ObjectDescribe, now: ObjectDescribe, used: Collection[str]
+) -> Iterator[tuple[str, str | None]]:
+    for field in now.fields.values():
+        old = before.field(field.name)
+        if field.required and field.name not in used and not (old and old.required):
+            yield f"{before.name}.{field.name} is required now", None
+
+
+def _from_metadata(
+    before: ObjectDescribe, now: ObjectDescribe, used: Collection[str]
+) -> Iterator[tuple[str, str | None]]:
+    """What differs in the custom fields, as far as their metadata states it."""
+    for name in sorted(used):
+        old, new = before.field(name), now.field(name)
+        if old is not None and old.custom:
+            words = _of_field(before.name, old, new, _compared(old))
+            yield from ((each, name) for each in words)
+
+
+def _compared(field: FieldDescribe) -> Collection[str]:
+    """The properties of a custom field that its metadata states."""
+    if field.calculated:
+        return _OF_METADATA - _NOT_OF_CALCULATED
+    if field.compound_field_name:
+        return _OF_METADATA - {"precision"}
+    return _OF_METADATA
+
+
+def _of_field(
+    sobject: str, old: FieldDescribe, new: FieldDescribe | None, keys: Collection[str]
+) -> Iterator[str]:
     name = f"{sobject}.{old.name}"
     if new is None:
         yield f"{name} is gone, or this user may not see it"
         return
     for key, word in _OF_FIELD.items():
-        if getattr(old, key) != getattr(new, key):
+        if key in keys and getattr(old, key) != getattr(new, key):
             yield f"{name} {_change(word, getattr(old, key), getattr(new, key))}"
     lost = [each for each in old.choices if each not in new.choices]
     further = [each for each in new.choices if each not in old.choices]

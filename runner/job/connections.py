@@ -5,7 +5,7 @@ Knows where connections are written and which target is meant. Knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -265,12 +265,16 @@ def read_one_connection(file: Path, origin: Origin, named_at: Location) -> Found
     return FoundConnection(origin, problems=[problem])
 
 
-def problems_of_org_file(connection: FoundConnection) -> list[Diagnostic]:
-    """What is wrong with the file that declares the local org's objects."""
+def problems_of_org_file(
+    connection: FoundConnection, written_before: Collection[Path] = ()
+) -> list[Diagnostic]:
+    """What is wrong with the file that declares the local org's objects, unless it is made now."""
     made = connection.made
     if made is None or made.org_file is None or made.environment is not Environment.LOCAL:
         return []
     file = made.org_file
+    if file in written_before:
+        return []
     document = read_document(_as_named(file, connection.origin.file))
     if not document.is_broken:
         return problems_of(document, "org")

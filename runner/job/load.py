@@ -81,7 +81,7 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
         file: The job file.
         readers: What other layers know of expressions, sources and libraries.
         permissions: Paths outside its folder that the job may write, or read secrets from.
-        written_before: Files that another job writes before this one starts.
+        written_before: Files that are written before this job starts.
         target: Which of its targets is meant; None: its default, if it has targets.
         in_place: Gives what a test has in place of the job as written.
 
@@ -100,12 +100,12 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
     connection = found_connection(values.get("connection"), origin, folder, problems, target)
     problems += problems_of_targets(values, origin, connection.targets)
     values = dict(enabled_for(values, connection.target))
-    problems += [*connection.problems, *problems_of_org_file(connection)]
+    problems += [*connection.problems, *problems_of_org_file(connection, written_before)]
     sources = _sources(values, origin, folder, problems)
     for each in sources.values():
         problems += [
             *each.problems,
-            *problems_of_org_file(each),
+            *problems_of_org_file(each, written_before),
             *_of_source(each, folder, permissions),
         ]
     paths = ProblemPaths(found for found in problems if found.file == file)

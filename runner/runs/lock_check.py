@@ -34,7 +34,7 @@ def lock_problems(job: Job, file: Path) -> tuple[Diagnostic, ...]:
     except JobError as error:
         return error.diagnostics
     wanted = job.connection.org_id
-    if wanted is not None and not lock.org_id.startswith(wanted[:15]):
+    if wanted is not None and lock.org_id and not lock.org_id.startswith(wanted[:15]):
         return ()
     describes = lock.describes()
     tasks = tasks_of_org(job)
@@ -83,11 +83,11 @@ def drift_problems(
         hint = f"Write it with `runner org pull {job.file.name}`."
         raise JobError((job.origin.diagnose((), "lock/missing", words, help=hint),))
     lock = read_lock(file)
-    if lock.org_id != org_id:
+    if not lock.source and lock.org_id != org_id:
         words = f"{file} is of the org {lock.org_id}, and the connection is to {org_id}"
         hint = "Choose the lock's org with `--target`, or give each org a lock of its own."
         raise JobError((job.origin.diagnose(("connection",), "lock/other-org", words, help=hint),))
-    tasks, locked = tasks_of_org(job), lock.describes()
+    tasks = tasks_of_org(job)
     written |= files_of_queries(tasks)
-    found = (each for task in tasks for each in drift_of(job, task, locked, live, written))
+    found = (each for task in tasks for each in drift_of(job, task, lock, live, written))
     return tuple(sorted(found, key=lambda each: each.sort_key))

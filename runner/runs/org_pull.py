@@ -74,9 +74,9 @@ def pull(wanted: Wanted, settings: UserSettings) -> PulledOrg:
         UsageError: The files are there already, are of another org, or the jobs are of several.
         RunnerError: The org did not answer, or there is no sign-in.
     """
-    folder = _folder(wanted)
+    folder = folder_of(wanted)
     org_file, lock_file = folder / ORG_FILE_NAME, folder / LOCK_NAME
-    before, declared = _before(wanted, org_file, lock_file)
+    before, declared = files_before(wanted, org_file, lock_file)
     found = _Found(before)
     written: frozenset[Path] = frozenset()
     for file in wanted.jobs:
@@ -105,19 +105,27 @@ def pull(wanted: Wanted, settings: UserSettings) -> PulledOrg:
     )
 
 
-def _folder(wanted: Wanted) -> Path:
+def folder_of(wanted: Wanted) -> Path:
+    """Where to write."""
     if wanted.folder is not None:
         return wanted.folder
+    if not wanted.jobs:
+        return Path.cwd()
     used = find_lock(wanted.jobs[0])
     if used is not None:
         return used.parent
     return Path(os.path.commonpath([file.absolute().parent for file in wanted.jobs]))
 
 
-def _before(
+def files_before(
     wanted: Wanted, org_file: Path, lock_file: Path
 ) -> tuple[OrgLock | None, Mapping[str, object]]:
-    """The lock and the org file that are there."""
+    """The lock and the org file that are there.
+
+    Raises:
+        UsageError: They are, and must not be.
+        JobError: One is wrong.
+    """
     there = [file for file in (org_file, lock_file) if file.exists()]
     if there and not wanted.update:
         raise UsageError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 
 import msgspec
 from msgspec import Struct
@@ -25,20 +26,34 @@ _INLINE = 4
 _NEW_LOCK = "Restore it from git, or write it again with `runner org pull --update`."
 
 
-class OrgLock(Struct, frozen=True, forbid_unknown_fields=True):
+class OrgLock(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """An org's objects, as they were pulled."""
 
     version: int
     org_id: str
-    """18 characters."""
+    """18 characters; empty if it is from the metadata of a project."""
     api_version: str
     objects: dict[str, ObjectDescribe]
     """By API name."""
+    source: str = ""
+    """Folder of the project that it is from, relative to the lock; empty if it is from an org."""
 
     @classmethod
-    def of(cls, org_id: str, api_version: str, objects: Mapping[str, ObjectDescribe]) -> OrgLock:
-        """The lock of some objects of an org."""
-        return cls(_VERSION, org_id, api_version, dict(objects))
+    def of(
+        cls,
+        org_id: str,
+        api_version: str,
+        objects: Mapping[str, ObjectDescribe],
+        source: str = "",
+    ) -> OrgLock:
+        """The lock of some objects of an org, or of a project."""
+        return cls(_VERSION, org_id, api_version, dict(objects), source)
+
+    @property
+    def pull(self) -> str:
+        """The command that writes it again, without the jobs."""
+        source = f"--from-source {quote(self.source)} " if self.source else ""
+        return f"runner org pull {source}--update"
 
     def describes(self) -> Describes:
         """The describes in the lock; an object that it lacks is an OrgError, as of an org."""
@@ -52,7 +67,8 @@ class OrgLock(Struct, frozen=True, forbid_unknown_fields=True):
                 hint=did_you_mean(
                     sobject,
                     self.objects,
-                    "If the org has it, `runner org pull --update` with this job adds it.",
+                    f"If the {'project' if self.source else 'org'} has it, `{self.pull}` with this "
+                    "job adds it.",
                 ),
             )
 

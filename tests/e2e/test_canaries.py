@@ -122,6 +122,7 @@ def the_rest(watch, jobs):
     watch.run("doctor", "-o", "json")
     watch.run("overdue", jobs["live"], "-o", "json", code=2)
     watch.run("org", "pull", jobs["live"], "--out", "pulled", code=0)
+    watch.run("org", "pull", jobs["live"], "--from-source", ".", "--out", "source", code=2)
     watch.run("state", "export", "state.zip", code=0)
     watch.run("state", "import", "state.zip", code=0)
     watch.run("resume", "-vv", code=2)

@@ -203,7 +203,7 @@ def diagnostic_codes():
     """Every code that a diagnostic has, read off the source."""
     codes = set()
     others = [ROOT / "runner" / name for name in ("cli/org.py", "salesforce/org_lock.py")]
-    for file in [*sources("job", "engine", "runs"), *others]:
+    for file in [*sources("job", "engine", "runs", "metadata"), *others]:
         texts = texts_of(file)
         codes |= {text for text in texts if re.fullmatch(r"[a-z]+/[a-z0-9-]+", text)}
         # The schema's messages put its name before their codes: f"{prefix}/unknown-key".

@@ -157,6 +157,12 @@ def _checkbox(field: Field, section: Section) -> Field:
     return replace(field, nillable=False, defaulted_on_create=True, default=ticked)
 
 
+def _long_text(field: Field, _section: Section) -> Field:
+    """One of at most 255 characters is Salesforce's Text Area, which queries can compare."""
+    short = field.length <= _TEXT
+    return replace(field, filterable=short, sortable=short, groupable=short, aggregatable=short)
+
+
 def _rich_text(field: Field, _section: Section) -> Field:
     return replace(field, html_formatted=True)
 
@@ -262,4 +268,5 @@ _SHAPES: dict[str, Callable[[Field, Section], Field]] = {
     "master_detail": _with_parent,
     "auto_number": auto_numbered,
     "rich_text": _rich_text,
+    "long_text": _long_text,
 }

@@ -246,3 +246,11 @@ def test_files_notes_and_activities_can_belong_to_every_custom_object():
     shipment = _catalog(Shipment__c={}).sobject("Shipment__c")
     names = {each.relationship_name for each in shipment.children}
     assert {"Attachments", "ContentDocumentLinks", "Events", "Notes", "Tasks"} <= names
+
+
+@pytest.mark.parametrize(("length", "is_compared"), [(255, True), (256, False)])
+def test_a_text_area_can_be_filtered_by_and_a_long_one_cannot(length, is_compared):
+    made = {"Account": {"fields": {"X__c": {"type": "long_text", "length": length}}}}
+    catalog = extend(standard_catalog(), {"version": 1, "objects": made})
+    field = catalog.sobject("Account").field("X__c")
+    assert (field.filterable, field.sortable, field.groupable) == (is_compared,) * 3

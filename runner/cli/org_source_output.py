@@ -1,0 +1,44 @@
+"""What `runner org pull --from-source` prints: what was written, and what was not taken over.
+
+Knows the words. Knows nothing of metadata.
+"""
+
+from __future__ import annotations
+
+import json
+
+import typer
+from msgspec import to_builtins
+
+from runner.cli.options import Output
+from runner.runs.org_from_source import PulledSource
+
+_MOST_LISTED = 20
+
+
+def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
+    """Print what was written from metadata, and what was not."""
+    if output is Output.JSON:
+        document = to_builtins(pulled, enc_hook=str)
+        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    for name in pulled.gone:
+        typer.echo(f"warning: the project no longer has {name}.", err=True)
+    notices = (
+        ("an org file cannot declare {}", pulled.left_out),
+        ("{} not defined in {source}, and declared only as far as it tells", pulled.not_in_source),
+        ("{} declared as texts: their value sets are not in {source}", pulled.without_values),
+        (
+            "custom settings declared as custom objects, without SetupOwnerId: {}",
+            pulled.custom_settings,
+        ),
+    )
+    for words, listed in notices:
+        if listed:
+            more = len(listed) - _MOST_LISTED
+            shown = ", ".join(listed[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
+            typer.echo(f"warning: {words.format(shown, source=pulled.source)}.", err=True)
+    if not quiet:
+        number = len(pulled.objects)
+        typer.echo(f"{number} object{'' if number == 1 else 's'} of {pulled.source}:")
+        typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")
