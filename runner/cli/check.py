@@ -64,7 +64,7 @@ def check(
         else "\n".join(_ready(each) for each in checked if each.exit_code is ExitCode.DONE)
     )
     more = {"jobs": [_document(each) for each in checked]}
-    print_findings(found, output, jobs=files, good=good, more=more)
+    print_findings(found, output, verb="check", jobs=files, good=good, more=more)
     code = checks.worst(checked)
     tell_ci_findings("check", found, files, output, code)
     if notify and not _all_reached(files, target) and code is ExitCode.DONE:

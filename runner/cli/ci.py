@@ -125,6 +125,10 @@ def print_ends(ends: Sequence[RunOutcome | RunnerError], output: str) -> None:
 
         suites = [suite for end in ends for suite in suites_of_run(end, Path.cwd())]
         sys.stdout.write(f"{junit_xml(suites)}\n")
+    elif output == FindingsOutput.MARKDOWN:
+        from runner.report.job_summary import runs_summary
+
+        sys.stdout.write(runs_summary(ends, Path.cwd()))
     elif output in DOCUMENTS:
         document = findings_document(_findings(ends), FindingsOutput(output))
         sys.stdout.write(f"{document}\n")

@@ -19,6 +19,7 @@ def print_findings(
     found: Sequence[Diagnostic],
     output: FindingsOutput,
     *,
+    verb: str,
     jobs: Sequence[Path],
     good: str,
     more: Mapping[str, object] | None = None,
@@ -28,6 +29,7 @@ def print_findings(
     Args:
         found: In the order to print.
         output: How.
+        verb: That found them.
         jobs: The jobs that were looked at.
         good: What to print of jobs without errors, in text; "" for nothing.
         more: Members of the JSON document besides.
@@ -43,6 +45,10 @@ def print_findings(
         from runner.report.junit import junit_xml, suites_of_findings
 
         typer.echo(junit_xml(list(suites_of_findings(found, jobs, Path.cwd()))))
+    elif output is FindingsOutput.MARKDOWN:
+        from runner.report.job_summary import findings_summary
+
+        typer.echo(findings_summary(found, jobs, Path.cwd(), verb), nl=False)
     elif output in {FindingsOutput.SARIF, FindingsOutput.GITLAB}:
         typer.echo(findings_document(found, output))
     elif output in {FindingsOutput.GITHUB, FindingsOutput.AZURE}:

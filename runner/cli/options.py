@@ -51,10 +51,16 @@ class FindingsOutput(StrEnum):
     GITLAB = "gitlab"
     AZURE = "azure"
     JUNIT = "junit"
+    MARKDOWN = "markdown"
     SARIF = "sarif"
 
 
-DOCUMENTS = frozenset({FindingsOutput.GITLAB, FindingsOutput.JUNIT, FindingsOutput.SARIF})
+DOCUMENTS = frozenset(FindingsOutput) - {
+    FindingsOutput.TEXT,
+    FindingsOutput.JSON,
+    FindingsOutput.GITHUB,
+    FindingsOutput.AZURE,
+}
 """Documents that a CI reads; a run's recap goes to stderr then."""
 
 
@@ -65,6 +71,11 @@ def found_ci() -> FindingsOutput | None:
     if os.environ.get("TF_BUILD", "").lower() == "true":
         return FindingsOutput.AZURE
     return None
+
+
+def in_ci() -> bool:
+    """Whether a CI runs this command, where nobody reads what could be done better."""
+    return found_ci() is not None or os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
 OnlyTasks = Annotated[
@@ -121,7 +132,7 @@ FindingsOption = Annotated[
         "-o",
         envvar="SFRUNNER_OUTPUT",
         help="Print text, one JSON document, GitHub annotations, a GitLab code quality report, "
-        "Azure logging commands, JUnit XML, or SARIF 2.1.0.",
+        "Azure logging commands, JUnit XML, Markdown, or SARIF 2.1.0.",
     ),
 ]
 StateDir = Annotated[

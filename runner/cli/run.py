@@ -181,10 +181,10 @@ def _output_of_a_plan(output: FindingsOutput) -> PlanOutput:
     """
     from runner.cli.plan import PlanOutput
 
-    if output not in {FindingsOutput.TEXT, FindingsOutput.JSON}:
+    if output not in {FindingsOutput.TEXT, FindingsOutput.JSON, FindingsOutput.MARKDOWN}:
         raise UsageError(
             f"--dry-run prints a plan, which has no form `{output}`.",
-            hint="Use `-o text` or `-o json`; `runner plan` also has `-o markdown` and `-o html`.",
+            hint="Use `-o text`, `-o json` or `-o markdown`; `runner plan` also has `-o html`.",
         )
     return PlanOutput(output)
 

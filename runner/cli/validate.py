@@ -9,7 +9,7 @@ import typer
 
 from runner.cli.findings_output import print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
-from runner.cli.options import FindingsOption, FindingsOutput, Quiet, Target
+from runner.cli.options import FindingsOption, FindingsOutput, Quiet, Target, in_ci
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
@@ -48,39 +48,48 @@ def validate(
 
     permitted = permissions(allow_host, allow_outside, user_state())
     files = job_files(jobs, tag)
-    found = _problems(files, permitted, target)
+    found, without_lock = _problems(files, permitted, target)
     good = "" if quiet or found else "\n".join(f"{each}: valid" for each in files)
     if expand and not any(each.severity is Severity.ERROR for each in found):
         good = "\n".join(f"# {each}\n{expanded_tasks(each)}" for each in files).rstrip("\n")
-    print_findings(found, output, jobs=files, good=good)
+    print_findings(found, output, verb="validate", jobs=files, good=good)
     invalid = any(each.severity is Severity.ERROR for each in found)
     code = ExitCode.INVALID if invalid else ExitCode.DONE
+    if without_lock and output is FindingsOutput.TEXT and not quiet and not in_ci():
+        names = without_lock[0] if len(without_lock) == 1 else "JOB…"
+        typer.echo(
+            "note: fields and objects were not compared with the org's. After "
+            f"`runner org pull {names}`, validate does it without the org.",
+            err=True,
+        )
     tell_ci_findings("validate", found, files, output, code)
     if code:
         raise typer.Exit(code)
 
 
-def _problems(files: list[Path], permitted: Permissions, target: str | None) -> list[Diagnostic]:
-    """The problems of jobs for a target, or for each that they have, every one once."""
+def _problems(
+    files: list[Path], permitted: Permissions, target: str | None
+) -> tuple[list[Diagnostic], list[Path]]:
+    """The problems of jobs for a target, or for each that they have, every one once.
+
+    Also the jobs of real orgs that have no lock to be compared with.
+    """
     from runner.job.connections import target_names
-
-    found = [
-        problem
-        for file in files
-        for each in ([target] if target else target_names(file) or [None])
-        for problem in _of_target(file, permitted, each)
-    ]
-    return list(dict.fromkeys(found))
-
-
-def _of_target(file: Path, permitted: Permissions, target: str | None) -> list[Diagnostic]:
     from runner.job.lock_file import find_lock
+    from runner.job.model import Environment
     from runner.runs.wiring import check_job
 
-    job, problems = check_job(file, permitted, target=target, thorough=True)
-    lock = find_lock(file) if job else None
-    if job is None or lock is None:
-        return list(problems)
-    from runner.runs.lock_check import lock_problems
+    found: list[Diagnostic] = []
+    without_lock: list[Path] = []
+    for file in files:
+        for each in [target] if target else target_names(file) or [None]:
+            job, problems = check_job(file, permitted, target=each, thorough=True)
+            found += problems
+            lock = find_lock(file) if job else None
+            if job is not None and lock is not None:
+                from runner.runs.lock_check import lock_problems
 
-    return [*problems, *lock_problems(job, lock)]
+                found += lock_problems(job, lock)
+            elif job is not None and job.connection.environment is not Environment.LOCAL:
+                without_lock.append(file)
+    return list(dict.fromkeys(found)), list(dict.fromkeys(without_lock))

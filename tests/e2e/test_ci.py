@@ -52,10 +52,13 @@ def test_a_run_on_github_points_at_the_lines_of_tasks(bench, job, github):
     assert github("output") == f"exit-code=1\nrun-id={run_id}\n"
     assert "| `first` | create `Account` | partial | 2 | 1 | 1 |" in github("summary.md")
 
-    documents = {each: bench.run("run", job, "-o", each) for each in ("junit", "gitlab", "sarif")}
+    documents = {
+        each: bench.run("run", job, "-o", each) for each in ("junit", "gitlab", "markdown", "sarif")
+    }
     assert {each.code for each in documents.values()} == {1}
     suite = checked_junit(documents["junit"].out)[0]
     assert [each.get("name") for each in suite] == ["first", "load-Gold"]
+    assert "| `first` | create `Account` | partial | 2 | 1 | 1 |" in documents["markdown"].out
     assert suite.get("failures") == "2"
     assert "DUPLICATE" not in documents["junit"].out
     report = documents["gitlab"].document
@@ -68,7 +71,7 @@ def test_a_run_on_github_points_at_the_lines_of_tasks(bench, job, github):
         assert SECRET not in each.out
         assert annotations(each.err) == []
         assert f"rows: {bench.state}" in each.err  # the recap
-    assert github("output").count("exit-code=1\n") == 4
+    assert github("output").count("exit-code=1\n") == 5
     assert github("summary.md").count("###") == 1
 
 

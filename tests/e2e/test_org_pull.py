@@ -234,6 +234,11 @@ def test_drift_between_the_lock_and_the_org_hits_the_tasks_that_use_it(pulling, 
     ]
     github = bench.run("check", file, "--locked", "-o", "github")
     assert "::error file=job.yaml,line=10" in github.out
+    table = bench.run("check", file, "--locked", "-o", "markdown")
+    lines = table.out.splitlines()
+    assert lines[2:4] == ["| problem | where | what |", "|---|---|---|"]
+    told = "the org has changed under task people: Account.New__c is required now"
+    assert lines[4].startswith(f"| error `lock/drift` | `job.yaml:6:13` | ``{told} ")
     assert bench.run("org", "pull", file, "--update").code == 0
     assert "no relationship Other__r" in bench.run("validate", file).out
     fitting = job_of(bench, changed, USING.replace("Id, Other__r.Name", "Id"))
@@ -274,3 +279,20 @@ def test_the_schema_of_a_job_knows_its_org(pulling):
     assert "gone.yaml is not a file" in bench.run("schema", "--for", "gone.yaml").err
     bench.write("org.lock.json", "{")
     assert "error[lock/damaged]" in bench.run("schema", "--for", file).err
+
+
+def test_validate_says_once_how_to_compare_jobs_with_a_real_org(bench):
+    live = "{environment: live, client_id: x, token: {env: TOKEN}}"
+    bench.write("a.csv", "ERP_Id__c,Name\n1,x\n")
+    jobs = [bench.job(JOB, name=name, connection=live) for name in ("one.yaml", "two.yaml")]
+    one = bench.run("validate", jobs[0])
+    assert (one.code, one.err.count("note:")) == (0, 1)
+    assert f"After `runner org pull {jobs[0]}`, validate does it" in one.err
+    assert bench.run("validate", *jobs).err.count("note:") == 1
+    assert bench.run("validate", *jobs, "-q").err == ""
+    assert bench.run("validate", *jobs, "-o", "json").err == ""
+    bench.env["CI"] = "true"
+    assert bench.run("validate", *jobs).err == ""
+    bench.env.pop("CI")
+    local = bench.job(JOB, name="local.yaml", connection="{environment: local}")
+    assert bench.run("validate", local).err == ""
