@@ -298,4 +298,4 @@ def pull(
         typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")
 
 
-from runner.cli import org_snapshot  # noqa: E402, F401 - its verbs are of `app`
+from runner.cli import org_records, org_snapshot  # noqa: E402, F401 - its verbs are of `app`

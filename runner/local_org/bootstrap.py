@@ -75,6 +75,11 @@ def write_initial_records(
     return _ADMINISTRATOR
 
 
+def initial_ids(organization_id: str) -> tuple[str, ...]:
+    """The Ids of the initial records, but for record types."""
+    return tuple(str(record["Id"]) for _, record in _initial_records(organization_id))
+
+
 def completed_user(row: Mapping[str, str]) -> dict[str, str]:
     """A user's row, CSV texts by column, with what a create demands beyond name and username.
 

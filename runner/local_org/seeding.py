@@ -99,7 +99,7 @@ def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int
     if sobject is None:
         raise SeedError(path, 1, f"no sObject {name} in this org")
     if not sobject.flags.get("createable"):
-        sobject = _writeable(sobject)
+        sobject = writeable(sobject)
     count = 0
     rows = _rows(org, sobject, path)
     while batch := list(islice(rows, _BATCH_ROWS)):
@@ -120,7 +120,7 @@ def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int
     return count
 
 
-def _writeable(sobject: SObject) -> SObject:
+def writeable(sobject: SObject) -> SObject:
     """An object that no API call writes, such as custom metadata, as a seed writes it."""
     fields = tuple(
         replace(field, createable=field.name not in SYSTEM_COLUMNS) for field in sobject.fields

@@ -138,6 +138,8 @@ def the_rest(watch, jobs):
     watch.run("org", "snapshot", "base", code=0)
     watch.run("org", "restore", "base", code=0)
     watch.run("org", "time", "+1s", code=0)
+    watch.run("org", "dump", "dumped", code=0)
+    watch.run("org", "load", "dumped", code=2)  # there is nothing in it
 
 
 def test_no_secret_is_seen_anywhere(bench, org, pem):

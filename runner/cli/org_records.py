@@ -1,0 +1,119 @@
+"""`runner org load` and `runner org dump`: records of files into the local org, and back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+
+from runner.cli.help_text import HELP, examples_in_help
+from runner.cli.options import Output, OutputOption, StateDir
+from runner.cli.org import OrgFile, app, folder_of_org
+from runner.cli.settings import state_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EXAMPLES = {
+    "load": "runner org load Account.csv Contact.csv\n"
+    "runner org load customers.csv --object Account\n"
+    "runner org load data/accounts-plan.json\nrunner org load sfdmu/",
+    "dump": "runner org dump\nrunner org dump tests/data --update --org-file org.yaml",
+}
+
+
+@app.command(epilog=examples_in_help(EXAMPLES["load"]), context_settings=HELP)
+def load(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="CSV files, trees or plans of `sf data import tree`, folders of CSV files, "
+            "folders that SFDMU exported to.",
+            metavar="FILE...",
+        ),
+    ],
+    sobject: Annotated[
+        str | None,
+        typer.Option(
+            "--object",
+            help="Object of the CSV files. Default: the name of each file.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    org_file: OrgFile = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+) -> None:
+    """Create the records of files in the local org of a folder, all or none.
+
+    Files can refer to each other, in any order. The org may be running.
+    """
+    from runner.runs.load_rows import read_files
+    from runner.runs.local_org_control import org_control
+    from runner.runs.local_org_records import load_rows
+
+    found = read_files(files, sobject)
+    state = state_folder(state_dir).create()
+    with org_control(state, folder_of_org(org_file), org_file) as org:
+        loaded = load_rows(org, found.rows)
+    ignored = cast("list[str]", loaded["ignored"])
+    for setting in found.ignored:
+        typer.echo(
+            f"warning: {setting} has no effect; the values are those of the files.", err=True
+        )
+    if ignored:
+        typer.echo(
+            f"warning: not loaded, since it cannot be written: {', '.join(ignored)}.", err=True
+        )
+    if output is Output.JSON:
+        typer.echo(json.dumps(loaded))
+        return
+    created = cast("Mapping[str, int]", loaded["created"])
+    known = cast("Mapping[str, int]", loaded["found"])
+    typer.echo(f"{_records(sum(created.values()))} created{_by_object(created)}.")
+    if known:
+        typer.echo(f"{_records(sum(known.values()))} of the org used{_by_object(known)}.")
+
+
+@app.command(epilog=examples_in_help(EXAMPLES["dump"]), context_settings=HELP)
+def dump(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to write to; new or empty.", metavar="FOLDER")
+    ] = Path("dump"),
+    update: Annotated[
+        bool, typer.Option("--update", help="Replace the CSV files that the folder has.")
+    ] = False,
+    org_file: OrgFile = None,
+    output: OutputOption = Output.TEXT,
+    state_dir: StateDir = None,
+) -> None:
+    """Write the records of the local org of a folder to CSV files, one for each object.
+
+    `runner org load` reads them again. What every org has anyway is left out. The org may be
+    running.
+    """
+    from runner.runs.local_org_control import org_control
+    from runner.runs.local_org_records import dump_records
+
+    state = state_folder(state_dir).create()
+    with org_control(state, folder_of_org(org_file), org_file) as org:
+        dumped = dump_records(org, folder, update=update)
+    for name, reason in dumped.left_out.items():
+        typer.echo(f"warning: {name} is left out: {reason}.", err=True)
+    if output is Output.JSON:
+        document = {"records": dumped.records, "left_out": dumped.left_out}
+        typer.echo(json.dumps({"folder": str(folder), **document}))
+        return
+    typer.echo(f"{folder}: {_records(sum(dumped.records.values()))}{_by_object(dumped.records)}.")
+
+
+def _records(number: int) -> str:
+    return f"{number:,} record{'' if number == 1 else 's'}"
+
+
+def _by_object(counts: Mapping[str, int]) -> str:
+    listed = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return f" ({listed})" if listed else ""
