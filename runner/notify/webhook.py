@@ -20,7 +20,8 @@ from runner.job.secrets import read_secret
 from runner.notify.message import Document
 from runner.redaction import register_secret
 from runner.salesforce.http.messages import OrgRequest
-from runner.salesforce.http.transport import Transport, time_limit
+from runner.salesforce.http.transport import Transport
+from runner.salesforce.http.waits import time_limit
 
 TIMEOUT_SECONDS = 2.0
 """For one message: a run does not wait longer for those who are notified."""

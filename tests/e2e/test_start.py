@@ -23,9 +23,10 @@ NEVER = {
     "truststore",
     "numpy",
     "pandas",
+    "httpx",
 }
 """Packages that no ordinary command needs."""
-HTTP, ENGINE = {"httpx", "tenacity"}, {"_duckdb"}
+ENGINE = {"_duckdb"}
 COMPLETE = {"_RUNNER_COMPLETE": "complete_bash", "COMP_WORDS": "runner val", "COMP_CWORD": "1"}
 
 
@@ -55,7 +56,7 @@ def layers(modules):
 def test_history_reads_the_ledger_alone(imported):
     imported("history")  # makes the ledger
     modules, _ = imported("history")
-    assert packages(modules).isdisjoint({*NEVER, *HTTP, *ENGINE, "yaml", "filelock"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml", "filelock"})
     assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "report"})
     assert len(modules) < 110
 
@@ -63,7 +64,7 @@ def test_history_reads_the_ledger_alone(imported):
 def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, bench):
     bench.write("rows.csv", "no,name\n1,A\n")
     modules, _ = imported("validate", bench.job(JOB))
-    assert packages(modules).isdisjoint({*NEVER, *HTTP, *ENGINE, "sqlite3"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlite3"})
     assert layers(modules).isdisjoint({"salesforce", "engine", "local_org", "login"})
     assert len(modules) < 190
 
@@ -73,7 +74,7 @@ def test_whoami_asks_an_org_without_an_engine(imported, bench, org):
     assert "admin@local.example" in said
     assert packages(modules).isdisjoint({*NEVER, *ENGINE})
     assert layers(modules).isdisjoint({"tables", "login"})
-    assert len(modules) < 310
+    assert len(modules) < 210
 
 
 def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, bench, org):
@@ -82,7 +83,7 @@ def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, be
     assert packages(modules).isdisjoint({*NEVER, "sqlalchemy", "keyring", "fsspec"})
     assert layers(modules).isdisjoint({"login"})
     assert modules.isdisjoint({"runner.cli.history", "runner.engine.query", "runner.engine.undo"})
-    assert len(modules) < 455
+    assert len(modules) < 385
 
 
 def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
@@ -90,13 +91,13 @@ def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
     modules, _ = imported("run", "-q", bench.job(query))
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy"})
     assert modules.isdisjoint({"runner.engine.write", "runner.engine.bulk", "runner.engine.undo"})
-    assert len(modules) < 455
+    assert len(modules) < 375
 
 
 def test_a_word_is_completed_without_more_than_the_command_line(imported):
     modules, said = imported(**COMPLETE)
     assert said == "validate\n"
-    assert packages(modules).isdisjoint({*NEVER, *HTTP, *ENGINE, "yaml", "filelock"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml", "filelock"})
     assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "state"})
     assert len(modules) < 80
 

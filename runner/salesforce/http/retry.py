@@ -1,7 +1,7 @@
 """The loop that waits: requests, row retries and polls are all repeated here.
 
-The one place that uses tenacity. Knows waits and deadlines, and runs what the retry table decides.
-Knows nothing of tokens: who sends a request says how its token is renewed.
+Knows waits and deadlines, and runs what the retry table decides. Knows nothing of tokens: who sends
+a request says how its token is renewed.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import time
 from collections.abc import Callable
 from copy import copy
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 
-import tenacity
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -33,7 +31,7 @@ from runner.salesforce.http.retry_table import (
     Wait,
     decide,
 )
-from runner.salesforce.http.transport import time_limit
+from runner.salesforce.http.waits import time_limit
 
 FIRST_WAIT_SECONDS = 1.0
 _LONG_FACTOR = 4
@@ -114,32 +112,17 @@ class Retrier:
         """
         last = None if total_seconds is None else self.clock() + total_seconds
         deadline = _earliest(last, self.ends_at)
-        pause: Pause | None = None
-
-        def is_unfinished(state: tenacity.RetryCallState) -> bool:
-            nonlocal pause
-            pause = None
-            if state.outcome is not None and not state.outcome.failed:
-                pause = pause_after(state.outcome.result(), state.attempt_number)
-            return pause is not None
-
-        def is_enough(state: tenacity.RetryCallState) -> bool:
-            is_late = deadline is not None and self.clock() + state.upcoming_sleep > deadline
-            return is_late or (most_tries is not None and state.attempt_number >= most_tries)
-
-        def report(state: tenacity.RetryCallState) -> None:
-            if pause is not None:
-                self._report(pause, state.attempt_number)
-
-        loop = tenacity.Retrying(
-            retry=is_unfinished,
-            wait=lambda _state: pause.seconds if pause else 0.0,
-            stop=is_enough,
-            sleep=self._sleep,
-            before_sleep=report,
-            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
-        )
-        return loop(attempt)
+        tries = 0
+        while True:
+            outcome = attempt()
+            tries += 1
+            pause = pause_after(outcome, tries)
+            if pause is None or (most_tries is not None and tries >= most_tries):
+                return outcome
+            if deadline is not None and self.clock() + pause.seconds > deadline:
+                return outcome
+            self._report(pause, tries)
+            self._sleep(pause.seconds)
 
     def send(
         self,
@@ -325,6 +308,8 @@ def retry_after_seconds(outcome: OrgResponse | TransportError) -> float | None:
 
 def moment_of(header: str) -> datetime | None:
     """The moment in a header such as `Date`; None where it is not one."""
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - imports a lot, for few answers
+
     try:
         moment = parsedate_to_datetime(header)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

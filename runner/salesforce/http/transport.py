@@ -1,71 +1,47 @@
 """Sends requests and reads answers: the one place that speaks HTTP.
 
-Knows httpx and maps each of its failures to a TransportError. The timeouts of httpx start again
-with every piece of an answer, so one that drips never times out; under a `time_limit`, every wait
-is cut to what is left of it. Knows nothing of tokens, retries or what an answer means.
+Decides which connections a request takes: ours, or those through a proxy. Decompresses bodies, and
+refuses those that are damaged. Knows nothing of tokens, retries or what an answer means.
 """
 
 from __future__ import annotations
 
 import os
-import ssl
-import time
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import TYPE_CHECKING, BinaryIO, Self
 from urllib.parse import urlsplit
-
-import httpcore
-import httpx
 
 from runner.content_encoding import ACCEPTED, EncodingError, decode_body
 from runner.credentials import Secret
-from runner.errors import (
-    DamagedAnswerError,
-    OrgError,
-    StateError,
-    TransportError,
-    UnexpectedAnswerError,
-    UsageError,
-)
-from runner.lanes import check_stop, in_lane
+from runner.errors import DamagedAnswerError, StateError, UsageError
+from runner.salesforce.http.answer import Answer
+from runner.salesforce.http.direct import Connections
+from runner.salesforce.http.failures import mapped_failures
 from runner.salesforce.http.hosts import check_may_have_secrets
 from runner.salesforce.http.messages import FileBody, OrgRequest, OrgResponse
+from runner.salesforce.http.outgoing import Outgoing
 from runner.salesforce.http.upload import FileUpload
 from runner.version import __version__
+
+if TYPE_CHECKING:
+    import ssl
+
+    from runner.salesforce.http.proxied import Proxied
 
 CONNECT_TIMEOUT_SECONDS = 30.0
 READ_TIMEOUT_SECONDS = 610.0
 """The org ends a request after 10 minutes; a shorter timeout would lose answers."""
 QUESTION_TIMEOUT_SECONDS = 150.0
 """For a GET, which is safe to repeat; the org ends a query after 2 minutes."""
-_CONNECTIONS = 32
-_LOOK_UP_SECONDS = 0.5
-"""How often a read in a lane looks whether it must stop."""
-_NO_TRUST = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For requests without TLS: to load certificates takes longer than a request."""
-_LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-
-# The request cannot have been executed: it did not leave this machine, or not completely.
-_NOTHING_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
-    httpx.PoolTimeout,
-    httpx.ProxyError,
-    httpx.UnsupportedProtocol,
-    httpx.LocalProtocolError,
-    httpx.InvalidURL,
-)
-_FAILURES = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, httpx.CookieConflict)
-
-_ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
-"""When the waits of this thread must have ended, by the monotonic clock; None: no limit."""
+_PIECE_BYTES = 256 * 1024
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+"""Never behind a proxy."""
 
 Receiver = Callable[[Mapping[str, str], Iterator[bytes]], None]
 """Reads a body piece by piece, decompressed; also gets the headers, names in lower case."""
@@ -85,11 +61,11 @@ class Transport:
         self._allowed_hosts = allowed_hosts
         self._checked: set[tuple[str, str]] = set()
         """Schemes and hosts that may be given secrets, as checked before."""
-        self._timeout = httpx.Timeout(read_timeout_seconds, connect=connect_timeout_seconds)
-        self._question_timeout = httpx.Timeout(
-            min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS), connect=connect_timeout_seconds
-        )
-        self._clients: dict[bool, httpx.Client] = {}  # with TLS, and without
+        self._timeout = read_timeout_seconds
+        self._question_timeout = min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS)
+        self._connect_timeout = connect_timeout_seconds
+        self._direct = Connections(connect_timeout_seconds, _trusted)
+        self._proxied: Proxied | None = None
         self._creating = Lock()
 
     def send(self, request: OrgRequest, receive: Receiver | None = None) -> OrgResponse:
@@ -108,28 +84,28 @@ class Transport:
         self._check_host(request)
         with ExitStack() as stack:
             upload = FileUpload(request.body) if isinstance(request.body, FileBody) else None
+            timeout = self._question_timeout if request.method == "GET" else self._timeout
             with mapped_failures(request, upload):
-                client = self._client(request)
-                outgoing = self._outgoing(client, request, upload, stack)
-                answer = client.send(outgoing, stream=True)
+                outgoing = _outgoing(request, upload, stack)
+                answer = self._connections(request.url).send(outgoing, timeout)
             stack.callback(answer.close)
-            headers = {name.lower(): value for name, value in answer.headers.items()}
-            if answer.status_code == HTTPStatus.NO_CONTENT:
+            headers = answer.headers
+            if answer.status == HTTPStatus.NO_CONTENT:
                 headers["content-length"] = "0"  # it cannot have a body, and need not say so
             asked = f"{request.method} {urlsplit(request.url).path}"
             chunks = _chunks(request, answer, may_be_empty=receive is None)
-            if not answer.is_success:
-                body = _readable(chunks)
-                return OrgResponse(answer.status_code, headers, body, request=asked)
+            if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+                return OrgResponse(answer.status, headers, _readable(chunks), request=asked)
             if receive is None:
-                return OrgResponse(answer.status_code, headers, b"".join(chunks), request=asked)
+                return OrgResponse(answer.status, headers, b"".join(chunks), request=asked)
             receive(headers, chunks)
-            return OrgResponse(answer.status_code, headers, request=asked)
+            return OrgResponse(answer.status, headers, request=asked)
 
     def close(self) -> None:
         """Close every connection."""
-        for client in self._clients.values():
-            client.close()
+        self._direct.close()
+        if self._proxied is not None:
+            self._proxied.close()
 
     def __enter__(self) -> Self:
         return self
@@ -152,110 +128,63 @@ class Transport:
             check_may_have_secrets(request.url, self._allowed_hosts)
             self._checked.add(origin)
 
-    def _client(self, request: OrgRequest) -> httpx.Client:
-        tls = not request.url.startswith("http://")
+    def _connections(self, url: str) -> Connections | Proxied:
+        if not _may_need_proxy(url):
+            return self._direct
         with self._creating:
-            if tls not in self._clients:
-                self._clients[tls] = _client(tls=tls)
-            return self._clients[tls]
+            if self._proxied is None:
+                from runner.salesforce.http.proxied import Proxied  # noqa: PLC0415 - takes long
 
-    def _outgoing(
-        self, client: httpx.Client, request: OrgRequest, upload: FileUpload | None, stack: ExitStack
-    ) -> httpx.Request:
-        headers = {
-            name: value.reveal() if isinstance(value, Secret) else value
-            for name, value in request.headers.items()
-        }
-        content: bytes | BinaryIO | Iterator[bytes] | None
-        if request.form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            content = request.encoded_form()
-        elif isinstance(request.body, Path):
-            content = stack.enter_context(_opened(request.body))
-        elif upload is not None:
-            headers["Content-Length"] = str(upload.body.length)
-            content = upload.pieces()
-        else:
-            content = request.body if isinstance(request.body, bytes) else None
-        timeout = self._question_timeout if request.method == "GET" else self._timeout
-        return client.build_request(
-            request.method, request.target, headers=headers, content=content, timeout=timeout
-        )
+                try:
+                    self._proxied = Proxied(self._connect_timeout, _trusted())
+                except (ValueError, ImportError) as error:
+                    raise _unusable_settings(error) from error
+            return self._proxied
 
 
-@contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
-    """Limit the waits of this thread inside the block, all together."""
-    outer = _ends_at.get()
-    own = time.monotonic() + seconds
-    token = _ends_at.set(own if outer is None else min(own, outer))
-    try:
-        yield
-    finally:
-        _ends_at.reset(token)
+def _may_need_proxy(url: str) -> bool:
+    """Whether this machine's settings name a proxy; which hosts it is for is judged elsewhere."""
+    if urlsplit(url).hostname in _LOOPBACK:
+        return False
+    named = (name.lower() for name, value in os.environ.items() if value)
+    if any(name.endswith("_proxy") and name != "no_proxy" for name in named):
+        return True
+    if sys.platform not in {"darwin", "win32"}:
+        return False
+    from urllib.request import getproxies  # noqa: PLC0415 - these systems have settings of their own
+
+    return bool(getproxies())
 
 
-@contextmanager
-def mapped_failures(request: OrgRequest, upload: FileUpload | None = None) -> Iterator[None]:
-    """Turn whatever httpx raises inside into an error of ours.
-
-    Of an upload that did not get to its end, the org can have executed nothing.
-
-    Raises:
-        TransportError: With `may_have_arrived` by the kind of failure.
-        UnexpectedAnswerError: The proxy refuses, or the certificate is not trusted; nothing was
-            sent, and it will be the same at the next try.
-    """
-    try:
-        yield
-    except _FAILURES as failure:
-        error = transport_error_of(failure, request)
-        if isinstance(error, TransportError) and upload is not None and not upload.is_complete:
-            error.may_have_arrived = False
-        raise error from failure
-
-
-def transport_error_of(failure: Exception, request: OrgRequest) -> OrgError:
-    """What a failure of httpx means; only a TransportError may go away by itself."""
-    host = urlsplit(request.url).netloc
-    cause = str(failure) or type(failure).__name__
-    if isinstance(failure, httpx.ProxyError) and cause[:3] in _REFUSED_BY_PROXY:
-        return UnexpectedAnswerError(
-            f"The proxy does not connect to {host}: {cause}",
-            status=int(cause[:3]),
-            hint=_REFUSED_BY_PROXY[cause[:3]],
-        )
-    if isinstance(failure, httpx.ConnectError) and "CERTIFICATE_VERIFY_FAILED" in cause:
-        return UnexpectedAnswerError(
-            f"The certificate of {host} is not trusted: {cause}",
-            hint="If a proxy here inspects TLS, name the file of its certificate in SSL_CERT_FILE, "
-            "or add the certificate to this machine's trusted ones. Check the clock, too.",
-        )
-    if isinstance(failure, _NOTHING_SENT):
-        return TransportError(
-            f"{host} cannot be reached: {cause}",
-            may_have_arrived=False,
-            hint="Check the host name, the network, HTTPS_PROXY and SSL_CERT_FILE.",
-        )
-    return TransportError(
-        f"No complete answer from {host} to {request.method} {urlsplit(request.url).path}: {cause}",
-        may_have_arrived=True,
-        hint="The connection broke; try again later.",
-    )
+def _outgoing(request: OrgRequest, upload: FileUpload | None, stack: ExitStack) -> Outgoing:
+    headers = {
+        "User-Agent": f"sfrunner/{__version__}",
+        "Accept": "*/*",
+        "Accept-Encoding": ACCEPTED,
+    }
+    for name, value in request.headers.items():
+        headers[name] = value.reveal() if isinstance(value, Secret) else value
+    body: Iterable[bytes] = ()
+    length: int | None = None
+    if request.form is not None:
+        headers["Content-Type"] = "application/x-www-form-urlencoded"
+        form = request.encoded_form()
+        body, length = (form,), len(form)
+    elif upload is not None:
+        body, length = upload.pieces(), upload.body.length
+    elif isinstance(request.body, Path):
+        body, length = _opened(request.body, stack)
+    elif isinstance(request.body, bytes):
+        body, length = (request.body,), len(request.body)
+    return Outgoing(request.method, request.target, headers, body, length)
 
 
-_REFUSED_BY_PROXY = {
-    "407": "The proxy wants a user and a password: HTTPS_PROXY=http://user:password@proxy:port.",
-    "403": "Ask who runs the proxy to allow this host, or name another proxy in HTTPS_PROXY.",
-}
-
-
-def _chunks(request: OrgRequest, answer: httpx.Response, *, may_be_empty: bool) -> Iterator[bytes]:
+def _chunks(request: OrgRequest, answer: Answer, *, may_be_empty: bool) -> Iterator[bytes]:
     """The body, decompressed here: httpx accepts a gzip stream that is cut off."""
     encoding = answer.headers.get("content-encoding", "")
     try:
         with mapped_failures(request):
-            body = answer.iter_raw()
+            body = answer.pieces()
             if encoding:
                 body = decode_body(body, encoding, may_be_empty=may_be_empty)
             yield from body
@@ -273,128 +202,50 @@ def _readable(chunks: Iterator[bytes]) -> bytes:
     return b"".join(read)
 
 
-def _opened(file: Path) -> BinaryIO:
+def _opened(file: Path, stack: ExitStack) -> tuple[Iterator[bytes], int]:
+    """The pieces of a file, and its length."""
     try:
-        return file.open("rb")
+        stream = stack.enter_context(file.open("rb"))
+        return _pieces(file, stream), os.fstat(stream.fileno()).st_size
     except OSError as error:
-        raise StateError(
-            f"{file} cannot be read: {error.strerror}",
-            hint="It belongs to this run; start a new run.",
-        ) from error
+        raise _unreadable(file, error) from error
 
 
-def _trusted() -> ssl.SSLContext | bool:
-    """This machine's trusted certificates, unless SSL_CERT_FILE or SSL_CERT_DIR names others.
-
-    By default httpx would trust its own list, and not a company's certificates.
-    """
-    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
-        return True
-    import truststore  # noqa: PLC0415 - the local org has no TLS
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _client(*, tls: bool) -> httpx.Client:
-    client = _unlimited_client(tls=tls)
-    # httpx has no public way to its network; a test sends an answer drop by drop.
-    for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001
-        if isinstance(transport, httpx.HTTPTransport):
-            pool = transport._pool  # noqa: SLF001
-            pool._network_backend = _LimitedNetwork(pool._network_backend)  # noqa: SLF001
-    return client
-
-
-def _unlimited_client(*, tls: bool) -> httpx.Client:
+def _pieces(file: Path, stream: BinaryIO) -> Iterator[bytes]:
     try:
-        return httpx.Client(
-            headers={"User-Agent": f"sfrunner/{__version__}", "Accept-Encoding": ACCEPTED},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            follow_redirects=False,
-            limits=httpx.Limits(
-                max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS
-            ),
-            # Loopback never goes through a proxy.
-            mounts=dict.fromkeys(_LOOPBACK),
-            verify=_trusted() if tls else _NO_TRUST,
-        )
-    except (OSError, ssl.SSLError, ValueError, httpx.InvalidURL, ImportError) as error:
-        raise UsageError(
-            f"This machine's network settings cannot be used: {error}",
-            hint="Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
-        ) from error
+        while piece := stream.read(_PIECE_BYTES):
+            yield piece
+    except OSError as error:
+        raise _unreadable(file, error) from error
 
 
-class _LimitedNetwork(httpcore.NetworkBackend):
-    """Opens connections whose every wait ends with the thread's limit."""
-
-    def __init__(self, network: httpcore.NetworkBackend) -> None:
-        self._network = network
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect."""
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        stream = self._network.connect_tcp(host, port, timeout, local_address, socket_options)
-        return _LimitedStream(stream)
-
-    def connect_unix_socket(
-        self,
-        path: str,
-        timeout: float | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect."""
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        return _LimitedStream(self._network.connect_unix_socket(path, timeout, socket_options))
-
-    def sleep(self, seconds: float) -> None:
-        """Wait before another try to connect."""
-        self._network.sleep(_left(seconds, httpcore.ConnectTimeout) or 0.0)
+def _unreadable(file: Path, error: OSError) -> StateError:
+    return StateError(
+        f"{file} cannot be read: {error.strerror}",
+        hint="It belongs to this run; start a new run.",
+    )
 
 
-class _LimitedStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
-        self._stream = stream
-        self.close = stream.close  # type: ignore[method-assign]
-        self.get_extra_info = stream.get_extra_info  # type: ignore[method-assign]
+def _trusted() -> ssl.SSLContext:
+    """Trusts this machine's certificates, unless SSL_CERT_FILE or SSL_CERT_DIR names others."""
+    import ssl  # noqa: PLC0415 - the local org has no TLS
 
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        while in_lane():  # a lane has to notice that it must stop
-            check_stop()
-            left = _left(timeout, httpcore.ReadTimeout)
-            if left is not None and left <= _LOOK_UP_SECONDS:
-                break
-            with suppress(httpcore.ReadTimeout):
-                return self._stream.read(max_bytes, _LOOK_UP_SECONDS)
-            timeout = None if timeout is None else timeout - _LOOK_UP_SECONDS
-        return self._stream.read(max_bytes, _left(timeout, httpcore.ReadTimeout))
+    file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
+    try:
+        if file or folder:
+            context = ssl.create_default_context(cafile=file or None, capath=folder or None)
+        else:
+            import truststore  # noqa: PLC0415 - as above
 
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, _left(timeout, httpcore.WriteTimeout))
-
-    def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,
-    ) -> httpcore.NetworkStream:
-        timeout = _left(timeout, httpcore.ConnectTimeout)
-        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
+            context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.set_alpn_protocols(["http/1.1"])
+    except (OSError, ValueError, ImportError) as error:
+        raise _unusable_settings(error) from error
+    return context
 
 
-def _left(timeout: float | None, error: type[Exception]) -> float | None:
-    """How long to wait at most; raises when nothing is left."""
-    ends_at = _ends_at.get()
-    if ends_at is None:
-        return timeout
-    left = ends_at - time.monotonic()
-    if left <= 0:
-        raise error("the time is up")
-    return left if timeout is None else min(timeout, left)
+def _unusable_settings(error: Exception) -> UsageError:
+    return UsageError(
+        f"This machine's network settings cannot be used: {error}",
+        hint="Check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY.",
+    )

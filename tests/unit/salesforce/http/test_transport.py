@@ -9,8 +9,10 @@ import pytest
 from runner import __version__
 from runner.credentials import Secret
 from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
+from runner.salesforce.http.failures import mapped_failures
 from runner.salesforce.http.messages import FileBody, OrgRequest
-from runner.salesforce.http.transport import Transport, mapped_failures
+from runner.salesforce.http.proxied import as_ours
+from runner.salesforce.http.transport import Transport
 
 ASKED = OrgRequest("POST", "https://acme.my.salesforce.com/services/data")
 
@@ -37,7 +39,7 @@ def made(kind):
 
 @pytest.mark.parametrize("kind", every_failure_of_httpx())
 def test_every_failure_of_httpx_becomes_a_transport_error(kind):
-    with pytest.raises(TransportError), mapped_failures(ASKED):
+    with pytest.raises(TransportError), mapped_failures(ASKED), as_ours():
         raise made(kind)
 
 
@@ -55,7 +57,7 @@ def test_every_failure_of_httpx_becomes_a_transport_error(kind):
     ],
 )
 def test_only_a_request_that_never_left_is_known_not_to_have_arrived(kind, may_have_arrived):
-    with pytest.raises(TransportError) as caught, mapped_failures(ASKED):
+    with pytest.raises(TransportError) as caught, mapped_failures(ASKED), as_ours():
         raise kind("boom")
     assert caught.value.may_have_arrived is may_have_arrived
 

@@ -1,0 +1,87 @@
+"""A request as HTTP/1.1 sends it.
+
+Knows how a URL and headers are written, and refuses what would be read as something else. Knows
+nothing of connections.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import quote, unquote, urlsplit
+
+from msgspec import Struct
+
+from runner.salesforce.http.failures import UnsentError
+
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_IN_TARGETS = "/:?@!$&'()*+,;=~%[]|"
+"""What is sent as it is, besides letters and digits."""
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+
+
+class Origin(Struct, frozen=True):
+    """A server, by its URL."""
+
+    tls: bool
+    host: str
+    port: int
+
+    @property
+    def text(self) -> str:
+        """As the header `Host` has it."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == (443 if self.tls else 80) else f"{host}:{self.port}"
+
+
+class Outgoing(Struct, frozen=True):
+    """A request as it is sent."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: Iterable[bytes] = ()
+    length: int | None = None
+    """Of the body, in bytes; None: no body."""
+
+    def origin(self) -> Origin:
+        """Where it goes.
+
+        Raises:
+            UnsentError: Its URL names no server.
+        """
+        try:
+            parts = urlsplit(self.url)
+            port = parts.port
+        except ValueError as error:
+            raise UnsentError(str(error)) from error
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UnsentError(f"{self.url!r} is no URL of a server")
+        tls = parts.scheme == "https"
+        return Origin(tls, parts.hostname, port or (443 if tls else 80))
+
+    def head(self) -> bytes:
+        """Its lines before the body.
+
+        Raises:
+            UnsentError: A header has a line break or another character that it cannot have.
+        """
+        parts = urlsplit(self.url)
+        target = quote(parts.path or "/", safe=_IN_TARGETS)
+        if parts.query:
+            target += f"?{quote(parts.query, safe=_IN_TARGETS)}"
+        headers = {"Host": self.origin().text, "Connection": "keep-alive", **self.headers}
+        if parts.username is not None and "Authorization" not in headers:
+            user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
+        if self.length is not None or self.method in _WITH_BODY:
+            headers["Content-Length"] = str(self.length or 0)
+        for name, value in headers.items():
+            if not _HEADER_VALUE.fullmatch(value):
+                raise UnsentError(f"the header {name} has a character that it cannot have")
+        lines = [f"{self.method} {target} HTTP/1.1", *map(": ".join, headers.items()), "", ""]
+        try:
+            return "\r\n".join(lines).encode("ascii")
+        except UnicodeEncodeError as error:
+            raise UnsentError(str(error)) from error

@@ -1,0 +1,68 @@
+"""How long one wait of a connection may take.
+
+The timeout of a connection starts again with every piece of an answer, so one that drips would
+never time out; under a `time_limit`, every wait is cut to what is left of it. Knows clocks and
+lanes. Knows nothing of sockets or requests.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from typing import TypeVar
+
+from runner.lanes import check_stop, in_lane
+
+_LOOK_UP_SECONDS = 0.5
+"""How often a read in a lane looks whether it must stop."""
+_ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
+"""When the waits of this thread must have ended, by the monotonic clock; None: no limit."""
+Read = TypeVar("Read")
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Limit the waits of this thread inside the block, all together."""
+    outer = _ends_at.get()
+    own = time.monotonic() + seconds
+    token = _ends_at.set(own if outer is None else min(own, outer))
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+def left(timeout: float | None, error: type[Exception] = TimeoutError) -> float | None:
+    """How long to wait at most; raises when nothing is left."""
+    ends_at = _ends_at.get()
+    if ends_at is None:
+        return timeout
+    rest = ends_at - time.monotonic()
+    if rest <= 0:
+        raise error("the time is up")
+    return rest if timeout is None else min(timeout, rest)
+
+
+def read(
+    once: Callable[[float | None], Read],
+    timeout: float | None,
+    error: type[Exception] = TimeoutError,
+) -> Read:
+    """Read within a timeout; a lane notices meanwhile that it must stop.
+
+    Args:
+        once: Reads within the seconds that it is given, or raises `error`.
+        timeout: Seconds; None: no limit.
+        error: What says that nothing came in time.
+    """
+    while in_lane():
+        check_stop()
+        rest = left(timeout, error)
+        if rest is not None and rest <= _LOOK_UP_SECONDS:
+            break
+        with suppress(error):
+            return once(_LOOK_UP_SECONDS)
+        timeout = None if timeout is None else timeout - _LOOK_UP_SECONDS
+    return once(left(timeout, error))
