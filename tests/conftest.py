@@ -1,14 +1,13 @@
 """Slow tests wait until they are asked for: `pytest -m slow`, or SFRUNNER_SLOW=1 for all tests."""
 
-import compileall
 import os
 import ssl
 from functools import cache
-from pathlib import Path
 
 import pytest
 
 from runner import redaction
+from tests.prepared import prepare
 
 ONE_WORKER = (
     "tests/contract/clients/",
@@ -18,12 +17,7 @@ ONE_WORKER = (
 
 
 def pytest_configure(config):
-    """Hundreds of processes are started: none is to compile the product anew.
-
-    Python does that itself unless PYTHONDONTWRITEBYTECODE forbids it, as it often does in CI.
-    """
-    if not hasattr(config, "workerinput"):
-        compileall.compile_dir(Path(__file__).parents[1] / "runner", quiet=2)
+    prepare(config)
     # httpx reads all certificates of the machine for each client, though most use no TLS.
     ssl.create_default_context = cache(ssl.create_default_context)
 

@@ -345,20 +345,21 @@ _ALL = (*_scenarios(), *_keyed(), *_compared(), *_mirrored(), *_merged(), *_side
 SCENARIOS = {each.name: each for each in _ALL}
 
 
-@pytest.fixture
-def killer(bench):
+@pytest.fixture(scope="session")
+def driver():
+    """The warm process, for all tests of a worker: each fork has its own environment."""
     process = subprocess.Popen(
-        [sys.executable, str(DRIVER)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=bench.folder,
-        env=bench.environ(),
+        [sys.executable, str(DRIVER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    yield Killer(process, bench.folder, bench.environ())
+    yield process
     process.stdin.close()
     process.wait(timeout=SECONDS)
     process.stdout.close()
+
+
+@pytest.fixture
+def killer(bench, driver):
+    return Killer(driver, bench.folder, bench.environ())
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from tests.e2e.crash import faults
+
 SAMPLE = 2
 SEED = 20261123
 
@@ -29,16 +31,18 @@ def check(bench, points_of):
     for at in points_of(count):
         by = "run" if at % 2 else "resume"
         unharmed(bench, bench.killed_and_resumed(at, by=by), expected, at)
-    return count
+    return count, expected
 
 
-def test_a_sample_of_points(crash_bench, scenario):
+def test_a_sample_of_points_and_of_faults(crash_bench, scenario):
     chosen = random.Random(f"{SEED} {scenario}")  # noqa: S311 - a sample that repeats
-    check(crash_bench(scenario), lambda count: sorted(chosen.sample(range(1, count + 1), SAMPLE)))
+    bench = crash_bench(scenario)
+    _, expected = check(bench, lambda count: sorted(chosen.sample(range(1, count + 1), SAMPLE)))
+    faults.unharmed(bench, faults.FAULTS[chosen.choice(sorted(faults.FAULTS))], expected)
 
 
 @pytest.mark.slow
 def test_every_point(crash_bench, scenario, capsys):
-    points = check(crash_bench(scenario), lambda count: range(1, count + 1))
+    points, _ = check(crash_bench(scenario), lambda count: range(1, count + 1))
     with capsys.disabled():
         sys.stdout.write(f"\n{scenario}: killed at each of {points} points\n")
