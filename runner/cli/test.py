@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +18,7 @@ from runner.cli.options import Output, OutputOption, Quiet
 from runner.errors import AbortedError, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from runner.job.job_tests import JobTest
     from runner.verdict import Verdict
 
 EXAMPLES = """\
@@ -65,6 +67,15 @@ def test(
             show_default=False,
         ),
     ] = "auto",
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help="Stay, and run tests again when a file that they read changes: their own, their "
+            "job, sources, rows, org file.",
+            show_default=False,
+        ),
+    ] = False,
     output: OutputOption = Output.TEXT,
     quiet: Quiet = False,
 ) -> None:
@@ -73,34 +84,28 @@ def test(
     A test file, `accounts.test.yaml`, is beside its job, `accounts.yaml`. No other org is reached,
     no token is read, and what a job writes goes to a temporary folder.
     """
-    from runner.cli.run_output import signals_stop_the_run
     from runner.report.verdicts import junit_document, verdicts_document
     from runner.runs.job_tests import loaded
-    from runner.runs.job_tests import verdicts as run_all
     from runner.verdict import Status
 
-    processes = _processes(number)
-    began, files = time.monotonic(), _test_files(paths or [Path()])
-    tests, verdicts = loaded(files)
-    if name is not None:
-        tests = [each for each in tests if name.casefold() in each.name.casefold()]
-        if not tests and not verdicts:
-            raise UsageError(
-                f"No test has {name!r} in its name.", hint="`runner test` lists the names."
-            )
-    is_text = output is Output.TEXT
-    _print_lines(verdicts if is_text else (), quiet=quiet)
-    aborted: AbortedError | None = None
-    with (
-        tempfile.TemporaryDirectory(prefix="runner-test-", dir=_in_memory()) as scratch,
-        signals_stop_the_run(),
-    ):
-        try:
-            for verdict in run_all(tests, Path(scratch), processes):
-                verdicts.append(verdict)
-                _print_lines([verdict] if is_text else (), quiet=quiet)
-        except AbortedError as error:
-            aborted = error
+    processes, began, is_text = _processes(number), time.monotonic(), output is Output.TEXT
+
+    def files() -> list[Path]:
+        return _test_files(paths or [Path()])
+
+    def load(files: Sequence[Path]) -> tuple[list[JobTest], list[Verdict]]:
+        tests, broken = loaded(files)
+        wanted = (name or "").casefold()
+        return [each for each in tests if wanted in each.name.casefold()], broken
+
+    if watch:
+        _watch(files, load, processes, quiet=quiet, alone=is_text and junit is None)
+    tests, verdicts = load(files())
+    if name is not None and not tests and not verdicts:
+        raise UsageError(
+            f"No test has {name!r} in its name.", hint="`runner test` lists the names."
+        )
+    aborted = _run(tests, verdicts, processes, lines=is_text, quiet=quiet)
     if is_text:
         _print_end(verdicts, time.monotonic() - began, quiet=quiet)
     else:
@@ -114,6 +119,70 @@ def test(
     found = {each.status for each in verdicts}
     if found - {Status.PASSED}:
         raise typer.Exit(ExitCode.INVALID if Status.BROKEN in found else ExitCode.FAILED)
+
+
+def _run(
+    tests: Sequence[JobTest],
+    verdicts: list[Verdict],
+    processes: int | None,
+    *,
+    lines: bool,
+    quiet: bool,
+) -> AbortedError | None:
+    """Run tests and add their verdicts, all printed as lines if wanted; what ended it early."""
+    from runner.cli.run_output import signals_stop_the_run
+    from runner.cli.test_progress import Progress
+    from runner.runs.job_tests import verdicts as run_all
+    from runner.verdict import Status
+
+    _print_lines(verdicts if lines else (), quiet=quiet)
+    progress, unread = Progress(sys.stderr, len(tests)), len(verdicts)
+    with (
+        tempfile.TemporaryDirectory(prefix="runner-test-", dir=_in_memory()) as scratch,
+        signals_stop_the_run(),
+    ):
+        try:
+            progress.show(0, 0)
+            for verdict in run_all(tests, Path(scratch), processes):
+                verdicts.append(verdict)
+                progress.clear()
+                _print_lines([verdict] if lines else (), quiet=quiet)
+                not_passed = sum(each.status is not Status.PASSED for each in verdicts[unread:])
+                progress.show(len(verdicts) - unread, not_passed)
+        except AbortedError as error:
+            return error
+        finally:
+            progress.clear()
+    return None
+
+
+def _watch(
+    files: Callable[[], Sequence[Path]],
+    load: Callable[[Sequence[Path]], tuple[list[JobTest], list[Verdict]]],
+    processes: int | None,
+    *,
+    quiet: bool,
+    alone: bool,
+) -> NoReturn:
+    """Run tests and stay, until a signal comes.
+
+    Raises:
+        UsageError: Results are wanted as a document, too.
+    """
+    from runner.cli.test_watch import watch
+
+    if not alone:
+        message = "--watch never ends, so that there is no time to write results."
+        raise UsageError(message, hint="Leave out --junit and --output.")
+
+    def run(tests: Sequence[JobTest], verdicts: list[Verdict]) -> None:
+        began = time.monotonic()
+        aborted = _run(tests, verdicts, processes, lines=True, quiet=quiet)
+        _print_end(verdicts, time.monotonic() - began, quiet=quiet)
+        if aborted is not None:
+            raise typer.Exit(aborted.exit_code)
+
+    watch(files, load, run)
 
 
 def _in_memory() -> str | None:

@@ -117,6 +117,28 @@ def test_ctrl_c_ends_a_test_that_waits_and_leaves_nothing(bench, tests, processe
     assert list(scratch.iterdir()) == []
 
 
+def test_a_watch_runs_again_what_has_changed_until_ctrl_c(bench, tests):
+    process = bench.start("test", "--watch", "-k", "two")
+
+    assert process.stdout.readline() == "PASSED test.test.yaml: two rows are created\n"
+    assert process.stdout.readline().startswith("1 passed in")
+    assert process.stderr.readline().startswith("waiting for changes of ")
+    bench.write("rows.csv", "name\nCork\n")
+    assert process.stdout.readline() == "FAILED test.test.yaml: two rows are created\n"
+    while not process.stdout.readline().startswith("1 failed in"):
+        assert process.poll() is None
+    assert process.stderr.readline() == "changed: rows.csv\n"
+    assert process.stderr.readline().startswith("waiting for changes of ")
+    process.send_signal(signal.SIGINT)
+    assert (process.communicate(timeout=60), process.returncode) == (("", ""), 130)
+
+
+def test_a_watch_writes_no_results(bench, tests):
+    ended = bench.run("test", "--watch", "-o", "json")
+    assert ended.code == 2
+    assert ended.document["hint"] == "Leave out --junit and --output."
+
+
 def test_a_folder_without_tests_and_a_file_that_is_not_there_are_usage_errors(bench):
     empty = bench.run("test")
     assert empty.code == 2

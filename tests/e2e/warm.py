@@ -4,8 +4,8 @@ Each fork is a process of its own, with its own folder, environment and streams.
 line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three; null: the same as here).
 The exit code, or the negative signal, is one line on stdout. With `wait` false it is the process
 id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later.
-Nothing is opened before a fork: DuckDB has threads. What forks have compiled for themselves, they tell
-at their end, and later forks have it: regular expressions take a tenth of a short run.
+Nothing is opened before a fork: DuckDB has threads. What forks have compiled for themselves, they
+tell at their end, and later forks have it: regular expressions take a tenth of a short run.
 """
 
 import gc
