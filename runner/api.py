@@ -321,10 +321,9 @@ def history(
     Raises:
         StateError: The ledger cannot be read.
     """
-    from runner.state.ledger import Ledger  # noqa: PLC0415
+    from runner.state.store import open_ledger  # noqa: PLC0415
 
-    state = _settings(state_dir, (), ()).state
-    with Ledger(state.create().ledger) as ledger:
+    with open_ledger(_settings(state_dir, (), ()).state) as ledger:
         return ledger.runs(limit=limit, job=job)
 
 
@@ -333,9 +332,9 @@ def _settings(
 ) -> UserSettings:
     from runner.job.permissions import Permissions  # noqa: PLC0415
     from runner.runs.wiring import UserSettings  # noqa: PLC0415
-    from runner.state.paths import StateFolder, state_root  # noqa: PLC0415
+    from runner.state.paths import state_at  # noqa: PLC0415
 
-    state = StateFolder(state_root(Path(state_dir) if state_dir else None, os.environ))
+    state = state_at(state_dir, os.environ)
     permissions = Permissions(
         frozenset(host.lower() for host in hosts),
         tuple(Path(folder).expanduser().absolute() for folder in outside),

@@ -49,13 +49,12 @@ def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     """Ids of the newest runs, newest first."""
     import sqlite3
 
-    from runner.state.paths import StateFolder, state_root
+    from runner.state.paths import state_at
 
     found: list[str] = []
     with suppress(Exception):
         given = ctx.params.get("state_dir")  # as text: nothing is converted yet
-        root = state_root(Path(given).expanduser() if given else None, os.environ)
-        ledger = StateFolder(root).ledger
+        ledger = state_at(given, os.environ).ledger
         # Not the Ledger: it would create and change the file.
         with closing(sqlite3.connect(f"{ledger.as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute(

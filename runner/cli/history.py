@@ -14,7 +14,6 @@ from runner.errors import UsageError
 if TYPE_CHECKING:
     from runner.state.ledger import Ledger
     from runner.state.notifications import Notification
-    from runner.state.paths import StateFolder
     from runner.state.run_records import RunRecord
     from runner.state.watermarks import Watermark
 
@@ -54,14 +53,14 @@ def history(
 ) -> None:
     """List runs, newest first; or delete old ones."""
     from runner.runs.lost_ledger import lost_ledger
-    from runner.state.ledger import Ledger
+    from runner.state.store import open_ledger
 
     if keep is not None and not prune:
         raise UsageError("--keep needs --prune.", hint="Add `--prune`.")
-    state = state_folder(state_dir).create()
-    with Ledger(state.ledger) as ledger:
+    state = state_folder(state_dir)
+    with open_ledger(state) as ledger:
         if prune:
-            _prune(ledger, state, keep, output)
+            _prune(ledger, keep, output)
             return
         if watermarks:
             _print_watermarks(ledger.watermarks.all(job), output)
@@ -83,10 +82,10 @@ def history(
         typer.echo(f"warning: {lost}", err=True)
 
 
-def _prune(ledger: Ledger, state: StateFolder, keep: int | None, output: Output) -> None:
+def _prune(ledger: Ledger, keep: int | None, output: Output) -> None:
     from runner.runs.retention import prune
 
-    pruned = prune(ledger, state, keep=keep)
+    pruned = prune(ledger, keep=keep)
     if output is Output.JSON:
         typer.echo(json.dumps({"pruned": pruned.runs, "unfinished": pruned.unfinished}))
         return

@@ -27,12 +27,13 @@ def logs(
 ) -> None:
     """Print the events of a run, in order."""
     from runner.report.sinks import printable
-    from runner.state.ledger import Ledger
+    from runner.state.store import open_ledger
     from runner.telemetry.log import FILE, read_log
 
-    state = state_folder(state_dir).create()
-    with Ledger(state.ledger) as ledger:
+    state = state_folder(state_dir)
+    with open_ledger(state) as ledger:
         found = ledger.run(run)
+        ledger.files.fetch(found.run_id)
     file = state.run(found.run_id) / FILE
     try:
         log = read_log(file)

@@ -9,7 +9,6 @@ import os
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -136,11 +135,13 @@ FindingsOption = Annotated[
     ),
 ]
 StateDir = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        "--state-dir",
-        envvar="SFRUNNER_STATE_DIR",
-        help="Folder of the ledger and the runs. Default: $XDG_STATE_HOME/sfrunner.",
+        "--state",
+        envvar="SFRUNNER_STATE",
+        metavar="FOLDER|URL",
+        help="Folder of the ledger and the runs, or the address of a state that machines share. "
+        "Default: $XDG_STATE_HOME/sfrunner.",
         show_default=False,
     ),
 ]

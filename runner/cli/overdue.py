@@ -44,15 +44,15 @@ def overdue(
     if any job is.
     """
     from runner.runs.overdue import expectations_of, expectations_of_known
-    from runner.state.ledger import Ledger
+    from runner.state.store import open_ledger
 
     if not jobs and (tag or target):
         raise UsageError(
             "--tag and --target need jobs.", hint="Name the jobs: `runner overdue jobs/`."
         )
-    state, now = state_folder(state_dir).create(), datetime.now(UTC)
+    state, now = state_folder(state_dir), datetime.now(UTC)
     gone: list[Path] = []
-    with Ledger(state.ledger) as ledger:
+    with open_ledger(state) as ledger:
         if jobs:
             found = list(expectations_of(job_files(jobs, tag), target, ledger, now))
         else:

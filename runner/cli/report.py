@@ -72,13 +72,13 @@ def report(
     The file loads nothing else. A run in progress or one that died has what is known of it so far.
     """
     from runner.report.run.page import TREND, facts_of, history_html, run_html
-    from runner.state.ledger import Ledger
+    from runner.state.store import open_ledger
     from runner.telemetry.log import FILE, read_log
 
     if run is not None and job is not None:
         raise UsageError("RUN and --job contradict each other.", hint="Use one of them.")
-    state, made = state_folder(state_dir).create(), datetime.now(UTC)
-    with Ledger(state.ledger) as ledger:
+    state, made = state_folder(state_dir), datetime.now(UTC)
+    with open_ledger(state) as ledger:
         if job is not None:
             runs = ledger.runs(limit=TREND, job=job)
             if not runs:
@@ -87,6 +87,7 @@ def report(
             _write(history_html(job, runs, made), file, output)
             return
         found = ledger.run(run or "last")
+        ledger.files.fetch(found.run_id)
         trend = _trend(ledger, found, TREND)
     file = _file(out, found.run_id)
     try:

@@ -78,7 +78,7 @@ def code_of(end: End) -> ExitCode:
 
 def run_options(
     sink: Sink,
-    state_dir: Path | None,
+    state_dir: str | None,
     allow_host: list[str] | None,
     allow_outside: list[Path] | None,
     *,

@@ -50,7 +50,7 @@ AllowOutside = Annotated[
 
 
 def user_settings(
-    state_dir: Path | None, hosts: list[str] | None, folders: list[Path] | None
+    state_dir: str | None, hosts: list[str] | None, folders: list[Path] | None
 ) -> UserSettings:
     """What the user decides, from options and the environment.
 
@@ -67,15 +67,15 @@ def user_settings(
     )
 
 
-def state_folder(given: Path | None) -> StateFolder:
+def state_folder(given: str | None) -> StateFolder:
     """The state folder that the option or the environment names; not created yet.
 
     Raises:
         StateError: None is named, and the user has no home folder.
     """
-    from runner.state.paths import StateFolder, state_root
+    from runner.state.paths import state_at
 
-    return StateFolder(state_root(given, os.environ))
+    return state_at(given, os.environ)
 
 
 def user_state() -> StateFolder | None:

@@ -27,10 +27,11 @@ def show(
     state_dir: StateDir = None,
 ) -> None:
     """Show one run with its tasks, parts and Bulk jobs."""
-    from runner.state.ledger import Ledger
+    from runner.state.store import open_ledger
 
-    with Ledger(state_folder(state_dir).create().ledger) as ledger:
+    with open_ledger(state_folder(state_dir)) as ledger:
         found = ledger.run(run)
+        ledger.files.fetch(found.run_id)
         undone_by = ledger.undone_by(found.run_id)
     if output is Output.JSON:
         document = {**_document(found), "undone_by": list(undone_by)}

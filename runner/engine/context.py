@@ -45,8 +45,6 @@ COMPARING = "comparing"
 """Folder of what an undo compares."""
 LOOKUPS = ".lookups"
 """Folder of a run, not of a task, with the records that were looked up."""
-WORKING_FOLDERS = ("staging", JUDGED, COMPARING)
-"""In a task's folder; they mean nothing to another process."""
 
 
 class SourceOrg(Struct, frozen=True):

@@ -5,14 +5,18 @@ Pure. Knows `max_failures` and the exit codes. Knows nothing of how rows are sen
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.errors import AbortedError, ExitCode, JobError, RailError, RunnerError
 from runner.job.model import AnyTask, WriteTask
 from runner.outcome import Counts, TaskOutcome, TaskStatus
-from runner.state.managed import ManagedChange
-from runner.state.watermarks import Extracted
+
+if TYPE_CHECKING:
+    from runner.state.managed import ManagedChange
+    from runner.state.watermarks import Extracted
 
 
 class TaskEnd(Struct, frozen=True):

@@ -130,7 +130,7 @@ def _state(state: StateFolder) -> Iterator[Finding]:
             "state folder",
             Level.ERROR,
             f"{state.root} cannot be written: {error}",
-            "Give this user access to it, or name another with `--state-dir`.",
+            "Give this user access to it, or name another with `--state`.",
         )
         return
     free = shutil.disk_usage(state.root).free
@@ -144,13 +144,13 @@ def _state(state: StateFolder) -> Iterator[Finding]:
 
 def _runs(state: StateFolder) -> Iterator[Finding]:
     """What is old or unfinished in the ledger."""
-    if not state.ledger.exists():
+    if state.is_new:
         yield Finding("runs", Level.GOOD, "none yet")
         return
-    from runner.state.ledger import Ledger
+    from runner.state.store import open_ledger
 
     try:
-        with Ledger(state.ledger) as ledger:
+        with open_ledger(state) as ledger:
             unfinished = [run for run in ledger.unfinished() if run.has_begun]
             runs = ledger.runs(limit=1_000_000)
     except RunnerError as error:

@@ -50,8 +50,8 @@ from runner.runs.wiring import UserSettings, load_job, open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
-from runner.state.locks import run_lock
 from runner.state.run_records import RunRecord, RunRequest
+from runner.state.store import open_ledger, open_state
 from runner.tables.disk import Disk
 from runner.telemetry.log import kept
 
@@ -170,7 +170,7 @@ def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
     Raises:
         RunnerError: There is none, or it cannot be resumed; nothing was sent.
     """
-    with Ledger(options.settings.state.create().ledger) as ledger:
+    with open_ledger(options.settings.state) as ledger:
         run = run_to_resume(ledger, wanted)
     job = load(run.job_file, options, run.request.target)
     return _run_under_lock(
@@ -187,8 +187,9 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     Raises:
         RunnerError: There is no such run, or it has no failed rows; nothing was sent.
     """
-    with Ledger(options.settings.state.create().ledger) as ledger:
+    with open_ledger(options.settings.state) as ledger:
         run = run_to_retry(ledger, wanted)
+        ledger.files.fetch(run.run_id)
     job = with_failed_rows(load(run.job_file, options, run.request.target), run)
     request = replace(run.request, verb="retry", only=())
     params = resolved_params(job, request)
@@ -209,8 +210,8 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
     Raises:
         UsageError: There is no such run, or it is complete.
     """
-    state = settings.state.create()
-    with Ledger(state.ledger) as ledger:
+    with open_state(settings.state) as state:
+        ledger = state.ledger
         run = run_to_resume(ledger, wanted)
         target = run.request.target
         try:
@@ -218,7 +219,7 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
             org_id = job.connection.org_id
         except RunnerError:
             org_id = None  # a job that cannot be read is not running
-        with run_lock(state.locks, run.job_file, org_id, run_id=run.run_id, target=target):
+        with state.run_lock(run.job_file, org_id, run_id=run.run_id, target=target):
             ledger.close_run(run.run_id)
     return run
 

@@ -100,7 +100,7 @@ def _start(state: StateFolder, folder: Path, org_file: Path | None) -> subproces
         "json",
         "--for-runs",
         str(folder),
-        "--state-dir",
+        "--state",
         str(state.root),
     ]
     command += ["--org-file", str(org_file)] if org_file else []

@@ -9,9 +9,9 @@ from runner.state.paths import StateFolder
 
 def lost_ledger(ledger: Ledger, state: StateFolder) -> str | None:
     """A warning if the ledger is new although there were runs before; None if all is well."""
-    if ledger.runs(limit=1):
+    if state.shared is not None or ledger.runs(limit=1):
         return None
-    damaged = sorted(state.root.glob(f"{ledger.path.name}{DAMAGED}*"))
+    damaged = sorted(state.root.glob(f"{state.ledger.name}{DAMAGED}*"))
     if not damaged and not any(state.runs.iterdir()):
         return None
     saved = f" (the damaged one is saved as {damaged[-1]})" if damaged else ""

@@ -9,7 +9,7 @@ import shlex
 
 from runner.errors import ExitCode, RunnerError
 from runner.outcome import RunOutcome
-from runner.state.paths import StateFolder, state_root
+from runner.state.paths import StateFolder, own_root
 
 _OFFLINE = frozenset({"login", "validate"})
 """Verbs that have no state folder."""
@@ -38,7 +38,7 @@ def command_after(
     if target is not None and words[0] not in {"resume", "retry", "show"}:
         words = [*words, "--target", target]
     if words[0] not in _OFFLINE and not _is_usual(state):
-        words = [*words, "--state-dir", str(state.root)]
+        words = [*words, "--state", str(state.root)]
     return shlex.join(["runner", *words])
 
 
@@ -62,7 +62,9 @@ def _words(outcome: RunOutcome, *, is_unfinished: bool, needs_login: bool) -> li
 
 
 def _is_usual(state: StateFolder) -> bool:
+    if state.shared is not None:
+        return True  # an address may have a password, and it is in the environment as a rule
     try:
-        return state.root == state_root(None, {})
+        return state.root == own_root({})
     except RunnerError:
         return False

@@ -7,7 +7,7 @@ sent.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from runner.runs.next_command import command_after
 from runner.runs.prepare import RunOptions
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord, RunRequest, RunState
+from runner.state.store import open_ledger
 from runner.telemetry.log import FILE
 
 if TYPE_CHECKING:
@@ -207,8 +208,8 @@ class _Watch(Struct):
         except Exception as error:  # noqa: BLE001 - whatever it is, the run has ended as it has
             self.warn(f"notifications were not sent: internal error ({type(error).__name__}).")
 
-    def _ledger(self) -> Ledger:
-        return Ledger(self.options.settings.state.create().ledger)
+    def _ledger(self) -> AbstractContextManager[Ledger]:
+        return open_ledger(self.options.settings.state)
 
     def _end(self, code: ExitCode, message: str) -> RunOutcome:
         """The end of a run that has none in the ledger, or not this one."""

@@ -43,6 +43,7 @@ from runner.state.locks import file_lock, is_free
 from runner.state.managed import Event, ManagedChange, MirrorKey
 from runner.state.paths import StateFolder
 from runner.state.run_records import new_run_id
+from runner.state.store import open_ledger
 from runner.state.watermarks import Extracted
 from runner.tables.disk import Disk
 
@@ -170,12 +171,12 @@ class _Planning(Struct, frozen=True):
 
     def _know_earlier_runs(self, ledger: Ledger, org: ConnectedOrg) -> None:
         """Let the plan's own ledger have what a run would find: watermarks, records of mirrors."""
-        known = self.options.settings.state.ledger
-        if not known.exists():
+        state = self.options.settings.state
+        if state.is_new:
             return
         job, delivered = self.prepared.job, self.folder / "delivered.csv"
         created = self.folder / "created.txt"
-        with Ledger(known) as real:
+        with open_ledger(state) as real:
             for task in job.tasks:
                 if isinstance(task, WriteTask) and task.mirror and task.mirror.needs_list:
                     mirror = MirrorKey(job.file, task.name, org.identity.org_id or "")
@@ -234,9 +235,9 @@ class _Planning(Struct, frozen=True):
 
 def _notes(prepared: PreparedRun, state: StateFolder, *, starts_over: bool) -> Iterator[str]:
     """What a run would do first."""
-    if not state.ledger.exists():
+    if state.is_new:
         return
-    with Ledger(state.ledger) as ledger:
+    with open_ledger(state) as ledger:
         recorded = ledger.unfinished(prepared.job.file)
     unfinished = [run for run in recorded if is_of(run, prepared.job)]
     if unfinished and starts_over:

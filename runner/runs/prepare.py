@@ -27,8 +27,9 @@ from runner.runs.retention import remove_working_files
 from runner.runs.selection import digest_of, resolved_params
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.ledger import Ledger
-from runner.state.locks import run_lock, target_locks
+from runner.state.locks import target_locks
 from runner.state.run_records import RunRecord, RunRequest, RunState, new_run_id
+from runner.state.store import open_state
 
 
 def _ignore_job(_job: Job) -> None:
@@ -180,23 +181,26 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
     Raises:
         LockHeldError: Another run holds one of them.
     """
-    state = options.settings.state.create()
+    folder, wait = options.settings.state.create(), options.wait_lock_seconds
     now = datetime.now(UTC)
     run_id = new_run_id(now)
-    lock = run_lock(
-        state.locks,
-        job.file,
-        job.connection.org_id,
-        run_id=run_id,
-        target=job.connection.target,
-        since=now,
-        wait_seconds=options.wait_lock_seconds,
-    )
-    added_to = target_locks(
-        state.locks, _added_to(job), run_id=run_id, wait_seconds=options.wait_lock_seconds
-    )
-    with lock as note_run_id, added_to, Ledger(state.ledger) as ledger:
-        yield JobLock(ledger, run_id, note_run_id)
+    with (
+        open_state(folder) as state,
+        state.run_lock(
+            job.file,
+            job.connection.org_id,
+            run_id=run_id,
+            target=job.connection.target,
+            since=now,
+            wait_seconds=wait,
+        ) as note_run_id,
+        target_locks(folder.locks, _added_to(job), run_id=run_id, wait_seconds=wait),
+    ):
+        lock = JobLock(state.ledger, run_id, note_run_id)
+        yield lock
+        if lock.is_used and folder.shared is not None:
+            with state.ledger.files.writing(lock.run_id):
+                pass  # the log has grown since the run's end was recorded
 
 
 def clean_up(lock: JobLock, options: RunOptions) -> Sequence[RunRecord]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from runner.engine.context import LOOKUPS, WORKING_FOLDERS
+from runner.engine.context import LOOKUPS
 from runner.state.ledger import Ledger
-from runner.state.paths import StateFolder
+from runner.state.paths import WORKING_FOLDERS
 
 RETENTION_DAYS = 90
 _ALL = 1_000_000
@@ -27,14 +27,11 @@ class Pruned(Struct, frozen=True):
     """Old runs that were not deleted because they can be resumed."""
 
 
-def prune(
-    ledger: Ledger, state: StateFolder, *, keep: int | None = None, now: datetime | None = None
-) -> Pruned:
+def prune(ledger: Ledger, *, keep: int | None = None, now: datetime | None = None) -> Pruned:
     """Delete old runs from the ledger, with their folders.
 
     Args:
-        ledger: Of the state folder.
-        state: The state folder.
+        ledger: The ledger.
         keep: How many of the newest runs to keep; None: those of the last 90 days.
         now: The current time.
 
@@ -47,7 +44,6 @@ def prune(
     complete = [run for run in old if run.final]
     for run in complete:
         ledger.delete_run(run.run_id)
-        shutil.rmtree(state.run(run.run_id), ignore_errors=True)
     if complete:
         ledger.shrink()
     return Pruned(

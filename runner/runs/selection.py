@@ -106,7 +106,10 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
             hint=f"Restore the file, then `runner resume {run.run_id}`. Or abandon the run, which "
             f"sends nothing: `runner resume {run.run_id} --abandon`.",
         )
+    ledger.files.fetch(run.run_id)
     after = ledger.run(run.after) if run.after else None
+    if after is not None:
+        ledger.files.fetch(after.run_id)
     params = resolved_params(job, run.request)
     if after is not None:
         job = with_failed_rows(job, after)

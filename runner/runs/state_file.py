@@ -305,7 +305,7 @@ def _place(staged: Path, folder: Path) -> None:
         raise UsageError(
             f"{folder} exists, and has other files than in the exported state; nothing was "
             "imported.",
-            hint="Move this folder away, or import into an empty one: `--state-dir FOLDER`.",
+            hint="Move this folder away, or import into an empty one: `--state FOLDER`.",
         )
 
 

@@ -28,8 +28,8 @@ from runner.runs.prepare import RunOptions, load, locked
 from runner.runs.protection import check_confirmed, unconfirmed
 from runner.runs.retention import remove_working_files
 from runner.runs.selection import SelectedRun, run_to_undo
-from runner.state.ledger import Ledger
 from runner.state.run_records import UNDO, RunRequest
+from runner.state.store import open_ledger
 from runner.telemetry.log import kept
 
 
@@ -73,8 +73,8 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
     Raises:
         RunnerError: The run cannot be undone, or not now; nothing was sent.
     """
-    state, ends_at = options.settings.state.create(), options.ends_at
-    with Ledger(state.ledger) as ledger:
+    state, ends_at = options.settings.state, options.ends_at
+    with open_ledger(state) as ledger:
         run = run_to_undo(ledger, wanted)
     job = load(run.job_file, options, run.request.target)
     relay = _Relay(options.sink)
@@ -82,6 +82,7 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
     with locked(job, options) as lock:
         ledger, run_id = lock.ledger, lock.run_id
         run = run_to_undo(ledger, run.run_id)
+        ledger.files.fetch(run.run_id)
         for undo_id in ledger.undone_by(run.run_id):
             remove_working_files(state.run(undo_id))
         with timeout_named(ends_at), session_of(job, options, ends_at) as session:

@@ -234,7 +234,7 @@ def stored_token(
     if keyring_locks is None:
         raise StateError(
             "There is no home folder for the locks of the keyring.",
-            hint="Name a state folder with SFRUNNER_STATE_DIR.",
+            hint="Name a state folder with SFRUNNER_STATE.",
         )
     from runner.state.tokens.keyring import KeyringToken
 

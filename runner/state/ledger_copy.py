@@ -189,7 +189,7 @@ def _refuse(runs: Iterable[str], marks: Iterable[sqlite3.Row]) -> None:
         raise UsageError(
             f"This state folder has {', '.join(named)} already, and not as in the file; "
             "nothing was imported.",
-            hint="Import into an empty folder: `--state-dir FOLDER`.",
+            hint="Import into an empty folder: `--state FOLDER`.",
         )
 
 

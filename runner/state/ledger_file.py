@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,11 @@ from threading import RLock
 
 from runner.errors import StateError, StorageError
 from runner.files import PRIVATE_FILE, private_folder, unwritable
+from runner.state.ledger_database import LedgerDatabase
+from runner.state.process import ProcessIdentity
 
 PATIENCE_SECONDS = 30.0
 """How long a write waits for another process's."""
-Columns = dict[str, str | int | float | None]
 
 LAYOUTS = (
     """
@@ -176,6 +177,14 @@ LAYOUTS = (
     ) STRICT;
     CREATE INDEX notifications_by_run ON notifications (run_id)
     """,
+    """
+    ALTER TABLE runs ADD COLUMN verb TEXT NOT NULL DEFAULT 'run';
+    ALTER TABLE runs ADD COLUMN target TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN selective INTEGER NOT NULL DEFAULT 0;
+    UPDATE runs SET verb = coalesce(json_extract(asked, '$.verb'), 'run'),
+        target = coalesce(json_extract(asked, '$.target'), ''),
+        selective = coalesce(json_array_length(asked, '$.only'), 0) > 0
+    """,
 )
 """One step a version: a ledger of version n needs the steps after n. Never change a step."""
 
@@ -184,16 +193,19 @@ DAMAGED = ".damaged-"
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
-class LedgerFile:
+class LedgerFile(LedgerDatabase):
     """An open ledger file, which threads may share.
 
     Each commit is on the disk before it returns. Every method raises StateError when the file
     cannot be read or written; a damaged one is moved aside, and the error says where.
     """
 
+    items_of = "SELECT value FROM json_each(:items)"
+
     def __init__(self, path: Path) -> None:
         """Open the file; it is created when missing."""
         self.path = path
+        self.name = str(path)
         self._lock = RLock()
         self._connection = open_ledger(path)
 
@@ -202,54 +214,36 @@ class LedgerFile:
         with self._lock:
             self._connection.close()
 
-    def insert(self, table: str, columns: Columns, *, replacing: bool = False) -> None:
-        """Add a row, or with `replacing` put it in place of the one that has its key."""
-        verb = "INSERT OR REPLACE" if replacing else "INSERT"
-        values = ", ".join(f":{name}" for name in columns)
-        self.execute(f"{verb} INTO {table} ({', '.join(columns)}) VALUES ({values})", columns)
-
-    def update(self, table: str, columns: Columns, key: Mapping[str, str]) -> None:
-        """Change columns of the row that has a key.
-
-        Raises:
-            StateError: There is no such row.
-        """
-        assignments = ", ".join(f"{name} = :{name}" for name in columns)
-        where = " AND ".join(f"{name} = :{name}" for name in key)
-        statement = f"UPDATE {table} SET {assignments} WHERE {where}"  # noqa: S608 - own names
-        if self.execute(statement, {**columns, **key}) == 0:
-            raise StateError(f"The ledger {self.path} has no record of {' / '.join(key.values())}.")
-
-    def execute(self, statement: str, values: Mapping[str, object]) -> int:
-        """Change rows in a transaction; return how many."""
-        with self.writing() as connection:
-            return connection.execute(statement, values).rowcount
-
     @contextmanager
-    def unsynced(self) -> Iterator[None]:
-        """Do not wait for the disk; the next commit that does brings these along."""
-        with self.reading() as connection:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            try:
-                yield
-            finally:
-                connection.execute("PRAGMA synchronous = FULL")
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self, *, synced: bool = True) -> Iterator[sqlite3.Connection]:
         """One transaction; a block within a block is part of it."""
         with self.reading() as connection:
             if connection.in_transaction:
                 yield connection
-            else:
+                return
+            if not synced:
+                connection.execute("PRAGMA synchronous = NORMAL")
+            try:
                 with _transaction(connection):
                     yield connection
+            finally:
+                if not synced:
+                    connection.execute("PRAGMA synchronous = FULL")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """The connection, for one thread at a time."""
         with self._lock, _as_state_errors(self.path):
             yield self._connection
+
+    def has_ended(self, run_id: str, process: ProcessIdentity) -> bool:  # noqa: ARG002 - one machine
+        """Whether the process that executes a run is certain to have ended."""
+        return process.has_ended()
+
+    def shrink(self) -> None:
+        """Give the space of deleted rows back to the disk."""
+        with self.reading() as connection:
+            connection.execute("VACUUM")
 
 
 def open_ledger(path: Path) -> sqlite3.Connection:
@@ -345,7 +339,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise StateError(
             f"The ledger {path} was written by a newer release (layout {version}; this release "
             f"reads up to {len(LAYOUTS)}).",
-            hint="Use that release, or another `--state-dir`.",
+            hint="Use that release, or another `--state`.",
         )
     for step in LAYOUTS[version:]:
         for statement in step.split(";"):  # executescript would end the transaction
@@ -380,7 +374,7 @@ def _as_state_errors(path: Path) -> Iterator[None]:
         raise StorageError(
             f"The ledger {path} cannot be used: {error}.",
             hint="Check that the disk is not full, that this user can write there, and that the "
-            "folder is on a local disk; `--state-dir` names another.",
+            "folder is on a local disk; `--state` names another.",
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Locks between processes, and whether the process that holds one is still alive.
+"""Locks between processes of one machine.
 
 Knows the locks of a job, of a target that keeps its rows, of a token and of the local org. The
 operating system holds them, so a process that dies releases its own. Knows nothing of what they
@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -23,43 +22,11 @@ from msgspec.structs import replace
 
 from runner.errors import LockHeldError, StateError
 from runner.files import PRIVATE_FILE, private_folder, unwritable, write_private
+from runner.state.process import ProcessIdentity
 
 REFRESH_PATIENCE_SECONDS = 120.0
 """Longer than any one token refresh takes, its retries included."""
 _POLL_SECONDS = 0.1
-_START_TIME_FIELD = 19
-"""Of /proc/PID/stat after the command's name: field 22, `starttime`, in proc(5)."""
-
-
-class ProcessIdentity(Struct, frozen=True):
-    """A process that cannot be confused with another.
-
-    A pid is not enough: pids are reused, and in a container every run may have pid 1. So the time
-    at which the process started is part of it, as the kernel counts.
-    """
-
-    pid: int
-    host: str
-    started: str | None = None
-    """Opaque; None where the system does not say."""
-
-    @classmethod
-    def current(cls) -> ProcessIdentity:
-        """Identify this process."""
-        pid = os.getpid()
-        return cls(pid, socket.gethostname(), _start_time(pid))
-
-    def has_ended(self) -> bool:
-        """Whether it is certain to have ended; nothing is certain of another machine's process."""
-        if self.host != socket.gethostname():
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            return False  # it exists, and belongs to another user
-        return self.started is not None and self.started != _start_time(self.pid)
 
 
 class Holder(Struct, frozen=True):
@@ -122,8 +89,8 @@ def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         StateError: The folder cannot be written.
     """
     holder = Holder(run_id, since or datetime.now(UTC), ProcessIdentity.current())
-    name = _name(job_file, org_id, target)
-    with _held(folder, name, holder, wait_seconds, lambda by: _lock_held(job_file, by)) as note:
+    name = lock_name(os.path.realpath(job_file), org_id, target)
+    with _held(folder, name, holder, wait_seconds, lambda by: job_held(job_file, by)) as note:
         yield note
 
 
@@ -149,7 +116,7 @@ def target_locks(
     with ExitStack() as stack:
         for path in sorted({Path(os.path.realpath(each)) for each in targets}):
             held = partial(_target_held, path)
-            name = _name(path, None, "rows")
+            name = lock_name(str(path), None, "rows")
             stack.enter_context(_held(folder, name, holder, wait_seconds, held))
         yield
 
@@ -257,14 +224,15 @@ def _open(lock_file: Path) -> int:
         raise unwritable(lock_file, error) from error
 
 
-def _name(job_file: Path, org_id: str | None, target: str | None) -> str:
-    job = os.path.realpath(job_file)
+def lock_name(job: str, org_id: str | None, target: str | None) -> str:
+    """The name of a job's lock on an org: readable, and one for each."""
     of_target = f"\0{target}" if target else ""
     digest = hashlib.sha256(f"{job}\0{org_id or ''}{of_target}".encode()).hexdigest()
     return f"{Path(job).stem[:40]}-{digest[:16]}"
 
 
-def _lock_held(job_file: Path, holder: Holder | None) -> LockHeldError:
+def job_held(job_file: Path, holder: Holder | None) -> LockHeldError:
+    """The error for a job whose lock another run holds."""
     if holder is None:  # it has the lock, and has not recorded who it is yet
         return LockHeldError(
             f"Another run of {job_file} has just started.",
@@ -285,16 +253,3 @@ def _target_held(path: Path, holder: Holder | None) -> LockHeldError:
         f"Another run may add rows to {path} at this moment{process}.",
         hint="Run again when it is done, or wait for it with `--wait-lock 10m`.",
     )
-
-
-def _start_time(pid: int) -> str | None:
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None
-    # The command's name may contain spaces and brackets; nothing after the last bracket does.
-    fields = status.rpartition(")")[2].split()
-    if fields[0] == "Z":
-        return None  # it has ended, and its parent has not asked how: so it is with some pid 1
-    return f"{boot}/{fields[_START_TIME_FIELD]}"

@@ -14,13 +14,15 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from runner.state.ledger_file import LedgerFile
+from runner.state.ledger_database import LedgerDatabase
 from runner.state.run_records import moment_text
 
 _KEPT = timedelta(days=60)
 """How long a deleted record is known: longer than any recycle bin keeps one."""
 _AT_ONCE = 10_000
-_NUMBER = "SELECT number FROM mirrors WHERE job_file = ? AND task = ? AND org_id = ?"
+_NUMBER = (
+    "SELECT number FROM mirrors WHERE job_file = :job_file AND task = :task AND org_id = :org_id"
+)
 
 
 class MirrorKey(Struct, frozen=True):
@@ -54,18 +56,18 @@ class ManagedChange(Struct, frozen=True):
 class ManagedRecords(Struct, frozen=True):
     """The lists in a ledger."""
 
-    _file: LedgerFile
+    _database: LedgerDatabase
 
     def write_ids(self, mirror: MirrorKey, to: Path) -> int:
         """Write the Ids of the records that a mirror has created; return how many."""
         count = 0
-        with self._file.reading() as connection, to.open("w", encoding="utf-8") as stream:
+        with self._database.reading() as connection, to.open("w", encoding="utf-8") as stream:
             rows = connection.execute(
                 f"SELECT id FROM managed WHERE mirror = ({_NUMBER})",  # noqa: S608 - own names
                 _values(mirror),
             )
-            for (record,) in rows:
-                stream.write(f"{record}\n")
+            for row in rows:
+                stream.write(f"{row['id']}\n")
                 count += 1
         return count
 
@@ -73,39 +75,41 @@ class ManagedRecords(Struct, frozen=True):
         """Record what a task has done; within a transaction, as part of it."""
         is_new = change.event is Event.CREATED
         with (
-            self._file.writing() as connection,
+            self._database.writing() as connection,
             change.ids.open(encoding="utf-8") as stream,
         ):
             if is_new:
                 connection.execute(
-                    "INSERT OR IGNORE INTO mirrors (job_file, task, org_id) VALUES (?, ?, ?)",
+                    "INSERT INTO mirrors (job_file, task, org_id) "
+                    "VALUES (:job_file, :task, :org_id) ON CONFLICT DO NOTHING",
                     _values(change.mirror),
                 )
             found = connection.execute(_NUMBER, _values(change.mirror)).fetchone()
             if found is None:
                 return
-            now, number = datetime.now(UTC), found[0]
+            now, number = datetime.now(UTC), found["number"]
+            statement = _STATEMENTS[change.event].format(self._database.items_of)
             known = {"mirror": number, "now": moment_text(now)}
             while some := list(islice(stream, _AT_ONCE)):
                 ids = json.dumps([line.rstrip("\n") for line in some])
-                connection.execute(_STATEMENTS[change.event], {**known, "ids": ids})
+                connection.execute(statement, {**known, "items": ids})
             connection.execute(
-                "DELETE FROM managed WHERE mirror = ? AND deleted < ?",
-                (number, moment_text(now - _KEPT)),
+                "DELETE FROM managed WHERE mirror = :mirror AND deleted < :oldest",
+                {"mirror": number, "oldest": moment_text(now - _KEPT)},
             )
 
 
-_IDS = "IN (SELECT value FROM json_each(:ids))"
+_OF_THESE = "WHERE mirror = :mirror AND id IN ({})"
 """Many at a time: one by one, a million would take half a minute."""
-_OF_THESE = f"WHERE mirror = :mirror AND id {_IDS}"
 _STATEMENTS = {
-    Event.CREATED: "INSERT OR REPLACE INTO managed (mirror, id) "
-    "SELECT :mirror, value FROM json_each(:ids)",
+    Event.CREATED: "INSERT INTO managed (mirror, id) "
+    "SELECT CAST(:mirror AS INTEGER), value FROM ({}) AS made WHERE 1 = 1 "
+    "ON CONFLICT (mirror, id) DO UPDATE SET deleted = NULL",
     Event.DELETED: f"UPDATE managed SET deleted = :now {_OF_THESE}",  # noqa: S608 - own names
     Event.RESTORED: f"UPDATE managed SET deleted = NULL {_OF_THESE}",  # noqa: S608 - own names
     Event.UNDONE: f"DELETE FROM managed {_OF_THESE}",  # noqa: S608 - own names
 }
 
 
-def _values(mirror: MirrorKey) -> tuple[str, str, str]:
-    return (str(mirror.job_file), mirror.task, mirror.org_id)
+def _values(mirror: MirrorKey) -> dict[str, str]:
+    return {"job_file": str(mirror.job_file), "task": mirror.task, "org_id": mirror.org_id}

@@ -10,29 +10,46 @@ import re
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from runner.errors import StateError
 from runner.files import private_folder, real_path
 
-VARIABLE = "SFRUNNER_STATE_DIR"
+if TYPE_CHECKING:
+    from runner.state.shared.address import SharedAddress
+
+VARIABLE = "SFRUNNER_STATE"
 _READABLE = 40
 _HASH_DIGITS = 12
 
 
-def state_root(given: Path | None, environ: Mapping[str, str]) -> Path:
-    """Choose the state folder: the option, SFRUNNER_STATE_DIR, XDG_STATE_HOME, or the home folder.
+def state_at(given: str | Path | None, environ: Mapping[str, str]) -> StateFolder:
+    """Choose the state: the option, SFRUNNER_STATE, or the user's own folder.
+
+    Raises:
+        UsageError: The address of a shared state is wrong.
+        StateError: None is named, and this user has no home folder.
+    """
+    named = str(given or environ.get(VARIABLE) or "")
+    if "://" in named:
+        from runner.state.shared.address import read_address  # noqa: PLC0415 - few have one
+
+        address = read_address(named, _project())
+        key = sha256(f"{address.label} {address.schema}".encode()).hexdigest()[:_HASH_DIGITS]
+        return StateFolder(own_root(environ) / "shared" / key, address)
+    return StateFolder(Path(named).expanduser().absolute() if named else own_root(environ))
+
+
+def own_root(environ: Mapping[str, str]) -> Path:
+    """The user's own state folder: below XDG_STATE_HOME, or the home folder.
 
     A relative XDG_STATE_HOME is ignored, as the XDG Base Directory Specification says.
 
     Raises:
-        StateError: None of them is set and this user has no home folder.
+        StateError: This user has no home folder.
     """
-    if given is not None:
-        return given.absolute()
-    if named := environ.get(VARIABLE):
-        return Path(named).expanduser().absolute()
     xdg = Path(environ.get("XDG_STATE_HOME") or ".")
     return (xdg if xdg.is_absolute() else _home() / ".local" / "state") / "sfrunner"
 
@@ -43,14 +60,27 @@ def _home() -> Path:
     except RuntimeError as error:
         raise StateError(
             "There is no home folder for the runner's state.",
-            hint=f"Name a folder with `--state-dir` or {VARIABLE}.",
+            hint=f"Name a folder with `--state` or {VARIABLE}.",
         ) from error
+
+
+def _project() -> Path:
+    """The work tree that the current folder is in, or that folder."""
+    here = Path.cwd()
+    return next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+
+
+WORKING_FOLDERS = ("staging", "judged", "comparing")
+"""In a task's folder; they mean nothing to another process."""
 
 
 class StateFolder(Struct, frozen=True):
     """The folder of everything that outlives a run; `root` is absolute."""
 
     root: Path
+    shared: SharedAddress | None = None
+    """Where the ledger, the locks and the files of runs are, if machines share them; the folder has
+    the files of runs while this machine uses them."""
 
     def create(self) -> StateFolder:
         """Create the folder, and the one of the runs, with mode 0700, if they are missing.
@@ -67,6 +97,11 @@ class StateFolder(Struct, frozen=True):
     def ledger(self) -> Path:
         """The ledger's file."""
         return self.root / "ledger.sqlite"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing has been recorded yet, as far as can be seen without opening it."""
+        return self.shared is None and not self.ledger.exists()
 
     @property
     def runs(self) -> Path:

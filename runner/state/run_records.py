@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -20,8 +20,8 @@ from runner.diagnostics import Diagnostic, Position, Severity
 from runner.errors import ExitCode
 from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
 from runner.redaction import redacted
-from runner.state.ledger_file import Columns
-from runner.state.locks import ProcessIdentity
+from runner.state.ledger_database import Columns, Row
+from runner.state.process import ProcessIdentity
 
 APPLY = "apply"
 UNDO = "undo"
@@ -203,11 +203,13 @@ class RunRecord(Struct, frozen=True):
         )
 
 
-def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
+def run_of(
+    row: Row, tasks: tuple[TaskRecord, ...], has_ended: Callable[[str, ProcessIdentity], bool]
+) -> RunRecord:
     """Read a run from its row; without an end and without its process, it has died."""
     process = ProcessIdentity(row["pid"], row["host"], row["began"])
     state = RunState(row["state"])
-    if state is RunState.RUNNING and process.has_ended():
+    if state is RunState.RUNNING and has_ended(row["run_id"], process):
         state = RunState.DIED
     return RunRecord(
         run_id=row["run_id"],
@@ -234,7 +236,7 @@ def run_of(row: sqlite3.Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
     )
 
 
-def task_of(row: sqlite3.Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
+def task_of(row: Row, parts: tuple[PartRecord, ...]) -> TaskRecord:
     """Read a task from its row."""
     task = TaskRecord(
         row["name"],
@@ -291,7 +293,7 @@ def _problem(members: dict[str, Any]) -> Diagnostic:
     )
 
 
-def part_of(row: sqlite3.Row) -> PartRecord:
+def part_of(row: Row) -> PartRecord:
     """Read a part from its row."""
     return PartRecord(
         part=row["part"],

@@ -6,16 +6,16 @@ Knows the ledger's tables of them. Knows nothing of how a query is bounded.
 from __future__ import annotations
 
 import csv
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
 
-from runner.state.ledger_file import Columns, LedgerFile
+from runner.state.ledger_database import Columns, LedgerDatabase, Row
 from runner.state.run_records import moment_text
 
+_KEY = ("job_file", "task", "org_id")
 _OF_ONE = "WHERE job_file = :job_file AND task = :task AND org_id = :org_id"
 _FIND = f"SELECT * FROM watermarks {_OF_ONE}"  # noqa: S608 - own names
 _OTHERS = (
@@ -57,13 +57,13 @@ class Extracted(Struct, frozen=True):
 class Watermarks:
     """The watermarks in a ledger."""
 
-    def __init__(self, file: LedgerFile) -> None:
-        self._file = file
+    def __init__(self, database: LedgerDatabase) -> None:
+        self._database = database
 
     def find(self, job_file: Path, task: str, org_id: str) -> Watermark | None:
         """The watermark of a task with an org; None before its first extract."""
         key = {"job_file": str(job_file), "task": task, "org_id": org_id}
-        with self._file.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(_FIND, key).fetchone()
         return None if row is None else _watermark(row)
 
@@ -72,7 +72,7 @@ class Watermarks:
     ) -> Watermark | None:
         """The watermark that a task has of another org with the same query and target."""
         key = {"job_file": str(job_file), "task": task, "org_id": org_id}
-        with self._file.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(
                 f"SELECT * {_OTHERS}", {**key, "query_sha256": query_sha256}
             ).fetchone()
@@ -80,9 +80,9 @@ class Watermarks:
 
     def all(self, job: str | None = None) -> list[Watermark]:
         """All watermarks, or those of the jobs of one name, in the order of job and task."""
-        with self._file.reading() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute(
-                "SELECT * FROM watermarks WHERE :job IS NULL OR job = :job "
+                "SELECT * FROM watermarks WHERE CAST(:job AS TEXT) IS NULL OR job = :job "
                 "ORDER BY job, job_file, task, org_id",
                 {"job": job},
             ).fetchall()
@@ -91,11 +91,11 @@ class Watermarks:
     def write_delivered(self, watermark: Watermark, to: Path) -> None:
         """Write the rows near a watermark's end as CSV without a header: Id and stamp."""
         with (
-            self._file.reading() as connection,
+            self._database.reading() as connection,
             to.open("w", encoding="utf-8", newline="") as stream,
         ):
             rows = connection.execute(_DELIVERED, _key(watermark))
-            csv.writer(stream).writerows(map(tuple, rows))
+            csv.writer(stream).writerows((row["id"], row["stamp"]) for row in rows)
 
     def move(self, extracted: Extracted) -> None:
         """Put a watermark in place of the one before it, with its rows.
@@ -114,14 +114,14 @@ class Watermarks:
             "full_at": moment_text(watermark.full_at),
             "run_id": watermark.run_id,
         }
-        with self._file.writing() as connection:
+        with self._database.writing() as connection:
             connection.execute(f"DELETE {_OTHERS}", columns)
             connection.execute(_FORGET, key)
-            self._file.insert("watermarks", columns, replacing=True)
+            self._database.insert("watermarks", columns, replacing=_KEY)
             connection.executemany(
-                "INSERT OR IGNORE INTO delivered (job_file, task, org_id, id, stamp) "
-                "VALUES (?, ?, ?, ?, ?)",
-                ((*key.values(), *row) for row in _rows(extracted.delivered)),
+                "INSERT INTO delivered (job_file, task, org_id, id, stamp) "
+                "VALUES (:job_file, :task, :org_id, :id, :stamp) ON CONFLICT DO NOTHING",
+                ({**key, "id": of, "stamp": stamp} for of, stamp in _rows(extracted.delivered)),
             )
 
 
@@ -138,7 +138,7 @@ def _key(watermark: Watermark) -> dict[str, str]:
     }
 
 
-def _watermark(row: sqlite3.Row) -> Watermark:
+def _watermark(row: Row) -> Watermark:
     return Watermark(
         row["job"],
         Path(row["job_file"]),

@@ -98,7 +98,7 @@ def environment(bench: Bench) -> dict[str, str]:
         "BENCH_TOKEN": TOKEN,
         "BENCH_SQLITE": database,
         "BENCH_POSTGRESQL": url_of(bench.postgresql) if bench.postgresql else "",
-        "SFRUNNER_STATE_DIR": str(bench.out / "state"),
+        "XDG_STATE_HOME": str(bench.out / "state"),
         "HOME": str(home),
         "SF_ACCESS_TOKEN": TOKEN,
         "SF_DISABLE_TELEMETRY": "true",

@@ -199,7 +199,7 @@ def _run(contender: Contender, place: Place) -> dict[str, Any]:
             "PYTHONPATH": str(ROOT) if contender.name == PRODUCT else "",
             "BENCH_TOKEN": TOKEN,
             "BENCH_POSTGRESQL": f"postgresql+psycopg{place.url}",
-            "SFRUNNER_STATE_DIR": str(place.folder / "state"),
+            "XDG_STATE_HOME": str(place.folder / "state"),
             "RUNTIME__DLTHUB_TELEMETRY": "false",
             "HOME": str(place.folder),
         },

@@ -86,7 +86,7 @@ def _tell(name: str, trees: list[Path], runs: int, measure: Any) -> None:
 
 
 def _environment(tree: Path, folder: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(tree), "SFRUNNER_STATE_DIR": str(folder / "state")}
+    return {**os.environ, "PYTHONPATH": str(tree), "XDG_STATE_HOME": str(folder / "state")}
 
 
 def _taken(tree: Path, folder: Path, words: tuple[str, ...], env: dict[str, str]) -> float:

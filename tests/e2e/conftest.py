@@ -169,7 +169,7 @@ class Bench:
 
     def environ(self):
         kept = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8"}
-        return {**kept, "SFRUNNER_STATE_DIR": str(self.state), **self.env}
+        return {**kept, "SFRUNNER_STATE": str(self.state), **self.env}
 
     def start(self, *words, **options):
         options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}

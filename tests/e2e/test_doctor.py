@@ -31,7 +31,7 @@ def test_what_is_wrong_is_an_error_with_what_to_do(bench):
     bench.env |= {
         "SSL_CERT_FILE": "/nowhere/ca.pem",
         "HTTPS_PROXY": "http://user:s3cret-pass@proxy:8080",
-        "SFRUNNER_STATE_DIR": "/proc/1/state",
+        "SFRUNNER_STATE": "/proc/1/state",
     }
     token = bench.job(JOB, connection="{environment: sandbox, token: none.json}")
     ended = bench.run("doctor", token, "-o", "json")
@@ -39,7 +39,7 @@ def test_what_is_wrong_is_an_error_with_what_to_do(bench):
     assert "s3cret-pass" not in ended.out + ended.err
     found = findings(ended)
     assert "/nowhere/ca.pem, which does not exist" in found["certificates"]["text"]
-    assert "--state-dir" in found["state folder"]["hint"]
+    assert "--state" in found["state folder"]["hint"]
     assert found["proxy"]["text"].endswith("@proxy:8080")
     assert "runner login" in found["sign-in"]["hint"]
     text = bench.run("doctor")

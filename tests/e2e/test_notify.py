@@ -66,7 +66,7 @@ def test_a_night_is_told_from_its_failure_to_its_recovery(bench, org, hook):
     (partial,) = messages(hook)
     run_id = partial["run_id"]
     assert (partial["event"], partial["exit_code"]) == ("partial", 3)
-    assert partial["command"] == f"runner retry {run_id} --state-dir {bench.state}"
+    assert partial["command"] == f"runner retry {run_id} --state {bench.state}"
     assert partial["tasks"][0]["results"] == str(bench.state / "runs" / run_id / "load")
     assert f"Next: {partial['command']}" in partial["text"]
     assert all("Grace" not in body and "many" not in body for _, body in hook.got)

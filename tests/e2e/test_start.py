@@ -26,6 +26,8 @@ NEVER = {
     "httpx",
 }
 """Packages that no ordinary command needs."""
+OF_OTHERS = {"brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
+"""httpx and tenacity import them where another package has brought them."""
 ENGINE = {"_duckdb"}
 COMPLETE = {"_RUNNER_COMPLETE": "complete_bash", "COMP_WORDS": "runner val", "COMP_CWORD": "1"}
 
@@ -39,7 +41,8 @@ def imported(bench):
         ended = bench.run(*words)
         assert ended.code == 0, ended.err[-2000:]
         names = set(re.findall(r"^import time:.*\| +(\S+)$", ended.err, re.MULTILINE))
-        own = {each for each in names if each.partition(".")[0] not in sys.stdlib_module_names}
+        others = sys.stdlib_module_names | OF_OTHERS
+        own = {each for each in names if each.partition(".")[0] not in others}
         return own, ended.out
 
     return run

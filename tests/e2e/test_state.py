@@ -30,7 +30,7 @@ def test_an_unfinished_run_is_finished_on_another_machine(bench, org):
     shutil.rmtree(bench.state / "runs")  # this machine is gone
     org.go_on()
 
-    other = ("--state-dir", bench.folder / "other")
+    other = ("--state", bench.folder / "other")
     imported = bench.run("state", "import", "state.zip", *other)
     assert imported.code == 0, imported.err
     assert imported.out.startswith("imported 1 run, 0 watermarks, 0 lists of managed records of ")
@@ -50,7 +50,7 @@ def test_an_unfinished_run_is_finished_on_another_machine(bench, org):
     assert bench.run("state", "import", "state.zip", "--move", "here").code == 2
     listed = bench.run("state", "export", "all.zip", "--results", *other, "-o", "json").document
     assert (listed["runs"], listed["unfinished"]) == (2, [])
-    third = ("--state-dir", bench.folder / "third", "-o", "json")
+    third = ("--state", bench.folder / "third", "-o", "json")
     moved = bench.run("state", "import", "all.zip", "--move", f"{bench.folder}=/srv", *third)
     assert moved.document["runs"][0] == run_id
     assert {run["job_file"] for run in bench.run("history", *third).document["runs"]} == {
@@ -67,11 +67,11 @@ def test_a_state_may_be_at_an_address(bench, org):
     assert ended.code == 0, ended.err
     assert ended.document["file"] == address
     there = bench.folder / "elsewhere"
-    ended = bench.run("state", "import", address, "--state-dir", there)
+    ended = bench.run("state", "import", address, "--state", there)
     assert ended.code == 0, ended.err
-    runs = bench.run("history", "--state-dir", there, "-o", "json").document["runs"]
+    runs = bench.run("history", "--state", there, "-o", "json").document["runs"]
     assert [run["exit_code"] for run in runs] == [0]
-    missing = bench.run("state", "import", f"{address}x", "--state-dir", there)
+    missing = bench.run("state", "import", f"{address}x", "--state", there)
     assert missing.code == 1
     assert "state.zipx cannot be read" in missing.err
     assert "Traceback" not in missing.err

@@ -214,7 +214,7 @@ class Bench:
         self.folder = folder
         self.numbers = count(1)
         (folder / "org.yaml").write_text(ORG_FILE, encoding="utf-8")
-        self.environ = os.environ | {"SFRUNNER_STATE_DIR": str(folder / "state")}
+        self.environ = os.environ | {"SFRUNNER_STATE": str(folder / "state")}
         words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", "org.yaml")
         self.org = subprocess.Popen(
             [sys.executable, "-m", "runner", *words],

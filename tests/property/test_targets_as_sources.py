@@ -24,7 +24,7 @@ class Orgs:
     def __init__(self, folder):
         self._folder = folder
         self._batches = count(1)
-        self._environ = os.environ | {"SFRUNNER_STATE_DIR": str(folder / "state")}
+        self._environ = os.environ | {"SFRUNNER_STATE": str(folder / "state")}
         (folder / "parents.json").write_text(json.dumps([{"Key__c": key} for key in PARENTS]))
         for org in ("first", "second"):
             (folder / f"{org}.yaml").write_text(ORG_FILE + LOOKUP, encoding="utf-8")

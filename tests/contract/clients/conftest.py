@@ -93,7 +93,7 @@ def serving(folder, org_file):
     """A local org that lives in a folder, as a process of its own."""
     (folder / "org.yaml").write_text(org_file, encoding="utf-8")
     server = subprocess.Popen(
-        [*SERVE, "--org-file", folder / "org.yaml", "--state-dir", folder / "state"],
+        [*SERVE, "--org-file", folder / "org.yaml", "--state", folder / "state"],
         cwd=folder,
         env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
         stdout=subprocess.PIPE,

@@ -33,7 +33,7 @@ class Killer:
         asked = {
             "argv": [str(word) for word in words],
             "cwd": str(self.folder),
-            "env": {**self.env, "SFRUNNER_STATE_DIR": str(state)},
+            "env": {**self.env, "SFRUNNER_STATE": str(state)},
             "kill_at": kill_at,
             "out": str(out),
             "streams": [os.devnull, str(out / "out"), str(out / "err")],

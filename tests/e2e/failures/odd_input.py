@@ -36,7 +36,7 @@ postgresql://|s3://a/b|file:a.csv|{env: NOPE}|{file: nope}|{command: ''}|{keyrin
 ODD_WORDS = words_of(
     """
 - -- --- -o json -o=xml --output --task = a=b -n 0 -1 1e9 last * .. / job.yaml nope.yaml /dev/null
---help --version --timeout 1h 0s --max-disk 1B --wait-lock --keep --prune --state-dir /proc/1
+--help --version --timeout 1h 0s --max-disk 1B --wait-lock --keep --prune --state /proc/1
 --param p= --anew --abandon --yes --all --no-input --allow-host --allow-outside --quiet --verbose
 --dry-run
 """,
@@ -51,7 +51,7 @@ login --with-token --no-input
 VARIABLES = words_of(
     """
 SFRUNNER_OUTPUT SFRUNNER_QUIET SFRUNNER_TASK SFRUNNER_PARAM SFRUNNER_TIMEOUT SFRUNNER_MAX_DISK
-SFRUNNER_PARALLEL SFRUNNER_WAIT_LOCK SFRUNNER_STATE_DIR SFRUNNER_ALLOW_HOST SFRUNNER_ALLOW_OUTSIDE
+SFRUNNER_PARALLEL SFRUNNER_WAIT_LOCK SFRUNNER_STATE SFRUNNER_ALLOW_HOST SFRUNNER_ALLOW_OUTSIDE
 SFRUNNER_ORG_FILE SFRUNNER_EXCEL_SAFE SFRUNNER_TOKEN SFRUNNER_TOKEN_FILE SFRUNNER_TOKEN_COMMAND
 HOME TZ LANG LC_ALL
 COLUMNS LINES TERM TMPDIR HTTPS_PROXY HTTP_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR PATH
@@ -197,7 +197,7 @@ def odd_state(chance, bench, good):
         *("history", "show last", "resume", "retry last", "undo last --yes", "run job.yaml"),
         *("history --prune --keep 0", "resume -o json", "show last -o json"),
     ]
-    return Case(chance.choice(words).split(), {"SFRUNNER_STATE_DIR": str(state)})
+    return Case(chance.choice(words).split(), {"SFRUNNER_STATE": str(state)})
 
 
 def odd_place(chance, bench):
@@ -217,7 +217,7 @@ def odd_place(chance, bench):
     place.parent.mkdir(parents=True, exist_ok=True)
     put_something(chance, place, pipes=name not in {"a.csv", "job.yaml"})
     words = ["run job.yaml", "validate job.yaml", "run job.yaml -o json", "history", "org reset"]
-    env = {"SFRUNNER_STATE_DIR": str(bench.folder / "st")} if name.startswith("st") else {}
+    env = {"SFRUNNER_STATE": str(bench.folder / "st")} if name.startswith("st") else {}
     return Case(chance.choice(words).split(), env)
 
 

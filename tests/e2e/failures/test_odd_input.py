@@ -102,7 +102,7 @@ def test_a_path_that_is_too_long_is_an_error(bench, org):
     bench.write("a.csv", "Name\nn\n")
     job = bench.job("- name: a\n  create: Account\n  from: a.csv\n")
     for words in (["whoami", job], ["run", job], ["history"]):
-        ended = bench.run(*words, "--state-dir", "a" * 300)
+        ended = bench.run(*words, "--state", "a" * 300)
         assert ended.code == 1, ended.err
         assert "File name too long" in ended.err
 
@@ -112,7 +112,7 @@ def test_a_path_that_is_too_long_is_an_error(bench, org):
     [
         (["show", "r\udcff"], {}, "The argument"),
         (["run", "job.yaml", "-p", "x=\udcff"], {}, "The argument"),
-        (["history"], {"SFRUNNER_STATE_DIR": "s\udcff"}, "The variable SFRUNNER_STATE_DIR"),
+        (["history"], {"SFRUNNER_STATE": "s\udcff"}, "The variable SFRUNNER_STATE"),
         (["history"], {"HOME": "/h\udcff"}, "The variable HOME"),
     ],
 )
@@ -124,7 +124,7 @@ def test_bytes_that_are_no_text_are_named(bench, words, env, told):
 
 
 def test_a_folder_whose_name_is_no_text_is_named(bench):
-    bench.env = {"HOME": str(bench.folder), "SFRUNNER_STATE_DIR": str(bench.state)}
+    bench.env = {"HOME": str(bench.folder), "SFRUNNER_STATE": str(bench.state)}
     bench.folder /= "f\udcff"
     bench.folder.mkdir()
     ended = bench.run("history")

@@ -30,7 +30,7 @@ def test_a_verb_without_the_option_heeds_its_variable(permitted, monkeypatch, tm
 
 
 def test_the_users_own_folders_may_hold_tokens(permitted, monkeypatch, tmp_path):
-    monkeypatch.setenv("SFRUNNER_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("SFRUNNER_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     found = permitted()
     assert found.secret_folders == (tmp_path / "state", tmp_path / "config" / "sfrunner")

@@ -28,7 +28,7 @@ def synced(tmp_path, monkeypatch):
         record_part(self, *facts, synced=synced)
 
     monkeypatch.setattr(Ledger, "record_part", recording)
-    monkeypatch.setenv("SFRUNNER_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("SFRUNNER_STATE", str(tmp_path / "state"))
 
     def run(verb, fields, rows):
         (tmp_path / "accounts.csv").write_text(rows)

@@ -46,7 +46,7 @@ def message(text, to=HOOK, when=None):
 
 
 def states(ledger):
-    with ledger._file.reading() as connection:  # noqa: SLF001 - the file is what is judged
+    with ledger.database.reading() as connection:
         found = connection.execute("SELECT state, tries, message FROM notifications")
         return [tuple(row) for row in found.fetchall()]
 
@@ -122,7 +122,7 @@ def test_what_waits_goes_to_another_machine_once(ledger, tmp_path):
     ledger.start_run("run-1", **run)
     of_run = replace(message("of a run"), run_id="run-1")
     ledger.notifications.take([of_run, message("never began")], now)
-    save_copy(ledger.path, tmp_path / "copy.sqlite")
+    save_copy(ledger.database.path, tmp_path / "copy.sqlite")
     for _ in range(2):
         with adding(tmp_path / "other.sqlite", tmp_path / "copy.sqlite"):
             pass

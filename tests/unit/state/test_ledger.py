@@ -254,7 +254,7 @@ def test_threads_share_one_ledger(ledger):
 
 def test_two_ledgers_share_one_file(ledger):
     begin(ledger)
-    with Ledger(ledger.path) as other:
+    with Ledger(ledger.database.path) as other:
         assert other.run(FIRST).run_id == FIRST
         begin(other, "r2")
     assert len(ledger.runs()) == 2
@@ -276,13 +276,13 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path):
 
 def test_the_file_is_private(ledger):
     begin(ledger)
-    for path in ledger.path.parent.iterdir():
+    for path in ledger.database.path.parent.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-    assert stat.S_IMODE(ledger.path.parent.stat().st_mode) == 0o700
+    assert stat.S_IMODE(ledger.database.path.parent.stat().st_mode) == 0o700
 
 
 def test_writes_wait_for_the_disk(ledger):
-    connection = open_ledger(ledger.path)
+    connection = open_ledger(ledger.database.path)
     wal = connection.execute("PRAGMA journal_mode").fetchone()[0]
     synchronous = connection.execute("PRAGMA synchronous").fetchone()[0]
     connection.close()
@@ -305,8 +305,8 @@ def test_an_old_ledger_waits_for_its_lock(tmp_path, monkeypatch):
         begin(ledger)
     old = sqlite3.connect(path)
     old.execute(f"PRAGMA user_version = {len(LAYOUTS) - 1}")
-    added = re.findall(r"CREATE TABLE (\w+)", LAYOUTS[-1])
-    old.executescript("".join(f"DROP TABLE {each};" for each in added))
+    added = re.findall(r"ALTER TABLE (\w+) ADD COLUMN (\w+)", LAYOUTS[-1])
+    old.executescript("".join(f"ALTER TABLE {t} DROP COLUMN {c};" for t, c in added))
     old.close()
     monkeypatch.setattr("runner.state.ledger_file.PATIENCE_SECONDS", 0)
     with FileLock(f"{path}.lock"), pytest.raises(StateError, match="has locked the ledger"):

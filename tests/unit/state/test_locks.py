@@ -10,14 +10,13 @@ from msgspec.structs import replace
 
 from runner.errors import ExitCode, LockHeldError, StateError
 from runner.state.locks import (
-    ProcessIdentity,
-    _start_time,
     file_lock,
     is_free,
     lock_until_exit,
     run_lock,
     target_locks,
 )
+from runner.state.process import ProcessIdentity, _start_time
 
 SINCE = datetime(2026, 11, 23, 13, 5, 1, tzinfo=UTC)
 HOLD_UNTIL_KILLED = """

@@ -3,27 +3,27 @@ from pathlib import Path
 import pytest
 
 from runner.state import paths
-from runner.state.paths import StateFolder, state_root
+from runner.state.paths import StateFolder, state_at
 
 
 def test_the_option_beats_the_variable_beats_xdg_beats_home(monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
-    environ = {"SFRUNNER_STATE_DIR": "/srv/state", "XDG_STATE_HOME": "/xdg"}
-    assert state_root(Path("/given"), environ) == Path("/given")
-    assert state_root(None, environ) == Path("/srv/state")
-    assert state_root(None, {"XDG_STATE_HOME": "/xdg"}) == Path("/xdg/sfrunner")
-    assert state_root(None, {}) == Path("/home/ada/.local/state/sfrunner")
+    environ = {"SFRUNNER_STATE": "/srv/state", "XDG_STATE_HOME": "/xdg"}
+    assert state_at(Path("/given"), environ) == StateFolder(Path("/given"))
+    assert state_at(None, environ).root == Path("/srv/state")
+    assert state_at(None, {"XDG_STATE_HOME": "/xdg"}).root == Path("/xdg/sfrunner")
+    assert state_at(None, {}).root == Path("/home/ada/.local/state/sfrunner")
 
 
 @pytest.mark.parametrize("xdg", ["", "relative/state"])
 def test_an_xdg_folder_that_is_empty_or_relative_counts_for_nothing(monkeypatch, xdg):
     monkeypatch.setenv("HOME", "/home/ada")
-    assert state_root(None, {"XDG_STATE_HOME": xdg}) == Path("/home/ada/.local/state/sfrunner")
+    assert state_at(None, {"XDG_STATE_HOME": xdg}).root == Path("/home/ada/.local/state/sfrunner")
 
 
 def test_a_relative_option_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert state_root(Path("state"), {}) == tmp_path / "state"
+    assert state_at(Path("state"), {}).root == tmp_path / "state"
 
 
 def test_no_home_folder_is_told(monkeypatch):
@@ -32,8 +32,8 @@ def test_no_home_folder_is_told(monkeypatch):
 
     monkeypatch.setattr(paths.Path, "home", homeless)
     with pytest.raises(paths.StateError, match="no home folder") as caught:
-        state_root(None, {})
-    assert "--state-dir" in caught.value.hint
+        state_at(None, {})
+    assert "--state" in caught.value.hint
 
 
 def test_the_folder_is_made_private(tmp_path):

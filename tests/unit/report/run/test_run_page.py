@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from runner.errors import ExitCode
 from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.report.run.page import bars, duration, facts_of, history_html, link, run_html, size
-from runner.state.locks import ProcessIdentity
+from runner.state.process import ProcessIdentity
 from runner.state.run_records import RunRecord, RunState, TaskRecord
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")

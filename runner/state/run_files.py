@@ -1,0 +1,60 @@
+"""The files of runs: where they are, besides in the folder of each run on this machine.
+
+A port. With a state folder they are in that folder alone; a shared state has them in an object
+store too. Knows nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from shutil import rmtree
+from typing import Protocol
+
+from runner.state.ledger_database import LedgerDatabase, Statements
+
+
+class RunFiles(Protocol):
+    """The files of all runs of a state."""
+
+    def writing(self, run_id: str, *, synced: bool = True) -> AbstractContextManager[Statements]:
+        """A transaction of the ledger; with it, the run's files of this moment are there to stay.
+
+        Raises:
+            StateError: They cannot be stored.
+        """
+
+    def fetch(self, run_id: str) -> None:
+        """Bring a run's files into its folder on this machine, as the ledger knows them.
+
+        Raises:
+            StateError: They cannot be fetched, or are not all there.
+        """
+
+    def delete(self, run_id: str) -> None:
+        """Delete the files of a run that the ledger no longer has."""
+
+
+class FolderFiles:
+    """Files that are in the folders of the runs alone."""
+
+    def __init__(self, database: LedgerDatabase, runs: Path) -> None:
+        """Describe them.
+
+        Args:
+            database: Of the ledger.
+            runs: The folder of the runs.
+        """
+        self._database = database
+        self._runs = runs
+
+    def writing(self, run_id: str, *, synced: bool = True) -> AbstractContextManager[Statements]:  # noqa: ARG002 - one folder
+        """A transaction of the ledger."""
+        return self._database.writing(synced=synced)
+
+    def fetch(self, run_id: str) -> None:
+        """Do nothing: they are here."""
+
+    def delete(self, run_id: str) -> None:
+        """Delete a run's folder."""
+        rmtree(self._runs / run_id, ignore_errors=True)

@@ -1,0 +1,81 @@
+"""The address of a shared state: `postgresql://…?files=s3://bucket/prefix`.
+
+Knows how it is written. Knows nothing of databases or stores.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+
+from msgspec import Struct
+
+from runner.errors import UsageError
+from runner.redaction import register_secret
+
+DEFAULT_SCHEMA = "sfrunner"
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_EXAMPLE = "postgresql://user@host/database?files=s3://bucket/prefix"
+
+
+class SharedAddress(Struct, frozen=True):
+    """Where a shared state is."""
+
+    url: str
+    """As it was given."""
+    database: str
+    """For SQLAlchemy; may contain a password."""
+    files: str
+    """Of an object store, or of a folder that all machines mount; for fsspec."""
+    schema: str = DEFAULT_SCHEMA
+    """Of PostgreSQL: one for each project."""
+    project: Path = Path()
+    """Paths below it are stored relative to it, as each machine has its own checkout."""
+
+    @property
+    def label(self) -> str:
+        """For messages: without user, password and options."""
+        parts = urlsplit(self.url)
+        host = parts.hostname or dict(parse_qsl(parts.query)).get("host", "")
+        return f"postgresql://{host}{parts.path}"
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an address rather than a folder."""
+    return "://" in text
+
+
+def read_address(text: str, project: Path) -> SharedAddress:
+    """Read an address.
+
+    Args:
+        text: The address.
+        project: The folder that paths are relative to; absolute.
+
+    Raises:
+        UsageError: It is not one, or lacks a part.
+    """
+    parts = urlsplit(text)
+    if parts.scheme not in {"postgresql", "postgresql+psycopg", "postgres"}:
+        raise UsageError(
+            f"The state cannot be at {parts.scheme}://…: it is a folder, or in PostgreSQL.",
+            hint=f"Write an address like {_EXAMPLE}.",
+        )
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.password:
+        register_secret(unquote(parts.password))
+    files, schema = options.pop("files", ""), options.pop("schema", DEFAULT_SCHEMA)
+    if "://" not in files:
+        raise UsageError(
+            "The address of the state does not say where files go.",
+            hint=f"Add `files=` with an object store, or `files=file:///folder`: {_EXAMPLE}.",
+        )
+    if not _SCHEMA.fullmatch(schema):
+        raise UsageError(
+            f"The address of the state has the schema {schema!r}, which is not a name.",
+            hint="Use a letter, then letters, digits and _, all lower case.",
+        )
+    query = urlencode(options, quote_via=quote)
+    database = urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
+    return SharedAddress(text, database, files.rstrip("/"), schema, project)

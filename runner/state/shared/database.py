@@ -1,0 +1,317 @@
+"""The ledger's database in PostgreSQL: connecting, layouts by version, transactions, fencing.
+
+Uses SQLAlchemy Core with psycopg, from the extra `sql`. Knows nothing of what the rows mean, but
+which columns have paths: they are stored relative to the state and to the project, as each machine
+has its own folders.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from runner.errors import LockHeldError, StateError, StorageError
+from runner.state.ledger_database import LedgerDatabase, Statements
+from runner.state.process import ProcessIdentity
+from runner.state.shared.address import SharedAddress
+from runner.state.shared.layout import LAYOUTS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, CursorResult
+
+CONNECT_SECONDS = 15
+_IDLE_SECONDS = 20.0
+"""After which a connection is tried out first: a firewall may have dropped it."""
+_MIGRATION = 0x5F_72_75_6E_6E_65_72
+"""Key of the advisory lock under which the layout changes."""
+_PATHS = frozenset({"job_file", "folder", "results", "file", "target"})
+_PROJECT, _STATE = "project:", "state:"
+_NAMED = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
+
+
+class PostgresDatabase(LedgerDatabase):
+    """An open ledger in PostgreSQL, which threads may share.
+
+    Each commit lasts before it returns. Every method raises StateError when the database cannot be
+    used. Once a lock in `fences` has been lost, nothing more is written: LockHeldError.
+    """
+
+    items_of = "SELECT value FROM json_array_elements_text(CAST(:items AS json)) AS item(value)"
+
+    def __init__(self, address: SharedAddress, runs: Path) -> None:
+        """Connect, and bring the layout up to this release.
+
+        Args:
+            address: Of the state.
+            runs: The folder of this machine for files of runs.
+        """
+        self.name = address.label
+        self.fences: dict[str, int] = {}
+        """The locks that writes depend on, and the token of each."""
+        self._address = address
+        self._roots = ((_STATE, str(runs)), (_PROJECT, str(address.project)))
+        self._lock = RLock()
+        self._connection: Connection | None = None
+        self._last_used = 0.0
+        with self._as_state_errors():
+            self._connection = self._connect()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock, suppress(StateError), self._as_state_errors():
+            if self._connection is not None:
+                self._connection.close()
+                self._connection.engine.dispose()
+                self._connection = None
+
+    @contextmanager
+    def writing(self, *, synced: bool = True) -> Iterator[Statements]:
+        """One transaction; a block within a block is part of it.
+
+        Raises:
+            LockHeldError: Another machine has taken over a lock of `fences`.
+        """
+        with self._opened() as connection:
+            if connection.in_transaction():
+                yield _Statements(connection, self)
+                return
+            with connection.begin():
+                if not synced:
+                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                self._check_fences(connection)
+                yield _Statements(connection, self)
+
+    @contextmanager
+    def reading(self) -> Iterator[Statements]:
+        """The connection, for one thread at a time."""
+        with self._opened() as connection:
+            if connection.in_transaction():
+                yield _Statements(connection, self)
+                return
+            with connection.begin():
+                yield _Statements(connection, self)
+
+    def has_ended(self, run_id: str, process: ProcessIdentity) -> bool:
+        """Whether the process that executes a run is certain to have ended.
+
+        One of this machine is seen; one of another is alive as long as it renews its lock.
+        """
+        if process.is_of_this_machine:
+            return process.has_ended()
+        with self.reading() as connection:
+            held = connection.execute(
+                "SELECT 1 AS one FROM locks WHERE run_id = :run_id AND expires > clock_timestamp()",
+                {"run_id": run_id},
+            )
+            return held.fetchone() is None
+
+    def shrink(self) -> None:
+        """Leave it to autovacuum."""
+
+    def to_text(self, path: str) -> str:
+        """A path as it is stored."""
+        for mark, root in self._roots:
+            if path == root or path.startswith(f"{root}/"):
+                return mark + path[len(root) :].lstrip("/")
+        return path
+
+    def from_text(self, text: str) -> str:
+        """A stored path on this machine."""
+        for mark, root in self._roots:
+            if text.startswith(mark):
+                return f"{root}/{text[len(mark) :]}".rstrip("/")
+        return text
+
+    def _check_fences(self, connection: Connection) -> None:
+        """Refuse to write once a lock is another's; none is taken over before this commits."""
+        for name, fence in self.fences.items():
+            found = connection.exec_driver_sql(
+                "SELECT fence, run_id, host FROM locks WHERE name = %(name)s FOR SHARE",
+                {"name": name},
+            ).fetchone()
+            if found is None or found[0] != fence:
+                by = f"run {found[1]} on {found[2]}" if found and found[1] else "another run"
+                raise LockHeldError(
+                    "This machine was out of touch with the state for too long, and "
+                    f"{by} has taken over. Nothing more is sent from here.",
+                    hint="`runner history` shows the run that goes on.",
+                )
+
+    @contextmanager
+    def _opened(self) -> Iterator[Connection]:
+        with self._lock, self._as_state_errors():
+            connection = self._connection
+            if connection is None or (
+                not connection.in_transaction() and not self._is_alive(connection)
+            ):
+                connection = self._connection = self._connect()
+            self._last_used = time.monotonic()
+            yield connection
+
+    def _is_alive(self, connection: Connection) -> bool:
+        from sqlalchemy.exc import DBAPIError  # noqa: PLC0415 - an extra
+
+        if connection.invalidated or connection.closed:
+            return False
+        if time.monotonic() - self._last_used < _IDLE_SECONDS:
+            return True
+        try:
+            connection.exec_driver_sql("SELECT 1")
+            connection.rollback()
+        except DBAPIError:
+            connection.close()
+            return False
+        return True
+
+    def _connect(self) -> Connection:
+        engine = _engine(self._address)
+        connection: Connection = engine.connect()
+        try:
+            _prepare(connection, self._address.schema, self.name)
+        except BaseException:
+            connection.close()
+            engine.dispose()
+            raise
+        return connection
+
+    @contextmanager
+    def _as_state_errors(self) -> Iterator[None]:
+        try:
+            from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise StateError(
+                "A shared state needs the library sqlalchemy, which is not installed.",
+                hint="Install it: pip install 'sfrunner[shared]'",
+            ) from error
+        try:
+            yield
+        except SQLAlchemyError as error:
+            text = str(getattr(error, "orig", None) or error)
+            line = next(iter(text.strip().splitlines()), type(error).__name__)
+            raise StorageError(
+                f"The state {self.name} cannot be used: {line.rstrip('.')}.",
+                hint="Check the address, the server and what its user may do; then resume the run.",
+            ) from None
+
+
+class _Statements:
+    """Executes statements with named values, paths as they are stored."""
+
+    def __init__(self, connection: Connection, paths: PostgresDatabase) -> None:
+        self._connection = connection
+        self._paths = paths
+
+    def execute(self, statement: str, values: Mapping[str, Any] = {}, /) -> _Result:
+        """Execute one statement."""
+        bound = _bound(values, self._paths.to_text)
+        result = self._connection.exec_driver_sql(_NAMED.sub(r"%(\1)s", statement), bound)
+        return _Result(result, self._paths.from_text)
+
+    def executemany(self, statement: str, values: Iterable[Mapping[str, Any]], /) -> None:
+        """Execute a statement once for each mapping."""
+        if bound := [_bound(each, self._paths.to_text) for each in values]:
+            self._connection.exec_driver_sql(_NAMED.sub(r"%(\1)s", statement), bound)
+
+
+def _bound(values: Mapping[str, Any], to_text: Callable[[str], str]) -> dict[str, Any]:
+    def bound(name: str, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        text = value.replace("\0", "\ufffd")  # PostgreSQL has no such character
+        return to_text(text) if name in _PATHS else text
+
+    return {name: bound(name, value) for name, value in values.items()}
+
+
+class _Result:
+    """Rows by the names of their columns, with paths of this machine."""
+
+    def __init__(self, result: CursorResult[Any], from_text: Callable[[str], str]) -> None:
+        self._result = result
+        self._from_text = from_text
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the statement changed."""
+        return self._result.rowcount
+
+    def fetchone(self) -> dict[str, Any] | None:
+        """The next row; None after the last."""
+        row = self._result.mappings().fetchone()
+        return None if row is None else self._row(row)
+
+    def fetchall(self) -> list[dict[str, Any]]:
+        """The rows that are left."""
+        return list(self)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return map(self._row, self._result.mappings())
+
+    def _row(self, row: Mapping[Any, Any]) -> dict[str, Any]:
+        return {
+            name: self._from_text(value) if name in _PATHS and isinstance(value, str) else value
+            for name, value in row.items()
+        }
+
+
+def _engine(address: SharedAddress) -> Any:  # noqa: ANN401 - an extra's
+    import sqlalchemy  # noqa: PLC0415 - an extra
+
+    return sqlalchemy.create_engine(
+        address.database,
+        poolclass=sqlalchemy.NullPool,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "application_name": "sfrunner",
+            "options": f"-c search_path={address.schema} -c timezone=UTC",
+            "keepalives_idle": 30,
+            "tcp_user_timeout": 60_000,
+        },
+    )
+
+
+def _prepare(connection: Connection, schema: str, name: str) -> None:
+    """Create the tables, or bring them up to this release; one process at a time."""
+    with connection.begin():
+        if _version(connection, schema) == len(LAYOUTS):
+            return
+    with connection.begin():
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(key)s)", {"key": _MIGRATION})
+        version = _version(connection, schema)
+        if version is None:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            found = connection.exec_driver_sql(
+                "SELECT count(*) FROM pg_tables WHERE schemaname = %(schema)s", {"schema": schema}
+            ).scalar()
+            if found:
+                raise StateError(
+                    f"The schema {schema} of {name} has tables, and they are not the runner's.",
+                    hint="Name another in the address: `&schema=NAME`.",
+                )
+            connection.exec_driver_sql("CREATE TABLE layout (version INTEGER NOT NULL)")
+            connection.exec_driver_sql("INSERT INTO layout VALUES (0)")
+        elif version > len(LAYOUTS):
+            raise StateError(
+                f"The state {name} was written by a newer release (layout {version}; this release "
+                f"reads up to {len(LAYOUTS)}).",
+                hint="Use that release, or name another schema in the address: `&schema=NAME`.",
+            )
+        for step in LAYOUTS[version or 0 :]:
+            connection.exec_driver_sql(step)
+        connection.exec_driver_sql(f"UPDATE layout SET version = {len(LAYOUTS)}")  # noqa: S608 - a number
+
+
+def _version(connection: Connection, schema: str) -> int | None:
+    """The layout's version; None where there is none yet."""
+    found = connection.exec_driver_sql(
+        "SELECT to_regclass(%(table)s)", {"table": f"{schema}.layout"}
+    ).scalar()
+    if found is None:
+        return None
+    version: int = connection.exec_driver_sql("SELECT version FROM layout").scalar_one()
+    return version

@@ -1,0 +1,139 @@
+"""Locks across machines: rows with a lease and a fencing token.
+
+The holder renews it. A machine that dies or is cut off no longer does, and another takes over with
+a higher token. Every write to the ledger checks the tokens, so the first one can note, and thus
+send, nothing more. Knows nothing of what a lock protects.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from runner.errors import LockHeldError, StateError
+from runner.state.locks import Holder
+from runner.state.process import ProcessIdentity
+from runner.state.run_records import moment_text
+
+if TYPE_CHECKING:
+    from runner.state.shared.database import PostgresDatabase
+
+LEASE_SECONDS = 60.0
+"""After which a lock that is not renewed may be taken over."""
+_POLL_SECONDS = 1.0
+_EXPIRES = "clock_timestamp() + make_interval(secs => :lease)"
+_TAKE = (
+    "INSERT INTO locks (name, fence, run_id, host, pid, began, since, expires) "  # noqa: S608 - own words
+    f"VALUES (:name, 1, :run_id, :host, :pid, :began, :since, {_EXPIRES}) "
+    "ON CONFLICT (name) DO UPDATE SET fence = locks.fence + 1, run_id = excluded.run_id, "
+    "host = excluded.host, pid = excluded.pid, began = excluded.began, since = excluded.since, "
+    "expires = excluded.expires "
+    "WHERE locks.expires <= clock_timestamp() OR locks.fence = :ended RETURNING fence"
+)
+_RENEW = f"UPDATE locks SET expires = {_EXPIRES} WHERE name = :name AND fence = :fence"  # noqa: S608 - own words
+_RELEASE = (
+    "UPDATE locks SET expires = '-infinity', run_id = NULL WHERE name = :name AND fence = :fence"
+)
+_NAME_RUN = "UPDATE locks SET run_id = :run_id WHERE name = :name AND fence = :fence"
+_HOLDER = "SELECT * FROM locks WHERE name = :name"
+
+
+@contextmanager
+def leased(  # noqa: PLR0913 - whose it is, and how long to wait for it
+    database: PostgresDatabase,
+    connect: Callable[[], PostgresDatabase],
+    name: str,
+    *,
+    run_id: str,
+    since: datetime,
+    wait_seconds: float,
+    refused: Callable[[Holder | None], LockHeldError],
+) -> Iterator[Callable[[str], None]]:
+    """Hold a lock, renewed on a thread; writes to `database` depend on it.
+
+    Args:
+        database: Of the ledger.
+        connect: Opens another connection, for the renewals.
+        name: Of the lock.
+        run_id: The run that holds it.
+        since: When the run started.
+        wait_seconds: How long to wait for another holder.
+        refused: Makes the error.
+
+    Yields:
+        What to call with the Id of the run, once that is not `run_id`.
+
+    Raises:
+        LockHeldError: Another holds it.
+        StateError: The database cannot be used.
+    """
+    process = ProcessIdentity.current()
+    values = {
+        "name": name,
+        "run_id": run_id,
+        "host": process.host,
+        "pid": process.pid,
+        "began": process.started,
+        "since": moment_text(since),
+        "lease": LEASE_SECONDS,
+    }
+    fence = _take(database, values, wait_seconds, refused)
+    held = {"name": name, "fence": fence}
+    done = Event()
+    renewing = Thread(target=_renew, args=(connect, held, done), name=f"lease {name}", daemon=True)
+    database.fences[name] = fence
+    renewing.start()
+    try:
+        yield lambda other: _name_run(database, {**held, "run_id": other})
+    finally:
+        done.set()
+        renewing.join()
+        del database.fences[name]
+        with suppress(StateError):  # it runs out by itself
+            database.execute(_RELEASE, held)
+
+
+def _take(
+    database: PostgresDatabase,
+    values: dict[str, object],
+    wait_seconds: float,
+    refused: Callable[[Holder | None], LockHeldError],
+) -> int:
+    ends_at = time.monotonic() + wait_seconds
+    ended = 0
+    while True:
+        with database.writing() as connection:
+            taken = connection.execute(_TAKE, {**values, "ended": ended}).fetchone()
+            if taken is not None:
+                return int(taken["fence"])
+            row = connection.execute(_HOLDER, {"name": values["name"]}).fetchone()
+        process = ProcessIdentity(row["pid"], row["host"], row["began"])
+        if ended != row["fence"] and process.is_of_this_machine and process.has_ended():
+            ended = row["fence"]
+            continue
+        left = ends_at - time.monotonic()
+        if left <= 0:
+            since = datetime.fromisoformat(row["since"])
+            run_id = row["run_id"]
+            raise refused(Holder(run_id, since, process) if run_id else None)
+        Event().wait(min(_POLL_SECONDS, left))
+
+
+def _renew(connect: Callable[[], PostgresDatabase], held: dict[str, object], done: Event) -> None:
+    """Renew a lock until it is released or lost; a database that is away may come back in time."""
+    database: PostgresDatabase | None = None
+    while not done.wait(LEASE_SECONDS / 4):
+        with suppress(StateError):
+            database = database or connect()
+            if database.execute(_RENEW, {**held, "lease": LEASE_SECONDS}) == 0:
+                break  # the next write finds out
+    if database is not None:
+        database.close()
+
+
+def _name_run(database: PostgresDatabase, values: dict[str, object]) -> None:
+    database.execute(_NAME_RUN, values)

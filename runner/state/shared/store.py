@@ -1,0 +1,54 @@
+"""A state that machines share: PostgreSQL for the ledger and the locks, a store for files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from runner.state.ledger import Ledger
+from runner.state.locks import job_held, lock_name
+from runner.state.paths import StateFolder
+from runner.state.shared.address import SharedAddress
+from runner.state.shared.database import PostgresDatabase
+from runner.state.shared.locks import leased
+from runner.state.shared.run_files import StoredFiles
+
+
+class SharedStore:
+    """An open state, shared by machines."""
+
+    def __init__(self, state: StateFolder, address: SharedAddress) -> None:
+        """Connect.
+
+        Args:
+            state: The folder of this machine, for the files of runs while they are used here.
+            address: Where the state is.
+        """
+        runs = state.create().runs
+        self._connect = partial(PostgresDatabase, address, runs)
+        self._database = self._connect()
+        self.ledger = Ledger(self._database, files=StoredFiles(self._database, address.files, runs))
+
+    def run_lock(  # noqa: PLR0913 - as the port
+        self,
+        job_file: Path,
+        org_id: str | None,
+        *,
+        run_id: str,
+        target: str | None = None,
+        since: datetime | None = None,
+        wait_seconds: float = 0.0,
+    ) -> AbstractContextManager[Callable[[str], None]]:
+        """Hold the lock of one job file on one org, on all machines."""
+        return leased(
+            self._database,
+            self._connect,
+            lock_name(self._database.to_text(str(job_file)), org_id, target),
+            run_id=run_id,
+            since=since or datetime.now(UTC),
+            wait_seconds=wait_seconds,
+            refused=partial(job_held, job_file),
+        )

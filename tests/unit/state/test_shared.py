@@ -1,0 +1,258 @@
+"""A state that machines share, as two of them see it."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+
+from runner.errors import ExitCode, LockHeldError, StateError, StorageError, UsageError
+from runner.outcome import TaskOutcome, TaskStatus
+from runner.state import process
+from runner.state.paths import StateFolder
+from runner.state.process import ProcessIdentity
+from runner.state.run_records import PartRecord, RunState
+from runner.state.shared.address import read_address
+from runner.state.store import open_state
+
+from .test_stores import BEGAN, FIRST, SECOND, begin, end
+
+DONE = TaskOutcome("accounts", "upsert", "Account", TaskStatus.DONE)
+
+
+@pytest.fixture
+def machines(shared_at):
+    """Two machines with the state open, each with its own checkout."""
+    with ExitStack() as stack:
+        states = [shared_at(name) for name in "ab"]
+        yield [(state, stack.enter_context(open_state(state))) for state in states]
+
+
+def sql(state, statement):
+    engine = sqlalchemy.create_engine(state.shared.database, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"SET search_path = {state.shared.schema}")
+        return connection.exec_driver_sql(statement)
+
+
+def run_out(state):
+    """Let all leases be over, as if their holders had been out of touch."""
+    sql(state, "UPDATE locks SET expires = clock_timestamp() - interval '1 second'")
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Let every process be of another machine."""
+    monkeypatch.setattr(ProcessIdentity, "is_of_this_machine", False)
+
+
+def start(state, store):
+    """Start a run with a part that has a file; gives the file."""
+    begin(store.ledger)
+    store.ledger.start_task(FIRST, "accounts", position=0, verb="upsert", sobject="Account")
+    file = state.run(FIRST) / "accounts" / "parts" / "part-0001.csv"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("Id\n001A\n")
+    store.ledger.record_part(FIRST, "accounts", PartRecord(1, "sent", file=file))
+    return file
+
+
+def test_a_machine_gets_the_files_that_another_recorded(machines):
+    (here, one), (there, two) = machines
+    file = start(here, one)
+    (file.parent / "not-recorded.csv").write_text("x")
+    two.ledger.files.fetch(FIRST)
+    (task,) = two.ledger.run(FIRST).tasks
+    found = task.parts[0].file
+    assert found == there.run(FIRST) / "accounts" / "parts" / "part-0001.csv"
+    assert found.read_text() == "Id\n001A\n"
+    assert [each.name for each in found.parent.iterdir()] == ["part-0001.csv"]
+    assert found.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_machine_with_older_files_gets_those_of_the_ledger(machines):
+    (here, one), (there, two) = machines
+    file = start(here, one)
+    two.ledger.files.fetch(FIRST)
+    copy = there.run(FIRST) / "accounts" / "parts" / "part-0001.csv"
+    copy.write_text("Id\n001B\n")
+    two.ledger.record_part(FIRST, "accounts", PartRecord(1, "done", file=copy))
+    (file.parent / "part-0002.csv").write_text("never recorded")
+    one.ledger.files.fetch(FIRST)
+    assert file.read_text() == "Id\n001B\n"
+    assert [each.name for each in file.parent.iterdir()] == ["part-0001.csv"]
+
+
+def test_working_files_stay_on_their_machine(machines):
+    (here, one), (there, two) = machines
+    for name in ("staging/chunk-0.csv", ".lookups/found.csv", "parts/.part.tmp"):
+        file = here.run(FIRST) / "accounts" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("x")
+    start(here, one)
+    two.ledger.files.fetch(FIRST)
+    found = [f.name for f in there.run(FIRST).rglob("*") if f.is_file()]
+    assert found == ["part-0001.csv"]
+
+
+def test_a_file_that_somebody_deleted_in_the_store_is_an_error(machines, tmp_path):
+    (here, one), (_, two) = machines
+    start(here, one)
+    for stored in (tmp_path / "store").rglob("part-0001*"):
+        stored.unlink()
+    with pytest.raises(StateError, match="A file of the run is missing in file://"):
+        two.ledger.files.fetch(FIRST)
+
+
+def test_a_file_that_was_cut_off_is_an_error(machines, tmp_path):
+    (here, one), (_, two) = machines
+    start(here, one)
+    for stored in (tmp_path / "store").rglob("part-0001*"):
+        stored.write_text("Id")
+    with pytest.raises(StateError, match="was cut off: it has 2 of 8 bytes"):
+        two.ledger.files.fetch(FIRST)
+
+
+def test_replaced_and_deleted_files_leave_the_store(machines, tmp_path):
+    (here, one), _ = machines
+    file = start(here, one)
+    file.write_text("Id\n001B\n001C\n")
+    one.ledger.record_part(FIRST, "accounts", PartRecord(1, "done", file=file))
+    assert len([f for f in (tmp_path / "store").rglob("*") if f.is_file()]) == 1
+    file.unlink()
+    one.ledger.finish_task(FIRST, DONE)
+    assert not [f for f in (tmp_path / "store").rglob("*") if f.is_file()]
+
+
+def test_files_are_in_the_store_before_the_ledger_names_them(machines, tmp_path):
+    (here, one), (_, two) = machines
+    start(here, one)
+    (tmp_path / "store").rename(tmp_path / "gone")
+    (tmp_path / "store").write_text("in the way")
+    file = here.run(FIRST) / "accounts" / "parts" / "part-0002.csv"
+    file.write_text("x")
+    with pytest.raises(StorageError, match="cannot be written"):
+        one.ledger.record_part(FIRST, "accounts", PartRecord(2, "sent", file=file))
+    assert len(two.ledger.run(FIRST).tasks[0].parts) == 1
+
+
+def test_job_files_are_known_by_their_place_in_the_project(machines):
+    (here, one), (there, two) = machines
+    facts = {"job": "a", "job_sha256": "", "started": BEGAN}
+    one.ledger.start_run(FIRST, job_file=here.shared.project / "jobs" / "a.yaml", **facts)
+    there_file = there.shared.project / "jobs" / "a.yaml"
+    assert two.ledger.run(FIRST).job_file == there_file
+    assert two.ledger.last_run_of(there_file, None).run_id == FIRST
+    with (
+        one.run_lock(here.shared.project / "jobs" / "a.yaml", None, run_id=FIRST),
+        pytest.raises(LockHeldError),
+        two.run_lock(there_file, None, run_id=SECOND),
+    ):
+        pass
+
+
+def test_a_machine_that_was_cut_off_notes_nothing_after_another_took_over(machines, elsewhere):
+    (here, one), (_, two) = machines
+    job = Path("/jobs/accounts.yaml")
+    with one.run_lock(job, None, run_id=FIRST):
+        file = start(here, one)
+        assert two.ledger.run(FIRST).state is RunState.RUNNING
+        with pytest.raises(LockHeldError), two.run_lock(job, None, run_id=SECOND):
+            pass
+        run_out(here)
+        assert two.ledger.run(FIRST).state is RunState.DIED
+        with two.run_lock(job, None, run_id=SECOND):
+            file.write_text("Id\n001Z\n")
+            for write in (
+                lambda: one.ledger.record_part(FIRST, "accounts", PartRecord(1, "done", file=file)),
+                lambda: one.ledger.plan_task(FIRST, "accounts", "{}"),
+                lambda: one.ledger.finish_task(FIRST, DONE),
+                lambda: end(one.ledger, exit_code=ExitCode.DONE),
+                lambda: begin(one.ledger, "another"),
+            ):
+                with pytest.raises(LockHeldError, match=f"run {SECOND} on .* has taken over"):
+                    write()
+            two.ledger.files.fetch(FIRST)
+            assert two.ledger.run(FIRST).tasks[0].parts[0].file.read_text() == "Id\n001A\n"
+            two.ledger.plan_task(FIRST, "accounts", "{}")
+    with one.run_lock(job, None, run_id=FIRST):
+        one.ledger.plan_task(FIRST, "accounts", "{}")
+
+
+def test_the_end_of_a_lost_lock_does_not_release_it(machines, elsewhere):
+    (here, one), (_, two) = machines
+    job = Path("/jobs/accounts.yaml")
+    with one.run_lock(job, None, run_id=FIRST):
+        run_out(here)
+        taken = two.run_lock(job, None, run_id=SECOND)
+        taken.__enter__()
+    with pytest.raises(LockHeldError, match=SECOND), one.run_lock(job, None, run_id="third"):
+        pass
+    taken.__exit__(None, None, None)
+
+
+def test_the_lock_of_a_dead_process_of_this_machine_is_free(machines):
+    (here, one), (_, two) = machines
+    child = subprocess.Popen([sys.executable, "-c", "pass"])
+    child.wait()
+    with one.run_lock(Path("/jobs/a.yaml"), None, run_id=FIRST):
+        began = process._start_time(1)  # noqa: SLF001 - a time that is not the child's
+        sql(here, f"UPDATE locks SET pid = {child.pid}, began = '{began}'")
+        with two.run_lock(Path("/jobs/a.yaml"), None, run_id=SECOND):
+            pass
+
+
+def test_a_state_of_a_newer_release_is_refused(machines, shared_at):
+    (here, _), _ = machines
+    sql(here, "UPDATE layout SET version = version + 1")
+    with (
+        pytest.raises(StateError, match="was written by a newer release"),
+        open_state(shared_at("c")),
+    ):
+        pass
+
+
+def test_a_schema_with_the_tables_of_another_program_is_refused(shared_at):
+    state = shared_at()
+    engine = sqlalchemy.create_engine(state.shared.database, poolclass=sqlalchemy.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE SCHEMA {state.shared.schema}")
+        connection.exec_driver_sql(f"CREATE TABLE {state.shared.schema}.runs (id int)")
+    with (
+        pytest.raises(StateError, match="has tables, and they are not the runner's"),
+        open_state(state),
+    ):
+        pass
+
+
+def test_a_server_that_is_away_is_named_without_the_password(tmp_path):
+    url = f"postgresql://ada:secret-word@/crm?host={tmp_path}&files=file:///x"
+    state = StateFolder(tmp_path, read_address(url, tmp_path))
+    with pytest.raises(StorageError) as caught, open_state(state):
+        pass
+    assert caught.value.message.startswith(f"The state postgresql://{tmp_path}/crm cannot be used")
+    assert "secret-word" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("mysql://h/d?files=s3://b", "cannot be at mysql://"),
+        ("s3://bucket/state", "cannot be at s3://"),
+        ("postgresql://h/d", "does not say where files go"),
+        ("postgresql://h/d?files=/folder", "does not say where files go"),
+        ("postgresql://h/d?files=s3://b&schema=A;B", "which is not a name"),
+    ],
+)
+def test_an_address_that_is_wrong(text, message, tmp_path):
+    with pytest.raises(UsageError, match=message):
+        read_address(text, tmp_path)
+
+
+def test_the_options_of_an_address_reach_the_driver(tmp_path):
+    url = "postgres://u:p%40ss@h:6432/d?sslmode=require&files=s3://b/p/&schema=team"
+    found = read_address(url, tmp_path)
+    assert found.database == "postgresql+psycopg://u:p%40ss@h:6432/d?sslmode=require"
+    assert (found.files, found.schema, found.label) == ("s3://b/p", "team", "postgresql://h/d")
