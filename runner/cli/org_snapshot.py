@@ -154,7 +154,7 @@ def _ahead(before: float, to: str | None, wanted: datetime | None) -> float:
     return before + duration_seconds(to[1:]) if to else before
 
 
-def _control(org_file: Path | None, state_dir: Path | None) -> AbstractContextManager[OrgControl]:
+def _control(org_file: Path | None, state_dir: str | None) -> AbstractContextManager[OrgControl]:
     from runner.runs.local_org_control import org_control
 
     return org_control(state_folder(state_dir).create(), folder_of_org(org_file), org_file)

@@ -69,7 +69,7 @@ def place(tmp_path_factory):
     (folder / "served.yaml").write_text(yaml.safe_dump(served), encoding="utf-8")
     job = folder / "pull.yaml"
     job.write_text(PULL, encoding="utf-8")
-    env = {**os.environ, "SFRUNNER_STATE_DIR": str(folder / "state")}
+    env = {**os.environ, "SFRUNNER_STATE": str(folder / "state")}
     for words in (
         ["org", "pull", job, "--objects", ",".join(OBJECTS), "-q"],
         ["schema", "--for", job, "--out", folder / "job.schema.json"],
