@@ -5,6 +5,7 @@ Knows nothing of how a test is run or shown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,6 +50,8 @@ class Verdict(Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
     problems: tuple[Diagnostic, ...] = ()
     """Of a broken test."""
+    picture: Mapping[str, object] | None = None
+    """What the runs did, of a test with a snapshot."""
     message: str | None = None
     """Why a test is broken, if no diagnostic says it."""
     hint: str | None = None

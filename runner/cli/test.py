@@ -19,12 +19,14 @@ from runner.errors import AbortedError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from runner.job.job_tests import JobTest
+    from runner.runs.job_test_snapshots import Snapshots
     from runner.verdict import Verdict
 
 EXAMPLES = """\
 runner test
 runner test jobs/accounts.test.yaml -k "without a name"
 runner test jobs/ --junit tests.xml
+runner test --update
 """
 
 _ROOM_BYTES = 1 << 30
@@ -76,6 +78,14 @@ def test(
             show_default=False,
         ),
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update",
+            help="Write what the jobs do now as the snapshots of the tests that have one.",
+            show_default=False,
+        ),
+    ] = False,
     output: OutputOption = Output.TEXT,
     quiet: Quiet = False,
 ) -> None:
@@ -84,32 +94,43 @@ def test(
     A test file, `accounts.test.yaml`, is beside its job, `accounts.yaml`. No other org is reached,
     no token is read, and what a job writes goes to a temporary folder.
     """
-    from runner.report.verdicts import junit_document, verdicts_document
+    from runner.cli.test_output import print_snapshots
+    from runner.report.verdicts import junit_document, snapshots_document, verdicts_document
+    from runner.runs.job_test_snapshots import Snapshots
     from runner.runs.job_tests import loaded
     from runner.verdict import Status
 
     processes, began, is_text = _processes(number), time.monotonic(), output is Output.TEXT
+
+    every: list[JobTest] = []  # those that do not run, too
 
     def files() -> list[Path]:
         return _test_files(paths or [Path()])
 
     def load(files: Sequence[Path]) -> tuple[list[JobTest], list[Verdict]]:
         tests, broken = loaded(files)
+        every[:] = tests
         wanted = (name or "").casefold()
         return [each for each in tests if wanted in each.name.casefold()], broken
 
     if watch:
-        _watch(files, load, processes, quiet=quiet, alone=is_text and junit is None)
+        alone = is_text and junit is None and not update
+        _watch(files, load, processes, quiet=quiet, alone=alone)
     tests, verdicts = load(files())
     if name is not None and not tests and not verdicts:
         raise UsageError(
             f"No test has {name!r} in its name.", hint="`runner test` lists the names."
         )
-    aborted = _run(tests, verdicts, processes, lines=is_text, quiet=quiet)
+    snapshots = Snapshots(every, update=update)
+    aborted = _run(tests, verdicts, processes, snapshots, lines=is_text, quiet=quiet)
+    written = snapshots.write() if aborted is None else ()
+    obsolete = snapshots.obsolete()
     if is_text:
+        print_snapshots(written, obsolete, quiet=quiet)
         _print_end(verdicts, time.monotonic() - began, quiet=quiet)
     else:
-        typer.echo(json.dumps(verdicts_document(verdicts), ensure_ascii=False))
+        document = verdicts_document(verdicts) | snapshots_document(written, obsolete)
+        typer.echo(json.dumps(document, ensure_ascii=False))
     if junit is not None:
         _write(junit, junit_document(verdicts))
     if aborted is not None:
@@ -125,6 +146,7 @@ def _run(
     tests: Sequence[JobTest],
     verdicts: list[Verdict],
     processes: int | None,
+    snapshots: Snapshots,
     *,
     lines: bool,
     quiet: bool,
@@ -143,7 +165,8 @@ def _run(
     ):
         try:
             progress.show(0, 0)
-            for verdict in run_all(tests, Path(scratch), processes):
+            for ended in run_all(tests, Path(scratch), processes):
+                verdict = snapshots.judged(ended)
                 verdicts.append(verdict)
                 progress.clear()
                 _print_lines([verdict] if lines else (), quiet=quiet)
@@ -170,14 +193,16 @@ def _watch(
         UsageError: Results are wanted as a document, too.
     """
     from runner.cli.test_watch import watch
+    from runner.runs.job_test_snapshots import Snapshots
 
     if not alone:
         message = "--watch never ends, so that there is no time to write results."
-        raise UsageError(message, hint="Leave out --junit and --output.")
+        raise UsageError(message, hint="Leave out --junit, --output and --update.")
 
     def run(tests: Sequence[JobTest], verdicts: list[Verdict]) -> None:
         began = time.monotonic()
-        aborted = _run(tests, verdicts, processes, lines=True, quiet=quiet)
+        snapshots = Snapshots(tests, update=False)
+        aborted = _run(tests, verdicts, processes, snapshots, lines=True, quiet=quiet)
         _print_end(verdicts, time.monotonic() - began, quiet=quiet)
         if aborted is not None:
             raise typer.Exit(aborted.exit_code)
@@ -254,12 +279,12 @@ def _print_lines(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
 
 
 def _print_end(verdicts: Sequence[Verdict], seconds: float, *, quiet: bool) -> None:
+    from runner.cli.test_output import print_details
     from runner.report.verdicts import summary, verdict_details
     from runner.verdict import Status
 
     details = [found for each in verdicts if (found := verdict_details(each))]
-    for found in details:
-        typer.echo(f"\n{found}")
+    print_details(details)
     if not quiet or any(each.status is not Status.PASSED for each in verdicts):
         typer.echo(f"{chr(10) if details else ''}{summary(verdicts, seconds)}")
 

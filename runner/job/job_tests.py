@@ -83,7 +83,8 @@ class Expected(Struct, frozen=True):
     """What must be true after the last run."""
 
     path: Location
-    exit: int = 0
+    exit: int | None = 0
+    """None: not compared, because the snapshot has it."""
     tasks: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     failed: tuple[FailedRow, ...] | None = None
     """None: not compared."""
@@ -92,6 +93,8 @@ class Expected(Struct, frozen=True):
     """By the path as in the job."""
     max_requests: int | None = None
     untouched: tuple[str, ...] = ()
+    snapshot: Path | None = None
+    """The file with what the runs did; None: not compared."""
 
 
 class JobTest(Struct, frozen=True):
@@ -139,8 +142,18 @@ def load_tests(file: Path) -> tuple[JobTest, ...]:
 def _job_of(file: Path, named: str | None) -> Path:
     if named is not None:
         return file.parent / named
+    return file.with_name(_name_of(file) + file.suffix)
+
+
+def own_snapshot(file: Path) -> Path:
+    """Where the snapshots of a test file are, unless it says something else; absolute."""
+    return file.absolute().with_name(f"{_name_of(file)}.test.snap{file.suffix}")
+
+
+def _name_of(file: Path) -> str:
+    """The file's name without what says that it has tests."""
     suffix = next((each for each in SUFFIXES if file.name.endswith(each)), file.suffix)
-    return file.with_name(file.name.removesuffix(suffix) + file.suffix)
+    return file.name.removesuffix(suffix)
 
 
 def _job_problems(origin: Origin, job: Path) -> Iterator[Diagnostic]:
@@ -163,7 +176,7 @@ def _test(
         _given(shared, values.get("given", {}), (*path, "given"), folder),
         2 if when == "run twice" else 1,
         when["killed_after_requests"] if isinstance(when, Mapping) else None,
-        _expected(values["expect"], (*path, "expect"), folder),
+        _expected(values["expect"], (*path, "expect"), origin.file.absolute()),
     )
 
 
@@ -219,13 +232,17 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _expected(values: Mapping[str, Any], path: Location, folder: Path) -> Expected:
+def _expected(values: Mapping[str, Any], path: Location, file: Path) -> Expected:
+    folder, snapshot = file.parent, None
+    if "snapshot" in values:
+        named = values["snapshot"]
+        snapshot = own_snapshot(file) if named is True else notation.path_from(named, folder)
     records = enumerate(values.get("records", ()))
     files = values.get("files", {}).items()
     failed = values.get("failed")
     return Expected(
         path,
-        values.get("exit", 0),
+        values.get("exit", None if snapshot else 0),
         values.get("tasks", {}),
         None if failed is None else tuple(FailedRow(**each) for each in failed),
         tuple(
@@ -239,6 +256,7 @@ def _expected(values: Mapping[str, Any], path: Location, folder: Path) -> Expect
         {name: _table(each, (*path, "files", name), folder) for name, each in files},
         values.get("max_requests"),
         tuple(values.get("untouched", ())),
+        snapshot,
     )
 
 

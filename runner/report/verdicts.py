@@ -6,13 +6,19 @@ Pure: from verdicts to what is shown. Knows nothing of where it is printed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from msgspec.structs import asdict
 
+from runner.diagnostics import Diagnostic
 from runner.report.diagnostics import diagnostic_document, render_diagnostic
 from runner.report.sinks import printable
 from runner.verdict import Difference, Status, Verdict
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 FORMAT_VERSION = 1
 
@@ -34,6 +40,20 @@ def verdict_details(verdict: Verdict) -> str:
         return ""
     title = f"{verdict.name or verdict.file}"
     return printable("\n".join([f"--- {title}", *parts]))
+
+
+def coloured(details: str) -> Text:
+    """Details with lines of differences in colour; plain where colours are not wanted."""
+    from rich.text import Text  # noqa: PLC0415 - slow to import, and only differences need it
+
+    text = Text()
+    for line in details.splitlines(keepends=True):
+        text.append(line, STYLES.get(line[:4], ""))
+    return text
+
+
+STYLES = {"  - ": "red", "  + ": "green", "  @@": "cyan", "--- ": "bold"}
+"""Of lines, by how they begin."""
 
 
 def summary(verdicts: Sequence[Verdict], seconds: float) -> str:
@@ -58,6 +78,18 @@ def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, object]:
         "format_version": FORMAT_VERSION,
         **{status.value: sum(each.status is status for each in verdicts) for status in Status},
         "tests": [_document(each) for each in verdicts],
+    }
+
+
+def snapshots_document(
+    written: Sequence[Path], obsolete: Sequence[Diagnostic]
+) -> dict[str, object]:
+    """What became of files of snapshots, as members of the JSON document."""
+    return {
+        "snapshots": {
+            "written": [str(each) for each in written],
+            "obsolete": [diagnostic_document(each) for each in obsolete],
+        }
     }
 
 

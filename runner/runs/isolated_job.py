@@ -85,6 +85,17 @@ class Sandbox(Struct, frozen=True):
             return self.root / "stdout"
         return self.root / "files" / written.relative_to(written.anchor)
 
+    def written(self, folder: Path) -> Iterator[tuple[str, Path]]:
+        """Files that the job wrote: as a job in this folder names them, and where they are."""
+        top, root = self.root / "files", self.path(folder)
+        for each in sorted(self.root.rglob("*")):
+            if each.is_file() and each.is_relative_to(root):
+                yield each.relative_to(root).as_posix(), each
+            elif each.is_file() and each.is_relative_to(top):
+                yield f"/{each.relative_to(top).as_posix()}", each
+            elif each.is_file():
+                yield str(STANDARD_STREAM), each
+
     def isolated(self, job: Job) -> Job:
         """The job on the local org of its folder, with everything that it writes moved here.
 

@@ -106,8 +106,8 @@ class Checks(Struct, frozen=True):
         return Difference(shown, origin.file, line, str(expected), str(actual), tuple(cut))
 
     def _exit(self) -> Iterator[Difference]:
-        if self.ran.exit != self.test.expected.exit:
-            expected = self.test.expected.exit
+        expected = self.test.expected.exit
+        if expected is not None and self.ran.exit != expected:
             yield self._at(("exit",), expected, self.ran.exit, self._what_happened())
 
     def _what_happened(self) -> Iterator[str]:
@@ -136,7 +136,7 @@ class Checks(Struct, frozen=True):
         expected = self.test.expected.failed
         if expected is None:
             return
-        actual = [row for task in self.ran.tasks.values() for row in _failed_rows(task)]
+        actual = [row for task in self.ran.tasks.values() for row in failed_rows(task)]
         codes = {(each.task, each.row): each.code for each in expected}
         wanted = sorted(
             f"task {each.task}, row {each.row}" + (f", {each.code}" if each.code else "")
@@ -146,7 +146,7 @@ class Checks(Struct, frozen=True):
             f"task {task}, row {row}" + (f", {code}" if codes.get((task, row), "") else "")
             if (task, row) in codes
             else f"task {task}, row {row}, {code}"
-            for task, row, code in actual
+            for task, row, code, _ in actual
         )
         if wanted != found:
             actual_count = _count(len(found)) if len(found) != len(wanted) else "other rows"
@@ -220,7 +220,7 @@ class Checks(Struct, frozen=True):
         file = self.sandbox.path(named)
         what = f"file {name}"
         if not file.is_file():
-            written = self._written()
+            written = [name for name, _ in self.sandbox.written(self.job.folder)]
             wrote = f"the job wrote {', '.join(written)}" if written else "the job wrote no file"
             yield self._at(keys, "a file", "no file", [f"  {wrote}"], what)
         elif isinstance(table, InlineRows):
@@ -230,19 +230,6 @@ class Checks(Struct, frozen=True):
             folder = self.test.folder
             shown = table.relative_to(folder) if table.is_relative_to(folder) else table
             yield self._at(keys, f"the content of {shown}", "other content", lines, what)
-
-    def _written(self) -> list[str]:
-        """Files that the job wrote, as the job names them."""
-        root = self.sandbox.path(self.job.folder)
-        files = (each for each in sorted(self.sandbox.root.rglob("*")) if each.is_file())
-        return [
-            str(each.relative_to(root))
-            if each.is_relative_to(root)
-            else f"/{each.relative_to(top)}"
-            for top in [self.sandbox.root / "files"]
-            for each in files
-            if each.is_relative_to(top)
-        ]
 
     def _rows_of_file(
         self, keys: Location, named: Path, file: Path, table: InlineRows
@@ -293,14 +280,14 @@ def _shape_of(job: Job, path: Path) -> FileShape | None:
     return next(found, None)
 
 
-def _failed_rows(task: TaskOutcome) -> Iterator[tuple[str, int, str]]:
-    """The failed rows of a task: its name, the row's number, the code."""
+def failed_rows(task: TaskOutcome) -> Iterator[tuple[str, int, str, str]]:
+    """The failed rows of a task: its name, the row's number, the code, the message."""
     file = task.results / "failed.csv" if task.results else None
     if file is None or not file.is_file():
         return
     with file.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
-            yield task.name, int(row["sf__Row"]), row["sf__Code"]
+            yield task.name, int(row["sf__Row"]), row["sf__Code"], row["sf__Message"]
 
 
 def _as_lines(

@@ -6,8 +6,9 @@ Knows how an org is founded and asked. Knows nothing of what a test expects.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -54,6 +55,16 @@ class FreshOrg:
         return [each.name for each in self._org.catalog.sobjects]
 
     @property
+    def now(self) -> datetime:
+        """What time it is by its clock."""
+        return self._org.clock()
+
+    @property
+    def user_id(self) -> str:
+        """Its user, who runs the job."""
+        return self._org.user.id
+
+    @property
     def requests(self) -> int:
         """API requests so far."""
         return self._org.part(ApiUsage).used
@@ -80,6 +91,22 @@ class FreshOrg:
                 return Answer(("count",), ({"count": prepared.total(conn)},))
             rows = tuple(dict(_flat(record)) for record in prepared.execute(conn))
         return Answer(columns, rows)
+
+    def records(self, sobject: str) -> Mapping[str, Cells]:
+        """Every stored record of an object with its fields, deleted ones too, by Id."""
+        known = next(each for each in self._org.catalog.sobjects if each.name == sobject)
+        booleans = {each.name for each in known.fields if each.soap_type == "xsd:boolean"}
+        with self._org.store.reading() as conn:
+            found = conn.execute(f"SELECT * FROM {quoted(sobject)}")  # noqa: S608 - a known object
+            names = [column[0] for column in found.description]
+            rows = (dict(zip(names, row, strict=True)) for row in found)
+            return {
+                str(row["Id"]): {
+                    name: bool(value) if name in booleans and value is not None else _exact(value)
+                    for name, value in row.items()
+                }
+                for row in rows
+            }
 
     def contents(self, sobject: str) -> Mapping[str, tuple[object, ...]]:
         """Every stored record of an object, deleted ones too, by Id."""
@@ -193,9 +220,15 @@ def _seed_file(name: str, table: Table, folder: Path) -> Path:
     return write_csv(table, folder / f"seed-{name}.csv")
 
 
-def write_csv(rows: InlineRows, file: Path) -> Path:
-    """Write rows as a CSV file; no rows and no columns give an empty one."""
-    columns = rows.columns
+def write_csv(rows: InlineRows, file: Path, columns: Sequence[str] | None = None) -> Path:
+    """Write rows as a CSV file; no rows and no columns give an empty one.
+
+    Args:
+        rows: The rows.
+        file: Where.
+        columns: In which order; by default those of the rows.
+    """
+    columns = rows.columns if columns is None else columns
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         if columns:
@@ -204,13 +237,13 @@ def write_csv(rows: InlineRows, file: Path) -> Path:
     return file
 
 
-def write_table(rows: InlineRows, file: Path) -> Path:
-    """Write rows as a file that a job can read, whose name gets an extension; without rows JSON.
+def write_table(rows: InlineRows, columns: Sequence[str], file: Path) -> Path:
+    """Write rows as a file that a job can read, whose name gets an extension.
 
-    A CSV file without rows still needs its header.
+    A CSV file without rows still needs its header: where no column is known it is JSON.
     """
-    if rows.rows:
-        return write_csv(rows, file.with_suffix(".csv"))
+    if columns:
+        return write_csv(rows, file.with_suffix(".csv"), columns)
     empty = file.with_suffix(".json")
     empty.write_text("[]", encoding="utf-8")
     return empty

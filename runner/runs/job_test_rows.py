@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from msgspec.structs import replace
-
 from runner.diagnostics import Diagnostic
 from runner.job.checks.columns import FUNCTIONS_WITHOUT_PARENTHESES
 from runner.job.job_tests import InlineRows, JobTest
@@ -23,14 +21,27 @@ _WORDS = ("record_type", "owner")
 """Keys of a field that hold an expression or a word."""
 
 
-def whole_rows(rows: InlineRows, task: Mapping[str, Any]) -> InlineRows:
-    """The rows with every column that a task as written reads; what they leave out is blank."""
-    known = {name.casefold() for name in rows.columns} | FUNCTIONS_WITHOUT_PARENTHESES
-    missing = {name: None for name in _columns_of(task) if name.casefold() not in known}
-    if not rows.rows or not missing:
-        return rows
-    first, *others = rows.rows
-    return replace(rows, rows=({**first, **missing}, *others))
+def columns_of(rows: InlineRows, name: str, tasks: object) -> tuple[str, ...]:
+    """Every column that rows in place of a task's source must have; what they leave out is blank.
+
+    Besides their own, those that the task reads, and the tasks that take its rows from it.
+    """
+    written = [each for each in as_list(tasks) if isinstance(each, Mapping)]
+    readers, found = {name}, list(rows.columns)
+    for task in written:
+        source = task.get("from")
+        given = source.get("task") if isinstance(source, Mapping) else None
+        if task.get("name") in readers or given in readers:
+            readers.add(str(task.get("name")))
+            found += [each for each in _columns_of(task) if not each.startswith("sf__")]
+    first: dict[str, str] = {}
+    for each in found:
+        first.setdefault(each.casefold(), each)
+    return tuple(
+        each
+        for folded, each in first.items()
+        if each in rows.columns or folded not in FUNCTIONS_WITHOUT_PARENTHESES
+    )
 
 
 def unread_columns(test: JobTest, tasks: object) -> Iterator[Diagnostic]:

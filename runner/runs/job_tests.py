@@ -27,8 +27,9 @@ from runner.runs import execute
 from runner.runs.isolated_job import Sandbox, outside_reach
 from runner.runs.job_test_checks import Checks, Ran, unknown_objects
 from runner.runs.job_test_org import FreshOrg, serving, write_table
+from runner.runs.job_test_picture import everything, picture
 from runner.runs.job_test_pool import in_order, processes_for
-from runner.runs.job_test_rows import unread_columns, whole_rows
+from runner.runs.job_test_rows import columns_of, unread_columns
 from runner.runs.local_org_process import org_folder
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.selection import digest_of, resolved_params
@@ -37,7 +38,7 @@ from runner.state.paths import StateFolder
 from runner.state.run_records import RunRequest
 from runner.suggest import did_you_mean
 from runner.tables.sql_clock import standing_at
-from runner.verdict import Difference, Status, Verdict
+from runner.verdict import Status, Verdict
 
 LONGEST_SECONDS = 300.0
 """Time after which a test's run is stopped."""
@@ -117,20 +118,17 @@ def run_test(test: JobTest, scratch: Path) -> Verdict:
     verdict = _verdict(test, Status.PASSED)
     try:
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            found = tuple(_differences(test, Path(folder).resolve()))
+            verdict = _judged(test, Path(folder).resolve(), verdict)
     except AbortedError:
         raise
     except JobError as error:
         verdict = replace(verdict, status=Status.BROKEN, problems=error.diagnostics)
     except RunnerError as error:
         verdict = replace(verdict, status=Status.BROKEN, message=error.message, hint=error.hint)
-    else:
-        status = Status.FAILED if found else Status.PASSED
-        verdict = replace(verdict, status=status, differences=found)
     return replace(verdict, seconds=time.monotonic() - began)
 
 
-def _differences(test: JobTest, folder: Path) -> Iterator[Difference]:
+def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
     scratch = folder / "given"
     scratch.mkdir()
     sandbox = Sandbox(folder / "written")
@@ -142,11 +140,18 @@ def _differences(test: JobTest, folder: Path) -> Iterator[Difference]:
     with serving(test, org_file, stored, scratch) as org:
         _raise_any(unknown_objects(test, org))
         before = {name: org.contents(name) for name in test.expected.untouched}
+        all_before = everything(org) if test.expected.snapshot else {}
         options = RunOptions(UserSettings(state), ends_at=time.monotonic() + LONGEST_SECONDS)
+        began = org.now
         with standing_at(test.given.now):
             ran = replace(_run(test, job, org, options), before=before)
         org.end_faults()
-        yield from Checks(test, job=original, ran=ran, org=org, sandbox=sandbox).differences()
+        checks = Checks(test, job=original, ran=ran, org=org, sandbox=sandbox)
+        found = tuple(checks.differences())
+        if test.expected.snapshot:
+            files = sandbox.written(job.folder)
+            verdict = replace(verdict, picture=picture(ran, all_before, org, files, began))
+    return replace(verdict, status=Status.FAILED if found else Status.PASSED, differences=found)
 
 
 def _raise_any(problems: Iterator[Diagnostic]) -> None:
@@ -171,7 +176,9 @@ def _job(test: JobTest, scratch: Path) -> Job:
             name = str(task.get("name")) if isinstance(task, Mapping) else ""
             rows = sources.get(name)
             if isinstance(rows, InlineRows):
-                files[name] = write_table(whole_rows(rows, task), scratch / f"source-{at}")
+                files[name] = write_table(
+                    rows, columns_of(rows, name, tasks), scratch / f"source-{at}"
+                )
         return with_sources(document, sources, files)
 
     with _pointing_at(test, "target", "test/bad-target"):
