@@ -136,7 +136,7 @@ def test_a_watch_runs_again_what_has_changed_until_ctrl_c(bench, tests):
 def test_a_watch_writes_no_results(bench, tests):
     ended = bench.run("test", "--watch", "-o", "json")
     assert ended.code == 2
-    assert ended.document["hint"] == "Leave out --junit and --output."
+    assert ended.document["hint"] == "Leave out --junit, --output and --update."
 
 
 def test_a_folder_without_tests_and_a_file_that_is_not_there_are_usage_errors(bench):
