@@ -1,7 +1,7 @@
 """The loop that waits: requests, row retries and polls are all repeated here.
 
-Knows waits and deadlines, and runs what the retry table decides. Knows nothing of tokens: who sends
-a request says how its token is renewed.
+The one place that uses tenacity. Knows waits and deadlines, and runs what the retry table decides.
+Knows nothing of tokens: who sends a request says how its token is renewed.
 """
 
 from __future__ import annotations
@@ -112,17 +112,39 @@ class Retrier:
         """
         last = None if total_seconds is None else self.clock() + total_seconds
         deadline = _earliest(last, self.ends_at)
-        tries = 0
-        while True:
-            outcome = attempt()
-            tries += 1
-            pause = pause_after(outcome, tries)
-            if pause is None or (most_tries is not None and tries >= most_tries):
-                return outcome
-            if deadline is not None and self.clock() + pause.seconds > deadline:
-                return outcome
-            self._report(pause, tries)
-            self._sleep(pause.seconds)
+        outcome = attempt()
+        pause: Pause | None = pause_after(outcome, 1)
+        if pause is None:
+            return outcome
+        import tenacity  # noqa: PLC0415 - imports asyncio, and most requests need one try
+
+        first = [outcome]
+
+        def is_unfinished(state: tenacity.RetryCallState) -> bool:
+            nonlocal pause
+            if state.outcome is None or state.outcome.failed:
+                return False
+            if state.attempt_number > 1:
+                pause = pause_after(state.outcome.result(), state.attempt_number)
+            return pause is not None
+
+        def is_enough(state: tenacity.RetryCallState) -> bool:
+            is_late = deadline is not None and self.clock() + state.upcoming_sleep > deadline
+            return is_late or (most_tries is not None and state.attempt_number >= most_tries)
+
+        def report(state: tenacity.RetryCallState) -> None:
+            if pause is not None:
+                self._report(pause, state.attempt_number)
+
+        loop = tenacity.Retrying(
+            retry=is_unfinished,
+            wait=lambda _state: 0.0 if pause is None else pause.seconds,
+            stop=is_enough,
+            sleep=self._sleep,
+            before_sleep=report,
+            retry_error_callback=lambda state: state.outcome and state.outcome.result(),
+        )
+        return loop(lambda: first.pop() if first else attempt())
 
     def send(
         self,
