@@ -113,35 +113,31 @@ class Retrier:
         last = None if total_seconds is None else self.clock() + total_seconds
         deadline = _earliest(last, self.ends_at)
         outcome = attempt()
-        pause: Pause | None = pause_after(outcome, 1)
-        if pause is None:
+        first_pause = pause_after(outcome, 1)
+        if first_pause is None:
             return outcome
         import tenacity  # noqa: PLC0415 - imports asyncio, and most requests need one try
 
-        first = [outcome]
+        first, pauses = [outcome], [first_pause]
 
         def is_unfinished(state: tenacity.RetryCallState) -> bool:
-            nonlocal pause
             if state.outcome is None or state.outcome.failed:
                 return False
             if state.attempt_number > 1:
                 pause = pause_after(state.outcome.result(), state.attempt_number)
-            return pause is not None
+                pauses[:] = [] if pause is None else [pause]
+            return bool(pauses)
 
         def is_enough(state: tenacity.RetryCallState) -> bool:
             is_late = deadline is not None and self.clock() + state.upcoming_sleep > deadline
             return is_late or (most_tries is not None and state.attempt_number >= most_tries)
 
-        def report(state: tenacity.RetryCallState) -> None:
-            if pause is not None:
-                self._report(pause, state.attempt_number)
-
         loop = tenacity.Retrying(
             retry=is_unfinished,
-            wait=lambda _state: 0.0 if pause is None else pause.seconds,
+            wait=lambda _state: pauses[0].seconds,
             stop=is_enough,
             sleep=self._sleep,
-            before_sleep=report,
+            before_sleep=lambda state: self._report(pauses[0], state.attempt_number),
             retry_error_callback=lambda state: state.outcome and state.outcome.result(),
         )
         return loop(lambda: first.pop() if first else attempt())
