@@ -32,6 +32,7 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
             "custom settings declared as custom objects, without SetupOwnerId: {}",
             pulled.custom_settings,
         ),
+        ("validation rules not taken over, with what they use: {}", pulled.rules_left_out),
     )
     for words, listed in notices:
         if listed:

@@ -31,6 +31,7 @@ from runner.metadata.project import read_project
 from runner.runs.lock_check import tasks_of_org
 from runner.runs.org_pull import ORG_FILE_NAME, Wanted, files_before, folder_of
 from runner.runs.source_org_file import SourceOrg, source_org
+from runner.runs.source_rules import with_rules
 from runner.runs.wiring import UserSettings, load_job
 from runner.salesforce.describe import Describes, object_of
 from runner.salesforce.described import FieldDescribe, ObjectDescribe
@@ -59,6 +60,8 @@ class PulledSource(Struct, frozen=True):
     """Picklists whose value set is not in the source; declared as texts."""
     custom_settings: tuple[str, ...]
     """Declared as custom objects."""
+    rules_left_out: tuple[str, ...]
+    """Validation rules that the local org cannot check, each with the reason."""
 
 
 def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> PulledSource:
@@ -83,6 +86,8 @@ def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> Pu
     if found.problems:
         raise JobError(found.problems)
     objects = with_own_fields(found.objects, declared)
+    ruled = with_rules(project, objects, catalog_of(objects, found), found.calculated)
+    objects = dict(ruled.objects)
     catalog = catalog_of(objects, found)
     known = before.objects if before else ()
     gone = [name for name in known if catalog.sobject(name) is None]
@@ -123,6 +128,7 @@ def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> Pu
         found.bare,
         found.without_values,
         found.custom_settings,
+        tuple(each for each in ruled.left_out if each.partition(".")[0] in lock.objects),
     )
 
 

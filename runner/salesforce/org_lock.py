@@ -6,6 +6,7 @@ Checks read it instead of the org. Knows its form. Knows nothing of jobs.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -92,13 +93,16 @@ def read_lock(file: Path) -> OrgLock:
             words = f"this lock is of version {version}; this runner reads version {_VERSION}"
             hint = "Use the runner that wrote it, or delete the file and pull again."
             raise JobError((Diagnostic("lock/version", words, file, help=hint),))
-        return msgspec.json.decode(content, type=OrgLock)
+        lock = msgspec.json.decode(content, type=OrgLock)
     except OSError as error:
         words = f"the lock cannot be read: {error.strerror or error}"
         raise JobError((Diagnostic("lock/damaged", words, file, help=_NEW_LOCK),)) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         words = f"the lock is damaged: {error}"
         raise JobError((Diagnostic("lock/damaged", words, file, help=_NEW_LOCK),)) from error
+    if not lock.source:
+        return lock
+    return msgspec.structs.replace(lock, source=os.path.relpath(file.parent / lock.source))
 
 
 class _Versioned(Struct):

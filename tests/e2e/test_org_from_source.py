@@ -1,6 +1,7 @@
 """`runner org pull --from-source`: a project's metadata becomes a local org and a lock."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -36,7 +37,11 @@ def project(bench):
     made.field("Invoice__c", "Note__c", "TextArea")
     made.field("Invoice__c", "Other__c", "Lookup", referenceTo="Gone__c", relationshipName="B")
     made.value_set("Tiers", "Gold", "Silver")
-    bench.write("jobs/a.csv", "id,name,tier\n1,x,Gold\n")
+    formula = 'ISPICKVAL(Tier__c, "Gold") && ISBLANK(Phone)'
+    made.rule("Account", "Gold_has_phone", formula, errorMessage="Call.", errorDisplayField="phone")
+    made.rule("Account", "Other", "REGEX(Name, 'x')")
+    made.rule("Unused__c", "Other", "ISNEW()")
+    bench.write("jobs/a.csv", "id,name,tier\n1,x,Silver\n2,y,Gold\n")
     return made
 
 
@@ -50,12 +55,15 @@ def test_a_job_runs_and_is_checked_on_what_the_project_declares(bench, project):
     assert pulled.code == 0, pulled.err
     assert "2 objects of dx" in pulled.out
     assert "Gone__c (Invoice__c.Other__c) not defined in dx" in pulled.err
+    assert "rules not taken over, with what they use: Account.Other (REGEX).\n" in pulled.err
     assert "Unused__c" not in (bench.folder / "jobs/org.yaml").read_text()
     lock = json.loads((bench.folder / "jobs/org.lock.json").read_text())
     assert (lock["org_id"], lock["source"], lock["api_version"]) == ("", "../dx", "62.0")
     assert lock["objects"]["Invoice__c"]["fields"]["twice__c"]["calculated"] is True
     ended = bench.run("run", file)
-    assert ended.code == 0, ended.err
+    assert ended.code == 3, ended.err
+    assert "FIELD_CUSTOM_VALIDATION_EXCEPTION" in ended.out + ended.err
+    assert "Call." in ended.out + ended.err
     wrong = job_of(bench, JOB.replace("Tier__c: tier", "Teir__c: tier"))
     ended = bench.run("validate", wrong)
     assert (ended.code, "did you mean `Tier__c`" in ended.out) == (2, True)
@@ -83,6 +91,8 @@ def test_an_org_of_the_file_is_described_by_the_lock(bench, project, serve_org):
         locks[1][each].pop("key_prefix")
     assert locks[0] == locks[1]
     live_file = yaml.safe_load((bench.folder / "live/org.yaml").read_text())
+    rule = {"when": {"Tier__c": "Gold", "Phone": None}, "message": "Call.", "field": "Phone"}
+    live_file["objects"]["Account"]["validation_rules"] = {"Gold_has_phone": rule}
     for each in live_file["objects"].values():
         each.pop("key_prefix", None)
     assert live_file == yaml.safe_load(text)
@@ -100,7 +110,7 @@ def test_an_org_of_the_file_is_described_by_the_lock(bench, project, serve_org):
         "Account.ERP_Id__c had length 30 and has 20",
         "Account.ERP_Id__c had unique false and has true",
     ]
-    assert "--from-source ../dx --update" in drifted.document["diagnostics"][0]["help"]
+    assert "--from-source dx --update" in drifted.document["diagnostics"][0]["help"]
     other = bench.run("org", "pull", file, "--from-source", "dx", "--out", "live", "--update")
     assert (other.code, "is of the org" in other.err) == (2, True)
 
@@ -109,17 +119,20 @@ def test_a_second_pull_keeps_what_metadata_does_not_tell(bench, project):
     words = ("org", "pull", "--from-source", "dx", "--out", "all")
     assert bench.run(*words).code == 0
     org_file = bench.folder / "all/org.yaml"
+    assert bench.run(*words).code == 2
     kept = "\nfaults: [{kind: status, status: 503, times: 1}]\n"
     money = "  Account:\n    fields:\n      CurrencyIsoCode: {type: picklist, values: [EUR]}\n"
     text = org_file.read_text().replace("  Account:\n    fields:\n", money) + kept
-    org_file.write_text(text)
-    assert bench.run(*words).code == 2
-    (project.folder / "force-app/main/default/objects/Unused__c/Unused__c.object-meta.xml").unlink()
+    mine = "      Mine: {when: {Phone: '0'}, message: No.}\n"
+    org_file.write_text(text.replace("    validation_rules:\n", f"    validation_rules:\n{mine}"))
+    shutil.rmtree(project.folder / "force-app/main/default/objects/Unused__c")
     again = bench.run(*words, "--update")
     assert again.code == 0, again.err
     assert "the project no longer has Unused__c" in again.err
     assert "CurrencyIsoCode" in org_file.read_text()
     assert "faults" in org_file.read_text()
+    rules = yaml.safe_load(org_file.read_text())["objects"]["Account"]["validation_rules"]
+    assert [*rules] == ["Mine", "Gold_has_phone"]
     assert "Unused__c" not in org_file.read_text()
     assert "currencyisocode" in (bench.folder / "all/org.lock.json").read_text()
 

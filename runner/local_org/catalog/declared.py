@@ -41,6 +41,7 @@ _CHILDREN_OF_ANY = (
 """References that can point to every custom object, with the name of its list of them."""
 _SHARED_KEYS = ("fields", "record_types", "validation_rules", "duplicate_rules")
 _NEW_KEYS = ("label", "plural_label", "name_field", "key_prefix", *_SHARED_KEYS)
+_COMPARISONS = ("not", "above", "at_least", "below", "at_most", "longer", "shorter")
 _TOP_KEYS = ("version", "objects", "seed", "faults", "apps")
 
 
@@ -268,18 +269,29 @@ def _named_by_parent(
 def _validation_rules(sobject: SObject, section: Section) -> Iterator[ValidationRule]:
     for name, rule in section.sections("validation_rules"):
         rule.only("when", "message", "field")
-        condition = rule.raw("when")
-        if not isinstance(condition, Mapping) or not condition:
+        declared = rule.raw("when")
+        conditions = declared if isinstance(declared, list) else [declared]
+        if not conditions or not all(isinstance(e, Mapping) and e for e in conditions):
             rule.report("a validation rule needs `when`: the field values for which it fails")
             continue
-        for field in condition:
-            _check_field(sobject, rule, str(field), "when", str(field))
+        for place, condition in enumerate(conditions):
+            keys = ("when", place) if isinstance(declared, list) else ("when",)
+            for field, test in condition.items():
+                _check_field(sobject, rule, str(field), *keys, str(field))
+                for word in test if isinstance(test, Mapping) else ():
+                    if word not in _COMPARISONS:
+                        known = ", ".join(_COMPARISONS)
+                        message = f"no comparison {word}; expected one of {known}"
+                        rule.report(message, *keys, str(field), str(word))
         if not rule.text("message"):
             rule.report("a validation rule needs a message")
         if "field" in rule:
             _check_field(sobject, rule, rule.text("field"), "field")
         yield ValidationRule(
-            name, dict(condition), rule.text("message"), rule.text("field") or None
+            name,
+            tuple(dict(each) for each in conditions if isinstance(each, Mapping)),
+            rule.text("message"),
+            rule.text("field") or None,
         )
 
 

@@ -26,7 +26,9 @@ def with_kept(pulled: Mapping[str, object], before: Mapping[str, object]) -> dic
 
 
 def _object(made: Mapping[str, object], before: Mapping[str, object]) -> dict[str, object]:
-    kept = {key: before[key] for key in _OF_OBJECT if key in before}
+    kept = {
+        key: {**_mapping(before, key), **_mapping(made, key)} for key in _OF_OBJECT if key in before
+    }
     result = {**made, **kept}
     known = _mapping(before, "fields")
     if "fields" in made:

@@ -117,11 +117,11 @@ class RecordType(Struct, frozen=True):
 
 
 class ValidationRule(Struct, frozen=True):
-    """Refuses a record for which `condition` holds, as the org file declares it."""
+    """Refuses a record for which one of `conditions` holds, as the org file declares it."""
 
     name: str
-    condition: Mapping[str, object]
-    """Field name to the value for which the rule fails; see `records.rules`."""
+    conditions: tuple[Mapping[str, object], ...]
+    """Each: field name to the value for which the rule fails; see `records.rules`."""
     message: str
     field: str | None = None
     """The field of the error; None for the record as a whole."""

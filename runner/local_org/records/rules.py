@@ -5,6 +5,7 @@ Knows conditions and equal fields. Knows nothing of single values.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 
 from runner.local_org.api_errors import ApiError
@@ -15,6 +16,13 @@ from runner.local_org.records.stored import Stored
 from runner.local_org.records.values import comparable
 
 Test = Callable[[Stored], bool]
+_BOUNDS: dict[str, Callable[[float, float], bool]] = {
+    "above": operator.gt,
+    "at_least": operator.ge,
+    "below": operator.lt,
+    "at_most": operator.le,
+}
+_LENGTHS: dict[str, Callable[[int, int], bool]] = {"longer": operator.gt, "shorter": operator.lt}
 
 
 class Rules:
@@ -24,7 +32,8 @@ class Rules:
         self._sobject = sobject
         self._lookups = lookups
         self._validations = [
-            (rule, _tests(sobject, rule.condition)) for rule in sobject.validation_rules
+            (rule, [_tests(sobject, each) for each in rule.conditions])
+            for rule in sobject.validation_rules
         ]
         self._duplicates = [rule for rule in sobject.duplicate_rules if rule.block or alert]
 
@@ -36,8 +45,8 @@ class Rules:
             if not draft.errors:
                 draft.errors.extend(
                     _violation(rule)
-                    for rule, tests in self._validations
-                    if all(test(draft.values.get(name)) for name, test in tests.items())
+                    for rule, conditions in self._validations
+                    if any(_holds(tests, draft) for tests in conditions)
                 )
 
     def find_duplicates(self, drafts: Sequence[RowDraft]) -> None:
@@ -71,6 +80,10 @@ def _touched(draft: RowDraft, fields: Sequence[Field]) -> bool:
     )
 
 
+def _holds(tests: Mapping[str, Test], draft: RowDraft) -> bool:
+    return all(test(draft.values.get(name)) for name, test in tests.items())
+
+
 def _tests(sobject: SObject, condition: Mapping[str, object]) -> dict[str, Test]:
     tests = {}
     for name, wanted in condition.items():
@@ -87,20 +100,28 @@ def _of_number(test: Test) -> Test:
 
 
 def _test(wanted: object) -> Test:
-    """`null` means blank, a list any of its values; {not:}, {above:}, {below:} compare."""
-    match wanted:
-        case {"not": other}:
-            test = _test(other)
-            return lambda value: not test(value)
-        case {"above": int() | float() as bound}:
-            return lambda value: isinstance(value, int | float) and value > bound
-        case {"below": int() | float() as bound}:
-            return lambda value: isinstance(value, int | float) and value < bound
-        case list():
-            tests = [_test(entry) for entry in wanted]
-            return lambda value: any(test(value) for test in tests)
-        case _:
-            return lambda value: value == wanted
+    """`null` means blank, a list any of its values; of a mapping all that it says must hold."""
+    if isinstance(wanted, Mapping):
+        tests = [_compared(str(word), operand) for word, operand in wanted.items()]
+        return lambda value: all(test(value) for test in tests)
+    if isinstance(wanted, list):
+        choices = [_test(entry) for entry in wanted]
+        return lambda value: any(test(value) for test in choices)
+    return lambda value: value == wanted
+
+
+def _compared(word: str, operand: object) -> Test:
+    """One comparison; a blank number is neither above nor below, a blank text has no characters."""
+    if word == "not":
+        test = _test(operand)
+        return lambda value: not test(value)
+    if word in _BOUNDS and isinstance(operand, int | float):
+        compare = _BOUNDS[word]
+        return lambda value: isinstance(value, int | float) and compare(value, operand)
+    if word in _LENGTHS and isinstance(operand, int):
+        measure = _LENGTHS[word]
+        return lambda value: measure(len(value) if isinstance(value, str) else 0, operand)
+    return lambda _: False
 
 
 def _violation(rule: ValidationRule) -> ApiError:

@@ -6,6 +6,7 @@ from runner.errors import JobError
 from runner.metadata.project import read_project
 from runner.runs.org_from_source import catalog_of
 from runner.runs.source_org_file import source_org
+from runner.runs.source_rules import with_rules
 from tests.dx_project import Project
 
 
@@ -125,3 +126,31 @@ def test_what_an_org_cannot_have_is_told_where_it_is_written(project, tmp_path):
     assert problems[2].file == long
     assert "Long__c: must be a whole number from 1 to 255" in problems[2].message
     assert "Invoices__r is already used by another field" in problems[0].message
+
+
+def test_rules_that_the_local_org_can_check_are_declared(project, tmp_path):
+    project.object("Invoice__c", label="Invoice")
+    project.field("Invoice__c", "Amount__c", "Currency", precision=9, scale=2)
+    project.field("Invoice__c", "Twice__c", "Currency", precision=9, scale=2, formula="1")
+    project.rule("Invoice__c", "Full", "ISBLANK(amount__c)", errorDisplayField="amount__c")
+    project.rule("Invoice__c", "Some", "OR(ISBLANK(Amount__c), Amount__c > 9)")
+    project.rule("Invoice__c", "Off", "ISBLANK(Amount__c)", active="false")
+    project.rule("Invoice__c", "Never", "FALSE")
+    project.rule("Invoice__c", "Always", "TRUE")
+    project.rule("Invoice__c", "Computed", "Twice__c > 1")
+    read = read_project(tmp_path)
+    found = source_org(read)
+    catalog = catalog_of(found.objects, found)
+    made = with_rules(read, found.objects, catalog, found.calculated)
+    assert made.objects["Invoice__c"]["validation_rules"] == {
+        "Full": {"when": {"Amount__c": None}, "message": "No.", "field": "Amount__c"},
+        "Some": {"when": [{"Amount__c": None}, {"Amount__c": {"above": 9}}], "message": "No."},
+    }
+    assert made.left_out == ("Invoice__c.Always (TRUE)", "Invoice__c.Computed (Twice__c)")
+    catalog_of(made.objects, found)
+
+    file = project.rule("Invoice__c", "Mute", "ISBLANK(Amount__c)", errorMessage="")
+    with pytest.raises(JobError) as raised:
+        with_rules(read_project(tmp_path), found.objects, catalog, found.calculated)
+    (problem,) = raised.value.diagnostics
+    assert (problem.code, problem.file) == ("metadata/missing", file)

@@ -114,7 +114,11 @@ def test_all_problems_are_told_at_once_with_their_paths():
                 "F__c": {"type": "auto_number", "format": "F-"},
                 "G__c": {"type": "text", "values": ["x"]},
             },
-            "validation_rules": {"R": {"when": {"Nix__c": 1}, "message": "no"}},
+            "validation_rules": {
+                "R": {"when": {"Nix__c": 1}, "message": "no"},
+                "S": {"when": [{"Name": {"over": 1}}], "message": "no"},
+                "T": {"when": [], "message": "no"},
+            },
             "duplicate_rules": {"D": {"fields": ["Nix__c"]}},
         },
     )
@@ -131,6 +135,8 @@ def test_all_problems_are_told_at_once_with_their_paths():
         (*top, "fields", "F__c", "format"),
         (*top, "fields", "G__c", "values"),
         (*top, "validation_rules", "R", "when", "Nix__c"),
+        (*top, "validation_rules", "S", "when", 0, "Name", "over"),
+        (*top, "validation_rules", "T"),
         (*top, "duplicate_rules", "D", "fields", 0),
     }
 

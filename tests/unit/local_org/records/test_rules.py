@@ -94,3 +94,30 @@ def test_a_hidden_field_is_not_there_for_the_user(open_book):
     refusal = book.refusal("insert", "Account", {"Name": "A", "Site": "x"})
     assert refusal[1] == "No such column 'Site' on sobject of type Account"
     assert "Site" not in book.get("Account", book.insert("Account", Name="A"))
+
+
+@pytest.mark.parametrize(
+    ("when", "refused", "accepted"),
+    [
+        ({"Amount": {"at_least": 5, "at_most": 7}}, [5, 7], [4, 8, None]),
+        ({"Amount": {"above": 5, "below": 7}}, [6], [5, 7, None]),
+        ([{"Amount": None}, {"Amount": 3}], [None, 3], [4]),
+        ({"Amount": {"not": [3, None]}}, [4], [3, None]),
+        ([{"NextStep": {"longer": 3}, "Amount": 1}], [], [1]),
+        ([{"NextStep": {"shorter": 1}, "Amount": 1}], [1], [2]),
+    ],
+)
+def test_a_validation_rule_compares(open_book, when, refused, accepted):
+    rules = {"R": {"when": when, "message": "No."}}
+    book = open_book(Opportunity={"validation_rules": rules})
+    for amount in refused:
+        assert book.refusal("insert", "Opportunity", _deal(Amount=amount))[1] == "No."
+    for amount in accepted:
+        assert book.one("insert", "Opportunity", _deal(Amount=amount)).success
+
+
+def test_a_validation_rule_measures_texts(open_book):
+    rules = {"R": {"when": {"NextStep": {"longer": 3}}, "message": "Long."}}
+    book = open_book(Opportunity={"validation_rules": rules})
+    assert book.refusal("insert", "Opportunity", _deal(NextStep="abcd"))[1] == "Long."
+    assert book.one("insert", "Opportunity", _deal(NextStep="abc")).success
