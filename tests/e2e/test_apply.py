@@ -7,9 +7,8 @@ import json
 from pathlib import Path
 from zipfile import ZipFile
 
-import pytest
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
 ACCOUNTS = "SELECT Id, ERP_Id__c, Name, Phone, Score__c, SystemModstamp FROM Account ORDER BY Name"
 
 
@@ -30,7 +29,7 @@ def planned(bench, job, *options):
     return ended.document
 
 
-@APIS
+@BOTH
 def test_it_does_what_the_plan_says_and_a_second_plan_is_empty(bench, org, api):
     org.create("Account", Name="A same", ERP_Id__c="K1", Phone="1")
     org.create("Account", Name="B other", ERP_Id__c="K2", Phone="2", Score__c=2)
@@ -68,7 +67,7 @@ def test_it_does_what_the_plan_says_and_a_second_plan_is_empty(bench, org, api):
     assert [row["Phone"] for row in org.rows(ACCOUNTS)] == ["1", "2"]
 
 
-@APIS
+@OVER_BULK
 def test_records_that_changed_since_are_left_alone(bench, org, api):
     ids = [org.create("Account", Name=f"A{n}", ERP_Id__c=f"K{n}", Phone="1") for n in range(4)]
     bench.write("a.csv", "ERP_Id__c,Phone\nK0,2\nK1,2\nK2,2\nK9,2\n")
@@ -219,7 +218,7 @@ def test_records_that_earlier_tasks_change_or_delete_are_compared_during_the_run
     assert held == [("K1", "1"), ("K2", "1"), ("K3", "1"), ("K4", "1"), ("K5", None)]
 
 
-@APIS
+@OVER_REST
 def test_rows_that_change_nothing_are_handed_on_as_by_a_run(bench, org, api):
     for n in range(3):
         org.create("Account", Name=f"A{n}", ERP_Id__c=f"K{n}")

@@ -4,6 +4,8 @@ import csv
 
 import pytest
 
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 LOAD = """
 - name: load
   upsert: Account
@@ -20,7 +22,7 @@ def rows_of(bench, status, task="load"):
         return list(csv.DictReader(rows))
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@BOTH
 def test_later_rows_of_a_key_fail_and_name_the_first(bench, org, api):
     bench.write("a.csv", ROWS)
     ended = bench.run("run", bench.job(LOAD % ("a.csv", api)), "-o", "json")
@@ -35,7 +37,7 @@ def test_later_rows_of_a_key_fail_and_name_the_first(bench, org, api):
     assert [(row["ERP_Id__c"], row["Name"]) for row in found] == [("A1", "first"), ("B2", "only")]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 def test_a_retry_does_not_replace_the_row_that_was_kept(bench, org, api):
     bench.write("a.csv", ROWS)
     again = (LOAD % ("{task: load, rows: failed}", api)).replace("name: load", "name: again")
@@ -55,7 +57,7 @@ def test_a_retry_does_not_replace_the_row_that_was_kept(bench, org, api):
     assert org.rows("SELECT Name FROM Account WHERE ERP_Id__c = 'A1'") == [{"Name": "second"}]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_a_recap_tells_rows_that_failed_from_rows_that_were_left_out(bench, org, api):
     bench.write("a.csv", ROWS)
     ended = bench.run("run", bench.job(LOAD % ("a.csv", api) + "  duplicates: last\n"))
@@ -64,7 +66,7 @@ def test_a_recap_tells_rows_that_failed_from_rows_that_were_left_out(bench, org,
     assert "other reasons" not in ended.out
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 @pytest.mark.parametrize(("wanted", "name"), [("first", "first"), ("last", "third")])
 def test_the_job_says_which_row_of_a_key_counts(bench, org, api, wanted, name):
     given = ROWS.replace(",blank\n,blank too\n", "")
@@ -82,7 +84,7 @@ def test_the_job_says_which_row_of_a_key_counts(bench, org, api, wanted, name):
     assert name in [row["Name"] for row in org.rows("SELECT Name FROM Account")]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_an_id_of_15_characters_is_the_same_record(bench, org, api):
     first, second = (org.create("Account", Name=name) for name in "AB")
     bench.write("a.csv", f"Id,Name\n{first},X\n{second},Y\n{first[:15]},Z\n")

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.apis import BOTH, OVER_BULK
+
 DUPLICATE_RULE = """\
 version: 1
 objects:
@@ -141,7 +143,7 @@ def test_only_a_hard_delete_skips_the_recycle_bin(org, run_logged, hard, left):
     assert found["totalSize"] == left
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@BOTH
 @pytest.mark.parametrize(("deleted", "names"), [("true", ["Gone", "Here"]), ("false", ["Here"])])
 def test_deleted_records_are_found_where_the_job_says_so(
     bench, org, run_logged, api, deleted, names
@@ -157,7 +159,7 @@ def test_deleted_records_are_found_where_the_job_says_so(
         assert bool(log.of("/queryAll")) == (deleted == "true")
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 @pytest.mark.parametrize(
     ("keys", "utc"),
     [

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 JOB = """
 - name: load
   upsert: Account
@@ -40,7 +41,7 @@ def parents(org):
     return {row["ERP_Id__c"]: row["Parent"] and row["Parent"]["ERP_Id__c"] for row in rows}
 
 
-@APIS
+@BOTH
 @pytest.mark.parametrize("verb", ["upsert", "create"])
 def test_parents_are_sent_before_their_children(bench, serve_org, api, verb):
     org = serve_org()
@@ -61,7 +62,7 @@ def test_parents_are_sent_before_their_children(bench, serve_org, api, verb):
     assert len(ended.task("load")["bulk_job_ids"]) == (4 if api == "bulk" else 0)
 
 
-@APIS
+@OVER_REST
 def test_rows_below_themselves_are_named_before_anything_is_sent(bench, serve_org, api):
     org = serve_org()
     bench.write("a.csv", "no,company,parent\nA,One,C\nB,Two,A\nC,Three,B\nD,Self,d\nE,Below,A\n")
@@ -81,7 +82,7 @@ def test_rows_below_themselves_are_named_before_anything_is_sent(bench, serve_or
     assert parents(org) == {}
 
 
-@APIS
+@OVER_BULK
 def test_children_of_a_refused_parent_fail_too(bench, serve_org, api):
     org = serve_org()
     bench.write("a.csv", "no,company,parent\nB,Two,A\nA,,\nC,Three,\n")
@@ -104,7 +105,7 @@ def test_a_plan_knows_parents_of_the_same_file(bench, serve_org):
     assert ended.task("load")["counts"]["created"] == 4
 
 
-@APIS
+@OVER_REST
 @pytest.mark.parametrize("level", [1, 2])
 def test_a_run_that_is_killed_goes_on_at_its_level(bench, serve_org, api, level):
     """The process dies while a level is under way; each record is created once."""

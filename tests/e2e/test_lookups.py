@@ -7,7 +7,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 ORG = """\
 version: 1
 objects:
@@ -44,7 +45,7 @@ def contacts(org):
     }
 
 
-@APIS
+@BOTH
 def test_a_row_gets_the_id_of_the_record_that_it_names(bench, serve_org, api):
     org = serve_org(org_file=ORG)
     org.create("Account", Name="Acme", BillingCity="Bonn", Active__c=True)
@@ -67,7 +68,7 @@ def test_a_row_gets_the_id_of_the_record_that_it_names(bench, serve_org, api):
     assert contacts(org) == {"One": ("Acme", "Bonn"), "Four": None}
 
 
-@APIS
+@OVER_BULK
 def test_several_fields_a_condition_and_what_is_missing(bench, serve_org, api):
     org = serve_org(org_file=ORG)
     org.create("Account", Name="Twin", BillingCity="Ulm", Active__c=True)
@@ -281,7 +282,7 @@ def test_a_resume_sends_the_ids_that_were_found_at_first(bench, serve_org):
     assert org.rows("SELECT COUNT(Id) n FROM Contact WHERE Account.Name = 'X'") == [{"n": 300}]
 
 
-@APIS
+@OVER_REST
 def test_blank_and_missing_values_clear_the_field_where_the_job_says_so(bench, serve_org, api):
     org = serve_org(org_file=ORG)
     acme, other = (org.create("Account", Name=name) for name in ("Acme", "Other"))

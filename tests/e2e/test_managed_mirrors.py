@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import OVER_BULK
+
 BY = pytest.mark.parametrize("by", ["ledger", "field"])
 MIRROR = """
 - name: gold
@@ -65,7 +66,7 @@ def skipped(ended):
         return [(row["Id"], row["sf__Code"]) for row in csv.DictReader(lines)]
 
 
-@APIS
+@OVER_BULK
 @BY
 def test_only_records_that_the_mirror_has_created_are_deleted(bench, org, api, by):
     """A hand-made record stays, also one whose key the source had for a while."""

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 MIRROR = """
 - name: gold
   mirror: Account
@@ -56,7 +57,7 @@ def failed(ended, task="gold"):
         return [(row["sf__Row"], row["sf__Code"]) for row in csv.DictReader(lines)]
 
 
-@APIS
+@BOTH
 def test_the_scope_becomes_what_the_source_says_and_nothing_else_changes(bench, org, api):
     seed(org)
     before = {row["Name"]: row for row in org.rows(SOQL)}
@@ -77,7 +78,7 @@ def test_the_scope_becomes_what_the_source_says_and_nothing_else_changes(bench, 
     assert names(org) == ["A", "B", "C", "D"]
 
 
-@APIS
+@OVER_BULK
 def test_missing_records_get_values(bench, org, api):
     seed(org)
     source(bench, "K1,A,Gold", "K2,B,Gold")
@@ -91,7 +92,7 @@ def test_missing_records_get_values(bench, org, api):
     assert counts(again, "gold.missing", "read", "updated", "unchanged") == (2, 0, 2)
 
 
-@APIS
+@OVER_REST
 def test_a_row_of_a_record_outside_the_scope_fails(bench, org, api):
     seed(org)
     source(bench, "K1,A,Gold", "s1,Mine,Gold", "K2,B,Gold", "K3,C,Gold")
@@ -262,7 +263,7 @@ def test_nothing_is_deleted_unless_the_mirror_succeeds(bench, org):
     assert [task["status"] for task in disabled.document["tasks"]] == ["skipped", "skipped"]
 
 
-@APIS
+@OVER_BULK
 def test_deletes_that_the_org_refused_are_retried(bench, org, api):
     seed(org)
     source(bench, "K1,A,Gold", "K2,B,Gold")

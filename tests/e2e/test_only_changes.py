@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 FULL = """\
 version: 1
 objects:
@@ -29,7 +30,7 @@ def result_rows(ended, kind, task="load"):
         return list(csv.DictReader(lines))
 
 
-@APIS
+@BOTH
 @pytest.mark.parametrize("verb", ["upsert", "update"])
 @pytest.mark.parametrize("key", ["ERP_Id__c", "Id"])
 def test_only_what_differs_is_sent(bench, org, api, verb, key):
@@ -67,7 +68,7 @@ def test_a_task_says_what_cannot_be_compared_and_sends_it(bench, serve_org):
     assert "`Rich__c` cannot be compared with what records hold" in ended.err
 
 
-@APIS
+@OVER_BULK
 def test_rows_of_no_record_or_several_end_as_without_only_changes(bench, serve_org, api):
     org = serve_org(org_file=FULL)
     for name in ("Twin", "Twin", "One"):
@@ -84,7 +85,7 @@ def test_rows_of_no_record_or_several_end_as_without_only_changes(bench, serve_o
     assert [code for _, code in told][1:] == ["KEY_IS_BLANK", "DUPLICATE_KEY"]
 
 
-@APIS
+@OVER_REST
 @pytest.mark.parametrize("match", ["update_only", "create_only"])
 @pytest.mark.parametrize("only_changes", ["true", "false"])
 def test_an_upsert_that_never_creates_or_never_updates(bench, org, api, match, only_changes):
@@ -144,7 +145,7 @@ def test_what_is_outside_the_scope_is_sent(bench, org):
     assert counts(ended, "updated", "unchanged") == (1, 1)
 
 
-@APIS
+@OVER_BULK
 def test_what_was_changed_is_undone(bench, org, api):
     for key in ("K1", "K2"):
         org.create("Account", Name=key, ERP_Id__c=key, Phone="1", Score__c=1)
@@ -197,7 +198,7 @@ def test_a_task_below_takes_the_rows_that_changed(bench, org):
     assert org.rows("SELECT LastName FROM Contact") == [{"LastName": "New"}]
 
 
-@APIS
+@OVER_REST
 @pytest.mark.parametrize("verb", ["upsert", "update"])
 def test_an_id_that_no_record_can_have_fails_its_row_only(bench, org, api, verb):
     record = org.create("Account", Name="A", Phone="1")
@@ -213,7 +214,7 @@ def test_an_id_that_no_record_can_have_fails_its_row_only(bench, org, api, verb)
     assert [row["sf__Row"] for row in result_rows(ended, "failed")] == ["2"]
 
 
-@APIS
+@OVER_BULK
 def test_fields_of_creation_do_not_make_a_row_differ(bench, org, api):
     org.create("Account", Name="A", ERP_Id__c="K1", Phone="1", Score__c=1)
     bench.write("a.csv", "ERP_Id__c,Name,Phone,Score__c\nK1,A,2,1\nK2,B,2,1\nK3,C,2,1\n")
@@ -229,7 +230,7 @@ def test_fields_of_creation_do_not_make_a_row_differ(bench, org, api):
     assert again.task("load")["api"] is None
 
 
-@APIS
+@OVER_REST
 def test_an_update_by_key_sends_only_what_differs(bench, org, api):
     for key in ("K1", "K2"):
         org.create("Account", Name="A", ERP_Id__c=key, Phone="1", Active__c=True)

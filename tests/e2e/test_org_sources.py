@@ -5,6 +5,7 @@ import zipfile
 
 import pytest
 
+from tests.e2e.apis import BOTH, OVER_REST
 from tests.e2e.conftest import Bench
 
 ORG = """\
@@ -99,7 +100,7 @@ def found(org):
     }
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@BOTH
 def test_a_copy_is_equal_by_external_ids(bench, prod, sandbox, api):
     seed(prod)
     written = job(bench, each=f"api: {api}")
@@ -292,7 +293,7 @@ def everything_in(folder):
     return b"".join(each.read_bytes() for each in folder.rglob("*") if each.is_file())
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_masked_values_are_nowhere_but_in_the_org_that_they_are_from(bench, prod, sandbox, api):
     seed_secrets(prod)
     bench.env["MASK_KEY"] = "0123456789abcdef0123"

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-import pytest
 from jsonschema import Draft202012Validator
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_REST
+
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "schemas" / "plan.schema.json").read_text(encoding="utf-8")
 )
@@ -30,7 +30,7 @@ def files_of(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@APIS
+@BOTH
 def test_it_tells_creates_updates_and_refusals_and_writes_nothing(bench, org, api):
     org.create("Account", Name="Same", ERP_Id__c="K1", Phone="1")
     other = org.create("Account", Name="Other", ERP_Id__c="K2", Phone="2")
@@ -117,7 +117,7 @@ CHAIN = """
 """
 
 
-@APIS
+@OVER_REST
 def test_tasks_are_planned_on_what_those_before_them_would_leave(bench, org, api):
     known = org.create("Account", Name="Known", ERP_Id__c="A1")
     lead = org.create("Lead", LastName="L", Company="Old")

@@ -7,7 +7,8 @@ import signal
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import OVER_REST
+
 ACCOUNTS = "SELECT Id, ERP_Id__c, Name, Phone FROM Account ORDER BY Name"
 SEEDS = {"K1": "One", "K2": "Two", "K3": "Three"}
 RAN = {"create": "created", "update": "updated", "delete": "deleted", "refused": "failed"}
@@ -92,7 +93,7 @@ def test_a_key_that_several_records_have_is_refused(bench, serve_org):
     assert bench.run("run", job).code == 1
 
 
-@APIS
+@OVER_REST
 def test_rows_come_from_standard_input_sql_and_params(bench, org, api):
     org.create("Account", Name="One", ERP_Id__c="K1", Phone="1")
     job = bench.job(

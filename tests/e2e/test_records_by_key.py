@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 DETAILS = """\
 version: 1
 objects:
@@ -41,7 +42,7 @@ def counts(ended, *names, task="load"):
     return tuple(found[name] for name in names)
 
 
-@APIS
+@BOTH
 def test_update_and_delete_by_external_id(bench, serve_org, api):
     org = serve_org(org_file=KEYS)
     one = org.create("Account", Name="One", Code__c="a1", Phone="1")
@@ -100,7 +101,7 @@ def test_number_keys_are_exact_however_they_are_looked_up(bench, serve_org, more
     assert len(jobs) == (1 if more else 0)
 
 
-@APIS
+@OVER_BULK
 def test_an_upsert_of_details_sends_the_master_for_new_rows_only(bench, serve_org, api):
     org = serve_org(org_file=DETAILS)
     thing = org.create("Thing__c", Key__c="T1")
@@ -170,7 +171,7 @@ def test_what_on_create_and_key_cannot_name(bench, org):
     assert "Name of Account is not an external Id" in ended.err
 
 
-@APIS
+@OVER_REST
 def test_a_resumed_run_sends_what_was_looked_up_before(bench, org, api):
     """The records that the first process deleted are not looked for again."""
     for number in range(4):
@@ -246,7 +247,7 @@ def test_a_hard_delete_by_key_and_its_problems_offline(bench, serve_org):
         assert "the key `Code__c` is not a column of the source" in told.err + told.out
 
 
-@APIS
+@OVER_BULK
 def test_keys_that_are_missing_count_before_anything_is_sent(bench, org, api):
     org.create("Account", Name="old", ERP_Id__c="A")
     bench.write("a.csv", "ERP_Id__c,Name\nA,new\nB,new\n")
@@ -258,7 +259,7 @@ def test_keys_that_are_missing_count_before_anything_is_sent(bench, org, api):
     assert org.rows("SELECT Name FROM Account") == [{"Name": "old"}]
 
 
-@APIS
+@OVER_REST
 def test_no_record_of_another_object_is_written_by_its_id(bench, org, api):
     """A delete over REST takes any Ids: the contact was deleted."""
     account = org.create("Account", Name="a")

@@ -3,9 +3,7 @@
 import csv
 from pathlib import Path
 
-import pytest
-
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
 
 
 def result_rows(ended, kind, task="load"):
@@ -20,7 +18,7 @@ def counts(ended, *names, task="load"):
     return tuple(found[name] for name in names)
 
 
-@APIS
+@BOTH
 def test_outer_white_space_makes_no_other_key_and_no_value(bench, org, api):
     org.create("Account", Name="Alpha", ERP_Id__c="A1", Phone="1")
     parent = org.create("Account", Name="Beta", ERP_Id__c="\u00a0B1", Phone="2")
@@ -44,7 +42,7 @@ def test_outer_white_space_makes_no_other_key_and_no_value(bench, org, api):
     assert org.rows("SELECT AccountId FROM Contact")[0]["AccountId"] == parent
 
 
-@APIS
+@OVER_REST
 def test_an_upsert_by_id_creates_rows_without_one_and_a_cleared_checkbox_is_false(bench, org, api):
     old = org.create("Account", Name="Old", Active__c=True, Phone="1")
     bench.write(
@@ -85,7 +83,7 @@ def test_an_upsert_by_id_that_may_create_twice_goes_over_bulk(bench, org):
     assert (ended.task("load")["api"], ended.task("known")["api"]) == ("bulk", "rest")
 
 
-@APIS
+@OVER_BULK
 def test_what_is_too_long_fails_its_row_and_truncate_cuts_and_counts(bench, org, api):
     rich = "<b>" + "x" * 300 + "</b>"
     bench.write(

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from jsonschema import Draft202012Validator
+
+from tests.e2e.apis import OVER_BULK
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "schemas" / "run.schema.json").read_text(encoding="utf-8")
@@ -32,7 +33,7 @@ TASKS = """
 """
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 def test_the_document_is_of_its_schema(bench, org, api):
     bench.write("a.csv", "ERP_Id__c,Name\nE1,One\nE2,\n")
     bench.write("empty.csv", "Id\n")

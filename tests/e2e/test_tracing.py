@@ -10,6 +10,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.e2e.apis import OVER_REST
+
 JOB = """
 - name: load
   upsert: Account
@@ -71,7 +73,7 @@ def spans(server):
     return [(path(span), span, plain(span.attributes)) for span in found]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_a_run_is_a_tree_of_its_tasks_parts_and_requests(bench, org, receiver, api):
     bench.write("rows.csv", "ERP_Id__c,Name\nE1,Ada Lovelace\nE2,\n")
     bench.env = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{receiver.server_port}"}

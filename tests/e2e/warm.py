@@ -4,16 +4,14 @@ Each fork is a process of its own, with its own folder, environment and streams.
 line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three; null: the same as here).
 The exit code, or the negative signal, is one line on stdout. With `wait` false it is the process
 id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later.
-Nothing is opened before a fork: DuckDB has threads. What forks have compiled for themselves, they
-tell at their end, and later forks have it: regular expressions take a tenth of a short run.
+Nothing is opened before a fork: DuckDB has threads.
 """
 
 import gc
 import json
 import os
-import re
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
@@ -33,40 +31,7 @@ FIRST_WAIT_SECONDS = 0.02
 """Between two tries, instead of a second: what is waited for here comes at once or never."""
 
 
-class Learned:
-    """Regular expressions that forks have compiled."""
-
-    MOST_BYTES = 32_000
-    """What a pipe takes at once without a reader."""
-
-    def __init__(self):
-        self._read, self._write = os.pipe()
-        os.set_blocking(self._read, False)
-        os.set_blocking(self._write, False)
-        self._known = set()
-
-    @staticmethod
-    def _compiled():
-        """Those of this process, as Python's own cache has them."""
-        of_text = (key for key in getattr(re, "_cache", ()) if isinstance(key[1], str))
-        return {(pattern, int(flags)) for _, pattern, flags in of_text}
-
-    def tell(self):
-        """In a fork."""
-        told = json.dumps(sorted(self._compiled() - self._known)).encode() + b"\n"
-        with suppress(BlockingIOError):
-            os.write(self._write, told if len(told) < self.MOST_BYTES else b"")
-
-    def take(self):
-        """Compile what has been told since; before a fork."""
-        with suppress(BlockingIOError):
-            for line in os.read(self._read, 1 << 20).splitlines():
-                for pattern, flags in json.loads(line):
-                    re.compile(pattern, flags)
-        self._known = self._compiled()
-
-
-def be_the_command(asked, within, learned):
+def be_the_command(asked, within):
     """In a fork: never comes back."""
     os.chdir(asked["cwd"])
     os.environ.clear()
@@ -86,7 +51,6 @@ def be_the_command(asked, within, learned):
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-    learned.tell()
     os._exit(code)
 
 
@@ -111,13 +75,11 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
     `within` gives what a fork runs in, `answer` what is said of its end.
     """
     load()
-    learned = Learned()
     for line in sys.stdin:
         asked = json.loads(line)
-        learned.take()
         child = asked.get("ended") or os.fork()
         if child == 0:
-            be_the_command(asked, within(asked), learned)
+            be_the_command(asked, within(asked))
         if asked.get("wait", True):
             _, status = os.waitpid(child, 0)
             told = answer(asked, os.waitstatus_to_exitcode(status))

@@ -99,10 +99,14 @@ def contacts(tag, *names):
 
 
 def test_org_login_access_token_knows_the_user_and_the_org(signed_in):
-    sf, login = signed_in
+    _, login = signed_in
     assert login["username"] == "admin@local.example"
     assert login["orgId"].startswith("00D")
     assert not login["isSandbox"]
+
+
+@slow
+def test_org_display(sf):
     display = sf.on("org display").result
     assert (display["connectedStatus"], display["apiVersion"]) == ("Connected", "68.0")
 
@@ -117,7 +121,13 @@ def test_data_query(sf, org, tag):
     assert (found["totalSize"], found["done"]) == (2, True)
     assert found["records"][0]["Account"]["Name"] == tag
 
-    # Its tables and CSV ask the org for the columns of the query besides.
+
+@slow
+def test_data_query_asks_for_the_columns_of_its_tables(sf, org, tag):
+    account = org.create("Account", Name=tag, Industry="Energy")
+    org.create_many("Contact", [{"LastName": f"{tag} {n}", "AccountId": account} for n in (1, 2)])
+    where = f"WHERE Account.Name = '{tag}' ORDER BY LastName"
+
     def table(soql):
         words = ("--query", soql, "--target-org", "local", "--result-format", "csv")
         return sf.run("data query", *words).out.splitlines()
@@ -146,12 +156,21 @@ def test_what_the_org_refuses_is_told_with_its_code(sf):
     assert (refused.code, refused.document["name"]) == (1, "INVALID_FIELD")
 
 
-def test_data_import_bulk_then_update_bulk(sf, org, tag):
+def test_data_import_bulk(sf, org, tag):
     file = sf.write("new.csv", *contacts(tag, "Smith", "Jones"))
     done = sf.on("data import bulk --sobject Contact --wait 2", *file).result
     assert (done["processedRecords"], done["failedRecords"]) == (2, 0)
-    ids = [each["Id"] for each in org.rows(f"SELECT Id FROM Contact WHERE ERP_Id__c LIKE '{tag}%'")]
+    soql = f"SELECT LastName FROM Contact WHERE ERP_Id__c LIKE '{tag}%' ORDER BY LastName"
+    assert org.rows(soql) == [{"LastName": "Jones"}, {"LastName": "Smith"}]
 
+
+@slow
+def test_data_update_bulk(sf, org, tag):
+    rows = [
+        {"LastName": name, "ERP_Id__c": f"{tag}-{name}", "FirstName": "x"}
+        for name in ("Smith", "Jones")
+    ]
+    ids = org.create_many("Contact", rows)
     file = sf.write("known.csv", "Id,FirstName", *(f"{each},Ann" for each in ids))
     done = sf.on("data update bulk --sobject Contact --wait 2", *file).result
     assert done["successfulRecords"] == 2
@@ -189,6 +208,7 @@ def test_data_upsert_bulk(sf, org, tag):
     assert created == {"Smythe": "false", "Jones": "true"}
 
 
+@slow
 def test_data_export_bulk(sf, org, tag):
     org.create_many("Account", [{"Name": f"{tag} {n:03}", "Score__c": n} for n in range(300)])
     soql = f"SELECT Name, Score__c FROM Account WHERE Name LIKE '{tag}%' ORDER BY Name"

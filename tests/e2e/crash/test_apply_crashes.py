@@ -5,7 +5,7 @@ import random
 import pytest
 
 SEED = 20261129
-SAMPLE = 3
+SAMPLE = 2
 PLANS = pytest.mark.parametrize("name", ["only-changes-bulk", "upsert-rest", "delete-by-key-rest"])
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.apis import OVER_BULK
+
 ROWS = 1_500
 PART = "- name: load\n  {verb}: Account\n{key}  from: a.csv\n  api: {api}\n{more}"
 RETRY = "  retry: {attempts: 3, longest_wait: 1s}\n"
@@ -126,7 +128,7 @@ def test_a_resume_that_cannot_begin_reports_what_was_known(load, faults, bench):
     assert (refused["counts"], refused["results"]) == (known["counts"], known["results"])
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 def test_a_run_that_is_abandoned_says_what_is_known_of_its_rows(load, org, killer, bench, api):
     run = load("create", api)
     points = run("run", "JOB").points

@@ -37,6 +37,12 @@ WORDS = [None, True, -1, 1.5, 10**40, "", "word", [], {}, ["x"], {"x": 1}, [None
 CODES = {0, 1, 2, 3, 4, 5}
 
 
+def seeds(few, all_of_them):
+    """The long form has more of them."""
+    more = (pytest.param(each, marks=pytest.mark.slow) for each in range(few, all_of_them))
+    return pytest.mark.parametrize("seed", [*range(few), *more])
+
+
 def places(value, path=()):
     """Every place in a JSON value, the value itself first."""
     yield path
@@ -103,7 +109,7 @@ def changes_one(seed, log):
     return change
 
 
-@pytest.mark.parametrize("seed", range(8))
+@seeds(3, 24)
 def test_no_answer_of_another_form_is_a_defect(bench, proxy, filled, seed):
     job = bench.job(JOB, connection=proxy.connection)
     for number in range(5):
@@ -159,7 +165,7 @@ def test_no_retry_after_is_a_defect(bench, proxy, filled, value):
     assert ended.code == 5, ended.err
 
 
-@pytest.mark.parametrize("seed", range(6))
+@seeds(2, 12)
 def test_no_answer_to_whoami_is_a_defect(bench, proxy, filled, seed):
     job = bench.job(JOB, connection=proxy.connection)
     for number in range(5):

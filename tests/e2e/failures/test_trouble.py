@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
+from tests.e2e.apis import BOTH, OVER_BULK, OVER_REST
+
 LOAD = """
 - name: load
   {verb}: Account
@@ -34,7 +35,7 @@ def rows_of(ended, kind):
         return list(csv.DictReader(lines))
 
 
-@APIS
+@BOTH
 @pytest.mark.parametrize("status", [500, 502, 503, 429])
 def test_a_passing_outage_is_waited_out(bench, org, trouble, api, status):
     write_rows(bench, 300)
@@ -89,7 +90,7 @@ def test_a_bulk_create_is_carried_out_once_whichever_answer_is_lost(
     assert ended.task("load")["counts"]["created"] == 300
 
 
-@APIS
+@OVER_BULK
 def test_locked_rows_are_tried_again(bench, org, trouble, api):
     write_rows(bench, 300)
     trouble("lock_rows", probability=0.3, times=60)
@@ -98,7 +99,7 @@ def test_locked_rows_are_tried_again(bench, org, trouble, api):
     assert ended.task("load")["counts"]["created"] == 300
 
 
-@APIS
+@OVER_REST
 def test_the_daily_limit_stops_the_run_and_says_when_to_come_back(bench, org, trouble, api):
     write_rows(bench, 500)
     trouble("daily_limit", path="composite/sobjects|jobs/ingest$")
@@ -157,7 +158,7 @@ def test_nothing_there_is_told_as_such(bench):
     assert "127.0.0.1:9" in ended.err
 
 
-@APIS
+@OVER_BULK
 def test_a_job_says_itself_which_row_errors_are_tried_again(bench, org, trouble, api):
     write_rows(bench, 50)
     trouble("lock_rows", probability=0.5, times=20)

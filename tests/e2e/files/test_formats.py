@@ -12,6 +12,8 @@ import openpyxl
 import pytest
 import sqlalchemy
 
+from tests.e2e.apis import BOTH, OVER_BULK
+
 LOAD = """
 - name: load
   create: Account
@@ -113,7 +115,7 @@ def test_sql_that_reaches_out_or_is_wrong_sends_nothing(bench, org, sql, code, s
     assert org.rows("SELECT Id FROM Account") == []
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@BOTH
 def test_a_query_to_parquet_is_typed_the_same_over_either_api(bench, org, api):
     org.create(
         "Account", Name="A", Score__c=12345678901234.56, Since__c="2020-02-29", Active__c=True
@@ -265,7 +267,7 @@ def test_params_of_the_command_line_reach_the_sql_of_sources(bench, org):
     assert [row["Name"] for row in rows] == ["New", "Newer"]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_BULK
 def test_a_formula_that_nobody_calculated_clears_no_field(bench, org, api):
     book = openpyxl.Workbook()
     for row in (["Name", "AnnualRevenue"], ["Ä", 1], ["Ö", "=B2*2"]):

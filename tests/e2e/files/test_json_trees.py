@@ -2,7 +2,7 @@
 
 import json
 
-import pytest
+from tests.e2e.apis import BOTH, OVER_REST
 
 
 def records(sobject, *rows):
@@ -17,7 +17,7 @@ def records(sobject, *rows):
     )
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@BOTH
 def test_references_across_files_become_the_ids_of_created_records(bench, org, api):
     bench.write("Accounts.json", records("Account", {"Name": "A"}, {"Name": "B"}))
     bench.write(
@@ -67,7 +67,7 @@ def test_records_of_a_query_are_loaded_with_their_parents_by_external_id(bench, 
     assert [row["Account"] for row in found] == [None, {"Name": "A"}]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@OVER_REST
 def test_half_a_character_fails_its_row_also_in_a_column_that_is_not_mapped(bench, org, api):
     lines = ['{"Name": "A", "x": "\\ud800"}', '{"Name": "B", "x": 1}', '{"Name": "C", "x": NaN}']
     bench.write("a.jsonl", "\n".join(lines))
