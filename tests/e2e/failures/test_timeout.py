@@ -78,7 +78,7 @@ def every_wait():
             yield pytest.param(*case, way, marks=marks)
 
 
-@pytest.mark.parametrize(("task", "place", "way"), every_wait())
+@pytest.mark.parametrize(("task", "place", "way"), [*every_wait()])
 def test_the_timeout_of_a_run_ends_every_wait(bench, org, task, place, way):
     bench.write("a.csv", "Name\nx\n")
     bench.env["T"] = org.token
