@@ -37,6 +37,16 @@ class Difference(Struct, frozen=True):
     """The difference line by line: `- ` expected, `+ ` actual, or more about what happened."""
 
 
+class Reach(Struct, frozen=True):
+    """Something that a job can do, and whether a test has met it."""
+
+    task: str
+    """Empty for the whole job."""
+    what: str
+    """`runs`, `field Name`, `a row fails`."""
+    met: bool
+
+
 class Verdict(Struct, frozen=True):
     """How one test ended, or why a file has none."""
 
@@ -52,6 +62,10 @@ class Verdict(Struct, frozen=True):
     """Of a broken test."""
     picture: Mapping[str, object] | None = None
     """What the runs did, of a test with a snapshot."""
+    job: Path | None = None
+    """None for a test that is broken."""
+    reach: tuple[Reach, ...] = ()
+    """Of the job, if that is asked for."""
     message: str | None = None
     """Why a test is broken, if no diagnostic says it."""
     hint: str | None = None

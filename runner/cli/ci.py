@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runner.outcome import RunOutcome
     from runner.plan import RunPlan
 
-VERBS = frozenset({"run", "plan", "apply", "resume", "retry", "undo", "validate", "check"})
+VERBS = frozenset({"run", "plan", "apply", "resume", "retry", "undo", "validate", "check", "test"})
 """Those that a CI runs for their result."""
 _FOR_PEOPLE = frozenset({FindingsOutput.TEXT, FindingsOutput.GITHUB, FindingsOutput.AZURE})
 

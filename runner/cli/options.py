@@ -41,6 +41,14 @@ class Output(StrEnum):
     JSON = "json"
 
 
+class TestOutput(StrEnum):
+    """How the results of tests are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
 class FindingsOutput(StrEnum):
     """How findings are printed."""
 

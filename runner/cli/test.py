@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from runner.cli.options import Output, OutputOption, Quiet
-from runner.errors import AbortedError, ExitCode, UsageError
+from runner.cli.options import Quiet, TestOutput
+from runner.errors import AbortedError, UsageError
 
 if TYPE_CHECKING:
     from runner.job.job_tests import JobTest
@@ -86,7 +85,23 @@ def test(
             show_default=False,
         ),
     ] = False,
-    output: OutputOption = Output.TEXT,
+    cover: Annotated[
+        bool,
+        typer.Option(
+            "--cover",
+            help="Also print which tasks, fields and ways to end no test has met.",
+            show_default=False,
+        ),
+    ] = False,
+    output: Annotated[
+        TestOutput,
+        typer.Option(
+            "--output",
+            "-o",
+            envvar="SFRUNNER_OUTPUT",
+            help="Print text, one JSON document, or GitHub annotations.",
+        ),
+    ] = TestOutput.TEXT,
     quiet: Quiet = False,
 ) -> None:
     """Run the tests of jobs, each on a new local org.
@@ -94,13 +109,13 @@ def test(
     A test file, `accounts.test.yaml`, is beside its job, `accounts.yaml`. No other org is reached,
     no token is read, and what a job writes goes to a temporary folder.
     """
-    from runner.cli.test_output import print_snapshots
-    from runner.report.verdicts import junit_document, snapshots_document, verdicts_document
+    from runner.cli.ci import tell_ci_findings
+    from runner.cli.test_output import Results, exit_code_of, print_results
+    from runner.report.verdicts import findings, junit_document
     from runner.runs.job_test_snapshots import Snapshots
     from runner.runs.job_tests import loaded
-    from runner.verdict import Status
 
-    processes, began, is_text = _processes(number), time.monotonic(), output is Output.TEXT
+    processes, began, is_text = _processes(number), time.monotonic(), output is TestOutput.TEXT
 
     every: list[JobTest] = []  # those that do not run, too
 
@@ -115,31 +130,29 @@ def test(
 
     if watch:
         alone = is_text and junit is None and not update
-        _watch(files, load, processes, quiet=quiet, alone=alone)
-    tests, verdicts = load(files())
+        _watch(files, load, processes, quiet=quiet, cover=cover, alone=alone)
+    test_files = files()
+    tests, verdicts = load(test_files)
     if name is not None and not tests and not verdicts:
         raise UsageError(
             f"No test has {name!r} in its name.", hint="`runner test` lists the names."
         )
     snapshots = Snapshots(every, update=update)
-    aborted = _run(tests, verdicts, processes, snapshots, lines=is_text, quiet=quiet)
+    aborted = _run(
+        tests, verdicts, processes, snapshots, lines=output is not TestOutput.JSON, quiet=quiet
+    )
     written = snapshots.write() if aborted is None else ()
-    obsolete = snapshots.obsolete()
-    if is_text:
-        print_snapshots(written, obsolete, quiet=quiet)
-        _print_end(verdicts, time.monotonic() - began, quiet=quiet)
-    else:
-        document = verdicts_document(verdicts) | snapshots_document(written, obsolete)
-        typer.echo(json.dumps(document, ensure_ascii=False))
+    results = Results(verdicts, written, snapshots.obsolete(), time.monotonic() - began)
+    print_results(results, output, cover=cover, quiet=quiet)
     if junit is not None:
         _write(junit, junit_document(verdicts))
     if aborted is not None:
         done = sum(each.name != "" for each in verdicts)
         typer.echo(f"stopped: {len(tests) - done} of {len(tests)} tests have no result", err=True)
         raise typer.Exit(aborted.exit_code)
-    found = {each.status for each in verdicts}
-    if found - {Status.PASSED}:
-        raise typer.Exit(ExitCode.INVALID if Status.BROKEN in found else ExitCode.FAILED)
+    code = exit_code_of(verdicts)
+    tell_ci_findings("test", list(findings(verdicts)), test_files, output, code)
+    raise typer.Exit(code)
 
 
 def _run(
@@ -185,6 +198,7 @@ def _watch(
     processes: int | None,
     *,
     quiet: bool,
+    cover: bool,
     alone: bool,
 ) -> NoReturn:
     """Run tests and stay, until a signal comes.
@@ -192,6 +206,7 @@ def _watch(
     Raises:
         UsageError: Results are wanted as a document, too.
     """
+    from runner.cli.test_output import print_end
     from runner.cli.test_watch import watch
     from runner.runs.job_test_snapshots import Snapshots
 
@@ -203,7 +218,7 @@ def _watch(
         began = time.monotonic()
         snapshots = Snapshots(tests, update=False)
         aborted = _run(tests, verdicts, processes, snapshots, lines=True, quiet=quiet)
-        _print_end(verdicts, time.monotonic() - began, quiet=quiet)
+        print_end(verdicts, time.monotonic() - began, quiet=quiet, cover=cover)
         if aborted is not None:
             raise typer.Exit(aborted.exit_code)
 
@@ -276,17 +291,6 @@ def _print_lines(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
     for each in verdicts:
         if not quiet or each.status is not Status.PASSED:
             typer.echo(verdict_line(each))
-
-
-def _print_end(verdicts: Sequence[Verdict], seconds: float, *, quiet: bool) -> None:
-    from runner.cli.test_output import print_details
-    from runner.report.verdicts import summary, verdict_details
-    from runner.verdict import Status
-
-    details = [found for each in verdicts if (found := verdict_details(each))]
-    print_details(details)
-    if not quiet or any(each.status is not Status.PASSED for each in verdicts):
-        typer.echo(f"{chr(10) if details else ''}{summary(verdicts, seconds)}")
 
 
 def _write(file: Path, text: str) -> None:

@@ -5,14 +5,14 @@ Pure: from verdicts to what is shown. Knows nothing of where it is printed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from msgspec.structs import asdict
 
-from runner.diagnostics import Diagnostic
+from runner.diagnostics import Diagnostic, Position
 from runner.report.diagnostics import diagnostic_document, render_diagnostic
 from runner.report.sinks import printable
 from runner.verdict import Difference, Status, Verdict
@@ -70,6 +70,23 @@ def _place(item: Difference | Verdict) -> str:
 def _difference_text(found: Difference) -> str:
     head = f"{_place(found)}: {found.what}: expected {found.expected}, got {found.actual}"
     return "\n".join([head, *(f"  {line}" for line in found.lines)])
+
+
+def findings(verdicts: Sequence[Verdict]) -> Iterator[Diagnostic]:
+    """What is wrong, each at its line of a test file or of a job, as a CI shows it."""
+    for each in verdicts:
+        for found in each.differences:
+            head = f"{each.name}: {found.what}: expected {found.expected}, got {found.actual}"
+            text = "\n".join([head, *found.lines])
+            yield Diagnostic("test/failed", text, found.file, _whole_line(found.line))
+        yield from each.problems
+        if each.message is not None:
+            text = f"{each.name}: {each.message}"
+            yield Diagnostic("test/broken", text, each.file, _whole_line(each.line), help=each.hint)
+
+
+def _whole_line(line: int | None) -> Position | None:
+    return Position(line, 1, 2) if line else None
 
 
 def verdicts_document(verdicts: Sequence[Verdict]) -> dict[str, object]:

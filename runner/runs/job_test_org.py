@@ -34,6 +34,8 @@ from runner.runs.local_org_process import declared_org
 
 Cells = Mapping[str, object]
 """A record: its values by column, those of parents as `Account.Name`."""
+Records = Mapping[str, Cells]
+"""Records of one object, by Id."""
 
 
 class Answer(Struct, frozen=True):
@@ -92,7 +94,14 @@ class FreshOrg:
             rows = tuple(dict(_flat(record)) for record in prepared.execute(conn))
         return Answer(columns, rows)
 
-    def records(self, sobject: str) -> Mapping[str, Cells]:
+    def column_names(self, sobject: str) -> Mapping[str, str]:
+        """Columns of an object by the folded names of its fields and of its relationships."""
+        known = next(each for each in self._org.catalog.sobjects if each.name == sobject)
+        names = {each.name.casefold(): each.name for each in known.fields}
+        parents = (each for each in known.fields if each.relationship_name)
+        return {**{str(each.relationship_name).casefold(): each.name for each in parents}, **names}
+
+    def records(self, sobject: str) -> Records:
         """Every stored record of an object with its fields, deleted ones too, by Id."""
         known = next(each for each in self._org.catalog.sobjects if each.name == sobject)
         booleans = {each.name for each in known.fields if each.soap_type == "xsd:boolean"}

@@ -18,10 +18,8 @@ from runner.errors import JobError
 from runner.local_org.catalog.model import SYSTEM_COLUMNS
 from runner.outcome import TaskStatus
 from runner.runs.job_test_checks import Ran, failed_rows
-from runner.runs.job_test_org import FreshOrg
+from runner.runs.job_test_org import FreshOrg, Records
 
-Records = Mapping[str, Mapping[str, object]]
-"""Of one object, by Id."""
 Plain = dict[str, object]
 
 _ID = re.compile(r"\b[0-9A-Za-z]{15}(?:[A-Z0-5]{3})\b")

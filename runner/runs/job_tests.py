@@ -26,6 +26,7 @@ from runner.job.yaml.document import Document
 from runner.runs import execute
 from runner.runs.isolated_job import Sandbox, outside_reach
 from runner.runs.job_test_checks import Checks, Ran, unknown_objects
+from runner.runs.job_test_cover import reach_of, written_objects
 from runner.runs.job_test_org import FreshOrg, serving, write_table
 from runner.runs.job_test_picture import everything, picture
 from runner.runs.job_test_pool import in_order, processes_for
@@ -140,6 +141,7 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
     with serving(test, org_file, stored, scratch) as org:
         _raise_any(unknown_objects(test, org))
         before = {name: org.contents(name) for name in test.expected.untouched}
+        written_before = written_objects(job, org)
         all_before = everything(org) if test.expected.snapshot else {}
         options = RunOptions(UserSettings(state), ends_at=time.monotonic() + LONGEST_SECONDS)
         began = org.now
@@ -151,6 +153,8 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
         if test.expected.snapshot:
             files = sandbox.written(job.folder)
             verdict = replace(verdict, picture=picture(ran, all_before, org, files, began))
+        reach = tuple(reach_of(original, ran, org, written_before))
+    verdict = replace(verdict, job=original.file, reach=reach)
     return replace(verdict, status=Status.FAILED if found else Status.PASSED, differences=found)
 
 
