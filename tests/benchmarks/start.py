@@ -40,14 +40,14 @@ tasks:
     fields: {ERP_Id__c: no, Name: trim(name)}
 """
 _COMPLETE = {"_RUNNER_COMPLETE": "complete_bash", "COMP_WORDS": "runner val", "COMP_CWORD": "1"}
-_RUNNER = ("-c", "import sys; sys.argv[0] = 'runner'; from runner.cli.main import main; main()")
+RUNNER = ("-c", "import sys; sys.argv[0] = 'runner'; from runner.cli.main import main; main()")
 STARTS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
     "Python alone": (("-c", "pass"), {}),
-    "validate": ((*_RUNNER, "validate", "job.yaml"), {}),
-    "history": ((*_RUNNER, "history"), {}),
-    "whoami": ((*_RUNNER, "whoami", "job.yaml"), {}),
-    "run of one row": ((*_RUNNER, "run", "-q", "job.yaml"), {}),
-    "completion": (_RUNNER, _COMPLETE),
+    "validate": ((*RUNNER, "validate", "job.yaml"), {}),
+    "history": ((*RUNNER, "history"), {}),
+    "whoami": ((*RUNNER, "whoami", "job.yaml"), {}),
+    "run of one row": ((*RUNNER, "run", "-q", "job.yaml"), {}),
+    "completion": (RUNNER, _COMPLETE),
 }
 
 
@@ -64,7 +64,7 @@ def main() -> None:
         (folder / "job.yaml").write_text(JOB)
         (folder / "rows.csv").write_text("no,name\n1,A\n")
         sys.stdout.write("| start | CPU | before | ratio |\n|---|---:|---:|---:|\n")
-        with _org(ROOT, folder):
+        with served_org(ROOT, folder):
             for name, (words, env) in STARTS.items():
                 _tell(
                     name, trees, asked.runs, lambda tree, w=words, e=env: _taken(tree, folder, w, e)
@@ -85,7 +85,7 @@ def _tell(name: str, trees: list[Path], runs: int, measure: Any) -> None:
     sys.stdout.flush()
 
 
-def _environment(tree: Path, folder: Path) -> dict[str, str]:
+def environment(tree: Path, folder: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(tree), "XDG_STATE_HOME": str(folder / "state")}
 
 
@@ -95,7 +95,7 @@ def _taken(tree: Path, folder: Path, words: tuple[str, ...], env: dict[str, str]
     subprocess.run(
         [sys.executable, *words],
         cwd=folder,
-        env={**_environment(tree, folder), **env},
+        env={**environment(tree, folder), **env},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=tree == ROOT,
@@ -109,7 +109,7 @@ def _org_start(tree: Path) -> float:
     with tempfile.TemporaryDirectory(prefix="start-") as scratch:
         folder = Path(scratch)
         (folder / "org.yaml").write_text(ORG_FILE)
-        with _org(tree, folder) as (process, said):
+        with served_org(tree, folder) as (process, said):
             address = f"{said['url']}/services/data/v60.0/sobjects/Account/describe"
             headers = {"Authorization": f"Bearer {said['access_token']}"}
             httpx.get(address, headers=headers).raise_for_status()
@@ -122,12 +122,12 @@ def _clock_of(process: int) -> int:
 
 
 @contextmanager
-def _org(tree: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
+def served_org(tree: Path, folder: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", "org.yaml")
     with subprocess.Popen(
-        [sys.executable, *_RUNNER, *words],
+        [sys.executable, *RUNNER, *words],
         cwd=folder,
-        env=_environment(tree, folder),
+        env=environment(tree, folder),
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

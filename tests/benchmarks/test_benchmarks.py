@@ -130,6 +130,20 @@ def test_what_each_start_costs_is_told():
 
 
 @pytest.mark.slow
+def test_what_tests_of_jobs_cost_is_told():
+    few = ("--tests", "2", "--rows", "3", "--by-hand", "1")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.job_tests", *few],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert [line.count("|") for line in done.stdout.splitlines()] == [4, 4, 4, 4, 4, 0, 0]
+
+
+@pytest.mark.slow
 def test_a_merge_into_a_large_table_is_right():
     done = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.merge", "--rows", "900", "--changed", "90"],
