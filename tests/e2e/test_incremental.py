@@ -7,51 +7,14 @@ import deltalake
 import duckdb
 import pytest
 
+from tests.e2e.extracts import SELECT, Table, Time, notes, ran, task
+
 APIS = pytest.mark.parametrize("api", ["rest", "bulk"])
-SELECT = "SELECT Id, Name, SystemModstamp FROM Account"
-APPEND = "{database: {env: DB}, table: a, mode: append}"
-
-
-def task(query=SELECT, more="", *, table="a", lag="0s", since="SystemModstamp"):
-    return (
-        f"- {{name: changes, query: {query!r}, since: {since}, lag: {lag}, {more}"
-        f"to: {{database: {{env: DB}}, table: {table}, mode: append}}}}"
-    )
 
 
 @pytest.fixture
 def table(bench):
-    file = bench.folder / "t.db"
-    bench.env["DB"] = f"sqlite:///{file}"
-
-    def names(table="a"):
-        with sqlite3.connect(file) as link:
-            return [row[0] for row in link.execute(f"SELECT Name FROM {table} ORDER BY rowid")]
-
-    return names
-
-
-def ran(bench, job, *words):
-    ended = bench.run("run", job, *words, "-o", "json")
-    assert ended.code == 0, ended.err + ended.out
-    return ended
-
-
-def notes(ended):
-    return " | ".join(ended.task("changes")["notes"])
-
-
-class Time:
-    """The org's clock, which goes on when a test says so."""
-
-    def __init__(self, org):
-        self.org, self.ahead = org, 0
-
-    def passes(self, seconds=60):
-        self.ahead += seconds
-        answer = self.org.request("POST", "/__org/clock", json={"ahead": self.ahead})
-        assert answer.status_code == 200, answer.text
-        return answer.json()["now"]
+    return Table(bench)
 
 
 @pytest.fixture
@@ -327,98 +290,3 @@ def test_deletions_that_the_org_no_longer_lists_are_an_error_that_names_full(
     assert "--full" in told["hint"]
     ran(bench, job, "--full")
     ran(bench, job)
-
-
-@pytest.mark.parametrize("mode", ["append", "merge, key: Id"])
-def test_another_machine_goes_on_where_the_database_says(bench, org, time, table, mode):
-    job = bench.job(task().replace("mode: append", f"mode: {mode}"))
-    first = org.create("Account", Name="A")
-    time.passes()
-    ran(bench, job)
-    (bench.state / "ledger.sqlite").unlink()
-    org.create("Account", Name="B")
-    org.request("PATCH", f"/services/data/v62.0/sobjects/Account/{first}", json={"Name": "A2"})
-    time.passes()
-    assert "changes from" in notes(ran(bench, job))
-    assert sorted(table()) == (["A", "A2", "B"] if mode == "append" else ["A2", "B"])
-    (bench.state / "ledger.sqlite").unlink()
-    time.passes()
-    ran(bench, job)
-    assert sorted(table()) == (["A", "A2", "B"] if mode == "append" else ["A2", "B"])
-    with sqlite3.connect(bench.folder / "t.db") as link:
-        rows = link.execute("SELECT job, task, target, field FROM _sfrunner_state").fetchall()
-    assert rows == [("test", "changes", "a", "SystemModstamp")]
-
-
-def test_a_database_that_is_restored_gets_what_it_lacks(bench, org, time, table):
-    job = bench.job(task())
-    org.create("Account", Name="A")
-    time.passes()
-    ran(bench, job)
-    backup = (bench.folder / "t.db").read_bytes()
-    org.create("Account", Name="B")
-    time.passes(3_600)
-    ran(bench, job)
-    time.passes(3_600)
-    ran(bench, job)
-    (bench.folder / "t.db").write_bytes(backup)
-    ran(bench, job)
-    assert table() == ["A", "B"]
-
-
-def test_a_duckdb_file_is_merged_with_from_the_ledgers_watermark(bench, org, time):
-    file = bench.folder / "t.duckdb"
-    bench.env["DB"] = f"duckdb:///{file}"
-    job = bench.job(task().replace("mode: append", "mode: merge, key: Id"))
-    org.create("Account", Name="A")
-    time.passes()
-    ran(bench, job)
-    org.create("Account", Name="B")
-    time.passes()
-    assert "changes from" in notes(ran(bench, job))
-    with duckdb.connect(file, read_only=True) as link:
-        assert link.execute("SELECT Name FROM a ORDER BY Name").fetchall() == [("A",), ("B",)]
-
-
-@pytest.mark.parametrize("kind", ["file", "table"])
-def test_a_target_with_the_rows_of_another_org_is_refused(bench, org, time, table, kind):
-    target = "{file: a.csv, mode: merge, key: Id}"
-    declared = task() if kind == "table" else task().replace(APPEND, target)
-    job = bench.job(declared)
-    org.create("Account", Name="A")
-    time.passes()
-    ran(bench, job)
-    other = "00D000000000009EAA"
-    files = {"watermarks": bench.state / "ledger.sqlite"}
-    if kind == "table":
-        files["_sfrunner_state"] = bench.folder / "t.db"
-    for name, file in files.items():
-        with sqlite3.connect(file) as link:
-            link.execute(f"UPDATE {name} SET org_id = '{other}'")
-    held = bench.folder / ("a.csv" if kind == "file" else "t.db")
-    before = held.read_bytes()
-    ended = bench.run("run", job)
-    assert ended.code == 2
-    assert "error[org/other-org]: the target has the rows of another org: it was filled from " in (
-        ended.out
-    )
-    assert f"{other} until" in ended.out
-    assert "job.yaml:5:" in ended.out
-    assert "--task changes --full`" in ended.out
-    assert held.read_bytes() == before
-    assert "--full asks for it" in notes(ran(bench, job, "--full"))
-    assert "changes from" in notes(ran(bench, job))
-    for name, file in files.items():
-        with sqlite3.connect(file) as link:
-            assert link.execute(f"SELECT count(*) FROM {name}").fetchone() == (1,)
-
-
-def test_a_target_of_another_org_that_is_gone_is_no_obstacle(bench, org, time):
-    job = bench.job(task().replace(APPEND, "{file: a.csv, mode: append}"))
-    org.create("Account", Name="A")
-    time.passes()
-    ran(bench, job)
-    with sqlite3.connect(bench.state / "ledger.sqlite") as link:
-        link.execute("UPDATE watermarks SET org_id = '00D000000000009EAA'")
-    (bench.folder / "a.csv").unlink()
-    assert "no earlier extract from this org" in notes(ran(bench, job))

@@ -16,7 +16,6 @@ import yaml
 from runner.cli.app import app
 from runner.engine.lookup_cost import Reading, calls, reading_for
 from runner.job.limits import RAILS
-from runner.local_org.router import ROUTES
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -82,7 +81,9 @@ def page_tables():
         REFERENCE / "job-file.md": _job_tables(job_schema()),
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
         REFERENCE / "test-file.md": _test_tables(_schema("test")),
-        REFERENCE / "local-org-coverage.md": _route_tables(),
+        REFERENCE / "local-org-coverage.md": _module(
+            Path(__file__).with_name("route_tables.py")
+        ).tables(),
         REFERENCE / "cli.md": _command_tables(commands()),
         REFERENCE / "values.md": _value_tables(),
         REFERENCE / "where-is-it-done.md": _where_tables(job_schema()),
@@ -238,6 +239,10 @@ def _where_tables(schema):
     }
 
 
+def _route_tables():
+    return _module(Path(__file__).with_name("route_tables.py")).tables()
+
+
 def _org_tables(schema):
     definitions = schema["$defs"].items()
     parts = {name: _keys(part, schema) for name, part in definitions if "properties" in part}
@@ -252,56 +257,6 @@ def _test_tables(schema):
         "test": _keys(schema["$defs"]["test"], schema),
         **own,
     }
-
-
-def _route_tables():
-    """What the local org answers, by the part of the path that its routes share."""
-    tables = {"rest": [], "services": [], "org": []}
-    for route in sorted(ROUTES, key=lambda each: (paths_of(each.path), each.method)):
-        services = route.path.startswith(("/services/", "/id/"))
-        name = "rest" if route.versioned else "services" if services else "org"
-        module = route.endpoint.__module__.removeprefix("runner.local_org.").replace(".", "/")
-        since = f"{route.min_version:.1f}" if route.min_version else ""
-        cells = (" and ".join(f"`{each}`" for each in paths_of(route.path)), since, f"`{module}`")
-        if tables[name] and tables[name][-1][1:] == cells:
-            tables[name][-1][0].append(route.method)
-        else:
-            tables[name].append(([route.method], *cells))
-    return {name: _routes(rows) for name, rows in tables.items()}
-
-
-def _routes(rows):
-    versioned = any(since for _, _, since, _ in rows)
-    lines = [("path", "methods", "since", "module"), ("---",) * 4]
-    lines += [(path, ", ".join(methods), since, module) for methods, path, since, module in rows]
-    shown = [cells if versioned else (*cells[:2], cells[3]) for cells in lines]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in shown)
-
-
-def paths_of(pattern):
-    """The paths that the regular expression of a route matches, with its parameters in braces."""
-    opening = pattern.find("(")
-    if opening < 0:
-        return [pattern]
-    closing = _closing(pattern, opening)
-    inner, rest = pattern[opening + 1 : closing], pattern[closing + 1 :]
-    if named := re.match(r"\?P<(\w+)>", inner):
-        choices = [f"{{{named[1]}}}"]
-    elif rest.startswith("?"):
-        choices, rest = [""], rest[1:]
-    else:
-        choices = re.sub(r"^\?i?:", "", inner).split("|")
-    return [pattern[:opening] + each + end for each in choices for end in paths_of(rest)]
-
-
-def _closing(pattern, opening):
-    """Where the group that opens there closes."""
-    depth = 0
-    for found in re.finditer(r"\\.|\[[^\]]*\]|[()]", pattern[opening:]):
-        depth += {"(": 1, ")": -1}.get(found[0], 0)
-        if depth == 0:
-            return opening + found.start()
-    raise ValueError(pattern)
 
 
 def _keys(mapping, schema, only=None):

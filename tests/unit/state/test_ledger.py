@@ -5,45 +5,24 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
 from runner.errors import ExitCode, StateError, UsageError
-from runner.outcome import Counts, RunOutcome, TaskOutcome, TaskStatus
+from runner.outcome import Counts, TaskOutcome, TaskStatus
 from runner.state.ledger import Ledger
 from runner.state.ledger_file import LAYOUTS, open_ledger
 from runner.state.run_records import PartRecord, RunState
-
-BEGAN = datetime(2026, 11, 23, 13, 5, 1, 250, tzinfo=UTC)
-ENDED = BEGAN + timedelta(minutes=3)
-FIRST = "20261123-130501-7f3a"
+from tests.unit.state.ledger_entries import BEGAN, ENDED, FIRST, begin, end
 
 
 @pytest.fixture
 def ledger(tmp_path):
     with Ledger(tmp_path / "state" / "ledger.sqlite", clock=lambda: ENDED) as opened:
         yield opened
-
-
-def begin(ledger, run_id=FIRST, *, job="accounts", started=BEGAN):
-    ledger.start_run(
-        run_id,
-        job=job,
-        job_file=Path("/jobs/accounts.yaml"),
-        job_sha256="ab" * 32,
-        started=started,
-        folder=Path("/state/runs") / run_id,
-    )
-
-
-def end(ledger, run_id=FIRST, exit_code=ExitCode.DONE, **more):
-    outcome = RunOutcome(
-        run_id, "accounts", Path("/jobs/accounts.yaml"), BEGAN, ENDED, exit_code=exit_code, **more
-    )
-    ledger.finish_run(outcome)
 
 
 OUTCOME = TaskOutcome(
@@ -344,59 +323,6 @@ def test_only_a_line_that_need_not_wait_for_the_disk_does_not(tmp_path, monkeypa
         statements.clear()
         ledger.record_part(FIRST, "t", PartRecord(0, "answered"))
         assert not [each for each in statements if each.startswith("PRAGMA")]
-
-
-def fill(path):
-    with Ledger(path) as ledger:
-        begin(ledger)
-        ledger.start_task(FIRST, "t", position=0, verb="create", sobject="Account")
-        for part in range(200):
-            ledger.record_part(FIRST, "t", PartRecord(part, "prepared", sha256="ab" * 32))
-
-
-def scribble_in_the_middle(path):
-    content = bytearray(path.read_bytes())
-    content[4096:] = b"\x5a" * len(content[4096:])
-    path.write_bytes(content)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda path: path.write_bytes(b"no ledger at all, though it is here" * 100),
-        lambda path: path.write_bytes(path.read_bytes()[:5000]),
-        scribble_in_the_middle,
-    ],
-)
-def test_a_damaged_ledger_is_kept_aside_and_told(tmp_path, damage):
-    path = tmp_path / "ledger.sqlite"
-    fill(path)
-    damage(path)
-    before = path.read_bytes()
-    with pytest.raises(StateError, match="is damaged") as caught:
-        Ledger(path)
-    assert not path.exists()
-    (aside,) = tmp_path.glob("ledger.sqlite.damaged-*")
-    assert aside.read_bytes() == before
-    assert str(aside) in caught.value.message
-    with Ledger(path) as fresh:
-        assert fresh.runs() == ()
-
-
-def test_a_ledger_of_a_newer_release_is_left_as_it_is(tmp_path):
-    path = tmp_path / "ledger.sqlite"
-    fill(path)
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 99")
-    connection.close()
-    with pytest.raises(StateError, match="newer release"):
-        Ledger(path)
-    assert path.exists()
-
-
-def test_a_folder_in_the_ledgers_place_is_told(tmp_path):
-    with pytest.raises(StateError, match="cannot be used"):
-        Ledger(tmp_path)
 
 
 def test_a_closed_ledger_says_so(ledger):

@@ -10,49 +10,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
-import xlsxwriter
-import zstandard
 
 from runner.errors import SourceError
 from runner.job.endpoints import Compression, FileFormat, FileShape, FileSource
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources.open import columns_of, open_source, read_columns
 from runner.tables.sources.sql_join import JoinedSource
-from runner.tables.staging.rows import StagedRows
-
-ROWS = [{"a": "1", "b": 'Ä "x"'}, {"a": "2", "b": "y\nz"}]
-CSV = b'a,b\n1,"\xc3\x84 ""x"""\n2,"y\nz"\n'
-XML = (
-    "<?xml version='1.0'?><x:root xmlns:x='u'><skip>1</skip>"
-    "<account a='1'><b>Ä &quot;x&quot;</b></account>"
-    "<account><a>2</a><b>y&#10;z</b></account></x:root>"
-).encode()
-
-
-class Reading:
-    """Reads files as sources; every staging is given back at the end."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.stagings: list[StagedRows] = []
-
-    def file(self, name: str, content: bytes) -> Path:
-        (self.folder / name).write_bytes(content)
-        return self.folder / name
-
-    def staging(self, source, columns=None) -> StagedRows:
-        staging = StagedRows(self.folder / f"staging{len(self.stagings)}")
-        self.stagings.append(staging)
-        staging.load(source)
-        named = [MappedColumn(name, None) for name in staging.columns]
-        staging.map(named if columns is None else columns)
-        return staging
-
-    def rows(self, path, form=FileFormat.CSV, **shape):
-        return self.of(FileSource(Path(path), FileShape(form, **shape)))
-
-    def of(self, source):
-        return [record for _, record in next(self.staging(source).batches(1_000), [])]
+from tests.unit.tables.reading import CSV, ROWS, XML, Reading, excel, parquet, shown, zstd
 
 
 @pytest.fixture
@@ -61,38 +25,6 @@ def reading(tmp_path):
     yield made
     for staging in made.stagings:
         staging.discard()
-
-
-def zstd(content: bytes) -> bytes:
-    return zstandard.ZstdCompressor().compress(content)
-
-
-def excel(*rows, sheet="Sheet1") -> bytes:
-    stream = io.BytesIO()
-    with xlsxwriter.Workbook(stream, {"in_memory": True}) as book:
-        form = book.add_format({"num_format": "yyyy-mm-dd"})
-        page = book.add_worksheet(sheet)
-        for line, row in enumerate(rows):
-            for at, value in enumerate(row):
-                if isinstance(value, date):
-                    page.write_datetime(line, at, value, form)
-                elif isinstance(value, str) and value.startswith("="):
-                    page.write_formula(line, at, value, None, "#DIV/0!")
-                else:
-                    page.write(line, at, value)
-    return stream.getvalue()
-
-
-def shown(value: object) -> str | None:
-    """A test's id without bytes: workbooks hold the second they were made in."""
-    return "content" if isinstance(value, bytes) else None
-
-
-def parquet(path: Path, query: str) -> Path:
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"COPY ({query}) TO '{path}' (FORMAT parquet)")
-    return path
 
 
 @pytest.mark.parametrize(
@@ -230,62 +162,6 @@ def test_decimal_commas_and_dates_are_read_as_declared(reading, failed_rows):
     [problem] = failed_rows(staging)
     assert "'1.5' is not a number such as 1.234,56" in problem["sf__Message"]
     assert "'1.2.26' is not a date such as 31.01.2026" in problem["sf__Message"]
-
-
-def damaged(content, at):
-    """The same bytes but for one."""
-    changed = bytearray(content)
-    changed[at] ^= 0xFF
-    return bytes(changed)
-
-
-BOMB = b"<!DOCTYPE r [<!ENTITY a 'x'>]><root><account><b>&a;</b></account></root>"
-NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "form", "shape", "said"),
-    [
-        ("a.csv.gz", gzip.compress(CSV * 999, mtime=0)[:-9], "csv", {"compression": "gzip"}, "ends in the middle of its"),
-        ("a.csv.zst", zstd(CSV * 999)[:-3], "csv", {"compression": "zstd"}, "ends in the middle of its"),
-        ("b.csv.gz", CSV, "csv", {"compression": "gzip"}, "is not compressed with gzip"),
-        ("b.csv.zst", CSV, "csv", {"compression": "zstd"}, "is not compressed with zstd"),
-        ("d.csv.gz", damaged(gzip.compress(CSV * 999, mtime=0), -8), "csv", {"compression": "gzip"}, "is damaged: CRC check failed"),
-        ("d.csv.zst", damaged(zstd(CSV * 999), -1), "csv", {"compression": "zstd"}, "is damaged: "),
-        ("c.csv.gz", gzip.compress(b'a,b\n1,"2', mtime=0), "csv", {"compression": "gzip"}, "row 1 .* never closed"),
-        ("a.jsonl.gz", gzip.compress(b'{"a":1}\n' * 9999, mtime=0)[:-20], "jsonl", {"compression": "gzip"}, "ends in the middle"),
-        ("a.json", b'[{"a": 1}, {"a": ', "json", {}, r"line 1, column \d+: not JSON"),
-        ("b.json", b'[{"a": 1}\n', "json", {}, "not a JSON array of objects"),
-        ("c.json", b'{"a": 1}\n', "json", {}, "line 1: not a JSON array"),
-        ("e.jsonl", b"{}\n{}\n", "jsonl", {}, "none of its 2 records has a value"),
-        ("d.json", b"[1]", "json", {}, "not a JSON array of objects"),
-        ("a.xlsx", excel(["a"], [1], ["=1/0"]), "excel", {}, "cell A3 of sheet 'Sheet1' contains the error #DIV/0!"),
-        ("b.xlsx", b"PK no", "excel", {}, "cannot be read as Excel"),
-        ("b.xls", b"<html><table>", "excel", {}, "it is HTML or XML, whatever its name says"),
-        ("c.xlsx", excel(["a"], [1]), "excel", {"sheet": "T"}, "has no sheet 'T'"),
-        ("d.xlsx", excel(["a"], [1, 2]), "excel", {}, "row 2 of the sheet has a value in a column without"),
-        ("a.parquet", b"PAR1 no", "parquet", {}, "cannot be read as Parquet"),
-        ("a.xml", XML[:-20], "xml", {"record": "/root/account"}, "not XML"),
-        ("b.xml", BOMB, "xml", {"record": "/root/account"}, "a document type is declared"),
-        ("c.xml", NESTED, "xml", {"record": "/root/account"}, "line 2: b contains elements"),
-        ("d.xml", XML, "xml", {"record": "/accounts/account"}, "the root element is root, not accounts"),
-    ],
-    ids=shown,
-)  # fmt: skip
-def test_what_is_wrong_is_reported_with_its_place(reading, name, content, form, shape, said):
-    if "compression" in shape:
-        shape = shape | {"compression": Compression(shape["compression"])}
-    with pytest.raises(SourceError, match=said) as raised:
-        reading.rows(reading.file(name, content), FileFormat(form), **shape)
-    assert name in raised.value.message
-    assert raised.value.hint
-
-
-@pytest.mark.parametrize("value", ["{'x': 1}", "[1, 2]", "MAP {'k': 1}"])
-def test_a_parquet_column_of_more_than_one_value_is_reported(reading, value):
-    path = parquet(reading.folder / "a.parquet", f"SELECT 1 AS a, {value} AS deep")
-    with pytest.raises(SourceError, match="column 'deep' has more than one value per row"):
-        reading.rows(path, FileFormat.PARQUET)
 
 
 class NoTerminal(io.TextIOWrapper):
