@@ -44,7 +44,8 @@ _OF_METADATA = frozenset(
     | {"calculated", "relationship_name", "reference_to"}
 )
 """What a project's metadata says of a custom field; the rest depends on the user and the org."""
-_NOT_OF_CALCULATED = frozenset({"length", "precision", "scale", "nillable"})
+_NOT_OF_UNWRITTEN = frozenset({"nillable", "unique", "case_sensitive"})
+_NOT_OF_CALCULATED = _NOT_OF_UNWRITTEN | {"length", "precision", "scale"}
 _BEHIND_METADATA = (
     "Retrieve it into the project, or declare a standard field in org.yaml; then `{}`."
 )
@@ -83,10 +84,9 @@ def drift_of(
             yield job.origin.diagnose(each.path or where, "lock/behind", message, help=hint)
     for name, fields in used.fields.items():
         before = locked.of(name)
-        of_metadata = bool(lock.source)
-        for message, field in _differences(before, live, fields, task, of_metadata=of_metadata):
+        for message, field in _differences(before, live, fields, task, lock):
             where = used.place(job, task, field)
-            if of_metadata:
+            if lock.source:
                 words = f"the org is not like the metadata that task {task.name} uses: {message}"
                 hint = _DRIFT_OF_METADATA.format(lock.pull)
             else:
@@ -157,8 +157,7 @@ def _differences(
     live: Describes,
     used: Collection[str],
     task: AnyTask,
-    *,
-    of_metadata: bool,
+    lock: OrgLock,
 ) -> Iterator[tuple[str, str | None]]:
     """What differs in an object, each with the field that it is about."""
     try:
@@ -168,8 +167,8 @@ def _differences(
     except OrgError:
         yield f"{before.name} is gone, or this user may not see it", None
         return
-    if of_metadata:
-        yield from _from_metadata(before, now, used)
+    if lock.source:
+        yield from _from_metadata(before, now, used, lock.approximate)
         return
     for key in _OF_OBJECT:
         if getattr(before, key) != getattr(now, key):
@@ -192,12 +191,17 @@ def _required_now(
 
 
 def _from_metadata(
-    before: ObjectDescribe, now: ObjectDescribe, used: Collection[str]
+    before: ObjectDescribe,
+    now: ObjectDescribe,
+    used: Collection[str],
+    approximate: Collection[str],
 ) -> Iterator[tuple[str, str | None]]:
     """What differs in the custom fields, as far as their metadata states it."""
     for name in sorted(used):
         old, new = before.field(name), now.field(name)
-        if old is not None and old.custom:
+        if old is None or not old.custom:
+            continue
+        if new is None or f"{before.name}.{old.name}" not in approximate:
             words = _of_field(before.name, old, new, _compared(old))
             yield from ((each, name) for each in words)
 
@@ -206,9 +210,9 @@ def _compared(field: FieldDescribe) -> Collection[str]:
     """The properties of a custom field that its metadata states."""
     if field.calculated:
         return _OF_METADATA - _NOT_OF_CALCULATED
-    if field.compound_field_name:
-        return _OF_METADATA - {"precision"}
-    return _OF_METADATA
+    if not field.createable:  # an auto-number, a location
+        return _OF_METADATA - _NOT_OF_UNWRITTEN
+    return _OF_METADATA - {"precision"} if field.compound_field_name else _OF_METADATA
 
 
 def _of_field(

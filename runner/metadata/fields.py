@@ -54,6 +54,8 @@ _NUMBERS = frozenset({"number", "currency", "percent"})
 _TEXTS = frozenset({"text", "email", "phone", "url"})
 _DEFINITIONS = frozenset({"EntityDefinition", "EntityParticle", "FieldDefinition"})
 """What a MetadataRelationship may point to besides custom metadata; no org file has them."""
+_OUTSIDE = frozenset({"ExternalLookup", "IndirectLookup"})
+"""References to objects that no org file has."""
 _ON_DELETE = {"Restrict": "restrict", "Cascade": "cascade"}
 _QUOTED = re.compile(r"\"([^\"\\]*)\"|'([^'\\]*)'")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -69,6 +71,8 @@ class Context(Struct, frozen=True):
     problems: list[Diagnostic] = field(default_factory=list)
     without_values: list[str] = field(default_factory=list)
     """Picklists whose value set is not there."""
+    approximate: list[str] = field(default_factory=list)
+    """Fields that are declared as another type than theirs, or may be."""
 
 
 def declared_field(sobject: str, component: Component, context: Context) -> Declaration | None:
@@ -81,10 +85,13 @@ def declared_field(sobject: str, component: Component, context: Context) -> Decl
     label = values.text("label")
     if label and len(label) <= _MOST_LABEL:
         made["label"] = label
+    name = f"{sobject}.{component.name}"
+    if values.text("type") in _OUTSIDE or values.text("referenceTo") in _DEFINITIONS:
+        context.approximate.append(name)
     if is_calculated(component):
-        made |= _calculated(values, context)
+        made |= _calculated(name, values, context)
     else:
-        made |= _of_kind(f"{sobject}.{component.name}", values, made, context)
+        made |= _of_kind(name, values, made, context)
     if values.text("inlineHelpText"):
         made["help"] = values.text("inlineHelpText")
     return made
@@ -113,13 +120,16 @@ def _kind(values: Values) -> str | None:
     return _TYPES[kind]
 
 
-def _calculated(values: Values, context: Context) -> Declaration:
+def _calculated(name: str, values: Values, context: Context) -> Declaration:
     made: Declaration = {"access": "read_only"}
     if values.text("type") != "Summary":
         return made | _digits(values, _TYPES[values.text("type")])
     if values.text("summaryOperation") == "count":
         return made
-    of = context.summed(values.text("summarizedField")) or {}
+    of = context.summed(values.text("summarizedField"))
+    if of is None:
+        context.approximate.append(name)
+        return made
     kept = {key: of[key] for key in ("type", "precision", "scale") if key in of}
     return made | kept
 
@@ -168,6 +178,7 @@ def _digits(values: Values, kind: str) -> Declaration:
 def _picklist(name: str, values: Values, context: Context) -> Declaration:
     found = picklist(values, context.value_sets)
     if not found.values:
+        context.approximate.append(name)
         context.without_values.append(f"{name} ({found.value_set})" if found.value_set else name)
         return {"type": "text"}
     made: Declaration = {"values": list(found.values)}

@@ -115,7 +115,9 @@ def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> Pu
         )
     origin = Path(os.path.relpath(source, folder)).as_posix()
     version = project.api_version or _API_VERSION
-    lock = OrgLock.of("", version, dict(sorted(work.described.items())), origin)
+    described = dict(sorted(work.described.items()))
+    used = tuple(each for each in found.approximate if each.partition(".")[0] in described)
+    lock = OrgLock.of("", version, described, origin, used)
     atomic_text(org_file, text)
     atomic_text(lock_file, lock.text())
     return PulledSource(

@@ -45,6 +45,8 @@ class SourceOrg(Struct, frozen=True):
     """Objects that no file defines, with a field that refers to them, if any."""
     without_values: tuple[str, ...] = ()
     """Picklists whose value set is not there: texts."""
+    approximate: tuple[str, ...] = ()
+    """Fields that are declared as another type than theirs, or may be."""
     custom_settings: tuple[str, ...] = ()
     """Declared as custom objects."""
     problems: tuple[Diagnostic, ...] = ()
@@ -68,6 +70,7 @@ def source_org(project: Project) -> SourceOrg:
         tuple(sorted(work.left_out)),
         tuple(sorted(work.bare)),
         tuple(sorted(work.context.without_values)),
+        tuple(sorted(work.context.approximate)),
         tuple(sorted(work.custom_settings)),
         tuple(sorted(work.context.problems, key=lambda each: each.sort_key)),
     )
@@ -83,6 +86,8 @@ class _Work:
         self.left_out: list[str] = []
         self.bare: list[str] = []
         self.custom_settings: list[str] = []
+        self.summing: set[str] = set()
+        """Roll-ups on the way to what is summed up, so that a circle of them ends."""
 
     def add(self, source: SourceObject) -> None:
         """Declare an object, or what is different in a standard one."""
@@ -248,10 +253,12 @@ class _Work:
         sobject, _, name = path.partition(".")
         source = self.project.object(sobject)
         component = source.fields.get(name.lower()) if source else None
-        if component is not None and component.element.value("type") not in {"", "Summary"}:
-            return declared_field(
-                sobject, component, Context(self.project.value_sets, self._summed)
-            )
+        if component is not None and component.element.value("type") and path not in self.summing:
+            self.summing.add(path)
+            context = Context(self.project.value_sets, self._summed)
+            made = declared_field(sobject, component, context)
+            self.summing.remove(path)
+            return None if context.approximate else made
         standard = standard_catalog().sobject(sobject)
         known = standard.field(name) if standard else None
         if known is None or known.type not in _TYPES_OF_SUMS:

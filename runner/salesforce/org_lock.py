@@ -38,6 +38,8 @@ class OrgLock(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
     """By API name."""
     source: str = ""
     """Folder of the project that it is from, relative to the lock; empty if it is from an org."""
+    approximate: tuple[str, ...] = ()
+    """`Object.Field` of each of which the metadata does not tell the type or the values."""
 
     @classmethod
     def of(
@@ -46,9 +48,10 @@ class OrgLock(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tru
         api_version: str,
         objects: Mapping[str, ObjectDescribe],
         source: str = "",
+        approximate: tuple[str, ...] = (),
     ) -> OrgLock:
         """The lock of some objects of an org, or of a project."""
-        return cls(_VERSION, org_id, api_version, dict(objects), source)
+        return cls(_VERSION, org_id, api_version, dict(objects), source, approximate)
 
     @property
     def pull(self) -> str:

@@ -102,6 +102,7 @@ def test_an_org_of_the_file_is_described_by_the_lock(bench, project, serve_org):
     assert same.code == 0, same.out
     project.field("Account", "ERP_Id__c", "Text", length=30, externalId="true")
     project.field("Account", "Phone", "Phone", required="true")
+    project.field("Account", "Tier__c", "Picklist", valueSet={"valueSetName": "Gone"})
     assert bench.run("org", "pull", file, "--from-source", "dx", "--update").code == 0
     drifted = bench.run("check", file, "--locked", "-o", "json")
     assert drifted.code == 1, drifted.err

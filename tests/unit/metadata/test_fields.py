@@ -131,6 +131,7 @@ CASES = [
         {"summaryOperation": "max", "summarizedField": "Bill__c.At__c"},
         {"type": "date", "access": "read_only"},
     ),
+    ("ExternalLookup", {"referenceTo": "Bill__x"}, {"type": "text"}),
     ("Address", {}, None),
 ]
 
@@ -153,6 +154,8 @@ def test_each_type_is_declared(project, tmp_path, kind, values, declared):
     assert context.problems == []
     gone = values.get("valueSet", {}).get("valueSetName") == "Gone"
     assert context.without_values == (["Bill__c.X__c (Gone)"] if gone else [])
+    is_like = gone or kind == "ExternalLookup" or values.get("referenceTo") == "EntityDefinition"
+    assert context.approximate == (["Bill__c.X__c"] if is_like else [])
 
 
 def test_labels_help_and_namespaces(project, tmp_path):

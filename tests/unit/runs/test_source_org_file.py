@@ -99,6 +99,9 @@ def test_a_roll_up_has_the_type_of_what_it_sums_up(project, tmp_path):
     project.field("Account", "Sum__c", "Summary", summarizedField="Invoice__c.Amount__c", **sums)
     project.field("Account", "Worth__c", "Summary", summarizedField="Opportunity.Amount", **sums)
     project.field("Invoice__c", "Amount__c", "Currency", precision=12, scale=3)
+    project.field("Account", "Two__c", "Summary", summarizedField="Account.Sum__c", **sums)
+    project.field("Account", "Lost__c", "Summary", summarizedField="Gone__c.A__c", **sums)
+    project.field("Lead", "Round__c", "Summary", summarizedField="Lead.Round__c", **sums)
     found = source_org(read_project(tmp_path))
     made = found.objects["Account"]["fields"]
     assert made["Sum__c"] == {
@@ -107,8 +110,10 @@ def test_a_roll_up_has_the_type_of_what_it_sums_up(project, tmp_path):
         "precision": 12,
         "scale": 3,
     }
-    assert made["Worth__c"]["type"] == "currency"
-    assert found.calculated == {("Account", "Sum__c"), ("Account", "Worth__c")}
+    assert made["Worth__c"]["type"] == made["Two__c"]["type"] == "currency"
+    assert made["Lost__c"] == {"type": "number", "access": "read_only"}
+    assert found.approximate == ("Account.Lost__c", "Lead.Round__c")
+    assert ("Account", "Sum__c") in found.calculated
 
 
 def test_what_an_org_cannot_have_is_told_where_it_is_written(project, tmp_path):
