@@ -15,7 +15,7 @@ from pathlib import Path
 from runner.local_org.catalog.model import Catalog, SObject
 from runner.local_org.ids import make_id
 from runner.local_org.org import User
-from runner.local_org.store import Store, quoted, reserve_below
+from runner.local_org.store import Store, quoted, reserve, reserve_below
 
 _NUMBER = 1
 """Of each initial record among the Ids of its sObject; later records have higher ones."""
@@ -30,6 +30,7 @@ _OF_USERS = {
     "EmailEncodingKey": "UTF-8",
     "ProfileId": make_id("00e", _NUMBER),
 }
+_PROFILES = ("System Administrator", "Standard User", "Minimum Access - Salesforce")
 _ALIAS_LENGTH = 8
 _CREATED = "2024-01-01T00:00:00.000Z"
 
@@ -69,10 +70,21 @@ def write_initial_records(
             sobject = store.catalog.sobject(name)
             if sobject is not None:
                 _insert(conn, sobject, record, stamp)
-                reserve_below(conn, name, _NUMBER + 1)
+                first_free = len(_PROFILES) if name == "Profile" else 1
+                reserve_below(conn, name, _NUMBER + first_free)
         for sobject in store.catalog.sobjects:
             _write_record_types(conn, store.catalog, sobject, stamp)
     return _ADMINISTRATOR
+
+
+def add_profile(conn: sqlite3.Connection, catalog: Catalog, name: str, moment: datetime) -> str:
+    """Add a profile, which no API call creates; returns its Id."""
+    number = reserve(conn, "Profile", 1)
+    record: dict[str, object] = {"Id": make_id("00e", number), "Name": name, "UserType": "Standard"}
+    profile = catalog.sobject("Profile")
+    if profile is not None:
+        _insert(conn, profile, record, _stamp(moment))
+    return str(record["Id"])
 
 
 def initial_ids(organization_id: str) -> tuple[str, ...]:
@@ -109,11 +121,10 @@ def _initial_records(organization_id: str) -> list[tuple[str, dict[str, object]]
         "FiscalYearStartMonth": 1,
         **_LOCALE,
     }
-    profile: dict[str, object] = {
-        "Id": _OF_USERS["ProfileId"],
-        "Name": "System Administrator",
-        "UserType": "Standard",
-    }
+    profiles: list[tuple[str, dict[str, object]]] = [
+        ("Profile", {"Id": make_id("00e", number), "Name": name, "UserType": "Standard"})
+        for number, name in enumerate(_PROFILES, _NUMBER)
+    ]
     user = {
         "Id": _USER_ID,
         "Username": _ADMINISTRATOR.username,
@@ -145,7 +156,7 @@ def _initial_records(organization_id: str) -> list[tuple[str, dict[str, object]]
     return [
         ("BusinessHours", hours),
         ("Organization", organization),
-        ("Profile", profile),
+        *profiles,
         ("User", user),
         ("Pricebook2", pricebook),
     ]

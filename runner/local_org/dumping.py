@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from runner.local_org.bootstrap import initial_ids
 from runner.local_org.catalog.model import SObject
+from runner.local_org.catalog.writeable import writeable
 from runner.local_org.org import Org
-from runner.local_org.seeding import writeable
 from runner.local_org.soql import prepare
 from runner.local_org.store import quoted
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from runner.local_org.catalog.model import Catalog, Field, SObject
-from runner.local_org.seeding import writeable
+from runner.local_org.catalog.writeable import writeable
 
 _PATH = re.compile(r"(?:(?P<type>\w+):)?(?P<relationship>\w+)\.(?P<keys>.+)")
 _COMPOSITE = "$$"

@@ -33,6 +33,9 @@ _SETUP = {
     "BusinessHours": ("Name",),
     "Pricebook2": ("Name",),
     "Organization": (),
+    "QueueSobject": ("QueueId", "SobjectType"),
+    "GroupMember": ("GroupId", "UserOrGroupId"),
+    "CurrencyType": ("IsoCode",),
 }
 """Objects of which an org has records already, and by what these are recognised."""
 _ONLY_FOUND = frozenset({"Organization", "Profile", "RecordType"})
@@ -241,6 +244,8 @@ class _Load:
         raise LoadError(f"this org has {how} {name} with {shown}", row.at)
 
     def _value(self, row: _Row, key: str) -> object:
+        if (at := row.waiting.get(key)) is not None:
+            return self._rows[at].id
         values = row.given.values
         return next((value for name, value in values.items() if name.lower() == key.lower()), None)
 

@@ -14,12 +14,14 @@ from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from runner.local_org.bootstrap import completed_user
-from runner.local_org.catalog.model import SYSTEM_COLUMNS, SObject
+from runner.local_org.catalog.model import SObject
+from runner.local_org.catalog.setup import SETUP_KEYS
+from runner.local_org.catalog.writeable import writeable
 from runner.local_org.org import Org
 from runner.local_org.records import WriteCall, column_of, write
+from runner.local_org.setup_records import SetupError, write_setup
 
 _BATCH_ROWS = 10_000
 _MOST_CHARACTERS = 131_072
@@ -53,11 +55,17 @@ def seeds_of(org: Org) -> dict[str, str]:
 
 
 def load_seeds(org: Org) -> Seeded:
-    """Load the declared seeds that this org has not loaded yet.
+    """Load the declared seeds that this org has not loaded yet, after users, queues, currencies.
 
     Raises:
         SeedError: a file that cannot be read, or a row that the org refuses.
     """
+    if any(org.declared.get(key) for key in SETUP_KEYS):
+        with org.store.writing() as conn:
+            try:
+                write_setup(org, conn)
+            except SetupError as error:
+                raise SeedError(org.org_file or Path("org.yaml"), 1, str(error)) from error
     seeds = seeds_of(org)
     if not seeds:
         return Seeded()
@@ -118,14 +126,6 @@ def _load_file(org: Org, conn: sqlite3.Connection, name: str, path: Path) -> int
                 raise SeedError(path, line, f"{error.code}: {error.message}")
         count += len(batch)
     return count
-
-
-def writeable(sobject: SObject) -> SObject:
-    """An object that no API call writes, such as custom metadata, as a seed writes it."""
-    fields = tuple(
-        replace(field, createable=field.name not in SYSTEM_COLUMNS) for field in sobject.fields
-    )
-    return replace(sobject, fields=fields, flags={**sobject.flags, "createable": True})
 
 
 def _rows(org: Org, sobject: SObject, path: Path) -> Iterator[tuple[int, dict[str, str]]]:

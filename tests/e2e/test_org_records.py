@@ -141,3 +141,37 @@ def test_a_folder_without_rows_and_a_path_that_is_not_there(bench):
     assert "nope.csv does not exist" in refusal(bench, "load", "nope.csv")
     Path(bench.folder / "taken").write_text("x")
     assert "taken is a file" in refusal(bench, "dump", "taken", code=2)
+
+
+SETUP = """
+version: 1
+users: {ada@acme.example: {name: Ada Lovelace, email: ada@home.example}}
+queues: {Support: {objects: [Case]}}
+"""
+OWNED = """
+- name: accounts
+  create: Account
+  from: accounts.csv
+  fields: {Name: name, OwnerId: {lookup: User, by: Email, value: owner}}
+- name: cases
+  create: Case
+  from: accounts.csv
+  fields: {Subject: name, OwnerId: {lookup: Group, by: DeveloperName, value: queue}}
+"""
+
+
+def test_owners_are_found_by_email_and_queue_and_dumped_with_them(bench):
+    named = ("--org-file", bench.write("org.yaml", SETUP))
+    bench.write("accounts.csv", "name,owner,queue\nAcme,ada@home.example,Support\n")
+    job = bench.job(OWNED, connection="{environment: local, org_file: org.yaml}")
+    ended = bench.run("run", job)
+    assert ended.code == 0, ended.err
+    bench.write("Contact.csv", "LastName,Account.Name,Owner.Email\nLeaf,Acme,ada@home.example\n")
+    run(bench, "load", "Contact.csv", *named)
+    run(bench, "dump", "one", *named)
+    run(bench, "reset", *named)
+    loaded = run(bench, "load", "one", *named, "-o", "json").document
+    assert loaded["created"] == {"Account": 1, "Case": 1, "Contact": 1}
+    assert loaded["found"] == {"User": 1, "Group": 1, "QueueSobject": 1}
+    run(bench, "dump", "two", *named)
+    assert contents(bench.folder / "one") == contents(bench.folder / "two")

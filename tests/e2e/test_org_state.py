@@ -15,7 +15,7 @@ def said(bench, *words, code=0):
 def test_a_stopped_org_and_a_running_one_share_snapshots_and_clock(bench, serve_org):
     bench.write("seed.csv", "Name\nSeeded\n")
     named = ("--org-file", bench.write("org.yaml", ORG_FILE))
-    assert said(bench, "snapshot", "base", *named) == "Snapshot base: 6 records.\n"
+    assert said(bench, "snapshot", "base", *named) == "Snapshot base: 8 records.\n"
     assert said(bench, "time", "2031-05-06T07:00Z", *named).startswith("2031-05-06T07:00:0")
 
     org = serve_org(org_file=ORG_FILE)
@@ -23,8 +23,8 @@ def test_a_stopped_org_and_a_running_one_share_snapshots_and_clock(bench, serve_
     (record,) = org.rows(f"SELECT CreatedDate FROM Account WHERE Id = '{made}'")
     assert record["CreatedDate"].startswith("2031-05-06T07:")
     assert said(bench, "time", "+1d", *named).startswith("2031-05-07T07:")
-    assert said(bench, "snapshot", "more", *named) == "Snapshot more: 7 records.\n"
-    restored = f"The local org of {bench.folder} is as in the snapshot base: 6 records.\n"
+    assert said(bench, "snapshot", "more", *named) == "Snapshot more: 9 records.\n"
+    restored = f"The local org of {bench.folder} is as in the snapshot base: 8 records.\n"
     assert said(bench, "restore", "base", *named) == restored
     assert [each["Name"] for each in org.rows("SELECT Name FROM Account")] == ["Seeded"]
     today = datetime.now(UTC).date().isoformat()
@@ -35,7 +35,7 @@ def test_a_stopped_org_and_a_running_one_share_snapshots_and_clock(bench, serve_
     said(bench, "reset", *named)
     listed = said(bench, "snapshot", "--list", *named).splitlines()
     assert [line.split()[0] for line in listed] == ["base", "more"]
-    assert "7 records" in said(bench, "restore", "more", *named)
+    assert "9 records" in said(bench, "restore", "more", *named)
     assert said(bench, "time", "--reset", *named)[:10] == datetime.now(UTC).date().isoformat()
 
 

@@ -64,7 +64,7 @@ def kind_of(block):
         return "connection"
     for key, kind in (
         ("jobs|stages|repos", "workflow"),
-        ("objects", "org"),
+        ("objects|users", "org"),
         ("tests", "test"),
         ("script", "workflow"),
     ):

@@ -24,6 +24,7 @@ from runner.local_org.catalog.model import (
     ValidationRule,
 )
 from runner.local_org.catalog.section import DeclarationError, Problem, Section
+from runner.local_org.catalog.setup import SETUP_KEYS, declared_setup, with_currencies
 from runner.local_org.catalog.standard import further_fields, standard_catalog, with_children
 from runner.local_org.ids import custom_key_prefix, make_id
 
@@ -42,7 +43,7 @@ _CHILDREN_OF_ANY = (
 _SHARED_KEYS = ("fields", "record_types", "validation_rules", "duplicate_rules")
 _NEW_KEYS = ("label", "plural_label", "name_field", "key_prefix", *_SHARED_KEYS)
 _COMPARISONS = ("not", "above", "at_least", "below", "at_most", "longer", "shorter")
-_TOP_KEYS = ("version", "objects", "seed", "faults", "apps")
+_TOP_KEYS = ("version", "objects", "seed", "faults", "apps", *SETUP_KEYS)
 
 
 def extend(
@@ -57,6 +58,7 @@ def extend(
         DeclarationError: with every problem found.
     """
     problems: list[Problem] = []
+    declared = with_currencies(declared, base)
     top = Section(declared, (), problems)
     top.only(*_TOP_KEYS)
     if top.raw("version") != 1:
@@ -76,9 +78,11 @@ def extend(
     for name, _ in top.section("seed").entries():
         if name not in sobjects:
             top.report(f"no sObject {name} in this org", "seed", name)
+    catalog = with_children(tuple(sobjects.values()), _recorded(base, custom))
+    declared_setup(declared, catalog, problems)
     if problems:
         raise DeclarationError(problems)
-    return with_children(tuple(sobjects.values()), _recorded(base, custom))
+    return catalog
 
 
 def _extend_standard(sobjects: dict[str, SObject], custom: tuple[str, ...]) -> None:

@@ -100,6 +100,10 @@ class Section:
         """The mapping under a key; empty if absent."""
         return Section(self._mapping.get(key), (*self.path, key), self.problems)
 
+    def keys(self) -> Iterator[str]:
+        """All of this section's keys."""
+        return map(str, self._mapping)
+
     def entries(self) -> Iterator[tuple[str, str]]:
         """The texts under all of this section's keys."""
         for key in self._mapping:

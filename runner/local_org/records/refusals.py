@@ -132,6 +132,20 @@ def invalid_cross_reference() -> ApiError:
     return ApiError("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id")
 
 
+def queue_of_other() -> ApiError:
+    """An owner that is a queue of other objects."""
+    return ApiError("INVALID_OPERATION", "Queue not associated with this SObject type")
+
+
+def inactive_owner(user_id: str, label: str) -> ApiError:
+    """An owner that is a user who cannot sign in any more."""
+    return ApiError(
+        "INACTIVE_OWNER_OR_USER",
+        f"operation performed with inactive user [{user_id[:_SHORT_ID]}] as owner of "
+        f"{label.lower()}",
+    )
+
+
 def record_type_of_other(text: object) -> ApiError:
     """A record type that this sObject does not have."""
     return ApiError(

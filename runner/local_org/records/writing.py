@@ -24,6 +24,7 @@ from runner.local_org.records.deletion import Deletion
 from runner.local_org.records.documents import VERSION, Documents
 from runner.local_org.records.lookups import Lookups
 from runner.local_org.records.outcome import RowOutcome, refused, rolled_back
+from runner.local_org.records.owners import Owners
 from runner.local_org.records.parents import Parents
 from runner.local_org.records.row_reading import RowDraft, RowReader
 from runner.local_org.records.rules import Rules
@@ -123,6 +124,7 @@ class _Writer:
         self._clock = org.clock
         self._lookups = Lookups(conn)
         self._reader = RowReader(catalog, sobject, key, from_text=call.from_text)
+        self._owners = Owners(conn, sobject)
         self._parents = Parents(catalog, sobject, self._lookups)
         self._creation = Creation(sobject, call.user.id)
         is_version = sobject.name == VERSION
@@ -277,6 +279,7 @@ class _Writer:
 
     def _check_records(self, drafts: Sequence[RowDraft]) -> None:
         """The checks of whole records that inserts and updates share."""
+        self._owners.check(drafts)
         self._rules.validate(drafts)
         check_unique(self._sobject, drafts, self._lookups)
         self._rules.find_duplicates(drafts)

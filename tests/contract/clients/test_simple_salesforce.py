@@ -253,3 +253,31 @@ def test_the_objects_of_people_and_schedules_describe_themselves(sf):
     fields = {each["name"]: each for each in sf.UserRole.describe()["fields"]}
     assert fields["ParentRoleId"]["referenceTo"] == ["UserRole"]
     assert "CreatedDate" not in fields
+
+
+def test_users_queues_and_owners(sf, tag):
+    profile = sf.query("SELECT Id FROM Profile WHERE Name = 'Standard User'")["records"][0]["Id"]
+    user = {
+        "Username": f"{tag}@acme.example",
+        "LastName": tag,
+        "Email": f"{tag}@acme.example",
+        "Alias": tag[:8],
+        "TimeZoneSidKey": "GMT",
+        "LocaleSidKey": "en_US",
+        "EmailEncodingKey": "UTF-8",
+        "LanguageLocaleKey": "en_US",
+    }
+    with pytest.raises(SalesforceMalformedRequest) as refused:
+        sf.User.create(user)
+    assert refused.value.content[0]["errorCode"] == "REQUIRED_FIELD_MISSING"
+    owner = sf.User.create({**user, "ProfileId": profile})["id"]
+    account = sf.Account.create({"Name": tag, "OwnerId": owner})["id"]
+    soql = format_soql("SELECT Owner.Email FROM Account WHERE Id = {}", account)
+    assert sf.query(soql)["records"][0]["Owner"]["Email"] == user["Email"]
+
+    queue = sf.Group.create({"Name": tag, "DeveloperName": f"Q_{tag}", "Type": "Queue"})["id"]
+    with pytest.raises(SalesforceMalformedRequest) as refused:
+        sf.Case.create({"Subject": tag, "OwnerId": queue})
+    assert refused.value.content[0]["errorCode"] == "INVALID_OPERATION"
+    sf.QueueSobject.create({"QueueId": queue, "SobjectType": "Case"})
+    assert sf.Case.create({"Subject": tag, "OwnerId": queue})["success"]

@@ -241,7 +241,7 @@ def test_they_are_listed_and_deleted(served):
     for name in ("one", "two"):
         take(org, name)
     listed = org.client.get("/__org/snapshots").json()
-    assert [(each["name"], each["records"]) for each in listed] == [("one", 5), ("two", 5)]
+    assert [(each["name"], each["records"]) for each in listed] == [("one", 7), ("two", 7)]
     assert org.client.delete("/__org/snapshots/one").status_code == 204
     assert "no snapshot one" in refused(org.client.delete("/__org/snapshots/one"))
     foreign = {"Origin": "https://evil.example"}
