@@ -6,6 +6,8 @@ from dataclasses import replace
 import pytest
 import yaml
 
+from tests.sixty_objects import org_file
+
 ORG = """\
 version: 1
 objects:
@@ -296,3 +298,24 @@ def test_validate_says_once_how_to_compare_jobs_with_a_real_org(bench):
     bench.env.pop("CI")
     local = bench.job(JOB, name="local.yaml", connection="{environment: local}")
     assert bench.run("validate", local).err == ""
+
+
+def test_an_org_of_sixty_objects_is_pulled_without_a_loss(bench, serve_org):
+    declared = org_file(seed=1)
+    first = pulled_from(bench, serve_org, declared, "first")
+    assert first[0] == declared
+    assert pulled_from(bench, serve_org, first[0], "second") == first
+
+
+def pulled_from(bench, serve_org, declared, place):
+    """The org file and the lock of an org that is founded on an org file."""
+    text = json.dumps(declared)  # which is YAML
+    org = serve_org(org_file=text, place=replace(bench, folder=bench.folder / place))
+    bench.env["ORG_TOKEN"] = org.token
+    file = job_of(bench, org, "[{name: a, query: SELECT Id FROM Account, to: a.csv}]")
+    names = ",".join(declared["objects"])
+    ended = bench.run("org", "pull", file, "--objects", names, "--out", f"of-{place}")
+    assert (ended.code, ended.err) == (0, "")
+    folder = bench.folder / f"of-{place}"
+    lock = json.loads((folder / "org.lock.json").read_text())
+    return yaml.safe_load((folder / "org.yaml").read_text()), lock["objects"]

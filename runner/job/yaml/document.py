@@ -17,7 +17,7 @@ from runner.diagnostics import Diagnostic, Position
 from runner.job.origin import Origin
 from runner.job.yaml import messages
 from runner.job.yaml.messages import SyntaxProblem
-from runner.job.yaml.tree import Composer, Plain
+from runner.job.yaml.tree import Composer, Plain, resolve
 
 MAX_BYTES = 1_000_000
 """Of a job file, and of every other YAML file that a job names."""
@@ -76,9 +76,17 @@ def as_yaml(values: Mapping[str, Plain] | Sequence[Plain]) -> str:
 class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as they would be written by hand."""
 
+    def ignore_aliases(self, _data: object) -> bool:
+        """Whether a value that is there twice is written twice: readers refuse references."""
+        return True
+
 
 def _written(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     style = "|" if "\n" in text else None
+    if "\x85" in text:
+        style = '"'
+    elif resolve(text) != text:  # such as 1e3, which PyYAML takes for text
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -41,7 +41,8 @@ _CHILDREN_OF_ANY = (
 )
 """References that can point to every custom object, with the name of its list of them."""
 _SHARED_KEYS = ("fields", "record_types", "validation_rules", "duplicate_rules")
-_NEW_KEYS = ("label", "plural_label", "name_field", "key_prefix", *_SHARED_KEYS)
+_LABELS = ("label", "plural_label")
+_NEW_KEYS = (*_LABELS, "name_field", "key_prefix", *_SHARED_KEYS)
 _COMPARISONS = ("not", "above", "at_least", "below", "at_most", "longer", "shorter")
 _TOP_KEYS = ("version", "objects", "seed", "faults", "apps", *SETUP_KEYS)
 
@@ -165,7 +166,12 @@ def _sobject(
         section.only(*_NEW_KEYS)
         standard = custom_object.skeleton(name, section, prefixes.of(name, section))
     else:
-        section.only(*_SHARED_KEYS)
+        section.only(*_LABELS, *_SHARED_KEYS)
+        standard = replace(
+            standard,
+            label=section.text("label", standard.label),
+            label_plural=section.text("plural_label", standard.label_plural),
+        )
     return replace(
         standard,
         fields=_fields(standard, section),

@@ -6,7 +6,7 @@ Knows the field types of the org file. Knows nothing of stores or of other sObje
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -98,13 +98,36 @@ def declared_fields(name: str, section: Section) -> list[Field]:
 
 
 def adjusted_field(field: Field, section: Section) -> list[Field]:
-    """A standard field with the org file's changes: access and picklist."""
-    section.only("access", "values", "restricted", "required")
-    if "values" in section:
-        field = _with_picklist(field, section)
+    """A standard field with the org file's changes: labels, access and picklist."""
+    section.only("access", "values", "restricted", "required", "label", "help", "default")
+    field = replace(
+        field,
+        label=section.text("label", field.label),
+        help=section.text("help") or field.help,
+    )
+    if "default" in section and not field.picklist:
+        section.report("only a standard field that is a picklist has another default", "default")
+    elif "default" in section or "values" in section:
+        values = section.texts("values") or [each.value for each in field.picklist]
+        is_given = "default" in section
+        default = section.raw("default") if is_given else default_among(values, field)
+        if default is not None and default not in values:
+            section.report(f"{default!r} is not among the values", "default")
+        field = replace(field, default=default, defaulted_on_create=default is not None)
+        field = _with_picklist(field, section, values)
     if section.flag("required"):
         field = replace(field, nillable=False)
     return with_access([field], section)
+
+
+def default_among(values: Sequence[str], field: Field) -> str | None:
+    """The default of a standard picklist that has these values.
+
+    Salesforce wants one of a status, so the first takes the place of one that is gone.
+    """
+    if not isinstance(field.default, str) or field.default in values:
+        return field.default if isinstance(field.default, str) else None
+    return next(iter(values), None)
 
 
 def with_access(fields: list[Field], section: Section) -> list[Field]:
@@ -175,8 +198,8 @@ def _with_digits(field: Field, section: Section) -> Field:
     return replace(field, precision=precision, scale=scale)
 
 
-def _with_picklist(field: Field, section: Section) -> Field:
-    values = section.texts("values")
+def _with_picklist(field: Field, section: Section, given: Sequence[str] | None = None) -> Field:
+    values = section.texts("values") if given is None else given
     if not values:
         section.report("a picklist needs values")
     for place, value in enumerate(values):

@@ -47,6 +47,7 @@ class DescribedField(Struct, frozen=True, rename="camel"):
     restricted_delete: bool | None = None
     restricted_picklist: bool | None = None
     default_value: object = None
+    default_value_formula: str | None = None
     inline_help_text: str | None = None
     picklist_values: tuple[DescribedValue, ...] | None = None
 
@@ -55,6 +56,12 @@ class DescribedField(Struct, frozen=True, rename="camel"):
         """The values of a picklist that a record can have."""
         listed = (each.value for each in self.picklist_values or () if each.active)
         return list(dict.fromkeys(value for value in listed if value))
+
+    @property
+    def default_choice(self) -> str | None:
+        """The value of a picklist that new records get."""
+        found = (each.value for each in self.picklist_values or () if each.default_value)
+        return next((each for each in found if each in self.values), None)
 
     @property
     def is_written(self) -> bool:

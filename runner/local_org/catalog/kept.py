@@ -48,7 +48,7 @@ def _same_kind(
     if made.get("type") != before.get("type"):
         return dict(made)
     kept = {key: before[key] for key in keys if key in before and key not in made}
-    if "values" in made:  # whose default describe tells
+    if "values" in made or "type" not in made:  # whose default describe tells
         kept.pop("default", None)
     return {**made, **kept}
 

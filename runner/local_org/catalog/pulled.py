@@ -61,7 +61,7 @@ class _Pulling(Struct):
 
     def object_of(self, sobject: DescribedObject) -> Declaration:
         standard = standard_catalog().sobject(sobject.name)
-        made = {} if standard else self._named(sobject, sobject.fields)
+        made = _relabelled(sobject, standard) if standard else self._named(sobject, sobject.fields)
         fields = dict(self._fields(sobject, standard))
         if fields or (standard is None and not names.suffix(sobject.name)):
             made["fields"] = fields
@@ -188,6 +188,16 @@ class _Pulling(Struct):
             if sobject.name == "Account" and name in self.people:
                 made["person"] = True
             yield name, made
+
+
+def _relabelled(sobject: DescribedObject, standard: SObject) -> Declaration:
+    found = (
+        ("label", sobject.label, standard.label),
+        ("plural_label", sobject.label_plural, standard.label_plural),
+    )
+    return {
+        key: now for key, now, usual in found if now and now != usual and len(now) <= _MOST_LABEL
+    }
 
 
 def _order(each: DescribedField) -> tuple[bool, int, str]:

@@ -1,15 +1,17 @@
 """Turns the describe of a field into its declaration: the inverse of `declared_fields`.
 
 What describe does not tell is not declared: the format of an auto-number, a formula's text, and
-defaults other than those of checkboxes and picklists. A formula is declared as a field of its
+defaults that are no constants. A formula is declared as a field of its
 type that nobody can write.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from runner.local_org.catalog import names
+from runner.local_org.catalog.declared_fields import default_among
 from runner.local_org.catalog.described import DescribedField
 from runner.local_org.catalog.model import Field
 
@@ -46,6 +48,7 @@ _NOT_DECLARED = frozenset(
     {"id", "address", "base64", "anyType", "complexvalue", "DataCategoryGroupReference", "json"}
 )
 _WHOLE = frozenset({"int", "long"})
+_TEXTS = frozenset({"text", "long_text", "rich_text", "email", "phone", "url"})
 _NUMBERS = frozenset({"number", "currency", "percent"})
 _DEFAULTS: Mapping[str, tuple[int, int]] = {
     "number": (18, 0),
@@ -90,6 +93,10 @@ def pulled_field(
 def pulled_change(field: DescribedField, standard: Field) -> Declaration:
     """What is different in a standard field of the local org; empty if nothing is."""
     made: Declaration = {}
+    if field.label and field.label != standard.label and len(field.label) <= _MOST_LABEL:
+        made["label"] = field.label
+    if field.inline_help_text:
+        made["help"] = field.inline_help_text
     if (standard.createable or standard.updateable) and not field.is_written:
         made["access"] = "read_only"
     values = field.values
@@ -99,6 +106,8 @@ def pulled_change(field: DescribedField, standard: Field) -> Declaration:
         made["values"] = values
         if restricted != standard.restricted_picklist:
             made["restricted"] = restricted
+    if values and field.default_choice != default_among(values, standard):
+        made["default"] = field.default_choice
     if field.is_required and standard.nillable:
         made["required"] = True
     return made
@@ -149,7 +158,18 @@ def _of_type(
         made["scale"] = scale
     if kind == "checkbox" and field.default_value is True:
         made["default"] = True
-    return made
+    default = _constant(field.default_value_formula or "", kind)
+    return made if default is None else {**made, "default": default}
+
+
+def _constant(formula: str, kind: str) -> str | int | float | None:
+    """The value of a default that is a constant."""
+    if kind in _NUMBERS and re.fullmatch(r"-?\d+(\.\d+)?", formula):
+        return float(formula) if "." in formula else int(formula)
+    text = re.fullmatch(r'"((?:[^"\\]|\\.)*)"', formula, re.DOTALL)
+    if text is None or kind not in _TEXTS:
+        return None
+    return re.sub(r"\\(.)", r"\1", text[1], flags=re.DOTALL)
 
 
 def _required(field: DescribedField, kind: str) -> Declaration:
@@ -180,8 +200,8 @@ def _picklist(field: DescribedField) -> Declaration:
     made: Declaration = {"values": field.values}
     if field.restricted_picklist:
         made["restricted"] = True
-    default = next((e.value for e in field.picklist_values or () if e.default_value), None)
-    return made | ({"default": default} if default in field.values else {})
+    default = field.default_choice
+    return made | ({} if default is None else {"default": default})
 
 
 def _reference(

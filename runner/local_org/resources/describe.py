@@ -79,6 +79,7 @@ _OF_QUEUES = frozenset({"Case", "Lead"})
 _OF_EVERY_OBJECT = frozenset(
     {"OwnerId", "CreatedById", "LastModifiedById", "MasterRecordId", "RecordTypeId"}
 )
+_WITHOUT_FORMULA = frozenset({"boolean", "picklist", "multipicklist", "date", "datetime", "time"})
 _TEXT_BYTES = 3
 """Bytes per character in describe."""
 
@@ -267,7 +268,7 @@ def _by_rule(field: Field) -> dict[str, object]:
         "createable": field.createable,
         "custom": field.custom,
         "defaultValue": _default(field),
-        "defaultValueFormula": None,
+        "defaultValueFormula": _default_formula(field),
         "defaultedOnCreate": field.defaulted_on_create,
         "dependentPicklist": False,
         "deprecatedAndHidden": False,
@@ -331,6 +332,16 @@ def _default(field: Field) -> object:
     if field.type == "picklist":
         return next((entry.value for entry in field.picklist if entry.default), None)
     return field.default if field.type == "boolean" else None
+
+
+def _default_formula(field: Field) -> str | None:
+    """A constant default as a formula, which a checkbox and a picklist do not have."""
+    if field.type in _WITHOUT_FORMULA or isinstance(field.default, bool):
+        return None
+    if isinstance(field.default, str):
+        escaped = field.default.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return None if field.default is None else str(field.default)
 
 
 def _permissionable(field: Field) -> bool:

@@ -5,7 +5,7 @@ import yaml
 
 from runner.diagnostics import Position
 from runner.job.yaml import document
-from runner.job.yaml.document import MAX_BYTES, parse_document, read_document
+from runner.job.yaml.document import MAX_BYTES, as_yaml, parse_document, read_document
 
 FILE = Path("job.yaml")
 
@@ -203,3 +203,19 @@ def test_a_large_file_is_not_read_whole(tmp_path):
     with file.open("wb") as stream:
         stream.truncate(MAX_BYTES * 50)
     assert read_document(file).problems[0].code == "yaml/too-large"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1e3", "12E5", "0o17", "1_000", "on", "0123", "null", "", " x", "a\nb", "  a\nb\n", "\x85"],
+)
+def test_a_text_that_is_written_stays_this_text(text):
+    written = as_yaml({"one": text, "two": [text]})
+    assert parse(written).values == {"one": text, "two": [text]}
+
+
+def test_a_list_that_is_there_twice_is_written_twice():
+    shared = ["a", "b"]
+    values = {"one": shared, "two": shared}
+    found = parse(as_yaml(values))
+    assert (found.values, found.problems) == (values, ())

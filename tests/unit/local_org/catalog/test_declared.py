@@ -260,3 +260,35 @@ def test_a_text_area_can_be_filtered_by_and_a_long_one_cannot(length, is_compare
     catalog = extend(standard_catalog(), {"version": 1, "objects": made})
     field = catalog.sobject("Account").field("X__c")
     assert (field.filterable, field.sortable, field.groupable) == (is_compared,) * 3
+
+
+STATUS = ("Lead", "Status")
+
+
+@pytest.mark.parametrize(
+    ("of", "changes", "default"),
+    [
+        (STATUS, {"values": ["New", "Done"]}, "New"),
+        (STATUS, {"values": ["New", "Done"], "default": "Done"}, "Done"),
+        (STATUS, {"values": ["New", "Open - Not Contacted"]}, "Open - Not Contacted"),
+        (("Case", "Priority"), {"default": None}, None),
+        (("Case", "Origin"), {"default": "Web"}, "Web"),
+    ],
+)
+def test_a_standard_picklist_has_a_default_among_its_values(of, changes, default):
+    sobject, name = of
+    fields = {name: {"label": "Zustand", "help": "So steht es", **changes}}
+    declared = {"version": 1, "objects": {sobject: {"label": "Fall", "fields": fields}}}
+    made = extend(standard_catalog(), declared).sobject(sobject)
+    field = made.field(name)
+    assert (made.label, field.label, field.help) == ("Fall", "Zustand", "So steht es")
+    assert (field.default, field.defaulted_on_create) == (default, default is not None)
+    assert [each.value for each in field.picklist if each.default] == [default] * bool(default)
+
+
+@pytest.mark.parametrize(("name", "default"), [("Status", "Gone"), ("Company", "x")])
+def test_a_default_that_a_standard_field_cannot_have_is_refused(name, default):
+    declared = {"version": 1, "objects": {"Lead": {"fields": {name: {"default": default}}}}}
+    with pytest.raises(DeclarationError) as caught:
+        extend(standard_catalog(), declared)
+    assert [each.path[-1] for each in caught.value.problems] == ["default"]
