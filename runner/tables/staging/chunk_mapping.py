@@ -28,7 +28,7 @@ from runner.tables.sql import (
     without_mark,
 )
 from runner.tables.staging.chunk import RowChunk
-from runner.tables.staging.key_hashes import key_of
+from runner.tables.staging.key_hashes import KeyHashes, key_of
 from runner.tables.staging.mapping import ColumnMapping, Pass, passed_on, staging_query
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ class ChunkMapper(Struct):
     """How each cell to send is computed."""
     blank: Blank
     """What an empty value does to its field."""
-    key_hash: str | None
-    """SQL of the hash of a row's key; None if rows have no key."""
+    keys: KeyHashes | None
+    """Where hashes of the rows' keys go; None if rows have no key."""
     _explains: bool = False
     _passed: dict[int, str] | None = None
     """Columns whose values have been sent as they are read so far; None before the first chunk."""
@@ -161,11 +161,11 @@ class ChunkMapper(Struct):
             read_csv(files, dialect),
             self.blank,
             replace(read[0].goal, passed=passed),
-            wanted=self._keys,
+            wanted=self._key_columns,
             carried=("file_index",),
         )
         is_other = "problem IS NOT NULL OR is_blank AS other"
-        staged = f"file_index, {self.key_hash or 'NULL'} AS hash, {is_other}"
+        staged = f"file_index, {self.keys.sql if self.keys else 'NULL'} AS hash, {is_other}"
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE passed AS SELECT {staged} FROM ({query})")
         counted = "SELECT file_index, count(*), coalesce(bool_or(other), false) FROM passed"
         found = cursor.execute(f"{counted} GROUP BY file_index ORDER BY file_index").fetchall()
@@ -173,9 +173,9 @@ class ChunkMapper(Struct):
             self._tries_together -= 1
             return []
         self._tries_together = _MOST_TRIES
-        if self.key_hash:
-            hashes = f"SELECT hash, file_index + {read[0].index} FROM passed"
-            cursor.execute(f"INSERT INTO key_hash {hashes}")
+        if self.keys:
+            first = read[0].index
+            self.keys.save(cursor, first, "passed", f"file_index + {first}")
         for chunk in chunks:
             link_or_copy(chunk.read_file, chunk.sent_file)
         return [
@@ -184,7 +184,7 @@ class ChunkMapper(Struct):
         ]
 
     @property
-    def _keys(self) -> list[ColumnMapping]:
+    def _key_columns(self) -> list[ColumnMapping]:
         key = key_of(self.mappings)
         return [key] if key else []
 
@@ -246,7 +246,7 @@ class ChunkMapper(Struct):
         counted = None
         while passed:
             # If nothing is computed, the values are not needed: only whether they may be sent.
-            wanted = self._keys if len(passed) == len(self.mappings) else None
+            wanted = self._key_columns if len(passed) == len(self.mappings) else None
             counted = self._make(cursor, chunk, replace(goal, passed=passed), wanted)
             changing = self._changing(cursor, chunk, passed) if counted.rejected else set()
             if counted.has_blank or not changing:
@@ -306,9 +306,9 @@ class ChunkMapper(Struct):
         if counted.rejected:
             problems = "SELECT rowid + 1, problem FROM staged WHERE problem IS NOT NULL"
             cursor.execute(copy_csv(problems, chunk.rejected_file, header=False))
-        if self.key_hash:
-            hashes = f"SELECT {self.key_hash}, {index} FROM staged WHERE problem IS NULL"
-            cursor.execute(f"INSERT INTO key_hash {hashes}")
+        if self.keys:
+            hashes = f"(SELECT {self.keys.sql} AS hash FROM staged WHERE problem IS NULL)"
+            self.keys.save(cursor, index, hashes, str(index))
 
     def _without_blank_rows(self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk) -> RowChunk:
         """Write a chunk's rows as read again, without those that have no value."""

@@ -76,13 +76,11 @@ def _settle_earlier(staging: StagedRows, key: ColumnMapping) -> None:
 
 def _chunks_to_look_at(staging: StagedRows) -> list[RowChunk]:
     """The chunks with keys whose hash occurs twice."""
-    connection = staging.database.connection
-    connection.execute(
-        "CREATE TABLE repeated AS SELECT hash FROM key_hash GROUP BY hash HAVING count(*) > 1"
-    )
-    asked = "SELECT DISTINCT chunk FROM key_hash SEMI JOIN repeated USING (hash)"
-    stems = {f"chunk-{index}" for (index,) in connection.execute(asked).fetchall()}
-    connection.execute("DROP TABLE key_hash")
+    if staging.keys is None:
+        return []
+    rows = staging.rows_total - staging.rejected_total
+    found = staging.keys.find_repeated(staging.database.connection, rows)
+    stems = {f"chunk-{index}" for index in found}
     return [each for each in staging.chunks if each.stem.name in stems and each.sendable]
 
 

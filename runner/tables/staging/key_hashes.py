@@ -1,20 +1,28 @@
 """A hash of each row's key, from which it shows whether a key occurs twice.
 
-Sixteen bytes a row, written while rows are staged: the keys themselves are only read again if two
-hashes are equal. Knows mappings. Knows nothing of chunks.
+Eight bytes a row in files, written while rows are staged: the keys themselves are only read again
+if two hashes are equal. Files, because memory is not to grow with the rows; the hashes are compared
+some at a time. Knows mappings. Knows nothing of what is in chunks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from runner.tables.field_types import FieldKind
+from runner.tables.sql import literal, read_parquet
 from runner.tables.staging.canonical_values import same_key
 from runner.tables.staging.mapping import ColumnMapping
 
 if TYPE_CHECKING:
     from runner.tables import duckdb
+
+_COMPARED_AT_ONCE = 500_000
+"""Hashes: grouping them takes 40 bytes each."""
 
 
 def key_of(mappings: Sequence[ColumnMapping]) -> ColumnMapping | None:
@@ -30,16 +38,60 @@ def same(key: ColumnMapping) -> str:
     return key.cell if tells_case else f"lower({key.cell})"  # a staged key is trimmed
 
 
-def create_key_hashes(
-    connection: duckdb.DuckDBPyConnection, mappings: Sequence[ColumnMapping]
-) -> str | None:
-    """Create the table of hashes and of the chunks they are in; give the SQL of a hash.
+class KeyHashes(Struct, frozen=True):
+    """The hashes of the keys of a source's rows; threads may share it."""
 
-    Returns:
-        None if rows have no key.
-    """
+    folder: Path
+    """Where the files are."""
+    sql: str
+    """Of a hash, given the cells of a row to send."""
+
+    def save(
+        self, connection: duckdb.DuckDBPyConnection, index: int, hashes: str, chunk: str
+    ) -> None:
+        """Write the hashes of some chunks.
+
+        Args:
+            connection: Knows the relation.
+            index: The number of the first chunk.
+            hashes: SQL of a relation, which has the column `hash`.
+            chunk: SQL of the number of each row's chunk.
+        """
+        file = self.folder / f"keys-{index}.parquet"
+        connection.execute(
+            f"COPY (SELECT hash, CAST({chunk} AS INTEGER) AS chunk FROM {hashes})"
+            f" TO {literal(str(file))} (FORMAT parquet, COMPRESSION uncompressed)"
+        )
+
+    def find_repeated(self, connection: duckdb.DuckDBPyConnection, rows: int) -> list[int]:
+        """Make the table `repeated` of hashes that occur twice; give the chunks they are in.
+
+        Args:
+            connection: Where to make it.
+            rows: How many hashes there are, about.
+        """
+        connection.execute("CREATE TABLE repeated (hash UBIGINT)")
+        files = sorted(self.folder.glob("keys-*.parquet"))
+        if not files:
+            return []
+        saved = read_parquet(files)
+        turns = 1 + rows // _COMPARED_AT_ONCE
+        for turn in range(turns):
+            some = f" WHERE hash % {turns} = {turn}" if turns > 1 else ""
+            connection.execute(
+                f"INSERT INTO repeated SELECT hash FROM {saved}{some}"
+                " GROUP BY hash HAVING count(*) > 1"
+            )
+        found: list[tuple[int]] = []
+        if connection.execute("FROM repeated LIMIT 1").fetchall():
+            asked = f"SELECT DISTINCT chunk FROM {saved} SEMI JOIN repeated USING (hash)"
+            found = connection.execute(asked).fetchall()
+        for file in files:
+            file.unlink()
+        return [chunk for (chunk,) in found]
+
+
+def key_hashes(mappings: Sequence[ColumnMapping], folder: Path) -> KeyHashes | None:
+    """The hashes of rows to be staged with these mappings; None if they have no key."""
     key = key_of(mappings)
-    if key is None:
-        return None
-    connection.execute("CREATE TABLE key_hash (hash UBIGINT, chunk INTEGER)")
-    return f"hash({same(key)})"
+    return None if key is None else KeyHashes(folder, f"hash({same(key)})")

@@ -38,7 +38,7 @@ from runner.tables.staging.canonical_values import MACROS
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.chunk_mapping import ChunkMapper, ReadChunk
 from runner.tables.staging.json_records import JsonRecords, JsonValue
-from runner.tables.staging.key_hashes import create_key_hashes
+from runner.tables.staging.key_hashes import KeyHashes, key_hashes
 from runner.tables.staging.mapping import (
     ColumnMapping,
     check_expressions,
@@ -63,6 +63,7 @@ class StagedRows:
         files: If the source is several files, the number of each one's first row, and its name.
         is_view: Whether other rows are sent, too.
         blank: What an empty value does to its field.
+        keys: Hashes of the rows' keys, once they are mapped; None if they have no key.
         disk: How much space the run's files may use.
     """
 
@@ -86,7 +87,7 @@ class StagedRows:
         self.source_sha256 = ""
         self.files: tuple[tuple[int, str], ...] = ()
         self._columns: tuple[str, ...] = ()
-        self._key_hash: str | None = None
+        self.keys: KeyHashes | None = None
 
     @property
     def folder(self) -> Path:
@@ -154,7 +155,7 @@ class StagedRows:
                 replace(each, is_reference=each.column.kind is FieldKind.ID)
                 for each in self.mappings
             )
-        self._key_hash = create_key_hashes(connection, self.mappings)
+        self.keys = key_hashes(self.mappings, self._folder)
         starts: list[tuple[int, Path]] = []
         digests: list[str] = []
         for records in self._records:
@@ -319,7 +320,7 @@ class StagedRows:
             self.source_columns,
             self.mappings,
             self.blank,
-            self._key_hash,
+            self.keys,
         )
 
         def map_chunks(some: list[ReadChunk]) -> list[RowChunk]:

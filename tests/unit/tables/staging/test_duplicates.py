@@ -5,7 +5,7 @@ import pytest
 from runner.job.choices import Duplicates
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
-from runner.tables.staging import chunk_mapping
+from runner.tables.staging import chunk_mapping, key_hashes
 from runner.tables.staging.duplicates import settle_duplicates
 
 
@@ -41,8 +41,11 @@ def test_keys_that_the_org_takes_for_the_same(sent, keys, kind, tells_case, rows
     ("keep", "rows"),
     [(Duplicates.FAIL, {1}), (Duplicates.FIRST, {1}), (Duplicates.LAST, {9_000})],
 )
-@pytest.mark.parametrize("columns_at_once", [1, 30])
-def test_rows_of_one_key_in_several_chunks(sent, monkeypatch, keep, rows, columns_at_once):
+@pytest.mark.parametrize(("columns_at_once", "keys_at_once"), [(1, 1_000), (30, 50_000)])
+def test_rows_of_one_key_in_several_chunks(
+    sent, monkeypatch, keep, rows, columns_at_once, keys_at_once
+):
+    monkeypatch.setattr(key_hashes, "_COMPARED_AT_ONCE", keys_at_once)
     monkeypatch.setattr(chunks.cut_chunks, "__defaults__", (10_000,))
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(chunk_mapping, "_COLUMNS_AT_ONCE", columns_at_once)
