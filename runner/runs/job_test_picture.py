@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import Struct
@@ -28,6 +29,7 @@ _TIME = re.compile(
     r"(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _UNSAID = {*SYSTEM_COLUMNS, "LastViewedDate", "LastReferencedDate"}
+_AUDITED = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
 _BLANK = (None, "", False)
 
 
@@ -50,10 +52,10 @@ def picture(
         before: Everything that the org had before the first run.
         org: The org now.
         files: What the job wrote: names, and where it is.
-        since: When the first run began, by the org's clock.
+        since: When the test began, by the org's clock.
     """
     after = everything(org)
-    labels = Labels(_labels(before, after), since - timedelta(seconds=2), org.now)
+    labels = Labels(_labels(before, after), since, org.now, frozenset(_audited(before)))
     found: Plain = {"exit": ran.exit}
     if ran.error is not None:
         found["error"] = [labels.text(each) for each in _messages(ran)]
@@ -81,6 +83,8 @@ class Labels(Struct, frozen=True):
     by_id: Mapping[str, str]
     since: datetime
     until: datetime
+    moments: frozenset[datetime]
+    """When the records were made that were there before."""
 
     def text(self, text: str) -> str:
         """A text with labels in place of them."""
@@ -91,14 +95,23 @@ class Labels(Struct, frozen=True):
             moment = datetime.fromisoformat(at[0])
         except ValueError:
             return at[0]
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=self.since.tzinfo)
-        return "<time>" if self.since <= moment <= self.until else at[0]
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        is_of_test = self.since <= moment <= self.until or moment in self.moments
+        return "<time>" if is_of_test else at[0]
 
     def value(self, value: object) -> object:
         """A value of a record."""
         if isinstance(value, str):
             return self.text(value)
         return value if isinstance(value, bool | int | float) else str(value)
+
+
+def _audited(before: Mapping[str, Records]) -> Iterator[datetime]:
+    for rows in before.values():
+        for row in rows.values():
+            for name in _AUDITED:
+                with suppress(ValueError):
+                    yield datetime.fromisoformat(str(row.get(name)))
 
 
 def _labels(before: Mapping[str, Records], after: Mapping[str, Records]) -> dict[str, str]:
@@ -176,6 +189,6 @@ def _messages(ran: Ran) -> Sequence[str]:
 def _files(files: Iterable[tuple[str, Path]], labels: Labels) -> Iterator[tuple[str, str]]:
     for name, file in files:
         try:
-            yield name, labels.text(file.read_text(encoding="utf-8"))
+            yield labels.text(name), labels.text(file.read_text(encoding="utf-8"))
         except UnicodeDecodeError:
-            yield name, "<not text>"
+            yield labels.text(name), "<not text>"

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -137,6 +138,7 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
     job = sandbox.isolated(original)
     state = StateFolder(folder / "state").create()
     org_file = test.given.org or original.connection.org_file
+    began = test.given.now or datetime.now(UTC).replace(microsecond=0)  # as the org writes it
     stored = state.local_org(org_folder(job.file, job.connection))
     with serving(test, org_file, stored, scratch) as org:
         _raise_any(unknown_objects(test, org))
@@ -144,7 +146,6 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
         written_before = written_objects(job, org)
         all_before = everything(org) if test.expected.snapshot else {}
         options = RunOptions(UserSettings(state), ends_at=time.monotonic() + LONGEST_SECONDS)
-        began = org.now
         with standing_at(test.given.now):
             ran = replace(_run(test, job, org, options), before=before)
         org.end_faults()

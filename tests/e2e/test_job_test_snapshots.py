@@ -19,13 +19,15 @@ TASKS = """
 """
 TESTS = """\
 version: 1
-given: {seed: {Lead: [{LastName: Old, Company: Old}]}}
+given:
+  today: 2026-01-31T06:00:00Z
+  seed: {Lead: [{LastName: Old, Company: Old}], Account: [{Name: Zett}]}
 tests:
   - name: the run
     given: {sources: {accounts: [{name: Cork}, {name: null, phone: "1"}, {name: Beta}]}}
     expect: {snapshot: true}
   - name: without rows
-    given: {sources: {accounts: []}, seed: {Lead: []}}
+    given: {sources: {accounts: []}, seed: {Lead: [], Account: []}}
     expect: {snapshot: true, tasks: {list: {written: 0}}}
 """
 SNAPSHOTS = """\
@@ -49,8 +51,8 @@ tests:
         read: 1
         deleted: 1
       list:
-        read: 2
-        written: 2
+        read: 3
+        written: 3
     failed:
     - task: accounts
       row: 2
@@ -58,19 +60,19 @@ tests:
       message: 'Required fields are missing: [Name]'
     records:
       Account:
-      - created: <Account 1>
+      - created: <Account 2>
         Name: Beta
         Description: <time>
-      - created: <Account 2>
+      - created: <Account 3>
         Name: Cork
         Description: <time>
       Contact:
       - created: <Contact 1>
-        AccountId: <Account 1>
+        AccountId: <Account 2>
         LastName: Beta
         Name: Beta
       - created: <Contact 2>
-        AccountId: <Account 2>
+        AccountId: <Account 3>
         LastName: Cork
         Name: Cork
       Lead:
@@ -78,8 +80,9 @@ tests:
     files:
       out/list.csv: |
         "Id","Name","CreatedDate"
-        "<Account 1>","Beta","<time>"
-        "<Account 2>","Cork","<time>"
+        "<Account 2>","Beta","<time>"
+        "<Account 3>","Cork","<time>"
+        "<Account 1>","Zett","<time>"
   without rows:
     exit: 0
     tasks:
@@ -96,23 +99,23 @@ CHANGED = """\
 FAILED accounts.test.yaml: the run
 
 --- the run
-accounts.test.yaml:6: snapshot: expected as in accounts.test.snap.yaml, got changes
+accounts.test.yaml:8: snapshot: expected as in accounts.test.snap.yaml, got changes
   @@ -25,5 +25,5 @@
       Account:
-      - created: <Account 1>
+      - created: <Account 2>
   -     Name: Alfa
   +     Name: Beta
         Description: <time>
-      - created: <Account 2>
+      - created: <Account 3>
     if this is right: `runner test --update`
 
 1 failed in N s
 """
 OBSOLETE = """\
 warning[test/obsolete-snapshot]: no test with a snapshot is named 'without rows'
-  --> accounts.test.snap.yaml:52:3
+  --> accounts.test.snap.yaml:53:3
    |
-52 |   without rows:
+53 |   without rows:
    |   ^^^^^^^^^^^^
    = help: `runner test --update` removes it
 """
