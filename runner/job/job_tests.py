@@ -25,6 +25,8 @@ from runner.job.yaml.document import Document
 SUFFIXES = (".test.yaml", ".test.yml")
 """How the names of test files end."""
 
+EACH = "each"
+"""After each API request of a run."""
 Scalar = str | int | float | bool | None
 
 
@@ -111,6 +113,8 @@ class JobTest(Struct, frozen=True):
     """How often the job runs to its end; the last run is compared."""
     killed_after: int | None
     """API requests after which the process of a run before that is killed; None: none is."""
+    killed_after_each: bool
+    """Whether the test is repeated, with the process killed after one more request each time."""
     expected: Expected
 
     @property
@@ -168,6 +172,7 @@ def _test(
     path: Location = ("tests", at)
     folder = origin.file.absolute().parent
     when = values.get("when")
+    after = when["killed_after_requests"] if isinstance(when, Mapping) else None
     return JobTest(
         values["name"],
         origin,
@@ -175,7 +180,8 @@ def _test(
         job,
         _given(shared, values.get("given", {}), (*path, "given"), folder),
         2 if when == "run twice" else 1,
-        when["killed_after_requests"] if isinstance(when, Mapping) else None,
+        after if isinstance(after, int) else None,
+        after == EACH,
         _expected(values["expect"], (*path, "expect"), origin.file.absolute()),
     )
 

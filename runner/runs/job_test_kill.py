@@ -10,10 +10,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import JobError
 from runner.job.job_tests import JobTest
@@ -21,7 +23,10 @@ from runner.runs.job_test_org import FreshOrg
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.wiring import UserSettings
 from runner.state.paths import StateFolder
+from runner.verdict import Status, Verdict
 
+NOT_KILLED = "test/not-killed"
+_MOST_KILLS = 1_000
 _RUN = "from runner.runs.job_test_kill import run_doomed; run_doomed"
 
 
@@ -74,7 +79,38 @@ def run_killed(test: JobTest, prepared: PreparedRun, org: FreshOrg, options: Run
         times = f"{answered} API request{'' if answered == 1 else 's'}"
         message = f"the run was not killed: it ended after {times}"
         hint = "write a smaller number" if answered else "without `when` the test says why"
-        raise JobError((test.origin.diagnose(path, "test/not-killed", message, help=hint),))
+        raise JobError((test.origin.diagnose(path, NOT_KILLED, message, help=hint),))
+
+
+def after_each(test: JobTest, run: Callable[[JobTest], Verdict]) -> Verdict:
+    """Repeat a test, its run killed after one more request each time, until the run ends before.
+
+    The verdict is the first that is not passed, or that did something else than the one before.
+    """
+    ended = _killed_after(1, test, run)
+    seconds = ended.seconds
+    for after in range(2, _MOST_KILLS + 1):
+        if ended.status is not Status.PASSED:
+            return replace(ended, seconds=seconds)
+        found = _killed_after(after, test, run)
+        seconds += found.seconds
+        if [each.code for each in found.problems] == [NOT_KILLED]:
+            return replace(ended, seconds=seconds)
+        if found.picture != ended.picture:
+            return replace(found, seconds=seconds)
+        ended = found
+    message = f"the run has more than {_MOST_KILLS:,} API requests"
+    hint = "test fewer rows, or name a number of requests"
+    return replace(ended, status=Status.BROKEN, message=message, hint=hint, seconds=seconds)
+
+
+def _killed_after(after: int, test: JobTest, run: Callable[[JobTest], Verdict]) -> Verdict:
+    found = run(replace(test, killed_after=after, killed_after_each=False))
+    differences = tuple(
+        replace(each, what=f"killed after request {after}: {each.what}")
+        for each in found.differences
+    )
+    return replace(found, differences=differences)
 
 
 def run_doomed(file: str) -> None:

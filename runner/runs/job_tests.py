@@ -116,6 +116,10 @@ def run_test(test: JobTest, scratch: Path) -> Verdict:
     Raises:
         AbortedError: A signal ended it.
     """
+    if test.killed_after_each:
+        from runner.runs.job_test_kill import after_each
+
+        return after_each(test, partial(run_test, scratch=scratch))
     began = time.monotonic()
     verdict = _verdict(test, Status.PASSED)
     try:

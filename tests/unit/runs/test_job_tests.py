@@ -265,6 +265,11 @@ def test_a_run_that_ends_before_it_is_killed_breaks_its_test(project):
     assert codes(verdict) == [("test/not-killed", 11)]
 
 
+def test_a_run_is_killed_after_each_of_its_requests(project):
+    verdict = project.verdict("exit: 1", when="{killed_after_requests: each}")
+    assert said(verdict) == ["100 killed after request 1: exit: 1 / 3"]
+
+
 def test_nobody_hears_of_a_test(project):
     """A heartbeat would fail and warn; metrics would write a file, which `verdict` would find."""
     head = "heartbeat: {url: {env: NO_URL}}\nmetrics: {textfile: metrics}\nparams:"
