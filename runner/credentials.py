@@ -51,17 +51,26 @@ class Secret:
 
 
 class SecretReference(Struct, frozen=True):
-    """Where a secret is, never the secret; one of path, env, command and keyring is set."""
+    """Where a secret is, never the secret; one of path, env, command, keyring, state is set."""
 
     path: Path | None = None
     env: str | None = None
     command: tuple[str, ...] | None = None
     keyring: str | None = None
     """Name of an entry in the operating system's keyring; tokens only."""
+    state: str | None = None
+    """Name in the state that machines share; tokens only."""
     key: SecretReference | None = None
-    """What the file at `path` is encrypted with; tokens only."""
+    """What the token at `path` or in the state is encrypted with; tokens only."""
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether the runner can also write what is there."""
+        return self.path is not None or self.keyring is not None or self.state is not None
 
     def __str__(self) -> str:
+        if self.state is not None:
+            return f"token {self.state} of the shared state"
         if self.env is not None:
             return f"variable {self.env}"
         if self.command is not None:

@@ -7,11 +7,13 @@ from functools import cache
 import pytest
 
 from runner import redaction
+from tests.postgresql import PROGRAMS, cluster
 from tests.prepared import prepare
 
 ONE_WORKER = (
     "tests/contract/clients/",
     "tests/property/test_fidelity.py",
+    "tests/unit/state/test_s",
     "tests/unit/tables/test_postgresql.py",
 )
 
@@ -60,3 +62,12 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(not_asked)
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL cluster; gives the folder of its socket."""
+    if PROGRAMS is None:
+        pytest.skip("PostgreSQL is not installed")
+    with cluster() as socket:
+        yield socket

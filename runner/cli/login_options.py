@@ -149,7 +149,7 @@ def token_place(target: ConnectionOption) -> SavedToken:
     from runner.runs.wiring import stored_token
 
     reference, own = target.connection.token or SecretReference(), user_state()
-    return stored_token(reference, target.login_command, own.locks if own else None)
+    return stored_token(reference, target.login_command, own, own.locks if own else None)
 
 
 def _login_words(

@@ -147,7 +147,7 @@ def _sign_in(
     from runner.salesforce.auth.grants import sign_in_method
 
     token, place = session.token, settings.token or connection.token
-    stored = place is not None and (place.path is not None or place.keyring is not None)
+    stored = place is not None and place.is_stored
     issued = token.issued_at
     return {
         "sign_in": sign_in_method(token),

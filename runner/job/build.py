@@ -103,6 +103,8 @@ def _secret(value: Any, folder: Path) -> SecretReference | None:  # noqa: ANN401
     if "file" in value:
         path = notation.path_from(value["file"], folder)
         return SecretReference(path=path, key=endpoints.reference(value["key"]))
+    if "state" in value:
+        return SecretReference(state=value["state"], key=endpoints.reference(value["key"]))
     if "keyring" in value:
         return SecretReference(keyring=value["keyring"])
     return endpoints.reference(value)

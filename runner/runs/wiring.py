@@ -198,8 +198,9 @@ def token_store(connection: Connection, settings: UserSettings, command: str) ->
                 f"`{command}`.",
             )
         return FixedToken(seed, origin="the connection's auth")
-    if reference.path is not None or reference.keyring is not None:
-        return stored_token(reference, command, settings.keyring_locks, seed)
+    if reference.is_stored:
+        state, locks = settings.state, settings.keyring_locks
+        return stored_token(reference, command, state, locks, seed)
     from runner.job.secrets import read_secret
 
     token = parse_token(
@@ -212,12 +213,17 @@ def token_store(connection: Connection, settings: UserSettings, command: str) ->
 
 
 def stored_token(
-    reference: SecretReference, command: str, keyring_locks: Path | None, seed: Token | None = None
+    reference: SecretReference,
+    command: str,
+    state: StateFolder | None,
+    keyring_locks: Path | None,
+    seed: Token | None = None,
 ) -> SavedToken:
-    """The store of a token in a file or in the keyring.
+    """The store of a token in a file, in the state that machines share or in the keyring.
 
     Raises:
-        UsageError: The reference is a variable or a command, which cannot store a token.
+        UsageError: The reference is a variable or a command, which cannot store a token; or no
+            state is shared.
         StateError: The keyring's library is missing, or there is no folder for its locks.
     """
     from runner.errors import StateError, UsageError
@@ -226,6 +232,17 @@ def stored_token(
         from runner.state.tokens.file import TokenFile
 
         return TokenFile(reference.path, login_command=command, key=reference.key, seed=seed)
+    if reference.state is not None and reference.key is not None:
+        if state is None or state.shared is None:
+            raise UsageError(
+                f"The token {reference.state} is in a state that machines share, but the state "
+                "is a folder of this machine.",
+                hint="Set SFRUNNER_STATE to the address of the shared state.",
+            )
+        from runner.state.shared.token import SharedToken
+
+        name, key = reference.state, reference.key
+        return SharedToken(name, state, key, login_command=command, seed=seed)
     if reference.keyring is None:
         raise UsageError(
             "The connection's token is not a file.",

@@ -143,7 +143,7 @@ def _job_tables(schema):
         tables[name] = _keys(definitions[name], schema)
     for name in (*PLACES, "token_env", "token_command"):
         tables[name] = _keys(definitions[name], schema)
-    for name in ("token_file", "token_keyring", "jwt", "client_credentials"):
+    for name in ("token_file", "token_keyring", "token_state", "jwt", "client_credentials"):
         tables[name] = _keys(definitions[name], schema)
     tables["lookups"] = _lookup_table()
     tables["job limits"] = _keys(definitions["limits"], schema)

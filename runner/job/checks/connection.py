@@ -130,7 +130,7 @@ def _auth(connection: Connection) -> Iterator[_Found]:
     if connection.client_id is None:
         message = "`auth` needs a `client_id`: the consumer key of the app that signs in"
         yield "client_id", "job/no-client-id", message, "add `client_id: 3MVG9…`"
-    if token is not None and token.path is None and token.keyring is None:
+    if token is not None and not token.is_stored:
         message = "`auth` and this `token` both provide the token"
         hint = "remove one of them, or write the path where `auth` saves its token between runs"
         yield "token", "job/auth-with-token", message, hint

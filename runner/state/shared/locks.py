@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LEASE_SECONDS = 60.0
 """After which a lock that is not renewed may be taken over."""
-_POLL_SECONDS = 1.0
+_FIRST_POLL_SECONDS, _LONGEST_POLL_SECONDS = 0.05, 1.0
 _EXPIRES = "clock_timestamp() + make_interval(secs => :lease)"
 _TAKE = (
     "INSERT INTO locks (name, fence, run_id, host, pid, began, since, expires) "  # noqa: S608 - own words
@@ -104,7 +104,7 @@ def _take(
     refused: Callable[[Holder | None], LockHeldError],
 ) -> int:
     ends_at = time.monotonic() + wait_seconds
-    ended = 0
+    ended, poll = 0, _FIRST_POLL_SECONDS
     while True:
         with database.writing() as connection:
             taken = connection.execute(_TAKE, {**values, "ended": ended}).fetchone()
@@ -120,7 +120,8 @@ def _take(
             since = datetime.fromisoformat(row["since"])
             run_id = row["run_id"]
             raise refused(Holder(run_id, since, process) if run_id else None)
-        Event().wait(min(_POLL_SECONDS, left))
+        Event().wait(min(poll, left))
+        poll = min(2 * poll, _LONGEST_POLL_SECONDS)
 
 
 def _renew(connect: Callable[[], PostgresDatabase], held: dict[str, object], done: Event) -> None:

@@ -1,20 +1,33 @@
-"""A process that uses a token file each time it is told to: `renewing.py TOKEN_FILE`.
+"""A process that uses a token each time it is told to: `renewing.py TOKEN_FILE`.
+
+Or `renewing.py state:NAME`, a token of the state in SFRUNNER_STATE.
 
 Says `ready` once; then, for each line on stdin, asks the org something and says the status.
 """
 
+import os
 import sys
 from pathlib import Path
 
+from runner.credentials import SecretReference
 from runner.job.model import RetryPolicy
 from runner.salesforce.http.retry import Retrier
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.session import Session
+from runner.state.paths import state_at
+from runner.state.shared.token import SharedToken
 from runner.state.tokens.file import TokenFile
 
 
+def store_of(place):
+    if not place.startswith("state:"):
+        return TokenFile(Path(place), login_command="runner login job.yaml")
+    name, key = place.removeprefix("state:"), SecretReference(env="TOKEN_KEY")
+    return SharedToken(name, state_at(None, os.environ).create(), key, login_command="runner login")
+
+
 def main():
-    store = TokenFile(Path(sys.argv[1]), login_command="runner login job.yaml")
+    store = store_of(sys.argv[1])
     with Transport() as transport:
         session = Session(transport, store, Retrier(RetryPolicy()), login_command="runner login")
         session.api_version = "62.0"

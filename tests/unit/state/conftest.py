@@ -5,15 +5,7 @@ import pytest
 
 from runner.state.paths import StateFolder
 from runner.state.shared.address import read_address
-from tests.postgresql import PROGRAMS, USER, cluster
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    if PROGRAMS is None:
-        pytest.skip("PostgreSQL is not installed")
-    with cluster() as socket:
-        yield socket
+from tests.postgresql import USER
 
 
 @pytest.fixture
