@@ -223,7 +223,7 @@ class Ledger:
         for what may be done twice.
         """
         columns = {"run_id": run_id, "task": task, **part_columns(part, self._clock())}
-        with self.files.writing(run_id, synced=synced):
+        with self.files.writing(run_id, synced=synced, with_log=False):
             self.database.insert("parts", columns, replacing=_PART)
 
     def finish_task(  # noqa: PLR0913 - all that one transaction has

@@ -17,8 +17,15 @@ from runner.state.ledger_database import LedgerDatabase, Statements
 class RunFiles(Protocol):
     """The files of all runs of a state."""
 
-    def writing(self, run_id: str, *, synced: bool = True) -> AbstractContextManager[Statements]:
+    def writing(
+        self, run_id: str, *, synced: bool = True, with_log: bool = True
+    ) -> AbstractContextManager[Statements]:
         """A transaction of the ledger; with it, the run's files of this moment are there to stay.
+
+        Args:
+            run_id: The run.
+            synced: Whether to wait for the disk.
+            with_log: Whether to include what is beside the tasks: its log, which always grows.
 
         Raises:
             StateError: They cannot be stored.
@@ -48,7 +55,13 @@ class FolderFiles:
         self._database = database
         self._runs = runs
 
-    def writing(self, run_id: str, *, synced: bool = True) -> AbstractContextManager[Statements]:  # noqa: ARG002 - one folder
+    def writing(
+        self,
+        run_id: str,  # noqa: ARG002 - one folder
+        *,
+        synced: bool = True,
+        with_log: bool = True,  # noqa: ARG002 - it is there
+    ) -> AbstractContextManager[Statements]:
         """A transaction of the ledger."""
         return self._database.writing(synced=synced)
 

@@ -68,7 +68,9 @@ class StoredFiles:
         self._lock = RLock()
 
     @contextmanager
-    def writing(self, run_id: str, *, synced: bool = True) -> Iterator[Statements]:
+    def writing(
+        self, run_id: str, *, synced: bool = True, with_log: bool = True
+    ) -> Iterator[Statements]:
         """A transaction of the ledger; with it, the run's files of this moment are there to stay.
 
         Raises:
@@ -78,7 +80,9 @@ class StoredFiles:
             stored = self._stored.setdefault(run_id, {})
             found = dict(_files(self._runs / run_id))
             changed = [
-                p for p, stamp in found.items() if p not in stored or stored[p].stamp != stamp
+                path
+                for path, stamp in found.items()
+                if (with_log or "/" in path) and (path not in stored or stored[path].stamp != stamp)
             ]
             gone = [path for path in stored if path not in found]
             sent = self._send(run_id, changed, found)

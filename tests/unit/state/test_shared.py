@@ -97,6 +97,19 @@ def test_working_files_stay_on_their_machine(machines):
     assert found == ["part-0001.csv"]
 
 
+def test_the_log_of_a_run_is_stored_when_a_task_begins_or_ends_not_with_each_part(machines):
+    (here, one), (there, two) = machines
+    start(here, one)
+    (here.run(FIRST) / "events.jsonl").write_text("{}\n")
+    one.ledger.record_part(FIRST, "accounts", PartRecord(2, "sent"))
+    two.ledger.files.fetch(FIRST)
+    log = there.run(FIRST) / "events.jsonl"
+    assert not log.exists()
+    one.ledger.finish_task(FIRST, DONE)
+    two.ledger.files.fetch(FIRST)
+    assert log.read_text() == "{}\n"
+
+
 def test_a_file_that_somebody_deleted_in_the_store_is_an_error(machines, tmp_path):
     (here, one), (_, two) = machines
     start(here, one)
