@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 import typer
 
@@ -68,7 +69,7 @@ def run_output(output: str, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink
         from runner.cli.ci import tell_ci_ends
 
         tell_ci_ends(_with_resumed(ends), output, code)
-    _exit(code)
+    exit_with(code)
 
 
 def code_of(end: End) -> ExitCode:
@@ -219,7 +220,7 @@ def _with_resumed(ends: Ends) -> Ends:
     ]
 
 
-def _exit(code: int) -> None:
+def exit_with(code: int) -> NoReturn:
     """Exit with the run's code.
 
     After a signal, a request in flight may still block a thread for minutes. Nothing is lost by

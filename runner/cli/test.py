@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,8 +24,6 @@ runner test jobs/accounts.test.yaml -k "without a name"
 runner test jobs/ --junit tests.xml
 runner test --update
 """
-
-_ROOM_BYTES = 1 << 30
 
 
 def test(
@@ -110,6 +105,7 @@ def test(
     no token is read, and what a job writes goes to a temporary folder.
     """
     from runner.cli.ci import tell_ci_findings
+    from runner.cli.run_output import exit_with
     from runner.cli.test_output import Results, exit_code_of, print_results
     from runner.report.verdicts import findings, junit_document
     from runner.runs.job_test_snapshots import Snapshots
@@ -149,7 +145,7 @@ def test(
     if aborted is not None:
         done = sum(each.name != "" for each in verdicts)
         typer.echo(f"stopped: {len(tests) - done} of {len(tests)} tests have no result", err=True)
-        raise typer.Exit(aborted.exit_code)
+        exit_with(aborted.exit_code)
     code = exit_code_of(verdicts)
     tell_ci_findings("test", list(findings(verdicts)), test_files, output, code)
     raise typer.Exit(code)
@@ -167,18 +163,16 @@ def _run(
     """Run tests and add their verdicts, all printed as lines if wanted; what ended it early."""
     from runner.cli.run_output import signals_stop_the_run
     from runner.cli.test_progress import Progress
+    from runner.cli.test_scratch import scratch_folder
     from runner.runs.job_tests import verdicts as run_all
     from runner.verdict import Status
 
     _print_lines(verdicts if lines else (), quiet=quiet)
     progress, unread = Progress(sys.stderr, len(tests)), len(verdicts)
-    with (
-        tempfile.TemporaryDirectory(prefix="runner-test-", dir=_in_memory()) as scratch,
-        signals_stop_the_run(),
-    ):
+    with scratch_folder() as scratch, signals_stop_the_run():
         try:
             progress.show(0, 0)
-            for ended in run_all(tests, Path(scratch), processes):
+            for ended in run_all(tests, scratch, processes):
                 verdict = snapshots.judged(ended)
                 verdicts.append(verdict)
                 progress.clear()
@@ -206,6 +200,7 @@ def _watch(
     Raises:
         UsageError: Results are wanted as a document, too.
     """
+    from runner.cli.run_output import exit_with
     from runner.cli.test_output import print_end
     from runner.cli.test_watch import watch
     from runner.runs.job_test_snapshots import Snapshots
@@ -220,21 +215,9 @@ def _watch(
         aborted = _run(tests, verdicts, processes, snapshots, lines=True, quiet=quiet)
         print_end(verdicts, time.monotonic() - began, quiet=quiet, cover=cover)
         if aborted is not None:
-            raise typer.Exit(aborted.exit_code)
+            exit_with(aborted.exit_code)
 
     watch(files, load, run)
-
-
-def _in_memory() -> str | None:
-    """A folder in memory, where nothing waits for a disk; None: where temporary files are."""
-    memory = Path("/dev/shm")  # noqa: S108 - a folder with a random name is created in it
-    if any(os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")):
-        return None
-    try:
-        has_room = shutil.disk_usage(memory).free >= _ROOM_BYTES
-    except OSError:
-        return None
-    return str(memory) if has_room and os.access(memory, os.W_OK | os.X_OK) else None
 
 
 def _processes(number: str) -> int | None:

@@ -32,8 +32,7 @@ def inputs_of(tests: Sequence[JobTest]) -> list[frozenset[Path]]:
 def _of_test(test: JobTest) -> Iterator[Path]:
     given, expected = test.given, test.expected
     yield test.origin.file
-    if given.org is not None:
-        yield given.org
+    yield from (each for each in (given.org, expected.snapshot) if each is not None)
     tables: Iterable[Table] = chain(
         given.seed.values(),
         given.sources.values(),

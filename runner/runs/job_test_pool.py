@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -26,8 +27,8 @@ Work = Callable[[Item], Result]
 
 FEW = 4
 """So many items are done sooner here than processes are started."""
-_END_SECONDS = 5.0
-"""How long a process may take to stop."""
+_END_SECONDS = 2.0
+"""How long processes may take to stop; a run would wait longer for what is in flight."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -130,8 +131,9 @@ class _Pool(Generic[Item, Result]):
         for worker in self._workers:
             if worker.item is not None:
                 worker.process.terminate()
+        ends_at = time.monotonic() + _END_SECONDS
         for worker in self._workers:
-            worker.process.join(_END_SECONDS)
+            worker.process.join(max(ends_at - time.monotonic(), 0.0))
             worker.process.kill()
             worker.process.join()
 
@@ -165,6 +167,8 @@ def _work(work: Work[Item, Result], items: Sequence[Item], connection: Connectio
     with suppress(AbortedError, EOFError, BrokenPipeError):
         while (at := connection.recv()) is not None:
             connection.send(work(items[at]))
+    # Threads of work that was broken off may wait for minutes, as after a signal of `run`.
+    os._exit(0)
 
 
 def _abort(_number: int, _frame: object) -> None:
