@@ -14,6 +14,7 @@ ONE_WORKER = (
     "tests/contract/clients/",
     "tests/property/test_fidelity.py",
     "tests/unit/state/test_s",
+    "tests/unit/tables/targets/test_warehouse.py",
     "tests/unit/tables/test_postgresql.py",
 )
 
@@ -32,7 +33,7 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """One worker has all tests of a module whose servers take seconds to start."""
+    """One worker has all tests of a module whose servers or imports take seconds."""
     if config.option.dist != "load":
         return None
     from xdist.scheduler import LoadScopeScheduling  # noqa: PLC0415 - tests run without xdist too

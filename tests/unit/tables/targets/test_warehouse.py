@@ -3,12 +3,11 @@ text, read by a parser of that dialect, and run by DuckDB in its own."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 
 import duckdb
 import pytest
 import sqlglot
-from snowflake.sqlalchemy.snowdialect import dialect as snowflake
-from sqlalchemy_bigquery import BigQueryDialect
 
 from runner.credentials import SecretReference
 from runner.errors import StateError
@@ -18,13 +17,27 @@ from runner.tables.targets.column_types import TypedColumn
 from runner.tables.targets.evolution import KeptColumn
 from runner.tables.targets.warehouse import takeover
 
-DIALECTS = {"snowflake": snowflake(), "bigquery": BigQueryDialect()}
-BOTH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+DIALECTS = {
+    "snowflake": ("snowflake.sqlalchemy.snowdialect", "dialect"),
+    "bigquery": ("sqlalchemy_bigquery", "BigQueryDialect"),
+}
+"""Imported late: they take a second, of each process that collects tests."""
+BOTH = pytest.mark.parametrize("dialect", DIALECTS, indirect=True)
 ID, NAME = TypedColumn("Id", FieldKind.ID), TypedColumn("Name", FieldKind.TEXT)
 AMOUNT = TypedColumn("Amount", FieldKind.NUMBER, 18, 2)
 AT = TypedColumn("At", FieldKind.DATETIME)
 GONE = TypedColumn("IsDeleted", FieldKind.BOOLEAN)
 ALL = (ID, NAME, AMOUNT, AT, GONE)
+
+
+def made(name):
+    module, member = DIALECTS[name]
+    return getattr(import_module(module), member)()
+
+
+@pytest.fixture
+def dialect(request):
+    return made(request.param)
 
 
 def steps(dialect, mode, columns=ALL, kept=None, **keeping):
@@ -168,19 +181,17 @@ def test_the_statements_are_these(dialect):
 
 def test_bigquery_widens_a_number_and_snowflake_says_that_it_does_not():
     wide = TypedColumn("Amount", FieldKind.NUMBER, 20, 4)
-    found = steps(DIALECTS["bigquery"], TableMode.APPEND, (ID, wide), kept=(ID, AMOUNT))
+    found = steps(made("bigquery"), TableMode.APPEND, (ID, wide), kept=(ID, AMOUNT))
     assert found.before[1] == (
         "ALTER TABLE `crm`.`accounts` ALTER COLUMN `Amount` SET DATA TYPE NUMERIC(20, 4)"
     )
     with pytest.raises(StateError, match="Amount is too narrow, and Snowflake does not"):
-        steps(DIALECTS["snowflake"], TableMode.APPEND, (ID, wide), kept=(ID, AMOUNT))
+        steps(made("snowflake"), TableMode.APPEND, (ID, wide), kept=(ID, AMOUNT))
 
 
 def test_bigquery_has_no_columns_with_points():
     with pytest.raises(StateError, match=r"no column 'Owner\.Name'"):
-        steps(
-            DIALECTS["bigquery"], TableMode.REPLACE, (ID, TypedColumn("Owner.Name", FieldKind.TEXT))
-        )
+        steps(made("bigquery"), TableMode.REPLACE, (ID, TypedColumn("Owner.Name", FieldKind.TEXT)))
 
 
 @BOTH
