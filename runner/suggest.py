@@ -6,20 +6,35 @@ Pure. Knows nothing of what the words stand for.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 
 _LONGEST_WORD = 80
 """Characters; a longer word is not a typo, and comparing it takes long."""
 _MOST_WORDS = 20
+_ENDING = re.compile(r"(?<=.)__[a-z]$")
 
 
 def closest(word: str, options: Iterable[str]) -> str | None:
     """The option that `word` was most likely meant to be; None when none is close."""
     if len(word) > _LONGEST_WORD:
         return None
-    folded = {option.casefold(): option for option in options if len(option) <= _LONGEST_WORD}
-    near = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    folded: dict[str, str] = {}
+    for option in sorted(options, key=lambda each: _ending(each) != _ending(word)):
+        if len(option) <= _LONGEST_WORD:
+            folded.setdefault(_stem(option), option)
+    near = difflib.get_close_matches(_stem(word), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
+
+
+def _stem(word: str) -> str:
+    """What tells a word from others: all but its case, and an ending that many words have."""
+    return word.casefold().removesuffix(_ending(word))
+
+
+def _ending(word: str) -> str:
+    found = _ENDING.search(word.casefold())
+    return found[0] if found else ""
 
 
 def did_you_mean(word: str, options: Iterable[str], otherwise: str | None = None) -> str | None:

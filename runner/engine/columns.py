@@ -115,7 +115,7 @@ def plan_columns(
     problems += _key_problems(job, task, described, key_field)
     names, owner = [column.name for _, column in resolved], _owner_field(task).lower()
     problems += [
-        *_missing(job, task, names),
+        *_missing(job, task, [*names, *(wish.name for wish in wishes)]),
         *_owner_problems(job, task, described),
         *merge_problems(job, task, header, described),
     ]

@@ -175,10 +175,15 @@ class _QueryCheck(Struct, frozen=True):
         match item:
             case ChildItem(query):
                 yield from self._of_children(query, described)
-            case TypeofItem(relationship):
+            case TypeofItem(relationship, branches):
                 steps = steps_of(relationship, aliases)
                 if len(steps) == 1 and described.reference(steps[0]) is None:
                     yield self._no_relationship(described, steps[0], relationship)
+                for branch in branches:
+                    parent = self._parent(branch.sobject)
+                    if parent is not None:
+                        for field in branch.fields:
+                            yield from self._of_path(field, parent, {})
             case FieldItem(operand):
                 path = _path_of(operand)
                 if path is not None:
@@ -218,6 +223,8 @@ class _QueryCheck(Struct, frozen=True):
                 path = _path_of(left)
                 if path is not None and str(path).lower() not in _columns_named(query):
                     problems = list(self._of_path(path, described, aliases))
+                    if not problems and path is left:
+                        problems = list(self._of_long_text(path, described, aliases))
                     yield from problems or self._of_values(condition, path, described, aliases)
                 if isinstance(condition, SemiJoin):
                     yield from self.of_query(condition.query)
@@ -247,6 +254,16 @@ class _QueryCheck(Struct, frozen=True):
                 code = "org/wrong-value"
                 found = self.job.origin.diagnose(self.path, code, message, help=hint)
                 yield narrowed(found, self.job.origin, self.text, *shown.span())
+
+    def _of_long_text(
+        self, path: Path, described: ObjectDescribe, aliases: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[Diagnostic]:
+        """A field that no condition may name."""
+        field = self._field(path, described, aliases)
+        if field is not None and not field.filterable:
+            message = f"{field.name} is of type {field.type}, which no condition may name"
+            hint = "Query its values, and leave rows out where they are read."
+            yield self._problem("org/not-filterable", message, hint, path)
 
     def _field(
         self, path: Path, described: ObjectDescribe, aliases: Mapping[str, tuple[str, ...]]

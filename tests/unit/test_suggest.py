@@ -11,6 +11,22 @@ def test_the_nearest_word_is_found_or_none(word, near):
     assert closest(word, ["name", "upsert", "x" * 1000]) == near
 
 
+@pytest.mark.parametrize(
+    ("word", "near"),
+    [
+        ("Regon__c", "Region__c"),
+        ("Memmo", "Memo__c"),
+        ("Xyzab__c", None),
+        ("Size__c", "Size__c"),
+        ("Siz", "Size"),
+        ("Siz__c", "Size__c"),
+        ("__c", None),
+    ],
+)
+def test_an_ending_that_many_words_have_does_not_make_them_near(word, near):
+    assert closest(word, ["Memo__c", "Size__c", "Size", "Region__c"]) == near
+
+
 def test_the_question_or_what_to_say_instead():
     assert did_you_mean("nmae", ["name"]) == "did you mean `name`?"
     assert did_you_mean("zzz", ["name"], "it takes `name`") == "it takes `name`"

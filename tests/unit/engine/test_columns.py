@@ -91,6 +91,7 @@ def test_relationship_columns_bring_their_reference_field():
         (Verb.UPSERT, {"Name": "a"}, "Id", ["job/no-key-column"]),
         (Verb.UPSERT, {"Name": "a"}, "ERP_Id__c", ["job/no-key-column"]),
         (Verb.UPDATE, {"Name": "a"}, None, ["job/no-key-column"]),
+        (Verb.UPSERT, {"Nope__c": "a"}, "Nope__c", ["org/unknown-field", "org/not-a-key"]),
         (Verb.UPSERT, {"Nmae": "a", "CreatedDate": "b"}, "Nope__c", None),
     ],
 )

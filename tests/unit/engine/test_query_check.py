@@ -144,6 +144,12 @@ def test_what_would_run_is_not_refused(soql):
             "org/wrong-value",
             "type datetime, and 2026-01-31 is not",
         ),
+        (
+            "SELECT TYPEOF Owner WHEN Contact THEN Nme END FROM Account",
+            "org/unknown-field",
+            "Contact",
+        ),
+        ("SELECT Id FROM Stamped WHERE Hidden__c = null", "org/not-filterable", "Hidden__c is of"),
         ("SELECT TYPEOF Ownr WHEN User THEN Name END FROM Account", "org/unknown-relationship", ""),
     ],
 )
