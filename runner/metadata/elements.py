@@ -105,6 +105,10 @@ class _Reader:
             what = f"not XML: {expat.ErrorString(error.code)}"
             at = Position(error.lineno, error.offset + 1, error.offset + 2)
             raise JobError((_at(self._file, at, "metadata/not-xml", what, None),)) from error
+        except (LookupError, ValueError) as error:  # of the encoding that the file declares
+            what, hint = f"not XML: {error}", "Save it as UTF-8."
+            found = _at(self._file, Position(1, 1, 2), "metadata/not-xml", what, hint)
+            raise JobError((found,)) from error
         if self._root is None:  # expat has refused a file without one
             raise AssertionError(self._file)
         return self._root

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NoReturn
 
 from msgspec import Struct
 
@@ -86,8 +87,12 @@ def packages_of(folder: Path) -> Packages:
 
 
 def metadata_files(folder: Path) -> Iterator[MetadataFile]:
-    """The files below a folder, sorted; hidden folders and links to folders are skipped."""
-    for place, folders, names in os.walk(folder):
+    """The files below a folder, sorted; hidden folders and links to folders are skipped.
+
+    Raises:
+        JobError: A folder cannot be read.
+    """
+    for place, folders, names in os.walk(folder, onerror=_unreadable):
         folders[:] = sorted(e for e in folders if not e.startswith(".") and e not in _SKIPPED)
         for name in sorted(names):
             found = _named(Path(place) / name)
@@ -95,12 +100,17 @@ def metadata_files(folder: Path) -> Iterator[MetadataFile]:
                 yield found
 
 
+def _unreadable(error: OSError) -> NoReturn:
+    words = f"the folder cannot be read: {error.strerror or error}"
+    raise JobError((Diagnostic("metadata/unreadable", words, Path(error.filename)),)) from error
+
+
 def _named(file: Path) -> MetadataFile | None:
     name, _, suffix = (
         file.name.removesuffix("-meta.xml").replace(_NAMESPACE_TOKEN, "").rpartition(".")
     )
     kind = _TYPES.get(suffix)
-    if kind is None or not name:
+    if kind is None or not name or (file.exists() and not file.is_file()):
         return None
     if kind not in _OF_OBJECTS:
         return MetadataFile(file, kind, name)

@@ -20,7 +20,6 @@ from runner.files import atomic_text
 from runner.job.lock_file import LOCK_NAME
 from runner.job.partial_job import files_written_by
 from runner.job.yaml.document import MAX_BYTES, as_yaml
-from runner.local_org.catalog.declared import DeclarationError, extend
 from runner.local_org.catalog.kept import with_kept
 from runner.local_org.catalog.model import Catalog
 from runner.local_org.catalog.names import suffix
@@ -30,7 +29,8 @@ from runner.metadata.fields import Declaration
 from runner.metadata.project import read_project
 from runner.runs.lock_check import tasks_of_org
 from runner.runs.org_pull import ORG_FILE_NAME, Wanted, files_before, folder_of
-from runner.runs.source_org_file import SourceOrg, source_org
+from runner.runs.source_catalog import catalog_of
+from runner.runs.source_org_file import source_org
 from runner.runs.source_rules import with_rules
 from runner.runs.wiring import UserSettings, load_job
 from runner.salesforce.describe import Describes, object_of
@@ -86,9 +86,9 @@ def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> Pu
     if found.problems:
         raise JobError(found.problems)
     objects = with_own_fields(found.objects, declared)
-    ruled = with_rules(project, objects, catalog_of(objects, found), found.calculated)
+    ruled = with_rules(project, objects, catalog_of(objects, found.components), found.calculated)
     objects = dict(ruled.objects)
-    catalog = catalog_of(objects, found)
+    catalog = catalog_of(objects, {**found.components, **ruled.components})
     known = before.objects if before else ()
     gone = [name for name in known if catalog.sobject(name) is None]
     work = _Pulling(catalog, found.calculated)
@@ -156,29 +156,6 @@ def with_own_fields(
 def _objects(declared: Mapping[str, object]) -> Mapping[str, object]:
     found = declared.get("objects")
     return found if isinstance(found, dict) else {}
-
-
-def catalog_of(objects: Mapping[str, Declaration], found: SourceOrg) -> Catalog:
-    """The catalog of the local org that has these objects.
-
-    Raises:
-        JobError: An org cannot have what the metadata declares.
-    """
-    try:
-        return extend(standard_catalog(), {"version": 1, "objects": objects})
-    except DeclarationError as error:
-        problems = []
-        for each in error.problems:
-            path = tuple(map(str, each.path[1:]))  # without "objects"
-            while path and path not in found.components:
-                path = path[:-1]
-            if not path:  # of the org file, not of metadata
-                raise UsageError(f"{ORG_FILE_NAME}: {error}.", hint="Correct it first.") from error
-            component = found.components[path]
-            message = f"{component.name}: {each.message}"
-            problems.append(component.diagnose("metadata/impossible", message))
-        ordered = sorted(problems, key=lambda each: each.sort_key)
-        raise JobError(tuple(ordered)) from error
 
 
 class _Pulling(Struct):

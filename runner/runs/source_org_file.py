@@ -134,6 +134,7 @@ class _Work:
                 if known is not None and (made := _values_of(known, found)):
                     declared = self.objects.setdefault(sobject, {})
                     declared["fields"] = {name: made, **_mapping(declared, "fields")}
+                    self.components.setdefault((sobject, "fields", name), component)
 
     def add_missing_parents(self) -> None:
         """Objects that a lookup refers to and nothing declares: without their fields."""

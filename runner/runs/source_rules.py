@@ -23,6 +23,8 @@ class SourceRules(Struct, frozen=True):
     """The objects with their rules, and what is to be said about these."""
 
     objects: Mapping[str, Declaration]
+    components: Mapping[tuple[str, ...], Component]
+    """What declares a rule, by `(object, "validation_rules", name)`."""
     left_out: tuple[str, ...] = ()
     """`Object.Rule (reason)` of each that the local org cannot check."""
 
@@ -39,6 +41,7 @@ def with_rules(
         JobError: A rule lacks its formula or its message.
     """
     made = dict(objects)
+    components: dict[tuple[str, ...], Component] = {}
     left_out: list[str] = []
     problems: list[Diagnostic] = []
     for source in project.objects.values():
@@ -57,11 +60,12 @@ def with_rules(
                 continue
             if rule:
                 rules[component.name] = rule
+                components[sobject.name, "validation_rules", component.name] = component
         if rules:
             made[sobject.name] = {**made.get(sobject.name, {}), "validation_rules": rules}
     if problems:
         raise JobError(tuple(sorted(problems, key=lambda each: each.sort_key)))
-    return SourceRules(dict(sorted(made.items())), tuple(sorted(left_out)))
+    return SourceRules(dict(sorted(made.items())), components, tuple(sorted(left_out)))
 
 
 def _types(sobject: SObject, calculated: frozenset[tuple[str, str]]) -> dict[str, str]:

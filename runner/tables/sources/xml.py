@@ -40,6 +40,8 @@ def xml_records(path: Path, shape: FileShape) -> Iterator[XmlRecord]:
             f" {expat.ErrorString(error.code)}.",
             hint="The file may be incomplete; export it again.",
         ) from error
+    except (LookupError, ValueError) as error:  # of the encoding that the file declares
+        raise SourceError(f"{path}: not XML: {error}.", hint="Save it as UTF-8.") from error
 
 
 class _Reader:

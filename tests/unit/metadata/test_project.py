@@ -98,6 +98,8 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "bbbb"><!ENTITY c "&b;&b;">]>'
             "undefined entity",
         ),
         (f"{HEAD}{'<a>' * 60}", (2, 151), "not-xml", "more than 50 elements"),
+        ('<?xml version="1.0" encoding="foo"?><a/>', (1, 1), "not-xml", "unknown encoding"),
+        ('<?xml version="1.0" encoding="utf-7"?><a/>', (1, 1), "not-xml", "multi-byte"),
         (f'{HEAD}<Flow xmlns="{NAMESPACE}"/>', (2, 1), "unknown-type", "the root element is Flow"),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 
 from runner.errors import JobError
 from runner.metadata.project import read_project
-from runner.runs.org_from_source import catalog_of
+from runner.runs.source_catalog import catalog_of
 from runner.runs.source_org_file import source_org
 from runner.runs.source_rules import with_rules
 from tests.dx_project import Project
@@ -47,7 +47,7 @@ def test_custom_objects_are_declared_with_what_makes_them(project, tmp_path):
     assert found.left_out == ("Log__b",)
     assert found.custom_settings == ("Set__c",)
     assert [*found.objects["Invoice__c"]["fields"]] == ["C__c", "B__c", "A__c"]
-    made = catalog_of(found.objects, found).sobject("Invoice__c")
+    made = catalog_of(found.objects, found.components).sobject("Invoice__c")
     assert made.field("C__c").master_detail_order == 0
 
 
@@ -78,7 +78,7 @@ def test_standard_objects_have_only_what_is_different(project, tmp_path):
         },
     }
     assert found.left_out == ("Account.Strange", "Unknown", "the standard value set IdeaStatus")
-    assert catalog_of(found.objects, found).sobject("Account").field("IsPersonAccount")
+    assert catalog_of(found.objects, found.components).sobject("Account").field("IsPersonAccount")
 
 
 def test_what_lookups_refer_to_and_is_not_there(project, tmp_path):
@@ -91,7 +91,7 @@ def test_what_lookups_refer_to_and_is_not_there(project, tmp_path):
     assert (found.objects["Gone__c"], found.objects["Solution"]) == ({}, {"fields": {}})
     assert found.left_out == ("Invoice__c.B__c",)
     assert found.bare == ("Gone__c (Invoice__c.A__c)", "Solution (Invoice__c.C__c)", "np__Part__c")
-    catalog_of(found.objects, found)
+    catalog_of(found.objects, found.components)
 
 
 def test_a_roll_up_has_the_type_of_what_it_sums_up(project, tmp_path):
@@ -124,7 +124,7 @@ def test_what_an_org_cannot_have_is_told_where_it_is_written(project, tmp_path):
         project.field("Invoice__c", name, "Lookup", **values)
     found = source_org(read_project(tmp_path))
     with pytest.raises(JobError) as raised:
-        catalog_of(found.objects, found)
+        catalog_of(found.objects, found.components)
     problems = raised.value.diagnostics
     assert {each.code for each in problems} == {"metadata/impossible"}
     assert [each.file.name[:4] for each in problems] == ["A__c", "B__c", "Long"]
@@ -145,17 +145,32 @@ def test_rules_that_the_local_org_can_check_are_declared(project, tmp_path):
     project.rule("Invoice__c", "Computed", "Twice__c > 1")
     read = read_project(tmp_path)
     found = source_org(read)
-    catalog = catalog_of(found.objects, found)
+    catalog = catalog_of(found.objects, found.components)
     made = with_rules(read, found.objects, catalog, found.calculated)
     assert made.objects["Invoice__c"]["validation_rules"] == {
         "Full": {"when": {"Amount__c": None}, "message": "No.", "field": "Amount__c"},
         "Some": {"when": [{"Amount__c": None}, {"Amount__c": {"above": 9}}], "message": "No."},
     }
     assert made.left_out == ("Invoice__c.Always (TRUE)", "Invoice__c.Computed (Twice__c)")
-    catalog_of(made.objects, found)
+    catalog_of(made.objects, made.components)
 
     file = project.rule("Invoice__c", "Mute", "ISBLANK(Amount__c)", errorMessage="")
     with pytest.raises(JobError) as raised:
         with_rules(read_project(tmp_path), found.objects, catalog, found.calculated)
     (problem,) = raised.value.diagnostics
     assert (problem.code, problem.file) == ("metadata/missing", file)
+
+
+def test_what_an_org_file_cannot_have_is_told_where_it_is_written(project, tmp_path):
+    bad = {"referenceTo": "Account", "relationshipName": "é"}
+    field = project.field("Lead", "A__c", "Lookup", **bad)
+    values = project.value_set("LeadStatus", "x" * 300, kind="Standard")
+    found = source_org(read_project(tmp_path))
+    with pytest.raises(JobError) as raised:
+        catalog_of(found.objects, found.components)
+    problems = raised.value.diagnostics
+    assert [(each.code, each.file) for each in problems] == [
+        ("metadata/impossible", field),
+        ("metadata/impossible", values),
+    ]
+    assert "child_relationship" in problems[0].message

@@ -52,6 +52,13 @@ NESTED = b"<root>\n<account><b><c>1</c></b></account></root>"
         ("d.xlsx", excel(["a"], [1, 2]), "excel", {}, "row 2 of the sheet has a value in a column without"),
         ("a.parquet", b"PAR1 no", "parquet", {}, "cannot be read as Parquet"),
         ("a.xml", XML[:-20], "xml", {"record": "/root/account"}, "not XML"),
+        (
+            "a.xml",
+            b'<?xml version="1.0" encoding="shift_jis"?><root/>',
+            "xml",
+            {"record": "/root/account"},
+            "not XML",
+        ),
         ("b.xml", BOMB, "xml", {"record": "/root/account"}, "a document type is declared"),
         ("c.xml", NESTED, "xml", {"record": "/root/account"}, "line 2: b contains elements"),
         ("d.xml", XML, "xml", {"record": "/accounts/account"}, "the root element is root, not accounts"),

@@ -28,7 +28,7 @@ _DAMAGED = (
     EOFError,
     ET.ParseError,
     expat.ExpatError,
-    KeyError,
+    LookupError,  # a part that is missing, an encoding that Python does not know
     NotImplementedError,  # a compression that Python does not know
     OSError,
     RuntimeError,  # an encrypted archive
