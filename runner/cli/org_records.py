@@ -58,7 +58,7 @@ def load(
     found = read_files(files, sobject)
     state = state_folder(state_dir).create()
     with org_control(state, folder_of_org(org_file), org_file) as org:
-        loaded = load_rows(org, found.rows)
+        loaded = load_rows(org, found.rows, org_file)
     ignored = cast("list[str]", loaded["ignored"])
     for setting in found.ignored:
         typer.echo(
@@ -73,9 +73,9 @@ def load(
         return
     created = cast("Mapping[str, int]", loaded["created"])
     known = cast("Mapping[str, int]", loaded["found"])
-    typer.echo(f"{_records(sum(created.values()))} created{_by_object(created)}.")
+    typer.echo(f"{_records(created)} created{_by_object(created)}.")
     if known:
-        typer.echo(f"{_records(sum(known.values()))} of the org used{_by_object(known)}.")
+        typer.echo(f"{_records(known)} of the org used{_by_object(known)}.")
 
 
 @app.command(epilog=examples_in_help(EXAMPLES["dump"]), context_settings=HELP)
@@ -107,11 +107,13 @@ def dump(
         document = {"records": dumped.records, "left_out": dumped.left_out}
         typer.echo(json.dumps({"folder": str(folder), **document}))
         return
-    typer.echo(f"{folder}: {_records(sum(dumped.records.values()))}{_by_object(dumped.records)}.")
+    typer.echo(f"{folder}: {_records(dumped.records)}{_by_object(dumped.records)}.")
 
 
-def _records(number: int) -> str:
-    return f"{number:,} record{'' if number == 1 else 's'}"
+def _records(counts: Mapping[str, int]) -> str:
+    from runner.report.plan.words import counted
+
+    return counted(sum(counts.values()), "record")
 
 
 def _by_object(counts: Mapping[str, int]) -> str:

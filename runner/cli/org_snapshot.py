@@ -161,8 +161,9 @@ def _control(org_file: Path | None, state_dir: str | None) -> AbstractContextMan
 
 
 def _records(found: Snapshot) -> str:
-    number = cast("int", found["records"])
-    return f"{number:,} record{'' if number == 1 else 's'}"
+    from runner.report.plan.words import counted
+
+    return counted(cast("int", found["records"]), "record")
 
 
 def _print_list(found: list[Snapshot], output: Output) -> None:

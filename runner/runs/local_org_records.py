@@ -21,6 +21,7 @@ from runner.suggest import did_you_mean
 
 _RECORDS = "/__org/records"
 _CREATED = 201
+_ORG_FILE = "org.yaml"
 
 
 class Dumped(Struct, frozen=True):
@@ -32,7 +33,9 @@ class Dumped(Struct, frozen=True):
     """Objects whose records are not written, and why."""
 
 
-def load_rows(org: OrgControl, rows: Sequence[FileRow]) -> dict[str, object]:
+def load_rows(
+    org: OrgControl, rows: Sequence[FileRow], org_file: Path | None = None
+) -> dict[str, object]:
     """Create the records of rows, all or none; returns what the org says it created.
 
     Raises:
@@ -48,15 +51,19 @@ def load_rows(org: OrgControl, rows: Sequence[FileRow]) -> dict[str, object]:
     row = rows[told["at"]]
     place = f"{row.file}:1" if told["in_header"] else row.place
     message = str(told["message"]).removesuffix(".")
-    hint = did_you_mean(told["word"], told["options"]) if told["word"] else None
-    raise SourceError(
-        f"{place}: {message}. Nothing was loaded.",
-        hint=hint or ("Name the object with `--object`." if _is_object(told, row) else None),
-    )
+    raise SourceError(f"{place}: {message}. Nothing was loaded.", hint=_hint(told, row, org_file))
 
 
-def _is_object(told: dict[str, object], row: FileRow) -> bool:
-    return told["word"] == row.sobject
+def _hint(told: dict[str, object], row: FileRow, org_file: Path | None) -> str | None:
+    word = str(told["word"])
+    if not word:
+        return None
+    near = did_you_mean(word, cast("list[str]", told["options"]))
+    if near is None and org_file is None and Path(_ORG_FILE).exists():
+        return f"Name the org file that declares it: `--org-file {_ORG_FILE}`."
+    if near is None and word == row.sobject and row.text:
+        return "Name the object with `--object`."
+    return near
 
 
 def dump_records(org: OrgControl, folder: Path, *, update: bool) -> Dumped:

@@ -135,6 +135,15 @@ def test_a_file_that_cannot_be_loaded_is_told_with_where_and_why(bench, name, te
     assert message in refusal(bench, "load", f"in/{name}", code=code)
 
 
+def test_an_object_of_an_org_file_that_was_not_named(bench):
+    bench.write("org.yaml", "version: 1\nobjects: {Xyzzy__c: {label: X, plural_label: X}}\n")
+    bench.write("Xyzzy__c.csv", "Name\nA\n")
+    assert "`--org-file org.yaml`" in refusal(bench, "load", "Xyzzy__c.csv")
+    assert run(bench, "load", "Xyzzy__c.csv", "--org-file", "org.yaml").out.startswith("1 record")
+    bench.write("whatever.csv", "Name\nA\n")
+    assert "with `--object`" in refusal(bench, "load", "whatever.csv", "--org-file", "org.yaml")
+
+
 def test_a_folder_without_rows_and_a_path_that_is_not_there(bench):
     (bench.folder / "empty").mkdir()
     assert "There is no CSV file in empty" in refusal(bench, "load", "empty", code=2)

@@ -58,18 +58,6 @@ def refused(org, *rows):
     return error
 
 
-def found(org, soql):
-    answer = org.client.get("/services/data/v62.0/query", params={"q": soql})
-    assert answer.status_code == 200, answer.text
-    return [list(flat(record)) for record in answer.json()["records"]]
-
-
-def flat(record):
-    for key, value in record.items():
-        if key != "attributes":
-            yield from flat(value) if isinstance(value, dict) else [value]
-
-
 def dump(org):
     held = org.client.get("/__org/records").json()
     names = [each["sobject"] for each in held if not each["reason"]]
@@ -88,14 +76,14 @@ def test_children_before_their_parents_and_parents_in_a_circle(org):
         ),
     )
     assert loaded["created"] == {"Contact": 1, "Account": 2}
-    rows = found(org, "SELECT Name, Parent.Name, Main__r.LastName FROM Account ORDER BY Name")
+    rows = org.values("SELECT Name, Parent.Name, Main__r.LastName FROM Account ORDER BY Name")
     assert rows == [["Child", "Parent", "Ada"], ["Parent", None, None]]
-    assert found(org, "SELECT Account.Name FROM Contact") == [["Parent"]]
+    assert org.values("SELECT Account.Name FROM Contact") == [["Parent"]]
 
 
 def test_a_detail_is_created_after_its_master(org):
     load(org, *text("Line__c", "Account__c", ("001a",)), *text("Account", "Id,Name", ("001a", "A")))
-    assert found(org, "SELECT Name, Account__r.Name FROM Line__c") == [["L-001", "A"]]
+    assert org.values("SELECT Name, Account__r.Name FROM Line__c") == [["L-001", "A"]]
 
 
 def test_nested_records_and_references_of_a_tree(org):
@@ -105,7 +93,7 @@ def test_nested_records_and_references_of_a_tree(org):
         tree("Contact", "@C", ("@A", "Contacts"), LastName="Leaf"),
         tree("Case", Subject="Broken", ContactId="@C"),
     )
-    assert found(org, "SELECT Contact.LastName, Contact.Account.Name FROM Case") == [
+    assert org.values("SELECT Contact.LastName, Contact.Account.Name FROM Case") == [
         ["Leaf", "Acme"]
     ]
 
@@ -130,7 +118,7 @@ def test_a_parent_by_the_fields_it_has_in_the_load(org, column, value):
             ("Other", "8", "Trade"),
         ),
     )
-    assert found(org, "SELECT Account.Name FROM Contact") == [["Acme"]]
+    assert org.values("SELECT Account.Name FROM Contact") == [["Acme"]]
 
 
 def test_a_parent_by_the_fields_it_has_in_the_org(org):
@@ -144,18 +132,18 @@ def test_a_parent_by_the_fields_it_has_in_the_org(org):
         ),
         *text("Case", "Subject,Owner.Name", ("Broken", "Local Admin")),
     )
-    assert found(org, "SELECT Account.Name, Owner.Name FROM Contact") == [["Acme", "Local Admin"]]
+    assert org.values("SELECT Account.Name, Owner.Name FROM Contact") == [["Acme", "Local Admin"]]
 
 
 def test_the_id_beside_a_key_is_left_alone(org):
     row = text("Contact", "LastName,OwnerId,Owner.Name", ("Ada", "005elsewhere", "Local Admin"))
     load(org, *row)
-    assert found(org, "SELECT Owner.Name FROM Contact") == [["Local Admin"]]
+    assert org.values("SELECT Owner.Name FROM Contact") == [["Local Admin"]]
 
 
 def test_a_record_type_is_one_of_the_rows_object(org):
     load(org, *text("Account", "Name,RecordType.DeveloperName", ("Acme", "Retail")))
-    assert found(org, "SELECT RecordType.Name FROM Account") == [["Retail"]]
+    assert org.values("SELECT RecordType.Name FROM Account") == [["Retail"]]
 
 
 def test_users_that_the_org_has_are_used_and_others_created(org):
@@ -166,7 +154,7 @@ def test_users_that_the_org_has_are_used_and_others_created(org):
         *text("Account", "Name,OwnerId", ("One", "005a"), ("Two", "005b")),
     )
     assert (loaded["created"], loaded["found"]) == ({"User": 1, "Account": 2}, {"User": 1})
-    owners = found(org, "SELECT Owner.Username FROM Account ORDER BY Name")
+    owners = org.values("SELECT Owner.Username FROM Account ORDER BY Name")
     assert owners == [["admin@local.example"], ["ada@acme.example"]]
 
 
@@ -177,7 +165,7 @@ def test_what_cannot_be_written_is_told_and_custom_metadata_is_loaded(org):
         *text("Rate__mdt", "DeveloperName,MasterLabel,Rate__c", ("Low", "Low", "7")),
     )
     assert loaded["ignored"] == ["Account.CreatedDate"]
-    assert found(org, "SELECT Rate__c FROM Rate__mdt") == [[7]]
+    assert org.values("SELECT Rate__c FROM Rate__mdt") == [[7]]
 
 
 NAMES = [
@@ -198,7 +186,7 @@ def test_an_unknown_name_is_refused_with_what_there_is(org, rows, message, word)
     error = refused(org, *text("Account", "Name", ("First",)), *rows)
     assert (error["message"], error["word"]) == (message, word)
     assert {"Account", "Name", "Contacts"} & set(error["options"])
-    assert found(org, "SELECT Name FROM Account") == []
+    assert org.values("SELECT Name FROM Account") == []
 
 
 ROWS = [
@@ -221,7 +209,7 @@ def test_a_row_that_is_refused_leaves_nothing_behind(org, rows, message):
     error = refused(org, *first, *rows)
     assert error["message"].startswith(message)
     assert error["at"] == 1 + len(rows)
-    assert found(org, "SELECT Name FROM Account") == []
+    assert org.values("SELECT Name FROM Account") == []
 
 
 def test_rows_that_are_none_are_refused(org):

@@ -29,25 +29,13 @@ def org(served):
     return made
 
 
-def found(org, soql):
-    answer = org.client.get(f"{ROOT}/query", params={"q": soql})
-    assert answer.status_code == 200, answer.text
-    return [list(flat(record)) for record in answer.json()["records"]]
-
-
-def flat(record):
-    for key, value in record.items():
-        if key != "attributes":
-            yield from flat(value) if isinstance(value, dict) else [value]
-
-
 def ids(org, sobject, field):
-    return dict(found(org, f"SELECT {field}, Id FROM {sobject}"))
+    return dict(org.values(f"SELECT {field}, Id FROM {sobject}"))
 
 
 def test_users_have_what_was_declared_and_what_is_usual(org):
     query = "SELECT Username, Name, Email, Profile.Name, UserRole.Name, IsActive FROM User"
-    assert found(org, f"{query} WHERE Username LIKE '%acme%' ORDER BY Username") == [
+    assert org.values(f"{query} WHERE Username LIKE '%acme%' ORDER BY Username") == [
         ["ada@acme.example", "Ada King Lovelace", "ada@acme.example", "Sales", "EMEA", True],
         ["bob@acme.example", "bob", "bob@home.example", "Standard User", None, False],
     ]
@@ -55,20 +43,20 @@ def test_users_have_what_was_declared_and_what_is_usual(org):
 
 
 def test_queues_have_objects_and_members(org):
-    groups = found(org, "SELECT DeveloperName, Name, Type FROM Group ORDER BY DeveloperName")
+    groups = org.values("SELECT DeveloperName, Name, Type FROM Group ORDER BY DeveloperName")
     assert groups == [["Leads", "New leads", "Queue"], ["Support_1", "Support 1", "Queue"]]
-    owned = found(org, "SELECT Queue.Name, SobjectType FROM QueueSobject ORDER BY SobjectType")
+    owned = org.values("SELECT Queue.Name, SobjectType FROM QueueSobject ORDER BY SobjectType")
     assert owned == [
         ["Support 1", "Case"],
         ["New leads", "Lead"],
         ["Support 1", "Ticket__c"],
     ]
-    assert found(org, "SELECT Group.DeveloperName FROM GroupMember") == [["Support_1"]]
+    assert org.values("SELECT Group.DeveloperName FROM GroupMember") == [["Support_1"]]
 
 
 def test_currencies_are_records_and_a_picklist_of_the_objects(org):
     query = "SELECT IsoCode, ConversionRate, DecimalPlaces, IsCorporate FROM CurrencyType"
-    assert found(org, f"{query} ORDER BY IsoCode") == [
+    assert org.values(f"{query} ORDER BY IsoCode") == [
         ["EUR", 1, 2, True],
         ["JPY", 160, 0, False],
         ["USD", 1.08, 2, False],
@@ -80,7 +68,7 @@ def test_currencies_are_records_and_a_picklist_of_the_objects(org):
         assert field["restrictedPicklist"]
     made = org.client.post(f"{ROOT}/sobjects/Account", json={"Name": "A"})
     assert made.status_code == 201
-    assert found(org, "SELECT CurrencyIsoCode FROM Account") == [["EUR"]]
+    assert org.values("SELECT CurrencyIsoCode FROM Account") == [["EUR"]]
     wrong = org.client.post(
         f"{ROOT}/sobjects/Account", json={"Name": "A", "CurrencyIsoCode": "GBP"}
     )
@@ -92,7 +80,7 @@ def test_they_are_there_once_and_after_a_reset_again(org):
     load_seeds(org.org)
     org.client.post("/__org/reset")
     assert ids(org, "User", "Username") | ids(org, "Group", "DeveloperName") == before
-    assert len(found(org, "SELECT Id FROM QueueSobject")) == 3
+    assert len(org.values("SELECT Id FROM QueueSobject")) == 3
 
 
 def create(org, sobject, **values):

@@ -1,6 +1,8 @@
 """Snapshots: what they hold, what a restore brings back and what it leaves."""
 
 import json
+import subprocess
+import sys
 import zipfile
 from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -15,15 +17,6 @@ def create(org, sobject, **values):
     answer = org.client.post(f"{ROOT}/sobjects/{sobject}", json=values)
     assert answer.status_code == 201, answer.text
     return answer.json()["id"]
-
-
-def values(org, soql):
-    answer = org.client.get(f"{ROOT}/query", params={"q": soql})
-    assert answer.status_code == 200, answer.text
-    return [
-        [value for key, value in record.items() if key != "attributes"]
-        for record in answer.json()["records"]
-    ]
 
 
 def take(org, name="base", **more):
@@ -56,14 +49,14 @@ def test_records_deleted_ones_files_and_the_clock_come_back(served):
     org.client.post("/__org/reset")
     org.client.post("/__org/clock", json={"ahead": 0})
     assert restore(org).status_code == 200
-    assert values(org, "SELECT Id, Name, No__c FROM Account") == [[kept, "Kept", "1"]]
+    assert org.values("SELECT Id, Name, No__c FROM Account") == [[kept, "Kept", "1"]]
     all_rows = org.client.get(f"{ROOT}/queryAll", params={"q": "SELECT Id FROM Account"})
     assert {each["Id"] for each in all_rows.json()["records"]} == {kept, binned}
     assert org.client.get(f"{ROOT}/sobjects/Attachment/{file}/Body").content == b"what it was"
     assert org.client.get("/__org/clock").json()["ahead"] == 86_400
     # Ids and auto-numbers go on as they did after the snapshot was taken.
     create(org, "Account", Name="Next")
-    assert values(org, "SELECT No__c FROM Account WHERE Name = 'Next'") == [["3"]]
+    assert org.values("SELECT No__c FROM Account WHERE Name = 'Next'") == [["3"]]
 
 
 def test_it_is_there_after_a_restart_and_the_clock_goes_on(served):
@@ -76,7 +69,7 @@ def test_it_is_there_after_a_restart_and_the_clock_goes_on(served):
     second = served(FIELDS)
     assert second.client.get("/__org/clock").json()["ahead"] == 7_200
     assert restore(second).status_code == 200
-    assert values(second, "SELECT Name FROM Account") == [["Kept"]]
+    assert second.values("SELECT Name FROM Account") == [["Kept"]]
 
 
 def test_sign_ins_are_not_in_it_and_outlive_a_restore(served, tmp_path):
@@ -87,7 +80,7 @@ def test_sign_ins_are_not_in_it_and_outlive_a_restore(served, tmp_path):
         held = b"".join(archive.read(name) for name in archive.namelist())
     assert org.server.access_token.encode() not in held
     assert restore(org).status_code == 200
-    assert values(org, "SELECT Count() FROM Account") == []
+    assert org.values("SELECT Count() FROM Account") == []
 
 
 def test_bulk_jobs_go_and_no_id_of_one_is_given_twice(served):
@@ -134,7 +127,7 @@ def test_one_of_this_name_is_replaced_only_on_request(served):
     take(org, update=True)
     org.client.post("/__org/reset")
     restore(org)
-    assert values(org, "SELECT Name FROM Account") == [["Later"]]
+    assert org.values("SELECT Name FROM Account") == [["Later"]]
 
 
 def damaged_archive(file):
@@ -166,7 +159,7 @@ def test_a_damaged_one_leaves_the_org_as_it_is(served, tmp_path, damage):
     create(org, "Account", Name="Later")
     damage(tmp_path / "org/snapshots/base.zip")
     assert "base.zip is damaged" in refused(restore(org))
-    assert values(org, "SELECT Name FROM Account") == [["Later"]]
+    assert org.values("SELECT Name FROM Account") == [["Later"]]
 
 
 def test_one_of_another_format_is_refused(served, tmp_path):
@@ -184,7 +177,7 @@ def test_a_field_that_was_declared_since_is_there_after_a_restore(served):
     org = served(FIELDS)
     assert restore(org).status_code == 200
     create(org, "Account", Name="New")
-    assert values(org, "SELECT Name, No__c FROM Account ORDER BY Name") == [
+    assert org.values("SELECT Name, No__c FROM Account ORDER BY Name") == [
         ["Kept", None],
         ["New", "1"],
     ]
@@ -216,8 +209,39 @@ def test_of_another_folder_it_gets_the_id_of_this_org(served, tmp_path):
     file = "snapshots/base.zip"
     (tmp_path / "other" / file).write_bytes((tmp_path / "org" / file).read_bytes())
     assert restore(other).status_code == 200
-    assert values(other, "SELECT Id FROM Organization") == [[other.org.id]]
-    assert values(other, "SELECT Name FROM Account") == [["Kept"]]
+    assert other.values("SELECT Id FROM Organization") == [[other.org.id]]
+    assert other.values("SELECT Name FROM Account") == [["Kept"]]
+
+
+DIES = """
+import os, sys
+from pathlib import Path
+from runner.local_org.app import open_org
+from runner.local_org.snapshots import Snapshots
+from runner.local_org.store import Store, connect
+
+def dies(store, path):
+    step = lambda _status, left, _total: os._exit(7) if left < 20 else None
+    connect(path).backup(store._connection(), pages=5, progress=step)
+
+Store.replace_by = dies
+Snapshots(open_org(Path(sys.argv[1]))).restore("base")
+"""
+
+
+def test_a_process_that_dies_while_it_restores_leaves_the_org_as_it_was(served, tmp_path):
+    first = served()
+    create(first, "Account", Name="Before")
+    take(first)
+    create(first, "Account", Name="Later")
+    first.stop()
+    command = [sys.executable, "-c", DIES, str(tmp_path / "org")]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 7
+    again = served()
+    assert again.values("SELECT Name FROM Account ORDER BY Name") == [["Before"], ["Later"]]
+    assert restore(again).status_code == 200
+    assert again.values("SELECT Name FROM Account") == [["Before"]]
+    assert not list((tmp_path / "org/snapshots").glob(".making-*")), "what it left is removed"
 
 
 def test_rows_written_meanwhile_are_in_it_whole_or_not_at_all(served):
