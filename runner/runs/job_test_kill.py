@@ -23,7 +23,7 @@ from runner.runs.job_test_org import FreshOrg
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.runs.wiring import UserSettings
 from runner.state.paths import StateFolder
-from runner.verdict import Status, Verdict
+from runner.verdict import Difference, Status, Verdict
 
 NOT_KILLED = "test/not-killed"
 _MOST_KILLS = 1_000
@@ -96,8 +96,10 @@ def after_each(test: JobTest, run: Callable[[JobTest], Verdict]) -> Verdict:
         seconds += found.seconds
         if [each.code for each in found.problems] == [NOT_KILLED]:
             return replace(ended, seconds=seconds)
-        if found.picture != ended.picture:
-            return replace(found, seconds=seconds)
+        if found.status is Status.PASSED and found.picture != ended.picture:
+            what, expected = f"killed after request {after}", f"as after request {after - 1}"
+            other = Difference(what, found.file, found.line, expected, "other results")
+            return replace(found, status=Status.FAILED, differences=(other,), seconds=seconds)
         ended = found
     message = f"the run has more than {_MOST_KILLS:,} API requests"
     hint = "test fewer rows, or name a number of requests"

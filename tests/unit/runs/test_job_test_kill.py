@@ -59,4 +59,6 @@ def test_the_first_that_fails_is_reported(verdict_of):
 
 def test_one_that_does_something_else_is_compared_with_the_snapshot(verdict_of):
     verdict, asked = verdict_of(other_after=4)
-    assert (verdict.picture, asked) == ({"exit": 3}, [1, 2, 3, 4])
+    assert (verdict.status, verdict.picture) == (Status.FAILED, {"exit": 3})
+    assert [each.what for each in verdict.differences] == ["killed after request 4"]
+    assert asked == [1, 2, 3, 4]
