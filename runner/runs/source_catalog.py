@@ -21,6 +21,22 @@ from runner.metadata.fields import Declaration
 from runner.metadata.project import Component
 from runner.runs.org_pull import ORG_FILE_NAME
 
+_ELEMENTS = {
+    "child_relationship": "relationshipName",
+    "default": "defaultValue",
+    "field": "errorDisplayField",
+    "format": "displayFormat",
+    "help": "inlineHelpText",
+    "message": "errorMessage",
+    "name_field": "nameField",
+    "on_delete": "deleteConstraint",
+    "plural_label": "pluralLabel",
+    "to": "referenceTo",
+    "values": "valueSet",
+    "when": "errorConditionFormula",
+}
+"""By the key of the org file, where that is another word."""
+
 
 def catalog_of(
     objects: Mapping[str, Declaration], components: Mapping[tuple[str, ...], Component]
@@ -64,6 +80,8 @@ def _where_declared(
             at = ".".join(map(str, where))
             return UsageError(f"{ORG_FILE_NAME}: {at}: {message}.", hint="Correct it first.")
         component = components[path]
-        words = f"{component.name}: {message}"
-        problems.append(component.diagnose("metadata/impossible", words))
+        key = next((str(each) for each in where[len(path) + 1 :]), "")
+        element = _ELEMENTS.get(key, key)
+        words = f"{element or component.name}: {message}"
+        problems.append(component.diagnose("metadata/impossible", words, element))
     return JobError(tuple(sorted(problems, key=lambda each: each.sort_key)))

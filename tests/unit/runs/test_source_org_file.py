@@ -129,7 +129,8 @@ def test_what_an_org_cannot_have_is_told_where_it_is_written(project, tmp_path):
     assert {each.code for each in problems} == {"metadata/impossible"}
     assert [each.file.name[:4] for each in problems] == ["A__c", "B__c", "Long"]
     assert problems[2].file == long
-    assert "Long__c: must be a whole number from 1 to 255" in problems[2].message
+    assert "length: must be a whole number from 1 to 255" in problems[2].message
+    assert problems[2].line_text == "<length>300</length>"
     assert "Invoices__r is already used by another field" in problems[0].message
 
 
@@ -173,4 +174,5 @@ def test_what_an_org_file_cannot_have_is_told_where_it_is_written(project, tmp_p
         ("metadata/impossible", field),
         ("metadata/impossible", values),
     ]
-    assert "child_relationship" in problems[0].message
+    assert problems[0].message.startswith("relationshipName: ")
+    assert problems[0].line_text == "<relationshipName>é</relationshipName>"
