@@ -258,7 +258,7 @@ def execute_selected(
         with (
             recording_errors(selected, ledger, sink),
             timeout_named(ends_at),
-            session_of(job, options, ends_at) as session,
+            session_of(job, options, ends_at, lock.permit) as session,
         ):
             org = connect_as_before(job, session, options, selected.past)
             target = TargetOrg(org.identity.org_id, session.instance_url)
@@ -289,11 +289,13 @@ def _other_orgs(
 
 
 @contextmanager
-def session_of(job: Job, options: RunOptions, ends_at: float | None) -> Iterator[Session]:
-    """The session of a run's connection, until the block ends."""
+def session_of(
+    job: Job, options: RunOptions, ends_at: float | None, permit: Callable[[], None] | None
+) -> Iterator[Session]:
+    """The session of a run's connection, until the block ends; `permit` may refuse requests."""
     policy, settings = job.tasks[0].retry, options.settings
     with open_session(job.connection, job.file, settings, options.sink, policy, ends_at) as session:
-        session.observer = options.observer
+        session.observer, session.permit = options.observer, permit
         yield session
 
 

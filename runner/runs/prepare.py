@@ -152,6 +152,8 @@ class JobLock(Struct):
     run_id: str
     """The run that the lock names."""
     note: Callable[[str], None]
+    permit: Callable[[], None] | None = None
+    """Refuses to send once the lock may be another machine's; None: it cannot be."""
     is_used: bool = False
 
     def new_id(self) -> str:
@@ -196,7 +198,7 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
         ) as note_run_id,
         target_locks(folder.locks, _added_to(job), run_id=run_id, wait_seconds=wait),
     ):
-        lock = JobLock(state.ledger, run_id, note_run_id)
+        lock = JobLock(state.ledger, run_id, note_run_id, state.permit)
         yield lock
         if lock.is_used and folder.shared is not None:
             with state.ledger.files.writing(lock.run_id):

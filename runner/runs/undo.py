@@ -85,7 +85,7 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
         ledger.files.fetch(run.run_id)
         for undo_id in ledger.undone_by(run.run_id):
             remove_working_files(state.run(undo_id))
-        with timeout_named(ends_at), session_of(job, options, ends_at) as session:
+        with timeout_named(ends_at), session_of(job, options, ends_at, lock.permit) as session:
             org = connect_as_before(job, session, options, run)
             folder = state.run(run_id)
             try:

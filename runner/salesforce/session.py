@@ -87,6 +87,8 @@ class Session:
         """As in a path, `66.0`; must be set before the first versioned path."""
         self.observer: Observer | None = None
         """Sees each request; None: nobody does."""
+        self.permit: Callable[[], None] | None = None
+        """Called before each try of a request; what it raises keeps it from being sent."""
         self._task: str | None = None
         self._transport = transport
         self._live = LiveToken(transport, tokens, retrier, login_command)
@@ -232,6 +234,8 @@ class Session:
 
         def send_once() -> OrgResponse:
             nonlocal access, tries
+            if self.permit is not None:
+                self.permit()
             access = self._live.access
             signed, tries = self._signed(request, access), tries + 1
             if self.observer is None:

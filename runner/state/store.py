@@ -22,6 +22,8 @@ class StateStore(Protocol):
     """An open state."""
 
     ledger: Ledger
+    permit: Callable[[], None] | None
+    """Raises LockHeldError once a lock may be another machine's; None: it cannot be."""
 
     def run_lock(  # noqa: PLR0913 - whose it is, and how long to wait for it
         self,
@@ -43,6 +45,8 @@ class StateStore(Protocol):
 
 class FolderStore:
     """A state folder of this machine."""
+
+    permit: Callable[[], None] | None = None
 
     def __init__(self, state: StateFolder) -> None:
         """Open it; it is created when missing."""

@@ -24,6 +24,8 @@ from runner.state.shared.layout import LAYOUTS
 if TYPE_CHECKING:
     from sqlalchemy import Connection, CursorResult
 
+    from runner.state.shared.locks import Lease
+
 CONNECT_SECONDS = 15
 _IDLE_SECONDS = 20.0
 """After which a connection is tried out first: a firewall may have dropped it."""
@@ -38,7 +40,7 @@ class PostgresDatabase(LedgerDatabase):
     """An open ledger in PostgreSQL, which threads may share.
 
     Each commit lasts before it returns. Every method raises StateError when the database cannot be
-    used. Once a lock in `fences` has been lost, nothing more is written: LockHeldError.
+    used. Once a lock of `leases` has been lost, nothing more is written: LockHeldError.
     """
 
     items_of = "SELECT value FROM json_array_elements_text(CAST(:items AS json)) AS item(value)"
@@ -51,8 +53,8 @@ class PostgresDatabase(LedgerDatabase):
             runs: The folder of this machine for files of runs.
         """
         self.name = address.label
-        self.fences: dict[str, int] = {}
-        """The locks that writes depend on, and the token of each."""
+        self.leases: list[Lease] = []
+        """The locks that writes depend on."""
         self._address = address
         self._roots = ((_STATE, str(runs)), (_PROJECT, str(address.project)))
         self._lock = RLock()
@@ -74,7 +76,7 @@ class PostgresDatabase(LedgerDatabase):
         """One transaction; a block within a block is part of it.
 
         Raises:
-            LockHeldError: Another machine has taken over a lock of `fences`.
+            LockHeldError: Another machine has taken over a lock of `leases`.
         """
         with self._opened() as connection:
             if connection.in_transaction():
@@ -129,18 +131,14 @@ class PostgresDatabase(LedgerDatabase):
 
     def _check_fences(self, connection: Connection) -> None:
         """Refuse to write once a lock is another's; none is taken over before this commits."""
-        for name, fence in self.fences.items():
+        for lease in self.leases:
             found = connection.exec_driver_sql(
                 "SELECT fence, run_id, host FROM locks WHERE name = %(name)s FOR SHARE",
-                {"name": name},
+                {"name": lease.name},
             ).fetchone()
-            if found is None or found[0] != fence:
+            if found is None or found[0] != lease.fence:
                 by = f"run {found[1]} on {found[2]}" if found and found[1] else "another run"
-                raise LockHeldError(
-                    "This machine was out of touch with the state for too long, and "
-                    f"{by} has taken over. Nothing more is sent from here.",
-                    hint="`runner history` shows the run that goes on.",
-                )
+                raise out_of_touch(by)
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:
@@ -197,6 +195,15 @@ class PostgresDatabase(LedgerDatabase):
                 f"The state {self.name} cannot be used: {line.rstrip('.')}.",
                 hint="Check the address, the server and what its user may do; then resume the run.",
             ) from None
+
+
+def out_of_touch(by: str) -> LockHeldError:
+    """The error of a run whose lock another has taken."""
+    return LockHeldError(
+        f"This machine was out of touch with the state for too long, and {by} has taken over. "
+        "Nothing more is sent from here.",
+        hint="`runner history` shows the run that goes on.",
+    )
 
 
 class _Statements:

@@ -12,15 +12,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from threading import Event, Thread
-from typing import TYPE_CHECKING
 
 from runner.errors import LockHeldError, StateError
 from runner.state.locks import Holder
 from runner.state.process import ProcessIdentity
 from runner.state.run_records import moment_text
-
-if TYPE_CHECKING:
-    from runner.state.shared.database import PostgresDatabase
+from runner.state.shared.database import PostgresDatabase, out_of_touch
 
 LEASE_SECONDS = 60.0
 """After which a lock that is not renewed may be taken over."""
@@ -40,6 +37,32 @@ _RELEASE = (
 )
 _NAME_RUN = "UPDATE locks SET run_id = :run_id WHERE name = :name AND fence = :fence"
 _HOLDER = "SELECT * FROM locks WHERE name = :name"
+
+
+def _now() -> float:
+    """Seconds by a clock that goes on while the machine sleeps, where there is one."""
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock)
+
+
+class Lease:
+    """A lock that this process holds, as far as it knows."""
+
+    def __init__(self, name: str, fence: int, asked: float) -> None:
+        """It was asked for at a moment of `_now`, and starts at that or later."""
+        self.name = name
+        self.fence = fence
+        self.renewed = asked
+
+    @property
+    def is_over(self) -> bool:
+        """Whether another may hold the lock by now."""
+        return _now() - self.renewed >= LEASE_SECONDS
+
+    @property
+    def key(self) -> dict[str, object]:
+        """The row, as long as it is this one's."""
+        return {"name": self.name, "fence": self.fence}
 
 
 @contextmanager
@@ -81,20 +104,19 @@ def leased(  # noqa: PLR0913 - whose it is, and how long to wait for it
         "since": moment_text(since),
         "lease": LEASE_SECONDS,
     }
-    fence = _take(database, values, wait_seconds, refused)
-    held = {"name": name, "fence": fence}
+    lease = _take(database, values, wait_seconds, refused)
     done = Event()
-    renewing = Thread(target=_renew, args=(connect, held, done), name=f"lease {name}", daemon=True)
-    database.fences[name] = fence
+    renewing = Thread(target=_renew, args=(connect, lease, done), name=f"lease {name}", daemon=True)
+    database.leases.append(lease)
     renewing.start()
     try:
-        yield lambda other: _name_run(database, {**held, "run_id": other})
+        yield lambda other: _name_run(database, {**lease.key, "run_id": other})
     finally:
         done.set()
         renewing.join()
-        del database.fences[name]
+        database.leases.remove(lease)
         with suppress(StateError):  # it runs out by itself
-            database.execute(_RELEASE, held)
+            database.execute(_RELEASE, lease.key)
 
 
 def _take(
@@ -102,14 +124,15 @@ def _take(
     values: dict[str, object],
     wait_seconds: float,
     refused: Callable[[Holder | None], LockHeldError],
-) -> int:
+) -> Lease:
     ends_at = time.monotonic() + wait_seconds
     ended, poll = 0, _FIRST_POLL_SECONDS
     while True:
+        asked = _now()
         with database.writing() as connection:
             taken = connection.execute(_TAKE, {**values, "ended": ended}).fetchone()
             if taken is not None:
-                return int(taken["fence"])
+                return Lease(str(values["name"]), int(taken["fence"]), asked)
             row = connection.execute(_HOLDER, {"name": values["name"]}).fetchone()
         process = ProcessIdentity(row["pid"], row["host"], row["began"])
         if ended != row["fence"] and process.is_of_this_machine and process.has_ended():
@@ -124,16 +147,39 @@ def _take(
         poll = min(2 * poll, _LONGEST_POLL_SECONDS)
 
 
-def _renew(connect: Callable[[], PostgresDatabase], held: dict[str, object], done: Event) -> None:
+def _renew(connect: Callable[[], PostgresDatabase], lease: Lease, done: Event) -> None:
     """Renew a lock until it is released or lost; a database that is away may come back in time."""
     database: PostgresDatabase | None = None
     while not done.wait(LEASE_SECONDS / 4):
         with suppress(StateError):
             database = database or connect()
-            if database.execute(_RENEW, {**held, "lease": LEASE_SECONDS}) == 0:
+            if not _is_renewed(database, lease):
                 break  # the next write finds out
     if database is not None:
         database.close()
+
+
+def _is_renewed(database: PostgresDatabase, lease: Lease) -> bool:
+    """Renew a lock; whether it was still this process's."""
+    asked = _now()
+    if database.execute(_RENEW, {**lease.key, "lease": LEASE_SECONDS}) == 0:
+        return False
+    lease.renewed = asked
+    return True
+
+
+def check_leases(database: PostgresDatabase) -> None:
+    """Refuse to go on once a lock is another's; the database is asked only if it may be.
+
+    What was recorded just before this machine slept or was cut off is then not sent late.
+
+    Raises:
+        LockHeldError: Another has taken over.
+        StateError: The lock is over, and the database cannot be asked.
+    """
+    for lease in database.leases:
+        if lease.is_over and not _is_renewed(database, lease):
+            raise out_of_touch("another run")
 
 
 def _name_run(database: PostgresDatabase, values: dict[str, object]) -> None:

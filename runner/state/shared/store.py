@@ -13,7 +13,7 @@ from runner.state.locks import job_held, lock_name
 from runner.state.paths import StateFolder
 from runner.state.shared.address import SharedAddress
 from runner.state.shared.database import PostgresDatabase
-from runner.state.shared.locks import leased
+from runner.state.shared.locks import check_leases, leased
 from runner.state.shared.run_files import StoredFiles
 
 
@@ -30,6 +30,7 @@ class SharedStore:
         runs = state.create().runs
         self._connect = partial(PostgresDatabase, address, runs)
         self._database = self._connect()
+        self.permit: Callable[[], None] | None = partial(check_leases, self._database)
         self.ledger = Ledger(self._database, files=StoredFiles(self._database, address.files, runs))
 
     def run_lock(  # noqa: PLR0913 - as the port

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from runner.credentials import Secret
 from runner.errors import (
     LimitError,
+    LockHeldError,
     OrgError,
     SignInError,
     StateError,
@@ -65,6 +66,21 @@ def test_requests_are_counted(world):
     world.org.say(200, {})
     world.session.request("GET", "/limits")
     assert world.session.api_calls == 1
+
+
+def test_a_request_that_is_no_longer_permitted_is_not_sent_again(world):
+    allowed = [True]
+
+    def permit():
+        if not allowed.pop():
+            raise LockHeldError("taken over")
+
+    world.session.permit = permit
+    world.org.say(503, [{"message": "busy", "errorCode": "SERVER_UNAVAILABLE"}])
+    allowed[:] = [False, True]
+    with pytest.raises(LockHeldError, match="taken over"):
+        world.session.scoped(RetryPolicy()).request("GET", "/limits")
+    assert len(world.org.asked) == 1
 
 
 def test_an_expired_token_is_refreshed_saved_and_the_request_replayed_once(world):

@@ -14,6 +14,7 @@ from runner.state import process
 from runner.state.paths import StateFolder
 from runner.state.process import ProcessIdentity
 from runner.state.run_records import PartRecord, RunState
+from runner.state.shared import locks
 from runner.state.shared.address import read_address
 from runner.state.store import open_state
 
@@ -192,6 +193,26 @@ def test_a_machine_that_was_cut_off_notes_nothing_after_another_took_over(machin
             two.ledger.plan_task(FIRST, "accounts", "{}")
     with one.run_lock(job, None, run_id=FIRST):
         one.ledger.plan_task(FIRST, "accounts", "{}")
+
+
+def test_a_machine_that_slept_sends_on_only_if_nobody_took_over(machines, elsewhere, monkeypatch):
+    (here, one), (_, two) = machines
+    job = Path("/jobs/a.yaml")
+
+    def sleep():
+        awake = locks._now()  # noqa: SLF001 - the clock that counts sleep
+        monkeypatch.setattr(locks, "_now", lambda: awake + locks.LEASE_SECONDS)
+        run_out(here)
+
+    one.permit()
+    with one.run_lock(job, None, run_id=FIRST):
+        sleep()
+        one.permit()
+        with pytest.raises(LockHeldError, match="in progress"), two.run_lock(job, None, run_id="x"):
+            pass
+        sleep()
+        with two.run_lock(job, None, run_id=SECOND), pytest.raises(LockHeldError, match="taken"):
+            one.permit()
 
 
 def test_the_end_of_a_lost_lock_does_not_release_it(machines, elsewhere):
