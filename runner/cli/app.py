@@ -35,6 +35,7 @@ _VERBS = (
     "logout",
     "whoami",
     "history",
+    "fleet",
     "overdue",
     "show",
     "logs",

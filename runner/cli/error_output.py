@@ -82,7 +82,7 @@ def print_unexpected(error: Exception) -> ExitCode:
             )
         )
         return ExitCode.FAILED
-    file = _save(_crash_report(error))
+    file = save_report(_crash_report(error))
     what = f"internal error ({type(error).__name__})."
     hint = f"please report it with the crash report, which contains none of your data: {file}"
     lines = json_lines()
@@ -135,7 +135,8 @@ def _crash_report(error: Exception) -> str:
     )
 
 
-def _save(report: str) -> Path:
+def save_report(report: str) -> Path:
+    """Save a crash report in a file of its own."""
     descriptor, name = tempfile.mkstemp(prefix="runner-crash-", suffix=".txt")
     with suppress(OSError), os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(report)

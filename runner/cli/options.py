@@ -211,6 +211,17 @@ Confirm = Annotated[
         metavar="CONNECTION",
     ),
 ]
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        envvar="SFRUNNER_ON",
+        help="Run on the workers of a Dask scheduler, e.g. tcp://scheduler:8786; `dask` uses the "
+        "cores of this machine, `dask:4` four workers.",
+        metavar="ADDRESS|dask",
+        show_default=False,
+    ),
+]
 Verbose = Annotated[
     int,
     typer.Option("--verbose", "-v", count=True, help="Print every step.", show_default=False),

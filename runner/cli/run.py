@@ -19,6 +19,7 @@ from runner.cli.options import (
     FindingsOutput,
     MaxDisk,
     NoInput,
+    On,
     OnlyTasks,
     Parallel,
     Params,
@@ -36,13 +37,13 @@ from runner.errors import AbortedError, RunnerError, UsageError
 if TYPE_CHECKING:
     from runner.cli.plan import PlanOutput
     from runner.cli.run_output import End, Ends
-    from runner.outcome import RunOutcome
     from runner.runs.prepare import RunOptions
 
 EXAMPLES = """\
 runner run jobs/accounts.yaml
 runner run jobs/ --tag nightly --quiet
 runner run jobs/accounts.yaml --target prod --param day=2026-01-31
+runner run jobs/ --on tcp://scheduler:8786
 """
 
 
@@ -96,6 +97,17 @@ def run(
     parallel: Parallel = 4,
     allow: AllowRail = None,
     confirm: Confirm = None,
+    on: On = None,
+    per_org: Annotated[
+        int | None,
+        typer.Option(
+            "--per-org",
+            min=1,
+            help="With --on: jobs of one org that may run at once. 1 by default: in their order.",
+            metavar="N",
+            show_default=False,
+        ),
+    ] = None,
     output: FindingsOption = FindingsOutput.TEXT,
     state_dir: StateDir = None,
     verbose: Verbose = 0,
@@ -123,6 +135,8 @@ def run(
 
     if full and since:
         raise UsageError("--full and --since contradict each other.", hint="Use one of them.")
+    if per_org is not None and on is None:
+        raise UsageError("--per-org needs --on.", hint="Without it, jobs run one after another.")
     request = RunRequest(
         only=tuple(task or ()),
         params=tuple(param or ()),
@@ -144,6 +158,10 @@ def run(
         allow=allow,
         confirm=confirm,
     )
+    if dry_run and on is not None:
+        raise UsageError(
+            "--dry-run and --on contradict each other.", hint="A plan is made on this machine."
+        )
     if dry_run:
         from runner.cli.plan import print_plans
 
@@ -157,6 +175,13 @@ def run(
             starts_over=start_over,
         )
         return
+    if on is not None:
+        from runner.cli.run_on_fleet import run_on_fleet
+        from runner.runs.fleet.run import Fleet
+
+        fleet = Fleet(on, per_org or 1, fail_fast, start_over, excel_safe)
+        run_on_fleet(files, request, options_of, fleet, output=output, verbose=verbose, quiet=quiet)
+        return
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         options = options_of(sink)
         prepared = execute.prepare_runs(files, request, options)
@@ -166,7 +191,9 @@ def run(
                     outcome = execute.run(job, noting, start_over=start_over)
                     outcomes.append(outcome)
                     if excel_safe:
-                        _copy_for_spreadsheets(outcome)
+                        from runner.tables.results.excel_safe import copies_of_run
+
+                        copies_of_run(outcome)
                 if _is_last(outcomes[-1], fail_fast=fail_fast):
                     break
                 if AbortedError.of_signal is not None:  # it came when the run was over
@@ -222,6 +249,7 @@ def _naming_jobs_not_started(
     Yields:
         The options to run with: their sink also notes which jobs have begun.
     """
+    from runner.cli.run_output import name_not_started, not_started
     from runner.events import Event, TaskStarted
 
     begun = 0
@@ -232,27 +260,13 @@ def _naming_jobs_not_started(
             begun = len(ends) + 1
         options.sink(event)
 
-    def not_started() -> str:
-        left = jobs[max(begun, len(ends)) :]
-        return f"Not started: {', '.join(map(str, left))}." if left else ""
+    def left() -> Sequence[Path]:
+        return jobs[max(begun, len(ends)) :]
 
     try:
         yield replace(options, sink=note)
     except RunnerError as error:
         if len(jobs) > 1:
-            error.not_started = not_started() or None
+            error.not_started = not_started(left())
         raise
-    if not_started():
-        said = "\n".join(filter(None, (ends[-1].not_started, not_started())))
-        if isinstance(ends[-1], RunnerError):
-            ends[-1].not_started = said
-        else:
-            ends[-1] = replace(ends[-1], not_started=said)
-
-
-def _copy_for_spreadsheets(outcome: RunOutcome) -> None:
-    from runner.tables.results.excel_safe import copies_in
-
-    tasks = [*outcome.tasks, *(outcome.resumed.tasks if outcome.resumed else ())]
-    for folder in {task.results for task in tasks if task.results is not None}:
-        copies_in(folder)
+    name_not_started(ends, left())

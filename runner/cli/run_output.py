@@ -10,13 +10,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
 import typer
+from msgspec.structs import replace
 
 from runner.cli.log_format import json_lines
 from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
@@ -43,17 +44,20 @@ _STOPPING_JSON = b"""{"level": "warning", "event": "message", "message": "stoppi
 
 
 @contextmanager
-def run_output(output: str, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink, Ends]]:
+def run_output(
+    output: str, *, verbose: int, quiet: bool, traces: bool = True
+) -> Iterator[tuple[Sink, Ends]]:
     """Give a sink and a list for ends; print the ends, tell the CI, and exit with their code.
 
     If a later job cannot start, the earlier ones are reported all the same, in one document.
+    Without `traces` the sink may get the events of several runs at once.
     """
     ends: Ends = []
     try:
         with (
             signals_stop_the_run(),
             progress(output == Output.TEXT, verbose=verbose, quiet=quiet) as printing,
-            traced(printing) as sink,
+            traced(printing) if traces else nullcontext(printing) as sink,
         ):
             yield sink, ends
     except RunnerError as error:
@@ -75,6 +79,22 @@ def run_output(output: str, *, verbose: int, quiet: bool) -> Iterator[tuple[Sink
 def code_of(end: End) -> ExitCode:
     """The exit code that one job would end the command with."""
     return end.exit_code if isinstance(end, RunnerError) else end.worst_exit_code
+
+
+def not_started(jobs: Sequence[Path]) -> str | None:
+    """Say which jobs were not started; None if all were."""
+    return f"Not started: {', '.join(map(str, jobs))}." if jobs else None
+
+
+def name_not_started(ends: Ends, jobs: Sequence[Path]) -> None:
+    """Say with the last end which jobs were not started."""
+    if not jobs:
+        return
+    said = "\n".join(filter(None, (ends[-1].not_started, not_started(jobs))))
+    if isinstance(ends[-1], RunnerError):
+        ends[-1].not_started = said
+    else:
+        ends[-1] = replace(ends[-1], not_started=said)
 
 
 def run_options(

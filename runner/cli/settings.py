@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -101,6 +99,7 @@ def permissions(
     """
     from runner.errors import UsageError
     from runner.job.permissions import Permissions
+    from runner.state.paths import user_folders
 
     wrong = next((host for host in hosts or () if not _HOST.fullmatch(host)), None)
     if wrong is not None:
@@ -111,15 +110,8 @@ def permissions(
     return Permissions(
         frozenset(host.lower() for host in hosts or ()),
         tuple(folder.expanduser().absolute() for folder in folders or ()),
-        () if own is None else (own.root, *_config_folder()),
+        () if own is None else user_folders(os.environ),
     )
-
-
-def _config_folder() -> Iterator[Path]:
-    """The user's settings folder, if the user has a home folder."""
-    xdg = Path(os.environ.get("XDG_CONFIG_HOME") or ".")
-    with suppress(RuntimeError):
-        yield (xdg if xdg.is_absolute() else Path.home() / ".config") / "sfrunner"
 
 
 def token_override() -> SecretReference | None:

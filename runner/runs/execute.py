@@ -118,9 +118,7 @@ def _run(wanted: PreparedRun, options: RunOptions, *, start_over: bool) -> RunOu
         earlier = unfinished_run(lock.ledger, clean_up(lock, options), job)
         resumed = None
         if earlier is not None and start_over:
-            for each in lock.ledger.unfinished(job.file):
-                if is_of(each, job):
-                    lock.ledger.close_run(each.run_id)
+            _abandon_unfinished(job, lock.ledger)
         elif earlier is not None:
             old = resume_of(earlier, job, lock.ledger)
             folder = options.settings.state.run(old.run_id)
@@ -153,6 +151,22 @@ def notified(
     from runner.runs import notifying
 
     return notifying.notified(job, request, options, execute)
+
+
+def abandon_unfinished(wanted: PreparedRun, options: RunOptions) -> None:
+    """Close the unfinished runs of a job, without sending or collecting anything.
+
+    Raises:
+        LockHeldError: The job is running.
+    """
+    with locked(wanted.job, options) as lock:
+        _abandon_unfinished(wanted.job, lock.ledger)
+
+
+def _abandon_unfinished(job: Job, ledger: Ledger) -> None:
+    for each in ledger.unfinished(job.file):
+        if is_of(each, job):
+            ledger.close_run(each.run_id)
 
 
 def has_timed_out(outcome: RunOutcome) -> bool:

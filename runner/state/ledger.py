@@ -388,6 +388,19 @@ class Ledger:
             )
             return tuple(run for run in found if run.is_unfinished)
 
+    def under_way(self) -> tuple[RunRecord, ...]:
+        """List runs that are running, or have died and can be resumed: the oldest first, whole."""
+        with self.database.reading() as connection:
+            rows = connection.execute(
+                "SELECT * FROM runs WHERE state = :running ORDER BY started, rowid",
+                {"running": RunState.RUNNING.value},
+            ).fetchall()
+            found = (
+                self._run(row, self._tasks(connection, row["run_id"], with_parts=True))
+                for row in rows
+            )
+            return tuple(run for run in found if run.state is RunState.RUNNING or run.is_unfinished)
+
     def knows_job(self, job_id: str) -> bool:
         """Whether a part of any run is recorded as this Bulk job."""
         with self.database.reading() as connection:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +37,7 @@ def state_at(given: str | Path | None, environ: Mapping[str, str]) -> StateFolde
     if "://" in named:
         from runner.state.shared.address import read_address  # noqa: PLC0415 - few have one
 
-        address = read_address(named, _project())
+        address = read_address(named, project_folder())
         key = sha256(f"{address.label} {address.schema}".encode()).hexdigest()[:_HASH_DIGITS]
         return StateFolder(own_root(environ) / "shared" / key, address)
     return StateFolder(Path(named).expanduser().absolute() if named else own_root(environ))
@@ -54,6 +55,21 @@ def own_root(environ: Mapping[str, str]) -> Path:
     return (xdg if xdg.is_absolute() else _home() / ".local" / "state") / "sfrunner"
 
 
+def user_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Folders of the user's own where tokens may be: the state's and the one of settings.
+
+    None where the user has no home folder.
+    """
+    try:
+        folders = [state_at(None, environ).root]
+    except StateError:
+        return ()
+    xdg = Path(environ.get("XDG_CONFIG_HOME") or ".")
+    with suppress(RuntimeError):
+        folders.append((xdg if xdg.is_absolute() else Path.home() / ".config") / "sfrunner")
+    return tuple(folders)
+
+
 def _home() -> Path:
     try:
         return Path.home()
@@ -64,7 +80,7 @@ def _home() -> Path:
         ) from error
 
 
-def _project() -> Path:
+def project_folder() -> Path:
     """The work tree that the current folder is in, or that folder."""
     here = Path.cwd()
     return next((each for each in (here, *here.parents) if (each / ".git").exists()), here)

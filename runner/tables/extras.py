@@ -6,7 +6,7 @@ Knows how to install one that is missing. Knows nothing of what they do.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -59,14 +59,22 @@ def missing_library(endpoint: Source | Target | SecretReference) -> tuple[str, s
 
     Drivers of databases are only known with their URL, which is secret.
     """
-    return next((_missing(*each) for each in _needed(endpoint) if not _is_installed(each[0])), None)
+    return next((_missing(*each) for each in _needed(endpoint) if not is_installed(each[0])), None)
+
+
+def modules_needed(
+    endpoints: Iterable[Source | Target | SecretReference],
+) -> Iterator[tuple[str, str]]:
+    """The optional modules that endpoints of a job need, and the extra that each is in."""
+    for endpoint in endpoints:
+        yield from ((module, name) for module, name, _ in _needed(endpoint))
 
 
 def library_to_notify(recipient: Recipient) -> tuple[str, str] | None:
     """As `missing_library`, by the scheme of a recipient's URL, if its variable is set."""
     from runner.job.notices import Service
 
-    if not isinstance(recipient, Service) or _is_installed("apprise"):
+    if not isinstance(recipient, Service) or is_installed("apprise"):
         return None
     scheme, colon, _ = os.environ.get(recipient.url.env or "", "").partition(":")
     if not colon or scheme.strip().lower() in WEB_SCHEMES:
@@ -76,7 +84,7 @@ def library_to_notify(recipient: Recipient) -> tuple[str, str] | None:
 
 def library_of_metrics() -> tuple[str, str] | None:
     """As `missing_library`, of metrics."""
-    if _is_installed("prometheus_client"):
+    if is_installed("prometheus_client"):
         return None
     return _missing("prometheus_client", "metrics", "`metrics`")
 
@@ -107,7 +115,8 @@ def _needed(endpoint: Source | Target | SecretReference) -> Iterator[tuple[str, 
             yield "aiohttp", "remote", shown_url(url)
 
 
-def _is_installed(module: str) -> bool:
+def is_installed(module: str) -> bool:
+    """Whether a module could be imported."""
     try:
         return find_spec(module) is not None
     except (ImportError, ValueError):  # ValueError: it is being kept out

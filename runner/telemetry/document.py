@@ -54,17 +54,20 @@ def document(
 
 def line(found: Members) -> str:
     """An object as one line of JSON, with its end; every text in it is redacted."""
-    return json.dumps(_redacted(found), ensure_ascii=False) + "\n"
+    return json.dumps(redacted_value(found), ensure_ascii=False) + "\n"
 
 
-def _redacted(value: object) -> object:
-    """Before it is JSON: what looks like a secret must not end where a text ends in JSON."""
+def redacted_value(value: object) -> object:
+    """Redact every text in plain values.
+
+    Before they are JSON: what looks like a secret must not end where a text ends in JSON.
+    """
     if isinstance(value, str):
         return redacted(value, shapes=True)
     if isinstance(value, Mapping):
-        return {key: _redacted(each) for key, each in value.items()}
+        return {key: redacted_value(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_redacted(each) for each in value]
+        return [redacted_value(each) for each in value]
     return value
 
 

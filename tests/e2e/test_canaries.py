@@ -116,6 +116,7 @@ def the_rest(watch, jobs):
     watch.run("plan", jobs["live"], "--save", "saved.plan", code=0)
     watch.run("apply", "saved.plan", "-vv", code=0)
     watch.run("history", "-o", "json", code=0)
+    watch.run("fleet", "-o", "json", code=0)
     watch.run("show", "-o", "json")
     watch.run("logs", "-o", "json")
     watch.run("report", "--out", "-")

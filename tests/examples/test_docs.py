@@ -63,7 +63,7 @@ def kind_of(block):
     if named_file(block) is not None and re.search(r"^environment:", block, re.MULTILINE):
         return "connection"
     for key, kind in (
-        ("jobs|stages|repos", "workflow"),
+        ("jobs|stages|repos|apiVersion", "workflow"),
         ("objects|users", "org"),
         ("tests", "test"),
         ("script", "workflow"),

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.files import atomic_write
+from runner.outcome import RunOutcome
 from runner.tables.database import Database, storage_errors
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import copy_csv, literal
@@ -32,6 +33,17 @@ def copies_in(folder: Path) -> tuple[Path, ...]:
         StateError: A copy cannot be written.
     """
     return tuple(safe_copy(file) for file in _result_files(folder))
+
+
+def copies_of_run(outcome: RunOutcome) -> None:
+    """Write a copy beside every result file of a run, and of the one that was finished before it.
+
+    Raises:
+        StateError: A copy cannot be written.
+    """
+    tasks = [*outcome.tasks, *(outcome.resumed.tasks if outcome.resumed else ())]
+    for folder in {task.results for task in tasks if task.results is not None}:
+        copies_in(folder)
 
 
 def safe_copy(file: Path) -> Path:

@@ -1,0 +1,275 @@
+"""The cluster: a scheduler that is running, or one of this machine's cores.
+
+The one importer of `distributed`, where its errors become the runner's. Knows addresses, futures
+and topics. Knows nothing of jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing.resource_tracker import ensure_running
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from runner.errors import RunnerError, TransientError, UsageError
+from runner.runs.fleet import worker
+from runner.state.paths import VARIABLE
+
+CONNECT_SECONDS = 10
+ASK_SECONDS = 60
+LOCAL = "dask"
+LISTING = "sfrunner-listing"
+"""In place of the name of a command that gives orders."""
+_SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
+_QUIET = {
+    # A worker takes one job at a time, and no second one that its death would count against.
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.admin.tick.limit": "1h",
+    "distributed.worker.profile.enabled": False,
+    "distributed.logging.distributed": "critical",
+}
+
+
+class LostJobError(RunnerError):
+    """Nobody knows how a job ended: its workers died again and again, or the scheduler has gone."""
+
+
+class Cluster:
+    """Workers that take orders."""
+
+    def __init__(self, client: Any, name: str, fleet: str) -> None:  # noqa: ANN401 - an extra's
+        """Use the workers of a scheduler.
+
+        Args:
+            client: Connected to the scheduler.
+            name: Of the cluster, for messages.
+            fleet: Names this command; its events are sent under it.
+        """
+        self.name = name
+        self._client = client
+        self._fleet = fleet
+        self._said: SimpleQueue[str | None] = SimpleQueue()
+        self._tasks: dict[int, Any] = {}
+        client.subscribe_topic(fleet, lambda event: self._said.put(str(event[1])))
+
+    @property
+    def threads(self) -> int:
+        """How many jobs the workers take at once."""
+        try:
+            return sum(self._client.nthreads().values())
+        except (OSError, TimeoutError, RuntimeError):
+            return 0
+
+    def ask(self, question: str) -> dict[str, str | Exception]:
+        """What every worker answers, or why it cannot."""
+        with self._as_lost():
+            found: dict[str, str | Exception] = self._client.run(
+                worker.report, question, on_error="return"
+            )
+            return found
+
+    def prepare(self) -> None:
+        """Have workers that are shut down end their runs in order."""
+        with self._as_lost():
+            self._client.register_plugin(_plugin())
+
+    def start(self, number: int, order: str) -> None:
+        """Have a worker execute an order."""
+        with self._as_lost():
+            key = f"sfrunner-{self._fleet}-{number}-{os.urandom(4).hex()}"
+            future = self._client.submit(_run_job, order, self._fleet, key=key, pure=False)
+        self._tasks[number] = future
+        future.add_done_callback(lambda _: self._said.put(None))
+
+    def said(self, seconds: float) -> Iterator[str]:
+        """What has been said meanwhile; waits for something to happen, but not for long."""
+        with suppress(Empty):
+            first = self._said.get(timeout=seconds)
+            while True:
+                if first is not None:
+                    yield first
+                first = self._said.get_nowait()
+
+    def ended(self) -> Iterator[tuple[int, str | LostJobError]]:
+        """The orders that have ended since, and their answers."""
+        for number, future in list(self._tasks.items()):
+            if future.done():
+                del self._tasks[number]
+                yield number, self._end_of(future)
+
+    def stop(self, code: int) -> None:
+        """Let the runs of this command end in order."""
+        with suppress(OSError, TimeoutError, RuntimeError):
+            self._client.run(worker.stop, self._fleet, code, on_error="ignore")
+
+    def _end_of(self, future: Any) -> str | LostJobError:  # noqa: ANN401 - an extra's
+        from distributed import KilledWorker
+
+        if future.status == "finished":
+            return str(future.result())
+        error = future.exception() if future.status == "error" else None
+        if isinstance(error, KilledWorker):
+            return LostJobError(
+                f"The workers that ran this job died, {error.allowed_failures + 1} in a row.",
+                hint="Perhaps they have too little memory: look at their logs. `runner resume` "
+                "continues the run.",
+            )
+        why = f": {type(error).__name__}: {error}" if error is not None else ""
+        return LostJobError(
+            f"{self.name} has lost this job{why}.",
+            hint="Look at the logs of the scheduler. Run the job again: an unfinished run is "
+            "resumed.",
+        )
+
+    @contextmanager
+    def _as_lost(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, TimeoutError) as error:
+            raise _silent(self.name, error) from error
+
+
+@contextmanager
+def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> Iterator[Cluster]:
+    """Connect to a cluster until the block ends.
+
+    Args:
+        where: The address of a scheduler, or `dask` or `dask:N` for one of this machine's cores.
+        jobs: How many there are; a cluster of this machine gets no more workers than that.
+        fleet: Names this command.
+        state: The address of the state, for workers that are started here; they get it in their
+            environment, as it may have a password.
+
+    Raises:
+        UsageError: `where` is neither, or the library is missing.
+        TransientError: The scheduler does not answer.
+    """
+    local = _local_workers(where, jobs)
+    try:
+        import dask.config
+        import dask.utils
+        import distributed
+    except ImportError as error:
+        raise UsageError(
+            f"--on needs the library {error.name}, which is not installed.",
+            hint="Install it: pip install 'sfrunner[dask]'",
+        ) from error
+    library: Any = distributed  # only some of its functions have types
+    with ExitStack() as stack:
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        if local is None:
+            name, address = f"The scheduler at {where}", where
+        else:
+            name = "The cluster of this machine"
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-dask-"))
+            stack.enter_context(dask.config.set(_QUIET))
+            cluster = stack.enter_context(
+                library.LocalCluster(
+                    n_workers=0,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    local_directory=scratch,
+                    memory_limit=None,
+                    silence_logs=logging.CRITICAL,
+                    env={} if state is None else {VARIABLE: state},
+                    # Or every user of this machine could run programs as this one.
+                    security=True,
+                    protocol="tls://",
+                )
+            )
+            cluster.sync(_without_interrupts)
+            cluster.scale(local)
+            address = cluster
+        try:
+            client = stack.enter_context(
+                library.Client(address, timeout=_connect_seconds(dask), set_as_default=False)
+            )
+            if local is not None:
+                client.wait_for_workers(local, timeout=ASK_SECONDS)
+        except (OSError, TimeoutError, ValueError) as error:
+            raise _silent(name, error) from error
+        yield Cluster(client, name, fleet)
+
+
+async def _without_interrupts() -> None:
+    """Keep Ctrl-C from the workers, which this thread starts: the command tells them to stop."""
+    ensure_running()  # or it starts with the first of them, and lets Ctrl-C through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _connect_seconds(dask: Any) -> float:  # noqa: ANN401 - an extra's
+    """How long to wait for a scheduler: as Dask's own setting says, if that is shorter."""
+    own = dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
+    return min(CONNECT_SECONDS, float(own))
+
+
+def workers_of(where: str, question: str) -> dict[str, str | Exception]:
+    """What the workers of a scheduler answer.
+
+    Raises:
+        UsageError: It is not the address of a scheduler.
+        TransientError: The scheduler does not answer.
+    """
+    if _local_workers(where, 1) is not None:
+        raise UsageError(
+            f"--on {where} is a cluster that exists only while its jobs run.",
+            hint="Name a scheduler, e.g. tcp://scheduler:8786, or leave --on out.",
+        )
+    with cluster_of(where, 0, LISTING) as cluster:
+        return cluster.ask(question)
+
+
+def _local_workers(where: str, jobs: int) -> int | None:
+    """How many workers to start on this machine; None: there is a scheduler.
+
+    Raises:
+        UsageError: It is no address.
+    """
+    if where.startswith(_SCHEMES):
+        return None
+    name, colon, number = where.partition(":")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if name == LOCAL and not colon:
+        return max(1, min(jobs, cores or 1))
+    if name == LOCAL and number.isdecimal() and int(number):
+        return int(number)
+    raise UsageError(
+        f"--on {where} is not the address of a scheduler.",
+        hint="Write it like tcp://scheduler:8786 or tls://scheduler:8786; `dask` uses the cores of "
+        "this machine, `dask:4` four workers.",
+    )
+
+
+def _silent(name: str, error: Exception) -> TransientError:
+    reason = f": {error}" if str(error) else ""
+    return TransientError(
+        f"{name} does not answer{reason}.".replace("..", "."),
+        hint="Check the address, and whether the scheduler is running; then run again.",
+    )
+
+
+def _run_job(order: str, fleet: str) -> str:
+    """On a worker, in one of its threads."""
+    from distributed import get_worker
+
+    here = get_worker()
+    return worker.run_job(order, lambda said: here.log_event(fleet, said))
+
+
+def _plugin() -> Any:  # noqa: ANN401 - its class exists where the library is
+    from distributed import WorkerPlugin
+
+    class StopRuns(WorkerPlugin):
+        name = "sfrunner"
+
+        def teardown(self, worker: object) -> None:  # noqa: ARG002 - as it is called
+            from runner.runs.fleet import worker as ours
+
+            ours.stop_all()
+
+    return StopRuns()

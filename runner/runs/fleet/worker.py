@@ -1,0 +1,231 @@
+"""What happens on a worker: it says what it has, runs a job, and stops it.
+
+A job runs as `runner run` does it here, so an unfinished run of it is resumed first: that is what
+makes it safe to run a job again whose worker has died. Knows nothing of who asks.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+import traceback
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from uuid import uuid4
+
+from runner import events
+from runner.errors import ExitCode, RunnerError, UsageError
+from runner.job.permissions import Permissions
+from runner.job.rails import Rail
+from runner.lanes import Background
+from runner.outcome import RunOutcome
+from runner.redaction import redacted
+from runner.runs.fleet.messages import Answer, Order, Places, Problem, Question, Report
+from runner.runs.prepare import RunOptions
+from runner.runs.wiring import UserSettings
+from runner.state.paths import VARIABLE, StateFolder, project_folder, state_at, user_folders
+from runner.state.process import ProcessIdentity
+from runner.state.run_records import RunRequest
+from runner.state.store import open_ledger
+from runner.tables.extras import is_installed
+from runner.version import __version__
+
+PROGRESS_SECONDS = 0.5
+"""Between two events about the progress of a task."""
+Send = Callable[[str], None]
+
+
+class _Executing:
+    """The jobs that this process runs, and the commands that have asked to stop theirs."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.work: dict[tuple[str, int], tuple[str, Background[RunOutcome]]] = {}
+        self.stopped: dict[str, ExitCode] = {}
+
+
+_executing = _Executing()
+
+
+def report(question: str) -> str:
+    """Answer what a command wants to know, as JSON."""
+    project = project_folder()
+    here = Places(project)
+    asked = here.decoded(Question, question)
+    missing, different = [], []
+    for name, digest in asked.files:
+        try:
+            same = sha256((project / name).read_bytes()).hexdigest() == digest
+        except OSError:
+            missing.append(name)
+        else:
+            different += [] if same else [name]
+    found = Report(
+        version=__version__,
+        python=platform.python_version(),
+        process=ProcessIdentity.current(),
+        project=str(project),
+        missing=tuple(missing),
+        different=tuple(different),
+        extras=tuple(
+            sorted({extra for module, extra in asked.modules if not is_installed(module)})
+        ),
+        state_error=_state_error(asked.state),
+        jobs=tuple(name for name, _ in list(_executing.work.values())),
+    )
+    return here.encoded(found)
+
+
+def _state_error(state: str) -> str | None:
+    if not state:
+        return None
+    try:
+        with open_ledger(_state(state)):
+            return None
+    except RunnerError as error:
+        return error.message
+
+
+def _state(named: str) -> StateFolder:
+    """The state that is named; its password, if it has one, is this process's own."""
+    own = os.environ.get(VARIABLE, "")
+    return state_at(own if own and without_password(own) == named else named, os.environ)
+
+
+def without_password(state: str) -> str:
+    """An address without its password; a folder as it is."""
+    head, mark, rest = state.partition("://")
+    user, at, place = rest.partition("/")[0].rpartition("@")
+    if not mark or ":" not in user:
+        return state
+    return f"{head}://{user.partition(':')[0]}{at}{place}{rest[len(user + at + place) :]}"
+
+
+def run_job(order: str, send: Send) -> str:
+    """Run a job to its end, whatever that is.
+
+    Args:
+        order: What to run, as JSON.
+        send: Called with each event, as JSON.
+
+    Returns:
+        The answer, as JSON.
+    """
+    places = Places(project_folder())
+    asked = places.decoded(Order, order)
+    sink = _Sending(asked.number, places, send)
+    try:
+        state = _state(asked.state)
+        sink.places = places = Places(places.project, state.root)
+        outcome = _stoppable(asked, lambda: _run(asked, state, places, sink))
+        answer = Answer(sink.attempt, outcome)
+    except RunnerError as error:
+        answer = Answer(sink.attempt, problem=Problem.of(error))
+    except Exception as error:  # noqa: BLE001 - a crash here is reported where the command is
+        trace = redacted("".join(traceback.format_exception(error)), shapes=True)
+        answer = Answer(sink.attempt, crash=trace)
+    return places.encoded(answer)
+
+
+def stop(fleet: str, code: int) -> None:
+    """Let the runs of a command end in order, and start no more of them; does not wait."""
+    with _executing.lock:
+        _executing.stopped[fleet] = ExitCode(code)
+        for (whose, _), (_, work) in _executing.work.items():
+            if whose == fleet:
+                work.stop(ExitCode(code))
+
+
+def stop_all() -> None:
+    """Let all runs end in order: this worker is being shut down."""
+    with _executing.lock:
+        for _, work in _executing.work.values():
+            work.stop(ExitCode.TERMINATED)
+
+
+def _stoppable(order: Order, work: Callable[[], RunOutcome]) -> RunOutcome:
+    with _executing.lock:
+        running = Background(work)
+        key = (order.fleet, order.number)
+        _executing.work[key] = (order.job_file, running)
+        code = _executing.stopped.get(order.fleet)
+        if code is not None:
+            running.stop(code)
+    try:
+        return running.result()
+    finally:
+        with _executing.lock:
+            del _executing.work[key]
+
+
+def _run(order: Order, state: StateFolder, places: Places, sink: events.Sink) -> RunOutcome:
+    from runner.runs import execute
+
+    settings = UserSettings(
+        state,
+        Permissions(
+            frozenset(order.hosts),
+            tuple(map(places.path, order.folders)),
+            user_folders(os.environ),
+        ),
+        order.token,
+        _keyring_locks(),
+    )
+    options = RunOptions(
+        settings,
+        sink,
+        wait_lock_seconds=order.wait_lock_seconds,
+        ends_at=None if order.ends_at is None else time.monotonic() + order.ends_at - time.time(),
+        max_disk_bytes=order.max_disk_bytes,
+        parallel=order.parallel,
+        allowed=frozenset(map(Rail, order.allowed)),
+        confirmed=frozenset(order.confirmed),
+    )
+    file = places.project / order.job_file
+    request = RunRequest.read(order.request)
+    prepared = execute.prepare_runs([file], request, options)[0]
+    if prepared.job_sha256 != order.sha256:
+        raise UsageError(
+            f"{file} differs from the one that was checked, so it was not started.",
+            hint="Bring the project of the workers to the version of the command, and run again.",
+        )
+    outcome = execute.run(prepared, options)
+    if order.excel_safe:
+        from runner.tables.results.excel_safe import copies_of_run
+
+        copies_of_run(outcome)
+    return outcome
+
+
+def _keyring_locks() -> Path | None:
+    try:
+        return state_at(None, os.environ).locks
+    except RunnerError:
+        return None
+
+
+class _Sending:
+    """A sink that sends events, progress at most every half second for each task."""
+
+    def __init__(self, number: int, places: Places, send: Send) -> None:
+        self.attempt = uuid4().hex
+        self.places = places
+        self._number = number
+        self._send = send
+        self._last: dict[str, float] = {}
+        self._lock = Lock()
+
+    def __call__(self, event: events.Event) -> None:
+        """Send an event; threads take turns."""
+        with self._lock:
+            if isinstance(event, events.Progress):
+                now = time.monotonic()
+                if now - self._last.get(event.task, -PROGRESS_SECONDS) < PROGRESS_SECONDS:
+                    return
+                self._last[event.task] = now
+            text = self.places.event_text(event)
+            self._send(json.dumps([self._number, self.attempt, text]))

@@ -1,0 +1,195 @@
+"""Jobs on a Dask cluster: real workers, killed, stopped and refused."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Bench
+
+CREATE = """
+- name: load
+  create: Account
+  api: bulk
+  from: a.csv
+"""
+
+
+class Project:
+    """A work tree whose jobs share a state; each folder in it has a local org of its own."""
+
+    def __init__(self, folder, warm, address, serve_org):
+        self.bench = Bench(folder, warm, {"DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "2s"})
+        self.address = address
+        self._warm = warm
+        self._serve_org = serve_org
+        self.places = []
+
+    def org(self, name, rows="Name\nAcme\nBcme\n", tasks=CREATE):
+        """A job in a folder with a local org of its own that runs."""
+        place = Bench(self.bench.folder / name, self._warm, self.state())
+        place.folder.mkdir()
+        self.places.append(place)
+        place.write("a.csv", rows)
+        place.job(tasks, name=f"{name}.yaml")
+        return self._serve_org(place=place)
+
+    def state(self):
+        return {"SFRUNNER_STATE": str(self.bench.state)}
+
+    def run(self, *words):
+        return self.bench.run("run", *words, "--on", self.address)
+
+    def fleet(self):
+        return self.bench.run("fleet", "--on", self.address, "-o", "json").document
+
+
+@contextmanager
+def cluster_in(folder, workers):
+    (folder / ".git").mkdir()
+    process = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("fleet_cluster.py"), str(workers)],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("project")
+    with cluster_in(folder, 2) as address:
+        yield folder, address
+
+
+@pytest.fixture
+def project(cluster, warm, serve_org, request):
+    """A folder of its own in the project that the workers were started in."""
+    folder, address = cluster
+    own = folder / request.node.name
+    own.mkdir()
+    made = Project(own, warm, address, serve_org)
+    yield made
+    for each in [made.bench, *made.places]:
+        each.end()
+
+
+def names(org):
+    return sorted(row["Name"] for row in org.rows("SELECT Name FROM Account"))
+
+
+def until_stalled(process):
+    """Read what a run says until its Bulk job waits in the org."""
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if "upload" in line.lower() or "InProgress" in line:
+            return
+    raise AssertionError("".join(said))
+
+
+def test_jobs_end_as_on_one_machine(project):
+    one, two = project.org("one"), project.org("two", f"Name\nAcme\n{'x' * 300}\n")
+    project.bench.write(
+        "one/two.yaml",
+        (project.bench.folder / "one/one.yaml").read_text().replace("a.csv", "b.csv"),
+    )
+    project.bench.write("one/b.csv", "Name\nCcme\n")
+    ended = project.run("one", "two", "-o", "json", "-v")
+    assert ended.code == 3, ended.err
+    first, second, third = json.loads(ended.out)
+    assert [each["exit_code"] for each in (first, second, third)] == [0, 0, 3]
+    assert first["job_file"] == str(project.bench.folder / "one/one.yaml")
+    assert first["started"] < first["finished"] < second["started"] < second["finished"]
+    assert names(one) == ["Acme", "Bcme", "Ccme"]
+    assert names(two) == ["Acme"]
+    assert "test: load: create Account" in ended.err
+    alone = project.bench.run("history", "-o", "json").document["runs"]
+    assert len(alone) == 3
+    workers = project.fleet()["workers"]
+    assert len(workers) == 2
+    assert {each["jobs"] == [] and each["project"] for each in workers} == {
+        str(project.bench.folder.parent)
+    }
+
+
+def test_a_worker_that_is_killed_is_replaced(project):
+    org = project.org("one")
+    org.stall_jobs()
+    process = project.bench.start("run", "one", "--on", project.address, "-o", "json", "-v")
+    until_stalled(process)
+    (run,) = project.fleet()["runs"]
+    assert run["state"] == "running"
+    assert run["tasks"] == ["load"]
+    os.kill(run["pid"], signal.SIGKILL)
+    org.go_on()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert json.loads(out)["tasks"][0]["counts"]["created"] == 2
+    assert json.loads(out)["run_id"] == run["run_id"]
+    assert names(org) == ["Acme", "Bcme"]
+    assert project.fleet()["runs"] == []
+
+
+def test_ctrl_c_ends_all_in_order(project):
+    org = project.org("one")
+    org.stall_jobs()
+    words = ("run", "one", "--on", "dask:1", "-o", "json", "-v")
+    process = project.bench.start(*words, start_new_session=True)
+    until_stalled(process)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert json.loads(out)["tasks"][0]["status"] == "aborted"
+    assert project.bench.run("fleet").out == "No run is under way.\n"
+    org.go_on()
+    ended = project.bench.run("resume", "-o", "json")
+    assert ended.code == 0, ended.err
+    assert ended.document["run_id"] == json.loads(out)["run_id"]
+    assert names(org) == ["Acme", "Bcme"]
+
+
+def test_what_cannot_run_there_is_refused_before_anything_is_sent(project, tmp_path, warm):
+    org = project.org("one")
+    bench, job = project.bench, project.bench.folder / "one/one.yaml"
+
+    elsewhere = Bench(tmp_path / "other", warm)
+    (elsewhere.folder / ".git").mkdir(parents=True)
+    elsewhere.write("one.yaml", job.read_text())
+    elsewhere.write("a.csv", "Name\nAcme\n")
+    ended = elsewhere.run("run", "one.yaml", "--on", project.address)
+    assert ended.code == 2
+    assert "does not have one.yaml" in ended.err
+    assert "Nothing was sent" in ended.err
+
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
+    ended = bench.run("run", job, "--on", address)
+    assert ended.code == 5
+    assert f"The scheduler at {address} does not answer" in ended.err
+
+    for words, said in (
+        (("--on", "scheduler:8786"), "is not the address of a scheduler"),
+        (("--on", project.address, "--dry-run"), "--dry-run and --on contradict"),
+        (("--per-org", "2"), "--per-org needs --on"),
+    ):
+        ended = bench.run("run", job, *words)
+        assert ended.code == 2
+        assert said in ended.err
+    ended = bench.run("fleet", "--on", "dask")
+    assert ended.code == 2
+    assert names(org) == []
+    assert bench.run("history", "-o", "json").document["runs"] == []
