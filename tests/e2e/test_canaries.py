@@ -278,7 +278,7 @@ def test_a_message_that_repeats_the_token_is_masked_in_every_file(bench, org, ap
     assert len(ended.task("load")["top_errors"]) >= 1
     watch.run("show", "-o", "json")
     watch.run("history", "-o", "json")
-    failed = next(bench.state.rglob("failed.csv")).read_text()
+    failed = next((bench.state / "runs").rglob("failed.csv")).read_text()
     assert failed.count("seen ***, ") == 2
     watch.look_at_files(besides={token, *(bench.state / "local_org").rglob("*")})
     assert watch.found == []
