@@ -24,8 +24,11 @@ NEVER = {
     "numpy",
     "pandas",
     "httpx",
+    "asyncio",
+    "email",
+    "ssl",
 }
-"""Packages that no ordinary command needs."""
+"""Packages that no ordinary command needs, of Python's own too; TLS only where the org has it."""
 OF_OTHERS = {"brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
 """httpx and tenacity import them where another package has brought them."""
 ENGINE = {"_duckdb"}

@@ -10,21 +10,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from xml.sax.saxutils import escape
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.job.merges import COLUMNS, LOSERS, MASTER
 from runner.salesforce.rest.retrieve import read_by_key
-from runner.salesforce.rest.soap import call, result_of
+from runner.salesforce.rest.soap import call, escaped, result_of
 from runner.salesforce.rest.values import Record, RecordResult
 from runner.salesforce.session import Session
 
 _OFFSET = re.compile(r"(?<=T\d\d:\d\d:\d\d\.\d{3})\+0000$")
 """Of a datetime as REST writes it; XML has `Z`."""
-_LINE_END = {"\r": "&#13;"}
-"""An XML parser takes a bare carriage return for a line feed."""
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 """Characters that XML 1.0 cannot have, however they are written."""
 
@@ -154,17 +151,17 @@ def _uncarried(each: MergeOfRows) -> RecordResult | None:
 
 def _argument(sobject: str, each: MergeOfRows) -> str:
     emptied = (name for name, value in each.values.items() if value is None)
-    nulls = "".join(f"<sob:fieldsToNull>{escape(name)}</sob:fieldsToNull>" for name in emptied)
+    nulls = "".join(f"<sob:fieldsToNull>{escaped(name)}</sob:fieldsToNull>" for name in emptied)
     fields = "".join(
-        f"<sob:{name}>{escape(_text(value), _LINE_END)}</sob:{name}>"
+        f"<sob:{name}>{escaped(_text(value))}</sob:{name}>"
         for name, value in {"Id": each.master, **each.values}.items()
         if value is not None
     )
     losers = "".join(
-        f"<urn:recordToMergeIds>{escape(loser)}</urn:recordToMergeIds>" for loser in each.losers
+        f"<urn:recordToMergeIds>{escaped(loser)}</urn:recordToMergeIds>" for loser in each.losers
     )
     return (
-        f"<urn:request><urn:masterRecord><sob:type>{escape(sobject)}</sob:type>{nulls}{fields}"
+        f"<urn:request><urn:masterRecord><sob:type>{escaped(sobject)}</sob:type>{nulls}{fields}"
         f"</urn:masterRecord>{losers}</urn:request>"
     )
 

@@ -7,11 +7,10 @@ records come back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
 
 from msgspec.structs import replace
 
-from runner.salesforce.rest.soap import call, result_of
+from runner.salesforce.rest.soap import call, escaped, result_of
 from runner.salesforce.rest.values import RecordResult
 from runner.salesforce.session import Session
 
@@ -29,7 +28,7 @@ def undelete(session: Session, ids: Sequence[str]) -> list[RecordResult]:
     Raises:
         RunnerError: As `soap.call`; the records may be restored all the same.
     """
-    listed = "".join(f"<urn:ids>{escape(each)}</urn:ids>" for each in ids)
+    listed = "".join(f"<urn:ids>{escaped(each)}</urn:ids>" for each in ids)
     found = call(session, "undelete", listed, len(ids), idempotent=True)
     results = map(result_of, found.members)
     return [
