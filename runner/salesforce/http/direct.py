@@ -51,7 +51,7 @@ class Connections:
             OSError: The connection broke, or nothing came in time.
         """
         origin, head = request.origin(), request.head()
-        if not self._free.acquire(timeout=waits.left(timeout)):
+        if not self._free.acquire(timeout=waits.left(timeout, UnsentError)):
             raise UnsentError("all connections are in use")
         try:
             connection = self._connection(origin)

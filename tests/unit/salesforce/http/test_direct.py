@@ -168,6 +168,13 @@ def test_an_answer_that_drips_ends_with_the_time_limit(transport):
         dripping.result()
 
 
+def test_nothing_is_sent_once_the_time_is_up(org, transport):
+    with pytest.raises(TransportError, match="the time is up") as caught, time_limit(-1):
+        get(transport, org.url)
+    assert caught.value.may_have_arrived is False
+    assert org.asked == []
+
+
 @pytest.fixture
 def tls(tmp_path):
     pem = certificate(tmp_path, ["localhost"])
