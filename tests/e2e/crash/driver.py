@@ -48,8 +48,8 @@ def watch(points):
     writing = LedgerFile.writing
 
     @contextmanager
-    def watched(ledger_file):
-        with writing(ledger_file) as connection:
+    def watched(ledger_file, **named):
+        with writing(ledger_file, **named) as connection:
             yield connection
             points.pass_one()
         points.pass_one()
