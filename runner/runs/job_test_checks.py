@@ -6,7 +6,8 @@ Knows every expectation. Knows nothing of how the job was run.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from difflib import ndiff, unified_diff
 from pathlib import Path
@@ -30,6 +31,7 @@ from runner.verdict import Difference
 _MOST_LINES = 40
 """Lines that are shown of one difference."""
 _MOST_ERRORS = 5
+_LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 
 
 class Ran(Struct, frozen=True):
@@ -116,6 +118,11 @@ class Checks(Struct, frozen=True):
             yield f"  {self.ran.error.message}"
             if isinstance(self.ran.error, JobError):
                 yield from (f"  {each.message}" for each in self.ran.error.diagnostics)
+                if self._lacks_org_file(self.ran.error):
+                    yield (
+                        "  The test's org has only standard objects and fields; "
+                        "name your own: `given: {org: org.yaml}`"
+                    )
         for name, task in self.ran.tasks.items():
             if task.message:
                 yield f"  {name}: {task.message}"
@@ -123,6 +130,11 @@ class Checks(Struct, frozen=True):
                 count = f"{rows:,} row{'' if rows == 1 else 's'}"
                 yield f"  {name}: {count}, first row {first}: {code}: {message}"
             yield from (f"  {name}: {each.message}" for each in task.problems)
+
+    def _lacks_org_file(self, error: JobError) -> bool:
+        is_of_org = any(each.code.startswith("org/unknown-") for each in error.diagnostics)
+        named = self.test.given.org or self.job.connection.org_file
+        return is_of_org and named is None
 
     def _counts(self) -> Iterator[Difference]:
         for name, counts in self.test.expected.tasks.items():
@@ -178,7 +190,8 @@ class Checks(Struct, frozen=True):
         is_ordered = query is not None and bool(query.order)
         what = f"records of {' '.join(records.query.split())}"
         keys = ("records", path[-1])
-        yield from self._table(keys, what, columns, wanted, found, ordered=is_ordered)
+        numbers = _numeric_columns(found)
+        yield from self._table(keys, what, columns, wanted, found, numbers, ordered=is_ordered)
 
     def _table(  # noqa: PLR0913 - two tables, and where the expected one is
         self,
@@ -187,10 +200,11 @@ class Checks(Struct, frozen=True):
         columns: Sequence[str],
         wanted: Sequence[Sequence[object]],
         found: Sequence[Sequence[object]],
+        numbers: Collection[int],
         *,
         ordered: bool,
     ) -> Iterator[Difference]:
-        left, right = _as_lines(columns, wanted, found)
+        left, right = _as_lines(wanted, numbers), _as_lines(found, numbers)
         if not ordered:
             left, right = sorted(left), sorted(right)
         if left != right:
@@ -248,7 +262,8 @@ class Checks(Struct, frozen=True):
             what = f"file {keys[-1]}"
             yield self._at(keys, f"columns {expected}", f"columns {actual}", what=what)
         else:
-            yield from self._table(keys, f"file {keys[-1]}", columns, wanted, found, ordered=True)
+            numbers, what = _numeric_columns(wanted), f"file {keys[-1]}"
+            yield from self._table(keys, what, columns, wanted, found, numbers, ordered=True)
 
     def _requests(self) -> Iterator[Difference]:
         most = self.test.expected.max_requests
@@ -290,23 +305,16 @@ def failed_rows(task: TaskOutcome) -> Iterator[tuple[str, int, str, str]]:
             yield task.name, int(row["sf__Row"]), row["sf__Code"], row["sf__Message"]
 
 
-def _as_lines(
-    columns: Sequence[str],
-    wanted: Sequence[Sequence[object]],
-    found: Sequence[Sequence[object]],
-) -> tuple[list[str], list[str]]:
-    """Both tables as lines; in a column of numbers, 1.0 is 1."""
-    texts: list[Callable[[object], str]] = [
-        _number if any(_is_number(row[at]) for row in (*wanted, *found) if at < len(row)) else _cell
-        for at in range(len(columns))
+def _numeric_columns(rows: Sequence[Sequence[object]]) -> frozenset[int]:
+    """Columns with a number, in which 1.0 is 1."""
+    return frozenset(at for row in rows for at, cell in enumerate(row) if _is_number(cell))
+
+
+def _as_lines(rows: Sequence[Sequence[object]], numbers: Collection[int]) -> list[str]:
+    return [
+        " | ".join(_number(cell) if at in numbers else _cell(cell) for at, cell in enumerate(row))
+        for row in rows
     ]
-
-    def lines(rows: Sequence[Sequence[object]]) -> list[str]:
-        return [
-            " | ".join(text(cell) for text, cell in zip(texts, row, strict=False)) for row in rows
-        ]
-
-    return lines(wanted), lines(found)
 
 
 def _is_number(value: object) -> bool:
@@ -320,10 +328,13 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - of JSON
 
 
 def _number(value: object) -> str:
+    text = _cell(value)
+    if _LEADING_ZERO.match(text):
+        return text  # 007 is a code, and another one than 7
     try:
-        return f"{Decimal(_cell(value)).normalize():f}"
+        return f"{Decimal(text).normalize():f}"
     except InvalidOperation:
-        return _cell(value)
+        return text
 
 
 def _line_diff(wanted: Sequence[str], found: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import cast
@@ -144,7 +144,7 @@ def _exact(value: object) -> object:
 
 @contextmanager
 def serving(
-    test: JobTest, org_file: Path | None, folder: Path, scratch: Path
+    test: JobTest, org_file: Path | None, folder: Path, scratch: Path, age: timedelta = timedelta()
 ) -> Iterator[FreshOrg]:
     """A new org that answers until the block ends.
 
@@ -153,6 +153,7 @@ def serving(
         org_file: What it has besides the standard objects.
         folder: Where it is stored, and found by the runs.
         scratch: For files of seeds.
+        age: How long before the test its first records were created.
 
     Raises:
         JobError: The org file, a seed or a fault is wrong.
@@ -179,7 +180,7 @@ def serving(
     try:
         with serve(org, 0) as server:
             try:
-                load_seeds(org)
+                _load_aged_seeds(org, age)
                 yield FreshOrg(org)
             except SeedError as error:
                 raise JobError((_seed_problem(test, seeds, error),)) from error
@@ -187,6 +188,17 @@ def serving(
                 forget_secret(server.access_token)
     finally:
         org.store.close()
+
+
+def _load_aged_seeds(org: Org, age: timedelta) -> None:
+    if not age or not isinstance(org.clock, Clock):
+        load_seeds(org)
+        return
+    org.clock.ahead -= age
+    try:
+        load_seeds(org)
+    finally:
+        org.clock.ahead += age
 
 
 def _digest(org_file: Path | None) -> str | None:

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from runner.diagnostics import Diagnostic, Location
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError, UsageError
 from runner.job.job_tests import InlineRows, JobTest, load_tests, with_sources
-from runner.job.model import FieldMapping, Job, WriteTask
+from runner.job.mirrors import missing_name
+from runner.job.model import FieldMapping, Job, QueryTask, WriteTask
 from runner.job.partial_job import as_list
 from runner.job.permissions import Permissions
 from runner.job.yaml.document import Document
@@ -144,7 +145,7 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
     org_file = test.given.org or original.connection.org_file
     began = test.given.now or datetime.now(UTC).replace(microsecond=0)  # as the org writes it
     stored = state.local_org(org_folder(job.file, job.connection))
-    with serving(test, org_file, stored, scratch) as org:
+    with serving(test, org_file, stored, scratch, _age_of_seeds(job)) as org:
         _raise_any(unknown_objects(test, org))
         before = {name: org.contents(name) for name in test.expected.untouched}
         written_before = written_objects(job, org)
@@ -161,6 +162,14 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
         reach = tuple(reach_of(original, ran, org, written_before))
     verdict = replace(verdict, job=original.file, reach=reach)
     return replace(verdict, status=Status.FAILED if found else Status.PASSED, differences=found)
+
+
+def _age_of_seeds(job: Job) -> timedelta:
+    """Old enough for the first extract of each query with `since`, which ends before the present."""
+    found = [task.since for task in job.tasks if isinstance(task, QueryTask) and task.since]
+    if not found:
+        return timedelta()
+    return timedelta(minutes=1, seconds=max(each.lag_seconds for each in found))
 
 
 def _raise_any(problems: Iterator[Diagnostic]) -> None:
@@ -229,6 +238,7 @@ def _unknown_tasks(test: JobTest, tasks: object) -> Iterator[Diagnostic]:
     written = [each for each in as_list(tasks) if isinstance(each, Mapping) and "name" in each]
     names = [str(each["name"]) for each in written]
     with_source = [str(each["name"]) for each in written if "from" in each]
+    parts = [missing_name(str(each["name"])) for each in written if "mirror" in each]
     path, origin = test.expected.path, test.origin
     for name in test.given.sources:
         own = (*test.path, "given", "sources", name)
@@ -238,6 +248,7 @@ def _unknown_tasks(test: JobTest, tasks: object) -> Iterator[Diagnostic]:
             yield origin.diagnose(place, "test/no-source", message, help=hint, at_key=True)
         elif name not in names:
             yield _unknown_task(test, place, name, names, at_key=True)
+    names += parts
     for name in test.expected.tasks:
         if name not in names:
             yield _unknown_task(test, (*path, "tasks", name), name, names, at_key=True)

@@ -215,6 +215,69 @@ def test_columns_that_rows_leave_out_are_blank(project):
     assert said(project.verdict(expect, rows='- {no: "1", name: A}\n')) == []
 
 
+def test_a_text_is_not_the_number_that_it_looks_like(project):
+    """Lost zeros are what happens to keys on their way through a spreadsheet."""
+    expect = """
+        exit: 3
+        records:
+          - query: SELECT ERP_Id__c FROM Account WHERE Name = 'Acme'
+            rows: [{ERP_Id__c: 815}]
+        files: {out/list.csv: [{ERP_Id__c: 815, Name: Acme}]}
+        """
+    verdict = project.verdict(expect)
+    query = "SELECT ERP_Id__c FROM Account WHERE Name = 'Acme'"
+    assert said(verdict) == [
+        f"102 records of {query}: 1 row / other values",
+        "104 file out/list.csv: 1 row / other values",
+    ]
+    lines = ("  ERP_Id__c", "- 815", "+ 0815")
+    assert verdict.differences[0].lines == lines
+
+
+def test_the_deletes_of_a_mirror_are_those_of_its_own_task(project):
+    text = JOB.replace("upsert: Account", "mirror: Account\n    scope: ERP_Id__c != null")
+    project.write("accounts.yaml", text.replace("fields: {ERP", "limits: {max_deletes: 5}\n    fields: {ERP"))
+    given = "seed: {Account: [{Name: Old, ERP_Id__c: '1'}]}"
+    rows = '- {no: "0815", name: Acme, tier: Gold, revenue: null}\n'
+    expect = "tasks: {accounts: {created: 1}, accounts.missing: {deleted: 1}}"
+    assert said(project.verdict(expect, given, rows=rows)) == []
+    expect = "tasks: {list.missing: {deleted: 1}}"
+    assert codes(project.verdict(expect, given, rows=rows)) == [("test/unknown-task", 100)]
+
+
+def test_a_first_extract_of_changes_has_the_records_that_the_org_starts_with(project):
+    """Although it ends some minutes before the present."""
+    query = "SELECT Id, Name, SystemModstamp FROM Account"
+    job = f"""\
+version: 1
+{CONNECTION}
+tasks:
+  - name: changes
+    query: {query}
+    since: SystemModstamp
+    lag: 20m
+    to: {{file: out/changes.csv, mode: merge, key: Id}}
+"""
+    project.write("accounts.yaml", job)
+    for when, written in (("run", 1), ("run twice", 0)):
+        expect = f"tasks: {{changes: {{written: {written}}}}}"
+        for given in ("", "today: 2024-02-29"):
+            assert said(project.verdict(expect, given, when=when, rows=None)) == []
+
+
+def test_a_test_without_an_org_file_says_that_it_has_none(project):
+    project.write(
+        "accounts.test.yaml",
+        "version: 1\ntests: [{name: it, given: {sources: {accounts: []}}, expect: {exit: 0}}]\n",
+    )
+    (test,) = load_tests(project.folder / "accounts.test.yaml")
+    verdict = run_test(test, project.folder)
+    assert verdict.differences[0].lines[-1] == (
+        "  The test's org has only standard objects and fields; name your own: "
+        "`given: {org: org.yaml}`"
+    )
+
+
 def test_faults_are_those_of_the_local_org(project):
     project.write(
         "accounts.yaml", JOB.replace("params:", "defaults: {retry: {attempts: 1}}\nparams:")
