@@ -31,6 +31,7 @@ from runner.verdict import Difference
 _MOST_LINES = 40
 """Lines that are shown of one difference."""
 _MOST_ERRORS = 5
+_UNDECLARED = ("org/unknown-field", "org/unknown-object", "org/unknown-relationship")
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 
 
@@ -132,7 +133,7 @@ class Checks(Struct, frozen=True):
             yield from (f"  {name}: {each.message}" for each in task.problems)
 
     def _lacks_org_file(self, error: JobError) -> bool:
-        is_of_org = any(each.code.startswith("org/unknown-") for each in error.diagnostics)
+        is_of_org = any(each.code in _UNDECLARED for each in error.diagnostics)
         named = self.test.given.org or self.job.connection.org_file
         return is_of_org and named is None
 

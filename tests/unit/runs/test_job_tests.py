@@ -236,7 +236,8 @@ def test_a_text_is_not_the_number_that_it_looks_like(project):
 
 def test_the_deletes_of_a_mirror_are_those_of_its_own_task(project):
     text = JOB.replace("upsert: Account", "mirror: Account\n    scope: ERP_Id__c != null")
-    project.write("accounts.yaml", text.replace("fields: {ERP", "limits: {max_deletes: 5}\n    fields: {ERP"))
+    text = text.replace("fields: {ERP", "limits: {max_deletes: 5}\n    fields: {ERP")
+    project.write("accounts.yaml", text)
     given = "seed: {Account: [{Name: Old, ERP_Id__c: '1'}]}"
     rows = '- {no: "0815", name: Acme, tier: Gold, revenue: null}\n'
     expect = "tasks: {accounts: {created: 1}, accounts.missing: {deleted: 1}}"
