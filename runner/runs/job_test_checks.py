@@ -192,7 +192,9 @@ class Checks(Struct, frozen=True):
         what = f"records of {' '.join(records.query.split())}"
         keys = ("records", path[-1])
         numbers = _numeric_columns(found)
-        yield from self._table(keys, what, columns, wanted, found, numbers, ordered=is_ordered)
+        yield from self._table(
+            keys, what, columns, wanted, found, numbers=numbers, ordered=is_ordered
+        )
 
     def _table(  # noqa: PLR0913 - two tables, and where the expected one is
         self,
@@ -201,8 +203,8 @@ class Checks(Struct, frozen=True):
         columns: Sequence[str],
         wanted: Sequence[Sequence[object]],
         found: Sequence[Sequence[object]],
-        numbers: Collection[int],
         *,
+        numbers: Collection[int],
         ordered: bool,
     ) -> Iterator[Difference]:
         left, right = _as_lines(wanted, numbers), _as_lines(found, numbers)
@@ -264,7 +266,9 @@ class Checks(Struct, frozen=True):
             yield self._at(keys, f"columns {expected}", f"columns {actual}", what=what)
         else:
             numbers, what = _numeric_columns(wanted), f"file {keys[-1]}"
-            yield from self._table(keys, what, columns, wanted, found, numbers, ordered=True)
+            yield from self._table(
+                keys, what, columns, wanted, found, numbers=numbers, ordered=True
+            )
 
     def _requests(self) -> Iterator[Difference]:
         most = self.test.expected.max_requests

@@ -165,7 +165,7 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
 
 
 def _age_of_seeds(job: Job) -> timedelta:
-    """Old enough for the first extract of each query with `since`, which ends before the present."""
+    """Old enough for first extracts of queries with `since`, which end before the present."""
     found = [task.since for task in job.tasks if isinstance(task, QueryTask) and task.since]
     if not found:
         return timedelta()
