@@ -294,6 +294,12 @@ def is_of_another_form(kind: FieldKind, text: str) -> str | None:
     return None
 
 
+def is_of_kind(kind: FieldKind, text: str) -> bool:
+    """Tell whether a text that SQL wrote is a value of a kind, as far as its form shows."""
+    pattern = _FORMS.get(kind)
+    return pattern is None or re.fullmatch(pattern, text.strip(), re.IGNORECASE) is not None
+
+
 def is_skipped(text: str) -> str:
     """Give the SQL of whether a text that is no datetime would be one in another time zone."""
     return f"{_matches(text, _LOCAL)} AND try_cast({text} AS TIMESTAMP) IS NOT NULL"
@@ -308,6 +314,16 @@ def _time(text: str) -> str:
 def _id(text: str) -> str:
     return f"CASE WHEN {_matches(text, '[0-9A-Za-z]{15}([0-9A-Za-z]{3})?')} THEN {text} END"
 
+
+_FORMS = {
+    FieldKind.BOOLEAN: "true|false|1|0|yes|no|on|off|t|f|y|n",
+    FieldKind.INTEGER: _NUMERIC,
+    FieldKind.NUMBER: _NUMERIC,
+    FieldKind.DATE: _DAY,
+    FieldKind.DATETIME: _MOMENT,
+    FieldKind.TIME: _TIME + "Z?",
+    FieldKind.ID: "[0-9A-Za-z]{15}([0-9A-Za-z]{3})?",
+}
 
 _CANONICAL: dict[FieldKind, Callable[[str], str]] = {
     FieldKind.BOOLEAN: _boolean,
