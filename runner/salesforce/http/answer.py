@@ -18,9 +18,14 @@ from runner.salesforce.http.failures import ExchangeError
 PIECE_BYTES = 256 * 1024
 _LONGEST_LINE = 64 * 1024
 _MOST_HEADER_BYTES = 256 * 1024
-_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n]*)?\r?\n")
-_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*\r?\n")
+_MOST_ANNOUNCEMENTS = 100
+_LENGTH = re.compile(r"[0-9]{1,19}")
+_STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0\f\v]*)?\r?\n")
+_VALUE = rb"[ \t]*(?P<value>[^\r\n\0\f\v]*?)[ \t]*\r?\n"
+_HEADER = re.compile(rb"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):" + _VALUE)
+_FOLDED = re.compile(_VALUE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
+_TOO_LONG = "its headers are too long"
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 
@@ -64,7 +69,7 @@ def read_head(stream: Stream) -> Head:
     Raises:
         ExchangeError: There is none.
     """
-    while True:
+    for _ in range(_MOST_ANNOUNCEMENTS):
         line = stream.readline(_LONGEST_LINE)
         if not line:
             raise ExchangeError("the server disconnected without sending an answer")
@@ -74,6 +79,8 @@ def read_head(stream: Stream) -> Head:
         status, headers = int(found[2]), _read_headers(stream)
         if status >= HTTPStatus.OK:
             break
+    else:
+        raise ExchangeError("it is announced again and again")
     options = headers.get("connection", "").lower().replace(" ", "").split(",")
     keeps_alive = "close" not in options if found[1] == b"1" else "keep-alive" in options
     return Head(status, headers, keeps_alive)
@@ -85,47 +92,62 @@ def body_of(head: Head, method: str, stream: Stream) -> tuple[Iterator[bytes], b
     Raises:
         ExchangeError: It cannot be told where it ends; while it is read: it is cut off.
     """
+    coding = head.headers.get("transfer-encoding", "").lower()
+    if coding not in {"", "chunked"}:
+        raise ExchangeError(f"its Transfer-Encoding is {coding[:40]!r}")
+    text = head.headers.get("content-length")
+    length = None if text is None else _length_of(text)
     if method == "HEAD" or head.status in _BODILESS:
         return iter(()), True
-    coding = head.headers.get("transfer-encoding", "").lower()
-    length = head.headers.get("content-length")
-    if coding == "chunked":
-        return _chunks(stream), True
-    if coding:
-        raise ExchangeError(f"its Transfer-Encoding is {coding!r}")
+    if coding:  # with a length besides, it is in doubt what follows its end
+        return _chunks(stream), length is None
     if length is not None:
-        return _counted(stream, _length_of(length)), True
+        return _counted(stream, length), True
     return iter(lambda: stream.read1(PIECE_BYTES), b""), False
 
 
 def _read_headers(stream: Stream) -> dict[str, str]:
-    headers: dict[str, str] = {}
-    name, left = "", _MOST_HEADER_BYTES
+    fields: list[tuple[str, str]] = []
+    left = _MOST_HEADER_BYTES
     while (line := stream.readline(_LONGEST_LINE)) not in {b"\r\n", b"\n"}:
         left -= len(line)
         if left < 0:
-            raise ExchangeError("its headers are too long")
-        if line[:1] in {b" ", b"\t"} and name:  # goes on with the line before
-            headers[name] = f"{headers[name]} {line.strip().decode('latin-1')}"
-            continue
-        found = _HEADER.fullmatch(line)
+            raise ExchangeError(_TOO_LONG)
+        is_folded = bool(fields) and line[:1] in {b" ", b"\t"}  # goes on with the line before
+        found = (_FOLDED if is_folded else _HEADER).fullmatch(line)
         if found is None:
-            raise ExchangeError(
-                "the connection ended within its headers"
-                if not line.endswith(b"\n")
-                else f"it has the header {line[:40]!r}"
-            )
-        name, value = found[1].decode("ascii").lower(), found[2].decode("latin-1")
+            raise ExchangeError(_fault_of(line))
+        value = _text(found["value"])
+        if is_folded:
+            name, before = fields.pop()
+            fields.append((name, f"{before} {value}".strip()))
+        else:
+            fields.append((found["name"].decode("ascii").lower(), value))
+    headers: dict[str, str] = {}
+    for name, value in fields:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _fault_of(line: bytes) -> str:
+    if line.endswith(b"\n"):
+        return f"it has the header {line[:40]!r}"
+    return _TOO_LONG if len(line) >= _LONGEST_LINE else "the connection ended within its headers"
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _length_of(text: str) -> int:
     """The length that all `Content-Length` headers agree on."""
     lengths = {each.strip() for each in text.split(",")}
     length = lengths.pop()
-    if lengths or not (length.isascii() and length.isdigit()):
-        raise ExchangeError(f"its Content-Length is {text!r}")
+    if lengths or not _LENGTH.fullmatch(length):
+        raise ExchangeError(f"its Content-Length is {text[:40]!r}")
     return int(length)
 
 

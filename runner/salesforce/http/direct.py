@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from runner.salesforce.http import waits
 from runner.salesforce.http.answer import Head, body_of, read_head
-from runner.salesforce.http.failures import ExchangeError, UnsentError
+from runner.salesforce.http.dial import dial
+from runner.salesforce.http.failures import CutOffError, ExchangeError, UnsentError
 from runner.salesforce.http.outgoing import Origin, Outgoing
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _MOST_CONNECTIONS = 32
 _IDLE_SECONDS = 5.0
 """A connection that has been idle for longer may have been dropped on its way."""
+_UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 _BUFFER_BYTES = 64 * 1024
 _SENT_BYTES = 256 * 1024
 
@@ -39,6 +41,7 @@ class Connections:
         self._trusted = trusted
         self._context: ssl.SSLContext | None = None
         self._idle: dict[Origin, list[_Connection]] = {}
+        self._is_closed = False
         self._lock = Lock()
         self._free = BoundedSemaphore(_MOST_CONNECTIONS)
 
@@ -51,8 +54,10 @@ class Connections:
             OSError: The connection broke, or nothing came in time.
         """
         origin, head = request.origin(), request.head()
-        if not self._free.acquire(timeout=waits.left(timeout, UnsentError)):
-            raise UnsentError("all connections are in use")
+        try:
+            waits.wait(self._take, timeout)
+        except TimeoutError as error:
+            raise UnsentError(str(error)) from error
         try:
             connection = self._connection(origin)
             try:
@@ -69,21 +74,27 @@ class Connections:
 
     def put_back(self, origin: Origin, connection: _Connection, *, reusable: bool) -> None:
         """Take a connection back, to be used again or to be closed."""
-        if reusable:
-            connection.idle_since = time.monotonic()
-            with self._lock:
+        connection.idle_since = time.monotonic()
+        with self._lock:
+            is_kept = reusable and connection.is_in_step and not self._is_closed
+            if is_kept:
                 self._idle.setdefault(origin, []).append(connection)
-        else:
+        if not is_kept:
             connection.close()
         self._free.release()
 
     def close(self) -> None:
-        """Close every idle connection."""
+        """Close every connection, those in use once they are given back."""
         with self._lock:
+            self._is_closed = True
             idle = [each for some in self._idle.values() for each in some]
             self._idle.clear()
         for each in idle:
             each.close()
+
+    def _take(self, timeout: float | None) -> None:
+        if not self._free.acquire(timeout=timeout):
+            raise TimeoutError("all connections are in use")
 
     def _connection(self, origin: Origin) -> _Connection:
         while True:
@@ -99,8 +110,7 @@ class Connections:
     def _connect(self, origin: Origin) -> _Connection:
         context = self._tls() if origin.tls else None
         try:
-            timeout = waits.left(self._connect_timeout)
-            plain = socket.create_connection((origin.host, origin.port), timeout)
+            plain = dial(origin.host, origin.port, self._connect_timeout)
         except (OSError, UnicodeError) as error:
             raise UnsentError(str(error) or type(error).__name__) from error
         try:
@@ -111,7 +121,10 @@ class Connections:
             return _Connection(context.wrap_socket(plain, server_hostname=origin.host))
         except (OSError, ValueError) as error:
             plain.close()
-            raise UnsentError(str(error) or type(error).__name__) from error
+            cause = str(error) or type(error).__name__
+            if type(error).__name__ == "SSLCertVerificationError" and _UNTRUSTED not in cause:
+                cause = f"{_UNTRUSTED}: {cause}"  # from the certificates of macOS or Windows
+            raise UnsentError(cause) from error
         except BaseException:
             plain.close()
             raise
@@ -171,22 +184,25 @@ class _Connection:
         self.timeout: float | None = None
         """Of each read and each write."""
         self.idle_since = 0.0
+        self.is_in_step = True
+        """Whether all of each request has been sent."""
         self._waits = True
         self.stream = io.BufferedReader(_Reader(self._read), _BUFFER_BYTES)
 
     def exchange(self, head: bytes, request: Outgoing) -> Head:
         """Send a request and read the head of the answer."""
-        broken: OSError | None = None
         try:
             self._send(head, request)
-        except TimeoutError:
-            raise
-        except OSError as error:  # a server that refuses an upload may say so and hang up
-            broken = error
-        try:
-            return read_head(self.stream)
-        except (OSError, ExchangeError) as error:
-            raise (broken or error) from error
+        except OSError as error:
+            self.is_in_step = False
+            cut_off = CutOffError(str(error) or type(error).__name__)
+            if isinstance(error, TimeoutError):
+                raise cut_off from error
+            try:  # a server that refuses an upload may say so and hang up
+                return read_head(self.stream)
+            except (OSError, ExchangeError):
+                raise cut_off from error
+        return read_head(self.stream)
 
     def is_usable(self) -> bool:
         """Whether the server has neither hung up nor sent what nobody asked for."""
@@ -209,29 +225,27 @@ class _Connection:
             self._socket.close()
 
     def _send(self, head: bytes, request: Outgoing) -> None:
-        left = request.length or 0
         unsent = head
-        for piece in request.body:
-            left -= len(piece)
-            if left < 0:
-                break
+        for piece in request.pieces():
             # The head goes out with what follows it.
             self._write(unsent + piece if unsent else piece)
             unsent = b""
-        if left:
-            raise UnsentError(f"the body has another length than {request.length} bytes")
         if unsent:
             self._write(unsent)
 
     def _write(self, content: bytes) -> None:
         view = memoryview(content)
+
+        def write_within(timeout: float | None) -> int:
+            self._socket.settimeout(timeout)
+            return self._socket.send(view[:_SENT_BYTES])
+
         while view:
-            self._socket.settimeout(waits.left(self.timeout))
-            view = view[self._socket.send(view[:_SENT_BYTES]) :]
+            view = view[waits.wait(write_within, self.timeout) :]
 
     def _read(self, buffer: memoryview) -> int:
         if self._waits:
-            return waits.read(lambda timeout: self._read_within(buffer, timeout), self.timeout)
+            return waits.wait(lambda timeout: self._read_within(buffer, timeout), self.timeout)
         self._socket.settimeout(0)
         try:
             return self._socket.recv_into(buffer)
@@ -242,7 +256,13 @@ class _Connection:
 
     def _read_within(self, buffer: memoryview, timeout: float | None) -> int:
         self._socket.settimeout(timeout)
-        return self._socket.recv_into(buffer)
+        try:
+            return self._socket.recv_into(buffer)
+        except TimeoutError as error:
+            if error.errno is None:
+                raise
+            # The system's own timeout ends a connection; ours may be followed by another read.
+            raise ConnectionAbortedError(error.errno, error.strerror) from error
 
 
 class _Reader(io.RawIOBase):

@@ -27,6 +27,10 @@ class UnsentError(ExchangeError):
     """The request cannot have been executed: it did not leave this machine, or not completely."""
 
 
+class CutOffError(UnsentError):
+    """The connection broke while the request was sent: the server has not got all of it."""
+
+
 class ProxyRefusedError(UnsentError):
     """The proxy does not connect; the text begins with its status."""
 
@@ -67,7 +71,7 @@ def _error_of(failure: Exception, request: OrgRequest) -> OrgError:
             hint="If a proxy here inspects TLS, name the file of its certificate in SSL_CERT_FILE, "
             "or add the certificate to this machine's trusted ones. Check the clock, too.",
         )
-    if isinstance(failure, UnsentError):
+    if isinstance(failure, UnsentError) and not isinstance(failure, CutOffError):
         return TransportError(
             f"{host} cannot be reached: {cause}",
             may_have_arrived=False,
@@ -75,6 +79,6 @@ def _error_of(failure: Exception, request: OrgRequest) -> OrgError:
         )
     return TransportError(
         f"No complete answer from {host} to {request.method} {urlsplit(request.url).path}: {cause}",
-        may_have_arrived=True,
+        may_have_arrived=not isinstance(failure, UnsentError),
         hint="The connection broke; try again later.",
     )

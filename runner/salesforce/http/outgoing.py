@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import quote, unquote, urlsplit
 
 from msgspec import Struct
 
-from runner.salesforce.http.failures import UnsentError
+from runner.salesforce.http.failures import CutOffError, ExchangeError, UnsentError
 
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A method, or the name of a header."""
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IN_TARGETS = "/:?@!$&'()*+,;=~%[]|"
 """What is sent as it is, besides letters and digits."""
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -51,26 +54,33 @@ class Outgoing(Struct, frozen=True):
         Raises:
             UnsentError: Its URL names no server.
         """
+        if _CONTROL.search(self.url):  # urlsplit leaves line breaks out
+            raise UnsentError("its URL has a character that it cannot have")
         try:
             parts = urlsplit(self.url)
-            port = parts.port
+            host, port = parts.hostname or "", parts.port
+            if not host.isascii():
+                host = host.encode("idna").decode("ascii")
         except ValueError as error:
             raise UnsentError(str(error)) from error
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if parts.scheme not in {"http", "https"} or not host:
             raise UnsentError(f"{self.url!r} is no URL of a server")
         tls = parts.scheme == "https"
-        return Origin(tls, parts.hostname, port or (443 if tls else 80))
+        return Origin(tls, host, port or (443 if tls else 80))
 
     def head(self) -> bytes:
         """Its lines before the body.
 
         Raises:
-            UnsentError: A header has a line break or another character that it cannot have.
+            UnsentError: It has a line break or another character that it cannot have.
         """
         parts = urlsplit(self.url)
-        target = quote(parts.path or "/", safe=_IN_TARGETS)
-        if parts.query:
-            target += f"?{quote(parts.query, safe=_IN_TARGETS)}"
+        try:
+            target = quote(parts.path or "/", safe=_IN_TARGETS)
+            if parts.query:
+                target += f"?{quote(parts.query, safe=_IN_TARGETS)}"
+        except UnicodeEncodeError as error:  # half of a surrogate pair
+            raise UnsentError("its URL has a character that it cannot have") from error
         headers = {"Host": self.origin().text, "Connection": "keep-alive", **self.headers}
         if parts.username is not None and "Authorization" not in headers:
             user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -78,10 +88,26 @@ class Outgoing(Struct, frozen=True):
         if self.length is not None or self.method in _WITH_BODY:
             headers["Content-Length"] = str(self.length or 0)
         for name, value in headers.items():
-            if not _HEADER_VALUE.fullmatch(value):
-                raise UnsentError(f"the header {name} has a character that it cannot have")
+            if not (_TOKEN.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+                raise UnsentError(f"the header {name!r} has a character that it cannot have")
+        if not _TOKEN.fullmatch(self.method):
+            raise UnsentError(f"{self.method!r} is no method")
         lines = [f"{self.method} {target} HTTP/1.1", *map(": ".join, headers.items()), "", ""]
-        try:
-            return "\r\n".join(lines).encode("ascii")
-        except UnicodeEncodeError as error:
-            raise UnsentError(str(error)) from error
+        return "\r\n".join(lines).encode("ascii")
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, of the length that it must have.
+
+        Raises:
+            CutOffError: It has another; the server lacks the end of the body.
+            ExchangeError: It goes on after its length; the server may have taken what it has got.
+        """
+        left = self.length or 0
+        for piece in self.body:
+            if len(piece) > left:
+                kind = CutOffError if left else ExchangeError
+                raise kind(f"the body is longer than {self.length} bytes")
+            left -= len(piece)
+            yield piece
+        if left:
+            raise CutOffError(f"the body is shorter than {self.length} bytes")

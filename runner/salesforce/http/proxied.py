@@ -16,7 +16,7 @@ import httpx
 
 from runner.salesforce.http.failures import ExchangeError, ProxyRefusedError, UnsentError
 from runner.salesforce.http.outgoing import Outgoing
-from runner.salesforce.http.waits import left, read
+from runner.salesforce.http.waits import left, wait
 
 _CONNECTIONS = 32
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
@@ -80,7 +80,7 @@ class Proxied:
                 request.method,
                 request.url,
                 headers=headers,
-                content=None if request.length is None else iter(request.body),
+                content=None if request.length is None else request.pieces(),
                 timeout=httpx.Timeout(timeout, connect=self._connect_timeout),
             )
             return ProxiedAnswer(self._client.send(outgoing, stream=True))
@@ -165,7 +165,7 @@ class _LimitedStream(httpcore.NetworkStream):
         def once(seconds: float | None) -> bytes:
             return self._stream.read(max_bytes, seconds)
 
-        return read(once, timeout, httpcore.ReadTimeout)
+        return wait(once, timeout, httpcore.ReadTimeout)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._stream.write(buffer, left(timeout, httpcore.WriteTimeout))

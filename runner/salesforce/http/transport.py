@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from threading import Lock
@@ -64,7 +65,7 @@ class Transport:
         self._timeout = read_timeout_seconds
         self._question_timeout = min(read_timeout_seconds, QUESTION_TIMEOUT_SECONDS)
         self._connect_timeout = connect_timeout_seconds
-        self._direct = Connections(connect_timeout_seconds, _trusted)
+        self._direct = Connections(connect_timeout_seconds, trusted)
         self._proxied: Proxied | None = None
         self._creating = Lock()
 
@@ -136,7 +137,7 @@ class Transport:
                 from runner.salesforce.http.proxied import Proxied  # noqa: PLC0415 - takes long
 
                 try:
-                    self._proxied = Proxied(self._connect_timeout, _trusted())
+                    self._proxied = Proxied(self._connect_timeout, trusted())
                 except (ValueError, ImportError) as error:
                     raise _unusable_settings(error) from error
             return self._proxied
@@ -226,7 +227,7 @@ def _unreadable(file: Path, error: OSError) -> StateError:
     )
 
 
-def _trusted() -> ssl.SSLContext:
+def trusted() -> ssl.SSLContext:
     """Trusts this machine's certificates, unless SSL_CERT_FILE or SSL_CERT_DIR names others."""
     import ssl  # noqa: PLC0415 - the local org has no TLS
 
@@ -239,6 +240,9 @@ def _trusted() -> ssl.SSLContext:
 
             context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.set_alpn_protocols(["http/1.1"])
+        # A connection that ends without TLS saying so may have been cut by anyone on its way.
+        wrapped = partial(context.wrap_socket, suppress_ragged_eofs=False)
+        context.wrap_socket = wrapped  # type: ignore[method-assign]
     except (OSError, ValueError, ImportError) as error:
         raise _unusable_settings(error) from error
     return context

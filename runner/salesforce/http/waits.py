@@ -16,10 +16,10 @@ from typing import TypeVar
 from runner.lanes import check_stop, in_lane
 
 _LOOK_UP_SECONDS = 0.5
-"""How often a read in a lane looks whether it must stop."""
+"""How often a wait in a lane looks whether it must stop."""
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
 """When the waits of this thread must have ended, by the monotonic clock; None: no limit."""
-Read = TypeVar("Read")
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -45,15 +45,15 @@ def left(timeout: float | None, error: type[Exception] = TimeoutError) -> float 
     return rest if timeout is None else min(timeout, rest)
 
 
-def read(
-    once: Callable[[float | None], Read],
+def wait(
+    once: Callable[[float | None], Result],
     timeout: float | None,
     error: type[Exception] = TimeoutError,
-) -> Read:
-    """Read within a timeout; a lane notices meanwhile that it must stop.
+) -> Result:
+    """Wait within a timeout; a lane notices meanwhile that it must stop.
 
     Args:
-        once: Reads within the seconds that it is given, or raises `error`.
+        once: Waits as many seconds as it is given, then raises `error`.
         timeout: Seconds; None: no limit.
         error: What says that nothing came in time.
     """

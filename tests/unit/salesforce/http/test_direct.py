@@ -3,48 +3,23 @@
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from pathlib import Path
+from threading import Event
 
 import pytest
 
-from runner.errors import TransportError, UnexpectedAnswerError
+from runner.errors import AbortedError, ExitCode, TransportError
+from runner.lanes import Background
+from runner.salesforce.http.direct import Connections
+from runner.salesforce.http.failures import mapped_failures
 from runner.salesforce.http.messages import FileBody, OrgRequest
+from runner.salesforce.http.outgoing import Outgoing
+from runner.salesforce.http.proxied import Proxied
 from runner.salesforce.http.transport import Transport
 from runner.salesforce.http.upload import FileUpload
 from runner.salesforce.http.waits import time_limit
-from tests.e2e.sign_in.test_another_org import certificate
-
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
-
-
-@contextmanager
-def server(*connections, context=None):
-    """Answer on each connection in turn: with some bytes for each request, then hang up.
-
-    Gives the URL and a future of the heads of the requests.
-    """
-
-    def serve(listener):
-        heads = []
-        for answers in connections:
-            link, _ = listener.accept()
-            if context is not None:
-                try:
-                    link = context.wrap_socket(link, server_side=True)
-                except OSError:
-                    continue
-            with link, suppress(OSError):
-                for answer in answers:
-                    head = b""
-                    while b"\r\n\r\n" not in head and (piece := link.recv(65536)):
-                        head += piece
-                    heads.append(head)
-                    link.sendall(answer)
-        return heads
-
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        scheme = "http" if context is None else "https"
-        yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}", pool.submit(serve, listener)
+from tests.unit.salesforce.http.wire import OK, server
 
 
 def get(transport, url, **more):
@@ -74,6 +49,7 @@ def test_a_connection_that_is_in_doubt_is_not_used_again(transport, answer):
 def test_a_server_that_has_hung_up_in_the_meantime_is_connected_again(transport):
     with server([OK], [OK]) as (url, heads):
         get(transport, url)
+        assert heads.hung_up.acquire(timeout=20)
         get(transport, url)
         assert len(heads.result()) == 2
 
@@ -84,7 +60,7 @@ def test_an_answer_that_was_not_read_to_its_end_closes_its_connection(transport)
         assert get(transport, url) == b"{}"
 
 
-def test_a_refusal_in_the_middle_of_an_upload_is_read(transport, tmp_path):
+def test_a_refusal_in_the_middle_of_an_upload_is_read(tmp_path):
     part = tmp_path / "part.csv"
     part.write_bytes(b"x" * 30_000_000)
     refusal = b"HTTP/1.1 413 Too large\r\nContent-Length: 2\r\nConnection: close\r\n\r\n[]"
@@ -102,8 +78,8 @@ def test_a_refusal_in_the_middle_of_an_upload_is_read(transport, tmp_path):
 
         refused = pool.submit(refuse)
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
-        assert transport.send(OrgRequest("PUT", url, body=part)).status == 413
-        transport.close()
+        with Transport() as transport:
+            assert transport.send(OrgRequest("PUT", url, body=part)).status == 413
         refused.result()
 
 
@@ -146,7 +122,7 @@ def test_a_part_that_shrinks_while_it_is_sent_has_not_arrived(transport, tmp_pat
     shrinks = FileBody(b"", part, 5, "", b"")
     monkeypatch.setattr(FileUpload, "pieces", lambda _: iter([b"Id\n"]))
     with server([OK]) as (url, heads):
-        with pytest.raises(TransportError, match="another length") as caught:
+        with pytest.raises(TransportError, match="shorter than") as caught:
             transport.send(OrgRequest("PUT", url, body=shrinks))
         heads.result()
     assert caught.value.may_have_arrived is False
@@ -175,30 +151,108 @@ def test_nothing_is_sent_once_the_time_is_up(org, transport):
     assert org.asked == []
 
 
-@pytest.fixture
-def tls(tmp_path):
-    pem = certificate(tmp_path, ["localhost"])
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem)
-    return pem, context
+@pytest.mark.parametrize("again", [b"", OK[:-1]])
+def test_a_request_that_was_taken_is_not_sent_again_by_itself(transport, again):
+    """The server hangs up on a connection that is used again: it may have done what was asked."""
+    with server([OK, again], [OK]) as (url, heads):
+        get(transport, url)
+        with pytest.raises(TransportError) as caught:
+            transport.send(OrgRequest("POST", f"{url}/second", body=b"{}"))
+        assert caught.value.may_have_arrived is True
+        get(transport, f"{url}/third")
+        assert [head.split()[1] for head in heads.result()] == [b"/", b"/second", b"/third"]
 
 
-def test_tls_is_spoken_with_a_server_whose_certificate_is_trusted(tls, monkeypatch):
-    pem, context = tls
-    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
-    with server([OK, OK], context=context) as (url, heads), Transport() as transport:
-        named = url.replace("127.0.0.1", "localhost")
-        assert [get(transport, named), get(transport, named)] == [b"{}", b"{}"]
-        assert len(heads.result()) == 2
+@pytest.fixture(params=[False, True], ids=["direct", "proxied"])
+def connections(request):
+    made = Proxied(5.0, ssl.create_default_context()) if request.param else Connections(5.0, None)
+    yield made
+    made.close()
 
 
-def test_a_certificate_that_is_not_trusted_or_of_another_host_is_refused(tls, monkeypatch):
-    pem, context = tls
-    for host in ("localhost", "127.0.0.1"):  # the first is not trusted yet
-        with (
-            server([OK], context=context) as (url, _),
-            Transport() as transport,
-            pytest.raises(UnexpectedAnswerError, match="is not trusted"),
-        ):
-            get(transport, url.replace("127.0.0.1", host))
-        monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+@pytest.mark.parametrize(
+    ("pieces", "may_have_arrived"),
+    [([b"12"], False), ([b"12", b"34"], False), ([b"123", b"4"], True)],
+)
+def test_a_body_of_another_length_counts_as_what_was_sent(connections, pieces, may_have_arrived):
+    request = OrgRequest("PUT", "http://x/")
+    with server([OK]) as (url, heads):
+        with pytest.raises(TransportError) as caught, mapped_failures(request):
+            connections.send(Outgoing("PUT", url, {}, pieces, 3), 5.0)
+        heads.result()
+    assert caught.value.may_have_arrived is may_have_arrived
+
+
+def hang_up(listener):
+    listener.accept()[0].close()
+
+
+def test_a_request_that_breaks_off_has_not_arrived(transport):
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        hung_up = pool.submit(hang_up, listener)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        with pytest.raises(TransportError) as caught:
+            transport.send(OrgRequest("POST", url, body=bytes(20_000_000)))
+        hung_up.result()
+    assert caught.value.may_have_arrived is False
+
+
+def test_a_connection_that_is_given_back_after_the_end_is_closed():
+    with server([OK, OK]) as (url, heads):
+        transport = Transport()
+        transport.send(OrgRequest("GET", url), lambda _, body: [*body, transport.close()])
+        assert heads.result()[1:] == [b""]
+
+
+def test_a_request_that_gets_no_connection_has_not_arrived(org):
+    org.respond = lambda _: (200, b"{}")
+
+    def nested(*_):
+        with time_limit(60.0 if len(org.asked) < 32 else 0.05):
+            transport.send(OrgRequest("POST", org.url), nested)
+
+    with Transport() as transport:
+        with pytest.raises(TransportError, match="all connections are in use") as caught:
+            nested()
+        assert caught.value.may_have_arrived is False
+    assert len(org.asked) == 32
+
+
+def test_no_connection_is_left_open(org):
+    org.respond = lambda _: (200, b"{}")
+    before = len([*Path("/proc/self/fd").iterdir()])
+    with Transport() as transport:
+        for turn in range(100):
+            if turn % 3:
+                org.lose() if turn % 2 else org.cut(b"half")
+            with suppress(TransportError):
+                get(transport, org.url)
+    assert len([*Path("/proc/self/fd").iterdir()]) <= before + 2  # the org's own ends
+
+
+def test_a_stop_ends_a_send():
+    accepted = Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+
+        def pieces():
+            yield bytes(1000)
+            accepted.set()
+            yield bytes(50_000_000)
+
+        outgoing = Outgoing("PUT", url, {}, pieces(), 50_001_000)
+        work = Background(lambda: Connections(5.0, None).send(outgoing, 5.0))
+        accepted.wait(10)
+        work.stop(ExitCode.INTERRUPTED)
+        with pytest.raises(AbortedError):
+            work.result()
+
+
+@pytest.mark.parametrize(
+    "path", ["/a\r\nX: 1", "/a\nb", "/\0", "/?q=\x7f", "/\ud800", "/?q=\udfff"]
+)
+def test_a_path_that_no_url_can_have_is_not_sent(org, transport, path):
+    with pytest.raises(TransportError) as caught:
+        transport.send(OrgRequest("GET", org.url + path))
+    assert caught.value.may_have_arrived is False
+    assert org.asked == []
