@@ -124,7 +124,7 @@ def plan_columns(
     unique: list[str] = []
     references: list[ReferencePlan] = []
     for wish, column in resolved:
-        mapped = _mapped(task, wish, column, described)
+        mapped = mapped_column(task, wish, column, described)
         if wish.lookup is not None:
             reference = plan_reference(
                 job,
@@ -171,9 +171,10 @@ def _notes(
         yield f"sent for new records only, since nobody can change them later: {names}"
 
 
-def _mapped(
+def mapped_column(
     task: WriteTask, wish: Wish, column: ResolvedColumn, described: ObjectDescribe
 ) -> MappedColumn:
+    """What is sent of a field that a write fills, and where it comes from."""
     identifies = column.name.lower() == required_column(task)
     is_key = identifies and not _may_be_blank(task)
     mapped = MappedColumn(

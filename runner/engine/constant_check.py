@@ -1,25 +1,24 @@
-"""Constants that a job writes and that their fields do not take; fields that it must fill.
+"""Constants of a job that their fields cannot hold, and required fields that a create leaves out.
 
-Knows expressions that are nothing but a text. Knows nothing of values in sources.
+No row could be sent. Knows expressions without a column. Knows nothing of values in sources.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from runner.diagnostics import Diagnostic, Severity
+from runner.engine.column_wishes import Wish
+from runner.engine.columns import mapped_column
 from runner.errors import OrgError, TransientError
 from runner.job.endpoints import EXPLICIT_NULL
-from runner.job.model import Job, Verb, WriteTask
-from runner.salesforce.describe import Describes
+from runner.job.lookups import is_word
+from runner.job.model import FieldMapping, Job, Verb, WriteTask
+from runner.salesforce.describe import Describes, ResolvedColumn
 from runner.salesforce.described import ColumnError, FieldDescribe
 from runner.suggest import did_you_mean, in_words
-from runner.tables.field_types import FieldKind
-from runner.tables.staging.canonical_values import EXPECTED, is_of_kind
-
-_TEXT = re.compile(r"\s*'(?P<text>(?:[^']|'')*)'\s*")
-_OF_LENGTH = frozenset({"string", "textarea", "url", "phone", "email", "encryptedstring"})
+from runner.tables.field_types import FieldKind, MappedColumn
+from runner.tables.staging.constants import constant_text, misfits
 
 
 def constant_problems(job: Job, task: WriteTask, describes: Describes) -> Iterator[Diagnostic]:
@@ -28,49 +27,50 @@ def constant_problems(job: Job, task: WriteTask, describes: Describes) -> Iterat
     Raises:
         TransientError: The org could not be asked.
     """
+    columns: dict[MappedColumn, FieldMapping] = {}
     for mapping in task.fields or ():
-        found = _TEXT.fullmatch(mapping.expression) if mapping.lookup is None else None
-        field = _field(task.sobject, mapping.field, describes) if found else None
-        text = found["text"].replace("''", "'") if found else ""
-        if field is None or not text.strip() or text == EXPLICIT_NULL:
+        resolved = _resolved(task.sobject, mapping.field, describes)
+        if mapping.lookup is not None or mapping.is_file or resolved is None:
             continue
-        for message, hint in _misfits(text, field, may_be_cut=task.truncate):
-            path = ("tasks", task.index, "fields", mapping.field)
-            yield job.origin.diagnose(path, "org/wrong-value", message, help=hint)
+        text = constant_text(mapping.expression)
+        if text is not None and resolved.lookup is None and resolved.field.choices:
+            yield from _not_in_picklist(job, task, mapping, text, resolved.field)
+            continue
+        wish = Wish(mapping.field, mapping.expression, ("tasks", task.index, *mapping.location))
+        columns[mapped_column(task, wish, resolved, describes.of(task.sobject))] = mapping
+    for column, why in misfits(list(columns), task.timezone):
+        mapping = columns[column]
+        yield job.origin.diagnose(
+            ("tasks", task.index, *mapping.location),
+            "org/wrong-value",
+            f"{column.label}: {why}",
+            help=_hint(mapping, is_text=column.kind is FieldKind.TEXT),
+        )
     if task.verb is Verb.CREATE and task.fields is not None:
         yield from _unfilled(job, task, describes)
 
 
-def _misfits(
-    text: str, field: FieldDescribe, *, may_be_cut: bool
-) -> Iterator[tuple[str, str | None]]:
-    kind = FieldKind.of(field.type)
-    if field.choices:
-        known = {each.lower() for each in field.choices}
-        values = text.split(";") if field.type == "multipicklist" else [text]
-        for value in (each for each in values if each.strip() and each.lower() not in known):
-            hint = did_you_mean(value, field.choices, f"It has {in_words(field.choices, 'and')}.")
-            yield f"{value!r} is not a value of the picklist {field.name}", hint
-    elif not is_of_kind(kind, text):
-        yield (
-            f"{field.name} is of type {field.type}, and {text!r} is not",
-            f"Write {EXPECTED[kind]}.",
+def _not_in_picklist(
+    job: Job, task: WriteTask, mapping: FieldMapping, text: str, field: FieldDescribe
+) -> Iterator[Diagnostic]:
+    known = {EXPLICIT_NULL.lower(), *(each.lower() for each in field.choices)}
+    values = text.split(";") if field.type == "multipicklist" else [text]
+    for value in (each for each in values if each.strip() and each.lower() not in known):
+        yield job.origin.diagnose(
+            ("tasks", task.index, *mapping.location),
+            "org/wrong-value",
+            f"{value!r} is not a value of the picklist {field.name}",
+            help=did_you_mean(value, field.choices, f"It has {in_words(field.choices, 'and')}."),
         )
-    elif (
-        field.type in _OF_LENGTH
-        and not (field.html_formatted or may_be_cut)
-        and 0 < field.length < len(text.strip())
-    ):
-        message = f"{field.name} takes {field.length:,} characters, and the text has {len(text):,}"
-        yield message, "Shorten it, or write `truncate: true` to have it cut."
 
 
 def _unfilled(job: Job, task: WriteTask, describes: Describes) -> Iterator[Diagnostic]:
     """Required fields that a create does not fill."""
-    fields = [_resolved(task.sobject, each.field, describes) for each in task.fields or ()]
-    if None in fields:
+    columns = [_resolved(task.sobject, each.field, describes) for each in task.fields or ()]
+    if None in columns:
         return  # which is a problem already
-    filled = {name for each in fields if each for name in (each.name, each.compound_field_name)}
+    fields = [each.field for each in columns if each]
+    filled = {name for each in fields for name in (each.name, each.compound_field_name)}
     required = (each for each in describes.of(task.sobject).fields.values() if each.required)
     for field in required:
         if field.name not in filled:
@@ -83,18 +83,23 @@ def _unfilled(job: Job, task: WriteTask, describes: Describes) -> Iterator[Diagn
             )
 
 
-def _field(sobject: str, column: str, describes: Describes) -> FieldDescribe | None:
-    """The object's own field of a column, if there is one."""
-    return _resolved(sobject, column, describes, own=True)
+def _hint(mapping: FieldMapping, *, is_text: bool) -> str:
+    text = constant_text(mapping.expression)
+    if text is not None and is_word(text):
+        return (
+            "No row could be sent. If it is meant as a column of the source, write it without the "
+            f"single quotes: `{text}`."
+        )
+    if is_text:
+        return "No row could be sent: shorten it, or add `truncate: true` to have it cut."
+    return "No row could be sent: write a value that fits the field."
 
 
-def _resolved(
-    sobject: str, column: str, describes: Describes, *, own: bool = False
-) -> FieldDescribe | None:
+def _resolved(sobject: str, column: str, describes: Describes) -> ResolvedColumn | None:
+    """What a column of the job refers to, if it is there."""
     try:
-        resolved = describes.resolve(sobject, column)
+        return describes.resolve(sobject, column)
     except TransientError:
         raise
     except (OrgError, ColumnError):
         return None
-    return None if own and resolved.parent_field else resolved.field

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from runner.job.endpoints import EXPLICIT_NULL
 from runner.salesforce.described import FieldDescribe
 from runner.suggest import in_words
 
@@ -131,7 +132,8 @@ def _value_of(field: FieldDescribe) -> Schema:
 
 def _no_other_constant(field: FieldDescribe) -> str:
     """A pattern for every expression but a constant that the restricted picklist lacks."""
-    one = f"(?:{any_case(each.replace(chr(39), chr(39) * 2) for each in field.choices)}|\\s*)"
+    texts = (each.replace("'", "''") for each in (*field.choices, EXPLICIT_NULL))
+    one = f"(?:{any_case(texts)}|\\s*)"
     known = f"{one}(?:;{one})*" if field.type == "multipicklist" else one
     return f"^(?!\\s*'(?!{known}'\\s*$)(?:[^']|'')*'\\s*$)"
 

@@ -1,6 +1,7 @@
 """`runner org pull`: the shape of the jobs' org in files, and checks without the org."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -119,6 +120,7 @@ WRONG = """
     Name: Name
     Phoen: Name
     Tier__c: "'Gould'"
+    NumberOfEmployees: "'many'"
 - name: bills
   query: SELECT Id, Othr__r.Name FROM Invoice__c
   to: out.csv
@@ -144,17 +146,18 @@ def test_a_job_is_validated_by_the_lock_without_the_org(pulling):
     ended = bench.run("validate", wrong, "-o", "json")
     assert ended.code == 2
     found = [
-        (each["line"], each["column"], each["code"], each["help"].split("?")[0])
+        (each["line"], each["column"], each["code"], re.split(r"[?]|[.] ", each["help"])[0])
         for each in ended.document["diagnostics"]
     ]
     assert found == [
         (7, 10, "org/not-a-key", "Mark it as External ID in Setup, or use ERP_Id__c or Id."),
         (11, 7, "org/unknown-field", "did you mean `Phone`"),
         (12, 16, "org/wrong-value", "did you mean `Gold`"),
-        (14, 23, "org/unknown-relationship", "did you mean `Other__r`"),
-        (17, 13, "org/unknown-object", "did you mean `Account`"),
+        (13, 26, "org/wrong-value", "No row could be sent"),
+        (15, 23, "org/unknown-relationship", "did you mean `Other__r`"),
+        (18, 13, "org/unknown-object", "did you mean `Account`"),
         (
-            22,
+            23,
             22,
             "org/read-only-field",
             "Remove it, or use an upsert, which sends it for new records only.",

@@ -23,7 +23,7 @@ _MONTH = "[1-9][0-9]{3}-(0[1-9]|1[0-2])-"
 _EVERY_MONTH, _SOME_MONTHS = "(0[1-9]|1[0-9]|2[0-8])", "(29|30|31)"
 """Days; whether the month has the late ones is left to those who know the calendar."""
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z"
-_SURELY = {
+CANONICAL_TEXT = {
     FieldKind.INTEGER: _DIGITS,
     FieldKind.NUMBER: rf"{_DIGITS}(\.[0-9]+)?",
     FieldKind.DATETIME: f"{_MONTH}{_EVERY_MONTH}T{_TIME}",
@@ -78,7 +78,7 @@ def _is_canonical(kind: FieldKind, value: str) -> str:
     if kind is FieldKind.DATE:
         written = f"CAST(try_cast({value} AS DATE) AS VARCHAR)"
         return f"(strlen({value}) = 10 AND {written} IS NOT DISTINCT FROM {value})"
-    surely = _matches(value, _SURELY[kind])
+    surely = _matches(value, CANONICAL_TEXT[kind])
     if kind is not FieldKind.DATETIME:
         return surely
     is_read = f"try_cast({value} AS TIMESTAMPTZ) IS NOT NULL"

@@ -22,10 +22,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from msgspec import Struct
 
 from runner.job.endpoints import EXPLICIT_NULL, FileShape
+from runner.tables.database import Database
 from runner.tables.field_types import TRIMMED_BY_THE_ORG, FieldKind
 from runner.tables.sources.value_texts import NOT_FINITE, NUMBER_MACROS
 from runner.tables.sql import literal, once
@@ -294,12 +296,6 @@ def is_of_another_form(kind: FieldKind, text: str) -> str | None:
     return None
 
 
-def is_of_kind(kind: FieldKind, text: str) -> bool:
-    """Tell whether a text that SQL wrote is a value of a kind, as far as its form shows."""
-    pattern = _FORMS.get(kind)
-    return pattern is None or re.fullmatch(pattern, text.strip(), re.IGNORECASE) is not None
-
-
 def is_skipped(text: str) -> str:
     """Give the SQL of whether a text that is no datetime would be one in another time zone."""
     return f"{_matches(text, _LOCAL)} AND try_cast({text} AS TIMESTAMP) IS NOT NULL"
@@ -314,16 +310,6 @@ def _time(text: str) -> str:
 def _id(text: str) -> str:
     return f"CASE WHEN {_matches(text, '[0-9A-Za-z]{15}([0-9A-Za-z]{3})?')} THEN {text} END"
 
-
-_FORMS = {
-    FieldKind.BOOLEAN: "true|false|1|0|yes|no|on|off|t|f|y|n",
-    FieldKind.INTEGER: _NUMERIC,
-    FieldKind.NUMBER: _NUMERIC,
-    FieldKind.DATE: _DAY,
-    FieldKind.DATETIME: _MOMENT,
-    FieldKind.TIME: _TIME + "Z?",
-    FieldKind.ID: "[0-9A-Za-z]{15}([0-9A-Za-z]{3})?",
-}
 
 _CANONICAL: dict[FieldKind, Callable[[str], str]] = {
     FieldKind.BOOLEAN: _boolean,
@@ -368,3 +354,11 @@ MACROS = (
     f"CREATE MACRO joined_list(t) AS {_JOINED_LIST}",
 )
 """A database needs these before canonical SQL runs on it."""
+
+
+def open_database(folder: Path) -> Database:
+    """Open a database with these macros."""
+    database = Database(folder)
+    for macro in MACROS:
+        database.connection.execute(macro)
+    return database

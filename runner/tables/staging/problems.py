@@ -109,28 +109,28 @@ def _checks(mapping: ColumnMapping, *, has_null: bool) -> Iterator[_Check]:
         message = literal(f"{column.label}: the expression `{expression}` fails for this row")
         yield _check(column.label, f"__e{index} IS NULL", UNCOMPUTABLE, message)
     for place in mapping.with_nan:
-        message = literal(f"{_label(column)}: the expression uses '")
+        message = literal(f"{label_of(column)}: the expression uses '")
         why = literal("', which is not a number; `nulls` in `from` can make it a blank")
         not_finite = f"s{place} IN ({', '.join(map(literal, NOT_FINITE))})"
         yield _check(column.label, not_finite, MISFIT, f"{message} || s{place} || {why}")
     if column.kind is not FieldKind.TEXT or mapping.format:
-        before, after = literal(f"{_label(column)}: '"), _why_not(mapping)
+        before, after = literal(f"{label_of(column)}: '"), _why_not(mapping)
         misfit = f"m{index} IS NULL AND {text} IS NOT NULL"
         message = f"{before} || {shown(text)} || {after}"
         yield _check(column.label, misfit, MISFIT, message)
     if column.id_prefix:  # the org does not compare: a delete over REST takes any Ids
         other = f"NOT starts_with(m{index}, {literal(column.id_prefix)})"
-        before = literal(f"{_label(column)}: '")
+        before = literal(f"{label_of(column)}: '")
         after = literal(f"' is another object's Id; this one's begin with {column.id_prefix}")
         yield _check(column.label, other, MISFIT, f"{before} || m{index} || {after}")
     if mapping.is_too_long and not column.is_cut:
-        before = literal(f"{_label(column)}: data value too large: ")
+        before = literal(f"{label_of(column)}: data value too large: ")
         after = literal(f" (max length={column.max_length})")
         message = f"{before} || {shown(f'm{index}')} || {after}"
         in_bytes = f"strlen(m{index}) > {column.max_length}"
         yield _check(column.label, mapping.is_too_long, TOO_LONG, message, may_fail=in_bytes)
     if column.kind is FieldKind.TEXT and has_null:
-        message = literal(f"{_label(column)}: contains the character U+0000, which no org stores")
+        message = literal(f"{label_of(column)}: contains the character U+0000, which no org stores")
         yield _check(column.label, f"contains({text}, chr(0))", MISFIT, message)
     if column.required:
         empty = f"coalesce({text}, '') IN ('', {_NULL})"
@@ -163,7 +163,7 @@ def shown(text: str) -> str:
     )
 
 
-def _label(column: MappedColumn) -> str:
+def label_of(column: MappedColumn) -> str:
     """The field, and the expression that fills it unless that is a column of its name."""
     shown = " ".join((column.expression or "").split())
     if shown.lower() in {"", column.label.lower()}:

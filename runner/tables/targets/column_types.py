@@ -19,7 +19,7 @@ from runner.tables.database import Database
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces, with_rows
 from runner.tables.sql import literal, name
-from runner.tables.staging.canonical_values import MACROS
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.rest_rows import QueryColumn
 
 Result = TypeVar("Result")
@@ -75,14 +75,6 @@ def _typed(column: str, known: QueryColumn | None) -> TypedColumn:
 def with_query_rows(rows: Path, use: Callable[[str], Result]) -> Result:
     """Call `use` with the relation of a query's rows; every column is text, and blank is NULL."""
     return with_rows(rows, column_names(rows), use)
-
-
-def open_database(folder: Path) -> Database:
-    """Open a database with the macros that convert values."""
-    database = Database(folder)
-    for macro in MACROS:
-        database.connection.execute(macro)
-    return database
 
 
 def widen(

@@ -24,6 +24,7 @@ from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces
 from runner.tables.sql import name
 from runner.tables.sql_connection import SQLITE_FILES, connect, duckdb_file, import_sqlalchemy
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets import postgresql, sqlite
 from runner.tables.targets.column_types import (
     TypedColumn,
@@ -31,7 +32,6 @@ from runner.tables.targets.column_types import (
     as_described,
     column_names,
     fetched,
-    open_database,
     python_cell,
     typed_cell,
     with_query_rows,

@@ -36,11 +36,11 @@ from runner.tables.delta import (
 from runner.tables.extras import extra
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal, name
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.column_types import (
     TypedColumn,
     as_described,
     column_names,
-    open_database,
     typed_cell,
     with_query_rows,
 )

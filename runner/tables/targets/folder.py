@@ -25,10 +25,10 @@ from runner.job.endpoints import Compression, FileFormat, FolderTarget, TableMod
 from runner.tables.database import Database, copy_parquet
 from runner.tables.field_types import FieldKind
 from runner.tables.sql import literal, name
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.column_types import (
     TypedColumn,
     column_names,
-    open_database,
     typed_cell,
     typed_columns,
     widen,

@@ -23,11 +23,11 @@ from runner.tables.database import Database, copy_parquet
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal, name
+from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets.column_types import (
     TypedColumn,
     as_described,
     column_names,
-    open_database,
     with_query_rows,
 )
 from runner.tables.targets.evolution import KeptColumn, join_columns
