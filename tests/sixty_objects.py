@@ -9,7 +9,7 @@ OBJECTS = 60
 _TYPES = {
     "text": [{}, {"length": 20}, {"unique": True, "external_id": True}, {"required": True},
         {"unique": True, "case_sensitive": True, "length": 36, "external_id": True},
-        {"default": 'say "x" \\ y'}],
+        {"default": 'say "x" \\ y'}, {"required": True, "default": "x"}],
     "long_text": [{}, {"length": 131072}],
     "rich_text": [{}, {"length": 1000}],
     "email": [{}, {"unique": True, "external_id": True}],
@@ -17,7 +17,8 @@ _TYPES = {
     "url": [{}, {"required": True}],
     "checkbox": [{}, {"default": True}],
     "number": [{}, {"precision": 9}, {"precision": 16, "scale": 4},
-        {"unique": True, "external_id": True}, {"default": 5}, {"scale": 2, "default": -0.25}],
+        {"unique": True, "external_id": True}, {"default": 5}, {"scale": 2, "default": -0.25},
+        {"required": True, "default": 1}],
     "currency": [{}, {"precision": 16, "scale": 3}],
     "percent": [{}, {"precision": 5, "scale": 2}],
     "date": [{}, {"required": True}],
@@ -28,6 +29,7 @@ _TYPES = {
         {"values": ["Grün", "It's", "a;b"], "restricted": True},
         {"values": ["1", "2"], "restricted": True, "default": "2"},
         {"values": ["x"], "required": True},
+        {"values": ["x", "y"], "required": True, "default": "y"},
     ],
     "multi_picklist": [{"values": ["A", "B"]}, {"values": ["C", "D"], "restricted": True}],
     "lookup": [{}, {"on_delete": "restrict"}, {"on_delete": "cascade", "required": True}],
@@ -99,7 +101,7 @@ def _field(chance, kind, children, parents):
         made |= {"to": chance.choice(parents), "child_relationship": children}
         made |= chance.choice([{}, {"relationship": f"Up{children}"}])
     more = chance.choice([{}, {}, *_MORE])
-    cannot = kind in {"location", "auto_number"} or "required" in made
+    cannot = kind in {"location", "auto_number"} or made.get("on_delete") == "cascade"
     return made if "access" in more and cannot else made | more
 
 

@@ -70,8 +70,9 @@ class DescribedField(Struct, frozen=True, rename="camel"):
 
     @property
     def is_required(self) -> bool:
-        """Whether a create must set it."""
-        return bool(self.createable and not self.nillable and not self.defaulted_on_create)
+        """Whether a record always has a value: the user's, or the default."""
+        is_own = bool(self.custom or self.is_written)  # not one that the org itself fills
+        return self.nillable is False and is_own and not self.calculated
 
 
 class DescribedRecordType(Struct, frozen=True, rename="camel"):

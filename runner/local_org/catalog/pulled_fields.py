@@ -93,11 +93,12 @@ def pulled_field(
 def pulled_change(field: DescribedField, standard: Field) -> Declaration:
     """What is different in a standard field of the local org; empty if nothing is."""
     made: Declaration = {}
+    is_own = standard.createable or standard.updateable
     if field.label and field.label != standard.label and len(field.label) <= _MOST_LABEL:
         made["label"] = field.label
     if field.inline_help_text:
         made["help"] = field.inline_help_text
-    if (standard.createable or standard.updateable) and not field.is_written:
+    if is_own and not field.is_written:
         made["access"] = "read_only"
     values = field.values
     known = [each.value for each in standard.picklist if each.active]
@@ -108,7 +109,7 @@ def pulled_change(field: DescribedField, standard: Field) -> Declaration:
             made["restricted"] = restricted
     if values and field.default_choice != default_among(values, standard):
         made["default"] = field.default_choice
-    if field.is_required and standard.nillable:
+    if field.is_required and standard.nillable and is_own:
         made["required"] = True
     return made
 
