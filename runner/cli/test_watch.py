@@ -79,7 +79,9 @@ def _found_again(files: Callable[[], Sequence[Path]], before: Sequence[Path]) ->
 
 
 def _changed_in_words(changed: frozenset[Path]) -> str:
-    names = sorted({each.name for each in changed})
+    # A folder changes with the files in it.
+    shown = [each for each in changed if not each.is_dir()] or changed
+    names = sorted({each.absolute().name for each in shown})
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"changed: {', '.join(names[:_MOST_NAMES])}{more}"
 

@@ -31,6 +31,7 @@ from runner.local_org.store import quoted
 from runner.local_org.usage import ApiUsage
 from runner.redaction import forget_secret
 from runner.runs.local_org_process import declared_org
+from runner.suggest import did_you_mean
 
 Cells = Mapping[str, object]
 """A record: its values by column, those of parents as `Account.Name`."""
@@ -183,7 +184,7 @@ def serving(
                 _load_aged_seeds(org, age)
                 yield FreshOrg(org)
             except SeedError as error:
-                raise JobError((_seed_problem(test, seeds, error),)) from error
+                raise JobError((_seed_problem(test, seeds, error, FreshOrg(org)),)) from error
             finally:
                 forget_secret(server.access_token)
     finally:
@@ -277,11 +278,18 @@ def cell_text(value: Scalar) -> str:
     return "" if value is None else str(value)
 
 
-def _seed_problem(test: JobTest, seeds: Mapping[str, Path], error: SeedError) -> Diagnostic:
+def _seed_problem(
+    test: JobTest, seeds: Mapping[str, Path], error: SeedError, org: FreshOrg
+) -> Diagnostic:
     """What is wrong with a seed, at its row in the test file if it is there."""
     name = next((each for each, path in seeds.items() if path == error.path), None)
     table = test.given.seed.get(name) if name is not None else None
     if isinstance(table, InlineRows):
+        if name is not None and name not in org.objects:
+            hint = did_you_mean(name, org.objects, "declare it in the org file")
+            return test.origin.diagnose(
+                table.path, "test/bad-seed", error.message, help=hint, at_key=True
+            )
         path = table.path
         with suppress(StopIteration):
             path = (*table.path, next(_row_at(error)))

@@ -107,3 +107,16 @@ def test_a_file_is_seen_to_change_by_asking_again(folder):
     assert changed_since(stamps) == frozenset()
     folder.write("rows.csv", "name\nLonger\n")
     assert polled(stamps) == {file}
+
+
+def test_a_change_is_told_by_its_file_without_the_folder_of_it(tmp_path, capsys):
+    folder = Folder(tmp_path)
+    folder.watch(lambda: folder.write("c.test.yaml", "version: 1\njob: a.yaml\ntests: []\n"))
+    assert f"changed: {tmp_path.name}\n" in capsys.readouterr().err
+
+    def replaced():
+        (tmp_path / "rows.csv").rename(tmp_path / "old.csv")
+        folder.write("rows.csv", "name\nB\n")
+
+    folder.watch(replaced)
+    assert "changed: rows.csv\n" in capsys.readouterr().err

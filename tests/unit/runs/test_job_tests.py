@@ -378,6 +378,7 @@ def test_what_a_job_reads_elsewhere_is_replaced_or_refused(project):
         ("params: {tear: Gold}", "exit: 0", [("test/bad-params", 13)]),
         ("target: prod", "exit: 0", [("test/bad-target", 13)]),
         ("seed:\n  Account:\n    - {Name: A}\n    - {Nam: B}", "exit: 0", [("test/bad-seed", 15)]),
+        ("seed:\n  Acount:\n    - {Name: A}", "exit: 0", [("test/bad-seed", 14)]),
         ("faults: [{kind: status, path: '('}]", "exit: 0", [("org/impossible", 13)]),
         ("", "tasks: {acounts: {read: 1}}", [("test/unknown-task", 100)]),
         ("", "failed: [{task: x, row: 1}]", [("test/unknown-task", 100)]),
