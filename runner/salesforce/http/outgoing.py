@@ -60,13 +60,13 @@ class Outgoing(Struct, frozen=True):
             parts = urlsplit(self.url)
             host, port = parts.hostname or "", parts.port
             if not host.isascii():
-                host = host.encode("idna").decode("ascii")
+                host = _ascii_name(host)
         except ValueError as error:
             raise UnsentError(str(error)) from error
         if parts.scheme not in {"http", "https"} or not host:
             raise UnsentError(f"{self.url!r} is no URL of a server")
         tls = parts.scheme == "https"
-        return Origin(tls, host, port or (443 if tls else 80))
+        return Origin(tls, host, (443 if tls else 80) if port is None else port)
 
     def head(self) -> bytes:
         """Its lines before the body.
@@ -111,3 +111,16 @@ class Outgoing(Struct, frozen=True):
             yield piece
         if left:
             raise CutOffError(f"the body is shorter than {self.length} bytes")
+
+
+def _ascii_name(host: str) -> str:
+    """A host's name as DNS and TLS have it.
+
+    Raises:
+        UnsentError: It has none, or that of another text: `straße` would be read as `strasse`.
+        UnicodeError: As above.
+    """
+    name = host.encode("idna")
+    if name.decode("idna") != host:
+        raise UnsentError(f"{host!r} is no name of a server")
+    return name.decode("ascii")

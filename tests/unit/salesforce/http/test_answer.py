@@ -1,11 +1,14 @@
 """What is an answer and where it ends: whatever is cut off or ambiguous is refused."""
 
+import gzip
 import io
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.content_encoding import EncodingError, decode_body
 from runner.salesforce.http.answer import body_of, read_head
 from runner.salesforce.http.failures import ExchangeError
 
@@ -35,6 +38,30 @@ def test_an_answer_that_is_cut_anywhere_is_refused(content):
     for length in range(len(content)):
         with pytest.raises(ExchangeError):
             read(content[:length])
+
+
+PACKED = gzip.compress(b"Id", mtime=0) + gzip.compress(b"\n1\n", mtime=0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(PACKED), PACKED),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n"
+        % (len(PACKED), PACKED),
+        b"HTTP/1.1 200 OK\r\n\r\n%b" % PACKED,
+    ],
+    ids=["length", "chunked", "end"],
+)
+def test_a_packed_answer_that_is_cut_anywhere_is_refused(content):
+    assert b"".join(decode_body(iter([read(content)[1]]), "gzip")) == b"Id\n1\n"
+    taken = []
+    for length in range(len(content)):
+        with suppress(ExchangeError, EncodingError):
+            body = read(content[:length])[1]
+            taken.append(b"".join(decode_body(iter([body]), "gzip")))
+    # Nobody can tell that a member is missing which nothing has announced.
+    assert taken == ([b"Id"] if content.endswith(PACKED) and b"Length" not in content else [])
 
 
 def test_a_body_without_a_length_ends_with_the_connection():

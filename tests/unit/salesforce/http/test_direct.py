@@ -1,12 +1,14 @@
 """Connections of our own: reused when that is safe, and what is refused before anything is sent."""
 
+import gzip
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from threading import Event
 
+import httpx
 import pytest
 
 from runner.errors import AbortedError, ExitCode, TransportError
@@ -91,7 +93,18 @@ def test_a_header_with_another_line_in_it_is_not_sent(org, transport, value):
     assert org.asked == []
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "http://127.0.0.1:x/", "nothing"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://127.0.0.1/",
+        "http:///x",
+        "http://127.0.0.1:x/",
+        "http://127.0.0.1:0/",
+        "http://stra\u00dfe.example/",
+        "http://\u2177.example/",
+        "nothing",
+    ],
+)
 def test_a_url_without_a_server_is_not_asked(transport, url):
     with pytest.raises(TransportError) as caught:
         get(transport, url)
@@ -102,6 +115,20 @@ def test_odd_characters_of_a_path_are_encoded(org, transport):
     org.say(200)
     get(transport, f'{org.url}/a b/é?q=x y&z="<>"#part')
     assert org.asked[0].path == "/a%20b/%C3%A9?q=x%20y&z=%22%3C%3E%22"
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [
+        ("https://b\u00fccher.example/", "xn--bcher-kva.example"),
+        ("https://[::1]:8443/", "[::1]:8443"),
+        ("https://ACME.my.salesforce.com:443/", "acme.my.salesforce.com"),
+    ],
+)
+def test_a_host_is_written_as_httpx_writes_it(url, host):
+    outgoing = Outgoing("GET", url, {})
+    assert f"\r\nHost: {host}\r\n" in outgoing.head().decode()
+    assert outgoing.origin().text == host == httpx.Request("GET", url).headers["host"]
 
 
 def test_a_user_in_the_url_signs_in(org, transport):
@@ -256,3 +283,44 @@ def test_a_path_that_no_url_can_have_is_not_sent(org, transport, path):
         transport.send(OrgRequest("GET", org.url + path))
     assert caught.value.may_have_arrived is False
     assert org.asked == []
+
+
+HEAD = b"HTTP/1.1 %b\r\n\r\n"
+CHUNKED = HEAD % b"200 OK\r\nTransfer-Encoding: chunked" + b"2;a\r\n{}\r\n0\r\nA: b\r\n\r\n"
+PACKED = gzip.compress(b"{}", mtime=0)
+SIZED = HEAD % (b"200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d" % len(PACKED)) + PACKED
+MOVED = HEAD % b"302 There\r\nLocation: /x\r\nSet-Cookie: a=b\r\nContent-Length: 0"
+
+
+@pytest.mark.parametrize(
+    ("method", "answers"),
+    [
+        ("GET", [OK, OK]),
+        ("HEAD", [OK[:-2], OK[:-2]]),
+        ("GET", [HEAD % b"204 No", HEAD % b"304 No\r\nContent-Length: 9", OK]),
+        ("POST", [HEAD % b"100 Go on" + OK, HEAD % b"401 No\r\nContent-Length: 0"]),
+        ("GET", [CHUNKED, CHUNKED]),
+        ("GET", [SIZED, OK]),
+        ("GET", [MOVED, OK]),
+        ("POST", [OK, b""]),
+        ("POST", [OK, OK[:-1]]),
+        ("POST", [OK, OK[:20]]),
+        ("POST", [OK, b"nonsense\r\n\r\n"]),
+    ],
+)
+def test_answers_on_one_connection_are_those_of_httpx(method, answers):
+    found = []
+    for made in (Connections(5.0, None), Proxied(5.0, ssl.create_default_context())):
+        seen = []
+        with server(answers) as (url, heads), closing(made):
+            for _ in answers:
+                outgoing = Outgoing(method, url, {"Accept-Encoding": "gzip"})
+                request = OrgRequest(method, "http://x/")
+                try:
+                    with mapped_failures(request), closing(made.send(outgoing, 5.0)) as answer:
+                        seen.append((answer.status, answer.headers, b"".join(answer.pieces())))
+                except TransportError as error:
+                    seen.append(error.may_have_arrived)
+            seen.extend(head.split(b"\r\n")[0] for head in heads.result())
+        found.append(seen)
+    assert found[0] == found[1]

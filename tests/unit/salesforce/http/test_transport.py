@@ -1,5 +1,6 @@
 import gzip
 import inspect
+import os
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from runner.credentials import Secret
 from runner.errors import DamagedAnswerError, StateError, TransportError, UsageError
 from runner.salesforce.http.failures import mapped_failures
 from runner.salesforce.http.messages import FileBody, OrgRequest
-from runner.salesforce.http.proxied import as_ours
+from runner.salesforce.http.proxied import Proxied, as_ours
 from runner.salesforce.http.transport import Transport
 
 ASKED = OrgRequest("POST", "https://acme.my.salesforce.com/services/data")
@@ -281,3 +282,39 @@ def test_an_upload_that_breaks_off_has_not_arrived(transport, tmp_path):
             transport.send(OrgRequest("POST", url, body=body))
         closed.result()
     assert caught.value.may_have_arrived is False
+
+
+@pytest.mark.parametrize("url", ["http://a.example", "https://b.example:8443", "http://127.0.0.1"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"HTTPS_PROXY": ""},
+        {"http_proxy": "http://p:1"},
+        {"HTTPS_PROXY": "http://p:1"},
+        {"All_Proxy": "p:1"},
+        {"ALL_PROXY": "http://p:1", "NO_PROXY": "*"},
+        {"ALL_PROXY": "http://p:1", "no_proxy": "a.example, b.example:8443"},
+        {"ALL_PROXY": "http://p:1", "NO_PROXY": ".example"},
+        {"HTTP_PROXY": "http://p:1", "NO_PROXY": "127.0.0.0/8"},
+        {"NO_PROXY": "a.example"},
+        {"FTP_PROXY": "http://p:1"},
+        {"HTTP_PROXY": "http://p:1", "REQUEST_METHOD": "GET"},
+    ],
+)
+def test_a_proxy_is_used_where_httpx_uses_one(monkeypatch, settings, url):
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+    def proxy_of(client):
+        pool = client._transport_for_url(httpx.URL(url))._pool  # noqa: SLF001 - httpx does not say
+        return getattr(pool, "_proxy_url", None)
+
+    with httpx.Client() as plain, Transport() as transport:
+        expected = None if "127.0.0.1" in url else proxy_of(plain)
+        chosen = transport._connections(url)  # noqa: SLF001 - nothing listens there
+        found = proxy_of(chosen._client) if isinstance(chosen, Proxied) else None  # noqa: SLF001
+        assert found == expected
