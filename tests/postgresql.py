@@ -18,7 +18,7 @@ PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None) or next(
 USER = "sync"
 
 
-def _as_nobody() -> dict[str, Any]:
+def as_nobody() -> dict[str, Any]:
     """What runs a program as another user: PostgreSQL refuses to be root."""
     return {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
 
@@ -32,7 +32,7 @@ def cluster() -> Iterator[Path]:
         if os.geteuid() == 0:
             shutil.chown(root, "nobody", "nogroup")
         data = root / "cluster"
-        ran: dict[str, Any] = {"timeout": 60, "cwd": folder, **_as_nobody()}
+        ran: dict[str, Any] = {"timeout": 60, "cwd": folder, **as_nobody()}
         made = ["-D", data, "-A", "trust", "-U", USER, "-E", "UTF8", "--no-sync", "--locale=C"]
         subprocess.run([PROGRAMS / "initdb", *made], check=True, capture_output=True, **ran)
         options = f"-c listen_addresses= -c unix_socket_directories={root} -c fsync=off"

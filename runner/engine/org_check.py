@@ -52,7 +52,10 @@ def check_against_org(context: Context, only: Collection[str] = ()) -> None:
         if task.enabled and is_chosen(task, only)
         if context.earlier_outcome(task) is None
     ]
-    problems = org_problems(context.job, tasks, lambda task: context.of(task).describes)
+    begun = {task.name for task in tasks if context.has_begun(task)}
+    problems = org_problems(
+        context.job, tasks, lambda task: context.of(task).describes, begun=begun
+    )
     if problems:
         raise JobError(problems)
 
@@ -62,6 +65,7 @@ def org_problems(
     tasks: Sequence[AnyTask],
     describes_for: Callable[[AnyTask], Describes],
     written_before: Collection[Path] = frozenset(),
+    begun: Collection[str] = frozenset(),
 ) -> tuple[Diagnostic, ...]:
     """What of these tasks does not fit the org, sorted.
 
@@ -70,6 +74,7 @@ def org_problems(
         tasks: Those to check.
         describes_for: The describes of the org that a task reads or writes.
         written_before: Files that another job writes before this one starts.
+        begun: Names of tasks whose rows are stored, and no longer read.
 
     Raises:
         TransientError: The org could not be asked.
@@ -82,7 +87,7 @@ def org_problems(
         for problem in (
             _query_problems(job, task, describes_for(task))
             if isinstance(task, QueryTask)
-            else _problems(job, task, describes_for(task), to_be_written)
+            else _problems(job, task, describes_for(task), to_be_written, task.name in begun)
         )
     ]
     return tuple(sorted(problems, key=lambda each: each.sort_key))
@@ -108,7 +113,11 @@ def known_header(task: WriteTask, to_be_written: Collection[Path]) -> Sequence[s
 
 
 def _problems(
-    job: Job, task: WriteTask, describes: Describes, to_be_written: Collection[Path]
+    job: Job,
+    task: WriteTask,
+    describes: Describes,
+    to_be_written: Collection[Path],
+    is_begun: bool,  # noqa: FBT001 - as the caller knows it
 ) -> Iterator[Diagnostic]:
     here: Location = ("tasks", task.index, task.verb.value)
     try:
@@ -129,7 +138,7 @@ def _problems(
         return
     if not task.in_scope:  # that of a mirror is judged once
         yield from scope_problems(job, task, describes)
-    header = known_header(task, to_be_written) or _selected(job, task)
+    header = None if is_begun else known_header(task, to_be_written) or _selected(job, task)
     if header is not None or task.fields is not None:
         yield from plan_columns(job, task, header, describes)[1]
 

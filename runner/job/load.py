@@ -74,6 +74,7 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
     written_before: frozenset[Path] = frozenset(),
     target: str | None = None,
     in_place: Callable[[Document], Document] | None = None,
+    reads: Callable[[str], bool] | None = None,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job file; return the job if it has no errors, and all problems, sorted.
 
@@ -84,6 +85,7 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
         written_before: Files that are written before this job starts.
         target: Which of its targets is meant; None: its default, if it has targets.
         in_place: Gives what a test has in place of the job as written.
+        reads: Whether the task of a name reads its source, which has to be there; None: all do.
 
     Raises:
         UsageError: The job has no such target, or needs one.
@@ -125,6 +127,7 @@ def check_job(  # noqa: PLR0913, PLR0917 - the readers and permissions of a job
         is_clean=not paths.covers(("tasks",)) and not paths.below(("tasks",)),
         permissions=permissions,
         written_before=written_before,
+        reads=reads,
         notify=told.get("notify", ()),
         metrics=_metrics(values, paths, folder),
     )

@@ -6,7 +6,7 @@ with an unknown key is still a task. Knows which problems leave too little of a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,8 @@ class PartialJob(Struct, frozen=True, dict=True):
     """Paths outside its folder that the job may use."""
     written_before: frozenset[Path] = frozenset()
     """Files that another job writes before this one starts."""
+    reads: Callable[[str], bool] | None = None
+    """Whether the task of a name reads its source, as its rows are not stored; None: all do."""
     notify: tuple[Notice, ...] = ()
     metrics: Metrics | None = None
 
@@ -127,6 +129,11 @@ def task_path(task: AnyTask, *keys: str | int) -> Location:
     """Path of a task, or of something in it, in the job."""
     inside = ("from",) if isinstance(task, SourceQuery) else ()
     return ("tasks", task.index, *inside, *keys)
+
+
+def files_to_read(job: PartialJob, task: AnyTask) -> list[tuple[Location, FileSource]]:
+    """Every file that a task still reads, and its path in the job."""
+    return source_files(task) if job.reads is None or job.reads(task.name) else []
 
 
 def source_files(task: AnyTask) -> list[tuple[Location, FileSource]]:

@@ -61,7 +61,7 @@ def examine(
     environ: Mapping[str, str],
     job: tuple[Path, Connection] | None = None,
 ) -> Iterator[Finding]:
-    """Look at Python, extras, network settings, the state folder and, of a job, its org.
+    """Look at Python, extras, network settings, the state and, of a job, its org.
 
     Args:
         settings: The user's.
@@ -139,7 +139,24 @@ def _state(state: StateFolder) -> Iterator[Finding]:
         yield Finding("state folder", Level.WARNING, size, "Free some disk space.")
     else:
         yield Finding("state folder", Level.GOOD, size)
+    if state.shared is not None:
+        yield from _shared(state)
     yield from _runs(state)
+
+
+def _shared(state: StateFolder) -> Iterator[Finding]:
+    """Whether the database and the store of a shared state can be used; a file is written."""
+    from runner.state.store import open_ledger
+
+    assert state.shared is not None  # noqa: S101 - asked before
+    address = state.shared
+    try:
+        with open_ledger(state) as ledger:
+            yield Finding("shared state", Level.GOOD, f"{address.label}, schema {address.schema}")
+            ledger.files.check()
+            yield Finding("files of runs", Level.GOOD, f"{address.files} can be written")
+    except RunnerError as error:
+        yield Finding("shared state", Level.ERROR, error.message, error.hint)
 
 
 def _runs(state: StateFolder) -> Iterator[Finding]:

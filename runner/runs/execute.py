@@ -26,7 +26,16 @@ from runner.engine.run import finish, run_tasks
 from runner.errors import ExitCode, JobError, RunnerError, TransientError, UsageError
 from runner.job.model import Environment, Job
 from runner.outcome import RunOutcome, exit_code_of
-from runner.runs.prepare import JobLock, PreparedRun, RunOptions, clean_up, load, locked, prepare
+from runner.runs.prepare import (
+    JobLock,
+    PreparedRun,
+    RunOptions,
+    clean_up,
+    load,
+    load_to_resume,
+    locked,
+    prepare,
+)
 from runner.runs.protection import check_confirmed, guard_of, reserve_of, unconfirmed
 from runner.runs.selection import (
     SelectedRun,
@@ -186,7 +195,7 @@ def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
     """
     with open_ledger(options.settings.state) as ledger:
         run = run_to_resume(ledger, wanted)
-    job = load(run.job_file, options, run.request.target)
+    job = load_to_resume(run, options)
     return _run_under_lock(
         job,
         run.request,
@@ -204,7 +213,9 @@ def retry(wanted: str, options: RunOptions) -> RunOutcome:
     with open_ledger(options.settings.state) as ledger:
         run = run_to_retry(ledger, wanted)
         ledger.files.fetch(run.run_id)
-    job = with_failed_rows(load(run.job_file, options, run.request.target), run)
+    job = with_failed_rows(
+        load(run.job_file, options, run.request.target, reads=lambda _: False), run
+    )
     request = replace(run.request, verb="retry", only=())
     params = resolved_params(job, request)
     return _run_under_lock(
@@ -229,7 +240,7 @@ def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
         run = run_to_resume(ledger, wanted)
         target = run.request.target
         try:
-            job = load_job(run.job_file, settings.permissions, target=target)
+            job = load_job(run.job_file, settings.permissions, target=target, reads=lambda _: False)
             org_id = job.connection.org_id
         except RunnerError:
             org_id = None  # a job that cannot be read is not running

@@ -28,7 +28,7 @@ from runner.runs.selection import digest_of, resolved_params
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.ledger import Ledger
 from runner.state.locks import target_locks
-from runner.state.run_records import RunRecord, RunRequest, RunState, new_run_id
+from runner.state.run_records import APPLY, RunRecord, RunRequest, RunState, new_run_id
 from runner.state.store import open_state
 
 
@@ -134,15 +134,52 @@ def _is_among(file: Path, others: Sequence[Path]) -> bool:
     return real_path(file) in map(real_path, others)
 
 
-def load(job_file: Path, options: RunOptions, target: str | None) -> Job:
+def load(
+    job_file: Path,
+    options: RunOptions,
+    target: str | None,
+    reads: Callable[[str], bool] | None = None,
+) -> Job:
     """Read and check one job, for one of its targets if it has any.
+
+    Args:
+        job_file: The job.
+        options: How.
+        target: Which target.
+        reads: Whether the task of a name reads its source, which has to be there; None: all do.
 
     Raises:
         JobError: It is wrong.
     """
-    job = load_job(job_file, options.settings.permissions, target=target)
+    job = load_job(job_file, options.settings.permissions, target=target, reads=reads)
     options.on_job(job)
     return job
+
+
+def load_to_resume(run: RunRecord, options: RunOptions) -> Job:
+    """Read and check the job of an unfinished run; rows that the run has stored are not read again.
+
+    Raises:
+        JobError: It is wrong, or the file of a task that had not begun is not on this machine.
+    """
+    stored = {task.name for task in run.tasks if task.final or (task.plan and task.verb != "query")}
+    reads_files = run.request.verb not in {"retry", APPLY}
+
+    def reads(task: str) -> bool:
+        return reads_files and task not in stored
+
+    try:
+        return load(run.job_file, options, run.request.target, reads)
+    except JobError as error:
+        if run.process.is_of_this_machine:
+            raise
+        where = f"run {run.run_id} began on {run.process.host}; the file may be there"
+        raise JobError(
+            tuple(
+                replace(each, help=where) if each.code == "job/no-source" else each
+                for each in error.diagnostics
+            )
+        ) from None
 
 
 class JobLock(Struct):

@@ -106,7 +106,7 @@ def resume_of(run: RunRecord, job: Job, ledger: Ledger) -> SelectedRun:
             hint=f"Restore the file, then `runner resume {run.run_id}`. Or abandon the run, which "
             f"sends nothing: `runner resume {run.run_id} --abandon`.",
         )
-    ledger.files.fetch(run.run_id)
+    ledger.files.fetch(run.run_id, exact=True)
     after = ledger.run(run.after) if run.after else None
     if after is not None:
         ledger.files.fetch(after.run_id)

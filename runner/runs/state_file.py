@@ -86,10 +86,17 @@ def export_state(state: StateFolder, to: Path, *, results: bool = False) -> Expo
         results: Also write the folders of finished runs, for `retry` and `undo`.
 
     Raises:
-        UsageError: `to` is another file than such a one.
+        UsageError: `to` is another file than such a one, or machines share the state.
         LockHeldError: A run is in progress.
         StateError: The ledger cannot be read, or the file cannot be written.
     """
+    if state.shared is not None:
+        raise UsageError(
+            f"The state {state.shared.label} is shared: each machine with its address has it, "
+            "and nothing is to be exported.",
+            hint="To save it, use what the database and the store have for that. To export a "
+            "state folder, name it: `--state FOLDER`.",
+        )
     _check_place(to)
     state.create()
     _check_no_run(state)
@@ -123,10 +130,16 @@ def import_state(state: StateFolder, file: Path, jobs: Mapping[str, str] | None 
 
     Raises:
         UsageError: It is not such a file, cut short, edited or of a newer release, or a run or a
-            watermark is here already and not the same.
+            watermark is here already and not the same; or machines share the state.
         LockHeldError: A run, or another import, is in progress.
         StateError: The state folder cannot be written.
     """
+    if state.shared is not None:
+        raise UsageError(
+            f"The state {state.shared.label} is shared by machines; a file can only be imported "
+            "into a state folder.",
+            hint="Name the folder: `--state FOLDER`.",
+        )
     _check_whole(file)
     state.create()
     with _alone(state):

@@ -76,7 +76,7 @@ def undo(wanted: str, options: RunOptions) -> Iterator[PreparedUndo]:
     state, ends_at = options.settings.state, options.ends_at
     with open_ledger(state) as ledger:
         run = run_to_undo(ledger, wanted)
-    job = load(run.job_file, options, run.request.target)
+    job = load(run.job_file, options, run.request.target, reads=lambda _: False)
     relay = _Relay(options.sink)
     options = replace(options, sink=relay)
     with locked(job, options) as lock:

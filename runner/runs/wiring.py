@@ -44,15 +44,18 @@ def load_job(
     permissions: Permissions,
     written_before: frozenset[Path] = frozenset(),
     target: str | None = None,
+    reads: Callable[[str], bool] | None = None,
 ) -> Job:
     """Read a job; files in `written_before` may not exist yet, as another job writes them.
+
+    Sources of tasks that `reads` denies need not exist: their rows are stored.
 
     Raises:
         JobError: It is wrong; every problem with its position.
     """
     from runner.errors import JobError
 
-    job, problems = check_job(file, permissions, written_before, target, tolerant=True)
+    job, problems = check_job(file, permissions, written_before, target, tolerant=True, reads=reads)
     if job is None:
         raise JobError(problems)
     return job
@@ -67,6 +70,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
     thorough: bool = False,
     tolerant: bool = False,
     in_place: Callable[[Document], Document] | None = None,
+    reads: Callable[[str], bool] | None = None,
 ) -> tuple[Job | None, tuple[Diagnostic, ...]]:
     """Read a job; return it if it has no errors, and all problems, sorted.
 
@@ -78,6 +82,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
         thorough: Also read the rows of Excel, JSON and XML, which a run reads when the task starts.
         tolerant: Ignore what keeps no run from its rows: libraries to notify and to measure.
         in_place: Gives what a test has in place of the job as written.
+        reads: Whether the task of a name reads its source, which has to be there; None: all do.
     """
     from runner.job import load
     from runner.tables.extras import library_of_metrics, library_to_notify, missing_library
@@ -93,7 +98,7 @@ def check_job(  # noqa: PLR0913 - who asks wants more or less of it
         recipients=None if tolerant else library_to_notify,
         exporters=None if tolerant else library_of_metrics,
     )
-    return load.check_job(file, readers, permissions, written_before, target, in_place)
+    return load.check_job(file, readers, permissions, written_before, target, in_place, reads)
 
 
 def load_connection(file: Path, permissions: Permissions, target: str | None = None) -> Connection:

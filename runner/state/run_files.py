@@ -31,8 +31,13 @@ class RunFiles(Protocol):
             StateError: They cannot be stored.
         """
 
-    def fetch(self, run_id: str) -> None:
+    def fetch(self, run_id: str, *, exact: bool = False) -> None:
         """Bring a run's files into its folder on this machine, as the ledger knows them.
+
+        Args:
+            run_id: The run; while it runs on this machine, its files are here.
+            exact: Also undo what the ledger does not know of, as this process resumes the run.
+                Otherwise files that somebody has changed or added here stay, for a retry.
 
         Raises:
             StateError: They cannot be fetched, or are not all there.
@@ -40,6 +45,13 @@ class RunFiles(Protocol):
 
     def delete(self, run_id: str) -> None:
         """Delete the files of a run that the ledger no longer has."""
+
+    def check(self) -> None:
+        """Check that files can be stored.
+
+        Raises:
+            StateError: They cannot.
+        """
 
 
 class FolderFiles:
@@ -65,9 +77,12 @@ class FolderFiles:
         """A transaction of the ledger."""
         return self._database.writing(synced=synced)
 
-    def fetch(self, run_id: str) -> None:
+    def fetch(self, run_id: str, *, exact: bool = False) -> None:
         """Do nothing: they are here."""
 
     def delete(self, run_id: str) -> None:
         """Delete a run's folder."""
         rmtree(self._runs / run_id, ignore_errors=True)
+
+    def check(self) -> None:
+        """Do nothing: the ledger is in the same place."""

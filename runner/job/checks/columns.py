@@ -16,7 +16,7 @@ from runner.job.endpoints import FileSource, TaskSource
 from runner.job.lookups import is_word
 from runner.job.model import Verb, WriteTask
 from runner.job.origin import Origin
-from runner.job.partial_job import PartialJob, file_path, source_files, task_path, written_files
+from runner.job.partial_job import PartialJob, file_path, files_to_read, task_path, written_files
 from runner.job.soql import columns_of_query
 from runner.suggest import did_you_mean, in_words, members_hint
 
@@ -41,7 +41,7 @@ class KnownColumns:
         self._of_query = {query.name: columns_of_query(query.soql) for query in job.queries}
         written = written_files(job)
         for task in job.writes if header else ():
-            for path, source in source_files(task):
+            for path, source in files_to_read(job, task):
                 is_new = source not in self._of_file and source.path not in written
                 if is_new and is_here(source) and is_encoding(source.shape.encoding):
                     self._of_file[source] = self._read(source, path, job, header)

@@ -32,6 +32,7 @@ from runner.job.notation import FORMATS, format_of, is_pattern
 from runner.job.partial_job import (
     PartialJob,
     file_path,
+    files_to_read,
     query_targets,
     source_files,
     task_path,
@@ -76,7 +77,7 @@ def sources(job: PartialJob) -> Iterator[Diagnostic]:
     """Source files that do not exist; those that a query of the job writes may come later."""
     written = written_files(job)
     for task in job.tasks:
-        for path, source in source_files(task):
+        for path, source in files_to_read(job, task):
             is_local = source.url is None and source.path != STANDARD_STREAM
             if is_local and source.path not in written:
                 yield from _missing(source, file_path(path, job), job)

@@ -33,6 +33,7 @@ _MIGRATION = 0x5F_72_75_6E_6E_65_72
 """Key of the advisory lock under which the layout changes."""
 _PATHS = frozenset({"job_file", "folder", "results", "file", "target"})
 _PROJECT, _STATE = "project:", "state:"
+_NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
 _NAMED = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
@@ -82,7 +83,7 @@ class PostgresDatabase(LedgerDatabase):
             if connection.in_transaction():
                 yield _Statements(connection, self)
                 return
-            with connection.begin():
+            with _transaction(connection, self._address.schema):
                 if not synced:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 self._check_fences(connection)
@@ -95,7 +96,7 @@ class PostgresDatabase(LedgerDatabase):
             if connection.in_transaction():
                 yield _Statements(connection, self)
                 return
-            with connection.begin():
+            with _transaction(connection, self._address.schema):
                 yield _Statements(connection, self)
 
     def has_ended(self, run_id: str, process: ProcessIdentity) -> bool:
@@ -182,12 +183,11 @@ class PostgresDatabase(LedgerDatabase):
         try:
             from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - an extra
         except ImportError as error:
-            raise StateError(
-                "A shared state needs the library sqlalchemy, which is not installed.",
-                hint="Install it: pip install 'sfrunner[shared]'",
-            ) from error
+            raise _library_missing(error) from error
         try:
             yield
+        except ImportError as error:  # SQLAlchemy loads the driver when it connects
+            raise _library_missing(error) from error
         except SQLAlchemyError as error:
             text = str(getattr(error, "orig", None) or error)
             line = next(iter(text.strip().splitlines()), type(error).__name__)
@@ -203,6 +203,13 @@ def out_of_touch(by: str) -> LockHeldError:
         f"This machine was out of touch with the state for too long, and {by} has taken over. "
         "Nothing more is sent from here.",
         hint="`runner history` shows the run that goes on.",
+    )
+
+
+def _library_missing(error: ImportError) -> StateError:
+    return StateError(
+        f"A shared state needs the library {error.name}, which cannot be loaded.",
+        hint="Install it: pip install 'sfrunner[shared]'",
     )
 
 
@@ -229,7 +236,8 @@ def _bound(values: Mapping[str, Any], to_text: Callable[[str], str]) -> dict[str
     def bound(name: str, value: object) -> object:
         if not isinstance(value, str):
             return value
-        text = value.replace("\0", "\ufffd")  # PostgreSQL has no such character
+        # PostgreSQL has no such characters: NUL, and half of a pair of surrogates.
+        text = _NOT_TEXT.sub("\ufffd", value)
         return to_text(text) if name in _PATHS else text
 
     return {name: bound(name, value) for name, value in values.items()}
@@ -275,33 +283,32 @@ def _engine(address: SharedAddress) -> Any:  # noqa: ANN401 - an extra's
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "application_name": "sfrunner",
-            "options": f"-c search_path={address.schema} -c timezone=UTC",
             "keepalives_idle": 30,
+            "keepalives_interval": 10,
             "tcp_user_timeout": 60_000,
+            "prepare_threshold": None,  # a pooler gives each transaction another connection
         },
     )
 
 
+@contextmanager
+def _transaction(connection: Connection, schema: str) -> Iterator[None]:
+    """A transaction in a schema, which is named each time: poolers keep no setting of a session."""
+    with connection.begin():
+        connection.exec_driver_sql(f"SET LOCAL search_path = {schema}")
+        yield
+
+
 def _prepare(connection: Connection, schema: str, name: str) -> None:
     """Create the tables, or bring them up to this release; one process at a time."""
-    with connection.begin():
+    with _transaction(connection, schema):
         if _version(connection, schema) == len(LAYOUTS):
             return
-    with connection.begin():
+    with _transaction(connection, schema):
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%(key)s)", {"key": _MIGRATION})
         version = _version(connection, schema)
         if version is None:
-            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
-            found = connection.exec_driver_sql(
-                "SELECT count(*) FROM pg_tables WHERE schemaname = %(schema)s", {"schema": schema}
-            ).scalar()
-            if found:
-                raise StateError(
-                    f"The schema {schema} of {name} has tables, and they are not the runner's.",
-                    hint="Name another in the address: `&schema=NAME`.",
-                )
-            connection.exec_driver_sql("CREATE TABLE layout (version INTEGER NOT NULL)")
-            connection.exec_driver_sql("INSERT INTO layout VALUES (0)")
+            _create_schema(connection, schema, name)
         elif version > len(LAYOUTS):
             raise StateError(
                 f"The state {name} was written by a newer release (layout {version}; this release "
@@ -313,12 +320,29 @@ def _prepare(connection: Connection, schema: str, name: str) -> None:
         connection.exec_driver_sql(f"UPDATE layout SET version = {len(LAYOUTS)}")  # noqa: S608 - a number
 
 
+def _create_schema(connection: Connection, schema: str, name: str) -> None:
+    if not _has(connection, "pg_namespace WHERE nspname = %(schema)s", schema):
+        # IF NOT EXISTS would need the right to create one where there is one
+        connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    if _has(connection, "pg_tables WHERE schemaname = %(schema)s", schema):
+        raise StateError(
+            f"The schema {schema} of {name} has tables, and they are not the runner's.",
+            hint="Name another in the address: `&schema=NAME`.",
+        )
+    connection.exec_driver_sql("CREATE TABLE layout (version INTEGER NOT NULL)")
+    connection.exec_driver_sql("INSERT INTO layout VALUES (0)")
+
+
 def _version(connection: Connection, schema: str) -> int | None:
     """The layout's version; None where there is none yet."""
-    found = connection.exec_driver_sql(
-        "SELECT to_regclass(%(table)s)", {"table": f"{schema}.layout"}
-    ).scalar()
-    if found is None:
+    table = "pg_tables WHERE schemaname = %(schema)s AND tablename = 'layout'"
+    if not _has(connection, table, schema):
         return None
     version: int = connection.exec_driver_sql("SELECT version FROM layout").scalar_one()
     return version
+
+
+def _has(connection: Connection, rows: str, schema: str) -> bool:
+    """Whether the catalog has rows; to_regclass would answer from what the server remembers."""
+    found = connection.exec_driver_sql(f"SELECT count(*) FROM {rows}", {"schema": schema})  # noqa: S608 - own words
+    return bool(found.scalar())

@@ -7,45 +7,36 @@ the files contain.
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from shutil import rmtree
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct
-
 from runner.errors import StateError, StorageError
 from runner.files import PRIVATE_FILE, private_folder
 from runner.parallel import parallel_map
-from runner.state.ledger_database import Statements
-from runner.state.paths import WORKING_FOLDERS
+from runner.state.ledger_database import Row, Statements
+from runner.state.process import ProcessIdentity
+from runner.state.shared.kept_files import (
+    Stamp,
+    Stored,
+    files_in,
+    read_stored,
+    save_stored,
+    stamp_of,
+)
 
 if TYPE_CHECKING:
     from runner.state.shared.database import PostgresDatabase
 
+_OBJECT_STORES = frozenset({"s3", "gs", "abfs", "az", "oss", "oci"})
 _AT_ONCE = 8
 """Transfers at the same time."""
-
-
-class _Stamp(Struct, frozen=True):
-    """By which a file on this machine differs from an earlier one in its place."""
-
-    size: int
-    changed_ns: int
-    inode: int
-
-
-class _Stored(Struct, frozen=True):
-    """A file in the store."""
-
-    name: str
-    """In the store, below the run's folder."""
-    stamp: _Stamp
 
 
 class StoredFiles:
@@ -63,8 +54,10 @@ class StoredFiles:
         self._url = url
         self._runs = runs
         self._store: tuple[Any, str] | None = None
-        self._stored: dict[str, dict[str, _Stored]] = {}
+        self._stored: dict[str, dict[str, Stored]] = {}
         """By run and path, those that this process has sent or fetched."""
+        self._folders: set[str] = set()
+        """Those that this process has made in the store."""
         self._lock = RLock()
 
     @contextmanager
@@ -78,7 +71,7 @@ class StoredFiles:
         """
         with self._lock:
             stored = self._stored.setdefault(run_id, {})
-            found = dict(_files(self._runs / run_id))
+            found = files_in(self._runs / run_id)
             changed = [
                 path
                 for path, stamp in found.items()
@@ -97,11 +90,18 @@ class StoredFiles:
             stored.update(sent)
             for path in gone:
                 del stored[path]
+            if with_log:
+                save_stored(self._runs / run_id, stored)
         if replaced:
             self._remove(run_id, replaced)
 
-    def fetch(self, run_id: str) -> None:
+    def fetch(self, run_id: str, *, exact: bool = False) -> None:
         """Bring a run's files into its folder on this machine, as the ledger knows them.
+
+        Args:
+            run_id: The run; while it runs on this machine, its files are here.
+            exact: Also undo what the ledger does not know of, as this process resumes the run.
+                Otherwise files that somebody has changed or added here stay, for a retry.
 
         Raises:
             StateError: They cannot be fetched, or are not all there.
@@ -109,47 +109,70 @@ class StoredFiles:
         folder = self._runs / run_id
         with self._database.reading() as connection:
             rows = connection.execute(_LIST, {"run_id": run_id}).fetchall()
+            if not exact and folder.is_dir() and self._runs_here(connection, run_id):
+                return
         with self._lock:
-            stored, found = self._stored.setdefault(run_id, {}), dict(_files(folder))
+            stored, found = self._known(run_id), files_in(folder)
             wanted = {row["path"]: row for row in rows}
-            for path in found.keys() - wanted.keys():
+            for path in (found if exact else found.keys() & stored.keys()) - wanted.keys():
                 (folder / path).unlink(missing_ok=True)
-            missing = [
-                path
-                for path, row in wanted.items()
-                if path not in stored
-                or stored[path].name != row["name"]
-                or stored[path].stamp != found.get(path)
-            ]
-            fs, root = self._opened()
 
-            def fetched(path: str) -> _Stored:
-                row, to = wanted[path], folder / path
-                private_folder(to.parent)
-                beside = to.with_name(f".{to.name}.fetched")
-                with self._errors("fetched"):
-                    fs.get_file(f"{root}/{run_id}/{row['name']}", str(beside))
-                beside.chmod(PRIVATE_FILE)
-                if beside.stat().st_size != row["size"]:
-                    raise StateError(
-                        f"{path} of run {run_id} was cut off: it has {beside.stat().st_size:,} of "
-                        f"{row['size']:,} bytes.",
-                        hint="Run again; if it happens again, the store is damaged.",
-                    )
-                beside.replace(to)
-                return _Stored(row["name"], _stamp(to.stat()))
+            def is_here(path: str) -> bool:
+                known, stamp = stored.get(path), found.get(path)
+                if known is None or stamp is None or known.name != wanted[path]["name"]:
+                    return False
+                return not exact or known.stamp == stamp
 
+            missing = [path for path in wanted if not is_here(path)]
             private_folder(folder)
-            stored.update(zip(missing, parallel_map(fetched, missing, _AT_ONCE), strict=True))
+            got = parallel_map(partial(self._fetched, run_id, wanted), missing, _AT_ONCE)
+            stored.update(zip(missing, got, strict=True))
             for path in stored.keys() - wanted.keys():
                 del stored[path]
+            save_stored(folder, stored)
+
+    def _fetched(self, run_id: str, wanted: Mapping[str, Row], path: str) -> Stored:
+        row, to = wanted[path], self._runs / run_id / path
+        fs, root = self._opened()
+        private_folder(to.parent)
+        beside = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
+        try:
+            with self._errors("fetched"):
+                fs.get_file(f"{root}/{run_id}/{row['name']}", str(beside))
+            beside.chmod(PRIVATE_FILE)
+            size = beside.stat().st_size
+            if size != row["size"]:
+                raise StateError(
+                    f"{path} of run {run_id} was cut off: it has {size:,} of "
+                    f"{row['size']:,} bytes.",
+                    hint="Run again; if it happens again, the store is damaged.",
+                )
+            beside.replace(to)
+        finally:
+            beside.unlink(missing_ok=True)
+        return Stored(row["name"], stamp_of(to.stat()))
+
+    def _known(self, run_id: str) -> dict[str, Stored]:
+        if run_id not in self._stored:
+            self._stored[run_id] = read_stored(self._runs / run_id)
+        return self._stored[run_id]
+
+    @staticmethod
+    def _runs_here(connection: Statements, run_id: str) -> bool:
+        """Whether a process of this machine is at a run."""
+        row = connection.execute(_PROCESS, {"run_id": run_id}).fetchone()
+        if row is None:
+            return False
+        process = ProcessIdentity(row["pid"], row["host"], row["began"])
+        return process.is_of_this_machine and not process.has_ended()
 
     def delete(self, run_id: str) -> None:
         """Delete the files of a run that the ledger no longer has."""
         rmtree(self._runs / run_id, ignore_errors=True)
         fs, root = self._opened()
-        with self._errors("deleted"), suppress(FileNotFoundError):
+        with self._errors("deleted"):
             fs.rm(f"{root}/{run_id}", recursive=True)
+        self._folders.clear()
 
     def check(self) -> None:
         """Write and delete a file.
@@ -160,31 +183,40 @@ class StoredFiles:
         fs, root = self._opened()
         probe = f"{root}/.probe-{secrets.token_hex(4)}"
         with self._errors("written"):
-            fs.makedirs(root, exist_ok=True)
+            self._make_folder(root)
             fs.pipe_file(probe, b"sfrunner")
             fs.rm_file(probe)
 
-    def _send(self, run_id: str, paths: list[str], stamps: dict[str, _Stamp]) -> dict[str, _Stored]:
+    def _send(self, run_id: str, paths: list[str], stamps: dict[str, Stamp]) -> dict[str, Stored]:
         if not paths:
             return {}
         fs, root = self._opened()
 
-        def sent(path: str) -> _Stored | None:
-            name = f"{path}.{secrets.token_hex(6)}"
-            to = f"{root}/{run_id}/{name}"
+        def sent(path: str) -> Stored | None:
+            name, file = f"{path}.{secrets.token_hex(6)}", self._runs / run_id / path
+            to, stamp = f"{root}/{run_id}/{name}", stamps[path]
             with self._errors("written"):
-                fs.makedirs(to.rpartition("/")[0], exist_ok=True)
+                self._make_folder(to.rpartition("/")[0])
                 try:
-                    fs.put_file(str(self._runs / run_id / path), to)
-                except FileNotFoundError:  # another thread has just deleted it
-                    return None
-                size = fs.size(to)
-            if size != stamps[path].size:
-                stamps[path] = _Stamp(size, 0, 0)  # it grew meanwhile: sent again next time
-            return _Stored(name, stamps[path])
+                    fs.put_file(str(file), to)
+                    if stamp_of(file.stat()) != stamp:  # it grew meanwhile: sent again next time
+                        stamp = Stamp(fs.size(to), 0, 0)
+                except FileNotFoundError:
+                    if file.exists():  # so it is the store that lacks something
+                        raise
+                    return None  # another thread has just deleted it
+            return Stored(name, stamp)
 
         made = zip(paths, parallel_map(sent, paths, _AT_ONCE), strict=True)
         return {path: each for path, each in made if each is not None}
+
+    def _make_folder(self, folder: str) -> None:
+        """Make a folder, once; an object store has none, and would make a bucket instead."""
+        fs, _ = self._opened()
+        names = {fs.protocol} if isinstance(fs.protocol, str) else {*fs.protocol}
+        if folder not in self._folders and names.isdisjoint(_OBJECT_STORES):
+            fs.makedirs(folder, exist_ok=True)
+            self._folders.add(folder)
 
     def _remove(self, run_id: str, names: list[str]) -> None:
         fs, root = self._opened()
@@ -210,58 +242,41 @@ class StoredFiles:
     def _errors(self, done: str) -> Iterator[None]:
         try:
             yield
-        except (StateError, FileNotFoundError) as error:
-            if isinstance(error, FileNotFoundError) and done == "fetched":
+        except StateError:
+            raise
+        except FileNotFoundError as error:
+            if done == "fetched":
                 raise StateError(
                     f"A file of the run is missing in {self._label}.",
                     hint="Somebody has deleted it there, so the run cannot go on.",
                 ) from None
-            raise
+            if done == "deleted":
+                return
+            raise self._unusable(done, error) from None
         except ImportError as error:
             raise StateError(
                 f"{self._label} needs a library that is not installed: {error.name or error}.",
                 hint=f"Install it: pip install {error.name or 'what the message names'}",
             ) from error
         except Exception as error:  # noqa: BLE001 - each store has its own errors
-            line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
-            raise StorageError(
-                f"{self._label} cannot be {done}: {line.rstrip('.')}.",
-                hint="Check the address, the network, and the credentials in the environment.",
-            ) from None
+            raise self._unusable(done, error) from None
+
+    def _unusable(self, done: str, error: Exception) -> StorageError:
+        line = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
+        return StorageError(
+            f"{self._label} cannot be {done}: {line.rstrip('.')}.",
+            hint="Check the address, the network, and the credentials in the environment.",
+        )
 
     @property
     def _label(self) -> str:
         return self._url.partition("?")[0]
 
 
+_PROCESS = "SELECT pid, host, began FROM runs WHERE run_id = :run_id AND state = 'running'"
 _LIST = "SELECT path, name, size FROM files WHERE run_id = :run_id"
 _FORGET = "DELETE FROM files WHERE run_id = :run_id AND path = :path"
 _NOTE = (
     "INSERT INTO files (run_id, path, name, size) VALUES (:run_id, :path, :name, :size) "
     "ON CONFLICT (run_id, path) DO UPDATE SET name = excluded.name, size = excluded.size"
 )
-
-
-def _files(folder: Path) -> Iterator[tuple[str, _Stamp]]:
-    """The files that another process can use, by their paths; links are left out."""
-    yield from _files_in(str(folder), "")
-
-
-def _files_in(folder: str, prefix: str) -> Iterator[tuple[str, _Stamp]]:
-    try:
-        entries = list(os.scandir(folder))
-    except FileNotFoundError:
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.is_symlink():
-            continue
-        if entry.is_dir():
-            if entry.name not in WORKING_FOLDERS:
-                yield from _files_in(entry.path, f"{prefix}{entry.name}/")
-            continue
-        with suppress(FileNotFoundError):  # deleted meanwhile
-            yield f"{prefix}{entry.name}", _stamp(entry.stat())
-
-
-def _stamp(found: os.stat_result) -> _Stamp:
-    return _Stamp(found.st_size, found.st_mtime_ns, found.st_ino)

@@ -81,9 +81,51 @@ def test_a_machine_with_older_files_gets_those_of_the_ledger(machines):
     copy.write_text("Id\n001B\n")
     two.ledger.record_part(FIRST, "accounts", PartRecord(1, "done", file=copy))
     (file.parent / "part-0002.csv").write_text("never recorded")
-    one.ledger.files.fetch(FIRST)
+    one.ledger.files.fetch(FIRST, exact=True)
     assert file.read_text() == "Id\n001B\n"
     assert [each.name for each in file.parent.iterdir()] == ["part-0001.csv"]
+
+
+def fetch_elsewhere(there, **how):
+    """As the next command of a machine does."""
+    with open_state(there) as again:
+        again.ledger.files.fetch(FIRST, **how)
+
+
+def test_what_somebody_changed_in_the_files_of_a_run_stays_until_the_run_goes_on(machines):
+    (here, one), (there, _) = machines
+    start(here, one)
+    end(one.ledger, exit_code=ExitCode.FAILED)
+    fetch_elsewhere(there)
+    copy = there.run(FIRST) / "accounts" / "parts" / "part-0001.csv"
+    copy.write_text("Id\n001B\n")
+    (copy.parent / "mine.xlsx").write_text("x")
+    fetch_elsewhere(there)
+    assert copy.read_text() == "Id\n001B\n"
+    fetch_elsewhere(there, exact=True)
+    assert [each.name for each in copy.parent.iterdir()] == ["part-0001.csv"]
+    assert copy.read_text() == "Id\n001A\n"
+
+
+def test_files_that_are_here_are_not_fetched_again(machines, tmp_path):
+    (here, one), (there, _) = machines
+    start(here, one)
+    one.ledger.finish_task(FIRST, DONE)
+    fetch_elsewhere(there)
+    (tmp_path / "store").rename(tmp_path / "gone")
+    fetch_elsewhere(there)
+    fetch_elsewhere(there, exact=True)
+    fetch_elsewhere(here, exact=True)  # which has sent them
+
+
+def test_the_files_of_a_run_that_is_under_way_here_are_left_alone(machines):
+    (here, one), _ = machines
+    file = start(here, one)
+    file.write_text("Id\n001B\n")
+    (file.parent / "part-0002.csv").write_text("about to be recorded")
+    fetch_elsewhere(here)
+    assert file.read_text() == "Id\n001B\n"
+    assert (file.parent / "part-0002.csv").exists()
 
 
 def test_working_files_stay_on_their_machine(machines):
@@ -94,8 +136,8 @@ def test_working_files_stay_on_their_machine(machines):
         file.write_text("x")
     start(here, one)
     two.ledger.files.fetch(FIRST)
-    found = [f.name for f in there.run(FIRST).rglob("*") if f.is_file()]
-    assert found == ["part-0001.csv"]
+    found = [f.name for f in there.run(FIRST).rglob("*.*") if f.is_file()]
+    assert sorted(found) == [".stored.json", "part-0001.csv"]
 
 
 def test_the_log_of_a_run_is_stored_when_a_task_begins_or_ends_not_with_each_part(machines):
@@ -103,11 +145,11 @@ def test_the_log_of_a_run_is_stored_when_a_task_begins_or_ends_not_with_each_par
     start(here, one)
     (here.run(FIRST) / "events.jsonl").write_text("{}\n")
     one.ledger.record_part(FIRST, "accounts", PartRecord(2, "sent"))
-    two.ledger.files.fetch(FIRST)
+    two.ledger.files.fetch(FIRST, exact=True)
     log = there.run(FIRST) / "events.jsonl"
     assert not log.exists()
     one.ledger.finish_task(FIRST, DONE)
-    two.ledger.files.fetch(FIRST)
+    two.ledger.files.fetch(FIRST, exact=True)
     assert log.read_text() == "{}\n"
 
 
