@@ -21,9 +21,9 @@ _MOST_HEADER_BYTES = 256 * 1024
 _MOST_ANNOUNCEMENTS = 100
 _LENGTH = re.compile(r"[0-9]{1,19}")
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r\n\0\f\v]*)?\r?\n")
-_VALUE = rb"[ \t]*(?P<value>[^\r\n\0\f\v]*?)[ \t]*\r?\n"
-_HEADER = re.compile(rb"(?P<name>[!#$%&'*+.^_`|~0-9A-Za-z-]+):" + _VALUE)
-_FOLDED = re.compile(_VALUE)
+_VALUE = rb"[ \t]*([^\r\n\0\f\v]*?)[ \t]*\r?\n"
+_HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):" + _VALUE)
+_FOLDED = re.compile(rb"[ \t]" + _VALUE)
 _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n")
 _TOO_LONG = "its headers are too long"
 _BODILESS = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
@@ -113,16 +113,13 @@ def _read_headers(stream: Stream) -> dict[str, str]:
         left -= len(line)
         if left < 0:
             raise ExchangeError(_TOO_LONG)
-        is_folded = bool(fields) and line[:1] in {b" ", b"\t"}  # goes on with the line before
-        found = (_FOLDED if is_folded else _HEADER).fullmatch(line)
-        if found is None:
-            raise ExchangeError(_fault_of(line))
-        value = _text(found["value"])
-        if is_folded:
+        if found := _HEADER.fullmatch(line):
+            fields.append((found[1].decode("ascii").lower(), _text(found[2])))
+        elif fields and (found := _FOLDED.fullmatch(line)):  # goes on with the line before
             name, before = fields.pop()
-            fields.append((name, f"{before} {value}".strip()))
+            fields.append((name, f"{before} {_text(found[1])}".strip()))
         else:
-            fields.append((found["name"].decode("ascii").lower(), value))
+            raise ExchangeError(_fault_of(line))
     headers: dict[str, str] = {}
     for name, value in fields:
         headers[name] = f"{headers[name]}, {value}" if name in headers else value

@@ -54,10 +54,11 @@ class Connections:
             OSError: The connection broke, or nothing came in time.
         """
         origin, head = request.origin(), request.head()
-        try:
-            waits.wait(self._take, timeout)
-        except TimeoutError as error:
-            raise UnsentError(str(error)) from error
+        if not self._free.acquire(blocking=False):
+            try:
+                waits.wait(self._take, timeout)
+            except TimeoutError as error:
+                raise UnsentError(str(error)) from error
         try:
             connection = self._connection(origin)
             try:

@@ -17,7 +17,7 @@ from runner.salesforce.http.failures import CutOffError, ExchangeError, UnsentEr
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """A method, or the name of a header."""
-_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+_HEADER = re.compile(_TOKEN.pattern + r": [\t\x20-\x7e]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IN_TARGETS = "/:?@!$&'()*+,;=~%[]|"
 """What is sent as it is, besides letters and digits."""
@@ -87,12 +87,14 @@ class Outgoing(Struct, frozen=True):
             headers["Authorization"] = f"Basic {base64.b64encode(user.encode()).decode()}"
         if self.length is not None or self.method in _WITH_BODY:
             headers["Content-Length"] = str(self.length or 0)
-        for name, value in headers.items():
-            if not (_TOKEN.fullmatch(name) and _HEADER_VALUE.fullmatch(value)):
+        fields = [*map(": ".join, headers.items())]
+        for each in fields:
+            if not _HEADER.fullmatch(each):  # whose value may be secret
+                name = each.partition(":")[0]
                 raise UnsentError(f"the header {name!r} has a character that it cannot have")
         if not _TOKEN.fullmatch(self.method):
             raise UnsentError(f"{self.method!r} is no method")
-        lines = [f"{self.method} {target} HTTP/1.1", *map(": ".join, headers.items()), "", ""]
+        lines = [f"{self.method} {target} HTTP/1.1", *fields, "", ""]
         return "\r\n".join(lines).encode("ascii")
 
     def pieces(self) -> Iterator[bytes]:
@@ -122,5 +124,5 @@ def _ascii_name(host: str) -> str:
     """
     name = host.encode("idna")
     if name.decode("idna") != host:
-        raise UnsentError(f"{host!r} is no name of a server")
+        raise UnsentError(f"{host!r} is not a valid host name")
     return name.decode("ascii")
