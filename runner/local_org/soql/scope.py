@@ -210,8 +210,14 @@ def _column_sql(variant: Variant, field: Field) -> str:
 
 
 def _type_sql(place: Place) -> str:
-    cases = " ".join(
+    cases = [
         f"WHEN {variant.alias}.\"Id\" IS NOT NULL THEN '{variant.sobject.name}'"
         for variant in place.variants
+    ]
+    # Salesforce tells a queue from other groups: `WHERE Owner.Type = 'Queue'`.
+    queues = (
+        f"WHEN {variant.alias}.\"Type\" = 'Queue' THEN 'Queue'"
+        for variant in place.variants
+        if variant.sobject.name == "Group"
     )
-    return f"CASE {cases} END"
+    return f"CASE {' '.join([*queues, *cases])} END"

@@ -82,16 +82,18 @@ def test_an_alias_may_stand_for_a_parent(world):
 
 
 def test_a_polymorphic_parent_is_a_name(world):
-    queue = world.add("Group", Name="Queue")
+    queue = world.add("Group", Name="Queue", Type="Queue")
     world.add("Case", Subject="owned by a queue", OwnerId=queue)
     world.add("Case", Subject="owned by a user")
     first, second = world.query("SELECT Owner.Name, Owner.Type FROM Case ORDER BY Subject")
     assert first["Owner"] == {
         "attributes": attributes("Name", queue, path="Group"),
         "Name": "Queue",
-        "Type": "Group",
+        "Type": "Queue",
     }
     assert second["Owner"]["Type"] == "User"
+    (found,) = world.query("SELECT Subject FROM Case WHERE Owner.Type = 'Queue'")
+    assert found["Subject"] == "owned by a queue"
 
 
 def test_typeof_takes_the_fields_of_what_it_finds(world):
