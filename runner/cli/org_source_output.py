@@ -22,6 +22,8 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
         document = to_builtins(pulled, enc_hook=str)
         typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
+    # The current folder's `.` would end a sentence twice.
+    source = str(pulled.source) if pulled.source.name else "this folder"
     for name in pulled.gone:
         typer.echo(f"warning: the project no longer has {name}.", err=True)
     notices = (
@@ -38,8 +40,8 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
         if listed:
             more = len(listed) - _MOST_LISTED
             shown = ", ".join(listed[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
-            typer.echo(f"warning: {words.format(shown, source=pulled.source)}.", err=True)
+            typer.echo(f"warning: {words.format(shown, source=source)}.", err=True)
     if not quiet:
         number = len(pulled.objects)
-        typer.echo(f"{number} object{'' if number == 1 else 's'} of {pulled.source}:")
+        typer.echo(f"{number} object{'' if number == 1 else 's'} of {source}:")
         typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")
