@@ -52,6 +52,7 @@ _BEHIND_METADATA = (
 _DRIFT_OF_METADATA = (
     "Deploy the metadata to the org; or retrieve what the org has and accept it with `{}`."
 )
+_RECORD_TYPE = "RecordTypeId"
 _CREATES = frozenset({Verb.CREATE, Verb.UPSERT})
 
 
@@ -169,6 +170,7 @@ def _differences(
         return
     if lock.source:
         yield from _from_metadata(before, now, used, lock.approximate)
+        yield from _lost_record_types(before, now, used)
         return
     for key in _OF_OBJECT:
         if getattr(before, key) != getattr(now, key):
@@ -177,8 +179,19 @@ def _differences(
         old, new = before.field(name), now.field(name)
         if old is not None:
             yield from ((words, name) for words in _of_field(before.name, old, new, _OF_FIELD))
+    yield from _lost_record_types(before, now, used)
     if isinstance(task, WriteTask) and task.verb in _CREATES and before.name == task.sobject:
         yield from _required_now(before, now, used)
+
+
+def _lost_record_types(
+    before: ObjectDescribe, now: ObjectDescribe, used: Collection[str]
+) -> Iterator[tuple[str, str | None]]:
+    if _RECORD_TYPE not in used or now.record_types is None:
+        return
+    lost = [each for each in before.record_types or () if each not in now.record_types]
+    if lost:
+        yield f"{before.name} has lost the record type {in_words(lost, 'and')}", _RECORD_TYPE
 
 
 def _required_now(

@@ -21,7 +21,8 @@ from runner.engine.connect import ConnectedOrg, connect
 from runner.engine.constant_check import constant_problems
 from runner.engine.context import SourceOrg
 from runner.engine.forecast import Forecast, forecast_of
-from runner.engine.org_check import org_problems
+from runner.engine.org_check import files_of_queries, org_problems
+from runner.engine.record_type_check import record_type_problems
 from runner.errors import (
     ExitCode,
     JobError,
@@ -178,7 +179,7 @@ def _checked(  # noqa: PLR0913, PLR0917 - a job, its org and the orgs that it re
     problems = list(
         org_problems(job, tasks, lambda task: others.describes_for(task) or describes, written)
     )
-    problems += _constants(job, tasks, describes)
+    problems += _constants(job, tasks, describes, written)
     problems += _not_unique(job, tasks, describes)
     problems += _hard_deletes(job, session)
     problems += _too_old(job, tasks, org.version)
@@ -216,10 +217,14 @@ def _too_old(job: Job, tasks: Sequence[AnyTask], version: str) -> Iterator[Diagn
             yield job.origin.diagnose(here, "org/api-version", error.message, help=error.hint)
 
 
-def _constants(job: Job, tasks: Sequence[AnyTask], describes: Describes) -> Iterator[Diagnostic]:
+def _constants(
+    job: Job, tasks: Sequence[AnyTask], describes: Describes, written: frozenset[Path]
+) -> Iterator[Diagnostic]:
+    written |= files_of_queries(tasks)
     for task in tasks:
         if isinstance(task, WriteTask):
             yield from constant_problems(job, task, describes)
+            yield from record_type_problems(job, task, describes, written)
 
 
 def _not_unique(job: Job, tasks: Sequence[AnyTask], describes: Describes) -> Iterator[Diagnostic]:

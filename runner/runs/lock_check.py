@@ -12,6 +12,7 @@ from runner.diagnostics import Diagnostic
 from runner.engine.constant_check import constant_problems
 from runner.engine.drift import drift_of
 from runner.engine.org_check import files_of_queries, org_problems
+from runner.engine.record_type_check import record_type_problems
 from runner.errors import JobError, OrgError, SourceError
 from runner.job.lock_file import LOCK_NAME, find_lock
 from runner.job.model import AnyTask, Job, WriteTask
@@ -55,6 +56,7 @@ def _of_task(
         yield from org_problems(job, [task], lambda _: describes, written)
         if isinstance(task, WriteTask):
             yield from constant_problems(job, task, describes)
+            yield from record_type_problems(job, task, describes, written)
     except OrgError as error:  # a parent that the lock lacks
         here = ("tasks", task.index)
         yield job.origin.diagnose(here, "org/unknown-object", error.message, help=error.hint)

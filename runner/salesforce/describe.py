@@ -165,6 +165,12 @@ class _ChildrenAnswer(msgspec.Struct):
     name: str | None = msgspec.field(default=None, name="relationshipName")
 
 
+class _RecordTypeAnswer(msgspec.Struct, rename="camel"):
+    developer_name: str | None = None
+    active: bool | None = None
+    master: bool | None = None
+
+
 class _ObjectAnswer(msgspec.Struct, rename="camel"):
     name: str
     fields: list[_FieldAnswer]
@@ -176,6 +182,7 @@ class _ObjectAnswer(msgspec.Struct, rename="camel"):
     child_relationships: list[_ChildrenAnswer] | None = None
     key_prefix: str | None = None
     label: str | None = None
+    record_type_infos: list[_RecordTypeAnswer] | None = None
 
 
 class _Named(msgspec.Struct):
@@ -207,7 +214,15 @@ def object_of(answer: OrgResponse) -> ObjectDescribe:
         child_names=tuple(name for name, _ in children),
         key_prefix=found.key_prefix or "",
         label=found.label or "",
+        record_types=_record_types(found.record_type_infos),
     )
+
+
+def _record_types(listed: Iterable[_RecordTypeAnswer] | None) -> tuple[str, ...] | None:
+    if listed is None:
+        return None
+    chosen = (each.developer_name for each in listed if each.active and not each.master)
+    return tuple(name for name in chosen if name)
 
 
 def resolve(

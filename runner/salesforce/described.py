@@ -87,6 +87,8 @@ class ObjectDescribe(Struct, frozen=True, omit_defaults=True):
     """The first three characters of each record's Id; empty if the object has none."""
     label: str = ""
     """In the language of the user."""
+    record_types: tuple[str, ...] | None = None
+    """Developer names of the active ones; None if it says nothing."""
 
     def field(self, name: str) -> FieldDescribe | None:
         """Find a field, ignoring case."""

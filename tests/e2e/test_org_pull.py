@@ -16,6 +16,7 @@ objects:
     fields:
       ERP_Id__c: {type: text, length: 20, unique: true, external_id: true}
       Tier__c: {type: picklist, values: [Gold, Silver], restricted: true}
+    record_types: {Retail: {default: true}, Old: {active: false}}
     validation_rules:
       Named: {when: {Name: x}, message: No.}
   Invoice__c:
@@ -185,11 +186,10 @@ def test_a_damaged_lock_and_one_of_another_org(pulling):
 DRIFTED = (
     ORG.replace("length: 20, unique: true", "length: 30")
     .replace("[Gold, Silver]", "[Gold, Wood]")
+    .replace("Retail:", "Wholesale:")
     .replace("      Other__c: {type: lookup, to: Other__c}\n", "")
     .replace("Unused__c: {key_prefix: a0U}", "Unused__c: {key_prefix: a0U, label: Free}")
-    .replace(
-        "    validation_rules", "      New__c: {type: text, required: true}\n    validation_rules"
-    )
+    .replace("    record_types", "      New__c: {type: text, required: true}\n    record_types")
 )
 USING = """
 - name: people
@@ -199,6 +199,7 @@ USING = """
   fields:
     ERP_Id__c: ERP_Id__c
     Tier__c: Name
+    RecordTypeId: {record_type: Retail}
 - name: bills
   query: SELECT Id, Other__r.Name FROM Invoice__c
   to: out.csv
@@ -216,6 +217,13 @@ def test_drift_between_the_lock_and_the_org_hits_the_tasks_that_use_it(pulling, 
     assert bench.run("org", "pull", file).code == 0
     same = bench.run("check", file, "--locked")
     assert same.code == 0, same.out
+    wrong = job_of(bench, org, USING.replace("Retail", "Old"), name="wrong.yaml")
+    for verb in ("validate", "check"):
+        ended = bench.run(verb, wrong)
+        assert ended.code == 2
+        assert "Account has no active record type Old" in ended.out
+        assert "wrong.yaml:12:35\n" in ended.out
+        assert "It has `Retail`." in ended.out
     org.process.terminate()
     assert org.process.wait() == 0
     served = replace(bench, folder=bench.folder / "served")
@@ -235,7 +243,8 @@ def test_drift_between_the_lock_and_the_org_hits_the_tasks_that_use_it(pulling, 
         (10, "people: Account.ERP_Id__c had unique true and has false"),
         (11, "people: Account.Tier__c has lost the value `Silver`"),
         (11, "people: Account.Tier__c has the new value `Wood`"),
-        (13, "bills: Invoice__c.Other__c is gone, or this user may not see it"),
+        (12, "people: Account has lost the record type `Retail`"),
+        (14, "bills: Invoice__c.Other__c is gone, or this user may not see it"),
     ]
     github = bench.run("check", file, "--locked", "-o", "github")
     assert "::error file=job.yaml,line=10" in github.out
@@ -246,7 +255,8 @@ def test_drift_between_the_lock_and_the_org_hits_the_tasks_that_use_it(pulling, 
     assert lines[4].startswith(f"| error `lock/drift` | `job.yaml:6:13` | ``{told} ")
     assert bench.run("org", "pull", file, "--update").code == 0
     assert "no relationship Other__r" in bench.run("validate", file).out
-    fitting = job_of(bench, changed, USING.replace("Id, Other__r.Name", "Id"))
+    fitting = USING.replace("Id, Other__r.Name", "Id").replace("Retail", "Wholesale")
+    fitting = job_of(bench, changed, fitting)
     assert bench.run("check", fitting, "--locked").code == 0
 
 
