@@ -86,6 +86,7 @@ class PostgresDatabase(LedgerDatabase):
             with _transaction(connection, self._address.schema):
                 if not synced:
                     connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                self._check_layout(connection)
                 self._check_fences(connection)
                 yield _Statements(connection, self)
 
@@ -129,6 +130,14 @@ class PostgresDatabase(LedgerDatabase):
             if text.startswith(mark):
                 return f"{root}/{text[len(mark) :]}".rstrip("/")
         return text
+
+    def _check_layout(self, connection: Connection) -> None:
+        """Refuse to write once another release has changed the tables under this process."""
+        if connection.exec_driver_sql("SELECT version FROM layout").scalar_one() != len(LAYOUTS):
+            raise StateError(
+                f"Another release has changed the tables of {self.name} while this one used them.",
+                hint="Install that release, then `runner resume`.",
+            )
 
     def _check_fences(self, connection: Connection) -> None:
         """Refuse to write once a lock is another's; none is taken over before this commits."""

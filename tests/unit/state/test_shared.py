@@ -290,6 +290,15 @@ def test_a_state_of_a_newer_release_is_refused(machines, shared_at):
         pass
 
 
+def test_nothing_is_written_once_another_release_has_changed_the_tables(machines):
+    (here, one), (_, two) = machines
+    start(here, one)
+    sql(here, "UPDATE layout SET version = version + 1")
+    with pytest.raises(StateError, match="Another release has changed the tables"):
+        one.ledger.plan_task(FIRST, "accounts", "{}")
+    assert two.ledger.run(FIRST).tasks[0].plan is None
+
+
 def test_a_schema_with_the_tables_of_another_program_is_refused(shared_at):
     state = shared_at()
     engine = sqlalchemy.create_engine(state.shared.database, poolclass=sqlalchemy.NullPool)
