@@ -2,15 +2,21 @@
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from collections import Counter
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from runner.state.paths import state_at
+from runner.state.run_records import RunState
+from runner.state.store import open_ledger
+from tests import postgresql
 from tests.e2e.conftest import Bench
 
 CREATE = """
@@ -39,6 +45,10 @@ class Project:
         place.write("a.csv", rows)
         place.job(tasks, name=f"{name}.yaml")
         return self._serve_org(place=place)
+
+    def end(self):
+        for each in [self.bench, *self.places]:
+            each.end()
 
     def state(self):
         return {"SFRUNNER_STATE": str(self.bench.state)}
@@ -82,8 +92,24 @@ def project(cluster, warm, serve_org, request):
     own.mkdir()
     made = Project(own, warm, address, serve_org)
     yield made
-    for each in [made.bench, *made.places]:
-        each.end()
+    made.end()
+
+
+@contextmanager
+def worker_of(address, folder):
+    """A worker as `dask worker` starts it."""
+    words = ("--nthreads", "1", "--no-dashboard", "--local-directory", folder / "scratch")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distributed.cli.dask_worker", address, *words],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
 
 
 def names(org):
@@ -97,7 +123,68 @@ def until_stalled(process):
         said.append(line)
         if "upload" in line.lower() or "InProgress" in line:
             return
-    raise AssertionError("".join(said))
+    raise AssertionError("".join(said) + process.stdout.read())
+
+
+MANY_JOBS, MANY_ORGS, MANY_KILLS, MANY_WORKERS, MANY_ROWS = 40, 10, 20, 4, 30
+MOST_KILLS_OF_ONE = 3
+"""Dask gives a task up whose worker died once more."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("is_shared", [False, True], ids=["folder", "postgresql"])
+def test_workers_may_be_killed_at_any_time(tmp_path, warm, serve_org, is_shared):
+    with ExitStack() as stack:
+        address = stack.enter_context(cluster_in(tmp_path, MANY_WORKERS))
+        project = Project(tmp_path, warm, address, serve_org)
+        if is_shared:
+            socket_folder = stack.enter_context(postgresql.cluster())
+            url = f"{postgresql.url_of(socket_folder)}&files=file://{tmp_path}/files"
+            project.bench.env["SFRUNNER_STATE"] = url.replace("+psycopg", "")
+            project.bench.env["PGPASSWORD"] = "pass-word"
+        tasks = CREATE + "- name: more\n  create: Account\n  api: bulk\n  from: b.csv\n"
+        orgs = [project.org(f"org{number}") for number in range(MANY_ORGS)]
+        wanted = {number: [] for number in range(MANY_ORGS)}
+        for job in range(MANY_JOBS):
+            place, at = project.places[job % MANY_ORGS], job % MANY_ORGS
+            for kind in ("a", "b"):
+                rows = [f"{kind}-{job}-{row}" for row in range(MANY_ROWS)]
+                place.write(f"{kind}-{job}.csv", "\n".join(["Name", *rows, ""]))
+                wanted[at] += rows
+            own = tasks.replace("a.csv", f"a-{job}.csv").replace("b.csv", f"b-{job}.csv")
+            place.job(own, name=f"job{job}.yaml")
+        for number in range(MANY_ORGS):
+            (project.places[number].folder / f"org{number}.yaml").unlink()
+        process = project.bench.start("run", ".", "--on", address, "-o", "json", "-v")
+        killed = kill_workers(process, state_at(project.bench.environ()["SFRUNNER_STATE"], {}))
+        out = process.stdout.read()
+        assert process.wait() == 0, out
+        assert sum(killed.values()) == MANY_KILLS
+        ends = json.loads(out)
+        assert len(ends) == MANY_JOBS
+        assert {each["exit_code"] for each in ends} == {0}
+        for number, org in enumerate(orgs):
+            assert names(org) == sorted(wanted[number])
+        project.end()
+
+
+def kill_workers(process, state):
+    """Kill the worker of a run now and then, until the command ends; which run how often."""
+    chance, killed = random.Random(18), Counter()  # noqa: S311 - not for secrets
+    due = 10
+    with open_ledger(state) as ledger:
+        for at, _ in enumerate(process.stderr):
+            if at < due or sum(killed.values()) == MANY_KILLS:
+                continue
+            found = ledger.under_way()
+            running = [each for each in found if each.state is RunState.RUNNING]
+            victims = [each for each in running if killed[each.job_file] < MOST_KILLS_OF_ONE]
+            if victims:
+                victim = chance.choice(victims)
+                os.kill(victim.process.pid, signal.SIGKILL)
+                killed[victim.job_file] += 1
+                due = at + chance.randrange(4, 12)
+    return killed
 
 
 def test_jobs_end_as_on_one_machine(project):
@@ -160,6 +247,30 @@ def test_ctrl_c_ends_all_in_order(project):
     assert ended.code == 0, ended.err
     assert ended.document["run_id"] == json.loads(out)["run_id"]
     assert names(org) == ["Acme", "Bcme"]
+
+
+def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
+    with cluster_in(tmp_path, 0) as address:
+        project = Project(tmp_path, warm, address, serve_org)
+        org = project.org("one")
+        ended = project.run("one")
+        assert ended.code == 5
+        assert "has no workers" in ended.err
+        project.bench.env.clear()  # wait for workers as long as Dask usually does
+        org.stall_jobs()
+        with worker_of(address, tmp_path) as first:
+            process = project.bench.start("run", "one", "--on", address, "-o", "json", "-v")
+            until_stalled(process)
+            run = project.bench.run("fleet", "-o", "json").document["runs"][0]
+            first.terminate()
+            first.wait(timeout=60)
+        org.go_on()
+        with worker_of(address, tmp_path):
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert json.loads(out)["run_id"] == run["run_id"]
+        assert names(org) == ["Acme", "Bcme"]
+        project.end()
 
 
 def test_what_cannot_run_there_is_refused_before_anything_is_sent(project, tmp_path, warm):

@@ -20,7 +20,6 @@ from runner.errors import RunnerError, TransientError, UsageError
 from runner.runs.fleet import worker
 from runner.state.paths import VARIABLE
 
-CONNECT_SECONDS = 10
 ASK_SECONDS = 60
 LOCAL = "dask"
 LISTING = "sfrunner-listing"
@@ -187,12 +186,14 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
             address = cluster
         try:
             client = stack.enter_context(
-                library.Client(address, timeout=_connect_seconds(dask), set_as_default=False)
+                library.Client(address, timeout=_patience(dask), set_as_default=False)
             )
             if local is not None:
                 client.wait_for_workers(local, timeout=ASK_SECONDS)
         except (OSError, TimeoutError, ValueError) as error:
             raise _silent(name, error) from error
+        with suppress(TimeoutError):
+            client.wait_for_workers(1, timeout=_patience(dask))
         yield Cluster(client, name, fleet)
 
 
@@ -202,10 +203,9 @@ async def _without_interrupts() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
-def _connect_seconds(dask: Any) -> float:  # noqa: ANN401 - an extra's
-    """How long to wait for a scheduler: as Dask's own setting says, if that is shorter."""
-    own = dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect"))
-    return min(CONNECT_SECONDS, float(own))
+def _patience(dask: Any) -> float:  # noqa: ANN401 - an extra's
+    """How many seconds to wait for a scheduler and its first worker: a setting of Dask."""
+    return float(dask.utils.parse_timedelta(dask.config.get("distributed.comm.timeouts.connect")))
 
 
 def workers_of(where: str, question: str) -> dict[str, str | Exception]:
