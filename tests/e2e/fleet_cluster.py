@@ -6,9 +6,12 @@ Its workers are started in the current folder, the project; one that dies is rep
 import logging
 import sys
 
+import dask.config
 from distributed import LocalCluster
 
 if __name__ == "__main__":
+    # Or a worker that dies twice within 15 s is not replaced.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "1h"})
     with LocalCluster(
         n_workers=int(sys.argv[1]),
         threads_per_worker=1,

@@ -28,6 +28,8 @@ _SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
 _QUIET = {
     # A worker takes one job at a time, and no second one that its death would count against.
     "distributed.scheduler.worker-saturation": 1.0,
+    # Otherwise a worker that is not replaced this fast is given up, or one that dies twice.
+    "distributed.deploy.lost-worker-timeout": "1h",
     "distributed.admin.tick.limit": "1h",
     "distributed.worker.profile.enabled": False,
     "distributed.logging.distributed": "critical",
@@ -35,7 +37,13 @@ _QUIET = {
 
 
 class LostJobError(RunnerError):
-    """Nobody knows how a job ended: its workers died again and again, or the scheduler has gone."""
+    """Nobody knows how a job ended: its workers died again and again, or the scheduler has gone.
+
+    Attributes:
+        by_deaths: Whether it is that workers died which had this job, running or next.
+    """
+
+    by_deaths = False
 
 
 class Cluster:
@@ -113,11 +121,13 @@ class Cluster:
             return str(future.result())
         error = future.exception() if future.status == "error" else None
         if isinstance(error, KilledWorker):
-            return LostJobError(
+            lost = LostJobError(
                 f"The workers that ran this job died, {error.allowed_failures + 1} in a row.",
                 hint="Perhaps they have too little memory: look at their logs. `runner resume` "
                 "continues the run.",
             )
+            lost.by_deaths = True
+            return lost
         why = f": {type(error).__name__}: {error}" if error is not None else ""
         return LostJobError(
             f"{self.name} has lost this job{why}.",

@@ -127,6 +127,7 @@ class _Driver:
         )
         self._sinks = [sink_of(each.job) for each in jobs]
         self._tries = [0] * len(jobs)
+        self._attempts: list[set[str]] = [set() for _ in jobs]
         self._under_way: set[int] = set()
         self._ends: dict[int, End] = {}
         self._is_last = False
@@ -174,15 +175,23 @@ class _Driver:
 
     def _pass_on(self, seconds: float) -> None:
         for said in self._cluster.said(seconds):
-            number, _, event = json.loads(said)
+            number, attempt, event = json.loads(said)
             if number in self._under_way:
+                self._attempts[number].add(attempt)
                 self._sinks[number](self._places.event(event))
 
     def _settle(self, number: int, answer: str | LostJobError) -> None:
         end = answer if isinstance(answer, LostJobError) else self._end_of(answer)
         code = end.exit_code if isinstance(end, RunnerError) else end.worst_exit_code
-        if code in _BY_SIGNAL and self._stopping is None and self._tries[number] < _MOST_TRIES:
-            self._start(number)  # its worker was shut down, and nobody asked to stop the job
+        # Its worker was shut down, and nobody asked to stop the job; or it was only next on workers
+        # that died of another one.
+        goes_on = code in _BY_SIGNAL or (
+            isinstance(end, LostJobError)
+            and end.by_deaths
+            and len(self._attempts[number]) < _MOST_TRIES
+        )
+        if goes_on and self._stopping is None and self._tries[number] < _MOST_TRIES:
+            self._start(number)
             return
         self._under_way.discard(number)
         if isinstance(end, RunnerError):
