@@ -295,7 +295,8 @@ def pull(
     if not quiet:
         number = len(pulled.objects)
         typer.echo(f"{number} object{'' if number == 1 else 's'} of the org {pulled.org_id}:")
-        typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")
+        written = (pulled.org_file, pulled.lock_file, *pulled.schemas)
+        typer.echo("\n".join(f"  {each}" for each in written))
 
 
 from runner.cli import org_records, org_snapshot  # noqa: E402, F401 - its verbs are of `app`

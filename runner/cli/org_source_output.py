@@ -44,4 +44,5 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
     if not quiet:
         number = len(pulled.objects)
         typer.echo(f"{number} object{'' if number == 1 else 's'} of {source}:")
-        typer.echo(f"  {pulled.org_file}\n  {pulled.lock_file}")
+        written = (pulled.org_file, pulled.lock_file, *pulled.schemas)
+        typer.echo("\n".join(f"  {each}" for each in written))

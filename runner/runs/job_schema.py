@@ -44,10 +44,16 @@ def job_schema(lock: OrgLock) -> str:
     schema: dict[str, Any] = json.loads(schema_text("job"))
     objects = [lock.objects[name] for name in sorted(lock.objects)]
     work = _Work(schema["$defs"], objects)
-    schema["$id"] = f"urn:sfrunner:job:{lock.org_id}"
-    schema["description"] = f"{schema['description']} It knows the objects of org {lock.org_id}."
+    schema["$id"] = schema_id(lock)
+    whose = f"org {lock.org_id}" if lock.org_id else "the project"
+    schema["description"] = f"{schema['description']} It knows the objects of {whose}."
     work.add_definitions()
     return json_text(schema) + "\n"
+
+
+def schema_id(lock: OrgLock) -> str:
+    """What tells the job schemas of an org from all others; empty at the end for a project."""
+    return f"urn:sfrunner:job:{lock.org_id}"
 
 
 class _Work(Struct):

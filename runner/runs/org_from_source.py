@@ -28,7 +28,7 @@ from runner.local_org.resources.describe import describe
 from runner.metadata.fields import Declaration
 from runner.metadata.project import read_project
 from runner.runs.lock_check import tasks_of_org
-from runner.runs.org_pull import ORG_FILE_NAME, Wanted, files_before, folder_of
+from runner.runs.org_pull import ORG_FILE_NAME, Wanted, files_before, folder_of, renewed
 from runner.runs.source_catalog import catalog_of
 from runner.runs.source_org_file import source_org
 from runner.runs.source_rules import with_rules
@@ -62,6 +62,8 @@ class PulledSource(Struct, frozen=True):
     """Declared as custom objects."""
     rules_left_out: tuple[str, ...]
     """Validation rules that the local org cannot check, each with the reason."""
+    schemas: tuple[Path, ...] = ()
+    """Job schemas of the project that were there and were written again."""
 
 
 def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> PulledSource:
@@ -131,6 +133,7 @@ def pull_from_source(source: Path, wanted: Wanted, settings: UserSettings) -> Pu
         found.without_values,
         found.custom_settings,
         tuple(each for each in ruled.left_out if each.partition(".")[0] in lock.objects),
+        renewed(wanted, lock_file),
     )
 
 

@@ -64,6 +64,8 @@ class PulledOrg(Struct, frozen=True):
     """Objects that the lock had and the org no longer has."""
     left_out: tuple[str, ...]
     """What an org file cannot declare."""
+    schemas: tuple[Path, ...] = ()
+    """Job schemas of this org that were there and were written again."""
 
 
 def pull(wanted: Wanted, settings: UserSettings) -> PulledOrg:
@@ -102,7 +104,16 @@ def pull(wanted: Wanted, settings: UserSettings) -> PulledOrg:
         tuple(sorted(lock.objects)),
         tuple(found.gone),
         pulled.left_out,
+        renewed(wanted, lock_file),
     )
+
+
+def renewed(wanted: Wanted, lock_file: Path) -> tuple[Path, ...]:
+    """Write the job schemas again that know the lock's objects: beside it, and beside the jobs."""
+    from runner.runs.job_schema_files import renew_schemas
+
+    beside_jobs = {job.parent for job in wanted.jobs if find_lock(job) == lock_file.absolute()}
+    return renew_schemas(lock_file, {lock_file.parent, *beside_jobs})
 
 
 def folder_of(wanted: Wanted) -> Path:

@@ -289,6 +289,22 @@ def test_the_schema_of_a_job_knows_its_org(pulling):
     assert bench.run("init", "jobs/starter.yaml").code == 0
     assert (bench.folder / "jobs/job.schema.json").read_text() == written
     assert bench.run("validate", "jobs/starter.yaml").code == 0
+    assert bench.run("schema", "--for", file, "--out", "job.schema.json").code == 0
+    bench.write("broken.schema.json", "{")
+    bench.run("schema", "job", "--out", "any.schema.json")
+    starter = bench.folder / "jobs/starter.yaml"
+    starter.write_text(file.read_text().replace("a.csv", "../a.csv"))
+    pull = ("org", "pull", file, starter, "--objects", "Unused__c", "--update")
+    ended = bench.run(*pull)
+    assert ended.out.splitlines()[3:] == [
+        f"  {bench.folder / name}" for name in ("job.schema.json", "jobs/job.schema.json")
+    ]
+    again = bench.run("schema", "--for", file).out
+    assert again != written
+    assert (bench.folder / "job.schema.json").read_text() == again
+    assert (bench.folder / "jobs/job.schema.json").read_text() == again
+    assert '"Unused__c"' not in (bench.folder / "any.schema.json").read_text()
+    assert len(bench.run(*pull).out.splitlines()) == 3, "nothing has changed"
     wrong = bench.run("schema", "org", "--for", file)
     assert (wrong.code, "Only the schema of jobs" in wrong.err) == (2, True)
     assert "gone.yaml is not a file" in bench.run("schema", "--for", "gone.yaml").err
