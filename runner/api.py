@@ -294,8 +294,8 @@ def resume(  # noqa: PLR0913 - the options of `runner resume`
         allow_hosts: Hosts that tokens may be sent to, besides Salesforce's.
         allow_outside: Folders outside the job's own that it may use.
     """
-    from runner.runs import execute  # noqa: PLC0415
     from runner.runs.prepare import RunOptions  # noqa: PLC0415
+    from runner.runs.resume import resume  # noqa: PLC0415
 
     settings, ends_at = _settings(state_dir, allow_hosts, allow_outside), _ends_at(timeout_seconds)
 
@@ -303,7 +303,7 @@ def resume(  # noqa: PLR0913 - the options of `runner resume`
         options = RunOptions(
             settings, sink, ends_at=ends_at, parallel=parallel, confirmed=frozenset(confirm)
         )
-        return execute.resume(run_id, options)
+        return resume(run_id, options)
 
     return Run(work)
 

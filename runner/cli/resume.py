@@ -68,12 +68,12 @@ def resume(
     Results of rows already sent are collected; the other rows are sent, once.
     """
     from runner.cli.run_output import run_options, run_output
-    from runner.runs import execute
+    from runner.runs import resume as runs
 
     if abandon:
         from runner.job.commands import command_for
 
-        closed = execute.abandon(run, user_settings(state_dir, allow_host, allow_outside))
+        closed = runs.abandon(run, user_settings(state_dir, allow_host, allow_outside))
         again = command_for(closed.job_file, "run", target=closed.request.target)
         typer.echo(f"run {closed.run_id} abandoned; `{again}` starts a new one")
         for task, part in _sent_parts(closed):
@@ -92,7 +92,7 @@ def resume(
             allow=allow,
             confirm=confirm,
         )
-        outcomes.append(execute.resume(run, options))
+        outcomes.append(runs.resume(run, options))
 
 
 def _sent_parts(run: RunRecord) -> Iterator[tuple[str, PartRecord]]:

@@ -43,7 +43,7 @@ def retry(
     The rows are read from the run's failed.csv files, so you can fix values there first.
     """
     from runner.cli.run_output import run_options, run_output
-    from runner.runs import execute
+    from runner.runs import resume
 
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         options = run_options(
@@ -57,4 +57,4 @@ def retry(
             allow=allow,
             confirm=confirm,
         )
-        outcomes.append(execute.retry(run, options))
+        outcomes.append(resume.retry(run, options))

@@ -31,8 +31,6 @@ from runner.runs.prepare import (
     PreparedRun,
     RunOptions,
     clean_up,
-    load,
-    load_to_resume,
     locked,
     prepare,
 )
@@ -45,22 +43,17 @@ from runner.runs.selection import (
     is_of,
     not_started_in_words,
     replaced_in_words,
-    resolved_params,
     resume_of,
     resuming_in_words,
-    run_to_resume,
-    run_to_retry,
     unfinished_run,
     with_begun_tasks,
-    with_failed_rows,
 )
 from runner.runs.source_orgs import Connecting, TargetOrg, source_orgs, tasks_to_run
-from runner.runs.wiring import UserSettings, load_job, open_session
+from runner.runs.wiring import open_session
 from runner.salesforce.describe import Describes
 from runner.salesforce.session import Session
 from runner.state.ledger import Ledger
 from runner.state.run_records import RunRecord, RunRequest
-from runner.state.store import open_ledger, open_state
 from runner.tables.disk import Disk
 from runner.telemetry.log import kept
 
@@ -181,87 +174,6 @@ def _abandon_unfinished(job: Job, ledger: Ledger) -> None:
 def has_timed_out(outcome: RunOutcome) -> bool:
     """Whether `--timeout` ended a task; a wait that would outlast it ends earlier."""
     return any(task.message == RUN_TIMED_OUT for task in outcome.tasks)
-
-
-def resume(wanted: str | None, options: RunOptions) -> RunOutcome:
-    """Finish an unfinished run.
-
-    Args:
-        wanted: Its id or the beginning of it; None: the newest unfinished run.
-        options: How.
-
-    Raises:
-        RunnerError: There is none, or it cannot be resumed; nothing was sent.
-    """
-    with open_ledger(options.settings.state) as ledger:
-        run = run_to_resume(ledger, wanted)
-    job = load_to_resume(run, options)
-    return _run_under_lock(
-        job,
-        run.request,
-        lambda ledger, _: resume_of(run_to_resume(ledger, run.run_id), job, ledger),
-        options,
-    )
-
-
-def retry(wanted: str, options: RunOptions) -> RunOutcome:
-    """Send the failed rows of a run again, as a new run.
-
-    Raises:
-        RunnerError: There is no such run, or it has no failed rows; nothing was sent.
-    """
-    with open_ledger(options.settings.state) as ledger:
-        run = run_to_retry(ledger, wanted)
-        ledger.files.fetch(run.run_id)
-    job = with_failed_rows(
-        load(run.job_file, options, run.request.target, reads=lambda _: False), run
-    )
-    request = replace(run.request, verb="retry", only=())
-    params = resolved_params(job, request)
-    return _run_under_lock(
-        job,
-        request,
-        lambda _ledger, run_id: SelectedRun(run_id, job, request, params, after=run),
-        options,
-    )
-
-
-def abandon(wanted: str | None, settings: UserSettings) -> RunRecord:
-    """Close an unfinished run without sending or collecting anything.
-
-    Returns:
-        The run as it was.
-
-    Raises:
-        UsageError: There is no such run, or it is complete.
-    """
-    with open_state(settings.state) as state:
-        ledger = state.ledger
-        run = run_to_resume(ledger, wanted)
-        target = run.request.target
-        try:
-            job = load_job(run.job_file, settings.permissions, target=target, reads=lambda _: False)
-            org_id = job.connection.org_id
-        except RunnerError:
-            org_id = None  # a job that cannot be read is not running
-        with state.run_lock(run.job_file, org_id, run_id=run.run_id, target=target):
-            ledger.close_run(run.run_id)
-    return run
-
-
-def _run_under_lock(
-    job: Job,
-    request: RunRequest,
-    select: Callable[[Ledger, str], SelectedRun],
-    options: RunOptions,
-) -> RunOutcome:
-    def run(how: RunOptions) -> RunOutcome:
-        with locked(job, how) as lock:
-            clean_up(lock, how)
-            selected = select(lock.ledger, lock.run_id)
-            return execute_selected(selected, lock, how, how.ends_at)
-
-    return notified(job, request, options, run)
 
 
 def execute_selected(

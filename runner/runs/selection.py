@@ -20,7 +20,8 @@ from runner.job.endpoints import FileFormat, FileShape, FileSource
 from runner.job.model import AnyTask, Job, ParamValue, WriteTask
 from runner.job.params import resolve
 from runner.job.rails import Limits, Rail
-from runner.state.ledger import LAST, Ledger
+from runner.state.ledger import Ledger
+from runner.state.run_history import LAST
 from runner.state.run_records import APPLY, UNDO, RunRecord, RunRequest, RunState
 from runner.tables.sources.written import read_written, value_shape
 

@@ -13,27 +13,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from runner.errors import ExitCode, UsageError
+from runner.errors import ExitCode
 from runner.outcome import RunOutcome, TaskOutcome
-from runner.state.ledger_database import Columns, LedgerDatabase, Row, Statements
+from runner.state.ledger_database import Columns, LedgerDatabase
 from runner.state.ledger_file import LedgerFile
 from runner.state.process import ProcessIdentity
 from runner.state.run_files import FolderFiles, RunFiles
+from runner.state.run_history import RunHistory
 from runner.state.run_records import (
-    UNDO,
     PartRecord,
-    RunRecord,
     RunRequest,
     RunState,
-    TaskRecord,
     end_columns,
     moment_text,
     outcome_columns,
     part_columns,
-    part_of,
     path_text,
-    run_of,
-    task_of,
 )
 
 if TYPE_CHECKING:
@@ -41,16 +36,7 @@ if TYPE_CHECKING:
     from runner.state.notifications import Notifications
     from runner.state.watermarks import Extracted, Watermarks
 
-LAST = "last"
 PLAIN = RunRequest()
-_OF_JOB = f"job_file = :job_file AND target = :of_target AND verb <> '{UNDO}'"
-_WHOLE = "selective = 0 AND verb <> 'retry'"
-_RETRIED = (
-    "EXISTS (WITH RECURSIVE again(id) AS (SELECT own.run_id "
-    "UNION SELECT runs.run_id FROM runs JOIN again ON runs.after = again.id "
-    "WHERE runs.verb = 'retry') "
-    "SELECT 1 FROM runs WHERE run_id IN (SELECT id FROM again) AND exit_code = :done)"
-)
 _PART = ("run_id", "task", "part", "attempt")
 _SIGNALLED = frozenset({ExitCode.INTERRUPTED, ExitCode.TERMINATED})
 
@@ -69,7 +55,7 @@ def _running_here() -> Columns:
     }
 
 
-class Ledger:
+class Ledger(RunHistory):
     """An open ledger: a SQLite file, or another database that is open.
 
     Every method raises StateError when the file cannot be read or written; a damaged one is moved
@@ -91,7 +77,7 @@ class Ledger:
             clock: The current time.
         """
         self._clock = clock
-        self.database = LedgerFile(place) if isinstance(place, Path) else place
+        super().__init__(LedgerFile(place) if isinstance(place, Path) else place)
         self.files = files or FolderFiles(self.database, Path(self.database.name).parent / "runs")
 
     @cached_property
@@ -289,126 +275,6 @@ class Ledger:
         with self.files.writing(outcome.run_id):
             self.database.update("runs", columns, {"run_id": outcome.run_id})
 
-    def runs(self, limit: int = 20, job: str | None = None) -> tuple[RunRecord, ...]:
-        """List runs with their tasks, newest first, without their parts."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE CAST(:job AS TEXT) IS NULL OR job = :job "
-                "ORDER BY started DESC, rowid DESC LIMIT :limit",
-                {"job": job, "limit": limit},
-            ).fetchall()
-            return tuple(self._run(row, self._tasks(connection, row["run_id"])) for row in rows)
-
-    def last_run_of(self, job_file: Path, target: str | None) -> RunRecord | None:
-        """Find the newest run of a job on a target, without its tasks; an undo is not one."""
-        with self.database.reading() as connection:
-            row = connection.execute(
-                f"SELECT * FROM runs WHERE {_OF_JOB} ORDER BY started DESC, rowid DESC LIMIT 1",  # noqa: S608 - own names
-                {"job_file": str(job_file), "of_target": target or ""},
-            ).fetchone()
-            return None if row is None else self._run(row)
-
-    def last_success_of(self, job_file: Path, target: str | None) -> RunRecord | None:
-        """Find the newest run of all tasks of a job that is done, without its tasks.
-
-        A run that was partial counts once a retry of it is done.
-        """
-        with self.database.reading() as connection:
-            row = connection.execute(
-                f"SELECT * FROM runs AS own WHERE {_OF_JOB} AND {_WHOLE} AND (exit_code = :done "  # noqa: S608 - own names
-                f"OR exit_code = :partial AND {_RETRIED}) "
-                "ORDER BY started DESC, rowid DESC LIMIT 1",
-                {
-                    "job_file": str(job_file),
-                    "of_target": target or "",
-                    "done": ExitCode.DONE.value,
-                    "partial": ExitCode.PARTIAL.value,
-                },
-            ).fetchone()
-            return None if row is None else self._run(row)
-
-    def jobs(self) -> list[tuple[Path, str | None]]:
-        """List the job files that have run, and on which target each."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT DISTINCT job_file, target FROM runs ORDER BY job_file, target", {}
-            ).fetchall()
-            return [(Path(row["job_file"]), row["target"] or None) for row in rows]
-
-    def run(self, wanted: str) -> RunRecord:
-        """Find a run, with its tasks and parts.
-
-        Args:
-            wanted: Its id, the beginning of its id, or `last`.
-
-        Raises:
-            UsageError: There is none, or several ids begin that way.
-        """
-        with self.database.reading() as connection:
-            row = self._find(connection, wanted)
-            return self._run(row, self._tasks(connection, row["run_id"], with_parts=True))
-
-    def runs_since(self, moment: datetime) -> tuple[RunRecord, ...]:
-        """List the runs that started at a moment or later, with tasks and parts."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE started >= :moment", {"moment": moment_text(moment)}
-            ).fetchall()
-            return tuple(
-                self._run(row, self._tasks(connection, row["run_id"], with_parts=True))
-                for row in rows
-            )
-
-    def undone_by(self, run_id: str) -> tuple[str, ...]:
-        """List the runs that undid a run, or tried to, newest first."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT run_id FROM runs WHERE after = :run_id AND verb = :undo "
-                "ORDER BY started DESC, rowid DESC",
-                {"run_id": run_id, "undo": UNDO},
-            ).fetchall()
-            return tuple(row["run_id"] for row in rows)
-
-    def unfinished(self, job_file: Path | None = None) -> tuple[RunRecord, ...]:
-        """List runs that can be resumed, newest first, with tasks and parts.
-
-        Args:
-            job_file: Only runs of this file, as it was recorded.
-        """
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE settled = 0 "
-                "AND (CAST(:job_file AS TEXT) IS NULL OR job_file = :job_file) "
-                "ORDER BY started DESC, rowid DESC",
-                {"job_file": path_text(job_file)},
-            ).fetchall()
-            found = (
-                self._run(row, self._tasks(connection, row["run_id"], with_parts=True))
-                for row in rows
-            )
-            return tuple(run for run in found if run.is_unfinished)
-
-    def under_way(self) -> tuple[RunRecord, ...]:
-        """List runs that are running, or have died and can be resumed: the oldest first, whole."""
-        with self.database.reading() as connection:
-            rows = connection.execute(
-                "SELECT * FROM runs WHERE state = :running ORDER BY started, rowid",
-                {"running": RunState.RUNNING.value},
-            ).fetchall()
-            found = (
-                self._run(row, self._tasks(connection, row["run_id"], with_parts=True))
-                for row in rows
-            )
-            return tuple(run for run in found if run.state is RunState.RUNNING or run.is_unfinished)
-
-    def knows_job(self, job_id: str) -> bool:
-        """Whether a part of any run is recorded as this Bulk job."""
-        with self.database.reading() as connection:
-            found = connection.execute(
-                "SELECT 1 FROM parts WHERE bulk_job_id = :job_id LIMIT 1", {"job_id": job_id}
-            ).fetchone()
-            return found is not None
-
     def delete_run(self, run_id: str) -> None:
         """Delete a run, its tasks and its parts from the ledger, then its files."""
         self.database.execute("DELETE FROM runs WHERE run_id = :run_id", {"run_id": run_id})
@@ -417,50 +283,3 @@ class Ledger:
     def shrink(self) -> None:
         """Give the space of deleted runs back to the disk."""
         self.database.shrink()
-
-    def _run(self, row: Row, tasks: tuple[TaskRecord, ...] = ()) -> RunRecord:
-        return run_of(row, tasks, self.database.has_ended)
-
-    def _find(self, connection: Statements, wanted: str) -> Row:
-        rows: list[Row] = connection.execute(
-            "SELECT * FROM runs "
-            "WHERE :is_last = 1 OR substr(run_id, 1, length(:wanted)) = :wanted "
-            "ORDER BY run_id = :wanted DESC, started DESC, rowid DESC LIMIT 6",
-            {"wanted": wanted, "is_last": int(wanted == LAST)},
-        ).fetchall()
-        if not rows or not wanted:
-            newest = connection.execute(
-                "SELECT run_id FROM runs ORDER BY started DESC, rowid DESC LIMIT 3", {}
-            ).fetchall()
-            names = ", ".join(row["run_id"] for row in newest)
-            raise UsageError(
-                f"There is no run {wanted!r}." if newest else "No run has been recorded yet.",
-                hint=f"The newest are {names}; `runner history` lists all."
-                if newest
-                else "`runner history` lists the runs.",
-            )
-        if wanted not in (LAST, rows[0]["run_id"]) and len(rows) > 1:
-            names = ", ".join(row["run_id"] for row in rows)
-            raise UsageError(
-                f"Several runs begin with {wanted!r}: {names}.", hint="Type more of its id."
-            )
-        return rows[0]
-
-    def _tasks(
-        self, connection: Statements, run_id: str, *, with_parts: bool = False
-    ) -> tuple[TaskRecord, ...]:
-        rows = connection.execute(
-            "SELECT *, rowid AS number FROM tasks WHERE run_id = :run_id ORDER BY position, rowid",
-            {"run_id": run_id},
-        ).fetchall()
-        return tuple(
-            task_of(row, self._parts(connection, run_id, row["name"]) if with_parts else ())
-            for row in rows
-        )
-
-    def _parts(self, connection: Statements, run_id: str, task: str) -> tuple[PartRecord, ...]:
-        rows = connection.execute(
-            "SELECT * FROM parts WHERE run_id = :run_id AND task = :task ORDER BY part, attempt",
-            {"run_id": run_id, "task": task},
-        )
-        return tuple(part_of(row) for row in rows)
