@@ -7,7 +7,13 @@ import pytest
 
 import runner.runs
 
-FILES = sorted(Path(runner.runs.__file__).parent.rglob("*.py"))
+BEGINS_A_PROCESS = "fleet/worker.py"
+"""On a worker there is no command line that could pass on what its environment says."""
+FILES = sorted(
+    file
+    for file in Path(runner.runs.__file__).parent.rglob("*.py")
+    if not file.as_posix().endswith(BEGINS_A_PROCESS)
+)
 FORBIDDEN = {"os.environ", "os.getenv", "sys.stdout", "sys.stderr", "sys.stdin", "print", "input"}
 
 
