@@ -51,7 +51,8 @@ class Project:
             each.end()
 
     def state(self):
-        return {"SFRUNNER_STATE": str(self.bench.state)}
+        own = self.bench.environ()
+        return {"SFRUNNER_STATE": own["SFRUNNER_STATE"], "HOME": own["HOME"]}
 
     def run(self, *words):
         return self.bench.run("run", *words, "--on", self.address)
