@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -47,29 +48,45 @@ _PRESERVE_ORDER = "SET disabled_optimizers = 'in_clause,join_order,build_side_pr
 
 
 class Database:
-    """An in-memory DuckDB that spills into a folder."""
+    """An in-memory DuckDB that spills into a folder; it is started when it is first used."""
 
     def __init__(
-        self, folder: Path, *, timezone: str = "UTC", most_spilled_bytes: int | None = None
+        self,
+        folder: Path,
+        *,
+        timezone: str = "UTC",
+        most_spilled_bytes: int | None = None,
+        statements: Sequence[str] = (),
     ) -> None:
-        from runner.tables import duckdb
-
         self._timezone = timezone
-        with storage_errors("Rows cannot be stored on this machine"):
-            config = _SETTINGS | {
-                "memory_limit": f"{max(share_of(MEMORY_MB), LEAST_MEMORY_MB)}MB",
-                "temp_directory": str(folder / "spill"),
-            }
-            if most_spilled_bytes is not None:
-                config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
-            self._root = duckdb.connect(":memory:", config=config)
-            self._root.execute(_PRESERVE_ORDER)
-            for statement in FIRST_STATEMENTS:
-                self._root.execute(statement)
-            self.connection = self._root.cursor()
-            """For the thread that opened the database."""
+        self._config = _SETTINGS | {
+            "memory_limit": f"{max(share_of(MEMORY_MB), LEAST_MEMORY_MB)}MB",
+            "temp_directory": str(folder / "spill"),
+        }
+        if most_spilled_bytes is not None:
+            self._config["max_temp_directory_size"] = f"{most_spilled_bytes}B"
+        self._statements = (_PRESERVE_ORDER, *FIRST_STATEMENTS, *statements)
+        self._is_open = False
         # A connection rejects two calls at once; the root is only used to open others.
         self._lock = Lock()
+
+    @cached_property
+    def _root(self) -> duckdb.DuckDBPyConnection:
+        """Asked for with the lock."""
+        from runner.tables import duckdb
+
+        with storage_errors("Rows cannot be stored on this machine"):
+            root = duckdb.connect(":memory:", config=self._config)
+            for statement in self._statements:
+                root.execute(statement)
+        self._is_open = True
+        return root
+
+    @cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """For the thread that opened the database."""
+        with self._lock:
+            return self._root.cursor()
 
     def set_timezone(self, timezone: str) -> None:
         """Interpret datetimes without a zone in this one from now on."""
@@ -94,9 +111,10 @@ class Database:
 
     def close(self) -> None:
         """Close, once no thread uses it any more."""
-        self.connection.close()
-        with self._lock:
-            self._root.close()
+        if self._is_open:
+            self.connection.close()
+            with self._lock:
+                self._root.close()
 
 
 def copy_parquet(

@@ -44,12 +44,13 @@ def connect(
         kind: The class of errors: SourceError or StateError.
     """
     sqlalchemy = import_sqlalchemy(kind)
-    engine = _engine(sqlalchemy, _url(reference, kind), kind)
+    engine = _engine(sqlalchemy, url_of(reference, kind), kind)
     try:
         with SQLITE_FILES.opened(engine), engine.connect() as connection:
             yield connection
     except sqlalchemy.exc.DBAPIError as error:
-        raise _rejected(error, kind) from None
+        dropped = error.connection_invalidated or type(error).__name__ in _UNREACHED
+        raise rejected(error.orig or error, kind, is_unreached=dropped) from None
     except sqlalchemy.exc.SQLAlchemyError as error:
         raise kind(
             f"The database cannot run this: {first_line(error)}.",
@@ -65,7 +66,7 @@ def duckdb_file(reference: SecretReference, kind: type[RunnerError] = SourceErro
     Raises:
         RunnerError: The URL is of DuckDB and names no file, such as `:memory:`.
     """
-    url = _url(reference, kind)
+    url = url_of(reference, kind)
     if not url.startswith("duckdb:"):
         return None
     file = url.removeprefix(_DUCKDB)
@@ -150,7 +151,12 @@ def driver_errors(statement: str, driver: Any) -> Iterator[None]:  # noqa: ANN40
         raise DBAPIError.instance(statement, None, error, driver.Error) from error
 
 
-def _url(reference: SecretReference, kind: type[RunnerError]) -> str:
+def url_of(reference: SecretReference, kind: type[RunnerError]) -> str:
+    """The URL that a reference names.
+
+    Raises:
+        RunnerError: There is none.
+    """
     try:
         return read_secret(reference).reveal()
     except SignInError as error:
@@ -192,9 +198,10 @@ def _engine(sqlalchemy: ModuleType, url: str, kind: type[RunnerError]) -> Engine
     return engine
 
 
-def _rejected(error: Exception, kind: type[RunnerError]) -> RunnerError:
-    reason = first_line(getattr(error, "orig", None) or error)
-    if getattr(error, "connection_invalidated", False) or type(error).__name__ in _UNREACHED:
+def rejected(error: BaseException, kind: type[RunnerError], *, is_unreached: bool) -> RunnerError:
+    """The error for what a driver has raised."""
+    reason = first_line(error)
+    if is_unreached:
         return kind(
             f"The database could not be reached, or dropped the connection: {reason}.",
             hint="Nothing was sent. Check that it runs and accepts this user, then run again.",

@@ -358,7 +358,4 @@ MACROS = (
 
 def open_database(folder: Path) -> Database:
     """Open a database with these macros."""
-    database = Database(folder)
-    for macro in MACROS:
-        database.connection.execute(macro)
-    return database
+    return Database(folder, statements=MACROS)

@@ -123,15 +123,24 @@ def as_described(
         write: Writes everything, or nothing if it ends with an error of `typed_cell` or a
             TooNarrowError.
     """
-    from runner.tables import duckdb
-
     columns = typed_columns(rows, known)
     if any(each.kind is FieldKind.NUMBER and not each.is_decimal for each in columns):
         columns = widen(database, rows, columns)
     try:
         write(columns)
-    except (duckdb.InvalidInputException, duckdb.ConversionException, TooNarrowError):
+    except Exception as error:
+        if not _is_too_narrow(error):
+            raise
         write(widen(database, rows, columns))
+
+
+def _is_too_narrow(error: Exception) -> bool:
+    """Whether a value does not fit; DuckDB is imported only if there is an error."""
+    if isinstance(error, TooNarrowError):
+        return True
+    from runner.tables import duckdb
+
+    return isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException)
 
 
 def typed_cell(column: TypedColumn) -> str:

@@ -23,7 +23,13 @@ from runner.tables.database import Database, storage_errors
 from runner.tables.field_types import FieldKind
 from runner.tables.sources.csv_pieces import pieces
 from runner.tables.sql import name
-from runner.tables.sql_connection import SQLITE_FILES, connect, duckdb_file, import_sqlalchemy
+from runner.tables.sql_connection import (
+    SQLITE_FILES,
+    connect,
+    driver_errors,
+    duckdb_file,
+    import_sqlalchemy,
+)
 from runner.tables.staging.canonical_values import open_database
 from runner.tables.targets import postgresql, sqlite
 from runner.tables.targets.column_types import (
@@ -40,7 +46,7 @@ from runner.tables.targets.duckdb_file import write_duckdb
 from runner.tables.targets.merging import FRESH, check_keys, key_column, said
 from runner.tables.targets.rest_rows import QueryColumn
 from runner.tables.targets.sql_tables import kept_columns, table_of
-from runner.tables.targets.table_steps import Steps, check_doubled, key_batches, steps_for
+from runner.tables.targets.table_steps import Steps, check_doubled, key_batches, name_of, steps_for
 from runner.tables.targets.target_state import TargetState
 from runner.tables.targets.warehouse import WAREHOUSES, takeover
 
@@ -129,7 +135,7 @@ def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -
         for each in steps.before:
             _run(link, each)
         if link.dialect.driver == "psycopg":
-            postgresql.copy(link, steps.into, sent)
+            _copy(link, steps.into, sent)
         else:
             _insert_all(link, steps.into, sent)
         changed = [_run(link, each) for each in steps.after]
@@ -137,6 +143,13 @@ def _write(rows: TypedRows, target: DatabaseTarget, state: TargetState | None) -
             _run(link, each)
         link.commit()
         return steps.told(changed)
+
+
+def _copy(link: Connection, table: Table, rows: TypedRows) -> None:
+    driver: Any = link.connection.dbapi_connection
+    names = [each.name for each in table.columns]
+    with driver_errors("COPY", link.dialect.loaded_dbapi):
+        postgresql.copy(driver, name_of(table), names, rows)
 
 
 def _last(steps: Steps, target: DatabaseTarget, state: TargetState | None) -> Iterator[str]:

@@ -77,14 +77,26 @@ def deliver(
 def get_ready(target: Target) -> None:
     """Import what a database takes a third of a second to import, while the org is being asked."""
     if isinstance(target, DatabaseTarget):
-        Thread(target=_import_for_database, name="imports").start()
+        Thread(target=_import_for_database, args=(target,), name="imports").start()
 
 
-def _import_for_database() -> None:
+def _import_for_database(target: DatabaseTarget) -> None:
     with suppress(ImportError):  # who needs it says so
-        import sqlalchemy  # noqa: F401
+        if _is_replaced_by_psycopg(target):
+            import psycopg  # noqa: F401
 
-        from runner.tables.targets import database  # noqa: F401
+            from runner.tables.targets import postgresql  # noqa: F401
+        else:
+            import sqlalchemy  # noqa: F401
+
+            from runner.tables.targets import database  # noqa: F401
+
+
+def _is_replaced_by_psycopg(target: DatabaseTarget) -> bool:
+    """Whether SQLAlchemy need not be imported for it."""
+    from runner.tables.psycopg_connection import is_common
+
+    return target.mode is TableMode.REPLACE and is_common(target.url)
 
 
 def _to_file(rows: Path, target: FileTarget, columns: Columns) -> tuple[str, ...] | None:
@@ -142,6 +154,11 @@ def _to_folder(rows: Path, target: FolderTarget, columns: Columns) -> tuple[str,
 def _to_database(
     rows: Path, target: DatabaseTarget, columns: Columns, state: TargetState | None
 ) -> tuple[str, ...]:
+    if _is_replaced_by_psycopg(target):
+        from runner.tables.targets.postgresql import replace_table
+
+        replace_table(rows, target, columns, state)
+        return ()
     from runner.tables.targets.database import write_table
 
     return write_table(rows, target, columns, state)

@@ -2,9 +2,12 @@
 """A real PostgreSQL as a source and as a target, started for these tests alone."""
 
 import csv
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -176,6 +179,42 @@ def test_a_table_has_the_types_of_the_describe_and_every_digit(database, rows):
         7,
     )
     assert second == ("006B", None, None, None, True, date(1700, 1, 1), None)
+
+
+def test_a_table_is_the_same_if_sqlalchemy_replaces_it(database, rows):
+    """Of a URL that a command prints, it does."""
+    wide = (
+        *COLUMNS,
+        QueryColumn("Wide", FieldKind.NUMBER, 39, 2),
+        QueryColumn("T", FieldKind.TIME),
+    )
+    head, _, rest = ROWS.partition("\n")
+    rest = rest.replace('"7"\n', '"7","1.5","08:30:00.250Z"\n').replace('""\n', '"","",""\n')
+    rows.write_text(f'{head},"Wide","T"\n{rest}', encoding="utf-8")
+    found = []
+    for reference in (REFERENCE, SecretReference(command=("printenv", "A_POSTGRESQL"))):
+        target = DatabaseTarget(reference, 'public.Odd"name', TableMode.REPLACE)
+        deliver(rows, target, wide, keep_rows=True)
+        found.append((
+            database("SELECT column_name, data_type, numeric_precision, numeric_scale, is_nullable"
+                     " FROM information_schema.columns WHERE table_name = 'Odd\"name'"
+                     " ORDER BY ordinal_position"),
+            database('SELECT * FROM "Odd""name" ORDER BY "Id"'),
+        ))  # fmt: skip
+        database('DROP TABLE "Odd""name"')
+    assert found[0] == found[1]
+    assert len(found[0][1]) == 2
+
+
+def test_a_table_is_replaced_without_sqlalchemy_and_duckdb(database, rows):
+    code = (
+        "import sys; from pathlib import Path; from tests.unit.tables import test_postgresql as t;"
+        "[sys.modules.pop(each) for each in list(sys.modules) if each.startswith(('sqlalchemy', '_duckdb'))];"
+        "t.deliver(Path(sys.argv[1]), t.DatabaseTarget(t.REFERENCE, 'cases'), t.COLUMNS, keep_rows=True);"
+        "assert not {'sqlalchemy', '_duckdb'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code, rows], cwd=Path(__file__).parents[3], check=True)
+    assert database("SELECT count(*) FROM cases") == [(2,)]
 
 
 def test_a_row_that_is_refused_leaves_the_table_as_it_was(database, rows):
