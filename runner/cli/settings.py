@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TOKEN = "SFRUNNER_TOKEN"  # noqa: S105 - a variable's name
 TOKEN_FILE = "SFRUNNER_TOKEN_FILE"  # noqa: S105
 TOKEN_COMMAND = "SFRUNNER_TOKEN_COMMAND"  # noqa: S105
+_OLD_STATE = "SFRUNNER_STATE_DIR"
 _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
@@ -71,9 +73,16 @@ def state_folder(given: str | None) -> StateFolder:
     Raises:
         StateError: None is named, and the user has no home folder.
     """
-    from runner.state.paths import state_at
+    from runner.state.paths import VARIABLE, state_at
 
+    if given is None and not os.environ.get(VARIABLE) and os.environ.get(_OLD_STATE):
+        _tell_old_name(VARIABLE)
     return state_at(given, os.environ)
+
+
+@cache
+def _tell_old_name(now: str) -> None:
+    typer.echo(f"warning: {_OLD_STATE} is ignored; it has been renamed to {now}.", err=True)
 
 
 def user_state() -> StateFolder | None:

@@ -25,6 +25,8 @@ from runner.local_org.api_errors import ApiRefusal
 from runner.outcome import RunOutcome, TaskOutcome
 from runner.runs.isolated_job import Sandbox
 from runner.runs.job_test_org import FreshOrg, cell_text
+from runner.runs.job_test_org import Records as Stored
+from runner.runs.job_test_untouched import changed_records
 from runner.suggest import did_you_mean
 from runner.verdict import Difference
 
@@ -43,7 +45,7 @@ class Ran(Struct, frozen=True):
     error: RunnerError | None = None
     """Why it did not start."""
     requests: int = 0
-    before: Mapping[str, Mapping[str, tuple[object, ...]]] = field(default_factory=dict)
+    before: Mapping[str, Stored] = field(default_factory=dict)
     """Records of the objects that must be untouched, as they were before the first run."""
 
     @property
@@ -180,6 +182,7 @@ class Checks(Struct, frozen=True):
                 "fix the query, or the org file",
             ) from refusal  # fmt: skip
         columns, wanted = self._expected_rows(records.rows, path)
+        columns = columns or answer.columns  # no rows are expected: those that are there are shown
         known = {each.lower(): each for each in answer.columns}
         for each in columns:
             if each.lower() not in known:
@@ -277,13 +280,13 @@ class Checks(Struct, frozen=True):
 
     def _untouched(self) -> Iterator[Difference]:
         for at, name in enumerate(self.test.expected.untouched):
-            before, after = self.ran.before[name], self.org.contents(name)
+            before, after = self.ran.before[name], self.org.records(name)
             if before != after:
                 created = len(after.keys() - before.keys())
                 changed = sum(after.get(each, row) != row for each, row in before.items())
                 actual = f"{created:,} created, {changed:,} changed or deleted"
-                what = f"untouched: {name}"
-                yield self._at(("untouched", at), "no change", actual, what=what)
+                what, lines = f"untouched: {name}", changed_records(before, after)
+                yield self._at(("untouched", at), "no change", actual, lines, what)
 
     def _broken(self, path: Location, code: str, message: str, hint: str | None) -> JobError:
         return JobError((self.test.origin.diagnose(path, code, message, help=hint),))

@@ -118,13 +118,6 @@ class FreshOrg:
                 for row in rows
             }
 
-    def contents(self, sobject: str) -> Mapping[str, tuple[object, ...]]:
-        """Every stored record of an object, deleted ones too, by Id."""
-        with self._org.store.reading() as conn:
-            found = conn.execute(f"SELECT * FROM {quoted(sobject)}")  # noqa: S608 - a known object
-            at = [column[0] for column in found.description].index("Id")
-            return {row[at]: tuple(row) for row in found}
-
 
 def _flat(record: Mapping[str, object], before: str = "") -> Iterator[tuple[str, object]]:
     for key, value in record.items():

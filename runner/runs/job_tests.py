@@ -147,7 +147,7 @@ def _judged(test: JobTest, folder: Path, verdict: Verdict) -> Verdict:
     stored = state.local_org(org_folder(job.file, job.connection))
     with serving(test, org_file, stored, scratch, _age_of_seeds(job)) as org:
         _raise_any(unknown_objects(test, org))
-        before = {name: org.contents(name) for name in test.expected.untouched}
+        before = {name: org.records(name) for name in test.expected.untouched}
         written_before = written_objects(job, org)
         all_before = everything(org) if test.expected.snapshot else {}
         options = RunOptions(UserSettings(state), ends_at=time.monotonic() + LONGEST_SECONDS)

@@ -76,3 +76,16 @@ def test_a_state_may_be_at_an_address(bench, org):
     assert "state.zipx cannot be read" in missing.err
     assert "Traceback" not in missing.err
     assert bench.run("state", "export", "nonsense://a/b").code == 1
+
+
+def test_the_old_name_of_the_variable_is_told_once(bench):
+    told = "warning: SFRUNNER_STATE_DIR is ignored; it has been renamed to SFRUNNER_STATE.\n"
+    bench.env |= {"SFRUNNER_STATE_DIR": "elsewhere"}
+    assert bench.run("history").err == "", "the new one is set"
+    bench.env |= {"SFRUNNER_STATE": "", "XDG_STATE_HOME": str(bench.folder)}
+    ended = bench.run("history", "-o", "json")
+    assert (ended.code, ended.err, ended.document) == (0, told, {"runs": []})
+    bench.write("rows.csv", "Name\nA\n")
+    job = bench.job("[{name: a, create: Account, from: rows.csv}]")
+    assert bench.run("validate", job).err == told
+    assert bench.run("history", "--state", "named").err == ""

@@ -145,6 +145,7 @@ def test_each_difference_says_where_it_was_expected(project):
         records:
           - query: SELECT Name FROM Account ORDER BY Name
             rows: [{Name: Seeded}, {Name: Acme}]
+          - {query: SELECT COUNT() FROM Contact, rows: []}
         files:
           out/list.csv: [{ERP_Id__c: "0815", Name: ACME}]
           out/lists.csv: org.yaml
@@ -159,10 +160,11 @@ def test_each_difference_says_where_it_was_expected(project):
         "100 tasks.accounts.created: 2 / 1",
         "101 failed: 0 rows / 1 row",
         "103 records of SELECT Name FROM Account ORDER BY Name: 2 rows / other values",
-        "106 file out/list.csv: 1 row / other values",
-        "107 file out/lists.csv: a file / no file",
-        f"108 max_requests: at most 0 / {requests}",
-        "109 untouched: Contact: no change / 1 created, 0 changed or deleted",
+        "105 records of SELECT COUNT() FROM Contact: 0 rows / 1 row",
+        "107 file out/list.csv: 1 row / other values",
+        "108 file out/lists.csv: a file / no file",
+        f"109 max_requests: at most 0 / {requests}",
+        "110 untouched: Contact: no change / 1 created, 0 changed or deleted",
     ]
     lines = {each.what: each.lines for each in verdict.differences}
     reason = "REQUIRED_FIELD_MISSING: Required fields are missing: [Name]"
@@ -170,6 +172,9 @@ def test_each_difference_says_where_it_was_expected(project):
     assert lines["failed"] == ("+ task accounts, row 2, REQUIRED_FIELD_MISSING",)
     assert lines["file out/list.csv"] == ("  ERP_Id__c | Name", "- 0815 | ACME", "+ 0815 | Acme")
     assert lines["file out/lists.csv"] == ("  the job wrote out/list.csv",)
+    assert lines["records of SELECT COUNT() FROM Contact"] == ("  count", "+ 1")
+    (created,) = lines["untouched: Contact"]
+    assert created.startswith("  + 003")
 
 
 def test_the_second_of_two_runs_is_compared(project):
