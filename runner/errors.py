@@ -245,6 +245,12 @@ class LimitError(TransientError):
     """A limit of the org is reached, such as the daily API requests."""
 
 
+def library_of(error: ImportError) -> str | None:
+    """The library that is missing; None if it is not known. fsspec tells it in the cause only."""
+    cause = error.__cause__
+    return error.name or (cause.name if isinstance(cause, ImportError) else None)
+
+
 def all_of(errors: Sequence[RunnerError]) -> RunnerError:
     """Several errors of a kind in one: the problems of all jobs, or all messages."""
     if len(errors) == 1:

@@ -21,6 +21,7 @@ from msgspec import Struct
 from runner import events
 from runner.errors import RunnerError
 from runner.files import private_folder
+from runner.job.endpoints import shown_url
 from runner.job.model import Connection, Environment, RetryPolicy
 from runner.runs.retention import RETENTION_DAYS
 from runner.runs.wiring import UserSettings, login_command, open_session
@@ -154,7 +155,7 @@ def _shared(state: StateFolder) -> Iterator[Finding]:
         with open_ledger(state) as ledger:
             yield Finding("shared state", Level.GOOD, f"{address.label}, schema {address.schema}")
             ledger.files.check()
-            yield Finding("files of runs", Level.GOOD, f"{address.files} can be written")
+            yield Finding("files of runs", Level.GOOD, f"{shown_url(address.files)} can be written")
     except RunnerError as error:
         yield Finding("shared state", Level.ERROR, error.message, error.hint)
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from runner.content_encoding import ACCEPTED, EncodingError, decode_body
-from runner.errors import RunnerError, SourceError, StateError
+from runner.errors import RunnerError, SourceError, StateError, library_of
 from runner.job.endpoints import shown_url
 from runner.tables.extras import extra
 from runner.version import __version__
@@ -91,10 +91,10 @@ def _store_errors(url: str, kind: type[RunnerError], done: str) -> Iterator[None
     try:
         yield
     except ImportError as error:
-        library = error.name or str(error)
+        library = library_of(error)
         raise kind(
-            f"{shown_url(url)} needs a library that is not installed: {library}.",
-            hint=f"Install it: pip install {error.name or 'what the message names'}",
+            f"{shown_url(url)} needs a library that is not installed: {library or error}.",
+            hint=f"Install it: pip install {library or 'what the message names'}",
         ) from error
     except RunnerError:
         raise

@@ -26,9 +26,18 @@ if TYPE_CHECKING:
 
     from runner.state.shared.locks import Lease
 
-CONNECT_SECONDS = 15
+_DRIVER = {
+    "connect_timeout": 15,
+    "application_name": "sfrunner",
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "tcp_user_timeout": 60_000,
+}
+"""Options for the driver; those of the address are used instead."""
 _IDLE_SECONDS = 20.0
 """After which a connection is tried out first: a firewall may have dropped it."""
+_SILENT_SECONDS = 30
+"""After which the server ends a transaction whose machine is gone: it holds the row of a lock."""
 _MIGRATION = 0x5F_72_75_6E_6E_65_72
 """Key of the advisory lock under which the layout changes."""
 _PATHS = frozenset({"job_file", "folder", "results", "file", "target"})
@@ -83,9 +92,7 @@ class PostgresDatabase(LedgerDatabase):
             if connection.in_transaction():
                 yield _Statements(connection, self)
                 return
-            with _transaction(connection, self._address.schema):
-                if not synced:
-                    connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            with _transaction(connection, self._address.schema, synced=synced):
                 self._check_layout(connection)
                 self._check_fences(connection)
                 yield _Statements(connection, self)
@@ -286,25 +293,29 @@ class _Result:
 def _engine(address: SharedAddress) -> Any:  # noqa: ANN401 - an extra's
     import sqlalchemy  # noqa: PLC0415 - an extra
 
+    url = sqlalchemy.make_url(address.database)
     return sqlalchemy.create_engine(
-        address.database,
+        url,
         poolclass=sqlalchemy.NullPool,
         connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "application_name": "sfrunner",
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "tcp_user_timeout": 60_000,
+            **{name: value for name, value in _DRIVER.items() if name not in url.query},
             "prepare_threshold": None,  # a pooler gives each transaction another connection
         },
     )
 
 
 @contextmanager
-def _transaction(connection: Connection, schema: str) -> Iterator[None]:
-    """A transaction in a schema, which is named each time: poolers keep no setting of a session."""
+def _transaction(connection: Connection, schema: str, *, synced: bool = True) -> Iterator[None]:
+    """A transaction in a schema; settings are made each time: poolers forget those of a session."""
+    settings = {
+        "search_path": schema,
+        "idle_in_transaction_session_timeout": f"'{_SILENT_SECONDS}s'",
+        **({} if synced else {"synchronous_commit": "off"}),
+    }
     with connection.begin():
-        connection.exec_driver_sql(f"SET LOCAL search_path = {schema}")
+        connection.exec_driver_sql(
+            "; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items())
+        )
         yield
 
 

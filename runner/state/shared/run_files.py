@@ -17,8 +17,9 @@ from shutil import rmtree
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import StateError, StorageError
+from runner.errors import StateError, StorageError, library_of
 from runner.files import PRIVATE_FILE, private_folder
+from runner.job.endpoints import shown_url
 from runner.parallel import parallel_map
 from runner.state.ledger_database import Row, Statements
 from runner.state.process import ProcessIdentity
@@ -254,9 +255,10 @@ class StoredFiles:
                 return
             raise self._unusable(done, error) from None
         except ImportError as error:
+            library = library_of(error)
             raise StateError(
-                f"{self._label} needs a library that is not installed: {error.name or error}.",
-                hint=f"Install it: pip install {error.name or 'what the message names'}",
+                f"{self._label} needs a library that is not installed: {library or error}.",
+                hint=f"Install it: pip install {library or 'what the message names'}",
             ) from error
         except Exception as error:  # noqa: BLE001 - each store has its own errors
             raise self._unusable(done, error) from None
@@ -270,7 +272,7 @@ class StoredFiles:
 
     @property
     def _label(self) -> str:
-        return self._url.partition("?")[0]
+        return shown_url(self._url)
 
 
 _PROCESS = "SELECT pid, host, began FROM runs WHERE run_id = :run_id AND state = 'running'"

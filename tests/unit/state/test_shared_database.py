@@ -6,7 +6,8 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.postgresql import USER, as_nobody, url_of
 
 from .test_stores import FIRST, SECOND, begin
 
+JOB = Path("/jobs/a.yaml")
 THREADS = 6
 END_CONNECTIONS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
@@ -80,6 +82,33 @@ def test_a_user_who_may_create_no_schema_is_told(shared_at, postgres):
         pass
 
 
+def test_a_wrong_password_is_told_without_it(shared_at, postgres):
+    state = shared_at()
+    role = f"of_{state.shared.schema}"
+    rules = Path(postgres, "cluster", "pg_hba.conf")
+    rules.write_text(f"local all {role} scram-sha-256\n{rules.read_text()}")
+    run_sql(postgres, f"CREATE ROLE {role} LOGIN PASSWORD 'right'", "SELECT pg_reload_conf()")
+    with (
+        pytest.raises(StorageError, match="password authentication failed for user") as caught,
+        open_state(with_database(state, f"{USER}:pass-word", f"{role}:pass-word")),
+    ):
+        pass
+    assert "pass-word" not in caught.value.message
+
+
+def test_a_library_of_the_store_that_is_missing_is_named(shared_at, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    loaded = import_module("fsspec.registry")._registry  # noqa: SLF001 - by other tests
+    monkeypatch.delitem(loaded, "s3", raising=False)
+    state = shared_at()
+    with (
+        open_state(replace(state, shared=replace(state.shared, files="s3://states/crm"))) as store,
+        pytest.raises(StateError, match="s3://states/crm needs a library") as caught,
+    ):
+        store.ledger.files.check()
+    assert caught.value.hint == "Install it: pip install s3fs"
+
+
 def test_texts_that_postgresql_does_not_have_are_stored_as_near_as_can_be(shared_at):
     with open_state(shared_at()) as store:
         begin(store.ledger)
@@ -119,6 +148,31 @@ def test_a_connection_that_ends_between_two_statements_is_an_error_and_the_next_
         (run,) = store.ledger.runs()
         assert not run.final, "all or nothing"
         begin(store.ledger, SECOND)
+
+
+def test_a_machine_that_is_gone_within_a_transaction_keeps_nobody_waiting(
+    shared_at, postgres, monkeypatch
+):
+    monkeypatch.setattr("runner.state.shared.database._SILENT_SECONDS", 1)
+    here, there = shared_at("a"), shared_at("b")
+    with open_state(here) as one, open_state(there) as two, ExitStack() as gone:
+        lock = gone.enter_context(one.run_lock(JOB, None, run_id=FIRST))
+        gone.enter_context(pytest.raises(StorageError))
+        gone.enter_context(one.ledger.database.writing())  # and nothing more is heard of it
+        assert lock
+        run_sql(
+            postgres,
+            f"UPDATE {here.shared.schema}.locks SET expires = clock_timestamp(), host = 'gone'",
+        )
+        with two.run_lock(JOB, None, run_id=SECOND):
+            begin(two.ledger)
+
+
+def test_options_of_the_address_are_used_instead_of_those_of_the_runner(shared_at):
+    state = with_database(shared_at(), "?host=", "?application_name=crm&host=")
+    with open_state(state) as store, store.ledger.database.reading() as connection:
+        row = connection.execute("SELECT current_setting('application_name') AS name", {})
+        assert row.fetchone()["name"] == "crm"
 
 
 @pytest.mark.parametrize("library", ["sqlalchemy.exc", "psycopg"])
