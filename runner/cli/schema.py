@@ -19,6 +19,7 @@ class SchemaName(StrEnum):
     PLAN = "plan"
     RUN = "run"
     TEST = "test"
+    TEST_RESULTS = "test-results"
     TOKEN = "token"  # noqa: S105 - a schema's name
 
 

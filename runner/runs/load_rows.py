@@ -19,6 +19,7 @@ from msgspec.structs import replace
 
 from runner.errors import SourceError, UsageError
 from runner.job.endpoints import FileFormat, FileShape
+from runner.local_org import exact_numbers
 from runner.tables.sources.chunks import open_text, unreadable
 from runner.tables.sources.csv import START_BYTES, detect
 
@@ -177,7 +178,7 @@ def _csv_row(  # noqa: PLR0913, PLR0917 - a row and where it is
 
 
 def read_json(file: Path) -> tuple[str, object]:
-    """The text of a JSON file and what it says.
+    """The text of a JSON file and what it says, with every digit of its numbers.
 
     Raises:
         SourceError: It cannot be read, or is no JSON.
@@ -191,7 +192,7 @@ def read_json(file: Path) -> tuple[str, object]:
             f"{file} is not in UTF-8: {error.reason} at byte {error.start}."
         ) from error
     try:
-        return text, json.loads(text)
+        return text, exact_numbers.loads(text)
     except json.JSONDecodeError as error:
         raise SourceError(f"{file}:{error.lineno}:{error.colno}: {error.msg}.") from error
     except RecursionError as error:

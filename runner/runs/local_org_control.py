@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from runner.errors import JobError, SourceError, StateError
 from runner.files import private_folder
+from runner.local_org import exact_numbers
 from runner.runs.local_org_process import check_org_file, declared_org, running_org
 from runner.state.locks import file_lock
 from runner.state.paths import StateFolder
@@ -49,7 +50,7 @@ class OrgControl:
 
     def answer(self, method: str, path: str, body: object = None) -> tuple[int, object]:
         """The answer to a request, or a refusal."""
-        sent = b"" if body is None else json.dumps(body).encode()
+        sent = b"" if body is None else exact_numbers.dumps(body).encode()
         status, received = self._ask(method, path, sent)
         return status, json.loads(received) if received else None
 

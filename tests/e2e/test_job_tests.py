@@ -6,6 +6,9 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from jsonschema import Draft202012Validator
+
+from runner.job.schema.files import schema_of
 
 JOB = """
 - {name: accounts, create: Account, from: rows.csv, fields: {Name: name}}
@@ -87,6 +90,9 @@ def test_tests_are_chosen_by_name_and_reported_as_json(bench, tests):
     ended = bench.run("test", "-k", "ROWS", "-o", "json")
     assert ended.code == 0, ended.err
     (only,) = ended.document["tests"]
+    schema = Draft202012Validator(schema_of("test-results"))
+    schema.validate(ended.document)
+    schema.validate(bench.run("test", "-o", "json", "--cover").document)
     assert (only["name"], only["status"], only["line"]) == ("two rows are created", "passed", 4)
     bench.write("test.yaml", "the job means the tests beside it")
     assert bench.run("test", "test.yaml", "-k", "order", "-q").code == 1

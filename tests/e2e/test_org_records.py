@@ -51,8 +51,11 @@ def test_files_of_every_kind_go_into_a_stopped_org_and_come_out_as_they_were(ben
     opportunity = record(
         "Opportunity", "O1", Name="Deal", StageName="Prospecting", CloseDate="2026-01-01"
     )
-    account = record("Account", "A1", Name="Tree", Opportunities={"records": [opportunity]})
-    bench.write("Accounts.json", json.dumps({"records": [account]}, indent=1))
+    account = record(
+        "Account", "A1", Name="Tree", AnnualRevenue=0.5, Opportunities={"records": [opportunity]}
+    )
+    text = json.dumps({"records": [account]}, indent=1)
+    bench.write("Accounts.json", text.replace("0.5", "123456789012345679.0"))
     contact = record("Contact", "C1", LastName="Leaf", AccountId="@A1")
     bench.write("Contacts.json", json.dumps({"records": [contact]}))
     bench.write("plan.json", json.dumps(PLAN))
@@ -65,6 +68,7 @@ def test_files_of_every_kind_go_into_a_stopped_org_and_come_out_as_they_were(ben
     )
     dumped = run(bench, "dump", "one", "-o", "json").document
     assert dumped["records"] == {"Account": 3, "Contact": 3, "Opportunity": 1}
+    assert ",123456789012345679.0," in contents(bench.folder / "one")["Account.csv"]
     run(bench, "reset")
     run(bench, "load", "one")
     run(bench, "dump", "two")

@@ -22,7 +22,7 @@ Schema = Mapping[str, Any]
 
 
 def schema_text(name: str) -> str:
-    """Text of a shipped schema: `job`, `notification`, `org`, `plan`, `run`, `token`."""
+    """Text of a shipped schema, such as `job`: `NAME.schema.json`."""
     files = [folder / f"{name}.schema.json" for folder in _FOLDERS]
     file = next((file for file in files if file.is_file()), files[0])
     return file.read_text(encoding="utf-8")
