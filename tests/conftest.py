@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from runner import redaction
+from tests.laid_out import copy_layouts
 from tests.postgresql import PROGRAMS, cluster
 from tests.prepared import prepare
 
@@ -23,6 +24,7 @@ def pytest_configure(config):
     prepare(config)
     # httpx reads all certificates of the machine for each client, though most use no TLS.
     ssl.create_default_context = cache(ssl.create_default_context)
+    copy_layouts()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -8,6 +8,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -162,6 +163,8 @@ class Bench:
     warm: "Warm"
     env: dict = field(default_factory=dict)
     started: list = field(default_factory=list)
+    client: httpx.Client = field(default_factory=partial(httpx.Client, timeout=60))
+    """Of the test: connections are kept, which halves what a request costs."""
 
     @property
     def state(self):
@@ -190,6 +193,7 @@ class Bench:
 
     def end(self):
         """End what a test left running."""
+        self.client.close()
         for process in self.started:
             if process.poll() is None:
                 process.kill()
@@ -229,10 +233,11 @@ class Org:
     url: str
     token: str
     process: "Fork"
+    client: httpx.Client
 
     def request(self, method, path, **options):
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
-        return httpx.request(method, self.url + path, headers=headers, timeout=60, **options)
+        return self.client.request(method, self.url + path, headers=headers, **options)
 
     def grant(self, client_id="app", user=USER):
         """A sign-in that another program made: the token endpoint's answer."""
@@ -308,7 +313,7 @@ def serve_org(bench):
         words = ("org", "serve", "--port", "0", "-o", "json", "--org-file", file, *options)
         process = place.serve(*words)
         told = json.loads(process.stdout.readline())
-        return Org(told["url"], told["access_token"], process)
+        return Org(told["url"], told["access_token"], process, place.client)
 
     return start
 

@@ -4,16 +4,19 @@ Each fork is a process of its own, with its own folder, environment and streams.
 line on stdin: `argv`, `cwd`, `env`, `streams` (what to open as the three; null: the same as here).
 The exit code, or the negative signal, is one line on stdout. With `wait` false it is the process
 id instead, at once; the object `{"ended": ID}` asks for the exit code of such a process later.
-Nothing is opened before a fork: DuckDB has threads.
+Nothing is opened before a fork that has threads. What forks would do in the same way is done before
+them: databases are open (`kept_databases.py`), tables of orgs laid out (`tests/laid_out.py`).
 """
 
 import gc
 import json
 import os
 import sys
-from contextlib import nullcontext
+from collections import Counter
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from pkgutil import walk_packages
 
 import typer.main
@@ -23,12 +26,22 @@ from runner.__main__ import main
 from runner.cli.app import app
 from runner.job.schema.files import schema_of
 from runner.local_org.catalog.standard import standard_catalog
+from runner.runs.local_org_process import declared_org
 from runner.salesforce.http.retry import Retrier
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parent))
+
+import kept_databases
+
+from tests import laid_out
 
 LATE = ("encodings.idna", "encodings.utf_8_sig", "filelock", "rich.progress", "xml.parsers.expat")
 """What the product imports only when it needs it; forks need it often."""
 FIRST_WAIT_SECONDS = 0.02
 """Between two tries, instead of a second: what is waited for here comes at once or never."""
+served = Counter()
+"""Contents of org files."""
 
 
 def be_the_command(asked, within):
@@ -66,7 +79,22 @@ def load():
     for name in ("job", "org"):
         schema_of(name)
     Retrier.__init__.__kwdefaults__["first_wait_seconds"] = FIRST_WAIT_SECONDS
+    laid_out.copy_layouts()
+    kept_databases.keep()
     gc.freeze()  # a fork that collects garbage copies no memory of this process
+
+
+def lay_out(asked):
+    """Have the tables of an org file that is served again."""
+    words = asked.get("argv", ())
+    if "--org-file" not in words:
+        return
+    file = Path(asked["cwd"], words[words.index("--org-file") + 1])
+    with suppress(Exception):  # what is wrong with it the fork says
+        text = file.read_bytes()
+        served[text] += 1
+        if served[text] == 2:
+            laid_out.prepare(declared_org(file)[0])
 
 
 def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code):
@@ -77,6 +105,7 @@ def serve(within=lambda _asked: nullcontext(), answer=lambda _asked, code: code)
     load()
     for line in sys.stdin:
         asked = json.loads(line)
+        lay_out(asked)
         child = asked.get("ended") or os.fork()
         if child == 0:
             be_the_command(asked, within(asked))
