@@ -245,6 +245,7 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
 def clean_up(lock: JobLock, options: RunOptions) -> Sequence[RunRecord]:
     """Delete what dead processes left, and warn of a lost ledger; the unfinished runs."""
     state = options.settings.state
+    lock.ledger.files.tidy()
     runs = lock.ledger.unfinished()
     for run in runs:
         if run.state is RunState.DIED:

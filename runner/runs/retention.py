@@ -44,6 +44,7 @@ def prune(ledger: Ledger, *, keep: int | None = None, now: datetime | None = Non
     complete = [run for run in old if run.final]
     for run in complete:
         ledger.delete_run(run.run_id)
+    ledger.files.tidy()
     if complete:
         ledger.shrink()
     return Pruned(

@@ -46,6 +46,9 @@ class RunFiles(Protocol):
     def delete(self, run_id: str) -> None:
         """Delete the files of a run that the ledger no longer has."""
 
+    def tidy(self) -> None:
+        """Delete what this machine still has of runs that another has deleted."""
+
     def check(self) -> None:
         """Check that files can be stored.
 
@@ -86,3 +89,6 @@ class FolderFiles:
 
     def check(self) -> None:
         """Do nothing: the ledger is in the same place."""
+
+    def tidy(self) -> None:
+        """Do nothing: no other machine deletes runs."""

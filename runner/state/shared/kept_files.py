@@ -50,6 +50,11 @@ def save_stored(folder: Path, stored: Mapping[str, Stored]) -> None:
         write_private(folder / _INDEX, msgspec.json.encode(stored).decode())
 
 
+def known_runs(runs: Path) -> list[str]:
+    """The runs of which this machine has files that it has sent or fetched."""
+    return [each.parent.name for each in runs.glob(f"*/{_INDEX}")]
+
+
 def files_in(folder: Path) -> dict[str, Stamp]:
     """The files that another process can use, by their paths; links are left out."""
     return dict(_files_in(str(folder), ""))

@@ -7,6 +7,7 @@ the files contain.
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -27,6 +28,7 @@ from runner.state.shared.kept_files import (
     Stamp,
     Stored,
     files_in,
+    known_runs,
     read_stored,
     save_stored,
     stamp_of,
@@ -175,6 +177,14 @@ class StoredFiles:
             fs.rm(f"{root}/{run_id}", recursive=True)
         self._folders.clear()
 
+    def tidy(self) -> None:
+        """Delete what this machine still has of runs that another has deleted."""
+        here = known_runs(self._runs)
+        with self._database.reading() as connection:
+            rows = connection.execute(_STILL_THERE, {"items": json.dumps(here)}).fetchall()
+        for run_id in set(here) - {row["run_id"] for row in rows}:
+            rmtree(self._runs / run_id, ignore_errors=True)
+
     def check(self) -> None:
         """Write and delete a file.
 
@@ -275,6 +285,10 @@ class StoredFiles:
         return shown_url(self._url)
 
 
+_STILL_THERE = (
+    "SELECT run_id FROM runs WHERE run_id IN "
+    "(SELECT value FROM json_array_elements_text(CAST(:items AS json)) AS item(value))"
+)
 _PROCESS = "SELECT pid, host, began FROM runs WHERE run_id = :run_id AND state = 'running'"
 _LIST = "SELECT path, name, size FROM files WHERE run_id = :run_id"
 _FORGET = "DELETE FROM files WHERE run_id = :run_id AND path = :path"

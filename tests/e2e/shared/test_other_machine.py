@@ -146,3 +146,55 @@ def test_doctor_looks_at_the_database_and_the_store(fleet, two):
     told = ada.run("doctor")
     assert "error    shared state: file:///" in told.out
     assert "cannot be written" in told.out
+
+
+KNOWN = """
+- name: gold
+  mirror: Account
+  key: ERP_Id__c
+  scope: Tier__c = 'Gold'
+  managed: true
+  from: gold.csv
+  api: rest
+- name: changed
+  query: SELECT Id, Name, SystemModstamp FROM Account
+  since: SystemModstamp
+  lag: 0s
+  overlap: 0s
+  to: {file: changed.csv, mode: append}
+"""
+
+
+def done(machine, *words):
+    ended = machine.run(*words, "-o", "json")
+    assert ended.code == 0, ended.err + ended.out
+    return ended.document
+
+
+def test_what_runs_on_one_machine_have_found_out_holds_on_all(fleet, two, job, org):
+    ada, bob = two
+    name = job(KNOWN)
+    fleet.write("jobs/gold.csv", "ERP_Id__c,Name,Tier__c\nE1,one,Gold\nE2,two,Gold\n")
+    by_hand = org.create("Account", Name="by hand", Tier__c="Gold")
+    org.later()
+    first = done(ada, "run", name)["run_id"]
+    extracted = (ada.checkout / "jobs" / "changed.csv").read_text(encoding="utf-8")
+    assert "by hand" in extracted
+    org.later()
+    bob.write("jobs/gold.csv", "ERP_Id__c,Name,Tier__c\nE1,one,Gold\nE3,three,Gold\n")
+    assert bob.run("plan", name).code == 0
+    done(bob, "run", name)
+    last = done(bob, "run", name)["run_id"]
+    left = org.rows("SELECT Id, Name FROM Account ORDER BY Name")
+    assert [each["Name"] for each in left] == ["by hand", "one", "three"]
+    assert by_hand in {each["Id"] for each in left}
+    extracted = (bob.checkout / "jobs" / "changed.csv").read_text(encoding="utf-8")
+    assert "by hand" in extracted, "its file was not there: all records, once"
+    assert extracted.count("by hand") == 1
+
+    assert (ada.runs / first).is_dir()
+    assert done(bob, "history", "--prune", "--keep", "1")["pruned"][-1] == first
+    assert not any(first in str(each) for each in (fleet.root / "store").rglob("*.csv*"))
+    done(ada, "run", name)
+    assert not (ada.runs / first).exists()
+    assert (bob.runs / last).is_dir()
