@@ -13,6 +13,7 @@ from tests.prepared import prepare
 
 ONE_WORKER = (
     "tests/contract/clients/",
+    "tests/e2e/shared/",
     "tests/property/test_fidelity.py",
     "tests/unit/state/test_s",
     "tests/unit/tables/targets/test_warehouse.py",

@@ -41,7 +41,7 @@ def read(file):
         return [*csv.DictReader(lines)]
 
 
-@pytest.mark.parametrize("api", ["rest", "bulk"])
+@pytest.mark.parametrize("api", ["rest", pytest.param("bulk", marks=pytest.mark.slow)])
 def test_a_run_is_finished_retried_reported_and_undone_by_other_machines(fleet, two, job, org, api):
     ada, bob = two
     ada.write("jobs/a.csv", rows())  # only there: its rows are in the store once the task has begun

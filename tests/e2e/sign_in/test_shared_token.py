@@ -77,7 +77,8 @@ def test_a_token_is_stored_encrypted_used_shown_and_removed(bench, org, postgres
     assert ended.code == 0, ended.err
     assert stored(postgres, schema) == []
     again = bench.run("logout", file)
-    assert again.code == 0, again.err
+    assert again.code == 4, "as of a token file"
+    assert "There is no token acme in the state." in again.err
 
 
 def test_an_app_that_signs_in_by_itself_keeps_its_token_for_all_machines(bench, org, schema):
