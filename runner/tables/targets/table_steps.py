@@ -30,7 +30,8 @@ from runner.tables.targets.sql_tables import (
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, Dialect, Table
+    from sqlalchemy.schema import ExecutableDDLElement
 
 STAGED = "sfrunner_rows"
 """The temporary table of a merge."""
@@ -95,7 +96,7 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     table = table_of(target, columns, dialect.name)
     if target.mode is TableMode.REPLACE:
         made = (DropTable(table, if_exists=True), CreateTable(table))
-        return Steps(tuple(str(each.compile(dialect=dialect)) for each in made), table, (*columns,))
+        return Steps(tuple(_text_of(each, dialect) for each in made), table, (*columns,))
     place = f"Table {target.table}"
     key = key_column(place, target.keeping, [each.name for each in columns])
     stored = [as_stored(each, dialect.name) for each in columns]
@@ -109,7 +110,7 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     full = name_of(into)
     before = [*_evolved(link, full, joined)] if kept is not None else []
     if kept is None:
-        before.append(str(CreateTable(into).compile(dialect=dialect)))
+        before.append(_text_of(CreateTable(into), dialect))
     notes = _notes(joined) if kept else ()
     if key is None:
         return Steps(tuple(before), into, sent, notes=notes)
@@ -117,7 +118,8 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     if kept is not None:
         check_kept_key(place, joined, key)
         if dialect.name == "postgresql":
-            link.exec_driver_sql(f"LOCK TABLE {full} IN SHARE ROW EXCLUSIVE MODE")
+            lock = f"LOCK TABLE {full} IN SHARE ROW EXCLUSIVE MODE"
+            link.exec_driver_sql(lock, execution_options={"no_parameters": True})
         if not is_unique(link, table, own_key):
             check_doubled(link, _doubled(full, own_key), own_key, place)
     written = [each.written.name for each in own]
@@ -129,6 +131,12 @@ def steps_for(link: Connection, target: DatabaseTarget, columns: Sequence[TypedC
     staged = table_of(replace(target, table=STAGED), [each.written for each in own], dialect.name)
     ran = tuple(after.values())
     return Steps(tuple(before), staged, sent, ran, full, own_key, tuple(after), notes)
+
+
+def _text_of(statement: ExecutableDDLElement, dialect: Dialect) -> str:
+    """A statement to run without values; SQLAlchemy doubles each % for a driver that has some."""
+    text = str(statement.compile(dialect=dialect))
+    return text.replace("%%", "%") if "format" in dialect.paramstyle else text
 
 
 def merge_statements(

@@ -66,10 +66,11 @@ def database(request, tmp_path, monkeypatch):
 
     def ask(sql):
         with engine.begin() as connection:
-            found = connection.exec_driver_sql(sql)
+            found = connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
             return [tuple(row) for row in found] if found.returns_rows else []
 
-    ask("DROP TABLE IF EXISTS t")
+    for name in ("t", "t %s"):
+        ask(f'DROP TABLE IF EXISTS "{name}"')
     ask.is_sqlite = engine.dialect.name == "sqlite"
     yield ask
     engine.dispose()
@@ -103,6 +104,15 @@ def put(tmp_path):
 
     write.table = "t"
     return write
+
+
+@pytest.mark.parametrize("mode", list(TableMode))
+def test_names_may_have_a_percent_sign(database, put, mode):
+    put.table, kinds = "t %s", {"100 %": QueryColumn("100 %", FieldKind.TEXT)}
+    for name in ("A", "B"):
+        put("Id,100 %", ("1", name), mode=mode, kinds=kinds)
+    found = database('SELECT "100 %" FROM "t %s"')
+    assert [row[0] for row in found][-1] == "B"
 
 
 @pytest.mark.parametrize("mode", [TableMode.MERGE, TableMode.APPEND])
