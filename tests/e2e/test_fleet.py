@@ -234,6 +234,25 @@ def test_a_worker_that_is_killed_is_replaced(project):
     assert project.fleet()["runs"] == []
 
 
+def test_a_second_command_leaves_the_runs_of_the_first_alone(project):
+    one, two = project.org("one"), project.org("two")
+    one.stall_jobs()
+    process = project.bench.start("run", "one", "--on", project.address, "-o", "json", "-v")
+    until_stalled(process)
+    (before,) = project.fleet()["runs"]
+    assert project.run("two").code == 0
+    refused = project.run("one")
+    assert refused.code == 11, refused.err
+    (after,) = project.fleet()["runs"]
+    assert after["pid"] == before["pid"]
+    one.go_on()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert before["run_id"] not in err  # it was not stopped and resumed
+    assert json.loads(out)["run_id"] == before["run_id"]
+    assert names(one) == names(two) == ["Acme", "Bcme"]
+
+
 def test_ctrl_c_ends_all_in_order(project):
     org = project.org("one")
     org.stall_jobs()

@@ -276,6 +276,8 @@ def _plugin() -> Any:  # noqa: ANN401 - its class exists where the library is
 
     class StopRuns(WorkerPlugin):
         name = "sfrunner"
+        idempotent = True
+        """Or a second command would replace it, which ends the runs of the first."""
 
         def teardown(self, worker: object) -> None:  # noqa: ARG002 - as it is called
             from runner.runs.fleet import worker as ours
