@@ -73,7 +73,7 @@ def cluster_in(folder, workers):
         text=True,
     )
     try:
-        yield process.stdout.readline().strip()
+        yield process.stdout.readline().strip(), process
     finally:
         process.communicate(timeout=60)
 
@@ -81,7 +81,7 @@ def cluster_in(folder, workers):
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
-    with cluster_in(folder, 2) as address:
+    with cluster_in(folder, 2) as (address, _):
         yield folder, address
 
 
@@ -136,7 +136,7 @@ MOST_KILLS_OF_ONE = 3
 @pytest.mark.parametrize("is_shared", [False, True], ids=["folder", "postgresql"])
 def test_workers_may_be_killed_at_any_time(tmp_path, warm, serve_org, is_shared):
     with ExitStack() as stack:
-        address = stack.enter_context(cluster_in(tmp_path, MANY_WORKERS))
+        address, _ = stack.enter_context(cluster_in(tmp_path, MANY_WORKERS))
         project = Project(tmp_path, warm, address, serve_org)
         if is_shared:
             socket_folder = stack.enter_context(postgresql.cluster())
@@ -273,7 +273,7 @@ def test_ctrl_c_ends_all_in_order(project):
 
 
 def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
-    with cluster_in(tmp_path, 0) as address:
+    with cluster_in(tmp_path, 0) as (address, _):
         project = Project(tmp_path, warm, address, serve_org)
         org = project.org("one")
         ended = project.run("one")
@@ -293,6 +293,23 @@ def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
         assert process.returncode == 0, err
         assert json.loads(out)["run_id"] == run["run_id"]
         assert names(org) == ["Acme", "Bcme"]
+        project.end()
+
+
+def test_a_scheduler_that_dies_leaves_runs_to_resume(tmp_path, warm, serve_org):
+    with cluster_in(tmp_path, 0) as (address, scheduler), worker_of(address, tmp_path):
+        project = Project(tmp_path, warm, address, serve_org)
+        org, _ = project.org("one"), project.org("two")
+        org.stall_jobs()
+        process = project.bench.start("run", "one", "two", "--on", address, "-o", "json", "-v")
+        until_stalled(process)
+        scheduler.kill()
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 1, err
+        assert f"The scheduler at {address} has lost this job" in out + err
+        assert "Not started: " in out + err
+        assert "distributed.client" not in err
+        org.go_on()
         project.end()
 
 

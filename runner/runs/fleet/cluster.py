@@ -34,6 +34,8 @@ _QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.logging.distributed": "critical",
 }
+_GONE = (OSError, TimeoutError, RuntimeError, AttributeError)
+"""What a client raises whose scheduler has gone; it has no `scheduler` once it has given up."""
 
 
 class LostJobError(RunnerError):
@@ -69,8 +71,13 @@ class Cluster:
         """How many jobs the workers take at once."""
         try:
             return sum(self._client.nthreads().values())
-        except (OSError, TimeoutError, RuntimeError):
+        except _GONE:
             return 0
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the scheduler has gone, and has not come back for a while."""
+        return str(self._client.status) == "closed"
 
     def ask(self, question: str) -> dict[str, str | Exception]:
         """What every worker answers, or why it cannot."""
@@ -111,7 +118,7 @@ class Cluster:
 
     def stop(self, code: int) -> None:
         """Let the runs of this command end in order."""
-        with suppress(OSError, TimeoutError, RuntimeError):
+        with suppress(*_GONE):
             self._client.run(worker.stop, self._fleet, code, on_error="ignore")
 
     def _end_of(self, future: Any) -> str | LostJobError:  # noqa: ANN401 - an extra's
@@ -170,7 +177,8 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
         ) from error
     library: Any = distributed  # only some of its functions have types
     with ExitStack() as stack:
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)
+        for name in ("distributed", "distributed.client"):  # the second has a level of its own
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         if local is None:
             name, address = f"The scheduler at {where}", where
         else:

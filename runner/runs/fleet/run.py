@@ -217,7 +217,9 @@ class _Driver:
     def _check_workers(self) -> None:
         """Give up once there have been no workers for a while."""
         now = time.monotonic()
-        if self._cluster.threads:
+        if self._cluster.is_given_up:  # jobs under way end as lost
+            self._is_last = True
+        elif self._cluster.threads:
             self._workers_seen = now
         elif now - self._workers_seen > _NO_WORKERS_SECONDS:
             self._is_last = True

@@ -322,6 +322,7 @@ def _transaction(connection: Connection, schema: str, *, synced: bool = True) ->
 def _prepare(connection: Connection, schema: str, name: str) -> None:
     """Create the tables, or bring them up to this release; one process at a time."""
     with _transaction(connection, schema):
+        _check_rights(connection, schema, name)
         if _version(connection, schema) == len(LAYOUTS):
             return
     with _transaction(connection, schema):
@@ -338,6 +339,21 @@ def _prepare(connection: Connection, schema: str, name: str) -> None:
         for step in LAYOUTS[version or 0 :]:
             connection.exec_driver_sql(step)
         connection.exec_driver_sql(f"UPDATE layout SET version = {len(LAYOUTS)}")  # noqa: S608 - a number
+
+
+def _check_rights(connection: Connection, schema: str, name: str) -> None:
+    """Refuse a schema that is another user's: without the right to use it, it looks empty."""
+    found = connection.exec_driver_sql(
+        "SELECT has_schema_privilege(nspname, 'USAGE'), current_user::text FROM pg_namespace "
+        "WHERE nspname = %(schema)s",
+        {"schema": schema},
+    ).fetchone()
+    if found is not None and not found[0]:
+        raise StateError(
+            f"The user {found[1]} may not use the schema {schema} of {name}.",
+            hint="Connect as the user that owns it, or name another in the address: "
+            "`&schema=NAME`.",
+        )
 
 
 def _create_schema(connection: Connection, schema: str, name: str) -> None:

@@ -109,6 +109,20 @@ def test_a_library_of_the_store_that_is_missing_is_named(shared_at, monkeypatch)
     assert caught.value.hint == "Install it: pip install s3fs"
 
 
+def test_a_schema_of_another_user_is_refused(shared_at, postgres):
+    state = shared_at()
+    schema = state.shared.schema
+    run_sql(postgres, f"CREATE ROLE of_{schema} LOGIN")
+    with open_state(state):
+        pass
+    said = f"The user of_{schema} may not use the schema {schema}"
+    with (
+        pytest.raises(StateError, match=said),
+        open_state(with_database(state, USER, f"of_{schema}")),
+    ):
+        pass
+
+
 def test_texts_that_postgresql_does_not_have_are_stored_as_near_as_can_be(shared_at):
     with open_state(shared_at()) as store:
         begin(store.ledger)
