@@ -15,9 +15,9 @@ from runner.job.endpoints import STANDARD_STREAM, FileSource, FileTarget, Source
 from runner.job.model import Job, QueryTask
 from runner.job.partial_job import query_targets, source_files
 from runner.runs.fleet.messages import Places, Question, Report
-from runner.runs.fleet.worker import without_password
 from runner.runs.prepare import PreparedRun
 from runner.state.paths import StateFolder
+from runner.state.shared.address import without_password
 from runner.tables.extras import modules_needed
 from runner.version import __version__
 

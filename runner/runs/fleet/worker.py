@@ -30,6 +30,7 @@ from runner.runs.wiring import UserSettings
 from runner.state.paths import VARIABLE, StateFolder, project_folder, state_at, user_folders
 from runner.state.process import ProcessIdentity
 from runner.state.run_records import RunRequest
+from runner.state.shared.address import without_password
 from runner.state.store import open_ledger
 from runner.tables.extras import is_installed
 from runner.version import __version__
@@ -94,15 +95,6 @@ def _state(named: str) -> StateFolder:
     """The state that is named; its password, if it has one, is this process's own."""
     own = os.environ.get(VARIABLE, "")
     return state_at(own if own and without_password(own) == named else named, os.environ)
-
-
-def without_password(state: str) -> str:
-    """An address without its password; a folder as it is."""
-    head, mark, rest = state.partition("://")
-    user, at, place = rest.partition("/")[0].rpartition("@")
-    if not mark or ":" not in user:
-        return state
-    return f"{head}://{user.partition(':')[0]}{at}{place}{rest[len(user + at + place) :]}"
 
 
 def run_job(order: str, send: Send) -> str:

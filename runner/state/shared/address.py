@@ -16,6 +16,9 @@ from runner.redaction import register_secret
 
 DEFAULT_SCHEMA = "sfrunner"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SECRET_OPTIONS = frozenset({"password", "sslpassword"})
+_OF_A_STORE = re.compile(r"^([^:/?#]+://[^:/@]*):([^/@]*)@")
+"""The beginning of a store's address that has a password."""
 _EXAMPLE = "postgresql://user@host/database?files=s3://bucket/prefix"
 
 
@@ -56,15 +59,24 @@ def read_address(text: str, project: Path) -> SharedAddress:
     Raises:
         UsageError: It is not one, or lacks a part.
     """
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise _not_encoded() from None
     if parts.scheme not in {"postgresql", "postgresql+psycopg", "postgres"}:
         raise UsageError(
             f"The state cannot be at {parts.scheme}://…: it is a folder, or in PostgreSQL.",
             hint=f"Write an address like {_EXAMPLE}.",
         )
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if parts.fragment or any("@" in each for each in (parts.path, *options)):
+        raise _not_encoded()
     if parts.password:
         register_secret(unquote(parts.password))
+    for secret in filter(None, map(options.get, _SECRET_OPTIONS)):
+        register_secret(secret)
+    if found := _OF_A_STORE.match(options.get("files", "")):
+        register_secret(unquote(found[2]))
     files, schema = options.pop("files", ""), options.pop("schema", DEFAULT_SCHEMA)
     if "://" not in files:
         raise UsageError(
@@ -81,3 +93,34 @@ def read_address(text: str, project: Path) -> SharedAddress:
     query = urlencode(options, quote_via=quote)
     database = urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
     return SharedAddress(text, database, files.rstrip("/"), schema, project)
+
+
+def without_password(state: str) -> str:
+    """An address without what is secret in it; a folder as it is."""
+    if not is_address(state):
+        return state
+    head, _, rest = state.partition("://")
+    place, question, query = rest.partition("?")
+    user, at, host = place.rpartition("@")
+    given = [each.partition("=") for each in query.split("&")]
+    kept = [
+        name + equals + (_without_store_password(value) if name == "files" else value)
+        for name, equals, value in given
+        if name not in _SECRET_OPTIONS
+    ]
+    return f"{head}://{user.partition(':')[0]}{at}{host}{question}{'&'.join(kept)}"
+
+
+def _without_store_password(value: str) -> str:
+    files = unquote(value)
+    found = _OF_A_STORE.match(files)
+    return quote(f"{found[1]}@{files[found.end() :]}", safe=":/@") if found else value
+
+
+def _not_encoded() -> UsageError:
+    return UsageError(
+        "The address of the state cannot be read: a part of it, perhaps the password, has "
+        "characters that stand for something else.",
+        hint="Write them by their code, `/` as %2F, `@` as %40, `#` as %23, `?` as %3F, or put "
+        "the password into PGPASSWORD.",
+    )

@@ -17,12 +17,12 @@ from runner.runs.fleet.checks import check_workers, question_for
 from runner.runs.fleet.messages import Answer, Places, Problem, Report
 from runner.runs.fleet.run import _Driver
 from runner.runs.fleet.schedule import Schedule
-from runner.runs.fleet.worker import without_password
 from runner.runs.prepare import RunOptions, prepare
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.paths import StateFolder, state_at
 from runner.state.process import ProcessIdentity
 from runner.state.run_records import RunRequest
+from runner.state.shared.address import without_password
 from runner.version import __version__
 
 HERE = ProcessIdentity.current()
@@ -145,6 +145,12 @@ class _Fleet:
         ("postgresql://db/crm?files=s3://b/a:b@c", "postgresql://db/crm?files=s3://b/a:b@c"),
         ("postgresql://me:p@db:5432/crm?files=s3://b", "postgresql://me@db:5432/crm?files=s3://b"),
         ("postgresql://me@db/crm", "postgresql://me@db/crm"),
+        (
+            "postgresql://db/crm?password=p&sslmode=require&sslpassword=q&files=s3://b",
+            "postgresql://db/crm?sslmode=require&files=s3://b",
+        ),
+        ("postgresql://db/crm?files=sftp://me:p@h/b", "postgresql://db/crm?files=sftp://me@h/b"),
+        ("postgresql://db/crm?files=ftp%3A%2F%2Fme:p@h", "postgresql://db/crm?files=ftp://me@h"),
     ],
 )
 def test_the_password_of_a_state_does_not_travel(given, sent):

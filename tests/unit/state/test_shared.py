@@ -10,6 +10,7 @@ import sqlalchemy
 
 from runner.errors import ExitCode, LockHeldError, StateError, StorageError, UsageError
 from runner.outcome import TaskOutcome, TaskStatus
+from runner.redaction import redacted
 from runner.state import process
 from runner.state.paths import StateFolder
 from runner.state.process import ProcessIdentity
@@ -329,11 +330,21 @@ def test_a_server_that_is_away_is_named_without_the_password(tmp_path):
         ("postgresql://h/d", "does not say where files go"),
         ("postgresql://h/d?files=/folder", "does not say where files go"),
         ("postgresql://h/d?files=s3://b&schema=A;B", "which is not a name"),
+        ("postgresql://u:a/b@h/d?files=s3://b", "cannot be read"),
+        ("postgresql://u:a#b@h/d?files=s3://b", "cannot be read"),
+        ("postgresql://u:a?b@h/d?files=s3://b", "cannot be read"),
+        ("postgresql://u:a[b@h/d?files=s3://b", "cannot be read"),
     ],
 )
 def test_an_address_that_is_wrong(text, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         read_address(text, tmp_path)
+
+
+def test_secrets_in_the_options_of_an_address_are_masked(tmp_path):
+    options = "password=pass-word-1&sslpassword=pass-word-2&files=sftp://me:pass-word-3@h/b"
+    read_address(f"postgresql://h/d?{options}", tmp_path)
+    assert "pass-word" not in redacted(options)
 
 
 def test_the_options_of_an_address_reach_the_driver(tmp_path):
