@@ -73,8 +73,8 @@ def read_address(text: str, project: Path) -> SharedAddress:
         raise _not_encoded()
     if parts.password:
         register_secret(unquote(parts.password))
-    for secret in filter(None, map(options.get, _SECRET_OPTIONS)):
-        register_secret(secret)
+    for name in _SECRET_OPTIONS & options.keys():
+        register_secret(options[name])
     if found := _OF_A_STORE.match(options.get("files", "")):
         register_secret(unquote(found[2]))
     files, schema = options.pop("files", ""), options.pop("schema", DEFAULT_SCHEMA)
