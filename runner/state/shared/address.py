@@ -88,8 +88,6 @@ def read_address(text: str, project: Path) -> SharedAddress:
             f"The address of the state has the schema {schema!r}, which is not a name.",
             hint="Use a letter, then letters, digits and _, all lower case.",
         )
-    if (secret := urlsplit(files).password) is not None:
-        register_secret(unquote(secret))
     query = urlencode(options, quote_via=quote)
     database = urlunsplit(("postgresql+psycopg", parts.netloc, parts.path, query, ""))
     return SharedAddress(text, database, files.rstrip("/"), schema, project)
