@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ ASK_SECONDS = 60
 LOCAL = "dask"
 LISTING = "sfrunner-listing"
 """In place of the name of a command that gives orders."""
-_SCHEMES = ("tcp://", "tls://", "ws://", "wss://")
+_ADDRESS = re.compile(r"(tcp|tls|ws|wss)://[^/]+:[0-9]+/?")
 _QUIET = {
     # A worker takes one job at a time, and no second one that its death would count against.
     "distributed.scheduler.worker-saturation": 1.0,
@@ -248,7 +249,7 @@ def _local_workers(where: str, jobs: int) -> int | None:
     Raises:
         UsageError: It is no address.
     """
-    if where.startswith(_SCHEMES):
+    if _ADDRESS.fullmatch(where):
         return None
     name, colon, number = where.partition(":")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
