@@ -24,7 +24,7 @@ runner fleet --on tcp://scheduler:8786 -o json
 
 
 def fleet(on: On = None, output: OutputOption = Output.TEXT, state_dir: StateDir = None) -> None:
-    """List the runs under way: of which job, on which machine, since when, how far.
+    """List the runs under way: which job, where, how far.
 
     With --on, also the workers of a Dask scheduler and what each runs.
     """

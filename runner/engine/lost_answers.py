@@ -37,9 +37,17 @@ class LostAnswers:
     """Resolves the lost answers of one write. Threads may share it."""
 
     def __init__(
-        self, session: Session, write: WriteRequest, plan: ColumnPlan, user_id: str
+        self,
+        session: Session,
+        write: WriteRequest,
+        plan: ColumnPlan,
+        user_id: str,
+        *,
+        updates_only: bool = False,
     ) -> None:
         self._session = session
+        self._updates_only = updates_only
+        """Whether every record is known to have existed before."""
         self._write = write
         self._unique = plan.unique
         self._on_create = plan.on_create
@@ -171,7 +179,8 @@ class LostAnswers:
         self, results: Sequence[RecordResult], since: datetime
     ) -> list[RecordResult]:
         """Upserts sent twice: what the first request created counts as created."""
-        ids = [each.id for each in results if each.success and each.id and not each.created]
+        asked = [] if self._updates_only else results
+        ids = [each.id for each in asked if each.success and each.id and not each.created]
         new = {_key(record["Id"]) for record in self._by_this_user("Created", "Id", ids, since)}
         return [
             replace(each, created=_key(each.id) in new)

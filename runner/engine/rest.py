@@ -19,6 +19,7 @@ from runner.engine.sending import PreparedWrite, Progress, SendingLoop
 from runner.engine.task_ledger import ANSWERED, SENT, rows_of, rows_text
 from runner.engine.unknown_records import unknown_records
 from runner.errors import AbortedError, RunnerError
+from runner.job.choices import Match
 from runner.job.model import Verb, WriteTask
 from runner.outcome import RowResult, RowStatus
 from runner.salesforce.rest.write import (
@@ -105,7 +106,11 @@ class RestWrite:
         self._creates = task.verb is Verb.CREATE or write.creates_by_id or new_by_key
         self._once_only = self._creates or task.verb is Verb.MERGE
         self._lost_answers = LostAnswers(
-            context.session, self._request, write.plan, context.user_id
+            context.session,
+            self._request,
+            write.plan,
+            context.user_id,
+            updates_only=task.match is Match.UPDATE_ONLY,
         )
         # Merges side by side would wait for each other's locks, on masters and their children.
         width = 1 if task.verb is Verb.MERGE else MOST_REQUESTS

@@ -197,7 +197,8 @@ def execute_selected(
             timeout_named(ends_at),
             session_of(job, options, ends_at, lock.permit) as session,
         ):
-            org = connect_as_before(job, session, options, selected.past)
+            before = selected.past or selected.after
+            org = connect_as_before(job, session, options, before)
             target = TargetOrg(org.identity.org_id, session.instance_url)
             with _other_orgs(selected, options, target, ends_at) as others:
                 for each in others.by_connection.values():
@@ -255,7 +256,7 @@ def timeout_named(ends_at: float | None) -> Iterator[None]:
 def connect_as_before(
     job: Job, session: Session, options: RunOptions, earlier: RunRecord | None
 ) -> ConnectedOrg:
-    """Connect; what is resumed or undone must be on the org that it used."""
+    """Connect; what is resumed, retried or undone must be on the org that it used."""
     resumed = earlier if earlier is not None and not earlier.final else None
     version = resumed.api_version if resumed else None
     org = connect(job.connection, session, options.sink, resumed_version=version)

@@ -92,6 +92,7 @@ class Inside:
 
     def __init__(self, bench, name):
         self._bench, self._folder = bench, bench.folder / name
+        self.client = bench.client
 
     def write(self, name, text):
         return self._bench.write(self._folder / name, text)

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.e2e.conftest import Bench
+
 LOAD = """
 - name: load
   create: Account
@@ -246,6 +248,22 @@ def test_retry_reads_failed_rows_that_a_spreadsheet_has_saved(bench, org):
     assert bench.run("retry", ended.document["run_id"]).code == 0
     found = org.rows("SELECT Name, Tier__c FROM Account ORDER BY Name")
     assert found == [{"Name": "b", "Tier__c": "Silver"}, {"Name": "Käse", "Tier__c": "Silver"}]
+
+
+def test_a_retry_on_another_org_sends_nothing(bench, org, serve_org, tmp_path, warm):
+    bench.write("a.csv", "Name,Tier__c\na,Gold\nb,Wood\n")
+    elsewhere = Bench(tmp_path / "elsewhere", warm)
+    other = serve_org(place=elsewhere)
+    for used, word in ((org, "run"), (other, "retry")):
+        bench.env["TOKEN"] = used.token
+        connection = f"{{environment: local, url: '{used.url}', token: {{env: TOKEN}}}}"
+        job = bench.job("- {name: load, create: Account, from: a.csv}\n", connection=connection)
+        ended = bench.run(*([word, job] if word == "run" else [word]))
+    assert other.rows("SELECT Id FROM Account") == []
+    elsewhere.end()
+    assert ended.code == 2, ended.err
+    assert "used org 00D" in ended.err
+    assert "Nothing was sent" in ended.err
 
 
 def test_a_retry_of_nothing_is_refused(bench, org):
