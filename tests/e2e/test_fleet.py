@@ -335,6 +335,7 @@ def test_what_cannot_run_there_is_refused_before_anything_is_sent(project, tmp_p
     for words, said in (
         (("--on", "scheduler:8786"), "is not the address of a scheduler"),
         (("--on", "tcp://scheduler"), "is not the address of a scheduler"),
+        (("--on", "tls://127.0.0.1:8786"), "needs certificates"),
         (("--on", project.address, "--dry-run"), "--dry-run and --on contradict"),
         (("--per-org", "2"), "--per-org needs --on"),
     ):

@@ -182,6 +182,7 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
             logging.getLogger(name).setLevel(logging.CRITICAL)
         if local is None:
             name, address = f"The scheduler at {where}", where
+            _check_certificates(where, library)
         else:
             name = "The cluster of this machine"
             scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-dask-"))
@@ -214,6 +215,18 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
         with suppress(TimeoutError):
             client.wait_for_workers(1, timeout=_patience(dask))
         yield Cluster(client, name, fleet)
+
+
+def _check_certificates(where: str, library: Any) -> None:  # noqa: ANN401 - an extra's
+    """Refuse TLS that is not set up: a client of Dask fails then, and keeps the process alive."""
+    if (
+        where.startswith("tls:")
+        and not library.Security().get_connection_args("client")["ssl_context"]
+    ):
+        raise UsageError(
+            f"--on {where} needs certificates, and Dask's settings name none.",
+            hint="Set DASK_DISTRIBUTED__COMM__TLS__CA_FILE, …__CLIENT__CERT and …__CLIENT__KEY.",
+        )
 
 
 async def _without_interrupts() -> None:
