@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from runner.errors import ExitCode, StateError, StorageError
 from runner.state.ledger import Ledger
 from runner.state.locks import job_held, lock_name
 from runner.state.paths import StateFolder
@@ -29,10 +30,12 @@ class SharedStore:
         """
         runs = state.create().runs
         self._connect = partial(PostgresDatabase, address, runs)
-        self._database = self._connect()
+        with _nothing_begun():
+            self._database = self._connect()
         self.permit: Callable[[], None] | None = partial(check_leases, self._database)
         self.ledger = Ledger(self._database, files=StoredFiles(self._database, address.files, runs))
 
+    @contextmanager
     def run_lock(  # noqa: PLR0913 - as the port
         self,
         job_file: Path,
@@ -42,9 +45,9 @@ class SharedStore:
         target: str | None = None,
         since: datetime | None = None,
         wait_seconds: float = 0.0,
-    ) -> AbstractContextManager[Callable[[str], None]]:
-        """Hold the lock of one job file on one org, on all machines."""
-        return leased(
+    ) -> Iterator[Callable[[str], None]]:
+        """Hold the lock of one job file on one org, on all machines; files can be stored then."""
+        lock = leased(
             self._database,
             self._connect,
             lock_name(self._database.to_text(str(job_file)), org_id, target),
@@ -53,3 +56,20 @@ class SharedStore:
             wait_seconds=wait_seconds,
             refused=partial(job_held, job_file),
         )
+        with lock as note_run_id:
+            with _nothing_begun():
+                self.ledger.files.check()
+            yield note_run_id
+
+
+@contextmanager
+def _nothing_begun() -> Iterator[None]:
+    """Let errors say by their exit code that nothing was attempted: invalid, or try later."""
+    try:
+        yield
+    except StorageError as error:
+        error.exit_code = ExitCode.TEMPORARY
+        raise
+    except StateError as error:
+        error.exit_code = ExitCode.INVALID
+        raise

@@ -95,7 +95,7 @@ def test_a_database_that_goes_away_in_the_middle_stops_the_run_and_it_is_resumed
     everything_once(org)
     relay.cut()
     refused = ada.run("history")
-    assert (refused.code, "cannot be used: connection" in refused.err) == (1, True), refused.err
+    assert (refused.code, "cannot be used: connection" in refused.err) == (5, True), refused.err
 
 
 def test_a_store_that_cannot_be_written_stops_the_run_and_it_is_resumed(
@@ -106,8 +106,9 @@ def test_a_store_that_cannot_be_written_stops_the_run_and_it_is_resumed(
     name = job(LOAD)
     store.write_text("in the way")
     refused = ada.run("run", name)
-    assert refused.code == 1
+    assert refused.code == 5
     assert "cannot be written" in refused.err
+    assert ada.run("history", "-o", "json").document["runs"] == []
     assert org.rows("SELECT COUNT(Id) n FROM Account") == [{"n": 0}], "nothing was sent"
     store.unlink()
     org.stall_jobs()
