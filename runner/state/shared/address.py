@@ -17,7 +17,7 @@ from runner.redaction import register_secret
 DEFAULT_SCHEMA = "sfrunner"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SECRET_OPTIONS = frozenset({"password", "sslpassword"})
-_OF_A_STORE = re.compile(r"^([^:/?#]+://[^:/@]*):([^/@]*)@")
+_OF_A_STORE = re.compile(r"^([^:/?#]+:/{2}[^:/@]*):([^/@]*)@")
 """The beginning of a store's address that has a password."""
 _EXAMPLE = "postgresql://user@host/database?files=s3://bucket/prefix"
 
