@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -52,28 +53,7 @@ class FolderStore:
         """Open it; it is created when missing."""
         database = LedgerFile(state.create().ledger)
         self.ledger = Ledger(database, files=FolderFiles(database, state.runs))
-        self._locks = state.locks
-
-    def run_lock(  # noqa: PLR0913 - as the port
-        self,
-        job_file: Path,
-        org_id: str | None,
-        *,
-        run_id: str,
-        target: str | None = None,
-        since: datetime | None = None,
-        wait_seconds: float = 0.0,
-    ) -> AbstractContextManager[Callable[[str], None]]:
-        """Hold the lock of one job file on one org."""
-        return run_lock(
-            self._locks,
-            job_file,
-            org_id,
-            run_id=run_id,
-            target=target,
-            since=since,
-            wait_seconds=wait_seconds,
-        )
+        self.run_lock = partial(run_lock, state.locks)
 
 
 @contextmanager

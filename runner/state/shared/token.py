@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from msgspec.structs import replace
-
 from runner.credentials import Secret, SecretReference, Token
 from runner.errors import LockHeldError, SignInError, StateError
 from runner.job.secrets import read_secret
@@ -24,6 +22,7 @@ from runner.state.tokens.encryption import decrypt, encrypt
 from runner.state.tokens.format import (
     DecryptionError,
     TokenFormatError,
+    as_seeded,
     token_from_json,
     token_json,
 )
@@ -81,10 +80,7 @@ class SharedToken:
             token = token_from_json(decrypt(row["sealed"], self._passphrase()))
         except (TokenFormatError, DecryptionError) as error:
             raise self._refused(f"The token {self.name} in the state {error}.") from None
-        if self._seed is None:
-            return token
-        seed = self._seed
-        return replace(token, grant=seed.grant, client_id=seed.client_id, login_url=seed.login_url)
+        return as_seeded(token, self._seed)
 
     def save(self, token: Token) -> None:
         """Replace the token.

@@ -13,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from msgspec.structs import replace
-
 from runner.credentials import Secret, SecretReference, Token
 from runner.errors import SignInError, StateError
 from runner.files import private_folder, write_private
@@ -23,6 +21,7 @@ from runner.state.locks import REFRESH_PATIENCE_SECONDS, refresh_lock
 from runner.state.tokens.format import (
     DecryptionError,
     TokenFormatError,
+    as_seeded,
     token_from_json,
     token_json,
 )
@@ -72,10 +71,7 @@ class TokenFile:
             token = token_from_json(self._decrypted(self._text()))
         except (TokenFormatError, DecryptionError) as error:
             raise self._refused(f"The token file {self.path} is damaged: it {error}.") from None
-        if self._seed is None:
-            return token
-        seed = self._seed
-        return replace(token, grant=seed.grant, client_id=seed.client_id, login_url=seed.login_url)
+        return as_seeded(token, self._seed)
 
     def save(self, token: Token) -> None:
         """Replace the token; on return it is on the disk.

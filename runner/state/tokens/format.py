@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from runner.credentials import (
     ClientCredentials,
     Grant,
@@ -83,6 +85,13 @@ def token_from_json(text: str) -> Token:
         rotates=members.get("rotates") is True,
         renewal_began=_moment(members, "renewal_began"),
     )
+
+
+def as_seeded(token: Token, seed: Token | None) -> Token:
+    """A stored token that signs in as the seed does, if there is one."""
+    if seed is None:
+        return token
+    return replace(token, grant=seed.grant, client_id=seed.client_id, login_url=seed.login_url)
 
 
 def _written(moment: datetime | None) -> str | None:

@@ -12,13 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from runner.credentials import Token
 from runner.errors import SignInError, StateError
 from runner.files import private_folder
 from runner.state.locks import refresh_lock
-from runner.state.tokens.format import TokenFormatError, token_from_json, token_json
+from runner.state.tokens.format import (
+    TokenFormatError,
+    as_seeded,
+    token_from_json,
+    token_json,
+)
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -64,10 +67,7 @@ class KeyringToken:
             raise self._refused(
                 f"The keyring's entry {self.name} is damaged: it {error}."
             ) from None
-        if self._seed is None:
-            return token
-        seed = self._seed
-        return replace(token, grant=seed.grant, client_id=seed.client_id, login_url=seed.login_url)
+        return as_seeded(token, self._seed)
 
     def save(self, token: Token) -> None:
         """Replace the token.
