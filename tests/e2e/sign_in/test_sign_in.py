@@ -6,6 +6,8 @@ import shutil
 import socket
 import stat
 import subprocess
+from contextlib import suppress
+from random import SystemRandom
 
 import httpx
 import pytest
@@ -21,9 +23,12 @@ needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A free port below those that the system gives away to others until it is used here."""
+    for candidate in SystemRandom().sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", candidate))
+            return candidate
+    raise AssertionError("no port is free")
 
 
 @pytest.fixture
