@@ -332,15 +332,16 @@ def _settings(
 ) -> UserSettings:
     from runner.job.permissions import Permissions  # noqa: PLC0415
     from runner.runs.wiring import UserSettings  # noqa: PLC0415
-    from runner.state.paths import state_at  # noqa: PLC0415
+    from runner.state.paths import state_at, user_state_at  # noqa: PLC0415
 
     state = state_at(state_dir, os.environ)
+    own = user_state_at(state_dir, os.environ) if state.project_file is not None else state
     permissions = Permissions(
         frozenset(host.lower() for host in hosts),
         tuple(Path(folder).expanduser().absolute() for folder in outside),
-        (state.root,),
+        (own.root,),
     )
-    return UserSettings(state, permissions, keyring_locks=state.locks)
+    return UserSettings(state, permissions, keyring_locks=own.locks)
 
 
 def _file_of(job: str | Path | Job, target: str | None) -> tuple[Path, str | None]:

@@ -32,9 +32,9 @@ def doctor(
 ) -> None:
     """Look for what keeps runs from working on this machine.
 
-    Looks at Python, the installed extras, proxy and certificates, the state folder and what is old
-    in it; of a job also at its sign-in, its token and the clock against the org's. Exit 1 if
-    something must be fixed.
+    Looks at Python, the installed extras, proxy and certificates, the state, what has chosen it and
+    what is old in it; of a job also at its sign-in, its token and the clock against the org's.
+    Exit 1 if something must be fixed.
     """
     from msgspec.structs import replace
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from runner.cli.settings import token_override, user_state
+from runner.cli.settings import state_folder, token_override, user_state
 
 if TYPE_CHECKING:
     from runner.credentials import Grant, SecretReference, Token
@@ -144,12 +144,14 @@ def token_place(target: ConnectionOption) -> SavedToken:
 
     Raises:
         UsageError: In a variable or a command, which cannot store a token.
+        JobError: In the state, and the project's file is wrong.
     """
     from runner.credentials import SecretReference
     from runner.runs.wiring import stored_token
 
     reference, own = target.connection.token or SecretReference(), user_state()
-    return stored_token(reference, target.login_command, own, own.locks if own else None)
+    state = own if reference.state is None else state_folder(None)
+    return stored_token(reference, target.login_command, state, own.locks if own else None)
 
 
 def _login_words(

@@ -149,7 +149,7 @@ StateDir = Annotated[
         envvar="SFRUNNER_STATE",
         metavar="FOLDER|URL",
         help="Folder of the ledger and the runs, or the address of a state that machines share. "
-        "Default: $XDG_STATE_HOME/sfrunner.",
+        "Default: what sfrunner.yaml says, or $XDG_STATE_HOME/sfrunner.",
         show_default=False,
     ),
 ]

@@ -17,6 +17,7 @@ class SchemaName(StrEnum):
     NOTIFICATION = "notification"
     ORG = "org"
     PLAN = "plan"
+    PROJECT = "project"
     RUN = "run"
     TEST = "test"
     TEST_RESULTS = "test-results"

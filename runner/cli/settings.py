@@ -1,8 +1,8 @@
 """What the user who runs a job decides: where the state is, what is permitted, which token.
 
-Never decided by a job file: the author of a job must not be able to send the user's token
-elsewhere or to overwrite the user's files. Reads the environment. Knows nothing of what a verb
-does with the settings.
+Nothing but the state is ever decided by a file of the project: the author of a job must not be able
+to send the user's token elsewhere or to overwrite the user's files. Reads the environment. Knows
+nothing of what a verb does with the settings.
 """
 
 from __future__ import annotations
@@ -60,40 +60,48 @@ def user_settings(
     """
     from runner.runs.wiring import UserSettings
 
-    own = user_state()
-    state = own if own is not None and state_dir is None else state_folder(state_dir)
+    own, state = user_state(), state_folder(state_dir)
     return UserSettings(
         state, permissions(hosts, folders, own), token_override(), own.locks if own else None
     )
 
 
 def state_folder(given: str | None) -> StateFolder:
-    """The state folder that the option or the environment names; not created yet.
+    """The state that the option, the environment or the project names; not created yet.
 
     Raises:
+        JobError: The project's file is wrong.
         StateError: None is named, and the user has no home folder.
     """
-    from runner.state.paths import VARIABLE, state_at
+    from runner.state.paths import state_at
 
-    if given is None and not os.environ.get(VARIABLE) and os.environ.get(_OLD_STATE):
-        _tell_old_name(VARIABLE)
+    if given is None:
+        _tell_old_name()
     return state_at(given, os.environ)
 
 
 @cache
-def _tell_old_name(now: str) -> None:
-    typer.echo(f"warning: {_OLD_STATE} is ignored; it has been renamed to {now}.", err=True)
+def _tell_old_name() -> None:
+    """Warn, once, if only the former name of the variable is set."""
+    from runner.state.paths import VARIABLE
+
+    if os.environ.get(_OLD_STATE) and not os.environ.get(VARIABLE):
+        typer.echo(
+            f"warning: {_OLD_STATE} is ignored; it has been renamed to {VARIABLE}.", err=True
+        )
 
 
 def user_state() -> StateFolder | None:
-    """The state folder without the option: it has the locks of the user's keyring tokens.
+    """The state folder without option and project: it has the locks of the user's keyring tokens.
 
     None if the user has no home folder.
     """
     from runner.errors import StateError
+    from runner.state.paths import user_state_at
 
+    _tell_old_name()
     try:
-        return state_folder(None)
+        return user_state_at(None, os.environ)
     except StateError:
         return None
 

@@ -49,6 +49,7 @@ def validate(
     permitted = permissions(allow_host, allow_outside, user_state())
     files = job_files(jobs, tag)
     found, without_lock = _problems(files, permitted, target)
+    found = [*_problems_of_project(), *found]
     good = "" if quiet or found else "\n".join(f"{each}: valid" for each in files)
     if expand and not any(each.severity is Severity.ERROR for each in found):
         good = "\n".join(f"# {each}\n{expanded_tasks(each)}" for each in files).rstrip("\n")
@@ -65,6 +66,18 @@ def validate(
     tell_ci_findings("validate", found, files, output, code)
     if code:
         raise typer.Exit(code)
+
+
+def _problems_of_project() -> tuple[Diagnostic, ...]:
+    """The problems of the project's file, if there is one: it says where the state of jobs is."""
+    from runner.state.paths import PROJECT_FILE, project_folder
+
+    file = project_folder() / PROJECT_FILE
+    if not file.is_file():
+        return ()
+    from runner.state.project_file import problems_of_project
+
+    return problems_of_project(file)
 
 
 def _problems(

@@ -25,7 +25,7 @@ from runner.job.endpoints import shown_url
 from runner.job.model import Connection, Environment, RetryPolicy
 from runner.runs.retention import RETENTION_DAYS
 from runner.runs.wiring import UserSettings, login_command, open_session
-from runner.state.paths import StateFolder
+from runner.state.paths import VARIABLE, StateFolder, own_root, user_state_at
 from runner.version import __version__
 
 DISTRIBUTION = "sfrunner"
@@ -72,7 +72,7 @@ def examine(
     yield Finding("runner", Level.GOOD, f"{__version__}, Python {platform.python_version()}")
     yield _extras()
     yield from _network(environ)
-    yield from _state(settings.state)
+    yield from _state(settings.state, environ)
     if job is not None:
         yield from _org(*job, settings)
 
@@ -121,7 +121,8 @@ def _network(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding("certificates", Level.GOOD, "those of the system")
 
 
-def _state(state: StateFolder) -> Iterator[Finding]:
+def _state(state: StateFolder, environ: Mapping[str, str]) -> Iterator[Finding]:
+    yield Finding("state", Level.GOOD, f"chosen by {_chooser(state, environ)}")
     try:
         private_folder(state.root)
         with tempfile.TemporaryFile(dir=state.root):
@@ -143,6 +144,18 @@ def _state(state: StateFolder) -> Iterator[Finding]:
     if state.shared is not None:
         yield from _shared(state)
     yield from _runs(state)
+
+
+def _chooser(state: StateFolder, environ: Mapping[str, str]) -> str:
+    """What says where the state is."""
+    if state.project_file is not None:
+        of_variable = f", from {state.variable}" if state.variable else ""
+        return f"{state.project_file}{of_variable}"
+    named = environ.get(VARIABLE)
+    if named and state == user_state_at(named, environ):
+        return VARIABLE
+    is_default = state.shared is None and not named and state.root == own_root(environ)
+    return "default" if is_default else "--state"
 
 
 def _shared(state: StateFolder) -> Iterator[Finding]:

@@ -228,7 +228,7 @@ def stored_token(
 
     Raises:
         UsageError: The reference is a variable or a command, which cannot store a token; or no
-            state is shared.
+            state is shared, or only the project says which.
         StateError: The keyring's library is missing, or there is no folder for its locks.
     """
     from runner.errors import StateError, UsageError
@@ -243,6 +243,13 @@ def stored_token(
                 f"The token {reference.state} is in a state that machines share, but the state "
                 "is a folder of this machine.",
                 hint="Set SFRUNNER_STATE to the address of the shared state.",
+            )
+        if state.is_chosen_by_project:
+            raise UsageError(
+                f"The token {reference.state} would be kept in {state.shared.label}, a state that "
+                f"only {state.project_file} names. A project does not decide where tokens go.",
+                hint="If you trust that database, name it yourself: set SFRUNNER_STATE to the "
+                "address in that file, or let the file say `state: {env: NAME}`.",
             )
         from runner.state.shared.token import SharedToken
 

@@ -22,12 +22,31 @@ if TYPE_CHECKING:
     from runner.state.shared.address import SharedAddress
 
 VARIABLE = "SFRUNNER_STATE"
+PROJECT_FILE = "sfrunner.yaml"
 _READABLE = 40
 _HASH_DIGITS = 12
 
 
 def state_at(given: str | Path | None, environ: Mapping[str, str]) -> StateFolder:
-    """Choose the state: the option, SFRUNNER_STATE, or the user's own folder.
+    """Choose the state: the option, SFRUNNER_STATE, the project's file, or the user's own folder.
+
+    Raises:
+        UsageError: The address of a shared state is wrong.
+        JobError: The project's file is wrong.
+        StateError: None is named, and this user has no home folder.
+    """
+    file = project_folder() / PROJECT_FILE
+    if given or environ.get(VARIABLE) or not file.is_file():
+        return user_state_at(given, environ)
+    from runner.state.project_file import state_named_in  # noqa: PLC0415 - few have one
+
+    named = state_named_in(file, environ)
+    state = user_state_at(named.place, environ)
+    return StateFolder(state.root, state.shared, file, named.variable)
+
+
+def user_state_at(given: str | Path | None, environ: Mapping[str, str]) -> StateFolder:
+    """As `state_at`, whatever the project's file says: that may not permit anything.
 
     Raises:
         UsageError: The address of a shared state is wrong.
@@ -61,7 +80,7 @@ def user_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
     None where the user has no home folder.
     """
     try:
-        folders = [state_at(None, environ).root]
+        folders = [user_state_at(None, environ).root]
     except StateError:
         return ()
     xdg = Path(environ.get("XDG_CONFIG_HOME") or ".")
@@ -97,6 +116,15 @@ class StateFolder(Struct, frozen=True):
     shared: SharedAddress | None = None
     """Where the ledger, the locks and the files of runs are, if machines share them; the folder has
     the files of runs while this machine uses them."""
+    project_file: Path | None = None
+    """The file that names it; None: the user does, or nobody."""
+    variable: str | None = None
+    """The user's variable that the project's file means; None: the file has the place itself."""
+
+    @property
+    def is_chosen_by_project(self) -> bool:
+        """Whether only the project says where it is: no token may go there."""
+        return self.project_file is not None and self.variable is None
 
     def create(self) -> StateFolder:
         """Create the folder, and the one of the runs, with mode 0700, if they are missing.

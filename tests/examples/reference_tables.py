@@ -80,6 +80,9 @@ def page_tables():
     return {
         REFERENCE / "job-file.md": _job_tables(job_schema()),
         REFERENCE / "local-org.md": _org_tables(_schema("org")),
+        REFERENCE / "environment.md": {
+            "project file": _keys(_schema("project"), _schema("project"))
+        },
         REFERENCE / "test-file.md": _test_tables(_schema("test")),
         REFERENCE / "local-org-coverage.md": _module(
             Path(__file__).with_name("route_tables.py")

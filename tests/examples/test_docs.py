@@ -67,6 +67,7 @@ def kind_of(block):
         ("objects|users", "org"),
         ("tests", "test"),
         ("script", "workflow"),
+        ("state", "project"),
     ):
         if re.search(rf"^(?:{key}):|^\w[\w-]*:\n(?:  .*\n)*?  {key}:\n  +- ", block, re.MULTILINE):
             return kind
@@ -107,8 +108,8 @@ def block_problems(block, line, folder):
         assert isinstance(yaml.safe_load(block), dict)
     elif kind == "org":
         load_checked(written(block, folder, f"block-{line}.org.yaml"), "org")
-    elif kind == "test":
-        load_checked(written(block, folder, f"block-{line}.test.yaml"), "test")
+    elif kind in {"test", "project"}:
+        load_checked(written(block, folder, f"block-{line}.test.yaml"), kind)
     elif kind == "job":
         job = written(completed(block), folder, f"block-{line}.yaml")
         for each in check_job(job, Readers(expressions=problem_of))[1]:
@@ -202,7 +203,10 @@ def test_every_key_of_a_job_is_told():
 def diagnostic_codes():
     """Every code that a diagnostic has, read off the source."""
     codes = set()
-    others = [ROOT / "runner" / name for name in ("cli/org.py", "salesforce/org_lock.py")]
+    others = [
+        ROOT / "runner" / name
+        for name in ("cli/org.py", "salesforce/org_lock.py", "state/project_file.py")
+    ]
     for file in [*sources("job", "engine", "runs", "metadata"), *others]:
         texts = texts_of(file)
         codes |= {text for text in texts if re.fullmatch(r"[a-z]+/[a-z0-9-]+", text)}

@@ -131,6 +131,8 @@ class Order(Struct, frozen=True):
     request: str
     """As JSON."""
     state: str
+    state_of: str | None = None
+    """The file of the project that alone says where the state is, if so: no token may go there."""
     hosts: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     token: SecretReference | None = None

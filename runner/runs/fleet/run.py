@@ -30,7 +30,7 @@ from runner.runs.fleet.cluster import Cluster, LostJobError, cluster_of
 from runner.runs.fleet.messages import Answer, Order, Places
 from runner.runs.fleet.schedule import Schedule
 from runner.runs.prepare import PreparedRun, RunOptions
-from runner.state.paths import project_folder
+from runner.state.paths import StateFolder, project_folder
 
 LEASE_OF_THE_DEAD_SECONDS = 75.0
 """How long a job waits for its lock: that of a machine that died runs out within a minute."""
@@ -246,6 +246,7 @@ class _Driver:
             sha256=wanted.job_sha256,
             request=wanted.request.text(),
             state=state_text(settings.state),
+            state_of=_chosen_in(settings.state, places),
             hosts=tuple(sorted(settings.permissions.hosts)),
             folders=tuple(map(places.text, settings.permissions.folders)),
             token=settings.token,
@@ -258,3 +259,8 @@ class _Driver:
             excel_safe=self._fleet.excel_safe,
         )
         return places.encoded(order, safe=False)
+
+
+def _chosen_in(state: StateFolder, places: Places) -> str | None:
+    file = state.project_file
+    return places.text(file) if file is not None and state.is_chosen_by_project else None

@@ -17,6 +17,8 @@ from pathlib import Path
 from threading import Lock
 from uuid import uuid4
 
+from msgspec.structs import replace
+
 from runner import events
 from runner.errors import ExitCode, RunnerError, UsageError
 from runner.job.permissions import Permissions
@@ -27,7 +29,14 @@ from runner.redaction import redacted
 from runner.runs.fleet.messages import Answer, Order, Places, Problem, Question, Report
 from runner.runs.prepare import RunOptions
 from runner.runs.wiring import UserSettings
-from runner.state.paths import VARIABLE, StateFolder, project_folder, state_at, user_folders
+from runner.state.paths import (
+    VARIABLE,
+    StateFolder,
+    project_folder,
+    state_at,
+    user_folders,
+    user_state_at,
+)
 from runner.state.process import ProcessIdentity
 from runner.state.run_records import RunRequest
 from runner.state.shared.address import without_password
@@ -91,10 +100,25 @@ def _state_error(state: str) -> str | None:
         return error.message
 
 
-def _state(named: str) -> StateFolder:
-    """The state that is named; its password, if it has one, is this process's own."""
-    own = os.environ.get(VARIABLE, "")
-    return state_at(own if own and without_password(own) == named else named, os.environ)
+def _state(named: str, chosen_in: Path | None = None) -> StateFolder:
+    """The state that is named; its password, if it has one, is this process's own.
+
+    Args:
+        named: A folder, or an address without its password.
+        chosen_in: The project's file, if only that says where the state is.
+    """
+    own = os.environ.get(VARIABLE) or _named_by_project()
+    state = user_state_at(own if without_password(own) == named else named, os.environ)
+    return state if chosen_in is None else replace(state, project_file=chosen_in)
+
+
+def _named_by_project() -> str:
+    """The address in a variable that the project's file names; empty if there is none."""
+    try:
+        shared = state_at(None, os.environ).shared
+    except RunnerError:
+        return ""
+    return shared.url if shared is not None else ""
 
 
 def run_job(order: str, send: Send) -> str:
@@ -111,7 +135,7 @@ def run_job(order: str, send: Send) -> str:
     asked = places.decoded(Order, order)
     sink = _Sending(asked.number, places, send)
     try:
-        state = _state(asked.state)
+        state = _state(asked.state, places.path(asked.state_of) if asked.state_of else None)
         sink.places = places = Places(places.project, state.root)
         outcome = _stoppable(asked, lambda: _run(asked, state, places, sink))
         answer = Answer(sink.attempt, outcome)
@@ -195,7 +219,7 @@ def _run(order: Order, state: StateFolder, places: Places, sink: events.Sink) ->
 
 def _keyring_locks() -> Path | None:
     try:
-        return state_at(None, os.environ).locks
+        return user_state_at(None, os.environ).locks
     except RunnerError:
         return None
 

@@ -17,6 +17,7 @@ from runner.runs.fleet.checks import check_workers, question_for
 from runner.runs.fleet.messages import Answer, Places, Problem, Report
 from runner.runs.fleet.run import _Driver
 from runner.runs.fleet.schedule import Schedule
+from runner.runs.fleet.worker import _state
 from runner.runs.prepare import RunOptions, prepare
 from runner.runs.wiring import UserSettings, load_job
 from runner.state.paths import StateFolder, state_at
@@ -200,3 +201,19 @@ def test_errors_arrive_with_their_problems_and_codes():
             error.exit_code,
         )
         assert isinstance(got, JobError) == isinstance(error, JobError)
+
+
+def test_a_worker_completes_the_state_with_its_own_password(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SFRUNNER_STATE", raising=False)
+    address = "postgresql://sync:its-own-word@db/crm?files=s3://acme/state"
+    named = without_password(address)
+    (tmp_path / "sfrunner.yaml").write_text("state: {env: CRM_STATE}\n")
+    monkeypatch.setenv("CRM_STATE", address)
+    assert _state(named).shared.url == address
+    monkeypatch.delenv("CRM_STATE")
+    monkeypatch.setenv("SFRUNNER_STATE", address)
+    assert _state(named).shared.url == address
+    assert not _state(named).is_chosen_by_project
+    assert _state(named, tmp_path / "sfrunner.yaml").is_chosen_by_project, "as for the command"
+    assert _state(named.replace("crm", "hr")).shared.url == named.replace("crm", "hr")

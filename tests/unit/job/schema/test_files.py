@@ -43,7 +43,7 @@ def test_what_is_quickly_found_valid_has_no_problems(values, definition):
         assert validate(values, Origin(Path("job.yaml")), "job", definition=definition) == []
 
 
-@pytest.mark.parametrize("name", ["job", "org"])
+@pytest.mark.parametrize("name", ["job", "org", "project"])
 def test_every_keyword_of_the_schemas_is_known(name):
     met = set()
 

@@ -11,7 +11,7 @@ from runner.job.schema.files import schema_text
 from runner.job.schema.validate import validate
 from runner.job.yaml.document import parse_document
 
-OWN = ["job", "org"]
+OWN = ["job", "org", "project"]
 ORIGIN = Origin(Path("x.yaml"))
 
 
