@@ -1,8 +1,8 @@
-"""The command line: its verbs, a module each.
+"""The command line as Typer reads, explains and completes it: its verbs, a module each.
 
-Knows the names of the verbs. A verb's module is imported and its command built when it is asked
-for: by its name, by `--help`, or by a shell that completes a word. Each imports what it needs when
-it runs.
+A verb's module is imported and its command built when it is asked for: by its name, by `--help`, or
+by a shell that completes a word. Each imports what it needs when it runs. A command line with
+nothing unusual in it is read by `plain_words`, and this module is not imported.
 """
 
 from __future__ import annotations
@@ -17,72 +17,49 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
+from runner.cli.declare import readable_by_typer
 from runner.cli.help_text import HELP, examples_in_help
-from runner.cli.log_format import declared
+from runner.cli.log_format import OF_ALL_VERBS
+from runner.cli.verbs import COMPLETE, VERBS
 from runner.version import __version__
-
-_VERBS = (
-    "run",
-    "plan",
-    "apply",
-    "resume",
-    "retry",
-    "undo",
-    "validate",
-    "check",
-    "test",
-    "login",
-    "logout",
-    "whoami",
-    "history",
-    "fleet",
-    "overdue",
-    "show",
-    "logs",
-    "report",
-    "init",
-    "schema",
-    "doctor",
-    "state",
-    "org",
-)
-"""In the order of `--help`; each is a module of this package with a function of the same name."""
-
-
-COMPLETE = "_RUNNER_COMPLETE"
-"""By this variable a shell says what to complete."""
 
 
 class _Commands(Mapping[str, object]):
     """The command of each verb, built when it is asked for."""
 
     def __getitem__(self, verb: str) -> object:
-        if verb not in _VERBS:
+        if verb not in VERBS:
             raise KeyError(verb)
         return _command(verb)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_VERBS)
+        return iter(VERBS)
 
     def __len__(self) -> int:
-        return len(_VERBS)
+        return len(VERBS)
 
 
 @cache
 def _command(verb: str) -> object:
     module = import_module(f"runner.cli.{verb}")
     if hasattr(module, "app"):  # it has verbs of its own
+        for each in module.app.registered_commands:
+            each.callback = readable_by_typer(each.callback)
         return _with_log_format(typer.main.get_command(module.app))
     alone = typer.Typer(add_completion=False, rich_markup_mode=None)
     help_of_verb = examples_in_help(module.EXAMPLES)
-    alone.command(verb, epilog=help_of_verb, context_settings=HELP)(getattr(module, verb))
+    alone.command(verb, epilog=help_of_verb, context_settings=HELP)(
+        readable_by_typer(getattr(module, verb))
+    )
     return _with_log_format(typer.main.get_command(alone))
 
 
 def _with_log_format(command: Any) -> Any:  # noqa: ANN401 - Typer's types have no public names
     """The command, or each of its verbs, with the one option that all have."""
     for each in getattr(command, "commands", {"": command}).values():
-        option = typer.main.get_params_convertors_ctx_param_name_from_function(declared)[0][0]
+        option = typer.main.get_params_convertors_ctx_param_name_from_function(
+            readable_by_typer(OF_ALL_VERBS)
+        )[0][0]
         option.expose_value = False
         each.params.append(option)
     return command
@@ -94,7 +71,7 @@ class _Verbs(TyperGroup):
         self.commands = _Commands()  # type: ignore[assignment]
 
     def list_commands(self, ctx: object) -> list[str]:  # noqa: ARG002 - nothing is built for it
-        return list(_VERBS)
+        return list(VERBS)
 
 
 app = typer.Typer(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.declare import Argument, Option
 from runner.cli.options import (
     AllowRail,
     Confirm,
@@ -28,6 +29,7 @@ from runner.cli.options import (
 )
 from runner.cli.plan import Mask, Rows
 from runner.cli.settings import AllowHost, AllowOutside
+from runner.cli.terminal import Exit, echo
 
 if TYPE_CHECKING:
     from runner.plan import RunPlan
@@ -43,18 +45,18 @@ def apply(
     context: typer.Context,
     plan: Annotated[
         Path,
-        typer.Argument(
+        Argument(
             help="A file of `runner plan --save`, or a job file.",
             metavar="FILE",
             show_default=False,
         ),
     ],
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Do not ask for confirmation of a job's plan.")
+        bool, Option("--yes", "-y", help="Do not ask for confirmation of a job's plan.")
     ] = False,
     max_age: Annotated[
         str,
-        typer.Option(
+        Option(
             "--max-age",
             envvar="SFRUNNER_MAX_AGE",
             help="Refuse a saved plan that is older.",
@@ -171,9 +173,9 @@ def _show(plan: RunPlan, mask: list[str], *, is_text: bool) -> None:
     if is_text or not plan.has_changes:
         show_plans([masked(plan, mask)], PlanOutput.TEXT if is_text else PlanOutput.JSON)
     if not plan.has_changes:
-        raise typer.Exit(detailed_exit_code([plan]))
+        raise Exit(detailed_exit_code([plan]))
     if is_text:
-        typer.echo()
+        echo()
 
 
 def _confirm(plan: RunPlan, command: str, *, may_ask: bool) -> None:

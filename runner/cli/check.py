@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Option
 from runner.cli.findings_output import print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import FindingsOption, FindingsOutput, NoInput, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
+from runner.cli.terminal import Exit, echo
 
 if TYPE_CHECKING:
     from runner.runs.check import CheckedJob
@@ -30,13 +30,13 @@ def check(
     target: Target = None,
     locked: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--locked", help="Fail if the org differs from org.lock.json where the jobs use it."
         ),
     ] = False,
     notify: Annotated[
         bool,
-        typer.Option("--notify", help="Also send a test message to all whom the jobs notify."),
+        Option("--notify", help="Also send a test message to all whom the jobs notify."),
     ] = False,
     output: FindingsOption = FindingsOutput.TEXT,
     state_dir: StateDir = None,
@@ -70,7 +70,7 @@ def check(
     if notify and not _all_reached(files, target) and code is ExitCode.DONE:
         code = ExitCode.FAILED
     if code is not ExitCode.DONE:
-        raise typer.Exit(code)
+        raise Exit(code)
 
 
 def _all_reached(files: Sequence[Path], target: str | None) -> bool:
@@ -84,11 +84,11 @@ def _all_reached(files: Sequence[Path], target: str | None) -> bool:
         job = watched_file(file, target)
         reached = send_test(file, job, failures.append)
         for each in reached:
-            typer.echo(printable(f"{file}: test message sent to {each}"), err=True)
+            echo(printable(f"{file}: test message sent to {each}"), err=True)
         if not job.notify:
-            typer.echo(printable(f"{file}: nobody is notified"), err=True)
+            echo(printable(f"{file}: nobody is notified"), err=True)
     for each in failures:
-        typer.echo(printable(f"warning: {each}"), err=True)
+        echo(printable(f"warning: {each}"), err=True)
     return not failures
 
 

@@ -10,14 +10,19 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
-
-import typer
+from typing import Any, Protocol
 
 _MOST_RUNS = 30
 
 
-def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
+class Line(Protocol):
+    """The command line so far, as Typer passes it to a parameter that is called `ctx`."""
+
+    args: list[str]
+    params: dict[str, Any]
+
+
+def tasks(ctx: Line, incomplete: str) -> list[str]:
     """Tasks of the jobs on the command line, as they are written."""
     found = (
         task.get("name")
@@ -28,13 +33,13 @@ def tasks(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning(found, incomplete)
 
 
-def params(ctx: typer.Context, incomplete: str) -> list[str]:
+def params(ctx: Line, incomplete: str) -> list[str]:
     """Params of the jobs, each with its `=`."""
     found = (f"{name}=" for values in _jobs(ctx) for name in _mapping(values.get("params")))
     return _beginning(found, incomplete)
 
 
-def targets(ctx: typer.Context, incomplete: str) -> list[str]:
+def targets(ctx: Line, incomplete: str) -> list[str]:
     """Targets of the jobs."""
     from runner.job.connections import target_names
 
@@ -45,7 +50,7 @@ def targets(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning(found, incomplete)
 
 
-def runs(ctx: typer.Context, incomplete: str) -> list[str]:
+def runs(ctx: Line, incomplete: str) -> list[str]:
     """Ids of the newest runs, newest first."""
     import sqlite3
 
@@ -64,7 +69,7 @@ def runs(ctx: typer.Context, incomplete: str) -> list[str]:
     return _beginning([*found, "last"], incomplete)
 
 
-def _jobs(ctx: typer.Context) -> Iterator[Mapping[str, Any]]:
+def _jobs(ctx: Line) -> Iterator[Mapping[str, Any]]:
     from runner.job.yaml.document import read_document
 
     for file in _files(ctx):
@@ -72,7 +77,7 @@ def _jobs(ctx: typer.Context) -> Iterator[Mapping[str, Any]]:
             yield read_document(file).values
 
 
-def _files(ctx: typer.Context) -> list[Path]:
+def _files(ctx: Line) -> list[Path]:
     """The jobs on the command line; while a word is completed they are unparsed words."""
     return [file for word in ctx.args if (file := Path(word).expanduser()).is_file()]
 

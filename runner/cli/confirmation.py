@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 
-import typer
+from runner.cli.terminal import echo
 
 
 def confirm(question: str, *, nothing: str, what: str, command: str, may_ask: bool) -> None:
@@ -30,6 +30,6 @@ def confirm(question: str, *, nothing: str, what: str, command: str, may_ask: bo
             f"{nothing}: {what}, and this needs confirmation.",
             hint=f"Confirm with `--yes`: `{command} --yes`.",
         )
-    typer.echo(f"{question} [y/N] ", nl=False, err=True)
+    echo(f"{question} [y/N] ", nl=False, err=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise NotConfirmedError(f"{nothing}.")

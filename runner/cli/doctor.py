@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from runner.cli.declare import Argument
 from runner.cli.options import Output, OutputOption, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
+from runner.cli.terminal import Exit, echo
 from runner.errors import ExitCode
 
 EXAMPLES = """\
@@ -22,7 +22,7 @@ runner doctor jobs/accounts.yaml --target prod
 def doctor(
     job: Annotated[
         Path | None,
-        typer.Argument(help="A job, to sign in to its org as well.", metavar="[JOB]"),
+        Argument(help="A job, to sign in to its org as well.", metavar="[JOB]"),
     ] = None,
     target: Target = None,
     output: OutputOption = Output.TEXT,
@@ -54,11 +54,11 @@ def doctor(
             {"about": each.about, "level": each.level.value, "text": each.text, "hint": each.hint}
             for each in found
         ]
-        typer.echo(json.dumps({"findings": listed}, indent=2))
+        echo(json.dumps({"findings": listed}, indent=2))
     else:
         for each in found:
-            typer.echo(printable(f"{each.level.value:<8} {each.about}: {each.text}"))
+            echo(printable(f"{each.level.value:<8} {each.about}: {each.text}"))
             if each.hint:
-                typer.echo(printable(f"{'':<8} {each.hint}"))
+                echo(printable(f"{'':<8} {each.hint}"))
     if any(each.level is Level.ERROR for each in found):
-        raise typer.Exit(ExitCode.FAILED)
+        raise Exit(ExitCode.FAILED)

@@ -9,9 +9,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import typer
-
 from runner.cli.options import FindingsOutput
+from runner.cli.terminal import echo
 from runner.diagnostics import Diagnostic, Severity
 
 
@@ -40,27 +39,27 @@ def print_findings(
         valid = not any(each.severity is Severity.ERROR for each in found)
         diagnostics = [diagnostic_document(each) for each in found]
         document = {"valid": valid, "diagnostics": diagnostics, **(more or {})}
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        echo(json.dumps(document, ensure_ascii=False, indent=2))
     elif output is FindingsOutput.JUNIT:
         from runner.report.junit import junit_xml, suites_of_findings
 
-        typer.echo(junit_xml(list(suites_of_findings(found, jobs, Path.cwd()))))
+        echo(junit_xml(list(suites_of_findings(found, jobs, Path.cwd()))))
     elif output is FindingsOutput.MARKDOWN:
         from runner.report.job_summary import findings_summary
 
-        typer.echo(findings_summary(found, jobs, Path.cwd(), verb), nl=False)
+        echo(findings_summary(found, jobs, Path.cwd(), verb), nl=False)
     elif output in {FindingsOutput.SARIF, FindingsOutput.GITLAB}:
-        typer.echo(findings_document(found, output))
+        echo(findings_document(found, output))
     elif output in {FindingsOutput.GITHUB, FindingsOutput.AZURE}:
         for line in annotation_lines(found, output):
-            typer.echo(line)
+            echo(line)
         _print_end(found, good)
     else:
         from runner.report.diagnostics import render_diagnostic
         from runner.report.sinks import printable
 
         for each in found:
-            typer.echo(printable(render_diagnostic(each)) + "\n")
+            echo(printable(render_diagnostic(each)) + "\n")
         _print_end(found, good)
 
 
@@ -86,9 +85,9 @@ def findings_document(found: Sequence[Diagnostic], output: FindingsOutput) -> st
 def _print_end(found: Sequence[Diagnostic], good: str) -> None:
     errors = sum(each.severity is Severity.ERROR for each in found)
     if found:
-        typer.echo(f"{_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
+        echo(f"{_count(errors, 'error')}, {_count(len(found) - errors, 'warning')}")
     if good:
-        typer.echo(good)
+        echo(good)
 
 
 def _count(number: int, word: str) -> str:

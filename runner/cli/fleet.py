@@ -6,10 +6,9 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import typer
-
 from runner.cli.options import On, Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +36,7 @@ def fleet(on: On = None, output: OutputOption = Output.TEXT, state_dir: StateDir
         document: dict[str, object] = {"runs": [_run_document(run) for run in runs]}
         if workers is not None:
             document["workers"] = [_worker_document(*each) for each in workers.items()]
-        typer.echo(json.dumps(document, indent=2))
+        echo(json.dumps(document, indent=2))
         return
     from runner.report.sinks import printable
 
@@ -46,7 +45,7 @@ def fleet(on: On = None, output: OutputOption = Output.TEXT, state_dir: StateDir
         lines += [_worker_line(*each) for each in workers.items()] or [
             "The cluster has no workers."
         ]
-    typer.echo(printable("\n".join(lines)))
+    echo(printable("\n".join(lines)))
 
 
 def _workers(on: str) -> Mapping[str, Report | Exception]:

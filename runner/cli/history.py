@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Option
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,27 +26,25 @@ runner history --watermarks
 
 def history(
     job: Annotated[
-        str | None, typer.Option("--job", help="Only runs of this job.", metavar="NAME")
+        str | None, Option("--job", help="Only runs of this job.", metavar="NAME")
     ] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, help="Show at most N runs.", metavar="N")
+        int, Option("--limit", "-n", min=1, help="Show at most N runs.", metavar="N")
     ] = 20,
     prune: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--prune",
             help="Delete runs older than 90 days and their files, except unfinished ones.",
         ),
     ] = False,
     keep: Annotated[
         int | None,
-        typer.Option("--keep", min=0, help="With --prune: keep only the newest N.", metavar="N"),
+        Option("--keep", min=0, help="With --prune: keep only the newest N.", metavar="N"),
     ] = None,
     watermarks: Annotated[
         bool,
-        typer.Option(
-            "--watermarks", help="List how far each incremental query has been extracted."
-        ),
+        Option("--watermarks", help="List how far each incremental query has been extracted."),
     ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -71,15 +69,15 @@ def history(
         lost = lost_ledger(ledger, state)
     if output is Output.JSON:
         listed = [_document(run) | {"notifications": _of_run(run, notified)} for run in runs]
-        typer.echo(json.dumps({"runs": listed}, indent=2))
+        echo(json.dumps({"runs": listed}, indent=2))
     elif runs:
-        typer.echo("\n".join(f"{_line(run)}{_not_notified(run, notified)}" for run in runs))
+        echo("\n".join(f"{_line(run)}{_not_notified(run, notified)}" for run in runs))
     else:
-        typer.echo(f"No runs of a job {job!r}." if job else "No runs yet.")
+        echo(f"No runs of a job {job!r}." if job else "No runs yet.")
     for each in never_began:
-        typer.echo(f"warning: {each.job_file} was not started: {_waits(each)}", err=True)
+        echo(f"warning: {each.job_file} was not started: {_waits(each)}", err=True)
     if lost is not None:
-        typer.echo(f"warning: {lost}", err=True)
+        echo(f"warning: {lost}", err=True)
 
 
 def _prune(ledger: Ledger, keep: int | None, output: Output) -> None:
@@ -87,26 +85,26 @@ def _prune(ledger: Ledger, keep: int | None, output: Output) -> None:
 
     pruned = prune(ledger, keep=keep)
     if output is Output.JSON:
-        typer.echo(json.dumps({"pruned": pruned.runs, "unfinished": pruned.unfinished}))
+        echo(json.dumps({"pruned": pruned.runs, "unfinished": pruned.unfinished}))
         return
-    typer.echo(f"{len(pruned.runs):,} run{'' if len(pruned.runs) == 1 else 's'} deleted")
+    echo(f"{len(pruned.runs):,} run{'' if len(pruned.runs) == 1 else 's'} deleted")
     for run_id in pruned.unfinished:
-        typer.echo(f"{run_id} is unfinished and was not deleted; `runner resume {run_id}`")
+        echo(f"{run_id} is unfinished and was not deleted; `runner resume {run_id}`")
 
 
 def _print_watermarks(found: list[Watermark], output: Output) -> None:
     if output is Output.JSON:
         listed = [_watermark_document(each) for each in found]
-        typer.echo(json.dumps({"watermarks": listed}, indent=2))
+        echo(json.dumps({"watermarks": listed}, indent=2))
         return
     for each in found:
         until, full = (f"{moment:%Y-%m-%dT%H:%M:%SZ}" for moment in (each.until, each.full_at))
-        typer.echo(
+        echo(
             f"{each.job}  {each.task}  {each.org_id}  {each.field} until {until}  full {full}"
             f"  run {each.run_id}"
         )
     if not found:
-        typer.echo("No watermarks yet.")
+        echo("No watermarks yet.")
 
 
 def _watermark_document(watermark: Watermark) -> dict[str, str]:

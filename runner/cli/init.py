@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from runner.cli.declare import Argument
+from runner.cli.terminal import echo
 from runner.errors import UsageError
 
 EXAMPLES = """\
@@ -15,9 +15,7 @@ runner init jobs/accounts.yaml
 
 
 def init(
-    file: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")] = Path(
-        "job.yaml"
-    ),
+    file: Annotated[Path, Argument(help="The file to write.", metavar="FILE")] = Path("job.yaml"),
 ) -> None:
     """Write a starter job, its test and their schemas.
 
@@ -46,5 +44,5 @@ def init(
                 path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be written: {error.strerror}.") from error
-    typer.echo(f"Wrote {file}, {test.name} and their schemas for completion in editors.")
-    typer.echo(f"Next: edit {file}, then `runner validate {file}` and `runner test {file}`.")
+    echo(f"Wrote {file}, {test.name} and their schemas for completion in editors.")
+    echo(f"Next: edit {file}, then `runner validate {file}` and `runner test {file}`.")

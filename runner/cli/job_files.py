@@ -11,14 +11,13 @@ from glob import glob
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.errors import UsageError
 from runner.files import real_path
 
 JobFiles = Annotated[
     list[Path],
-    typer.Argument(
+    Argument(
         help="Job files, folders of them, or patterns such as 'jobs/**/*.yaml'.",
         metavar="JOB…",
         show_default=False,
@@ -26,7 +25,7 @@ JobFiles = Annotated[
 ]
 OptionalJobFiles = Annotated[
     list[Path] | None,
-    typer.Argument(
+    Argument(
         help="Job files, folders of them, or patterns such as 'jobs/**/*.yaml'.",
         metavar="[JOB…]",
         show_default=False,
@@ -34,7 +33,7 @@ OptionalJobFiles = Annotated[
 ]
 Tags = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--tag",
         envvar="SFRUNNER_TAG",
         help="Only jobs with this tag; repeatable.",

@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import pairwise
 from threading import Lock
-from typing import Annotated, Any, TextIO, cast
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
-import typer
+from runner.cli.declare import Option
+
+if TYPE_CHECKING:
+    from types import FunctionType
 
 VARIABLE = "SFRUNNER_LOG_FORMAT"
 
@@ -27,11 +30,11 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-def declared(
+def _of_all_verbs(
     *,
     log_format: Annotated[
         LogFormat,
-        typer.Option(
+        Option(
             "--log-format",
             envvar=VARIABLE,
             help="Write each line on stderr as text, or as a JSON object.",
@@ -39,6 +42,9 @@ def declared(
     ] = LogFormat.TEXT,
 ) -> None:
     """Has the option that every verb gets; its value is read before any verb is."""
+
+
+OF_ALL_VERBS = cast("FunctionType", _of_all_verbs)
 
 
 def asks_for_json(words: Sequence[str], environ: Mapping[str, str]) -> bool:

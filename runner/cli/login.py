@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.cli.options import NoInput, Output, OutputOption, Target, seconds
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
+from runner.cli.terminal import echo
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ sf org display --verbose --json | runner login jobs/accounts.yaml --with-token
 
 def login(
     job: Annotated[
-        Path | None, typer.Argument(help="The job whose connection to sign in.", metavar="[JOB]")
+        Path | None, Argument(help="The job whose connection to sign in.", metavar="[JOB]")
     ] = None,
     org: Target = None,
     environment: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--environment",
             envvar="SFRUNNER_ENVIRONMENT",
             help="live or sandbox, if no job is given.",
@@ -44,13 +44,11 @@ def login(
     ] = None,
     domain: Annotated[
         str | None,
-        typer.Option(
-            "--domain", envvar="SFRUNNER_DOMAIN", help="My Domain, e.g. `acme` or `acme--uat`."
-        ),
+        Option("--domain", envvar="SFRUNNER_DOMAIN", help="My Domain, e.g. `acme` or `acme--uat`."),
     ] = None,
     client_id: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--client-id",
             envvar="SFRUNNER_CLIENT_ID",
             help="Consumer key of the External Client App.",
@@ -58,7 +56,7 @@ def login(
     ] = None,
     token: Annotated[
         FileOption,
-        typer.Option(
+        Option(
             "--token",
             metavar="FILE",
             help="The token file to write, if no job is given; or SFRUNNER_TOKEN_FILE.",
@@ -66,14 +64,14 @@ def login(
     ] = None,
     port: Annotated[
         int,
-        typer.Option(
+        Option(
             envvar="SFRUNNER_LOGIN_PORT",
             help="Loopback port of the callback URL, as registered in the app.",
         ),
     ] = 1717,
     no_browser: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--no-browser",
             envvar="SFRUNNER_NO_BROWSER",
             help="Print the address instead of opening it; paste the final address back.",
@@ -81,7 +79,7 @@ def login(
     ] = False,
     timeout: Annotated[
         str,
-        typer.Option(
+        Option(
             envvar="SFRUNNER_LOGIN_TIMEOUT",
             metavar="TIME",
             help="Wait up to this long for the browser, e.g. 5m, or seconds.",
@@ -89,19 +87,15 @@ def login(
     ] = "2m",
     jwt: Annotated[
         bool,
-        typer.Option(
-            "--jwt", envvar="SFRUNNER_JWT", help="Sign in with a private key, unattended."
-        ),
+        Option("--jwt", envvar="SFRUNNER_JWT", help="Sign in with a private key, unattended."),
     ] = False,
     username: Annotated[
         str | None,
-        typer.Option(
-            "--username", envvar="SFRUNNER_USERNAME", help="With --jwt: the user to sign in."
-        ),
+        Option("--username", envvar="SFRUNNER_USERNAME", help="With --jwt: the user to sign in."),
     ] = None,
     key_file: Annotated[
         FileOption,
-        typer.Option(
+        Option(
             "--key-file",
             envvar="SFRUNNER_KEY_FILE",
             help="With --jwt: the private key, a PEM file.",
@@ -109,7 +103,7 @@ def login(
     ] = None,
     key_env: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--key-env",
             envvar="SFRUNNER_KEY_ENV",
             help="With --jwt: the variable that holds the key.",
@@ -117,7 +111,7 @@ def login(
     ] = None,
     key_command: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--key-command",
             envvar="SFRUNNER_KEY_COMMAND",
             help="With --jwt: the command that prints the key.",
@@ -125,7 +119,7 @@ def login(
     ] = None,
     passphrase_env: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--passphrase-env",
             envvar="SFRUNNER_PASSPHRASE_ENV",
             help="With --jwt: the variable that holds the key's passphrase, if it has one.",
@@ -133,7 +127,7 @@ def login(
     ] = None,
     client_credentials: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--client-credentials",
             envvar="SFRUNNER_CLIENT_CREDENTIALS",
             help="Sign in as the app itself, with its secret.",
@@ -141,7 +135,7 @@ def login(
     ] = False,
     secret_file: Annotated[
         FileOption,
-        typer.Option(
+        Option(
             "--secret-file",
             envvar="SFRUNNER_SECRET_FILE",
             help="With --client-credentials: the file that holds the secret.",
@@ -149,7 +143,7 @@ def login(
     ] = None,
     secret_env: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--secret-env",
             envvar="SFRUNNER_SECRET_ENV",
             help="With --client-credentials: the variable that holds the secret.",
@@ -157,7 +151,7 @@ def login(
     ] = None,
     secret_command: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--secret-command",
             envvar="SFRUNNER_SECRET_COMMAND",
             help="With --client-credentials: the command that prints the secret.",
@@ -165,7 +159,7 @@ def login(
     ] = None,
     with_token: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--with-token",
             envvar="SFRUNNER_WITH_TOKEN",
             help="Read a token from stdin: an access token, a token file, an sfdx auth URL, or the "
@@ -174,7 +168,7 @@ def login(
     ] = False,
     from_sf: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--from-sf",
             metavar="ALIAS",
             envvar="SFRUNNER_FROM_SF",
@@ -290,18 +284,16 @@ def _present(url: str) -> None:
     from runner.login.browser import open_browser
 
     if open_browser(url, os.environ):
-        typer.echo(
-            "Opening your browser; sign in there and approve. If it does not open:", err=True
-        )
+        echo("Opening your browser; sign in there and approve. If it does not open:", err=True)
     else:
-        typer.echo("Open this address in a browser on this machine:", err=True)
-    typer.echo(url, err=True)
+        echo("Open this address in a browser on this machine:", err=True)
+    echo(url, err=True)
 
 
 def _ask(url: str) -> str:
-    typer.echo("Open this address in a browser, sign in and approve:", err=True)
-    typer.echo(url, err=True)
-    typer.echo("Then paste the final address of the browser here and press Enter:", err=True)
+    echo("Open this address in a browser, sign in and approve:", err=True)
+    echo(url, err=True)
+    echo("Then paste the final address of the browser here and press Enter:", err=True)
     return _read_hidden() if sys.stdin.isatty() else sys.stdin.readline()
 
 
@@ -319,11 +311,11 @@ def _print(signed_in: SignedIn, store: TokenStore | None, output: Output) -> Non
     place = store.describe() if store is not None else None
     if output is Output.JSON:
         document = {"username": who.username, "org_id": who.org_id, "instance_url": url}
-        typer.echo(json.dumps({**document, "token": place}))
+        echo(json.dumps({**document, "token": place}))
         return
     stored = (
         f"The token is stored in {place}."
         if place
         else "No token was stored: the runs sign in themselves."
     )
-    typer.echo(printable(f"Signed in as {who.username} to org {who.org_id} at {url}.\n{stored}"))
+    echo(printable(f"Signed in as {who.username} to org {who.org_id} at {url}.\n{stored}"))

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.cli.options import Output, OutputOption, Target
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from runner.login.logout import SignedOut
@@ -21,12 +21,12 @@ runner logout jobs/accounts.yaml
 
 def logout(
     job: Annotated[
-        Path | None, typer.Argument(help="The job whose connection to sign out.", metavar="[JOB]")
+        Path | None, Argument(help="The job whose connection to sign out.", metavar="[JOB]")
     ] = None,
     target: Target = None,
     token: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--token",
             metavar="FILE",
             help="The token file to delete, if no job is given; or SFRUNNER_TOKEN_FILE.",
@@ -54,12 +54,12 @@ def _print(signed_out: SignedOut, deleted: str, output: Output) -> None:
     revoked, remaining = signed_out.revoked, signed_out.remaining
     if output is Output.JSON:
         document = {"revoked": revoked.done, "deleted": deleted, "remaining": remaining}
-        typer.echo(json.dumps(document))
+        echo(json.dumps(document))
         return
     if revoked.done:
-        typer.echo("Revoked the tokens at the org.")
+        echo("Revoked the tokens at the org.")
     else:
-        typer.echo(printable(f"Could not revoke the tokens: {revoked.problem}"), err=True)
+        echo(printable(f"Could not revoke the tokens: {revoked.problem}"), err=True)
     if remaining:
-        typer.echo(printable(remaining), err=True)
-    typer.echo(f"Deleted {deleted}.")
+        echo(printable(remaining), err=True)
+    echo(f"Deleted {deleted}.")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import typer
-
 from runner.cli.options import Output, OutputOption, RunId, StateDir
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 from runner.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,9 +43,9 @@ def logs(
         ) from error
     for each in log.events:
         text = json.dumps(each, ensure_ascii=False) if output is Output.JSON else _text(each)
-        typer.echo(printable(text))
+        echo(printable(text))
     if log.damaged:
-        typer.echo(f"warning: {log.damaged} damaged lines of {file} are left out", err=True)
+        echo(f"warning: {log.damaged} damaged lines of {file} are left out", err=True)
 
 
 def _text(event: Members) -> str:

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from runner.errors import ExitCode
-
 
 _FOLDERS = frozenset({"HOME", "XDG_STATE_HOME"})
 """Variables that say where the state folder is."""
@@ -40,18 +38,19 @@ def main() -> None:
 
     stderr = sys.stderr
     with redacted_streams(os.environ), logging_as_asked(stderr):
-        sys.exit(int(_run()))
+        sys.exit(_run())
 
 
-def _run() -> ExitCode:
+def _run() -> int:
     """Run the verb; give the exit code of whatever ends it."""
+    from runner.cli.terminal import Exit
     from runner.errors import ExitCode, RunnerError
 
     try:
         check_texts(sys.argv[1:], os.environ)
-        from runner.cli.app import run_app
-
-        run_app()
+        _run_verb()
+    except Exit as end:
+        return end.code
     except RunnerError as error:
         from runner.cli.error_output import end_with
 
@@ -59,16 +58,33 @@ def _run() -> ExitCode:
         return error.exit_code
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except BrokenPipeError:
+    except (BrokenPipeError, EOFError) as error:
         from runner.cli.error_output import discard_stdout
 
-        discard_stdout()
+        if isinstance(error, EOFError):  # in place of an answer
+            sys.stderr.write("\nAborted!\n")
+        else:
+            discard_stdout()
         return ExitCode.FAILED
     except Exception as error:  # noqa: BLE001 - the one place where everything is caught
         from runner.cli.error_output import print_unexpected
 
         return print_unexpected(error)
     return ExitCode.DONE
+
+
+def _run_verb() -> None:
+    """Run what the command line says; Typer reads it only if it has to."""
+    from runner.cli.plain_words import verb_of
+    from runner.cli.verbs import COMPLETE
+
+    verb = None if COMPLETE in os.environ else verb_of(sys.argv[1:], os.environ)
+    if verb is None:
+        from runner.cli.app import run_app
+
+        run_app()
+    else:
+        verb()
 
 
 def check_texts(words: Sequence[str], environ: Mapping[str, str]) -> None:

@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
 from runner.cli import completion
+from runner.cli.declare import Argument, Option
 from runner.errors import UsageError
 from runner.job.rails import Rail
 
@@ -87,7 +86,7 @@ def in_ci() -> bool:
 
 OnlyTasks = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--task",
         "-t",
         envvar="SFRUNNER_TASK",
@@ -98,7 +97,7 @@ OnlyTasks = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--target",
         envvar="SFRUNNER_TARGET",
         help="Which of the job's targets to use.",
@@ -109,7 +108,7 @@ Target = Annotated[
 ]
 Params = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--param",
         "-p",
         envvar="SFRUNNER_PARAM",
@@ -120,7 +119,7 @@ Params = Annotated[
 ]
 RunId = Annotated[
     str,
-    typer.Argument(
+    Argument(
         help="A run id, or the start of one, or `last`.",
         metavar="RUN",
         autocompletion=completion.runs,
@@ -128,13 +127,11 @@ RunId = Annotated[
 ]
 OutputOption = Annotated[
     Output,
-    typer.Option(
-        "--output", "-o", envvar="SFRUNNER_OUTPUT", help="Print text, or one JSON document."
-    ),
+    Option("--output", "-o", envvar="SFRUNNER_OUTPUT", help="Print text, or one JSON document."),
 ]
 FindingsOption = Annotated[
     FindingsOutput,
-    typer.Option(
+    Option(
         "--output",
         "-o",
         envvar="SFRUNNER_OUTPUT",
@@ -144,7 +141,7 @@ FindingsOption = Annotated[
 ]
 StateDir = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--state",
         envvar="SFRUNNER_STATE",
         metavar="FOLDER|URL",
@@ -155,7 +152,7 @@ StateDir = Annotated[
 ]
 Timeout = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--timeout",
         envvar="SFRUNNER_TIMEOUT",
         help="Stop cleanly after this long, e.g. 90m; `runner resume` continues.",
@@ -165,7 +162,7 @@ Timeout = Annotated[
 ]
 MaxDisk = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--max-disk",
         envvar="SFRUNNER_MAX_DISK",
         help="Disk space the run may use, e.g. 20GB; overrides the job's `max_disk`.",
@@ -175,7 +172,7 @@ MaxDisk = Annotated[
 ]
 Parallel = Annotated[
     int,
-    typer.Option(
+    Option(
         "--parallel",
         envvar="SFRUNNER_PARALLEL",
         help="Tasks that may run at once, where `needs` allows it.",
@@ -186,7 +183,7 @@ Parallel = Annotated[
 ]
 WaitLock = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--wait-lock",
         envvar="SFRUNNER_WAIT_LOCK",
         help="Wait up to this long for another run of the job, e.g. 10m.",
@@ -196,7 +193,7 @@ WaitLock = Annotated[
 ]
 AllowRail = Annotated[
     list[Rail] | None,
-    typer.Option(
+    Option(
         "--allow",
         help="Go on although this limit of the job would be exceeded; repeatable.",
         metavar="LIMIT",
@@ -204,7 +201,7 @@ AllowRail = Annotated[
 ]
 Confirm = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--confirm",
         envvar="SFRUNNER_CONFIRM",
         help="Write to the protected connection of this name; repeatable.",
@@ -213,7 +210,7 @@ Confirm = Annotated[
 ]
 On = Annotated[
     str | None,
-    typer.Option(
+    Option(
         "--on",
         envvar="SFRUNNER_ON",
         help="Run on the workers of a Dask scheduler, e.g. tcp://scheduler:8786; `dask` uses the "
@@ -224,15 +221,13 @@ On = Annotated[
 ]
 Verbose = Annotated[
     int,
-    typer.Option("--verbose", "-v", count=True, help="Print every step.", show_default=False),
+    Option("--verbose", "-v", count=True, help="Print every step.", show_default=False),
 ]
 Quiet = Annotated[
     bool,
-    typer.Option("--quiet", "-q", envvar="SFRUNNER_QUIET", help="Print problems only."),
+    Option("--quiet", "-q", envvar="SFRUNNER_QUIET", help="Print problems only."),
 ]
-NoInput = Annotated[
-    bool, typer.Option("--no-input", envvar="SFRUNNER_NO_INPUT", help="Never prompt.")
-]
+NoInput = Annotated[bool, Option("--no-input", envvar="SFRUNNER_NO_INPUT", help="Never prompt.")]
 
 
 def seconds(text: str, option: str) -> float:

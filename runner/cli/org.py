@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.declare import Option
 from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.job_files import OptionalJobFiles, Tags, job_files
 from runner.cli.options import Output, OutputOption, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, state_folder, user_settings
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +44,7 @@ EXAMPLES = {
 }
 OrgFile = Annotated[
     Path | None,
-    typer.Option(
+    Option(
         "--org-file",
         envvar="SFRUNNER_ORG_FILE",
         help="YAML file of custom objects and fields.",
@@ -54,30 +56,30 @@ OrgFile = Annotated[
 @app.command(epilog=examples_in_help(EXAMPLES["serve"]), context_settings=HELP)
 def serve(
     port: Annotated[
-        int, typer.Option(envvar="SFRUNNER_PORT", help="Loopback port; 0 picks a free one.")
+        int, Option(envvar="SFRUNNER_PORT", help="Loopback port; 0 picks a free one.")
     ] = 8123,
     org_file: OrgFile = None,
     serve_retired: Annotated[
-        bool, typer.Option("--serve-retired", help="Also serve the retired versions 20.0 to 30.0.")
+        bool, Option("--serve-retired", help="Also serve the retired versions 20.0 to 30.0.")
     ] = False,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="Issue a new refresh token with every refresh.")
+        bool, Option("--rotate", help="Issue a new refresh token with every refresh.")
     ] = False,
     session_seconds: Annotated[
-        float, typer.Option(help="Seconds until an unused access token expires.")
+        float, Option(help="Seconds until an unused access token expires.")
     ] = 7200.0,
     bulk_pace_seconds: Annotated[
-        float, typer.Option(help="Minimum seconds that a Bulk job stays in each state.")
+        float, Option(help="Minimum seconds that a Bulk job stays in each state.")
     ] = 0.0,
     daily_api_requests: Annotated[
-        int, typer.Option(min=1, help="API requests that the org allows in 24 hours.")
+        int, Option(min=1, help="API requests that the org allows in 24 hours.")
     ] = 15_000,
     no_hard_delete: Annotated[
-        bool, typer.Option("--no-hard-delete", help="Refuse hard deletes to every user.")
+        bool, Option("--no-hard-delete", help="Refuse hard deletes to every user.")
     ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
-    for_runs: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    for_runs: Annotated[Path | None, Option(hidden=True)] = None,
 ) -> None:
     """Serve the local org of a folder until Ctrl-C.
 
@@ -140,7 +142,7 @@ def _opened(folder: Path, org_file: Path | None, settings: Settings, port: int) 
         server.shutdown()
         raise
     for path in loaded.changed:
-        typer.echo(
+        echo(
             f"warning: the seed {path} has changed since it was loaded; `runner org reset` and a "
             "new start load it again.",
             err=True,
@@ -157,9 +159,9 @@ def _serve(server: Server, output: Output, folder: Path, *, users: Path | None) 
     server.start()
     if output is Output.JSON:
         document = {"url": server.url, "access_token": server.access_token, "pid": os.getpid()}
-        typer.echo(json.dumps(document))
+        echo(json.dumps(document))
     else:
-        typer.echo(f"The local org of {folder} is running at {server.url} (press Ctrl-C to stop).")
+        echo(f"The local org of {folder} is running at {server.url} (press Ctrl-C to stop).")
     sys.stdout.flush()
     if users is not None:
         threading.Thread(target=_when_unused, args=(users, stop), daemon=True).start()
@@ -206,7 +208,7 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
                 hint=f"Stop it first, or reset it at {running.url}/reset.",
             )
         if not (folder / STORE_NAME).exists():
-            typer.echo(f"There is no local org of {of} yet.")
+            echo(f"There is no local org of {of} yet.")
             return
         try:
             for each in sorted(folder.iterdir(), key=lambda each: each.name == STORE_NAME):
@@ -214,7 +216,7 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
                     shutil.rmtree(each) if each.is_dir() else each.unlink()
         except OSError as error:
             raise unwritable(folder, error, "{} cannot be deleted") from error
-    typer.echo(f"The local org of {of} is empty.")
+    echo(f"The local org of {of} is empty.")
 
 
 @app.command(epilog=examples_in_help(EXAMPLES["pull"]), context_settings=HELP)
@@ -222,7 +224,7 @@ def pull(
     jobs: OptionalJobFiles = None,
     from_source: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--from-source",
             help="Read the metadata of this Salesforce DX project instead of an org.",
             metavar="FOLDER",
@@ -231,7 +233,7 @@ def pull(
     ] = None,
     objects: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--objects",
             help="Also these objects, with commas between them; repeatable.",
             metavar="A,B",
@@ -239,7 +241,7 @@ def pull(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out",
             help="Folder to write to. Default: that of the lock in use, or of the jobs.",
             metavar="FOLDER",
@@ -247,7 +249,7 @@ def pull(
         ),
     ] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Write the files again if they exist.")
+        bool, Option("--update", help="Write the files again if they exist.")
     ] = False,
     tag: Tags = None,
     target: Target = None,
@@ -285,18 +287,18 @@ def pull(
         from msgspec import to_builtins
 
         document = to_builtins(pulled, enc_hook=str)
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     for name in pulled.gone:
-        typer.echo(f"warning: the org no longer has {name}.", err=True)
+        echo(f"warning: the org no longer has {name}.", err=True)
     if pulled.left_out:
         listed = ", ".join(pulled.left_out)
-        typer.echo(f"warning: an org file cannot declare {listed}.", err=True)
+        echo(f"warning: an org file cannot declare {listed}.", err=True)
     if not quiet:
         number = len(pulled.objects)
-        typer.echo(f"{number} object{'' if number == 1 else 's'} of the org {pulled.org_id}:")
+        echo(f"{number} object{'' if number == 1 else 's'} of the org {pulled.org_id}:")
         written = (pulled.org_file, pulled.lock_file, *pulled.schemas)
-        typer.echo("\n".join(f"  {each}" for each in written))
+        echo("\n".join(f"  {each}" for each in written))
 
 
 from runner.cli import org_records, org_snapshot  # noqa: E402, F401 - its verbs are of `app`

@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.org import OrgFile, app, folder_of_org
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,7 @@ EXAMPLES = {
 def load(
     files: Annotated[
         list[Path],
-        typer.Argument(
+        Argument(
             help="CSV files, trees or plans of `sf data import tree`, folders of CSV files, "
             "folders that SFDMU exported to.",
             metavar="FILE...",
@@ -36,7 +36,7 @@ def load(
     ],
     sobject: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--object",
             help="Object of the CSV files. Default: the name of each file.",
             metavar="NAME",
@@ -61,30 +61,26 @@ def load(
         loaded = load_rows(org, found.rows, org_file)
     ignored = cast("list[str]", loaded["ignored"])
     for setting in found.ignored:
-        typer.echo(
-            f"warning: {setting} has no effect; the values are those of the files.", err=True
-        )
+        echo(f"warning: {setting} has no effect; the values are those of the files.", err=True)
     if ignored:
-        typer.echo(
-            f"warning: not loaded, since it cannot be written: {', '.join(ignored)}.", err=True
-        )
+        echo(f"warning: not loaded, since it cannot be written: {', '.join(ignored)}.", err=True)
     if output is Output.JSON:
-        typer.echo(json.dumps(loaded))
+        echo(json.dumps(loaded))
         return
     created = cast("Mapping[str, int]", loaded["created"])
     known = cast("Mapping[str, int]", loaded["found"])
-    typer.echo(f"{_records(created)} created{_by_object(created)}.")
+    echo(f"{_records(created)} created{_by_object(created)}.")
     if known:
-        typer.echo(f"{_records(known)} of the org used{_by_object(known)}.")
+        echo(f"{_records(known)} of the org used{_by_object(known)}.")
 
 
 @app.command(epilog=examples_in_help(EXAMPLES["dump"]), context_settings=HELP)
 def dump(
     folder: Annotated[
-        Path, typer.Argument(help="Folder to write to; new or empty.", metavar="FOLDER")
+        Path, Argument(help="Folder to write to; new or empty.", metavar="FOLDER")
     ] = Path("dump"),
     update: Annotated[
-        bool, typer.Option("--update", help="Replace the CSV files that the folder has.")
+        bool, Option("--update", help="Replace the CSV files that the folder has.")
     ] = False,
     org_file: OrgFile = None,
     output: OutputOption = Output.TEXT,
@@ -102,12 +98,12 @@ def dump(
     with org_control(state, folder_of_org(org_file), org_file) as org:
         dumped = dump_records(org, folder, update=update)
     for name, reason in dumped.left_out.items():
-        typer.echo(f"warning: {name} is left out: {reason}.", err=True)
+        echo(f"warning: {name} is left out: {reason}.", err=True)
     if output is Output.JSON:
         document = {"records": dumped.records, "left_out": dumped.left_out}
-        typer.echo(json.dumps({"folder": str(folder), **document}))
+        echo(json.dumps({"folder": str(folder), **document}))
         return
-    typer.echo(f"{folder}: {_records(dumped.records)}{_by_object(dumped.records)}.")
+    echo(f"{folder}: {_records(dumped.records)}{_by_object(dumped.records)}.")
 
 
 def _records(counts: Mapping[str, int]) -> str:

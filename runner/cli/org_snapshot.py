@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, cast
 from urllib.parse import quote
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.org import OrgFile, app, folder_of_org
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -35,17 +35,15 @@ Snapshot = dict[str, object]
 
 @app.command(epilog=examples_in_help(EXAMPLES["snapshot"]), context_settings=HELP)
 def snapshot(
-    name: Annotated[
-        str | None, typer.Argument(help="Name of the snapshot.", metavar="NAME")
-    ] = None,
+    name: Annotated[str | None, Argument(help="Name of the snapshot.", metavar="NAME")] = None,
     update: Annotated[
-        bool, typer.Option("--update", help="Take it again if there is one of this name.")
+        bool, Option("--update", help="Take it again if there is one of this name.")
     ] = False,
     listing: Annotated[
-        bool, typer.Option("--list", help="List the snapshots of this org instead.")
+        bool, Option("--list", help="List the snapshots of this org instead.")
     ] = False,
     delete: Annotated[
-        bool, typer.Option("--delete", help="Delete the snapshot of this name instead.")
+        bool, Option("--delete", help="Delete the snapshot of this name instead.")
     ] = False,
     org_file: OrgFile = None,
     output: OutputOption = Output.TEXT,
@@ -80,7 +78,7 @@ def snapshot(
 
 @app.command(epilog=examples_in_help(EXAMPLES["restore"]), context_settings=HELP)
 def restore(
-    name: Annotated[str, typer.Argument(help="Name of the snapshot.", metavar="NAME")],
+    name: Annotated[str, Argument(help="Name of the snapshot.", metavar="NAME")],
     org_file: OrgFile = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -100,15 +98,13 @@ def restore(
 def time(
     to: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="A time, 2026-01-31T08:00Z, or a step ahead: +90s, +10m, +2h or +3d.",
             metavar="TIME",
             show_default=False,
         ),
     ] = None,
-    reset: Annotated[
-        bool, typer.Option("--reset", help="Set it to the time of this machine.")
-    ] = False,
+    reset: Annotated[bool, Option("--reset", help="Set it to the time of this machine.")] = False,
     org_file: OrgFile = None,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -168,14 +164,14 @@ def _records(found: Snapshot) -> str:
 
 def _print_list(found: list[Snapshot], output: Output) -> None:
     if output is Output.JSON:
-        typer.echo(json.dumps(found))
+        echo(json.dumps(found))
         return
     if not found:
-        typer.echo("There are no snapshots of this org.")
+        echo("There are no snapshots of this org.")
     for each in found:
         taken = datetime.fromisoformat(str(each["taken"])).astimezone(UTC)
-        typer.echo(f"{each['name']}  {taken:%Y-%m-%d %H:%M:%S} UTC  {_records(each)}")
+        echo(f"{each['name']}  {taken:%Y-%m-%d %H:%M:%S} UTC  {_records(each)}")
 
 
 def _print(document: object, text: str, output: Output) -> None:
-    typer.echo(json.dumps(document) if output is Output.JSON else text)
+    echo(json.dumps(document) if output is Output.JSON else text)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 
-import typer
 from msgspec import to_builtins
 
 from runner.cli.options import Output
+from runner.cli.terminal import echo
 from runner.runs.org_from_source import PulledSource
 
 _MOST_LISTED = 20
@@ -20,12 +20,12 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
     """Print what was written from metadata, and what was not."""
     if output is Output.JSON:
         document = to_builtins(pulled, enc_hook=str)
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     # The current folder's `.` would end a sentence twice.
     source = str(pulled.source) if pulled.source.name else "this folder"
     for name in pulled.gone:
-        typer.echo(f"warning: the project no longer has {name}.", err=True)
+        echo(f"warning: the project no longer has {name}.", err=True)
     notices = (
         ("an org file cannot declare {}", pulled.left_out),
         ("{} not defined in {source}, and declared only as far as it tells", pulled.not_in_source),
@@ -40,9 +40,9 @@ def tell(pulled: PulledSource, output: Output, *, quiet: bool) -> None:
         if listed:
             more = len(listed) - _MOST_LISTED
             shown = ", ".join(listed[:_MOST_LISTED]) + (f" and {more:,} more" if more > 0 else "")
-            typer.echo(f"warning: {words.format(shown, source=source)}.", err=True)
+            echo(f"warning: {words.format(shown, source=source)}.", err=True)
     if not quiet:
         number = len(pulled.objects)
-        typer.echo(f"{number} object{'' if number == 1 else 's'} of {source}:")
+        echo(f"{number} object{'' if number == 1 else 's'} of {source}:")
         written = (pulled.org_file, pulled.lock_file, *pulled.schemas)
-        typer.echo("\n".join(f"  {each}" for each in written))
+        echo("\n".join(f"  {each}" for each in written))

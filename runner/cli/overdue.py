@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Argument
 from runner.cli.job_files import Tags, job_files
 from runner.cli.options import Output, OutputOption, Quiet, StateDir, Target
 from runner.cli.settings import state_folder
+from runner.cli.terminal import Exit, echo
 from runner.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ runner overdue jobs/accounts.yaml --target prod --quiet
 def overdue(
     jobs: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             help="Job files, folders or patterns. Default: every job that has run.",
             metavar="JOB…",
             show_default=False,
@@ -58,9 +58,7 @@ def overdue(
         else:
             found = list(expectations_of_known(ledger, now, gone))
     for file in dict.fromkeys(gone):
-        typer.echo(
-            f"warning: {file} has run here and no longer exists; it was not checked", err=True
-        )
+        echo(f"warning: {file} has run here and no longer exists; it was not checked", err=True)
     if not found:
         raise UsageError(
             "None of these jobs has `expect`."
@@ -71,12 +69,12 @@ def overdue(
         )
     late = [each for each in found if each.is_overdue]
     if output is Output.JSON:
-        typer.echo(json.dumps({"jobs": [_document(each) for each in found]}, indent=2))
+        echo(json.dumps({"jobs": [_document(each) for each in found]}, indent=2))
     else:
         for each in late if quiet else found:
-            typer.echo(_line(each, now))
+            echo(_line(each, now))
     if late:
-        raise typer.Exit(ExitCode.OVERDUE)
+        raise Exit(ExitCode.OVERDUE)
 
 
 def _line(each: Expectation, now: datetime) -> str:

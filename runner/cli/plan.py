@@ -10,8 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Option
 from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import (
     MaxDisk,
@@ -25,6 +24,7 @@ from runner.cli.options import (
     Verbose,
 )
 from runner.cli.settings import AllowHost, AllowOutside
+from runner.cli.terminal import Exit, echo
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,13 +48,11 @@ MOST_ROWS = 10
 """Rows of each kind that are shown of a task."""
 Rows = Annotated[
     int,
-    typer.Option(
-        "--rows", min=0, help="How many rows of each kind to show of a task.", metavar="N"
-    ),
+    Option("--rows", min=0, help="How many rows of each kind to show of a task.", metavar="N"),
 ]
 Mask = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--mask",
         envvar="SFRUNNER_MASK",
         help="Show *** for the values of this field; repeatable.",
@@ -79,7 +77,7 @@ def plan(
     mask: Mask = None,
     save: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--save",
             help="Also write the plan and its rows to this file, for `runner apply`.",
             metavar="FILE",
@@ -88,7 +86,7 @@ def plan(
     ] = None,
     detailed_exitcode: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--detailed-exitcode",
             help="Exit 8 if there are changes, 3 if rows would be refused, 0 if neither.",
         ),
@@ -97,7 +95,7 @@ def plan(
     max_disk: MaxDisk = None,
     output: Annotated[
         PlanOutput,
-        typer.Option(
+        Option(
             "--output",
             "-o",
             envvar="SFRUNNER_OUTPUT",
@@ -217,7 +215,7 @@ def print_plans(
     code = detailed_exit_code(plans) if detailed_exitcode else ExitCode.DONE
     tell_ci_plans(shown, output, code)
     if code is not ExitCode.DONE:
-        raise typer.Exit(code)
+        raise Exit(code)
 
 
 def check_masks(plans: Sequence[RunPlan], fields: Sequence[str]) -> None:
@@ -253,12 +251,12 @@ def show_plans(plans: Sequence[RunPlan], output: PlanOutput) -> None:
 
         documents = [plan_document(each) for each in plans]
         found = documents[0] if len(documents) == 1 else documents
-        typer.echo(json.dumps(found, ensure_ascii=False))
+        echo(json.dumps(found, ensure_ascii=False))
     elif output is PlanOutput.MARKDOWN:
         from runner.report.plan.markdown import plan_markdown
 
-        typer.echo(plan_markdown(plans), nl=False)
+        echo(plan_markdown(plans), nl=False)
     else:
         from runner.report.plan.page import plan_html
 
-        typer.echo(plan_html(plans))
+        echo(plan_html(plans))

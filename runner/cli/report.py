@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from runner.cli import completion
+from runner.cli.declare import Argument, Option
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 from runner.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ _STDOUT = "-"
 def report(
     run: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="A run id, or the start of one. Default: the newest run.",
             metavar="[RUN]",
             autocompletion=completion.runs,
@@ -44,11 +44,11 @@ def report(
     ] = None,
     job: Annotated[
         str | None,
-        typer.Option("--job", help="The last 30 runs of this job instead.", metavar="NAME"),
+        Option("--job", help="The last 30 runs of this job instead.", metavar="NAME"),
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--out",
             help="The file to write; `-` is stdout. Default: report-RUN.html in this folder.",
             metavar="FILE",
@@ -57,7 +57,7 @@ def report(
     ] = None,
     mask: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--mask",
             envvar="SFRUNNER_MASK",
             help="Show *** for the values of this column of the rows; repeatable.",
@@ -166,10 +166,10 @@ def _write(page: str, file: Path | None, output: Output) -> None:
     from runner.files import write_private
 
     if file is None:
-        typer.echo(page)
+        echo(page)
         return
     write_private(file, page)
     if output is Output.JSON:
-        typer.echo(json.dumps({"report": str(file.absolute())}))
+        echo(json.dumps({"report": str(file.absolute())}))
     else:
-        typer.echo(f"report in {file}")
+        echo(f"report in {file}")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from runner.cli import completion
+from runner.cli.declare import Argument, Option
 from runner.cli.options import (
     AllowRail,
     Confirm,
@@ -23,6 +22,7 @@ from runner.cli.options import (
     WaitLock,
 )
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from runner.state.run_records import PartRecord, RunRecord
@@ -36,7 +36,7 @@ runner resume 20261123-130501-7f3a --abandon
 def resume(
     run: Annotated[
         str | None,
-        typer.Argument(
+        Argument(
             help="A run id, or the start of one. Default: the newest unfinished run.",
             metavar="RUN",
             autocompletion=completion.runs,
@@ -45,7 +45,7 @@ def resume(
     ] = None,
     abandon: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--abandon", help="Send nothing and close the run, so that the job can start a new one."
         ),
     ] = False,
@@ -75,9 +75,9 @@ def resume(
 
         closed = runs.abandon(run, user_settings(state_dir, allow_host, allow_outside))
         again = command_for(closed.job_file, "run", target=closed.request.target)
-        typer.echo(f"run {closed.run_id} abandoned; `{again}` starts a new one")
+        echo(f"run {closed.run_id} abandoned; `{again}` starts a new one")
         for task, part in _sent_parts(closed):
-            typer.echo(f"  {task}: {_fate(part)}")
+            echo(f"  {task}: {_fate(part)}")
         return
     with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
         options = run_options(

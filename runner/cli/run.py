@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
 from msgspec.structs import replace
 
+from runner.cli.declare import Option
 from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import (
     AllowRail,
@@ -55,7 +55,7 @@ def run(
     param: Params = None,
     start_over: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--anew",
             help="Abandon the job's unfinished run and start over; rows it already sent may be "
             "sent twice.",
@@ -63,13 +63,11 @@ def run(
     ] = False,
     full: Annotated[
         bool,
-        typer.Option(
-            "--full", help="Extract all records of incremental queries, not only changed ones."
-        ),
+        Option("--full", help="Extract all records of incremental queries, not only changed ones."),
     ] = False,
     since: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--since",
             help="Begin incremental queries at this day or time, e.g. 2026-01-31.",
             metavar="TIME",
@@ -78,18 +76,18 @@ def run(
     ] = None,
     reconcile: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--reconcile",
             help="Compare the targets of incremental queries with the org, and repair them.",
         ),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Write nothing, and show what the run would do: a plan."),
+        Option("--dry-run", help="Write nothing, and show what the run would do: a plan."),
     ] = False,
     fail_fast: Annotated[
         bool,
-        typer.Option("--fail-fast", help="Start no further job after one that failed."),
+        Option("--fail-fast", help="Start no further job after one that failed."),
     ] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
@@ -100,7 +98,7 @@ def run(
     on: On = None,
     per_org: Annotated[
         int | None,
-        typer.Option(
+        Option(
             "--per-org",
             min=1,
             help="With --on: jobs of one org that may run at once. 1 by default: in their order.",
@@ -117,7 +115,7 @@ def run(
     allow_outside: AllowOutside = None,
     excel_safe: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--excel-safe",
             envvar="SFRUNNER_EXCEL_SAFE",
             help="Also write each result file as `*.excel.csv` with formulas disabled.",

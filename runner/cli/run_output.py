@@ -16,12 +16,12 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-import typer
 from msgspec.structs import replace
 
 from runner.cli.log_format import json_lines
 from runner.cli.options import DOCUMENTS, Output, found_ci, seconds, size_bytes
 from runner.cli.settings import user_settings
+from runner.cli.terminal import Exit, echo
 from runner.cli.tracing import traced
 from runner.errors import AbortedError, ExitCode, JobError, RunnerError
 from runner.events import Event, Observer, Sink, Warned
@@ -212,7 +212,7 @@ def _print(ends: Ends, output: str, *, quiet: bool) -> None:
         ]
         if documents:
             found = documents[0] if len(documents) == 1 else documents
-            typer.echo(json.dumps(found, ensure_ascii=False))
+            echo(json.dumps(found, ensure_ascii=False))
         return
     if output != Output.TEXT:
         from runner.cli.ci import print_ends
@@ -225,7 +225,7 @@ def _print(ends: Ends, output: str, *, quiet: bool) -> None:
         lines = aligned([summary_cells(end) for end in ends])
         recaps.append("\n".join([f"{len(ends)} jobs:", *(f"  {line}" for line in lines)]))
     if recaps:
-        typer.echo(printable("\n\n".join(recaps)), file=to)
+        echo(printable("\n\n".join(recaps)), file=to)
     for end in shown:
         if isinstance(end, RunnerError):
             print_error(end)
@@ -250,4 +250,4 @@ def exit_with(code: int) -> NoReturn:
     sys.stderr.flush()
     if code in BY_SIGNAL:
         os._exit(code)
-    raise typer.Exit(code)
+    raise Exit(code)

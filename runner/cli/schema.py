@@ -6,7 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from runner.cli.declare import Argument, Option
+from runner.cli.terminal import echo
 
 
 class SchemaName(StrEnum):
@@ -31,12 +32,10 @@ runner schema --for jobs/accounts.yaml --out jobs/job.schema.json
 
 
 def schema(
-    name: Annotated[
-        SchemaName, typer.Argument(help="Which schema.", metavar="[NAME]")
-    ] = SchemaName.JOB,
+    name: Annotated[SchemaName, Argument(help="Which schema.", metavar="[NAME]")] = SchemaName.JOB,
     job: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--for",
             help="A job: its schema then knows the objects and fields in org.lock.json.",
             metavar="JOB",
@@ -45,7 +44,7 @@ def schema(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--out", help="File to write in place of stdout.", metavar="FILE", show_default=False
         ),
     ] = None,
@@ -59,7 +58,7 @@ def schema(
 
     text = schema_text(name.value) if job is None else _of_org(name, job)
     if out is None:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
         return
     from runner.files import atomic_text
 

@@ -14,7 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from runner.cli.declare import Option
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from runner.credentials import SecretReference
@@ -31,7 +32,7 @@ _HOST = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 AllowHost = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--allow-host",
         metavar="HOST",
         envvar="SFRUNNER_ALLOW_HOST",
@@ -40,7 +41,7 @@ AllowHost = Annotated[
 ]
 AllowOutside = Annotated[
     list[Path] | None,
-    typer.Option(
+    Option(
         "--allow-outside",
         metavar="FOLDER",
         envvar="SFRUNNER_ALLOW_OUTSIDE",
@@ -86,9 +87,7 @@ def _tell_old_name() -> None:
     from runner.state.paths import VARIABLE
 
     if os.environ.get(_OLD_STATE) and not os.environ.get(VARIABLE):
-        typer.echo(
-            f"warning: {_OLD_STATE} is ignored; it has been renamed to {VARIABLE}.", err=True
-        )
+        echo(f"warning: {_OLD_STATE} is ignored; it has been renamed to {VARIABLE}.", err=True)
 
 
 def user_state() -> StateFolder | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-import typer
-
 from runner.cli.options import Output, OutputOption, RunId, StateDir
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,9 +34,9 @@ def show(
         undone_by = ledger.undone_by(found.run_id)
     if output is Output.JSON:
         document = {**_document(found), "undone_by": list(undone_by)}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        echo(json.dumps(document, indent=2, ensure_ascii=False))
     else:
-        typer.echo(_text(found, undone_by))
+        echo(_text(found, undone_by))
 
 
 def _document(run: RunRecord) -> dict[str, object]:

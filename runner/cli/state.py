@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from runner.cli.declare import Argument, Option
 from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
+from runner.cli.terminal import echo
 from runner.job.endpoints import shown_url
 from runner.job.notation import is_url
 
@@ -38,15 +40,11 @@ EXAMPLES = {
 def export(
     file: Annotated[
         str,
-        typer.Argument(
-            help="The file to write, or its address in an object store.", metavar="FILE"
-        ),
+        Argument(help="The file to write, or its address in an object store.", metavar="FILE"),
     ],
     results: Annotated[
         bool,
-        typer.Option(
-            "--results", help="Also write the files of finished runs, for `retry` and `undo`."
-        ),
+        Option("--results", help="Also write the files of finished runs, for `retry` and `undo`."),
     ] = False,
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
@@ -73,23 +71,23 @@ def export(
             "watermarks": done.watermarks,
             "mirrors": done.mirrors,
         }
-        typer.echo(json.dumps(document))
+        echo(json.dumps(document))
         return
     what = _counted(len(done.runs), done.watermarks, done.mirrors)
-    typer.echo(f"{_shown(file)}: {what}, {done.size_bytes:,} bytes")
+    echo(f"{_shown(file)}: {what}, {done.size_bytes:,} bytes")
     for run_id in unfinished:
-        typer.echo(f"  {run_id} is unfinished: resume it on one machine only")
+        echo(f"  {run_id} is unfinished: resume it on one machine only")
 
 
 @app.command("import", epilog=examples_in_help(EXAMPLES["import"]), context_settings=HELP)
 def import_(
     file: Annotated[
         str,
-        typer.Argument(help="A file of `runner state export`, or its address.", metavar="FILE"),
+        Argument(help="A file of `runner state export`, or its address.", metavar="FILE"),
     ],
     move: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--move",
             help="Job files below the first folder there are below the second here; repeatable.",
             metavar="THERE=HERE",
@@ -122,14 +120,14 @@ def import_(
             "watermarks": added.watermarks,
             "mirrors": added.mirrors,
         }
-        typer.echo(json.dumps(document))
+        echo(json.dumps(document))
         return
     what = _counted(len(added.runs), added.watermarks, added.mirrors)
-    typer.echo(f"imported {what} of {done.host}, {done.created:%Y-%m-%d %H:%M:%S} UTC")
+    echo(f"imported {what} of {done.host}, {done.created:%Y-%m-%d %H:%M:%S} UTC")
     if added.known:
-        typer.echo(f"  {_count(len(added.known), 'run')} skipped: here already")
+        echo(f"  {_count(len(added.known), 'run')} skipped: here already")
     for run_id in done.unfinished:
-        typer.echo(f"  {run_id} is unfinished: `runner resume {run_id}`")
+        echo(f"  {run_id} is unfinished: `runner resume {run_id}`")
 
 
 @contextmanager

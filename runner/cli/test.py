@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.cli.options import Quiet, TestOutput
+from runner.cli.terminal import Exit, echo
 from runner.errors import AbortedError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ runner test --update
 def test(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             help="Test files, their jobs, or folders of them. Default: the current folder.",
             metavar="[PATH…]",
             show_default=False,
@@ -37,7 +37,7 @@ def test(
     ] = None,
     name: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "-k",
             help="Only tests with this text in their name.",
             metavar="TEXT",
@@ -46,7 +46,7 @@ def test(
     ] = None,
     junit: Annotated[
         Path | None,
-        typer.Option(
+        Option(
             "--junit",
             help="Also write the results to this file as JUnit XML.",
             metavar="FILE",
@@ -55,7 +55,7 @@ def test(
     ] = None,
     number: Annotated[
         str,
-        typer.Option(
+        Option(
             "-n",
             help="How many tests run at once. Default: one a processor, if there are "
             "more than a few tests.",
@@ -65,7 +65,7 @@ def test(
     ] = "auto",
     watch: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--watch",
             help="Stay, and run tests again when a file that they read changes: their own, their "
             "job, sources, rows, org file.",
@@ -74,7 +74,7 @@ def test(
     ] = False,
     update: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--update",
             help="Write what the jobs do now as the snapshots of the tests that have one.",
             show_default=False,
@@ -82,7 +82,7 @@ def test(
     ] = False,
     cover: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--cover",
             help="Also print which tasks, fields and ways to end no test has met.",
             show_default=False,
@@ -90,7 +90,7 @@ def test(
     ] = False,
     output: Annotated[
         TestOutput,
-        typer.Option(
+        Option(
             "--output",
             "-o",
             envvar="SFRUNNER_OUTPUT",
@@ -144,11 +144,11 @@ def test(
         _write(junit, junit_document(verdicts))
     if aborted is not None:
         done = sum(each.name != "" for each in verdicts)
-        typer.echo(f"stopped: {len(tests) - done} of {len(tests)} tests have no result", err=True)
+        echo(f"stopped: {len(tests) - done} of {len(tests)} tests have no result", err=True)
         exit_with(aborted.exit_code)
     code = exit_code_of(verdicts)
     tell_ci_findings("test", list(findings(verdicts)), test_files, output, code)
-    raise typer.Exit(code)
+    raise Exit(code)
 
 
 def _run(
@@ -273,7 +273,7 @@ def _print_lines(verdicts: Sequence[Verdict], *, quiet: bool) -> None:
 
     for each in verdicts:
         if not quiet or each.status is not Status.PASSED:
-            typer.echo(verdict_line(each))
+            echo(verdict_line(each))
 
 
 def _write(file: Path, text: str) -> None:

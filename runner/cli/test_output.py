@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
 from msgspec import Struct
 from msgspec.structs import replace
 
 from runner.cli.options import FindingsOutput, TestOutput
+from runner.cli.terminal import echo
 from runner.diagnostics import Diagnostic
 from runner.errors import ExitCode
 from runner.verdict import Status, Verdict
@@ -41,7 +41,7 @@ def print_results(results: Results, output: TestOutput, *, cover: bool, quiet: b
         document |= snapshots_document(results.written, results.obsolete)
         if cover:
             document["cover"] = cover_document(results.verdicts)
-        typer.echo(json.dumps(document, ensure_ascii=False))
+        echo(json.dumps(document, ensure_ascii=False))
         return
     _print_snapshots(results, quiet=quiet)
     if output is TestOutput.GITHUB:
@@ -78,9 +78,9 @@ def print_end(
     _print_details(shown)
     covered = _cover(verdicts) if cover else ""
     if covered:
-        typer.echo(f"\n{covered}")
+        echo(f"\n{covered}")
     if not quiet or any(each.status is not Status.PASSED for each in verdicts):
-        typer.echo(f"{chr(10) if shown or covered else ''}{summary(verdicts, seconds)}")
+        echo(f"{chr(10) if shown or covered else ''}{summary(verdicts, seconds)}")
 
 
 def _print_details(details: Sequence[str]) -> None:
@@ -102,7 +102,7 @@ def _print_annotations(verdicts: Sequence[Verdict]) -> None:
     from runner.report.verdicts import findings
 
     for line in annotation_lines(list(findings(verdicts)), FindingsOutput.GITHUB):
-        typer.echo(line)
+        echo(line)
 
 
 def _cover(verdicts: Sequence[Verdict]) -> str:
@@ -118,7 +118,7 @@ def _print_snapshots(results: Results, *, quiet: bool) -> None:
     from runner.report.sinks import printable
 
     for file in results.written if not quiet else ():
-        typer.echo(printable(f"wrote  {path_from(Path.cwd(), file)}"))
+        echo(printable(f"wrote  {path_from(Path.cwd(), file)}"))
     for each in results.obsolete:
         found = replace(each, file=Path(path_from(Path.cwd(), each.file)))
-        typer.echo(f"\n{printable(render_diagnostic(found))}")
+        echo(f"\n{printable(render_diagnostic(found))}")

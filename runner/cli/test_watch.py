@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-import typer
-
+from runner.cli.terminal import echo
 from runner.errors import UsageError
 from runner.job.job_tests import JobTest
 from runner.runs.job_test_inputs import Stamps, changed_since, inputs_of, stamps_of
@@ -88,4 +87,4 @@ def _changed_in_words(changed: frozenset[Path]) -> str:
 
 def _say(text: str) -> None:
     if text:
-        typer.echo(text, err=True)
+        echo(text, err=True)

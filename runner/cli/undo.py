@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Option
 from runner.cli.options import (
     AllowRail,
     Confirm,
@@ -21,6 +20,7 @@ from runner.cli.options import (
     WaitLock,
 )
 from runner.cli.settings import AllowHost, AllowOutside
+from runner.cli.terminal import Exit, echo
 
 if TYPE_CHECKING:
     from runner.engine.undo import UndoPlan
@@ -33,8 +33,8 @@ runner undo 20261123-130501-7f3a --yes
 
 def undo(
     run: RunId = "last",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show the plan.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only show the plan.")] = False,
+    yes: Annotated[bool, Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     timeout: Timeout = None,
     wait_lock: WaitLock = None,
     allow: AllowRail = None,
@@ -74,7 +74,7 @@ def undo(
         if is_done or output is Output.TEXT:
             _show(plan, output)
         if is_done:
-            raise typer.Exit(ExitCode.DONE)
+            raise Exit(ExitCode.DONE)
         if plan.undo_total and not yes:
             _confirm(plan, may_ask=not no_input and output is Output.TEXT)
         with run_output(output, verbose=verbose, quiet=quiet) as (sink, outcomes):
@@ -86,9 +86,9 @@ def _show(plan: UndoPlan, output: Output) -> None:
     from runner.report.sinks import printable
 
     if output is Output.JSON:
-        typer.echo(json.dumps(plan_document(plan), ensure_ascii=False))
+        echo(json.dumps(plan_document(plan), ensure_ascii=False))
     else:
-        typer.echo(printable(plan_text(plan)) + "\n")
+        echo(printable(plan_text(plan)) + "\n")
 
 
 def _confirm(plan: UndoPlan, *, may_ask: bool) -> None:

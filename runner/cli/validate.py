@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from runner.cli.declare import Option
 from runner.cli.findings_output import print_findings
 from runner.cli.job_files import JobFiles, Tags, job_files
 from runner.cli.options import FindingsOption, FindingsOutput, Quiet, Target, in_ci
 from runner.cli.settings import AllowHost, AllowOutside, permissions, user_state
+from runner.cli.terminal import Exit, echo
 from runner.diagnostics import Diagnostic, Severity
 from runner.errors import ExitCode
 
@@ -31,9 +31,7 @@ def validate(
     output: FindingsOption = FindingsOutput.TEXT,
     expand: Annotated[
         bool,
-        typer.Option(
-            "--expand", help="Print the tasks of valid jobs, one for each `for_each` item."
-        ),
+        Option("--expand", help="Print the tasks of valid jobs, one for each `for_each` item."),
     ] = False,
     quiet: Quiet = False,
     allow_host: AllowHost = None,
@@ -58,14 +56,14 @@ def validate(
     code = ExitCode.INVALID if invalid else ExitCode.DONE
     if without_lock and output is FindingsOutput.TEXT and not quiet and not in_ci():
         names = without_lock[0] if len(without_lock) == 1 else "JOB…"
-        typer.echo(
+        echo(
             "note: fields and objects were not compared with the org's. After "
             f"`runner org pull {names}`, validate does it without the org.",
             err=True,
         )
     tell_ci_findings("validate", found, files, output, code)
     if code:
-        raise typer.Exit(code)
+        raise Exit(code)
 
 
 def _problems_of_project() -> tuple[Diagnostic, ...]:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
+from runner.cli.declare import Argument, Option
 from runner.cli.job_files import job_files, jobs_below
 from runner.cli.options import Output, OutputOption, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, user_settings
+from runner.cli.terminal import Exit, echo
 
 if TYPE_CHECKING:
     from runner.errors import RunnerError
@@ -32,18 +32,18 @@ runner whoami --all -o json
 def whoami(
     jobs: Annotated[
         list[Path] | None,
-        typer.Argument(
+        Argument(
             help="Job files, folders of them, or patterns.", metavar="JOB…", show_default=False
         ),
     ] = None,
     everything: Annotated[
         bool,
-        typer.Option("--all", help="All jobs below this folder, or below the given folders."),
+        Option("--all", help="All jobs below this folder, or below the given folders."),
     ] = False,
     target: Target = None,
     all_targets: Annotated[
         bool,
-        typer.Option(
+        Option(
             "--all-targets", help="Every target of the jobs, also if SFRUNNER_TARGET names one."
         ),
     ] = False,
@@ -72,7 +72,7 @@ def whoami(
         if not isinstance(error, JobError):
             error.hint = error.hint or f"Run `{_fix(wanted[0])}`."
         raise
-    typer.echo(json.dumps(answer) if output is Output.JSON else _text(answer))
+    echo(json.dumps(answer) if output is Output.JSON else _text(answer))
 
 
 def _wanted(files: list[Path], target: str | None, *, of_each: bool) -> list[Wanted]:
@@ -100,11 +100,11 @@ def _answer_all(wanted: list[Wanted], output: Output, settings: UserSettings) ->
             codes.append(error.exit_code)
             found.append({**answer, **_failure(each, error)})
     if output is Output.JSON:
-        typer.echo(json.dumps(found))
+        echo(json.dumps(found))
     else:
-        typer.echo("\n\n".join(map(_text, found)) or "No jobs found.")
+        echo("\n\n".join(map(_text, found)) or "No jobs found.")
     if codes:
-        raise typer.Exit(ExitCode.SIGN_IN if ExitCode.SIGN_IN in codes else codes[0])
+        raise Exit(ExitCode.SIGN_IN if ExitCode.SIGN_IN in codes else codes[0])
 
 
 def _ask(wanted: Wanted, settings: UserSettings) -> Answer:

@@ -13,6 +13,7 @@ JOB = """
   fields: {ERP_Id__c: no, Name: trim(name)}
 """
 NEVER = {
+    "typer",
     "prometheus_client",
     "opentelemetry",
     "duckdb",
@@ -28,7 +29,8 @@ NEVER = {
     "email",
     "ssl",
 }
-"""Packages that no ordinary command needs, of Python's own too; TLS only where the org has it."""
+"""Packages that no ordinary command needs, of Python's own too; TLS only where the org has it, and
+Typer only where something has to be explained, completed or refused."""
 OF_OTHERS = {"brotli", "brotlicffi", "h2", "socksio", "tornado", "trio"}
 """httpx and tenacity import them where another package has brought them."""
 ENGINE = {"_duckdb"}
@@ -64,7 +66,7 @@ def test_history_reads_the_ledger_alone(imported):
     modules, _ = imported("history")
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml", "filelock"})
     assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "report"})
-    assert len(modules) < 110
+    assert len(modules) < 56
 
 
 def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, bench):
@@ -72,7 +74,7 @@ def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, ben
     modules, _ = imported("validate", bench.job(JOB))
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlite3"})
     assert layers(modules).isdisjoint({"salesforce", "engine", "local_org", "login"})
-    assert len(modules) < 190
+    assert len(modules) < 158
 
 
 def test_whoami_asks_an_org_without_an_engine(imported, bench, org):
@@ -80,7 +82,7 @@ def test_whoami_asks_an_org_without_an_engine(imported, bench, org):
     assert "admin@local.example" in said
     assert packages(modules).isdisjoint({*NEVER, *ENGINE})
     assert layers(modules).isdisjoint({"tables", "login"})
-    assert len(modules) < 210
+    assert len(modules) < 171
 
 
 def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, bench, org):
@@ -89,7 +91,7 @@ def test_a_run_imports_neither_other_verbs_nor_what_it_does_not_use(imported, be
     assert packages(modules).isdisjoint({*NEVER, "sqlalchemy", "keyring", "fsspec"})
     assert layers(modules).isdisjoint({"login"})
     assert modules.isdisjoint({"runner.cli.history", "runner.engine.query", "runner.engine.undo"})
-    assert len(modules) < 385
+    assert len(modules) < 350
 
 
 def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
@@ -97,13 +99,13 @@ def test_a_run_of_a_query_imports_nothing_of_writes(imported, bench, org):
     modules, _ = imported("run", "-q", bench.job(query))
     assert packages(modules).isdisjoint({*NEVER, *ENGINE, "sqlalchemy"})
     assert modules.isdisjoint({"runner.engine.write", "runner.engine.bulk", "runner.engine.undo"})
-    assert len(modules) < 375
+    assert len(modules) < 342
 
 
 def test_a_word_is_completed_without_more_than_the_command_line(imported):
     modules, said = imported(**COMPLETE)
     assert said == "validate\n"
-    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml", "filelock"})
+    assert packages(modules).isdisjoint({*NEVER, *ENGINE, "yaml", "filelock"} - {"typer"})
     assert layers(modules).isdisjoint({"tables", "salesforce", "engine", "local_org", "state"})
     assert len(modules) < 80
 

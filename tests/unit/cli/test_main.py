@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-import runner.cli.app
+import runner.cli.plain_words
 from runner.cli.main import main
+from runner.cli.terminal import Exit
 from runner.errors import (
     ExitCode,
     JobError,
@@ -26,10 +27,10 @@ def meet(monkeypatch, capsys):
     """Run the command so that it meets an error; give its exit code and what it said."""
 
     def run(error, *words):
-        def run_app():
+        def verb():
             raise error
 
-        monkeypatch.setattr(runner.cli.app, "run_app", run_app)
+        monkeypatch.setattr(runner.cli.plain_words, "verb_of", lambda _words, _environ: verb)
         monkeypatch.setattr(sys, "argv", ["runner", *words])
         with pytest.raises(SystemExit) as left:
             main()
@@ -50,6 +51,8 @@ def meet(monkeypatch, capsys):
         (LimitError("x"), 5),
         (LockHeldError("x"), 11),
         (KeyboardInterrupt(), 130),
+        (EOFError(), 1),
+        (Exit(ExitCode.OVERDUE), 12),
     ],
 )
 def test_every_error_has_its_exit_code(meet, error, code):

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from runner.cli.declare import readable_by_typer
 from runner.cli.settings import AllowOutside, permissions, user_state
 
 
@@ -13,9 +14,10 @@ def permitted():
     """Read the option as a verb does."""
     app, found = typer.Typer(), []
 
-    @app.command()
     def verb(allow_outside: AllowOutside = None):
         found.append(permissions(None, allow_outside, user_state()))
+
+    app.command()(readable_by_typer(verb))
 
     def read(*words):
         app(words, standalone_mode=False)
