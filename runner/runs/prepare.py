@@ -7,15 +7,17 @@ is chosen or how it is executed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
-from runner.errors import JobError, RunnerError, UsageError, all_of
+from runner.errors import JobError, LockHeldError, RunnerError, UsageError, all_of
 from runner.events import Sink
 from runner.files import real_path
 from runner.job.endpoints import DatabaseTarget, TableMode, why_not_compared
@@ -30,6 +32,8 @@ from runner.state.ledger import Ledger
 from runner.state.locks import target_locks
 from runner.state.run_records import APPLY, RunRecord, RunRequest, RunState, new_run_id
 from runner.state.store import open_state
+
+Held = TypeVar("Held")
 
 
 def _ignore_job(_job: Job) -> None:
@@ -220,26 +224,39 @@ def locked(job: Job, options: RunOptions) -> Iterator[JobLock]:
     Raises:
         LockHeldError: Another run holds one of them.
     """
-    folder, wait = options.settings.state.create(), options.wait_lock_seconds
+    folder = options.settings.state.create()
     now = datetime.now(UTC)
     run_id = new_run_id(now)
-    with (
-        open_state(folder) as state,
-        state.run_lock(
+    with open_state(folder) as state, ExitStack() as locks:
+        lock_job = partial(
+            state.run_lock,
             job.file,
             job.connection.org_id,
             run_id=run_id,
             target=job.connection.target,
             since=now,
-            wait_seconds=wait,
-        ) as note_run_id,
-        target_locks(folder.locks, _added_to(job), run_id=run_id, wait_seconds=wait),
-    ):
+        )
+        note_run_id = _waited_for(locks, lock_job, options)
+        lock_targets = partial(target_locks, folder.locks, [*_added_to(job)], run_id=run_id)
+        _waited_for(locks, lock_targets, options)
         lock = JobLock(state.ledger, run_id, note_run_id, state.permit)
         yield lock
         if lock.is_used and folder.shared is not None:
             with state.ledger.files.writing(lock.run_id):
                 pass  # the log has grown since the run's end was recorded
+
+
+def _waited_for(
+    locks: ExitStack, lock: Callable[..., AbstractContextManager[Held]], options: RunOptions
+) -> Held:
+    """Hold a lock; before a wait for it, say who has it."""
+    wait = options.wait_lock_seconds
+    if wait > 0:
+        try:
+            return locks.enter_context(lock(wait_seconds=0.0))
+        except LockHeldError as error:
+            options.sink(events.Warned(f"{error.message} Waiting for it, up to {wait:,.0f} s."))
+    return locks.enter_context(lock(wait_seconds=wait))
 
 
 def clean_up(lock: JobLock, options: RunOptions) -> Sequence[RunRecord]:

@@ -272,6 +272,22 @@ def test_ctrl_c_ends_all_in_order(project):
     assert names(org) == ["Acme", "Bcme"]
 
 
+def test_a_second_ctrl_c_leaves_at_once_and_says_nothing_else(project):
+    org = project.org("one")
+    org.stall_jobs()
+    words = ("run", "one", "--on", "dask:1", "-v")
+    process = project.bench.start(*words, start_new_session=True)
+    until_stalled(process)
+    os.killpg(process.pid, signal.SIGINT)
+    for line in process.stderr:
+        if line.startswith("stopping"):
+            break
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)  # workers have its stderr: it waits for them, too
+    assert (process.returncode, out.strip(), err) == (130, "", "")
+    org.go_on()
+
+
 def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
     with cluster_in(tmp_path, 0) as (address, _):
         project = Project(tmp_path, warm, address, serve_org)

@@ -1,6 +1,7 @@
 """Several jobs in one command: all are checked before the first starts; one document is printed."""
 
 import json
+import re
 import signal
 
 import pytest
@@ -176,6 +177,9 @@ def test_a_signal_while_a_job_waits_for_its_lock_names_it(bench, serve_org):
     waiting.send_signal(signal.SIGTERM)
     out, err = waiting.communicate(timeout=60)
     assert waiting.returncode == 143, err
+    assert re.search(
+        rf"warning: Run \S+ of {slow} is in progress: pid \d+ on .* Waiting for it", err
+    )
     assert "(exit 0)" in out
     assert f"Not started: {slow}." in err
 

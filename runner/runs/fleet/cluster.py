@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -35,6 +36,7 @@ _QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.logging.distributed": "critical",
 }
+_QUIET_TRACKER = "ignore:resource_tracker:UserWarning"
 _GONE = (OSError, TimeoutError, RuntimeError, AttributeError)
 """What a client raises whose scheduler has gone; it has no `scheduler` once it has given up."""
 
@@ -47,6 +49,18 @@ class LostJobError(RunnerError):
     """
 
     by_deaths = False
+
+    def __init__(self, message: str, advice: str) -> None:
+        super().__init__(message, hint=f"{advice} Run the job again: an unfinished run is resumed.")
+        self._advice = advice
+
+    def name_run(self, run_id: str) -> None:
+        """Say which run it is, and how to go on with it."""
+        self.message = f"{self.message.removesuffix('.')}: run {run_id}."
+        self.hint = (
+            f"{self._advice} `runner fleet` shows whether a worker is still at the run, "
+            f"`runner show {run_id}` how far it came, and `runner resume {run_id}` continues it."
+        )
 
 
 class Cluster:
@@ -131,16 +145,13 @@ class Cluster:
         if isinstance(error, KilledWorker):
             lost = LostJobError(
                 f"The workers that ran this job died, {error.allowed_failures + 1} in a row.",
-                hint="Perhaps they have too little memory: look at their logs. `runner resume` "
-                "continues the run.",
+                "Perhaps they have too little memory: look at their logs.",
             )
             lost.by_deaths = True
             return lost
         why = f": {type(error).__name__}: {error}" if error is not None else ""
         return LostJobError(
-            f"{self.name} has lost this job{why}.",
-            hint="Look at the logs of the scheduler. Run the job again: an unfinished run is "
-            "resumed.",
+            f"{self.name} has lost this job{why}.", "Look at the logs of the scheduler."
         )
 
     @contextmanager
@@ -231,7 +242,13 @@ def _check_certificates(where: str, library: Any) -> None:  # noqa: ANN401 - an 
 
 async def _without_interrupts() -> None:
     """Keep Ctrl-C from the workers, which this thread starts: the command tells them to stop."""
-    ensure_running()  # or it starts with the first of them, and lets Ctrl-C through again
+    # The tracker of semaphores starts now: it would start with the first of them, and let Ctrl-C
+    # through again. After a second Ctrl-C it removes them, and is not to warn of them.
+    sys.warnoptions.append(_QUIET_TRACKER)
+    try:
+        ensure_running()
+    finally:
+        sys.warnoptions.remove(_QUIET_TRACKER)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 

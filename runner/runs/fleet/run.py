@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from runner import events
 from runner.errors import AbortedError, ExitCode, RunnerError, TransientError
 from runner.events import Sink
 from runner.job.model import Job
@@ -33,7 +34,7 @@ from runner.runs.prepare import PreparedRun, RunOptions
 from runner.state.paths import StateFolder, project_folder
 
 LEASE_OF_THE_DEAD_SECONDS = 75.0
-"""How long a job waits for its lock: that of a machine that died runs out within a minute."""
+"""How long a job waits for a lock that its dead worker may have: it runs out within a minute."""
 _LOOK_SECONDS = 1.0
 _NO_WORKERS_SECONDS = 60.0
 _MOST_TRIES = 4
@@ -128,6 +129,9 @@ class _Driver:
         self._sinks = [sink_of(each.job) for each in jobs]
         self._tries = [0] * len(jobs)
         self._attempts: list[set[str]] = [set() for _ in jobs]
+        self._run_ids: dict[int, str] = {}
+        """The runs that workers have begun."""
+        self._wait_for_the_dead: set[int] = set()
         self._under_way: set[int] = set()
         self._ends: dict[int, End] = {}
         self._is_last = False
@@ -175,10 +179,15 @@ class _Driver:
 
     def _pass_on(self, seconds: float) -> None:
         for said in self._cluster.said(seconds):
-            number, attempt, event = json.loads(said)
+            number, attempt, text = json.loads(said)
             if number in self._under_way:
                 self._attempts[number].add(attempt)
-                self._sinks[number](self._places.event(event))
+                if text is None:  # it begins
+                    continue
+                event = self._places.event(text)
+                if isinstance(event, events.RunStarted):
+                    self._run_ids[number] = event.run_id
+                self._sinks[number](event)
 
     def _settle(self, number: int, answer: str | LostJobError) -> None:
         end = answer if isinstance(answer, LostJobError) else self._end_of(answer)
@@ -190,16 +199,29 @@ class _Driver:
             and end.by_deaths
             and len(self._attempts[number]) < _MOST_TRIES
         )
+        if self._stopping is None and code is ExitCode.LOCKED and self._may_be_of_the_dead(number):
+            self._wait_for_the_dead.add(number)
+            goes_on = True
         if goes_on and self._stopping is None and self._tries[number] < _MOST_TRIES:
             self._start(number)
             return
         self._under_way.discard(number)
+        if isinstance(end, LostJobError) and number in self._run_ids:
+            end.name_run(self._run_ids[number])
         if isinstance(end, RunnerError):
             end.job_file = self._jobs[number].job.file
         self._ends[number] = end
         timed_out = not isinstance(end, RunnerError) and has_timed_out(end)
         if timed_out or (self._fleet.fail_fast and code not in _WELL):
             self._is_last = True
+
+    def _may_be_of_the_dead(self, number: int) -> bool:
+        """Whether a job's lock may be that of a worker of ours that has died on another machine."""
+        return (
+            self._options.settings.state.shared is not None
+            and len(self._attempts[number]) > 1
+            and number not in self._wait_for_the_dead
+        )
 
     def _end_of(self, text: str) -> End:
         answer = self._places.decoded(Answer, text)
@@ -237,7 +259,7 @@ class _Driver:
         places = Places(self._places.project)
         left = None if options.ends_at is None else options.ends_at - time.monotonic()
         wait = options.wait_lock_seconds
-        if settings.state.shared is not None:
+        if number in self._wait_for_the_dead:
             wait = max(wait, LEASE_OF_THE_DEAD_SECONDS)
         order = Order(
             fleet=self._name,

@@ -134,6 +134,7 @@ def run_job(order: str, send: Send) -> str:
     places = Places(project_folder())
     asked = places.decoded(Order, order)
     sink = _Sending(asked.number, places, send)
+    sink.begin()
     try:
         state = _state(asked.state, places.path(asked.state_of) if asked.state_of else None)
         sink.places = places = Places(places.project, state.root)
@@ -234,6 +235,10 @@ class _Sending:
         self._send = send
         self._last: dict[str, float] = {}
         self._lock = Lock()
+
+    def begin(self) -> None:
+        """Tell the command that a worker has the order."""
+        self._send(json.dumps([self._number, self.attempt, None]))
 
     def __call__(self, event: events.Event) -> None:
         """Send an event; threads take turns."""

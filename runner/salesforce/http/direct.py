@@ -8,6 +8,7 @@ answer means.
 from __future__ import annotations
 
 import io
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -33,15 +34,20 @@ _SENT_BYTES = 256 * 1024
 
 
 class Connections:
-    """A pool of connections; threads may share it."""
+    """A pool of connections; threads may share it, and a forked process begins with none."""
 
     def __init__(self, connect_timeout: float, trusted: Callable[[], ssl.SSLContext]) -> None:
         """Open nothing yet; `trusted` is asked for the first server with TLS."""
         self._connect_timeout = connect_timeout
         self._trusted = trusted
         self._context: ssl.SSLContext | None = None
-        self._idle: dict[Origin, list[_Connection]] = {}
         self._is_closed = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have no connection, as a pool of this process."""
+        self._pid = os.getpid()
+        self._idle: dict[Origin, list[_Connection]] = {}
         self._lock = Lock()
         self._free = BoundedSemaphore(_MOST_CONNECTIONS)
 
@@ -53,6 +59,8 @@ class Connections:
             ExchangeError: What came back is no answer.
             OSError: The connection broke, or nothing came in time.
         """
+        if self._pid != os.getpid():
+            self._leave_to_parent()
         origin, head = request.origin(), request.head()
         if not self._free.acquire(blocking=False):
             try:
@@ -90,6 +98,17 @@ class Connections:
             self._is_closed = True
             idle = [each for some in self._idle.values() for each in some]
             self._idle.clear()
+        for each in idle:
+            each.close()
+
+    def _leave_to_parent(self) -> None:
+        """After a fork: two processes on one connection would read each other's answers.
+
+        Closing is this process's own; and what another thread of the parent had locked stays
+        locked here for ever.
+        """
+        idle = [each for some in self._idle.values() for each in some]
+        self._begin()
         for each in idle:
             each.close()
 

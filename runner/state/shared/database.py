@@ -43,6 +43,11 @@ _MIGRATION = 0x5F_72_75_6E_6E_65_72
 _PATHS = frozenset({"job_file", "folder", "results", "file", "target"})
 _PROJECT, _STATE = "project:", "state:"
 _NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+_VERSION = "SELECT version, NULL AS name FROM layout"
+_CHECK = (
+    "SELECT name, fence, run_id, host, (SELECT version FROM layout) AS version FROM locks "
+    "WHERE name = ANY(%(names)s) FOR SHARE"
+)
 _NAMED = re.compile(r"(?<!:):([a-z_][a-z0-9_]*)")
 
 
@@ -93,8 +98,7 @@ class PostgresDatabase(LedgerDatabase):
                 yield _Statements(connection, self)
                 return
             with _transaction(connection, self._address.schema, synced=synced):
-                self._check_layout(connection)
-                self._check_fences(connection)
+                self._check(connection)
                 yield _Statements(connection, self)
 
     @contextmanager
@@ -138,24 +142,24 @@ class PostgresDatabase(LedgerDatabase):
                 return f"{root}/{text[len(mark) :]}".rstrip("/")
         return text
 
-    def _check_layout(self, connection: Connection) -> None:
-        """Refuse to write once another release has changed the tables under this process."""
-        if connection.exec_driver_sql("SELECT version FROM layout").scalar_one() != len(LAYOUTS):
+    def _check(self, connection: Connection) -> None:
+        """Refuse to write once a lock is another's, or another release has changed the tables.
+
+        One statement, as each is a way to the server and back. No lock is taken over before the
+        transaction commits.
+        """
+        names = [lease.name for lease in self.leases]
+        rows = connection.exec_driver_sql(_CHECK if names else _VERSION, {"names": names})
+        found = {row.name: row for row in rows}
+        if any(row.version != len(LAYOUTS) for row in found.values()):
             raise StateError(
                 f"Another release has changed the tables of {self.name} while this one used them.",
                 hint="Install that release, then `runner resume`.",
             )
-
-    def _check_fences(self, connection: Connection) -> None:
-        """Refuse to write once a lock is another's; none is taken over before this commits."""
         for lease in self.leases:
-            found = connection.exec_driver_sql(
-                "SELECT fence, run_id, host FROM locks WHERE name = %(name)s FOR SHARE",
-                {"name": lease.name},
-            ).fetchone()
-            if found is None or found[0] != lease.fence:
-                by = f"run {found[1]} on {found[2]}" if found and found[1] else "another run"
-                raise out_of_touch(by)
+            row = found.get(lease.name)
+            if row is None or row.fence != lease.fence:
+                raise out_of_touch(*((row.run_id, row.host) if row else ()))
 
     @contextmanager
     def _opened(self) -> Iterator[Connection]:
@@ -213,12 +217,19 @@ class PostgresDatabase(LedgerDatabase):
             ) from None
 
 
-def out_of_touch(by: str) -> LockHeldError:
-    """The error of a run whose lock another has taken."""
+def out_of_touch(run_id: str | None = None, host: str = "") -> LockHeldError:
+    """The error of a run whose lock another has taken.
+
+    Args:
+        run_id: The run that has it, perhaps this one on another machine; None: it has ended.
+        host: Where.
+    """
+    by = f"run {run_id} on {host}" if run_id else "another run"
+    shows = f"`runner show {run_id}`" if run_id else "`runner history`"
     return LockHeldError(
         f"This machine was out of touch with the state for too long, and {by} has taken over. "
         "Nothing more is sent from here.",
-        hint="`runner history` shows the run that goes on.",
+        hint=f"{shows} shows how it goes on; nothing is to be done here.",
     )
 
 

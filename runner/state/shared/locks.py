@@ -179,7 +179,9 @@ def check_leases(database: PostgresDatabase) -> None:
     """
     for lease in database.leases:
         if lease.is_over and not _is_renewed(database, lease):
-            raise out_of_touch("another run")
+            with database.reading() as connection:
+                holder = connection.execute(_HOLDER, {"name": lease.name}).fetchone()
+            raise out_of_touch(*((holder["run_id"], holder["host"]) if holder else ()))
 
 
 def _name_run(database: PostgresDatabase, values: dict[str, object]) -> None:

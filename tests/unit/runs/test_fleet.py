@@ -10,12 +10,13 @@ from msgspec.structs import replace
 from runner import events
 from runner.credentials import Secret, SecretReference
 from runner.diagnostics import Diagnostic
-from runner.errors import JobError, RailError, TransientError, UsageError
+from runner.errors import JobError, LockHeldError, RailError, TransientError, UsageError
 from runner.job.permissions import NO_PERMISSIONS
 from runner.outcome import RunOutcome, TaskOutcome, TaskStatus
 from runner.runs.fleet.checks import check_workers, question_for
+from runner.runs.fleet.cluster import LostJobError
 from runner.runs.fleet.messages import Answer, Places, Problem, Report
-from runner.runs.fleet.run import _Driver
+from runner.runs.fleet.run import Fleet, _Driver
 from runner.runs.fleet.schedule import Schedule
 from runner.runs.fleet.worker import _state
 from runner.runs.prepare import RunOptions, prepare
@@ -127,7 +128,7 @@ def test_the_order_of_a_job_has_no_secret(monkeypatch, tmp_path):
     assert "canary" not in json.dumps(order)
     assert order["state"] == "postgresql://sync@db/crm?files=s3://acme/state"
     assert order["job_file"] == "j.yaml"
-    assert order["wait_lock_seconds"] >= 60
+    assert order["wait_lock_seconds"] == 0, "as on one machine"
     question = question_for(prepared, settings.state, Places(tmp_path))
     assert "canary" not in places.encoded(question, safe=False)
     assert question.files[0][0] == "j.yaml"
@@ -217,3 +218,83 @@ def test_a_worker_completes_the_state_with_its_own_password(tmp_path, monkeypatc
     assert not _state(named).is_chosen_by_project
     assert _state(named, tmp_path / "sfrunner.yaml").is_chosen_by_project, "as for the command"
     assert _state(named.replace("crm", "hr")).shared.url == named.replace("crm", "hr")
+
+
+class _Cluster:
+    """A cluster whose workers do as they are told."""
+
+    name = "The scheduler"
+    threads = 1
+    is_given_up = False
+
+    def __init__(self, places, *acts):
+        self.places = places
+        self.acts = [*acts]
+        self.orders = []
+        self.events = []
+
+    def start(self, _number, order):
+        self.orders.append(json.loads(order))
+        self.act = self.acts.pop(0)
+
+    def said(self, _seconds):
+        said, self.events = self.act.get("says", []), []
+        self.act["says"] = []
+        for attempt, event in said:
+            yield json.dumps([0, attempt, event and self.places.event_text(event)])
+
+    def ended(self):
+        if not self.act.get("says") and (end := self.act.pop("end", None)) is not None:
+            is_lost = isinstance(end, LostJobError)
+            yield 0, end if is_lost else self.places.encoded(Answer("x", problem=Problem.of(end)))
+
+
+def driven(folder, monkeypatch, state, *acts):
+    """How a job ends on a cluster, and the orders that it was given."""
+    monkeypatch.chdir(folder)
+    wanted = job(folder, "j", "{environment: sandbox, token: {env: T}}")
+    options = RunOptions(UserSettings(state))
+    prepared = prepare([wanted.file], RunRequest(), options)
+    places = Places(folder, state.root)
+    cluster = _Cluster(places, *acts)
+    fleet = Fleet("tcp://scheduler:8786")
+    driver = _Driver(cluster, prepared, options, fleet, places, "me", lambda _: events.ignore)
+    return driver.run().ends[0], cluster.orders
+
+
+HELD = LockHeldError("Run x of j.yaml is in progress: pid 1 on far.")
+BEGUN = events.RunStarted("2026-11-29-abc", "j", 1)
+
+
+def test_a_job_that_another_runs_ends_at_once_as_on_one_machine(monkeypatch, tmp_path):
+    shared = state_at("postgresql://db/crm?files=s3://acme/state", {"XDG_STATE_HOME": "/x"})
+    held = {"says": [("one", None)], "end": HELD}
+    end, orders = driven(tmp_path, monkeypatch, shared, held)
+    assert (end.exit_code, end.message) == (11, HELD.message)
+    assert [each["wait_lock_seconds"] for each in orders] == [0]
+
+
+def test_the_lock_of_a_worker_that_has_died_is_waited_for(monkeypatch, tmp_path):
+    shared = state_at("postgresql://db/crm?files=s3://acme/state", {"XDG_STATE_HOME": "/x"})
+    # The first worker dies, and the scheduler gives the order to another.
+    held = {"says": [("one", None), ("one", BEGUN), ("two", None)], "end": HELD}
+    end, orders = driven(tmp_path, monkeypatch, shared, held, {"end": UsageError("settled")})
+    assert end.message == "settled"
+    assert [each["wait_lock_seconds"] for each in orders] == [0, 75]
+    folder = StateFolder(tmp_path / "state")
+    again = {"says": [("one", None), ("one", BEGUN), ("two", None)], "end": HELD}
+    end, _ = driven(tmp_path, monkeypatch, folder, again)
+    assert end.exit_code == 11, "a folder's lock ends with its process"
+
+
+def test_a_job_that_is_lost_names_its_run_and_what_to_do(monkeypatch, tmp_path):
+    lost = LostJobError("The scheduler has lost this job.", "Look at the logs.")
+    end, _ = driven(tmp_path, monkeypatch, StateFolder(tmp_path), {"end": lost})
+    assert end.message == "The scheduler has lost this job."
+    assert "Run the job again" in end.hint
+    end, _ = driven(
+        tmp_path, monkeypatch, StateFolder(tmp_path), {"says": [("one", BEGUN)], "end": lost}
+    )
+    assert end.message == "The scheduler has lost this job: run 2026-11-29-abc."
+    assert "`runner resume 2026-11-29-abc`" in end.hint
+    assert "`runner show 2026-11-29-abc`" in end.hint

@@ -29,6 +29,8 @@ class Asked:
     path: str
     headers: dict[str, str]
     body: bytes
+    port: int = 0
+    """Of the other end, so one for each connection."""
 
     @property
     def json(self) -> Any:
@@ -67,7 +69,8 @@ class StubOrg:
             def _serve(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.command, self.path, headers, self.rfile.read(length))
+                body, port = self.rfile.read(length), self.client_address[1]
+                asked = Asked(self.command, self.path, headers, body, port)
                 answer = stub.answer(asked)
                 if answer.lost:
                     self.close_connection = True

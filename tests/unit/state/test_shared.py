@@ -254,8 +254,26 @@ def test_a_machine_that_slept_sends_on_only_if_nobody_took_over(machines, elsewh
         with pytest.raises(LockHeldError, match="in progress"), two.run_lock(job, None, run_id="x"):
             pass
         sleep()
-        with two.run_lock(job, None, run_id=SECOND), pytest.raises(LockHeldError, match="taken"):
+        with two.run_lock(job, None, run_id=SECOND), pytest.raises(LockHeldError) as lost:
             one.permit()
+        assert f"run {SECOND} on " in lost.value.message
+        assert f"`runner show {SECOND}`" in lost.value.hint
+
+
+def test_a_transaction_checks_all_its_locks_and_the_layout_at_once(machines):
+    (_, one), _ = machines
+    with ExitStack() as stack:
+        for name in "abc":
+            stack.enter_context(one.run_lock(Path(f"/jobs/{name}.yaml"), None, run_id=FIRST))
+        with one.ledger.database.writing() as connection:
+            engine = connection._connection.engine  # noqa: SLF001 - what goes over the wire
+        said = []
+        sqlalchemy.event.listen(
+            engine, "before_cursor_execute", lambda *told: said.append(told[2].split()[0])
+        )
+        with one.ledger.database.writing():
+            pass
+        assert said == ["SET", "SELECT"]
 
 
 def test_the_end_of_a_lost_lock_does_not_release_it(machines, elsewhere):

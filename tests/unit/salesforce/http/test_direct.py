@@ -1,6 +1,7 @@
 """Connections of our own: reused when that is safe, and what is refused before anything is sent."""
 
 import gzip
+import os
 import socket
 import ssl
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,21 @@ def test_a_connection_is_used_again(transport):
     with server([OK, OK]) as (url, heads):
         assert [get(transport, url), get(transport, url)] == [b"{}", b"{}"]
         assert len(heads.result()) == 2
+
+
+def test_a_forked_process_leaves_the_connections_of_its_parent_alone(org, transport):
+    org.respond = lambda _asked: (200, {})
+    get(transport, f"{org.url}/before")
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            get(transport, f"{org.url}/child")
+        os._exit(0)
+    os.waitpid(child, 0)
+    get(transport, f"{org.url}/after")
+    ports = {each.path: each.port for each in org.asked}
+    assert ports["/child"] != ports["/before"]
+    assert ports["/after"] == ports["/before"], "the parent's connection is still there"
 
 
 @pytest.mark.parametrize(
