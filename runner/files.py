@@ -9,11 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import platform
-import secrets
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 from zlib import crc32
 
@@ -142,7 +139,9 @@ def link_or_copy(file: Path, to: Path) -> None:
     except FileExistsError:
         raise
     except OSError:
-        shutil.copyfile(file, to)
+        from shutil import copyfile  # noqa: PLC0415 - not every start needs it
+
+        copyfile(file, to)
 
 
 def sync(path: Path) -> None:
@@ -200,20 +199,24 @@ def private_folder(path: Path) -> Path:
 
 def temporary_path(path: Path, suffix: str = "tmp") -> Path:
     """Name a file or folder beside `path` after this process, so that strays can be found."""
-    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{secrets.token_hex(4)}.{suffix}")
+    return path.with_name(f".{path.name}.{_HOST}-{os.getpid()}-{os.urandom(4).hex()}.{suffix}")
 
 
 def delete_strays(path: Path, suffix: str = "tmp") -> None:
     """Delete temporary files that dead processes of this machine left beside `path`."""
     for stray in _strays(path, suffix):
         if stray.is_dir():
-            shutil.rmtree(stray, ignore_errors=True)
+            from shutil import rmtree  # noqa: PLC0415 - not every start needs it
+
+            rmtree(stray, ignore_errors=True)
         else:
             with suppress(OSError):  # another user's, in a shared folder
                 stray.unlink()
 
 
 def _strays(path: Path, suffix: str) -> Iterator[Path]:
+    from glob import escape  # noqa: PLC0415 - not every start needs it
+
     for stray in path.parent.glob(f".{escape(path.name)}.{_HOST}-*-*.{suffix}"):
         pid = stray.name.rsplit(".", 2)[1].split("-")[1]
         if pid.isdigit() and not _is_alive(int(pid)):

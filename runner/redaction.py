@@ -6,11 +6,10 @@ Knows nothing of where a text goes.
 
 from __future__ import annotations
 
-import json
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Callable, Iterable, Iterator
-from html import escape
+from functools import cache
 from threading import Lock
 from urllib.parse import quote, quote_plus
 
@@ -46,7 +45,6 @@ _SHAPES_OF_REQUESTS = (
     r"(?<=assertion=)[^&\s]+",
     r"(?<=client_secret=)[^&\s]+",
 )
-_SHAPE = re.compile("|".join([*(shape for _, shape in SHAPES), *_SHAPES_OF_REQUESTS]), re.DOTALL)
 
 
 class _Secret:
@@ -128,7 +126,14 @@ def redacted(text: str, *, shapes: bool = False) -> str:
     # Most texts have none: a pattern of all secrets would take longer to compile than to look.
     found = [each for each in _registry.secrets.values() if each.may_be_in(text, joined)]
     clean = re.sub(_any_of(found), MASK, text) if found else text
-    return _SHAPE.sub(MASK, clean) if shapes else clean
+    return _shape().sub(MASK, clean) if shapes else clean
+
+
+@cache
+def _shape() -> re.Pattern[str]:
+    """Whatever looks like a secret."""
+    shapes = [*(shape for _, shape in SHAPES), *_SHAPES_OF_REQUESTS]
+    return re.compile("|".join(shapes), re.DOTALL)
 
 
 def secret_pattern() -> str | None:
@@ -150,15 +155,21 @@ def _plain_forms(text: str) -> Iterator[str]:
     for form in (encoded, quote(text), quote_plus(text)):
         yield from (form, _lower_escapes(form))
     yield quote(encoded, safe="")
-    yield escape(text)
+    yield text.translate(_IN_HTML)
     for is_ascii in (True, False):
         yield from _in_json(text, is_ascii=is_ascii)
     yield from _lines(text)
     yield from (text.encode().hex(), text.encode().hex().upper())
 
 
+_IN_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#x27;"})
+"""As `html.escape` does, without the import of all entities of HTML."""
+
+
 def _in_json(text: str, *, is_ascii: bool) -> tuple[str, str, str]:
     """In JSON, with `/` escaped as some do, and in JSON within JSON."""
+    import json  # noqa: PLC0415 - not every start needs it
+
     once = json.dumps(text, ensure_ascii=is_ascii)[1:-1]
     return once, once.replace("/", "\\/"), json.dumps(once, ensure_ascii=is_ascii)[1:-1]
 
@@ -182,7 +193,7 @@ def _in_base64(text: str) -> Iterator[str]:
     """
     content = text.encode()
     for offset in range(3):
-        encoded = b64encode(b"\0" * offset + content).decode().rstrip("=")
+        encoded = b2a_base64(b"\0" * offset + content, newline=False).decode().rstrip("=")
         # Characters that only depend on the text: whole groups of six of its bits.
         first = -(-8 * offset // 6)
         last = 8 * (offset + len(content)) // 6

@@ -6,6 +6,7 @@ verbs.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -33,6 +34,7 @@ def main() -> None:
         sys.stdout.write(f"runner {__version__}\n")
         return
     gc.set_threshold(*_GARBAGE)
+    atexit.register(gc.freeze)  # Python would look for cycles in all that ends with it
     from runner.cli.log_format import logging_as_asked
     from runner.cli.redact_output import redacted_streams
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -149,6 +148,8 @@ def token_override() -> SecretReference | None:
         return SecretReference(env=TOKEN)
     if names[0] == TOKEN_FILE:
         return SecretReference(path=Path(value).expanduser().absolute())
+    import shlex
+
     try:
         return SecretReference(command=tuple(shlex.split(value)))
     except ValueError:

@@ -8,7 +8,6 @@ protect.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -226,6 +225,8 @@ def _open(lock_file: Path) -> int:
 
 def lock_name(job: str, org_id: str | None, target: str | None) -> str:
     """The name of a job's lock on an org: readable, and one for each."""
+    import hashlib  # noqa: PLC0415 - not every start needs it
+
     of_target = f"\0{target}" if target else ""
     digest = hashlib.sha256(f"{job}\0{org_id or ''}{of_target}".encode()).hexdigest()
     return f"{Path(job).stem[:40]}-{digest[:16]}"

@@ -9,7 +9,6 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,6 +53,8 @@ def user_state_at(given: str | Path | None, environ: Mapping[str, str]) -> State
     """
     named = str(given or environ.get(VARIABLE) or "")
     if "://" in named:
+        from hashlib import sha256  # noqa: PLC0415 - not every start needs it
+
         from runner.state.shared.address import read_address  # noqa: PLC0415 - few have one
 
         address = read_address(named, project_folder())
@@ -178,4 +179,6 @@ def _key_of(folder: Path) -> str:
     """A file name for a folder: its own name to read, a hash of its real path to tell it apart."""
     path = real_path(folder)
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", path.name)[:_READABLE] or "root"
+    from hashlib import sha256  # noqa: PLC0415 - not every start needs it
+
     return f"{name}-{sha256(os.fsencode(path)).hexdigest()[:_HASH_DIGITS]}"

@@ -6,7 +6,7 @@ Knows pids and how the kernel counts. Knows nothing of what a process does.
 from __future__ import annotations
 
 import os
-import socket
+import platform
 from pathlib import Path
 
 from msgspec import Struct
@@ -31,17 +31,17 @@ class ProcessIdentity(Struct, frozen=True):
     def current(cls) -> ProcessIdentity:
         """Identify this process."""
         pid = os.getpid()
-        return cls(pid, socket.gethostname(), _start_time(pid))
+        return cls(pid, platform.node(), _start_time(pid))
 
     @property
     def is_of_this_machine(self) -> bool:
         """Whether it runs, or ran, under this machine's kernel since its last start."""
         boot = (self.started or "").partition("/")[0]
-        return self.host == socket.gethostname() and (not boot or boot == _boot_id())
+        return self.host == platform.node() and (not boot or boot == _boot_id())
 
     def has_ended(self) -> bool:
         """Whether it is certain to have ended; nothing is certain of another machine's process."""
-        if self.host != socket.gethostname():
+        if self.host != platform.node():
             return False
         try:
             os.kill(self.pid, 0)

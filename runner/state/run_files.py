@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from shutil import rmtree
 from typing import Protocol
 
 from runner.state.ledger_database import LedgerDatabase, Statements
@@ -85,6 +84,8 @@ class FolderFiles:
 
     def delete(self, run_id: str) -> None:
         """Delete a run's folder."""
+        from shutil import rmtree  # noqa: PLC0415 - not every start needs it
+
         rmtree(self._runs / run_id, ignore_errors=True)
 
     def check(self) -> None:

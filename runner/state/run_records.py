@@ -6,7 +6,7 @@ Knows the columns. Knows nothing of connections or transactions.
 from __future__ import annotations
 
 import json
-import secrets
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -33,7 +33,7 @@ def new_run_id(started: datetime) -> str:
 
     Names sort by time; of two runs that start in the same second the last four digits differ.
     """
-    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    return f"{started.astimezone(UTC):%Y%m%d-%H%M%S}-{os.urandom(2).hex()}"
 
 
 class RunState(StrEnum):

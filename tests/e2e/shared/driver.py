@@ -4,6 +4,7 @@
 or in the store are points to be killed at, too.
 """
 
+import platform
 import socket
 import sys
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ def of_a_host(asked):
     """In a fork: the points of the crash tests, those of a shared state, and a host's name."""
     host = asked["env"].get("SFRUNNER_TEST_HOST")
     if host:
-        socket.gethostname = lambda: host
+        platform.node = socket.gethostname = lambda: host
     with driver.counted(asked):
         yield
 
