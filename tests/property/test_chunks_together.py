@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pytest import MonkeyPatch  # noqa: PT013 - hypothesis takes no fixture
 
 from runner.job.choices import Blank, Duplicates
@@ -34,25 +35,47 @@ ODD = {
     "day": ("", "2024-02-29", "2023-02-29", "2024-1-1", "soon"),
 }
 odd_rows = st.tuples(*(st.sampled_from(ODD[each.field]) for each in FIELDS))
+COMPUTED = (None, "upper(text)", "k || chr(13) || '!'", "CASE WHEN sum > '5' THEN day END")
 places = st.dictionaries(st.integers(0, 79), odd_rows, max_size=3)
 
 
 @settings(max_examples=8, deadline=None)
-@given(odd=places, line_end=st.sampled_from(("\n", "\r\n")), blank=st.sampled_from(Blank))
-@example(odd={}, line_end="\n", blank=Blank.KEEP)
-@example(odd={70: ("K3", "", "", "", "")}, line_end="\n", blank=Blank.KEEP)
-@example(odd={70: ("", "", "", "", "")}, line_end="\n", blank=Blank.KEEP)
-@example(odd={60: ("k1", "x", "1", "yes", "")}, line_end="\n", blank=Blank.KEEP)
-def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(odd, line_end, blank):
+@given(
+    odd=places,
+    line_end=st.sampled_from(("\n", "\r\n")),
+    blank=st.sampled_from(Blank),
+    is_cut=st.booleans(),
+    computed=st.sampled_from(COMPUTED),
+)
+@example(odd={}, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None)
+@example(
+    odd={70: ("K3", "", "", "", "")}, line_end="\n", blank=Blank.KEEP, is_cut=True, computed=None
+)
+@example(
+    odd={70: ("", "", "", "", "")}, line_end="\n", blank=Blank.KEEP, is_cut=False, computed=None
+)
+@example(
+    odd={60: ("k1", "x", "1", "yes", "")},
+    line_end="\n",
+    blank=Blank.KEEP,
+    is_cut=True,
+    computed="upper(text)",
+)
+def test_rows_are_the_same_whether_chunks_are_checked_together_or_mapped(
+    odd, line_end, blank, is_cut, computed
+):
     rows = [odd.get(at, (f"k{at}", "Acme", "12.5", "true", "2026-01-31")) for at in range(80)]
     content = line_end.join([",".join(each.field for each in FIELDS), *map(",".join, rows), ""])
-    together, fast = staged(content, blank, is_fast=True)
-    _, slow = staged(content, blank, is_fast=False)
+    fields = [replace(each, is_cut=is_cut and each.field == "text") for each in FIELDS]
+    if computed:
+        fields.append(MappedColumn("more", computed, max_length=20))
+    together, fast = staged(content, fields, blank, is_fast=True)
+    _, slow = staged(content, fields, blank, is_fast=False)
     assert fast == slow
-    assert together > 2 or odd
+    assert together > 2 or odd or computed
 
 
-def staged(content, blank, *, is_fast):
+def staged(content, fields, blank, *, is_fast):
     """How many chunks were passed on together, and everything that is known of the rows."""
     together = 0
     original = ChunkMapper._pass_on_together  # noqa: SLF001 - counted, not replaced
@@ -67,6 +90,7 @@ def staged(content, blank, *, is_fast):
         patch.setattr(chunks, "_BLOCK_BYTES", 400)
         patch.setattr(chunks.cut_chunks, "__defaults__", (400,))
         patch.setattr(chunk_mapping, "_COLUMNS_AT_ONCE", 2)
+        patch.setattr(chunk_mapping, "_SAMPLED_FROM", 0)
         patch.setattr(
             ChunkMapper, "_pass_on_together", pass_on_together if is_fast else lambda *_: []
         )
@@ -76,7 +100,7 @@ def staged(content, blank, *, is_fast):
         (folder / "source.csv").write_text(content, encoding="utf-8", newline="")
         staging = StagedRows(folder / "staging")
         staging.load(FileSource(folder / "source.csv", FileShape(FileFormat.CSV)))
-        staging.map(FIELDS, blank=blank)
+        staging.map(fields, blank=blank)
         settle_duplicates(staging, Duplicates.FAIL)
         sent = b"".join(part.file.read_bytes() for part in staging.parts(folder / "parts"))
         known = [(c.first_row, c.rows, c.rejected, c.sent_bytes, c.blank) for c in staging.chunks]

@@ -64,6 +64,8 @@ EXPECTED = {
     FieldKind.ID: "a record Id of 15 or 18 letters and digits",
 }
 """What to write instead, for messages."""
+_YES = ("true", "1", "yes", "t", "y", "on", "1.0")
+_NO = ("false", "0", "no", "f", "n", "off", "0.0")
 _LIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 """Separators of thousands that are written in more than one way."""
 _NAMED_ZONE = re.compile("%[zZ]")
@@ -233,15 +235,16 @@ def _matches(text: str, pattern: str) -> str:
 
 
 def _boolean(text: str) -> str:
-    words = (
-        "CASE __word WHEN 'true' THEN 'true' WHEN 'false' THEN 'false'"
-        " WHEN '1' THEN 'true' WHEN '0' THEN 'false' WHEN 'yes' THEN 'true' WHEN 'no' THEN 'false'"
-        " WHEN 't' THEN 'true' WHEN 'f' THEN 'false' WHEN 'y' THEN 'true' WHEN 'n' THEN 'false'"
-        " WHEN 'on' THEN 'true' WHEN 'off' THEN 'false' WHEN '1.0' THEN 'true'"
-        " WHEN '0.0' THEN 'false' END"
+    # The usual words first: to make a value lower takes longer than to compare it.
+    usual = (
+        f"WHEN {text} = 'true' OR {text} = 'false' THEN {text}"
+        f" WHEN {text} IN ('yes', '1') THEN 'true' WHEN {text} IN ('no', '0') THEN 'false'"
     )
-    word = once(f"lower({text})", "__word", words)
-    return f"CASE WHEN {text} = 'true' OR {text} = 'false' THEN {text} ELSE {word} END"
+    yes, no = (", ".join(map(literal, words)) for words in (_YES, _NO))
+    return (
+        f"CASE {usual} WHEN lower({text}) IN ({yes}) THEN 'true'"
+        f" WHEN lower({text}) IN ({no}) THEN 'false' END"
+    )
 
 
 def _number(text: str) -> str:

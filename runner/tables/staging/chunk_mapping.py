@@ -36,10 +36,12 @@ if TYPE_CHECKING:
 
 _MOST_TRIES = 3
 """Chunks that are tried in vain at most, one after the other."""
-
-
-_COLUMNS_AT_ONCE = 30
+_COLUMNS_AT_ONCE = 20
 """Planning a statement takes as long as running it for a chunk of so many columns, or longer."""
+_SAMPLE = 2_048
+"""Rows that are looked at before the first chunk is staged."""
+_SAMPLED_FROM = 1_000_000
+"""Bytes of a chunk; a smaller one is staged again in no time."""
 
 
 class ReadChunk(Struct, frozen=True):
@@ -243,6 +245,10 @@ class ChunkMapper(Struct):
         passed = self._passed
         if passed is None:
             passed = passed_on(self.mappings, self.blank)
+            if 0 < len(passed) < len(self.mappings) and _size(chunk.read_file) > _SAMPLED_FROM:
+                # A value that changes is mostly soon found, and this chunk then staged only once.
+                changing = self._changing(cursor, chunk, passed, f" LIMIT {_SAMPLE}")
+                passed = {index: each for index, each in passed.items() if index not in changing}
         counted = None
         while passed:
             # If nothing is computed, the values are not needed: only whether they may be sent.
@@ -257,13 +263,17 @@ class ChunkMapper(Struct):
         return counted, passed
 
     def _changing(
-        self, cursor: duckdb.DuckDBPyConnection, chunk: RowChunk, passed: dict[int, str]
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        chunk: RowChunk,
+        passed: dict[int, str],
+        limit: str = "",
     ) -> set[int]:
         """The columns that have a value that may not be sent as it is read."""
         read = read_records(chunk.read_file, chunk.dialect, self.columns)
         cells = ", ".join(f"{name(column)} AS s{at}" for at, column in enumerate(self.columns))
         changes = ", ".join(f"coalesce(bool_or({each}), false)" for each in passed.values())
-        query = f"SELECT {changes} FROM (SELECT {cells} FROM {read})"
+        query = f"SELECT {changes} FROM (SELECT {cells} FROM {read}{limit})"
         found = cursor.execute(query).fetchall()[0]
         return {index for index, changes in zip(passed, found, strict=True) if changes}
 

@@ -7,7 +7,8 @@ some at a time. Knows mappings. Knows nothing of what is in chunks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _COMPARED_AT_ONCE = 500_000
 """Hashes: grouping them takes 40 bytes each."""
+_DIVIDED_AT_ONCE = 32
+"""Files: DuckDB holds what it has read of them."""
 
 
 def key_of(mappings: Sequence[ColumnMapping]) -> ColumnMapping | None:
@@ -75,11 +78,9 @@ class KeyHashes(Struct, frozen=True):
         if not files:
             return []
         saved = read_parquet(files)
-        turns = 1 + rows // _COMPARED_AT_ONCE
-        for turn in range(turns):
-            some = f" WHERE hash % {turns} = {turn}" if turns > 1 else ""
+        for some in self._in_turns(connection, files, 1 + rows // _COMPARED_AT_ONCE):
             connection.execute(
-                f"INSERT INTO repeated SELECT hash FROM {saved}{some}"
+                f"INSERT INTO repeated SELECT hash FROM {read_parquet(some)}"
                 " GROUP BY hash HAVING count(*) > 1"
             )
         found: list[tuple[int]] = []
@@ -89,6 +90,28 @@ class KeyHashes(Struct, frozen=True):
         for file in files:
             file.unlink()
         return [chunk for (chunk,) in found]
+
+    def _in_turns(
+        self, connection: duckdb.DuckDBPyConnection, files: list[Path], turns: int
+    ) -> Iterator[list[Path]]:
+        """Files with a share of the hashes each: equal ones in the same turn.
+
+        They are divided in one pass, for to read every file in every turn takes longer with the
+        square of the rows.
+        """
+        if turns == 1:
+            yield files
+            return
+        folder = self.folder / "keys"
+        for at in range(0, len(files), _DIVIDED_AT_ONCE):
+            some = read_parquet(files[at : at + _DIVIDED_AT_ONCE])
+            connection.execute(
+                f"COPY (SELECT hash, hash % {turns} AS turn FROM {some}) TO {literal(str(folder))}"
+                " (FORMAT parquet, COMPRESSION uncompressed, PARTITION_BY (turn), APPEND)"
+            )
+        for turn in folder.iterdir():
+            yield list(turn.iterdir())
+        shutil.rmtree(folder)
 
 
 def key_hashes(mappings: Sequence[ColumnMapping], folder: Path) -> KeyHashes | None:

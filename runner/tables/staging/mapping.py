@@ -6,7 +6,7 @@ why the row cannot be sent. Knows SQL. Knows nothing of files or of who reads th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -27,7 +27,7 @@ from runner.tables.staging.canonical_values import (
     source_format,
     trimmed,
 )
-from runner.tables.staging.expressions import parse
+from runner.tables.staging.expressions import is_plain, parse
 from runner.tables.staging.mapping_errors import (
     list_in_field,
     missing_column,
@@ -118,10 +118,21 @@ class ColumnMapping(Struct, frozen=True):
     def converted(self, goal: Pass) -> str:
         """SQL of the canonical text."""
         text = f"__{'c' if self.format else 't'}{self.index}"
-        is_as_read = self.source is not None and self.format is None
-        if self.column.kind is FieldKind.TEXT and is_as_read and not goal.has_return:
+        if self.column.kind is FieldKind.TEXT and not (goal.has_return or self._adds_return):
             return text
         return canonical(self.column.kind, text)
+
+    @property
+    def _adds_return(self) -> bool:
+        """Whether a text may have a CR although no value of the source has one."""
+        if self.source is not None:
+            return self.format is not None
+        expression = self.column.expression or ""
+        return self.format is not None or "\r" in expression or not is_plain(expression)
+
+    def value(self, passed: Container[int]) -> str:
+        """Name of its canonical text in a query, given the columns that are taken as read."""
+        return f"s{self.source}" if self.index in passed else f"m{self.index}"
 
 
 def map_columns(
@@ -263,17 +274,13 @@ def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of i
     passed = goal.passed
     mapped = [each for each in mappings if each.index not in passed]
     renamed = [f"{name(c)} AS s{place}" for place, c in enumerate(source_columns)]
-    renamed += [
-        f"{name(source_columns[m.source or 0])} AS m{m.index}"
-        for m in mappings
-        if m.index in passed
-    ]
     computed = [f"{m.computed} AS __e{m.index}" for m in mapped if m.computed]
     texts = [f"{m.text} AS __t{m.index}" for m in mapped]
     reformatted = [f"{m.format.sql(f'__t{m.index}')} AS __c{m.index}" for m in mapped if m.format]
     values = [f"{m.converted(goal)} AS m{m.index}" for m in mapped]
     wanted = mappings if wanted is None else wanted
-    cells = [f"{_cell(m, blank, is_only=len(mappings) == 1)} AS {m.cell}" for m in wanted]
+    is_only = len(mappings) == 1
+    cells = [f"{_cell(m, passed, blank, is_only=is_only)} AS {m.cell}" for m in wanted]
     problem = problem_of(mappings, has_null=goal.has_null, explains=goal.explains, passed=passed)
     problem = _or_unreadable(problem, mappings, source_columns)
     staged = [*carried, *cells, f"{problem} AS problem", f"{_cut(mapped)} AS cut"]
@@ -286,10 +293,10 @@ def staging_query(  # noqa: PLR0913 - what is read, how, and what is wanted of i
     return query
 
 
-def _cell(mapping: ColumnMapping, blank: Blank, *, is_only: bool) -> str:
+def _cell(mapping: ColumnMapping, passed: Container[int], blank: Blank, *, is_only: bool) -> str:
     """Write the SQL of a cell to send; `is_only` if a record has no other."""
-    value = f"m{mapping.index}"
-    if mapping.column.is_cut:
+    value = mapping.value(passed)
+    if mapping.column.is_cut and mapping.index not in passed:
         cut = f"left({trimmed(value)}, {mapping.column.max_length})"
         value = f"CASE WHEN {mapping.is_too_long} THEN {cut} ELSE {value} END"
     if blank is Blank.CLEAR and mapping.column.field != "Id":

@@ -5,7 +5,7 @@ Knows mappings and what a field accepts. Knows nothing of files or of who reads 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -93,7 +93,7 @@ def problem_of(
     mapped = [mapping for mapping in mappings if mapping.index not in passed]
     checks = [_Check(reason, NO_PROBLEM) for reason in passed.values()]
     checks += [each for mapping in mapped for each in _checks(mapping, has_null=has_null)]
-    checks += _row_check(mappings)
+    checks += _row_check(mappings, passed)
     if not checks:
         return NO_PROBLEM
     if not explains:
@@ -138,7 +138,7 @@ def _checks(mapping: ColumnMapping, *, has_null: bool) -> Iterator[_Check]:
         yield _check(column.label, empty, BLANK_KEY, message)
 
 
-def _row_check(mappings: Sequence[ColumnMapping]) -> list[_Check]:
+def _row_check(mappings: Sequence[ColumnMapping], passed: Container[int]) -> list[_Check]:
     """Rows that are too long for Bulk; none if the fields are too short for that."""
     texts = [mapping for mapping in mappings if mapping.column.kind is FieldKind.TEXT]
     longest = [mapping.column.max_length for mapping in texts]
@@ -146,7 +146,7 @@ def _row_check(mappings: Sequence[ColumnMapping]) -> list[_Check]:
         return []
 
     def total(of: str) -> str:
-        return " + ".join(f"coalesce({of}(m{mapping.index}), 0)" for mapping in texts)
+        return " + ".join(f"coalesce({of}({mapping.value(passed)}), 0)" for mapping in texts)
 
     in_bytes = f"{total('strlen')} > {MOST_ROW_CHARACTERS}"
     is_too_long = f"{in_bytes} AND {total('length')} > {MOST_ROW_CHARACTERS}"

@@ -46,6 +46,7 @@ def test_rows_of_one_key_in_several_chunks(
     sent, monkeypatch, keep, rows, columns_at_once, keys_at_once
 ):
     monkeypatch.setattr(key_hashes, "_COMPARED_AT_ONCE", keys_at_once)
+    monkeypatch.setattr(key_hashes, "_DIVIDED_AT_ONCE", 2)
     monkeypatch.setattr(chunks.cut_chunks, "__defaults__", (10_000,))
     monkeypatch.setattr(chunks, "_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(chunk_mapping, "_COLUMNS_AT_ONCE", columns_at_once)

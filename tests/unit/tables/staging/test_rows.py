@@ -9,6 +9,7 @@ from runner.job.choices import Blank
 from runner.tables.field_types import FieldKind, MappedColumn
 from runner.tables.sources import chunks
 from runner.tables.sources.csv import RowsSource
+from runner.tables.staging import chunk_mapping
 from runner.tables.staging.chunk_mapping import ChunkMapper
 from runner.tables.staging.rewrite import rewrite_chunks
 from runner.tables.staging.rows import StagedRows
@@ -79,6 +80,12 @@ def test_an_expression_that_fails_for_a_row_rejects_that_row(stage, failed_rows)
 def test_an_expression_that_gives_another_value_each_time_is_computed_once(stage):
     staging = stage(b"a\n1\n2\n", [MappedColumn("Key__c", "uuid()")])
     assert next(staging.batches(200)) == next(staging.batches(200))
+
+
+@pytest.mark.parametrize("between", ["chr(13)", "'\r'", "replace('-', '-', '\r\n')"])
+def test_line_ends_of_an_expression_are_sent_as_lf(stage, rows_of, between):
+    staging = stage(b"a,b\nx,y\n", [MappedColumn("Name", f"a || {between} || b")])
+    assert rows_of(staging) == [{"Name": "x\ny"}]
 
 
 def test_an_unknown_column_is_told_with_the_nearest(stage):
@@ -289,6 +296,27 @@ def test_other_rows_are_written_once_more(stage, content):
     assert not chunk.sent_file.samefile(chunk.read_file)
     with chunk.sent_file.open(encoding="utf-8", newline="") as sent:
         assert next(csv.reader(sent)) in (["1", "a"], ["1", "#a"], ["1", ""])
+
+
+def test_a_chunk_whose_values_change_is_staged_once(stage, rows_of, monkeypatch):
+    made = 0
+    original = ChunkMapper._make  # noqa: SLF001 - counted, not replaced
+
+    def make(mapper, *more):
+        nonlocal made
+        made += 1
+        return original(mapper, *more)
+
+    monkeypatch.setattr(ChunkMapper, "_make", make)
+    monkeypatch.setattr(chunk_mapping, "_SAMPLED_FROM", 0)
+    columns = [
+        MappedColumn("Key__c", "k", required=True),
+        MappedColumn("Ok__c", "b", FieldKind.BOOLEAN),
+        MappedColumn("Name", "upper(k)"),
+    ]
+    expected = {"Key__c": "x", "Ok__c": True, "Name": "X"}
+    assert rows_of(stage(b"k,b\nx,yes\n", columns)) == [expected]
+    assert made == 1
 
 
 def test_what_one_chunk_passes_on_does_not_change_what_others_send(stage, rows_of, monkeypatch):
