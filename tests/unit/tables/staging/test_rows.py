@@ -300,7 +300,7 @@ def test_other_rows_are_written_once_more(stage, content):
 
 def test_a_chunk_whose_values_change_is_staged_once(stage, rows_of, monkeypatch):
     made = 0
-    original = ChunkMapper._make  # noqa: SLF001 - counted, not replaced
+    original = ChunkMapper._make
 
     def make(mapper, *more):
         nonlocal made
