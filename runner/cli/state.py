@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="state",
-    help="Take history, watermarks and unfinished runs to another machine.",
+    help="Take history, watermarks and unfinished runs to another machine or state.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -96,9 +96,10 @@ def import_(
     output: OutputOption = Output.TEXT,
     state_dir: StateDir = None,
 ) -> None:
-    """Add the history, watermarks and unfinished runs of a file to the state folder.
+    """Add the history, watermarks and unfinished runs of a file to the state.
 
-    All of it or nothing: a run or a watermark that is here already must be the same.
+    To a state folder or to a state that machines share, all of it or nothing: a run or a watermark
+    that is there already must be the same.
     """
     from runner.runs.state_file import import_state
 

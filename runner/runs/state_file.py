@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from filecmp import cmp
@@ -121,25 +121,19 @@ def export_state(state: StateFolder, to: Path, *, results: bool = False) -> Expo
 
 
 def import_state(state: StateFolder, file: Path, jobs: Mapping[str, str] | None = None) -> Imported:
-    """Add what a file has to the state folder: all of it, or nothing.
+    """Add what a file has to the state: all of it, or nothing.
 
     Args:
-        state: The state folder.
+        state: A state folder, or one that machines share.
         file: Of `export_state`.
         jobs: Folders of job files on the machine of the file, and those that stand for them here.
 
     Raises:
         UsageError: It is not such a file, cut short, edited or of a newer release, or a run or a
-            watermark is here already and not the same; or machines share the state.
+            watermark is here already and not the same.
         LockHeldError: A run, or another import, is in progress.
-        StateError: The state folder cannot be written.
+        StateError: The state cannot be written.
     """
-    if state.shared is not None:
-        raise UsageError(
-            f"The state {state.shared.label} is shared by machines; a file can only be imported "
-            "into a state folder.",
-            hint="Name the folder: `--state FOLDER`.",
-        )
     _check_whole(file)
     state.create()
     with _alone(state):
@@ -154,9 +148,7 @@ def import_state(state: StateFolder, file: Path, jobs: Mapping[str, str] | None 
                 staged = sorted((folder / "runs").glob("*"))
                 if any(each.name not in known for each in staged):
                     raise _not_a_state(file)
-                with adding(state.ledger, copy) as added:
-                    for each in staged:
-                        _place(each, state.run(each.name))
+                added = _add(state, copy, staged)
             except (sqlite3.Error, StateError) as error:
                 if isinstance(error, StateError) and str(folder) not in error.message:
                     raise
@@ -164,6 +156,27 @@ def import_state(state: StateFolder, file: Path, jobs: Mapping[str, str] | None 
     new = set(added.runs)
     unfinished = tuple(run.run_id for run in runs if run.is_unfinished and run.run_id in new)
     return Imported(index.host, index.created, added, unfinished)
+
+
+def _add(state: StateFolder, copy: Path, staged: Sequence[Path]) -> Added:
+    """Add a copy with the paths of this machine, and folders of its runs."""
+    if state.shared is None:
+        with adding(state.ledger, copy) as added:
+            for each in staged:
+                _place(each, state.run(each.name))
+        return added
+    from runner.state.shared.store import SharedStore
+
+    def place(runs: Collection[str]) -> None:
+        for each in staged:
+            if each.name in runs:
+                _place(each, state.run(each.name))
+
+    store = SharedStore(state, state.shared)
+    try:
+        return store.add_copy(copy, place)
+    finally:
+        store.ledger.close()
 
 
 def _index(state: StateFolder) -> _Index:

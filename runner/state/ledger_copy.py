@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -25,10 +26,10 @@ _OF_JOBS = (
     ("tasks", "target"),
 )
 """Columns with paths beside job files."""
-_OF_THE_PROCESS = frozenset({"pid", "host", "began", "state"})
+OF_THE_PROCESS = frozenset({"pid", "host", "began", "state"})
 """Columns of a run that say which process ran it."""
-_OF_RUNS = ("runs", "tasks", "parts")
-_WATERMARK = ("job_file", "task", "org_id")
+OF_RUNS = ("runs", "tasks", "parts")
+WATERMARK_KEY = ("job_file", "task", "org_id")
 
 
 class CopiedRun(Struct, frozen=True):
@@ -121,6 +122,24 @@ def adding(ledger: Path, copy: Path) -> Iterator[Added]:
             raise StateError(f"The ledger {ledger} cannot be written: {error}.") from error
 
 
+@contextmanager
+def opened(copy: Path) -> Iterator[sqlite3.Connection]:
+    """Open a copy, as `given`, beside an empty ledger, whose tables it has.
+
+    Raises:
+        UsageError: It has others.
+    """
+    with closing(open_ledger(copy.with_name("empty.sqlite"))) as connection:
+        connection.execute("ATTACH ? AS given", (str(copy),))
+        _check_layout(connection)
+        yield connection
+
+
+def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    """The columns of a ledger's table, whatever those of a copy are."""
+    return [row["name"] for row in connection.execute(f"PRAGMA main.table_info({table})")]
+
+
 def _check_layout(connection: sqlite3.Connection) -> None:
     """A file that was made by another program may have triggers."""
     own, given = (
@@ -140,14 +159,19 @@ def _add(connection: sqlite3.Connection) -> Added:
     known = [run_id for run_id in given if run_id in here]
     different = [run_id for run_id in known if _differs(connection, run_id)]
     marks = _watermarks(connection)
-    _refuse(different, marks)
+    refuse_different(
+        "This state folder",
+        different,
+        [each for each in marks if not (each["new"] or each["same"])],
+        hint="Import into an empty folder: `--state FOLDER`.",
+    )
     new = [run_id for run_id in given if run_id not in here]
-    for table in _OF_RUNS:
+    for table in OF_RUNS:
         _insert(connection, table, "run_id = ?", ((run_id,) for run_id in new))
     _add_notifications(connection, new)
     for table in ("watermarks", "delivered"):
         keys = ((each["job_file"], each["task"], each["org_id"]) for each in marks if each["new"])
-        _insert(connection, table, " AND ".join(f"{name} = ?" for name in _WATERMARK), keys)
+        _insert(connection, table, " AND ".join(f"{name} = ?" for name in WATERMARK_KEY), keys)
     return Added(
         tuple(new), tuple(known), sum(each["new"] for each in marks), _add_mirrors(connection)
     )
@@ -155,8 +179,8 @@ def _add(connection: sqlite3.Connection) -> Added:
 
 def _differs(connection: sqlite3.Connection, run_id: str) -> bool:
     """Whether a run that both have is not the same in both."""
-    for table in _OF_RUNS:
-        columns = [each for each in _columns(connection, table) if each not in _OF_THE_PROCESS]
+    for table in OF_RUNS:
+        columns = [each for each in columns_of(connection, table) if each not in OF_THE_PROCESS]
         own, given = (
             f"SELECT {', '.join(columns)} FROM {schema}.{table} WHERE run_id = :run"  # noqa: S608
             for schema in ("main", "given")
@@ -170,32 +194,43 @@ def _differs(connection: sqlite3.Connection, run_id: str) -> bool:
 
 def _watermarks(connection: sqlite3.Connection) -> list[sqlite3.Row]:
     """The watermarks of the copy: whether each is new here, and whether it is the same."""
-    own = " AND ".join(f"own.{name} = mark.{name}" for name in _WATERMARK)
-    same = " AND ".join(f"own.{name} = mark.{name}" for name in _columns(connection, "watermarks"))
+    own = " AND ".join(f"own.{name} = mark.{name}" for name in WATERMARK_KEY)
+    same = " AND ".join(
+        f"own.{name} = mark.{name}" for name in columns_of(connection, "watermarks")
+    )
     return connection.execute(
         f"SELECT mark.*, own.job IS NULL AS new, coalesce({same}, 0) AS same "  # noqa: S608 - own names
         f"FROM given.watermarks mark LEFT JOIN main.watermarks own ON {own}"
     ).fetchall()
 
 
-def _refuse(runs: Iterable[str], marks: Iterable[sqlite3.Row]) -> None:
+def refuse_different(
+    place: str,
+    runs: Iterable[str],
+    marks: Iterable[Mapping[str, Any] | sqlite3.Row],
+    *,
+    hint: str,
+) -> None:
+    """Refuse a copy that has runs or watermarks that a ledger has too, and not the same.
+
+    Raises:
+        UsageError: There are some; names each.
+    """
     named = [f"run {run_id}" for run_id in runs]
-    named += [
-        f"the watermark of task {each['task']} of {each['job_file']}"
-        for each in marks
-        if not (each["new"] or each["same"])
-    ]
+    named += [f"the watermark of task {each['task']} of {each['job_file']}" for each in marks]
     if named:
         raise UsageError(
-            f"This state folder has {', '.join(named)} already, and not as in the file; "
+            f"{place} has {', '.join(named)} already, and not as in the file; "
             "nothing was imported.",
-            hint="Import into an empty folder: `--state FOLDER`.",
+            hint=hint,
         )
 
 
 def _add_notifications(connection: sqlite3.Connection, runs: Iterable[str]) -> None:
     """Add what people were notified of, or wait for, of new runs and of those that never began."""
-    columns = ", ".join(each for each in _columns(connection, "notifications") if each != "number")
+    columns = ", ".join(
+        each for each in columns_of(connection, "notifications") if each != "number"
+    )
     statement = (
         f"INSERT INTO main.notifications ({columns}) "  # noqa: S608 - own names
         f"SELECT {columns} FROM given.notifications theirs WHERE "
@@ -226,13 +261,9 @@ def _add_mirrors(connection: sqlite3.Connection) -> int:
 def _insert(
     connection: sqlite3.Connection, table: str, where: str, keys: Iterable[tuple[str, ...]]
 ) -> None:
-    columns = ", ".join(_columns(connection, table))
+    columns = ", ".join(columns_of(connection, table))
     connection.executemany(
         f"INSERT INTO main.{table} ({columns}) "  # noqa: S608 - own names
         f"SELECT {columns} FROM given.{table} WHERE {where}",
         keys,
     )
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
-    return [row["name"] for row in connection.execute(f"PRAGMA main.table_info({table})")]

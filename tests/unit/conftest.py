@@ -1,7 +1,12 @@
 import os
+import secrets
 from pathlib import Path
 
 import pytest
+
+from runner.state.paths import StateFolder
+from runner.state.shared.address import read_address
+from tests.postgresql import USER
 
 
 class DiskLog:
@@ -39,3 +44,19 @@ class DiskLog:
 @pytest.fixture
 def disk_log(monkeypatch):
     return DiskLog(monkeypatch)
+
+
+@pytest.fixture
+def shared_at(postgres, tmp_path):
+    """Make the state of a machine: its own folders, one database and one store for all."""
+    schema = f"t{secrets.token_hex(6)}"
+
+    def at(machine="here"):
+        files = (tmp_path / "store").as_uri()
+        url = (
+            f"postgresql://{USER}:pass-word@/postgres?host={postgres}&files={files}&schema={schema}"
+        )
+        root, project = tmp_path / machine / "state", tmp_path / machine / "project"
+        return StateFolder(root, read_address(url, project))
+
+    return at

@@ -55,7 +55,7 @@ class LostJobError(RunnerError):
         self._advice = advice
 
     def name_run(self, run_id: str) -> None:
-        """Say which run it is, and how to go on with it."""
+        """Say which run it is, and what to do with it."""
         self.message = f"{self.message.removesuffix('.')}: run {run_id}."
         self.hint = (
             f"{self._advice} `runner fleet` shows whether a worker is still at the run, "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from importlib import import_module
@@ -97,6 +97,40 @@ class StoredFiles:
                 save_stored(self._runs / run_id, stored)
         if replaced:
             self._remove(run_id, replaced)
+
+    @contextmanager
+    def adding(self, runs: Sequence[str]) -> Iterator[Callable[[Statements], None]]:
+        """Send the files of runs that the ledger is about to get, before its transaction begins.
+
+        Yields:
+            What to call in that transaction, once it has the runs.
+
+        Raises:
+            StateError: They cannot be stored; what was is deleted, as when the block raises.
+        """
+        sent: dict[str, dict[str, Stored]] = {}
+
+        def note(connection: Statements) -> None:
+            for run_id, files in sent.items():
+                connection.executemany(
+                    _NOTE,
+                    (
+                        {"run_id": run_id, "path": path, "name": each.name, "size": each.stamp.size}
+                        for path, each in files.items()
+                    ),
+                )
+
+        try:
+            for run_id in runs:
+                found = files_in(self._runs / run_id)
+                sent[run_id] = self._send(run_id, [*found], found)
+            yield note
+        except BaseException:
+            for run_id, files in sent.items():
+                self._remove(run_id, [each.name for each in files.values()])
+            raise
+        for run_id, files in sent.items():
+            save_stored(self._runs / run_id, files)
 
     def fetch(self, run_id: str, *, exact: bool = False) -> None:
         """Bring a run's files into its folder on this machine, as the ledger knows them.

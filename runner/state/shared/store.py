@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.errors import ExitCode, StateError, StorageError
 from runner.state.ledger import Ledger
@@ -16,6 +17,9 @@ from runner.state.shared.address import SharedAddress
 from runner.state.shared.database import PostgresDatabase
 from runner.state.shared.locks import check_leases, leased
 from runner.state.shared.run_files import StoredFiles
+
+if TYPE_CHECKING:
+    from runner.state.ledger_copy import Added
 
 
 class SharedStore:
@@ -33,7 +37,35 @@ class SharedStore:
         with _nothing_begun():
             self._database = self._connect()
         self.permit: Callable[[], None] | None = partial(check_leases, self._database)
-        self.ledger = Ledger(self._database, files=StoredFiles(self._database, address.files, runs))
+        self._files = StoredFiles(self._database, address.files, runs)
+        self.ledger = Ledger(self._database, files=self._files)
+
+    def add_copy(self, copy: Path, place: Callable[[Collection[str]], None]) -> Added:
+        """Add a ledger's copy, and the files of its runs, all of it or nothing.
+
+        Args:
+            copy: The copy, with the paths of this machine.
+            place: Puts the folders of these runs where they belong on this machine.
+
+        Raises:
+            LockHeldError: A run is in progress on some machine.
+            UsageError: A run or a watermark is here already, and not the same.
+            StateError: The state cannot be used.
+        """
+        from runner.state.shared.ledger_import import (  # noqa: PLC0415 - few import
+            adding_to,
+            runs_to_add,
+        )
+
+        new = runs_to_add(self._database, copy)
+        with _nothing_begun():
+            self._files.check()
+        place(new)
+        with (
+            self._files.adding(new) as note_files,
+            adding_to(self._database, copy, note_files) as added,
+        ):
+            return added
 
     @contextmanager
     def run_lock(  # noqa: PLR0913 - as the port
