@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from runner.errors import AbortedError, ExitCode
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Item = TypeVar("Item")
 Key = TypeVar("Key")
@@ -29,6 +31,8 @@ class _Lane:
     """A lane and its stop, which is raised once: what follows is the end of the work."""
 
     def __init__(self, lanes: int) -> None:
+        from concurrent.futures import Future  # noqa: PLC0415 - not every start needs it
+
         self.lanes = lanes
         self.stopped: Future[ExitCode] = Future()
         self._is_over = False
@@ -59,6 +63,8 @@ def check_stop() -> None:
 
 def first_done(futures: Iterable[Future[Result]]) -> set[Future[Result]]:
     """Wait for the first of some futures to be done; a stop ends the wait."""
+    from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - not every start needs it
+
     lane = _lane.get()
     wanted: set[Future[Any]] = set(futures)
     done, _ = wait({*wanted, *(lane.wakes if lane else ())}, return_when=FIRST_COMPLETED)
@@ -79,6 +85,8 @@ def sleep(seconds: float) -> None:
     if not wakes:
         time.sleep(seconds)
         return
+    from concurrent.futures import wait  # noqa: PLC0415 - not every start needs it
+
     wait(wakes, seconds)
     check_stop()
     if drained is not None and drained.done():
@@ -121,7 +129,11 @@ class Lanes(Generic[Key, Result]):
     def __init__(self, width: int) -> None:
         """With a width of 1 work is done by the time `start` returns."""
         self._width = width
-        self._pool = ThreadPoolExecutor(width, "lane") if width > 1 else None
+        self._pool: ThreadPoolExecutor | None = None
+        if width > 1:
+            from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not every start needs it
+
+            self._pool = ThreadPoolExecutor(width, "lane")
         self._work: dict[Key, Future[Result]] = {}
         self._lanes: dict[Key, _Lane] = {}
 
@@ -151,6 +163,8 @@ class Lanes(Generic[Key, Result]):
     def start(self, key: Key, work: Callable[[], Result]) -> None:
         """Start a piece of work."""
         if self._pool is None:
+            from concurrent.futures import Future  # noqa: PLC0415 - not every start needs it
+
             done: Future[Result] = Future()
             done.set_result(work())
             self._work[key] = done
@@ -166,6 +180,8 @@ class Lanes(Generic[Key, Result]):
         """
         if not self._work:
             return []
+        from concurrent.futures import FIRST_COMPLETED, wait  # noqa: PLC0415 - not every start needs it
+
         done, _ = wait(self._work.values(), return_when=FIRST_COMPLETED)
         return [(key, future.result()) for key, future in self._work.items() if future in done]
 
@@ -193,6 +209,8 @@ class Background(Generic[Result]):
 
     def __init__(self, work: Callable[[], Result]) -> None:
         """Start the work."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - not every start needs it
+
         self._lane = _Lane(1)
         self._pool = ThreadPoolExecutor(1, "background")
         self._work = self._pool.submit(_run_in, self._lane, work)
@@ -208,6 +226,8 @@ class Background(Generic[Result]):
 
     def wait(self) -> None:
         """Wait for the end, whatever it is."""
+        from concurrent.futures import wait  # noqa: PLC0415 - not every start needs it
+
         wait([self._work])
 
     def stop(self, code: ExitCode) -> None:

@@ -5,7 +5,6 @@ Pure. Knows nothing of what the words stand for.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 
@@ -23,6 +22,8 @@ def closest(word: str, options: Iterable[str]) -> str | None:
     for option in sorted(options, key=lambda each: _ending(each) != _ending(word)):
         if len(option) <= _LONGEST_WORD:
             folded.setdefault(_stem(option), option)
+    import difflib  # noqa: PLC0415 - not every start needs it
+
     near = difflib.get_close_matches(_stem(word), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
 

@@ -77,9 +77,14 @@ def _run() -> int:
 
 def _run_verb() -> None:
     """Run what the command line says; Typer reads it only if it has to."""
-    from runner.cli.plain_words import verb_of
+    from runner.cli.plain_words import completed_verbs, verb_of
+    from runner.cli.terminal import echo
     from runner.cli.verbs import COMPLETE
 
+    verbs = completed_verbs(os.environ)
+    if verbs:
+        echo("\n".join(verbs))
+        return
     verb = None if COMPLETE in os.environ else verb_of(sys.argv[1:], os.environ)
     if verb is None:
         from runner.cli.app import run_app

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -84,6 +83,8 @@ def _of_variable(name: str, environ: Mapping[str, str], what: str) -> Secret:
 
 
 def _of_command(command: tuple[str, ...], timeout_seconds: float, what: str) -> Secret:
+    import subprocess  # noqa: PLC0415 - not every start needs it
+
     program = command[0]
     try:
         # Its error messages go straight to our stderr; only stdout may contain the secret.

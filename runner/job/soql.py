@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from runner.soql import SoqlError, TooDeepError, parse
+from runner.soql.errors import SoqlError, TooDeepError
 from runner.soql.syntax import (
     Call,
     ChildItem,
@@ -132,6 +132,8 @@ class Selection(Struct, frozen=True):
 
 @lru_cache(maxsize=256)
 def _parsed(soql: str) -> Query | SoqlError:
+    from runner.soql.parser import parse  # noqa: PLC0415 - few jobs have queries
+
     try:
         return parse(soql, binds=True)
     except SoqlError as error:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -21,6 +21,9 @@ from runner.job.model import Connection
 from runner.job.origin import Origin
 from runner.state.locks import file_lock, is_free
 from runner.state.paths import StateFolder
+
+if TYPE_CHECKING:
+    import subprocess
 
 STOP_SECONDS = 5.0
 
@@ -105,6 +108,8 @@ def _start(state: StateFolder, folder: Path, org_file: Path | None) -> subproces
     ]
     command += ["--org-file", str(org_file)] if org_file else []
     # In its own session, so that Ctrl-C does not reach it before the run has finished with it.
+    import subprocess
+
     return subprocess.Popen(  # noqa: S603 - this very program
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -134,6 +139,8 @@ def _reap() -> None:
 
 def _stop(process: subprocess.Popen[str], users: Path) -> None:
     """Close its input, as a crash of this process would; wait, unless other runs use it."""
+    import subprocess
+
     others = not is_free(users, shared=False)
     for stream in (process.stdin, process.stdout):
         if stream:

@@ -4,9 +4,3 @@ Pure, and the same for both sides of the wire: jobs are checked with it before a
 the local org reads requests with it. Salesforce's own parser judges it in the contract tests. Knows
 no org: objects and fields may not exist.
 """
-
-from runner.soql.errors import SoqlError, TooDeepError
-from runner.soql.parser import CLAUSES, parse
-from runner.soql.scanner import KEYWORDS
-
-__all__ = ["CLAUSES", "KEYWORDS", "SoqlError", "TooDeepError", "parse"]

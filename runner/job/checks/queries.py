@@ -18,7 +18,7 @@ from runner.job.model import QueryTask
 from runner.job.params import EXPECTED, LIST_OF, declared_default
 from runner.job.partial_job import PartialJob, as_mapping, source_tasks, task_path
 from runner.job.text_position import narrowed
-from runner.soql import SoqlError
+from runner.soql.errors import SoqlError
 from runner.suggest import did_you_mean
 
 _MISTAKE = "job/soql-mistake"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from runner.soql import CLAUSES, KEYWORDS, SoqlError
+from runner.soql.errors import SoqlError
 from runner.suggest import closest
 
 _FOUND = re.compile(r"'(?:[^'\\]|\\.)*'|\d[\w:.+-]*\w|[\w.]*\w|\\.|\S", re.DOTALL)
@@ -30,6 +30,8 @@ GENERAL = "a query is SELECT fields FROM object WHERE … ORDER BY … LIMIT …
 
 def syntax_problem(text: str, error: SoqlError) -> tuple[str, str, int, int]:
     """The message, the help, and the first and last character to point at."""
+    from runner.soql.parser import CLAUSES  # noqa: PLC0415 - few queries are wrong
+
     start, end = _place(text, error.at)
     found = text[start:end]
     general = next((_HELP[each] for each in error.expected if each in _HELP), GENERAL)
@@ -59,6 +61,8 @@ def _place(text: str, at: int) -> tuple[int, int]:
 
 
 def _help(found: str, expected: tuple[str, ...]) -> str | None:
+    from runner.soql.scanner import KEYWORDS  # noqa: PLC0415 - few queries are wrong
+
     words = tuple(word for word in expected if word.isupper())
     if found.lower() in KEYWORDS:
         return "a keyword cannot be an alias" if "`,`" in expected and words else None

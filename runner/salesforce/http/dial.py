@@ -29,7 +29,9 @@ def dial(host: str, port: int, timeout: float) -> socket.socket:
         OSError: None does, or the host has no address.
     """
     timeout = waits.left(timeout) or 0.0
-    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # Python imports IDNA for a text, also if it is ASCII.
+    name = host.encode() if host.isascii() else host
+    addresses = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     with _Tries(addresses) as tries:
         return waits.wait(tries.wait, timeout)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from html import unescape
 from http import HTTPStatus
 
 from msgspec import Struct
@@ -70,6 +69,8 @@ def faults_of(response: OrgResponse) -> tuple[Fault, ...]:
         return _json_faults(text, response.status)
     code = _XML_CODE.search(text)
     if code:
+        from html import unescape  # noqa: PLC0415 - not every start needs it
+
         message = _XML_MESSAGE.search(text)
         return (Fault(unescape(code[1]), unescape(message[1]) if message else ""),)
     if text and " " not in text and "<" not in text:
@@ -212,6 +213,8 @@ _HINTS_OF_PROXIES: Mapping[int, str] = {
 def _described(response: OrgResponse) -> str:
     title = _HTML_TITLE.search(response.text)
     if title:
+        from html import unescape  # noqa: PLC0415 - not every start needs it
+
         return f"a web page, {shown(unescape(title[1]))!r}"
     return shown(response.text) if response.body.strip() else "an empty body"
 

@@ -6,7 +6,6 @@ Knows nothing of tokens: who sends a request says how its token is renewed.
 
 from __future__ import annotations
 
-import random as chance
 import time
 from collections.abc import Callable
 from copy import copy
@@ -64,7 +63,7 @@ class Retrier:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = lanes.sleep,
-        random: Callable[[], float] = chance.random,
+        random: Callable[[], float] | None = None,
         sink: Sink = ignore,
         first_wait_seconds: float = FIRST_WAIT_SECONDS,
         ends_at: float | None = None,
@@ -72,7 +71,7 @@ class Retrier:
         self.policy = policy
         self.clock = clock
         self.sleep = sleep
-        self.random = random
+        self.random = random or _drawn
         self.sink = sink
         self.first_wait_seconds = first_wait_seconds
         self.ends_at = ends_at
@@ -348,3 +347,10 @@ def _leaves_doubt(failed: FailedTry) -> bool:
         and failed.status in GATEWAY_STATUSES
         and (failed.code is None)
     )
+
+
+def _drawn() -> float:
+    """A random number from 0 to 1."""
+    import random  # noqa: PLC0415 - not every start needs it
+
+    return random.random()  # noqa: S311 - spreads waits

@@ -6,7 +6,6 @@ org has no whole request. Knows nothing of HTTP or of what the body means.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from runner.errors import FileChangedError
@@ -33,6 +32,8 @@ class FileUpload:
         Raises:
             FileChangedError: The file is not what it was; the end of the body was not given out.
         """
+        import hashlib  # noqa: PLC0415 - not every start needs it
+
         body = self.body
         yield body.before
         digest = hashlib.md5(usedforsecurity=False)

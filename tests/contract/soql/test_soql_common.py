@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.soql import SoqlError, parse
+from runner.soql.errors import SoqlError
+from runner.soql.parser import parse
 from tests.contract.soql.corpus import INVALID, LOOSER, STRICTER, VALID, WITH_BINDS, changed
 
 SCRIPT = Path(__file__).with_name("soql_common.cjs")

@@ -7,8 +7,9 @@ from importlib import import_module
 import pytest
 import typer
 
+from runner.cli.app import run_app
 from runner.cli.declare import declared, readable_by_typer
-from runner.cli.plain_words import read, verb_of
+from runner.cli.plain_words import completed_verbs, read, verb_of
 from runner.cli.verbs import VERBS
 from runner.job.rails import Rail
 
@@ -146,3 +147,30 @@ def test_a_variable_is_a_value_that_is_not_given():
     history = of_module("history")
     assert read(history, [], {"SFRUNNER_STATE": "/srv"}) == {"state_dir": "/srv"}
     assert read(history, ["--state", "/a"], {"SFRUNNER_STATE": "/srv"}) == {"state_dir": "/a"}
+
+
+@pytest.mark.parametrize("line", ["runner ", "runner v", "runner re", "runner history", "runner x"])
+def test_a_verb_is_completed_as_typer_completes_it(line, monkeypatch, capsys):
+    words = {"_RUNNER_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": "1"}
+    plainly = completed_verbs(words)
+    assert bool(plainly) == (line != "runner x")
+    for name, value in words.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SystemExit):
+        run_app()
+    assert capsys.readouterr().out.split() == plainly
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "shell"),
+    [
+        ("runner --v", "1", "bash"),
+        ("runner 'v", "1", "bash"),
+        ("runner v jobs/", "1", "bash"),
+        ("runner validate jobs/", "2", "bash"),
+        ("runner v", "1", "zsh"),
+    ],
+)
+def test_other_words_are_completed_by_typer(line, place, shell):
+    words = {"_RUNNER_COMPLETE": f"complete_{shell}", "COMP_WORDS": line, "COMP_CWORD": place}
+    assert completed_verbs(words) == []

@@ -2,7 +2,9 @@
 
 import pytest
 
-from runner.soql import SoqlError, TooDeepError, parse, syntax
+from runner.soql import syntax
+from runner.soql.errors import SoqlError, TooDeepError
+from runner.soql.parser import parse
 from tests.contract.soql.corpus import INVALID, LOOSER, STRICTER, VALID, WITH_BINDS
 
 
