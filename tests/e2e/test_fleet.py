@@ -253,6 +253,31 @@ def test_a_second_command_leaves_the_runs_of_the_first_alone(project):
     assert names(one) == names(two) == ["Acme", "Bcme"]
 
 
+def test_commands_of_one_scheduler_leave_each_others_orgs_alone(project):
+    org, bench = project.org("one"), project.bench
+    text = (bench.folder / "one/one.yaml").read_text().replace("api: bulk", "api: rest")
+    other = bench.write("one/other.yaml", text.replace("a.csv", "b.csv"))
+    quick = bench.write("one/quick.yaml", text.replace("a.csv", "c.csv"))
+    bench.write("one/b.csv", "Name\nCcme\n")
+    bench.write("one/c.csv", "Name\nDcme\n")
+    org.stall_jobs()
+    words = ("--on", project.address, "-o", "json", "-v")
+    first = bench.start("run", "one/one.yaml", *words)
+    until_stalled(first)
+    second = bench.start("run", other, *words)
+    for line in second.stderr:
+        if "under way" in line:
+            break
+    assert "Another command has a job of this org under way; this one waits for it." in line
+    assert bench.run("run", quick, "--on", project.address, "--per-org", 2).code == 0
+    assert names(org) == ["Dcme"], "it need not wait"
+    org.go_on()
+    for process in (first, second):
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+    assert names(org) == ["Acme", "Bcme", "Ccme", "Dcme"]
+
+
 def test_ctrl_c_ends_all_in_order(project):
     org = project.org("one")
     org.stall_jobs()
@@ -315,6 +340,7 @@ def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
 def test_a_scheduler_that_dies_leaves_runs_to_resume(tmp_path, warm, serve_org):
     with cluster_in(tmp_path, 0) as (address, scheduler), worker_of(address, tmp_path):
         project = Project(tmp_path, warm, address, serve_org)
+        project.bench.env.clear()  # wait for the worker as long as Dask usually does
         org, _ = project.org("one"), project.org("two")
         org.stall_jobs()
         process = project.bench.start("run", "one", "two", "--on", address, "-o", "json", "-v")

@@ -12,7 +12,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.resource_tracker import ensure_running
 from queue import Empty, SimpleQueue
@@ -66,15 +66,19 @@ class LostJobError(RunnerError):
 class Cluster:
     """Workers that take orders."""
 
-    def __init__(self, client: Any, name: str, fleet: str) -> None:  # noqa: ANN401 - an extra's
+    def __init__(self, client: Any, name: str, fleet: str, *, is_own: bool = False) -> None:  # noqa: ANN401 - an extra's
         """Use the workers of a scheduler.
 
         Args:
             client: Connected to the scheduler.
             name: Of the cluster, for messages.
             fleet: Names this command; its events are sent under it.
+            is_own: Whether no other command uses it.
         """
         self.name = name
+        self._is_own = is_own
+        self._semaphores: dict[str, Any] = {}
+        self._places: dict[int, list[Any]] = {}
         self._client = client
         self._fleet = fleet
         self._said: SimpleQueue[str | None] = SimpleQueue()
@@ -106,6 +110,50 @@ class Cluster:
         """Have workers that are shut down end their runs in order."""
         with self._as_lost():
             self._client.register_plugin(_plugin())
+
+    def take_places(self, number: int, orgs: Iterable[str], most: int) -> bool:
+        """Take a place at each org of a job, unless jobs of other commands have all of them.
+
+        A place is a lease that this process renews, so that those of a dead command become free.
+
+        Args:
+            number: The job.
+            orgs: A name of each.
+            most: How many places this command sees at an org.
+        """
+        if self._is_own:
+            return True
+        taken: list[Any] = []
+        with suppress(*_GONE):  # then nothing is started
+            for org in sorted(orgs):
+                places = (self._semaphore(f"sfrunner-org-{org}-{at}") for at in range(most))
+                place = next((each for each in places if each.acquire(timeout=0)), None)
+                if place is None:
+                    break
+                taken.append(place)
+            else:
+                self._places[number] = taken
+                return True
+            self._leave(taken)
+        return False
+
+    def leave_places(self, number: int) -> None:
+        """Let other commands have the places of a job."""
+        self._leave(self._places.pop(number, ()))
+
+    def _semaphore(self, name: str) -> Any:  # noqa: ANN401 - an extra's
+        from distributed import Semaphore
+
+        if name not in self._semaphores:
+            at: Any = self._client
+            self._semaphores[name] = Semaphore(1, name, at.scheduler, at.loop)  # type: ignore[no-untyped-call]
+        return self._semaphores[name]
+
+    @staticmethod
+    def _leave(places: Iterable[Any]) -> None:
+        for each in places:
+            with suppress(*_GONE):  # then it runs out
+                each.release()
 
     def start(self, number: int, order: str) -> None:
         """Have a worker execute an order."""
@@ -225,7 +273,7 @@ def cluster_of(where: str, jobs: int, fleet: str, state: str | None = None) -> I
             raise _silent(name, error) from error
         with suppress(TimeoutError):
             client.wait_for_workers(1, timeout=_patience(dask))
-        yield Cluster(client, name, fleet)
+        yield Cluster(client, name, fleet, is_own=local is not None)
 
 
 def _check_certificates(where: str, library: Any) -> None:  # noqa: ANN401 - an extra's

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -29,9 +30,11 @@ from runner.runs.fleet.checks import (
 )
 from runner.runs.fleet.cluster import Cluster, LostJobError, cluster_of
 from runner.runs.fleet.messages import Answer, Order, Places
-from runner.runs.fleet.schedule import Schedule
+from runner.runs.fleet.schedule import OrgFact, Schedule
 from runner.runs.prepare import PreparedRun, RunOptions
 from runner.state.paths import StateFolder, project_folder
+from runner.state.run_records import RunState
+from runner.state.store import open_ledger
 
 LEASE_OF_THE_DEAD_SECONDS = 75.0
 """How long a job waits for a lock that its dead worker may have: it runs out within a minute."""
@@ -132,6 +135,8 @@ class _Driver:
         self._run_ids: dict[int, str] = {}
         """The runs that workers have begun."""
         self._wait_for_the_dead: set[int] = set()
+        self._waiting: set[int] = set()
+        """Jobs that other commands have kept from starting."""
         self._under_way: set[int] = set()
         self._ends: dict[int, End] = {}
         self._is_last = False
@@ -158,11 +163,33 @@ class _Driver:
     def _start_what_may(self) -> None:
         room = self._cluster.threads - len(self._under_way)
         while room > 0 and not self._is_last:
-            number = self._schedule.take(self._under_way)
+            number = self._schedule.take(self._under_way, self._others_let)
             if number is None:
                 return
             self._start(number)
             room -= 1
+
+    def _others_let(self, number: int) -> bool:
+        """Whether other commands leave a place at the orgs of a job; says once if they do not."""
+        options, job = self._options, self._jobs[number].job
+        names = {_org_name(fact) for fact in self._schedule.orgs(number)}
+        if self._cluster.take_places(number, names, self._fleet.per_org):
+            return True
+        if self._cluster.is_given_up:
+            return False
+        if options.ends_at is not None and time.monotonic() >= options.ends_at:
+            return True  # the worker says so
+        if number not in self._waiting:
+            self._waiting.add(number)
+            if _is_running(job, options.settings.state):
+                return True  # the worker refuses it as this machine would, or waits for its lock
+            self._sinks[number](
+                events.Warned(
+                    "Another command has a job of this org under way; this one waits for it. "
+                    f"`--per-org {self._fleet.per_org + 1}` would let it start."
+                )
+            )
+        return False
 
     def _start(self, number: int) -> None:
         self._under_way.add(number)
@@ -206,6 +233,7 @@ class _Driver:
             self._start(number)
             return
         self._under_way.discard(number)
+        self._cluster.leave_places(number)
         if isinstance(end, LostJobError) and number in self._run_ids:
             end.name_run(self._run_ids[number])
         if isinstance(end, RunnerError):
@@ -281,6 +309,18 @@ class _Driver:
             excel_safe=self._fleet.excel_safe,
         )
         return places.encoded(order, safe=False)
+
+
+def _org_name(fact: OrgFact) -> str:
+    """A name of an org that commands of other machines give it, too."""
+    text = "\0".join(fact).replace(str(project_folder()), "")
+    return sha256(text.encode()).hexdigest()[:16]
+
+
+def _is_running(job: Job, state: StateFolder) -> bool:
+    with open_ledger(state) as ledger:
+        last = ledger.last_run_of(job.file, job.connection.target)
+    return last is not None and last.state is RunState.RUNNING
 
 
 def _chosen_in(state: StateFolder, places: Places) -> str | None:

@@ -6,7 +6,7 @@ Pure: over jobs that are checked. Knows nothing of workers.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -44,13 +44,24 @@ class Schedule:
         self._per_org = per_org
         self.waiting = list(range(len(jobs)))
 
-    def take(self, under_way: Collection[int]) -> int | None:
-        """Take the next job that may start while others are under way; None: none may."""
+    def orgs(self, number: int) -> frozenset[OrgFact]:
+        """By what the orgs of a job are known."""
+        return self._orgs[number]
+
+    def take(
+        self, under_way: Collection[int], may_start: Callable[[int], bool] = lambda _: True
+    ) -> int | None:
+        """Take the next job that may start while others are under way; None: none may.
+
+        Args:
+            under_way: The others, of this command.
+            may_start: Whether others let it, too; asked once this command would start it.
+        """
         used = Counter(fact for each in under_way for fact in self._orgs[each])
         blocked = {fact for fact, count in used.items() if count >= self._per_org}
         for number in self.waiting:
             missing = self._after[number] & {*under_way, *self.waiting}
-            if not missing and blocked.isdisjoint(self._orgs[number]):
+            if not missing and blocked.isdisjoint(self._orgs[number]) and may_start(number):
                 self.waiting.remove(number)
                 return number
             blocked |= self._orgs[number]

@@ -233,6 +233,12 @@ class _Cluster:
         self.orders = []
         self.events = []
 
+    def take_places(self, _number, _orgs, _most):
+        return True
+
+    def leave_places(self, _number):
+        pass
+
     def start(self, _number, order):
         self.orders.append(json.loads(order))
         self.act = self.acts.pop(0)
