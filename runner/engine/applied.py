@@ -11,9 +11,9 @@ import shutil
 from pathlib import Path
 
 from runner.engine.columns import ColumnPlan
-from runner.engine.context import PLANNED, SNAPSHOT, Context
+from runner.engine.context import PLANNED, SNAPSHOT, STAGING, Context
 from runner.engine.record_lookup import read_records
-from runner.engine.write import plan_of
+from runner.engine.source_rows import plan_of
 from runner.files import unwritable
 from runner.job.model import Verb, WriteTask
 from runner.tables.plans.changed_since import MOMENTS, leave_out_changed
@@ -41,8 +41,8 @@ def _take_over(task: WriteTask, context: Context, folder: Path) -> None:
     kept = read_snapshot(folder / PLANNED)
     if kept is None:
         return
-    shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
-    staging = StagedRows(folder / "staging", context.disk)
+    shutil.rmtree(folder / STAGING, ignore_errors=True)  # of a process that died
+    staging = StagedRows(folder / STAGING, context.disk)
     try:
         plan = plan_of(task, context, kept.columns)
         kept.restore(staging, plan.columns, timezone=task.timezone)

@@ -33,7 +33,10 @@ from runner.tables.disk import UNBOUNDED, Disk
 if TYPE_CHECKING:
     from runner.engine.known_lookups import KnownLookups
     from runner.engine.rail_guard import RailGuard
+    from runner.engine.stage_ahead import StageAhead
 
+STAGING = "staging"
+"""Folder of a task's rows while they are read, mapped and sent."""
 SNAPSHOT = "rows"
 PLANNED = "planned"
 """Folder of the rows of a plan, until the run that applies it has looked at their records."""
@@ -126,6 +129,8 @@ class Context(Struct, frozen=True):
 
     lookups: KnownLookups | None = None
     """What its tasks have looked up; None: each asks for itself."""
+    ahead: StageAhead | None = None
+    """The rows of the next task; None: each reads its rows when it starts."""
 
     def deadline(self, task: AnyTask) -> Deadline:
         """When a task must have ended."""

@@ -14,14 +14,12 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from runner import events
-from runner.engine.api_choice import api_for_write
 from runner.engine.columns import ColumnPlan
-from runner.engine.context import PLANNED, Context
-from runner.engine.forecast import Forecast, forecast_of_write
+from runner.engine.context import PLANNED, STAGING, Context
 from runner.engine.levels import sizes_of_levels
-from runner.engine.lookup_cost import Reading, calls
 from runner.engine.merge import NO_WAY_BACK
 from runner.engine.mirror import UNCERTAIN, missing_file
+from runner.engine.plan_cost import cost_of_query, with_cost
 from runner.engine.plan_rules import rules_of
 from runner.engine.planned_sources import (
     PlannedSources,
@@ -32,11 +30,12 @@ from runner.engine.planned_sources import (
 from runner.engine.query import count_query, run_query
 from runner.engine.record_lookup import TakesPlanned, look_up_parents
 from runner.engine.run import chosen
+from runner.engine.source_rows import ReadRows, read_rows
 from runner.engine.write import stage
 from runner.errors import JobError, RunnerError, SourceError
 from runner.events import Event
 from runner.job.endpoints import MissingSource, tasks_of
-from runner.job.model import COMPARED_VERBS, AnyTask, Api, QueryTask, Verb, WriteTask
+from runner.job.model import COMPARED_VERBS, AnyTask, QueryTask, Verb, WriteTask
 from runner.job.order import in_order, left_out
 from runner.plan import Change, FieldChanges, TaskPlan
 from runner.tables.plans.changed_since import MOMENTS
@@ -49,8 +48,6 @@ from runner.tables.staging.rows import StagedRows
 from runner.tables.staging.snapshot import save_snapshot
 from runner.tables.staging.source_digest import digest_of_rows
 
-ROWS_PER_PAGE = 2_000
-"""Of a query over REST."""
 _FROM_WRITES = (
     "Its rows come from other writes of this plan, so Ids of records to be created are not known "
     "yet; an apply reads these rows during the run."
@@ -152,7 +149,7 @@ class Planner(Struct):
         reads = self.sources.redirected_query(task, context.task_folder(task))
         if reads is None:
             rows, api = count_query(self.sources.redirected_lists(task), context)
-            calls, jobs = _cost_of_query(rows, api)
+            calls, jobs = cost_of_query(rows, api)
             return replace(plan, read=rows, api=api.value, api_calls=calls, bulk_jobs=jobs)
         outcome = run_query(reads, context).outcome
         self.sources.add_targets(task, reads)
@@ -182,29 +179,32 @@ class Planner(Struct):
         ):
             return PlannedTask(replace(plan, unknown=(f"{UNCERTAIN.format(task.source.task)}.",)))
         folder = context.task_folder(task)
-        shutil.rmtree(folder / "staging", ignore_errors=True)
-        staging = StagedRows(folder / "staging", context.disk)
+        shutil.rmtree(folder / STAGING, ignore_errors=True)
         try:
-            return self._staged_write(task, context, staging, plan)
+            return self._planned_rows(task, context, plan)
         except SourceError:
             stale = self.sources.read_too_early(task)
             if stale is None:
                 raise
             self.sources.add_unknown(task, is_open=True)
             return PlannedTask(replace(plan, unknown=(stale,), has_unknown_rows=True))
-        finally:
-            staging.discard()
 
-    def _staged_write(
-        self, task: WriteTask, context: Context, staging: StagedRows, plan: TaskPlan
-    ) -> PlannedTask:
+    def _planned_rows(self, task: WriteTask, context: Context, plan: TaskPlan) -> PlannedTask:
         wanted = self.sources.redirected_write(task)
         if task.verb in COMPARED_VERBS:
             scope = task.scope if task.mirror or task.in_scope else None
             wanted = replace(wanted, only_changes=True, scope=scope)
-        columns, comparison = stage(
-            wanted, context, staging, compares=True, more=self._add_new_records
-        )
+        read = read_rows(wanted, context, context.task_folder(task) / STAGING)
+        try:
+            return self._planned_write(task, wanted, context, read, plan)
+        finally:
+            read.staging.discard()
+
+    def _planned_write(
+        self, task: WriteTask, wanted: WriteTask, context: Context, read: ReadRows, plan: TaskPlan
+    ) -> PlannedTask:
+        staging, columns = read.staging, read.plan
+        comparison = stage(wanted, context, read, compares=True, more=self._add_new_records)
         own_calls = context.session.api_calls
         rows = self._judged(wanted, context, staging, columns, comparison)
         folder = context.task_folder(task)
@@ -244,7 +244,7 @@ class Planner(Struct):
         levels = sizes_of_levels(task, columns, context.describes, staging)
         if not (task.only_changes or task.merge):  # it leaves them out
             levels[0] += staging.unchanged_total
-        plan = _with_cost(plan, task, context.version, columns, levels)
+        plan = with_cost(plan, task, context.version, columns, levels)
         asks = _finds(columns) or bool(columns.references)
         if task.only_changes or task.match or task.merge or columns.on_create or asks:
             plan = replace(plan, api_calls=plan.api_calls + own_calls)
@@ -346,13 +346,6 @@ class Planner(Struct):
                 self.sources.left.new_keys.setdefault(place, []).append(file)
 
 
-def _cost_of_query(rows: int, api: Api) -> tuple[int, int]:
-    """API calls and Bulk jobs of a query that finds so many rows."""
-    if api is Api.REST:
-        return max(1, -(-rows // ROWS_PER_PAGE)), 0
-    return 1 + calls(Reading.BULK, 0, rows), 1
-
-
 def _only_if_failed(task: AnyTask, other: str) -> TaskPlan:
     said = f"It runs only if `{other}` fails."
     return TaskPlan(task.name, task.verb.value, task.sobject, unknown=(said,))
@@ -391,18 +384,3 @@ def _joined(names: Sequence[str]) -> str:
 
 def _finds(columns: ColumnPlan) -> bool:
     return any(each.found_by for each in columns.columns)
-
-
-def _with_cost(
-    plan: TaskPlan, task: WriteTask, version: str, columns: ColumnPlan, levels: Sequence[int]
-) -> TaskPlan:
-    """The plan with what it costs to send so many rows, one level after the other."""
-    rows = sum(levels)
-    if not rows:
-        return plan
-    by_id = columns.key == "Id" and plan.count(Change.CREATE) > 0
-    findable = bool(columns.unique) or not (task.verb is Verb.CREATE or by_id)
-    api = api_for_write(task, rows, version, findable=findable, blobs=columns.has_blobs)
-    each = replace(task, api=api)
-    cost = sum((forecast_of_write(each, level, version) for level in levels), Forecast())
-    return replace(plan, api=api.value, api_calls=cost.api_calls, bulk_jobs=cost.bulk_jobs)

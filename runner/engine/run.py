@@ -18,6 +18,7 @@ from runner import events
 from runner.engine.context import LOOKUPS, PARTS, PLANNED, SNAPSHOT, Context
 from runner.engine.known_lookups import KnownLookups
 from runner.engine.schedule import Schedule
+from runner.engine.stage_ahead import StageAhead
 from runner.engine.task_conflicts import conflicts_of
 from runner.engine.task_end import TaskEnd, skipped, stopped_by
 from runner.errors import (
@@ -76,8 +77,13 @@ def run_tasks(context: Context, *, only: Collection[str] = (), parallel: int = 1
         touching = [*tasks, *(task for task in context.job.tasks if task.name in answers)]
         schedule = Schedule(tasks, conflicts_of(touching, context))
         width = min(parallel, schedule.most_at_once)
-    with KnownLookups(context.folder / LOOKUPS) as lookups, Lanes[str, TaskEnd](width) as lanes:
-        return _TaskRuns(replace(context, lookups=lookups), schedule, lanes, left_out(tasks)).run()
+    with (
+        KnownLookups(context.folder / LOOKUPS) as lookups,
+        StageAhead(tasks if width == 1 else ()) as ahead,
+        Lanes[str, TaskEnd](width) as lanes,
+    ):
+        run = replace(context, lookups=lookups, ahead=ahead)
+        return _TaskRuns(run, schedule, lanes, left_out(tasks)).run()
 
 
 class _TaskRuns:

@@ -8,7 +8,7 @@ nothing of requests or SQL.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -18,15 +18,14 @@ from msgspec.structs import replace
 from runner.engine.api_choice import api_for_write
 from runner.engine.before_images import BeforeImages, save_what_was_written
 from runner.engine.bulk import BulkWrite
-from runner.engine.columns import ColumnPlan, plan_columns
-from runner.engine.context import JUDGED, SNAPSHOT, Context
+from runner.engine.columns import ColumnPlan
+from runner.engine.context import JUDGED, SNAPSHOT, STAGING, Context
 from runner.engine.file_bodies import places_of_files
 from runner.engine.levels import leave_out_circles, send_in_levels
 from runner.engine.managed import Noted, managed_change, noted_of
 from runner.engine.merge import settle_merges
 from runner.engine.mirror import (
     leave_out_unmanaged,
-    missing_rows,
     refuse_empty,
     refuse_rows_outside,
 )
@@ -35,12 +34,12 @@ from runner.engine.record_lookup import MoreRecords, look_up_records
 from runner.engine.reference_lookup import look_up_references
 from runner.engine.rest import RestWrite, rows_of_a_batch
 from runner.engine.sending import PreparedWrite
+from runner.engine.source_rows import ReadRows, read_rows
 from runner.engine.task_end import TaskEnd, outcome_of_write
 from runner.engine.task_ledger import WritePlan, mapping_digest
 from runner.engine.undelete import UndeleteWrite
 from runner.errors import (
     ExitCode,
-    JobError,
     RailError,
     RunnerError,
     StateError,
@@ -50,22 +49,12 @@ from runner.errors import (
 from runner.events import Noticed
 from runner.files import atomic_write, unwritable
 from runner.job.commands import command_for
-from runner.job.endpoints import (
-    DatabaseSource,
-    FileSource,
-    MissingSource,
-    SqlSource,
-    TaskSource,
-)
 from runner.job.model import Api, Verb, WriteTask
-from runner.job.order import earlier, prerequisites
 from runner.outcome import TaskOutcome, TaskStatus
 from runner.tables.plans.changed_since import CHANGED_SINCE_FILE, write_changed_since
 from runner.tables.results.row_results import IN_DOUBT_FILE, SKIPPED_FILE, RowResults
-from runner.tables.sources.csv import RowsSource
-from runner.tables.sources.open import AnySource
-from runner.tables.sources.sql_join import JoinedSource
-from runner.tables.sources.written import read_written, save_written
+from runner.tables.sources.csv import REFERENCE_COLUMN
+from runner.tables.sources.written import save_written
 from runner.tables.staging.comparison import UNCHANGED_FILE, Comparison
 from runner.tables.staging.duplicates import settle_duplicates
 from runner.tables.staging.local_files import stage_files
@@ -93,22 +82,22 @@ def run_write(task: WriteTask, context: Context, noted: Noted | None = None) -> 
         RunnerError: It could not begin; nothing was sent by this process.
     """
     folder = context.task_folder(task)
-    shutil.rmtree(folder / "staging", ignore_errors=True)  # of a process that died
-    staging = StagedRows(folder / "staging", context.disk)
+    snapshot = read_snapshot(folder / SNAPSHOT)
+    read = context.ahead.take(task) if context.ahead is not None else None
+    if read is None:
+        shutil.rmtree(folder / STAGING, ignore_errors=True)  # of a process that died
+        read = read_rows(task, context, folder / STAGING, snapshot)
+    staging, plan = read.staging, read.plan
     try:
-        snapshot = read_snapshot(folder / SNAPSHOT)
         comparison: Comparison | None = None
         if snapshot is None:
             rails = context.rails
             compares = rails is not None and rails.compares(task)
-            plan, comparison = stage(task, context, staging, compares=compares)
+            comparison = stage(task, context, read, compares=compares)
             if rails is not None:
                 with _rows_named(staging):
                     effect = partial(_effect, task, staging, comparison)
                     rails.check(task, context, effect, effect_of)
-        else:
-            plan = plan_of(task, context, snapshot.columns)
-            snapshot.restore(staging, plan.columns, timezone=task.timezone)
         rows = staging.rows_total - staging.rejected_total
         creates = _creates(task, plan, staging)
         findable = bool(plan.unique) or not creates
@@ -154,6 +143,9 @@ def _carried_out(write: PreparedWrite, api: Api, noted: Noted | None) -> TaskEnd
     """Send the rows, and save what later runs need to know of them."""
     task, context, changes = write.task, write.context, write.before_images is not None
     lookups = context.lookups
+    names_rows = REFERENCE_COLUMN in write.staging.source_columns  # which the next may refer to
+    if context.ahead is not None and api is Api.BULK and not names_rows:
+        context.ahead.begin(task, context)
     with lookups.writing(task.sobject, task.verb) if lookups is not None else nullcontext():
         end = _sent(write, api)
     counts = end.outcome.counts
@@ -179,12 +171,11 @@ def effect_of(task: WriteTask, context: Context) -> Effect:
     compares = context.rails is not None and context.rails.compares(task)
     folder = context.task_folder(task) / JUDGED
     shutil.rmtree(folder, ignore_errors=True)  # of a process that died
-    staging = StagedRows(folder, context.disk)
+    rows = read_rows(task, context, folder)
     try:
-        _, comparison = stage(task, context, staging, compares=compares)
-        return _effect(task, staging, comparison)
+        return _effect(task, rows.staging, stage(task, context, rows, compares=compares))
     finally:
-        staging.discard()
+        rows.staging.discard()
 
 
 def _effect(task: WriteTask, staging: StagedRows, comparison: Comparison | None) -> Effect:
@@ -204,38 +195,28 @@ def _effect(task: WriteTask, staging: StagedRows, comparison: Comparison | None)
 def stage(
     task: WriteTask,
     context: Context,
-    staging: StagedRows,
+    rows: ReadRows,
     *,
     compares: bool = False,
     more: MoreRecords | None = None,
-) -> tuple[ColumnPlan, Comparison | None]:
-    """Read and map the rows, and decide which of them are sent, and how.
+) -> Comparison | None:
+    """Decide which rows are sent, and how.
 
     Args:
         task: The write.
         context: Of the run.
-        staging: Empty.
+        rows: As they were read.
         compares: As for `look_up_records`.
         more: As for `look_up_records`.
 
     Returns:
-        The fields to send, and the rows beside what their records hold if that was read.
+        The rows beside what their records hold, if that was read.
 
     Raises:
-        RunnerError: The rows cannot be read or mapped, or the org cannot be asked.
+        RunnerError: The org cannot be asked, or the rows are not those that the task expects.
     """
-    staging.load(_source(task, context))
-    plan = plan_of(task, context, staging.source_columns)
+    staging, plan = rows.staging, rows.plan
     save_written(staging.written, context.task_folder(task))
-    tasks = context.job.tasks
-    ended = earlier(task.name, prerequisites(tasks), tasks)  # others may be under way
-    rows = (context.rows_file(TaskSource(each.name)) for each in tasks if each.name in ended)
-    staging.map(
-        plan.staged,
-        blank=task.blank,
-        timezone=task.timezone,
-        written=[file for file in rows if file.exists()],
-    )
     if task.mirror is not None:
         refuse_empty(task.name, staging.rows_total)
     leave_out_unmanaged(task, context, staging)
@@ -251,7 +232,7 @@ def stage(
         refuse_rows_outside(task, context, staging)
     if plan.has_files:
         stage_files(staging, places_of_files(task, context.job))
-    return plan, comparison
+    return comparison
 
 
 def _sent(write: PreparedWrite, api: Api) -> TaskEnd:
@@ -299,46 +280,6 @@ def _start_over(task: WriteTask, context: Context) -> str:
             f"rows that were sent: take them out of the source, then {again}."
         )
     return f"Or start over with what is there now: {again}; to send a row twice changes nothing."
-
-
-def _source(task: WriteTask, context: Context) -> AnySource:
-    source = task.source
-    if isinstance(source, SqlSource):
-        rows = {each.name: _rows(each.source, task, context) for each in source.tables}
-        return JoinedSource(source.sql, rows, context.params)
-    if isinstance(source, DatabaseSource):
-        return replace(source, params=context.params)
-    if isinstance(source, MissingSource):
-        return missing_rows(context, source)
-    return _rows(source, task, context)
-
-
-def _rows(
-    source: FileSource | TaskSource, task: WriteTask, context: Context
-) -> FileSource | RowsSource:
-    if isinstance(source, FileSource):
-        return source
-    file = context.rows_file(source)
-    if not file.exists():
-        raise StateError(
-            f"Task {source.task!r} left no rows for {task.name!r}: it did not finish.",
-            hint="Run the whole job, or add `needs` so that both run.",
-        )
-    return RowsSource(file, read_written(file.parent))
-
-
-def plan_of(task: WriteTask, context: Context, header: Sequence[str]) -> ColumnPlan:
-    """The fields that a write fills from a source with these columns.
-
-    Raises:
-        JobError: The columns do not fit.
-    """
-    if not header:
-        return ColumnPlan((), task.key, {})
-    plan, problems = plan_columns(context.job, task, header, context.describes)
-    if problems:
-        raise JobError(problems)
-    return plan
 
 
 def _account(

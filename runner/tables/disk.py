@@ -51,6 +51,14 @@ class Disk:
             with self._lock:
                 self._measure(self.most_bytes)
 
+    def has_room(self, count: int) -> bool:
+        """Whether so many bytes more would still be allowed."""
+        if self.most_bytes is None:
+            return True
+        with self._lock:
+            used = sum(size for _, size in _sizes(self._folder))
+        return used + count <= self.most_bytes
+
     def _measure(self, most: int) -> None:
         found = Counter[str]()
         for place, size in _sizes(self._folder):

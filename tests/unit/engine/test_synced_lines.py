@@ -3,6 +3,7 @@
 import pytest
 
 from runner.cli.app import app
+from runner.cli.terminal import Exit
 from runner.state.ledger import Ledger
 
 JOB = """\
@@ -34,7 +35,7 @@ def synced(tmp_path, monkeypatch):
         (tmp_path / "accounts.csv").write_text(rows)
         (tmp_path / "job.yaml").write_text(JOB.replace("VERB", verb).replace("FIELDS", fields))
         waited.clear()
-        with pytest.raises(SystemExit):
+        with pytest.raises(Exit):
             app(["run", str(tmp_path / "job.yaml"), "-q"])
         return list(waited)
 

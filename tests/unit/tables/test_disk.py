@@ -68,3 +68,11 @@ def test_without_a_bound_nothing_is_looked_at():
 )
 def test_sizes_are_readable(size, words):
     assert format_size(size) == words
+
+
+def test_room_is_what_the_limit_leaves(tmp_path):
+    (tmp_path / "file").write_bytes(b"x" * 600)
+    limited = Disk(tmp_path, 1_000)
+    assert limited.has_room(400)
+    assert not limited.has_room(401)
+    assert Disk(tmp_path, None).has_room(10**15)
