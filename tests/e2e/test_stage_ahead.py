@@ -97,9 +97,7 @@ def test_what_a_task_leaves_is_not_read_before(files, org, changed):
     ],
     ids=["column", "quote", "cells"],
 )
-def test_a_source_that_cannot_be_read_fails_its_own_task(  # noqa: PLR0913 - cases
-    files, org, rows, told, code, accounts
-):
+def test_a_source_that_cannot_be_read_fails_its_own_task(files, org, rows, told, code, accounts):
     files.write("b.csv", rows)
     job = files.job(TASKS, connection=connection(org))
     ended = files.run("run", job, "-o", "json")
