@@ -215,12 +215,18 @@ def delete_strays(path: Path, suffix: str = "tmp") -> None:
 
 
 def _strays(path: Path, suffix: str) -> Iterator[Path]:
-    from glob import escape  # noqa: PLC0415 - not every start needs it
-
-    for stray in path.parent.glob(f".{escape(path.name)}.{_HOST}-*-*.{suffix}"):
-        pid = stray.name.rsplit(".", 2)[1].split("-")[1]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            yield stray
+    # Not by `glob`, which compiles a regular expression for each new name.
+    before, after = f".{path.name}.{_HOST}-", f".{suffix}"
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in entries]
+    except OSError:  # whoever writes there says why it is not possible
+        return
+    for name in names:
+        if name.startswith(before) and name.endswith(after):
+            pid, _, rest = name[len(before) : -len(after)].partition("-")
+            if rest and pid.isdigit() and not _is_alive(int(pid)):
+                yield path.with_name(name)
 
 
 def unwritable(path: Path, error: OSError, message: str = "{} cannot be written") -> StorageError:

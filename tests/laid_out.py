@@ -16,6 +16,9 @@ _catalogs = {}
 """By what is declared."""
 _contents = {}
 """By catalog: it, and a store file without records."""
+_fingerprint = store._fingerprint  # noqa: SLF001 - the part that is replaced
+_fingerprints = {}
+"""By catalog, those in `_contents`."""
 
 
 def extended(base, declared, known_prefixes=None):
@@ -44,7 +47,18 @@ def lay_out(new):
 
 def prepare(declared):
     """Have the tables of what is declared, for forks."""
-    _content(extended(standard_catalog(), declared))
+    catalog = extended(standard_catalog(), declared)
+    _content(catalog)
+    fingerprint(catalog)
+
+
+def fingerprint(catalog):
+    """Computed once for a catalog that is kept."""
+    if id(catalog) not in _contents:
+        return _fingerprint(catalog)
+    if id(catalog) not in _fingerprints:
+        _fingerprints[id(catalog)] = _fingerprint(catalog)
+    return _fingerprints[id(catalog)]
 
 
 def _content(catalog):
@@ -64,3 +78,4 @@ def copy_layouts():
     """From now on, in this process and its forks."""
     app.extend = extended
     store.Store._lay_out = lay_out  # noqa: SLF001
+    store._fingerprint = fingerprint  # noqa: SLF001

@@ -55,9 +55,11 @@ class Ended:
 class Warm:
     """A process that has everything loaded, and forks for each command."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, *modules):
+        """`modules`: what it loads besides."""
         self.free = threading.Lock()
         self._folder = folder
+        self._modules = modules
         self._process = None
         self._started = 0
 
@@ -79,20 +81,23 @@ class Warm:
             code = self._answer(asked)
             return Ended(code, *said)
 
-    def start(self, words, cwd, env):
-        """Start a command that runs on, its stderr that of the tests."""
+    def start(self, words, cwd, env, *, with_errors=False):
+        """Start a command that runs on, its stderr that of the tests or a stream of its own."""
         self._started += 1
-        out = self._folder / f"out-{self._started}"
-        os.mkfifo(out)
+        names = ("out", "err") if with_errors else ("out",)
+        pipes = [self._folder / f"{name}-{self._started}" for name in names]
+        for pipe in pipes:
+            os.mkfifo(pipe)
         asked = {
             "argv": [*map(str, words)],
             "cwd": str(cwd),
             "env": env,
-            "streams": [os.devnull, str(out), None],
+            "streams": [os.devnull, *map(str, pipes), *([] if with_errors else [None])],
             "wait": False,
         }
         with self.free:
-            return Fork(self, self._answer(asked), out.open(encoding="utf-8"))
+            pid = self._answer(asked)
+            return Fork(self, pid, *(pipe.open(encoding="utf-8") for pipe in pipes))
 
     def end_of(self, number):
         """The exit code (or negative signal) of a command that was started; waits for its end."""
@@ -102,7 +107,8 @@ class Warm:
     def _answer(self, asked):
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, Path(__file__).with_name("warm.py")],
+                [sys.executable, Path(__file__).with_name("warm.py"), *self._modules],
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # or NumPy starts threads
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -130,8 +136,9 @@ class Fork:
     warm: Warm
     pid: int
     stdout: TextIO
+    stderr: TextIO | None = None
     returncode: int | None = None
-    stdin = stderr = None
+    stdin = None
 
     def poll(self):
         return self.returncode
@@ -146,6 +153,19 @@ class Fork:
         if self.returncode is None:
             self.returncode = self.warm.end_of(self.pid)
         return self.returncode
+
+    def communicate(self):
+        """What it says until its end, on both streams."""
+        late = threading.Timer(COMMAND_SECONDS, self.kill)
+        late.start()
+        try:
+            with ThreadPoolExecutor(1) as pool:
+                out = pool.submit(self.stdout.read)
+                err = self.stderr.read()
+            self.wait()
+        finally:
+            late.cancel()
+        return out.result(), err
 
 
 @pytest.fixture(scope="session")
@@ -188,6 +208,12 @@ class Bench:
     def serve(self, *words):
         """Start a local org in a fork of the warm process; it says where it is on stdout."""
         process = self.warm.start(words, self.folder, self.environ())
+        self.started.append(process)
+        return process
+
+    def begin(self, *words):
+        """Start a command in a fork of the warm process; a test reads what it says meanwhile."""
+        process = self.warm.start(words, self.folder, self.environ(), with_errors=True)
         self.started.append(process)
         return process
 

@@ -17,7 +17,7 @@ from runner.state.paths import state_at
 from runner.state.run_records import RunState
 from runner.state.store import open_ledger
 from tests import postgresql
-from tests.e2e.conftest import Bench
+from tests.e2e.conftest import Bench, Warm
 
 CREATE = """
 - name: load
@@ -79,6 +79,14 @@ def cluster_in(folder, workers):
 
 
 @pytest.fixture(scope="module")
+def warm(tmp_path_factory):
+    """It has Dask loaded, too."""
+    made = Warm(tmp_path_factory.mktemp("warm"), "distributed.client")
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("project")
     with cluster_in(folder, 2) as (address, _):
@@ -97,9 +105,9 @@ def project(cluster, warm, serve_org, request):
 
 
 @contextmanager
-def worker_of(address, folder):
+def worker_of(address, folder, *options):
     """A worker as `dask worker` starts it."""
-    words = ("--nthreads", "1", "--no-dashboard", "--local-directory", folder / "scratch")
+    words = ("--nthreads", "1", "--no-dashboard", "--local-directory", folder / "scratch", *options)
     process = subprocess.Popen(
         [sys.executable, "-m", "distributed.cli.dask_worker", address, *words],
         cwd=folder,
@@ -219,14 +227,14 @@ def test_jobs_end_as_on_one_machine(project):
 def test_a_worker_that_is_killed_is_replaced(project):
     org = project.org("one")
     org.stall_jobs()
-    process = project.bench.start("run", "one", "--on", project.address, "-o", "json", "-v")
+    process = project.bench.begin("run", "one", "--on", project.address, "-o", "json", "-v")
     until_stalled(process)
     (run,) = project.fleet()["runs"]
     assert run["state"] == "running"
     assert run["tasks"] == ["load"]
     os.kill(run["pid"], signal.SIGKILL)
     org.go_on()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     assert json.loads(out)["tasks"][0]["counts"]["created"] == 2
     assert json.loads(out)["run_id"] == run["run_id"]
@@ -237,7 +245,7 @@ def test_a_worker_that_is_killed_is_replaced(project):
 def test_a_second_command_leaves_the_runs_of_the_first_alone(project):
     one, two = project.org("one"), project.org("two")
     one.stall_jobs()
-    process = project.bench.start("run", "one", "--on", project.address, "-o", "json", "-v")
+    process = project.bench.begin("run", "one", "--on", project.address, "-o", "json", "-v")
     until_stalled(process)
     (before,) = project.fleet()["runs"]
     assert project.run("two").code == 0
@@ -246,7 +254,7 @@ def test_a_second_command_leaves_the_runs_of_the_first_alone(project):
     (after,) = project.fleet()["runs"]
     assert after["pid"] == before["pid"]
     one.go_on()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate()
     assert process.returncode == 0, err
     assert before["run_id"] not in err  # it was not stopped and resumed
     assert json.loads(out)["run_id"] == before["run_id"]
@@ -323,14 +331,14 @@ def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
         project.bench.env.clear()  # wait for workers as long as Dask usually does
         org.stall_jobs()
         with worker_of(address, tmp_path) as first:
-            process = project.bench.start("run", "one", "--on", address, "-o", "json", "-v")
+            process = project.bench.begin("run", "one", "--on", address, "-o", "json", "-v")
             until_stalled(process)
             run = project.bench.run("fleet", "-o", "json").document["runs"][0]
             first.terminate()
             first.wait(timeout=60)
         org.go_on()
-        with worker_of(address, tmp_path):
-            out, err = process.communicate(timeout=60)
+        with worker_of(address, tmp_path, "--no-nanny"):
+            out, err = process.communicate()
         assert process.returncode == 0, err
         assert json.loads(out)["run_id"] == run["run_id"]
         assert names(org) == ["Acme", "Bcme"]
@@ -338,15 +346,17 @@ def test_a_worker_that_is_shut_down_hands_its_job_on(tmp_path, warm, serve_org):
 
 
 def test_a_scheduler_that_dies_leaves_runs_to_resume(tmp_path, warm, serve_org):
-    with cluster_in(tmp_path, 0) as (address, scheduler), worker_of(address, tmp_path):
+    with ExitStack() as stack:
+        address, scheduler = stack.enter_context(cluster_in(tmp_path, 0))
+        stack.enter_context(worker_of(address, tmp_path, "--no-nanny"))
         project = Project(tmp_path, warm, address, serve_org)
         project.bench.env.clear()  # wait for the worker as long as Dask usually does
         org, _ = project.org("one"), project.org("two")
         org.stall_jobs()
-        process = project.bench.start("run", "one", "two", "--on", address, "-o", "json", "-v")
+        process = project.bench.begin("run", "one", "two", "--on", address, "-o", "json", "-v")
         until_stalled(process)
         scheduler.kill()
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate()
         assert process.returncode == 1, err
         assert f"The scheduler at {address} has lost this job" in out + err
         assert "Not started: " in out + err

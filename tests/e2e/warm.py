@@ -36,7 +36,18 @@ import kept_databases
 
 from tests import laid_out
 
-LATE = ("encodings.idna", "encodings.utf_8_sig", "filelock", "rich.progress", "xml.parsers.expat")
+LATE = (
+    "adbc_driver_sqlite",
+    "encodings.idna",
+    "encodings.utf_8_sig",
+    "filelock",
+    "logging.handlers",
+    "rich.progress",
+    "sqlalchemy.dialects.sqlite",
+    "tenacity",
+    "typer._click.decorators",
+    "xml.parsers.expat",
+)
 """What the product imports only when it needs it; forks need it often."""
 FIRST_WAIT_SECONDS = 0.02
 """Between two tries, instead of a second: what is waited for here comes at once or never."""
@@ -70,7 +81,7 @@ def be_the_command(asked, within):
 def load():
     """What commands do first, done once for all forks."""
     own = (found.name for found in walk_packages(runner.__path__, "runner."))
-    for name in (*LATE, *own):
+    for name in (*LATE, *sys.argv[1:], *own):
         if not name.endswith("__main__"):
             import_module(name)
     typer.main.get_command = cache(typer.main.get_command)
