@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 _FOLDERS = frozenset({"HOME", "XDG_STATE_HOME"})
 """Variables that say where the state folder is."""
-_GARBAGE = (700, 100, 100)
-"""How often cycles are looked for: among new objects as usual in Python, since each page of a query
-leaves some, but less often among older ones. Python would look through what is being imported again
-and again, for a tenth of a start."""
+_GARBAGE = (5_000, 100, 100)
+"""How often cycles are looked for: less often than is usual in Python, among new objects and old
+ones. It would look through what is being imported, and the rows of requests, again and again."""
 
 
 def main() -> None:
