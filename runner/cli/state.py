@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="state",
-    help="Take history, watermarks and unfinished runs to another machine or state.",
+    help="Take history and unfinished runs to another machine or state.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

@@ -6,7 +6,6 @@ first. Knows nothing of mapping.
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
@@ -321,7 +320,9 @@ def _save_standard_input(to: Path) -> Path:
             hint="Pipe rows in: `cat accounts.csv | runner run job.yaml`.",
         )
     with to.open("wb") as out:
-        shutil.copyfileobj(sys.stdin.buffer, out, _COPY_BYTES)
+        from shutil import copyfileobj
+
+        copyfileobj(sys.stdin.buffer, out, _COPY_BYTES)
     sys.stdin.close()
     return to
 
