@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct, convert, field
 from msgspec.structs import asdict, replace
 
 from runner.diagnostics import Diagnostic, Position, Severity
@@ -65,7 +65,7 @@ class PartRecord(Struct, frozen=True):
     file: Path | None = None
     bulk_job_id: str | None = None
     results: str | None = None
-    """Results of its rows, in the form of what sends the part; until the task's end is final."""
+    """Those of its rows, in the form of what sends the part; until the task's end is final."""
     began: datetime | None = None
     """When it was first recorded, before any of it was sent."""
     updated: datetime | None = None
@@ -120,16 +120,7 @@ class RunRequest(Struct, frozen=True):
     @classmethod
     def read(cls, text: str) -> RunRequest:
         """Read it back; runs of earlier releases have none."""
-        found = json.loads(text)
-        return cls(
-            found.get("verb", "run"),
-            tuple(found.get("only", ())),
-            tuple(found.get("params", ())),
-            found.get("full", False),
-            found.get("since"),
-            found.get("target"),
-            found.get("reconcile", False),
-        )
+        return convert(json.loads(text), cls)
 
 
 class RunRecord(Struct, frozen=True):
