@@ -15,16 +15,17 @@ from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from runner.errors import UnexpectedAnswerError
 from runner.outcome import RowStatus
 from runner.redaction import MASK, secret_pattern
 from runner.tables.database import Database
+from runner.tables.results.fingerprints import DIGITS_OF_A_DOUBLE, Way
 from runner.tables.results.in_order import OWN_COLUMNS, SentRows, Succeeded, find_in_order
 from runner.tables.results.quoted_records import LINE_FEED_IN_VALUE
 from runner.tables.sources.csv_pieces import with_rows
 from runner.tables.sql import literal
-from runner.tables.staging.canonical_values import comparable
 from runner.tables.staging.chunk import RowChunk, sent_between
 from runner.tables.staging.mapping import ColumnMapping
 from runner.tables.staging.parts import Part, read_header
@@ -55,36 +56,6 @@ class ResultFiles(Struct, frozen=True):
             RowStatus.UNPROCESSED: self.unprocessed,
         }
         return [(s, f) for s, f in files.items() if f is not None and f.stat().st_size]
-
-
-class _Way(Struct, frozen=True):
-    """A way to identify rows: by a fingerprint of some columns."""
-
-    columns: Sequence[ColumnMapping]
-    is_as_returned: bool = False
-    """It is the record as Bulk API returns it."""
-    is_exact: bool = False
-    """A value that the org echoes in another form counts as another one, which is faster.
-
-    Its 64 bits may be equal by chance: it serves only if each row sent has its own fingerprint, and
-    each result is of one of them.
-    """
-
-    def fingerprint(self, cells: Sequence[str]) -> str:
-        """Write the SQL of a row's fingerprint, given that of each column's text.
-
-        A single text, mostly the key, is its own; of several it is 128 bits, never equal by chance.
-        """
-        if self.is_as_returned:
-            values = ", ".join(f"replace(coalesce({each}, ''), '\"', '\"\"')" for each in cells)
-            return f"',\"' || concat_ws('\",\"', {values}) || '\"'"
-        if self.is_exact:
-            return f"hash({', '.join(cells)})"
-        pairs = zip(self.columns, cells, strict=True)
-        texts = [comparable(mapping.column.kind, cell) for mapping, cell in pairs]
-        if len(texts) == 1:
-            return texts[0]
-        return f"md5_number(concat_ws(chr(31), {', '.join(texts)}))"
 
 
 class PartResults:
@@ -123,18 +94,19 @@ class PartResults:
         if self._find_side_by_side(results, mappings):
             return
         key = [each for each in content if each.column.required]
-        exact = _Way(content, is_exact=True)
-        ways = [_Way(key, is_exact=True), _Way(key), exact] if key else [exact]
-        ways.append(_Way(content))
-        for way in ways:
+        exact = Way(content, is_exact=True)
+        ways = [Way(key, is_exact=True), Way(key), exact] if key else [exact]
+        ways.append(Way(content))
+        for each in ways:
+            way = each if each.is_exact else self._telling_numbers_apart(each)
             self._read_sent(way)
-            if way is ways[0]:
+            if each is ways[0]:
                 self._read_answers(results, way)
                 if self._find_in_order():
                     return
             rows, distinct = self._counts("SELECT count(*), count(DISTINCT k) FROM sent")
-            if rows == distinct or way is ways[-1]:
-                if way is not ways[0]:
+            if rows == distinct or each is ways[-1]:
+                if each is not ways[0]:
                     self._read_answers(results, way)
                 self._find(is_unique=rows == distinct)
                 if self.fits or not way.is_exact:
@@ -154,7 +126,7 @@ class PartResults:
             return False
         others: list[bytes] = []
         if failed is not None:
-            self._read_answers([failed], _Way(mappings, is_as_returned=True))
+            self._read_answers([failed], Way(mappings, is_as_returned=True))
             texts = self._connection.execute("SELECT k FROM answers").fetchall()
             others = [k.encode().replace(b"\n", LINE_FEED_IN_VALUE) for (k,) in texts]
         found = find_in_order(self._sent(), succeeded.file, others)
@@ -281,12 +253,24 @@ class PartResults:
             )
         self._connection.close()
 
-    def _read_sent(self, way: _Way) -> None:
+    def _telling_numbers_apart(self, way: Way) -> Way:
+        """The way, digit by digit if rounded numbers would make two different rows the same."""
+        longest = ", ".join(f"strlen({each.cell})" for each in way.numbers) or "0"
+        (most,) = self._counts(f"SELECT coalesce(max(greatest({longest})), 0) FROM {self._rows}")
+        if most <= DIGITS_OF_A_DOUBLE:
+            return way
+        told = replace(way, tells_digits=True)
+        cells = [each.cell for each in way.columns]
+        distinct = ", ".join(f"count(DISTINCT {w.fingerprint(cells)})" for w in (way, told))
+        rounded, digits = self._counts(f"SELECT {distinct} FROM {self._rows}")
+        return told if rounded < digits else way
+
+    def _read_sent(self, way: Way) -> None:
         """Make the table `sent` of rows and fingerprints."""
         k = way.fingerprint([each.cell for each in way.columns])
         self._make("sent", f"SELECT row, {k} AS k FROM {self._rows}")
 
-    def _read_answers(self, results: Sequence[_ResultFile], way: _Way) -> None:
+    def _read_answers(self, results: Sequence[_ResultFile], way: Way) -> None:
         """Make the table `answers` of fingerprints and what was said of each row."""
         begin = "CREATE OR REPLACE TEMP TABLE answers AS"
         for each in results:
@@ -359,7 +343,7 @@ class _ResultFile:
         """Call `use` with the relation of the rows."""
         with_rows(self.file, self._names, use)
 
-    def answers(self, way: _Way) -> str:
+    def answers(self, way: Way) -> str:
         """Write the SELECT of fingerprint `k` and outcome of each row, without its FROM."""
         k = way.fingerprint([self._column(each.column.field) for each in way.columns])
         return (
