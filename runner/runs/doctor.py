@@ -79,7 +79,9 @@ def examine(
 
 def _extras() -> Finding:
     extras = metadata.metadata(DISTRIBUTION).get_all("Provides-Extra") or ()
-    installed = {extra: _has(extra) for extra in extras if extra not in _FOR_DEVELOPERS}
+    installed = {
+        extra: _has(extra) for extra in extras if extra.partition("-")[0] not in _FOR_DEVELOPERS
+    }
     missing = [extra for extra, is_there in installed.items() if not is_there]
     there = [extra for extra in installed if extra not in missing]
     text = f"installed: {', '.join(there) or 'none'}"

@@ -22,6 +22,7 @@ def test_a_machine_that_is_fine_has_nothing_to_mend(bench, org):
     assert all(each["level"] == "ok" for each in found.values())
     assert __version__ in found["runner"]["text"]
     assert "excel" in found["extras"]["text"]
+    assert "test" not in found["extras"]["text"], "it is for developers"
     assert "admin@local.example" in found["sign-in"]["text"]
     assert found["runs"]["text"] == "1 recorded"
     assert "as the org's" in found["clock"]["text"]
