@@ -17,7 +17,7 @@ import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]
 from typer.core import TyperGroup
 
-from runner.cli.declare import readable_by_typer
+from runner.cli.declare import Group, readable_by_typer
 from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.log_format import OF_ALL_VERBS
 from runner.cli.verbs import COMPLETE, VERBS
@@ -42,16 +42,21 @@ class _Commands(Mapping[str, object]):
 @cache
 def _command(verb: str) -> object:
     module = import_module(f"runner.cli.{verb}")
-    if hasattr(module, "app"):  # it has verbs of its own
-        for each in module.app.registered_commands:
-            each.callback = readable_by_typer(each.callback)
-        return _with_log_format(typer.main.get_command(module.app))
-    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-    help_of_verb = examples_in_help(module.EXAMPLES)
-    alone.command(verb, epilog=help_of_verb, context_settings=HELP)(
-        readable_by_typer(getattr(module, verb))
+    group: Group | None = getattr(module, "GROUP", None)
+    made = typer.Typer(
+        name=verb,
+        help=group.help if group else None,
+        no_args_is_help=group is not None,
+        add_completion=False,
+        rich_markup_mode=None,
+        context_settings=HELP,
     )
-    return _with_log_format(typer.main.get_command(alone))
+    verbs = group.verbs if group else {verb: (getattr(module, verb), module.EXAMPLES)}
+    for name, (function, examples) in verbs.items():
+        made.command(name, epilog=examples_in_help(examples), context_settings=HELP)(
+            readable_by_typer(function)
+        )
+    return _with_log_format(typer.main.get_command(made))
 
 
 def _with_log_format(command: Any) -> Any:  # noqa: ANN401 - Typer's types have no public names

@@ -9,11 +9,23 @@ Knows nothing of any verb.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import FunctionType
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ParamSpec,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 if TYPE_CHECKING:
     from typer.models import ParameterInfo
+
+P = ParamSpec("P")
 
 
 class Option:
@@ -51,6 +63,30 @@ class Argument:
 
 
 Verb = FunctionType
+
+
+class Group:
+    """A verb that has verbs of its own.
+
+    Attributes:
+        help: What it is for.
+        verbs: Each by its name, with examples.
+    """
+
+    __slots__ = ("help", "verbs")
+
+    def __init__(self, help: str) -> None:  # noqa: A002 - as Typer calls it
+        self.help = help
+        self.verbs: dict[str, tuple[Verb, str]] = {}
+
+    def verb(self, name: str, examples: str) -> Callable[[Callable[P, None]], Callable[P, None]]:
+        """Add the decorated function as a verb."""
+
+        def add(function: Callable[P, None]) -> Callable[P, None]:
+            self.verbs[name] = cast("Verb", function), examples
+            return function
+
+        return add
 
 
 def declared(verb: Verb) -> dict[str, tuple[Any, Option | Argument | None]]:

@@ -13,10 +13,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from runner.cli.declare import Option
-from runner.cli.help_text import HELP, examples_in_help
+from runner.cli.declare import Group, Option
 from runner.cli.job_files import OptionalJobFiles, Tags, job_files
 from runner.cli.options import Output, OutputOption, Quiet, StateDir, Target
 from runner.cli.settings import AllowHost, AllowOutside, state_folder, user_settings
@@ -28,14 +25,7 @@ if TYPE_CHECKING:
     from runner.local_org.app import Server
     from runner.local_org.org import Settings
 
-app = typer.Typer(
-    name="org",
-    help="Serve a local org; keep the shape of an org in git.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings=HELP,
-)
+GROUP = Group("Serve a local org; keep the shape of an org in git.")
 EXAMPLES = {
     "serve": "runner org serve\nrunner org serve --port 0 -o json --org-file org.yaml",
     "reset": "runner org reset --org-file org.yaml",
@@ -53,7 +43,7 @@ OrgFile = Annotated[
 ]
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["serve"]), context_settings=HELP)
+@GROUP.verb("serve", EXAMPLES["serve"])
 def serve(
     port: Annotated[
         int, Option(envvar="SFRUNNER_PORT", help="Loopback port; 0 picks a free one.")
@@ -181,7 +171,7 @@ def _when_unused(users: Path, stop: Callable[[], None]) -> None:
     stop()
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["reset"]), context_settings=HELP)
+@GROUP.verb("reset", EXAMPLES["reset"])
 def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     """Delete everything in the local org of a folder.
 
@@ -219,7 +209,7 @@ def reset(org_file: OrgFile = None, state_dir: StateDir = None) -> None:
     echo(f"The local org of {of} is empty.")
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["pull"]), context_settings=HELP)
+@GROUP.verb("pull", EXAMPLES["pull"])
 def pull(
     jobs: OptionalJobFiles = None,
     from_source: Annotated[
@@ -301,4 +291,4 @@ def pull(
         echo("\n".join(f"  {each}" for each in written))
 
 
-from runner.cli import org_records, org_snapshot  # noqa: E402, F401 - its verbs are of `app`
+from runner.cli import org_records, org_snapshot  # noqa: E402, F401 - its verbs are of GROUP

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 from runner.cli.declare import Argument, Option
-from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
-from runner.cli.org import OrgFile, app, folder_of_org
+from runner.cli.org import GROUP, OrgFile, folder_of_org
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
 
@@ -24,7 +23,7 @@ EXAMPLES = {
 }
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["load"]), context_settings=HELP)
+@GROUP.verb("load", EXAMPLES["load"])
 def load(
     files: Annotated[
         list[Path],
@@ -74,7 +73,7 @@ def load(
         echo(f"{_records(known)} of the org used{_by_object(known)}.")
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["dump"]), context_settings=HELP)
+@GROUP.verb("dump", EXAMPLES["dump"])
 def dump(
     folder: Annotated[
         Path, Argument(help="Folder to write to; new or empty.", metavar="FOLDER")

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 from urllib.parse import quote
 
 from runner.cli.declare import Argument, Option
-from runner.cli.help_text import HELP, examples_in_help
 from runner.cli.options import Output, OutputOption, StateDir
-from runner.cli.org import OrgFile, app, folder_of_org
+from runner.cli.org import GROUP, OrgFile, folder_of_org
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
 
@@ -33,7 +32,7 @@ _SNAPSHOTS, _CLOCK = "/__org/snapshots", "/__org/clock"
 Snapshot = dict[str, object]
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["snapshot"]), context_settings=HELP)
+@GROUP.verb("snapshot", EXAMPLES["snapshot"])
 def snapshot(
     name: Annotated[str | None, Argument(help="Name of the snapshot.", metavar="NAME")] = None,
     update: Annotated[
@@ -76,7 +75,7 @@ def snapshot(
     _print(found, f"Snapshot {found['name']}: {_records(found)}.", output)
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["restore"]), context_settings=HELP)
+@GROUP.verb("restore", EXAMPLES["restore"])
 def restore(
     name: Annotated[str, Argument(help="Name of the snapshot.", metavar="NAME")],
     org_file: OrgFile = None,
@@ -94,7 +93,7 @@ def restore(
     _print(found, f"{said}: {_records(found)}.", output)
 
 
-@app.command(epilog=examples_in_help(EXAMPLES["time"]), context_settings=HELP)
+@GROUP.verb("time", EXAMPLES["time"])
 def time(
     to: Annotated[
         str | None,

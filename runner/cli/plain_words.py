@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, get_args
 
-from runner.cli.declare import Argument, Option, Verb, declared
+from runner.cli.declare import Argument, Group, Option, Verb, declared
 from runner.cli.log_format import OF_ALL_VERBS
 from runner.cli.verbs import COMPLETE, VERBS
 
@@ -37,11 +37,16 @@ def verb_of(words: Sequence[str], environ: Mapping[str, str]) -> Callable[[], No
     """The verb that the words ask for, ready to be called; None if Typer has to read them."""
     if not words or words[0] not in VERBS:
         return None
-    module = import_module(f"runner.cli.{words[0]}")
-    if hasattr(module, "app"):  # it has verbs of its own
+    name, *rest = words
+    module = import_module(f"runner.cli.{name}")
+    group: Group | None = getattr(module, "GROUP", None)
+    if group is None:
+        verb: Verb = getattr(module, name)
+    elif rest and rest[0] in group.verbs:
+        (verb, _), rest = group.verbs[rest[0]], rest[1:]
+    else:
         return None
-    verb: Verb = getattr(module, words[0])
-    values = read(verb, words[1:], environ)
+    values = read(verb, rest, environ)
     return None if values is None else lambda: verb(**values)
 
 

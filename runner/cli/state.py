@@ -9,10 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
-from runner.cli.declare import Argument, Option
-from runner.cli.help_text import HELP, examples_in_help
+from runner.cli.declare import Argument, Group, Option
 from runner.cli.options import Output, OutputOption, StateDir
 from runner.cli.settings import state_folder
 from runner.cli.terminal import echo
@@ -22,21 +19,14 @@ from runner.job.notation import is_url
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-app = typer.Typer(
-    name="state",
-    help="Take history and unfinished runs to another machine or state.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode=None,
-    context_settings=HELP,
-)
+GROUP = Group("Take history and unfinished runs to another machine or state.")
 EXAMPLES = {
     "export": "runner state export state.zip\nrunner state export s3://acme/state.zip --results",
     "import": "runner state import state.zip\nrunner state import state.zip --move /srv/jobs=/app",
 }
 
 
-@app.command("export", epilog=examples_in_help(EXAMPLES["export"]), context_settings=HELP)
+@GROUP.verb("export", EXAMPLES["export"])
 def export(
     file: Annotated[
         str,
@@ -79,7 +69,7 @@ def export(
         echo(f"  {run_id} is unfinished: resume it on one machine only")
 
 
-@app.command("import", epilog=examples_in_help(EXAMPLES["import"]), context_settings=HELP)
+@GROUP.verb("import", EXAMPLES["import"])
 def import_(
     file: Annotated[
         str,

@@ -73,6 +73,12 @@ def test_history_reads_the_ledger_alone(imported):
     assert len(modules) < 50
 
 
+def test_a_verb_of_a_verb_is_read_without_typer_too(imported):
+    modules, said = imported("org", "snapshot", "--list", "-o", "json")
+    assert said == "[]\n"
+    assert "typer" not in packages(modules)
+
+
 def test_a_job_of_plain_expressions_is_validated_without_an_engine(imported, bench):
     bench.write("rows.csv", "no,name\n1,A\n")
     modules, _ = imported("validate", bench.job(JOB))
